@@ -1,0 +1,277 @@
+/* lory.h - the whole public interface of liblory, a GPT inference engine for the CPU.
+ *
+ * A model is a mapped weight file (GGUF) with its tokenizer. A session is one timeline of tokens
+ * with its KV cache and threads. A sampler turns logits into a token. The least program:
+ *
+ *     lory_model *m = lory_model_open("model.gguf", &err);
+ *     lory_session *s = lory_session_new(m, NULL, &err);
+ *     lory_tokenize(m, text, strlen(text), LORY_ADD_SPECIAL, &ids, &err);
+ *     lory_session_eval(s, ids.id, ids.n, &err);
+ *     lory_generate(s, sampler, &params, on_piece, user, &result, &err);
+ *
+ * Promises: the same model, tokens and seed give the same bytes whatever the number of threads,
+ * the batch size, the way the prompt was cut, or the CPU. Weights are mapped, never copied. The
+ * library never prints, exits or aborts on input.
+ *
+ * Threads: a model may be shared by any number of sessions on any threads; a session, a sampler
+ * and a detokenizer belong to one thread at a time.
+ * Errors: a function that can fail returns false (or NULL) and fills *err, which may be NULL. */
+#ifndef LORY_H
+#define LORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LORY_VERSION "0.1.0"
+
+/* The version of the library that is linked, LORY_VERSION of its own build. */
+const char *lory_version(void);
+
+/* ---- errors ------------------------------------------------------------------------------ */
+
+typedef enum {
+    LORY_OK = 0,
+    LORY_E_IO,          /* the operating system said no: open, read, write, map */
+    LORY_E_FORMAT,      /* the bytes of a file or text are not what they must be */
+    LORY_E_UNSUPPORTED, /* well-formed, but lory does not know it */
+    LORY_E_MEMORY,      /* memory could not be had */
+    LORY_E_ARGUMENT,    /* the caller asked for something impossible */
+    LORY_E_FULL,        /* the context has no room for these tokens */
+    LORY_E_NAN,         /* the model gave NaN logits */
+    LORY_E_INTERRUPTED, /* lory_session_interrupt was called */
+} lory_status;
+
+enum { LORY_ERR_MAX = 512 };
+
+typedef struct {
+    lory_status code;
+    char text[LORY_ERR_MAX]; /* one line without newline: "SUBJECT: what is wrong (found, expected)" */
+} lory_err;
+
+/* ---- model ------------------------------------------------------------------------------- */
+
+typedef struct lory_model lory_model;
+typedef int32_t lory_token; /* 0 .. n_vocab-1 */
+
+/* Maps a GGUF file and checks every byte of its structure once; costs milliseconds whatever the
+ * size. A vocabulary-only file opens too and serves the token functions. NULL on failure.
+ * Free with lory_model_close, after every session and sampler made from it. */
+lory_model *lory_model_open(const char *path, lory_err *err);
+void lory_model_close(lory_model *m);
+
+typedef struct {
+    const char *arch;    /* general.architecture; owned by the model, like `name` */
+    const char *name;    /* general.name, or "" */
+    int n_vocab;         /* tokens */
+    int n_embd;          /* 0 in a vocabulary-only file, like the four below */
+    int n_layer;
+    int n_ctx_train;     /* tokens the model was trained for */
+    int64_t n_params;    /* weights in all tensors */
+    uint64_t size_bytes; /* of the tensors in the file */
+} lory_model_info;
+
+void lory_model_get_info(const lory_model *m, lory_model_info *info);
+
+/* ---- tokens ------------------------------------------------------------------------------ */
+
+typedef struct {
+    lory_token *id; /* [n] */
+    size_t n, cap;
+} lory_tokens; /* zeroed = empty; free with lory_tokens_free */
+
+void lory_tokens_free(lory_tokens *t);
+
+enum {
+    LORY_ADD_SPECIAL = 1,   /* begin/end tokens where the file asks for them */
+    LORY_PARSE_SPECIAL = 2, /* read control-token text as control tokens */
+};
+
+/* Appends the tokens of text[0..n_bytes), any bytes, to *out; on failure *out is as it was. */
+bool lory_tokenize(const lory_model *m, const char *text, size_t n_bytes, unsigned flags,
+                   lory_tokens *out, lory_err *err);
+
+/* The bytes of one token as they appear in running text ("" for control tokens), owned by the
+ * model, not NUL-terminated; *n_bytes gets their number. id must be 0 .. n_vocab-1. */
+const char *lory_token_text(const lory_model *m, lory_token id, size_t *n_bytes);
+
+bool lory_token_is_end(const lory_model *m, lory_token id); /* ends a generation: eos, eot, ... */
+lory_token lory_token_bos(const lory_model *m);             /* -1 when the model has none */
+lory_token lory_token_eos(const lory_model *m);
+
+/* A streaming detokenizer: ids in, whole UTF-8 characters out. Bytes that do not yet make a whole
+ * character are held back; bytes that never can are passed through as they are. */
+typedef struct lory_detok lory_detok;
+
+enum { LORY_SHOW_SPECIAL = 1 }; /* control tokens give their text instead of nothing */
+
+/* continues = the text goes on after other text, so a leading space of the first word is kept.
+ * NULL when memory can't be had. */
+lory_detok *lory_detok_new(const lory_model *m, unsigned flags, bool continues);
+void lory_detok_free(lory_detok *d);
+/* *text gets *n_bytes bytes (perhaps none), valid until the next call on d. */
+bool lory_detok_put(lory_detok *d, lory_token id, const char **text, size_t *n_bytes, lory_err *err);
+/* What is still held back, at the end of the text. */
+void lory_detok_flush(lory_detok *d, const char **text, size_t *n_bytes);
+
+/* ---- session ----------------------------------------------------------------------------- */
+
+typedef struct lory_session lory_session;
+
+typedef enum { LORY_CACHE_F16 = 0, LORY_CACHE_F32, LORY_CACHE_Q8_0 } lory_cache_type;
+
+typedef struct {
+    int n_ctx;     /* tokens; 0 = the model's own, lowered to fit the memory there is */
+    int n_batch;   /* tokens per prompt step; 0 = 512 */
+    int n_threads; /* 0 = the physical cores this process may use */
+    lory_cache_type cache_type;
+} lory_session_params; /* zeroed = all defaults */
+
+/* What a session will take, before it is taken. */
+typedef struct {
+    uint64_t weights_bytes; /* mapped, shared with other processes */
+    uint64_t kv_bytes;
+    uint64_t scratch_bytes;
+    uint64_t total_bytes;
+    uint64_t machine_bytes; /* memory this process may use (cgroup-aware) */
+    int n_ctx, n_batch, n_threads;
+    bool n_ctx_lowered; /* the model's own context did not fit */
+} lory_memory_plan;
+
+bool lory_plan_memory(const lory_model *m, const lory_session_params *p, lory_memory_plan *plan,
+                      lory_err *err);
+
+/* NULL params = all defaults. All memory is taken here; evaluation allocates nothing. */
+lory_session *lory_session_new(lory_model *m, const lory_session_params *p, lory_err *err);
+void lory_session_free(lory_session *s);
+
+int lory_session_n_ctx(const lory_session *s);
+/* The tokens evaluated so far, [*n], owned by the session, valid until its next evaluation. */
+const lory_token *lory_session_tokens(const lory_session *s, size_t *n);
+
+/* Evaluates ids after what the session holds; then lory_session_logits has the last one's logits.
+ * LORY_E_FULL when they do not fit: nothing is evaluated. LORY_E_INTERRUPTED: the session holds
+ * the tokens of the whole steps that ran. */
+bool lory_session_eval(lory_session *s, const lory_token *ids, size_t n, lory_err *err);
+
+/* The same, with the logits [n_vocab] of every token handed to on_logits in order; pos is the
+ * token's position in the session. A false return ends the evaluation (LORY_E_INTERRUPTED). */
+typedef bool (*lory_on_logits)(void *user, size_t pos, const float *logits);
+bool lory_session_eval_all(lory_session *s, const lory_token *ids, size_t n,
+                           lory_on_logits on_logits, void *user, lory_err *err);
+
+/* Makes the session hold exactly ids[0..n), n > 0, evaluating only what comes after the longest
+ * common prefix with what it holds (at least the last token). Same bits as from scratch. */
+bool lory_session_set(lory_session *s, const lory_token *ids, size_t n, lory_err *err);
+
+/* Forgets all but the first n tokens; logits are gone until the next evaluation. */
+void lory_session_truncate(lory_session *s, size_t n);
+
+/* [n_vocab] logits of the last token evaluated, or NULL before any; owned by the session. */
+const float *lory_session_logits(const lory_session *s);
+
+/* Makes the running (or else the next) evaluation end at its next step with LORY_E_INTERRUPTED.
+ * May be called from a signal handler or another thread. */
+void lory_session_interrupt(lory_session *s);
+
+/* ---- sampler ----------------------------------------------------------------------------- */
+
+typedef struct lory_sampler lory_sampler;
+
+typedef struct {
+    lory_token id;
+    float bias; /* added to the logit */
+} lory_logit_bias;
+
+/* Stages run in this order: logit bias, penalties, top-k, typical, top-p, min-p, temperature,
+ * draw. Formulas and sources: src/sample/. */
+typedef struct {
+    uint64_t seed;           /* a draw depends on (seed, position) only */
+    float temp;              /* 0 = greedy */
+    int top_k;               /* 0 = off */
+    float top_p;             /* 1 = off */
+    float min_p;             /* 0 = off */
+    float typical;           /* 1 = off */
+    float repeat_penalty;    /* 1 = off */
+    int repeat_last_n;       /* tokens that the penalties look back; 0 = off, -1 = all */
+    float presence_penalty;  /* 0 = off */
+    float frequency_penalty; /* 0 = off */
+    const lory_logit_bias *logit_bias; /* [n_logit_bias], copied by lory_sampler_new */
+    size_t n_logit_bias;
+} lory_sampler_params;
+
+/* The model's own metadata (general.sampling.*) where it has any, else lory's defaults. */
+void lory_sampler_defaults(const lory_model *m, lory_sampler_params *p);
+
+/* LORY_E_ARGUMENT names the parameter that is out of range. */
+lory_sampler *lory_sampler_new(const lory_model *m, const lory_sampler_params *p, lory_err *err);
+void lory_sampler_free(lory_sampler *s);
+
+/* Draws the token at position pos from logits [n_vocab], which stay as they are. history holds
+ * the n tokens before it, for the penalties. LORY_E_NAN when a logit is NaN. */
+bool lory_sampler_draw(lory_sampler *s, const float *logits, const lory_token *history, size_t n,
+                       size_t pos, lory_token *id, lory_err *err);
+
+/* ---- generation -------------------------------------------------------------------------- */
+
+typedef struct {
+    int n_predict;           /* most tokens to generate; -1 = until the end or the context is full */
+    bool ignore_end;         /* go on past end-of-generation tokens (never drawn) */
+    bool show_special;       /* the text of control tokens is handed on too */
+    const char *const *stop; /* [n_stop] texts that end the generation and are not handed on */
+    size_t n_stop;
+} lory_generate_params;
+
+typedef struct {
+    lory_token id;       /* -1 in a last call that only hands on held-back text */
+    const char *text;    /* [n_text] whole characters that may be shown now; may be none */
+    size_t n_text;
+    const float *logits; /* [n_vocab] the token was drawn from; NULL when id is -1 */
+} lory_piece;
+
+/* Called for each token, end token excepted. False stops the generation (LORY_STOP_CALLER). */
+typedef bool (*lory_on_piece)(void *user, const lory_piece *piece);
+
+typedef enum {
+    LORY_STOP_END,     /* an end-of-generation token */
+    LORY_STOP_TEXT,    /* one of the stop texts */
+    LORY_STOP_LENGTH,  /* n_predict tokens */
+    LORY_STOP_CONTEXT, /* the context is full */
+    LORY_STOP_CALLER,  /* the callback said so, or lory_session_interrupt */
+} lory_stop_reason;
+
+typedef struct {
+    lory_stop_reason reason;
+    size_t n_tokens; /* generated, end token excepted */
+} lory_generate_result;
+
+/* Generates after what the session holds, which must be at least one token. Every generated token
+ * is evaluated but the last. On LORY_E_* everything generated so far was handed on. */
+bool lory_generate(lory_session *s, lory_sampler *sampler, const lory_generate_params *p,
+                   lory_on_piece on_piece, void *user, lory_generate_result *result,
+                   lory_err *err);
+
+/* ---- the machine ------------------------------------------------------------------------- */
+
+typedef struct {
+    double read_bytes_per_s; /* plain sequential reads from memory by n_threads */
+    double i8_macs_per_s;    /* int8 multiply-accumulates in registers */
+    double f32_macs_per_s;   /* f32 fused multiply-adds in registers */
+    const char *isa;         /* the instruction set in use: "avx512", "generic", ... */
+    int n_threads;
+} lory_machine_limits;
+
+/* Measures, for about 0.3 s, what bounds generation (reads) and prompts (arithmetic). */
+bool lory_measure_limits(int n_threads, lory_machine_limits *limits, lory_err *err);
+
+/* Threads a session uses by default: the physical cores that affinity and cgroup quota leave. */
+int lory_default_threads(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

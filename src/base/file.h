@@ -1,0 +1,43 @@
+/* file.h - files: a read-only mapping, whole small files, atomic and checked writing.
+ * Layer: base; the only place that knows the operating system's files. */
+#ifndef LORY_BASE_FILE_H
+#define LORY_BASE_FILE_H
+
+#include "base/buf.h"
+#include "lory.h"
+#include <stdio.h>
+
+typedef struct {
+    const unsigned char *data; /* [size] read-only; NULL when closed */
+    size_t size;               /* bytes */
+    char *path;                /* as given, for errors */
+    bool is_mapped;            /* else the bytes are the caller's */
+} file_map;
+
+/* Maps a regular file of at least one byte. FIFOs, directories, devices and empty files are
+ * refused with a line that says what it is, without hanging. */
+bool file_map_open(file_map *m, const char *path, lory_err *err);
+/* Wraps bytes that stay the caller's. */
+bool file_map_bytes(file_map *m, const void *bytes, size_t n, const char *name, lory_err *err);
+void file_map_close(file_map *m);
+
+/* Appends a whole file, or stdin when path is "-", to *out; at most `max` bytes, else
+ * LORY_E_FORMAT. Reads pipes too. */
+bool file_read(const char *path, size_t max, buf *out, lory_err *err);
+
+/* A file that appears whole or not at all: written under a temporary name in the same directory,
+ * synced and renamed by file_commit. file_abandon removes the temporary file; both close. */
+typedef struct {
+    FILE *f;
+    char *path, *temp_path;
+} file_new;
+bool file_create(file_new *n, const char *path, lory_err *err);
+bool file_write(file_new *n, const void *bytes, size_t n_bytes, lory_err *err);
+bool file_commit(file_new *n, lory_err *err);
+void file_abandon(file_new *n);
+
+bool file_exists(const char *path); /* a readable regular file */
+/* The directory of the running program, without a slash at its end; false when unknown. */
+bool file_program_dir(char *dir, size_t cap);
+
+#endif

@@ -1,0 +1,129 @@
+/* mem.c - see mem.h. Each block carries its size in the cache line before it. */
+#include "base/mem.h"
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static atomic_size_t live_bytes, peak_bytes;
+static atomic_uint_fast64_t fail_at; /* allocations left before failing, plus 1; 0 = off */
+
+bool mem_mul(size_t a, size_t b, size_t *out)
+{
+    if (b != 0 && a > SIZE_MAX / b) return false;
+    *out = a * b;
+    return true;
+}
+
+bool mem_add(size_t a, size_t b, size_t *out)
+{
+    if (a > SIZE_MAX - b) return false;
+    *out = a + b;
+    return true;
+}
+
+void mem_fail_at(uint64_t n)
+{
+    atomic_store(&fail_at, n ? n + 1 : 0);
+}
+
+static bool must_fail(void)
+{
+    uint_fast64_t left = atomic_load(&fail_at);
+    if (left == 0) return false;
+    if (left > 1) atomic_store(&fail_at, left - 1);
+    return left <= 2;
+}
+
+static void count(size_t n_bytes)
+{
+    size_t live = atomic_fetch_add(&live_bytes, n_bytes) + n_bytes;
+    size_t peak = atomic_load(&peak_bytes);
+    while (peak < live && !atomic_compare_exchange_weak(&peak_bytes, &peak, live)) {}
+}
+
+void *mem_new(size_t n, size_t size)
+{
+    size_t n_bytes, total;
+    unsigned char *base;
+    if (!mem_mul(n, size, &n_bytes) || !mem_add(n_bytes, 2 * MEM_ALIGN, &total) || must_fail())
+        return NULL;
+    total -= total % MEM_ALIGN; /* aligned_alloc wants a multiple */
+    base = aligned_alloc(MEM_ALIGN, total);
+    if (!base) return NULL;
+    memset(base, 0, total);
+    memcpy(base, &n_bytes, sizeof n_bytes);
+    count(n_bytes);
+    return base + MEM_ALIGN;
+}
+
+void *mem_resize(void *p, size_t n_old, size_t n_new, size_t size)
+{
+    void *q = mem_new(n_new, size);
+    if (!q) return NULL;
+    if (p) memcpy(q, p, (n_old < n_new ? n_old : n_new) * size);
+    mem_free(p);
+    return q;
+}
+
+void mem_free(void *p)
+{
+    size_t n_bytes;
+    if (!p) return;
+    unsigned char *base = (unsigned char *)p - MEM_ALIGN;
+    memcpy(&n_bytes, base, sizeof n_bytes);
+    atomic_fetch_sub(&live_bytes, n_bytes);
+    free(base);
+}
+
+size_t mem_live_bytes(void)
+{
+    return atomic_load(&live_bytes);
+}
+
+size_t mem_peak_bytes(void)
+{
+    return atomic_load(&peak_bytes);
+}
+
+struct mem_chunk {
+    mem_chunk *next;
+    size_t used, size; /* bytes of data */
+    _Alignas(16) unsigned char data[];
+};
+
+void *arena_new(mem_arena *a, size_t n, size_t size)
+{
+    enum { CHUNK_BYTES = 64 * 1024 - 256 };
+    size_t n_bytes, total;
+    if (!mem_mul(n, size, &n_bytes) || !mem_add(n_bytes, 15, &n_bytes)) return NULL;
+    n_bytes -= n_bytes % 16;
+    if (!a->head || a->head->size - a->head->used < n_bytes) {
+        size_t data_bytes = n_bytes > CHUNK_BYTES ? n_bytes : CHUNK_BYTES;
+        if (!mem_add(data_bytes, sizeof(mem_chunk), &total)) return NULL;
+        mem_chunk *c = mem_new(total, 1);
+        if (!c) return NULL;
+        c->size = data_bytes;
+        c->next = a->head;
+        a->head = c;
+    }
+    void *p = a->head->data + a->head->used;
+    a->head->used += n_bytes;
+    return p;
+}
+
+char *arena_strndup(mem_arena *a, const char *s, size_t n)
+{
+    size_t n_bytes;
+    char *copy = mem_add(n, 1, &n_bytes) ? arena_new(a, n_bytes, 1) : NULL;
+    if (copy) memcpy(copy, s, n);
+    return copy;
+}
+
+void arena_free(mem_arena *a)
+{
+    for (mem_chunk *c = a->head, *next; c; c = next) {
+        next = c->next;
+        mem_free(c);
+    }
+    a->head = NULL;
+}

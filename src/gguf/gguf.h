@@ -1,0 +1,94 @@
+/* gguf.h - GGUF files, versions 2 and 3, little-endian: a checked, mapped reader.
+ * Layer: gguf. Format: ggml docs/gguf.md. Everything a gguf points to lies in the mapping and is
+ * read-only; a gguf is immutable once open, so any number of threads may read it.
+ *
+ * gguf_open checks every count, length, offset, alignment, type and overlap; no other code needs
+ * to. Time and memory are proportional to the metadata, never to what a count claims. */
+#ifndef LORY_GGUF_GGUF_H
+#define LORY_GGUF_GGUF_H
+
+#include "base/file.h"
+#include "lory.h"
+#include "quant/qtype.h"
+
+enum { GGUF_MAX_DIMS = 4, GGUF_ALIGNMENT = 32 };
+
+typedef enum { /* numbers of the format */
+    GGUF_U8, GGUF_I8, GGUF_U16, GGUF_I16, GGUF_U32, GGUF_I32, GGUF_F32, GGUF_BOOL,
+    GGUF_STR, GGUF_ARR, GGUF_U64, GGUF_I64, GGUF_F64,
+    GGUF_TYPE_COUNT
+} gguf_type;
+
+typedef struct {
+    const char *s; /* [n] bytes in the mapping, not NUL-terminated, any bytes */
+    size_t n;
+} gguf_str;
+
+typedef struct {
+    gguf_str key;
+    gguf_type type;   /* of the value; GGUF_ARR: of the elements see elem */
+    gguf_type elem;   /* element type of an array (never GGUF_ARR: nested arrays are refused) */
+    uint64_t n;       /* elements; 1 for a scalar */
+    const void *data; /* the value (or first element), unaligned; a string's length prefix */
+    size_t n_bytes;   /* of the whole value */
+} gguf_kv;
+
+typedef struct {
+    gguf_str name;
+    qtype type;
+    int n_dims;                /* 1 .. 4 */
+    int64_t ne[GGUF_MAX_DIMS]; /* elements, fastest first; unused ones are 1; each >= 1 */
+    const void *data;          /* aligned to the file's alignment */
+    size_t n_bytes;
+} gguf_tensor;
+
+typedef struct {
+    file_map map;
+    uint32_t version;
+    uint32_t alignment;
+    size_t n_kv, n_tensors;
+    gguf_kv *kv;          /* [n_kv] in file order */
+    gguf_tensor *tensors; /* [n_tensors] in file order */
+    uint64_t tensor_bytes; /* sum of n_bytes */
+    uint32_t *kv_slots, *tensor_slots; /* hash tables, open addressing, index + 1 */
+    size_t n_kv_slots, n_tensor_slots; /* powers of two */
+} gguf;
+
+/* On failure *g is closed and err says what and where: LORY_E_IO, _FORMAT (also big-endian, v1,
+ * and files of other formats, named as what they are), _UNSUPPORTED (a tensor type), _MEMORY. */
+bool gguf_open(gguf *g, const char *path, lory_err *err);
+/* The same over bytes in memory, which stay the caller's; `name` is the subject of errors. */
+bool gguf_open_bytes(gguf *g, const void *bytes, size_t n, const char *name, lory_err *err);
+void gguf_close(gguf *g);
+const char *gguf_path(const gguf *g); /* as given to gguf_open: the subject of errors */
+
+const gguf_kv *gguf_find(const gguf *g, const char *key);            /* NULL when absent */
+const gguf_tensor *gguf_find_tensor(const gguf *g, const char *name);
+
+/* Typed values. Absent: *value stays as it is (the caller's default), true. Present but of
+ * another kind or out of range: LORY_E_FORMAT naming file, key, what was found. Integers of any
+ * width convert where the value fits; floats accept integers and f64. */
+bool gguf_get_uint(const gguf *g, const char *key, uint64_t max, uint64_t *value, lory_err *err);
+bool gguf_get_f32(const gguf *g, const char *key, float *value, lory_err *err);
+bool gguf_get_bool(const gguf *g, const char *key, bool *value, lory_err *err);
+bool gguf_get_str(const gguf *g, const char *key, gguf_str *value, lory_err *err);
+/* An array of `elem` elements (GGUF_I32 also takes GGUF_U32); *kv = NULL when absent. */
+bool gguf_get_array(const gguf *g, const char *key, gguf_type elem, const gguf_kv **kv,
+                    lory_err *err);
+
+/* Element i of an array, or a scalar with i = 0; kinds must fit (checked by the getters). */
+int64_t gguf_int_at(const gguf_kv *kv, uint64_t i); /* any integer or bool kind */
+double gguf_float_at(const gguf_kv *kv, uint64_t i);
+
+/* Strings of an array, in order: for (gguf_str_iter it = gguf_strings(kv); gguf_next(&it, &s);) */
+typedef struct {
+    const unsigned char *at;
+    uint64_t n_left;
+} gguf_str_iter;
+gguf_str_iter gguf_strings(const gguf_kv *kv);
+bool gguf_next(gguf_str_iter *it, gguf_str *s);
+
+const char *gguf_type_name(gguf_type t); /* "uint32", "array", ... */
+bool gguf_str_is(gguf_str a, const char *b);
+
+#endif

@@ -1,0 +1,62 @@
+/* test.h - what a test file needs: TEST(claim) { CHECK(...); }.
+ * Each test runs in a process of its own (tests/runner.c), so a crash fails one test only.
+ * A failed CHECK says where and what, and the test goes on; REQUIRE ends it. */
+#ifndef LORY_TESTS_TEST_H
+#define LORY_TESTS_TEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef void (*test_fn)(void);
+
+/* Called before main by each TEST; tests run in file order, then line order. */
+void test_register(const char *file, int line, const char *name, test_fn fn);
+void test_fail(const char *file, int line, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Marks the running test as skipped, with the reason (data that is not there). */
+void test_skip(const char *why);
+bool test_failed(void);
+
+#define TEST(name)                                                                                 \
+    static void test_##name(void);                                                                 \
+    __attribute__((constructor)) static void register_##name(void)                                 \
+    {                                                                                              \
+        test_register(__FILE__, __LINE__, #name, test_##name);                                     \
+    }                                                                                              \
+    static void test_##name(void)
+
+/* CHECK(cond) or CHECK(cond, "format", ...) */
+#define CHECK(...)          CHECK_PICK(__VA_ARGS__, CHECK_N, CHECK_N, CHECK_N, CHECK_N, CHECK_N, CHECK_N, CHECK_N, CHECK_1, 0)(__VA_ARGS__)
+#define CHECK_PICK(a, b, c, d, e, f, g, h, pick, ...) pick
+#define CHECK_1(cond)       do { if (!(cond)) test_fail(__FILE__, __LINE__, "%s", #cond); } while (0)
+#define CHECK_N(cond, ...)  do { if (!(cond)) test_fail(__FILE__, __LINE__, __VA_ARGS__); } while (0)
+#define REQUIRE(cond, ...)                                                                         \
+    do {                                                                                           \
+        if (!(cond)) {                                                                             \
+            test_fail(__FILE__, __LINE__, "required: %s", #cond);                                  \
+            return;                                                                                \
+        }                                                                                          \
+    } while (0)
+#define CHECK_STR(got, want)                                                                       \
+    do {                                                                                           \
+        const char *g_ = (got), *w_ = (want);                                                      \
+        if (!g_ || strcmp(g_, w_) != 0)                                                            \
+            test_fail(__FILE__, __LINE__, "got \"%s\", want \"%s\"", g_ ? g_ : "(null)", w_);      \
+    } while (0)
+/* n bytes equal; says the first byte that differs. */
+#define CHECK_SAME(got, want, n_bytes, ...)                                                        \
+    test_check_same(__FILE__, __LINE__, (got), (want), (n_bytes), __VA_ARGS__)
+void test_check_same(const char *file, int line, const void *got, const void *want, size_t n_bytes,
+                     const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+
+/* The path of a file of tests/vectors ("" for the folder), or of ../shared beside the project;
+ * NULL when it is not there. Owned by the runner until the next 8 calls. */
+const char *test_vector(const char *name);
+const char *test_shared(const char *name);
+/* A name for a scratch file in the test's own temporary directory, which is removed at its end. */
+const char *test_temp(const char *name);
+
+#endif
