@@ -33,10 +33,12 @@ bool test_failed(void);
 #define CHECK_PICK(a, b, c, d, e, f, g, h, pick, ...) pick
 #define CHECK_1(cond)       do { if (!(cond)) test_fail(__FILE__, __LINE__, "%s", #cond); } while (0)
 #define CHECK_N(cond, ...)  do { if (!(cond)) test_fail(__FILE__, __LINE__, __VA_ARGS__); } while (0)
-#define REQUIRE(cond, ...)                                                                         \
+#define REQUIRE(...)        CHECK_PICK(__VA_ARGS__, REQUIRE_N, REQUIRE_N, REQUIRE_N, REQUIRE_N, REQUIRE_N, REQUIRE_N, REQUIRE_N, REQUIRE_1, 0)(__VA_ARGS__)
+#define REQUIRE_1(cond)     REQUIRE_N(cond, "required: %s", #cond)
+#define REQUIRE_N(cond, ...)                                                                       \
     do {                                                                                           \
         if (!(cond)) {                                                                             \
-            test_fail(__FILE__, __LINE__, "required: %s", #cond);                                  \
+            test_fail(__FILE__, __LINE__, __VA_ARGS__);                                            \
             return;                                                                                \
         }                                                                                          \
     } while (0)

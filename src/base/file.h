@@ -15,18 +15,20 @@ typedef struct {
 } file_map;
 
 /* Maps a regular file of at least one byte. FIFOs, directories, devices and empty files are
- * refused with a line that says what it is, without hanging. */
+ * refused with a line that says what it is, without hanging. On failure *m is closed. */
 bool file_map_open(file_map *m, const char *path, lory_err *err);
 /* Wraps bytes that stay the caller's. */
 bool file_map_bytes(file_map *m, const void *bytes, size_t n, const char *name, lory_err *err);
 void file_map_close(file_map *m);
 
 /* Appends a whole file, or stdin when path is "-", to *out; at most `max` bytes, else
- * LORY_E_FORMAT. Reads pipes too. */
+ * LORY_E_FORMAT. Reads pipes too. On failure *out has the text it had. */
 bool file_read(const char *path, size_t max, buf *out, lory_err *err);
 
 /* A file that appears whole or not at all: written under a temporary name in the same directory,
- * synced and renamed by file_commit. file_abandon removes the temporary file; both close. */
+ * synced and renamed by file_commit, with the mode that the umask leaves. file_abandon removes the
+ * temporary file; both close, also when they fail, and file_abandon accepts a zeroed or closed
+ * one. A path that is there and is no regular file is refused; a symbolic link is replaced. */
 typedef struct {
     FILE *f;
     char *path, *temp_path;

@@ -1,0 +1,276 @@
+/* file.c - see file.h. */
+#include "base/file.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char *copy_text(const char *s)
+{
+    size_t n_bytes = strlen(s) + 1;
+    char *copy = mem_new(n_bytes, 1);
+    if (copy) memcpy(copy, s, n_bytes);
+    return copy;
+}
+
+static const char *kind(mode_t mode)
+{
+    if (S_ISDIR(mode)) return "a directory";
+    if (S_ISFIFO(mode)) return "a pipe";
+    if (S_ISSOCK(mode)) return "a socket";
+    if (S_ISCHR(mode) || S_ISBLK(mode)) return "a device";
+    return "no regular file";
+}
+
+static bool refuse(const char *path, mode_t mode, lory_err *err)
+{
+    return err_set(err, LORY_E_IO, "%s: is %s (expected a regular file)", path, kind(mode));
+}
+
+/* ---- mapping ------------------------------------------------------------------------------- */
+
+/* O_NONBLOCK: the open of a FIFO without a writer returns, and is then refused by its kind. */
+static int open_regular(const char *path, struct stat *st, lory_err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) {
+        int saved = errno;
+        if (saved == ENXIO && stat(path, st) == 0) { /* a socket cannot even be opened */
+            refuse(path, st->st_mode, err);
+            return -1;
+        }
+        errno = saved;
+        err_set_errno(err, LORY_E_IO, "%s: cannot open", path);
+        return -1;
+    }
+    if (fstat(fd, st) != 0) err_set_errno(err, LORY_E_IO, "%s: cannot read its size", path);
+    else if (!S_ISREG(st->st_mode)) refuse(path, st->st_mode, err);
+    else return fd;
+    close(fd);
+    return -1;
+}
+
+static bool map_fd(file_map *m, int fd, off_t size, const char *path, lory_err *err)
+{
+    if (size <= 0) return err_set(err, LORY_E_FORMAT, "%s: the file is empty", path);
+    if ((uintmax_t)size > SIZE_MAX)
+        return err_set(err, LORY_E_IO, "%s: too large for this machine's addresses", path);
+    m->path = copy_text(path);
+    if (!m->path) return err_set(err, LORY_E_MEMORY, "%s: out of memory", path);
+    void *data = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
+    if (data == MAP_FAILED) {
+        err_set_errno(err, LORY_E_IO, "%s: cannot map %jd bytes", path, (intmax_t)size);
+        file_map_close(m);
+        return false;
+    }
+    m->data = data;
+    m->size = (size_t)size;
+    m->is_mapped = true;
+    return true;
+}
+
+bool file_map_open(file_map *m, const char *path, lory_err *err)
+{
+    struct stat st;
+    *m = (file_map){ 0 };
+    int fd = open_regular(path, &st, err);
+    if (fd < 0) return false;
+    bool ok = map_fd(m, fd, st.st_size, path, err);
+    close(fd); /* the mapping keeps the file */
+    return ok;
+}
+
+bool file_map_bytes(file_map *m, const void *bytes, size_t n, const char *name, lory_err *err)
+{
+    *m = (file_map){ 0 };
+    if (n == 0) return err_set(err, LORY_E_FORMAT, "%s: the file is empty", name);
+    m->path = copy_text(name);
+    if (!m->path) return err_set(err, LORY_E_MEMORY, "%s: out of memory", name);
+    m->data = bytes;
+    m->size = n;
+    return true;
+}
+
+void file_map_close(file_map *m)
+{
+    if (m->is_mapped) munmap((void *)m->data, m->size);
+    mem_free(m->path);
+    *m = (file_map){ 0 };
+}
+
+/* ---- reading whole ------------------------------------------------------------------------- */
+
+static bool too_long(const char *name, size_t max, lory_err *err)
+{
+    return err_set(err, LORY_E_FORMAT, "%s: more than %zu bytes", name, max);
+}
+
+/* Appends until the end of fd. Reads one byte past the limit to know that there is more. */
+static bool read_fd(int fd, const char *name, size_t max, buf *out, lory_err *err)
+{
+    enum { STEP_BYTES = 64 * 1024 };
+    size_t n_read = 0;
+    for (;;) {
+        size_t want = max - n_read < STEP_BYTES ? max - n_read + 1 : STEP_BYTES;
+        if (!buf_reserve(out, want)) return err_set(err, LORY_E_MEMORY, "%s: out of memory", name);
+        ssize_t n = read(fd, out->data + out->len, want);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return err_set_errno(err, LORY_E_IO, "%s: cannot read", name);
+        if (n == 0) return true;
+        n_read += (size_t)n;
+        if (n_read > max) return too_long(name, max, err);
+        out->len += (size_t)n;
+    }
+}
+
+static bool read_open(int fd, const char *name, size_t max, buf *out, lory_err *err)
+{
+    struct stat st;
+    size_t len = out->len;
+    if (fstat(fd, &st) != 0) return err_set_errno(err, LORY_E_IO, "%s: cannot read", name);
+    if (S_ISDIR(st.st_mode)) return refuse(name, st.st_mode, err);
+    if (S_ISREG(st.st_mode)) {
+        off_t at = fd == STDIN_FILENO ? lseek(fd, 0, SEEK_CUR) : 0;
+        off_t left = at >= 0 && at < st.st_size ? st.st_size - at : 0;
+        if ((uintmax_t)left > max) return too_long(name, max, err);
+        if (!buf_reserve(out, (size_t)left))
+            return err_set(err, LORY_E_MEMORY, "%s: out of memory", name);
+    }
+    bool ok = read_fd(fd, name, max, out, err);
+    if (!ok) out->len = len;
+    if (out->data) out->data[out->len] = '\0';
+    return ok;
+}
+
+bool file_read(const char *path, size_t max, buf *out, lory_err *err)
+{
+    if (strcmp(path, "-") == 0) return read_open(STDIN_FILENO, "standard input", max, out, err);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) return err_set_errno(err, LORY_E_IO, "%s: cannot open", path);
+    bool ok = read_open(fd, path, max, out, err);
+    close(fd);
+    return ok;
+}
+
+/* ---- writing whole or not at all ----------------------------------------------------------- */
+
+/* Opens a name nobody has in the directory of `path`. Plain open, not mkstemp: the file gets the
+ * mode that the umask leaves, as any other file. */
+static int open_temp(file_new *n, const char *path, lory_err *err)
+{
+    enum { N_TRIES = 1000, SUFFIX_BYTES = 64 };
+    const char *slash = strrchr(path, '/');
+    size_t dir_bytes = slash ? (size_t)(slash - path) + 1 : 0;
+    n->temp_path = mem_new(dir_bytes + SUFFIX_BYTES, 1);
+    if (!n->temp_path) {
+        err_set(err, LORY_E_MEMORY, "%s: out of memory", path);
+        return -1;
+    }
+    memcpy(n->temp_path, path, dir_bytes);
+    for (int i = 0; i < N_TRIES; i++) {
+        snprintf(n->temp_path + dir_bytes, SUFFIX_BYTES, ".lory-%ld-%d.tmp", (long)getpid(), i);
+        int fd = open(n->temp_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0666);
+        if (fd >= 0) return fd;
+        if (errno != EEXIST) break;
+    }
+    err_set_errno(err, LORY_E_IO, "%s: cannot create", path);
+    mem_free(n->temp_path);
+    n->temp_path = NULL; /* nothing of ours to remove */
+    return -1;
+}
+
+bool file_create(file_new *n, const char *path, lory_err *err)
+{
+    struct stat st;
+    *n = (file_new){ 0 };
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) return refuse(path, st.st_mode, err);
+    n->path = copy_text(path);
+    if (!n->path) return err_set(err, LORY_E_MEMORY, "%s: out of memory", path);
+    int fd = open_temp(n, path, err);
+    if (fd >= 0) {
+        n->f = fdopen(fd, "wb");
+        if (n->f) return true;
+        err_set_errno(err, LORY_E_IO, "%s: cannot create", path);
+        close(fd);
+    }
+    file_abandon(n);
+    return false;
+}
+
+bool file_write(file_new *n, const void *bytes, size_t n_bytes, lory_err *err)
+{
+    if (n_bytes == 0 || fwrite(bytes, 1, n_bytes, n->f) == n_bytes) return true;
+    return err_set_errno(err, LORY_E_IO, "%s: cannot write", n->path);
+}
+
+/* Makes the new name itself survive a power cut. The file is there and whole by now, and some
+ * file systems cannot sync a directory, so a failure is not one of the caller's. */
+static void sync_dir(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (slash) slash[1] = '\0';
+    int fd = open(slash ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return;
+    fsync(fd);
+    close(fd);
+}
+
+/* An error of an earlier fwrite that the caller missed is found here too. */
+static bool flush(file_new *n)
+{
+    bool ok = !ferror(n->f) && fflush(n->f) == 0 && fsync(fileno(n->f)) == 0;
+    int saved = errno;
+    if (fclose(n->f) != 0 && ok) ok = false;
+    else errno = saved;
+    n->f = NULL;
+    return ok;
+}
+
+bool file_commit(file_new *n, lory_err *err)
+{
+    if (!flush(n)) err_set_errno(err, LORY_E_IO, "%s: cannot write", n->path);
+    else if (rename(n->temp_path, n->path) != 0)
+        err_set_errno(err, LORY_E_IO, "%s: cannot put the new file in its place", n->path);
+    else {
+        sync_dir(n->temp_path);
+        mem_free(n->temp_path);
+        n->temp_path = NULL;
+        file_abandon(n);
+        return true;
+    }
+    file_abandon(n);
+    return false;
+}
+
+void file_abandon(file_new *n)
+{
+    if (n->f) fclose(n->f);
+    if (n->temp_path) unlink(n->temp_path);
+    mem_free(n->temp_path);
+    mem_free(n->path);
+    *n = (file_new){ 0 };
+}
+
+/* ---- places -------------------------------------------------------------------------------- */
+
+bool file_exists(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, R_OK) == 0;
+}
+
+bool file_program_dir(char *dir, size_t cap)
+{
+    if (cap == 0) return false;
+    ssize_t n = readlink("/proc/self/exe", dir, cap);
+    if (n <= 0 || (size_t)n >= cap) return false; /* unknown, or perhaps cut */
+    dir[n] = '\0';
+    char *slash = strrchr(dir, '/');
+    if (!slash) return false;
+    slash[slash == dir] = '\0'; /* the root keeps its slash */
+    return true;
+}

@@ -1,0 +1,284 @@
+/* test_file.c - mapping, whole reads, writing whole or not at all. */
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "test.h"
+#include <dirent.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static void put(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "wb");
+    if (!f || fputs(text, f) < 0 || fclose(f) != 0) test_fail(__FILE__, __LINE__, "%s", path);
+}
+
+static void expect_refused(const char *path, lory_status code, const char *why)
+{
+    char want[LORY_ERR_MAX];
+    lory_err err = { 0 };
+    file_map m;
+    snprintf(want, sizeof want, "%s: %s", path, why);
+    CHECK(!file_map_open(&m, path, &err), "%s was mapped", path);
+    CHECK_STR(err.text, want);
+    CHECK((int)err.code == (int)code, "code %d, want %d", (int)err.code, (int)code);
+    CHECK(m.data == NULL && m.path == NULL);
+    file_map_close(&m);
+}
+
+TEST(file_map_gives_the_bytes_of_the_file)
+{
+    const char *path = test_temp("a");
+    lory_err err;
+    file_map m;
+    put(path, "hello\nworld");
+    REQUIRE(file_map_open(&m, path, &err));
+    CHECK(m.size == 11 && m.is_mapped);
+    CHECK_SAME(m.data, "hello\nworld", 11, "mapped bytes");
+    CHECK_STR(m.path, path);
+    file_map_close(&m);
+    CHECK(m.data == NULL && m.size == 0);
+    file_map_close(&m);
+    CHECK(mem_live_bytes() == 0);
+}
+
+TEST(file_map_refuses_what_is_no_regular_file_at_once)
+{
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    const char *fifo = test_temp("fifo"), *empty = test_temp("empty"), *sock = test_temp("sock");
+    int s = socket(AF_UNIX, SOCK_STREAM, 0);
+    REQUIRE(mkfifo(fifo, 0600) == 0);
+    put(empty, "");
+    snprintf(addr.sun_path, sizeof addr.sun_path, "%s", sock);
+    REQUIRE(bind(s, (struct sockaddr *)&addr, sizeof addr) == 0);
+    alarm(5); /* a hang is a failure */
+    expect_refused(fifo, LORY_E_IO, "is a pipe (expected a regular file)");
+    expect_refused(sock, LORY_E_IO, "is a socket (expected a regular file)");
+    expect_refused(empty, LORY_E_FORMAT, "the file is empty");
+    expect_refused("/tmp", LORY_E_IO, "is a directory (expected a regular file)");
+    expect_refused("/dev/zero", LORY_E_IO, "is a device (expected a regular file)");
+    expect_refused("/dev/tty0", LORY_E_IO,
+                   access("/dev/tty0", R_OK) == 0 ? "is a device (expected a regular file)"
+                   : access("/dev/tty0", F_OK) == 0
+                       ? "cannot open: Permission denied"
+                       : "cannot open: No such file or directory");
+    expect_refused("", LORY_E_IO, "cannot open: No such file or directory");
+    close(s);
+}
+
+TEST(file_map_of_bytes_does_not_copy)
+{
+    lory_err err = { 0 };
+    file_map m;
+    REQUIRE(file_map_bytes(&m, "abc", 3, "three", &err));
+    CHECK(m.size == 3 && !m.is_mapped);
+    CHECK_STR(m.path, "three");
+    file_map_close(&m);
+    CHECK(!file_map_bytes(&m, "", 0, "none", &err));
+    CHECK_STR(err.text, "none: the file is empty");
+}
+
+TEST(file_map_says_when_memory_is_out)
+{
+    const char *path = test_temp("a");
+    lory_err err = { 0 };
+    file_map m;
+    put(path, "x");
+    mem_fail_at(1);
+    CHECK(!file_map_open(&m, path, &err));
+    mem_fail_at(0);
+    CHECK(err.code == LORY_E_MEMORY);
+}
+
+TEST(file_read_appends_and_keeps_the_limit)
+{
+    const char *path = test_temp("a");
+    lory_err err = { 0 };
+    buf b = { 0 };
+    put(path, "12345");
+    buf_puts(&b, "0");
+    REQUIRE(file_read(path, 5, &b, &err));
+    CHECK_STR(b.data, "012345");
+    CHECK(!file_read(path, 4, &b, &err));
+    CHECK(err.code == LORY_E_FORMAT && strstr(err.text, "more than 4 bytes"));
+    CHECK_STR(b.data, "012345");
+    CHECK(!file_read("/tmp", 4, &b, &err));
+    CHECK_STR(err.text, "/tmp: is a directory (expected a regular file)");
+    CHECK(!file_read("/dev/zero", 1000000, &b, &err));
+    CHECK_STR(err.text, "/dev/zero: more than 1000000 bytes");
+    CHECK(b.len == 6 && strlen(b.data) == 6);
+    CHECK(file_read("/dev/null", 0, &b, &err));
+    CHECK(file_read("/proc/self/stat", SIZE_MAX, &b, &err) && b.len > 6);
+    buf_free(&b);
+}
+
+TEST(file_read_reads_pipes_from_standard_input)
+{
+    enum { N = 300000 };
+    lory_err err = { 0 };
+    buf b = { 0 };
+    int ends[2];
+    REQUIRE(pipe(ends) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        for (int i = 0; i < N; i++)
+            if (write(ends[1], &(char){ (char)(i % 251) }, 1) != 1) _exit(1);
+        _exit(0);
+    }
+    close(ends[1]);
+    REQUIRE(dup2(ends[0], STDIN_FILENO) == STDIN_FILENO);
+    CHECK(file_read("-", N, &b, &err), "%s", err.text);
+    CHECK(b.len == N);
+    for (size_t i = 0; i < b.len; i++)
+        if (b.data[i] != (char)(i % 251)) {
+            CHECK(false, "byte %zu differs", i);
+            break;
+        }
+    buf_free(&b);
+}
+
+TEST(file_read_of_standard_input_starts_where_it_stands)
+{
+    const char *path = test_temp("a");
+    lory_err err = { 0 };
+    buf b = { 0 };
+    put(path, "head tail");
+    REQUIRE(freopen(path, "rb", stdin) && lseek(STDIN_FILENO, 5, SEEK_SET) == 5);
+    CHECK(file_read("-", 4, &b, &err), "%s", err.text);
+    CHECK_STR(b.data, "tail");
+    buf_free(&b);
+}
+
+static int n_files(const char *dir)
+{
+    int n = 0;
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d));) n += strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
+    if (d) closedir(d);
+    return n;
+}
+
+static void expect_text(const char *path, const char *want)
+{
+    lory_err err = { 0 };
+    buf b = { 0 };
+    CHECK(file_read(path, 1000, &b, &err), "%s", err.text);
+    CHECK_STR(b.data, want);
+    buf_free(&b);
+}
+
+TEST(file_commit_replaces_whole_and_abandon_leaves_nothing)
+{
+    const char *dir = test_temp("d"), *path = test_temp("d/out");
+    lory_err err = { 0 };
+    struct stat st;
+    file_new n;
+    REQUIRE(mkdir(dir, 0700) == 0);
+    put(path, "old");
+    umask(027);
+    REQUIRE(file_create(&n, path, &err));
+    CHECK(file_write(&n, "new text", 8, &err));
+    fflush(n.f);
+    expect_text(path, "old");
+    CHECK(n_files(dir) == 2);
+    file_abandon(&n);
+    file_abandon(&n);
+    CHECK(n_files(dir) == 1);
+    expect_text(path, "old");
+
+    REQUIRE(file_create(&n, path, &err));
+    CHECK(file_write(&n, "new text", 8, &err) && file_write(&n, NULL, 0, &err));
+    CHECK(file_commit(&n, &err), "%s", err.text);
+    file_abandon(&n);
+    CHECK(n_files(dir) == 1);
+    expect_text(path, "new text");
+    CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0640, "mode %o", st.st_mode & 0777);
+    CHECK(mem_live_bytes() == 0);
+}
+
+TEST(file_create_works_without_a_directory_in_the_name_and_side_by_side)
+{
+    const char *dir = test_temp("");
+    lory_err err = { 0 };
+    file_new a, b;
+    REQUIRE(chdir(dir) == 0);
+    REQUIRE(file_create(&a, "a", &err) && file_create(&b, "b", &err));
+    CHECK(file_write(&a, "A", 1, &err) && file_write(&b, "B", 1, &err));
+    CHECK(file_commit(&a, &err) && file_commit(&b, &err));
+    expect_text("a", "A");
+    expect_text("b", "B");
+    CHECK(n_files(".") == 2);
+}
+
+TEST(file_create_refuses_what_cannot_be_replaced)
+{
+    lory_err err = { 0 };
+    file_new n;
+    CHECK(!file_create(&n, "/tmp", &err));
+    CHECK_STR(err.text, "/tmp: is a directory (expected a regular file)");
+    CHECK(!file_create(&n, "/dev/null", &err));
+    CHECK_STR(err.text, "/dev/null: is a device (expected a regular file)");
+    CHECK(!file_create(&n, "/nowhere/at/all", &err));
+    CHECK_STR(err.text, "/nowhere/at/all: cannot create: No such file or directory");
+    CHECK(mem_live_bytes() == 0);
+}
+
+/* A file size limit stands in for the full disk: both are a write that fails half way. */
+TEST(file_write_errors_name_the_file_and_leave_nothing)
+{
+    static char block[100000];
+    const char *dir = test_temp("d"), *path = test_temp("d/out");
+    char want[LORY_ERR_MAX];
+    lory_err err = { 0 };
+    file_new n;
+    REQUIRE(mkdir(dir, 0700) == 0);
+    snprintf(want, sizeof want, "%s: cannot write: File too large", path);
+    signal(SIGXFSZ, SIG_IGN);
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 1000, 1000 }) == 0);
+    REQUIRE(file_create(&n, path, &err));
+    CHECK(!file_write(&n, block, sizeof block, &err));
+    CHECK_STR(err.text, want);
+    CHECK(!file_commit(&n, &err)); /* an error the caller missed is not lost */
+    CHECK(n_files(dir) == 0);
+
+    REQUIRE(file_create(&n, path, &err));
+    CHECK(file_write(&n, block, 1001, &err)); /* in the stdio buffer until the commit */
+    CHECK(!file_commit(&n, &err));
+    CHECK_STR(err.text, want);
+    CHECK(n_files(dir) == 0);
+    CHECK(mem_live_bytes() == 0);
+}
+
+TEST(file_write_to_a_full_disk_says_so)
+{
+    const char *path = "/dev/full";
+    lory_err err = { 0 };
+    file_new n = { .f = fopen(path, "wb"), .path = mem_new(10, 1) };
+    REQUIRE(n.f && n.path);
+    strcpy(n.path, path);
+    CHECK(file_write(&n, "x", 1, &err));
+    CHECK(!file_commit(&n, &err));
+    CHECK_STR(err.text, "/dev/full: cannot write: No space left on device");
+}
+
+TEST(file_exists_is_true_for_readable_regular_files_only)
+{
+    const char *path = test_temp("a");
+    CHECK(!file_exists(path));
+    put(path, "");
+    CHECK(file_exists(path));
+    CHECK(!file_exists("/tmp") && !file_exists("/dev/null"));
+}
+
+TEST(file_program_dir_holds_the_program)
+{
+    char dir[1024], exe[1100];
+    REQUIRE(file_program_dir(dir, sizeof dir));
+    snprintf(exe, sizeof exe, "%s/lory-test", dir);
+    CHECK(dir[0] == '/' && file_exists(exe), "%s", exe);
+    CHECK(!file_program_dir(dir, 3) && !file_program_dir(dir, 0));
+}
