@@ -29,7 +29,7 @@ OPT_release  := -O2 -g
 OPT_asan     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 OPT_ubsan    := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
 OPT_tsan     := -O1 -g -fsanitize=thread
-OPT_fuzz     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+OPT_fuzz     := -O1 -g -DLORY_FUZZ -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 OPT_coverage := -O0 -g --coverage
 
 ifeq ($(OPENMP),1)
