@@ -42,7 +42,8 @@ TEST(utf8_malformed_forms_are_one_bad_byte_each)
         uint32_t cp;
         for (size_t at = 0; at < rows[i].n;) {
             size_t len = utf8_decode(rows[i].s + at, rows[i].n - at, &cp);
-            if (cp == UTF8_BAD) n_bad++, CHECK(len == 1);
+            n_bad += cp == UTF8_BAD;
+            if (cp == UTF8_BAD) CHECK(len == 1);
             at += len;
         }
         CHECK(n_bad == rows[i].n_bad, "row %zu: %zu bad bytes, want %zu", i, n_bad, rows[i].n_bad);
