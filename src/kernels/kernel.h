@@ -15,47 +15,90 @@
 
 enum { ACT_TILE = 12 }; /* tokens per tile of quantised activations */
 
-/* 32 activations of one token: x ~ dx * q. dx = max|x| / 127, q = nearest-even(x * (127/max|x|)),
- * both 0 when max|x| is 0. xsum[s] = the exact sum of the codes of half s. */
+/* 32 activations of one token, one cache line: x ~ dx * q, dx = max|x| / 127,
+ * q = nearest-even(x * (127 / max|x|)) within -127..127; all 0 when max|x| < 2^-100. A NaN in x
+ * makes dx NaN, an infinity makes it infinite. sum[s] are the exact sums of the codes of half s,
+ * sum_all of both; start = -128 * sum, where a dot product of codes stored + 128 begins. */
 typedef struct {
-    float dx;
-    int16_t xsum[2];
     int8_t q[QT_GROUP];
+    float dx;
+    float sum_all, sum[2];
+    int32_t start_all, start[2];
+    int32_t unused; /* 0 */
 } act_group;
+_Static_assert(sizeof(act_group) == 64, "a cache line");
 
-/* Quantised activations of n_tok tokens of k values lie tile by tile: group ig of token it is
- * act[((it / ACT_TILE) * (k / 32) + ig) * ACT_TILE + it % ACT_TILE]. */
-static inline size_t act_index(int it, int ig, int n_group)
+/* Quantised activations of n_tok tokens lie tile by tile, groups ascending in a tile, the tokens
+ * of a group side by side; the last tile is as narrow as its tokens. The place of group ig of
+ * token it: */
+static inline size_t act_index(int it, int ig, int n_tok, int n_group)
 {
-    return ((size_t)(it / ACT_TILE) * (size_t)n_group + (size_t)ig) * ACT_TILE
-           + (size_t)(it % ACT_TILE);
+    int first = it / ACT_TILE * ACT_TILE;
+    int width = n_tok - first < ACT_TILE ? n_tok - first : ACT_TILE;
+    return (size_t)first * (size_t)n_group + (size_t)ig * (size_t)width + (size_t)(it - first);
 }
 static inline size_t act_bytes(int n_tok, int k)
 {
-    return (size_t)((n_tok + ACT_TILE - 1) / ACT_TILE) * ACT_TILE * (size_t)(k / QT_GROUP)
-           * sizeof(act_group);
+    return (size_t)n_tok * (size_t)(k / QT_GROUP) * sizeof(act_group);
 }
+
+/* Which activations to quantise: groups [ig0, ig1) of tokens [it0, it1), so that threads can
+ * share the work by tokens or by groups. */
+typedef struct {
+    const float *x;     /* [n_tok, k] */
+    size_t ld_x;        /* floats from token to token */
+    int n_tok, n_group; /* of the whole array; n_group = k / 32 */
+    int it0, it1, ig0, ig1;
+    act_group *act; /* the whole array, aligned 64 */
+} act_args;
 
 /* ---- panels of weights for the integer matmul --------------------------------------------- */
 
 enum { PANEL_ROWS = 16 };
 
-/* One group (32 weights) of 16 rows, rows interleaved by 4 bytes: q[4 * (16 * j + r) .. + 3] holds
- * the codes 4j .. 4j+3 of row r; scales and minima of sub-block s (halves when n_sub is 2). */
+/* A panel is 16 rows; group after group of 32 weights, each group
+ *   uint8_t q[8][16][4]        codes 4j..4j+3 of row r at q[j][r], stored as code + zero
+ *   float scale[n_sub][16]     of the sub-blocks (halves when n_sub is 2)
+ *   float min[n_sub][16]       when has_min
+ * zero is what the dot product of the ISA at hand likes (panel_zero slot): 128 makes every code
+ * unsigned, 0 leaves it signed. */
+static inline size_t panel_group_bytes(qtype t)
+{
+    return QT_GROUP * PANEL_ROWS
+           + (size_t)qtypes[t].n_sub * (qtypes[t].has_min ? 2 : 1) * PANEL_ROWS * sizeof(float);
+}
+
+/* Groups [ig0, ig1) of 16 rows to panel form; both whole blocks of the type. */
 typedef struct {
-    int8_t q[QT_GROUP * PANEL_ROWS];
-    float scale[2][PANEL_ROWS];
-    float min[2][PANEL_ROWS];
-} panel_group;
+    qtype type;
+    uint8_t zero;
+    int n_rows;       /* 16; fewer only in the generic kernel, which makes the rest zeros */
+    int ig0, ig1;
+    const void *w;    /* the first row, as in the file */
+    size_t row_bytes; /* from row to row */
+    void *panel;      /* [ig1 - ig0] groups, aligned 64 */
+} pack_args;
+
+/* Panels [ceil(n_rows / 16)][ig1 - ig0] against groups [ig0, ig1) of all tokens. When ig0 > 0,
+ * out holds the accumulators of the groups before. Writes n_rows floats of each token. */
+typedef struct {
+    qtype type;
+    int n_rows, n_tok, n_group; /* n_group: of the activations */
+    int ig0, ig1;
+    const void *panels;
+    const act_group *act;
+    float *out; /* [n_tok, ld_out] */
+    size_t ld_out;
+} gemm_args;
 
 /* ---- matmul -------------------------------------------------------------------------------- */
 
 /* out[it * ld_out + ir] = sum_k w[ir][k] * x[it][k] for rows ir in [0, n_rows), tokens [0, n_tok).
  *
- * Quantised weights (a type with a panel form), per output one accumulator from +0, groups
- * ascending: u = scale_0 * f(isum_0); u = fmaf(scale_1, f(isum_1), u) when n_sub is 2; then
+ * Quantised weights, per output one accumulator from +0, groups ascending:
+ * u = scale_0 * f(isum_0); u = fmaf(scale_1, f(isum_1), u) when n_sub is 2; then
  * u = fmaf(-min_s, f(xsum_s), u) for s ascending when has_min (n_sub 1: the sum of both halves);
- * acc = fmaf(dx, u, acc). isum is the exact int32 sum of code * q.
+ * acc = fmaf(dx, u, acc). isum is the exact int32 sum of code * q, xsum that of q.
  * F32, F16, BF16 weights: lanes over k, weights converted to f32 exactly. */
 typedef struct {
     const void *w;        /* first row of the weights, as in the file */
@@ -63,7 +106,8 @@ typedef struct {
     qtype type;
     int n_rows, k;        /* k: a multiple of the type's block_elems */
     const act_group *act; /* quantised types: all tokens, tiled; else NULL */
-    const float *x;       /* float types: [n_tok, k]; else NULL */
+    const float *x;       /* float types: [n_tok, ld_x]; else NULL */
+    size_t ld_x;          /* floats */
     int n_tok;
     float *out;           /* [n_tok, ld_out] */
     size_t ld_out;        /* floats */
@@ -109,19 +153,16 @@ typedef struct {
 /* ---- the table ------------------------------------------------------------------------------ */
 
 typedef struct lory_kernels {
-    /* Quantises tokens [it0, it1) of x [n_tok, k] (rows ld_x floats apart) into their places in
-     * act (the array of all tokens); k % 32 == 0. */
-    void (*quant_act)(int it0, int it1, int k, const float *x, size_t ld_x, act_group *act);
+    void (*quant_act)(const act_args *a);
 
-    /* 16 (or fewer, the rest zeros) rows' groups [0, n_group) of one type to panel form. */
-    void (*pack[QT_COUNT])(int n_rows, int n_group, const void *w, size_t row_bytes,
-                           panel_group *out);
-    /* Panels [n_panel][n_group] (rows of the output ascending) against every token. */
-    void (*gemm_i8)(qtype type, int n_rows, int n_group, const panel_group *panels,
-                    const act_group *act, int n_tok, float *out, size_t ld_out);
-    /* Straight from the file's rows, for few tokens; NULL where no ISA has one: pack + gemm_i8. */
+    /* What pack adds to the codes of a type for this table's gemm_i8; filled where gemm_i8 is. */
+    uint8_t (*panel_zero)(qtype type);
+    void (*pack[QT_COUNT])(const pack_args *a);
+    void (*gemm_i8)(const gemm_args *a);
+    /* Straight from the file's rows, for few tokens; n_rows a multiple of 16. NULL where the
+     * table has none: pack + gemm_i8. */
     void (*gemv[QT_COUNT])(const matmul_args *a);
-    /* F32, F16, BF16: straight from the file's rows, any number of tokens. */
+    /* F32, F16, BF16: straight from the file's rows, any number of rows and tokens. */
     void (*gemm_f[QT_BF16 + 1])(const matmul_args *a);
 
     void (*to_f32[QT_COUNT])(int64_t n, const void *row, float *out); /* as qtype_row.to_f32 */
@@ -140,11 +181,13 @@ typedef struct lory_kernels {
     void (*add)(int n, const float *a, float *x);                  /* x += a */
     void (*mul)(int n, const float *a, float *x);                  /* x *= a */
     void (*scale)(int n, float a, float *x);                       /* x *= a */
-    void (*silu_mul)(int n, const float *u, float *g);             /* g = silu(g) * u */
-    void (*gelu)(int n, float *x);      /* tanh form: x/2 * (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
-    void (*gelu_erf)(int n, float *x);  /* x/2 * (1 + erf(x / sqrt 2)) */
+    void (*silu_mul)(int n, const float *u, float *g); /* g = (g / (1 + exp(-g))) * u */
+    /* (x * 0.5) * (1 + tanh(sqrt(2/pi) * (x + ((0.044715 * x) * x) * x))), each rounded */
+    void (*gelu)(int n, float *x);
+    void (*gelu_erf)(int n, float *x); /* (x * 0.5) * (1 + erf(x * sqrt(1/2))) */
     void (*gelu_mul)(int n, const float *u, float *g);             /* g = gelu(g) * u */
-    void (*softmax)(int n, float *x); /* max, exp(x - max), sum in lanes, times 1/sum */
+    /* m = max (0 for -0), p = exp(x - m), sum of p in lanes, x = p * (1 / sum) */
+    void (*softmax)(int n, float *x);
     void (*attend)(const attend_args *a);
 
     /* Arithmetic in registers for `lory bench`: n rounds, returns multiply-accumulates done. */
@@ -170,9 +213,8 @@ const lory_kernels *kernels(void);
 const char *kernels_isa(void);
 /* The merged table as if `name` were the best ISA, for tests; false when the CPU lacks it. */
 bool kernels_for(const char *name, lory_kernels *out);
-/* How many of a type's matmul tokens are better served by gemv than by pack + gemm_i8. */
-enum { GEMV_MAX_TOK = 4 };
-/* One product, by the best way for its shape: gemm_f, gemv, or pack + gemm_i8 through scratch. */
+/* One product, by the best way for its shape: gemm_f, gemv, or pack + gemm_i8 through scratch,
+ * on the calling thread. Any n_rows; threads share the rows of an output in multiples of 16. */
 void matmul(const lory_kernels *kn, const matmul_args *a);
 size_t matmul_scratch_bytes(void);
 
