@@ -1,0 +1,43 @@
+/* cpu.h - what this machine, and this process's share of it, can do: instruction sets, cores,
+ * caches, memory.
+ * Layer: base. All functions may be called from any thread; none can fail: what cannot be found
+ * out has a safe answer, named at each function. */
+#ifndef LORY_BASE_CPU_H
+#define LORY_BASE_CPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Instruction sets that the processor has and the operating system saves the registers of. */
+enum {
+    CPU_AVX2 = 1u << 0,
+    CPU_FMA = 1u << 1,
+    CPU_F16C = 1u << 2,
+    CPU_AVX512F = 1u << 3,
+    CPU_AVX512BW = 1u << 4,
+    CPU_AVX512VL = 1u << 5,
+    CPU_AVX512DQ = 1u << 6,
+    CPU_AVX512_VNNI = 1u << 7,
+    CPU_AVX512_BF16 = 1u << 8,
+    CPU_NEON = 1u << 9,     /* every aarch64 */
+    CPU_DOTPROD = 1u << 10, /* sdot, udot */
+};
+unsigned cpu_features(void); /* the CPU_* bits, 0 on other machines */
+
+/* The physical cores this process may keep busy: its affinity mask with the threads of one core
+ * counted once, and no more than its cgroup's quota rounded up. At least 1. */
+int cpu_usable_cores(void);
+
+/* Bytes of the data or unified cache of level 1 to 3 that the first core sees; 0 = unknown. */
+size_t cpu_cache_bytes(int level);
+
+/* Bytes this process may use at most: physical memory, cgroup limit, RLIMIT_AS, the least of
+ * them. UINT64_MAX = unknown. */
+uint64_t cpu_memory_bytes(void);
+
+/* Bytes it could take now without pushing anything out to disk: what the kernel reckons to be
+ * available, and what its cgroup has left. Mapped files are not in it: their pages come and go. */
+uint64_t cpu_memory_available_bytes(void);
+
+#endif

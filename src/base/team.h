@@ -1,0 +1,33 @@
+/* team.h - a team of threads that runs one function at a time, all of them together.
+ * Layer: base. A team belongs to the thread that made it: only that thread calls team_run and
+ * team_free. POSIX threads by default, OpenMP with -DLORY_OPENMP: the same five functions.
+ *
+ * Waiting (for work, at a barrier) spins for some microseconds, then sleeps in the kernel, so an
+ * idle team takes no processor time and a crowded machine does not wait for spinners. */
+#ifndef LORY_BASE_TEAM_H
+#define LORY_BASE_TEAM_H
+
+#include "lory.h"
+
+enum { TEAM_MAX = 1024 }; /* threads */
+
+typedef struct team team;
+/* Called on every thread of the team, ith = 0 .. nth-1; ith 0 is the caller of team_run. */
+typedef void (*team_fn)(void *arg, int ith, int nth);
+
+/* n_threads = 1 .. TEAM_MAX, the caller counted. The other threads block every signal, so that
+ * signals go to the caller's. NULL with *err on failure. */
+team *team_new(int n_threads, lory_err *err);
+void team_free(team *t); /* NULL is accepted */
+
+/* Runs fn(arg, ith, nth) on all threads and returns when all have returned. What the caller wrote
+ * before is seen by all, what they wrote is seen by the caller. Not from inside fn. */
+void team_run(team *t, team_fn fn, void *arg);
+
+/* Only from inside fn, and by every thread of the team: returns when all have called it. What
+ * each wrote before it is seen by all after it. */
+void team_barrier(team *t);
+
+int team_size(const team *t);
+
+#endif
