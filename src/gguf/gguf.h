@@ -11,7 +11,12 @@
 #include "lory.h"
 #include "quant/qtype.h"
 
-enum { GGUF_MAX_DIMS = 4, GGUF_ALIGNMENT = 32 };
+enum {
+    GGUF_MAX_DIMS = 4,
+    GGUF_ALIGNMENT = 32, /* bytes, where general.alignment does not say otherwise */
+    GGUF_MIN_ALIGNMENT = 8,
+    GGUF_MAX_ALIGNMENT = 1 << 16,
+};
 
 typedef enum { /* numbers of the format */
     GGUF_U8, GGUF_I8, GGUF_U16, GGUF_I16, GGUF_U32, GGUF_I32, GGUF_F32, GGUF_BOOL,
@@ -27,10 +32,11 @@ typedef struct {
 typedef struct {
     gguf_str key;
     gguf_type type;   /* of the value; GGUF_ARR: of the elements see elem */
-    gguf_type elem;   /* element type of an array (never GGUF_ARR: nested arrays are refused) */
+    gguf_type elem;   /* of an array's elements (never GGUF_ARR: nested arrays are refused); of a
+                         scalar the same as type */
     uint64_t n;       /* elements; 1 for a scalar */
     const void *data; /* the value (or first element), unaligned; a string's length prefix */
-    size_t n_bytes;   /* of the whole value */
+    size_t n_bytes;   /* of the value, or of all elements, from data on */
 } gguf_kv;
 
 typedef struct {
@@ -38,7 +44,8 @@ typedef struct {
     qtype type;
     int n_dims;                /* 1 .. 4 */
     int64_t ne[GGUF_MAX_DIMS]; /* elements, fastest first; unused ones are 1; each >= 1 */
-    const void *data;          /* aligned to the file's alignment */
+    uint64_t offset;           /* of data in the file's tensor data, a multiple of its alignment */
+    const void *data;          /* aligned to the file's alignment where the file is mapped */
     size_t n_bytes;
 } gguf_tensor;
 
@@ -50,14 +57,16 @@ typedef struct {
     gguf_kv *kv;          /* [n_kv] in file order */
     gguf_tensor *tensors; /* [n_tensors] in file order */
     uint64_t tensor_bytes; /* sum of n_bytes */
-    uint32_t *kv_slots, *tensor_slots; /* hash tables, open addressing, index + 1 */
+    uint32_t *kv_slots, *tensor_slots; /* hash tables, open addressing, index + 1; 0 = empty */
     size_t n_kv_slots, n_tensor_slots; /* powers of two */
+    uint64_t hash_key[2];              /* differs from run to run: no file can aim at it */
 } gguf;
 
 /* On failure *g is closed and err says what and where: LORY_E_IO, _FORMAT (also big-endian, v1,
  * and files of other formats, named as what they are), _UNSUPPORTED (a tensor type), _MEMORY. */
 bool gguf_open(gguf *g, const char *path, lory_err *err);
-/* The same over bytes in memory, which stay the caller's; `name` is the subject of errors. */
+/* The same over bytes in memory, which stay the caller's, aligned as the tensors need to be;
+ * `name` is the subject of errors. */
 bool gguf_open_bytes(gguf *g, const void *bytes, size_t n, const char *name, lory_err *err);
 void gguf_close(gguf *g);
 const char *gguf_path(const gguf *g); /* as given to gguf_open: the subject of errors */
@@ -67,7 +76,7 @@ const gguf_tensor *gguf_find_tensor(const gguf *g, const char *name);
 
 /* Typed values. Absent: *value stays as it is (the caller's default), true. Present but of
  * another kind or out of range: LORY_E_FORMAT naming file, key, what was found. Integers of any
- * width convert where the value fits; floats accept integers and f64. */
+ * width convert where the value fits; floats accept integers and f64, and must be finite. */
 bool gguf_get_uint(const gguf *g, const char *key, uint64_t max, uint64_t *value, lory_err *err);
 bool gguf_get_f32(const gguf *g, const char *key, float *value, lory_err *err);
 bool gguf_get_bool(const gguf *g, const char *key, bool *value, lory_err *err);
@@ -89,6 +98,7 @@ gguf_str_iter gguf_strings(const gguf_kv *kv);
 bool gguf_next(gguf_str_iter *it, gguf_str *s);
 
 const char *gguf_type_name(gguf_type t); /* "uint32", "array", ... */
+size_t gguf_type_bytes(gguf_type t);     /* of one value; 0 for strings and arrays */
 bool gguf_str_is(gguf_str a, const char *b);
 
 #endif
