@@ -11,10 +11,10 @@ static const struct {
     const char *name;
     size_t n_bytes;
 } types[GGUF_TYPE_COUNT] = {
-    [GGUF_U8] = { "uint8", 1 },     [GGUF_I8] = { "int8", 1 },       [GGUF_U16] = { "uint16", 2 },
-    [GGUF_I16] = { "int16", 2 },    [GGUF_U32] = { "uint32", 4 },    [GGUF_I32] = { "int32", 4 },
-    [GGUF_F32] = { "float32", 4 },  [GGUF_BOOL] = { "bool", 1 },     [GGUF_STR] = { "string", 0 },
-    [GGUF_ARR] = { "array", 0 },    [GGUF_U64] = { "uint64", 8 },    [GGUF_I64] = { "int64", 8 },
+    [GGUF_U8] = { "uint8", 1 },    [GGUF_I8] = { "int8", 1 },    [GGUF_U16] = { "uint16", 2 },
+    [GGUF_I16] = { "int16", 2 },   [GGUF_U32] = { "uint32", 4 }, [GGUF_I32] = { "int32", 4 },
+    [GGUF_F32] = { "float32", 4 }, [GGUF_BOOL] = { "bool", 1 },  [GGUF_STR] = { "string", 0 },
+    [GGUF_ARR] = { "array", 0 },   [GGUF_U64] = { "uint64", 8 }, [GGUF_I64] = { "int64", 8 },
     [GGUF_F64] = { "float64", 8 },
 };
 
@@ -67,8 +67,9 @@ static const char *kind_of(const gguf_kv *kv, char out[64])
 static bool wrong_kind(const gguf *g, const gguf_kv *kv, const char *wanted, lory_err *err)
 {
     char found[64];
-    return err_set(err, LORY_E_FORMAT, "%s: key '%.*s' is of the wrong kind (found %s, expected %s)",
-                   gguf_path(g), (int)kv->key.n, kv->key.s, kind_of(kv, found), wanted);
+    return err_set(err, LORY_E_FORMAT,
+                   "%s: key '%.*s' is of the wrong kind (found %s, expected %s)", gguf_path(g),
+                   (int)kv->key.n, kv->key.s, kind_of(kv, found), wanted);
 }
 
 bool gguf_get_uint(const gguf *g, const char *key, uint64_t max, uint64_t *value, lory_err *err)
@@ -78,11 +79,15 @@ bool gguf_get_uint(const gguf *g, const char *key, uint64_t max, uint64_t *value
     if (!is_int(kv->type)) return wrong_kind(g, kv, "an integer", err);
     int64_t v = gguf_int_at(kv, 0);
     if (v < 0 && kv->type != GGUF_U64)
-        return err_set(err, LORY_E_FORMAT, "%s: key '%s' is out of range (found %" PRId64
-                       ", expected 0 to %" PRIu64 ")", gguf_path(g), key, v, max);
+        return err_set(err, LORY_E_FORMAT,
+                       "%s: key '%s' is out of range (found %" PRId64 ", expected 0 to %" PRIu64
+                       ")",
+                       gguf_path(g), key, v, max);
     if ((uint64_t)v > max)
-        return err_set(err, LORY_E_FORMAT, "%s: key '%s' is out of range (found %" PRIu64
-                       ", expected 0 to %" PRIu64 ")", gguf_path(g), key, (uint64_t)v, max);
+        return err_set(err, LORY_E_FORMAT,
+                       "%s: key '%s' is out of range (found %" PRIu64 ", expected 0 to %" PRIu64
+                       ")",
+                       gguf_path(g), key, (uint64_t)v, max);
     *value = (uint64_t)v;
     return true;
 }

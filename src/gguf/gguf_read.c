@@ -82,7 +82,8 @@ static const unsigned char *take(reader *r, uint64_t n_bytes, const char *part)
     char where[128];
     if (n_bytes > n_left(r)) {
         err_set(r->err, LORY_E_FORMAT,
-                "%s: cut short in %s: %s needs %" PRIu64 " bytes from byte %zu on, the file has %zu",
+                "%s: cut short in %s: %s needs %" PRIu64
+                " bytes from byte %zu on, the file has %zu",
                 gguf_path(r->g), place(r, where), part, n_bytes, r->at, r->g->map.size);
         return NULL;
     }
@@ -113,7 +114,8 @@ static bool take_name(reader *r, gguf_str *name)
     if (!take_u64(r, "the length of its name", &n) || !(p = take(r, n, "its name"))) return false;
     *name = (gguf_str){ (const char *)p, (size_t)n };
     if (n == 0) return wrong(r, LORY_E_FORMAT, "has an empty name");
-    if (!utf8_is_valid(name->s, name->n)) return wrong(r, LORY_E_FORMAT, "has a name that is not UTF-8");
+    if (!utf8_is_valid(name->s, name->n))
+        return wrong(r, LORY_E_FORMAT, "has a name that is not UTF-8");
     r->name = *name;
     return true;
 }
@@ -125,7 +127,9 @@ static bool grow(reader *r, void **items, size_t n_used, uint64_t n_max, size_t 
     if (n_used && (n_used < 32 || (n_used & (n_used - 1)))) return true;
     if (n_new > n_max) n_new = (size_t)n_max;
     void *p = mem_resize(*items, n_used, n_new, size);
-    if (!p) return err_set(r->err, LORY_E_MEMORY, "%s: out of memory for %zu %ss", gguf_path(r->g), n_new, r->noun);
+    if (!p)
+        return err_set(r->err, LORY_E_MEMORY, "%s: out of memory for %zu %ss", gguf_path(r->g),
+                       n_new, r->noun);
     *items = p;
     return true;
 }
@@ -140,9 +144,10 @@ static bool refuse_format(reader *r)
     if (r->g->map.size < 4)
         return err_set(r->err, LORY_E_FORMAT, "%s: is not a GGUF file (it has only %zu bytes)",
                        gguf_path(r->g), r->g->map.size);
-    return err_set(r->err, LORY_E_FORMAT,
-                   "%s: is not a GGUF file (it starts with bytes %02x %02x %02x %02x, expected 'GGUF')",
-                   gguf_path(r->g), d[0], d[1], d[2], d[3]);
+    return err_set(
+        r->err, LORY_E_FORMAT,
+        "%s: is not a GGUF file (it starts with bytes %02x %02x %02x %02x, expected 'GGUF')",
+        gguf_path(r->g), d[0], d[1], d[2], d[3]);
 }
 
 static bool read_version(reader *r)
@@ -154,12 +159,17 @@ static bool read_version(reader *r)
     if (v == 2 || v == 3) return true;
     if (v && (v & 0xffff) == 0)
         return err_set(r->err, LORY_E_UNSUPPORTED,
-                       "%s: is a big-endian GGUF file (version bytes %08" PRIx32 "); lory reads little-endian ones", path, v);
+                       "%s: is a big-endian GGUF file (version bytes %08" PRIx32
+                       "); lory reads little-endian ones",
+                       path, v);
     if (v == 1)
         return err_set(r->err, LORY_E_UNSUPPORTED,
-                       "%s: is a GGUF file of version 1; lory reads versions 2 and 3: convert it from its source again", path);
+                       "%s: is a GGUF file of version 1; lory reads versions 2 and 3: convert it "
+                       "from its source again",
+                       path);
     return err_set(r->err, LORY_E_UNSUPPORTED,
-                   "%s: is a GGUF file of unknown version %" PRIu32 " (lory reads 2 and 3)", path, v);
+                   "%s: is a GGUF file of unknown version %" PRIu32 " (lory reads 2 and 3)", path,
+                   v);
 }
 
 static bool check_count(reader *r, const char *noun, uint64_t n, size_t min_bytes)
@@ -176,9 +186,9 @@ static bool read_header(reader *r, uint64_t *n_tensors, uint64_t *n_kv)
     if (m->size < 4 || memcmp(m->data, "GGUF", 4) != 0) return refuse_format(r);
     r->at = 4;
     return read_version(r) && take_u64(r, "the number of tensors", n_tensors)
-        && take_u64(r, "the number of keys", n_kv)
-        && check_count(r, "tensor", *n_tensors, MIN_TENSOR_BYTES)
-        && check_count(r, "key", *n_kv, MIN_KV_BYTES);
+           && take_u64(r, "the number of keys", n_kv)
+           && check_count(r, "tensor", *n_tensors, MIN_TENSOR_BYTES)
+           && check_count(r, "key", *n_kv, MIN_KV_BYTES);
 }
 
 /* ---- keys -------------------------------------------------------------------------------- */
@@ -197,7 +207,8 @@ static bool skip_strings(reader *r, uint64_t n)
 static bool check_bools(reader *r, const unsigned char *p, uint64_t n)
 {
     for (uint64_t i = 0; i < n; i++)
-        if (p[i] > 1) return wrong(r, LORY_E_FORMAT, "has a bool that is neither 0 nor 1 (found %d)", p[i]);
+        if (p[i] > 1)
+            return wrong(r, LORY_E_FORMAT, "has a bool that is neither 0 nor 1 (found %d)", p[i]);
     return true;
 }
 
@@ -222,8 +233,9 @@ static bool read_type(reader *r, const char *part, gguf_type *type)
     uint32_t v;
     if (!take_u32(r, part, &v)) return false;
     if (v >= GGUF_TYPE_COUNT)
-        return wrong(r, LORY_E_FORMAT, "has an unknown value type (found %" PRIu32 ", expected 0 to %d)",
-                     v, GGUF_TYPE_COUNT - 1);
+        return wrong(r, LORY_E_FORMAT,
+                     "has an unknown value type (found %" PRIu32 ", expected 0 to %d)", v,
+                     GGUF_TYPE_COUNT - 1);
     *type = (gguf_type)v;
     return true;
 }
@@ -263,7 +275,8 @@ static bool read_shape(reader *r, gguf_tensor *t)
     uint32_t n_dims;
     if (!take_u32(r, "its number of dimensions", &n_dims)) return false;
     if (n_dims < 1 || n_dims > GGUF_MAX_DIMS)
-        return wrong(r, LORY_E_FORMAT, "has %" PRIu32 " dimensions (expected 1 to %d)", n_dims, GGUF_MAX_DIMS);
+        return wrong(r, LORY_E_FORMAT, "has %" PRIu32 " dimensions (expected 1 to %d)", n_dims,
+                     GGUF_MAX_DIMS);
     t->n_dims = (int)n_dims;
     for (int i = 0; i < GGUF_MAX_DIMS; i++) {
         uint64_t ne = 1;
@@ -282,8 +295,9 @@ static bool read_qtype(reader *r, gguf_tensor *t)
     t->type = qtype_from_gguf(id);
     if (t->type != QT_COUNT) return true;
     const char *name = qtype_foreign_name(id);
-    return wrong(r, LORY_E_UNSUPPORTED, "is of a type that lory does not know (number %" PRIu32 "%s%s)",
-                 id, name ? ", " : "", name ? name : "");
+    return wrong(r, LORY_E_UNSUPPORTED,
+                 "is of a type that lory does not know (number %" PRIu32 "%s%s)", id,
+                 name ? ", " : "", name ? name : "");
 }
 
 /* Rows must be whole blocks, and the size must be a number. */
@@ -291,14 +305,18 @@ static bool size_tensor(reader *r, gguf_tensor *t)
 {
     const qtype_row *q = &qtypes[t->type];
     if (t->ne[0] % q->block_elems)
-        return wrong(r, LORY_E_FORMAT, "of type %s has rows of %" PRId64 " elements (expected a multiple of %d)",
+        return wrong(r, LORY_E_FORMAT,
+                     "of type %s has rows of %" PRId64 " elements (expected a multiple of %d)",
                      q->name, t->ne[0], q->block_elems);
     size_t n = (size_t)q->block_bytes;
-    bool fits = mem_mul(n, (size_t)(t->ne[0] / q->block_elems), &n) && mem_mul(n, (size_t)t->ne[1], &n)
-             && mem_mul(n, (size_t)t->ne[2], &n) && mem_mul(n, (size_t)t->ne[3], &n);
+    bool fits = mem_mul(n, (size_t)(t->ne[0] / q->block_elems), &n)
+                && mem_mul(n, (size_t)t->ne[1], &n) && mem_mul(n, (size_t)t->ne[2], &n)
+                && mem_mul(n, (size_t)t->ne[3], &n);
     if (!fits || n > n_left(r))
-        return wrong(r, LORY_E_FORMAT, "is larger than the file (%" PRId64 " x %" PRId64 " x %" PRId64
-                     " x %" PRId64 " of %s)", t->ne[0], t->ne[1], t->ne[2], t->ne[3], q->name);
+        return wrong(r, LORY_E_FORMAT,
+                     "is larger than the file (%" PRId64 " x %" PRId64 " x %" PRId64 " x %" PRId64
+                     " of %s)",
+                     t->ne[0], t->ne[1], t->ne[2], t->ne[3], q->name);
     t->n_bytes = n;
     return true;
 }
@@ -307,7 +325,7 @@ static bool read_tensor(reader *r, gguf_tensor *t)
 {
     r->name = (gguf_str){ 0 };
     return take_name(r, &t->name) && read_shape(r, t) && read_qtype(r, t)
-        && take_u64(r, "its offset", &t->offset) && size_tensor(r, t);
+           && take_u64(r, "its offset", &t->offset) && size_tensor(r, t);
 }
 
 static bool read_tensors(reader *r, uint64_t n_tensors)
@@ -330,7 +348,9 @@ static bool index_names(reader *r, name_table *t, size_t n)
 {
     t->hash_key = r->g->hash_key;
     t->slots = name_table_new(n, &t->n_slots);
-    if (!t->slots) return err_set(r->err, LORY_E_MEMORY, "%s: out of memory for %zu names", gguf_path(r->g), n);
+    if (!t->slots)
+        return err_set(r->err, LORY_E_MEMORY, "%s: out of memory for %zu names", gguf_path(r->g),
+                       n);
     for (size_t i = 0; i < n; i++) {
         r->name = *(const gguf_str *)(const void *)((const char *)t->items + i * t->stride);
         uint32_t *slot = name_table_slot(t, r->name);
@@ -365,9 +385,10 @@ static bool read_alignment(reader *r)
     uint64_t a = GGUF_ALIGNMENT;
     if (!gguf_get_uint(r->g, "general.alignment", UINT32_MAX, &a, r->err)) return false;
     if (a < GGUF_MIN_ALIGNMENT || a > GGUF_MAX_ALIGNMENT || (a & (a - 1)))
-        return err_set(r->err, LORY_E_FORMAT, "%s: key 'general.alignment' is %" PRIu64
-                       " (expected a power of two from %d to %d)", gguf_path(r->g), a, GGUF_MIN_ALIGNMENT,
-                       GGUF_MAX_ALIGNMENT);
+        return err_set(r->err, LORY_E_FORMAT,
+                       "%s: key 'general.alignment' is %" PRIu64
+                       " (expected a power of two from %d to %d)",
+                       gguf_path(r->g), a, GGUF_MIN_ALIGNMENT, GGUF_MAX_ALIGNMENT);
     r->g->alignment = (uint32_t)a;
     return true;
 }
@@ -381,11 +402,14 @@ static bool place_tensors(reader *r, size_t begin)
         gguf_tensor *t = &g->tensors[i];
         r->name = t->name;
         if (t->offset % g->alignment)
-            return wrong(r, LORY_E_FORMAT, "is at offset %" PRIu64 " (expected a multiple of %" PRIu32 ")",
-                         t->offset, g->alignment);
+            return wrong(r, LORY_E_FORMAT,
+                         "is at offset %" PRIu64 " (expected a multiple of %" PRIu32 ")", t->offset,
+                         g->alignment);
         if (t->offset > n_data || t->n_bytes > n_data - t->offset)
-            return wrong(r, LORY_E_FORMAT, "is cut short: it needs %zu bytes at offset %" PRIu64
-                         ", the file has %" PRIu64 " bytes of tensor data", t->n_bytes, t->offset, n_data);
+            return wrong(r, LORY_E_FORMAT,
+                         "is cut short: it needs %zu bytes at offset %" PRIu64
+                         ", the file has %" PRIu64 " bytes of tensor data",
+                         t->n_bytes, t->offset, n_data);
         t->data = g->map.data + begin + t->offset;
     }
     return true;
@@ -402,7 +426,9 @@ static bool check_overlap(reader *r)
     gguf *g = r->g;
     bool ok = true;
     extent *e = mem_new(g->n_tensors, sizeof *e);
-    if (!e) return err_set(r->err, LORY_E_MEMORY, "%s: out of memory for %zu tensors", gguf_path(g), g->n_tensors);
+    if (!e)
+        return err_set(r->err, LORY_E_MEMORY, "%s: out of memory for %zu tensors", gguf_path(g),
+                       g->n_tensors);
     for (size_t i = 0; i < g->n_tensors; i++)
         e[i] = (extent){ g->tensors[i].offset, g->tensors[i].offset + g->tensors[i].n_bytes, i };
     qsort(e, g->n_tensors, sizeof *e, by_begin);
@@ -422,7 +448,7 @@ static bool check_overlap(reader *r)
 
 static bool read_all(gguf *g, lory_err *err)
 {
-    uint64_t n_tensors, n_kv;
+    uint64_t n_tensors = 0, n_kv = 0;
     reader r = { .g = g, .err = err };
     if (!read_header(&r, &n_tensors, &n_kv) || !read_kvs(&r, n_kv) || !index_kvs(&r)
         || !read_alignment(&r) || !read_tensors(&r, n_tensors) || !index_tensors(&r))

@@ -9,8 +9,8 @@
 typedef struct {
     const void *items; /* [..] of `stride` bytes each */
     size_t stride;
-    uint32_t *slots; /* [n_slots] index + 1, 0 = empty; at most half are in use */
-    size_t n_slots;  /* a power of two, or 0: nothing is found */
+    uint32_t *slots;          /* [n_slots] index + 1, 0 = empty; at most half are in use */
+    size_t n_slots;           /* a power of two, or 0: nothing is found */
     const uint64_t *hash_key; /* [2] */
 } name_table;
 
