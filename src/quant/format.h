@@ -1,0 +1,16 @@
+/* format.h - what the format files (q_*.c) give to the table of qtype.c.
+ * Layer: quant, private to it. NAME_unpack and NAME_write have the meaning of the fields unpack
+ * and from_f32 of qtype_row. */
+#ifndef LORY_QUANT_FORMAT_H
+#define LORY_QUANT_FORMAT_H
+
+#include <stdint.h>
+
+typedef void quant_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float *mins);
+typedef void quant_write(int64_t n, const float *in, void *row);
+
+/* q_legacy.c */
+quant_unpack q4_0_unpack, q4_1_unpack, q5_0_unpack, q5_1_unpack, q8_0_unpack;
+quant_write q4_0_write, q4_1_write, q5_0_write, q5_1_write, q8_0_write;
+
+#endif

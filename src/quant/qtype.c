@@ -1,0 +1,211 @@
+/* qtype.c - the table of tensor types, the float formats, and to_f32 of all that have panels.
+ * Layer: quant. Constant data and pure functions. To add a type: a row here, its block in
+ * block.h, its functions in a q_*.c file. */
+#include "quant/qtype.h"
+#include "quant/block.h"
+#include "quant/format.h"
+#include <string.h>
+#include <strings.h>
+
+/* ---- half floats and bfloat16 --------------------------------------------------------------- */
+
+static uint32_t bits_of(float f)
+{
+    uint32_t u;
+    memcpy(&u, &f, sizeof u);
+    return u;
+}
+
+static float float_of(uint32_t u)
+{
+    float f;
+    memcpy(&f, &u, sizeof f);
+    return f;
+}
+
+/* As processors convert: a signalling NaN becomes quiet and keeps its payload. */
+float f16_to_f32(uint16_t h)
+{
+    const uint32_t bias = (127 - 15) << 23, quiet = 1u << 22;
+    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exp = h & 0x7c00, frac = h & 0x03ff;
+    uint32_t shifted = (uint32_t)(h & 0x7fff) << 13;
+    /* A subnormal half is frac * 2^-24: put frac below the 1 of 0.5 and take the 0.5 away. */
+    uint32_t small = bits_of(float_of(bits_of(0.5f) | frac) - 0.5f);
+    uint32_t big = (0xffu << 23) | shifted | (frac ? quiet : 0);
+    return float_of(sign | (exp == 0 ? small : exp == 0x7c00 ? big : shifted + bias));
+}
+
+uint16_t f32_to_f16(float f)
+{
+    const uint32_t inf = 0xffu << 23, too_big = bits_of(65520.0f), normal = bits_of(0x1p-14f);
+    uint32_t u = bits_of(f), sign = u >> 16 & 0x8000, a = u & 0x7fffffff;
+    if (a > inf) return (uint16_t)(sign | 0x7e00 | (a >> 13 & 0x01ff));
+    if (a >= too_big) return (uint16_t)(sign | 0x7c00);
+    if (a < normal) /* adding 0.5 leaves a multiple of 2^-24, rounded to nearest even */
+        return (uint16_t)(sign | (bits_of(float_of(a) + 0.5f) - bits_of(0.5f)));
+    uint32_t odd = a >> 13 & 1;
+    return (uint16_t)(sign | (a + 0xfff + odd - ((127 - 15) << 23)) >> 13);
+}
+
+float bf16_to_f32(uint16_t h)
+{
+    return float_of((uint32_t)h << 16);
+}
+
+uint16_t f32_to_bf16(float f)
+{
+    uint32_t u = bits_of(f), odd = u >> 16 & 1;
+    if ((u & 0x7fffffff) > 0xffu << 23) return (uint16_t)(u >> 16 | 0x40); /* quiet NaN */
+    return (uint16_t)((u + 0x7fff + odd) >> 16);
+}
+
+/* Rows in a file may start at any byte: 16-bit elements are read and written with memcpy. */
+
+static void f32_to_f32(int64_t n, const void *row, float *out)
+{
+    if (n > 0) memcpy(out, row, (size_t)n * sizeof *out);
+}
+
+static void f32_from_f32(int64_t n, const float *in, void *row)
+{
+    if (n > 0) memcpy(row, in, (size_t)n * sizeof *in);
+}
+
+static void f16_row_to_f32(int64_t n, const void *row, float *out)
+{
+    uint16_t h;
+    for (int64_t i = 0; i < n; i++) {
+        memcpy(&h, (const char *)row + 2 * i, sizeof h);
+        out[i] = f16_to_f32(h);
+    }
+}
+
+static void f16_row_from_f32(int64_t n, const float *in, void *row)
+{
+    for (int64_t i = 0; i < n; i++) {
+        uint16_t h = f32_to_f16(in[i]);
+        memcpy((char *)row + 2 * i, &h, sizeof h);
+    }
+}
+
+static void bf16_row_to_f32(int64_t n, const void *row, float *out)
+{
+    uint16_t h;
+    for (int64_t i = 0; i < n; i++) {
+        memcpy(&h, (const char *)row + 2 * i, sizeof h);
+        out[i] = bf16_to_f32(h);
+    }
+}
+
+static void bf16_row_from_f32(int64_t n, const float *in, void *row)
+{
+    for (int64_t i = 0; i < n; i++) {
+        uint16_t h = f32_to_bf16(in[i]);
+        memcpy((char *)row + 2 * i, &h, sizeof h);
+    }
+}
+
+/* ---- formats with a panel form -------------------------------------------------------------- */
+
+enum { STEP = 16, STEPS_MAX = QB_SUPER / STEP }; /* weights that share a scale in every format */
+
+/* weight = scale * code - min. A scale is at most 19 bits long and a code 8, and where there is a
+ * min the product fits 24 bits: one rounding in all, so these are the reference's bits. */
+static void panel_to_f32(qtype type, int64_t n, const void *row, float *out)
+{
+    const qtype_row *t = &qtypes[type];
+    const char *block = row;
+    int8_t codes[QB_SUPER];
+    float scales[STEPS_MAX], mins[STEPS_MAX] = { 0 };
+    for (; n > 0; n -= t->block_elems, block += t->block_bytes) {
+        t->unpack(t->block_elems, block, codes, scales, mins);
+        for (int i = 0; i < t->block_elems / STEP; i++, out += STEP) {
+            int s = t->n_sub == 2 ? i : i / 2;
+            for (int j = 0; j < STEP; j++)
+                out[j] = scales[s] * (float)codes[STEP * i + j] - mins[s];
+        }
+    }
+}
+
+#define TO_F32(name, type)                                                                         \
+    static void name(int64_t n, const void *row, float *out)                                       \
+    {                                                                                              \
+        panel_to_f32(type, n, row, out);                                                           \
+    }
+TO_F32(q4_0_to_f32, QT_Q4_0)
+TO_F32(q4_1_to_f32, QT_Q4_1)
+TO_F32(q5_0_to_f32, QT_Q5_0)
+TO_F32(q5_1_to_f32, QT_Q5_1)
+TO_F32(q8_0_to_f32, QT_Q8_0)
+#undef TO_F32
+
+/* ---- the table ------------------------------------------------------------------------------ */
+
+/* clang-format off */
+const qtype_row qtypes[QT_COUNT] = {
+    /*               name   GGUF  block: weights, bytes   scales, min  to f32           from f32           to panels */
+    [QT_F32]     = { "f32",     0, 1, 4,                         0, false, f32_to_f32,      f32_from_f32,      NULL },
+    [QT_F16]     = { "f16",     1, 1, 2,                         0, false, f16_row_to_f32,  f16_row_from_f32,  NULL },
+    [QT_BF16]    = { "bf16",   30, 1, 2,                         0, false, bf16_row_to_f32, bf16_row_from_f32, NULL },
+    [QT_Q4_0]    = { "q4_0",    2, 32, sizeof(block_q4_0),       1, false, q4_0_to_f32, q4_0_write, q4_0_unpack },
+    [QT_Q4_1]    = { "q4_1",    3, 32, sizeof(block_q4_1),       1, true,  q4_1_to_f32, q4_1_write, q4_1_unpack },
+    [QT_Q5_0]    = { "q5_0",    6, 32, sizeof(block_q5_0),       1, false, q5_0_to_f32, q5_0_write, q5_0_unpack },
+    [QT_Q5_1]    = { "q5_1",    7, 32, sizeof(block_q5_1),       1, true,  q5_1_to_f32, q5_1_write, q5_1_unpack },
+    [QT_Q8_0]    = { "q8_0",    8, 32, sizeof(block_q8_0),       1, false, q8_0_to_f32, q8_0_write, q8_0_unpack },
+    [QT_Q2_K]    = { "q2_k",   10, 256, sizeof(block_q2_k),      2, true,  NULL, NULL, NULL },
+    [QT_Q3_K]    = { "q3_k",   11, 256, sizeof(block_q3_k),      2, false, NULL, NULL, NULL },
+    [QT_Q4_K]    = { "q4_k",   12, 256, sizeof(block_q4_k),      1, true,  NULL, NULL, NULL },
+    [QT_Q5_K]    = { "q5_k",   13, 256, sizeof(block_q5_k),      1, true,  NULL, NULL, NULL },
+    [QT_Q6_K]    = { "q6_k",   14, 256, sizeof(block_q6_k),      2, false, NULL, NULL, NULL },
+    [QT_IQ1_S]   = { "iq1_s",  19, 256, sizeof(block_iq1_s),     1, false, NULL, NULL, NULL },
+    [QT_IQ1_M]   = { "iq1_m",  29, 256, sizeof(block_iq1_m),     2, false, NULL, NULL, NULL },
+    [QT_IQ2_XXS] = { "iq2_xxs", 16, 256, sizeof(block_iq2_xxs),  1, false, NULL, NULL, NULL },
+    [QT_IQ2_XS]  = { "iq2_xs", 17, 256, sizeof(block_iq2_xs),    2, false, NULL, NULL, NULL },
+    [QT_IQ2_S]   = { "iq2_s",  22, 256, sizeof(block_iq2_s),     2, false, NULL, NULL, NULL },
+    [QT_IQ3_XXS] = { "iq3_xxs", 18, 256, sizeof(block_iq3_xxs),  1, false, NULL, NULL, NULL },
+    [QT_IQ3_S]   = { "iq3_s",  21, 256, sizeof(block_iq3_s),     1, false, NULL, NULL, NULL },
+    [QT_IQ4_NL]  = { "iq4_nl", 20, 32, sizeof(block_iq4_nl),     1, false, NULL, NULL, NULL },
+    [QT_IQ4_XS]  = { "iq4_xs", 23, 256, sizeof(block_iq4_xs),    1, false, NULL, NULL, NULL },
+    [QT_TQ1_0]   = { "tq1_0",  34, 256, sizeof(block_tq1_0),     1, false, NULL, NULL, NULL },
+    [QT_TQ2_0]   = { "tq2_0",  35, 256, sizeof(block_tq2_0),     1, false, NULL, NULL, NULL },
+    [QT_MXFP4]   = { "mxfp4",  39, 32, sizeof(block_mxfp4),      1, false, NULL, NULL, NULL },
+};
+/* clang-format on */
+
+/* GGUF's numbers without a row above: integers, formats withdrawn and not yet supported. */
+static const struct {
+    uint32_t gguf_id;
+    const char *name;
+} foreign[] = {
+    { 4, "q4_2" },        { 5, "q4_3" },        { 9, "q8_1" },        { 15, "q8_k" },
+    { 24, "i8" },         { 25, "i16" },        { 26, "i32" },        { 27, "i64" },
+    { 28, "f64" },        { 31, "q4_0_4_4" },   { 32, "q4_0_4_8" },   { 33, "q4_0_8_8" },
+    { 36, "iq4_nl_4_4" }, { 37, "iq4_nl_4_8" }, { 38, "iq4_nl_8_8" }, { 40, "nvfp4" },
+    { 41, "q1_0" },       { 42, "q2_0" },
+};
+
+qtype qtype_from_gguf(uint32_t gguf_id)
+{
+    int t = 0;
+    while (t < QT_COUNT && qtypes[t].gguf_id != gguf_id) t++;
+    return (qtype)t;
+}
+
+qtype qtype_from_name(const char *name)
+{
+    int t = 0;
+    while (t < QT_COUNT && strcasecmp(qtypes[t].name, name) != 0) t++;
+    return (qtype)t;
+}
+
+const char *qtype_foreign_name(uint32_t gguf_id)
+{
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        if (foreign[i].gguf_id == gguf_id) return foreign[i].name;
+    return NULL;
+}
+
+size_t qtype_row_bytes(qtype t, int64_t n)
+{
+    return (size_t)(n / qtypes[t].block_elems) * (size_t)qtypes[t].block_bytes;
+}
