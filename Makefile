@@ -1,29 +1,37 @@
-# lory: one binary, one library, no dependencies beyond libc and libm.
+# lory: one program, one library, nothing needed beyond libc, libm and POSIX threads.
 #
-# Objects live in build/<variant>/; a variant is a set of flags (release, asan, ubsan, tsan,
-# fuzz, coverage), so switching between them rebuilds nothing.
+# Objects live in build/<variant>/, where a variant is a set of flags: release asan ubsan tsan fuzz
+# coverage. So going from one to another builds nothing twice. `make help` lists the targets.
 
-PREFIX  ?= /usr/local
-DESTDIR ?=
-CC      ?= cc
-AR      ?= ar
-OPENMP  ?= 0
-VARIANT ?= release
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+OPENMP   ?= 0
+VARIANT  ?= release
+# Runs the tests of a cross build:  make CC=aarch64-linux-gnu-gcc EMULATOR=qemu-aarch64 test
 EMULATOR ?=
+CFLAGS   ?=
+LDFLAGS  ?=
+V        ?= 0
+
+MAKEFLAGS += --no-builtin-rules
+Q := $(if $(filter 0,$(V)),@)
+say = $(if $(filter 0,$(V)),@printf '  %-4s %s\n' $(1) $(2))
 
 VERSION := $(shell sed -n 's/^\#define LORY_VERSION "\(.*\)"/\1/p' include/lory.h)
-MACHINE := $(shell $(CC) -dumpmachine)
-BUILD   := build/$(VARIANT)
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+CROSS   := $(filter-out $(shell uname -m),$(MACHINE))
+BUILD   := build/$(VARIANT)$(if $(CROSS),-$(CROSS))$(if $(filter 1,$(OPENMP)),-openmp)
+ifeq ($(origin AR),default)
+AR := $(shell $(CC) -print-prog-name=ar)
+endif
 
 # ---- flags ---------------------------------------------------------------------------------
-# -ffp-contract=off is part of the numeric contract: a fused multiply-add happens only where
-# the source says fmaf().
-WARN   := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
-BASE   := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -ffp-contract=off -fno-math-errno -pthread -MMD -MP \
-          -Iinclude -Isrc
-MODEL_DIR := $(PREFIX)/share/lory
-DEFS   := -DLORY_MODEL_DIR='"$(MODEL_DIR)"'
-LIBS   := -lm -pthread
+# -ffp-contract=off is part of the numeric contract: a fused multiply-add happens only where the
+# source says fmaf(). The prefix map keeps the name of this folder out of the binary.
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
+BASE := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -ffp-contract=off -fno-math-errno -pthread \
+        -ffile-prefix-map=$(CURDIR)=. -Iinclude -Isrc
+LIBS := -lm -pthread
 
 OPT_release  := -O2 -g
 OPT_asan     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -31,114 +39,140 @@ OPT_ubsan    := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
 OPT_tsan     := -O1 -g -fsanitize=thread
 OPT_fuzz     := -O1 -g -DLORY_FUZZ -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 OPT_coverage := -O0 -g --coverage
-
-ifeq ($(OPENMP),1)
-BUILD := $(BUILD)-openmp
-OMP   := -fopenmp -DLORY_OPENMP
+ifndef OPT_$(VARIANT)
+$(error there is no VARIANT=$(VARIANT))
 endif
 
-CFLAGS  ?=
-LDFLAGS ?=
-ALL_CFLAGS  := $(BASE) $(WARN) $(OPT_$(VARIANT)) $(OMP) $(DEFS) $(CFLAGS)
-ALL_LDFLAGS := $(filter -fsanitize=% --coverage,$(OPT_$(VARIANT))) $(OMP) $(LDFLAGS)
+OMP := $(if $(filter 1,$(OPENMP)),-fopenmp -DLORY_OPENMP)
+ALL_CFLAGS  := $(BASE) $(WARN) $(OPT_$(VARIANT)) $(OMP) $(CFLAGS)
+ALL_LDFLAGS := $(filter -fsanitize=% --coverage,$(OPT_$(VARIANT))) $(OMP) $(if $(CROSS),-static) $(LDFLAGS)
 
 # One binary runs everywhere: only the file of an instruction set is compiled for it.
 # gcc 12 miscompiles int8 sums under AVX-512 VNNI when it vectorises by itself.
-FLAGS_avx2         := -mavx2 -mfma -mf16c
-FLAGS_avx2_quant   := $(FLAGS_avx2)
-FLAGS_avx512       := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c \
-                      -fno-tree-vectorize
-FLAGS_avx512_quant := $(FLAGS_avx512)
+FLAGS_src/kernels/avx2         := -mavx2 -mfma -mf16c
+FLAGS_src/kernels/avx2_quant   := $(FLAGS_src/kernels/avx2)
+FLAGS_src/kernels/avx512       := $(FLAGS_src/kernels/avx2) -mavx512f -mavx512bw -mavx512vl -mavx512dq \
+                                  -mavx512vnni -fno-tree-vectorize
+FLAGS_src/kernels/avx512_quant := $(FLAGS_src/kernels/avx512)
 
 # ---- files ---------------------------------------------------------------------------------
-X86  := $(wildcard src/kernels/avx*.c)
-NEON := $(wildcard src/kernels/neon*.c)
-SRC  := $(filter-out $(X86) $(NEON),$(wildcard src/*.c src/*/*.c))
-ifneq ($(filter x86_64% amd64%,$(MACHINE)),)
-SRC += $(X86)
-else ifneq ($(filter aarch64% arm64%,$(MACHINE)),)
-SRC += $(NEON)
-endif
-LIB_SRC  := $(filter-out src/cli/%,$(SRC))
+# A new .c file is built where it lies; of the kernels only those of the machine.
+ISA_x86_64  := $(wildcard src/kernels/avx*.c)
+ISA_aarch64 := $(wildcard src/kernels/neon*.c)
+SRC      := $(filter-out $(ISA_x86_64) $(ISA_aarch64),$(wildcard src/*.c src/*/*.c)) $(ISA_$(MACHINE))
 CLI_SRC  := $(filter src/cli/%,$(SRC))
-TEST_SRC := $(wildcard tests/*.c)
-FUZZ_SRC := $(wildcard tests/fuzz/*.c)
+LIB_SRC  := $(filter-out $(CLI_SRC),$(SRC))
+TEST_SRC := $(wildcard tests/*.c tests/fuzz/*.c) $(filter-out src/cli/main.c,$(CLI_SRC))
+TOOL_SRC := $(wildcard tools/*.c)
+FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+MODELS   := $(wildcard models/*.gguf)
 
-obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
-LIB_OBJ  := $(call obj,$(LIB_SRC))
-CLI_OBJ  := $(call obj,$(CLI_SRC))
-TEST_OBJ := $(call obj,$(TEST_SRC) $(FUZZ_SRC)) $(filter-out $(BUILD)/src/cli/main.o,$(CLI_OBJ))
+obj   = $(patsubst %.c,$(BUILD)/%.o,$(1))
+TOOLS := $(patsubst %.c,$(BUILD)/%,$(TOOL_SRC))
 
 # ---- targets -------------------------------------------------------------------------------
 .DEFAULT_GOAL := all
-.PHONY: all lib test asan ubsan tsan fuzz coverage layers format install uninstall clean help
+.PHONY: all lory lib liblory.a test asan ubsan tsan fuzz coverage layers tools bench format install \
+        uninstall clean help FORCE
 
 all: lory lib ## build ./lory and ./liblory.a
 
 lib: liblory.a ## build the static library
 
-lory: $(BUILD)/lory
-	@cp -f $< $@
+# Copied when they differ, whichever variant was built last.
+lory liblory.a: %: $(BUILD)/%
+	@cmp -s $< $@ || cp -f $< $@
 
-liblory.a: $(BUILD)/liblory.a
-	@cp -f $< $@
+test: $(BUILD)/lory $(BUILD)/lory-test $(if $(EMULATOR),$(BUILD)/lory-emulated) ## run every test (T=PART: only those whose name has PART; T='-v ...')
+	@$(EMULATOR) $(BUILD)/lory-test --lory $(BUILD)/lory$(if $(EMULATOR),-emulated) $(T)
 
-$(BUILD)/lory: $(CLI_OBJ) $(BUILD)/liblory.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+asan ubsan tsan: ## run the tests under a sanitizer; asan has ubsan's checks too
+	@$(MAKE) --no-print-directory VARIANT=$@ test
 
-$(BUILD)/liblory.a: $(LIB_OBJ)
-	@rm -f $@
-	$(AR) rcs $@ $^
+coverage: ## run the tests and print the line coverage of every source file
+	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
+	@$(MAKE) --no-print-directory VARIANT=coverage test
+	@tools/coverage.sh build/coverage
 
-$(BUILD)/lory-test: $(TEST_OBJ) $(BUILD)/liblory.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
-
-$(BUILD)/%.o: %.c Makefile
-	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(FLAGS_$(*F)) -c -o $@ $<
-
-test: $(BUILD)/lory $(BUILD)/lory-test ## run every test (T=name runs those whose name has it)
-	$(EMULATOR) $(BUILD)/lory-test --lory $(BUILD)/lory $(T)
-
-asan: ## tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	$(MAKE) VARIANT=asan test
-
-ubsan: ## tests under UndefinedBehaviorSanitizer
-	$(MAKE) VARIANT=ubsan test
-
-tsan: ## tests under ThreadSanitizer
-	$(MAKE) VARIANT=tsan test
-
-coverage: ## tests with line coverage, summary on stdout
-	$(MAKE) VARIANT=coverage test
-	tools/coverage.sh build/coverage
-
-# Each file of tests/fuzz/ is a libFuzzer target; FUZZ_SECONDS each, on a corpus of good inputs.
 FUZZ_SECONDS ?= 10
-FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-fuzz: ## run every fuzz entry with clang's libFuzzer, FUZZ_SECONDS=10 each
-	$(MAKE) VARIANT=fuzz CC=clang $(addprefix build/fuzz/fuzz_,$(FUZZERS))
-	tools/fuzz.sh $(FUZZ_SECONDS) $(addprefix build/fuzz/fuzz_,$(FUZZERS))
+fuzz: ## run every fuzz entry under clang's libFuzzer, FUZZ_SECONDS=10 each
+	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang $(FUZZERS:%=build/fuzz/%)
+	@tools/fuzz.sh $(FUZZ_SECONDS) $(FUZZERS:%=build/fuzz/%)
 
-$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/liblory.a
-	$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
+layers: ## hold every include against the floors of the house
+	@tools/layers.sh
 
-layers: ## hold every #include against the floors of the house
-	tools/layers.sh
+tools: $(TOOLS) ## build the programs for developers, build/release/tools/*
+
+bench: lory ## measure speed on the bundled model, against the machine's limits
+	./lory bench
 
 format: ## clang-format the sources in place
-	clang-format -i $$(git ls-files '*.c' '*.h' | grep -v _tab)
-
-install: all ## install under DESTDIR/PREFIX
-	PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) VERSION=$(VERSION) tools/install.sh
-
-uninstall: ## remove what install put there
-	PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) tools/install.sh --remove
+	clang-format -i $$(git ls-files '*.c' '*.h' | grep -v -e _tab -e _grid)
 
 clean: ## remove everything that was built
 	rm -rf build lory liblory.a
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z][a-z ]*:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
 
--include $(patsubst %.o,%.d,$(LIB_OBJ) $(CLI_OBJ) $(TEST_OBJ))
+# ---- building ------------------------------------------------------------------------------
+$(BUILD)/lory: $(call obj,$(CLI_SRC)) $(BUILD)/liblory.a
+$(BUILD)/lory-test: $(call obj,$(TEST_SRC)) $(BUILD)/liblory.a $(BUILD)/sources
+$(TOOLS): %: %.o $(BUILD)/liblory.a
+$(BUILD)/lory $(BUILD)/lory-test $(TOOLS):
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
+
+$(FUZZERS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/liblory.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
+
+$(BUILD)/liblory.a: $(call obj,$(LIB_SRC)) $(BUILD)/sources
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $(filter %.o,$^)
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(FLAGS_$*) -MMD -MP -c -o $@ $<
+
+# Files that hold what a build depends on besides its sources: a change of it makes them new.
+keep = @mkdir -p $(@D); echo '$(subst ','\'',$(1))' | cmp -s - $@ || echo '$(subst ','\'',$(1))' > $@
+ISA_FLAGS := $(foreach f,$(filter FLAGS_%,$(.VARIABLES)),$(f)=$($(f)))
+$(BUILD)/flags: FORCE
+	$(call keep,$(CC) $(ALL_CFLAGS) $(ISA_FLAGS))
+$(BUILD)/sources: FORCE
+	$(call keep,$(SRC) $(TEST_SRC))
+$(BUILD)/prefix: FORCE
+	$(call keep,$(PREFIX))
+
+# PREFIX is known to one file: the one that looks for the installed model.
+PREFIX_USER := $(basename $(shell grep -ls LORY_MODEL_DIR $(SRC)))
+$(foreach f,$(PREFIX_USER),$(eval FLAGS_$(f) += -DLORY_MODEL_DIR='"$(PREFIX)/share/lory"'))
+$(PREFIX_USER:%=$(BUILD)/%.o): $(BUILD)/prefix
+
+# The tests start the program by its name, so under an emulator it needs a name of its own.
+$(BUILD)/lory-emulated: Makefile
+	@mkdir -p $(@D)
+	@printf '#!/bin/sh\nexec %s %s "$$@"\n' '$(EMULATOR)' '$(CURDIR)/$(BUILD)/lory' > $@ && chmod +x $@
+
+-include $(patsubst %.o,%.d,$(call obj,$(SRC) $(TEST_SRC) $(TOOL_SRC)))
+
+# ---- installing ----------------------------------------------------------------------------
+TO := $(DESTDIR)$(PREFIX)
+MAN := $(wildcard tools/lory.1)
+
+install: all ## install under DESTDIR/PREFIX
+	install -d "$(TO)/bin" "$(TO)/include" "$(TO)/lib/pkgconfig" "$(TO)/share/lory" "$(TO)/share/man/man1"
+	install -m 755 lory "$(TO)/bin"
+	install -m 644 include/lory.h "$(TO)/include"
+	install -m 644 liblory.a "$(TO)/lib"
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' tools/lory.pc.in > "$(TO)/lib/pkgconfig/lory.pc"
+	install -m 644 $(MODELS) "$(TO)/share/lory"
+	$(if $(MAN),install -m 644 $(MAN) "$(TO)/share/man/man1")
+
+uninstall: ## remove what install put there
+	rm -f "$(TO)/bin/lory" "$(TO)/include/lory.h" "$(TO)/lib/liblory.a" "$(TO)/lib/pkgconfig/lory.pc" \
+	      "$(TO)/share/man/man1/lory.1" $(patsubst models/%,"$(TO)/share/lory/%",$(MODELS))
+	rmdir "$(TO)/share/lory" 2>/dev/null || true
