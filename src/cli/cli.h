@@ -1,0 +1,125 @@
+/* cli.h - what the commands share: output, errors, interrupts, the option groups, opening a model.
+ *
+ * A command is one file cmd_x.c: an options struct, its rows (which print --help), a function
+ * `int cmd_x(int argc, char **argv)` whose result is the exit status, and a row in main.c.
+ * argv[0] is the command's name. Everything here serves the main thread only.
+ * Layer: cli; includes lory.h, base and text, the file commands also gguf and quant. */
+#ifndef LORY_CLI_CLI_H
+#define LORY_CLI_CLI_H
+
+#include "base/buf.h"
+#include "cli/opts.h"
+#include "lory.h"
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
+
+/* ---- start and end (out.c) ----------------------------------------------------------------- */
+
+/* Once, first thing: no write may kill the program, and files 0 to 2 are taken, so that no file
+ * opened later can be mistaken for a closed stdout. */
+void cli_begin(void);
+/* Once, last thing: writes what is left of stdout and closes it. Returns `status`, or EXIT_FAILED
+ * when any write to stdout failed: with a line on stderr, unless the reader just went away. */
+int cli_end(int status);
+
+/* ---- stdout: the answer (out.c) ------------------------------------------------------------ */
+
+/* False when this or an earlier write failed; the command should then stop and return
+ * EXIT_FAILED. cli_end has the message. */
+bool out_put(const void *bytes, size_t n);
+bool out_buf(buf *b); /* also false when b ran out of memory; clears b */
+bool out_flush(void); /* for text that should be seen now */
+bool out_is_terminal(void);
+
+/* ---- stderr: the rest (out.c) -------------------------------------------------------------- */
+
+/* "lory: SUBJECT: ..." as one line on stderr. Returns EXIT_FAILED; or, when the error is that the
+ * user interrupted, EXIT_INTERRUPTED without a line. */
+int cli_fail(const lory_err *err);
+/* The same for a wrong command line; "%s: ..." begins with the option. Returns EXIT_USAGE. */
+int cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* One line on stderr about something that is not an error. */
+void cli_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+bool err_is_terminal(void);
+
+/* Parses a command's options. False when the command is over: *status is its exit status (help was
+ * printed, or a usage error). After true, opts_free(page, o) at the end. */
+bool cli_parse(const opts_page *page, void *o, int argc, char **argv, int *status);
+
+/* ---- Ctrl-C (interrupt.c) ------------------------------------------------------------------ */
+
+/* Until the first call SIGINT ends the program at once with status 130. From then on it only makes
+ * cli_interrupted true and interrupts s (NULL: nothing); a second one ends the program at once.
+ * Call it with NULL before freeing s. A SIGINT that was ignored when the program started (nohup,
+ * background jobs of scripts) stays ignored. */
+void cli_catch_interrupt(lory_session *s);
+bool cli_interrupted(void);
+
+/* ---- time and memory (stats.c) ------------------------------------------------------------- */
+
+double cli_now_ms(void);              /* a clock that never goes back */
+uint64_t cli_peak_memory_bytes(void); /* the most that this process had resident */
+uint64_t cli_entropy_seed(void);      /* below 2^53, so that JSON numbers carry it exactly */
+
+/* ---- option groups (setup.c) --------------------------------------------------------------- */
+
+typedef struct {
+    const char *path; /* NULL: $LORY_MODEL, else the bundled model */
+} model_opts;
+extern const opt_row model_rows[]; /* -m */
+
+/* Opens the model of -m, $LORY_MODEL or the bundled one. NULL with *err on failure. */
+lory_model *cli_open_model(const model_opts *o, lory_err *err);
+
+typedef struct {
+    int n_threads;  /* 0: physical cores this process may use */
+    int n_ctx;      /* 0: the model's own */
+    int n_batch;
+    int cache_type; /* a lory_cache_type */
+} session_opts;
+#define SESSION_DEFAULTS { .n_batch = 512, .cache_type = LORY_CACHE_F16 }
+extern const opt_row session_rows[]; /* -t -c -b --cache-type */
+
+/* Makes the session; a note on stderr says when the model's own context did not fit memory. */
+lory_session *cli_open_session(lory_model *m, const session_opts *o, lory_err *err);
+
+/* Sampling options that were not given hold the unset values of SAMPLING_DEFAULTS; what counts
+ * then is the model's own metadata, else lory_sampler_defaults. */
+typedef struct {
+    int64_t seed; /* -1: from the system's entropy */
+    float temp, top_p, min_p, typical;
+    float repeat_penalty, presence_penalty, frequency_penalty;
+    int top_k, repeat_last_n;
+    opt_list logit_bias; /* "ID+X" or "ID-X" */
+} sampling_opts;
+#define SAMPLING_DEFAULTS                                                                          \
+    {                                                                                              \
+        .seed = -1, .temp = NAN, .top_p = NAN, .min_p = NAN, .typical = NAN,                       \
+        .repeat_penalty = NAN, .presence_penalty = NAN, .frequency_penalty = NAN,                  \
+        .top_k = INT_MIN, .repeat_last_n = INT_MIN                                                 \
+    }
+extern const opt_row sampling_rows[]; /* -s --temp --top-k ... --logit-bias */
+
+/* The sampler that the options ask for; *seed gets the seed in use. NULL with *err on failure;
+ * *status gets EXIT_USAGE when it is the options that are wrong, else EXIT_FAILED. */
+lory_sampler *cli_open_sampler(const lory_model *m, const sampling_opts *o, uint64_t *seed,
+                               int *status, lory_err *err);
+
+/* ---- ids as text (ids.c) ------------------------------------------------------------------- */
+
+/* Appends the numbers of text[0..n): a JSON array, or separated by white space and commas. Each
+ * must be 0 .. n_vocab-1; on failure *err is "SUBJECT: ..." and says which. */
+bool cli_read_ids(const char *subject, const char *text, size_t n, int n_vocab, lory_tokens *out,
+                  lory_err *err);
+
+/* ---- the commands -------------------------------------------------------------------------- */
+
+int cmd_run(int argc, char **argv);
+int cmd_tokenize(int argc, char **argv);
+int cmd_logits(int argc, char **argv);
+int cmd_eval(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
+int cmd_convert(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
+
+#endif

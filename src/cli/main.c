@@ -1,0 +1,94 @@
+/* main.c - the table of commands, and the way in and out of the program.
+ *
+ * To add a command:
+ *   1. src/cli/cmd_x.c: an options struct, its rows, `int cmd_x(int argc, char **argv)`
+ *   2. its prototype at the foot of cli.h
+ *   3. a row below: `lory help` and unknown-command hints follow from it
+ *   4. tests/cli/x_*.sh with what it must print; a section in tools/lory.1
+ * Layer: cli. */
+#include "cli/cli.h"
+#include <string.h>
+
+typedef struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *what;
+} command;
+
+static int cmd_help(int argc, char **argv);
+
+static const command commands[] = {
+    { "run",      cmd_run,      "complete a prompt and stream the text" },
+    { "tokenize", cmd_tokenize, "turn text into token ids, and back" },
+    { "logits",   cmd_logits,   "print the logits after given tokens" },
+    { "help",     cmd_help,     "this page, or the page of a command" },
+};
+enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
+
+static const command *find_command(const char *name)
+{
+    for (int i = 0; i < N_COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0) return &commands[i];
+    return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+    const char *best = "--version";
+    for (int i = 0; i < N_COMMANDS; i++)
+        if (opts_distance(name, commands[i].name) < opts_distance(name, best))
+            best = commands[i].name;
+    return cli_usage("%.64s: no such command (nearest: %s; lory help lists them)", name, best);
+}
+
+static int print_help(void)
+{
+    buf b = { 0 };
+    buf_puts(&b, "lory runs GPT language models on the CPU.\n\n"
+                 "Usage: lory COMMAND [options]\n\nCommands:\n");
+    for (int i = 0; i < N_COMMANDS; i++)
+        buf_printf(&b, "  %-9s %s\n", commands[i].name, commands[i].what);
+    buf_puts(&b, "\nlory help COMMAND or lory COMMAND --help describes one; "
+                 "lory --version prints the version.\n"
+                 "First steps: lory run -p \"Once upon a time\"\n");
+    int status = out_buf(&b) ? EXIT_OK : EXIT_FAILED;
+    buf_free(&b);
+    return status;
+}
+
+static int print_version(void)
+{
+    buf b = { 0 };
+    buf_printf(&b, "lory %s\n", lory_version());
+    int status = out_buf(&b) ? EXIT_OK : EXIT_FAILED;
+    buf_free(&b);
+    return status;
+}
+
+static int cmd_help(int argc, char **argv)
+{
+    char help[] = "--help";
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return print_help();
+    const command *c = find_command(argv[1]);
+    if (!c) return unknown_command(argv[1]);
+    if (c->run == cmd_help) return print_help();
+    char *words[] = { argv[1], help, NULL };
+    return c->run(2, words);
+}
+
+/* argv[0] is the program. */
+static int dispatch(int argc, char **argv)
+{
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return print_help();
+    if (strcmp(argv[1], "--version") == 0) return print_version();
+    const command *c = find_command(argv[1]);
+    return c ? c->run(argc - 1, argv + 1) : unknown_command(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+    cli_begin();
+    return cli_end(dispatch(argc, argv));
+}

@@ -1,0 +1,596 @@
+/* opts.c - see opts.h. The walk goes over the words twice: first only looking for --help, so that
+ * the page shows untouched defaults, then storing. */
+#include "cli/opts.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include <errno.h>
+#include <float.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    WIDTH = 90,       /* columns of a help page */
+    LEFT_MAX = 34,    /* widest left column; a wider row puts its text on the next line */
+    FOUND_MAX = 48,   /* bytes of a bad value that an error quotes */
+    WORD_MAX = 64,    /* longest word that opts_distance looks at */
+    ROWS_DEEP = 4,    /* groups in groups */
+};
+
+/* ---- rows, groups flattened -------------------------------------------------------------- */
+
+/* Walks a table and the groups in it; a zeroed one with .row[0] set is at the start. */
+typedef struct {
+    const opt_row *row[ROWS_DEEP];
+    size_t base[ROWS_DEEP]; /* what offsets count from */
+    int depth;
+} row_walk;
+
+/* The next row that is not a group or an end, or NULL; *at gets its offset in the options struct. */
+static const opt_row *next_row(row_walk *w, size_t *at)
+{
+    for (;;) {
+        const opt_row *r = w->row[w->depth];
+        if (r->kind == OPT_END) {
+            if (w->depth == 0) return NULL;
+            w->depth--;
+            continue;
+        }
+        w->row[w->depth]++;
+        *at = w->base[w->depth] + r->at;
+        if (r->kind != OPT_GROUP) return r;
+        w->depth++;
+        w->row[w->depth] = r->rows;
+        w->base[w->depth] = *at;
+    }
+}
+
+static bool is_option(const opt_row *r)
+{
+    return r->kind != OPT_HEAD && r->kind != OPT_ARG && r->kind != OPT_ARGS;
+}
+
+static bool takes_value(const opt_row *r)
+{
+    return r->kind != OPT_BOOL && r->kind != OPT_SET && r->kind != OPT_MAYBE;
+}
+
+/* ---- values ------------------------------------------------------------------------------ */
+
+/* A value as errors quote it: cut to a whole UTF-8 character. */
+typedef struct {
+    char text[FOUND_MAX + 4];
+} found;
+
+static found quote(const char *s)
+{
+    found f;
+    size_t n = strlen(s);
+    if (n <= FOUND_MAX) {
+        memcpy(f.text, s, n + 1);
+        return f;
+    }
+    n = FOUND_MAX;
+    while (n > 0 && ((unsigned char)s[n] & 0xC0) == 0x80) n--;
+    memcpy(f.text, s, n);
+    strcpy(f.text + n, "...");
+    return f;
+}
+
+/* "0 to 1", "at least 0", "any" */
+static void describe_range(double min, double max, double top, char text[64])
+{
+    if (min == 0 && max == 0) snprintf(text, 64, "a number");
+    else if (max >= top) snprintf(text, 64, "at least %.16g", min);
+    else snprintf(text, 64, "%.16g to %.16g", min, max);
+}
+
+bool opts_int(const char *subject, const char *text, double min, double max, int64_t *v,
+              lory_err *err)
+{
+    const char *digits = text + (*text == '-');
+    char range[64];
+    describe_range(min, max, INT_MAX, range);
+    if (!*digits || digits[strspn(digits, "0123456789")])
+        return err_set(err, LORY_E_ARGUMENT,
+                       "%s: not a whole number (found \"%s\", expected %s)", subject,
+                       quote(text).text, range);
+    errno = 0;
+    long long x = strtoll(text, NULL, 10);
+    bool bounded = min != 0 || max != 0;
+    if (errno == ERANGE || (bounded && ((double)x < min || (double)x > max)))
+        return err_set(err, LORY_E_ARGUMENT, "%s: out of range (found %s, expected %s)", subject,
+                       quote(text).text, range);
+    *v = x;
+    return true;
+}
+
+/* digits with a point and an exponent, as people write them; strtod alone takes far more */
+static bool is_decimal(const char *s)
+{
+    s += *s == '-' || *s == '+';
+    size_t n_whole = strspn(s, "0123456789"), n_part = 0;
+    s += n_whole;
+    if (*s == '.') {
+        n_part = strspn(s + 1, "0123456789");
+        s += 1 + n_part;
+    }
+    if (n_whole + n_part == 0) return false;
+    if (*s == 'e' || *s == 'E') {
+        s += 1 + (s[1] == '-' || s[1] == '+');
+        if (!*s) return false;
+        s += strspn(s, "0123456789");
+    }
+    return !*s;
+}
+
+bool opts_float(const char *subject, const char *text, double min, double max, double *v,
+                lory_err *err)
+{
+    char range[64];
+    describe_range(min, max, FLT_MAX, range);
+    if (!is_decimal(text))
+        return err_set(err, LORY_E_ARGUMENT, "%s: not a number (found \"%s\", expected %s)",
+                       subject, quote(text).text, range);
+    double x = strtod(text, NULL);
+    bool bounded = min != 0 || max != 0;
+    if (!(x >= -FLT_MAX && x <= FLT_MAX) || (bounded && (x < min || x > max)))
+        return err_set(err, LORY_E_ARGUMENT, "%s: out of range (found %s, expected %s)", subject,
+                       quote(text).text, range);
+    *v = x;
+    return true;
+}
+
+static const char *nearest_choice(const opt_row *r, const char *word)
+{
+    const char *best = r->choices[0];
+    for (int i = 0; r->choices[i]; i++)
+        if (opts_distance(word, r->choices[i]) < opts_distance(word, best)) best = r->choices[i];
+    return best;
+}
+
+/* Index of text in the row's choices, or -1 with *err. */
+static int find_choice(const opt_row *r, const char *subject, const char *text, lory_err *err)
+{
+    char list[160] = "";
+    for (int i = 0; r->choices[i]; i++) {
+        if (strcmp(r->choices[i], text) == 0) return i;
+        size_t n = strlen(list);
+        snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", r->choices[i]);
+    }
+    err_set(err, LORY_E_ARGUMENT, "%s: no such choice (found \"%s\", expected one of %s; nearest: %s)",
+            subject, quote(text).text, list, nearest_choice(r, text));
+    return -1;
+}
+
+static bool list_add(opt_list *l, const char *item, lory_err *err)
+{
+    if (l->n == l->cap) {
+        size_t cap = l->cap ? 2 * l->cap : 8;
+        const char **grown = mem_resize(l->item, l->cap, cap, sizeof *grown);
+        if (!grown) return err_set(err, LORY_E_MEMORY, "options: no memory for %zu values", cap);
+        l->item = grown;
+        l->cap = cap;
+    }
+    l->item[l->n++] = item;
+    return true;
+}
+
+/* "1,2,4" */
+static bool store_ints(const opt_row *r, const char *subject, const char *text, opt_ints *out,
+                       lory_err *err)
+{
+    out->n = 0;
+    for (const char *p = text;; p++) {
+        char one[24];
+        size_t n = strcspn(p, ",");
+        int64_t v;
+        if (out->n == OPT_INTS_MAX)
+            return err_set(err, LORY_E_ARGUMENT, "%s: too many numbers (expected at most %d)",
+                           subject, OPT_INTS_MAX);
+        snprintf(one, sizeof one, "%.*s", (int)(n < sizeof one ? n : sizeof one), p);
+        if (!opts_int(subject, one, r->min, r->max, &v, err)) return false;
+        out->item[out->n++] = (int)v;
+        p += n;
+        if (!*p) return true;
+    }
+}
+
+static bool store_number(const opt_row *r, const char *subject, const char *text, void *to,
+                         lory_err *err)
+{
+    int64_t i;
+    double x;
+    bool bounded = r->min != 0 || r->max != 0;
+    switch (r->kind) {
+    case OPT_INT:
+        if (!opts_int(subject, text, bounded ? r->min : INT_MIN, bounded ? r->max : INT_MAX, &i,
+                      err))
+            return false;
+        *(int *)to = (int)i;
+        return true;
+    case OPT_INT64:
+        if (!opts_int(subject, text, r->min, (double)INT64_MAX, &i, err)) return false;
+        *(int64_t *)to = i;
+        return true;
+    default:
+        if (!opts_float(subject, text, r->min, r->max, &x, err)) return false;
+        *(float *)to = (float)x;
+        return true;
+    }
+}
+
+static bool store(const opt_row *r, const char *subject, const char *text, void *to, lory_err *err)
+{
+    int choice;
+    switch (r->kind) {
+    case OPT_BOOL: *(bool *)to = true; return true;
+    case OPT_SET: *(int *)to = (int)r->min; return true;
+    case OPT_STR:
+    case OPT_ARG: *(const char **)to = text; return true;
+    case OPT_MAYBE:
+        if (*text && r->choices && find_choice(r, subject, text, err) < 0) return false;
+        *(const char **)to = text;
+        return true;
+    case OPT_CHOICE:
+        if ((choice = find_choice(r, subject, text, err)) < 0) return false;
+        *(int *)to = choice;
+        return true;
+    case OPT_LIST:
+    case OPT_ARGS: return list_add(to, text, err);
+    case OPT_INTS: return store_ints(r, subject, text, to, err);
+    default: return store_number(r, subject, text, to, err);
+    }
+}
+
+/* ---- nearest option ---------------------------------------------------------------------- */
+
+static size_t min3(size_t a, size_t b, size_t c)
+{
+    size_t m = a < b ? a : b;
+    return m < c ? m : c;
+}
+
+/* Optimal string alignment distance, three rows of the table at a time. */
+size_t opts_distance(const char *a, const char *b)
+{
+    size_t na = strnlen(a, WORD_MAX), nb = strnlen(b, WORD_MAX);
+    size_t rows[3][WORD_MAX + 1];
+    size_t *before = rows[0], *last = rows[1], *now = rows[2];
+    for (size_t j = 0; j <= nb; j++) last[j] = before[j] = j;
+    for (size_t i = 1; i <= na; i++) {
+        now[0] = i;
+        for (size_t j = 1; j <= nb; j++) {
+            now[j] = min3(last[j] + 1, now[j - 1] + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]
+                && before[j - 2] + 1 < now[j])
+                now[j] = before[j - 2] + 1;
+        }
+        size_t *t = before;
+        before = last, last = now, now = t;
+    }
+    return last[nb];
+}
+
+typedef struct {
+    char text[WORD_MAX]; /* as it is typed: "--threads", "-t" */
+    size_t distance;
+} nearest;
+
+static void nearer(nearest *best, const char *word, const char *dashes, const char *name)
+{
+    char typed[WORD_MAX];
+    snprintf(typed, sizeof typed, "%s%s", dashes, name);
+    size_t d = opts_distance(word, typed);
+    size_t bare = opts_distance(word + strspn(word, "-"), name);
+    /* The dashes themselves are worth little: "-threads" means --threads. */
+    if (bare < d) d = bare;
+    if (best->text[0] && d >= best->distance) return;
+    memcpy(best->text, typed, sizeof typed);
+    best->distance = d;
+}
+
+/* `word` without its "=value" */
+static nearest nearest_option(const opts_page *page, const char *word)
+{
+    char name[WORD_MAX];
+    row_walk w = { .row[0] = page->rows };
+    nearest best = { "", 0 };
+    size_t at;
+    const opt_row *r;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
+    bool is_short = strlen(name) == 2 && name[1] != '-';
+    while ((r = next_row(&w, &at))) {
+        char letter[2] = { r->letter, 0 };
+        if (!is_option(r)) continue;
+        if (r->name) nearer(&best, name, "--", r->name);
+        if (r->letter && is_short) nearer(&best, name, "-", letter);
+    }
+    nearer(&best, name, "--", "help");
+    return best;
+}
+
+/* ---- parsing ----------------------------------------------------------------------------- */
+
+typedef struct {
+    const opts_page *page;
+    char *base; /* the options struct; NULL on the walk that only looks for --help */
+    int argc;
+    char **argv;
+    int i;      /* the next word */
+    int n_args; /* words without option so far */
+    lory_err *err;
+} parser;
+
+static const opt_row *find_option(const parser *p, const char *word, size_t *at)
+{
+    row_walk w = { .row[0] = p->page->rows };
+    const opt_row *r;
+    size_t n = strcspn(word, "=");
+    while ((r = next_row(&w, at))) {
+        if (!is_option(r)) continue;
+        if (word[1] != '-') {
+            if (n == 2 && r->letter == word[1]) return r;
+        } else if (r->name && strlen(r->name) == n - 2 && memcmp(r->name, word + 2, n - 2) == 0) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+/* The row of the n-th argument without option, or NULL. */
+static const opt_row *find_arg(const parser *p, int n, size_t *at)
+{
+    row_walk w = { .row[0] = p->page->rows };
+    const opt_row *r;
+    while ((r = next_row(&w, at))) {
+        if (r->kind == OPT_ARGS) return r;
+        if (r->kind == OPT_ARG && n-- == 0) return r;
+    }
+    return NULL;
+}
+
+static opts_result wrong_option(parser *p, const char *word)
+{
+    const char *name = p->page->name;
+    err_set(p->err, LORY_E_ARGUMENT,
+            "%s: no such option of lory %s (nearest: %s; lory %s --help lists them)",
+            quote(word).text, name, nearest_option(p->page, word).text, name);
+    return OPTS_WRONG;
+}
+
+static opts_result wrong_arg(parser *p, const char *word)
+{
+    const char *name = p->page->name;
+    nearest best = nearest_option(p->page, word);
+    bool is_near = best.distance * 3 <= strlen(word);
+    err_set(p->err, LORY_E_ARGUMENT,
+            "%s: an argument that lory %s does not expect (nearest option: %s; lory %s --help)",
+            quote(word).text, name, p->page->loose && !is_near ? p->page->loose : best.text, name);
+    return OPTS_WRONG;
+}
+
+/* argv[i] is an option: takes it, and its value. */
+static opts_result take_option(parser *p)
+{
+    const char *word = p->argv[p->i++], *equals = strchr(word, '=');
+    const char *value = equals ? equals + 1 : "";
+    char subject[WORD_MAX];
+    size_t at;
+    const opt_row *r = find_option(p, word, &at);
+    snprintf(subject, sizeof subject, "%.*s", (int)strcspn(word, "="), word);
+    if (!r) {
+        bool is_help = strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+        return is_help ? OPTS_HELP : wrong_option(p, word);
+    }
+    if (equals && (r->kind == OPT_BOOL || r->kind == OPT_SET)) {
+        err_set(p->err, LORY_E_ARGUMENT, "%s: takes no value (found \"%s\")", subject,
+                quote(value).text);
+        return OPTS_WRONG;
+    }
+    if (!equals && takes_value(r)) {
+        if (p->i == p->argc) {
+            err_set(p->err, LORY_E_ARGUMENT, "%s: needs a value (found nothing, expected %s)",
+                    subject, r->value ? r->value : "one");
+            return OPTS_WRONG;
+        }
+        value = p->argv[p->i++];
+    }
+    if (!p->base) return OPTS_OK;
+    return store(r, subject, value, p->base + at, p->err) ? OPTS_OK : OPTS_WRONG;
+}
+
+static opts_result take_arg(parser *p)
+{
+    const char *word = p->argv[p->i++];
+    size_t at;
+    const opt_row *r = find_arg(p, p->n_args++, &at);
+    if (!p->base) return OPTS_OK;
+    if (!r) return wrong_arg(p, word);
+    return store(r, r->name, word, p->base + at, p->err) ? OPTS_OK : OPTS_WRONG;
+}
+
+static opts_result missing_args(parser *p)
+{
+    size_t at;
+    const opt_row *r = find_arg(p, p->n_args, &at);
+    if (!r || r->is_optional || r->kind == OPT_ARGS) return OPTS_OK;
+    err_set(p->err, LORY_E_ARGUMENT, "%s: missing (expected lory %s %s; lory %s --help)", r->name,
+            p->page->name, p->page->usage, p->page->name);
+    return OPTS_WRONG;
+}
+
+static opts_result walk(parser *p)
+{
+    bool only_args = false;
+    for (p->i = 1; p->i < p->argc;) {
+        const char *word = p->argv[p->i];
+        opts_result result = OPTS_OK;
+        if (!only_args && strcmp(word, "--") == 0) {
+            only_args = true;
+            p->i++;
+        } else if (!only_args && word[0] == '-' && word[1]) {
+            result = take_option(p);
+        } else {
+            result = take_arg(p);
+        }
+        if (result != OPTS_OK) return result;
+    }
+    return p->base ? missing_args(p) : OPTS_OK;
+}
+
+opts_result opts_parse(const opts_page *page, void *o, int argc, char **argv, lory_err *err)
+{
+    parser look = { .page = page, .argc = argc, .argv = argv };
+    parser fill = { .page = page, .base = o, .argc = argc, .argv = argv, .err = err };
+    if (walk(&look) == OPTS_HELP) return OPTS_HELP;
+    opts_result result = walk(&fill);
+    if (result != OPTS_OK) opts_free(page, o);
+    return result;
+}
+
+void opts_free(const opts_page *page, void *o)
+{
+    row_walk w = { .row[0] = page->rows };
+    size_t at;
+    const opt_row *r;
+    while ((r = next_row(&w, &at))) {
+        opt_list *l = (opt_list *)(void *)((char *)o + at);
+        if (r->kind != OPT_LIST && r->kind != OPT_ARGS) continue;
+        mem_free(l->item);
+        *l = (opt_list){ 0 };
+    }
+}
+
+/* ---- help -------------------------------------------------------------------------------- */
+
+/* "-m, --model FILE" */
+static void put_left(const opt_row *r, char text[WORD_MAX])
+{
+    char letter[6] = "    ";
+    if (r->letter) snprintf(letter, sizeof letter, "-%c%s", r->letter, r->name ? ", " : "");
+    if (r->kind == OPT_ARG || r->kind == OPT_ARGS) {
+        snprintf(text, WORD_MAX, "%s%s", r->name, r->kind == OPT_ARGS ? " ..." : "");
+        return;
+    }
+    snprintf(text, WORD_MAX, "%s%s%s%s%s%s", letter, r->name ? "--" : "", r->name ? r->name : "",
+             !r->value ? "" : r->kind == OPT_MAYBE ? "[=" : " ", r->value ? r->value : "",
+             r->value && r->kind == OPT_MAYBE ? "]" : "");
+}
+
+static void put_ints(const opt_ints *v, char *text, size_t cap)
+{
+    size_t n = 0;
+    text[0] = '\0';
+    for (int i = 0; i < v->n && n < cap; i++)
+        n += (size_t)snprintf(text + n, cap - n, "%s%d", i ? "," : "", v->item[i]);
+}
+
+/* The default of a row as text; "" when there is nothing to say. */
+static void put_default(const opt_row *r, const void *v, char text[96])
+{
+    text[0] = '\0';
+    if (r->shown) {
+        snprintf(text, 96, "%s", r->shown);
+        return;
+    }
+    switch (r->kind) {
+    case OPT_STR:
+    case OPT_ARG: {
+        const char *s = *(const char *const *)v;
+        if (s) snprintf(text, 96, "%s", s);
+        break;
+    }
+    case OPT_INT: snprintf(text, 96, "%d", *(const int *)v); break;
+    case OPT_INT64: snprintf(text, 96, "%lld", (long long)*(const int64_t *)v); break;
+    case OPT_FLOAT: snprintf(text, 96, "%g", (double)*(const float *)v); break;
+    case OPT_CHOICE: snprintf(text, 96, "%s", r->choices[*(const int *)v]); break;
+    case OPT_INTS: put_ints(v, text, 96); break;
+    default: break;
+    }
+}
+
+/* Appends text wrapped at WIDTH; the cursor is at `column`, later lines start at `indent`. */
+static void put_wrapped(buf *out, const char *text, size_t column, size_t indent)
+{
+    bool at_start = true;
+    while (*text) {
+        size_t n = strcspn(text, " \n");
+        if (!at_start && column + 1 + n > WIDTH) {
+            buf_printf(out, "\n%*s", (int)indent, "");
+            column = indent;
+        } else if (!at_start) {
+            buf_putc(out, ' ');
+            column++;
+        }
+        buf_put(out, text, n);
+        column += n;
+        at_start = false;
+        text += n;
+        if (*text == '\n') {
+            buf_printf(out, "\n%*s", (int)indent, "");
+            column = indent;
+            at_start = true;
+        }
+        if (*text) text++;
+    }
+    buf_putc(out, '\n');
+}
+
+static void put_row(buf *out, const opt_row *r, const void *v, size_t left_width, bool bold)
+{
+    char left[WORD_MAX], def[96];
+    buf text = { 0 };
+    put_left(r, left);
+    put_default(r, v, def);
+    buf_puts(&text, r->help ? r->help : "");
+    if (def[0]) buf_printf(&text, " (default: %s)", def);
+    size_t n = strlen(left);
+    buf_printf(out, "  %s%s%s", bold ? "\033[1m" : "", left, bold ? "\033[0m" : "");
+    if (n > left_width) buf_printf(out, "\n%*s", (int)(2 + left_width + 2), "");
+    else buf_printf(out, "%*s", (int)(left_width - n + 2), "");
+    put_wrapped(out, text.data ? text.data : "", 2 + left_width + 2, 2 + left_width + 2);
+    out->failed |= text.failed;
+    buf_free(&text);
+}
+
+/* The widest left column that is not an exception. */
+static size_t left_width(const opts_page *page)
+{
+    row_walk w = { .row[0] = page->rows };
+    const opt_row *r;
+    size_t widest = strlen("-h, --help"), at;
+    char left[WORD_MAX];
+    while ((r = next_row(&w, &at))) {
+        if (r->kind == OPT_HEAD) continue;
+        put_left(r, left);
+        if (strlen(left) <= LEFT_MAX && strlen(left) > widest) widest = strlen(left);
+    }
+    return widest;
+}
+
+static void put_head(buf *out, const char *text, bool bold)
+{
+    buf_printf(out, "\n%s%s:%s\n", bold ? "\033[1m" : "", text, bold ? "\033[0m" : "");
+}
+
+void opts_help(const opts_page *page, const void *o, bool bold, buf *out)
+{
+    static const opt_row help = { 'h', "help", OPT_BOOL, .help = "print this page" };
+    row_walk w = { .row[0] = page->rows };
+    const opt_row *r;
+    size_t width = left_width(page), at;
+    bool has_head = false;
+    buf_printf(out, "%sUsage:%s lory %s %s\n\n", bold ? "\033[1m" : "", bold ? "\033[0m" : "",
+               page->name, page->usage);
+    put_wrapped(out, page->about, 0, 0);
+    while ((r = next_row(&w, &at))) {
+        if (r->kind == OPT_HEAD) put_head(out, r->name, bold);
+        else if (!has_head) put_head(out, "Options", bold);
+        has_head = true;
+        if (r->kind != OPT_HEAD) put_row(out, r, (const char *)o + at, width, bold);
+    }
+    put_row(out, &help, NULL, width, bold);
+    if (page->notes) buf_printf(out, "\n%s", page->notes);
+}

@@ -1,0 +1,124 @@
+/* out.c - stdout whose every write is checked, and the lines on stderr; see cli.h. */
+#include "base/err.h"
+#include "cli/cli.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int out_errno; /* of the first write to stdout that failed; 0 = none did */
+
+void cli_begin(void)
+{
+    signal(SIGPIPE, SIG_IGN); /* a write says EPIPE instead */
+    signal(SIGXFSZ, SIG_IGN); /* and EFBIG */
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+            _exit(EXIT_FAILED);
+}
+
+static bool out_failed(void)
+{
+    if (out_errno == 0) out_errno = errno ? errno : EIO;
+    return false;
+}
+
+bool out_put(const void *bytes, size_t n)
+{
+    if (out_errno) return false;
+    if (n && fwrite(bytes, 1, n, stdout) != n) return out_failed();
+    return true;
+}
+
+bool out_buf(buf *b)
+{
+    if (b->failed && out_errno == 0) out_errno = ENOMEM;
+    bool ok = out_put(b->data, b->len);
+    buf_clear(b);
+    return ok;
+}
+
+bool out_flush(void)
+{
+    if (out_errno) return false;
+    return fflush(stdout) == 0 || out_failed();
+}
+
+int cli_end(int status)
+{
+    out_flush();
+    if (fclose(stdout) != 0) out_failed();
+    if (out_errno == 0) return status;
+    if (out_errno != EPIPE)
+        fprintf(stderr, "lory: stdout: cannot write: %s\n", strerror(out_errno));
+    return EXIT_FAILED;
+}
+
+static bool is_terminal(int fd)
+{
+    return isatty(fd) == 1;
+}
+
+bool out_is_terminal(void)
+{
+    return is_terminal(1);
+}
+
+bool err_is_terminal(void)
+{
+    return is_terminal(2);
+}
+
+int cli_fail(const lory_err *err)
+{
+    if (err->code == LORY_E_INTERRUPTED) return EXIT_INTERRUPTED;
+    fprintf(stderr, "lory: %s\n", err->text);
+    return EXIT_FAILED;
+}
+
+/* Through lory_err, whose text is one clean line whatever was typed. */
+static void put_line(const char *fmt, va_list ap)
+{
+    char text[LORY_ERR_MAX];
+    lory_err err;
+    vsnprintf(text, sizeof text, fmt, ap);
+    err_set(&err, LORY_OK, "%s", text);
+    fprintf(stderr, "lory: %s\n", err.text);
+}
+
+int cli_usage(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    put_line(fmt, ap);
+    va_end(ap);
+    return EXIT_USAGE;
+}
+
+void cli_note(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    put_line(fmt, ap);
+    va_end(ap);
+}
+
+bool cli_parse(const opts_page *page, void *o, int argc, char **argv, int *status)
+{
+    lory_err err;
+    buf text = { 0 };
+    switch (opts_parse(page, o, argc, argv, &err)) {
+    case OPTS_OK: return true;
+    case OPTS_HELP:
+        opts_help(page, o, out_is_terminal() && !getenv("NO_COLOR"), &text);
+        *status = out_buf(&text) ? EXIT_OK : EXIT_FAILED;
+        buf_free(&text);
+        return false;
+    default: *status = err.code == LORY_E_ARGUMENT ? cli_usage("%s", err.text) : cli_fail(&err);
+    }
+    return false;
+}

@@ -1,0 +1,31 @@
+/* stats.c - time, memory and entropy for the commands; see cli.h. */
+#include "cli/cli.h"
+#include <stdio.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+double cli_now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+uint64_t cli_peak_memory_bytes(void)
+{
+    struct rusage use;
+    if (getrusage(RUSAGE_SELF, &use) != 0) return 0;
+    return (uint64_t)use.ru_maxrss * 1024; /* Linux counts in KiB */
+}
+
+uint64_t cli_entropy_seed(void)
+{
+    uint64_t seed;
+    if (getentropy(&seed, sizeof seed) != 0) { /* an old kernel: the clock is all there is */
+        struct timespec t;
+        clock_gettime(CLOCK_REALTIME, &t);
+        seed = (uint64_t)t.tv_sec * 1000000007u ^ (uint64_t)t.tv_nsec << 20 ^ (uint64_t)getpid();
+    }
+    return seed >> 11;
+}
