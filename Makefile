@@ -15,7 +15,8 @@ V        ?= 0
 
 MAKEFLAGS += --no-builtin-rules
 Q := $(if $(filter 0,$(V)),@)
-say = $(if $(filter 0,$(V)),@printf '  %-4s %s\n' $(1) $(2))
+quiet := $(findstring s,$(firstword -$(MAKEFLAGS)))
+say = $(if $(filter 0,$(V)),@$(if $(quiet),,printf '  %-4s %s\n' $(1) $(2)))
 
 VERSION := $(shell sed -n 's/^\#define LORY_VERSION "\(.*\)"/\1/p' include/lory.h)
 MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
