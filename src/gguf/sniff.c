@@ -27,10 +27,7 @@ static const sniff_row rows[] = {
     { 0, 4, "PK\3\4", "a ZIP archive (PyTorch checkpoints are), not a GGUF file" },
     { 0, 2, "\x1f\x8b", "compressed by gzip; unpack it first" },
     { 0, 3, "BZh", "compressed by bzip2; unpack it first" },
-    { 0, 6,
-      "\xfd"
-      "7zXZ\0",
-      "compressed by xz; unpack it first" },
+    { 0, 6, "\3757zXZ\0", "compressed by xz; unpack it first" },
     { 0, 4, "\x28\xb5\x2f\xfd", "compressed by zstd; unpack it first" },
     { 0, 4, "\x04\x22\x4d\x18", "compressed by lz4; unpack it first" },
     { 0, 6, "7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it first" },
@@ -41,10 +38,7 @@ static const sniff_row rows[] = {
     { 0, 6, "\x93NUMPY", "a NumPy array, not a GGUF file" },
     { 4, 4, "TFL3", "a TensorFlow Lite model, not a GGUF file" },
     { 0, 9, "\n\x0e\n\x05<unk>", "a SentencePiece tokenizer.model, not a GGUF file" },
-    { 0, 4,
-      "\x7f"
-      "ELF",
-      "a program, not a model" },
+    { 0, 4, "\177ELF", "a program, not a model" },
     { 0, 4, "%PDF", "a PDF document, not a model" },
     { 0, 4, "\x89PNG", "a PNG picture, not a model" },
 };
