@@ -9,10 +9,11 @@ TEST(every_row_of_the_type_table_is_consistent)
 {
     for (int t = 0; t < QT_COUNT; t++) {
         const qtype_row *r = &qtypes[t];
-        REQUIRE(r->name);
+        REQUIRE(r->name && r->to_f32);
         CHECK(qtype_from_gguf(r->gguf_id) == (qtype)t, "%s: another row has its number", r->name);
         CHECK(qtype_from_name(r->name) == (qtype)t, "%s: another row has its name", r->name);
         CHECK(!qtype_foreign_name(r->gguf_id), "%s is also a foreign type", r->name);
+        CHECK((r->n_sub != 0) == (r->unpack != NULL), "%s", r->name);
         CHECK(r->n_sub == 0 || r->block_elems % QT_GROUP == 0, "%s", r->name);
         CHECK(qtype_row_bytes((qtype)t, 512) == (size_t)(512 / r->block_elems * r->block_bytes));
     }

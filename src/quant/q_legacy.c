@@ -1,5 +1,6 @@
 /* q_legacy.c - Q4_0 Q4_1 Q5_0 Q5_1 Q8_0: 32 weights, one half-float scale, plain integers.
  * Layer: quant. Layouts: block.h. */
+#include "quant/bits.h"
 #include "quant/block.h"
 #include "quant/fit.h"
 #include "quant/format.h"
@@ -13,10 +14,7 @@ void q4_0_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float
     const block_q4_0 *b = row;
     for (int64_t ib = 0; ib < n / QB_SMALL; ib++, codes += QB_SMALL) {
         scales[ib] = f16_to_f32(b[ib].d);
-        for (int i = 0; i < 16; i++) {
-            codes[i] = (int8_t)((b[ib].q[i] & 15) - 8);
-            codes[i + 16] = (int8_t)((b[ib].q[i] >> 4) - 8);
-        }
+        nibbles_get(16, b[ib].q, 8, codes);
     }
 }
 
@@ -26,10 +24,7 @@ void q4_1_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float
     for (int64_t ib = 0; ib < n / QB_SMALL; ib++, codes += QB_SMALL) {
         scales[ib] = f16_to_f32(b[ib].d);
         mins[ib] = -f16_to_f32(b[ib].m);
-        for (int i = 0; i < 16; i++) {
-            codes[i] = (int8_t)(b[ib].q[i] & 15);
-            codes[i + 16] = (int8_t)(b[ib].q[i] >> 4);
-        }
+        nibbles_get(16, b[ib].q, 0, codes);
     }
 }
 

@@ -137,6 +137,23 @@ TO_F32(q4_1_to_f32, QT_Q4_1)
 TO_F32(q5_0_to_f32, QT_Q5_0)
 TO_F32(q5_1_to_f32, QT_Q5_1)
 TO_F32(q8_0_to_f32, QT_Q8_0)
+TO_F32(q2_k_to_f32, QT_Q2_K)
+TO_F32(q3_k_to_f32, QT_Q3_K)
+TO_F32(q4_k_to_f32, QT_Q4_K)
+TO_F32(q5_k_to_f32, QT_Q5_K)
+TO_F32(q6_k_to_f32, QT_Q6_K)
+TO_F32(iq1_s_to_f32, QT_IQ1_S)
+TO_F32(iq1_m_to_f32, QT_IQ1_M)
+TO_F32(iq2_xxs_to_f32, QT_IQ2_XXS)
+TO_F32(iq2_xs_to_f32, QT_IQ2_XS)
+TO_F32(iq2_s_to_f32, QT_IQ2_S)
+TO_F32(iq3_xxs_to_f32, QT_IQ3_XXS)
+TO_F32(iq3_s_to_f32, QT_IQ3_S)
+TO_F32(iq4_nl_to_f32, QT_IQ4_NL)
+TO_F32(iq4_xs_to_f32, QT_IQ4_XS)
+TO_F32(tq1_0_to_f32, QT_TQ1_0)
+TO_F32(tq2_0_to_f32, QT_TQ2_0)
+TO_F32(mxfp4_to_f32, QT_MXFP4)
 #undef TO_F32
 
 /* ---- the table ------------------------------------------------------------------------------ */
@@ -152,23 +169,23 @@ const qtype_row qtypes[QT_COUNT] = {
     [QT_Q5_0]    = { "q5_0",    6, 32, sizeof(block_q5_0),       1, false, q5_0_to_f32, q5_0_write, q5_0_unpack },
     [QT_Q5_1]    = { "q5_1",    7, 32, sizeof(block_q5_1),       1, true,  q5_1_to_f32, q5_1_write, q5_1_unpack },
     [QT_Q8_0]    = { "q8_0",    8, 32, sizeof(block_q8_0),       1, false, q8_0_to_f32, q8_0_write, q8_0_unpack },
-    [QT_Q2_K]    = { "q2_k",   10, 256, sizeof(block_q2_k),      2, true,  NULL, NULL, NULL },
-    [QT_Q3_K]    = { "q3_k",   11, 256, sizeof(block_q3_k),      2, false, NULL, NULL, NULL },
-    [QT_Q4_K]    = { "q4_k",   12, 256, sizeof(block_q4_k),      1, true,  NULL, NULL, NULL },
-    [QT_Q5_K]    = { "q5_k",   13, 256, sizeof(block_q5_k),      1, true,  NULL, NULL, NULL },
-    [QT_Q6_K]    = { "q6_k",   14, 256, sizeof(block_q6_k),      2, false, NULL, NULL, NULL },
-    [QT_IQ1_S]   = { "iq1_s",  19, 256, sizeof(block_iq1_s),     1, false, NULL, NULL, NULL },
-    [QT_IQ1_M]   = { "iq1_m",  29, 256, sizeof(block_iq1_m),     2, false, NULL, NULL, NULL },
-    [QT_IQ2_XXS] = { "iq2_xxs", 16, 256, sizeof(block_iq2_xxs),  1, false, NULL, NULL, NULL },
-    [QT_IQ2_XS]  = { "iq2_xs", 17, 256, sizeof(block_iq2_xs),    2, false, NULL, NULL, NULL },
-    [QT_IQ2_S]   = { "iq2_s",  22, 256, sizeof(block_iq2_s),     2, false, NULL, NULL, NULL },
-    [QT_IQ3_XXS] = { "iq3_xxs", 18, 256, sizeof(block_iq3_xxs),  1, false, NULL, NULL, NULL },
-    [QT_IQ3_S]   = { "iq3_s",  21, 256, sizeof(block_iq3_s),     1, false, NULL, NULL, NULL },
-    [QT_IQ4_NL]  = { "iq4_nl", 20, 32, sizeof(block_iq4_nl),     1, false, NULL, NULL, NULL },
-    [QT_IQ4_XS]  = { "iq4_xs", 23, 256, sizeof(block_iq4_xs),    1, false, NULL, NULL, NULL },
-    [QT_TQ1_0]   = { "tq1_0",  34, 256, sizeof(block_tq1_0),     1, false, NULL, NULL, NULL },
-    [QT_TQ2_0]   = { "tq2_0",  35, 256, sizeof(block_tq2_0),     1, false, NULL, NULL, NULL },
-    [QT_MXFP4]   = { "mxfp4",  39, 32, sizeof(block_mxfp4),      1, false, NULL, NULL, NULL },
+    [QT_Q2_K]    = { "q2_k",   10, 256, sizeof(block_q2_k),      2, true,  q2_k_to_f32, NULL, q2_k_unpack },
+    [QT_Q3_K]    = { "q3_k",   11, 256, sizeof(block_q3_k),      2, false, q3_k_to_f32, NULL, q3_k_unpack },
+    [QT_Q4_K]    = { "q4_k",   12, 256, sizeof(block_q4_k),      1, true,  q4_k_to_f32, NULL, q4_k_unpack },
+    [QT_Q5_K]    = { "q5_k",   13, 256, sizeof(block_q5_k),      1, true,  q5_k_to_f32, NULL, q5_k_unpack },
+    [QT_Q6_K]    = { "q6_k",   14, 256, sizeof(block_q6_k),      2, false, q6_k_to_f32, NULL, q6_k_unpack },
+    [QT_IQ1_S]   = { "iq1_s",  19, 256, sizeof(block_iq1_s),     1, false, iq1_s_to_f32, NULL, iq1_s_unpack },
+    [QT_IQ1_M]   = { "iq1_m",  29, 256, sizeof(block_iq1_m),     2, false, iq1_m_to_f32, NULL, iq1_m_unpack },
+    [QT_IQ2_XXS] = { "iq2_xxs", 16, 256, sizeof(block_iq2_xxs),  1, false, iq2_xxs_to_f32, NULL, iq2_xxs_unpack },
+    [QT_IQ2_XS]  = { "iq2_xs", 17, 256, sizeof(block_iq2_xs),    2, false, iq2_xs_to_f32, NULL, iq2_xs_unpack },
+    [QT_IQ2_S]   = { "iq2_s",  22, 256, sizeof(block_iq2_s),     2, false, iq2_s_to_f32, NULL, iq2_s_unpack },
+    [QT_IQ3_XXS] = { "iq3_xxs", 18, 256, sizeof(block_iq3_xxs),  1, false, iq3_xxs_to_f32, NULL, iq3_xxs_unpack },
+    [QT_IQ3_S]   = { "iq3_s",  21, 256, sizeof(block_iq3_s),     1, false, iq3_s_to_f32, NULL, iq3_s_unpack },
+    [QT_IQ4_NL]  = { "iq4_nl", 20, 32, sizeof(block_iq4_nl),     1, false, iq4_nl_to_f32, NULL, iq4_nl_unpack },
+    [QT_IQ4_XS]  = { "iq4_xs", 23, 256, sizeof(block_iq4_xs),    1, false, iq4_xs_to_f32, NULL, iq4_xs_unpack },
+    [QT_TQ1_0]   = { "tq1_0",  34, 256, sizeof(block_tq1_0),     1, false, tq1_0_to_f32, NULL, tq1_0_unpack },
+    [QT_TQ2_0]   = { "tq2_0",  35, 256, sizeof(block_tq2_0),     1, false, tq2_0_to_f32, NULL, tq2_0_unpack },
+    [QT_MXFP4]   = { "mxfp4",  39, 32, sizeof(block_mxfp4),      1, false, mxfp4_to_f32, NULL, mxfp4_unpack },
 };
 /* clang-format on */
 

@@ -1,0 +1,200 @@
+/* q_iq.c - the IQ formats: runs of weights taken from codebooks (IQ1, IQ2, IQ3), and 4-bit codes
+ * that stand for sixteen uneven levels (IQ4).
+ * Layer: quant. Layouts: block.h. Reading only, but for IQ4: a good code for the others needs an
+ * importance matrix. */
+#include "quant/bits.h"
+#include "quant/block.h"
+#include "quant/fit.h"
+#include "quant/format.h"
+#include "quant/iq_grid.h"
+#include "quant/qtype.h"
+#include <stdbool.h>
+
+enum { N_SUB = QB_SUPER / 32 }; /* sub-blocks of 32; each is four runs of eight weights */
+
+/* ---- signs ---------------------------------------------------------------------------------- */
+
+/* Negates code j where bit j is set. */
+static void apply_signs(unsigned signs, int8_t codes[8])
+{
+    for (int j = 0; j < 8; j++)
+        if (signs >> j & 1) codes[j] = (int8_t)-codes[j];
+}
+
+/* Eight signs from seven: the eighth makes the number of negative weights even. */
+static unsigned signs_of_7(uint32_t bits)
+{
+    unsigned s = bits & 127, parity = s ^ s >> 4;
+    parity ^= parity >> 2;
+    parity ^= parity >> 1;
+    return s | (parity & 1) << 7;
+}
+
+/* ---- two bits ------------------------------------------------------------------------------- */
+
+void iq2_xxs_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float *mins)
+{
+    (void)mins;
+    const block_iq2_xxs *b = row, *end = b + n / QB_SUPER;
+    for (; b < end; b++) {
+        float d = f16_to_f32(b->d);
+        for (int s = 0; s < N_SUB; s++) {
+            uint32_t sign = b->sub[s].sign;
+            *scales++ = d * (0.5f + (float)(sign >> 28)) * 0.25f;
+            for (int l = 0; l < 4; l++, codes += 8) {
+                iq2_expand(iq2_xxs_grid[b->sub[s].index[l]], codes);
+                apply_signs(signs_of_7(sign >> 7 * l), codes);
+            }
+        }
+    }
+}
+
+/* The 16 scales of IQ2_XS and IQ2_S, one per 16 weights. */
+static void iq2_scales(float d, const uint8_t scale[8], float *scales)
+{
+    for (int s = 0; s < N_SUB; s++) {
+        scales[2 * s] = d * (0.5f + (float)(scale[s] & 15)) * 0.25f;
+        scales[2 * s + 1] = d * (0.5f + (float)(scale[s] >> 4)) * 0.25f;
+    }
+}
+
+void iq2_xs_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float *mins)
+{
+    (void)mins;
+    const block_iq2_xs *b = row, *end = b + n / QB_SUPER;
+    for (; b < end; b++, scales += 16) {
+        iq2_scales(f16_to_f32(b->d), b->scale, scales);
+        for (int i = 0; i < 32; i++, codes += 8) {
+            iq2_expand(iq2_xs_grid[b->q[i] & 511], codes);
+            apply_signs(signs_of_7(b->q[i] >> 9), codes);
+        }
+    }
+}
+
+void iq2_s_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float *mins)
+{
+    (void)mins;
+    const block_iq2_s *b = row, *end = b + n / QB_SUPER;
+    for (; b < end; b++, scales += 16) {
+        iq2_scales(f16_to_f32(b->d), b->scale, scales);
+        for (int i = 0; i < 32; i++, codes += 8) {
+            int high = b->index_h[i / 4] >> 2 * (i % 4) & 3;
+            iq2_expand(iq2_s_grid[b->index[i] | high << 8], codes);
+            apply_signs(b->sign[i], codes);
+        }
+    }
+}
+
+/* ---- three bits ----------------------------------------------------------------------------- */
+
+void iq3_xxs_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float *mins)
+{
+    (void)mins;
+    const block_iq3_xxs *b = row, *end = b + n / QB_SUPER;
+    for (; b < end; b++) {
+        float d = f16_to_f32(b->d);
+        for (int i = 0; i < 32; i++, codes += 8) {
+            uint32_t sign = b->sign[i / 4];
+            if (i % 4 == 0) *scales++ = d * (0.5f + (float)(sign >> 28)) * 0.5f;
+            iq3_xxs_expand(iq3_xxs_grid[b->index[2 * i]], codes);
+            iq3_xxs_expand(iq3_xxs_grid[b->index[2 * i + 1]], codes + 4);
+            apply_signs(signs_of_7(sign >> 7 * (i % 4)), codes);
+        }
+    }
+}
+
+void iq3_s_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float *mins)
+{
+    (void)mins;
+    const block_iq3_s *b = row, *end = b + n / QB_SUPER;
+    for (; b < end; b++) {
+        float d = f16_to_f32(b->d);
+        for (int s = 0; s < N_SUB; s++)
+            *scales++ = d * (float)(2 * (b->scale[s / 2] >> 4 * (s % 2) & 15) + 1);
+        for (int i = 0; i < 64; i++, codes += 4) {
+            int high = b->index_h[i / 8] >> i % 8 & 1;
+            iq3_s_expand(iq3_s_grid[b->index[i] | high << 8], codes);
+            if (i % 2 == 1) apply_signs(b->sign[i / 2], codes - 4);
+        }
+    }
+}
+
+/* ---- one bit -------------------------------------------------------------------------------- */
+
+/* Eight codes of 8 * (grid + delta), delta = +-1/8: the scale is divided by 8 instead. */
+static void iq1_get(int index, bool delta_is_negative, int8_t codes[8])
+{
+    iq1_expand(iq1_grid[index], codes);
+    for (int j = 0; j < 8; j++) codes[j] = (int8_t)(8 * codes[j] + (delta_is_negative ? -1 : 1));
+}
+
+void iq1_s_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float *mins)
+{
+    (void)mins;
+    const block_iq1_s *b = row, *end = b + n / QB_SUPER;
+    for (; b < end; b++) {
+        float d = f16_to_f32(b->d);
+        for (int s = 0; s < N_SUB; s++) {
+            int head = b->head[s];
+            *scales++ = d * (float)(2 * (head >> 12 & 7) + 1) * 0.125f;
+            for (int l = 0; l < 4; l++, codes += 8)
+                iq1_get(b->index[4 * s + l] | (head >> 3 * l & 7) << 8, head >> 15, codes);
+        }
+    }
+}
+
+void iq1_m_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float *mins)
+{
+    (void)mins;
+    const block_iq1_m *b = row, *end = b + n / QB_SUPER;
+    for (; b < end; b++) {
+        int half = 0;
+        for (int k = 0; k < 4; k++) half |= b->scale[k] >> 12 << 4 * k;
+        float d = f16_to_f32((uint16_t)half);
+        for (int s = 0; s < 16; s++)
+            *scales++ = d * (float)(2 * (b->scale[s / 4] >> 3 * (s % 4) & 7) + 1) * 0.125f;
+        for (int i = 0; i < 32; i++, codes += 8) {
+            int head = b->head[i / 2] >> 4 * (i % 2);
+            iq1_get(b->index[i] | (head & 7) << 8, head >> 3 & 1, codes);
+        }
+    }
+}
+
+/* ---- four bits, sixteen levels -------------------------------------------------------------- */
+
+/* Denser near zero, like weights. The format's own figures. */
+static const int8_t iq4_level[16] = { -127, -104, -83, -65, -49, -35, -22, -10,
+                                      1,    13,   25,  38,  53,  69,  89,  113 };
+
+/* Sixteen bytes to 32 codes. */
+static void iq4_get(const uint8_t q[16], int8_t codes[32])
+{
+    for (int i = 0; i < 16; i++) {
+        codes[i] = iq4_level[q[i] & 15];
+        codes[i + 16] = iq4_level[q[i] >> 4];
+    }
+}
+
+void iq4_nl_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float *mins)
+{
+    (void)mins;
+    const block_iq4_nl *b = row, *end = b + n / QB_SMALL;
+    for (; b < end; b++, codes += QB_SMALL) {
+        *scales++ = f16_to_f32(b->d);
+        iq4_get(b->q, codes);
+    }
+}
+
+void iq4_xs_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float *mins)
+{
+    (void)mins;
+    const block_iq4_xs *b = row, *end = b + n / QB_SUPER;
+    for (; b < end; b++) {
+        float d = f16_to_f32(b->d);
+        for (int s = 0; s < N_SUB; s++, codes += 32) {
+            int low = b->scale_l[s / 2] >> 4 * (s % 2) & 15, high = b->scale_h >> 2 * s & 3;
+            *scales++ = d * (float)((low | high << 4) - 32);
+            iq4_get(b->q + 16 * s, codes);
+        }
+    }
+}
