@@ -202,7 +202,7 @@ bool gguf_begin_data(gguf_writer *w, lory_err *err)
     buf_free(&w->keys);
     buf_free(&w->infos);
     w->in_data = ok;
-    next_tensor(w);
+    if (ok) next_tensor(w);
     return ok;
 }
 
