@@ -13,9 +13,9 @@ CFLAGS   ?=
 LDFLAGS  ?=
 V        ?= 0
 
+quiet := $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 MAKEFLAGS += --no-builtin-rules
 Q := $(if $(filter 0,$(V)),@)
-quiet := $(findstring s,$(firstword -$(MAKEFLAGS)))
 say = $(if $(filter 0,$(V)),@$(if $(quiet),,printf '  %-4s %s\n' $(1) $(2)))
 
 VERSION := $(shell sed -n 's/^\#define LORY_VERSION "\(.*\)"/\1/p' include/lory.h)

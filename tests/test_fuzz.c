@@ -64,9 +64,10 @@ static uint64_t next(uint64_t *state) /* splitmix64 */
 /* Overwrites 1, 2, 4 or 8 bytes with a number that counts and sizes break at. */
 static void put_number(uint8_t *b, size_t n, uint64_t *rng)
 {
-    static const uint64_t numbers[] = { 0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x7fffffff,
-                                        0x80000000, 0xffffffff, 0x100000000, 1ull << 60,
-                                        INT64_MAX, 1ull << 63, UINT64_MAX };
+    static const uint64_t numbers[] = { 0,          1,          2,          0x7f,
+                                        0x80,       0xff,       0x7fff,     0xffff,
+                                        0x7fffffff, 0x80000000, 0xffffffff, 0x100000000,
+                                        1ull << 60, INT64_MAX,  1ull << 63, UINT64_MAX };
     size_t width = (size_t)1 << next(rng) % 4;
     uint64_t v = numbers[next(rng) % (sizeof numbers / sizeof numbers[0])];
     if (n < width) return;
@@ -155,8 +156,8 @@ static void survives(const char *name, fuzz_fn entry)
     corpus c = { 0 };
     if (!entry) test_skip("not linked");
     REQUIRE(read_corpus(&c, name));
-    volatile uint32_t *i = mmap(NULL, sizeof *i, PROT_READ | PROT_WRITE,
-                                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    volatile uint32_t *i =
+        mmap(NULL, sizeof *i, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     REQUIRE(i != MAP_FAILED);
     pid_t pid = fork();
     REQUIRE(pid >= 0);

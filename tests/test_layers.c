@@ -71,6 +71,7 @@ TEST(layers_leaves_comments_strings_and_lower_floors_alone)
     int status = layers_of("sample",
                            "/* exit() and\n printf() */ // abort()\n#include \"token/vocab.h\"\n"
                            "#include \"lory.h\"\nconst char *s = \"exit(1) \\\" stderr\";\n"
-                           "void on_exit(void) __attribute__((format(printf, 1, 2)));\n", out);
+                           "void on_exit(void) __attribute__((format(printf, 1, 2)));\n",
+                           out);
     CHECK(status == 0, "%s", out);
 }
