@@ -63,7 +63,7 @@ ISA_aarch64 := $(wildcard src/kernels/neon*.c)
 SRC      := $(filter-out $(ISA_x86_64) $(ISA_aarch64),$(wildcard src/*.c src/*/*.c)) $(ISA_$(MACHINE))
 CLI_SRC  := $(filter src/cli/%,$(SRC))
 LIB_SRC  := $(filter-out $(CLI_SRC),$(SRC))
-TEST_SRC := $(wildcard tests/*.c tests/fuzz/*.c) $(filter-out src/cli/main.c,$(CLI_SRC))
+TEST_SRC := $(wildcard tests/*.c tests/fuzz/*.c)
 TOOL_SRC := $(wildcard tools/*.c)
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 MODELS   := $(wildcard models/*.gguf)
@@ -119,7 +119,7 @@ help: ## this list
 
 # ---- building ------------------------------------------------------------------------------
 $(BUILD)/lory: $(call obj,$(CLI_SRC)) $(BUILD)/liblory.a
-$(BUILD)/lory-test: $(call obj,$(TEST_SRC)) $(BUILD)/liblory.a $(BUILD)/sources
+$(BUILD)/lory-test: $(call obj,$(TEST_SRC)) $(BUILD)/libcli.a $(BUILD)/liblory.a $(BUILD)/sources
 $(TOOLS): %: %.o $(BUILD)/liblory.a
 $(BUILD)/lory $(BUILD)/lory-test $(TOOLS):
 	$(call say,LINK,$@)
@@ -130,6 +130,8 @@ $(FUZZERS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/liblory.a
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
 
 $(BUILD)/liblory.a: $(call obj,$(LIB_SRC)) $(BUILD)/sources
+$(BUILD)/libcli.a: $(call obj,$(filter-out src/cli/main.c,$(CLI_SRC))) $(BUILD)/sources # for its tests
+$(BUILD)/lib%.a:
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $(filter %.o,$^)
 

@@ -295,6 +295,8 @@ static bool read_options(int argc, char **argv, options *o)
             o->list = true;
         else if (strcmp(argv[i], "-j") == 0 && has_value)
             o->n_jobs = atoi(argv[++i]);
+        else if (strncmp(argv[i], "-j", 2) == 0)
+            o->n_jobs = atoi(argv[i] + 2);
         else if (strcmp(argv[i], "--lory") == 0 && has_value)
             setenv("LORY", argv[++i], 1);
         else
