@@ -30,6 +30,7 @@ bool out_put(const void *bytes, size_t n);
 bool out_buf(buf *b); /* also false when b ran out of memory; clears b */
 bool out_flush(void); /* for text that should be seen now */
 bool out_is_terminal(void);
+bool in_is_terminal(void);
 
 /* ---- stderr: the rest (out.c) -------------------------------------------------------------- */
 
@@ -111,6 +112,7 @@ lory_sampler *cli_open_sampler(const lory_model *m, const sampling_opts *o, uint
  * must be 0 .. n_vocab-1; on failure *err is "SUBJECT: ..." and says which. */
 bool cli_read_ids(const char *subject, const char *text, size_t n, int n_vocab, lory_tokens *out,
                   lory_err *err);
+bool cli_add_id(lory_tokens *t, lory_token id); /* false when memory can't be had */
 
 /* ---- the commands -------------------------------------------------------------------------- */
 

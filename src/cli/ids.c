@@ -13,7 +13,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static bool add_id(lory_tokens *t, lory_token id)
+bool cli_add_id(lory_tokens *t, lory_token id)
 {
     if (t->n == t->cap) {
         size_t cap = t->cap ? 2 * t->cap : 64;
@@ -52,7 +52,7 @@ static bool read_id(const char *subject, const char *text, size_t *i, size_t n, 
         return err_set(err, LORY_E_ARGUMENT, "%s: id %zu is not in the vocabulary (found %.*s, expected 0 to %d)",
                        subject, out->n + 1, shown, text + start, n_vocab - 1);
     *i = end;
-    return add_id(out, (lory_token)id) || err_set(err, LORY_E_MEMORY, "%s: no memory for %zu ids", subject, out->n);
+    return cli_add_id(out, (lory_token)id) || err_set(err, LORY_E_MEMORY, "%s: no memory for %zu ids", subject, out->n);
 }
 
 bool cli_read_ids(const char *subject, const char *text, size_t n, int n_vocab, lory_tokens *out,

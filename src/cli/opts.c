@@ -11,8 +11,8 @@
 #include <string.h>
 
 enum {
-    WIDTH = 90,       /* columns of a help page */
-    LEFT_MAX = 34,    /* widest left column; a wider row puts its text on the next line */
+    WIDTH = 80,       /* columns of a help page */
+    LEFT_MAX = 26,    /* widest left column; a wider row puts its text on the next line */
     FOUND_MAX = 48,   /* bytes of a bad value that an error quotes */
     WORD_MAX = 64,    /* longest word that opts_distance looks at */
     ROWS_DEEP = 4,    /* groups in groups */

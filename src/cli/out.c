@@ -68,6 +68,11 @@ bool out_is_terminal(void)
     return is_terminal(1);
 }
 
+bool in_is_terminal(void)
+{
+    return is_terminal(0);
+}
+
 bool err_is_terminal(void)
 {
     return is_terminal(2);

@@ -1,0 +1,32 @@
+/* interrupt.c - Ctrl-C; see cli.h. The handler only sets flags and leaves; lory_session_interrupt
+ * is made for signal handlers. */
+#include "cli/cli.h"
+#include <signal.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t n_interrupts;
+static lory_session *volatile running;
+
+static void on_interrupt(int sig)
+{
+    (void)sig;
+    if (n_interrupts > 0) _exit(EXIT_INTERRUPTED);
+    n_interrupts = 1;
+    if (running) lory_session_interrupt(running);
+}
+
+void cli_catch_interrupt(lory_session *s)
+{
+    static bool is_caught;
+    struct sigaction now, on = { .sa_handler = on_interrupt }; /* no SA_RESTART: a read ends too */
+    running = s;
+    if (is_caught) return;
+    is_caught = true;
+    sigemptyset(&on.sa_mask);
+    if (sigaction(SIGINT, NULL, &now) == 0 && now.sa_handler != SIG_IGN) sigaction(SIGINT, &on, NULL);
+}
+
+bool cli_interrupted(void)
+{
+    return n_interrupts > 0;
+}

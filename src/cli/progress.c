@@ -1,0 +1,68 @@
+/* progress.c - see progress.h. */
+#include "cli/progress.h"
+#include "cli/cli.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_MS = 500, REDRAW_MS = 100, LINE_MS = 10000, BAR_WIDTH = 24 };
+
+void progress_begin(progress *p, const char *what, const char *unit, uint64_t total, bool verbose)
+{
+    bool in_place = err_is_terminal() && !getenv("NO_COLOR");
+    *p = (progress){ .what = what, .unit = unit, .total = total, .in_place = in_place,
+                     .is_silent = !in_place && !verbose };
+    p->start_ms = cli_now_ms();
+    p->wait_ms = in_place ? REDRAW_MS : LINE_MS;
+    p->next_ms = p->start_ms + (in_place ? FIRST_MS : LINE_MS);
+}
+
+/* "[=======>        ] " */
+static void put_bar(char *text, double share)
+{
+    int n_full = (int)(share * BAR_WIDTH);
+    text[0] = '[';
+    for (int i = 0; i < BAR_WIDTH; i++)
+        text[1 + i] = i < n_full ? '=' : i == n_full ? '>' : ' ';
+    memcpy(text + 1 + BAR_WIDTH, "] ", 3);
+}
+
+static void put_time(char text[24], double s)
+{
+    if (s < 90) snprintf(text, 24, "%.0f s", s);
+    else if (s < 5400) snprintf(text, 24, "%.0f min", s / 60);
+    else snprintf(text, 24, "%.1f h", s / 3600);
+}
+
+static void show(progress *p, uint64_t n_done, double now_ms)
+{
+    char bar[BAR_WIDTH + 4] = "", left[24];
+    double share = p->total ? (double)n_done / (double)p->total : 1;
+    double rate = (double)n_done * 1e3 / (now_ms - p->start_ms);
+    bool is_bytes = strcmp(p->unit, "bytes") == 0;
+    double scale = is_bytes ? 1e-6 : 1;
+    const char *unit = is_bytes ? "MB" : p->unit;
+    if (p->in_place) put_bar(bar, share);
+    put_time(left, rate > 0 ? (double)(p->total - n_done) / rate : 0);
+    fprintf(stderr, "%slory: %s %s%3.0f%%, %.0f of %.0f %s, %.4g %s/s, %s left%s",
+            p->in_place ? "\r" : "", p->what, bar, 100 * share, (double)n_done * scale,
+            (double)p->total * scale, unit, rate * scale, unit, left,
+            p->in_place ? "\033[K" : "\n");
+    fflush(stderr);
+    p->is_shown = true;
+}
+
+void progress_at(progress *p, uint64_t n_done)
+{
+    if (p->is_silent) return;
+    double now_ms = cli_now_ms();
+    if (now_ms < p->next_ms) return;
+    p->next_ms = now_ms + p->wait_ms;
+    show(p, n_done < p->total ? n_done : p->total, now_ms);
+}
+
+void progress_end(progress *p)
+{
+    if (p->is_shown && p->in_place) fputs("\r\033[K", stderr);
+    p->is_shown = false;
+}

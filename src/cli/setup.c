@@ -1,0 +1,177 @@
+/* setup.c - the option groups that commands share, and what they open; see cli.h. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "cli/bundled.h"
+#include "cli/cli.h"
+#include <float.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- model ------------------------------------------------------------------------------- */
+
+const opt_row model_rows[] = {
+    { 'm', "model", OPT_STR, offsetof(model_opts, path), "FILE", .help = "the weight file (GGUF)",
+      .shown = "$LORY_MODEL, else the bundled model" },
+    { .kind = OPT_END },
+};
+
+lory_model *cli_open_model(const model_opts *o, lory_err *err)
+{
+    char bundled[BUNDLED_PATH_MAX];
+    const char *path = o->path ? o->path : getenv("LORY_MODEL");
+    if (!path || !*path) {
+        if (o->path) {
+            err_set(err, LORY_E_ARGUMENT, "-m: the name of the file is empty");
+            return NULL;
+        }
+        if (!bundled_find(bundled, err)) return NULL;
+        path = bundled;
+    }
+    return lory_model_open(path, err);
+}
+
+/* ---- session ----------------------------------------------------------------------------- */
+
+/* In the order of lory_cache_type. */
+static const char *const cache_types[] = { "f16", "f32", "q8_0", NULL };
+
+const opt_row session_rows[] = {
+    { 't', "threads", OPT_INT, offsetof(session_opts, n_threads), "N", .min = 1, .max = 1024,
+      .help = "threads", .shown = "physical cores this process may use" },
+    { 'c', "ctx-size", OPT_INT, offsetof(session_opts, n_ctx), "N", .min = 0, .max = INT_MAX,
+      .help = "context length in tokens",
+      .shown = "0, the model's own, lowered to fit memory" },
+    { 'b', "batch-size", OPT_INT, offsetof(session_opts, n_batch), "N", .min = 1, .max = INT_MAX,
+      .help = "tokens per prompt-processing step" },
+    { 0, "cache-type", OPT_CHOICE, offsetof(session_opts, cache_type), "f32|f16|q8_0",
+      .choices = cache_types, .help = "KV cache element type" },
+    { .kind = OPT_END },
+};
+
+lory_session *cli_open_session(lory_model *m, const session_opts *o, lory_err *err)
+{
+    lory_session_params p = { .n_ctx = o->n_ctx, .n_batch = o->n_batch, .n_threads = o->n_threads,
+                              .cache_type = (lory_cache_type)o->cache_type };
+    lory_memory_plan plan;
+    lory_model_info info;
+    if (!lory_plan_memory(m, &p, &plan, err)) return NULL;
+    lory_session *s = lory_session_new(m, &p, err);
+    lory_model_get_info(m, &info);
+    if (s && plan.n_ctx_lowered)
+        cli_note("context: lowered from %d to %d tokens to fit memory (-c N sets it)",
+                 info.n_ctx_train, lory_session_n_ctx(s));
+    return s;
+}
+
+/* ---- sampler ----------------------------------------------------------------------------- */
+
+#define SAMPLING(field) offsetof(sampling_opts, field)
+
+const opt_row sampling_rows[] = {
+    { 0, "Sampling", OPT_HEAD, .help = NULL },
+    { 's', "seed", OPT_INT64, SAMPLING(seed), "N", .min = -1,
+      .help = "sampler seed; -1 = from the system's entropy (--stats tells which)" },
+    { 0, "temp", OPT_FLOAT, SAMPLING(temp), "X", .max = FLT_MAX,
+      .help = "temperature; 0 = greedy", .shown = "the model's own, else 0.8" },
+    { 0, "top-k", OPT_INT, SAMPLING(top_k), "N", .max = INT_MAX,
+      .help = "keep the N likeliest tokens; 0 = off", .shown = "the model's own, else 40" },
+    { 0, "top-p", OPT_FLOAT, SAMPLING(top_p), "X", .max = 1,
+      .help = "keep the likeliest tokens that make up X of the probability; 1 = off",
+      .shown = "the model's own, else 0.95" },
+    { 0, "min-p", OPT_FLOAT, SAMPLING(min_p), "X", .max = 1,
+      .help = "keep tokens at least X times as likely as the likeliest; 0 = off",
+      .shown = "the model's own, else 0.05" },
+    { 0, "typical", OPT_FLOAT, SAMPLING(typical), "X", .max = 1,
+      .help = "keep the most typical tokens that make up X of the probability; 1 = off",
+      .shown = "the model's own, else 1" },
+    { 0, "repeat-penalty", OPT_FLOAT, SAMPLING(repeat_penalty), "X", .max = FLT_MAX,
+      .help = "make tokens of the last text X times less likely; 1 = off",
+      .shown = "the model's own, else 1" },
+    { 0, "repeat-last-n", OPT_INT, SAMPLING(repeat_last_n), "N", .min = -1, .max = INT_MAX,
+      .help = "tokens that the penalties look back; 0 = off, -1 = all",
+      .shown = "the model's own, else 64" },
+    { 0, "presence-penalty", OPT_FLOAT, SAMPLING(presence_penalty), "X",
+      .help = "taken from the logit of each token of the last text", .shown = "0" },
+    { 0, "frequency-penalty", OPT_FLOAT, SAMPLING(frequency_penalty), "X",
+      .help = "the same, for each time it is there", .shown = "0" },
+    { 0, "logit-bias", OPT_LIST, SAMPLING(logit_bias), "ID(+|-)X",
+      .help = "add to a token's logit (repeatable)" },
+    { .kind = OPT_END },
+};
+
+static void set_float(float *to, float given)
+{
+    if (!isnan(given)) *to = given;
+}
+
+static void set_int(int *to, int given)
+{
+    if (given != INT_MIN) *to = given;
+}
+
+/* "15043+1.5" */
+static bool read_bias(const char *text, int n_vocab, lory_logit_bias *bias, lory_err *err)
+{
+    char id[24];
+    int64_t v;
+    double x;
+    size_t n = strspn(text, "0123456789");
+    if (n == 0 || n >= sizeof id || (text[n] != '+' && text[n] != '-'))
+        return err_set(err, LORY_E_ARGUMENT,
+                       "--logit-bias: not a token and its bias (found \"%.48s\", expected ID+X or ID-X)",
+                       text);
+    snprintf(id, sizeof id, "%.*s", (int)n, text);
+    if (!opts_int("--logit-bias", id, 0, n_vocab - 1, &v, err)) return false;
+    if (!opts_float("--logit-bias", text + n, 0, 0, &x, err)) return false;
+    *bias = (lory_logit_bias){ (lory_token)v, (float)x };
+    return true;
+}
+
+static bool read_biases(const lory_model *m, const opt_list *l, lory_logit_bias *bias,
+                        lory_err *err)
+{
+    lory_model_info info;
+    lory_model_get_info(m, &info);
+    for (size_t i = 0; i < l->n; i++)
+        if (!read_bias(l->item[i], info.n_vocab, &bias[i], err)) return false;
+    return true;
+}
+
+static lory_sampler_params sampler_params(const lory_model *m, const sampling_opts *o)
+{
+    lory_sampler_params p;
+    lory_sampler_defaults(m, &p);
+    p.seed = o->seed < 0 ? cli_entropy_seed() : (uint64_t)o->seed;
+    set_float(&p.temp, o->temp);
+    set_int(&p.top_k, o->top_k);
+    set_float(&p.top_p, o->top_p);
+    set_float(&p.min_p, o->min_p);
+    set_float(&p.typical, o->typical);
+    set_float(&p.repeat_penalty, o->repeat_penalty);
+    set_int(&p.repeat_last_n, o->repeat_last_n);
+    set_float(&p.presence_penalty, o->presence_penalty);
+    set_float(&p.frequency_penalty, o->frequency_penalty);
+    return p;
+}
+
+lory_sampler *cli_open_sampler(const lory_model *m, const sampling_opts *o, uint64_t *seed,
+                               int *status, lory_err *err)
+{
+    lory_sampler *s = NULL;
+    lory_sampler_params p = sampler_params(m, o);
+    lory_logit_bias *bias = mem_new(o->logit_bias.n, sizeof *bias);
+    if (!bias) {
+        err_set(err, LORY_E_MEMORY, "--logit-bias: no memory for %zu tokens", o->logit_bias.n);
+    } else if (read_biases(m, &o->logit_bias, bias, err)) {
+        p.logit_bias = bias;
+        p.n_logit_bias = o->logit_bias.n;
+        s = lory_sampler_new(m, &p, err);
+    }
+    mem_free(bias);
+    *seed = p.seed;
+    if (!s) *status = err->code == LORY_E_ARGUMENT ? EXIT_USAGE : EXIT_FAILED;
+    return s;
+}
