@@ -84,7 +84,7 @@ lib: liblory.a ## build the static library
 lory liblory.a: %: $(BUILD)/%
 	@cmp -s $< $@ || cp -f $< $@
 
-test: $(BUILD)/lory $(BUILD)/lory-test $(if $(EMULATOR),$(BUILD)/lory-emulated) ## run every test (T=PART: only those whose name has PART; T='-v ...')
+test: $(BUILD)/lory $(BUILD)/lory-test $(BUILD)/example $(if $(EMULATOR),$(BUILD)/lory-emulated) ## run every test (T=PART: only those whose name has PART; T='-v ...')
 	@$(EMULATOR) $(BUILD)/lory-test --lory $(BUILD)/lory$(if $(EMULATOR),-emulated) $(T)
 
 asan ubsan tsan: ## run the tests under a sanitizer; asan has ubsan's checks too
@@ -121,7 +121,8 @@ help: ## this list
 $(BUILD)/lory: $(call obj,$(CLI_SRC)) $(BUILD)/liblory.a
 $(BUILD)/lory-test: $(call obj,$(TEST_SRC)) $(BUILD)/libcli.a $(BUILD)/liblory.a $(BUILD)/sources
 $(TOOLS): %: %.o $(BUILD)/liblory.a
-$(BUILD)/lory $(BUILD)/lory-test $(TOOLS):
+$(BUILD)/example: $(BUILD)/example.o $(BUILD)/liblory.a
+$(BUILD)/lory $(BUILD)/lory-test $(BUILD)/example $(TOOLS):
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 
@@ -139,6 +140,14 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(FLAGS_$*) -MMD -MP -c -o $@ $<
+
+# The program in README.md, for tests/test_readme.c.
+$(BUILD)/example.c: README.md
+	@mkdir -p $(@D)
+	@awk '/^```c$$/ { on = 1; next } /^```/ { on = 0 } on' $< > $@
+$(BUILD)/example.o: $(BUILD)/example.c $(BUILD)/flags
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Files that hold what a build depends on besides its sources: a change of it makes them new.
 keep = @mkdir -p $(@D); echo '$(subst ','\'',$(1))' | cmp -s - $@ || echo '$(subst ','\'',$(1))' > $@
@@ -160,7 +169,7 @@ $(BUILD)/lory-emulated: Makefile
 	@mkdir -p $(@D)
 	@printf '#!/bin/sh\nexec %s %s "$$@"\n' '$(EMULATOR)' '$(CURDIR)/$(BUILD)/lory' > $@ && chmod +x $@
 
--include $(patsubst %.o,%.d,$(call obj,$(SRC) $(TEST_SRC) $(TOOL_SRC)))
+-include $(patsubst %.o,%.d,$(call obj,$(SRC) $(TEST_SRC) $(TOOL_SRC)) $(BUILD)/example.o)
 
 # ---- installing ----------------------------------------------------------------------------
 TO := $(DESTDIR)$(PREFIX)
