@@ -143,6 +143,9 @@ static const struct {
 } quality[] = {
     { QT_F16, 0.00021 },  { QT_BF16, 0.00166 }, { QT_Q4_0, 0.08578 }, { QT_Q4_1, 0.07814 },
     { QT_Q5_0, 0.04265 }, { QT_Q5_1, 0.03784 }, { QT_Q8_0, 0.00535 },
+    { QT_Q2_K, 0.29513 }, { QT_Q3_K, 0.15082 }, { QT_Q4_K, 0.07126 }, { QT_Q5_K, 0.03610 },
+    { QT_Q6_K, 0.01774 }, { QT_IQ4_NL, 0.07610 }, { QT_IQ4_XS, 0.07669 }, { QT_TQ1_0, 0.80672 },
+    { QT_TQ2_0, 0.80672 }, { QT_MXFP4, 0.11404 },
 };
 
 TEST(quantisers_are_no_worse_than_ggml_on_gaussian_weights)

@@ -1,32 +1,56 @@
 /* fit.c - see fit.h.
- * Both searches try a row of step sizes around the one that spans the data. For each, the codes
- * are the nearest ones and the line through (code, weight) is the least-squares one; the best try
- * wins. */
+ * Both searches try a row of step sizes around the one that spans the data. Each gives the weights
+ * their nearest codes, and the codes the least-squares line through (code, weight); the best of
+ * these lines is kept and polished by doing the same again from it. */
 #include "quant/fit.h"
 #include "quant/qtype.h"
 #include <math.h>
 
-enum { N_TRIES = 20 };
+enum { N_TRIES = 20, N_POLISH = 4, LANES = 4 };
 
 static const float too_small = 1e-12f; /* far below what a half float's scale can express */
 
-int fit_code(float v, int lo, int hi)
+static float round_clamped(float v, float lo, float hi)
 {
-    const float magic = 12582912.0f; /* 1.5 * 2^23: above it a float has no fraction bits */
-    if (!(v > (float)lo)) return lo;
-    if (v >= (float)hi) return hi;
-    return (int)((v + magic) - magic);
+    const float magic = 12582912.0f; /* 1.5 * 2^23: up there a float has no fraction bits */
+    v = v > lo ? v : lo;
+    v = v < hi ? v : hi;
+    return (v + magic) - magic;
 }
 
-float fit_inverse(float scale)
+int fit_code(float v, int lo, int hi)
 {
-    return scale != 0.0f ? 1.0f / scale : 0.0f;
+    return (int)round_clamped(v, (float)lo, (float)hi);
+}
+
+void fit_codes(int n, const float *x, float scale, float min, int lo, int hi, int8_t *codes)
+{
+    float per_step = scale != 0.0f ? 1.0f / scale : 0.0f;
+    for (int i = 0; i < n; i++) codes[i] = (int8_t)fit_code((x[i] + min) * per_step, lo, hi);
 }
 
 uint16_t fit_half(float f)
 {
     const float max_half = 65504.0f;
     return f32_to_f16(f > max_half ? max_half : f < -max_half ? -max_half : f);
+}
+
+uint16_t fit_half_above(float f)
+{
+    uint16_t h = fit_half(f);
+    bool is_below = fabsf(f16_to_f32(h)) < fabsf(f);
+    return (uint16_t)(h + (is_below && (h & 0x7fff) < 0x7bff));
+}
+
+int fit_level(float v, int n, const int8_t *level)
+{
+    int at = 0;
+    for (int step = n / 2; step > 0; step /= 2) {
+        int k = at + step - 1;
+        float middle = 0.5f * (float)(level[k] + level[k + 1]);
+        if (v > middle || (v == middle && k % 2 == 1)) at += step;
+    }
+    return at;
 }
 
 float fit_peak(int n, const float *x)
@@ -37,57 +61,100 @@ float fit_peak(int n, const float *x)
     return peak;
 }
 
+/* Sums over the weights x and their codes c = round(x * per_step + offset) in [lo, hi]. */
+typedef struct {
+    float c, cc, xc;
+} sums;
+
+static float fold(const float lane[LANES])
+{
+    return (lane[0] + lane[2]) + (lane[1] + lane[3]);
+}
+
+static sums sums_of_codes(int n, const float *x, float per_step, float offset, float lo, float hi)
+{
+    float c[LANES] = { 0 }, cc[LANES] = { 0 }, xc[LANES] = { 0 };
+    for (int i = 0; i < n; i += LANES) {
+        for (int j = 0; j < LANES; j++) {
+            float code = round_clamped(x[i + j] * per_step + offset, lo, hi);
+            c[j] += code;
+            cc[j] += code * code;
+            xc[j] += x[i + j] * code;
+        }
+    }
+    return (sums){ fold(c), fold(cc), fold(xc) };
+}
+
+/* Step sizes are tried from 0.8 to 1.2 times the one that spans the data. */
+static float try_factor(int itry)
+{
+    return 0.8f + 0.4f / (N_TRIES - 1) * (float)itry;
+}
+
 float fit_scale(int n, const float *x, int lo, int hi)
 {
-    float peak = fit_peak(n, x);
+    float peak = fit_peak(n, x), scale = peak / (float)lo, best = 0.0f;
     if (fabsf(peak) < too_small) return 0.0f;
-    float scale = peak / (float)lo, best = 0.0f;
     for (int itry = 0; itry < N_TRIES; itry++) {
-        float per_step = ((float)lo + 0.1f * (float)(itry - N_TRIES / 2)) / peak;
-        float sum_xc = 0.0f;
-        int sum_cc = 0;
-        for (int i = 0; i < n; i++) {
-            int c = fit_code(x[i] * per_step, lo, hi);
-            sum_xc += x[i] * (float)c;
-            sum_cc += c * c;
+        float per_step = (float)lo / peak * try_factor(itry);
+        sums s = sums_of_codes(n, x, per_step, 0.0f, (float)lo, (float)hi);
+        /* scale = xc / cc is the least-squares one, and takes scale * xc off the squared error. */
+        if (s.cc > 0.0f && s.xc * s.xc / s.cc > best) {
+            scale = s.xc / s.cc;
+            best = scale * s.xc;
         }
-        /* With scale = sum_xc / sum_cc the squared error falls by scale * sum_xc. */
-        float s = sum_xc / (float)sum_cc;
-        if (sum_cc > 0 && s * sum_xc > best) scale = s, best = s * sum_xc;
     }
     return scale;
 }
 
-fit_line fit_scale_min(int n, const float *x, int hi)
+/* The least-squares line through codes and weights; *gain is what it takes off the squared error
+ * of a constant. A minimum below 0 is not taken where it must be positive. */
+static fit_line line_of(int n, float sum_x, sums s, bool min_is_positive, float *gain)
 {
-    float lowest = x[0], highest = x[0], sum_x = 0.0f;
+    float det = (float)n * s.cc - s.c * s.c, cov = (float)n * s.xc - sum_x * s.c;
+    fit_line line = { cov / det, 0.0f };
+    *gain = det > 0.0f ? line.scale * cov / (float)n : -INFINITY;
+    line.min = (line.scale * s.c - sum_x) / (float)n;
+    if (min_is_positive && line.min < 0.0f) {
+        line = (fit_line){ s.xc / s.cc, 0.0f };
+        *gain = line.scale * s.xc - sum_x * sum_x / (float)n;
+    }
+    return line;
+}
+
+/* Replaces *line by the one that the codes for (per_step, offset) ask for, if that is better. */
+typedef struct {
+    int n;
+    const float *x;
+    float sum_x, hi, best;
+    bool min_is_positive;
+    fit_line line;
+} line_search;
+
+static void line_try(line_search *l, float per_step, float offset)
+{
+    float gain;
+    sums s = sums_of_codes(l->n, l->x, per_step, offset, 0.0f, l->hi);
+    fit_line line = line_of(l->n, l->sum_x, s, l->min_is_positive, &gain);
+    if (line.scale > 0.0f && gain > l->best) l->line = line, l->best = gain;
+}
+
+fit_line fit_scale_min(int n, const float *x, int hi, bool min_is_positive)
+{
+    line_search l = { n, x, 0.0f, (float)hi, -INFINITY, min_is_positive, { 0.0f, 0.0f } };
+    float lowest = min_is_positive ? 0.0f : x[0], highest = x[0];
     for (int i = 0; i < n; i++) {
         lowest = x[i] < lowest ? x[i] : lowest;
         highest = x[i] > highest ? x[i] : highest;
-        sum_x += x[i];
+        l.sum_x += x[i];
     }
     float span = highest - lowest;
     if (!(span > too_small)) return (fit_line){ 0.0f, -lowest };
-    fit_line line = { span / (float)hi, -lowest };
-    float best = -INFINITY;
+    l.line = (fit_line){ span / (float)hi, -lowest };
     for (int itry = 0; itry < N_TRIES; itry++) {
-        float per_step = ((float)hi + 0.1f * (float)(itry - N_TRIES / 2)) / span;
-        float sum_xc = 0.0f;
-        int sum_c = 0, sum_cc = 0;
-        for (int i = 0; i < n; i++) {
-            int c = fit_code((x[i] - lowest) * per_step, 0, hi);
-            sum_xc += x[i] * (float)c;
-            sum_c += c;
-            sum_cc += c * c;
-        }
-        float det = (float)(n * sum_cc - sum_c * sum_c);
-        if (!(det > 0.0f)) continue;
-        float s = ((float)n * sum_xc - sum_x * (float)sum_c) / det;
-        float gain = s * ((float)n * sum_xc - sum_x * (float)sum_c);
-        if (s > 0.0f && gain > best) {
-            best = gain;
-            line = (fit_line){ s, (s * (float)sum_c - sum_x) / (float)n };
-        }
+        float per_step = (float)hi / span * try_factor(itry);
+        line_try(&l, per_step, -lowest * per_step);
     }
-    return line;
+    for (int i = 0; i < N_POLISH; i++) line_try(&l, 1.0f / l.line.scale, l.line.min / l.line.scale);
+    return l.line;
 }

@@ -15,12 +15,15 @@ quant_write q4_0_write, q4_1_write, q5_0_write, q5_1_write, q8_0_write;
 
 /* q_k.c */
 quant_unpack q2_k_unpack, q3_k_unpack, q4_k_unpack, q5_k_unpack, q6_k_unpack;
+quant_write q2_k_write, q3_k_write, q4_k_write, q5_k_write, q6_k_write;
 
 /* q_iq.c */
 quant_unpack iq1_s_unpack, iq1_m_unpack, iq2_xxs_unpack, iq2_xs_unpack, iq2_s_unpack;
 quant_unpack iq3_xxs_unpack, iq3_s_unpack, iq4_nl_unpack, iq4_xs_unpack;
+quant_write iq4_nl_write, iq4_xs_write;
 
 /* q_tern.c, q_mx.c */
 quant_unpack tq1_0_unpack, tq2_0_unpack, mxfp4_unpack;
+quant_write tq1_0_write, tq2_0_write, mxfp4_write;
 
 #endif

@@ -8,9 +8,13 @@
 #include "quant/format.h"
 #include "quant/iq_grid.h"
 #include "quant/qtype.h"
+#include <math.h>
 #include <stdbool.h>
 
-enum { N_SUB = QB_SUPER / 32 }; /* sub-blocks of 32; each is four runs of eight weights */
+enum {
+    N_SUB = QB_SUPER / 32, /* sub-blocks of 32; each is four runs of eight weights */
+    IQ4_TRIES = 20
+};
 
 /* ---- signs ---------------------------------------------------------------------------------- */
 
@@ -196,5 +200,63 @@ void iq4_xs_unpack(int64_t n, const void *row, int8_t *codes, float *scales, flo
             *scales++ = d * (float)((low | high << 4) - 32);
             iq4_get(b->q + 16 * s, codes);
         }
+    }
+}
+
+/* The scale with the least squared error among steps around the one that spans the data, as
+ * fit_scale does it for even levels. */
+static float iq4_scale(const float *x)
+{
+    float peak = fit_peak(32, x), scale = peak / (float)iq4_level[0], best = 0.0f;
+    if (fabsf(peak) < 1e-12f) return 0.0f;
+    for (int itry = 0; itry < IQ4_TRIES; itry++) {
+        float per_step = (float)iq4_level[0] / peak * (0.8f + 0.4f / (IQ4_TRIES - 1) * (float)itry);
+        float sum_xc = 0.0f, sum_cc = 0.0f;
+        for (int i = 0; i < 32; i++) {
+            float code = iq4_level[fit_level(x[i] * per_step, 16, iq4_level)];
+            sum_xc += x[i] * code;
+            sum_cc += code * code;
+        }
+        if (sum_xc * sum_xc / sum_cc > best) scale = sum_xc / sum_cc, best = scale * sum_xc;
+    }
+    return scale;
+}
+
+static void iq4_put(const float *x, float scale, uint8_t q[16])
+{
+    float per_step = scale != 0.0f ? 1.0f / scale : 0.0f;
+    for (int i = 0; i < 16; i++) {
+        int low = fit_level(x[i] * per_step, 16, iq4_level);
+        int high = fit_level(x[i + 16] * per_step, 16, iq4_level);
+        q[i] = (uint8_t)(low | high << 4);
+    }
+}
+
+void iq4_nl_write(int64_t n, const float *in, void *row)
+{
+    block_iq4_nl *b = row, *end = b + n / QB_SMALL;
+    for (; b < end; b++, in += QB_SMALL) {
+        b->d = fit_half(iq4_scale(in));
+        iq4_put(in, f16_to_f32(b->d), b->q);
+    }
+}
+
+void iq4_xs_write(int64_t n, const float *in, void *row)
+{
+    block_iq4_xs *b = row, *end = b + n / QB_SUPER;
+    float scales[N_SUB];
+    int8_t scale[N_SUB];
+    for (; b < end; b++, in += QB_SUPER) {
+        for (int s = 0; s < N_SUB; s++) scales[s] = iq4_scale(in + 32 * s);
+        b->d = fit_half_above(fit_peak(N_SUB, scales) / -32.0f);
+        fit_codes(N_SUB, scales, f16_to_f32(b->d), 0.0f, -32, 31, scale);
+        int high = 0;
+        for (int s = 0; s < N_SUB; s++) {
+            high |= (scale[s] + 32) >> 4 << 2 * s;
+            iq4_put(in + 32 * s, f16_to_f32(b->d) * (float)scale[s], b->q + 16 * s);
+        }
+        b->scale_h = (uint16_t)high;
+        for (int i = 0; i < N_SUB / 2; i++)
+            b->scale_l[i] = (uint8_t)((scale[2 * i] & 15) | (scale[2 * i + 1] & 15) << 4);
     }
 }

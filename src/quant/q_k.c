@@ -6,6 +6,7 @@
 #include "quant/fit.h"
 #include "quant/format.h"
 #include "quant/qtype.h"
+#include <string.h>
 
 /* ---- the packed scales ---------------------------------------------------------------------- */
 
@@ -17,14 +18,31 @@ static void scales_16_get(const uint8_t *packed, int8_t scale[16])
         scale[s] = (int8_t)((scale[s] | (packed[8 + s % 4] >> 2 * (s / 4) & 3) << 4) - 32);
 }
 
+static void scales_16_put(const int8_t scale[16], uint8_t *packed)
+{
+    nibbles_put(8, scale, 32, packed);
+    for (int s = 0; s < 4; s++) packed[8 + s] = 0;
+    for (int s = 0; s < 16; s++)
+        packed[8 + s % 4] |= (uint8_t)((scale[s] + 32) >> 4 << 2 * (s / 4));
+}
+
 /* Q4_K, Q5_K: 8 scales and 8 minima of 6 bits. */
-static void scales_8_get(const uint8_t *packed, uint8_t scale[8], uint8_t min[8])
+static void scales_8_get(const uint8_t *packed, int8_t scale[8], int8_t min[8])
 {
     for (int s = 0; s < 4; s++) {
         scale[s] = packed[s] & 63;
         min[s] = packed[s + 4] & 63;
-        scale[s + 4] = (uint8_t)((packed[s + 8] & 15) | packed[s] >> 6 << 4);
-        min[s + 4] = (uint8_t)(packed[s + 8] >> 4 | packed[s + 4] >> 6 << 4);
+        scale[s + 4] = (int8_t)((packed[s + 8] & 15) | packed[s] >> 6 << 4);
+        min[s + 4] = (int8_t)(packed[s + 8] >> 4 | packed[s + 4] >> 6 << 4);
+    }
+}
+
+static void scales_8_put(const int8_t scale[8], const int8_t min[8], uint8_t *packed)
+{
+    for (int s = 0; s < 4; s++) {
+        packed[s] = (uint8_t)(scale[s] | scale[s + 4] >> 4 << 6);
+        packed[s + 4] = (uint8_t)(min[s] | min[s + 4] >> 4 << 6);
+        packed[s + 8] = (uint8_t)((scale[s + 4] & 15) | (min[s + 4] & 15) << 4);
     }
 }
 
@@ -63,7 +81,7 @@ void q3_k_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float
 /* The scales and minima of Q4_K and Q5_K, eight of each. */
 static void scale_8(float d, float dmin, const uint8_t *packed, float *scales, float *mins)
 {
-    uint8_t scale[8], min[8];
+    int8_t scale[8], min[8];
     scales_8_get(packed, scale, min);
     for (int s = 0; s < 8; s++) {
         scales[s] = d * (float)scale[s];
@@ -104,5 +122,129 @@ void q6_k_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float
             pairs_get(b->qh + 32 * h, 0, high + 128 * h);
         }
         for (int i = 0; i < QB_SUPER; i++) codes[i] = (int8_t)(codes[i] + (high[i] << 4));
+    }
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+/* A super-block in integers: weight = d * scale * code - dmin * min. */
+typedef struct {
+    uint16_t d, dmin;
+    int8_t scale[16], min[16]; /* of the sub-blocks */
+    int8_t code[QB_SUPER];
+} k_codes;
+
+/* n floats as integers lo..hi of one half float, which is returned; the peak becomes `top`. */
+static uint16_t share_scale(int n, const float *x, int top, int lo, int hi, int8_t *codes)
+{
+    uint16_t d = fit_half_above(fit_peak(n, x) / (float)top);
+    fit_codes(n, x, f16_to_f32(d), 0.0f, lo, hi, codes);
+    return d;
+}
+
+/* Sub-blocks of 16 without minima; scales and codes are symmetric: -scale_half .. scale_half - 1. */
+static void code_scales(const float *x, int scale_half, int half, k_codes *k)
+{
+    float scales[16];
+    for (int s = 0; s < 16; s++) scales[s] = fit_scale(16, x + 16 * s, -half, half - 1);
+    k->d = share_scale(16, scales, -scale_half, -scale_half, scale_half - 1, k->scale);
+    for (int s = 0; s < 16; s++) {
+        float scale = f16_to_f32(k->d) * (float)k->scale[s];
+        fit_codes(16, x + 16 * s, scale, 0.0f, -half, half - 1, k->code + 16 * s);
+    }
+}
+
+/* n_sub sub-blocks with minima; scales and minima 0..scale_max, codes 0..hi. */
+static void code_lines(const float *x, int n_sub, int scale_max, int hi, k_codes *k)
+{
+    int n = QB_SUPER / n_sub;
+    float scales[16], mins[16];
+    for (int s = 0; s < n_sub; s++) {
+        fit_line line = fit_scale_min(n, x + n * s, hi, true);
+        scales[s] = line.scale;
+        mins[s] = line.min;
+    }
+    k->d = share_scale(n_sub, scales, scale_max, 0, scale_max, k->scale);
+    k->dmin = share_scale(n_sub, mins, scale_max, 0, scale_max, k->min);
+    for (int s = 0; s < n_sub; s++) {
+        float scale = f16_to_f32(k->d) * (float)k->scale[s];
+        float min = f16_to_f32(k->dmin) * (float)k->min[s];
+        fit_codes(n, x + n * s, scale, min, 0, hi, k->code + n * s);
+    }
+}
+
+/* Bit `bit` of code + offset of the weights 32k + i, to bit k of byte i. */
+static void bit_plane_put(const int8_t *codes, int offset, int bit, uint8_t q[32])
+{
+    for (int i = 0; i < 32; i++) q[i] = 0;
+    for (int i = 0; i < QB_SUPER; i++)
+        q[i % 32] |= (uint8_t)(((codes[i] + offset) >> bit & 1) << i / 32);
+}
+
+void q2_k_write(int64_t n, const float *in, void *row)
+{
+    block_q2_k *b = row, *end = b + n / QB_SUPER;
+    k_codes k;
+    for (; b < end; b++, in += QB_SUPER) {
+        code_lines(in, 16, 15, 3, &k);
+        b->d = k.d;
+        b->dmin = k.dmin;
+        for (int s = 0; s < 16; s++) b->scale[s] = (uint8_t)(k.scale[s] | k.min[s] << 4);
+        for (int h = 0; h < 2; h++) pairs_put(k.code + 128 * h, 0, 0, b->q + 32 * h);
+    }
+}
+
+void q3_k_write(int64_t n, const float *in, void *row)
+{
+    block_q3_k *b = row, *end = b + n / QB_SUPER;
+    k_codes k;
+    for (; b < end; b++, in += QB_SUPER) {
+        code_scales(in, 32, 4, &k);
+        b->d = k.d;
+        scales_16_put(k.scale, b->scale);
+        for (int h = 0; h < 2; h++) pairs_put(k.code + 128 * h, 4, 0, b->q + 32 * h);
+        bit_plane_put(k.code, 4, 2, b->qh);
+    }
+}
+
+void q4_k_write(int64_t n, const float *in, void *row)
+{
+    block_q4_k *b = row, *end = b + n / QB_SUPER;
+    k_codes k;
+    for (; b < end; b++, in += QB_SUPER) {
+        code_lines(in, 8, 63, 15, &k);
+        b->d = k.d;
+        b->dmin = k.dmin;
+        scales_8_put(k.scale, k.min, b->scale);
+        for (int h = 0; h < 4; h++) nibbles_put(32, k.code + 64 * h, 0, b->q + 32 * h);
+    }
+}
+
+void q5_k_write(int64_t n, const float *in, void *row)
+{
+    block_q5_k *b = row, *end = b + n / QB_SUPER;
+    k_codes k;
+    for (; b < end; b++, in += QB_SUPER) {
+        code_lines(in, 8, 63, 31, &k);
+        b->d = k.d;
+        b->dmin = k.dmin;
+        scales_8_put(k.scale, k.min, b->scale);
+        for (int h = 0; h < 4; h++) nibbles_put(32, k.code + 64 * h, 0, b->q + 32 * h);
+        bit_plane_put(k.code, 0, 4, b->qh);
+    }
+}
+
+void q6_k_write(int64_t n, const float *in, void *row)
+{
+    block_q6_k *b = row, *end = b + n / QB_SUPER;
+    k_codes k;
+    for (; b < end; b++, in += QB_SUPER) {
+        code_scales(in, 128, 32, &k);
+        b->d = k.d;
+        memcpy(b->scale, k.scale, sizeof b->scale);
+        for (int h = 0; h < 2; h++) {
+            nibbles_put(64, k.code + 128 * h, 32, b->q + 64 * h);
+            pairs_put(k.code + 128 * h, 32, 4, b->qh + 32 * h);
+        }
     }
 }

@@ -8,23 +8,25 @@
 #include <math.h>
 #include <string.h>
 
+/* ---- reading -------------------------------------------------------------------------------- */
+
 void q4_0_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float *mins)
 {
     (void)mins;
-    const block_q4_0 *b = row;
-    for (int64_t ib = 0; ib < n / QB_SMALL; ib++, codes += QB_SMALL) {
-        scales[ib] = f16_to_f32(b[ib].d);
-        nibbles_get(16, b[ib].q, 8, codes);
+    const block_q4_0 *b = row, *end = b + n / QB_SMALL;
+    for (; b < end; b++, codes += QB_SMALL) {
+        *scales++ = f16_to_f32(b->d);
+        nibbles_get(16, b->q, 8, codes);
     }
 }
 
 void q4_1_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float *mins)
 {
-    const block_q4_1 *b = row;
-    for (int64_t ib = 0; ib < n / QB_SMALL; ib++, codes += QB_SMALL) {
-        scales[ib] = f16_to_f32(b[ib].d);
-        mins[ib] = -f16_to_f32(b[ib].m);
-        nibbles_get(16, b[ib].q, 0, codes);
+    const block_q4_1 *b = row, *end = b + n / QB_SMALL;
+    for (; b < end; b++, codes += QB_SMALL) {
+        *scales++ = f16_to_f32(b->d);
+        *mins++ = -f16_to_f32(b->m);
+        nibbles_get(16, b->q, 0, codes);
     }
 }
 
@@ -40,123 +42,113 @@ static void unpack_5_bits(const uint8_t *q, uint32_t qh, int offset, int8_t *cod
 void q5_0_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float *mins)
 {
     (void)mins;
-    const block_q5_0 *b = row;
-    for (int64_t ib = 0; ib < n / QB_SMALL; ib++) {
-        scales[ib] = f16_to_f32(b[ib].d);
-        unpack_5_bits(b[ib].q, b[ib].qh, 16, codes + ib * QB_SMALL);
+    const block_q5_0 *b = row, *end = b + n / QB_SMALL;
+    for (; b < end; b++, codes += QB_SMALL) {
+        *scales++ = f16_to_f32(b->d);
+        unpack_5_bits(b->q, b->qh, 16, codes);
     }
 }
 
 void q5_1_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float *mins)
 {
-    const block_q5_1 *b = row;
-    for (int64_t ib = 0; ib < n / QB_SMALL; ib++) {
-        scales[ib] = f16_to_f32(b[ib].d);
-        mins[ib] = -f16_to_f32(b[ib].m);
-        unpack_5_bits(b[ib].q, b[ib].qh, 0, codes + ib * QB_SMALL);
+    const block_q5_1 *b = row, *end = b + n / QB_SMALL;
+    for (; b < end; b++, codes += QB_SMALL) {
+        *scales++ = f16_to_f32(b->d);
+        *mins++ = -f16_to_f32(b->m);
+        unpack_5_bits(b->q, b->qh, 0, codes);
     }
 }
 
 void q8_0_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float *mins)
 {
     (void)mins;
-    const block_q8_0 *b = row;
-    for (int64_t ib = 0; ib < n / QB_SMALL; ib++) {
-        scales[ib] = f16_to_f32(b[ib].d);
-        memcpy(codes + ib * QB_SMALL, b[ib].q, QB_SMALL);
+    const block_q8_0 *b = row, *end = b + n / QB_SMALL;
+    for (; b < end; b++, codes += QB_SMALL) {
+        *scales++ = f16_to_f32(b->d);
+        memcpy(codes, b->q, QB_SMALL);
     }
 }
 
-/* Codes 0..15 to nibbles; codes 0..31 to nibbles and their fifth bits. */
-static void pack_nibbles(const uint8_t *codes, uint8_t *q)
-{
-    for (int i = 0; i < 16; i++) q[i] = (uint8_t)((codes[i] & 15) | (codes[i + 16] & 15) << 4);
-}
+/* ---- writing -------------------------------------------------------------------------------- */
 
-static uint32_t pack_bit_4(const uint8_t *codes)
+static uint32_t bit_4_of(const int8_t *codes, int offset)
 {
     uint32_t qh = 0;
-    for (int i = 0; i < 32; i++) qh |= (uint32_t)(codes[i] >> 4) << i;
+    for (int i = 0; i < 32; i++) qh |= (uint32_t)((codes[i] + offset) >> 4 & 1) << i;
     return qh;
 }
 
-/* Scale for codes -half .. half - 1, and the codes plus half. Returns the scale's half float. */
-static uint16_t code_symmetric(const float *x, int half, uint8_t *codes)
+/* Codes lo .. hi of 32 weights; returns their scale's half float. */
+static uint16_t code_scale(const float *x, int lo, int hi, int8_t *codes)
 {
-    uint16_t d = fit_half(fit_scale(QB_SMALL, x, -half, half - 1));
-    float per_step = fit_inverse(f16_to_f32(d));
-    for (int i = 0; i < QB_SMALL; i++)
-        codes[i] = (uint8_t)(fit_code(x[i] * per_step, -half, half - 1) + half);
+    uint16_t d = fit_half(fit_scale(QB_SMALL, x, lo, hi));
+    fit_codes(QB_SMALL, x, f16_to_f32(d), 0.0f, lo, hi, codes);
     return d;
 }
 
-/* Scale *d and offset *m for codes 0 .. hi, and the codes. */
-static void code_line(const float *x, int hi, uint8_t *codes, uint16_t *d, uint16_t *m)
+/* Codes 0 .. hi of 32 weights; scale and offset go to *d and *m. */
+static void code_line(const float *x, int hi, int8_t *codes, uint16_t *d, uint16_t *m)
 {
-    fit_line line = fit_scale_min(QB_SMALL, x, hi);
+    fit_line line = fit_scale_min(QB_SMALL, x, hi, false);
     *d = fit_half(line.scale);
     *m = fit_half(-line.min);
-    float per_step = fit_inverse(f16_to_f32(*d)), offset = f16_to_f32(*m);
-    for (int i = 0; i < QB_SMALL; i++)
-        codes[i] = (uint8_t)fit_code((x[i] - offset) * per_step, 0, hi);
+    fit_codes(QB_SMALL, x, f16_to_f32(*d), -f16_to_f32(*m), 0, hi, codes);
 }
 
 void q4_0_write(int64_t n, const float *in, void *row)
 {
-    block_q4_0 *b = row;
-    uint8_t codes[QB_SMALL];
-    for (int64_t ib = 0; ib < n / QB_SMALL; ib++) {
-        b[ib].d = code_symmetric(in + ib * QB_SMALL, 8, codes);
-        pack_nibbles(codes, b[ib].q);
-    }
-}
-
-void q5_0_write(int64_t n, const float *in, void *row)
-{
-    block_q5_0 *b = row;
-    uint8_t codes[QB_SMALL];
-    for (int64_t ib = 0; ib < n / QB_SMALL; ib++) {
-        b[ib].d = code_symmetric(in + ib * QB_SMALL, 16, codes);
-        b[ib].qh = pack_bit_4(codes);
-        pack_nibbles(codes, b[ib].q);
+    block_q4_0 *b = row, *end = b + n / QB_SMALL;
+    int8_t codes[QB_SMALL];
+    for (; b < end; b++, in += QB_SMALL) {
+        b->d = code_scale(in, -8, 7, codes);
+        nibbles_put(16, codes, 8, b->q);
     }
 }
 
 void q4_1_write(int64_t n, const float *in, void *row)
 {
-    block_q4_1 *b = row;
-    uint8_t codes[QB_SMALL];
+    block_q4_1 *b = row, *end = b + n / QB_SMALL;
+    int8_t codes[QB_SMALL];
     uint16_t d, m;
-    for (int64_t ib = 0; ib < n / QB_SMALL; ib++) {
-        code_line(in + ib * QB_SMALL, 15, codes, &d, &m);
-        b[ib].d = d;
-        b[ib].m = m;
-        pack_nibbles(codes, b[ib].q);
+    for (; b < end; b++, in += QB_SMALL) {
+        code_line(in, 15, codes, &d, &m);
+        b->d = d;
+        b->m = m;
+        nibbles_put(16, codes, 0, b->q);
+    }
+}
+
+void q5_0_write(int64_t n, const float *in, void *row)
+{
+    block_q5_0 *b = row, *end = b + n / QB_SMALL;
+    int8_t codes[QB_SMALL];
+    for (; b < end; b++, in += QB_SMALL) {
+        b->d = code_scale(in, -16, 15, codes);
+        b->qh = bit_4_of(codes, 16);
+        nibbles_put(16, codes, 16, b->q);
     }
 }
 
 void q5_1_write(int64_t n, const float *in, void *row)
 {
-    block_q5_1 *b = row;
-    uint8_t codes[QB_SMALL];
+    block_q5_1 *b = row, *end = b + n / QB_SMALL;
+    int8_t codes[QB_SMALL];
     uint16_t d, m;
-    for (int64_t ib = 0; ib < n / QB_SMALL; ib++) {
-        code_line(in + ib * QB_SMALL, 31, codes, &d, &m);
-        b[ib].d = d;
-        b[ib].m = m;
-        b[ib].qh = pack_bit_4(codes);
-        pack_nibbles(codes, b[ib].q);
+    for (; b < end; b++, in += QB_SMALL) {
+        code_line(in, 31, codes, &d, &m);
+        b->d = d;
+        b->m = m;
+        b->qh = bit_4_of(codes, 0);
+        nibbles_put(16, codes, 0, b->q);
     }
 }
 
 /* 8 bits leave nothing to search for: the largest magnitude becomes 127. */
 void q8_0_write(int64_t n, const float *in, void *row)
 {
-    block_q8_0 *b = row;
-    for (int64_t ib = 0; ib < n / QB_SMALL; ib++, in += QB_SMALL) {
-        b[ib].d = fit_half(fabsf(fit_peak(QB_SMALL, in)) / 127.0f);
-        float per_step = fit_inverse(f16_to_f32(b[ib].d));
-        for (int i = 0; i < QB_SMALL; i++)
-            b[ib].q[i] = (int8_t)fit_code(in[i] * per_step, -127, 127);
+    block_q8_0 *b = row, *end = b + n / QB_SMALL;
+    for (; b < end; b++, in += QB_SMALL) {
+        b->d = fit_half(fabsf(fit_peak(QB_SMALL, in)) / 127.0f);
+        fit_codes(QB_SMALL, in, f16_to_f32(b->d), 0.0f, -127, 127, b->q);
     }
 }

@@ -5,6 +5,10 @@
 #include "quant/fit.h"
 #include "quant/format.h"
 #include "quant/qtype.h"
+#include <math.h>
+#include <stdlib.h>
+
+/* ---- reading -------------------------------------------------------------------------------- */
 
 /* Digit t (0 = the most significant) of n bytes, less 1. A byte is ceil(256 * 0.t0t1t2t3t4), in
  * base 3: multiplying by 3^t modulo 256 drops the digits above t, and by 3 brings t above 256. */
@@ -35,5 +39,62 @@ void tq2_0_unpack(int64_t n, const void *row, int8_t *codes, float *scales, floa
         for (int s = 0; s < 8; s++) scales[s] = f16_to_f32(b->d);
         pairs_get(b->q, 1, codes);
         pairs_get(b->q + 32, 1, codes + 128);
+    }
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+static int descending(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x < y) - (x > y);
+}
+
+/* The best scale, exactly: if the k largest magnitudes become +-1, their mean is the scale with the
+ * least squared error, sum(x^2) - sum(those)^2 / k. Weights that are ternary keep their value. */
+static uint16_t code_ternary(const float *x, int8_t *codes)
+{
+    float a[QB_SUPER];
+    double sum = 0.0, best = 0.0, scale = 0.0;
+    for (int i = 0; i < QB_SUPER; i++) a[i] = x[i] == x[i] ? fabsf(x[i]) : 0.0f;
+    qsort(a, QB_SUPER, sizeof *a, descending);
+    for (int k = 1; k <= QB_SUPER; k++) {
+        sum += (double)a[k - 1];
+        if (sum * sum / k > best) best = sum * sum / k, scale = sum / k;
+    }
+    uint16_t d = fit_half((float)scale);
+    fit_codes(QB_SUPER, x, f16_to_f32(d), 0.0f, -1, 1, codes);
+    return d;
+}
+
+/* Byte i of n gets the n_digit codes i, i + n, ... as the digits of a fraction in base 3. */
+static void trits_put(int n, int n_digit, const int8_t *codes, uint8_t *q)
+{
+    for (int i = 0; i < n; i++) {
+        int v = 0;
+        for (int t = 0; t < 5; t++) v = 3 * v + (t < n_digit ? codes[i + n * t] + 1 : 0);
+        q[i] = (uint8_t)((256 * v + 242) / 243);
+    }
+}
+
+void tq1_0_write(int64_t n, const float *in, void *row)
+{
+    block_tq1_0 *b = row, *end = b + n / QB_SUPER;
+    int8_t codes[QB_SUPER];
+    for (; b < end; b++, in += QB_SUPER) {
+        b->d = code_ternary(in, codes);
+        trits_put(32, 5, codes, b->q);
+        trits_put(16, 5, codes + 160, b->q + 32);
+        trits_put(4, 4, codes + 240, b->qh);
+    }
+}
+
+void tq2_0_write(int64_t n, const float *in, void *row)
+{
+    block_tq2_0 *b = row, *end = b + n / QB_SUPER;
+    int8_t codes[QB_SUPER];
+    for (; b < end; b++, in += QB_SUPER) {
+        b->d = code_ternary(in, codes);
+        for (int h = 0; h < 2; h++) pairs_put(codes + 128 * h, 1, 0, b->q + 32 * h);
     }
 }
