@@ -1,0 +1,40 @@
+/* retype.h - writes tensors to a GGUF file in other types, row by row.
+ * Layer: gguf. Memory is a few rows, whatever the size of the tensors. */
+#ifndef LORY_GGUF_RETYPE_H
+#define LORY_GGUF_RETYPE_H
+
+#include "gguf/gguf_write.h"
+
+#define RETYPE_KEEP QT_COUNT /* in place of a type: each tensor keeps its own */
+
+/* Row `row` of a tensor (of all ne[1] * ne[2] * ne[3]) as ne[0] floats. */
+typedef void (*retype_row)(const void *source, const gguf_tensor *t, int64_t row, float *out);
+/* Told now and then; false ends the work with LORY_E_INTERRUPTED. */
+typedef bool (*retype_progress)(void *user, uint64_t bytes_done, uint64_t bytes_total);
+
+typedef struct {
+    const gguf_tensor *tensors; /* [n] */
+    size_t n;
+    qtype type;               /* wanted, or RETYPE_KEEP */
+    retype_row row;           /* NULL: t->data holds rows of t->type, as in a GGUF file */
+    const void *source;       /* for row */
+    retype_progress progress; /* may be NULL */
+    void *user;               /* for progress */
+} retype_job;
+
+/* The type in which a tensor will be written. Vectors (norms, biases) become f32; a few small
+ * matrices that engines read as floats keep their precision; rows that are no whole number of the
+ * wanted type's blocks become f16. */
+qtype retype_choice(const gguf_tensor *t, qtype wanted);
+
+/* LORY_E_UNSUPPORTED when lory can't write the wanted type. */
+bool retype_check(const retype_job *job, const char *subject, lory_err *err);
+/* Before gguf_begin_data: announces the tensors in their order. */
+void retype_announce(const retype_job *job, gguf_writer *w);
+/* After it: writes them. */
+bool retype_write(const retype_job *job, gguf_writer *w, lory_err *err);
+
+/* llama.cpp's number of a file that is mostly of a type (general.file_type); -1: it has none. */
+int retype_file_type(qtype t);
+
+#endif
