@@ -161,7 +161,7 @@ static void check_tensor(const gguf *g, const char *name, int tensor, int64_t ne
 
 static void check_model(const gguf *g, bool has_output, bool is_v2)
 {
-    CHECK(g->n_tensors == 2 + 9 * LAYERS + has_output);
+    CHECK((int)g->n_tensors == 2 + 9 * LAYERS + has_output);
     check_tensor(g, "token_embd.weight", T_EMBD, DIM, VOCAB, is_v2);
     check_tensor(g, "output_norm.weight", T_FINAL, DIM, 1, is_v2);
     check_tensor(g, "blk.0.attn_norm.weight", T_ATTN_NORM, DIM, 1, is_v2);

@@ -86,7 +86,8 @@ TEST(retype_gives_the_bytes_of_the_type_table)
 {
     static float row[N_WIDE];
     static unsigned char want[N_WIDE * 4];
-    const char *src = make_source(false);
+    char src[512]; /* a copy: test_temp's lasts for 8 calls */
+    snprintf(src, sizeof src, "%s", make_source(false));
     for (int type = 0; type < QT_COUNT; type++) {
         gguf g;
         if (!qtypes[type].from_f32) continue;
