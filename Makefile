@@ -34,10 +34,12 @@ BASE := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -ffp-contract=off -fno-mat
         -ffile-prefix-map=$(CURDIR)=. -Iinclude -Isrc
 LIBS := -lm -pthread
 
+# gcc sees uninitialised variables where there are none when it instruments code.
 OPT_release  := -O2 -g
-OPT_asan     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-OPT_ubsan    := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
-OPT_tsan     := -O1 -g -fsanitize=thread
+OPT_asan     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+                -Wno-uninitialized
+OPT_ubsan    := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all -Wno-uninitialized
+OPT_tsan     := -O1 -g -fsanitize=thread -Wno-uninitialized
 OPT_fuzz     := -O1 -g -DLORY_FUZZ -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 OPT_coverage := -O0 -g --coverage
 ifndef OPT_$(VARIANT)
