@@ -71,6 +71,11 @@ bool test_failed(void)
     return n_failures > 0;
 }
 
+const char *test_name(void)
+{
+    return running->name;
+}
+
 void test_skip(const char *why)
 {
     fprintf(stderr, "     %s\n", why);

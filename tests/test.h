@@ -19,6 +19,7 @@ void test_fail(const char *file, int line, const char *fmt, ...)
 /* Marks the running test as skipped, with the reason (data that is not there). */
 void test_skip(const char *why);
 bool test_failed(void);
+const char *test_name(void); /* of the running test */
 
 #define TEST(name)                                                                                 \
     static void test_##name(void);                                                                 \

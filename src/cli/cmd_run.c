@@ -61,8 +61,8 @@ static const opts_page page = {
     .usage = "[-p TEXT | -f FILE] [options] [< PROMPT]",
     .about = "Completes a prompt and streams the completion to standard output as it is made.",
     .rows = rows,
-    .notes = "The same model, prompt and seed give the same text on every machine and with any -t and "
-             "-b.\n\n"
+    .notes = "The same model, prompt and seed give the same text with any -t and -b, on any\n"
+             "machine.\n\n"
              "Examples:\n"
              "  lory run -p \"Once upon a time\"\n"
              "  lory run -p \"Once upon a time\" --temp 0 -n 100 --stats\n"

@@ -42,9 +42,10 @@ static const opts_page page = {
     .about = "Prints the token ids of a text as one JSON array, or with --decode the text of ids. "
              "Needs the vocabulary of a model only.",
     .rows = rows,
-    .notes = "With --jsonl a line is {\"text\": \"...\", \"add_special\": bool, \"parse_special\": bool}, "
-             "the last two\noptional, and its answer {\"ids\": [...]}; with --decode {\"ids\": [...]} and "
-             "{\"text\": \"...\"}.\n\n"
+    .notes = "A line of --jsonl is\n"
+             "  {\"text\": \"...\", \"add_special\": bool, \"parse_special\": bool}\n"
+             "with the last two optional, and its answer {\"ids\": [...]}. With --decode it is\n"
+             "{\"ids\": [...]}, and its answer {\"text\": \"...\"}.\n\n"
              "Examples:\n"
              "  lory tokenize -p \"Once upon a time\"\n"
              "  lory tokenize < story.txt | lory tokenize --decode\n",

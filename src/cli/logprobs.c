@@ -2,9 +2,9 @@
  * The probabilities are the model's own: the softmax of all logits, before any sampler stage. */
 #include "cli/logprobs.h"
 #include "base/err.h"
+#include "base/fmath.h"
 #include "base/mem.h"
 #include "text/json.h"
-#include <math.h>
 #include <string.h>
 
 typedef struct {
@@ -64,8 +64,8 @@ static double log_sum_exp(const float *logits, int n)
     double max = (double)logits[0], sum = 0;
     for (int i = 1; i < n; i++)
         if ((double)logits[i] > max) max = (double)logits[i];
-    for (int i = 0; i < n; i++) sum += exp((double)logits[i] - max);
-    return max + log(sum);
+    for (int i = 0; i < n; i++) sum += math_exp((double)logits[i] - max);
+    return max + math_log(sum);
 }
 
 /* "id", "text", "bytes", "logprob" of one token; text is not the whole truth where the bytes are

@@ -38,7 +38,8 @@ static int unknown_command(const char *name)
     for (int i = 0; i < N_COMMANDS; i++)
         if (opts_distance(name, commands[i].name) < opts_distance(name, best))
             best = commands[i].name;
-    return cli_usage("%.64s: no such command (nearest: %s; lory help lists them)", name, best);
+    return cli_usage("%.64s: no such command (nearest: %s; lory help lists them)",
+                     *name ? name : "\"\"", best);
 }
 
 static int print_help(void)
@@ -48,9 +49,8 @@ static int print_help(void)
                  "Usage: lory COMMAND [options]\n\nCommands:\n");
     for (int i = 0; i < N_COMMANDS; i++)
         buf_printf(&b, "  %-9s %s\n", commands[i].name, commands[i].what);
-    buf_puts(&b, "\nlory help COMMAND or lory COMMAND --help describes one; "
-                 "lory --version prints the version.\n"
-                 "First steps: lory run -p \"Once upon a time\"\n");
+    buf_puts(&b, "\nlory help COMMAND describes a command, lory --version prints the version.\n\n"
+                 "First steps:\n  lory run -p \"Once upon a time\"\n");
     int status = out_buf(&b) ? EXIT_OK : EXIT_FAILED;
     buf_free(&b);
     return status;

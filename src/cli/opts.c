@@ -5,10 +5,12 @@
 #include "base/mem.h"
 #include <errno.h>
 #include <float.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
     WIDTH = 80,       /* columns of a help page */
@@ -78,32 +80,39 @@ static found quote(const char *s)
     return f;
 }
 
-/* "0 to 1", "at least 0", "any" */
-static void describe_range(double min, double max, double top, char text[64])
+/* What was expected of x: "1 to 9", or where the range ends at the type's own bound only the side
+ * that matters: "at least 0". */
+static void expect_int(int64_t x, int64_t min, int64_t max, char text[64])
 {
-    if (min == 0 && max == 0) snprintf(text, 64, "a number");
-    else if (max >= top) snprintf(text, 64, "at least %.16g", min);
-    else snprintf(text, 64, "%.16g to %.16g", min, max);
+    if (max < INT_MAX) snprintf(text, 64, "%" PRId64 " to %" PRId64, min, max);
+    else if (x >= max) snprintf(text, 64, "at most %" PRId64, max);
+    else if (min > INT_MIN) snprintf(text, 64, "at least %" PRId64, min);
+    else snprintf(text, 64, "a number");
 }
 
-bool opts_int(const char *subject, const char *text, double min, double max, int64_t *v,
+static void expect_float(double x, double min, double max, char text[64])
+{
+    if (max < FLT_MAX) snprintf(text, 64, "%g to %g", min, max);
+    else if (x >= max) snprintf(text, 64, "at most %g", max);
+    else if (min > -FLT_MAX) snprintf(text, 64, "at least %g", min);
+    else snprintf(text, 64, "a number");
+}
+
+bool opts_int(const char *subject, const char *text, int64_t min, int64_t max, int64_t *v,
               lory_err *err)
 {
     const char *digits = text + (*text == '-');
-    char range[64];
-    describe_range(min, max, INT_MAX, range);
-    if (!*digits || digits[strspn(digits, "0123456789")])
-        return err_set(err, LORY_E_ARGUMENT,
-                       "%s: not a whole number (found \"%s\", expected %s)", subject,
-                       quote(text).text, range);
+    char expected[64];
+    bool is_number = *digits && !digits[strspn(digits, "0123456789")];
     errno = 0;
-    long long x = strtoll(text, NULL, 10);
-    bool bounded = min != 0 || max != 0;
-    if (errno == ERANGE || (bounded && ((double)x < min || (double)x > max)))
-        return err_set(err, LORY_E_ARGUMENT, "%s: out of range (found %s, expected %s)", subject,
-                       quote(text).text, range);
-    *v = x;
-    return true;
+    int64_t x = is_number ? strtoll(text, NULL, 10) : 0;
+    if (is_number && errno == 0 && x >= min && x <= max) {
+        *v = x;
+        return true;
+    }
+    expect_int(x, min, max, expected);
+    return err_set(err, LORY_E_ARGUMENT, "%s: %s (found \"%s\", expected %s)", subject,
+                   is_number ? "out of range" : "not a whole number", quote(text).text, expected);
 }
 
 /* digits with a point and an exponent, as people write them; strtod alone takes far more */
@@ -128,18 +137,16 @@ static bool is_decimal(const char *s)
 bool opts_float(const char *subject, const char *text, double min, double max, double *v,
                 lory_err *err)
 {
-    char range[64];
-    describe_range(min, max, FLT_MAX, range);
-    if (!is_decimal(text))
-        return err_set(err, LORY_E_ARGUMENT, "%s: not a number (found \"%s\", expected %s)",
-                       subject, quote(text).text, range);
-    double x = strtod(text, NULL);
-    bool bounded = min != 0 || max != 0;
-    if (!(x >= -FLT_MAX && x <= FLT_MAX) || (bounded && (x < min || x > max)))
-        return err_set(err, LORY_E_ARGUMENT, "%s: out of range (found %s, expected %s)", subject,
-                       quote(text).text, range);
-    *v = x;
-    return true;
+    char expected[64];
+    bool is_number = is_decimal(text);
+    double x = is_number ? strtod(text, NULL) : 0;
+    if (is_number && x >= min && x <= max) {
+        *v = x;
+        return true;
+    }
+    expect_float(x, min, max, expected);
+    return err_set(err, LORY_E_ARGUMENT, "%s: %s (found \"%s\", expected %s)", subject,
+                   is_number ? "out of range" : "not a number", quote(text).text, expected);
 }
 
 static const char *nearest_choice(const opt_row *r, const char *word)
@@ -190,7 +197,7 @@ static bool store_ints(const opt_row *r, const char *subject, const char *text, 
             return err_set(err, LORY_E_ARGUMENT, "%s: too many numbers (expected at most %d)",
                            subject, OPT_INTS_MAX);
         snprintf(one, sizeof one, "%.*s", (int)(n < sizeof one ? n : sizeof one), p);
-        if (!opts_int(subject, one, r->min, r->max, &v, err)) return false;
+        if (!opts_int(subject, one, (int64_t)r->min, (int64_t)r->max, &v, err)) return false;
         out->item[out->n++] = (int)v;
         p += n;
         if (!*p) return true;
@@ -200,22 +207,23 @@ static bool store_ints(const opt_row *r, const char *subject, const char *text, 
 static bool store_number(const opt_row *r, const char *subject, const char *text, void *to,
                          lory_err *err)
 {
+    bool has_range = r->min != 0 || r->max != 0;
+    int64_t min = has_range ? (int64_t)r->min : INT_MIN, max = has_range ? (int64_t)r->max : INT_MAX;
     int64_t i;
     double x;
-    bool bounded = r->min != 0 || r->max != 0;
     switch (r->kind) {
     case OPT_INT:
-        if (!opts_int(subject, text, bounded ? r->min : INT_MIN, bounded ? r->max : INT_MAX, &i,
-                      err))
-            return false;
+        if (!opts_int(subject, text, min, max, &i, err)) return false;
         *(int *)to = (int)i;
         return true;
     case OPT_INT64:
-        if (!opts_int(subject, text, r->min, (double)INT64_MAX, &i, err)) return false;
+        if (!opts_int(subject, text, min, INT64_MAX, &i, err)) return false;
         *(int64_t *)to = i;
         return true;
     default:
-        if (!opts_float(subject, text, r->min, r->max, &x, err)) return false;
+        if (!opts_float(subject, text, has_range ? r->min : -FLT_MAX, has_range ? r->max : FLT_MAX,
+                        &x, err))
+            return false;
         *(float *)to = (float)x;
         return true;
     }
@@ -284,8 +292,10 @@ static void nearer(nearest *best, const char *word, const char *dashes, const ch
     snprintf(typed, sizeof typed, "%s%s", dashes, name);
     size_t d = opts_distance(word, typed);
     size_t bare = opts_distance(word + strspn(word, "-"), name);
-    /* The dashes themselves are worth little: "-threads" means --threads. */
+    /* The dashes themselves are worth little: "-threads" means --threads; nor is the case of a
+     * letter. */
     if (bare < d) d = bare;
+    if (strcasecmp(word, typed) == 0) d = 0;
     if (best->text[0] && d >= best->distance) return;
     memcpy(best->text, typed, sizeof typed);
     best->distance = d;
@@ -367,7 +377,7 @@ static opts_result wrong_arg(parser *p, const char *word)
     bool is_near = best.distance * 3 <= strlen(word);
     err_set(p->err, LORY_E_ARGUMENT,
             "%s: an argument that lory %s does not expect (nearest option: %s; lory %s --help)",
-            quote(word).text, name, p->page->loose && !is_near ? p->page->loose : best.text, name);
+            *word ? quote(word).text : "\"\"", name, p->page->loose && !is_near ? p->page->loose : best.text, name);
     return OPTS_WRONG;
 }
 

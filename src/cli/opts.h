@@ -58,7 +58,7 @@ struct opt_row {
     const char *value; /* what --help calls the value: "FILE", "N" */
     const char *help;
     const char *shown; /* the default as --help says it, where the value does not say it */
-    double min, max;   /* both 0: no bounds */
+    double min, max;   /* of numbers; both 0: what the type holds */
     const char *const *choices; /* OPT_CHOICE and OPT_MAYBE: valid words, NULL at the end */
     const opt_row *rows;        /* OPT_GROUP */
     bool is_optional;           /* OPT_ARG that may be left out */
@@ -88,10 +88,10 @@ void opts_free(const opts_page *page, void *o);
 /* Appends the help page with the defaults of *o; `bold` marks headings and options (terminal). */
 void opts_help(const opts_page *page, const void *o, bool bold, buf *out);
 
-/* The number that the whole of text is, in min .. max (both 0: no bounds). Nothing but a number
- * is accepted: no spaces, no hexadecimal, no "inf". On failure *err says what was found and what
- * was expected, with `subject` in front. */
-bool opts_int(const char *subject, const char *text, double min, double max, int64_t *v,
+/* The number that the whole of text is, in min .. max. Nothing but a decimal number is accepted: no
+ * spaces, no hexadecimal, no "inf". On failure *err says what was found and what was expected, with
+ * `subject` in front. */
+bool opts_int(const char *subject, const char *text, int64_t min, int64_t max, int64_t *v,
               lory_err *err);
 bool opts_float(const char *subject, const char *text, double min, double max, double *v,
                 lory_err *err);

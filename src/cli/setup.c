@@ -71,28 +71,28 @@ lory_session *cli_open_session(lory_model *m, const session_opts *o, lory_err *e
 #define SAMPLING(field) offsetof(sampling_opts, field)
 
 const opt_row sampling_rows[] = {
-    { 0, "Sampling", OPT_HEAD, .help = NULL },
+    { 0, "Sampling (defaults: the model's own metadata, else as shown)", OPT_HEAD, .help = NULL },
     { 's', "seed", OPT_INT64, SAMPLING(seed), "N", .min = -1,
       .help = "sampler seed; -1 = from the system's entropy (--stats tells which)" },
     { 0, "temp", OPT_FLOAT, SAMPLING(temp), "X", .max = FLT_MAX,
-      .help = "temperature; 0 = greedy", .shown = "the model's own, else 0.8" },
+      .help = "temperature; 0 = greedy", .shown = "0.8" },
     { 0, "top-k", OPT_INT, SAMPLING(top_k), "N", .max = INT_MAX,
-      .help = "keep the N likeliest tokens; 0 = off", .shown = "the model's own, else 40" },
+      .help = "keep the N likeliest tokens; 0 = off", .shown = "40" },
     { 0, "top-p", OPT_FLOAT, SAMPLING(top_p), "X", .max = 1,
       .help = "keep the likeliest tokens that make up X of the probability; 1 = off",
-      .shown = "the model's own, else 0.95" },
+      .shown = "0.95" },
     { 0, "min-p", OPT_FLOAT, SAMPLING(min_p), "X", .max = 1,
       .help = "keep tokens at least X times as likely as the likeliest; 0 = off",
-      .shown = "the model's own, else 0.05" },
+      .shown = "0.05" },
     { 0, "typical", OPT_FLOAT, SAMPLING(typical), "X", .max = 1,
       .help = "keep the most typical tokens that make up X of the probability; 1 = off",
-      .shown = "the model's own, else 1" },
+      .shown = "1" },
     { 0, "repeat-penalty", OPT_FLOAT, SAMPLING(repeat_penalty), "X", .max = FLT_MAX,
       .help = "make tokens of the last text X times less likely; 1 = off",
-      .shown = "the model's own, else 1" },
+      .shown = "1" },
     { 0, "repeat-last-n", OPT_INT, SAMPLING(repeat_last_n), "N", .min = -1, .max = INT_MAX,
       .help = "tokens that the penalties look back; 0 = off, -1 = all",
-      .shown = "the model's own, else 64" },
+      .shown = "64" },
     { 0, "presence-penalty", OPT_FLOAT, SAMPLING(presence_penalty), "X",
       .help = "taken from the logit of each token of the last text", .shown = "0" },
     { 0, "frequency-penalty", OPT_FLOAT, SAMPLING(frequency_penalty), "X",
@@ -125,7 +125,7 @@ static bool read_bias(const char *text, int n_vocab, lory_logit_bias *bias, lory
                        text);
     snprintf(id, sizeof id, "%.*s", (int)n, text);
     if (!opts_int("--logit-bias", id, 0, n_vocab - 1, &v, err)) return false;
-    if (!opts_float("--logit-bias", text + n, 0, 0, &x, err)) return false;
+    if (!opts_float("--logit-bias", text + n, -FLT_MAX, FLT_MAX, &x, err)) return false;
     *bias = (lory_logit_bias){ (lory_token)v, (float)x };
     return true;
 }

@@ -1,0 +1,2 @@
+test -c /dev/full || exit 77
+"$LORY" help > /dev/full

@@ -1,0 +1,1 @@
+"$LORY" run -p --help -m none.gguf
