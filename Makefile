@@ -57,6 +57,7 @@ FLAGS_src/kernels/avx2_quant   := $(FLAGS_src/kernels/avx2)
 FLAGS_src/kernels/avx512       := $(FLAGS_src/kernels/avx2) -mavx512f -mavx512bw -mavx512vl -mavx512dq \
                                   -mavx512vnni -fno-tree-vectorize
 FLAGS_src/kernels/avx512_quant := $(FLAGS_src/kernels/avx512)
+FLAGS_src/kernels/avx512_pack  := $(FLAGS_src/kernels/avx512)
 
 # ---- files ---------------------------------------------------------------------------------
 # A new .c file is built where it lies; of the kernels only those of the machine.

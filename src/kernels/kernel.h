@@ -72,7 +72,7 @@ static inline size_t panel_group_bytes(qtype t)
 typedef struct {
     qtype type;
     uint8_t zero;
-    int n_rows;       /* 16; fewer only in the generic kernel, which makes the rest zeros */
+    int n_rows; /* 16; fewer only in the generic kernel, which makes the rest zeros */
     int ig0, ig1;
     const void *w;    /* the first row, as in the file */
     size_t row_bytes; /* from row to row */
@@ -101,17 +101,17 @@ typedef struct {
  * acc = fmaf(dx, u, acc). isum is the exact int32 sum of code * q, xsum that of q.
  * F32, F16, BF16 weights: lanes over k, weights converted to f32 exactly. */
 typedef struct {
-    const void *w;        /* first row of the weights, as in the file */
-    size_t row_bytes;     /* from row to row */
+    const void *w;    /* first row of the weights, as in the file */
+    size_t row_bytes; /* from row to row */
     qtype type;
     int n_rows, k;        /* k: a multiple of the type's block_elems */
     const act_group *act; /* quantised types: all tokens, tiled; else NULL */
     const float *x;       /* float types: [n_tok, ld_x]; else NULL */
     size_t ld_x;          /* floats */
     int n_tok;
-    float *out;           /* [n_tok, ld_out] */
-    size_t ld_out;        /* floats */
-    void *scratch;        /* the calling thread's own, matmul_scratch_bytes() of it, aligned 64 */
+    float *out;    /* [n_tok, ld_out] */
+    size_t ld_out; /* floats */
+    void *scratch; /* the calling thread's own, matmul_scratch_bytes() of it, aligned 64 */
 } matmul_args;
 
 /* ---- attention ------------------------------------------------------------------------------ */
@@ -136,18 +136,18 @@ typedef struct {
  *   M = max(max, m); a = exp(max - M); b = exp(m - M);
  *   sum = fmaf(sum, a, l * b); o_i[d] = fmaf(o_i[d], a, o_d * b); max = M. */
 typedef struct {
-    const float *q;          /* [n_q, head_dim], stride ld_q */
-    size_t ld_q;             /* floats */
-    const float *k, *v;      /* [KV_CHUNK, head_dim] */
-    float *o;                /* [n_q, head_dim], stride ld_o: the states' vectors */
+    const float *q;     /* [n_q, head_dim], stride ld_q */
+    size_t ld_q;        /* floats */
+    const float *k, *v; /* [KV_CHUNK, head_dim] */
+    float *o;           /* [n_q, head_dim], stride ld_o: the states' vectors */
     size_t ld_o;
-    attend_state *state;     /* [n_q] */
+    attend_state *state;         /* [n_q] */
     const int16_t *first, *last; /* [n_q] */
-    const float *slope;      /* [n_q] ALiBi, or NULL */
-    const int32_t *pos;      /* [n_q] the query's position relative to the chunk's first; for slope */
+    const float *slope;          /* [n_q] ALiBi, or NULL */
+    const int32_t *pos; /* [n_q] the query's position relative to the chunk's first; for slope */
     int n_q, head_dim;
     float scale, cap;
-    float *scratch;          /* [KV_CHUNK + head_dim] of the calling thread */
+    float *scratch; /* [KV_CHUNK + head_dim] of the calling thread */
 } attend_args;
 
 /* ---- the table ------------------------------------------------------------------------------ */
@@ -178,14 +178,14 @@ typedef struct lory_kernels {
      * rounded. NeoX pairs are (i, i + n_rot/2), else (2i, 2i+1), within the first n_rot of each
      * of n_head heads of head_dim. cs: [n_rot/2] cosines, then [n_rot/2] sines. */
     void (*rope)(int n_head, int head_dim, int n_rot, bool neox, const float *cs, float *x);
-    void (*add)(int n, const float *a, float *x);                  /* x += a */
-    void (*mul)(int n, const float *a, float *x);                  /* x *= a */
-    void (*scale)(int n, float a, float *x);                       /* x *= a */
+    void (*add)(int n, const float *a, float *x);      /* x += a */
+    void (*mul)(int n, const float *a, float *x);      /* x *= a */
+    void (*scale)(int n, float a, float *x);           /* x *= a */
     void (*silu_mul)(int n, const float *u, float *g); /* g = (g / (1 + exp(-g))) * u */
     /* (x * 0.5) * (1 + tanh(sqrt(2/pi) * (x + ((0.044715 * x) * x) * x))), each rounded */
     void (*gelu)(int n, float *x);
-    void (*gelu_erf)(int n, float *x); /* (x * 0.5) * (1 + erf(x * sqrt(1/2))) */
-    void (*gelu_mul)(int n, const float *u, float *g);             /* g = gelu(g) * u */
+    void (*gelu_erf)(int n, float *x);                 /* (x * 0.5) * (1 + erf(x * sqrt(1/2))) */
+    void (*gelu_mul)(int n, const float *u, float *g); /* g = gelu(g) * u */
     /* m = max (0 for -0), p = exp(x - m), sum of p in lanes, x = p * (1 / sum) */
     void (*softmax)(int n, float *x);
     void (*attend)(const attend_args *a);
@@ -198,8 +198,8 @@ typedef struct lory_kernels {
 /* ---- selection (select.c) -------------------------------------------------------------------- */
 
 typedef struct {
-    const char *name;         /* "avx512", ... the name LORY_ISA takes */
-    unsigned cpu;             /* CPU_* features it needs, all of them */
+    const char *name; /* "avx512", ... the name LORY_ISA takes */
+    unsigned cpu;     /* CPU_* features it needs, all of them */
     const lory_kernels *table;
 } isa_row;
 

@@ -1,0 +1,258 @@
+/* generic.c - the meaning of every float kernel, in portable C.
+ * Layer: kernels. Compiled for the baseline; the ISA files give the same bits. No state. */
+#include "base/fmath.h"
+#include "kernels/generic.h"
+#include <math.h>
+
+enum { LANES = 16 };
+
+/* ---- sums in lanes ------------------------------------------------------------------------- */
+
+static float fold(float *lane)
+{
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int j = 0; j < half; j++) lane[j] += lane[j + half];
+    return lane[0];
+}
+
+/* lane[j] += a[j] * b[j], fused */
+static inline void fma_lanes(const float *a, const float *b, float *lane)
+{
+    for (int j = 0; j < LANES; j++) lane[j] = fmaf(a[j], b[j], lane[j]);
+}
+
+/* The last n < 16 elements, zeros after them. */
+static void copy_tail(int n, const float *from, float *to)
+{
+    for (int j = 0; j < LANES; j++) to[j] = j < n ? from[j] : 0.0f;
+}
+
+static float dot(int n, const float *a, const float *b)
+{
+    float lane[LANES] = { 0 };
+    int i = 0;
+    for (; i + LANES <= n; i += LANES) fma_lanes(a + i, b + i, lane);
+    if (i < n) {
+        float ta[LANES], tb[LANES];
+        copy_tail(n - i, a + i, ta);
+        copy_tail(n - i, b + i, tb);
+        fma_lanes(ta, tb, lane);
+    }
+    return fold(lane);
+}
+
+static float sum(int n, const float *x)
+{
+    float lane[LANES] = { 0 };
+    int i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int j = 0; j < LANES; j++) lane[j] += x[i + j];
+    if (i < n)
+        for (int j = 0; j < LANES; j++) lane[j] += i + j < n ? x[i + j] : 0.0f;
+    return fold(lane);
+}
+
+/* The greatest, NaN passed over, and 0 rather than -0, so that any order gives the same bits. */
+static float max_of(int n, const float *x)
+{
+    float m = -INFINITY;
+    for (int i = 0; i < n; i++) m = x[i] > m ? x[i] : m;
+    return m + 0.0f;
+}
+
+/* ---- element by element -------------------------------------------------------------------- */
+
+static void add(int n, const float *a, float *x)
+{
+    for (int i = 0; i < n; i++) x[i] += a[i];
+}
+
+static void mul(int n, const float *a, float *x)
+{
+    for (int i = 0; i < n; i++) x[i] *= a[i];
+}
+
+static void scale(int n, float a, float *x)
+{
+    for (int i = 0; i < n; i++) x[i] *= a;
+}
+
+static void silu_mul(int n, const float *u, float *g)
+{
+    for (int i = 0; i < n; i++) g[i] = g[i] / (1.0f + math_expf(-g[i])) * u[i];
+}
+
+static float gelu_of(float x)
+{
+    const float root_2_by_pi = 0.79788456080286535588f;
+    float cube = 0.044715f * x * x * x;
+    return 0.5f * x * (1.0f + math_tanhf(root_2_by_pi * (x + cube)));
+}
+
+static void gelu(int n, float *x)
+{
+    for (int i = 0; i < n; i++) x[i] = gelu_of(x[i]);
+}
+
+static void gelu_erf(int n, float *x)
+{
+    const float root_half = 0.70710678118654752440f;
+    for (int i = 0; i < n; i++) x[i] = 0.5f * x[i] * (1.0f + math_erff(x[i] * root_half));
+}
+
+static void gelu_mul(int n, const float *u, float *g)
+{
+    for (int i = 0; i < n; i++) g[i] = gelu_of(g[i]) * u[i];
+}
+
+/* ---- norms, softmax, rope ------------------------------------------------------------------ */
+
+static void rms_norm(int n, const float *x, const float *w, float eps, float *y)
+{
+    float r = 1.0f / sqrtf(dot(n, x, x) / (float)n + eps);
+    for (int i = 0; i < n; i++) y[i] = x[i] * r * w[i];
+}
+
+static void layer_norm(int n, const float *x, const float *w, const float *b, float eps, float *y)
+{
+    float mean = sum(n, x) / (float)n;
+    for (int i = 0; i < n; i++) y[i] = x[i] - mean;
+    float r = 1.0f / sqrtf(dot(n, y, y) / (float)n + eps);
+    for (int i = 0; i < n; i++) y[i] = y[i] * r * w[i];
+    if (b) add(n, b, y);
+}
+
+static void softmax(int n, float *x)
+{
+    float m = max_of(n, x);
+    for (int i = 0; i < n; i++) x[i] = math_expf(x[i] - m);
+    scale(n, 1.0f / sum(n, x), x);
+}
+
+static void rope(int n_head, int head_dim, int n_rot, bool neox, const float *cs, float *x)
+{
+    const int half = n_rot / 2, step = neox ? 1 : 2, apart = neox ? half : 1;
+    for (int ih = 0; ih < n_head; ih++) {
+        float *p = x + (size_t)ih * (size_t)head_dim;
+        for (int i = 0; i < half; i++) {
+            float c = cs[i], s = cs[half + i], x0 = p[i * step], x1 = p[i * step + apart];
+            p[i * step] = x0 * c - x1 * s;
+            p[i * step + apart] = x0 * s + x1 * c;
+        }
+    }
+}
+
+/* ---- attention ------------------------------------------------------------------------------ */
+
+/* Scores of query i against keys [first, last) -> s[last - first] */
+static void scores(const attend_args *a, int i, float *s)
+{
+    const float *q = a->q + (size_t)i * a->ld_q;
+    for (int j = a->first[i]; j < a->last[i]; j++) {
+        float v = a->scale * dot(a->head_dim, q, a->k + (size_t)j * (size_t)a->head_dim);
+        if (a->cap > 0) v = a->cap * math_tanhf(v / a->cap);
+        if (a->slope) v = fmaf(a->slope[i], (float)(j - a->pos[i]), v);
+        *s++ = v;
+    }
+}
+
+/* o = sum_j p[j] * v[j], from +0 */
+static void weigh(int n, int head_dim, const float *p, const float *v, float *o)
+{
+    for (int d = 0; d < head_dim; d++) o[d] = 0.0f;
+    for (int j = 0; j < n; j++, v += head_dim)
+        for (int d = 0; d < head_dim; d++) o[d] = fmaf(p[j], v[d], o[d]);
+}
+
+static void merge(attend_state *st, float m, float l, int head_dim, const float *part, float *o)
+{
+    float top = m > st->max ? m : st->max, a = math_expf(st->max - top), b = math_expf(m - top);
+    st->sum = fmaf(st->sum, a, l * b);
+    st->max = top;
+    for (int d = 0; d < head_dim; d++) o[d] = fmaf(o[d], a, part[d] * b);
+}
+
+static void attend(const attend_args *a)
+{
+    float *p = a->scratch, *part = a->scratch + KV_CHUNK;
+    for (int i = 0; i < a->n_q; i++) {
+        int n = a->last[i] - a->first[i];
+        if (n <= 0) continue;
+        scores(a, i, p);
+        float m = max_of(n, p), *o = a->o + (size_t)i * a->ld_o;
+        for (int j = 0; j < n; j++) p[j] = math_expf(p[j] - m);
+        const float *v = a->v + (size_t)a->first[i] * (size_t)a->head_dim;
+        bool is_first = a->state[i].max == -INFINITY;
+        weigh(n, a->head_dim, p, v, is_first ? o : part);
+        if (is_first)
+            a->state[i] = (attend_state){ m, sum(n, p) };
+        else
+            merge(&a->state[i], m, sum(n, p), a->head_dim, part, o);
+    }
+}
+
+/* ---- float matmul --------------------------------------------------------------------------- */
+
+enum { F_TOKENS = 8, F_CHUNK = 256 };
+
+/* One row against n_tok <= 8 tokens: a stretch of the row is converted once for all of them. */
+static void row_tokens(const matmul_args *a, const char *row, const float *x, int n_tok, float *out)
+{
+    const qtype_row *type = &qtypes[a->type];
+    float lane[F_TOKENS][LANES] = { { 0 } }, w[F_CHUNK];
+    for (int k0 = 0; k0 < a->k; k0 += F_CHUNK) {
+        int n = a->k - k0 < F_CHUNK ? a->k - k0 : F_CHUNK, whole = n / LANES * LANES;
+        type->to_f32(n, row + (size_t)k0 * (size_t)type->block_bytes, w);
+        for (int it = 0; it < n_tok; it++) {
+            const float *xt = x + (size_t)it * a->ld_x + k0;
+            for (int i = 0; i < whole; i += LANES) fma_lanes(w + i, xt + i, lane[it]);
+            if (whole < n) {
+                float tw[LANES], tx[LANES];
+                copy_tail(n - whole, w + whole, tw);
+                copy_tail(n - whole, xt + whole, tx);
+                fma_lanes(tw, tx, lane[it]);
+            }
+        }
+    }
+    for (int it = 0; it < n_tok; it++) out[(size_t)it * a->ld_out] = fold(lane[it]);
+}
+
+static void gemm_f(const matmul_args *a)
+{
+    for (int ir = 0; ir < a->n_rows; ir++) {
+        const char *row = (const char *)a->w + (size_t)ir * a->row_bytes;
+        for (int it = 0; it < a->n_tok; it += F_TOKENS) {
+            int n = a->n_tok - it < F_TOKENS ? a->n_tok - it : F_TOKENS;
+            row_tokens(a, row, a->x + (size_t)it * a->ld_x, n,
+                       a->out + (size_t)it * a->ld_out + ir);
+        }
+    }
+}
+
+/* ---- peak ----------------------------------------------------------------------------------- */
+
+static double peak_f32(int64_t n)
+{
+    float lane[LANES] = { 0 }, w[LANES], x[LANES];
+    for (int j = 0; j < LANES; j++) w[j] = 1.0f, x[j] = (float)n;
+    for (int64_t i = 0; i < n; i++) fma_lanes(w, x, lane);
+    return fold(lane) >= 0.0f ? (double)n * LANES : 0.0; /* the sum keeps the loop from going */
+}
+
+const lory_kernels kernels_generic = {
+    .gemm_f = { [QT_F32] = gemm_f, [QT_F16] = gemm_f, [QT_BF16] = gemm_f },
+    .dot = dot,
+    .rms_norm = rms_norm,
+    .layer_norm = layer_norm,
+    .rope = rope,
+    .add = add,
+    .mul = mul,
+    .scale = scale,
+    .silu_mul = silu_mul,
+    .gelu = gelu,
+    .gelu_erf = gelu_erf,
+    .gelu_mul = gelu_mul,
+    .softmax = softmax,
+    .attend = attend,
+    .peak_f32 = peak_f32,
+};

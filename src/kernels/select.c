@@ -1,0 +1,98 @@
+/* select.c - which kernels this CPU runs: the table of instruction sets, merged once.
+ * Layer: kernels. The merged table is the library's only global state. */
+#include "base/cpu.h"
+#include "kernels/generic.h"
+#include "kernels/x86.h"
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#define AVX512                                                                                     \
+    (CPU_AVX512F | CPU_AVX512BW | CPU_AVX512VL | CPU_AVX512DQ | CPU_AVX512_VNNI | CPU_AVX2         \
+     | CPU_FMA | CPU_F16C)
+#endif
+
+const isa_row isas[] = {
+#if defined(__x86_64__)
+    { "avx512", AVX512, &kernels_avx512_quant },
+    { "avx512", AVX512, &kernels_avx512_pack },
+#endif
+    { "generic", 0, &kernels_generic },
+    { "generic", 0, &kernels_generic_quant },
+};
+const int n_isa = sizeof isas / sizeof *isas;
+
+/* A table is nothing but slots, so that merging needs no list of their names. */
+typedef void (*slot)(void);
+enum { N_SLOT = sizeof(lory_kernels) / sizeof(slot) };
+_Static_assert(sizeof(lory_kernels) == N_SLOT * sizeof(slot), "only function pointers");
+
+/* Fills the slots of *out that are empty. */
+static void fill_slots(lory_kernels *out, const lory_kernels *from)
+{
+    slot have[N_SLOT], more[N_SLOT];
+    memcpy(have, out, sizeof have);
+    memcpy(more, from, sizeof more);
+    for (int i = 0; i < N_SLOT; i++)
+        if (!have[i]) have[i] = more[i];
+    memcpy(out, have, sizeof have);
+}
+
+static bool is_usable(const isa_row *row)
+{
+    return (cpu_features() & row->cpu) == row->cpu;
+}
+
+/* The table of the usable rows from `row` on; returns the first of them. */
+static const isa_row *merge_from(const isa_row *row, lory_kernels *out)
+{
+    const isa_row *best = NULL;
+    *out = (lory_kernels){ 0 };
+    for (; row < isas + n_isa; row++) {
+        if (!is_usable(row)) continue;
+        if (!best) best = row;
+        fill_slots(out, row->table);
+    }
+    for (int t = 0; t < QT_COUNT; t++)
+        if (!out->to_f32[t]) out->to_f32[t] = qtypes[t].to_f32;
+    return best;
+}
+
+static const isa_row *find_isa(const char *name)
+{
+    for (const isa_row *row = isas; row < isas + n_isa; row++)
+        if (strcmp(row->name, name) == 0) return row;
+    return NULL;
+}
+
+static lory_kernels merged;
+static const char *merged_name;
+static pthread_once_t merged_once = PTHREAD_ONCE_INIT;
+
+static void merge_all(void)
+{
+    const char *wanted = getenv("LORY_ISA");
+    const isa_row *row = wanted ? find_isa(wanted) : NULL;
+    merged_name = merge_from(row ? row : isas, &merged)->name;
+}
+
+const lory_kernels *kernels(void)
+{
+    pthread_once(&merged_once, merge_all);
+    return &merged;
+}
+
+const char *kernels_isa(void)
+{
+    pthread_once(&merged_once, merge_all);
+    return merged_name;
+}
+
+bool kernels_for(const char *name, lory_kernels *out)
+{
+    const isa_row *row = find_isa(name);
+    if (!row || !is_usable(row)) return false;
+    merge_from(row, out);
+    return true;
+}
