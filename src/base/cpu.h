@@ -40,4 +40,13 @@ uint64_t cpu_memory_bytes(void);
  * available, and what its cgroup has left. Mapped files are not in it: their pages come and go. */
 uint64_t cpu_memory_available_bytes(void);
 
+/* ---- parsers of the kernel's texts, for the functions above and the tests -------------------- */
+
+/* The least number of a list as "0,4" or "2-3,8-11" that allowed[0 .. n) has; -1 = none. */
+int cpu_list_least(const char *list, const bool *allowed, int n);
+/* "32K", "1M", "36608K" in bytes; 0 when the text is no size. */
+size_t cpu_parse_size(const char *text);
+/* Bytes of a line as "MemAvailable:   123 kB" of /proc/meminfo; UINT64_MAX when not there. */
+uint64_t cpu_parse_meminfo(const char *text, const char *key);
+
 #endif

@@ -47,9 +47,12 @@ static int open_regular(const char *path, struct stat *st, lory_err *err)
         err_set_errno(err, LORY_E_IO, "%s: cannot open", path);
         return -1;
     }
-    if (fstat(fd, st) != 0) err_set_errno(err, LORY_E_IO, "%s: cannot read its size", path);
-    else if (!S_ISREG(st->st_mode)) refuse(path, st->st_mode, err);
-    else return fd;
+    if (fstat(fd, st) != 0)
+        err_set_errno(err, LORY_E_IO, "%s: cannot read its size", path);
+    else if (!S_ISREG(st->st_mode))
+        refuse(path, st->st_mode, err);
+    else
+        return fd;
     close(fd);
     return -1;
 }
@@ -224,15 +227,18 @@ static bool flush(file_new *n)
 {
     bool ok = !ferror(n->f) && fflush(n->f) == 0 && fsync(fileno(n->f)) == 0;
     int saved = errno;
-    if (fclose(n->f) != 0 && ok) ok = false;
-    else errno = saved;
+    if (fclose(n->f) != 0 && ok)
+        ok = false;
+    else
+        errno = saved;
     n->f = NULL;
     return ok;
 }
 
 bool file_commit(file_new *n, lory_err *err)
 {
-    if (!flush(n)) err_set_errno(err, LORY_E_IO, "%s: cannot write", n->path);
+    if (!flush(n))
+        err_set_errno(err, LORY_E_IO, "%s: cannot write", n->path);
     else if (rename(n->temp_path, n->path) != 0)
         err_set_errno(err, LORY_E_IO, "%s: cannot put the new file in its place", n->path);
     else {

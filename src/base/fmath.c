@@ -241,7 +241,8 @@ double math_pow(double x, double y)
  * so r is good to 2^-70 of itself even where x is nearest to a multiple of pi/2. */
 static twofold reduce(double x, int *quadrant)
 {
-    const double P1 = 0x1.921fb54442d18p+0, P2 = 0x1.1a62633145c07p-54, P3 = -0x1.f1976b7ed8fbcp-110;
+    const double P1 = 0x1.921fb54442d18p+0, P2 = 0x1.1a62633145c07p-54,
+                 P3 = -0x1.f1976b7ed8fbcp-110;
     double n = rint(x * 0x1.45f306dc9c883p-1);
     double p = n * P2, p_lo = fma(n, P2, -p);
     twofold r = sum(fma(n, -P1, x), -p);
@@ -252,9 +253,10 @@ static twofold reduce(double x, int *quadrant)
 /* Taylor series for |r| <= pi/4; the first terms left out are below 2^-58. */
 static double sin_sum(twofold r)
 {
-    static const double c[] = { 1.0 / 355687428096000, -1.0 / 1307674368000, 1.0 / 6227020800,
-                                -1.0 / 39916800,       1.0 / 362880,         -1.0 / 5040,
-                                1.0 / 120,             -1.0 / 6 };
+    static const double c[] = {
+        1.0 / 355687428096000, -1.0 / 1307674368000, 1.0 / 6227020800, -1.0 / 39916800,
+        1.0 / 362880,          -1.0 / 5040,          1.0 / 120,        -1.0 / 6
+    };
     double z = r.hi * r.hi, p = c[0];
     for (int i = 1; i < 8; i++) p = fma(p, z, c[i]);
     return r.hi + fma(r.hi * z, p, fma(-0.5 * z, r.lo, r.lo));
@@ -262,9 +264,10 @@ static double sin_sum(twofold r)
 
 static double cos_sum(twofold r)
 {
-    static const double c[] = { 1.0 / 20922789888000, -1.0 / 87178291200, 1.0 / 479001600,
-                                -1.0 / 3628800,       1.0 / 40320,        -1.0 / 720,
-                                1.0 / 24 };
+    static const double c[] = {
+        1.0 / 20922789888000, -1.0 / 87178291200, 1.0 / 479001600, -1.0 / 3628800,
+        1.0 / 40320,          -1.0 / 720,         1.0 / 24
+    };
     double z = r.hi * r.hi, p = c[0];
     for (int i = 1; i < 7; i++) p = fma(p, z, c[i]);
     twofold y = sum(1.0, -0.5 * z);

@@ -58,7 +58,7 @@ float math_tanhf(float x);
  *   e = h * m + (h - 0.5)                     (e^-u - 1) / 2
  *   y = -(e + e), with the sign of x
  * At most 2 ulp. */
-#define MATH_ERF_MAX 3.9375f /* from 3.92 on the nearest float is 1 */
+#define MATH_ERF_MAX 3.9375f        /* from 3.92 on the nearest float is 1 */
 #define MATH_ERF_HI  0x1.20dd76p+0f /* 2 / sqrt(pi) = HI + LO */
 #define MATH_ERF_LO  (-0x1.f7ac92p-25f)
 #define MATH_ERF_Q1  0x1.45f2fep-1f

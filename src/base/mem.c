@@ -38,7 +38,8 @@ static void count(size_t n_bytes)
 {
     size_t live = atomic_fetch_add(&live_bytes, n_bytes) + n_bytes;
     size_t peak = atomic_load(&peak_bytes);
-    while (peak < live && !atomic_compare_exchange_weak(&peak_bytes, &peak, live)) {}
+    while (peak < live && !atomic_compare_exchange_weak(&peak_bytes, &peak, live)) {
+    }
 }
 
 void *mem_new(size_t n, size_t size)

@@ -15,8 +15,9 @@ typedef struct team team;
 /* Called on every thread of the team, ith = 0 .. nth-1; ith 0 is the caller of team_run. */
 typedef void (*team_fn)(void *arg, int ith, int nth);
 
-/* n_threads = 1 .. TEAM_MAX, the caller counted. The other threads block every signal, so that
- * signals go to the caller's. NULL with *err on failure. */
+/* n_threads = 1 .. TEAM_MAX, the caller counted. The other threads block every signal but those
+ * of a thread's own fault, so that Ctrl-C interrupts the caller. NULL with *err on failure.
+ * With OpenMP the runtime may give fewer threads: nth says how many there are. */
 team *team_new(int n_threads, lory_err *err);
 void team_free(team *t); /* NULL is accepted */
 

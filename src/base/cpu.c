@@ -1,0 +1,230 @@
+/* cpu.c - see cpu.h. Formats: proc(5), the kernel's sysfs-devices-system-cpu. */
+#include "base/cpu.h"
+#include "base/buf.h"
+#include "base/cgroup.h"
+#include "base/file.h"
+#include <math.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* ---- instruction sets ---------------------------------------------------------------------- */
+
+#if defined(__x86_64__) || defined(__i386__)
+
+#include <cpuid.h>
+
+/* A set whose registers the operating system does not save at a switch must not be used. */
+static unsigned saved_registers(void)
+{
+    unsigned low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return low;
+}
+
+/* Intel SDM volume 2, CPUID: leaf 1 ecx; leaf 7 ebx, ecx; leaf 7.1 eax. */
+unsigned cpu_features(void)
+{
+    enum { OSXSAVE = 1 << 27, AVX = 1 << 28, YMM = 0x06, ZMM = 0xe6 };
+    unsigned a, b, c, d, c1, found = 0;
+    if (!__get_cpuid(1, &a, &b, &c1, &d) || !(c1 & OSXSAVE) || !(c1 & AVX)) return 0;
+    unsigned saved = saved_registers();
+    if ((saved & YMM) != YMM) return 0;
+    if (c1 & 1u << 12) found |= CPU_FMA;
+    if (c1 & 1u << 29) found |= CPU_F16C;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return found;
+    if (b & 1u << 5) found |= CPU_AVX2;
+    if ((saved & ZMM) != ZMM || !(b & 1u << 16)) return found;
+    found |= CPU_AVX512F;
+    if (b & 1u << 17) found |= CPU_AVX512DQ;
+    if (b & 1u << 30) found |= CPU_AVX512BW;
+    if (b & 1u << 31) found |= CPU_AVX512VL;
+    if (c & 1u << 11) found |= CPU_AVX512_VNNI;
+    if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 5))
+        found |= CPU_AVX512_BF16;
+    return found;
+}
+
+#elif defined(__aarch64__)
+
+#include <sys/auxv.h>
+
+unsigned cpu_features(void)
+{
+    enum { ASIMDDP = 1 << 20 }; /* HWCAP_ASIMDDP of the kernel's arm64 hwcap.h */
+    return CPU_NEON | (getauxval(AT_HWCAP) & ASIMDDP ? (unsigned)CPU_DOTPROD : 0);
+}
+
+#else
+
+unsigned cpu_features(void)
+{
+    return 0;
+}
+
+#endif
+
+/* ---- texts --------------------------------------------------------------------------------- */
+
+int cpu_list_least(const char *list, const bool *allowed, int n)
+{
+    int least = -1;
+    for (const char *p = list; *p >= '0' && *p <= '9';) {
+        char *end;
+        long first = strtol(p, &end, 10), last = first;
+        if (*end == '-') last = strtol(end + 1, &end, 10);
+        for (long i = first; i <= last && i < n; i++)
+            if (allowed[i] && (least < 0 || i < least)) least = (int)i;
+        p = *end == ',' ? end + 1 : end;
+    }
+    return least;
+}
+
+size_t cpu_parse_size(const char *text)
+{
+    char *end;
+    if (*text < '0' || *text > '9') return 0;
+    unsigned long long n = strtoull(text, &end, 10);
+    int shift = *end == 'K' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
+    return n > SIZE_MAX >> shift ? 0 : (size_t)n << shift;
+}
+
+uint64_t cpu_parse_meminfo(const char *text, const char *key)
+{
+    size_t n = strlen(key);
+    for (const char *p = text; p; p = strchr(p, '\n')) {
+        unsigned long long kib;
+        if (*p == '\n') p++;
+        if (strncmp(p, key, n) == 0 && p[n] == ':' && sscanf(p + n + 1, "%llu kB", &kib) == 1)
+            return kib > UINT64_MAX / 1024 ? UINT64_MAX : kib * 1024;
+    }
+    return UINT64_MAX;
+}
+
+/* ---- cores and caches ---------------------------------------------------------------------- */
+
+enum { CPU_MAX = 8192, TEXT_MAX = 1 << 20 };
+
+/* A file under /sys/devices/system/cpu; false when it cannot be read or is empty. */
+static bool read_sys(int cpu, const char *name, buf *out)
+{
+    char path[128];
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/%s", cpu, name);
+    buf_clear(out);
+    return file_read(path, TEXT_MAX, out, NULL) && out->len > 0;
+}
+
+/* How many of the allowed processors come first among the threads of their core. */
+static int count_cores(const bool *allowed, int n)
+{
+    buf siblings = { 0 };
+    int n_cores = 0;
+    for (int i = 0; i < n; i++) {
+        if (!allowed[i]) continue;
+        bool known = read_sys(i, "topology/thread_siblings_list", &siblings);
+        int first = known ? cpu_list_least(siblings.data, allowed, n) : i;
+        n_cores += first == i || first < 0;
+    }
+    buf_free(&siblings);
+    return n_cores;
+}
+
+static int affinity_cores(void)
+{
+    cpu_set_t sets[CPU_MAX / CPU_SETSIZE];
+    bool allowed[CPU_MAX];
+    if (sched_getaffinity(0, sizeof sets, sets) != 0) {
+        long n = sysconf(_SC_NPROCESSORS_ONLN);
+        return n > 0 && n <= CPU_MAX ? (int)n : 1;
+    }
+    for (int i = 0; i < CPU_MAX; i++) allowed[i] = CPU_ISSET_S(i, sizeof sets, sets);
+    return count_cores(allowed, CPU_MAX);
+}
+
+int cpu_usable_cores(void)
+{
+    cgroup g;
+    cgroup_open(&g, "cpu");
+    double quota = ceil(cgroup_cpu_quota(&g));
+    int n = affinity_cores();
+    if (quota < n) n = (int)quota;
+    return n > 0 ? n : 1;
+}
+
+size_t cpu_cache_bytes(int level)
+{
+    enum { N_INDEX = 8 };
+    buf b = { 0 };
+    size_t size = 0;
+    for (int i = 0; i < N_INDEX && size == 0; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "cache/index%d/level", i);
+        if (!read_sys(0, name, &b) || atoi(b.data) != level) continue;
+        snprintf(name, sizeof name, "cache/index%d/type", i);
+        if (!read_sys(0, name, &b) || strncmp(b.data, "Instruction", 11) == 0) continue;
+        snprintf(name, sizeof name, "cache/index%d/size", i);
+        if (read_sys(0, name, &b)) size = cpu_parse_size(b.data);
+    }
+    buf_free(&b);
+    return size;
+}
+
+/* ---- memory -------------------------------------------------------------------------------- */
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t address_limit(void)
+{
+    struct rlimit r;
+    if (getrlimit(RLIMIT_AS, &r) != 0 || r.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
+    return r.rlim_cur;
+}
+
+/* Bytes of addresses in use: the first number of statm, in pages. */
+static uint64_t address_use(void)
+{
+    buf b = { 0 };
+    uint64_t n_pages = 0;
+    if (file_read("/proc/self/statm", TEXT_MAX, &b, NULL) && b.len > 0)
+        n_pages = strtoull(b.data, NULL, 10);
+    buf_free(&b);
+    return n_pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t address_left(void)
+{
+    uint64_t limit = address_limit();
+    if (limit == UINT64_MAX) return limit;
+    uint64_t used = address_use();
+    return limit > used ? limit - used : 0;
+}
+
+static uint64_t meminfo(const char *key)
+{
+    buf b = { 0 };
+    uint64_t n = UINT64_MAX;
+    if (file_read("/proc/meminfo", TEXT_MAX, &b, NULL) && b.len > 0)
+        n = cpu_parse_meminfo(b.data, key);
+    buf_free(&b);
+    return n;
+}
+
+uint64_t cpu_memory_bytes(void)
+{
+    cgroup g;
+    cgroup_open(&g, "memory");
+    return min_u64(min_u64(meminfo("MemTotal"), address_limit()), cgroup_memory_limit(&g));
+}
+
+uint64_t cpu_memory_available_bytes(void)
+{
+    cgroup g;
+    cgroup_open(&g, "memory");
+    return min_u64(min_u64(meminfo("MemAvailable"), address_left()), cgroup_memory_available(&g));
+}

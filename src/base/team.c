@@ -1,0 +1,305 @@
+/* team.c - see team.h. */
+#include "base/team.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include <signal.h>
+#include <string.h>
+
+/* Blocks every signal that is not the doing of a thread's own instruction (and a profiler's). */
+static void block_signals(sigset_t *saved)
+{
+    static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF };
+    sigset_t all;
+    sigfillset(&all);
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) sigdelset(&all, own[i]);
+    pthread_sigmask(SIG_SETMASK, &all, saved);
+}
+
+static bool size_is_good(int n_threads, lory_err *err)
+{
+    if (n_threads >= 1 && n_threads <= TEAM_MAX) return true;
+    return err_set(err, LORY_E_ARGUMENT, "threads: %d (expected 1 to %d)", n_threads, TEAM_MAX);
+}
+
+#ifdef LORY_OPENMP
+
+#include <omp.h>
+
+struct team {
+    int n_threads;
+};
+
+/* The runtime makes its threads in the first region of a size: made here, they block signals. */
+team *team_new(int n_threads, lory_err *err)
+{
+    sigset_t saved;
+    if (!size_is_good(n_threads, err)) return NULL;
+    team *t = mem_new(1, sizeof *t);
+    if (!t) {
+        err_set(err, LORY_E_MEMORY, "threads: out of memory");
+        return NULL;
+    }
+    block_signals(&saved);
+#pragma omp parallel num_threads(n_threads)
+    {
+#pragma omp master
+        t->n_threads = omp_get_num_threads();
+    }
+    pthread_sigmask(SIG_SETMASK, &saved, NULL);
+    return t;
+}
+
+void team_free(team *t)
+{
+    mem_free(t);
+}
+
+void team_run(team *t, team_fn fn, void *arg)
+{
+    if (t->n_threads == 1) {
+        fn(arg, 0, 1);
+        return;
+    }
+#pragma omp parallel num_threads(t->n_threads)
+    fn(arg, omp_get_thread_num(), omp_get_num_threads());
+}
+
+void team_barrier(team *t)
+{
+    if (t->n_threads == 1) return;
+#pragma omp barrier
+}
+
+#else
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+enum {
+    LINE = 64,       /* bytes: what one thread writes and another polls has lines of its own */
+    SPIN_NS = 50000, /* the longest a wait polls before it sleeps, on a machine with room, */
+    MIN_SHARE = 32,  /* and the part of it that is left on a crowded one */
+};
+
+/* Opens again and again; a thread waits until it has opened once more than it has seen. */
+typedef struct {
+    _Alignas(LINE) atomic_uint turn; /* how often it opened */
+    atomic_int n_asleep;
+    _Alignas(LINE) pthread_mutex_t lock; /* for those asleep only */
+    pthread_cond_t opened;
+} gate;
+
+typedef struct {
+    team *team;
+    int ith;
+    pthread_t thread;
+} worker;
+
+struct team {
+    int n_threads;   /* with the caller */
+    int n_started;   /* workers that have a thread */
+    int max_spins;   /* polls in SPIN_NS */
+    worker *workers; /* [n_threads - 1] */
+    team_fn fn;      /* NULL: the workers leave; written before `start` opens, like arg */
+    void *arg;
+    gate start, done, barrier;
+    _Alignas(LINE) atomic_int n_busy;    /* workers that have not returned from fn */
+    _Alignas(LINE) atomic_int n_arrived; /* threads at the barrier */
+    _Alignas(LINE) atomic_int n_spins;   /* polls before a wait sleeps, now; seldom written */
+};
+
+/* ---- waiting ------------------------------------------------------------------------------- */
+
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb"); /* yield returns at once on most cores */
+#endif
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* How many polls take SPIN_NS: one takes 5 to 50 ns, by processor. The least of some short runs,
+ * since any may be interrupted. */
+static int count_spins(void)
+{
+    enum { N_RUNS = 5, N_POLLS = 200 };
+    atomic_uint turn = 0;
+    int64_t least = INT64_MAX;
+    for (int run = 0; run < N_RUNS; run++) {
+        int64_t start = now_ns();
+        for (int i = 0; i < N_POLLS && atomic_load(&turn) == 0; i++) relax();
+        int64_t took = now_ns() - start;
+        if (took < least) least = took;
+    }
+    return (int)(SPIN_NS * (int64_t)N_POLLS / (least > N_POLLS ? least : N_POLLS));
+}
+
+static void gate_init(gate *g)
+{
+    pthread_mutex_init(&g->lock, NULL);
+    pthread_cond_init(&g->opened, NULL);
+}
+
+static void gate_destroy(gate *g)
+{
+    pthread_cond_destroy(&g->opened);
+    pthread_mutex_destroy(&g->lock);
+}
+
+/* The opener raises turn, then looks for sleepers; a sleeper counts itself, then looks at turn. In
+ * the one order of these (all are seq_cst) at least one sees the other. */
+static void gate_open(gate *g)
+{
+    atomic_fetch_add(&g->turn, 1);
+    if (atomic_load(&g->n_asleep) == 0) return;
+    pthread_mutex_lock(&g->lock);
+    pthread_cond_broadcast(&g->opened);
+    pthread_mutex_unlock(&g->lock);
+}
+
+static bool gate_poll(gate *g, unsigned seen, int n_spins)
+{
+    for (int i = 0; i < n_spins; i++) {
+        if (atomic_load_explicit(&g->turn, memory_order_acquire) != seen) return true;
+        relax();
+    }
+    return false;
+}
+
+static void gate_sleep(gate *g, unsigned seen)
+{
+    pthread_mutex_lock(&g->lock);
+    atomic_fetch_add(&g->n_asleep, 1);
+    while (atomic_load(&g->turn) == seen) pthread_cond_wait(&g->opened, &g->lock);
+    atomic_fetch_sub(&g->n_asleep, 1);
+    pthread_mutex_unlock(&g->lock);
+}
+
+/* Polls, then sleeps. Where the others have no core to run on, polling only keeps them from one:
+ * each wait that had to sleep halves the patience of the team, each that did not adds to it. */
+static void wait_for(team *t, gate *g, unsigned seen)
+{
+    int n = atomic_load_explicit(&t->n_spins, memory_order_relaxed), next = n;
+    if (gate_poll(g, seen, n))
+        next += n / 8 + 1;
+    else {
+        gate_sleep(g, seen);
+        next /= 2;
+    }
+    if (next > t->max_spins) next = t->max_spins;
+    if (next < t->max_spins / MIN_SHARE) next = t->max_spins / MIN_SHARE;
+    if (next != n) atomic_store_explicit(&t->n_spins, next, memory_order_relaxed);
+}
+
+/* ---- the workers --------------------------------------------------------------------------- */
+
+static void *work(void *arg)
+{
+    worker *w = arg;
+    team *t = w->team;
+    for (unsigned seen = 0;; seen++) {
+        wait_for(t, &t->start, seen);
+        if (!t->fn) return NULL;
+        t->fn(t->arg, w->ith, t->n_threads);
+        if (atomic_fetch_sub(&t->n_busy, 1) == 1) gate_open(&t->done);
+    }
+}
+
+static bool start_workers(team *t, lory_err *err)
+{
+    sigset_t saved;
+    int failure = 0;
+    block_signals(&saved);
+    while (t->n_started < t->n_threads - 1 && failure == 0) {
+        worker *w = &t->workers[t->n_started];
+        *w = (worker){ .team = t, .ith = t->n_started + 1 };
+        failure = pthread_create(&w->thread, NULL, work, w);
+        if (failure == 0) t->n_started++;
+    }
+    pthread_sigmask(SIG_SETMASK, &saved, NULL);
+    if (failure == 0) return true;
+    return err_set(err, LORY_E_MEMORY, "threads: cannot start thread %d of %d: %s",
+                   t->n_started + 2, t->n_threads, strerror(failure));
+}
+
+/* ---- the five functions -------------------------------------------------------------------- */
+
+team *team_new(int n_threads, lory_err *err)
+{
+    if (!size_is_good(n_threads, err)) return NULL;
+    team *t = mem_new(1, sizeof *t);
+    if (!t) {
+        err_set(err, LORY_E_MEMORY, "threads: out of memory");
+        return NULL;
+    }
+    t->n_threads = n_threads;
+    gate_init(&t->start);
+    gate_init(&t->done);
+    gate_init(&t->barrier);
+    if (n_threads == 1) return t;
+    t->max_spins = count_spins();
+    atomic_init(&t->n_spins, t->max_spins);
+    t->workers = mem_new((size_t)n_threads - 1, sizeof(worker));
+    if (!t->workers)
+        err_set(err, LORY_E_MEMORY, "threads: out of memory");
+    else if (start_workers(t, err))
+        return t;
+    team_free(t);
+    return NULL;
+}
+
+void team_free(team *t)
+{
+    if (!t) return;
+    t->fn = NULL;
+    gate_open(&t->start);
+    for (int i = 0; i < t->n_started; i++) pthread_join(t->workers[i].thread, NULL);
+    gate_destroy(&t->start);
+    gate_destroy(&t->done);
+    gate_destroy(&t->barrier);
+    mem_free(t->workers);
+    mem_free(t);
+}
+
+void team_run(team *t, team_fn fn, void *arg)
+{
+    if (t->n_threads == 1) {
+        fn(arg, 0, 1);
+        return;
+    }
+    unsigned seen = atomic_load(&t->done.turn);
+    t->fn = fn;
+    t->arg = arg;
+    atomic_store(&t->n_busy, t->n_threads - 1);
+    gate_open(&t->start);
+    fn(arg, 0, t->n_threads);
+    wait_for(t, &t->done, seen);
+}
+
+void team_barrier(team *t)
+{
+    if (t->n_threads == 1) return;
+    unsigned seen = atomic_load(&t->barrier.turn); /* cannot move on before this thread arrives */
+    if (atomic_fetch_add(&t->n_arrived, 1) + 1 < t->n_threads) {
+        wait_for(t, &t->barrier, seen);
+        return;
+    }
+    atomic_store(&t->n_arrived, 0); /* before the gate: the next barrier counts from 0 */
+    gate_open(&t->barrier);
+}
+
+#endif
+
+int team_size(const team *t)
+{
+    return t->n_threads;
+}
