@@ -183,7 +183,7 @@ install: all ## install under DESTDIR/PREFIX
 	install -m 755 lory "$(TO)/bin"
 	install -m 644 include/lory.h "$(TO)/include"
 	install -m 644 liblory.a "$(TO)/lib"
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' tools/lory.pc.in > "$(TO)/lib/pkgconfig/lory.pc"
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(strip $(LIBS) $(filter -fopenmp,$(OMP)))|' tools/lory.pc.in > "$(TO)/lib/pkgconfig/lory.pc"
 	install -m 644 $(MODELS) "$(TO)/share/lory"
 	$(if $(MAN),install -m 644 $(MAN) "$(TO)/share/man/man1")
 
