@@ -42,7 +42,7 @@ typedef enum {
     LORY_E_MEMORY,      /* memory could not be had */
     LORY_E_ARGUMENT,    /* the caller asked for something impossible */
     LORY_E_FULL,        /* the context has no room for these tokens */
-    LORY_E_NAN,         /* the model gave NaN logits */
+    LORY_E_NAN,         /* the model gave logits that are no distribution: NaN, +inf, all -inf */
     LORY_E_INTERRUPTED, /* lory_session_interrupt was called */
 } lory_status;
 
@@ -187,12 +187,12 @@ typedef struct {
     float bias; /* added to the logit */
 } lory_logit_bias;
 
-/* Stages run in this order: logit bias, penalties, top-k, typical, top-p, min-p, temperature,
- * draw. Formulas and sources: src/sample/. */
+/* Stages run in this order: logit bias, penalties, top-n-sigma, top-k, typical, top-p, min-p, XTC,
+ * temperature, draw. Formulas and sources: src/sample/stage.h. */
 typedef struct {
     uint64_t seed;           /* a draw depends on (seed, position) only */
     float temp;              /* 0 = greedy */
-    int top_k;               /* 0 = off */
+    int top_k;               /* 0 or -1 = off */
     float top_p;             /* 1 = off */
     float min_p;             /* 0 = off */
     float typical;           /* 1 = off */
@@ -200,6 +200,11 @@ typedef struct {
     int repeat_last_n;       /* tokens that the penalties look back; 0 = off, -1 = all */
     float presence_penalty;  /* 0 = off */
     float frequency_penalty; /* 0 = off */
+    float top_n_sigma;       /* 0 = off */
+    float xtc_probability;   /* 0 = off */
+    float xtc_threshold;     /* above 0.5 = off */
+    float dynatemp_range;    /* 0 = off */
+    float dynatemp_exponent;
     const lory_logit_bias *logit_bias; /* [n_logit_bias], copied by lory_sampler_new */
     size_t n_logit_bias;
 } lory_sampler_params;
@@ -212,7 +217,8 @@ lory_sampler *lory_sampler_new(const lory_model *m, const lory_sampler_params *p
 void lory_sampler_free(lory_sampler *s);
 
 /* Draws the token at position pos from logits [n_vocab], which stay as they are. history holds
- * the n tokens before it, for the penalties. LORY_E_NAN when a logit is NaN. */
+ * the n tokens before it, for the penalties. LORY_E_NAN when a logit is NaN or +inf, or all are -inf;
+ * LORY_E_ARGUMENT when the bias leaves no token. */
 bool lory_sampler_draw(lory_sampler *s, const float *logits, const lory_token *history, size_t n,
                        size_t pos, lory_token *id, lory_err *err);
 

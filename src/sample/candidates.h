@@ -1,0 +1,31 @@
+/* candidates.h - what several stages do with candidates: maximum, softmax, filter, select.
+ * Layer: sample. One pass over the n candidates each, in id order; no allocation. */
+#ifndef LORY_SAMPLE_CANDIDATES_H
+#define LORY_SAMPLE_CANDIDATES_H
+
+#include "sample/stage.h"
+
+int candidates_best(const candidates *c); /* index of the largest logit, the first among equals */
+
+typedef struct {
+    float max;  /* the largest logit */
+    double sum; /* of p, 1 or more */
+} softmax_sum;
+
+/* Fills p[i] = exp(logit[i] - max); divide by .sum for probabilities. */
+softmax_sum candidates_softmax(candidates *c);
+
+/* H = -sum p ln p in nats, of the p that candidates_softmax has just filled. */
+double candidates_entropy(const candidates *c, softmax_sum s);
+
+void candidates_keep_only(candidates *c, int i);
+void candidates_keep_above(candidates *c, double min_logit); /* logit >= min_logit */
+
+/* key[i] = a number that grows with x, any float but NaN; -0 and 0 are the same. */
+uint32_t candidates_key(float x);
+
+/* Keeps the fewest candidates, by falling key and then rising id, whose number (of p, when
+ * by_mass) reaches `target`; at least one, and all when they do not reach it. */
+void candidates_keep_best(candidates *c, bool by_mass, double target);
+
+#endif

@@ -1,0 +1,287 @@
+/* chain.c - see chain.h. A new stage is a function (stage.h) and a row in `stages`; its numbers
+ * are rows in `chain_fields`. */
+#include "sample/chain.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "sample/candidates.h"
+#include <float.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- parameters ---------------------------------------------------------------------------- */
+
+#define FIELD(name) #name, offsetof(lory_sampler_params, name)
+#define META(key) "general.sampling." key
+
+/* Keys: gguf-py's constants; typ_p, penalty_freq and penalty_present as other writers add them. */
+const chain_field chain_fields[] = {
+    /* field                    metadata                 kind         min       max      default */
+    { FIELD(temp),              META("temp"),            CHAIN_FLOAT, 0.0,      FLT_MAX, 0.8  },
+    { FIELD(top_k),             META("top_k"),           CHAIN_INT,   -1.0,     INT_MAX, 40.0 },
+    { FIELD(top_p),             META("top_p"),           CHAIN_FLOAT, 0.0,      1.0,     0.95 },
+    { FIELD(min_p),             META("min_p"),           CHAIN_FLOAT, 0.0,      1.0,     0.05 },
+    { FIELD(typical),           META("typ_p"),           CHAIN_FLOAT, 0.0,      1.0,     1.0  },
+    { FIELD(repeat_penalty),    META("penalty_repeat"),  CHAIN_FLOAT, FLT_MIN,  FLT_MAX, 1.0  },
+    { FIELD(repeat_last_n),     META("penalty_last_n"),  CHAIN_INT,   -1.0,     INT_MAX, 64.0 },
+    { FIELD(presence_penalty),  META("penalty_present"), CHAIN_FLOAT, -FLT_MAX, FLT_MAX, 0.0  },
+    { FIELD(frequency_penalty), META("penalty_freq"),    CHAIN_FLOAT, -FLT_MAX, FLT_MAX, 0.0  },
+    { FIELD(top_n_sigma),       NULL,                    CHAIN_FLOAT, 0.0,      FLT_MAX, 0.0  },
+    { FIELD(xtc_probability),   META("xtc_probability"), CHAIN_FLOAT, 0.0,      1.0,     0.0  },
+    { FIELD(xtc_threshold),     META("xtc_threshold"),   CHAIN_FLOAT, 0.0,      1.0,     0.1  },
+    { FIELD(dynatemp_range),    NULL,                    CHAIN_FLOAT, 0.0,      FLT_MAX, 0.0  },
+    { FIELD(dynatemp_exponent), NULL,                    CHAIN_FLOAT, FLT_MIN,  FLT_MAX, 1.0  },
+};
+const int n_chain_fields = sizeof chain_fields / sizeof chain_fields[0];
+
+bool chain_field_set(lory_sampler_params *p, const chain_field *f, double value)
+{
+    char *at = (char *)p + f->offset;
+    if (!(value >= f->min && value <= f->max)) return false;
+    if (f->kind == CHAIN_INT) *(int *)(void *)at = (int)value;
+    else *(float *)(void *)at = (float)value;
+    return true;
+}
+
+static double field_value(const lory_sampler_params *p, const chain_field *f)
+{
+    const char *at = (const char *)p + f->offset;
+    return f->kind == CHAIN_INT ? *(const int *)(const void *)at : *(const float *)(const void *)at;
+}
+
+void chain_defaults(lory_sampler_params *p)
+{
+    *p = (lory_sampler_params){ 0 };
+    for (int i = 0; i < n_chain_fields; i++)
+        chain_field_set(p, &chain_fields[i], chain_fields[i].value);
+}
+
+static bool check_bias(const lory_logit_bias *b, int n_vocab, lory_err *err)
+{
+    if (b->id < 0 || b->id >= n_vocab)
+        return err_set(err, LORY_E_ARGUMENT, "logit_bias: there is no token %" PRId32
+                       " (expected 0 to %d)", b->id, n_vocab - 1);
+    if (isnan(b->bias) || b->bias == INFINITY)
+        return err_set(err, LORY_E_ARGUMENT, "logit_bias: the bias of token %" PRId32
+                       " is %g (expected a number or -inf)", b->id, (double)b->bias);
+    return true;
+}
+
+static bool refuse(const chain_field *f, double x, lory_err *err)
+{
+    char expected[64] = "a number";
+    if (f->min == (double)FLT_MIN) snprintf(expected, sizeof expected, "above 0");
+    else if (f->max == 1.0) snprintf(expected, sizeof expected, "%g to %g", f->min, f->max);
+    else if (f->min > -FLT_MAX) snprintf(expected, sizeof expected, "%g or more", f->min);
+    return err_set(err, LORY_E_ARGUMENT, "%s: is %g (expected %s)", f->name, x, expected);
+}
+
+static bool check_params(int n_vocab, const lory_sampler_params *p, lory_err *err)
+{
+    for (int i = 0; i < n_chain_fields; i++) {
+        double x = field_value(p, &chain_fields[i]);
+        if (!(x >= chain_fields[i].min && x <= chain_fields[i].max))
+            return refuse(&chain_fields[i], x, err);
+    }
+    for (size_t i = 0; i < p->n_logit_bias; i++)
+        if (!check_bias(&p->logit_bias[i], n_vocab, err)) return false;
+    return true;
+}
+
+/* ---- stages -------------------------------------------------------------------------------- */
+
+typedef const lory_sampler_params params;
+
+static bool bias_is_on(params *p) { return p->n_logit_bias > 0; }
+static bool penalties_are_on(params *p)
+{
+    return p->repeat_last_n != 0
+           && (p->repeat_penalty != 1.0f || p->presence_penalty != 0.0f
+               || p->frequency_penalty != 0.0f);
+}
+static bool top_n_sigma_is_on(params *p) { return p->top_n_sigma > 0.0f; }
+static bool top_k_is_on(params *p) { return p->top_k > 0; }
+static bool typical_is_on(params *p) { return p->typical < 1.0f; }
+static bool top_p_is_on(params *p) { return p->top_p < 1.0f; }
+static bool min_p_is_on(params *p) { return p->min_p > 0.0f; }
+static bool xtc_is_on(params *p) { return p->xtc_probability > 0.0f && p->xtc_threshold <= 0.5f; }
+static bool temperature_is_on(params *p) { return p->temp != 1.0f || p->dynatemp_range > 0.0f; }
+static bool is_greedy(params *p) { return p->temp == 0.0f && p->dynatemp_range == 0.0f; }
+static bool is_not_greedy(params *p) { return !is_greedy(p); }
+
+typedef enum {
+    ADJUSTS,        /* changes logits, by id: before any that drops */
+    KEEPS_BEST,     /* drops, but never the largest logit: idle before a greedy pick */
+    MAY_DROP_BEST,
+    ENDS,
+} stage_kind;
+
+typedef struct {
+    const char *name;
+    bool (*is_on)(params *p);
+    stage_fn apply;
+    stage_kind kind;
+} stage_row;
+
+/* In the order in which they run; the kinds never step back. */
+static const stage_row stages[] = {
+    { "logit-bias",  bias_is_on,        stage_logit_bias,  ADJUSTS       },
+    { "penalties",   penalties_are_on,  stage_penalties,   ADJUSTS       },
+    { "top-n-sigma", top_n_sigma_is_on, stage_top_n_sigma, KEEPS_BEST    },
+    { "top-k",       top_k_is_on,       stage_top_k,       KEEPS_BEST    },
+    { "typical",     typical_is_on,     stage_typical,     MAY_DROP_BEST },
+    { "top-p",       top_p_is_on,       stage_top_p,       KEEPS_BEST    },
+    { "min-p",       min_p_is_on,       stage_min_p,       KEEPS_BEST    },
+    { "xtc",         xtc_is_on,         stage_xtc,         MAY_DROP_BEST },
+    { "temperature", temperature_is_on, stage_temperature, ENDS          },
+    { "draw",        is_not_greedy,     stage_draw,        ENDS          },
+};
+enum { N_STAGE = sizeof stages / sizeof stages[0] };
+
+struct chain {
+    lory_sampler_params params; /* its logit_bias points at `bias` */
+    lory_logit_bias *bias;
+    int n_vocab;
+    const stage_row *on[N_STAGE]; /* [n_on] */
+    int n_on;
+    sample_draw draw; /* owns the arrays of the candidates */
+};
+
+/* A greedy pick takes the best of what is left, so stages that keep it are not run for it. */
+static void choose_stages(chain *s)
+{
+    bool may_drop_best = false;
+    for (int i = 0; i < N_STAGE; i++)
+        if (stages[i].kind == MAY_DROP_BEST && stages[i].is_on(&s->params)) may_drop_best = true;
+    for (int i = 0; i < N_STAGE; i++) {
+        bool is_idle = stages[i].kind == KEEPS_BEST && is_greedy(&s->params) && !may_drop_best;
+        if (stages[i].is_on(&s->params) && !is_idle) s->on[s->n_on++] = &stages[i];
+    }
+}
+
+/* ---- chain --------------------------------------------------------------------------------- */
+
+static bool take_arrays(chain *s)
+{
+    size_t n = (size_t)s->n_vocab, n_bias = s->params.n_logit_bias;
+    candidates *c = &s->draw.c;
+    s->bias = mem_new(n_bias, sizeof *s->bias);
+    if (s->bias && n_bias) memcpy(s->bias, s->params.logit_bias, n_bias * sizeof *s->bias);
+    s->params.logit_bias = s->bias;
+    c->id = mem_new(n, sizeof *c->id);
+    c->logit = mem_new(n, sizeof *c->logit);
+    c->p = mem_new(n, sizeof *c->p);
+    c->key = mem_new(n, sizeof *c->key);
+    s->draw.count = mem_new(n, sizeof *s->draw.count);
+    return s->bias && c->id && c->logit && c->p && c->key && s->draw.count;
+}
+
+chain *chain_new(int n_vocab, const lory_sampler_params *p, lory_err *err)
+{
+    if (n_vocab < 1) {
+        err_set(err, LORY_E_ARGUMENT, "sampler: the vocabulary has %d tokens (expected 1 or more)",
+                n_vocab);
+        return NULL;
+    }
+    if (!check_params(n_vocab, p, err)) return NULL;
+    chain *s = mem_new(1, sizeof *s);
+    if (s) *s = (chain){ .params = *p, .n_vocab = n_vocab };
+    if (!s || !take_arrays(s)) {
+        err_set(err, LORY_E_MEMORY, "sampler: no memory for a vocabulary of %d tokens", n_vocab);
+        chain_free(s);
+        return NULL;
+    }
+    choose_stages(s);
+    return s;
+}
+
+void chain_free(chain *s)
+{
+    if (!s) return;
+    mem_free(s->bias);
+    mem_free(s->draw.c.id);
+    mem_free(s->draw.c.logit);
+    mem_free(s->draw.c.p);
+    mem_free(s->draw.c.key);
+    mem_free(s->draw.count);
+    mem_free(s);
+}
+
+/* Says how many of the logits are NaN or +inf, and which is the first. */
+static bool refuse_logits(const float *logits, int n, lory_err *err)
+{
+    int n_bad = 0, first = 0;
+    for (int i = n - 1; i >= 0; i--)
+        if (!(logits[i] < INFINITY)) {
+            n_bad++;
+            first = i;
+        }
+    return err_set(err, LORY_E_NAN, "logits: %d of %d are NaN or +inf, the first is %s at token %d"
+                   " (expected numbers)", n_bad, n, isnan(logits[first]) ? "NaN" : "+inf", first);
+}
+
+/* Every token becomes a candidate. */
+static bool load(candidates *c, const float *logits, int n, lory_err *err)
+{
+    bool all_good = true, any_finite = false;
+    for (int i = 0; i < n; i++) {
+        float logit = logits[i];
+        all_good &= logit < INFINITY; /* false for NaN too */
+        any_finite |= logit > -INFINITY;
+        c->id[i] = i;
+        c->logit[i] = logit;
+    }
+    c->n = n;
+    if (!all_good) return refuse_logits(logits, n, err);
+    if (!any_finite)
+        return err_set(err, LORY_E_NAN, "logits: all %d are -inf (expected numbers)", n);
+    return true;
+}
+
+static bool ban(candidates *c, const chain_input *in, lory_err *err)
+{
+    for (size_t i = 0; i < in->n_banned; i++) {
+        lory_token id = in->banned[i];
+        if (id < 0 || id >= c->n)
+            return err_set(err, LORY_E_ARGUMENT, "banned token %zu: there is no token %" PRId32
+                           " (expected 0 to %d)", i, id, c->n - 1);
+        c->logit[id] = -INFINITY;
+    }
+    return true;
+}
+
+static bool check_history(const chain *s, const chain_input *in, lory_err *err)
+{
+    if (!penalties_are_on(&s->params)) return true;
+    for (size_t i = 0; i < in->n_history; i++)
+        if (in->history[i] < 0 || in->history[i] >= s->n_vocab)
+            return err_set(err, LORY_E_ARGUMENT, "history: there is no token %" PRId32
+                           " (expected 0 to %d)", in->history[i], s->n_vocab - 1);
+    return true;
+}
+
+/* Streams keep the two uses of chance at one position apart. */
+enum { STREAM_DRAW, STREAM_XTC };
+
+bool chain_draw(chain *s, const chain_input *in, lory_token *id, lory_err *err)
+{
+    sample_draw *d = &s->draw;
+    if (!check_history(s, in, err) || !load(&d->c, in->logits, s->n_vocab, err)
+        || !ban(&d->c, in, err))
+        return false;
+    d->params = &s->params;
+    d->history = in->history;
+    d->n_history = in->n_history;
+    d->u_draw = rng_uniform_at(s->params.seed, in->pos, STREAM_DRAW);
+    d->u_xtc = rng_uniform_at(s->params.seed, in->pos, STREAM_XTC);
+    int i = 0;
+    for (; i < s->n_on && s->on[i]->kind == ADJUSTS; i++) s->on[i]->apply(d);
+    if (d->c.logit[candidates_best(&d->c)] == -INFINITY)
+        return err_set(err, LORY_E_ARGUMENT, "sampler: bias and bans leave no token to draw");
+    for (; i < s->n_on; i++) s->on[i]->apply(d);
+    *id = d->c.id[0];
+    return true;
+}

@@ -1,0 +1,58 @@
+/* chain.h - the sampler chain: logits in, one token out, through the stages that are on.
+ * Layer: sample. A chain belongs to one thread at a time. chain_new takes all the memory there
+ * will be (24 bytes a token of the vocabulary); a draw allocates nothing.
+ *
+ * The order of the stages is the table in chain.c. A draw depends on the logits, the history and
+ * (seed, position) only: not on earlier draws, so any position can be drawn again. */
+#ifndef LORY_SAMPLE_CHAIN_H
+#define LORY_SAMPLE_CHAIN_H
+
+#include "lory.h"
+
+typedef struct chain chain;
+
+/* ---- parameters ---------------------------------------------------------------------------- */
+
+typedef enum { CHAIN_INT, CHAIN_FLOAT } chain_kind;
+
+/* One numeric field of lory_sampler_params. */
+typedef struct {
+    const char *name; /* of the field */
+    size_t offset;    /* in lory_sampler_params */
+    const char *key;  /* GGUF metadata that sets it, any numeric type; NULL = none */
+    chain_kind kind;
+    double min, max; /* both allowed */
+    double value;    /* default */
+} chain_field;
+
+extern const chain_field chain_fields[];
+extern const int n_chain_fields;
+
+/* lory's own defaults, seed 0, no logit bias. */
+void chain_defaults(lory_sampler_params *p);
+
+/* Sets the field; false, and *p as it was, when the value is out of its range. For metadata:
+ *     for (i < n_chain_fields) if (key && the file has it) chain_field_set(p, f, number); */
+bool chain_field_set(lory_sampler_params *p, const chain_field *f, double value);
+
+/* ---- chain --------------------------------------------------------------------------------- */
+
+/* Copies *p with its logit bias. LORY_E_ARGUMENT names the parameter, its value and its range. */
+chain *chain_new(int n_vocab, const lory_sampler_params *p, lory_err *err);
+void chain_free(chain *s);
+
+typedef struct {
+    const float *logits;       /* [n_vocab], stay as they are */
+    const lory_token *history; /* [n_history] the tokens before, for the penalties */
+    size_t n_history;
+    size_t pos;               /* of the token to draw */
+    const lory_token *banned; /* [n_banned] not to be drawn this time */
+    size_t n_banned;
+} chain_input;
+
+/* Draws one token. LORY_E_NAN: a logit is NaN or +inf (a sum that overflowed has no softmax), or
+ * all are -inf. LORY_E_ARGUMENT: bias and bans leave no token, or an id is not in the
+ * vocabulary. */
+bool chain_draw(chain *s, const chain_input *in, lory_token *id, lory_err *err);
+
+#endif
