@@ -6,9 +6,18 @@
 
 int candidates_best(const candidates *c)
 {
-    int best = 0;
-    for (int i = 1; i < c->n; i++)
-        if (c->logit[i] > c->logit[best]) best = i;
+    enum { STRIDE = 16 }; /* looks at most strides once, without a branch for each logit */
+    const float *logit = c->logit;
+    int best = 0, i = 0;
+    float max = logit[0];
+    for (; i + STRIDE <= c->n; i += STRIDE) {
+        int n_above = 0;
+        for (int j = 0; j < STRIDE; j++) n_above += logit[i + j] > max;
+        for (int j = 0; n_above > 0 && j < STRIDE; j++)
+            if (logit[i + j] > max) max = logit[best = i + j];
+    }
+    for (; i < c->n; i++)
+        if (logit[i] > max) max = logit[best = i];
     return best;
 }
 
@@ -59,16 +68,16 @@ uint32_t candidates_key(float x)
     return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
 }
 
-enum { DIGIT_BITS = 11, N_BUCKET = 1 << DIGIT_BITS }; /* 32 key bits = 3 digits of 11, 11, 10 */
+enum { N_BUCKET = 1 << 11 }; /* 32 key bits are 3 digits of 11, 11 and 10 */
 
 typedef struct {
-    int n;         /* candidates whose key has this digit */
-    double weight; /* of them together */
+    int n;       /* candidates whose key has this digit */
+    double mass; /* of their p */
 } bucket;
 
-/* The last bucket that is needed, walking from the best down, to make the weights reach *target;
- * takes what the buckets before it hold off *target. */
-static uint32_t walk(const bucket *buckets, double *target)
+/* The last bucket that is needed, walking from the best down, to reach *target; takes what the
+ * buckets before it hold off *target. */
+static uint32_t walk(const bucket *buckets, bool by_mass, double *target)
 {
     uint32_t last = 0;
     double before = 0.0, before_last = 0.0;
@@ -76,45 +85,62 @@ static uint32_t walk(const bucket *buckets, double *target)
         if (buckets[b].n == 0) continue;
         last = (uint32_t)b;
         before_last = before;
-        before += buckets[b].weight;
+        before += by_mass ? buckets[b].mass : buckets[b].n;
         if (before >= *target) break;
     }
     *target -= before_last;
     return last;
 }
 
-/* The key at which the walk over falling keys reaches *target; what is left of *target is for the
- * candidates that have this very key. */
-static uint32_t find_cut(const candidates *c, bool by_mass, double *target)
+/* A digit of the keys: the bits from `low` up to those of the mask `known`. */
+typedef struct {
+    uint32_t known;
+    int low;
+} digit;
+
+static const digit digits[] = { { 0, 21 }, { ~0u << 21, 10 }, { ~0u << 10, 0 } };
+
+/* Counts by this digit the candidates that agree with `cut` in the digits before. */
+static void fill(bucket *buckets, const candidates *c, bool by_mass, uint32_t cut, digit d)
 {
-    bucket buckets[N_BUCKET];
-    uint32_t cut = 0, known = 0; /* the mask of the bits of `cut` found so far */
-    for (int shift = 2 * DIGIT_BITS - 1; shift >= -1; shift -= DIGIT_BITS) {
-        int low = shift < 0 ? 0 : shift;
-        memset(buckets, 0, sizeof buckets);
-        for (int i = 0; i < c->n; i++) {
-            if ((c->key[i] & known) != cut) continue;
-            bucket *b = &buckets[(c->key[i] & ~known) >> low];
-            b->n++;
-            b->weight += by_mass ? c->p[i] : 1.0;
-        }
-        cut |= walk(buckets, target) << low;
-        known = ~0u << low;
+    memset(buckets, 0, N_BUCKET * sizeof *buckets);
+    for (int i = 0; i < c->n; i++) {
+        if ((c->key[i] & d.known) != cut) continue;
+        bucket *b = &buckets[(c->key[i] & ~d.known) >> d.low];
+        b->n++;
+        if (by_mass) b->mass += c->p[i];
     }
-    return cut;
+}
+
+static void drop_below(candidates *c, uint32_t cut)
+{
+    int n = 0;
+    for (int i = 0; i < c->n; i++) {
+        if (c->key[i] < cut) continue;
+        c->key[n] = c->key[i];
+        c->p[n] = c->p[i];
+        keep(c, n++, i);
+    }
+    c->n = n;
 }
 
 void candidates_keep_best(candidates *c, bool by_mass, double target)
 {
-    uint32_t cut = find_cut(c, by_mass, &target);
-    double equal = 0.0; /* weight of those kept that have the cut's key */
-    bool done = false;
+    bucket buckets[N_BUCKET];
+    uint32_t cut = 0; /* the key at which the walk ends, known from the highest digit down */
+    for (int i = 0; i < 3; i++) {
+        fill(buckets, c, by_mass, cut, digits[i]);
+        cut |= walk(buckets, by_mass, &target) << digits[i].low;
+        drop_below(c, cut);
+    }
+    double equal = 0.0; /* of those kept that have the very key */
+    bool is_reached = false;
     int n = 0;
     for (int i = 0; i < c->n; i++) {
-        if (c->key[i] < cut || (c->key[i] == cut && done)) continue;
         if (c->key[i] == cut) {
+            if (is_reached) continue;
             equal += by_mass ? c->p[i] : 1.0;
-            done = equal >= target;
+            is_reached = equal >= target;
         }
         keep(c, n++, i);
     }

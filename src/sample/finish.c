@@ -3,19 +3,13 @@
 #include "base/fmath.h"
 #include "sample/candidates.h"
 
-/* x^y for x in [0, 1] and y > 0. */
-static double power(double x, double y)
-{
-    return x > 0.0 ? math_exp(y * math_log(x)) : 0.0;
-}
-
 static double dynamic_temperature(candidates *c, const lory_sampler_params *p)
 {
     double low = p->temp - p->dynatemp_range, high = p->temp + p->dynatemp_range;
     if (low < 0.0) low = 0.0;
     if (c->n < 2) return p->temp;
     double share = candidates_entropy(c, candidates_softmax(c)) / math_log(c->n);
-    return low + (high - low) * power(share, p->dynatemp_exponent);
+    return low + (high - low) * math_pow(share, p->dynatemp_exponent);
 }
 
 void stage_temperature(sample_draw *d)

@@ -4,6 +4,14 @@
 #include "sample/candidates.h"
 #include <math.h>
 
+/* 0.3f stands for 0.3, not for 0.300000012: the decimal of 7 places that gives the float, if one
+ * does. So a sum of probabilities that reaches 0.3 exactly does reach the parameter. */
+static double as_decimal(float x)
+{
+    double decimal = floor((double)x * 1e7 + 0.5) / 1e7;
+    return (float)decimal == x ? decimal : x;
+}
+
 static void key_by_logit(candidates *c)
 {
     for (int i = 0; i < c->n; i++) c->key[i] = candidates_key(c->logit[i]);
@@ -46,20 +54,20 @@ void stage_typical(sample_draw *d)
         c->key[i] = candidates_key((float)-fabs(surprise - h));
     }
     /* above, not just reached: the next number after the target */
-    candidates_keep_best(c, true, nextafter(d->params->typical * s.sum, INFINITY));
+    candidates_keep_best(c, true, nextafter(as_decimal(d->params->typical) * s.sum, INFINITY));
 }
 
 void stage_top_p(sample_draw *d)
 {
     softmax_sum s = candidates_softmax(&d->c);
     key_by_logit(&d->c);
-    candidates_keep_best(&d->c, true, d->params->top_p * s.sum);
+    candidates_keep_best(&d->c, true, as_decimal(d->params->top_p) * s.sum);
 }
 
 void stage_min_p(sample_draw *d)
 {
     double max = d->c.logit[candidates_best(&d->c)];
-    candidates_keep_above(&d->c, max + math_log(d->params->min_p));
+    candidates_keep_above(&d->c, max + math_log(as_decimal(d->params->min_p)));
 }
 
 /* The worst of the candidates with p >= threshold, -1 when none has it. */
@@ -77,7 +85,7 @@ void stage_xtc(sample_draw *d)
 {
     candidates *c = &d->c;
     if (d->u_xtc > d->params->xtc_probability || c->n < 2) return;
-    int n = 0, worst = worst_top_choice(c, d->params->xtc_threshold);
+    int n = 0, worst = worst_top_choice(c, as_decimal(d->params->xtc_threshold));
     if (worst < 0) return;
     /* dropped: what comes before the worst top choice, best first and ties by id */
     lory_token worst_id = c->id[worst];
