@@ -65,7 +65,13 @@ uint32_t candidates_key(float x)
     uint32_t bits;
     x += 0.0f; /* -0 becomes 0 */
     memcpy(&bits, &x, sizeof bits);
-    return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+    uint32_t is_negative = bits >> 31; /* without a branch: signs are hard to foretell */
+    return bits ^ ((0u - is_negative) | 0x80000000u);
+}
+
+void candidates_key_by_logit(candidates *c)
+{
+    for (int i = 0; i < c->n; i++) c->key[i] = candidates_key(c->logit[i]);
 }
 
 enum { N_BUCKET = 1 << 11 }; /* 32 key bits are 3 digits of 11, 11 and 10 */

@@ -23,6 +23,7 @@ void candidates_keep_above(candidates *c, double min_logit); /* logit >= min_log
 
 /* key[i] = a number that grows with x, any float but NaN; -0 and 0 are the same. */
 uint32_t candidates_key(float x);
+void candidates_key_by_logit(candidates *c); /* fills key */
 
 /* Keeps the fewest candidates, by falling key and then rising id, whose number (of p, when
  * by_mass) reaches `target`; at least one, and all when they do not reach it. */

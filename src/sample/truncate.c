@@ -12,11 +12,6 @@ static double as_decimal(float x)
     return (float)decimal == x ? decimal : x;
 }
 
-static void key_by_logit(candidates *c)
-{
-    for (int i = 0; i < c->n; i++) c->key[i] = candidates_key(c->logit[i]);
-}
-
 void stage_top_n_sigma(sample_draw *d)
 {
     candidates *c = &d->c;
@@ -40,7 +35,7 @@ void stage_top_n_sigma(sample_draw *d)
 void stage_top_k(sample_draw *d)
 {
     if (d->params->top_k >= d->c.n) return;
-    key_by_logit(&d->c);
+    candidates_key_by_logit(&d->c);
     candidates_keep_best(&d->c, false, d->params->top_k);
 }
 
@@ -60,7 +55,7 @@ void stage_typical(sample_draw *d)
 void stage_top_p(sample_draw *d)
 {
     softmax_sum s = candidates_softmax(&d->c);
-    key_by_logit(&d->c);
+    candidates_key_by_logit(&d->c);
     candidates_keep_best(&d->c, true, as_decimal(d->params->top_p) * s.sum);
 }
 
