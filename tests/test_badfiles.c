@@ -49,7 +49,7 @@ static gguf_str str(const char *s)
 
 static void put_keys(gguf_writer *w)
 {
-    static char text[N_TOKENS][8];
+    static char text[N_TOKENS][16];
     gguf_str tokens[N_TOKENS];
     float scores[N_TOKENS];
     int32_t types[N_TOKENS];
