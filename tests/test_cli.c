@@ -71,8 +71,9 @@ static void compare(const char *what, const buf *got, const char *suffix)
     read_all(path, &want);
     while (i < want.len && i < got->len && want.data[i] == got->data[i]) i++;
     if (want.len != got->len || i < want.len)
-        test_fail(path, line_of(want.data, i), "%s differs at byte %zu\n--- got:\n%.*s\n--- want:\n%.*s",
-                  what, i, SHOWN_MAX, got->data, SHOWN_MAX, want.data);
+        test_fail(path, line_of(want.data, i),
+                  "%s differs at byte %zu\n--- got:\n%.*s\n--- want:\n%.*s", what, i, SHOWN_MAX,
+                  got->data, SHOWN_MAX, want.data);
     buf_free(&want);
 }
 
@@ -152,7 +153,8 @@ __attribute__((constructor)) static void register_scripts(void)
     int n = scandir(FOLDER, &entry, is_script, alphasort);
     for (int i = 0; i < n; i++) {
         char name[300], file[300];
-        snprintf(name, sizeof name, "cli_%.*s", (int)strlen(entry[i]->d_name) - 3, entry[i]->d_name);
+        snprintf(name, sizeof name, "cli_%.*s", (int)strlen(entry[i]->d_name) - 3,
+                 entry[i]->d_name);
         snprintf(file, sizeof file, FOLDER "%s", entry[i]->d_name);
         test_register(strdup(file), 1, strdup(name), run_golden);
         free(entry[i]);

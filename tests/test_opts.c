@@ -18,7 +18,10 @@ typedef struct {
     inner_opts inner;
 } all_opts;
 
-#define DEFAULTS { .text = "none", .n = 7, .set = -1, .seed = -1, .x = 0.5f }
+#define DEFAULTS                                                                                   \
+    {                                                                                              \
+        .text = "none", .n = 7, .set = -1, .seed = -1, .x = 0.5f                                   \
+    }
 #define AT(field) offsetof(all_opts, field)
 
 static const char *const colours[] = { "red", "green", "blue", NULL };
@@ -41,7 +44,8 @@ static const opt_row rows[] = {
     { 'n', "number", OPT_INT, AT(n), "N", .help = "any int" },
     { 's', "seed", OPT_INT64, AT(seed), "N", .min = -1, .help = "a seed" },
     { 0, "float", OPT_FLOAT, AT(x), "X", .max = 1, .help = "a share" },
-    { 0, "colour", OPT_CHOICE, AT(choice), "red|green|blue", .choices = colours, .help = "one of three" },
+    { 0, "colour", OPT_CHOICE, AT(choice), "red|green|blue", .choices = colours,
+      .help = "one of three" },
     { 'l', "list", OPT_LIST, AT(list), "TEXT", .help = "many" },
     { 0, "ints", OPT_INTS, AT(ints), "N,N", .min = 1, .max = 100, .help = "numbers" },
     { .kind = OPT_END },
@@ -62,9 +66,11 @@ TEST(every_kind_of_option_is_stored)
 {
     all_opts o = DEFAULTS;
     lory_err err;
-    REQUIRE(PARSE(&o, &err, "a", "-o", "--yes", "--text=t", "--maybe=blue", "-t", "3", "-n", "-12", "-s",
-                  "9223372036854775807", "--float", "1e-1", "--colour", "green", "-l", "1", "--list=2",
-                  "--ints", "1,20,100", "b") == OPTS_OK, "%s", err.text);
+    REQUIRE(PARSE(&o, &err, "a", "-o", "--yes", "--text=t", "--maybe=blue", "-t", "3", "-n", "-12",
+                  "-s", "9223372036854775807", "--float", "1e-1", "--colour", "green", "-l", "1",
+                  "--list=2", "--ints", "1,20,100", "b")
+                == OPTS_OK,
+            "%s", err.text);
     CHECK_STR(o.first, "a");
     CHECK_STR(o.second, "b");
     CHECK(o.is_on && o.set == 1 && o.inner.n_threads == 3 && o.n == -12 && o.choice == 1);
@@ -83,7 +89,8 @@ TEST(what_is_not_given_keeps_its_default)
     all_opts o = DEFAULTS;
     lory_err err;
     REQUIRE(PARSE(&o, &err, "a") == OPTS_OK);
-    CHECK(!o.is_on && o.n == 7 && o.set == -1 && o.seed == -1 && o.x == 0.5f && !o.second && !o.maybe);
+    CHECK(!o.is_on && o.n == 7 && o.set == -1 && o.seed == -1 && o.x == 0.5f && !o.second
+          && !o.maybe);
     CHECK_STR(o.text, "none");
 }
 
@@ -129,18 +136,27 @@ TEST(wrong_lines_say_what_is_wrong)
     static const struct {
         const char *words[4], *want;
     } cases[] = {
-        { { "a", "b", "c" }, "c: an argument that lory test does not expect (nearest option: --on; lory test --help)" },
-        { { "-o" }, "FIRST: missing (expected lory test FIRST [SECOND] [options]; lory test --help)" },
-        { { "a", "--maybe=pink" }, "--maybe: no such choice (found \"pink\", expected one of red, green, blue; nearest: red)" },
+        { { "a", "b", "c" },
+          "c: an argument that lory test does not expect (nearest option: --on; lory test "
+          "--help)" },
+        { { "-o" },
+          "FIRST: missing (expected lory test FIRST [SECOND] [options]; lory test --help)" },
+        { { "a", "--maybe=pink" },
+          "--maybe: no such choice (found \"pink\", expected one of red, green, blue; nearest: "
+          "red)" },
         { { "a", "--ints", "1,,2" }, "--ints: not a whole number (found \"\", expected 1 to 100)" },
         { { "a", "--ints", "1,2,101" }, "--ints: out of range (found \"101\", expected 1 to 100)" },
         { { "a", "--ints", "1," }, "--ints: not a whole number (found \"\", expected 1 to 100)" },
         { { "a", "-t", "9" }, "-t: out of range (found \"9\", expected 1 to 8)" },
-        { { "a", "-n", "2147483648" }, "-n: out of range (found \"2147483648\", expected at most 2147483647)" },
+        { { "a", "-n", "2147483648" },
+          "-n: out of range (found \"2147483648\", expected at most 2147483647)" },
         { { "a", "-n", "--" }, "-n: not a whole number (found \"--\", expected a number)" },
         { { "a", "--float=.5.5" }, "--float: not a number (found \".5.5\", expected 0 to 1)" },
-        { { "a", "--flaot=1" }, "--flaot=1: no such option of lory test (nearest: --float; lory test --help lists them)" },
-        { { "a", "-T" }, "-T: no such option of lory test (nearest: -t; lory test --help lists them)" },
+        { { "a", "--flaot=1" },
+          "--flaot=1: no such option of lory test (nearest: --float; lory test --help lists "
+          "them)" },
+        { { "a", "-T" },
+          "-T: no such option of lory test (nearest: -t; lory test --help lists them)" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         all_opts o = DEFAULTS;

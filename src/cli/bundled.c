@@ -12,8 +12,8 @@ static const char *const beside[] = { "models", "../models", "../../models", "..
 
 static bool try(char path[BUNDLED_PATH_MAX], buf *tried, const char *dir, const char *below)
 {
-    int n = snprintf(path, BUNDLED_PATH_MAX, "%s%s%s/%s", dir, *below ? "/" : "", below,
-                     BUNDLED_NAME);
+    int n =
+        snprintf(path, BUNDLED_PATH_MAX, "%s%s%s/%s", dir, *below ? "/" : "", below, BUNDLED_NAME);
     if (n > 0 && n < BUNDLED_PATH_MAX && file_exists(path)) return true;
     buf_printf(tried, "%s%s%s%s", tried->len ? ", " : "", dir, *below ? "/" : "", below);
     return false;
@@ -29,8 +29,9 @@ bool bundled_find(char path[BUNDLED_PATH_MAX], lory_err *err)
             found = try(path, &tried, dir, beside[i]);
     if (!found) found = try(path, &tried, LORY_MODEL_DIR, "");
     if (!found)
-        err_set(err, LORY_E_IO, "no model: -m FILE names one, or $LORY_MODEL (no " BUNDLED_NAME
-                " in %s)", tried.data ? tried.data : LORY_MODEL_DIR);
+        err_set(err, LORY_E_IO,
+                "no model: -m FILE names one, or $LORY_MODEL (no " BUNDLED_NAME " in %s)",
+                tried.data ? tried.data : LORY_MODEL_DIR);
     buf_free(&tried);
     return found;
 }

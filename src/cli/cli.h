@@ -73,12 +73,15 @@ extern const opt_row model_rows[]; /* -m */
 lory_model *cli_open_model(const model_opts *o, lory_err *err);
 
 typedef struct {
-    int n_threads;  /* 0: physical cores this process may use */
-    int n_ctx;      /* 0: the model's own */
+    int n_threads; /* 0: physical cores this process may use */
+    int n_ctx;     /* 0: the model's own */
     int n_batch;
     int cache_type; /* a lory_cache_type */
 } session_opts;
-#define SESSION_DEFAULTS { .n_batch = 512, .cache_type = LORY_CACHE_F16 }
+#define SESSION_DEFAULTS                                                                           \
+    {                                                                                              \
+        .n_batch = 512, .cache_type = LORY_CACHE_F16                                               \
+    }
 extern const opt_row session_rows[]; /* -t -c -b --cache-type */
 
 /* Makes the session; a note on stderr says when the model's own context did not fit memory. */

@@ -25,8 +25,9 @@ static const opt_row rows[] = {
 static const opts_page page = {
     .name = "logits",
     .usage = "--ids N,N,... [options]",
-    .about = "Prints one JSON object {\"pos\": i, \"logits\": [...]} a line: the logits of every token "
-             "of the vocabulary after position i, in the fewest digits that read back exactly.",
+    .about =
+        "Prints one JSON object {\"pos\": i, \"logits\": [...]} a line: the logits of every token "
+        "of the vocabulary after position i, in the fewest digits that read back exactly.",
     .rows = rows,
     .notes = "Example:\n  lory logits --ids 1,403,2501\n",
     .loose = "--ids",
@@ -58,8 +59,9 @@ static int eval(lory_session *s, const logits_opts *o, const lory_tokens *ids, p
     lory_err err;
     size_t n_ctx = (size_t)lory_session_n_ctx(s);
     if (ids->n > n_ctx) {
-        err_set(&err, LORY_E_FULL, "--ids: more than the context holds (found %zu, expected at most %zu)",
-                ids->n, n_ctx);
+        err_set(&err, LORY_E_FULL,
+                "--ids: more than the context holds (found %zu, expected at most %zu)", ids->n,
+                n_ctx);
         return cli_fail(&err);
     }
     if (o->all) {

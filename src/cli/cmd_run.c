@@ -94,7 +94,8 @@ static bool read_prompt(run *r, lory_err *err)
     r->source = o->prompt ? "-p" : o->file && strcmp(o->file, "-") != 0 ? o->file : "stdin";
     if (o->prompt)
         return buf_puts(&r->prompt, o->prompt) || err_set(err, LORY_E_MEMORY, "-p: no memory");
-    if (!o->file && in_is_terminal()) cli_note("reading the prompt from the terminal; Ctrl-D ends it");
+    if (!o->file && in_is_terminal())
+        cli_note("reading the prompt from the terminal; Ctrl-D ends it");
     return file_read(o->file ? o->file : "-", SIZE_MAX, &r->prompt, err);
 }
 
@@ -104,7 +105,8 @@ static bool begin_empty(run *r, lory_err *err)
     lory_token bos = lory_token_bos(r->m);
     if (bos < 0)
         return err_set(err, LORY_E_ARGUMENT,
-                       "%s: the prompt is empty, and the model has no begin-of-text token", r->source);
+                       "%s: the prompt is empty, and the model has no begin-of-text token",
+                       r->source);
     return cli_add_id(&r->ids, bos) || err_set(err, LORY_E_MEMORY, "%s: no memory", r->source);
 }
 
@@ -116,12 +118,15 @@ static bool tokenize_prompt(run *r, lory_err *err)
                        err))
         return false;
     /* A file may ask for an end token after each text; a prompt has not ended. */
-    if (!r->o->special && r->ids.n > 1 && r->ids.id[r->ids.n - 1] == lory_token_eos(r->m)) r->ids.n--;
+    if (!r->o->special && r->ids.n > 1 && r->ids.id[r->ids.n - 1] == lory_token_eos(r->m))
+        r->ids.n--;
     if (r->ids.n == 0 && !begin_empty(r, err)) return false;
     if (r->ids.n <= n_ctx) return true;
-    return err_set(err, LORY_E_FULL,
-                   "%s: the prompt does not fit the context (found %zu tokens, expected at most %zu; "
-                   "-c N sets it)", r->source, r->ids.n, n_ctx);
+    return err_set(
+        err, LORY_E_FULL,
+        "%s: the prompt does not fit the context (found %zu tokens, expected at most %zu; "
+        "-c N sets it)",
+        r->source, r->ids.n, n_ctx);
 }
 
 /* ---- output ------------------------------------------------------------------------------ */
@@ -164,10 +169,10 @@ static double per_second(size_t n, double ms)
 static void print_stats_text(const run *r)
 {
     cli_note("load %.1f ms, prompt %zu tokens %.1f tok/s, generated %zu tokens %.1f tok/s, "
-             "peak memory %.1f MB, seed %llu", r->load_ms, r->ids.n,
-             per_second(r->ids.n, r->prompt_ms), r->result.n_tokens,
-             per_second(r->result.n_tokens, r->generate_ms),
-             (double)cli_peak_memory_bytes() / 1e6, (unsigned long long)r->seed);
+             "peak memory %.1f MB, seed %llu",
+             r->load_ms, r->ids.n, per_second(r->ids.n, r->prompt_ms), r->result.n_tokens,
+             per_second(r->result.n_tokens, r->generate_ms), (double)cli_peak_memory_bytes() / 1e6,
+             (unsigned long long)r->seed);
 }
 
 static void put_int(json_writer *w, const char *key, uint64_t v)
@@ -223,8 +228,10 @@ static bool eval_prompt(run *r, lory_err *err)
 static bool generate(run *r, lory_err *err)
 {
     const run_opts *o = r->o;
-    lory_generate_params p = { .n_predict = o->n_predict, .ignore_end = o->ignore_eos,
-                               .stop = o->stop.item, .n_stop = o->stop.n };
+    lory_generate_params p = { .n_predict = o->n_predict,
+                               .ignore_end = o->ignore_eos,
+                               .stop = o->stop.item,
+                               .n_stop = o->stop.n };
     if (!eval_prompt(r, err)) return false;
     double start_ms = cli_now_ms();
     bool ok = lory_generate(r->s, r->sampler, &p, on_piece, r, &r->result, err);
@@ -291,7 +298,9 @@ static int check_opts(const run_opts *o)
 
 int cmd_run(int argc, char **argv)
 {
-    run_opts o = { .session = SESSION_DEFAULTS, .sampling = SAMPLING_DEFAULTS, .n_predict = -1,
+    run_opts o = { .session = SESSION_DEFAULTS,
+                   .sampling = SAMPLING_DEFAULTS,
+                   .n_predict = -1,
                    .n_logprobs = -1 };
     run r = { .o = &o };
     int status;

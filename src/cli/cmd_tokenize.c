@@ -98,8 +98,10 @@ static int tokenize_text(const lory_model *m, const tokenize_opts *o, const char
     lory_tokens ids = { 0 };
     lory_err err;
     int status = EXIT_FAILED;
-    if (!encode(m, o->bos, o->special, text, n, &ids, &err)) status = cli_fail(&err);
-    else if (put_ids(&ids, "", "\n")) status = EXIT_OK;
+    if (!encode(m, o->bos, o->special, text, n, &ids, &err))
+        status = cli_fail(&err);
+    else if (put_ids(&ids, "", "\n"))
+        status = EXIT_OK;
     lory_tokens_free(&ids);
     return status;
 }
@@ -116,7 +118,8 @@ static bool decode(const lory_model *m, bool special, const lory_tokens *ids, bu
     for (size_t i = 0; i < ids->n && ok; i++) {
         ok = lory_detok_put(d, ids->id[i], &piece, &n, err);
         if (ok && !buf_put(text, piece, n))
-            ok = err_set(err, LORY_E_MEMORY, "tokenize: no memory for %zu bytes of text", text->len);
+            ok =
+                err_set(err, LORY_E_MEMORY, "tokenize: no memory for %zu bytes of text", text->len);
     }
     if (ok) {
         lory_detok_flush(d, &piece, &n);
@@ -136,8 +139,10 @@ static int decode_text(const lory_model *m, const tokenize_opts *o, const char *
     lory_model_get_info(m, &info);
     if (!cli_read_ids(o->text ? "-p" : "stdin", text ? text : "", n, info.n_vocab, &ids, &err))
         status = o->text ? cli_usage("%s", err.text) : cli_fail(&err);
-    else if (!decode(m, o->special, &ids, &out, &err)) status = cli_fail(&err);
-    else if (out_buf(&out)) status = EXIT_OK;
+    else if (!decode(m, o->special, &ids, &out, &err))
+        status = cli_fail(&err);
+    else if (out_buf(&out))
+        status = EXIT_OK;
     if (status == EXIT_OK && out_is_terminal()) out_put("\n", 1);
     buf_free(&out);
     lory_tokens_free(&ids);
@@ -248,7 +253,8 @@ int cmd_tokenize(int argc, char **argv)
     lory_err err;
     int status;
     if (!cli_parse(&page, &o, argc, argv, &status)) return status;
-    if (o.jsonl && o.text) return cli_usage("-p: cannot go with --jsonl, which reads standard input");
+    if (o.jsonl && o.text)
+        return cli_usage("-p: cannot go with --jsonl, which reads standard input");
     lory_model *m = cli_open_model(&o.model, &err);
     status = m ? tokenize(m, &o) : cli_fail(&err);
     lory_model_close(m);

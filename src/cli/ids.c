@@ -42,17 +42,22 @@ static bool read_id(const char *subject, const char *text, size_t *i, size_t n, 
         if (id < n_vocab) id = 10 * id + (text[end] - '0');
         end++;
     }
-    bool is_whole = end > start && (end == n || is_space(text[end]) || text[end] == ',' || text[end] == ']');
-    while (end < n && !is_whole && !is_space(text[end]) && text[end] != ',' && text[end] != ']') end++;
+    bool is_whole =
+        end > start && (end == n || is_space(text[end]) || text[end] == ',' || text[end] == ']');
+    while (end < n && !is_whole && !is_space(text[end]) && text[end] != ',' && text[end] != ']')
+        end++;
     int shown = end - start < 32 ? (int)(end - start) : 32;
     if (!is_whole)
-        return err_set(err, LORY_E_ARGUMENT, "%s: id %zu is not a token id (found \"%.*s\", expected 0 to %d)",
-                       subject, out->n + 1, shown, text + start, n_vocab - 1);
+        return err_set(err, LORY_E_ARGUMENT,
+                       "%s: id %zu is not a token id (found \"%.*s\", expected 0 to %d)", subject,
+                       out->n + 1, shown, text + start, n_vocab - 1);
     if (id >= n_vocab)
-        return err_set(err, LORY_E_ARGUMENT, "%s: id %zu is not in the vocabulary (found %.*s, expected 0 to %d)",
+        return err_set(err, LORY_E_ARGUMENT,
+                       "%s: id %zu is not in the vocabulary (found %.*s, expected 0 to %d)",
                        subject, out->n + 1, shown, text + start, n_vocab - 1);
     *i = end;
-    return cli_add_id(out, (lory_token)id) || err_set(err, LORY_E_MEMORY, "%s: no memory for %zu ids", subject, out->n);
+    return cli_add_id(out, (lory_token)id)
+           || err_set(err, LORY_E_MEMORY, "%s: no memory for %zu ids", subject, out->n);
 }
 
 bool cli_read_ids(const char *subject, const char *text, size_t n, int n_vocab, lory_tokens *out,
@@ -68,7 +73,8 @@ bool cli_read_ids(const char *subject, const char *text, size_t n, int n_vocab, 
         needs_id = i < n && text[i] == ',';
         if (needs_id) i = skip_space(text, i + 1, n);
     }
-    if (is_array && i == n) return err_set(err, LORY_E_ARGUMENT, "%s: the array of ids does not end", subject);
+    if (is_array && i == n)
+        return err_set(err, LORY_E_ARGUMENT, "%s: the array of ids does not end", subject);
     if (needs_id) return err_set(err, LORY_E_ARGUMENT, "%s: no id after the last comma", subject);
     if (is_array && skip_space(text, i + 1, n) < n)
         return err_set(err, LORY_E_ARGUMENT, "%s: text after the array of ids", subject);

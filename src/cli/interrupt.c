@@ -23,7 +23,8 @@ void cli_catch_interrupt(lory_session *s)
     if (is_caught) return;
     is_caught = true;
     sigemptyset(&on.sa_mask);
-    if (sigaction(SIGINT, NULL, &now) == 0 && now.sa_handler != SIG_IGN) sigaction(SIGINT, &on, NULL);
+    if (sigaction(SIGINT, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+        sigaction(SIGINT, &on, NULL);
 }
 
 bool cli_interrupted(void)

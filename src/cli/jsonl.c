@@ -15,7 +15,8 @@ static void number_line(const jsonl *j, lory_err *err)
     static const char first[] = ": line 1, ";
     if (strncmp(inner.text, j->name, n) != 0) return;
     if (strncmp(inner.text + n, first, sizeof first - 1) != 0) return;
-    err_set(err, inner.code, "%s: line %zu, %s", j->name, j->line, inner.text + n + sizeof first - 1);
+    err_set(err, inner.code, "%s: line %zu, %s", j->name, j->line,
+            inner.text + n + sizeof first - 1);
 }
 
 static bool is_blank(const char *s, size_t n)

@@ -15,9 +15,9 @@ typedef struct {
 struct logprobs {
     const lory_model *m;
     int n_vocab, n_top;
-    lory_token *top;      /* [n_top] likeliest first */
-    buf held;             /* lines not yet released */
-    held_line *line;      /* [n_line] */
+    lory_token *top; /* [n_top] likeliest first */
+    buf held;        /* lines not yet released */
+    held_line *line; /* [n_line] */
     size_t n_line, cap;
     size_t n_made, n_released; /* bytes of text: of the tokens so far, handed on so far */
 };

@@ -18,10 +18,10 @@ typedef struct {
 static int cmd_help(int argc, char **argv);
 
 static const command commands[] = {
-    { "run",      cmd_run,      "complete a prompt and stream the text" },
+    { "run", cmd_run, "complete a prompt and stream the text" },
     { "tokenize", cmd_tokenize, "turn text into token ids, and back" },
-    { "logits",   cmd_logits,   "print the logits after given tokens" },
-    { "help",     cmd_help,     "this page, or the page of a command" },
+    { "logits", cmd_logits, "print the logits after given tokens" },
+    { "help", cmd_help, "this page, or the page of a command" },
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 

@@ -13,11 +13,11 @@
 #include <strings.h>
 
 enum {
-    WIDTH = 80,       /* columns of a help page */
-    LEFT_MAX = 26,    /* widest left column; a wider row puts its text on the next line */
-    FOUND_MAX = 48,   /* bytes of a bad value that an error quotes */
-    WORD_MAX = 64,    /* longest word that opts_distance looks at */
-    ROWS_DEEP = 4,    /* groups in groups */
+    WIDTH = 80,     /* columns of a help page */
+    LEFT_MAX = 26,  /* widest left column; a wider row puts its text on the next line */
+    FOUND_MAX = 48, /* bytes of a bad value that an error quotes */
+    WORD_MAX = 64,  /* longest word that opts_distance looks at */
+    ROWS_DEEP = 4,  /* groups in groups */
 };
 
 /* ---- rows, groups flattened -------------------------------------------------------------- */
@@ -84,18 +84,26 @@ static found quote(const char *s)
  * that matters: "at least 0". */
 static void expect_int(int64_t x, int64_t min, int64_t max, char text[64])
 {
-    if (max < INT_MAX) snprintf(text, 64, "%" PRId64 " to %" PRId64, min, max);
-    else if (x >= max) snprintf(text, 64, "at most %" PRId64, max);
-    else if (min > INT_MIN) snprintf(text, 64, "at least %" PRId64, min);
-    else snprintf(text, 64, "a number");
+    if (max < INT_MAX)
+        snprintf(text, 64, "%" PRId64 " to %" PRId64, min, max);
+    else if (x >= max)
+        snprintf(text, 64, "at most %" PRId64, max);
+    else if (min > INT_MIN)
+        snprintf(text, 64, "at least %" PRId64, min);
+    else
+        snprintf(text, 64, "a number");
 }
 
 static void expect_float(double x, double min, double max, char text[64])
 {
-    if (max < FLT_MAX) snprintf(text, 64, "%g to %g", min, max);
-    else if (x >= max) snprintf(text, 64, "at most %g", max);
-    else if (min > -FLT_MAX) snprintf(text, 64, "at least %g", min);
-    else snprintf(text, 64, "a number");
+    if (max < FLT_MAX)
+        snprintf(text, 64, "%g to %g", min, max);
+    else if (x >= max)
+        snprintf(text, 64, "at most %g", max);
+    else if (min > -FLT_MAX)
+        snprintf(text, 64, "at least %g", min);
+    else
+        snprintf(text, 64, "a number");
 }
 
 bool opts_int(const char *subject, const char *text, int64_t min, int64_t max, int64_t *v,
@@ -166,8 +174,9 @@ static int find_choice(const opt_row *r, const char *subject, const char *text, 
         size_t n = strlen(list);
         snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", r->choices[i]);
     }
-    err_set(err, LORY_E_ARGUMENT, "%s: no such choice (found \"%s\", expected one of %s; nearest: %s)",
-            subject, quote(text).text, list, nearest_choice(r, text));
+    err_set(err, LORY_E_ARGUMENT,
+            "%s: no such choice (found \"%s\", expected one of %s; nearest: %s)", subject,
+            quote(text).text, list, nearest_choice(r, text));
     return -1;
 }
 
@@ -208,7 +217,8 @@ static bool store_number(const opt_row *r, const char *subject, const char *text
                          lory_err *err)
 {
     bool has_range = r->min != 0 || r->max != 0;
-    int64_t min = has_range ? (int64_t)r->min : INT_MIN, max = has_range ? (int64_t)r->max : INT_MAX;
+    int64_t min = has_range ? (int64_t)r->min : INT_MIN,
+            max = has_range ? (int64_t)r->max : INT_MAX;
     int64_t i;
     double x;
     switch (r->kind) {
@@ -377,7 +387,8 @@ static opts_result wrong_arg(parser *p, const char *word)
     bool is_near = best.distance * 3 <= strlen(word);
     err_set(p->err, LORY_E_ARGUMENT,
             "%s: an argument that lory %s does not expect (nearest option: %s; lory %s --help)",
-            *word ? quote(word).text : "\"\"", name, p->page->loose && !is_near ? p->page->loose : best.text, name);
+            *word ? quote(word).text : "\"\"", name,
+            p->page->loose && !is_near ? p->page->loose : best.text, name);
     return OPTS_WRONG;
 }
 
@@ -485,8 +496,10 @@ static void put_left(const opt_row *r, char text[WORD_MAX])
         return;
     }
     snprintf(text, WORD_MAX, "%s%s%s%s%s%s", letter, r->name ? "--" : "", r->name ? r->name : "",
-             !r->value ? "" : r->kind == OPT_MAYBE ? "[=" : " ", r->value ? r->value : "",
-             r->value && r->kind == OPT_MAYBE ? "]" : "");
+             !r->value              ? ""
+             : r->kind == OPT_MAYBE ? "[="
+                                    : " ",
+             r->value ? r->value : "", r->value && r->kind == OPT_MAYBE ? "]" : "");
 }
 
 static void put_ints(const opt_ints *v, char *text, size_t cap)
@@ -558,8 +571,10 @@ static void put_row(buf *out, const opt_row *r, const void *v, size_t left_width
     if (def[0]) buf_printf(&text, " (default: %s)", def);
     size_t n = strlen(left);
     buf_printf(out, "  %s%s%s", bold ? "\033[1m" : "", left, bold ? "\033[0m" : "");
-    if (n > left_width) buf_printf(out, "\n%*s", (int)(2 + left_width + 2), "");
-    else buf_printf(out, "%*s", (int)(left_width - n + 2), "");
+    if (n > left_width)
+        buf_printf(out, "\n%*s", (int)(2 + left_width + 2), "");
+    else
+        buf_printf(out, "%*s", (int)(left_width - n + 2), "");
     put_wrapped(out, text.data ? text.data : "", 2 + left_width + 2, 2 + left_width + 2);
     out->failed |= text.failed;
     buf_free(&text);
@@ -596,8 +611,10 @@ void opts_help(const opts_page *page, const void *o, bool bold, buf *out)
                page->name, page->usage);
     put_wrapped(out, page->about, 0, 0);
     while ((r = next_row(&w, &at))) {
-        if (r->kind == OPT_HEAD) put_head(out, r->name, bold);
-        else if (!has_head) put_head(out, "Options", bold);
+        if (r->kind == OPT_HEAD)
+            put_head(out, r->name, bold);
+        else if (!has_head)
+            put_head(out, "Options", bold);
         has_head = true;
         if (r->kind != OPT_HEAD) put_row(out, r, (const char *)o + at, width, bold);
     }

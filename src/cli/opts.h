@@ -57,8 +57,8 @@ struct opt_row {
     size_t at;         /* offset of the value in the options struct */
     const char *value; /* what --help calls the value: "FILE", "N" */
     const char *help;
-    const char *shown; /* the default as --help says it, where the value does not say it */
-    double min, max;   /* of numbers; both 0: what the type holds */
+    const char *shown;          /* the default as --help says it, where the value does not say it */
+    double min, max;            /* of numbers; both 0: what the type holds */
     const char *const *choices; /* OPT_CHOICE and OPT_MAYBE: valid words, NULL at the end */
     const opt_row *rows;        /* OPT_GROUP */
     bool is_optional;           /* OPT_ARG that may be left out */
@@ -70,7 +70,8 @@ typedef struct {
     const char *about; /* a paragraph or a few */
     const opt_row *rows;
     const char *notes; /* after the options: examples; may be NULL */
-    const char *loose; /* the option that a stray argument was probably meant for: "-p"; may be NULL */
+    const char
+        *loose; /* the option that a stray argument was probably meant for: "-p"; may be NULL */
 } opts_page;
 
 typedef enum { OPTS_OK, OPTS_HELP, OPTS_WRONG } opts_result;

@@ -10,7 +10,10 @@ enum { FIRST_MS = 500, REDRAW_MS = 100, LINE_MS = 10000, BAR_WIDTH = 24 };
 void progress_begin(progress *p, const char *what, const char *unit, uint64_t total, bool verbose)
 {
     bool in_place = err_is_terminal() && !getenv("NO_COLOR");
-    *p = (progress){ .what = what, .unit = unit, .total = total, .in_place = in_place,
+    *p = (progress){ .what = what,
+                     .unit = unit,
+                     .total = total,
+                     .in_place = in_place,
                      .is_silent = !in_place && !verbose };
     p->start_ms = cli_now_ms();
     p->wait_ms = in_place ? REDRAW_MS : LINE_MS;
@@ -22,16 +25,18 @@ static void put_bar(char *text, double share)
 {
     int n_full = (int)(share * BAR_WIDTH);
     text[0] = '[';
-    for (int i = 0; i < BAR_WIDTH; i++)
-        text[1 + i] = i < n_full ? '=' : i == n_full ? '>' : ' ';
+    for (int i = 0; i < BAR_WIDTH; i++) text[1 + i] = i < n_full ? '=' : i == n_full ? '>' : ' ';
     memcpy(text + 1 + BAR_WIDTH, "] ", 3);
 }
 
 static void put_time(char text[24], double s)
 {
-    if (s < 90) snprintf(text, 24, "%.0f s", s);
-    else if (s < 5400) snprintf(text, 24, "%.0f min", s / 60);
-    else snprintf(text, 24, "%.1f h", s / 3600);
+    if (s < 90)
+        snprintf(text, 24, "%.0f s", s);
+    else if (s < 5400)
+        snprintf(text, 24, "%.0f min", s / 60);
+    else
+        snprintf(text, 24, "%.1f h", s / 3600);
 }
 
 static void show(progress *p, uint64_t n_done, double now_ms)

@@ -42,8 +42,7 @@ const opt_row session_rows[] = {
     { 't', "threads", OPT_INT, offsetof(session_opts, n_threads), "N", .min = 1, .max = 1024,
       .help = "threads", .shown = "physical cores this process may use" },
     { 'c', "ctx-size", OPT_INT, offsetof(session_opts, n_ctx), "N", .min = 0, .max = INT_MAX,
-      .help = "context length in tokens",
-      .shown = "0, the model's own, lowered to fit memory" },
+      .help = "context length in tokens", .shown = "0, the model's own, lowered to fit memory" },
     { 'b', "batch-size", OPT_INT, offsetof(session_opts, n_batch), "N", .min = 1, .max = INT_MAX,
       .help = "tokens per prompt-processing step" },
     { 0, "cache-type", OPT_CHOICE, offsetof(session_opts, cache_type), "f32|f16|q8_0",
@@ -53,7 +52,9 @@ const opt_row session_rows[] = {
 
 lory_session *cli_open_session(lory_model *m, const session_opts *o, lory_err *err)
 {
-    lory_session_params p = { .n_ctx = o->n_ctx, .n_batch = o->n_batch, .n_threads = o->n_threads,
+    lory_session_params p = { .n_ctx = o->n_ctx,
+                              .n_batch = o->n_batch,
+                              .n_threads = o->n_threads,
                               .cache_type = (lory_cache_type)o->cache_type };
     lory_memory_plan plan;
     lory_model_info info;
@@ -74,25 +75,22 @@ const opt_row sampling_rows[] = {
     { 0, "Sampling (defaults: the model's own metadata, else as shown)", OPT_HEAD, .help = NULL },
     { 's', "seed", OPT_INT64, SAMPLING(seed), "N", .min = -1,
       .help = "sampler seed; -1 = from the system's entropy (--stats tells which)" },
-    { 0, "temp", OPT_FLOAT, SAMPLING(temp), "X", .max = FLT_MAX,
-      .help = "temperature; 0 = greedy", .shown = "0.8" },
+    { 0, "temp", OPT_FLOAT, SAMPLING(temp), "X", .max = FLT_MAX, .help = "temperature; 0 = greedy",
+      .shown = "0.8" },
     { 0, "top-k", OPT_INT, SAMPLING(top_k), "N", .max = INT_MAX,
       .help = "keep the N likeliest tokens; 0 = off", .shown = "40" },
     { 0, "top-p", OPT_FLOAT, SAMPLING(top_p), "X", .max = 1,
       .help = "keep the likeliest tokens that make up X of the probability; 1 = off",
       .shown = "0.95" },
     { 0, "min-p", OPT_FLOAT, SAMPLING(min_p), "X", .max = 1,
-      .help = "keep tokens at least X times as likely as the likeliest; 0 = off",
-      .shown = "0.05" },
+      .help = "keep tokens at least X times as likely as the likeliest; 0 = off", .shown = "0.05" },
     { 0, "typical", OPT_FLOAT, SAMPLING(typical), "X", .max = 1,
       .help = "keep the most typical tokens that make up X of the probability; 1 = off",
       .shown = "1" },
     { 0, "repeat-penalty", OPT_FLOAT, SAMPLING(repeat_penalty), "X", .max = FLT_MAX,
-      .help = "make tokens of the last text X times less likely; 1 = off",
-      .shown = "1" },
+      .help = "make tokens of the last text X times less likely; 1 = off", .shown = "1" },
     { 0, "repeat-last-n", OPT_INT, SAMPLING(repeat_last_n), "N", .min = -1, .max = INT_MAX,
-      .help = "tokens that the penalties look back; 0 = off, -1 = all",
-      .shown = "64" },
+      .help = "tokens that the penalties look back; 0 = off, -1 = all", .shown = "64" },
     { 0, "presence-penalty", OPT_FLOAT, SAMPLING(presence_penalty), "X",
       .help = "taken from the logit of each token of the last text", .shown = "0" },
     { 0, "frequency-penalty", OPT_FLOAT, SAMPLING(frequency_penalty), "X",
@@ -120,9 +118,10 @@ static bool read_bias(const char *text, int n_vocab, lory_logit_bias *bias, lory
     double x;
     size_t n = strspn(text, "0123456789");
     if (n == 0 || n >= sizeof id || (text[n] != '+' && text[n] != '-'))
-        return err_set(err, LORY_E_ARGUMENT,
-                       "--logit-bias: not a token and its bias (found \"%.48s\", expected ID+X or ID-X)",
-                       text);
+        return err_set(
+            err, LORY_E_ARGUMENT,
+            "--logit-bias: not a token and its bias (found \"%.48s\", expected ID+X or ID-X)",
+            text);
     snprintf(id, sizeof id, "%.*s", (int)n, text);
     if (!opts_int("--logit-bias", id, 0, n_vocab - 1, &v, err)) return false;
     if (!opts_float("--logit-bias", text + n, -FLT_MAX, FLT_MAX, &x, err)) return false;
