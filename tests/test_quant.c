@@ -5,6 +5,7 @@
 #include "quant/qtype.h"
 #include "test.h"
 #include <ctype.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,11 +142,11 @@ static const struct {
     qtype type;
     double ggml_rmse;
 } quality[] = {
-    { QT_F16, 0.00021 },  { QT_BF16, 0.00166 }, { QT_Q4_0, 0.08578 }, { QT_Q4_1, 0.07814 },
-    { QT_Q5_0, 0.04265 }, { QT_Q5_1, 0.03784 }, { QT_Q8_0, 0.00535 },
-    { QT_Q2_K, 0.29513 }, { QT_Q3_K, 0.15082 }, { QT_Q4_K, 0.07126 }, { QT_Q5_K, 0.03610 },
-    { QT_Q6_K, 0.01774 }, { QT_IQ4_NL, 0.07610 }, { QT_IQ4_XS, 0.07669 }, { QT_TQ1_0, 0.80672 },
-    { QT_TQ2_0, 0.80672 }, { QT_MXFP4, 0.11404 },
+    { QT_F16, 0.00021 },    { QT_BF16, 0.00166 },   { QT_Q4_0, 0.08578 },  { QT_Q4_1, 0.07814 },
+    { QT_Q5_0, 0.04265 },   { QT_Q5_1, 0.03784 },   { QT_Q8_0, 0.00535 },  { QT_Q2_K, 0.29513 },
+    { QT_Q3_K, 0.15082 },   { QT_Q4_K, 0.07126 },   { QT_Q5_K, 0.03610 },  { QT_Q6_K, 0.01774 },
+    { QT_IQ4_NL, 0.07610 }, { QT_IQ4_XS, 0.07669 }, { QT_TQ1_0, 0.80672 }, { QT_TQ2_0, 0.80672 },
+    { QT_MXFP4, 0.11404 },
 };
 
 TEST(quantisers_are_no_worse_than_ggml_on_gaussian_weights)
@@ -158,9 +159,6 @@ TEST(quantisers_are_no_worse_than_ggml_on_gaussian_weights)
         double rmse = relative_rmse(quality[i].type, n, x);
         CHECK(rmse <= quality[i].ggml_rmse * 1.005, "%s: %.5f, ggml %.5f",
               qtypes[quality[i].type].name, rmse, quality[i].ggml_rmse);
-        if (getenv("QUALITY"))
-            printf("%-8s %.5f  ggml %.5f  %+.1f %%\n", qtypes[quality[i].type].name, rmse,
-                   quality[i].ggml_rmse, 100 * (rmse / quality[i].ggml_rmse - 1));
     }
     free(x);
 }
@@ -192,6 +190,68 @@ TEST(extreme_weights_are_written_safely)
             for (int i = 0; i < 256 && t > QT_BF16 && isfinite(extreme[e]); i++)
                 CHECK(isfinite(back[i]), "%s: %g became %g", qtypes[t].name, x[i], back[i]);
         }
+    }
+}
+
+/* Magnitudes of a model trained ternary: any other scale than theirs would be a loss. */
+TEST(ternary_weights_keep_their_values)
+{
+    const qtype types[] = { QT_TQ1_0, QT_TQ2_0 };
+    float x[512], back[512];
+    uint8_t row[512];
+    for (int i = 0; i < 512; i++) x[i] = (i < 256 ? 0.0625f : 3.5f) * (float)(i * i % 3 - i % 2);
+    for (int t = 0; t < 2; t++) {
+        qtypes[types[t]].from_f32(512, x, row);
+        qtypes[types[t]].to_f32(512, row, back);
+        for (int i = 0; i < 512; i++)
+            CHECK(back[i] == x[i], "%s: %g became %g", qtypes[types[t]].name, x[i], back[i]);
+    }
+}
+
+/* Weights made without the C library's functions, roughly normal: sums of four uniform numbers. */
+static void fill_exact(float *x, int n)
+{
+    uint64_t state = 1;
+    for (int i = 0; i < n; i++) {
+        int sum = 0;
+        for (int k = 0; k < 4; k++) sum += (int)(uniform(&state) * 4096) - 2048;
+        x[i] = (float)sum * 0x1p-17f;
+    }
+}
+
+static uint64_t fnv1a(const uint8_t *bytes, size_t n)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < n; i++) hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    return hash;
+}
+
+/* The hash of the blocks of 4096 weights: a change here is a change of every file lory writes. */
+static const struct {
+    qtype type;
+    uint64_t hash;
+} written[] = {
+    { QT_F16, 0xb404cb1596de5d72 },    { QT_BF16, 0xf3b470e8ad1a34ff },
+    { QT_Q4_0, 0x86aaff702485240c },   { QT_Q4_1, 0xe9402592ec9d2ffb },
+    { QT_Q5_0, 0xb6cce2d86e6c606a },   { QT_Q5_1, 0xd2b36a69708e089d },
+    { QT_Q8_0, 0x1ca82021bc8dbec3 },   { QT_Q2_K, 0x23179a07f33a11e4 },
+    { QT_Q3_K, 0xbde664c6577b9f4e },   { QT_Q4_K, 0xea93645a22c66471 },
+    { QT_Q5_K, 0xf6f9abd2b49c6463 },   { QT_Q6_K, 0xd2e59da851ccd1bc },
+    { QT_IQ4_NL, 0x6399700944296a64 }, { QT_IQ4_XS, 0xd8708f00eeb2677e },
+    { QT_TQ1_0, 0x5e03acf0e44bb097 },  { QT_TQ2_0, 0xd281ac6ec1621c56 },
+    { QT_MXFP4, 0xe3ed0e7ed2d6dc9e },
+};
+
+TEST(written_blocks_are_the_same_bits_on_every_machine)
+{
+    static float x[4096];
+    static uint8_t row[sizeof x];
+    fill_exact(x, 4096);
+    for (size_t i = 0; i < sizeof written / sizeof *written; i++) {
+        const qtype_row *r = &qtypes[written[i].type];
+        r->from_f32(4096, x, row);
+        uint64_t hash = fnv1a(row, qtype_row_bytes(written[i].type, 4096));
+        CHECK(hash == written[i].hash, "%s: 0x%016" PRIx64, r->name, hash);
     }
 }
 

@@ -1,4 +1,4 @@
-/* bits.h - the two ways in which most formats lay out small integers in bytes, both directions.
+/* bits.h - how most formats lay out small integers in bytes, both directions.
  * Layer: quant, private to it. A stored integer is code + offset. */
 #ifndef LORY_QUANT_BITS_H
 #define LORY_QUANT_BITS_H
@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* n bytes of two integers: byte i has code i in its low four bits, code i + n in its high four. */
-static inline void nibbles_get(int n, const uint8_t *q, int offset, int8_t *codes)
+static inline void nibbles_get(int n, const uint8_t *restrict q, int offset, int8_t *restrict codes)
 {
     for (int i = 0; i < n; i++) {
         codes[i] = (int8_t)((q[i] & 15) - offset);
@@ -15,25 +15,45 @@ static inline void nibbles_get(int n, const uint8_t *q, int offset, int8_t *code
 }
 
 /* Only the low four bits of code + offset are written. */
-static inline void nibbles_put(int n, const int8_t *codes, int offset, uint8_t *q)
+static inline void nibbles_put(int n, const int8_t *restrict codes, int offset, uint8_t *restrict q)
 {
     for (int i = 0; i < n; i++)
         q[i] = (uint8_t)(((codes[i] + offset) & 15) | ((codes[i + n] + offset) & 15) << 4);
 }
 
-/* 32 bytes of four integers: bits 2k, 2k+1 of byte i are code 32k + i. */
-static inline void pairs_get(const uint8_t q[32], int offset, int8_t codes[128])
+/* 32 bytes of four integers of 128: bits 2k, 2k+1 of byte i are code 32k + i. */
+static inline void pairs_get(const uint8_t *restrict q, int offset, int8_t *restrict codes)
 {
     for (int k = 0; k < 4; k++)
         for (int i = 0; i < 32; i++) codes[32 * k + i] = (int8_t)((q[i] >> 2 * k & 3) - offset);
 }
 
 /* Only the low two bits of (code + offset) >> shift are written. */
-static inline void pairs_put(const int8_t codes[128], int offset, int shift, uint8_t q[32])
+static inline void pairs_put(const int8_t *restrict codes, int offset, int shift,
+                             uint8_t *restrict q)
 {
     for (int i = 0; i < 32; i++) {
         int byte = 0;
         for (int k = 0; k < 4; k++) byte |= ((codes[32 * k + i] + offset) >> shift & 3) << 2 * k;
+        q[i] = (uint8_t)byte;
+    }
+}
+
+/* 32 bytes of one bit for each of 256 codes: bit k of byte i is bit `bit` of code 32k + i, to which
+ * planes_get adds it. */
+static inline void planes_get(const uint8_t *restrict q, int bit, int8_t *restrict codes)
+{
+    for (int k = 0; k < 8; k++)
+        for (int i = 0; i < 32; i++)
+            codes[32 * k + i] = (int8_t)(codes[32 * k + i] + ((q[i] >> k & 1) << bit));
+}
+
+static inline void planes_put(const int8_t *restrict codes, int offset, int bit,
+                              uint8_t *restrict q)
+{
+    for (int i = 0; i < 32; i++) {
+        int byte = 0;
+        for (int k = 0; k < 8; k++) byte |= ((codes[32 * k + i] + offset) >> bit & 1) << k;
         q[i] = (uint8_t)byte;
     }
 }

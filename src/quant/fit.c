@@ -6,9 +6,7 @@
 #include "quant/qtype.h"
 #include <math.h>
 
-enum { N_TRIES = 20, N_POLISH = 4, LANES = 4 };
-
-static const float too_small = 1e-12f; /* far below what a half float's scale can express */
+enum { N_POLISH = 4, LANES = 4 };
 
 static float round_clamped(float v, float lo, float hi)
 {
@@ -23,10 +21,15 @@ int fit_code(float v, int lo, int hi)
     return (int)round_clamped(v, (float)lo, (float)hi);
 }
 
-void fit_codes(int n, const float *x, float scale, float min, int lo, int hi, int8_t *codes)
+static float inverse(float scale)
 {
-    float per_step = scale != 0.0f ? 1.0f / scale : 0.0f;
-    for (int i = 0; i < n; i++) codes[i] = (int8_t)fit_code((x[i] + min) * per_step, lo, hi);
+    return scale != 0.0f ? 1.0f / scale : 0.0f;
+}
+
+void fit_codes(int n, const float *x, fit_line line, int lo, int hi, int8_t *codes)
+{
+    float per_step = inverse(line.scale);
+    for (int i = 0; i < n; i++) codes[i] = (int8_t)fit_code((x[i] + line.min) * per_step, lo, hi);
 }
 
 uint16_t fit_half(float f)
@@ -47,8 +50,7 @@ int fit_level(float v, int n, const int8_t *level)
     int at = 0;
     for (int step = n / 2; step > 0; step /= 2) {
         int k = at + step - 1;
-        float middle = 0.5f * (float)(level[k] + level[k + 1]);
-        if (v > middle || (v == middle && k % 2 == 1)) at += step;
+        at += v > 0.5f * (float)(level[k] + level[k + 1]) ? step : 0;
     }
     return at;
 }
@@ -61,15 +63,28 @@ float fit_peak(int n, const float *x)
     return peak;
 }
 
-/* Sums over the weights x and their codes c = round(x * per_step + offset) in [lo, hi]. */
-typedef struct {
-    float c, cc, xc;
-} sums;
-
 static float fold(const float lane[LANES])
 {
     return (lane[0] + lane[2]) + (lane[1] + lane[3]);
 }
+
+float fit_error(int n, const float *x, fit_line line, int lo, int hi)
+{
+    float err[LANES] = { 0 }, per_step = inverse(line.scale);
+    for (int i = 0; i < n; i += LANES) {
+        for (int j = 0; j < LANES; j++) {
+            float code = round_clamped((x[i + j] + line.min) * per_step, (float)lo, (float)hi);
+            float diff = line.scale * code - line.min - x[i + j];
+            err[j] += diff * diff;
+        }
+    }
+    return fold(err);
+}
+
+/* Sums over the weights x and their codes c = round(x * per_step + offset) in [lo, hi]. */
+typedef struct {
+    float c, cc, xc;
+} sums;
 
 static sums sums_of_codes(int n, const float *x, float per_step, float offset, float lo, float hi)
 {
@@ -85,18 +100,17 @@ static sums sums_of_codes(int n, const float *x, float per_step, float offset, f
     return (sums){ fold(c), fold(cc), fold(xc) };
 }
 
-/* Step sizes are tried from 0.8 to 1.2 times the one that spans the data. */
-static float try_factor(int itry)
+float fit_try(int itry)
 {
-    return 0.8f + 0.4f / (N_TRIES - 1) * (float)itry;
+    return 0.8f + 0.02f * (float)itry;
 }
 
 float fit_scale(int n, const float *x, int lo, int hi)
 {
     float peak = fit_peak(n, x), scale = peak / (float)lo, best = 0.0f;
-    if (fabsf(peak) < too_small) return 0.0f;
-    for (int itry = 0; itry < N_TRIES; itry++) {
-        float per_step = (float)lo / peak * try_factor(itry);
+    if (peak == 0.0f) return 0.0f;
+    for (int itry = 0; itry < FIT_TRIES; itry++) {
+        float per_step = (float)lo / peak * fit_try(itry);
         sums s = sums_of_codes(n, x, per_step, 0.0f, (float)lo, (float)hi);
         /* scale = xc / cc is the least-squares one, and takes scale * xc off the squared error. */
         if (s.cc > 0.0f && s.xc * s.xc / s.cc > best) {
@@ -122,37 +136,39 @@ static fit_line line_of(int n, float sum_x, sums s, bool min_is_positive, float 
     return line;
 }
 
-/* Replaces *line by the one that the codes for (per_step, offset) ask for, if that is better. */
+/* A search for the best line, so far. */
 typedef struct {
     int n;
-    const float *x;
-    float sum_x, hi, best;
+    const float *x; /* [n] */
+    float sum_x, hi;
     bool min_is_positive;
     fit_line line;
+    float gain;
 } line_search;
 
+/* Takes the line that the codes for (per_step, offset) ask for, if that is better. */
 static void line_try(line_search *l, float per_step, float offset)
 {
     float gain;
     sums s = sums_of_codes(l->n, l->x, per_step, offset, 0.0f, l->hi);
     fit_line line = line_of(l->n, l->sum_x, s, l->min_is_positive, &gain);
-    if (line.scale > 0.0f && gain > l->best) l->line = line, l->best = gain;
+    if (line.scale > 0.0f && gain > l->gain) l->line = line, l->gain = gain;
 }
 
 fit_line fit_scale_min(int n, const float *x, int hi, bool min_is_positive)
 {
-    line_search l = { n, x, 0.0f, (float)hi, -INFINITY, min_is_positive, { 0.0f, 0.0f } };
-    float lowest = min_is_positive ? 0.0f : x[0], highest = x[0];
+    float lowest = min_is_positive ? 0.0f : x[0], highest = x[0], sum_x = 0.0f;
     for (int i = 0; i < n; i++) {
         lowest = x[i] < lowest ? x[i] : lowest;
         highest = x[i] > highest ? x[i] : highest;
-        l.sum_x += x[i];
+        sum_x += x[i];
     }
     float span = highest - lowest;
-    if (!(span > too_small)) return (fit_line){ 0.0f, -lowest };
-    l.line = (fit_line){ span / (float)hi, -lowest };
-    for (int itry = 0; itry < N_TRIES; itry++) {
-        float per_step = (float)hi / span * try_factor(itry);
+    if (!(span > 0.0f)) return (fit_line){ 0.0f, -lowest };
+    line_search l = { n,        x, sum_x, (float)hi, min_is_positive, { span / (float)hi, -lowest },
+                      -INFINITY };
+    for (int itry = 0; itry < FIT_TRIES; itry++) {
+        float per_step = (float)hi / span * fit_try(itry);
         line_try(&l, per_step, -lowest * per_step);
     }
     for (int i = 0; i < N_POLISH; i++) line_try(&l, 1.0f / l.line.scale, l.line.min / l.line.scale);

@@ -7,28 +7,34 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* weight = scale * code - min. */
+typedef struct {
+    float scale, min;
+} fit_line;
+
 /* v rounded to the nearest integer, ties to even, held in [lo, hi] (within +-2^22); NaN gives lo. */
 int fit_code(float v, int lo, int hi);
-/* The codes of n weights for weight = scale * code - min. A scale of 0 gives codes nearest to 0. */
-void fit_codes(int n, const float *x, float scale, float min, int lo, int hi, int8_t *codes);
+/* The codes lo..hi of n weights; a scale of 0 gives the codes nearest to 0. */
+void fit_codes(int n, const float *x, fit_line line, int lo, int hi, int8_t *codes);
+/* The squared error of n weights coded so; n % 4 == 0 here and below. */
+float fit_error(int n, const float *x, fit_line line, int lo, int hi);
+
+/* The scale for codes lo..hi, -lo >= hi, and no minimum; it may be negative. */
+float fit_scale(int n, const float *x, int lo, int hi);
+/* The scale >= 0 and minimum for codes 0..hi. */
+fit_line fit_scale_min(int n, const float *x, int hi, bool min_is_positive);
+
+/* The searches multiply the step that spans the data by fit_try(0), fit_try(1), ...: 0.8 to 1.2. */
+enum { FIT_TRIES = 21 };
+float fit_try(int itry);
+
+/* The value of the largest magnitude, with its sign; 0 when n is 0. */
+float fit_peak(int n, const float *x);
+/* The index of the level nearest to v, ties to the lower one; n (a power of two) ascending. */
+int fit_level(float v, int n, const int8_t *level);
 /* The nearest finite half float, so that no finite weight is read back as infinite. */
 uint16_t fit_half(float f);
 /* The nearest whose magnitude is not smaller: a scale that clips nothing. */
 uint16_t fit_half_above(float f);
-/* The index of the level nearest to v, ties to the even index; n (a power of two) ascending. */
-int fit_level(float v, int n, const int8_t *level);
-
-/* The value of the largest magnitude, with its sign; 0 when n is 0. */
-float fit_peak(int n, const float *x);
-
-/* The scale for weight = scale * code, codes lo..hi, where -lo >= hi; it may be negative.
- * n % 4 == 0 here and below. */
-float fit_scale(int n, const float *x, int lo, int hi);
-
-/* The scale >= 0 and minimum for weight = scale * code - min, codes 0..hi. */
-typedef struct {
-    float scale, min;
-} fit_line;
-fit_line fit_scale_min(int n, const float *x, int hi, bool min_is_positive);
 
 #endif

@@ -8,21 +8,19 @@
 #include "quant/format.h"
 #include "quant/iq_grid.h"
 #include "quant/qtype.h"
-#include <math.h>
 #include <stdbool.h>
 
-enum {
-    N_SUB = QB_SUPER / 32, /* sub-blocks of 32; each is four runs of eight weights */
-    IQ4_TRIES = 20
-};
+enum { N_SUB = QB_SUPER / 32 }; /* sub-blocks of 32; each is four runs of eight weights */
 
 /* ---- signs ---------------------------------------------------------------------------------- */
 
-/* Negates code j where bit j is set. */
+/* Negates code j where bit j is set; without branches, which random signs would mislead. */
 static void apply_signs(unsigned signs, int8_t codes[8])
 {
-    for (int j = 0; j < 8; j++)
-        if (signs >> j & 1) codes[j] = (int8_t)-codes[j];
+    for (int j = 0; j < 8; j++) {
+        int s = signs >> j & 1;
+        codes[j] = (int8_t)((codes[j] ^ -s) + s);
+    }
 }
 
 /* Eight signs from seven: the eighth makes the number of negative weights even. */
@@ -203,19 +201,31 @@ void iq4_xs_unpack(int64_t n, const void *row, int8_t *codes, float *scales, flo
     }
 }
 
-/* The scale with the least squared error among steps around the one that spans the data, as
+/* The levels nearest to x * per_step. Adding up the steps between levels, rather than searching,
+ * leaves the compiler a loop without branches. */
+static void iq4_nearest(const float *restrict x, float per_step, float *restrict nearest)
+{
+    for (int i = 0; i < 32; i++) nearest[i] = (float)iq4_level[0];
+    for (int k = 0; k < 15; k++) {
+        float middle = 0.5f * (float)(iq4_level[k] + iq4_level[k + 1]);
+        float step = (float)(iq4_level[k + 1] - iq4_level[k]);
+        for (int i = 0; i < 32; i++) nearest[i] += x[i] * per_step > middle ? step : 0.0f;
+    }
+}
+
+/* The scale with the least squared error among those around the one that spans the data, as
  * fit_scale does it for even levels. */
 static float iq4_scale(const float *x)
 {
     float peak = fit_peak(32, x), scale = peak / (float)iq4_level[0], best = 0.0f;
-    if (fabsf(peak) < 1e-12f) return 0.0f;
-    for (int itry = 0; itry < IQ4_TRIES; itry++) {
-        float per_step = (float)iq4_level[0] / peak * (0.8f + 0.4f / (IQ4_TRIES - 1) * (float)itry);
+    float code[32];
+    if (peak == 0.0f) return 0.0f;
+    for (int itry = 0; itry < FIT_TRIES; itry++) {
         float sum_xc = 0.0f, sum_cc = 0.0f;
+        iq4_nearest(x, (float)iq4_level[0] / peak * fit_try(itry), code);
         for (int i = 0; i < 32; i++) {
-            float code = iq4_level[fit_level(x[i] * per_step, 16, iq4_level)];
-            sum_xc += x[i] * code;
-            sum_cc += code * code;
+            sum_xc += x[i] * code[i];
+            sum_cc += code[i] * code[i];
         }
         if (sum_xc * sum_xc / sum_cc > best) scale = sum_xc / sum_cc, best = scale * sum_xc;
     }
@@ -249,7 +259,7 @@ void iq4_xs_write(int64_t n, const float *in, void *row)
     for (; b < end; b++, in += QB_SUPER) {
         for (int s = 0; s < N_SUB; s++) scales[s] = iq4_scale(in + 32 * s);
         b->d = fit_half_above(fit_peak(N_SUB, scales) / -32.0f);
-        fit_codes(N_SUB, scales, f16_to_f32(b->d), 0.0f, -32, 31, scale);
+        fit_codes(N_SUB, scales, (fit_line){ f16_to_f32(b->d), 0.0f }, -32, 31, scale);
         int high = 0;
         for (int s = 0; s < N_SUB; s++) {
             high |= (scale[s] + 32) >> 4 << 2 * s;

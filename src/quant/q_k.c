@@ -6,6 +6,7 @@
 #include "quant/fit.h"
 #include "quant/format.h"
 #include "quant/qtype.h"
+#include <math.h>
 #include <string.h>
 
 /* ---- the packed scales ---------------------------------------------------------------------- */
@@ -73,8 +74,7 @@ void q3_k_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float
         for (int s = 0; s < 16; s++) scales[s] = d * (float)scale[s];
         pairs_get(b->q, 4, codes);
         pairs_get(b->q + 32, 4, codes + 128);
-        for (int i = 0; i < QB_SUPER; i++)
-            codes[i] = (int8_t)(codes[i] + ((b->qh[i % 32] >> i / 32 & 1) << 2));
+        planes_get(b->qh, 2, codes);
     }
 }
 
@@ -104,8 +104,7 @@ void q5_k_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float
     for (; b < end; b++, codes += QB_SUPER, scales += 8, mins += 8) {
         scale_8(f16_to_f32(b->d), f16_to_f32(b->dmin), b->scale, scales, mins);
         for (int h = 0; h < 4; h++) nibbles_get(32, b->q + 32 * h, 0, codes + 64 * h);
-        for (int i = 0; i < QB_SUPER; i++)
-            codes[i] = (int8_t)(codes[i] | (b->qh[i % 32] >> i / 32 & 1) << 4);
+        planes_get(b->qh, 4, codes);
     }
 }
 
@@ -134,11 +133,21 @@ typedef struct {
     int8_t code[QB_SUPER];
 } k_codes;
 
+static int min_int(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static int max_int(int a, int b)
+{
+    return a > b ? a : b;
+}
+
 /* n floats as integers lo..hi of one half float, which is returned; the peak becomes `top`. */
 static uint16_t share_scale(int n, const float *x, int top, int lo, int hi, int8_t *codes)
 {
     uint16_t d = fit_half_above(fit_peak(n, x) / (float)top);
-    fit_codes(n, x, f16_to_f32(d), 0.0f, lo, hi, codes);
+    fit_codes(n, x, (fit_line){ f16_to_f32(d), 0.0f }, lo, hi, codes);
     return d;
 }
 
@@ -149,16 +158,36 @@ static void code_scales(const float *x, int scale_half, int half, k_codes *k)
     for (int s = 0; s < 16; s++) scales[s] = fit_scale(16, x + 16 * s, -half, half - 1);
     k->d = share_scale(16, scales, -scale_half, -scale_half, scale_half - 1, k->scale);
     for (int s = 0; s < 16; s++) {
-        float scale = f16_to_f32(k->d) * (float)k->scale[s];
-        fit_codes(16, x + 16 * s, scale, 0.0f, -half, half - 1, k->code + 16 * s);
+        fit_line line = { f16_to_f32(k->d) * (float)k->scale[s], 0.0f };
+        fit_codes(16, x + 16 * s, line, -half, half - 1, k->code + 16 * s);
     }
 }
 
-/* n_sub sub-blocks with minima; scales and minima 0..scale_max, codes 0..hi. */
-static void code_lines(const float *x, int n_sub, int scale_max, int hi, k_codes *k)
+/* Rounding the scale and the minimum of sub-block s each for itself misses the best pair of
+ * integers: takes the one with the least error among their neighbours. */
+static fit_line settle_line(int n, const float *x, int scale_max, int hi, k_codes *k, int s)
 {
-    int n = QB_SUPER / n_sub;
-    float scales[16], mins[16];
+    const float d = f16_to_f32(k->d), dmin = f16_to_f32(k->dmin);
+    const int scale = k->scale[s], min = k->min[s];
+    float best = INFINITY;
+    fit_line best_line = { d * (float)scale, dmin * (float)min };
+    for (int i = max_int(scale - 1, 0); i <= min_int(scale + 1, scale_max); i++) {
+        for (int j = max_int(min - 2, 0); j <= min_int(min + 2, scale_max); j++) {
+            fit_line line = { d * (float)i, dmin * (float)j };
+            float err = fit_error(n, x, line, 0, hi);
+            if (!(err < best)) continue;
+            best = err, best_line = line;
+            k->scale[s] = (int8_t)i, k->min[s] = (int8_t)j;
+        }
+    }
+    return best_line;
+}
+
+/* Sub-blocks of n with minima; scales and minima 0..scale_max, codes 0..hi. */
+static void code_lines(const float *x, int n, int scale_max, int hi, k_codes *k)
+{
+    float scales[16] = { 0 }, mins[16] = { 0 };
+    int n_sub = QB_SUPER / n;
     for (int s = 0; s < n_sub; s++) {
         fit_line line = fit_scale_min(n, x + n * s, hi, true);
         scales[s] = line.scale;
@@ -167,18 +196,9 @@ static void code_lines(const float *x, int n_sub, int scale_max, int hi, k_codes
     k->d = share_scale(n_sub, scales, scale_max, 0, scale_max, k->scale);
     k->dmin = share_scale(n_sub, mins, scale_max, 0, scale_max, k->min);
     for (int s = 0; s < n_sub; s++) {
-        float scale = f16_to_f32(k->d) * (float)k->scale[s];
-        float min = f16_to_f32(k->dmin) * (float)k->min[s];
-        fit_codes(n, x + n * s, scale, min, 0, hi, k->code + n * s);
+        fit_line line = settle_line(n, x + n * s, scale_max, hi, k, s);
+        fit_codes(n, x + n * s, line, 0, hi, k->code + n * s);
     }
-}
-
-/* Bit `bit` of code + offset of the weights 32k + i, to bit k of byte i. */
-static void bit_plane_put(const int8_t *codes, int offset, int bit, uint8_t q[32])
-{
-    for (int i = 0; i < 32; i++) q[i] = 0;
-    for (int i = 0; i < QB_SUPER; i++)
-        q[i % 32] |= (uint8_t)(((codes[i] + offset) >> bit & 1) << i / 32);
 }
 
 void q2_k_write(int64_t n, const float *in, void *row)
@@ -203,7 +223,7 @@ void q3_k_write(int64_t n, const float *in, void *row)
         b->d = k.d;
         scales_16_put(k.scale, b->scale);
         for (int h = 0; h < 2; h++) pairs_put(k.code + 128 * h, 4, 0, b->q + 32 * h);
-        bit_plane_put(k.code, 4, 2, b->qh);
+        planes_put(k.code, 4, 2, b->qh);
     }
 }
 
@@ -212,7 +232,7 @@ void q4_k_write(int64_t n, const float *in, void *row)
     block_q4_k *b = row, *end = b + n / QB_SUPER;
     k_codes k;
     for (; b < end; b++, in += QB_SUPER) {
-        code_lines(in, 8, 63, 15, &k);
+        code_lines(in, 32, 63, 15, &k);
         b->d = k.d;
         b->dmin = k.dmin;
         scales_8_put(k.scale, k.min, b->scale);
@@ -225,12 +245,12 @@ void q5_k_write(int64_t n, const float *in, void *row)
     block_q5_k *b = row, *end = b + n / QB_SUPER;
     k_codes k;
     for (; b < end; b++, in += QB_SUPER) {
-        code_lines(in, 8, 63, 31, &k);
+        code_lines(in, 32, 63, 31, &k);
         b->d = k.d;
         b->dmin = k.dmin;
         scales_8_put(k.scale, k.min, b->scale);
         for (int h = 0; h < 4; h++) nibbles_put(32, k.code + 64 * h, 0, b->q + 32 * h);
-        bit_plane_put(k.code, 0, 4, b->qh);
+        planes_put(k.code, 0, 4, b->qh);
     }
 }
 

@@ -82,7 +82,7 @@ static uint32_t bit_4_of(const int8_t *codes, int offset)
 static uint16_t code_scale(const float *x, int lo, int hi, int8_t *codes)
 {
     uint16_t d = fit_half(fit_scale(QB_SMALL, x, lo, hi));
-    fit_codes(QB_SMALL, x, f16_to_f32(d), 0.0f, lo, hi, codes);
+    fit_codes(QB_SMALL, x, (fit_line){ f16_to_f32(d), 0.0f }, lo, hi, codes);
     return d;
 }
 
@@ -92,7 +92,7 @@ static void code_line(const float *x, int hi, int8_t *codes, uint16_t *d, uint16
     fit_line line = fit_scale_min(QB_SMALL, x, hi, false);
     *d = fit_half(line.scale);
     *m = fit_half(-line.min);
-    fit_codes(QB_SMALL, x, f16_to_f32(*d), -f16_to_f32(*m), 0, hi, codes);
+    fit_codes(QB_SMALL, x, (fit_line){ f16_to_f32(*d), -f16_to_f32(*m) }, 0, hi, codes);
 }
 
 void q4_0_write(int64_t n, const float *in, void *row)
@@ -148,7 +148,7 @@ void q8_0_write(int64_t n, const float *in, void *row)
 {
     block_q8_0 *b = row, *end = b + n / QB_SMALL;
     for (; b < end; b++, in += QB_SMALL) {
-        b->d = fit_half(fabsf(fit_peak(QB_SMALL, in)) / 127.0f);
-        fit_codes(QB_SMALL, in, f16_to_f32(b->d), 0.0f, -127, 127, b->q);
+        b->d = fit_half_above(fabsf(fit_peak(QB_SMALL, in)) / 127.0f);
+        fit_codes(QB_SMALL, in, (fit_line){ f16_to_f32(b->d), 0.0f }, -127, 127, b->q);
     }
 }

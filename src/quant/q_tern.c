@@ -15,8 +15,7 @@
 static void trits_get(int n, const uint8_t *q, int t, int8_t *codes)
 {
     static const uint8_t power[5] = { 1, 3, 9, 27, 81 };
-    for (int i = 0; i < n; i++)
-        codes[i] = (int8_t)(((uint8_t)(q[i] * power[t]) * 3 >> 8) - 1);
+    for (int i = 0; i < n; i++) codes[i] = (int8_t)(((uint8_t)(q[i] * power[t]) * 3 >> 8) - 1);
 }
 
 void tq1_0_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float *mins)
@@ -63,7 +62,7 @@ static uint16_t code_ternary(const float *x, int8_t *codes)
         if (sum * sum / k > best) best = sum * sum / k, scale = sum / k;
     }
     uint16_t d = fit_half((float)scale);
-    fit_codes(QB_SUPER, x, f16_to_f32(d), 0.0f, -1, 1, codes);
+    fit_codes(QB_SUPER, x, (fit_line){ f16_to_f32(d), 0.0f }, -1, 1, codes);
     return d;
 }
 

@@ -23,16 +23,14 @@ static float float_of(uint32_t u)
     return f;
 }
 
-/* As processors convert: a signalling NaN becomes quiet and keeps its payload. */
+/* With its bits moved into place a half is a float, subnormal or not, that is 2^112 times too small.
+ * As in processors, a signalling NaN becomes quiet and keeps its payload. */
 float f16_to_f32(uint16_t h)
 {
-    const uint32_t bias = (127 - 15) << 23, quiet = 1u << 22;
-    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exp = h & 0x7c00, frac = h & 0x03ff;
-    uint32_t shifted = (uint32_t)(h & 0x7fff) << 13;
-    /* A subnormal half is frac * 2^-24: put frac below the 1 of 0.5 and take the 0.5 away. */
-    uint32_t small = bits_of(float_of(bits_of(0.5f) | frac) - 0.5f);
-    uint32_t big = (0xffu << 23) | shifted | (frac ? quiet : 0);
-    return float_of(sign | (exp == 0 ? small : exp == 0x7c00 ? big : shifted + bias));
+    uint32_t a = h & 0x7fffu, u = bits_of(float_of(a << 13) * 0x1p112f);
+    u |= a >= 0x7c00 ? 0xffu << 23 : 0;
+    u |= a > 0x7c00 ? 1u << 22 : 0;
+    return float_of((uint32_t)(h & 0x8000u) << 16 | u);
 }
 
 uint16_t f32_to_f16(float f)
@@ -109,8 +107,8 @@ static void bf16_row_from_f32(int64_t n, const float *in, void *row)
 
 enum { STEP = 16, STEPS_MAX = QB_SUPER / STEP }; /* weights that share a scale in every format */
 
-/* weight = scale * code - min. A scale is at most 19 bits long and a code 8, and where there is a
- * min the product fits 24 bits: one rounding in all, so these are the reference's bits. */
+/* weight = scale * code - min. Scales are exact, and so is the product where there is a min: one
+ * rounding in all, so these are the reference's bits, whether or not the operations are fused. */
 static void panel_to_f32(qtype type, int64_t n, const void *row, float *out)
 {
     const qtype_row *t = &qtypes[type];
@@ -127,6 +125,7 @@ static void panel_to_f32(qtype type, int64_t n, const void *row, float *out)
     }
 }
 
+/* The table's functions do not get their type. */
 #define TO_F32(name, type)                                                                         \
     static void name(int64_t n, const void *row, float *out)                                       \
     {                                                                                              \
