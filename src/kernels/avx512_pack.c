@@ -55,7 +55,8 @@ INLINE __m512 halves16(const uint8_t *p, size_t rb)
     lo = _mm_insert_epi16(lo, load_u16(p + i * rb), i);                                            \
     hi = _mm_insert_epi16(hi, load_u16(p + (8 + i) * rb), i);
     ROW(1)
-    ROW(2) ROW(3) ROW(4) ROW(5) ROW(6) ROW(7)
+    ROW(2)
+    ROW(3) ROW(4) ROW(5) ROW(6) ROW(7)
 #undef ROW
         return _mm512_cvtph_ps(_mm256_set_m128i(hi, lo));
 }

@@ -10,7 +10,12 @@
 #include "kernels/x86.h"
 #include <immintrin.h>
 
-enum { TILE_1 = 6, TILE_2 = 4, TILE_NARROW = 8 }; /* tokens: one scale, two; 16 rows */
+enum {
+    TILE_1 = 6,
+    TILE_2 = 4,
+    TILE_NARROW = 8, /* tokens: one scale, two; 16 rows */
+    SLICE = 16       /* groups: 32 rows of them stay in the first level cache for many tokens */
+};
 
 /* ---- activations ---------------------------------------------------------------------------- */
 
@@ -21,28 +26,44 @@ INLINE __m512i codes16(__m512 x, __m512 to_code)
     return _mm512_cvtps_epi32(_mm512_min_ps(v, _mm512_set1_ps(127.0f)));
 }
 
+INLINE int32_t max_i32(__m512i v)
+{
+    __m256i a = _mm256_max_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+    __m128i b = _mm_max_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+    b = _mm_max_epi32(b, _mm_shuffle_epi32(b, 0x4e));
+    return _mm_cvtsi128_si32(_mm_max_epi32(b, _mm_shuffle_epi32(b, 0xb1)));
+}
+
 static void quant_group(const float *x, act_group *g)
 {
     const __m512i magnitude = _mm512_set1_epi32(INT32_MAX);
     __m512 a = _mm512_loadu_ps(x), b = _mm512_loadu_ps(x + 16);
-    __m512i bits = _mm512_max_epi32(_mm512_and_si512(_mm512_castps_si512(a), magnitude),
-                                    _mm512_and_si512(_mm512_castps_si512(b), magnitude));
-    int32_t top = _mm512_reduce_max_epi32(bits);
+    int32_t top = max_i32(_mm512_max_epi32(_mm512_and_si512(_mm512_castps_si512(a), magnitude),
+                                           _mm512_and_si512(_mm512_castps_si512(b), magnitude)));
     float m;
     memcpy(&m, &top, sizeof m);
     if (m < 0x1p-100f) {
-        memset(g, 0, sizeof *g);
+        _mm512_store_si512(g, _mm512_setzero_si512());
         return;
     }
     __m512 to_code = _mm512_set1_ps(127.0f / m);
-    __m512i lo = codes16(a, to_code), hi = codes16(b, to_code);
-    _mm_store_si128((__m128i *)(void *)g->q, _mm512_cvtepi32_epi8(lo));
-    _mm_store_si128((__m128i *)(void *)(g->q + 16), _mm512_cvtepi32_epi8(hi));
-    int s0 = _mm512_reduce_add_epi32(lo), s1 = _mm512_reduce_add_epi32(hi);
-    g->dx = m / 127.0f;
-    g->sum_all = (float)(s0 + s1), g->sum[0] = (float)s0, g->sum[1] = (float)s1;
-    g->start_all = -128 * (s0 + s1), g->start[0] = -128 * s0, g->start[1] = -128 * s1;
-    g->unused = 0;
+    __m256i q = _mm256_set_m128i(_mm512_cvtepi32_epi8(codes16(b, to_code)),
+                                 _mm512_cvtepi32_epi8(codes16(a, to_code)));
+    /* Sums of 8 bytes, unsigned: 128 too much each. Dwords 0 and 2 of both halves. */
+    __m256i s8 =
+        _mm256_sad_epu8(_mm256_xor_si256(q, _mm256_set1_epi8(-128)), _mm256_setzero_si256());
+    __m128i even = _mm_castps_si128(
+        _mm_shuffle_ps(_mm_castsi128_ps(_mm256_castsi256_si128(s8)),
+                       _mm_castsi128_ps(_mm256_extracti128_si256(s8, 1)), 0x88)); /* a0 a1 b0 b1 */
+    __m128i s = _mm_sub_epi32(_mm_hadd_epi32(even, even), _mm_set1_epi32(16 * 128));
+    __m128i all = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1)); /* s: s0 s1 s0 s1 */
+    s = _mm_blend_epi32(s, all, 2);                             /* s0 all s0 s1 */
+    __m128 f = _mm_move_ss(_mm_cvtepi32_ps(s), _mm_set_ss(m / 127.0f));
+    s = _mm_slli_epi32(_mm_sub_epi32(_mm_setzero_si128(), s), 7);
+    s = _mm_insert_epi32(_mm_shuffle_epi32(s, 0x39), 0, 3); /* all s0 s1, 0 */
+    _mm256_store_si256((__m256i *)(void *)g->q, q);
+    _mm_store_ps(&g->dx, f);
+    _mm_store_si128((__m128i *)(void *)&g->start_all, s);
 }
 
 static void quant_act(const act_args *a)
@@ -178,21 +199,23 @@ static uint8_t panel_zero(qtype type)
     return 128;
 }
 
-/* rv panels from row ir on, against the `width` tokens of the tile at x. */
-static void panels_x_tile(const gemm_args *a, int ir, int rv, const act_group *x, int width,
-                          float *out)
+/* rv panels from row ir on, groups [ig0, ig1), against the `width` tokens of the tile at x. */
+static void panels_x_tile(const gemm_args *a, int ir, int rv, int ig0, int ig1, const act_group *x,
+                          int width, float *out)
 {
     const qtype_row *type = &qtypes[a->type];
+    const size_t group_bytes = panel_group_bytes(a->type);
     const int n_max = rv == 1 ? TILE_NARROW : type->n_sub == 1 ? TILE_1 : TILE_2;
     const int n_part = (width + n_max - 1) / n_max, rows = a->n_rows - ir - 16 * (rv - 1);
     tile_fn *const *fn = tiles[type->n_sub - 1][type->has_min][rv - 1];
-    tile_args t = { .panel_bytes = (size_t)(a->ig1 - a->ig0) * panel_group_bytes(a->type),
+    tile_args t = { .panel_bytes = (size_t)(a->ig1 - a->ig0) * group_bytes,
                     .width = (size_t)width,
-                    .n_group = a->ig1 - a->ig0,
-                    .is_first = a->ig0 == 0,
+                    .n_group = ig1 - ig0,
+                    .is_first = ig0 == 0,
                     .last = rows >= 16 ? 0xffff : (__mmask16)((1u << rows) - 1),
                     .ld_out = a->ld_out };
-    t.panel = (const uint8_t *)a->panels + (size_t)(ir / PANEL_ROWS) * t.panel_bytes;
+    t.panel = (const uint8_t *)a->panels + (size_t)(ir / PANEL_ROWS) * t.panel_bytes
+              + (size_t)(ig0 - a->ig0) * group_bytes;
     for (int part = 0, it = 0; part < n_part; part++) { /* of nearly equal size */
         int n = (width - it + n_part - part - 1) / (n_part - part);
         t.x = x + it;
@@ -204,14 +227,16 @@ static void panels_x_tile(const gemm_args *a, int ir, int rv, const act_group *x
 
 static void gemm_i8(const gemm_args *a)
 {
-    for (int it = 0; it < a->n_tok; it += ACT_TILE) {
-        int width = a->n_tok - it < ACT_TILE ? a->n_tok - it : ACT_TILE;
-        const act_group *x = a->act + act_index(it, a->ig0, a->n_tok, a->n_group);
-        float *out = a->out + (size_t)it * a->ld_out;
-        for (int ir = 0; ir < a->n_rows;) {
-            int rv = a->n_rows - ir > PANEL_ROWS ? 2 : 1;
-            panels_x_tile(a, ir, rv, x, width, out);
-            ir += rv * PANEL_ROWS;
+    for (int ig0 = a->ig0, ig1; ig0 < a->ig1; ig0 = ig1) {
+        ig1 = a->ig1 - ig0 < SLICE ? a->ig1 : ig0 + SLICE;
+        for (int ir = 0, rv; ir < a->n_rows; ir += rv * PANEL_ROWS) {
+            rv = a->n_rows - ir > PANEL_ROWS ? 2 : 1;
+            for (int it = 0; it < a->n_tok; it += ACT_TILE) {
+                int width = a->n_tok - it < ACT_TILE ? a->n_tok - it : ACT_TILE;
+                panels_x_tile(a, ir, rv, ig0, ig1,
+                              a->act + act_index(it, ig0, a->n_tok, a->n_group), width,
+                              a->out + (size_t)it * a->ld_out);
+            }
         }
     }
 }

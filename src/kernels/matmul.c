@@ -8,7 +8,7 @@
 #include "kernels/generic.h"
 
 enum {
-    SCRATCH_BYTES = 384 << 10,
+    SCRATCH_BYTES = 256 << 10,
     GEMV_MAX_TOK = 8, /* up to here reading rows directly beats packing them */
     SLICE_GROUPS = 8, /* slices of k are whole blocks of 256 weights */
     TOK_STEP = 4 * ACT_TILE,

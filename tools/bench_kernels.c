@@ -1,0 +1,210 @@
+/* bench_kernels.c - how fast the matmul kernels are on one thread, as shares of what this core can
+ * do: for the developers of kernels.
+ *
+ *     build/release/tools/bench_kernels [gemm|gemv] [TYPE ...]
+ *
+ * gemm: products of 512 (and fewer) tokens with K = N = 2048, activations quantised and panels
+ * packed inside, as a share of the register peak. gemv: one token against weights that fit in no
+ * cache, as a share of a plain read loop over the same bytes. What is compared runs in turn in
+ * this process and the median of the ratios counts: other load hits both. LORY_ISA as usual. */
+#include "base/mem.h"
+#include "kernels/kernel.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { K = 2048, N = 2048, TOKENS = 512, REPEATS = 9, REPEATS_SMALL = 41 };
+enum { GEMV_BYTES = 96 << 20, PEAK_ROUNDS = 40000 };
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *v, int n)
+{
+    qsort(v, (size_t)n, sizeof *v, ascending);
+    return v[n / 2];
+}
+
+static uint32_t rnd(void)
+{
+    static uint64_t s = 88172645463325252u;
+    s ^= s << 13, s ^= s >> 7, s ^= s << 17;
+    return (uint32_t)(s >> 16);
+}
+
+static void *must(void *p)
+{
+    if (!p) {
+        fprintf(stderr, "bench_kernels: out of memory\n");
+        exit(1);
+    }
+    return p;
+}
+
+/* Bytes that make finite, small weights in every format: no half float in them is infinite. */
+static void *random_weights(size_t n)
+{
+    uint8_t *w = must(mem_new(n, 1));
+    for (size_t i = 0; i < n; i++) w[i] = (uint8_t)(rnd() & 0x2f);
+    return w;
+}
+
+/* ---- one product ------------------------------------------------------------------------------- */
+
+typedef struct {
+    matmul_args m;
+    act_args q;
+} product;
+
+static product new_product(qtype t, int n_rows, int n_tok)
+{
+    product p = { 0 };
+    size_t row_bytes = qtype_row_bytes(t, K);
+    float *x = must(mem_new((size_t)n_tok * K, sizeof *x));
+    act_group *act = must(mem_new(1, act_bytes(n_tok, K)));
+    for (int i = 0; i < n_tok * K; i++) x[i] = (float)(int32_t)rnd() * 0x1p-31f;
+    p.q = (act_args){ .x = x,
+                      .ld_x = K,
+                      .n_tok = n_tok,
+                      .n_group = K / QT_GROUP,
+                      .it1 = n_tok,
+                      .ig1 = K / QT_GROUP,
+                      .act = act };
+    p.m = (matmul_args){ .w = random_weights((size_t)n_rows * row_bytes),
+                         .row_bytes = row_bytes,
+                         .type = t,
+                         .n_rows = n_rows,
+                         .k = K,
+                         .act = act,
+                         .x = x,
+                         .ld_x = K,
+                         .n_tok = n_tok,
+                         .out = must(mem_new((size_t)n_tok * (size_t)n_rows, sizeof(float))),
+                         .ld_out = (size_t)n_rows,
+                         .scratch = must(mem_new(1, matmul_scratch_bytes())) };
+    return p;
+}
+
+static void free_product(product *p)
+{
+    mem_free((void *)(uintptr_t)p->m.w), mem_free(p->m.out), mem_free(p->m.scratch);
+    mem_free((void *)(uintptr_t)p->q.x), mem_free(p->q.act);
+}
+
+static void run(const lory_kernels *kn, const product *p)
+{
+    if (qtypes[p->m.type].n_sub) kn->quant_act(&p->q);
+    matmul(kn, &p->m);
+}
+
+/* ---- prompts -------------------------------------------------------------------------------------- */
+
+/* GMAC/s of the peak that bounds the type. */
+static double peak(const lory_kernels *kn, qtype t)
+{
+    double t0 = now();
+    double n = qtypes[t].n_sub ? kn->peak_i8(PEAK_ROUNDS) : kn->peak_f32(PEAK_ROUNDS);
+    return n / (now() - t0) * 1e-9;
+}
+
+static void bench_gemm(const lory_kernels *kn, qtype t)
+{
+    static const int tokens[] = { 1, 2, 4, 8, 16, 32, 128, TOKENS };
+    printf("%-8s", qtypes[t].name);
+    double rate = 0;
+    for (int i = 0; i < 8; i++) {
+        product p = new_product(t, N, tokens[i]);
+        double share[REPEATS_SMALL], speed[REPEATS_SMALL];
+        int n = tokens[i] < 128 ? REPEATS_SMALL : REPEATS;
+        for (int r = 0; r < n; r++) {
+            double limit = peak(kn, t), t0 = now();
+            run(kn, &p);
+            speed[r] = (double)K * N * tokens[i] / (now() - t0) * 1e-9;
+            share[r] = speed[r] / limit;
+        }
+        rate = median(speed, n);
+        printf(" %6.1f", 100 * median(share, n));
+        fflush(stdout);
+        free_product(&p);
+    }
+    printf("   %7.1f\n", rate);
+}
+
+/* ---- generation ------------------------------------------------------------------------------------- */
+
+static volatile uint64_t read_result;
+
+static void read_all(const void *bytes, size_t n)
+{
+    const uint64_t *p = bytes;
+    uint64_t s[8] = { 0 };
+    for (size_t i = 0; i + 8 <= n / 8; i += 8)
+        for (int j = 0; j < 8; j++) s[j] += p[i + (size_t)j];
+    for (int j = 0; j < 8; j++) read_result += s[j];
+}
+
+static void bench_gemv(const lory_kernels *kn, qtype t)
+{
+    size_t row_bytes = qtype_row_bytes(t, K);
+    int n_rows = (int)(GEMV_BYTES / row_bytes) / 16 * 16;
+    product p = new_product(t, n_rows, 1);
+    size_t n_bytes = (size_t)n_rows * row_bytes;
+    double share[REPEATS], speed[REPEATS], hot[REPEATS_SMALL];
+    for (int r = 0; r < REPEATS; r++) {
+        double t0 = now();
+        read_all(p.m.w, n_bytes);
+        double t1 = now();
+        run(kn, &p);
+        double t2 = now();
+        speed[r] = (double)n_bytes / (t2 - t1) * 1e-9;
+        share[r] = (t1 - t0) / (t2 - t1);
+    }
+    p.m.n_rows =
+        (int)((256 << 10) / row_bytes) / 16 * 16; /* these stay in the second level cache */
+    for (int r = 0; r < REPEATS_SMALL; r++) {
+        double t0 = now();
+        matmul(kn, &p.m);
+        hot[r] = (double)((size_t)p.m.n_rows * row_bytes) / (now() - t0) * 1e-9;
+    }
+    printf("%-8s %7.2f GB/s %6.1f %% of reading; from cache %7.2f GB/s\n", qtypes[t].name,
+           median(speed, REPEATS), 100 * median(share, REPEATS), median(hot, REPEATS_SMALL));
+    free_product(&p);
+}
+
+static bool is_wanted(qtype t, int n, char **names)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(names[i], qtypes[t].name) == 0) return true;
+    return n == 0;
+}
+
+int main(int argc, char **argv)
+{
+    const lory_kernels *kn = kernels();
+    const bool only_gemv = argc > 1 && strcmp(argv[1], "gemv") == 0;
+    const bool only_gemm = argc > 1 && strcmp(argv[1], "gemm") == 0;
+    int skip = 1 + (only_gemv || only_gemm);
+    printf("isa %s, K = N = %d\n", kernels_isa(), K);
+    if (!only_gemv) {
+        printf(
+            "%% of the register peak at tokens   1      2      4      8     16     32    128    512"
+            "   GMAC/s at 512\n");
+        for (int t = 0; t < QT_COUNT; t++)
+            if (is_wanted((qtype)t, argc - skip, argv + skip)) bench_gemm(kn, (qtype)t);
+    }
+    if (!only_gemm)
+        for (int t = 0; t < QT_COUNT; t++)
+            if (is_wanted((qtype)t, argc - skip, argv + skip)) bench_gemv(kn, (qtype)t);
+    return 0;
+}
