@@ -1,4 +1,4 @@
-/* mem.c - see mem.h. Each block carries its size in the cache line before it. */
+/* mem.c - see mem.h. A block starts at a multiple of MEM_ALIGN within what calloc gave, a header before it. */
 #include "base/mem.h"
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -42,19 +42,26 @@ static void count(size_t n_bytes)
     }
 }
 
+/* What lies just before each block. */
+typedef struct {
+    void *base; /* what calloc gave */
+    size_t n_bytes;
+} header;
+
+/* calloc, not memset: the pages of a large block are zero, and not there, until they are used. */
 void *mem_new(size_t n, size_t size)
 {
     size_t n_bytes, total;
-    unsigned char *base;
-    if (!mem_mul(n, size, &n_bytes) || !mem_add(n_bytes, 2 * MEM_ALIGN, &total) || must_fail())
+    if (!mem_mul(n, size, &n_bytes)
+        || !mem_add(n_bytes, sizeof(header) + MEM_ALIGN, &total) || must_fail())
         return NULL;
-    total -= total % MEM_ALIGN; /* aligned_alloc wants a multiple */
-    base = aligned_alloc(MEM_ALIGN, total);
-    if (!base) return NULL;
-    memset(base, 0, total);
-    memcpy(base, &n_bytes, sizeof n_bytes);
+    header h = { calloc(1, total), n_bytes };
+    if (!h.base) return NULL;
+    unsigned char *p = (unsigned char *)h.base + sizeof h;
+    p += -(uintptr_t)p % MEM_ALIGN;
+    memcpy(p - sizeof h, &h, sizeof h);
     count(n_bytes);
-    return base + MEM_ALIGN;
+    return p;
 }
 
 void *mem_resize(void *p, size_t n_old, size_t n_new, size_t size)
@@ -68,12 +75,11 @@ void *mem_resize(void *p, size_t n_old, size_t n_new, size_t size)
 
 void mem_free(void *p)
 {
-    size_t n_bytes;
+    header h;
     if (!p) return;
-    unsigned char *base = (unsigned char *)p - MEM_ALIGN;
-    memcpy(&n_bytes, base, sizeof n_bytes);
-    atomic_fetch_sub(&live_bytes, n_bytes);
-    free(base);
+    memcpy(&h, (unsigned char *)p - sizeof h, sizeof h);
+    atomic_fetch_sub(&live_bytes, h.n_bytes);
+    free(h.base);
 }
 
 size_t mem_live_bytes(void)
