@@ -217,8 +217,8 @@ lory_sampler *lory_sampler_new(const lory_model *m, const lory_sampler_params *p
 void lory_sampler_free(lory_sampler *s);
 
 /* Draws the token at position pos from logits [n_vocab], which stay as they are. history holds
- * the n tokens before it, for the penalties. LORY_E_NAN when a logit is NaN or +inf, or all are -inf;
- * LORY_E_ARGUMENT when the bias leaves no token. */
+ * the n tokens before it, for the penalties. LORY_E_NAN when a logit is NaN or +inf, or all are
+ * -inf; LORY_E_ARGUMENT when the bias leaves no token. */
 bool lory_sampler_draw(lory_sampler *s, const float *logits, const lory_token *history, size_t n,
                        size_t pos, lory_token *id, lory_err *err);
 
@@ -273,6 +273,18 @@ typedef struct {
 
 /* Measures, for about 0.3 s, what bounds generation (reads) and prompts (arithmetic). */
 bool lory_measure_limits(int n_threads, lory_machine_limits *limits, lory_err *err);
+
+/* The least that evaluating n_tokens after `depth` tokens, with the logits of the last, makes a
+ * machine do; beside its limits, the least time it takes. */
+typedef struct {
+    double read_bytes; /* weights, once for a step of the session, and the KV cache */
+    double i8_macs;    /* multiply-accumulates with quantised weights */
+    double f32_macs;   /* with f32, f16, bf16 weights, and in attention */
+} lory_work;
+
+/* Zeros in a vocabulary-only file. */
+void lory_model_work(const lory_model *m, const lory_session_params *p, int n_tokens, int depth,
+                     lory_work *work);
 
 /* Threads a session uses by default: the physical cores that affinity and cgroup quota leave. */
 int lory_default_threads(void);

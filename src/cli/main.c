@@ -21,6 +21,8 @@ static const command commands[] = {
     { "run", cmd_run, "complete a prompt and stream the text" },
     { "tokenize", cmd_tokenize, "turn text into token ids, and back" },
     { "logits", cmd_logits, "print the logits after given tokens" },
+    { "eval", cmd_eval, "score a text: perplexity, bits per byte, KL divergence" },
+    { "bench", cmd_bench, "measure speed beside the machine's limits" },
     { "help", cmd_help, "this page, or the page of a command" },
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
