@@ -181,9 +181,8 @@ static bool print_head(const bench *b)
     lory_model_info info;
     buf out = { 0 };
     lory_model_get_info(b->m, &info);
-    buf_printf(&out, "model   %s%s%s, %.1f M weights in %.1f MB\n\n", info.arch,
-               *info.name ? " " : "", info.name, (double)info.n_params / 1e6,
-               (double)info.size_bytes / 1e6);
+    buf_printf(&out, "model   %s, %.1f M weights in %.1f MB\n\n", info.arch,
+               (double)info.n_params / 1e6, (double)info.size_bytes / 1e6);
     buf_puts(&out, "row        tokens  depth threads    tokens/s       least        most "
                    "  of limit\n");
     bool ok = out_buf(&out);
