@@ -8,11 +8,6 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 bool cli_add_id(lory_tokens *t, lory_token id)
 {
     if (t->n == t->cap) {
@@ -26,57 +21,67 @@ bool cli_add_id(lory_tokens *t, lory_token id)
     return true;
 }
 
-static size_t skip_space(const char *text, size_t i, size_t n)
+/* Where the text is read: an id ends at white space, a comma or the end of its array. */
+typedef struct {
+    const char *subject, *text;
+    size_t i, n;
+    bool is_array;
+} reader;
+
+static void skip_space(reader *r)
 {
-    while (i < n && is_space(text[i])) i++;
-    return i;
+    while (r->i < r->n && is_space(r->text[r->i])) r->i++;
 }
 
-/* One id at text[*i]; *i moves behind it. */
-static bool read_id(const char *subject, const char *text, size_t *i, size_t n, int n_vocab,
-                    lory_tokens *out, lory_err *err)
+static bool at_array_end(const reader *r)
 {
-    size_t start = *i, end = start;
+    return r->is_array && r->i < r->n && r->text[r->i] == ']';
+}
+
+static bool at_id_end(const reader *r)
+{
+    return r->i == r->n || is_space(r->text[r->i]) || r->text[r->i] == ',' || at_array_end(r);
+}
+
+static bool read_id(reader *r, int n_vocab, lory_tokens *out, lory_err *err)
+{
+    const char *word = r->text + r->i;
+    size_t start = r->i;
+    bool is_number = !at_id_end(r);
     long long id = 0;
-    while (end < n && is_digit(text[end])) {
-        if (id < n_vocab) id = 10 * id + (text[end] - '0');
-        end++;
+    for (; !at_id_end(r); r->i++) {
+        char c = r->text[r->i];
+        is_number = is_number && c >= '0' && c <= '9';
+        if (is_number && id < n_vocab) id = 10 * id + (c - '0');
     }
-    bool is_whole =
-        end > start && (end == n || is_space(text[end]) || text[end] == ',' || text[end] == ']');
-    while (end < n && !is_whole && !is_space(text[end]) && text[end] != ',' && text[end] != ']')
-        end++;
-    int shown = end - start < 32 ? (int)(end - start) : 32;
-    if (!is_whole)
+    int n_shown = r->i - start < 32 ? (int)(r->i - start) : 32;
+    if (!is_number || id >= n_vocab)
         return err_set(err, LORY_E_ARGUMENT,
-                       "%s: id %zu is not a token id (found \"%.*s\", expected 0 to %d)", subject,
-                       out->n + 1, shown, text + start, n_vocab - 1);
-    if (id >= n_vocab)
-        return err_set(err, LORY_E_ARGUMENT,
-                       "%s: id %zu is not in the vocabulary (found %.*s, expected 0 to %d)",
-                       subject, out->n + 1, shown, text + start, n_vocab - 1);
-    *i = end;
+                       "%s: id %zu is not %s (found \"%.*s\", expected 0 to %d)", r->subject,
+                       out->n + 1, is_number ? "in the vocabulary" : "a token id", n_shown, word,
+                       n_vocab - 1);
     return cli_add_id(out, (lory_token)id)
-           || err_set(err, LORY_E_MEMORY, "%s: no memory for %zu ids", subject, out->n);
+           || err_set(err, LORY_E_MEMORY, "%s: no memory for %zu ids", r->subject, out->n);
 }
 
 bool cli_read_ids(const char *subject, const char *text, size_t n, int n_vocab, lory_tokens *out,
                   lory_err *err)
 {
-    size_t i = skip_space(text, 0, n);
-    bool is_array = i < n && text[i] == '[';
-    if (is_array) i = skip_space(text, i + 1, n);
+    reader r = { .subject = subject, .text = text, .n = n };
     bool needs_id = false; /* after a comma */
-    while (i < n && !(is_array && text[i] == ']')) {
-        if (!read_id(subject, text, &i, n, n_vocab, out, err)) return false;
-        i = skip_space(text, i, n);
-        needs_id = i < n && text[i] == ',';
-        if (needs_id) i = skip_space(text, i + 1, n);
+    skip_space(&r);
+    r.is_array = n > r.i && text[r.i] == '[';
+    if (r.is_array) r.i++, skip_space(&r);
+    while (r.i < n && !at_array_end(&r)) {
+        if (!read_id(&r, n_vocab, out, err)) return false;
+        skip_space(&r);
+        needs_id = r.i < n && text[r.i] == ',';
+        if (needs_id) r.i++, skip_space(&r);
     }
-    if (is_array && i == n)
+    if (r.is_array && r.i == n)
         return err_set(err, LORY_E_ARGUMENT, "%s: the array of ids does not end", subject);
     if (needs_id) return err_set(err, LORY_E_ARGUMENT, "%s: no id after the last comma", subject);
-    if (is_array && skip_space(text, i + 1, n) < n)
-        return err_set(err, LORY_E_ARGUMENT, "%s: text after the array of ids", subject);
-    return true;
+    if (!r.is_array) return true;
+    r.i++, skip_space(&r);
+    return r.i == n || err_set(err, LORY_E_ARGUMENT, "%s: text after the array of ids", subject);
 }
