@@ -264,9 +264,9 @@ TEST(f32_functions_give_the_patterns_they_always_gave)
 
 TEST(f64_functions_give_the_patterns_they_always_gave)
 {
-    CHECK_HASH(hash64(math_exp, -750.0, 715.0), 0xaefa36f0u);
+    CHECK_HASH(hash64(math_exp, -750.0, 715.0), 0x7e671342u);
     CHECK_HASH(hash64(math_log, 0.0, 1e5), 0x5926bcb8u);
-    CHECK_HASH(hash64(pow_of_theta, -2.0, 2.0), 0x8c6d73b8u);
+    CHECK_HASH(hash64(pow_of_theta, -2.0, 2.0), 0xbf87724bu);
     CHECK_HASH(hash64(math_sin, -1e6, 1e6), 0x5600265eu);
     CHECK_HASH(hash64(math_cos, -1e9, 1e9), 0x83a8b5e4u);
 }

@@ -143,20 +143,25 @@ static double double_of(uint64_t u)
 }
 
 /* x + x_lo to its exponential; |x_lo| is tiny beside 1. Taylor series of e^r, |r| <= ln(2)/2: the
- * first term left out is 4e-18. */
+ * first term left out is 4e-18. Samplers call it for whole vocabularies, and fma() is a function
+ * call where the baseline has no such instruction: n * LN2_41 is exact without it, and the terms
+ * below 1 + r are small enough to round twice. */
 static double exp_sum(double x, double x_lo)
 {
-    static const double c[] = { 1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800,
-                                1.0 / 362880,     1.0 / 40320,     1.0 / 5040,     1.0 / 720,
-                                1.0 / 120,        1.0 / 24,        1.0 / 6,        0.5 };
+    static const double LN2_41 = 0x1.62e42fefa3p-1, LN2_REST = 0x1.3de6af278ece6p-42; /* 41 bits and the next 53 */
+    static const double ROUND = 0x1.8p+52; /* adding and taking it away rounds to an integer */
     if (!(x < 709.8)) return x >= 709.8 ? INFINITY : x;
     if (x < -745.2) return 0.0;
-    double n = rint(x * 0x1.71547652b82fep+0);
-    twofold r = sum(fma(n, -LN2.hi, x), fma(n, -LN2.lo, x_lo));
-    double p = c[0];
-    for (int i = 1; i < 12; i++) p = fma(p, r.hi, c[i]);
-    twofold y = sum(1.0, r.hi);
-    double m = y.hi + (y.lo + fma(r.hi * r.hi, p, r.lo));
+    double n = (x * 0x1.71547652b82fep+0 + ROUND) - ROUND;
+    twofold r = sum(x - n * LN2_41, x_lo - n * LN2_REST);
+    double h = r.hi, h2 = h * h, h4 = h2 * h2;
+    double p0 = (0.5 + h * (1.0 / 6)) + h2 * (1.0 / 24 + h * (1.0 / 120));
+    double p4 = (1.0 / 720 + h * (1.0 / 5040)) + h2 * (1.0 / 40320 + h * (1.0 / 362880));
+    double p8 = (1.0 / 3628800 + h * (1.0 / 39916800))
+                + h2 * (1.0 / 479001600 + h * (1.0 / 6227020800));
+    double p = p0 + h4 * (p4 + h4 * p8);
+    twofold y = sum(1.0, h);
+    double m = y.hi + (y.lo + (h2 * p + r.lo));
     /* 2^n in two factors, both normal: the second product rounds, once, below the normals. */
     int64_t k = (int64_t)n, k1 = k / 2;
     return m * double_of((uint64_t)(k1 + 1023) << 52) * double_of((uint64_t)(k - k1 + 1023) << 52);
