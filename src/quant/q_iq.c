@@ -8,20 +8,11 @@
 #include "quant/format.h"
 #include "quant/iq_grid.h"
 #include "quant/qtype.h"
-#include <stdbool.h>
+#include <string.h>
 
 enum { N_SUB = QB_SUPER / 32 }; /* sub-blocks of 32; each is four runs of eight weights */
 
-/* ---- signs ---------------------------------------------------------------------------------- */
-
-/* Negates code j where bit j is set; without branches, which random signs would mislead. */
-static void apply_signs(unsigned signs, int8_t codes[8])
-{
-    for (int j = 0; j < 8; j++) {
-        int s = signs >> j & 1;
-        codes[j] = (int8_t)((codes[j] ^ -s) + s);
-    }
-}
+/* ---- runs of eight weights ------------------------------------------------------------------ */
 
 /* Eight signs from seven: the eighth makes the number of negative weights even. */
 static unsigned signs_of_7(uint32_t bits)
@@ -30,6 +21,11 @@ static unsigned signs_of_7(uint32_t bits)
     parity ^= parity >> 2;
     parity ^= parity >> 1;
     return s | (parity & 1) << 7;
+}
+
+static void put_8(uint64_t bytes, int8_t codes[8])
+{
+    memcpy(codes, &bytes, sizeof bytes);
 }
 
 /* ---- two bits ------------------------------------------------------------------------------- */
@@ -44,8 +40,8 @@ void iq2_xxs_unpack(int64_t n, const void *row, int8_t *codes, float *scales, fl
             uint32_t sign = b->sub[s].sign;
             *scales++ = d * (0.5f + (float)(sign >> 28)) * 0.25f;
             for (int l = 0; l < 4; l++, codes += 8) {
-                iq2_expand(iq2_xxs_grid[b->sub[s].index[l]], codes);
-                apply_signs(signs_of_7(sign >> 7 * l), codes);
+                uint64_t grid = iq2_expand(iq2_xxs_grid[b->sub[s].index[l]]);
+                put_8(apply_signs(grid, signs_of_7(sign >> 7 * l)), codes);
             }
         }
     }
@@ -67,8 +63,8 @@ void iq2_xs_unpack(int64_t n, const void *row, int8_t *codes, float *scales, flo
     for (; b < end; b++, scales += 16) {
         iq2_scales(f16_to_f32(b->d), b->scale, scales);
         for (int i = 0; i < 32; i++, codes += 8) {
-            iq2_expand(iq2_xs_grid[b->q[i] & 511], codes);
-            apply_signs(signs_of_7(b->q[i] >> 9), codes);
+            uint64_t grid = iq2_expand(iq2_xs_grid[b->q[i] & 511]);
+            put_8(apply_signs(grid, signs_of_7(b->q[i] >> 9)), codes);
         }
     }
 }
@@ -81,8 +77,8 @@ void iq2_s_unpack(int64_t n, const void *row, int8_t *codes, float *scales, floa
         iq2_scales(f16_to_f32(b->d), b->scale, scales);
         for (int i = 0; i < 32; i++, codes += 8) {
             int high = b->index_h[i / 4] >> 2 * (i % 4) & 3;
-            iq2_expand(iq2_s_grid[b->index[i] | high << 8], codes);
-            apply_signs(b->sign[i], codes);
+            uint64_t grid = iq2_expand(iq2_s_grid[b->index[i] | high << 8]);
+            put_8(apply_signs(grid, b->sign[i]), codes);
         }
     }
 }
@@ -98,9 +94,9 @@ void iq3_xxs_unpack(int64_t n, const void *row, int8_t *codes, float *scales, fl
         for (int i = 0; i < 32; i++, codes += 8) {
             uint32_t sign = b->sign[i / 4];
             if (i % 4 == 0) *scales++ = d * (0.5f + (float)(sign >> 28)) * 0.5f;
-            iq3_xxs_expand(iq3_xxs_grid[b->index[2 * i]], codes);
-            iq3_xxs_expand(iq3_xxs_grid[b->index[2 * i + 1]], codes + 4);
-            apply_signs(signs_of_7(sign >> 7 * (i % 4)), codes);
+            uint64_t first = iq3_xxs_expand(iq3_xxs_grid[b->index[2 * i]]);
+            uint64_t last = iq3_xxs_expand(iq3_xxs_grid[b->index[2 * i + 1]]);
+            put_8(apply_signs(first | last << 32, signs_of_7(sign >> 7 * (i % 4))), codes);
         }
     }
 }
@@ -113,22 +109,16 @@ void iq3_s_unpack(int64_t n, const void *row, int8_t *codes, float *scales, floa
         float d = f16_to_f32(b->d);
         for (int s = 0; s < N_SUB; s++)
             *scales++ = d * (float)(2 * (b->scale[s / 2] >> 4 * (s % 2) & 15) + 1);
-        for (int i = 0; i < 64; i++, codes += 4) {
-            int high = b->index_h[i / 8] >> i % 8 & 1;
-            iq3_s_expand(iq3_s_grid[b->index[i] | high << 8], codes);
-            if (i % 2 == 1) apply_signs(b->sign[i / 2], codes - 4);
+        for (int i = 0; i < 32; i++, codes += 8) {
+            int high = b->index_h[i / 4] >> 2 * (i % 4);
+            uint64_t first = iq3_s_expand(iq3_s_grid[b->index[2 * i] | (high & 1) << 8]);
+            uint64_t last = iq3_s_expand(iq3_s_grid[b->index[2 * i + 1] | (high & 2) << 7]);
+            put_8(apply_signs(first | last << 32, b->sign[i]), codes);
         }
     }
 }
 
-/* ---- one bit -------------------------------------------------------------------------------- */
-
-/* Eight codes of 8 * (grid + delta), delta = +-1/8: the scale is divided by 8 instead. */
-static void iq1_get(int index, bool delta_is_negative, int8_t codes[8])
-{
-    iq1_expand(iq1_grid[index], codes);
-    for (int j = 0; j < 8; j++) codes[j] = (int8_t)(8 * codes[j] + (delta_is_negative ? -1 : 1));
-}
+/* ---- one bit: codes are 8 * (grid + delta), the scale is divided by 8 instead -------------------------------------------------------------------------------- */
 
 void iq1_s_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float *mins)
 {
@@ -139,8 +129,10 @@ void iq1_s_unpack(int64_t n, const void *row, int8_t *codes, float *scales, floa
         for (int s = 0; s < N_SUB; s++) {
             int head = b->head[s];
             *scales++ = d * (float)(2 * (head >> 12 & 7) + 1) * 0.125f;
-            for (int l = 0; l < 4; l++, codes += 8)
-                iq1_get(b->index[4 * s + l] | (head >> 3 * l & 7) << 8, head >> 15, codes);
+            for (int l = 0; l < 4; l++, codes += 8) {
+                int index = b->index[4 * s + l] | (head >> 3 * l & 7) << 8;
+                put_8(iq1_expand(iq1_grid[index], head >> 15), codes);
+            }
         }
     }
 }
@@ -157,7 +149,8 @@ void iq1_m_unpack(int64_t n, const void *row, int8_t *codes, float *scales, floa
             *scales++ = d * (float)(2 * (b->scale[s / 4] >> 3 * (s % 4) & 7) + 1) * 0.125f;
         for (int i = 0; i < 32; i++, codes += 8) {
             int head = b->head[i / 2] >> 4 * (i % 2);
-            iq1_get(b->index[i] | (head & 7) << 8, head >> 3 & 1, codes);
+            int index = b->index[i] | (head & 7) << 8;
+            put_8(iq1_expand(iq1_grid[index], head >> 3 & 1), codes);
         }
     }
 }
