@@ -97,6 +97,22 @@ TEST(a_panel_multiplies_out_to_the_same_weights)
     }
 }
 
+TEST(float_rows_may_have_any_length)
+{
+    for (int t = QT_F32; t <= QT_BF16; t++) {
+        const qtype_row *r = &qtypes[t];
+        for (int n = 0; n <= 40; n++) {
+            float x[41], back[41];
+            uint8_t row[41 * sizeof(float)];
+            for (int i = 0; i <= 40; i++) x[i] = (float)(i - 20) / 64, back[i] = -1.0f;
+            r->from_f32(n, x, row);
+            r->to_f32(n, row, back);
+            CHECK_SAME(back, x, (size_t)n * sizeof *x, "%s, n %d", r->name, n);
+            CHECK(back[n] == -1.0f, "%s wrote past n %d", r->name, n);
+        }
+    }
+}
+
 /* ---- writing -------------------------------------------------------------------------------- */
 
 /* 0.02 * N(0, 1) as the figures below were measured: splitmix64, Box-Muller. */
