@@ -46,7 +46,7 @@ typedef enum {
     LORY_E_INTERRUPTED, /* lory_session_interrupt was called */
 } lory_status;
 
-enum { LORY_ERR_MAX = 512 };
+enum { LORY_ERR_MAX = 1024 };
 
 typedef struct {
     lory_status code;

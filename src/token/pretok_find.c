@@ -1,0 +1,399 @@
+/* pretok_find.c - see pretok_find.h. Each finder is the regular expression in its comment, with
+ * the meaning of a leftmost, first-alternative, backtracking matcher. */
+#include "token/pretok_find.h"
+#include "text/unicode.h"
+#include "text/utf8.h"
+#include <string.h>
+
+/* A character and where the next one starts. At the end of the text bits is 0: no class, not even
+ * a negated one, has it. */
+typedef struct {
+    uint32_t cp, bits;
+    size_t next;
+} chr;
+
+static inline chr chr_at(const pretok_text *t, size_t at)
+{
+    chr c = { UTF8_BAD, 0, t->n };
+    if (at >= t->n) return c;
+    c.next = at + utf8_decode(t->s + at, t->n - at, &c.cp);
+    c.bits = unicode_bits(c.cp);
+    return c;
+}
+
+static bool is_newline(chr c)
+{
+    return c.cp == '\n' || c.cp == '\r';
+}
+
+static bool is_ascii_letter(chr c)
+{
+    return (c.cp | 32) >= 'a' && (c.cp | 32) <= 'z';
+}
+
+static bool is_ascii_punct(chr c)
+{
+    return c.cp > ' ' && c.cp < 0x7F && !is_ascii_letter(c) && (c.cp < '0' || c.cp > '9');
+}
+
+/* ---- words ------------------------------------------------------------------------------- */
+
+/* The letters of a contraction without regard to case; U+017F is a long s. */
+static uint32_t folded(chr c, int contraction)
+{
+    if (contraction == CONTRACTION_LOWER) return c.cp;
+    return c.cp == 0x17F ? 's' : is_ascii_letter(c) ? c.cp | 32 : c.cp;
+}
+
+/* 's|'t|'re|'ve|'m|'ll|'d at `at`: its end, or `at`. */
+static size_t match_contraction(const pretok_text *t, size_t at, int contraction)
+{
+    chr quote = chr_at(t, at);
+    if (quote.cp != '\'') return at;
+    chr c1 = chr_at(t, quote.next), c2 = chr_at(t, c1.next);
+    uint32_t a = folded(c1, contraction), b = folded(c2, contraction);
+    if (a == 's' || a == 't' || a == 'm' || a == 'd') return c1.next;
+    if ((a == 'r' && b == 'e') || (a == 'v' && b == 'e') || (a == 'l' && b == 'l')) return c2.next;
+    return at;
+}
+
+static size_t skip_bits(const pretok_text *t, size_t at, uint32_t bits)
+{
+    chr c;
+    while ((c = chr_at(t, at)).bits & bits) at = c.next;
+    return at;
+}
+
+/* The same for the characters of `bits` that are not Han. */
+static size_t skip_cased(const pretok_text *t, size_t at, uint32_t bits, uint32_t except)
+{
+    chr c;
+    while ((c = chr_at(t, at)).bits & bits && !(c.bits & except)) at = c.next;
+    return at;
+}
+
+#define BOTH_CASES (UNICODE_BIT(UNICODE_LM) | UNICODE_BIT(UNICODE_LO) | UNICODE_M)
+#define UPPER      (UNICODE_BIT(UNICODE_LU) | UNICODE_BIT(UNICODE_LT) | BOTH_CASES)
+#define LOWER      (UNICODE_BIT(UNICODE_LL) | BOTH_CASES)
+
+/* [Lu Lt Lm Lo M]*[Ll Lm Lo M]+ : the first part gives back characters until the second has one,
+ * so without a lower-case letter behind it the match ends at the last character of both sets. */
+static size_t match_upper_lower(const pretok_text *t, size_t at, uint32_t except)
+{
+    size_t both_end = at, i = at;
+    chr c;
+    while ((c = chr_at(t, i)).bits & UPPER && !(c.bits & except)) {
+        i = c.next;
+        if (c.bits & BOTH_CASES) both_end = i;
+    }
+    size_t end = skip_cased(t, i, LOWER, except);
+    return end > i ? end : both_end;
+}
+
+/* [Lu Lt Lm Lo M]+[Ll Lm Lo M]* */
+static size_t match_upper(const pretok_text *t, size_t at, uint32_t except)
+{
+    size_t end = skip_cased(t, at, UPPER, except);
+    return end > at ? skip_cased(t, end, LOWER, except) : at;
+}
+
+/* Both with the optional character before them, which is given back when nothing follows it. */
+static size_t match_cased(const pretok_text *t, size_t at, size_t lead_end, const words_rule *r)
+{
+    uint32_t except = r->han_word ? UNICODE_HAN : 0;
+    size_t end;
+    if (lead_end > at && (end = match_upper_lower(t, lead_end, except)) > lead_end) return end;
+    if ((end = match_upper_lower(t, at, except)) > at) return end;
+    if (lead_end > at && (end = match_upper(t, lead_end, except)) > lead_end) return end;
+    return match_upper(t, at, except);
+}
+
+/* (?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+ */
+static size_t match_phrase(const pretok_text *t, size_t at)
+{
+    chr c = chr_at(t, at);
+    if (!(c.bits & UNICODE_L)) return at;
+    for (;;) {
+        at = skip_bits(t, at, UNICODE_L | UNICODE_M);
+        c = chr_at(t, at);
+        if (c.cp != ' ' || !(chr_at(t, c.next).bits & UNICODE_L)) return at;
+        at = c.next;
+    }
+}
+
+static size_t match_letters(const pretok_text *t, size_t at, const words_rule *r)
+{
+    return r->word == WORD_PHRASE ? match_phrase(t, at) : skip_bits(t, at, r->letters);
+}
+
+/* Where the optional character before a word ends: `at` when c is not one. */
+static size_t lead_end_at(size_t at, chr c, const words_rule *r)
+{
+    if (!r->lead_any) return c.cp == ' ' ? c.next : at;
+    return c.bits && !(c.bits & r->lead_not) && !is_newline(c) ? c.next : at;
+}
+
+static size_t match_word(const pretok_text *t, size_t at, chr c, const words_rule *r)
+{
+    size_t lead_end = lead_end_at(at, c, r), end;
+    if (r->word == WORD_CASED) {
+        end = match_cased(t, at, lead_end, r);
+    } else {
+        end = match_letters(t, lead_end, r);
+        if (end == lead_end && lead_end > at) end = match_letters(t, at, r);
+    }
+    return r->suffix && end > at ? match_contraction(t, end, CONTRACTION_ANY_CASE) : end;
+}
+
+static size_t match_number(const pretok_text *t, size_t at, chr c, const words_rule *r)
+{
+    size_t start = r->blank_number && c.cp == ' ' ? c.next : at, end = start;
+    for (int n = 0; r->max_digits == 0 || n < r->max_digits; n++) {
+        c = chr_at(t, end);
+        if (!(c.bits & UNICODE_N)) break;
+        end = c.next;
+    }
+    return end > start ? end : at;
+}
+
+static bool is_symbol(chr c, const words_rule *r)
+{
+    return c.bits && !(c.bits & r->symbols_not);
+}
+
+static size_t match_symbols(const pretok_text *t, size_t at, chr c, const words_rule *r)
+{
+    size_t start = c.cp == ' ' ? c.next : at, end = start;
+    while (c = chr_at(t, end), is_symbol(c, r)) end = c.next;
+    if (end == start) return at;
+    for (int n = 0; r->max_tail == 0 || n < r->max_tail; n++) {
+        if (end == t->n || !strchr(r->tail, t->s[end]) || t->s[end] == '\0') break;
+        end++;
+    }
+    return end;
+}
+
+/* Looks at the whole run of white space that `at` is in, once. */
+static void scan_space(pretok_text *t, size_t at)
+{
+    chr c;
+    if (at < t->space_end) return;
+    t->space_end = at;
+    t->newline_end = 0;
+    while ((c = chr_at(t, t->space_end)).bits & UNICODE_SPACE) {
+        t->last_space = t->space_end;
+        t->space_end = c.next;
+        if (is_newline(c)) t->newline_end = c.next;
+    }
+}
+
+/* \s{512}(?!\S)|\s{256}(?!\S)| ... |\s{4}(?!\S)|\s{1,2}(?!\S)|\s{1} */
+static size_t match_space_powers(const pretok_text *t, size_t at)
+{
+    enum { LONGEST = 512 };
+    size_t ends[LONGEST + 2], n = 0; /* ends[i] = where i characters end */
+    ends[0] = at;
+    for (; n <= LONGEST && ends[n] < t->space_end; n++) ends[n + 1] = chr_at(t, ends[n]).next;
+    if (t->space_end < t->n) n--; /* the last one is before something else */
+    for (size_t k = LONGEST; k > 0; k /= 2)
+        if (k <= n) return ends[k];
+    return ends[1];
+}
+
+/* \s*[\r\n]+|\s+(?!\S)|\s+ */
+static size_t match_space(pretok_text *t, size_t at, const words_rule *r)
+{
+    scan_space(t, at);
+    if (t->space_end <= at) return at;
+    if (r->newlines && t->newline_end > at) return t->newline_end;
+    if (r->space_powers) return match_space_powers(t, at);
+    if (t->space_end == t->n || t->last_space == at) return t->space_end;
+    return t->last_space;
+}
+
+static size_t match_words(pretok_text *t, size_t at, const words_rule *r)
+{
+    chr c = chr_at(t, at);
+    size_t end;
+    if (r->han_word && (end = skip_bits(t, at, UNICODE_HAN)) > at) return end;
+    if (r->contraction && (end = match_contraction(t, at, r->contraction)) > at) return end;
+    if (r->punct_word && is_ascii_punct(c)) {
+        for (end = c.next; is_ascii_letter(c = chr_at(t, end));) end = c.next;
+        if (end > at + 1) return end;
+        c = chr_at(t, at);
+    }
+    if ((end = match_word(t, at, c, r)) > at) return end;
+    if ((end = match_number(t, at, c, r)) > at) return end;
+    if ((end = match_symbols(t, at, c, r)) > at) return end;
+    return match_space(t, at, r);
+}
+
+bool find_words(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end)
+{
+    while (from < t->n) {
+        *start = from;
+        *end = match_words(t, from, rule);
+        if (*end > from) return true;
+        from = chr_at(t, from).next;
+    }
+    return false;
+}
+
+/* ---- runs -------------------------------------------------------------------------------- */
+
+static bool in_ranges(uint32_t cp, const char_range *r)
+{
+    for (; r->last; r++) {
+        if (cp < r->first) return false;
+        if (cp <= r->last) return true;
+    }
+    return false;
+}
+
+static bool in_set(chr c, const char_set *set)
+{
+    if (!c.bits) return false;
+    return ((c.bits & set->bits) || (set->ranges && in_ranges(c.cp, set->ranges))) != set->negated;
+}
+
+static size_t match_set(const pretok_text *t, size_t at, const char_set *set, const run_rule *r)
+{
+    size_t end = at;
+    int n = 0;
+    chr c;
+    while ((r->n_max == 0 || n < r->n_max) && in_set(c = chr_at(t, end), set)) {
+        end = c.next;
+        n++;
+    }
+    return n >= r->n_min ? end : at;
+}
+
+static size_t match_run(const pretok_text *t, size_t at, chr c, const run_rule *r)
+{
+    bool has_lead = (r->lead == LEAD_BLANK && c.cp == ' ')
+                    || (r->lead == LEAD_SPACE && c.bits & UNICODE_SPACE);
+    for (int i = 0; i < r->n_sets; i++) {
+        size_t end = has_lead ? match_set(t, c.next, &r->sets[i], r) : c.next;
+        if (has_lead && end > c.next) return end;
+        end = match_set(t, at, &r->sets[i], r);
+        if (end > at) return end;
+    }
+    return at;
+}
+
+bool find_run(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end)
+{
+    while (from < t->n) {
+        chr c = chr_at(t, from);
+        *start = from;
+        *end = match_run(t, from, c, rule);
+        if (*end > from) return true;
+        from = c.next;
+    }
+    return false;
+}
+
+/* \s+$ */
+bool find_space_at_end(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end)
+{
+    (void)rule;
+    while (from < t->n) {
+        scan_space(t, from);
+        if (t->space_end == t->n) {
+            *start = from;
+            *end = t->n;
+            return true;
+        }
+        from = t->space_end > from ? t->space_end : chr_at(t, from).next;
+    }
+    return false;
+}
+
+/* ---- groups of digits -------------------------------------------------------------------- */
+
+/* Whether the character can't go on a word: \b after a digit. */
+static bool is_word_end(chr c)
+{
+    return !(c.bits & (UNICODE_L | UNICODE_M | UNICODE_N | UNICODE_BIT(UNICODE_PC)));
+}
+
+static void scan_digits(pretok_text *t, size_t at, uint32_t bits)
+{
+    chr c;
+    if (at < t->digits_end) return;
+    t->digits_end = at;
+    t->n_digits = 0;
+    for (; (c = chr_at(t, t->digits_end)).bits & bits; t->n_digits++) t->digits_end = c.next;
+}
+
+/* (?=(\d{3})+(?!\d)) or \d{1,3}(?=(?:\d{3})*\b) */
+bool find_groups(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end)
+{
+    const group_rule *r = rule;
+    while (from < t->n) {
+        scan_digits(t, from, r->bits);
+        if (from == t->digits_end) {
+            from = chr_at(t, from).next;
+            continue;
+        }
+        if (r->at_word_end && !is_word_end(chr_at(t, t->digits_end))) {
+            from = t->digits_end;
+            continue;
+        }
+        size_t n = t->n_digits % 3 ? t->n_digits % 3 : 3;
+        *start = *end = from;
+        for (size_t i = 0; i < n; i++) *end = chr_at(t, *end).next;
+        t->n_digits -= n;
+        if (n == 3 || r->short_group) return true;
+        from = *end;
+    }
+    return false;
+}
+
+/* ---- chameleon --------------------------------------------------------------------------- */
+
+/* Finds `prefix`, then n_min..n_max bytes of first..last, then `end_byte`. */
+static bool find_tagged(const pretok_text *t, size_t from, const char *prefix, size_t n_max,
+                        const char *first_last_end, size_t *start, size_t *end)
+{
+    size_t n_prefix = strlen(prefix);
+    const char *p;
+    while (from < t->n && (p = memmem(t->s + from, t->n - from, prefix, n_prefix))) {
+        size_t body = (size_t)(p - t->s) + n_prefix, i = body;
+        while (i < t->n && i - body < n_max && t->s[i] >= first_last_end[0]
+               && t->s[i] <= first_last_end[1])
+            i++;
+        *start = (size_t)(p - t->s);
+        *end = i + 1;
+        if (i > body && i < t->n && t->s[i] == first_last_end[2]) return true;
+        from = *start + 1;
+    }
+    return false;
+}
+
+bool find_sentinel(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end)
+{
+    (void)rule;
+    return find_tagged(t, from, "<sentinel:", SIZE_MAX, "09>", start, end);
+}
+
+bool find_image(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end)
+{
+    (void)rule;
+    return find_tagged(t, from, "IMGIMG", 4, "AIZ", start, end);
+}
+
+bool find_indent(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end)
+{
+    (void)rule;
+    for (; from < t->n; from++) {
+        size_t n = 0;
+        while (n < 4 && from + n < t->n && t->s[from + n] == ' ') n++;
+        if (t->s[from] == '\t' || t->s[from] == '\n') n = 1;
+        else n = n == 4 ? 4 : n >= 2 ? 2 : 0;
+        *start = from;
+        *end = from + n;
+        if (n) return true;
+    }
+    return false;
+}

@@ -1,0 +1,302 @@
+/* tok_bpe.c - byte-level BPE (tokenizer.ggml.model "gpt2"): the text is cut into words
+ * (pretok.h), a word into bytes, and of the adjacent pairs the one first in the list of merges
+ * is joined first, the leftmost of equals.
+ * Layer: token. Source: Sennrich et al. 2016; Radford et al. 2019 for the bytes.
+ *
+ * In the file a byte is a printable character ("\u0120" is a blank); here it is the byte. */
+#include "base/err.h"
+#include "text/unicode.h"
+#include "text/utf8.h"
+#include "token/kind.h"
+#include "token/merge.h"
+#include "token/pretok.h"
+#include "token/word_cache.h"
+#include <inttypes.h>
+
+typedef struct {
+    uint32_t left, right; /* ids + 1; 0 = empty */
+    uint32_t rank;        /* place in the list of merges */
+    int32_t id;           /* of the result */
+} pair_slot;
+
+typedef struct {
+    const pretok *pre;
+    str_map map;          /* normal tokens by their bytes */
+    int32_t byte_id[256]; /* -1 = no token */
+    pair_slot *pairs;     /* [pair_mask + 1], open addressing, at most half full */
+    size_t pair_mask;
+} bpe;
+
+typedef struct {
+    const tokenizer *t;
+    lory_tokens *out;
+    lory_err *err;
+    word_cache cache;
+    merge_scratch merge;
+    buf normal; /* the text in normal form C, where that is another */
+} bpe_scratch;
+
+/* ---- bytes as characters ------------------------------------------------------------------ */
+
+/* The byte that a character of the file stands for, or -1. GPT-2's bytes_to_unicode: bytes that
+ * are printable in Latin-1 stand for themselves, the others follow from U+0100 on in order. */
+static int byte_of_char(uint32_t cp)
+{
+    if ((cp >= '!' && cp <= '~') || (cp >= 0xA1 && cp <= 0xFF && cp != 0xAD)) return (int)cp;
+    if (cp < 0x100 || cp > 0x143) return -1;
+    uint32_t i = cp - 0x100;
+    return (int)(i <= 32 ? i : i == 33 ? 0x7F : i <= 66 ? i + 0x80 - 34 : 0xAD);
+}
+
+/* Characters that stand for no byte stay as they are. */
+static bool put_bytes(buf *out, const char *s, size_t n)
+{
+    uint32_t cp;
+    for (size_t i = 0, len; i < n; i += len) {
+        len = utf8_decode(s + i, n - i, &cp);
+        int byte = byte_of_char(cp);
+        if (byte >= 0) buf_putc(out, (char)byte);
+        else buf_put(out, s + i, len);
+    }
+    return !out->failed;
+}
+
+static bool is_word_token(uint8_t type)
+{
+    return type == TOKEN_NORMAL || type == TOKEN_BYTE;
+}
+
+static bool put_piece(const vocab *v, int32_t id, buf *out)
+{
+    gguf_str s = v->text[id];
+    return is_word_token(v->type[id]) ? put_bytes(out, s.s, s.n) : buf_put(out, s.s, s.n);
+}
+
+/* ---- merges ------------------------------------------------------------------------------ */
+
+static size_t pair_hash(uint32_t left, uint32_t right)
+{
+    return (size_t)(hash_mix((uint64_t)left << 32 | right) >> 8);
+}
+
+static bool find_pair(const bpe *m, int32_t left, int32_t right, uint32_t *rank, int32_t *id)
+{
+    uint32_t l = (uint32_t)left + 1, r = (uint32_t)right + 1;
+    for (size_t i = pair_hash(l, r) & m->pair_mask;; i = (i + 1) & m->pair_mask) {
+        const pair_slot *slot = &m->pairs[i];
+        if (slot->left == 0) return false;
+        if (slot->left != l || slot->right != r) continue;
+        *rank = slot->rank;
+        *id = slot->id;
+        return true;
+    }
+}
+
+/* Of the same pair twice the first counts. */
+static bool put_pair(bpe *m, pair_slot p)
+{
+    size_t i = pair_hash(p.left, p.right) & m->pair_mask, n_probes = 0;
+    for (; m->pairs[i].left; i = (i + 1) & m->pair_mask) {
+        if (m->pairs[i].left == p.left && m->pairs[i].right == p.right) return true;
+        if (++n_probes > LOOKUP_MAX_PROBES) return false;
+    }
+    m->pairs[i] = p;
+    return true;
+}
+
+/* Reads "left right": all three, and what they make, must be tokens. */
+static bool read_merge(const tokenizer *t, gguf_str s, uint32_t rank, buf *bytes, lory_err *err)
+{
+    bpe *m = t->state;
+    const char *blank = s.n > 1 ? memchr(s.s + 1, ' ', s.n - 1) : NULL;
+    if (!blank)
+        return err_set(err, LORY_E_FORMAT, "%s: merge %" PRIu32 " is not two tokens (\"%.*s\")",
+                       t->v.path, rank, s.n < 64 ? (int)s.n : 64, s.s);
+    buf_clear(bytes);
+    size_t n_left = (size_t)(blank - s.s);
+    put_bytes(bytes, s.s, n_left);
+    size_t n_bytes_left = bytes->len;
+    if (!put_bytes(bytes, blank + 1, s.n - n_left - 1))
+        return err_set(err, LORY_E_MEMORY, "%s: no memory for the merges", t->v.path);
+    int32_t left = str_map_find(&m->map, bytes->data, n_bytes_left);
+    int32_t right = str_map_find(&m->map, bytes->data + n_bytes_left, bytes->len - n_bytes_left);
+    int32_t id = str_map_find(&m->map, bytes->data, bytes->len);
+    if (left < 0 || right < 0 || id < 0)
+        return err_set(err, LORY_E_FORMAT, "%s: merge %" PRIu32 " has a part that is no token "
+                       "(\"%.*s\")", t->v.path, rank, s.n < 64 ? (int)s.n : 64, s.s);
+    pair_slot p = { (uint32_t)left + 1, (uint32_t)right + 1, rank, id };
+    return put_pair(m, p) || err_set(err, LORY_E_FORMAT, "%s: merge %" PRIu32 " is one of too "
+                                     "many that were made to collide", t->v.path, rank);
+}
+
+static bool read_merges(tokenizer *t, lory_err *err)
+{
+    bpe *m = t->state;
+    uint64_t n = t->v.merges->n;
+    size_t n_slots = 16;
+    if (n > INT32_MAX)
+        return err_set(err, LORY_E_FORMAT, "%s: %" PRIu64 " merges, expected at most %d",
+                       t->v.path, n, INT32_MAX);
+    while (n_slots < n * 2) n_slots *= 2;
+    m->pair_mask = n_slots - 1;
+    m->pairs = mem_new(n_slots, sizeof *m->pairs);
+    if (!m->pairs) return err_set(err, LORY_E_MEMORY, "%s: no memory for the merges", t->v.path);
+    gguf_str_iter it = gguf_strings(t->v.merges);
+    gguf_str s;
+    buf bytes = { 0 };
+    bool ok = true;
+    for (uint32_t rank = 0; ok && gguf_next(&it, &s); rank++)
+        ok = read_merge(t, s, rank, &bytes, err);
+    buf_free(&bytes);
+    return ok;
+}
+
+/* ---- building ---------------------------------------------------------------------------- */
+
+/* A vocabulary without the key is of the time before it: llama.cpp's rule of that time. */
+static const pretok *pretok_of(const char *path, gguf_str pre, lory_err *err)
+{
+    const pretok *p = pre.n ? pretok_find(pre.s, pre.n) : pretok_find("default", 7);
+    if (!p) pretok_unknown(path, pre.s, pre.n, err);
+    return p;
+}
+
+static bool adjust(const gguf *g, vocab_defaults *d, lory_err *err)
+{
+    gguf_str pre = { 0 };
+    if (!gguf_get_str(g, "tokenizer.ggml.pre", &pre, err)) return false;
+    const pretok *p = pretok_of(gguf_path(g), pre, err);
+    if (!p) return false;
+    d->add_bos = p->flags & PRETOK_ADD_BOS;
+    d->add_sep = p->flags & PRETOK_ADD_SEP;
+    return true;
+}
+
+static bool init(tokenizer *t, lory_err *err)
+{
+    bpe *m = mem_new(1, sizeof *m);
+    if (!m) return err_set(err, LORY_E_MEMORY, "%s: no memory for the tokenizer", t->v.path);
+    t->state = m;
+    m->pre = pretok_of(t->v.path, t->v.pre, err);
+    if (!m->pre || !str_map_init(&m->map, &t->piece, err)) return false;
+    for (size_t i = 0; i < t->v.n; i++)
+        if (is_word_token(t->v.type[i]) && !str_map_add(&m->map, i, err)) return false;
+    for (int c = 0; c < 256; c++) m->byte_id[c] = str_map_find(&m->map, &(char){ (char)c }, 1);
+    return read_merges(t, err);
+}
+
+static void bpe_free(void *state)
+{
+    bpe *m = state;
+    str_map_free(&m->map);
+    mem_free(m->pairs);
+    mem_free(m);
+}
+
+/* ---- one word ---------------------------------------------------------------------------- */
+
+static bool pair(void *user, const merge_symbol *l, const merge_symbol *r, uint32_t *priority,
+                 int32_t *id)
+{
+    const bpe_scratch *x = user;
+    return find_pair(x->t->state, l->id, r->id, priority, id);
+}
+
+/* A byte without a token is left out when there is no unknown token: such vocabularies lack only
+ * bytes that valid text never has. */
+static bool put_symbols(bpe_scratch *x, const char *s, size_t n)
+{
+    const bpe *m = x->t->state;
+    merge_clear(&x->merge);
+    for (size_t i = 0; i < n; i++) {
+        int32_t id = m->byte_id[(unsigned char)s[i]];
+        bool is_known = id >= 0;
+        if (!is_known) id = x->t->v.unk;
+        merge_symbol symbol = { (uint32_t)i, 1, id, !is_known };
+        if (id >= 0 && !merge_put(&x->merge, symbol)) return false;
+    }
+    return true;
+}
+
+static bool merge_word(bpe_scratch *x, const char *s, size_t n)
+{
+    const bpe *m = x->t->state;
+    if (m->pre->flags & PRETOK_IGNORE_MERGES) {
+        int32_t id = str_map_find(&m->map, s, n);
+        if (id >= 0) return tokens_put(x->out, id, x->err);
+    }
+    if (!put_symbols(x, s, n) || !merge_run(&x->merge, pair, x))
+        return err_set(x->err, LORY_E_MEMORY, "text: no memory to encode a word of %zu bytes", n);
+    for (size_t i = 0; i < x->merge.n; i++)
+        if (!tokens_put(x->out, x->merge.symbols[i].id, x->err)) return false;
+    return true;
+}
+
+static bool encode_word(void *user, const char *s, size_t n)
+{
+    bpe_scratch *x = user;
+    if (n > WORD_CACHE_MAX_BYTES) return merge_word(x, s, n);
+    uint64_t hash = hash_bytes(s, n);
+    bool is_hit;
+    word_entry *e = word_cache_find(&x->cache, s, n, hash, &is_hit);
+    size_t first = x->out->n;
+    if (is_hit) {
+        for (size_t i = 0; i < e->n_ids; i++)
+            if (!tokens_put(x->out, x->out->id[e->first + i], x->err)) return false;
+        return true;
+    }
+    if (!merge_word(x, s, n)) return false;
+    word_cache_put(e, s, n, hash, first, x->out->n - first);
+    return true;
+}
+
+/* ---- text -------------------------------------------------------------------------------- */
+
+static bool encode(const tokenizer *t, void *scratch, const char *s, size_t n, lory_tokens *out,
+                   lory_err *err)
+{
+    const bpe *m = t->state;
+    bpe_scratch *x = scratch;
+    x->out = out;
+    x->err = err;
+    if (m->pre->flags & PRETOK_NFC && !unicode_is_surely_nfc(s, n)) {
+        buf_clear(&x->normal);
+        if (!unicode_nfc(&x->normal, s, n))
+            return err_set(err, LORY_E_MEMORY, "text: no memory to normalise %zu bytes", n);
+        s = x->normal.data;
+        n = x->normal.len;
+    }
+    return pretok_split(m->pre, s, n, encode_word, x);
+}
+
+static void scratch_free(void *scratch)
+{
+    bpe_scratch *x = scratch;
+    buf_free(&x->normal);
+    merge_free(&x->merge);
+    mem_free(x->cache.entries);
+    mem_free(x);
+}
+
+static void *scratch_new(const tokenizer *t, size_t n)
+{
+    bpe_scratch *x = mem_new(1, sizeof *x);
+    if (!x) return NULL;
+    x->t = t;
+    if (word_cache_init(&x->cache, n)) return x;
+    scratch_free(x);
+    return NULL;
+}
+
+const tokenizer_kind kind_bpe = {
+    .name = "gpt2",
+    .defaults = { .bos = -1, .eos = -1, .unk = -1, .sep = -1, .pad = -1, .mask = -1 },
+    .flags = KIND_CUTS_USER_DEFINED | KIND_NEEDS_MERGES,
+    .adjust = adjust,
+    .put_piece = put_piece,
+    .init = init,
+    .free = bpe_free,
+    .scratch_new = scratch_new,
+    .scratch_free = scratch_free,
+    .encode = encode,
+};

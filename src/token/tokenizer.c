@@ -1,0 +1,311 @@
+/* tokenizer.c - see tokenizer.h. */
+#include "token/tokenizer.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "text/utf8.h"
+#include "token/kind.h"
+#include <stdio.h>
+
+enum { MAX_TEXT_BYTES = 1 << 30 };
+
+/* ---- the table: a tokenizer.ggml.model is a row --------------------------------------------- */
+
+static const tokenizer_kind *const kinds[] = {
+    &kind_spm, /* llama: SentencePiece BPE */
+    &kind_bpe, /* gpt2: byte-level BPE */
+};
+enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
+
+static bool find_kind(tokenizer *t, const gguf *g, lory_err *err)
+{
+    gguf_str model = { 0 };
+    char known[128] = "";
+    size_t at = 0;
+    if (!gguf_get_str(g, "tokenizer.ggml.model", &model, err)) return false;
+    if (!model.s)
+        return err_set(err, LORY_E_FORMAT, "%s: no tokenizer (the key tokenizer.ggml.model is "
+                       "absent)", gguf_path(g));
+    for (size_t i = 0; i < N_KINDS; i++) {
+        if (gguf_str_is(model, kinds[i]->name)) {
+            t->kind = kinds[i];
+            return true;
+        }
+        at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", i ? " " : "",
+                               kinds[i]->name);
+    }
+    return err_set(err, LORY_E_UNSUPPORTED,
+                   "%s: unknown tokenizer \"%.*s\" (tokenizer.ggml.model; known: %s)",
+                   gguf_path(g), model.n < 64 ? (int)model.n : 64, model.s, known);
+}
+
+/* ---- building ---------------------------------------------------------------------------- */
+
+static bool no_memory(const tokenizer *t, lory_err *err)
+{
+    return err_set(err, LORY_E_MEMORY, "%s: no memory for the tokenizer", t->v.path);
+}
+
+static bool check_arrays(const tokenizer *t, lory_err *err)
+{
+    const char *key = NULL;
+    if (t->kind->flags & KIND_NEEDS_SCORES && !t->v.score) key = "scores";
+    if (t->kind->flags & KIND_NEEDS_MERGES && !t->v.merges) key = "merges";
+    return !key || err_set(err, LORY_E_FORMAT, "%s: tokenizer \"%s\" needs the key "
+                           "tokenizer.ggml.%s", t->v.path, t->kind->name, key);
+}
+
+static bool is_special(const tokenizer *t, int32_t id)
+{
+    return t->v.type[id] == TOKEN_CONTROL || t->v.type[id] == TOKEN_UNKNOWN;
+}
+
+static bool put_piece(const tokenizer *t, int32_t id, buf *out)
+{
+    if (is_special(t, id)) return true;
+    if (t->kind->put_piece) return t->kind->put_piece(&t->v, id, out);
+    return buf_put(out, t->v.text[id].s, t->v.text[id].n);
+}
+
+static bool build_pieces(tokenizer *t, lory_err *err)
+{
+    t->piece_start = mem_new(t->v.n + 1, sizeof *t->piece_start);
+    if (!t->piece_start) return no_memory(t, err);
+    for (size_t i = 0; i < t->v.n; i++) {
+        if (!put_piece(t, (int32_t)i, &t->piece_bytes)) return no_memory(t, err);
+        if (t->piece_bytes.len > UINT32_MAX)
+            return err_set(err, LORY_E_UNSUPPORTED, "%s: the tokens have more than 4 GiB",
+                           t->v.path);
+        t->piece_start[i + 1] = (uint32_t)t->piece_bytes.len;
+    }
+    t->piece = (str_table){ t->piece_bytes.data, t->piece_start, t->v.n };
+    return true;
+}
+
+static bool build_special(tokenizer *t, lory_err *err)
+{
+    if (!trie_init(&t->special, err)) return false;
+    for (size_t i = 0; i < t->v.n; i++) {
+        gguf_str s = t->v.text[i];
+        bool is_cut = is_special(t, (int32_t)i)
+                      || (t->v.type[i] == TOKEN_USER_DEFINED
+                          && t->kind->flags & KIND_CUTS_USER_DEFINED);
+        if (!is_cut || s.n == 0) continue;
+        if (!trie_add(&t->special, s.s, s.n, (int32_t)i, err)) return false;
+        t->special_first[(unsigned char)s.s[0]] = true;
+    }
+    return true;
+}
+
+bool tokenizer_init(tokenizer *t, const gguf *g, lory_err *err)
+{
+    *t = (tokenizer){ 0 };
+    if (!find_kind(t, g, err)) return false;
+    vocab_defaults defaults = t->kind->defaults;
+    if ((!t->kind->adjust || t->kind->adjust(g, &defaults, err))
+        && vocab_read(&t->v, g, &defaults, err) && check_arrays(t, err) && build_pieces(t, err)
+        && build_special(t, err) && t->kind->init(t, err))
+        return true;
+    tokenizer_free(t);
+    return false;
+}
+
+void tokenizer_free(tokenizer *t)
+{
+    if (t->state) t->kind->free(t->state);
+    trie_free(&t->special);
+    buf_free(&t->piece_bytes);
+    mem_free(t->piece_start);
+    vocab_free(&t->v);
+    *t = (tokenizer){ 0 };
+}
+
+/* ---- encoding ---------------------------------------------------------------------------- */
+
+bool tokens_put(lory_tokens *out, lory_token id, lory_err *err)
+{
+    if (out->n == out->cap) {
+        size_t cap = out->cap ? out->cap * 2 : 64;
+        lory_token *p = mem_resize(out->id, out->cap, cap, sizeof *p);
+        if (!p) return err_set(err, LORY_E_MEMORY, "no memory for %zu tokens", cap);
+        out->id = p;
+        out->cap = cap;
+    }
+    out->id[out->n++] = id;
+    return true;
+}
+
+typedef struct {
+    const tokenizer *t;
+    const tokenizer_text *text;
+    size_t i_plain; /* the first plain range that does not end before here */
+} special_search;
+
+/* The end of what a control token that starts at `at` may cover; `at` = none may start here. */
+static size_t control_limit(special_search *f, size_t at)
+{
+    const tokenizer_text *x = f->text;
+    if (!(x->flags & LORY_PARSE_SPECIAL)) return at;
+    while (f->i_plain < x->n_plain && x->plain[f->i_plain].end <= at) f->i_plain++;
+    if (f->i_plain == x->n_plain || x->plain[f->i_plain].start >= x->n) return x->n;
+    return x->plain[f->i_plain].start > at ? x->plain[f->i_plain].start : at;
+}
+
+/* The longest special token that starts at `at` and may be read there: its length, or 0. */
+static size_t match_special(special_search *f, size_t at, int32_t *id)
+{
+    const trie *tr = &f->t->special;
+    const char *s = f->text->s;
+    size_t limit = control_limit(f, at), len = 0;
+    uint32_t node = TRIE_ROOT;
+    for (size_t i = at; i < f->text->n && (node = trie_step(tr, node, (unsigned char)s[i])); i++) {
+        int32_t value = tr->value[node];
+        if (value < 0 || (is_special(f->t, value) && i + 1 > limit)) continue;
+        len = i + 1 - at;
+        *id = value;
+    }
+    return len;
+}
+
+static bool find_special(special_search *f, size_t from, size_t *at, size_t *len, int32_t *id)
+{
+    const char *s = f->text->s;
+    for (*at = from; *at < f->text->n; ++*at) {
+        if (!f->t->special_first[(unsigned char)s[*at]]) continue;
+        *len = match_special(f, *at, id);
+        if (*len > 0) return true;
+    }
+    return false;
+}
+
+static bool put_if(bool wanted, lory_token id, lory_tokens *out, lory_err *err)
+{
+    return !wanted || id < 0 || tokens_put(out, id, err);
+}
+
+static bool encode_between(const tokenizer *t, void *scratch, const tokenizer_text *x,
+                           lory_tokens *out, lory_err *err)
+{
+    special_search f = { t, x, 0 };
+    size_t from = 0, at, len;
+    int32_t id = -1;
+    while (find_special(&f, from, &at, &len, &id)) {
+        if (at > from && !t->kind->encode(t, scratch, x->s + from, at - from, out, err))
+            return false;
+        if (!tokens_put(out, id, err)) return false;
+        from = at + len;
+    }
+    return from == x->n || t->kind->encode(t, scratch, x->s + from, x->n - from, out, err);
+}
+
+bool tokenizer_encode(const tokenizer *t, const tokenizer_text *x, lory_tokens *out, lory_err *err)
+{
+    bool adds = x->flags & LORY_ADD_SPECIAL;
+    size_t n_before = out->n;
+    if (x->n > MAX_TEXT_BYTES)
+        return err_set(err, LORY_E_ARGUMENT, "text: %zu bytes, expected at most %d", x->n,
+                       MAX_TEXT_BYTES);
+    void *scratch = t->kind->scratch_new(t, x->n);
+    if (!scratch) return err_set(err, LORY_E_MEMORY, "text: no memory to encode %zu bytes", x->n);
+    bool ok = put_if(adds && t->v.add_bos, t->v.bos, out, err)
+              && encode_between(t, scratch, x, out, err)
+              && put_if(adds && t->v.add_sep, t->v.sep, out, err)
+              && put_if(adds && t->v.add_eos, t->v.eos, out, err);
+    t->kind->scratch_free(scratch);
+    if (!ok) out->n = n_before;
+    return ok;
+}
+
+/* ---- tokens ------------------------------------------------------------------------------ */
+
+static bool is_token(const tokenizer *t, lory_token id)
+{
+    return id >= 0 && (size_t)id < t->v.n;
+}
+
+const char *tokenizer_piece(const tokenizer *t, lory_token id, size_t *n)
+{
+    *n = 0;
+    return is_token(t, id) ? str_at(&t->piece, (size_t)id, n) : "";
+}
+
+size_t tokenizer_n_vocab(const tokenizer *t)
+{
+    return t->v.n;
+}
+
+bool tokenizer_is_end(const tokenizer *t, lory_token id)
+{
+    return is_token(t, id) && t->v.is_end[id];
+}
+
+lory_token tokenizer_bos(const tokenizer *t)
+{
+    return t->v.bos;
+}
+
+lory_token tokenizer_eos(const tokenizer *t)
+{
+    return t->v.eos;
+}
+
+/* ---- detokenizer ------------------------------------------------------------------------- */
+
+void detok_init(detok *d, const tokenizer *t, unsigned flags, bool continues)
+{
+    *d = (detok){ .t = t, .flags = flags, .at_start = !continues };
+}
+
+void detok_free(detok *d)
+{
+    buf_free(&d->text);
+    *d = (detok){ 0 };
+}
+
+/* Forgets what the last call handed out; what it held back moves to the front. */
+static void drop_handed(detok *d)
+{
+    if (d->n_handed == 0) return;
+    d->text.len -= d->n_handed;
+    memmove(d->text.data, d->text.data + d->n_handed, d->text.len);
+    d->n_handed = 0;
+}
+
+static void hand_out(detok *d, size_t n, const char **text, size_t *n_text)
+{
+    d->n_handed = n;
+    *text = n ? d->text.data : "";
+    *n_text = n;
+}
+
+bool detok_put(detok *d, lory_token id, const char **text, size_t *n_text, lory_err *err)
+{
+    const tokenizer *t = d->t;
+    size_t n;
+    drop_handed(d);
+    hand_out(d, 0, text, n_text);
+    if (!is_token(t, id))
+        return err_set(err, LORY_E_ARGUMENT, "token %d: the vocabulary has %zu", id, t->v.n);
+    const char *s = str_at(&t->piece, (size_t)id, &n);
+    if (is_special(t, id) && d->flags & LORY_SHOW_SPECIAL) {
+        s = t->v.text[id].s;
+        n = t->v.text[id].n;
+    } else if (d->at_start && n > 0 && s[0] == ' ' && t->v.add_space_prefix
+               && t->kind->flags & KIND_STRIPS_FIRST_BLANK) {
+        s++, n--;
+        d->at_start = false;
+    }
+    if (n == 0) return true;
+    d->at_start = false;
+    if (!buf_put(&d->text, s, n)) {
+        d->text.failed = false;
+        return err_set(err, LORY_E_MEMORY, "no memory to decode token %d", id);
+    }
+    hand_out(d, d->text.len - utf8_incomplete_tail(d->text.data, d->text.len), text, n_text);
+    return true;
+}
+
+void detok_flush(detok *d, const char **text, size_t *n_text)
+{
+    drop_handed(d);
+    hand_out(d, d->text.len, text, n_text);
+}
