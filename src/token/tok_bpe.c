@@ -202,18 +202,15 @@ static bool pair(void *user, const merge_symbol *l, const merge_symbol *r, uint3
     return find_pair(x->t->state, l->id, r->id, priority, id);
 }
 
-/* A byte without a token is left out when there is no unknown token: such vocabularies lack only
- * bytes that valid text never has. */
+/* A byte without a token is left out, as every other implementation does: vocabularies that were
+ * trained without the full alphabet lack bytes of rare scripts. */
 static bool put_symbols(bpe_scratch *x, const char *s, size_t n)
 {
     const bpe *m = x->t->state;
     merge_clear(&x->merge);
     for (size_t i = 0; i < n; i++) {
-        int32_t id = m->byte_id[(unsigned char)s[i]];
-        bool is_known = id >= 0;
-        if (!is_known) id = x->t->v.unk;
-        merge_symbol symbol = { (uint32_t)i, 1, id, !is_known };
-        if (id >= 0 && !merge_put(&x->merge, symbol)) return false;
+        merge_symbol symbol = { (uint32_t)i, 1, m->byte_id[(unsigned char)s[i]], false };
+        if (symbol.id >= 0 && !merge_put(&x->merge, symbol)) return false;
     }
     return true;
 }

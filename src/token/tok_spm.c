@@ -62,11 +62,22 @@ static bool is_matched(uint8_t type)
     return type == TOKEN_NORMAL || type == TOKEN_USER_DEFINED || type == TOKEN_UNUSED;
 }
 
+/* A plain blank in a SentencePiece model never matches, because text has U+2581 in its place. GGUF
+ * writers turn the U+2581 of user-defined pieces into blanks, so the two look alike here; models
+ * whose pieces were added by hand (baichuan-m1) have U+2581 at the front and plain blanks behind. */
+static bool has_plain_blank(const vocab *v, size_t i)
+{
+    gguf_str s = v->text[i];
+    for (size_t k = 1; k < s.n; k++)
+        if (s.s[k] == ' ' && s.s[k - 1] != ' ') return v->type[i] == TOKEN_USER_DEFINED;
+    return false;
+}
+
 static bool add_piece(spm *m, const tokenizer *t, size_t i, lory_err *err)
 {
     size_t n;
     const char *s = str_at(&t->piece, i, &n);
-    if (n == 0) return true;
+    if (n == 0 || has_plain_blank(&t->v, i)) return true;
     if (n > m->max_piece) m->max_piece = n;
     if (t->v.type[i] == TOKEN_UNUSED) m->has_unused = true;
     for (size_t k = 1; k < n; k++)
