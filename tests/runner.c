@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -80,6 +81,28 @@ void test_skip(const char *why)
 {
     fprintf(stderr, "     %s\n", why);
     exit(EXIT_SKIPPED);
+}
+
+/* Whether the build has a sanitizer with shadow memory. */
+static bool has_shadow(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+    return true;
+#endif
+#endif
+    return false;
+}
+
+void test_limit_addresses(size_t n_bytes)
+{
+    struct rlimit limit = { n_bytes, n_bytes };
+    if (has_shadow()) test_skip("a sanitizer needs more addresses");
+    if (setrlimit(RLIMIT_AS, &limit) != 0 || getrlimit(RLIMIT_AS, &limit) != 0
+        || limit.rlim_cur != n_bytes)
+        test_skip("addresses cannot be limited here");
 }
 
 void test_check_same(const char *file, int line, const void *got, const void *want, size_t n_bytes,

@@ -60,5 +60,8 @@ const char *test_vector(const char *name);
 const char *test_shared(const char *name);
 /* A name for a scratch file in the test's own temporary directory, which is removed at its end. */
 const char *test_temp(const char *name);
+/* Leaves the test n_bytes of addresses (RLIMIT_AS), or skips it where that cannot be: under a
+ * sanitizer, which needs more, and under qemu, which has no such limit. */
+void test_limit_addresses(size_t n_bytes);
 
 #endif

@@ -5,7 +5,6 @@
 #include <math.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 TEST(cpu_list_least_reads_numbers_and_ranges)
@@ -117,7 +116,8 @@ TEST(cgroup_limits_are_the_least_on_the_way_up)
 {
     cgroup g = { .is_v2 = true };
     const char *top = test_temp("top"), *inner = test_temp("top/a/b");
-    REQUIRE(mkdir(top, 0700) == 0 && mkdir(test_temp("top/a"), 0700) == 0 && mkdir(inner, 0700) == 0);
+    REQUIRE(mkdir(top, 0700) == 0 && mkdir(test_temp("top/a"), 0700) == 0
+            && mkdir(inner, 0700) == 0);
     snprintf(g.dir, sizeof g.dir, "%s", inner);
     g.top_len = strlen(top);
     CHECK(cgroup_cpu_quota(&g) == INFINITY && cgroup_memory_limit(&g) == UINT64_MAX);
@@ -169,12 +169,14 @@ TEST(cpu_memory_is_what_this_process_may_take)
     uint64_t all = cpu_memory_bytes(), left = cpu_memory_available_bytes();
     CHECK(all >= 1 << 24 && all < (uint64_t)1 << 50, "%llu", (unsigned long long)all);
     CHECK(left > 0 && left <= all, "%llu", (unsigned long long)left);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
-    struct rlimit limit = { 512 << 20, 512 << 20 }; /* the sanitizers need more addresses */
-    REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
-    CHECK(cpu_memory_bytes() <= limit.rlim_cur);
-    CHECK(cpu_memory_available_bytes() < limit.rlim_cur);
-#endif
+}
+
+TEST(cpu_memory_heeds_the_limit_of_addresses)
+{
+    enum { LIMIT = 512 << 20 };
+    test_limit_addresses(LIMIT);
+    CHECK(cpu_memory_bytes() <= LIMIT);
+    CHECK(cpu_memory_available_bytes() < LIMIT);
 }
 
 TEST(cpu_features_come_in_possible_sets)
@@ -183,7 +185,8 @@ TEST(cpu_features_come_in_possible_sets)
 #if defined(__x86_64__)
     CHECK(!(f & CPU_NEON));
     CHECK(!(f & CPU_AVX512F) || (f & CPU_AVX2));
-    CHECK(!(f & (CPU_AVX512BW | CPU_AVX512VL | CPU_AVX512DQ | CPU_AVX512_VNNI)) || (f & CPU_AVX512F));
+    CHECK(!(f & (CPU_AVX512BW | CPU_AVX512VL | CPU_AVX512DQ | CPU_AVX512_VNNI))
+          || (f & CPU_AVX512F));
     __builtin_cpu_init();
     CHECK(!(f & CPU_AVX2) == !__builtin_cpu_supports("avx2"));
     CHECK(!(f & CPU_FMA) == !__builtin_cpu_supports("fma"));

@@ -62,10 +62,9 @@ TEST(file_map_refuses_what_is_no_regular_file_at_once)
     expect_refused("/tmp", LORY_E_IO, "is a directory (expected a regular file)");
     expect_refused("/dev/zero", LORY_E_IO, "is a device (expected a regular file)");
     expect_refused("/dev/tty0", LORY_E_IO,
-                   access("/dev/tty0", R_OK) == 0 ? "is a device (expected a regular file)"
-                   : access("/dev/tty0", F_OK) == 0
-                       ? "cannot open: Permission denied"
-                       : "cannot open: No such file or directory");
+                   access("/dev/tty0", R_OK) == 0   ? "is a device (expected a regular file)"
+                   : access("/dev/tty0", F_OK) == 0 ? "cannot open: Permission denied"
+                                                    : "cannot open: No such file or directory");
     expect_refused("", LORY_E_IO, "cannot open: No such file or directory");
     close(s);
 }
@@ -157,7 +156,8 @@ static int n_files(const char *dir)
 {
     int n = 0;
     DIR *d = opendir(dir);
-    for (struct dirent *e; d && (e = readdir(d));) n += strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
+    for (struct dirent *e; d && (e = readdir(d));)
+        n += strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
     if (d) closedir(d);
     return n;
 }

@@ -125,7 +125,8 @@ static double error64(double got, long double want)
     return (double)(fabsl((long double)got - want) / ulp64(want));
 }
 
-static double worst64(double (*f)(double), long double (*exact)(long double), double from, double to)
+static double worst64(double (*f)(double), long double (*exact)(long double), double from,
+                      double to)
 {
     uint64_t state = 1;
     double worst = 0.0;
@@ -175,17 +176,17 @@ TEST(pow_is_within_one_ulp)
 
 TEST(pow_treats_special_values_as_the_standard_library)
 {
-    static const double v[] = { 0.0,  -0.0, 1.0, -1.0,   2.0,    -2.0, 3.0,      -3.0,      0.5,
-                                -0.5, 1e9,  1e9 + 1, -1e9, 0x1p53, 1e300, -1e300, INFINITY, -INFINITY,
-                                NAN,  1e-310, -1e-310, 0.999, 1e16 + 2, -7.0 };
+    static const double v[] = { 0.0,  -0.0,   1.0,     -1.0,   2.0,      -2.0,
+                                3.0,  -3.0,   0.5,     -0.5,   1e9,      1e9 + 1,
+                                -1e9, 0x1p53, 1e300,   -1e300, INFINITY, -INFINITY,
+                                NAN,  1e-310, -1e-310, 0.999,  1e16 + 2, -7.0 };
     enum { N = sizeof v / sizeof v[0] };
     for (int i = 0; i < N; i++)
         for (int j = 0; j < N; j++) {
             double got = math_pow(v[i], v[j]), want = pow(v[i], v[j]);
-            bool same = isnan(want) ? isnan(got)
-                        : want == 0.0 || isinf(want)
-                            ? bits64(got) == bits64(want)
-                            : fabs(got - want) <= (double)ulp64(want);
+            bool same = isnan(want)                  ? isnan(got)
+                        : want == 0.0 || isinf(want) ? bits64(got) == bits64(want)
+                                                     : fabs(got - want) <= (double)ulp64(want);
             CHECK(same, "pow(%a, %a) = %a, want %a", v[i], v[j], got, want);
         }
 }

@@ -56,7 +56,8 @@ TEST(rng_neighbours_are_independent)
             uint64_t a[3] = { 9, 9, 9 }, b[3] = { 9, 9, 9 };
             a[input] = i;
             b[input] = i + 1;
-            sum += (rng_uniform_at(a[0], a[1], a[2]) - 0.5) * (rng_uniform_at(b[0], b[1], b[2]) - 0.5);
+            sum +=
+                (rng_uniform_at(a[0], a[1], a[2]) - 0.5) * (rng_uniform_at(b[0], b[1], b[2]) - 0.5);
         }
         CHECK(fabs(sum * 12.0 / N) < 0.015, "input %d: correlation %g", input, sum * 12.0 / N);
     }

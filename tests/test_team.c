@@ -22,8 +22,10 @@ typedef struct {
 static void count_self(void *arg, int ith, int nth)
 {
     shared *s = arg;
-    if (nth != team_size(s->t) || ith < 0 || ith >= nth) atomic_fetch_add(&s->n_bad, 1);
-    else s->sums[ith][0]++;
+    if (nth != team_size(s->t) || ith < 0 || ith >= nth)
+        atomic_fetch_add(&s->n_bad, 1);
+    else
+        s->sums[ith][0]++;
 }
 
 TEST(team_runs_every_thread_once_a_run)
@@ -183,13 +185,12 @@ TEST(team_new_says_when_memory_is_out)
     CHECK(mem_live_bytes() == 0);
 }
 
-#if !defined(LORY_OPENMP) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef LORY_OPENMP
 /* A stack needs addresses: a limit on them makes some thread the first that cannot start. */
 TEST(team_new_says_which_thread_cannot_start)
 {
     lory_err err = { 0 };
-    struct rlimit limit = { 256 << 20, 256 << 20 };
-    REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
+    test_limit_addresses(256 << 20);
     CHECK(!team_new(TEAM_MAX, &err));
     CHECK(err.code == LORY_E_MEMORY && strstr(err.text, "of 1024"), "%s", err.text);
     CHECK(mem_live_bytes() == 0);

@@ -52,8 +52,8 @@ typedef struct {
 void *mem_new(size_t n, size_t size)
 {
     size_t n_bytes, total;
-    if (!mem_mul(n, size, &n_bytes)
-        || !mem_add(n_bytes, sizeof(header) + MEM_ALIGN, &total) || must_fail())
+    if (!mem_mul(n, size, &n_bytes) || !mem_add(n_bytes, sizeof(header) + MEM_ALIGN, &total)
+        || must_fail())
         return NULL;
     header h = { calloc(1, total), n_bytes };
     if (!h.base) return NULL;
