@@ -118,7 +118,7 @@ void iq3_s_unpack(int64_t n, const void *row, int8_t *codes, float *scales, floa
     }
 }
 
-/* ---- one bit: codes are 8 * (grid + delta), the scale is divided by 8 instead -------------------------------------------------------------------------------- */
+/* ---- one bit: codes are 8 * (grid + delta), the scale is divided by 8 instead -------------- */
 
 void iq1_s_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float *mins)
 {
@@ -193,6 +193,8 @@ void iq4_xs_unpack(int64_t n, const void *row, int8_t *codes, float *scales, flo
         }
     }
 }
+
+/* ---- writing the four-bit ones -------------------------------------------------------------- */
 
 /* The levels nearest to x * per_step. Adding up the steps between levels, rather than searching,
  * leaves the compiler a loop without branches. */

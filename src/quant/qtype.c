@@ -27,7 +27,7 @@ static float float_of(uint32_t u)
 }
 
 /* As processors convert: a signalling NaN becomes quiet and keeps its payload. */
-inline float f16_to_f32(uint16_t h)
+static inline float half_value(uint16_t h)
 {
     uint32_t a = h & 0x7fffu, normal = (a << 13) + ((127 - 15) << 23);
     /* A subnormal half is a * 2^-24: written below the 1 of 0.5, which is then taken away. */
@@ -37,6 +37,11 @@ inline float f16_to_f32(uint16_t h)
     u |= a >= 0x7c00 ? 0xffu << 23 : 0;
     u |= a > 0x7c00 ? 1u << 22 : 0;
     return float_of((uint32_t)(h & 0x8000u) << 16 | u);
+}
+
+float f16_to_f32(uint16_t h)
+{
+    return half_value(h);
 }
 
 uint16_t f32_to_f16(float f)
@@ -81,11 +86,11 @@ static void f16_row_to_f32(int64_t n, const void *row, float *out)
     uint16_t h[STEP];
     for (; n >= STEP; n -= STEP, at += sizeof h, out += STEP) { /* a loop that is vectorised */
         memcpy(h, at, sizeof h);
-        for (int j = 0; j < STEP; j++) out[j] = f16_to_f32(h[j]);
+        for (int j = 0; j < STEP; j++) out[j] = half_value(h[j]);
     }
     for (; n > 0; n--, at += sizeof *h) {
         memcpy(h, at, sizeof *h);
-        *out++ = f16_to_f32(*h);
+        *out++ = half_value(*h);
     }
 }
 
