@@ -97,6 +97,13 @@ typedef struct {
 gguf_str_iter gguf_strings(const gguf_kv *kv);
 bool gguf_next(gguf_str_iter *it, gguf_str *s);
 
+/* What the tensors of each type come to. */
+typedef struct {
+    size_t n_tensors;
+    uint64_t n_elems, n_bytes;
+} gguf_type_use;
+void gguf_count_types(const gguf *g, gguf_type_use use[QT_COUNT]);
+
 const char *gguf_type_name(gguf_type t); /* "uint32", "array", ... */
 size_t gguf_type_bytes(gguf_type t);     /* of one value; 0 for strings and arrays */
 bool gguf_str_is(gguf_str a, const char *b);

@@ -186,3 +186,14 @@ bool gguf_next(gguf_str_iter *it, gguf_str *s)
     it->n_left--;
     return true;
 }
+
+void gguf_count_types(const gguf *g, gguf_type_use use[QT_COUNT])
+{
+    memset(use, 0, QT_COUNT * sizeof *use);
+    for (size_t i = 0; i < g->n_tensors; i++) {
+        const gguf_tensor *t = &g->tensors[i];
+        use[t->type].n_tensors++;
+        use[t->type].n_elems += (uint64_t)(t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3]);
+        use[t->type].n_bytes += t->n_bytes;
+    }
+}

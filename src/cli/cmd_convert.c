@@ -1,0 +1,151 @@
+/* cmd_convert.c - lory convert: a llama2.c checkpoint, or a GGUF file in another type, as GGUF.
+ * Layer: cli, a file command. */
+#include "base/err.h"
+#include "cli/cli.h"
+#include "cli/progress.h"
+#include "gguf/convert.h"
+#include <string.h>
+#include <sys/stat.h>
+
+typedef struct {
+    const char *src, *out, *type, *tokenizer;
+    bool verbose;
+} convert_opts;
+
+#define AT(field) offsetof(convert_opts, field)
+
+static const opt_row rows[] = {
+    { 0, "SRC", OPT_ARG, AT(src), .help = "a llama2.c checkpoint (.bin) or a GGUF file" },
+    { 'o', "output", OPT_STR, AT(out), "OUT.gguf", .help = "the file to make" },
+    { 0, "type", OPT_STR, AT(type), "TYPE",
+      .help = "type of the weight matrices: f32, f16, bf16, q8_0, q4_0, ...",
+      .shown = "as in SRC; f32 for checkpoints" },
+    { 0, "tokenizer", OPT_STR, AT(tokenizer), "FILE", .help = "the tokenizer.bin of a checkpoint",
+      .shown = "tokenizer.bin beside SRC" },
+    { 'v', "verbose", OPT_BOOL, AT(verbose), .help = "tell the progress on standard error" },
+    { .kind = OPT_END },
+};
+
+static const opts_page page = {
+    .name = "convert",
+    .usage = "SRC -o OUT.gguf [options]",
+    .about =
+        "Makes a GGUF file from a llama2.c checkpoint of any version, or from another GGUF file "
+        "with its weights in another type. OUT.gguf appears when it is whole.",
+    .rows = rows,
+    .notes =
+        "Vectors stay f32. A matrix whose rows are no whole number of the type's blocks becomes\n"
+        "f16. The int8 weights of a checkpoint of version 2 become f32, which has them exactly;\n"
+        "--type q8_0 rounds their scales to 16 bits.\n\n"
+        "Examples:\n"
+        "  lory convert stories15M.bin -o stories15M.gguf\n"
+        "  lory convert model-f16.gguf -o model-q8_0.gguf --type q8_0\n",
+};
+
+/* ---- options ----------------------------------------------------------------------------- */
+
+static const char *nearest_type(const char *name)
+{
+    const char *best = qtypes[0].name;
+    for (int i = 0; i < QT_COUNT; i++)
+        if (qtypes[i].from_f32 && opts_distance(name, qtypes[i].name) < opts_distance(name, best))
+            best = qtypes[i].name;
+    return best;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* EXIT_OK, or the status after a line on stderr. */
+static int check(const convert_opts *o, qtype *type)
+{
+    lory_err err;
+    *type = o->type ? qtype_from_name(o->type) : RETYPE_KEEP;
+    if (!o->out) return cli_usage("-o: is missing (expected the name of the GGUF file to make)");
+    if (o->type && *type == QT_COUNT)
+        return cli_usage("--type: unknown type '%.40s' (nearest: %s)", o->type,
+                         nearest_type(o->type));
+    if (!is_folder(o->src)) return EXIT_OK;
+    err_set(&err, LORY_E_UNSUPPORTED,
+            "%s: is a folder; convert reads llama2.c checkpoints (.bin) and GGUF files", o->src);
+    return cli_fail(&err);
+}
+
+/* ---- the work ---------------------------------------------------------------------------- */
+
+typedef struct {
+    progress bar;
+    bool is_begun, verbose;
+} convert_progress;
+
+static bool on_progress(void *user, uint64_t done, uint64_t total)
+{
+    convert_progress *p = user;
+    if (!p->is_begun) progress_begin(&p->bar, "convert", "bytes", total, p->verbose);
+    p->is_begun = true;
+    progress_at(&p->bar, done);
+    return !cli_interrupted();
+}
+
+/* Matrices that could not have the wanted type. */
+static size_t count_odd(const gguf *g, qtype wanted)
+{
+    size_t n = 0;
+    for (size_t i = 0; wanted != RETYPE_KEEP && i < g->n_tensors; i++)
+        n += g->tensors[i].n_dims > 1 && g->tensors[i].ne[0] % qtypes[wanted].block_elems != 0;
+    return n;
+}
+
+/* "out.gguf: 57 tensors, 3.4 MB (f32 13, q8_0 44)": what was made, read back from it. */
+static bool tell_result(const char *path, qtype wanted, lory_err *err)
+{
+    gguf g;
+    gguf_type_use use[QT_COUNT];
+    buf mix = { 0 };
+    if (!gguf_open(&g, path, err)) return false;
+    gguf_count_types(&g, use);
+    for (int i = 0; i < QT_COUNT; i++)
+        if (use[i].n_tensors)
+            buf_printf(&mix, "%s%s %zu", mix.len ? ", " : "", qtypes[i].name, use[i].n_tensors);
+    cli_note("%s: %zu tensors, %.1f MB (%s)", path, g.n_tensors, (double)g.map.size * 1e-6,
+             mix.len ? mix.data : "a vocabulary only");
+    size_t n_odd = count_odd(&g, wanted);
+    if (n_odd)
+        cli_note(
+            "%s: %zu matrices are f16, because their rows are no whole number of %s blocks of %d",
+            path, n_odd, qtypes[wanted].name, qtypes[wanted].block_elems);
+    buf_free(&mix);
+    gguf_close(&g);
+    return true;
+}
+
+static int convert(const convert_opts *o, qtype type)
+{
+    lory_err err;
+    convert_progress shown = { .verbose = o->verbose };
+    convert_params p = { .out = o->out,
+                         .tokenizer = o->tokenizer,
+                         .type = type,
+                         .progress = on_progress,
+                         .user = &shown };
+    cli_catch_interrupt(NULL);
+    bool ok = convert_file(o->src, &p, &err);
+    if (shown.is_begun) progress_end(&shown.bar);
+    if (!ok || !tell_result(o->out, type, &err)) return cli_fail(&err);
+    return EXIT_OK;
+}
+
+int cmd_convert(int argc, char **argv)
+{
+    convert_opts o = { 0 };
+    qtype type;
+    int status;
+    if (!cli_parse(&page, &o, argc, argv, &status)) return status;
+    status = check(&o, &type);
+    if (status == EXIT_OK) status = convert(&o, type);
+    opts_free(&page, &o);
+    return status;
+}

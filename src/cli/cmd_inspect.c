@@ -1,0 +1,108 @@
+/* cmd_inspect.c - lory inspect: what is in a weight file, and the memory that running it takes.
+ * Layer: cli, a file command. The forms of output are in inspect_text.c and inspect_json.c. */
+#include "cli/cli.h"
+#include "cli/inspect.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct {
+    const char *path;
+    session_opts session;
+    bool json, tensors;
+} inspect_opts;
+
+#define AT(field) offsetof(inspect_opts, field)
+
+static const opt_row rows[] = {
+    { 0, "FILE", OPT_ARG, AT(path), .help = "a GGUF file" },
+    { 0, "json", OPT_BOOL, AT(json), .help = "print one JSON object" },
+    { 0, "tensors", OPT_BOOL, AT(tensors), .help = "list the tensors too" },
+    { 0, "Memory plan", OPT_HEAD, .help = NULL },
+    { 0, NULL, OPT_GROUP, AT(session), .rows = session_rows },
+    { .kind = OPT_END },
+};
+
+static const opts_page page = {
+    .name = "inspect",
+    .usage = "FILE [--json] [--tensors] [-c N]",
+    .about =
+        "Prints what a GGUF file has: its model, tokenizer, types of weights and metadata, and "
+        "the memory that a session with these options would take.",
+    .rows = rows,
+    .notes = "Examples:\n"
+             "  lory inspect model.gguf\n"
+             "  lory inspect model.gguf -c 8192 --cache-type q8_0\n"
+             "  lory inspect model.gguf --json --tensors\n",
+};
+
+gguf_str inspect_str(const gguf *g, const char *key)
+{
+    gguf_str s = { "", 0 };
+    gguf_get_str(g, key, &s, NULL);
+    return s;
+}
+
+gguf_str inspect_token(const gguf *g, uint64_t id)
+{
+    const gguf_kv *kv;
+    gguf_str s;
+    if (!gguf_get_array(g, "tokenizer.ggml.tokens", GGUF_STR, &kv, NULL) || !kv)
+        return (gguf_str){ "", 0 };
+    gguf_str_iter it = gguf_strings(kv);
+    for (uint64_t i = 0; gguf_next(&it, &s); i++)
+        if (i == id) return s;
+    return (gguf_str){ "", 0 };
+}
+
+bool inspect_arch_uint(const gguf *g, const char *suffix, uint64_t *value)
+{
+    char key[128];
+    gguf_str arch = inspect_str(g, "general.architecture");
+    if (arch.n > 64) return false;
+    snprintf(key, sizeof key, "%.*s.%s", (int)arch.n, arch.s, suffix);
+    return gguf_find(g, key) && gguf_get_uint(g, key, UINT64_MAX, value, NULL);
+}
+
+/* The plan needs the model that lory would run; without one the rest is still worth showing. */
+static void plan_memory(inspection *x, const session_opts *o)
+{
+    lory_session_params p = { .n_ctx = o->n_ctx,
+                              .n_batch = o->n_batch,
+                              .n_threads = o->n_threads,
+                              .cache_type = (lory_cache_type)o->cache_type };
+    lory_model *m = lory_model_open(x->path, &x->plan_err);
+    x->has_plan = m && lory_plan_memory(m, &p, &x->plan, &x->plan_err);
+    lory_model_close(m);
+}
+
+static int inspect(const inspect_opts *o)
+{
+    static const char *const cache_types[] = { "f16", "f32", "q8_0" }; /* lory_cache_type */
+    lory_err err;
+    inspection x = { .path = o->path,
+                     .with_tensors = o->tensors,
+                     .cache_type = cache_types[o->session.cache_type] };
+    buf out = { 0 };
+    if (!gguf_open(&x.g, o->path, &err)) return cli_fail(&err);
+    gguf_count_types(&x.g, x.use);
+    for (int i = 0; i < QT_COUNT; i++) x.n_params += x.use[i].n_elems;
+    plan_memory(&x, &o->session);
+    if (o->json)
+        inspect_json(&x, &out);
+    else
+        inspect_text(&x, out_is_terminal() && !getenv("NO_COLOR"), &out);
+    int status = out_buf(&out) ? EXIT_OK : EXIT_FAILED;
+    buf_free(&out);
+    gguf_close(&x.g);
+    return status;
+}
+
+int cmd_inspect(int argc, char **argv)
+{
+    inspect_opts o = { .session = SESSION_DEFAULTS };
+    int status;
+    if (!cli_parse(&page, &o, argc, argv, &status)) return status;
+    status = inspect(&o);
+    opts_free(&page, &o);
+    return status;
+}
