@@ -2,6 +2,7 @@
  * Layer: cli, a file command. */
 #include "base/err.h"
 #include "cli/cli.h"
+#include "cli/inspect.h"
 #include "cli/progress.h"
 #include "gguf/convert.h"
 #include <string.h>
@@ -33,13 +34,12 @@ static const opts_page page = {
         "Makes a GGUF file from a llama2.c checkpoint of any version, or from another GGUF file "
         "with its weights in another type. OUT.gguf appears when it is whole.",
     .rows = rows,
-    .notes =
-        "Vectors stay f32. A matrix whose rows are no whole number of the type's blocks becomes\n"
-        "f16. The int8 weights of a checkpoint of version 2 become f32, which has them exactly;\n"
-        "--type q8_0 rounds their scales to 16 bits.\n\n"
-        "Examples:\n"
-        "  lory convert stories15M.bin -o stories15M.gguf\n"
-        "  lory convert model-f16.gguf -o model-q8_0.gguf --type q8_0\n",
+    .notes = "Vectors stay f32. A matrix whose rows are no whole number of the type's blocks\n"
+             "becomes f16. The int8 weights of a checkpoint of version 2 become f32, which has\n"
+             "them exactly; --type q8_0 rounds their scales to 16 bits.\n\n"
+             "Examples:\n"
+             "  lory convert stories15M.bin -o stories15M.gguf\n"
+             "  lory convert model-f16.gguf -o model-q8_0.gguf --type q8_0\n",
 };
 
 /* ---- options ----------------------------------------------------------------------------- */
@@ -99,18 +99,20 @@ static size_t count_odd(const gguf *g, qtype wanted)
     return n;
 }
 
-/* "out.gguf: 57 tensors, 3.4 MB (f32 13, q8_0 44)": what was made, read back from it. */
+/* "out.gguf: 57 tensors, 3.45 MB (f32 13, q8_0 44)": what was made, read back from it. */
 static bool tell_result(const char *path, qtype wanted, lory_err *err)
 {
     gguf g;
     gguf_type_use use[QT_COUNT];
     buf mix = { 0 };
+    char size[32];
     if (!gguf_open(&g, path, err)) return false;
     gguf_count_types(&g, use);
     for (int i = 0; i < QT_COUNT; i++)
         if (use[i].n_tensors)
             buf_printf(&mix, "%s%s %zu", mix.len ? ", " : "", qtypes[i].name, use[i].n_tensors);
-    cli_note("%s: %zu tensors, %.1f MB (%s)", path, g.n_tensors, (double)g.map.size * 1e-6,
+    cli_note("%s: %zu tensors, %s (%s)", path, g.n_tensors,
+             inspect_scaled((double)g.map.size, "B", size),
              mix.len ? mix.data : "a vocabulary only");
     size_t n_odd = count_odd(&g, wanted);
     if (n_odd)

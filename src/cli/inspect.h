@@ -27,6 +27,8 @@ void inspect_json(const inspection *x, buf *out);
 gguf_str inspect_token(const gguf *g, uint64_t id);
 /* An unsigned integer of ARCH.suffix, e.g. llama.block_count; false when it is not there. */
 bool inspect_arch_uint(const gguf *g, const char *suffix, uint64_t *value);
+/* 1234567 with unit "B": "1.23 MB"; each prefix is a thousand of the one before. Returns text. */
+const char *inspect_scaled(double v, const char *unit, char text[32]);
 /* A string, or empty when the key is absent or no string. */
 gguf_str inspect_str(const gguf *g, const char *key);
 

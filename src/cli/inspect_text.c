@@ -54,8 +54,7 @@ static void put_clean(buf *out, gguf_str s, size_t max)
     }
 }
 
-/* 1234567 -> "1.23 M", with the units of one thousand each. */
-static const char *scaled(double v, const char *unit, char text[32])
+const char *inspect_scaled(double v, const char *unit, char text[32])
 {
     static const char prefixes[] = " KMGTP";
     int i = 0;
@@ -69,7 +68,7 @@ static const char *scaled(double v, const char *unit, char text[32])
 
 static const char *bytes(uint64_t n, char text[32])
 {
-    return scaled((double)n, "B", text);
+    return inspect_scaled((double)n, "B", text);
 }
 
 /* ---- the model --------------------------------------------------------------------------- */
@@ -109,7 +108,7 @@ static void put_model(page *p)
     put_text_line(p, "architecture", inspect_str(&p->x->g, "general.architecture"));
     if (p->x->n_params) {
         label(p, "parameters");
-        buf_printf(p->out, "%s\n", scaled((double)p->x->n_params, "", text));
+        buf_printf(p->out, "%s\n", inspect_scaled((double)p->x->n_params, "", text));
     }
     put_arch_line(p, "context", "context_length");
     put_arch_line(p, "layers", "block_count");
@@ -180,7 +179,7 @@ static void put_use(page *p, const char *name, gguf_type_use u)
 {
     char params[32], size[32];
     buf_printf(p->out, "  %-12s %8zu %12s %12s %10.2f\n", name, u.n_tensors,
-               scaled((double)u.n_elems, "", params), bytes(u.n_bytes, size),
+               inspect_scaled((double)u.n_elems, "", params), bytes(u.n_bytes, size),
                8.0 * (double)u.n_bytes / (double)u.n_elems);
 }
 

@@ -22,6 +22,8 @@ static const command commands[] = {
     { "tokenize", cmd_tokenize, "turn text into token ids, and back" },
     { "logits", cmd_logits, "print the logits after given tokens" },
     { "eval", cmd_eval, "score a text: perplexity, bits per byte, KL divergence" },
+    { "inspect", cmd_inspect, "show what a weight file has, and the memory it takes" },
+    { "convert", cmd_convert, "make a GGUF file from a llama2.c checkpoint or another GGUF file" },
     { "bench", cmd_bench, "measure speed beside the machine's limits" },
     { "help", cmd_help, "this page, or the page of a command" },
 };

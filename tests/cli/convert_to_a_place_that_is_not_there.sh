@@ -1,0 +1,1 @@
+"$LORY" convert "$VECTORS/llama2c/tiny.bin" -o no/where.gguf
