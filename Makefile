@@ -35,12 +35,12 @@ BASE := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -ffp-contract=off -fno-mat
 LIBS := -lm -pthread
 
 # gcc sees uninitialised variables where there are none when it instruments code.
+INSTRUMENTED := -O1 -g -fno-sanitize-recover=all -fno-omit-frame-pointer -Wno-uninitialized -DUNROLL=
 OPT_release  := -O2 -g
-OPT_asan     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
-                -Wno-uninitialized
-OPT_ubsan    := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all -Wno-uninitialized
-OPT_tsan     := -O1 -g -fsanitize=thread -Wno-uninitialized
-OPT_fuzz     := -O1 -g -DLORY_FUZZ -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+OPT_asan     := $(INSTRUMENTED) -fsanitize=address,undefined
+OPT_ubsan    := $(INSTRUMENTED) -fsanitize=undefined
+OPT_tsan     := $(INSTRUMENTED) -fsanitize=thread
+OPT_fuzz     := $(INSTRUMENTED) -fsanitize=fuzzer-no-link,address,undefined -DLORY_FUZZ
 OPT_coverage := -O0 -g --coverage
 ifndef OPT_$(VARIANT)
 $(error there is no VARIANT=$(VARIANT))
