@@ -1,0 +1,19 @@
+/* rope.h - rotation frequencies of rotary positions, scaling included.
+ * Layer: model. Pure functions; the same bits on every machine (base/fmath). */
+#ifndef LORY_MODEL_ROPE_H
+#define LORY_MODEL_ROPE_H
+
+#include "model/hparams.h"
+
+/* Fills inv_freq [n_rot / 2], radians per position, and *magnitude, which multiplies cosine and
+ * sine. factors [n_rot / 2] divide the frequencies (LLaMA 3's rope_freqs.weight); NULL = none.
+ *   plain: inv_freq_i = theta ^ (-2 i / n_rot)
+ *   linear: all divided by the factor
+ *   YaRN: between the two, by a ramp over i from beta_fast to beta_slow rotations within the
+ *   original context; magnitude = attn_factor * (1 + 0.1 ln factor) */
+void rope_frequencies(const hparams *hp, const float *factors, double *inv_freq, float *magnitude);
+
+/* cs = [n_rot / 2] cosines, then [n_rot / 2] sines, of position pos. */
+void rope_cos_sin(int n_rot, const double *inv_freq, float magnitude, int pos, float *cs);
+
+#endif
