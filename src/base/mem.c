@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static atomic_size_t live_bytes, peak_bytes;
 static atomic_uint_fast64_t fail_at; /* allocations left before failing, plus 1; 0 = off */
@@ -80,6 +81,29 @@ void mem_free(void *p)
     memcpy(&h, (unsigned char *)p - sizeof h, sizeof h);
     atomic_fetch_sub(&live_bytes, h.n_bytes);
     free(h.base);
+}
+
+void *mem_new_lazy(size_t n_bytes)
+{
+    if (must_fail()) return NULL;
+    void *p = mmap(NULL, n_bytes ? n_bytes : 1, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+void mem_free_lazy(void *p, size_t n_bytes)
+{
+    if (p) munmap(p, n_bytes ? n_bytes : 1);
+}
+
+void *mem_carve(mem_carver *c, size_t n, size_t size)
+{
+    size_t n_bytes, used;
+    void *p = c->at ? c->at + c->used : NULL;
+    bool fits = mem_mul(n, size, &n_bytes) && mem_add(n_bytes, MEM_ALIGN - 1, &n_bytes)
+                && mem_add(c->used, n_bytes - n_bytes % MEM_ALIGN, &used);
+    c->used = fits ? used : SIZE_MAX;
+    return p;
 }
 
 size_t mem_live_bytes(void)

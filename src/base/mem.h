@@ -20,6 +20,19 @@ void *mem_new(size_t n, size_t size);
 void *mem_resize(void *p, size_t n_old, size_t n_new, size_t size); /* NULL leaves p as it was */
 void mem_free(void *p);
 
+/* n_bytes of zeros whose pages take memory only when they are first touched; aligned to a page.
+ * NULL on failure. Free with mem_free_lazy and the same size; not counted below. */
+void *mem_new_lazy(size_t n_bytes);
+void mem_free_lazy(void *p, size_t n_bytes); /* p may be NULL */
+
+/* Cuts one block into aligned stretches: the same code measures a layout (at == NULL) and assigns
+ * it. `used` saturates at SIZE_MAX, so that an overflow is an impossible request. */
+typedef struct {
+    unsigned char *at; /* the block, aligned to MEM_ALIGN; NULL = measure */
+    size_t used;       /* bytes so far */
+} mem_carver;
+void *mem_carve(mem_carver *c, size_t n, size_t size); /* n * size bytes; NULL when measuring */
+
 /* The n-th allocation from now fails (and all after it); 0 = never. For tests of error paths. */
 void mem_fail_at(uint64_t n);
 

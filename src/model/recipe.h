@@ -20,7 +20,7 @@ typedef enum {
     OP_SILU_MUL,  /* dst = silu(dst) * src; Shazeer 2020, arXiv:2002.05202 */
     /* what only lowering makes */
     OP_PICK,      /* dst = the rows of src whose logits are wanted */
-    OP_QUANT,     /* src as int8 activations for the integer matmuls, after an optional norm */
+    OP_INPUT,     /* src, after an optional norm, in the forms that the next matmul reads */
     OP_STORE,     /* K and V into the cache */
     OP_COUNT
 } lory_op;
@@ -36,6 +36,7 @@ typedef enum {
     U,      /* [n_ff] up */
     F,      /* [n_embd] output of the feed-forward layer */
     LOGITS, /* [n_vocab] */
+    PICKED, /* [n_embd] X of the rows whose logits are wanted; only lowering uses it */
     SLOT_COUNT
 } lory_slot;
 

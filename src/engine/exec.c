@@ -1,0 +1,138 @@
+/* exec.c - see exec.h. */
+#include "engine/exec.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "engine/ops.h"
+#include <limits.h>
+
+static op_fn *const ops[OP_COUNT] = {
+    [OP_EMBED] = op_embed,         [OP_PICK] = op_pick,     [OP_RMS_NORM] = op_rms_norm,
+    [OP_HEAD_NORM] = op_head_norm, [OP_ROPE] = op_rope,     [OP_ADD] = op_add,
+    [OP_INPUT] = op_input,         [OP_MATMUL] = op_matmul, [OP_SILU_MUL] = op_silu_mul,
+    [OP_STORE] = op_store,         [OP_ATTEND] = op_attend,
+};
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+static size_t round_up(size_t n, size_t unit)
+{
+    return (n + unit - 1) / unit * unit;
+}
+
+/* Lays out everything that running takes; the same code measures and assigns. */
+static size_t lay_out(exec *e, void *block)
+{
+    const hparams *hp = &e->m->hp;
+    mem_carver c = { block, 0 };
+    size_t n_batch = (size_t)e->par.n_batch, n_out = (size_t)e->par.n_out;
+    size_t n_threads = (size_t)e->par.n_threads;
+    size_t n_input = n_batch > n_threads ? n_batch : n_threads;
+    for (int i = 0; i < SLOT_COUNT; i++) {
+        e->ld[i] = round_up((size_t)e->plan.width[i], MEM_ALIGN / sizeof(float));
+        e->slot[i] = mem_carve(&c, (i == PICKED || i == LOGITS ? n_out : n_batch) * e->ld[i],
+                           sizeof(float));
+    }
+    e->ld_input = round_up((size_t)e->plan.max_input, QT_GROUP);
+    e->input_f32 = mem_carve(&c, n_input * e->ld_input, sizeof(float));
+    e->input_i8 = mem_carve(&c, n_input * (e->ld_input / QT_GROUP), sizeof(act_group));
+    e->rope_cs = mem_carve(&c, n_batch * (size_t)hp->n_rot, sizeof(float));
+    e->runs = mem_carve(&c, n_batch, sizeof(exec_run));
+    e->thread_bytes = round_up(op_attend_scratch_bytes(hp), MEM_ALIGN);
+    if (e->thread_bytes < matmul_scratch_bytes()) e->thread_bytes = matmul_scratch_bytes();
+    e->thread_bytes = round_up(e->thread_bytes, MEM_ALIGN);
+    e->thread_scratch = mem_carve(&c, n_threads, e->thread_bytes);
+    return c.used;
+}
+
+bool exec_bytes(const model *m, const exec_params *par, size_t *n_bytes, lory_err *err)
+{
+    exec e = { .m = m, .par = *par };
+    if (!plan_make(&e.plan, m, !par->no_fuse, err)) return false;
+    *n_bytes = lay_out(&e, NULL);
+    plan_free(&e.plan);
+    return true;
+}
+
+bool exec_open(exec *e, const model *m, kv_cache *kv, const exec_params *par, lory_err *err)
+{
+    *e = (exec){ .m = m, .kn = kernels(), .kv = kv, .par = *par };
+    if (!plan_make(&e->plan, m, !par->no_fuse, err)) return false;
+    e->block_bytes = lay_out(e, NULL);
+    e->block = mem_new_lazy(e->block_bytes);
+    if (!e->block)
+        err_set(err, LORY_E_MEMORY, "no memory for %zu MB of scratch", e->block_bytes >> 20);
+    if (!e->block || !(e->team = team_new(par->n_threads, err))) {
+        exec_close(e);
+        return false;
+    }
+    lay_out(e, e->block);
+    return true;
+}
+
+void exec_close(exec *e)
+{
+    team_free(e->team);
+    mem_free_lazy(e->block, e->block_bytes);
+    plan_free(&e->plan);
+    *e = (exec){ 0 };
+}
+
+/* ---- the loop -------------------------------------------------------------------------------- */
+
+/* Thread 0 alone looks at *interrupt, before a meeting, and sets the step after it as the end:
+ * every thread then leaves at the same step. The head, which is short, always runs to its end. */
+static void look_for_interrupt(exec *e, int i)
+{
+    if (e->step == 0 && e->interrupt && atomic_load_explicit(e->interrupt, memory_order_relaxed))
+        atomic_store_explicit(&e->stop_step, i + 1, memory_order_relaxed);
+}
+
+static void run_steps(void *arg, int ith, int nth)
+{
+    exec *e = arg;
+    op_ctx c = { e, ith, nth };
+    for (int i = e->step; i < e->end_step; i++) {
+        const plan_step *s = &e->plan.step[i];
+        if (i >= atomic_load_explicit(&e->stop_step, memory_order_relaxed)) return;
+        ops[s->op](&c, s);
+        if (s->sync == SYNC_NONE || (s->sync == SYNC_MANY && e->n_row == 1)) continue;
+        if (ith == 0) look_for_interrupt(e, i);
+        team_barrier(e->team);
+    }
+}
+
+static void find_runs(exec *e)
+{
+    const exec_batch *b = &e->batch;
+    e->n_run = 0;
+    for (int it = 0; it < b->n_tok; it++) {
+        exec_run *run = it > 0 ? &e->runs[e->n_run - 1] : NULL;
+        if (run && b->seq[it] == run->seq && b->pos[it] == run->pos + run->n_tok) run->n_tok++;
+        else e->runs[e->n_run++] = (exec_run){ b->seq[it], b->pos[it], it, 1 };
+    }
+}
+
+bool exec_body(exec *e, const exec_batch *b, lory_err *err)
+{
+    e->batch = *b;
+    e->n_row = b->n_tok;
+    e->step = 0;
+    e->end_step = e->plan.n_body;
+    atomic_store(&e->stop_step, INT_MAX);
+    find_runs(e);
+    team_run(e->team, run_steps, e);
+    if (atomic_load(&e->stop_step) >= e->end_step) return true;
+    return err_set(err, LORY_E_INTERRUPTED, "interrupted");
+}
+
+const float *exec_head(exec *e, const int *rows, int n, size_t *ld)
+{
+    e->pick = rows;
+    e->n_row = n;
+    e->step = e->plan.n_body;
+    e->end_step = e->plan.n_step;
+    atomic_store(&e->stop_step, INT_MAX);
+    team_run(e->team, run_steps, e);
+    *ld = e->ld[LOGITS];
+    return e->slot[LOGITS];
+}

@@ -1,0 +1,80 @@
+/* exec.h - runs a plan: one loop over its steps on a team of threads.
+ * Layer: engine. An exec owns its plan, team and scratch; one thread at a time calls it. All memory
+ * is taken by exec_open; running allocates nothing. */
+#ifndef LORY_ENGINE_EXEC_H
+#define LORY_ENGINE_EXEC_H
+
+#include "base/team.h"
+#include "engine/kv.h"
+#include "engine/plan.h"
+#include <stdatomic.h>
+
+typedef struct {
+    int n_batch;   /* most tokens of one batch */
+    int n_out;     /* most rows of logits at once */
+    int n_threads;
+    bool no_fuse;  /* for tests */
+} exec_params;
+
+/* Tokens that run together: new tokens of any sequences, each sequence's in ascending positions
+ * which the cache has reserved. */
+typedef struct {
+    int n_tok;
+    const lory_token *id; /* [n_tok] */
+    const int *pos;       /* [n_tok] */
+    const int *seq;       /* [n_tok] */
+} exec_batch;
+
+/* Neighbours of a batch that are neighbours in one sequence. */
+typedef struct {
+    int seq, pos;     /* of the first token */
+    int first, n_tok; /* tokens of the batch */
+} exec_run;
+
+typedef struct {
+    const model *m;
+    const lory_kernels *kn;
+    kv_cache *kv;
+    team *team;
+    plan plan;
+    exec_params par;
+
+    /* scratch, carved from one lazily committed block; rows are ld floats apart */
+    void *block;
+    size_t block_bytes;
+    float *slot[SLOT_COUNT]; /* [n_batch, ld]; PICKED and LOGITS: [n_out, ld] */
+    size_t ld[SLOT_COUNT];   /* width, rounded up to a cache line */
+    float *input_f32;        /* [max(n_batch, n_threads), ld_input] what OP_INPUT prepared; when */
+    size_t ld_input;         /* the batch is one row, row ith is thread ith's own copy */
+    act_group *input_i8;     /* the same rows as int8 activations, [.., ld_input / 32] */
+    float *rope_cs;          /* [n_batch, n_rot] cosines and sines of the tokens' positions */
+    exec_run *runs;          /* [n_batch] */
+    unsigned char *thread_scratch; /* [n_threads, thread_bytes] */
+    size_t thread_bytes;
+
+    /* the batch at hand */
+    exec_batch batch;
+    int n_run;
+    const int *pick;         /* [n_row of the head] rows of the batch whose logits are wanted */
+    int n_row;               /* rows of the phase: tokens in the body, picked ones in the head */
+    int step, end_step;      /* the phase's part of the plan */
+    atomic_int stop_step;    /* where an interrupted run ends */
+    const atomic_bool *interrupt; /* NULL = can't be interrupted */
+} exec;
+
+/* Bytes of scratch that exec_open would take, its threads' stacks excepted. */
+bool exec_bytes(const model *m, const exec_params *par, size_t *n_bytes, lory_err *err);
+
+/* kv, with as many layers and heads as the model, stays the caller's and outlives the exec. */
+bool exec_open(exec *e, const model *m, kv_cache *kv, const exec_params *par, lory_err *err);
+void exec_close(exec *e); /* accepts a zeroed one */
+
+/* Runs the layers on a batch: its keys and values are in the cache afterwards. False, with
+ * LORY_E_INTERRUPTED, when *interrupt became true: the cache's new positions are then undefined. */
+bool exec_body(exec *e, const exec_batch *b, lory_err *err);
+
+/* The logits of n (up to n_out) rows of the batch that exec_body ran last, [n, *ld], valid until
+ * the next call. */
+const float *exec_head(exec *e, const int *rows, int n, size_t *ld);
+
+#endif

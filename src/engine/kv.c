@@ -1,0 +1,132 @@
+/* kv.c - see kv.h. */
+#include "engine/kv.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+static int pages_for(int n_tok)
+{
+    return n_tok / KV_CHUNK + (n_tok % KV_CHUNK != 0);
+}
+
+static size_t chunk_bytes(const kv_shape *s)
+{
+    size_t n = KV_CHUNK * qtype_row_bytes(s->type, s->head_dim);
+    return (n + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN;
+}
+
+bool kv_bytes(const kv_shape *s, size_t *n_bytes)
+{
+    return mem_mul(chunk_bytes(s), 2 * (size_t)s->n_kv_head, n_bytes)
+           && mem_mul(*n_bytes, (size_t)pages_for(s->n_ctx), n_bytes)
+           && mem_mul(*n_bytes, (size_t)s->n_layer, n_bytes);
+}
+
+static bool allocate(kv_cache *kv, lory_err *err)
+{
+    int *pages;
+    if (!kv_bytes(&kv->shape, &kv->data_bytes))
+        return err_set(err, LORY_E_MEMORY, "KV cache: %d tokens do not fit the address space",
+                       kv->shape.n_ctx);
+    kv->data = mem_new_lazy(kv->data_bytes);
+    kv->free_page = mem_new((size_t)kv->n_page, sizeof *kv->free_page);
+    kv->seq = mem_new((size_t)kv->shape.n_seq, sizeof *kv->seq);
+    pages = mem_new((size_t)kv->n_page * (size_t)kv->shape.n_seq, sizeof *pages);
+    if (pages && kv->seq)
+        for (int i = 0; i < kv->shape.n_seq; i++) kv->seq[i].page = pages + (size_t)i * kv->n_page;
+    else
+        mem_free(pages);
+    if (kv->data && kv->free_page && kv->seq && pages) return true;
+    return err_set(err, LORY_E_MEMORY, "KV cache: no memory for %d tokens (%zu MB)",
+                   kv->shape.n_ctx, kv->data_bytes >> 20);
+}
+
+bool kv_open(kv_cache *kv, const kv_shape *shape, lory_err *err)
+{
+    int block = qtypes[shape->type].block_elems;
+    *kv = (kv_cache){ .shape = *shape };
+    if (shape->head_dim % block != 0)
+        return err_set(err, LORY_E_ARGUMENT,
+                       "KV cache: type %s needs heads of a multiple of %d values, not %d",
+                       qtypes[shape->type].name, block, shape->head_dim);
+    kv->n_page = pages_for(shape->n_ctx);
+    kv->row_bytes = qtype_row_bytes(shape->type, shape->head_dim);
+    kv->chunk_bytes = chunk_bytes(shape);
+    if (!allocate(kv, err)) {
+        kv_close(kv);
+        return false;
+    }
+    kv->n_free = kv->n_page;
+    for (int i = 0; i < kv->n_page; i++) kv->free_page[i] = kv->n_page - 1 - i;
+    return true;
+}
+
+void kv_close(kv_cache *kv)
+{
+    mem_free_lazy(kv->data, kv->data_bytes);
+    mem_free(kv->free_page);
+    if (kv->seq) mem_free(kv->seq[0].page);
+    mem_free(kv->seq);
+    *kv = (kv_cache){ 0 };
+}
+
+int kv_reserve(kv_cache *kv, int seq, int n_tok, lory_err *err)
+{
+    kv_seq *s = &kv->seq[seq];
+    int first = s->n_tok;
+    int have = pages_for(first) * KV_CHUNK - first + kv->n_free * KV_CHUNK;
+    if (n_tok > have) {
+        err_set(err, LORY_E_FULL, "KV cache: no room for %d tokens (%d are free)", n_tok, have);
+        return -1;
+    }
+    for (int i = pages_for(first); i < pages_for(first + n_tok); i++)
+        s->page[i] = kv->free_page[--kv->n_free];
+    s->n_tok += n_tok;
+    return first;
+}
+
+void kv_truncate(kv_cache *kv, int seq, int n_tok)
+{
+    kv_seq *s = &kv->seq[seq];
+    if (n_tok >= s->n_tok) return;
+    for (int i = pages_for(s->n_tok) - 1; i >= pages_for(n_tok); i--)
+        kv->free_page[kv->n_free++] = s->page[i];
+    s->n_tok = n_tok;
+}
+
+/* The head's keys of the chunk; its values follow. */
+static unsigned char *chunk_at(const kv_cache *kv, kv_place at)
+{
+    size_t page = (size_t)kv->seq[at.seq].page[at.pos / KV_CHUNK];
+    size_t i = (size_t)at.il * (size_t)kv->n_page + page;
+    return kv->data + (i * (size_t)kv->shape.n_kv_head + (size_t)at.head) * 2 * kv->chunk_bytes;
+}
+
+static void store_row(const kv_cache *kv, const lory_kernels *kn, const float *x, void *row)
+{
+    if (kv->shape.type == QT_F16) kn->f32_to_f16(kv->shape.head_dim, x, row);
+    else qtypes[kv->shape.type].from_f32(kv->shape.head_dim, x, row);
+}
+
+void kv_store(kv_cache *kv, const lory_kernels *kn, kv_place at, const float *k, const float *v)
+{
+    unsigned char *row = chunk_at(kv, at) + (size_t)(at.pos % KV_CHUNK) * kv->row_bytes;
+    store_row(kv, kn, k, row);
+    store_row(kv, kn, v, row + kv->chunk_bytes);
+}
+
+void kv_load(const kv_cache *kv, const lory_kernels *kn, kv_place at, int n_row, float *scratch,
+             const float **k, const float **v)
+{
+    const unsigned char *chunk = chunk_at(kv, at);
+    if (kv->shape.type == QT_F32) {
+        *k = (const float *)(const void *)chunk;
+        *v = (const float *)(const void *)(chunk + kv->chunk_bytes);
+        return;
+    }
+    int64_t n = (int64_t)n_row * kv->shape.head_dim;
+    float *values = scratch + KV_CHUNK * kv->shape.head_dim;
+    kn->to_f32[kv->shape.type](n, chunk, scratch);
+    kn->to_f32[kv->shape.type](n, chunk + kv->chunk_bytes, values);
+    *k = scratch;
+    *v = values;
+}

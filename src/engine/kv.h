@@ -1,0 +1,62 @@
+/* kv.h - the KV cache: keys and values of every token that its sequences have seen.
+ * Layer: engine. Owned by one session or batch; reserved and freed by one thread, filled and read
+ * by the team.
+ *
+ * A page holds KV_CHUNK positions of one sequence for every layer; a sequence is a list of pages,
+ * so sequences of any length share one pool. Within a page, a head's keys lie together, then its
+ * values: what attention reads for one head is one stream. */
+#ifndef LORY_ENGINE_KV_H
+#define LORY_ENGINE_KV_H
+
+#include "kernels/kernel.h"
+#include "lory.h"
+
+typedef struct {
+    int n_layer, n_kv_head, head_dim;
+    int n_ctx; /* tokens of all sequences together; rounded up to whole pages */
+    int n_seq;
+    qtype type; /* QT_F32, QT_F16 or QT_Q8_0 */
+} kv_shape;
+
+typedef struct {
+    int n_tok; /* positions in use */
+    int *page; /* [n_page] its pages in order; the rest unset */
+} kv_seq;
+
+typedef struct {
+    kv_shape shape;
+    int n_page, n_free;
+    int *free_page;      /* [n_page] a stack of n_free */
+    kv_seq *seq;         /* [n_seq] */
+    size_t row_bytes;    /* of one head's key or value */
+    size_t chunk_bytes;  /* KV_CHUNK rows, aligned to 64 */
+    size_t data_bytes;
+    unsigned char *data; /* [n_layer][n_page][n_kv_head][key, value][chunk_bytes] */
+} kv_cache;
+
+/* Bytes of `data`; false when the sizes overflow. */
+bool kv_bytes(const kv_shape *shape, size_t *n_bytes);
+
+/* LORY_E_ARGUMENT: q8_0 with a head_dim that is not a multiple of 32. LORY_E_MEMORY. */
+bool kv_open(kv_cache *kv, const kv_shape *shape, lory_err *err);
+void kv_close(kv_cache *kv); /* accepts a zeroed one */
+
+/* Makes room for n_tok tokens at the end of sequence `seq` and returns the position of the first;
+ * -1 with LORY_E_FULL, and the cache unchanged, when fewer are free. Never allocates. */
+int kv_reserve(kv_cache *kv, int seq, int n_tok, lory_err *err);
+
+/* Keeps the first n_tok positions of a sequence; pages that fall empty go back to the pool. */
+void kv_truncate(kv_cache *kv, int seq, int n_tok);
+
+/* Writes one head's key and value [head_dim] at a reserved position. */
+typedef struct {
+    int il, seq, pos, head;
+} kv_place;
+void kv_store(kv_cache *kv, const lory_kernels *kn, kv_place at, const float *k, const float *v);
+
+/* Keys and values [KV_CHUNK, head_dim] of the chunk that holds position at.pos, as f32: in place,
+ * or the first n_row rows converted into scratch [2][KV_CHUNK * head_dim]. */
+void kv_load(const kv_cache *kv, const lory_kernels *kn, kv_place at, int n_row, float *scratch,
+             const float **k, const float **v);
+
+#endif

@@ -1,0 +1,95 @@
+/* op_matmul.c - products with weights: preparing their input, sharing their rows, what follows.
+ * Layer: engine. */
+#include "engine/ops.h"
+#include <string.h>
+
+/* One row: every thread prepares it for itself, which costs less than meeting. More: by tokens. */
+static float *input_row(const exec *e, const op_ctx *c, int it)
+{
+    return e->input_f32 + (size_t)(e->n_row == 1 ? c->ith : it) * e->ld_input;
+}
+
+static act_group *input_act(const exec *e, const op_ctx *c)
+{
+    return e->input_i8 + (e->n_row == 1 ? (size_t)c->ith * (e->ld_input / QT_GROUP) : 0);
+}
+
+void op_input(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    int width = e->plan.width[s->src], first = 0, last = 1;
+    if (e->n_row > 1) op_share(c, e->n_row, &first, &last);
+    for (int it = first; it < last; it++) {
+        const float *src = op_row(e, s->src, it);
+        float *row = input_row(e, c, it);
+        if (s->w[0]) e->kn->rms_norm(width, src, s->w[0]->data, e->m->hp.norm_eps, row);
+        else if (s->want_f32) memcpy(row, src, (size_t)width * sizeof *row);
+    }
+    if (!s->want_i8 || first == last) return;
+    bool is_slot = !s->w[0];
+    e->kn->quant_act(&(act_args){
+        .x = is_slot ? op_row(e, s->src, 0) : input_row(e, c, 0),
+        .ld_x = is_slot ? e->ld[s->src] : e->ld_input,
+        .n_tok = e->n_row, .n_group = width / QT_GROUP,
+        .it0 = first, .it1 = last, .ig0 = 0, .ig1 = width / QT_GROUP,
+        .act = input_act(e, c) });
+}
+
+/* Rows [r0, r1) of product i of the step, for all tokens, then its bias. */
+static void product(const op_ctx *c, const plan_step *s, int i, int r0, int r1)
+{
+    exec *e = c->e;
+    const weight *w = s->w[i];
+    float *out = e->slot[s->dst[i]] + r0;
+    matmul(e->kn, &(matmul_args){
+        .w = (const unsigned char *)w->data + (size_t)r0 * w->row_bytes,
+        .row_bytes = w->row_bytes, .type = w->type, .n_rows = r1 - r0, .k = w->k,
+        .act = input_act(e, c),
+        .x = s->prepared ? input_row(e, c, 0) : op_row(e, s->src, 0),
+        .ld_x = s->prepared ? e->ld_input : e->ld[s->src],
+        .n_tok = e->n_row, .out = out, .ld_out = e->ld[s->dst[i]],
+        .scratch = e->thread_scratch + (size_t)c->ith * e->thread_bytes });
+    if (!w->bias) return;
+    for (int it = 0; it < e->n_row; it++)
+        e->kn->add(r1 - r0, w->bias + r0, out + (size_t)it * e->ld[s->dst[i]]);
+}
+
+/* Columns [r0, r1) belong to this thread alone, so what follows needs no meeting. */
+static void follow_up(const exec *e, const plan_step *s, int r0, int r1)
+{
+    for (int it = 0; it < e->n_row; it++) {
+        float *dst = op_row(e, s->dst[0], it) + r0;
+        if (s->silu_mul) e->kn->silu_mul(r1 - r0, op_row(e, s->dst[1], it) + r0, dst);
+        if (s->add) e->kn->add(r1 - r0, dst, op_row(e, X, it) + r0);
+    }
+}
+
+enum { UNIT = PANEL_ROWS }; /* rows that stay on one thread: a panel, a cache line of output */
+
+/* The products' rows, one after the other in units, are cut into nth equal stretches. */
+void op_matmul(const op_ctx *c, const plan_step *s)
+{
+    int n_products = s->silu_mul ? 1 : s->n_matmul; /* gate and up go together, row by row */
+    int n_unit = 0, first, last;
+    for (int i = 0; i < n_products; i++) n_unit += (s->w[i]->n_rows + UNIT - 1) / UNIT;
+    op_share(c, n_unit, &first, &last);
+    for (int i = 0, base = 0; i < n_products && base < last; i++) {
+        int n_rows = s->w[i]->n_rows, n = (n_rows + UNIT - 1) / UNIT;
+        int u0 = first > base ? first - base : 0, u1 = last - base < n ? last - base : n;
+        int r0 = u0 * UNIT, r1 = u1 * UNIT < n_rows ? u1 * UNIT : n_rows;
+        base += n;
+        if (u0 >= u1) continue;
+        product(c, s, i, r0, r1);
+        if (s->silu_mul) product(c, s, 1, r0, r1);
+        follow_up(c->e, s, r0, r1);
+    }
+}
+
+void op_silu_mul(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    int first, last;
+    op_share(c, e->n_row, &first, &last);
+    for (int it = first; it < last; it++)
+        e->kn->silu_mul(e->plan.width[s->src], op_row(e, s->src, it), op_row(e, s->dst[0], it));
+}

@@ -1,0 +1,34 @@
+/* ops.h - what the steps of a plan do: one function an op, called on every thread of the team.
+ * Layer: engine. The table of them is in exec.c. */
+#ifndef LORY_ENGINE_OPS_H
+#define LORY_ENGINE_OPS_H
+
+#include "engine/exec.h"
+
+typedef struct {
+    exec *e;
+    int ith, nth;
+} op_ctx;
+
+typedef void op_fn(const op_ctx *c, const plan_step *s);
+
+op_fn op_embed, op_pick, op_rms_norm, op_head_norm, op_rope, op_add; /* op_rows.c */
+op_fn op_input, op_matmul, op_silu_mul;                              /* op_matmul.c */
+op_fn op_store, op_attend;                                           /* op_attend.c */
+
+/* Thread ith's share [first, last) of n things. */
+static inline void op_share(const op_ctx *c, int n, int *first, int *last)
+{
+    *first = (int)((int64_t)n * c->ith / c->nth);
+    *last = (int)((int64_t)n * (c->ith + 1) / c->nth);
+}
+
+static inline float *op_row(const exec *e, int slot, int it)
+{
+    return e->slot[slot] + (size_t)it * e->ld[slot];
+}
+
+/* Bytes of the thread's scratch that attention needs. */
+size_t op_attend_scratch_bytes(const hparams *hp);
+
+#endif

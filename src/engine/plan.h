@@ -1,0 +1,49 @@
+/* plan.h - a model's recipes lowered to one flat array of steps, and the sizes they need.
+ * Layer: engine. Immutable once made; belongs to the exec that runs it.
+ *
+ * Lowering drops the optional steps whose weights the file lacks, replaces patterns (lower.c's
+ * passes) and says after which steps the team must meet. Fused or not, the bits are the same. */
+#ifndef LORY_ENGINE_PLAN_H
+#define LORY_ENGINE_PLAN_H
+
+#include "model/model.h"
+
+typedef enum {
+    SYNC_NONE, /* the next step reads only what the same thread wrote */
+    SYNC_MANY, /* so when the batch is one row; with more the team meets */
+    SYNC_ALL,  /* the team meets */
+} plan_sync;
+
+enum { PLAN_MAX_FUSED = 3 }; /* matmuls in one step */
+
+typedef struct {
+    uint8_t op;      /* lory_op */
+    uint8_t sync;    /* plan_sync, after the step */
+    uint8_t src;     /* lory_slot */
+    uint8_t dst[PLAN_MAX_FUSED];
+    uint8_t n_matmul; /* OP_MATMUL: products of the same input, w[i] -> dst[i] */
+    int16_t il;
+    bool prepared;  /* OP_MATMUL: reads what OP_INPUT prepared, else slot src */
+    bool silu_mul;  /* OP_MATMUL: then dst[0] = silu(dst[0]) * dst[1] */
+    bool add;       /* OP_MATMUL: then slot X += dst[0] */
+    bool want_f32;  /* OP_INPUT: prepares f32 rows */
+    bool want_i8;   /* OP_INPUT: prepares int8 activations */
+    const weight *w[PLAN_MAX_FUSED]; /* OP_INPUT: w[0] is the norm's weight, or NULL */
+} plan_step;
+
+typedef struct {
+    plan_step *step; /* [n_step] */
+    int n_step;
+    int n_body;      /* steps before the head, which runs on the picked rows only */
+    int width[SLOT_COUNT]; /* floats of a row of each slot; 0 = the plan does not use it */
+    int max_input;   /* the widest prepared input, floats */
+} plan;
+
+/* fuse = false leaves every step of the recipes on its own: for tests. LORY_E_MEMORY. */
+bool plan_make(plan *p, const model *m, bool fuse, lory_err *err);
+void plan_free(plan *p); /* accepts a zeroed one */
+
+const char *plan_op_name(lory_op op);
+const char *plan_slot_name(lory_slot slot);
+
+#endif

@@ -1,0 +1,232 @@
+/* session.c - see session.h. */
+#include "engine/session.h"
+#include "base/cpu.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include <string.h>
+
+enum {
+    DEFAULT_BATCH = 512, /* tokens per prompt step */
+    MAX_BATCH = 8192,
+    OUT_ROWS = 32,       /* rows of logits at once, when all are wanted */
+    MAX_CTX = 1 << 30,
+};
+
+/* ---- sizes ----------------------------------------------------------------------------------- */
+
+static const qtype cache_types[] = {
+    [LORY_CACHE_F16] = QT_F16, [LORY_CACHE_F32] = QT_F32, [LORY_CACHE_Q8_0] = QT_Q8_0
+};
+
+static bool check_params(const lory_session_params *p, lory_err *err)
+{
+    if (p->n_ctx < 0 || p->n_ctx > MAX_CTX)
+        return err_set(err, LORY_E_ARGUMENT, "context size: %d is not within 0 to %d", p->n_ctx,
+                       MAX_CTX);
+    if (p->n_batch < 0 || p->n_batch > MAX_BATCH)
+        return err_set(err, LORY_E_ARGUMENT, "batch size: %d is not within 1 to %d", p->n_batch,
+                       MAX_BATCH);
+    if (p->n_threads < 0 || p->n_threads > TEAM_MAX)
+        return err_set(err, LORY_E_ARGUMENT, "threads: %d is not within 1 to %d", p->n_threads,
+                       TEAM_MAX);
+    if ((unsigned)p->cache_type > LORY_CACHE_Q8_0)
+        return err_set(err, LORY_E_ARGUMENT, "cache type: %d is not one", (int)p->cache_type);
+    return true;
+}
+
+static kv_shape shape_of(const model *m, int n_ctx, lory_cache_type type)
+{
+    return (kv_shape){ m->hp.n_layer, m->hp.n_kv_head, m->hp.head_dim, n_ctx, 1,
+                       cache_types[type] };
+}
+
+static exec_params exec_params_of(const lory_memory_plan *plan)
+{
+    int n_out = plan->n_batch < OUT_ROWS ? plan->n_batch : OUT_ROWS;
+    return (exec_params){ .n_batch = plan->n_batch, .n_out = n_out,
+                          .n_threads = plan->n_threads };
+}
+
+/* The model's own context, or as many whole pages of it as fit beside weights and scratch. */
+static bool fit_context(const model *m, lory_cache_type type, lory_memory_plan *plan, lory_err *err)
+{
+    kv_shape page = shape_of(m, KV_CHUNK, type);
+    uint64_t taken = plan->weights_bytes + plan->scratch_bytes;
+    uint64_t budget = plan->machine_bytes > taken ? plan->machine_bytes - taken : 0;
+    size_t page_bytes;
+    if (!kv_bytes(&page, &page_bytes))
+        return err_set(err, LORY_E_MEMORY, "%s: its KV cache does not fit the address space",
+                       gguf_path(&m->file));
+    uint64_t n_fit = budget / page_bytes * KV_CHUNK;
+    plan->n_ctx = m->hp.n_ctx_train;
+    if (n_fit >= (uint64_t)plan->n_ctx) return true;
+    if (n_fit == 0)
+        return err_set(err, LORY_E_MEMORY,
+                       "%s: needs %llu MB beside %zu MB per %d tokens, %llu MB are available",
+                       gguf_path(&m->file), (unsigned long long)taken >> 20, page_bytes >> 20,
+                       KV_CHUNK, (unsigned long long)plan->machine_bytes >> 20);
+    plan->n_ctx = (int)n_fit;
+    plan->n_ctx_lowered = true;
+    return true;
+}
+
+bool session_plan(const model *m, const lory_session_params *p, lory_memory_plan *plan,
+                  lory_err *err)
+{
+    static const lory_session_params defaults;
+    size_t n_bytes;
+    *plan = (lory_memory_plan){ 0 };
+    if (!p) p = &defaults;
+    if (!m->arch) return err_set(err, m->why_not.code, "%s", m->why_not.text);
+    if (!check_params(p, err)) return false;
+    plan->weights_bytes = m->file.tensor_bytes;
+    plan->machine_bytes = cpu_memory_available_bytes();
+    plan->n_batch = p->n_batch ? p->n_batch : DEFAULT_BATCH;
+    plan->n_threads = p->n_threads ? p->n_threads : cpu_usable_cores();
+    plan->n_ctx = p->n_ctx ? p->n_ctx : m->hp.n_ctx_train;
+    if (plan->n_batch > plan->n_ctx) plan->n_batch = plan->n_ctx;
+    exec_params par = exec_params_of(plan);
+    if (!exec_bytes(m, &par, &n_bytes, err)) return false;
+    plan->scratch_bytes = n_bytes;
+    if (p->n_ctx == 0 && !fit_context(m, p->cache_type, plan, err)) return false;
+    kv_shape shape = shape_of(m, plan->n_ctx, p->cache_type);
+    if (!kv_bytes(&shape, &n_bytes))
+        return err_set(err, LORY_E_MEMORY, "a context of %d tokens does not fit the address space",
+                       plan->n_ctx);
+    plan->kv_bytes = n_bytes;
+    plan->total_bytes = plan->weights_bytes + plan->kv_bytes + plan->scratch_bytes;
+    return true;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static bool allocate(session *s, const lory_memory_plan *plan, lory_err *err)
+{
+    size_t n_batch = (size_t)plan->n_batch;
+    s->n_ctx = plan->n_ctx;
+    s->id = mem_new((size_t)plan->n_ctx, sizeof *s->id);
+    s->pos = mem_new(n_batch, sizeof *s->pos);
+    s->seq = mem_new(n_batch, sizeof *s->seq);
+    s->rows = mem_new(n_batch, sizeof *s->rows);
+    if (!s->id || !s->pos || !s->seq || !s->rows)
+        return err_set(err, LORY_E_MEMORY, "no memory for a session of %d tokens", plan->n_ctx);
+    for (int i = 0; i < plan->n_batch; i++) s->rows[i] = i;
+    return true;
+}
+
+bool session_open(session *s, const model *m, const lory_session_params *params, lory_err *err)
+{
+    lory_memory_plan plan;
+    memset(s, 0, sizeof *s);
+    s->m = m;
+    if (!session_plan(m, params, &plan, err)) return false;
+    if (plan.kv_bytes + plan.scratch_bytes > cpu_memory_bytes())
+        return err_set(err, LORY_E_MEMORY,
+                       "a context of %d tokens takes %llu MB, this process may use %llu MB",
+                       plan.n_ctx, (unsigned long long)(plan.kv_bytes + plan.scratch_bytes) >> 20,
+                       (unsigned long long)cpu_memory_bytes() >> 20);
+    kv_shape shape = shape_of(m, plan.n_ctx, params ? params->cache_type : LORY_CACHE_F16);
+    exec_params par = exec_params_of(&plan);
+    if (!allocate(s, &plan, err) || !kv_open(&s->kv, &shape, err)
+        || !exec_open(&s->e, m, &s->kv, &par, err)) {
+        session_close(s);
+        return false;
+    }
+    s->e.interrupt = &s->interrupt;
+    return true;
+}
+
+void session_close(session *s)
+{
+    exec_close(&s->e);
+    kv_close(&s->kv);
+    mem_free(s->id);
+    mem_free(s->pos);
+    mem_free(s->seq);
+    mem_free(s->rows);
+    memset(s, 0, sizeof *s);
+}
+
+/* ---- evaluation ------------------------------------------------------------------------------ */
+
+static bool check_ids(const session *s, const lory_token *ids, size_t n, lory_err *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] < 0 || ids[i] >= s->m->hp.n_vocab)
+            return err_set(err, LORY_E_ARGUMENT, "token %zu is %d (expected 0 to %d)", i, ids[i],
+                           s->m->hp.n_vocab - 1);
+    if (n > (size_t)s->n_ctx - s->n)
+        return err_set(err, LORY_E_FULL, "%zu tokens do not fit the context (%zu of %d are free)",
+                       n, (size_t)s->n_ctx - s->n, s->n_ctx);
+    return true;
+}
+
+/* Hands on the logits of all n rows of the batch that ran last. */
+static bool hand_on(session *s, int n, lory_on_logits on_logits, void *user, lory_err *err)
+{
+    size_t ld;
+    for (int i = 0; i < n; i += s->e.par.n_out) {
+        int n_rows = n - i < s->e.par.n_out ? n - i : s->e.par.n_out;
+        const float *logits = exec_head(&s->e, s->rows + i, n_rows, &ld);
+        for (int j = 0; j < n_rows; j++)
+            if (!on_logits(user, s->n + (size_t)(i + j), logits + (size_t)j * ld))
+                return err_set(err, LORY_E_INTERRUPTED, "stopped by the caller");
+        s->logits = logits + (size_t)(n_rows - 1) * ld;
+    }
+    return true;
+}
+
+/* One batch of the plan; on failure the cache is as before. */
+static bool step(session *s, const lory_token *ids, int n, lory_err *err)
+{
+    int first = kv_reserve(&s->kv, 0, n, err);
+    if (first < 0) return false;
+    for (int i = 0; i < n; i++) s->pos[i] = first + i;
+    if (exec_body(&s->e, &(exec_batch){ n, ids, s->pos, s->seq }, err)) return true;
+    kv_truncate(&s->kv, 0, first);
+    return false;
+}
+
+bool session_eval(session *s, const lory_token *ids, size_t n, lory_on_logits on_logits, void *user,
+                  lory_err *err)
+{
+    size_t ld, n_batch = (size_t)s->e.par.n_batch;
+    if (!check_ids(s, ids, n, err)) return false;
+    if (n > 0) s->logits = NULL;
+    for (size_t i = 0; i < n;) {
+        int n_tok = (int)(n - i < n_batch ? n - i : n_batch);
+        bool is_last = i + (size_t)n_tok == n;
+        if (atomic_exchange(&s->interrupt, false))
+            return err_set(err, LORY_E_INTERRUPTED, "interrupted");
+        if (!step(s, ids + i, n_tok, err)) {
+            atomic_store(&s->interrupt, false);
+            return false;
+        }
+        if (!on_logits && is_last) s->logits = exec_head(&s->e, s->rows + n_tok - 1, 1, &ld);
+        bool go_on = !on_logits || hand_on(s, n_tok, on_logits, user, err);
+        memcpy(s->id + s->n, ids + i, (size_t)n_tok * sizeof *ids);
+        s->n += (size_t)n_tok;
+        i += (size_t)n_tok;
+        if (!go_on) return false;
+    }
+    return true;
+}
+
+bool session_set(session *s, const lory_token *ids, size_t n, lory_err *err)
+{
+    size_t same = 0;
+    if (n == 0) return err_set(err, LORY_E_ARGUMENT, "a session can't be set to no tokens");
+    while (same < s->n && same < n - 1 && s->id[same] == ids[same]) same++;
+    if (n > (size_t)s->n_ctx)
+        return err_set(err, LORY_E_FULL, "%zu tokens do not fit the context of %d", n, s->n_ctx);
+    session_truncate(s, same);
+    return session_eval(s, ids + same, n - same, NULL, NULL, err);
+}
+
+void session_truncate(session *s, size_t n)
+{
+    if (n >= s->n) return;
+    kv_truncate(&s->kv, 0, (int)n);
+    s->n = n;
+    s->logits = NULL;
+}
