@@ -48,11 +48,11 @@ static int64_t dim_of(const hparams *hp, dim d)
     return 0;
 }
 
-const char *weights_name(lory_role role, int il, char *buf, size_t cap)
+const char *weights_name(lory_role role, int il, char *name, size_t cap)
 {
-    if (role < W_LAYER_COUNT) snprintf(buf, cap, "blk.%d.%s.weight", il, roles[role].name);
-    else snprintf(buf, cap, "%s.weight", roles[role].name);
-    return buf;
+    if (role < W_LAYER_COUNT) snprintf(name, cap, "blk.%d.%s.weight", il, roles[role].name);
+    else snprintf(name, cap, "%s.weight", roles[role].name);
+    return name;
 }
 
 static size_t index_of(int il, lory_role role)

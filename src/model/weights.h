@@ -31,7 +31,7 @@ void weights_free(weights *w);
 
 /* il is ignored for roles of the whole model. */
 const weight *weights_get(const weights *w, int il, lory_role role);
-/* The tensor name of a role, "blk.3.attn_q.weight", into buf; returns buf. */
-const char *weights_name(lory_role role, int il, char *buf, size_t cap);
+/* The tensor name of a role, "blk.3.attn_q.weight", into name; returns name. */
+const char *weights_name(lory_role role, int il, char *name, size_t cap);
 
 #endif

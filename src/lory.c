@@ -1,0 +1,370 @@
+/* lory.c - every function of lory.h, each a few lines over the layers below.
+ * Layer: the library's face. */
+#include "lory.h"
+#include "base/cpu.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "engine/limits.h"
+#include "engine/session.h"
+#include "model/model.h"
+#include "sample/chain.h"
+#include "text/stop.h"
+
+struct lory_model {
+    model m;
+};
+
+struct lory_session {
+    session s;
+};
+
+struct lory_sampler {
+    chain *c;
+};
+
+struct lory_detok {
+    const tokenizer *tok;
+    detok d;
+};
+
+const char *lory_version(void)
+{
+    return LORY_VERSION;
+}
+
+/* ---- model ------------------------------------------------------------------------------------ */
+
+lory_model *lory_model_open(const char *path, lory_err *err)
+{
+    lory_model *m = mem_new(1, sizeof *m);
+    if (!m) {
+        err_set(err, LORY_E_MEMORY, "%s: no memory", path);
+        return NULL;
+    }
+    if (model_open(&m->m, path, err)) return m;
+    mem_free(m);
+    return NULL;
+}
+
+void lory_model_close(lory_model *m)
+{
+    if (m) model_close(&m->m);
+    mem_free(m);
+}
+
+static int64_t count_params(const gguf *g)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < g->n_tensors; i++) {
+        const int64_t *ne = g->tensors[i].ne;
+        n += ne[0] * ne[1] * ne[2] * ne[3];
+    }
+    return n;
+}
+
+void lory_model_get_info(const lory_model *model, lory_model_info *info)
+{
+    const struct lory_model *lm = model;
+    const hparams *hp = &lm->m.hp;
+    *info = (lory_model_info){
+        .arch = lm->m.arch_name, .name = lm->m.name,
+        .n_vocab = lm->m.arch ? hp->n_vocab : lm->m.has_tokenizer ? tokenizer_n_vocab(&lm->m.tok) : 0,
+        .n_embd = hp->n_embd, .n_layer = hp->n_layer, .n_ctx_train = hp->n_ctx_train,
+        .n_params = count_params(&lm->m.file), .size_bytes = lm->m.file.tensor_bytes,
+    };
+}
+
+/* ---- tokens ----------------------------------------------------------------------------------- */
+
+void lory_tokens_free(lory_tokens *t)
+{
+    mem_free(t->id);
+    *t = (lory_tokens){ 0 };
+}
+
+static bool need_tokenizer(const lory_model *m, lory_err *err)
+{
+    return m->m.has_tokenizer
+           || err_set(err, LORY_E_UNSUPPORTED, "%s: has no tokenizer", gguf_path(&m->m.file));
+}
+
+bool lory_tokenize(const lory_model *m, const char *text, size_t n_bytes, unsigned flags,
+                   lory_tokens *out, lory_err *err)
+{
+    return need_tokenizer(m, err) && tokenizer_encode(&m->m.tok, text, n_bytes, flags, out, err);
+}
+
+const char *lory_token_text(const lory_model *m, lory_token id, size_t *n_bytes)
+{
+    *n_bytes = 0;
+    return m->m.has_tokenizer ? tokenizer_text(&m->m.tok, id, n_bytes) : "";
+}
+
+bool lory_token_is_end(const lory_model *m, lory_token id)
+{
+    return m->m.has_tokenizer && tokenizer_is_end(&m->m.tok, id);
+}
+
+lory_token lory_token_bos(const lory_model *m)
+{
+    return m->m.has_tokenizer ? tokenizer_bos(&m->m.tok) : -1;
+}
+
+lory_token lory_token_eos(const lory_model *m)
+{
+    return m->m.has_tokenizer ? tokenizer_eos(&m->m.tok) : -1;
+}
+
+lory_detok *lory_detok_new(const lory_model *m, unsigned flags, bool continues)
+{
+    lory_detok *d = m->m.has_tokenizer ? mem_new(1, sizeof *d) : NULL;
+    if (!d) return NULL;
+    d->tok = &m->m.tok;
+    detok_init(&d->d, d->tok, flags, continues);
+    return d;
+}
+
+void lory_detok_free(lory_detok *d)
+{
+    if (d) detok_free(&d->d);
+    mem_free(d);
+}
+
+bool lory_detok_put(lory_detok *d, lory_token id, const char **text, size_t *n_bytes, lory_err *err)
+{
+    return detok_put(&d->d, id, text, n_bytes, err);
+}
+
+void lory_detok_flush(lory_detok *d, const char **text, size_t *n_bytes)
+{
+    detok_flush(&d->d, text, n_bytes);
+}
+
+/* ---- session ---------------------------------------------------------------------------------- */
+
+bool lory_plan_memory(const lory_model *m, const lory_session_params *p, lory_memory_plan *plan,
+                      lory_err *err)
+{
+    return session_plan(&m->m, p, plan, err);
+}
+
+lory_session *lory_session_new(lory_model *m, const lory_session_params *p, lory_err *err)
+{
+    lory_session *s = mem_new(1, sizeof *s);
+    if (!s) {
+        err_set(err, LORY_E_MEMORY, "no memory for a session");
+        return NULL;
+    }
+    if (session_open(&s->s, &m->m, p, err)) return s;
+    mem_free(s);
+    return NULL;
+}
+
+void lory_session_free(lory_session *s)
+{
+    if (s) session_close(&s->s);
+    mem_free(s);
+}
+
+int lory_session_n_ctx(const lory_session *s)
+{
+    return s->s.n_ctx;
+}
+
+const lory_token *lory_session_tokens(const lory_session *s, size_t *n)
+{
+    *n = s->s.n;
+    return s->s.id;
+}
+
+bool lory_session_eval(lory_session *s, const lory_token *ids, size_t n, lory_err *err)
+{
+    return session_eval(&s->s, ids, n, NULL, NULL, err);
+}
+
+bool lory_session_eval_all(lory_session *s, const lory_token *ids, size_t n,
+                           lory_on_logits on_logits, void *user, lory_err *err)
+{
+    return session_eval(&s->s, ids, n, on_logits, user, err);
+}
+
+bool lory_session_set(lory_session *s, const lory_token *ids, size_t n, lory_err *err)
+{
+    return session_set(&s->s, ids, n, err);
+}
+
+void lory_session_truncate(lory_session *s, size_t n)
+{
+    session_truncate(&s->s, n);
+}
+
+const float *lory_session_logits(const lory_session *s)
+{
+    return s->s.logits;
+}
+
+void lory_session_interrupt(lory_session *s)
+{
+    atomic_store(&s->s.interrupt, true);
+}
+
+/* ---- sampler ---------------------------------------------------------------------------------- */
+
+void lory_sampler_defaults(const lory_model *m, lory_sampler_params *p)
+{
+    chain_defaults(p);
+    for (int i = 0; i < n_chain_fields; i++) {
+        const gguf_kv *kv = chain_fields[i].key ? gguf_find(&m->m.file, chain_fields[i].key) : NULL;
+        if (kv && kv->type != GGUF_STR && kv->type != GGUF_ARR)
+            chain_field_set(p, &chain_fields[i], gguf_float_at(kv, 0));
+    }
+}
+
+lory_sampler *lory_sampler_new(const lory_model *m, const lory_sampler_params *p, lory_err *err)
+{
+    lory_model_info info;
+    lory_model_get_info(m, &info);
+    lory_sampler *s = mem_new(1, sizeof *s);
+    if (!s) {
+        err_set(err, LORY_E_MEMORY, "no memory for a sampler");
+        return NULL;
+    }
+    s->c = chain_new(info.n_vocab, p, err);
+    if (s->c) return s;
+    mem_free(s);
+    return NULL;
+}
+
+void lory_sampler_free(lory_sampler *s)
+{
+    if (s) chain_free(s->c);
+    mem_free(s);
+}
+
+bool lory_sampler_draw(lory_sampler *s, const float *logits, const lory_token *history, size_t n,
+                       size_t pos, lory_token *id, lory_err *err)
+{
+    chain_input in = { .logits = logits, .history = history, .n_history = n, .pos = pos };
+    return chain_draw(s->c, &in, id, err);
+}
+
+/* ---- generation ------------------------------------------------------------------------------- */
+
+/* What one call of lory_generate carries along. */
+typedef struct {
+    session *s;
+    chain *c;
+    const tokenizer *tok; /* NULL: ids only */
+    const lory_generate_params *p;
+    lory_on_piece on_piece;
+    void *user;
+    detok d;
+    stop_finder stop;
+    lory_generate_result *result;
+} generation;
+
+/* Hands a token's text on, as far as it can't be part of a stop text; false ends the generation. */
+static bool hand_on(generation *g, lory_token id, const float *logits, lory_err *err)
+{
+    lory_piece piece = { .id = id, .text = "", .logits = logits };
+    const char *text = "";
+    size_t n = 0;
+    if (g->tok && !detok_put(&g->d, id, &text, &n, err)) return false;
+    bool met = stop_put(&g->stop, text, n, &piece.text, &piece.n_text);
+    if (g->stop.held.failed) return err_set(err, LORY_E_MEMORY, "no memory for the text");
+    g->result->n_tokens++;
+    if (!g->on_piece(g->user, &piece)) g->result->reason = LORY_STOP_CALLER;
+    else if (met) g->result->reason = LORY_STOP_TEXT;
+    else return true;
+    err_set(err, LORY_OK, "%s", "");
+    return false;
+}
+
+/* The text that was held back, when no stop text came of it. */
+static void hand_on_rest(generation *g)
+{
+    lory_piece piece = { .id = -1, .text = "" };
+    const char *text = "";
+    size_t n = 0;
+    if (g->result->reason == LORY_STOP_CALLER || g->result->reason == LORY_STOP_TEXT) return;
+    if (g->tok) detok_flush(&g->d, &text, &n);
+    bool met = stop_put(&g->stop, text, n, &piece.text, &piece.n_text);
+    if (piece.n_text) g->on_piece(g->user, &piece);
+    if (met) return;
+    stop_flush(&g->stop, &piece.text, &piece.n_text);
+    if (piece.n_text) g->on_piece(g->user, &piece);
+}
+
+static bool draw(generation *g, const lory_token *banned, size_t n_banned, lory_token *id,
+                 lory_err *err)
+{
+    session *s = g->s;
+    chain_input in = { .logits = s->logits, .history = s->id, .n_history = s->n, .pos = s->n,
+                       .banned = banned, .n_banned = n_banned };
+    return chain_draw(g->c, &in, id, err);
+}
+
+/* Tokens until one of the reasons; false with *err set, or LORY_OK when the callback or a stop
+ * text ended it. */
+static bool generate(generation *g, lory_err *err)
+{
+    session *s = g->s;
+    size_t n_banned = 0;
+    const lory_token *banned = NULL;
+    lory_token id;
+    if (g->p->ignore_end && g->tok) banned = tokenizer_ends(g->tok, &n_banned);
+    for (int i = 0;; i++) {
+        g->result->reason = LORY_STOP_LENGTH;
+        if (g->p->n_predict >= 0 && i >= g->p->n_predict) return true;
+        if (!draw(g, banned, n_banned, &id, err)) return false;
+        g->result->reason = LORY_STOP_END;
+        if (g->tok && tokenizer_is_end(g->tok, id)) return true;
+        if (!hand_on(g, id, s->logits, err)) return false;
+        g->result->reason = LORY_STOP_CONTEXT;
+        if (s->n == (size_t)s->n_ctx) return true;
+        g->result->reason = LORY_STOP_LENGTH;
+        if (i + 1 == g->p->n_predict) return true;
+        if (!session_eval(s, &id, 1, NULL, NULL, err)) return false;
+    }
+}
+
+bool lory_generate(lory_session *s, lory_sampler *sampler, const lory_generate_params *p,
+                   lory_on_piece on_piece, void *user, lory_generate_result *result, lory_err *err)
+{
+    lory_err local;
+    generation g = { .s = &s->s, .c = sampler->c, .p = p, .on_piece = on_piece, .user = user,
+                     .stop = { .text = p->stop, .n = p->n_stop }, .result = result };
+    if (!err) err = &local;
+    *result = (lory_generate_result){ 0 };
+    if (!s->s.logits)
+        return err_set(err, LORY_E_ARGUMENT, "nothing has been evaluated to go on from");
+    for (size_t i = 0; i < p->n_stop; i++)
+        if (!p->stop[i][0]) return err_set(err, LORY_E_ARGUMENT, "an empty stop text");
+    if (s->s.m->has_tokenizer) {
+        g.tok = &s->s.m->tok;
+        detok_init(&g.d, g.tok, p->show_special ? LORY_SHOW_SPECIAL : 0, true);
+    }
+    err->code = LORY_OK;
+    bool ok = generate(&g, err) || err->code == LORY_OK;
+    if (err->code == LORY_E_INTERRUPTED) {
+        result->reason = LORY_STOP_CALLER;
+        ok = true;
+    } else {
+        hand_on_rest(&g);
+    }
+    if (g.tok) detok_free(&g.d);
+    stop_free(&g.stop);
+    return ok;
+}
+
+/* ---- the machine ------------------------------------------------------------------------------ */
+
+bool lory_measure_limits(int n_threads, lory_machine_limits *limits, lory_err *err)
+{
+    return limits_measure(n_threads, limits, err);
+}
+
+int lory_default_threads(void)
+{
+    return cpu_usable_cores();
+}
