@@ -263,30 +263,29 @@ typedef struct {
     lory_generate_result *result;
 } generation;
 
-/* Hands a token's text on, as far as it can't be part of a stop text; false ends the generation. */
-static bool hand_on(generation *g, lory_token id, const float *logits, lory_err *err)
+/* Hands a token's text on, as far as it can't be part of a stop text. */
+static bool hand_on(generation *g, lory_token id, bool *is_done, lory_err *err)
 {
-    lory_piece piece = { .id = id, .text = "", .logits = logits };
+    lory_piece piece = { .id = id, .text = "", .logits = g->s->logits };
     const char *text = "";
     size_t n = 0;
     if (g->tok && !detok_put(&g->d, id, &text, &n, err)) return false;
     bool met = stop_put(&g->stop, text, n, &piece.text, &piece.n_text);
     if (g->stop.held.failed) return err_set(err, LORY_E_MEMORY, "no memory for the text");
     g->result->n_tokens++;
+    if (met) g->result->reason = LORY_STOP_TEXT;
     if (!g->on_piece(g->user, &piece)) g->result->reason = LORY_STOP_CALLER;
-    else if (met) g->result->reason = LORY_STOP_TEXT;
-    else return true;
-    err_set(err, LORY_OK, "%s", "");
-    return false;
+    *is_done = met || g->result->reason == LORY_STOP_CALLER;
+    return true;
 }
 
-/* The text that was held back, when no stop text came of it. */
+/* The text that was held back, since no stop text came of it. */
 static void hand_on_rest(generation *g)
 {
     lory_piece piece = { .id = -1, .text = "" };
     const char *text = "";
     size_t n = 0;
-    if (g->result->reason == LORY_STOP_CALLER || g->result->reason == LORY_STOP_TEXT) return;
+    if (g->result->reason == LORY_STOP_TEXT) return;
     if (g->tok) detok_flush(&g->d, &text, &n);
     bool met = stop_put(&g->stop, text, n, &piece.text, &piece.n_text);
     if (piece.n_text) g->on_piece(g->user, &piece);
@@ -304,28 +303,38 @@ static bool draw(generation *g, const lory_token *banned, size_t n_banned, lory_
     return chain_draw(g->c, &in, id, err);
 }
 
-/* Tokens until one of the reasons; false with *err set, or LORY_OK when the callback or a stop
- * text ended it. */
+/* Draws tokens until there is a reason to stop. */
 static bool generate(generation *g, lory_err *err)
 {
     session *s = g->s;
     size_t n_banned = 0;
     const lory_token *banned = NULL;
     lory_token id;
+    bool is_done = false;
     if (g->p->ignore_end && g->tok) banned = tokenizer_ends(g->tok, &n_banned);
-    for (int i = 0;; i++) {
+    for (int i = 1;; i++) {
         g->result->reason = LORY_STOP_LENGTH;
-        if (g->p->n_predict >= 0 && i >= g->p->n_predict) return true;
+        if (g->p->n_predict >= 0 && i > g->p->n_predict) return true;
         if (!draw(g, banned, n_banned, &id, err)) return false;
         g->result->reason = LORY_STOP_END;
         if (g->tok && tokenizer_is_end(g->tok, id)) return true;
-        if (!hand_on(g, id, s->logits, err)) return false;
+        if (!hand_on(g, id, &is_done, err)) return false;
+        if (is_done) return true;
+        g->result->reason = LORY_STOP_LENGTH;
+        if (i == g->p->n_predict) return true;
         g->result->reason = LORY_STOP_CONTEXT;
         if (s->n == (size_t)s->n_ctx) return true;
-        g->result->reason = LORY_STOP_LENGTH;
-        if (i + 1 == g->p->n_predict) return true;
         if (!session_eval(s, &id, 1, NULL, NULL, err)) return false;
     }
+}
+
+static bool check_generate(const session *s, const lory_generate_params *p, lory_err *err)
+{
+    if (!s->logits)
+        return err_set(err, LORY_E_ARGUMENT, "nothing has been evaluated to go on from");
+    for (size_t i = 0; i < p->n_stop; i++)
+        if (!p->stop[i][0]) return err_set(err, LORY_E_ARGUMENT, "a stop text is empty");
+    return true;
 }
 
 bool lory_generate(lory_session *s, lory_sampler *sampler, const lory_generate_params *p,
@@ -336,22 +345,17 @@ bool lory_generate(lory_session *s, lory_sampler *sampler, const lory_generate_p
                      .stop = { .text = p->stop, .n = p->n_stop }, .result = result };
     if (!err) err = &local;
     *result = (lory_generate_result){ 0 };
-    if (!s->s.logits)
-        return err_set(err, LORY_E_ARGUMENT, "nothing has been evaluated to go on from");
-    for (size_t i = 0; i < p->n_stop; i++)
-        if (!p->stop[i][0]) return err_set(err, LORY_E_ARGUMENT, "an empty stop text");
+    if (!check_generate(&s->s, p, err)) return false;
     if (s->s.m->has_tokenizer) {
         g.tok = &s->s.m->tok;
         detok_init(&g.d, g.tok, p->show_special ? LORY_SHOW_SPECIAL : 0, true);
     }
-    err->code = LORY_OK;
-    bool ok = generate(&g, err) || err->code == LORY_OK;
-    if (err->code == LORY_E_INTERRUPTED) {
+    bool ok = generate(&g, err);
+    if (!ok && err->code == LORY_E_INTERRUPTED) {
         result->reason = LORY_STOP_CALLER;
         ok = true;
-    } else {
-        hand_on_rest(&g);
     }
+    hand_on_rest(&g);
     if (g.tok) detok_free(&g.d);
     stop_free(&g.stop);
     return ok;

@@ -1,0 +1,295 @@
+/* test_engine.c - the same bits whatever the threads, the batch, the cut, the instruction set, the
+ * fusing; the KV cache; sessions. */
+#include "base/mem.h"
+#include "engine/session.h"
+#include "test.h"
+#include <stdlib.h>
+
+enum { N_TOK = 150 };
+
+static const char *const models[] = {
+    "golden/llama-mha/model-f32.gguf",      "golden/llama-gqa-tied/model-bf16.gguf",
+    "golden/llama-gqa-tied/model-q4_0.gguf", "golden/qwen3/model-bf16.gguf",
+    "golden/llama-k256/model-q4_k_m-mix.gguf",
+};
+enum { N_MODELS = sizeof models / sizeof models[0] };
+
+static void fill_ids(const model *m, lory_token *ids)
+{
+    uint32_t x = 12345;
+    for (int i = 0; i < N_TOK; i++) {
+        x = x * 1664525u + 1013904223u;
+        ids[i] = (lory_token)((x >> 8) % (uint32_t)m->hp.n_vocab);
+    }
+}
+
+typedef struct {
+    float *at; /* [N_TOK, n_vocab] */
+    int n_vocab;
+} rows;
+
+static bool keep_row(void *user, size_t pos, const float *logits)
+{
+    rows *r = user;
+    memcpy(r->at + pos * (size_t)r->n_vocab, logits, (size_t)r->n_vocab * sizeof *logits);
+    return true;
+}
+
+/* All logits of the test's tokens, evaluated with these parameters in pieces of `cut` tokens. */
+static float *all_logits(const model *m, const lory_session_params *p, size_t cut)
+{
+    lory_token ids[N_TOK];
+    lory_err err;
+    session s;
+    rows r = { calloc((size_t)N_TOK * (size_t)m->hp.n_vocab, sizeof(float)), m->hp.n_vocab };
+    fill_ids(m, ids);
+    if (!session_open(&s, m, p, &err)) {
+        test_fail(__FILE__, __LINE__, "%s", err.text);
+        return r.at;
+    }
+    for (size_t i = 0; i < N_TOK; i += cut)
+        CHECK(session_eval(&s, ids + i, N_TOK - i < cut ? N_TOK - i : cut, keep_row, &r, &err),
+              "%s", err.text);
+    session_close(&s);
+    return r.at;
+}
+
+static size_t logits_bytes(const model *m)
+{
+    return (size_t)N_TOK * (size_t)m->hp.n_vocab * sizeof(float);
+}
+
+TEST(threads_batch_size_and_cut_do_not_change_a_bit)
+{
+    static const int threads[] = { 1, 2, 3, 4 }, batches[] = { 1, 3, 32, 512 };
+    static const size_t cuts[] = { 1, 7, 64, 149, 150 };
+    lory_err err;
+    for (int i = 0; i < N_MODELS; i++) {
+        model m;
+        REQUIRE(model_open(&m, test_vector(models[i]), &err), "%s", err.text);
+        lory_session_params p = { .n_ctx = 160, .n_batch = 512, .n_threads = 1 };
+        float *want = all_logits(&m, &p, N_TOK);
+        for (int t = 0; t < 4; t++)
+            for (int b = 0; b < 4; b++) {
+                p.n_threads = threads[t];
+                p.n_batch = batches[b];
+                float *got = all_logits(&m, &p, N_TOK);
+                CHECK_SAME(got, want, logits_bytes(&m), "%s, %d threads, batch %d", models[i],
+                           threads[t], batches[b]);
+                free(got);
+            }
+        p.n_batch = 512;
+        for (int c = 0; c < 5; c++) {
+            float *got = all_logits(&m, &p, cuts[c]);
+            CHECK_SAME(got, want, logits_bytes(&m), "%s, cut %zu", models[i], cuts[c]);
+            free(got);
+        }
+        free(want);
+        model_close(&m);
+    }
+}
+
+/* The logits of the last token by an exec of its own, with chosen kernels and fusing. */
+static void exec_logits(const model *m, const lory_kernels *kn, bool no_fuse, int n_threads,
+                        float *out)
+{
+    lory_token ids[N_TOK];
+    int pos[N_TOK], seq[N_TOK] = { 0 };
+    lory_err err;
+    kv_cache kv;
+    exec e;
+    size_t ld;
+    fill_ids(m, ids);
+    kv_shape shape = { m->hp.n_layer, m->hp.n_kv_head, m->hp.head_dim, 160, 1, QT_F16 };
+    exec_params par = { .n_batch = N_TOK, .n_out = 1, .n_threads = n_threads, .no_fuse = no_fuse };
+    REQUIRE(kv_open(&kv, &shape, &err) && exec_open(&e, m, &kv, &par, &err), "%s", err.text);
+    e.kn = kn;
+    for (int i = 0; i < N_TOK; i++) pos[i] = i;
+    CHECK(kv_reserve(&kv, 0, N_TOK, &err) == 0);
+    /* most of it at once, the rest one by one: both paths of every op */
+    CHECK(exec_body(&e, &(exec_batch){ N_TOK - 9, ids, pos, seq }, &err));
+    for (int i = N_TOK - 9; i < N_TOK; i++)
+        CHECK(exec_body(&e, &(exec_batch){ 1, ids + i, pos + i, seq }, &err));
+    memcpy(out, exec_head(&e, &(int){ 0 }, 1, &ld), (size_t)m->hp.n_vocab * sizeof *out);
+    exec_close(&e);
+    kv_close(&kv);
+}
+
+TEST(fused_or_not_a_plan_gives_the_same_bits)
+{
+    lory_err err;
+    for (int i = 0; i < N_MODELS; i++) {
+        model m;
+        float want[1024], got[1024];
+        REQUIRE(model_open(&m, test_vector(models[i]), &err), "%s", err.text);
+        exec_logits(&m, kernels(), false, 1, want);
+        for (int n_threads = 1; n_threads <= 3; n_threads++) {
+            exec_logits(&m, kernels(), true, n_threads, got);
+            CHECK_SAME(got, want, (size_t)m.hp.n_vocab * sizeof *got, "%s, %d threads", models[i],
+                       n_threads);
+        }
+        model_close(&m);
+    }
+}
+
+TEST(every_instruction_set_gives_the_same_logits)
+{
+    lory_err err;
+    for (int i = 0; i < N_MODELS; i++) {
+        model m;
+        lory_kernels kn;
+        float want[1024], got[1024];
+        REQUIRE(model_open(&m, test_vector(models[i]), &err), "%s", err.text);
+        REQUIRE(kernels_for("generic", &kn));
+        exec_logits(&m, &kn, false, 2, want);
+        for (int j = 0; j < n_isa; j++) {
+            if (!kernels_for(isas[j].name, &kn)) continue;
+            exec_logits(&m, &kn, false, 2, got);
+            CHECK_SAME(got, want, (size_t)m.hp.n_vocab * sizeof *got, "%s, isa %s", models[i],
+                       isas[j].name);
+        }
+        model_close(&m);
+    }
+}
+
+TEST(fusing_merges_the_patterns_of_a_llama_block)
+{
+    lory_err err;
+    model m;
+    plan fused, plain;
+    REQUIRE(model_open(&m, test_vector("golden/llama-gqa-tied/model-q4_0.gguf"), &err));
+    REQUIRE(plan_make(&fused, &m, true, &err) && plan_make(&plain, &m, false, &err));
+    /* input qkv rope rope store attend input out input gate-up input down */
+    CHECK(fused.n_body == 1 + 12 * m.hp.n_layer, "%d steps", fused.n_body);
+    CHECK(plain.n_step > fused.n_step);
+    int n_all = 0; /* meetings of a step of one token, per layer */
+    for (int i = 1; i < fused.n_body; i++) n_all += fused.step[i].sync == SYNC_ALL;
+    CHECK(n_all == 5 * m.hp.n_layer, "%d meetings", n_all);
+    plan_free(&fused);
+    plan_free(&plain);
+    model_close(&m);
+}
+
+TEST(sequences_in_one_batch_do_not_touch_each_other)
+{
+    enum { N_SEQ = 3, LEN = 70 };
+    lory_err err;
+    model m;
+    lory_token ids[N_TOK];
+    kv_cache kv;
+    exec e;
+    size_t ld;
+    float *alone, want[N_SEQ][1024];
+    REQUIRE(model_open(&m, test_vector("golden/qwen3/model-bf16.gguf"), &err), "%s", err.text);
+    fill_ids(&m, ids);
+    kv_shape shape = { m.hp.n_layer, m.hp.n_kv_head, m.hp.head_dim, 512, N_SEQ, QT_F16 };
+    exec_params par = { .n_batch = N_SEQ * LEN, .n_out = N_SEQ, .n_threads = 3 };
+    for (int i = 0; i < N_SEQ; i++) { /* each alone: tokens i .. i + LEN - 1 */
+        session s;
+        REQUIRE(session_open(&s, &m, &(lory_session_params){ .n_ctx = 128, .n_threads = 1 }, &err));
+        CHECK(session_eval(&s, ids + i, LEN, NULL, NULL, &err));
+        memcpy(want[i], s.logits, (size_t)m.hp.n_vocab * sizeof(float));
+        session_close(&s);
+    }
+    REQUIRE(kv_open(&kv, &shape, &err) && exec_open(&e, &m, &kv, &par, &err), "%s", err.text);
+    lory_token batch_id[N_SEQ * LEN];
+    int pos[N_SEQ * LEN], seq[N_SEQ * LEN], last[N_SEQ], n = 0;
+    for (int i = 0; i < N_SEQ; i++) {
+        CHECK(kv_reserve(&kv, i, LEN, &err) == 0);
+        for (int j = 0; j < LEN; j++, n++)
+            batch_id[n] = ids[i + j], pos[n] = j, seq[n] = i;
+        last[i] = n - 1;
+    }
+    CHECK(exec_body(&e, &(exec_batch){ n, batch_id, pos, seq }, &err));
+    alone = (float *)(uintptr_t)exec_head(&e, last, N_SEQ, &ld);
+    for (int i = 0; i < N_SEQ; i++)
+        CHECK_SAME(alone + (size_t)i * ld, want[i], (size_t)m.hp.n_vocab * sizeof(float), "seq %d", i);
+    exec_close(&e);
+    kv_close(&kv);
+    model_close(&m);
+}
+
+TEST(a_kv_cache_hands_its_pages_out_and_takes_them_back)
+{
+    lory_err err;
+    kv_cache kv;
+    kv_shape shape = { 2, 2, 32, 4 * KV_CHUNK, 3, QT_Q8_0 };
+    REQUIRE(kv_open(&kv, &shape, &err), "%s", err.text);
+    CHECK(kv_reserve(&kv, 0, KV_CHUNK + 1, &err) == 0);
+    CHECK(kv_reserve(&kv, 1, 10, &err) == 0);
+    CHECK(kv_reserve(&kv, 2, KV_CHUNK + 1, &err) == -1 && err.code == LORY_E_FULL);
+    CHECK(kv_reserve(&kv, 2, KV_CHUNK, &err) == 0);
+    CHECK(kv_reserve(&kv, 0, KV_CHUNK - 1, &err) == KV_CHUNK + 1);
+    CHECK(kv_reserve(&kv, 0, 1, &err) == -1);
+    kv_truncate(&kv, 0, 1);
+    CHECK(kv.n_free == 1);
+    CHECK(kv_reserve(&kv, 1, KV_CHUNK, &err) == 10);
+    kv_truncate(&kv, 0, 0);
+    kv_truncate(&kv, 1, 0);
+    kv_truncate(&kv, 2, 0);
+    CHECK(kv.n_free == kv.n_page);
+    kv_close(&kv);
+    shape.head_dim = 48;
+    CHECK(!kv_open(&kv, &shape, &err) && err.code == LORY_E_ARGUMENT);
+}
+
+TEST(a_session_reuses_what_it_holds_with_the_same_bits)
+{
+    lory_err err;
+    model m;
+    session s, fresh;
+    lory_token a[40], b[40];
+    lory_session_params p = { .n_ctx = 64, .n_threads = 2 };
+    REQUIRE(model_open(&m, test_vector(models[0]), &err), "%s", err.text);
+    for (int i = 0; i < 40; i++) a[i] = i + 1, b[i] = i < 25 ? i + 1 : 100 + i;
+    REQUIRE(session_open(&s, &m, &p, &err) && session_open(&fresh, &m, &p, &err));
+    CHECK(session_set(&s, a, 40, &err) && session_set(&s, b, 33, &err));
+    CHECK(session_eval(&fresh, b, 33, NULL, NULL, &err));
+    CHECK(s.n == 33 && memcmp(s.id, b, 33 * sizeof *b) == 0);
+    CHECK_SAME(s.logits, fresh.logits, (size_t)m.hp.n_vocab * sizeof(float), "after another text");
+    CHECK(session_set(&s, b, 33, &err), "the same again");
+    CHECK_SAME(s.logits, fresh.logits, (size_t)m.hp.n_vocab * sizeof(float), "the same again");
+    session_close(&s);
+    session_close(&fresh);
+    model_close(&m);
+}
+
+TEST(a_session_refuses_what_does_not_fit_and_stays_as_it_was)
+{
+    lory_err err;
+    model m;
+    session s;
+    lory_token ids[20] = { 1, 2, 3 };
+    REQUIRE(model_open(&m, test_vector(models[0]), &err), "%s", err.text);
+    REQUIRE(session_open(&s, &m, &(lory_session_params){ .n_ctx = 16, .n_threads = 1 }, &err));
+    CHECK(!session_eval(&s, ids, 17, NULL, NULL, &err) && err.code == LORY_E_FULL);
+    CHECK(s.n == 0 && !s.logits);
+    CHECK(session_eval(&s, ids, 16, NULL, NULL, &err));
+    CHECK(!session_eval(&s, ids, 1, NULL, NULL, &err) && err.code == LORY_E_FULL);
+    CHECK(s.n == 16 && s.logits);
+    session_truncate(&s, 3);
+    ids[1] = m.hp.n_vocab;
+    CHECK(!session_eval(&s, ids, 2, NULL, NULL, &err) && err.code == LORY_E_ARGUMENT);
+    ids[1] = -1;
+    CHECK(!session_eval(&s, ids, 2, NULL, NULL, &err) && err.code == LORY_E_ARGUMENT);
+    atomic_store(&s.interrupt, true);
+    CHECK(!session_eval(&s, ids, 1, NULL, NULL, &err) && err.code == LORY_E_INTERRUPTED);
+    CHECK(session_eval(&s, ids, 1, NULL, NULL, &err) && s.n == 4);
+    session_close(&s);
+    model_close(&m);
+}
+
+TEST(parameters_out_of_range_are_named)
+{
+    lory_err err;
+    model m;
+    session s;
+    REQUIRE(model_open(&m, test_vector(models[0]), &err), "%s", err.text);
+    CHECK(!session_open(&s, &m, &(lory_session_params){ .n_ctx = -1 }, &err));
+    CHECK(strstr(err.text, "context size"));
+    CHECK(!session_open(&s, &m, &(lory_session_params){ .n_batch = -1 }, &err));
+    CHECK(!session_open(&s, &m, &(lory_session_params){ .n_threads = 100000 }, &err));
+    CHECK(!session_open(&s, &m, &(lory_session_params){ .n_ctx = 1 << 30 }, &err)
+          && err.code == LORY_E_MEMORY, "%s", err.text);
+    model_close(&m);
+}
