@@ -62,9 +62,8 @@ static int64_t count_params(const gguf *g)
     return n;
 }
 
-void lory_model_get_info(const lory_model *model, lory_model_info *info)
+void lory_model_get_info(const lory_model *lm, lory_model_info *info)
 {
-    const struct lory_model *lm = model;
     const hparams *hp = &lm->m.hp;
     *info = (lory_model_info){
         .arch = lm->m.arch_name, .name = lm->m.name,
@@ -142,10 +141,10 @@ void lory_detok_flush(lory_detok *d, const char **text, size_t *n_bytes)
 
 /* ---- session ---------------------------------------------------------------------------------- */
 
-bool lory_plan_memory(const lory_model *m, const lory_session_params *p, lory_memory_plan *plan,
+bool lory_plan_memory(const lory_model *m, const lory_session_params *p, lory_memory_plan *mp,
                       lory_err *err)
 {
-    return session_plan(&m->m, p, plan, err);
+    return session_plan(&m->m, p, mp, err);
 }
 
 lory_session *lory_session_new(lory_model *m, const lory_session_params *p, lory_err *err)

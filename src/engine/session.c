@@ -40,94 +40,94 @@ static kv_shape shape_of(const model *m, int n_ctx, lory_cache_type type)
                        cache_types[type] };
 }
 
-static exec_params exec_params_of(const lory_memory_plan *plan)
+static exec_params exec_params_of(const lory_memory_plan *mp)
 {
-    int n_out = plan->n_batch < OUT_ROWS ? plan->n_batch : OUT_ROWS;
-    return (exec_params){ .n_batch = plan->n_batch, .n_out = n_out,
-                          .n_threads = plan->n_threads };
+    int n_out = mp->n_batch < OUT_ROWS ? mp->n_batch : OUT_ROWS;
+    return (exec_params){ .n_batch = mp->n_batch, .n_out = n_out,
+                          .n_threads = mp->n_threads };
 }
 
 /* The model's own context, or as many whole pages of it as fit beside weights and scratch. */
-static bool fit_context(const model *m, lory_cache_type type, lory_memory_plan *plan, lory_err *err)
+static bool fit_context(const model *m, lory_cache_type type, lory_memory_plan *mp, lory_err *err)
 {
     kv_shape page = shape_of(m, KV_CHUNK, type);
-    uint64_t taken = plan->weights_bytes + plan->scratch_bytes;
-    uint64_t budget = plan->machine_bytes > taken ? plan->machine_bytes - taken : 0;
+    uint64_t taken = mp->weights_bytes + mp->scratch_bytes;
+    uint64_t budget = mp->machine_bytes > taken ? mp->machine_bytes - taken : 0;
     size_t page_bytes;
     if (!kv_bytes(&page, &page_bytes))
         return err_set(err, LORY_E_MEMORY, "%s: its KV cache does not fit the address space",
                        gguf_path(&m->file));
     uint64_t n_fit = budget / page_bytes * KV_CHUNK;
-    plan->n_ctx = m->hp.n_ctx_train;
-    if (n_fit >= (uint64_t)plan->n_ctx) return true;
+    mp->n_ctx = m->hp.n_ctx_train;
+    if (n_fit >= (uint64_t)mp->n_ctx) return true;
     if (n_fit == 0)
         return err_set(err, LORY_E_MEMORY,
                        "%s: needs %llu MB beside %zu MB per %d tokens, %llu MB are available",
                        gguf_path(&m->file), (unsigned long long)taken >> 20, page_bytes >> 20,
-                       KV_CHUNK, (unsigned long long)plan->machine_bytes >> 20);
-    plan->n_ctx = (int)n_fit;
-    plan->n_ctx_lowered = true;
+                       KV_CHUNK, (unsigned long long)mp->machine_bytes >> 20);
+    mp->n_ctx = (int)n_fit;
+    mp->n_ctx_lowered = true;
     return true;
 }
 
-bool session_plan(const model *m, const lory_session_params *p, lory_memory_plan *plan,
+bool session_plan(const model *m, const lory_session_params *p, lory_memory_plan *mp,
                   lory_err *err)
 {
     static const lory_session_params defaults;
     size_t n_bytes;
-    *plan = (lory_memory_plan){ 0 };
+    *mp = (lory_memory_plan){ 0 };
     if (!p) p = &defaults;
     if (!m->arch) return err_set(err, m->why_not.code, "%s", m->why_not.text);
     if (!check_params(p, err)) return false;
-    plan->weights_bytes = m->file.tensor_bytes;
-    plan->machine_bytes = cpu_memory_available_bytes();
-    plan->n_batch = p->n_batch ? p->n_batch : DEFAULT_BATCH;
-    plan->n_threads = p->n_threads ? p->n_threads : cpu_usable_cores();
-    plan->n_ctx = p->n_ctx ? p->n_ctx : m->hp.n_ctx_train;
-    if (plan->n_batch > plan->n_ctx) plan->n_batch = plan->n_ctx;
-    exec_params par = exec_params_of(plan);
+    mp->weights_bytes = m->file.tensor_bytes;
+    mp->machine_bytes = cpu_memory_available_bytes();
+    mp->n_batch = p->n_batch ? p->n_batch : DEFAULT_BATCH;
+    mp->n_threads = p->n_threads ? p->n_threads : cpu_usable_cores();
+    mp->n_ctx = p->n_ctx ? p->n_ctx : m->hp.n_ctx_train;
+    if (mp->n_batch > mp->n_ctx) mp->n_batch = mp->n_ctx;
+    exec_params par = exec_params_of(mp);
     if (!exec_bytes(m, &par, &n_bytes, err)) return false;
-    plan->scratch_bytes = n_bytes;
-    if (p->n_ctx == 0 && !fit_context(m, p->cache_type, plan, err)) return false;
-    kv_shape shape = shape_of(m, plan->n_ctx, p->cache_type);
+    mp->scratch_bytes = n_bytes;
+    if (p->n_ctx == 0 && !fit_context(m, p->cache_type, mp, err)) return false;
+    kv_shape shape = shape_of(m, mp->n_ctx, p->cache_type);
     if (!kv_bytes(&shape, &n_bytes))
         return err_set(err, LORY_E_MEMORY, "a context of %d tokens does not fit the address space",
-                       plan->n_ctx);
-    plan->kv_bytes = n_bytes;
-    plan->total_bytes = plan->weights_bytes + plan->kv_bytes + plan->scratch_bytes;
+                       mp->n_ctx);
+    mp->kv_bytes = n_bytes;
+    mp->total_bytes = mp->weights_bytes + mp->kv_bytes + mp->scratch_bytes;
     return true;
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static bool allocate(session *s, const lory_memory_plan *plan, lory_err *err)
+static bool allocate(session *s, const lory_memory_plan *mp, lory_err *err)
 {
-    size_t n_batch = (size_t)plan->n_batch;
-    s->n_ctx = plan->n_ctx;
-    s->id = mem_new((size_t)plan->n_ctx, sizeof *s->id);
+    size_t n_batch = (size_t)mp->n_batch;
+    s->n_ctx = mp->n_ctx;
+    s->id = mem_new((size_t)mp->n_ctx, sizeof *s->id);
     s->pos = mem_new(n_batch, sizeof *s->pos);
     s->seq = mem_new(n_batch, sizeof *s->seq);
     s->rows = mem_new(n_batch, sizeof *s->rows);
     if (!s->id || !s->pos || !s->seq || !s->rows)
-        return err_set(err, LORY_E_MEMORY, "no memory for a session of %d tokens", plan->n_ctx);
-    for (int i = 0; i < plan->n_batch; i++) s->rows[i] = i;
+        return err_set(err, LORY_E_MEMORY, "no memory for a session of %d tokens", mp->n_ctx);
+    for (int i = 0; i < mp->n_batch; i++) s->rows[i] = i;
     return true;
 }
 
 bool session_open(session *s, const model *m, const lory_session_params *params, lory_err *err)
 {
-    lory_memory_plan plan;
+    lory_memory_plan mp;
     memset(s, 0, sizeof *s);
     s->m = m;
-    if (!session_plan(m, params, &plan, err)) return false;
-    if (plan.kv_bytes + plan.scratch_bytes > cpu_memory_bytes())
+    if (!session_plan(m, params, &mp, err)) return false;
+    if (mp.kv_bytes + mp.scratch_bytes > cpu_memory_bytes())
         return err_set(err, LORY_E_MEMORY,
                        "a context of %d tokens takes %llu MB, this process may use %llu MB",
-                       plan.n_ctx, (unsigned long long)(plan.kv_bytes + plan.scratch_bytes) >> 20,
+                       mp.n_ctx, (unsigned long long)(mp.kv_bytes + mp.scratch_bytes) >> 20,
                        (unsigned long long)cpu_memory_bytes() >> 20);
-    kv_shape shape = shape_of(m, plan.n_ctx, params ? params->cache_type : LORY_CACHE_F16);
-    exec_params par = exec_params_of(&plan);
-    if (!allocate(s, &plan, err) || !kv_open(&s->kv, &shape, err)
+    kv_shape shape = shape_of(m, mp.n_ctx, params ? params->cache_type : LORY_CACHE_F16);
+    exec_params par = exec_params_of(&mp);
+    if (!allocate(s, &mp, err) || !kv_open(&s->kv, &shape, err)
         || !exec_open(&s->e, m, &s->kv, &par, err)) {
         session_close(s);
         return false;

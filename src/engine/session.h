@@ -7,7 +7,7 @@
 
 /* Fills what params leave open and predicts what a session will take. LORY_E_ARGUMENT names a
  * parameter that is out of range; LORY_E_MEMORY when even one page of context does not fit. */
-bool session_plan(const model *m, const lory_session_params *params, lory_memory_plan *plan,
+bool session_plan(const model *m, const lory_session_params *params, lory_memory_plan *mp,
                   lory_err *err);
 
 typedef struct {
