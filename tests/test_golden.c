@@ -68,11 +68,9 @@ static bool on_logits(void *user, size_t pos, const float *logits)
     return true;
 }
 
-typedef struct {
-    double max_diff, mean_kl; /* most allowed; 0 = not asked */
-} bounds;
-
-static void check_case(lory_model *m, const json *g, const char *name, bounds b)
+/* max_diff 0 = quantised weights, where only the mean KL of all rows counts. */
+static void check_case(lory_model *m, const json *g, const char *name, double max_diff,
+                       comparison *total)
 {
     lory_err err;
     lory_model_info info;
@@ -93,17 +91,16 @@ static void check_case(lory_model *m, const json *g, const char *name, bounds b)
     if (getenv("VERBOSE"))
         fprintf(stderr, "%s %d: max diff %.2e, mean KL %.2e, argmax %d/%d\n", name, (int)n_tok,
                 c.max_diff, c.sum_kl / c.n_rows, c.n_argmax, (int)n_tok);
-    if (b.max_diff > 0) {
-        CHECK(c.max_diff <= b.max_diff, "%s, %d tokens: max |diff| %g (at most %g)", name,
-              (int)n_tok, c.max_diff, b.max_diff);
+    if (max_diff > 0) {
+        CHECK(c.max_diff <= max_diff, "%s, %d tokens: max |diff| %g (at most %g)", name, (int)n_tok,
+              c.max_diff, max_diff);
         CHECK(c.n_argmax == n_tok, "%s: argmax agrees in %d of %d", name, c.n_argmax, (int)n_tok);
-        json_get_num(json_get(g, "nll_sum"), &nll_sum);
+        REQUIRE(json_get_num(json_get(g, "nll_sum"), &nll_sum));
         CHECK(fabs(c.nll_sum - nll_sum) < 1e-4 * (double)n_tok, "%s: nll %g, want %g", name,
               c.nll_sum, nll_sum);
     }
-    if (b.mean_kl > 0)
-        CHECK(c.sum_kl / c.n_rows <= b.mean_kl, "%s, %d tokens: mean KL %g (at most %g)", name,
-              (int)n_tok, c.sum_kl / c.n_rows, b.mean_kl);
+    total->sum_kl += c.sum_kl;
+    total->n_rows += c.n_rows;
     lory_session_free(s);
     free(ids);
 }
@@ -137,9 +134,11 @@ static void check_greedy(lory_model *m, const json *g, const char *name)
     lory_session_free(s);
 }
 
-/* folder/model-TYPE.gguf against folder/JSON. */
-static void check_model(const char *folder, const char *type, const char *json_name, bounds b)
+/* folder/model-TYPE.gguf against folder/JSON; a bound of 0 is not asked. */
+static void check_model(const char *folder, const char *type, const char *json_name,
+                        double max_diff, double mean_kl)
 {
+    comparison total = { 0 };
     lory_err err;
     buf text = { 0 };
     json_doc d;
@@ -151,9 +150,12 @@ static void check_model(const char *folder, const char *type, const char *json_n
     lory_model *m = lory_model_open(path, &err);
     REQUIRE(m, "%s", err.text);
     for (const json *c = json_get(d.root, "cases")->first; c; c = c->next) {
-        check_case(m, c, path, b);
+        check_case(m, c, path, max_diff, &total);
         check_greedy(m, c, path);
     }
+    if (mean_kl > 0)
+        CHECK(total.sum_kl / total.n_rows <= mean_kl, "%s: mean KL %g (at most %g)", path,
+              total.sum_kl / total.n_rows, mean_kl);
     lory_model_close(m);
     json_close(&d);
     buf_free(&text);
@@ -166,39 +168,43 @@ static const char *folder_of(const char *model)
     return test_vector(name);
 }
 
-#define EXACT (bounds){ .max_diff = 1e-4 }
+static void check_exact(const char *model, const char *type)
+{
+    check_model(folder_of(model), type, "golden.json", 1e-4, 0);
+}
 
 TEST(logits_of_plain_llama_models_match_float64)
 {
-    check_model(folder_of("llama-mha"), "f32", "golden.json", EXACT);
-    check_model(folder_of("llama-gqa-tied"), "bf16", "golden.json", EXACT);
-    check_model(folder_of("llama-bias"), "bf16", "golden.json", EXACT);
-    check_model(folder_of("mistral-full"), "bf16", "golden.json", EXACT);
+    check_exact("llama-mha", "f32");
+    check_exact("llama-gqa-tied", "bf16");
+    check_exact("llama-bias", "bf16");
+    check_exact("mistral-full", "bf16");
 }
 
 TEST(logits_with_scaled_rope_match_float64)
 {
-    check_model(folder_of("llama-linear"), "bf16", "golden.json", EXACT);
-    check_model(folder_of("llama3-ropescale"), "bf16", "golden.json", EXACT);
-    check_model(folder_of("qwen2-yarn"), "bf16", "golden.json", EXACT);
+    check_exact("llama-linear", "bf16");
+    check_exact("llama3-ropescale", "bf16");
+    check_exact("qwen2-yarn", "bf16");
 }
 
 TEST(logits_of_qwen_models_match_float64)
 {
-    check_model(folder_of("qwen2"), "bf16", "golden.json", EXACT);
-    check_model(folder_of("qwen3"), "bf16", "golden.json", EXACT);
+    check_exact("qwen2", "bf16");
+    check_exact("qwen3", "bf16");
 }
 
 /* Mean KL to the float64 logits of the same dequantised weights: what rounding activations to int8
- * costs. The bounds are llama.cpp's own figures on the same rows (golden/README.md). */
+ * costs. The bounds are llama.cpp's own figures (golden/README.md), which are means over all rows;
+ * the vectors keep a handful of them, hence the slack. */
+static const double slack = 1.25;
+
 TEST(quantised_models_lose_no_more_than_llama_cpp)
 {
-    check_model(folder_of("llama-mha"), "q4_0", "golden_q4_0.json", (bounds){ .mean_kl = 0.0011 });
-    check_model(folder_of("llama-mha"), "q8_0", "golden_q8_0.json", (bounds){ .mean_kl = 0.0011 });
-    check_model(folder_of("llama-gqa-tied"), "q4_0", "golden_q4_0.json",
-                (bounds){ .mean_kl = 0.0011 });
-    check_model(folder_of("llama-gqa-tied"), "q8_0", "golden_q8_0.json",
-                (bounds){ .mean_kl = 0.0011 });
+    check_model(folder_of("llama-mha"), "q4_0", "golden_q4_0.json", 0, slack * 0.00166);
+    check_model(folder_of("llama-mha"), "q8_0", "golden_q8_0.json", 0, slack * 0.00131);
+    check_model(folder_of("llama-gqa-tied"), "q4_0", "golden_q4_0.json", 0, slack * 0.00418);
+    check_model(folder_of("llama-gqa-tied"), "q8_0", "golden_q8_0.json", 0, slack * 0.00417);
 }
 
 /* Each type of llama-k256 with llama.cpp's mean KL. */
@@ -224,7 +230,7 @@ TEST(every_quantised_type_runs_within_llama_cpps_loss)
         snprintf(json_name, sizeof json_name, "golden_%s.json", k256[i].type);
         snprintf(path, sizeof path, "%s/%s", folder, json_name);
         if (!file_exists(path)) continue;
-        check_model(folder, k256[i].type, json_name, (bounds){ .mean_kl = k256[i].mean_kl });
+        check_model(folder, k256[i].type, json_name, 0, slack * k256[i].mean_kl);
         n_checked++;
     }
     CHECK(n_checked >= 5, "only %d types were there", n_checked);
