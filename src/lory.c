@@ -12,9 +12,11 @@
 
 struct lory_model {
     model m;
+    lory_tokens ends; /* the tokens that end a generation */
 };
 
 struct lory_session {
+    const lory_model *m;
     session s;
 };
 
@@ -23,7 +25,6 @@ struct lory_sampler {
 };
 
 struct lory_detok {
-    const tokenizer *tok;
     detok d;
 };
 
@@ -34,6 +35,16 @@ const char *lory_version(void)
 
 /* ---- model ------------------------------------------------------------------------------------ */
 
+static bool find_ends(lory_model *m, lory_err *err)
+{
+    size_t n = m->m.has_tokenizer ? tokenizer_n_vocab(&m->m.tok) : 0;
+    for (size_t i = 0; i < n; i++)
+        if (tokenizer_is_end(&m->m.tok, (lory_token)i)
+            && !tokens_put(&m->ends, (lory_token)i, err))
+            return false;
+    return true;
+}
+
 lory_model *lory_model_open(const char *path, lory_err *err)
 {
     lory_model *m = mem_new(1, sizeof *m);
@@ -41,14 +52,16 @@ lory_model *lory_model_open(const char *path, lory_err *err)
         err_set(err, LORY_E_MEMORY, "%s: no memory", path);
         return NULL;
     }
-    if (model_open(&m->m, path, err)) return m;
-    mem_free(m);
+    if (model_open(&m->m, path, err) && find_ends(m, err)) return m;
+    lory_model_close(m);
     return NULL;
 }
 
 void lory_model_close(lory_model *m)
 {
-    if (m) model_close(&m->m);
+    if (!m) return;
+    lory_tokens_free(&m->ends);
+    model_close(&m->m);
     mem_free(m);
 }
 
@@ -67,7 +80,7 @@ void lory_model_get_info(const lory_model *lm, lory_model_info *info)
     const hparams *hp = &lm->m.hp;
     *info = (lory_model_info){
         .arch = lm->m.arch_name, .name = lm->m.name,
-        .n_vocab = lm->m.arch ? hp->n_vocab : lm->m.has_tokenizer ? tokenizer_n_vocab(&lm->m.tok) : 0,
+        .n_vocab = lm->m.arch ? hp->n_vocab : lm->m.has_tokenizer ? (int)tokenizer_n_vocab(&lm->m.tok) : 0,
         .n_embd = hp->n_embd, .n_layer = hp->n_layer, .n_ctx_train = hp->n_ctx_train,
         .n_params = count_params(&lm->m.file), .size_bytes = lm->m.file.tensor_bytes,
     };
@@ -90,13 +103,14 @@ static bool need_tokenizer(const lory_model *m, lory_err *err)
 bool lory_tokenize(const lory_model *m, const char *text, size_t n_bytes, unsigned flags,
                    lory_tokens *out, lory_err *err)
 {
-    return need_tokenizer(m, err) && tokenizer_encode(&m->m.tok, text, n_bytes, flags, out, err);
+    tokenizer_text t = { .s = text, .n = n_bytes, .flags = flags };
+    return need_tokenizer(m, err) && tokenizer_encode(&m->m.tok, &t, out, err);
 }
 
 const char *lory_token_text(const lory_model *m, lory_token id, size_t *n_bytes)
 {
     *n_bytes = 0;
-    return m->m.has_tokenizer ? tokenizer_text(&m->m.tok, id, n_bytes) : "";
+    return m->m.has_tokenizer ? tokenizer_piece(&m->m.tok, id, n_bytes) : "";
 }
 
 bool lory_token_is_end(const lory_model *m, lory_token id)
@@ -118,8 +132,7 @@ lory_detok *lory_detok_new(const lory_model *m, unsigned flags, bool continues)
 {
     lory_detok *d = m->m.has_tokenizer ? mem_new(1, sizeof *d) : NULL;
     if (!d) return NULL;
-    d->tok = &m->m.tok;
-    detok_init(&d->d, d->tok, flags, continues);
+    detok_init(&d->d, &m->m.tok, flags, continues);
     return d;
 }
 
@@ -154,6 +167,7 @@ lory_session *lory_session_new(lory_model *m, const lory_session_params *p, lory
         err_set(err, LORY_E_MEMORY, "no memory for a session");
         return NULL;
     }
+    s->m = m;
     if (session_open(&s->s, &m->m, p, err)) return s;
     mem_free(s);
     return NULL;
@@ -253,6 +267,7 @@ bool lory_sampler_draw(lory_sampler *s, const float *logits, const lory_token *h
 typedef struct {
     session *s;
     chain *c;
+    const lory_tokens *ends;
     const tokenizer *tok; /* NULL: ids only */
     const lory_generate_params *p;
     lory_on_piece on_piece;
@@ -293,12 +308,11 @@ static void hand_on_rest(generation *g)
     if (piece.n_text) g->on_piece(g->user, &piece);
 }
 
-static bool draw(generation *g, const lory_token *banned, size_t n_banned, lory_token *id,
-                 lory_err *err)
+static bool draw(generation *g, lory_token *id, lory_err *err)
 {
     session *s = g->s;
     chain_input in = { .logits = s->logits, .history = s->id, .n_history = s->n, .pos = s->n,
-                       .banned = banned, .n_banned = n_banned };
+                       .banned = g->ends->id, .n_banned = g->p->ignore_end ? g->ends->n : 0 };
     return chain_draw(g->c, &in, id, err);
 }
 
@@ -306,15 +320,12 @@ static bool draw(generation *g, const lory_token *banned, size_t n_banned, lory_
 static bool generate(generation *g, lory_err *err)
 {
     session *s = g->s;
-    size_t n_banned = 0;
-    const lory_token *banned = NULL;
     lory_token id;
     bool is_done = false;
-    if (g->p->ignore_end && g->tok) banned = tokenizer_ends(g->tok, &n_banned);
     for (int i = 1;; i++) {
         g->result->reason = LORY_STOP_LENGTH;
         if (g->p->n_predict >= 0 && i > g->p->n_predict) return true;
-        if (!draw(g, banned, n_banned, &id, err)) return false;
+        if (!draw(g, &id, err)) return false;
         g->result->reason = LORY_STOP_END;
         if (g->tok && tokenizer_is_end(g->tok, id)) return true;
         if (!hand_on(g, id, &is_done, err)) return false;
@@ -340,7 +351,7 @@ bool lory_generate(lory_session *s, lory_sampler *sampler, const lory_generate_p
                    lory_on_piece on_piece, void *user, lory_generate_result *result, lory_err *err)
 {
     lory_err local;
-    generation g = { .s = &s->s, .c = sampler->c, .p = p, .on_piece = on_piece, .user = user,
+    generation g = { .s = &s->s, .c = sampler->c, .ends = &s->m->ends, .p = p, .on_piece = on_piece, .user = user,
                      .stop = { .text = p->stop, .n = p->n_stop }, .result = result };
     if (!err) err = &local;
     *result = (lory_generate_result){ 0 };

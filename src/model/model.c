@@ -51,9 +51,9 @@ static bool read_weights(model *m, lory_err *err)
     if (!hparams_read(&m->hp, &m->file, m->arch->name, err)
         || !weights_bind(&m->w, &m->file, &m->hp, err) || !check_recipes(m, err))
         return false;
-    if (m->has_tokenizer && tokenizer_n_vocab(&m->tok) != m->hp.n_vocab)
+    if (m->has_tokenizer && tokenizer_n_vocab(&m->tok) != (size_t)m->hp.n_vocab)
         return err_set(err, LORY_E_FORMAT,
-                       "%s: the tokenizer has %d tokens, token_embd.weight %d rows",
+                       "%s: the tokenizer has %zu tokens, token_embd.weight %d rows",
                        gguf_path(&m->file), tokenizer_n_vocab(&m->tok), m->hp.n_vocab);
     m->inv_freq = arena_new(&m->arena, (size_t)m->hp.n_rot / 2, sizeof *m->inv_freq);
     if (!m->inv_freq) return err_set(err, LORY_E_MEMORY, "%s: no memory", gguf_path(&m->file));
