@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "engine/limits.h"
 #include "engine/session.h"
+#include "engine/work.h"
 #include "model/model.h"
 #include "sample/chain.h"
 #include "text/stop.h"
@@ -369,6 +370,12 @@ bool lory_generate(lory_session *s, lory_sampler *sampler, const lory_generate_p
     if (g.tok) detok_free(&g.d);
     stop_free(&g.stop);
     return ok;
+}
+
+void lory_model_work(const lory_model *m, const lory_session_params *p, int n_tokens, int depth,
+                     lory_work *work)
+{
+    work_count(&m->m, p, n_tokens, depth, work);
 }
 
 /* ---- the machine ------------------------------------------------------------------------------ */

@@ -18,6 +18,16 @@ static const qtype cache_types[] = {
     [LORY_CACHE_F16] = QT_F16, [LORY_CACHE_F32] = QT_F32, [LORY_CACHE_Q8_0] = QT_Q8_0
 };
 
+int session_n_batch(const lory_session_params *p)
+{
+    return p->n_batch ? p->n_batch : DEFAULT_BATCH;
+}
+
+qtype session_cache_type(const lory_session_params *p)
+{
+    return cache_types[p->cache_type];
+}
+
 static bool check_params(const lory_session_params *p, lory_err *err)
 {
     if (p->n_ctx < 0 || p->n_ctx > MAX_CTX)
@@ -34,10 +44,9 @@ static bool check_params(const lory_session_params *p, lory_err *err)
     return true;
 }
 
-static kv_shape shape_of(const model *m, int n_ctx, lory_cache_type type)
+static kv_shape shape_of(const model *m, int n_ctx, qtype type)
 {
-    return (kv_shape){ m->hp.n_layer, m->hp.n_kv_head, m->hp.head_dim, n_ctx, 1,
-                       cache_types[type] };
+    return (kv_shape){ m->hp.n_layer, m->hp.n_kv_head, m->hp.head_dim, n_ctx, 1, type };
 }
 
 static exec_params exec_params_of(const lory_memory_plan *mp)
@@ -48,7 +57,7 @@ static exec_params exec_params_of(const lory_memory_plan *mp)
 }
 
 /* The model's own context, or as many whole pages of it as fit beside weights and scratch. */
-static bool fit_context(const model *m, lory_cache_type type, lory_memory_plan *mp, lory_err *err)
+static bool fit_context(const model *m, qtype type, lory_memory_plan *mp, lory_err *err)
 {
     kv_shape page = shape_of(m, KV_CHUNK, type);
     uint64_t taken = mp->weights_bytes + mp->scratch_bytes;
@@ -81,15 +90,15 @@ bool session_plan(const model *m, const lory_session_params *p, lory_memory_plan
     if (!check_params(p, err)) return false;
     mp->weights_bytes = m->file.tensor_bytes;
     mp->machine_bytes = cpu_memory_available_bytes();
-    mp->n_batch = p->n_batch ? p->n_batch : DEFAULT_BATCH;
+    mp->n_batch = session_n_batch(p);
     mp->n_threads = p->n_threads ? p->n_threads : cpu_usable_cores();
     mp->n_ctx = p->n_ctx ? p->n_ctx : m->hp.n_ctx_train;
     if (mp->n_batch > mp->n_ctx) mp->n_batch = mp->n_ctx;
     exec_params par = exec_params_of(mp);
     if (!exec_bytes(m, &par, &n_bytes, err)) return false;
     mp->scratch_bytes = n_bytes;
-    if (p->n_ctx == 0 && !fit_context(m, p->cache_type, mp, err)) return false;
-    kv_shape shape = shape_of(m, mp->n_ctx, p->cache_type);
+    if (p->n_ctx == 0 && !fit_context(m, session_cache_type(p), mp, err)) return false;
+    kv_shape shape = shape_of(m, mp->n_ctx, session_cache_type(p));
     if (!kv_bytes(&shape, &n_bytes))
         return err_set(err, LORY_E_MEMORY, "a context of %d tokens does not fit the address space",
                        mp->n_ctx);
@@ -116,16 +125,18 @@ static bool allocate(session *s, const lory_memory_plan *mp, lory_err *err)
 
 bool session_open(session *s, const model *m, const lory_session_params *params, lory_err *err)
 {
+    static const lory_session_params defaults;
     lory_memory_plan mp;
     memset(s, 0, sizeof *s);
     s->m = m;
+    if (!params) params = &defaults;
     if (!session_plan(m, params, &mp, err)) return false;
     if (mp.kv_bytes + mp.scratch_bytes > cpu_memory_bytes())
         return err_set(err, LORY_E_MEMORY,
                        "a context of %d tokens takes %llu MB, this process may use %llu MB",
                        mp.n_ctx, (unsigned long long)(mp.kv_bytes + mp.scratch_bytes) >> 20,
                        (unsigned long long)cpu_memory_bytes() >> 20);
-    kv_shape shape = shape_of(m, mp.n_ctx, params ? params->cache_type : LORY_CACHE_F16);
+    kv_shape shape = shape_of(m, mp.n_ctx, session_cache_type(params));
     exec_params par = exec_params_of(&mp);
     if (!allocate(s, &mp, err) || !kv_open(&s->kv, &shape, err)
         || !exec_open(&s->e, m, &s->kv, &par, err)) {

@@ -10,6 +10,10 @@
 bool session_plan(const model *m, const lory_session_params *params, lory_memory_plan *mp,
                   lory_err *err);
 
+/* What the parameters say, or their defaults. */
+int session_n_batch(const lory_session_params *params);
+qtype session_cache_type(const lory_session_params *params);
+
 typedef struct {
     const model *m;
     exec e;

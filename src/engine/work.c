@@ -1,0 +1,43 @@
+/* work.c - see work.h. */
+#include "engine/work.h"
+#include "engine/session.h"
+
+/* The products of one recipe, for n_rows rows of input in n_steps passes over the weights. */
+static void add_recipe(const model *m, const lory_step *r, int il, double n_rows, double n_steps,
+                       lory_work *work)
+{
+    for (; r->op != OP_END; r++) {
+        if (r->op != OP_MATMUL) continue;
+        const weight *w = weights_get(&m->w, il, r->role);
+        double macs = n_rows * w->n_rows * w->k;
+        if (qtypes[w->type].n_sub > 0) work->i8_macs += macs;
+        else work->f32_macs += macs;
+        work->read_bytes += n_steps * w->n_rows * (double)w->row_bytes;
+    }
+}
+
+/* Each token against all before it and itself; each step reads the cache as it stands then. */
+static void add_attention(const model *m, qtype type, double n_tokens, double depth, double n_steps,
+                          lory_work *work)
+{
+    const hparams *hp = &m->hp;
+    double mean_keys = depth + (n_tokens + 1.0) / 2.0;
+    double mean_step_keys = depth + n_tokens * (n_steps + 1.0) / (2.0 * n_steps);
+    double row_bytes = (double)qtype_row_bytes(type, hp->head_dim);
+    work->f32_macs += 2.0 * hp->n_layer * hp->n_head * hp->head_dim * n_tokens * mean_keys;
+    work->read_bytes += 2.0 * hp->n_layer * hp->n_kv_head * row_bytes * n_steps * mean_step_keys;
+}
+
+void work_count(const model *m, const lory_session_params *p, int n_tokens, int depth,
+                lory_work *work)
+{
+    lory_session_params params = p ? *p : (lory_session_params){ 0 };
+    *work = (lory_work){ 0 };
+    if (!m->arch || n_tokens < 1) return;
+    int n_batch = session_n_batch(&params);
+    double n_steps = (n_tokens + n_batch - 1) / n_batch;
+    for (int il = 0; il < m->hp.n_layer; il++)
+        add_recipe(m, m->arch->block, il, n_tokens, n_steps, work);
+    add_recipe(m, m->arch->head, 0, 1.0, 1.0, work);
+    add_attention(m, session_cache_type(&params), n_tokens, depth, n_steps, work);
+}
