@@ -1,9 +1,19 @@
-/* bits.h - how most formats lay out small integers in bytes, both directions.
+/* bits.h - how formats lay out small integers in bytes, both directions.
  * Layer: quant, private to it. A stored integer is code + offset. */
 #ifndef LORY_QUANT_BITS_H
 #define LORY_QUANT_BITS_H
 
 #include <stdint.h>
+
+/* Arithmetic on the eight bytes of a word at once: the byte b in each of them. */
+#define EACH_BYTE(b) (0x0101010101010101u * (uint64_t)(b))
+
+/* Bit j of eight as byte j, 0 or 1, the lowest byte first. */
+static inline uint64_t bits_to_bytes(unsigned bits)
+{
+    uint64_t in_place = EACH_BYTE(bits) & 0x8040201008040201; /* bit j of byte j */
+    return (in_place + EACH_BYTE(0x7f)) >> 7 & EACH_BYTE(1);
+}
 
 /* n bytes of two integers: byte i has code i in its low four bits, code i + n in its high four. */
 static inline void nibbles_get(int n, const uint8_t *restrict q, int offset, int8_t *restrict codes)

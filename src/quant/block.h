@@ -17,6 +17,9 @@ enum {
     QB_SUPER = 256 /* weights of a block of the others ("super-block") */
 };
 
+/* Fields of more than a byte are read in place. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "GGUF blocks need a little-endian CPU");
+
 #define QUANT_PACKED            __attribute__((packed))
 #define QUANT_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type " has a gap")
 
@@ -183,12 +186,12 @@ QUANT_SIZE(block_iq4_xs, 136);
 
 /* ---- ternary (q_tern.c) --------------------------------------------------------------------- */
 
+/* A byte of TQ1_0 is five digits 0, 1, 2 of a number in base 3, most significant first, read as the
+ * fraction 0.t0t1t2t3t4 and stored as ceil(256 * fraction). */
 typedef struct QUANT_PACKED {
-    uint8_t q[48]; /* five weights a byte: byte i < 32 holds i + 32t, byte 32 + i holds
-                       160 + i + 16t (t = 0..4), most significant digit first */
-    uint8_t qh[4]; /* four weights a byte: byte i holds 240 + i + 4t (t = 0..3) */
-    uint16_t d;    /* the digits t0 t1 .. of 0.t0t1t2t3t4 in base 3, as a byte ceil(256 * that);
-                       weight = d * (t - 1) */
+    uint8_t q[48]; /* byte i < 32: weights i + 32t (t = 0..4); byte 32 + i: weights 160 + i + 16t */
+    uint8_t qh[4]; /* byte i: weights 240 + i + 4t (t = 0..3; the fifth digit is 0) */
+    uint16_t d;    /* weight = d * (digit - 1) */
 } block_tq1_0;
 QUANT_SIZE(block_tq1_0, 54);
 

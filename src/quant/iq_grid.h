@@ -7,14 +7,14 @@
 #ifndef LORY_QUANT_IQ_GRID_H
 #define LORY_QUANT_IQ_GRID_H
 
+#include "quant/bits.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 extern const uint16_t iq2_xxs_grid[256], iq2_xs_grid[512], iq2_s_grid[1024]; /* iq2_expand */
 extern const uint16_t iq3_xxs_grid[256];                                     /* iq3_xxs_expand */
 extern const uint16_t iq3_s_grid[512];                                       /* iq3_s_expand */
 extern const uint16_t iq1_grid[2048];                                        /* iq1_expand */
-
-#define EACH_BYTE(b) (0x0101010101010101u * (b))
 
 /* Two bits into each of eight bytes. */
 static inline uint64_t spread_2_bits(uint64_t point)
@@ -52,9 +52,9 @@ static inline uint32_t iq3_s_expand(uint16_t point)
 }
 
 /* Eight values 8 * (g + delta), g = -1, 0, 1 stored as 0, 1, 2, delta = +-1/8. */
-static inline uint64_t iq1_expand(uint16_t point, int delta_is_negative)
+static inline uint64_t iq1_expand(uint16_t point, bool delta_is_negative)
 {
-    uint64_t minus = EACH_BYTE(7) + EACH_BYTE(2) * (uint64_t)delta_is_negative;
+    uint64_t minus = EACH_BYTE(7) + EACH_BYTE(2 * delta_is_negative);
     /* The top bit lends to its byte, so that none borrows from the next. */
     return ((8 * spread_2_bits(point) | EACH_BYTE(0x80)) - minus) ^ EACH_BYTE(0x80);
 }
@@ -62,8 +62,7 @@ static inline uint64_t iq1_expand(uint16_t point, int delta_is_negative)
 /* Negates byte j (1..127) of eight where bit j of signs is set. */
 static inline uint64_t apply_signs(uint64_t bytes, unsigned signs)
 {
-    uint64_t bit = EACH_BYTE((uint64_t)signs) & 0x8040201008040201; /* bit j in byte j */
-    uint64_t one = (bit + EACH_BYTE(0x7f)) >> 7 & EACH_BYTE(1);
+    uint64_t one = bits_to_bytes(signs);
     return (bytes ^ one * 0xff) + one;
 }
 

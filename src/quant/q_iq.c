@@ -2,7 +2,6 @@
  * that stand for sixteen uneven levels (IQ4).
  * Layer: quant. Layouts: block.h. Reading only, but for IQ4: a good code for the others needs an
  * importance matrix. */
-#include "quant/bits.h"
 #include "quant/block.h"
 #include "quant/fit.h"
 #include "quant/format.h"

@@ -33,10 +33,14 @@ void q4_1_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float
 /* The 32 five-bit codes of Q5_0 and Q5_1, less `offset`. */
 static void unpack_5_bits(const uint8_t *q, uint32_t qh, int offset, int8_t *codes)
 {
-    for (int i = 0; i < 16; i++) {
-        codes[i] = (int8_t)(((q[i] & 15) | (qh >> i & 1) << 4) - offset);
-        codes[i + 16] = (int8_t)((q[i] >> 4 | (qh >> (i + 16) & 1) << 4) - offset);
+    uint64_t eight;
+    nibbles_get(16, q, 0, codes);
+    for (int i = 0; i < 32; i += 8) {
+        memcpy(&eight, codes + i, sizeof eight);
+        eight |= bits_to_bytes(qh >> i & 255) << 4;
+        memcpy(codes + i, &eight, sizeof eight);
     }
+    for (int i = 0; i < 32; i++) codes[i] = (int8_t)(codes[i] - offset);
 }
 
 void q5_0_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float *mins)

@@ -55,7 +55,7 @@ static uint16_t code_ternary(const float *x, int8_t *codes)
 {
     float a[QB_SUPER];
     double sum = 0.0, best = 0.0, scale = 0.0;
-    for (int i = 0; i < QB_SUPER; i++) a[i] = x[i] == x[i] ? fabsf(x[i]) : 0.0f;
+    for (int i = 0; i < QB_SUPER; i++) a[i] = isnan(x[i]) ? 0.0f : fabsf(x[i]);
     qsort(a, QB_SUPER, sizeof *a, descending);
     for (int k = 1; k <= QB_SUPER; k++) {
         sum += (double)a[k - 1];
