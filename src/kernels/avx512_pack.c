@@ -20,8 +20,8 @@ INLINE __m128i load16(const uint8_t *p)
 INLINE void rows16(const uint8_t *p, size_t rb, __m512i o[4])
 {
     __m512i z[4];
-    UNROLL for (size_t i = 0; i < 4; i++)
-    {
+    UNROLL
+    for (size_t i = 0; i < 4; i++) {
         z[i] = _mm512_castsi128_si512(load16(p + i * rb));
         z[i] = _mm512_mask_broadcast_i32x4(z[i], 0x00f0, load16(p + (i + 4) * rb));
         z[i] = _mm512_mask_broadcast_i32x4(z[i], 0x0f00, load16(p + (i + 8) * rb));
@@ -56,7 +56,8 @@ INLINE __m512 halves16(const uint8_t *p, size_t rb)
     hi = _mm_insert_epi16(hi, load_u16(p + (8 + i) * rb), i);
     ROW(1)
     ROW(2)
-    ROW(3) ROW(4) ROW(5) ROW(6) ROW(7)
+    ROW(3)
+    ROW(4) ROW(5) ROW(6) ROW(7)
 #undef ROW
         return _mm512_cvtph_ps(_mm256_set_m128i(hi, lo));
 }
@@ -65,8 +66,8 @@ INLINE __m512 halves16(const uint8_t *p, size_t rb)
 INLINE __m512i dwords16(const uint8_t *p, size_t rb)
 {
     __m128i v[4];
-    UNROLL for (size_t i = 0; i < 4; i++)
-    {
+    UNROLL
+    for (size_t i = 0; i < 4; i++) {
         __m128i a = _mm_loadu_si32(p + 4 * i * rb), b = _mm_loadu_si32(p + (4 * i + 1) * rb);
         __m128i c = _mm_loadu_si32(p + (4 * i + 2) * rb), d = _mm_loadu_si32(p + (4 * i + 3) * rb);
         v[i] = _mm_unpacklo_epi64(_mm_unpacklo_epi32(a, b), _mm_unpacklo_epi32(c, d));
@@ -154,8 +155,8 @@ static void pack_q4_0(const pack_args *a)
     for (int ig = a->ig0; ig < a->ig1; ig++, p += sizeof(block_q4_0), to += CODES + FLOATS) {
         __m512i o[4];
         rows16(p + 2, rb, o);
-        UNROLL for (int i = 0; i < 4; i++)
-        {
+        UNROLL
+        for (int i = 0; i < 4; i++) {
             put_codes(to, i, low4(o[i]), off);
             put_codes(to, i + 4, high4(o[i]), off);
         }
@@ -172,8 +173,8 @@ static void pack_q4_1(const pack_args *a)
     for (int ig = a->ig0; ig < a->ig1; ig++, p += sizeof(block_q4_1), to += CODES + 2 * FLOATS) {
         __m512i o[4], dm = dwords16(p, rb);
         rows16(p + 4, rb, o);
-        UNROLL for (int i = 0; i < 4; i++)
-        {
+        UNROLL
+        for (int i = 0; i < 4; i++) {
             put_codes(to, i, low4(o[i]), off);
             put_codes(to, i + 4, high4(o[i]), off);
         }
@@ -199,8 +200,8 @@ INLINE void put_5_bits(uint8_t *to, const uint8_t *p, size_t rb, __m512i off)
 {
     __m512i o[4], qh = dwords16(p, rb);
     rows16(p + 4, rb, o);
-    UNROLL for (int i = 0; i < 4; i++)
-    {
+    UNROLL
+    for (int i = 0; i < 4; i++) {
         put_codes(to, i, _mm512_or_si512(low4(o[i]), fifth_bits(qh, i)), off);
         put_codes(to, i + 4, _mm512_or_si512(high4(o[i]), fifth_bits(qh, i + 4)), off);
     }
@@ -238,7 +239,8 @@ static void pack_q8_0(const pack_args *a)
     for (int ig = a->ig0; ig < a->ig1; ig++, p += sizeof(block_q8_0), to += CODES + FLOATS) {
         __m512i o[8];
         rows32(p + 2, a->row_bytes, o);
-        UNROLL for (int i = 0; i < 8; i++) put_codes(to, i, o[i], off);
+        UNROLL
+        for (int i = 0; i < 8; i++) put_codes(to, i, o[i], off);
         put_f32(to + CODES, halves16(p, a->row_bytes));
     }
 }
@@ -248,8 +250,8 @@ INLINE void put_levels(uint8_t *to, const uint8_t *q, size_t rb, __m512i table)
 {
     __m512i o[4];
     rows16(q, rb, o);
-    UNROLL for (int i = 0; i < 4; i++)
-    {
+    UNROLL
+    for (int i = 0; i < 4; i++) {
         put(to + 64 * i, _mm512_shuffle_epi8(table, low4(o[i])));
         put(to + 64 * (i + 4), _mm512_shuffle_epi8(table, high4(o[i])));
     }
@@ -314,8 +316,8 @@ INLINE void put_k_scales(uint8_t *to, size_t stride, const uint8_t *p, size_t rb
     __m512i mn[2] = { _mm512_and_si512(h[2], six),
                       _mm512_or_si512(high4(h[3]),
                                       _mm512_and_si512(_mm512_srli_epi16(h[2], 2), top)) };
-    UNROLL for (int s = 0; s < GROUPS; s++, to += stride)
-    {
+    UNROLL
+    for (int s = 0; s < GROUPS; s++, to += stride) {
         put_f32(to + CODES, _mm512_mul_ps(d, byte_f32(sc[s / 4], s % 4)));
         put_f32(to + CODES + FLOATS, _mm512_mul_ps(dmin, byte_f32(mn[s / 4], s % 4)));
     }
@@ -330,16 +332,16 @@ static void pack_q4_k(const pack_args *a)
     uint8_t *to = a->panel;
     for (int ig = a->ig0; ig < a->ig1; ig += GROUPS, p += sizeof(block_q4_k)) {
         put_k_scales(to, STRIDE, p, rb);
-        for (int h = 0; h < 4; h++, to += 2 * STRIDE) UNROLL for (int half = 0; half < 2; half++)
-            {
-                __m512i o[4];
-                rows16(p + 16 + 32 * h + 16 * half, rb, o);
-                UNROLL for (int i = 0; i < 4; i++)
-                {
-                    put_codes(to, 4 * half + i, low4(o[i]), off);
-                    put_codes(to + STRIDE, 4 * half + i, high4(o[i]), off);
-                }
+        for (int h = 0; h < 4; h++, to += 2 * STRIDE) UNROLL
+        for (int half = 0; half < 2; half++) {
+            __m512i o[4];
+            rows16(p + 16 + 32 * h + 16 * half, rb, o);
+            UNROLL
+            for (int i = 0; i < 4; i++) {
+                put_codes(to, 4 * half + i, low4(o[i]), off);
+                put_codes(to + STRIDE, 4 * half + i, high4(o[i]), off);
             }
+        }
     }
 }
 
@@ -355,13 +357,13 @@ static void pack_q5_k(const pack_args *a)
         for (int half = 0; half < 2; half++) {
             __m512i qh[4];
             rows16(p + 16 + 16 * half, rb, qh);
-            UNROLL for (int h = 0; h < 4; h++)
-            {
+            UNROLL
+            for (int h = 0; h < 4; h++) {
                 __m512i o[4];
                 uint8_t *t = to + 2 * h * STRIDE;
                 rows16(p + 48 + 32 * h + 16 * half, rb, o);
-                UNROLL for (int i = 0; i < 4; i++)
-                {
+                UNROLL
+                for (int i = 0; i < 4; i++) {
                     __m512i lo = _mm512_or_si512(low4(o[i]), bit(qh[i], 2 * h, 4));
                     __m512i hi = _mm512_or_si512(high4(o[i]), bit(qh[i], 2 * h + 1, 4));
                     put_codes(t, 4 * half + i, lo, off);
@@ -390,8 +392,8 @@ static void pack_q6_k(const pack_args *a)
             rows16(q, rb, lo);
             rows16(q + 32, rb, hi);
             rows16(p + 128 + 32 * h + 16 * half, rb, qh);
-            UNROLL for (int i = 0; i < 4; i++)
-            {
+            UNROLL
+            for (int i = 0; i < 4; i++) {
                 __m512i b0 = _mm512_and_si512(_mm512_slli_epi16(qh[i], 4), top);
                 __m512i b1 = _mm512_and_si512(_mm512_slli_epi16(qh[i], 2), top);
                 __m512i b2 = _mm512_and_si512(qh[i], top);
@@ -405,7 +407,8 @@ static void pack_q6_k(const pack_args *a)
         __m512i s[4];
         __m512 d = halves16(p + 208, rb);
         rows16(p + 192, rb, s);
-        UNROLL for (int i = 0; i < 16; i++)
+        UNROLL
+        for (int i = 0; i < 16; i++)
             put_f32(to + i / 2 * STRIDE + CODES + i % 2 * FLOATS,
                     _mm512_mul_ps(d, signed_byte_f32(s[i / 4], i % 4)));
     }
@@ -425,12 +428,14 @@ static void pack_q2_k(const pack_args *a)
         for (int e = 0; e < 4; e++) {
             __m512i o[4];
             rows16(p + 16 + 16 * e, rb, o);
-            UNROLL for (int i = 0; i < 4; i++) UNROLL for (int g = 0; g < 4; g++)
+            UNROLL
+            for (int i = 0; i < 4; i++) UNROLL
+            for (int g = 0; g < 4; g++)
                 put_codes(to + (4 * (e / 2) + g) * STRIDE, 4 * (e % 2) + i, pair(o[i], 2 * g), off);
         }
         rows16(p, rb, s);
-        UNROLL for (int i = 0; i < 16; i++)
-        {
+        UNROLL
+        for (int i = 0; i < 16; i++) {
             uint8_t *t = to + i / 2 * STRIDE + CODES + i % 2 * FLOATS;
             put_f32(t, _mm512_mul_ps(d, byte_f32(low4(s[i / 4]), i % 4)));
             put_f32(t + 2 * FLOATS, _mm512_mul_ps(dmin, byte_f32(high4(s[i / 4]), i % 4)));
@@ -453,10 +458,11 @@ static void pack_q3_k(const pack_args *a)
             for (int h = 0; h < 2; h++) {
                 __m512i o[4];
                 rows16(p + 32 + 32 * h + 16 * half, rb, o);
-                UNROLL for (int i = 0; i < 4; i++)
-                {
+                UNROLL
+                for (int i = 0; i < 4; i++) {
                     __m512i third = h ? _mm512_srli_epi16(qh[i], 4) : qh[i];
-                    UNROLL for (int g = 0; g < 4; g++)
+                    UNROLL
+                    for (int g = 0; g < 4; g++)
                         put_codes(to + (4 * h + g) * STRIDE, 4 * half + i,
                                   _mm512_or_si512(pair(o[i], 2 * g), bit(third, g, 2)), off);
                 }
@@ -465,15 +471,16 @@ static void pack_q3_k(const pack_args *a)
         __m512i b[4], s[4]; /* the last 14 bytes and 2 before: 12 of scales, then d */
         rows16(p + 94, rb, b);
         __m512 d = low_halves(_mm512_srli_epi32(b[3], 16));
-        UNROLL for (int i = 0; i < 3; i++) /* the three dwords, two bytes further on */
+        UNROLL
+        for (int i = 0; i < 3; i++) /* the three dwords, two bytes further on */
             b[i] = _mm512_or_si512(_mm512_srli_epi32(b[i], 16), _mm512_slli_epi32(b[i + 1], 16));
-        UNROLL for (int i = 0; i < 4; i++)
-        {
+        UNROLL
+        for (int i = 0; i < 4; i++) {
             __m512i low = i < 2 ? low4(b[i]) : high4(b[i - 2]);
             s[i] = _mm512_or_si512(low, _mm512_slli_epi16(pair(b[2], 2 * i), 4));
         }
-        UNROLL for (int i = 0; i < 16; i++)
-        {
+        UNROLL
+        for (int i = 0; i < 16; i++) {
             __m512 f = _mm512_sub_ps(byte_f32(s[i / 4], i % 4), _mm512_set1_ps(32.0f));
             put_f32(to + i / 2 * STRIDE + CODES + i % 2 * FLOATS, _mm512_mul_ps(d, f));
         }
@@ -491,8 +498,8 @@ static void pack_iq4_xs(const pack_args *a)
         __m512i h[4];
         rows16(p, rb, h); /* d and scale_h, scale_l */
         __m512 d = low_halves(h[0]);
-        UNROLL for (int s = 0; s < GROUPS; s++, to += STRIDE)
-        {
+        UNROLL
+        for (int s = 0; s < GROUPS; s++, to += STRIDE) {
             put_levels(to, p + 8 + 16 * s, rb, table);
             __m512i lo =
                 _mm512_and_si512(_mm512_srli_epi32(h[1], (unsigned)(4 * s)), _mm512_set1_epi32(15));
@@ -518,10 +525,13 @@ static void pack_tq2_0(const pack_args *a)
         for (int e = 0; e < 4; e++) {
             __m512i o[4];
             rows16(p + 16 * e, rb, o);
-            UNROLL for (int i = 0; i < 4; i++) UNROLL for (int g = 0; g < 4; g++)
+            UNROLL
+            for (int i = 0; i < 4; i++) UNROLL
+            for (int g = 0; g < 4; g++)
                 put_codes(to + (4 * (e / 2) + g) * STRIDE, 4 * (e % 2) + i, pair(o[i], 2 * g), off);
         }
-        UNROLL for (int s = 0; s < GROUPS; s++) put_f32(to + s * STRIDE + CODES, d);
+        UNROLL
+        for (int s = 0; s < GROUPS; s++) put_f32(to + s * STRIDE + CODES, d);
     }
 }
 
@@ -558,7 +568,8 @@ static void pack_by_rows(const pack_args *a)
         for (int g = 0; g < n_group; g++, to += stride) {
             __m512i o[8];
             rows32((const uint8_t *)codes[0] + QT_GROUP * g, QB_SUPER, o);
-            UNROLL for (int i = 0; i < 8; i++) put_codes(to, i, o[i], off);
+            UNROLL
+            for (int i = 0; i < 8; i++) put_codes(to, i, o[i], off);
         }
     }
 }

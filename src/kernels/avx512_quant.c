@@ -96,6 +96,24 @@ INLINE __m512i broadcast4(const int8_t *q)
     return _mm512_set1_epi32(v);
 }
 
+/* Adds the products of half a group: the panels' codes at p, activations from iq on. */
+INLINE void half_group(const int rv, const int n, const uint8_t *p, size_t panel_bytes,
+                       const act_group *x, const int iq, __m512i a[2][TILE_NARROW])
+{
+    UNROLL
+    for (int k = 0; k < 4; k++) {
+        __m512i w[2];
+        UNROLL
+        for (int v = 0; v < rv; v++) w[v] = _mm512_load_si512(p + (size_t)v * panel_bytes + 64 * k);
+        UNROLL
+        for (int j = 0; j < n; j++) {
+            __m512i xb = broadcast4(x[j].q + iq + 4 * k);
+            UNROLL
+            for (int v = 0; v < rv; v++) a[v][j] = _mm512_dpbusd_epi32(a[v][j], w[v], xb);
+        }
+    }
+}
+
 /* rv panels x n tokens, in registers: rv * n sums twice (thrice for two scales). */
 INLINE void tile(const int n_sub, const bool has_min, const int rv, const int n, const tile_args *t)
 {
@@ -104,8 +122,9 @@ INLINE void tile(const int n_sub, const bool has_min, const int rv, const int n,
     const uint8_t *p = t->panel;
     const act_group *x = t->x;
     __m512 acc[2][TILE_NARROW];
-    UNROLL for (int v = 0; v < rv; v++) UNROLL for (int j = 0; j < n; j++)
-    {
+    UNROLL
+    for (int v = 0; v < rv; v++) UNROLL
+    for (int j = 0; j < n; j++) {
         acc[v][j] = _mm512_setzero_ps();
         if (!t->is_first)
             acc[v][j] = _mm512_maskz_loadu_ps(v == rv - 1 ? t->last : 0xffff,
@@ -113,53 +132,47 @@ INLINE void tile(const int n_sub, const bool has_min, const int rv, const int n,
     }
     for (int ig = 0; ig < t->n_group; ig++, x += t->width, p += group_bytes) {
         __m512 u[2][TILE_NARROW];
-        UNROLL for (int s = 0; s < n_sub; s++)
-        {
+        UNROLL
+        for (int s = 0; s < n_sub; s++) {
             __m512i a[2][TILE_NARROW];
-            UNROLL for (int j = 0; j < n; j++)
-            {
+            UNROLL
+            for (int j = 0; j < n; j++) {
                 a[0][j] = _mm512_set1_epi32(n_sub == 1 ? x[j].start_all : x[j].start[s]);
                 if (rv == 2) a[1][j] = a[0][j];
             }
-            UNROLL for (int k = s * 8 / n_sub; k < (s + 1) * 8 / n_sub; k++)
-            {
-                __m512i w[2];
-                UNROLL for (int v = 0; v < rv; v++) w[v] =
-                    _mm512_load_si512(p + (size_t)v * t->panel_bytes + 64 * k);
-                UNROLL for (int j = 0; j < n; j++)
-                {
-                    __m512i xb = broadcast4(x[j].q + 4 * k);
-                    UNROLL for (int v = 0; v < rv; v++) a[v][j] =
-                        _mm512_dpbusd_epi32(a[v][j], w[v], xb);
-                }
-            }
-            UNROLL for (int v = 0; v < rv; v++)
-            {
+            half_group(rv, n, p + 256 * s, t->panel_bytes, x, 16 * s, a);
+            if (n_sub == 1) half_group(rv, n, p + 256, t->panel_bytes, x, 16, a);
+            UNROLL
+            for (int v = 0; v < rv; v++) {
                 __m512 d = _mm512_load_ps(p + (size_t)v * t->panel_bytes + Q + 64 * s);
-                UNROLL for (int j = 0; j < n; j++)
-                {
+                UNROLL
+                for (int j = 0; j < n; j++) {
                     __m512 f = _mm512_cvtepi32_ps(a[v][j]);
                     u[v][j] = s == 0 ? _mm512_mul_ps(d, f) : _mm512_fmadd_ps(d, f, u[v][j]);
                 }
             }
         }
-        UNROLL for (int v = 0; v < rv; v++)
-        {
-            UNROLL for (int s = 0; s < n_sub && has_min; s++)
-            {
+        UNROLL
+        for (int v = 0; v < rv; v++) {
+            UNROLL
+            for (int s = 0; s < n_sub && has_min; s++) {
                 __m512 m = _mm512_load_ps(p + (size_t)v * t->panel_bytes + Q + 64 * (n_sub + s));
-                UNROLL for (int j = 0; j < n; j++)
-                {
+                UNROLL
+                for (int j = 0; j < n; j++) {
                     float xsum = n_sub == 1 ? x[j].sum_all : x[j].sum[s];
                     u[v][j] = _mm512_fnmadd_ps(m, _mm512_set1_ps(xsum), u[v][j]);
                 }
             }
-            UNROLL for (int j = 0; j < n; j++) acc[v][j] =
-                _mm512_fmadd_ps(_mm512_set1_ps(x[j].dx), u[v][j], acc[v][j]);
+            UNROLL
+            for (int j = 0; j < n; j++)
+                acc[v][j] = _mm512_fmadd_ps(_mm512_set1_ps(x[j].dx), u[v][j], acc[v][j]);
         }
     }
-    UNROLL for (int v = 0; v < rv; v++) UNROLL for (int j = 0; j < n; j++) _mm512_mask_storeu_ps(
-        t->out + (size_t)j * t->ld_out + 16 * v, v == rv - 1 ? t->last : 0xffff, acc[v][j]);
+    UNROLL
+    for (int v = 0; v < rv; v++) UNROLL
+    for (int j = 0; j < n; j++)
+        _mm512_mask_storeu_ps(t->out + (size_t)j * t->ld_out + 16 * v,
+                              v == rv - 1 ? t->last : 0xffff, acc[v][j]);
 }
 
 typedef void tile_fn(const tile_args *t);
@@ -247,16 +260,18 @@ static double peak_i8(int64_t n)
 {
     enum { CHAINS = 16, MACS = 64 };
     __m512i a[CHAINS], w = _mm512_set1_epi8(1), x = _mm512_set1_epi8(1);
-    UNROLL for (int i = 0; i < CHAINS; i++)
-    {
+    UNROLL
+    for (int i = 0; i < CHAINS; i++) {
         a[i] = _mm512_setzero_si512();
         __asm__("" : "+v"(a[i])); /* chains the compiler can't see to be one */
     }
     for (int64_t r = 0; r < n; r++) {
-        UNROLL for (int i = 0; i < CHAINS; i++) a[i] = _mm512_dpbusd_epi32(a[i], w, x);
+        UNROLL
+        for (int i = 0; i < CHAINS; i++) a[i] = _mm512_dpbusd_epi32(a[i], w, x);
         __asm__ volatile("" : "+v"(w), "+v"(x));
     }
-    UNROLL for (int i = 0; i < CHAINS; i++) __asm__ volatile("" ::"v"(a[i]));
+    UNROLL
+    for (int i = 0; i < CHAINS; i++) __asm__ volatile("" ::"v"(a[i]));
     return (double)n * CHAINS * MACS;
 }
 
