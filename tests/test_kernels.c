@@ -421,9 +421,9 @@ TEST(products_of_every_number_of_tokens_are_the_formula_on_every_isa)
 
 TEST(long_rows_are_cut_into_slices_with_the_same_bits)
 {
-    static const qtype types[] = { QT_Q4_0, QT_Q6_K, QT_Q2_K };
-    for (int t = 0; t < 3; t++) {
-        problem p = new_problem(types[t], 48, 13, 256 * 70);
+    static const qtype types[] = { QT_Q4_0, QT_Q6_K, QT_Q2_K, QT_F32, QT_F16, QT_BF16 };
+    for (int t = 0; t < 6; t++) {
+        problem p = new_problem(types[t], t < 3 ? 48 : 39, 13, 256 * 70 + (t < 3 ? 0 : t));
         check_all_ways(&p);
         free_problem(&p);
     }

@@ -52,11 +52,17 @@ static void *must(void *p)
     return p;
 }
 
-/* Bytes that make finite, small weights in every format: no half float in them is infinite. */
-static void *random_weights(size_t n)
+/* Rows of a float type, or bytes that make finite, normal weights in every other format: no half
+ * float in them is infinite. */
+static void *random_weights(qtype t, size_t n_bytes)
 {
-    uint8_t *w = must(mem_new(n, 1));
-    for (size_t i = 0; i < n; i++) w[i] = (uint8_t)(rnd() & 0x2f);
+    uint8_t *w = must(mem_new(n_bytes, 1));
+    size_t each = (size_t)qtypes[t].block_bytes;
+    for (size_t i = 0; i < n_bytes; i++) w[i] = (uint8_t)(rnd() & 0x2f);
+    for (size_t i = 0; qtypes[t].n_sub == 0 && i < n_bytes / each; i++) {
+        float f = (float)(int32_t)rnd() * 0x1p-31f;
+        qtypes[t].from_f32(1, &f, w + i * each);
+    }
     return w;
 }
 
@@ -81,7 +87,7 @@ static product new_product(qtype t, int n_rows, int n_tok)
                       .it1 = n_tok,
                       .ig1 = K / QT_GROUP,
                       .act = act };
-    p.m = (matmul_args){ .w = random_weights((size_t)n_rows * row_bytes),
+    p.m = (matmul_args){ .w = random_weights(t, (size_t)n_rows * row_bytes),
                          .row_bytes = row_bytes,
                          .type = t,
                          .n_rows = n_rows,

@@ -15,6 +15,7 @@
 
 const isa_row isas[] = {
 #if defined(__x86_64__)
+    { "avx512", AVX512, &kernels_avx512 },
     { "avx512", AVX512, &kernels_avx512_quant },
     { "avx512", AVX512, &kernels_avx512_pack },
 #endif

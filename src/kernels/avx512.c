@@ -1,0 +1,115 @@
+/* avx512.c - AVX-512: the float kernels. A v16 is one register; the kernels: float_lanes.h.
+ * Layer: kernels. */
+#include "kernels/x86.h"
+#include <immintrin.h>
+
+typedef __m512 v16;
+
+enum { F_ROWS = 4, F_TOK = 6, Q_TILE = 4, K_TILE = 4, D_TILE = 4 };
+
+INLINE v16 v_zero(void) { return _mm512_setzero_ps(); }
+INLINE v16 v_set(float a) { return _mm512_set1_ps(a); }
+INLINE v16 v_load(const void *p) { return _mm512_loadu_ps(p); }
+INLINE void v_store(float *p, v16 v) { _mm512_storeu_ps(p, v); }
+INLINE __mmask16 first_n(int n) { return (__mmask16)((1u << n) - 1); }
+INLINE v16 v_load_n(const float *p, int n) { return _mm512_maskz_loadu_ps(first_n(n), p); }
+INLINE void v_store_n(float *p, int n, v16 v) { _mm512_mask_storeu_ps(p, first_n(n), v); }
+INLINE v16 v_add(v16 a, v16 b) { return _mm512_add_ps(a, b); }
+INLINE v16 v_sub(v16 a, v16 b) { return _mm512_sub_ps(a, b); }
+INLINE v16 v_mul(v16 a, v16 b) { return _mm512_mul_ps(a, b); }
+INLINE v16 v_div(v16 a, v16 b) { return _mm512_div_ps(a, b); }
+INLINE v16 v_fma(v16 a, v16 b, v16 c) { return _mm512_fmadd_ps(a, b, c); }
+INLINE v16 v_max(v16 a, v16 b) { return _mm512_max_ps(a, b); }
+INLINE v16 v_min(v16 a, v16 b) { return _mm512_min_ps(a, b); }
+INLINE v16 v_abs(v16 a) { return _mm512_abs_ps(a); }
+INLINE v16 v_copysign(v16 a, v16 sign)
+{
+    const __m512 bit = _mm512_set1_ps(-0.0f);
+    return _mm512_or_ps(_mm512_andnot_ps(bit, a), _mm512_and_ps(bit, sign));
+}
+INLINE v16 v_shl23(v16 a)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a), 23));
+}
+INLINE __m256i load_16_words(const void *p) { return _mm256_loadu_si256(p); }
+INLINE v16 v_load_f16(const void *p) { return _mm512_cvtph_ps(load_16_words(p)); }
+INLINE v16 v_load_bf16(const void *p)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(load_16_words(p)), 16));
+}
+INLINE void v_store_f16(uint16_t *p, v16 a)
+{
+    _mm256_storeu_si256((void *)p, _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));
+}
+
+INLINE float fold_8(__m256 b)
+{
+    __m128 c = _mm_add_ps(_mm256_castps256_ps128(b), _mm256_extractf128_ps(b, 1));
+    c = _mm_add_ps(c, _mm_movehl_ps(c, c));
+    return _mm_cvtss_f32(_mm_add_ss(c, _mm_movehdup_ps(c)));
+}
+INLINE float v_fold(v16 a)
+{
+    return fold_8(_mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1)));
+}
+INLINE void v_fold4(const v16 *a, float *out)
+{
+    /* 16 -> 8: a0 | a1 and a2 | a3; 8 -> 4: one lane of 128 bits each; then inside the lanes */
+    __m512 p = _mm512_add_ps(_mm512_shuffle_f32x4(a[0], a[1], 0x44),
+                             _mm512_shuffle_f32x4(a[0], a[1], 0xee));
+    __m512 q = _mm512_add_ps(_mm512_shuffle_f32x4(a[2], a[3], 0x44),
+                             _mm512_shuffle_f32x4(a[2], a[3], 0xee));
+    __m512 r = _mm512_add_ps(_mm512_shuffle_f32x4(p, q, 0x88), _mm512_shuffle_f32x4(p, q, 0xdd));
+    r = _mm512_add_ps(r, _mm512_permute_ps(r, 0x4e));
+    r = _mm512_add_ps(r, _mm512_permute_ps(r, 0xb1));
+    const __m512i lane = _mm512_setr_epi32(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    _mm_storeu_ps(out, _mm512_castps512_ps128(_mm512_permutexvar_ps(lane, r)));
+}
+INLINE float v_top(v16 a)
+{
+    __m256 b = _mm256_max_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+    __m128 c = _mm_max_ps(_mm256_castps256_ps128(b), _mm256_extractf128_ps(b, 1));
+    c = _mm_max_ps(c, _mm_movehl_ps(c, c));
+    return _mm_cvtss_f32(_mm_max_ss(c, _mm_movehdup_ps(c)));
+}
+
+#include "kernels/float_lanes.h"
+
+static double peak_f32(int64_t n)
+{
+    enum { CHAINS = 16 };
+    __m512 a[CHAINS], w = _mm512_set1_ps(0.0f), x = _mm512_set1_ps(1.0f);
+    UNROLL
+    for (int i = 0; i < CHAINS; i++) {
+        a[i] = _mm512_setzero_ps();
+        __asm__("" : "+v"(a[i])); /* chains the compiler can't see to be one */
+    }
+    for (int64_t r = 0; r < n; r++) {
+        UNROLL
+        for (int i = 0; i < CHAINS; i++) a[i] = _mm512_fmadd_ps(w, x, a[i]);
+        __asm__ volatile("" : "+v"(w), "+v"(x));
+    }
+    UNROLL
+    for (int i = 0; i < CHAINS; i++) __asm__ volatile("" ::"v"(a[i]));
+    return (double)n * CHAINS * 16;
+}
+
+const lory_kernels kernels_avx512 = {
+    .gemm_f = { [QT_F32] = gemm_f32, [QT_F16] = gemm_f16, [QT_BF16] = gemm_bf16 },
+    .to_f32 = { [QT_F16] = f16_to_f32_row, [QT_BF16] = bf16_to_f32_row },
+    .f32_to_f16 = f32_to_f16_row,
+    .dot = dot,
+    .rms_norm = rms_norm,
+    .layer_norm = layer_norm,
+    .rope = rope,
+    .add = add,
+    .mul = mul,
+    .scale = scale,
+    .silu_mul = silu_mul,
+    .gelu = gelu,
+    .gelu_erf = gelu_erf,
+    .gelu_mul = gelu_mul,
+    .softmax = softmax,
+    .attend = attend,
+    .peak_f32 = peak_f32,
+};

@@ -1,0 +1,550 @@
+/* float_lanes.h - the float kernels of one instruction set, written over v16, a vector of 16 lanes.
+ * Layer: kernels. Not a header: avx2.c, avx512.c and neon.c include it once, after they have
+ * defined v16, its operations and the sizes of their tiles, and put the functions in their table.
+ *
+ * What they define: v_zero v_set v_load v_store, v_load_n and v_store_n for the first n < 16
+ * elements (zeros in the rest), v_load_f16 v_load_bf16 (memory may be unaligned), v_store_f16,
+ * v_add v_sub v_mul v_div v_fma (a * b + c), v_max (a > b ? a : b), v_min (a < b ? a : b), v_abs,
+ * v_copysign, v_shl23 (bits << 23), v_fold (8-4-2-1), v_fold4 (of four vectors), v_top (greatest
+ * lane); F_ROWS x F_TOK, the float matmul's tile, Q_TILE x K_TILE that of attention scores and
+ * Q_TILE x D_TILE (vectors of 16) that of weighted values: as many sums as registers allow. */
+#include "base/fmath.h"
+#include <math.h>
+
+/* ---- rows of any length: whole vectors, then the rest with zeros ------------------------------ */
+
+INLINE v16 load_part(const float *p, int n)
+{
+    return n >= 16 ? v_load(p) : v_load_n(p, n);
+}
+INLINE void store_part(float *p, int n, v16 v)
+{
+    if (n >= 16)
+        v_store(p, v);
+    else
+        v_store_n(p, n, v);
+}
+
+static float dot(int n, const float *a, const float *b)
+{
+    v16 sum = v_zero();
+    int i = 0;
+    for (; i + 16 <= n; i += 16) sum = v_fma(v_load(a + i), v_load(b + i), sum);
+    if (i < n) sum = v_fma(v_load_n(a + i, n - i), v_load_n(b + i, n - i), sum);
+    return v_fold(sum);
+}
+
+static float sum_of(int n, const float *x)
+{
+    v16 sum = v_zero();
+    for (int i = 0; i < n; i += 16) sum = v_add(sum, load_part(x + i, n - i));
+    return v_fold(sum);
+}
+
+/* NaN is passed over, -0 becomes 0. */
+static float max_of(int n, const float *x)
+{
+    v16 m = v_set(-INFINITY);
+    int i = 0;
+    for (; i + 16 <= n; i += 16) m = v_max(v_load(x + i), m);
+    float top = v_top(m);
+    for (; i < n; i++) top = x[i] > top ? x[i] : top;
+    return top + 0.0f;
+}
+
+static void add(int n, const float *a, float *x)
+{
+    for (int i = 0; i < n; i += 16)
+        store_part(x + i, n - i, v_add(load_part(x + i, n - i), load_part(a + i, n - i)));
+}
+
+static void mul(int n, const float *a, float *x)
+{
+    for (int i = 0; i < n; i += 16)
+        store_part(x + i, n - i, v_mul(load_part(x + i, n - i), load_part(a + i, n - i)));
+}
+
+static void scale(int n, float a, float *x)
+{
+    for (int i = 0; i < n; i += 16)
+        store_part(x + i, n - i, v_mul(load_part(x + i, n - i), v_set(a)));
+}
+
+/* ---- functions: base/fmath.h, operation by operation -------------------------------------------- */
+
+typedef struct {
+    v16 m, h; /* e^r - 1 and 2^(n-1), where x = n ln 2 + r */
+} exp_parts;
+
+INLINE exp_parts exp_core(v16 x)
+{
+    v16 t = v_fma(x, v_set(MATH_EXP_LOG2E), v_set(MATH_EXP_MAGIC));
+    v16 n = v_sub(t, v_set(MATH_EXP_MAGIC));
+    v16 r = v_fma(n, v_set(-MATH_LN2_HI), x);
+    r = v_fma(n, v_set(-MATH_LN2_LO), r);
+    v16 c = v_fma(v_set(MATH_EXP_C7), r, v_set(MATH_EXP_C6));
+    c = v_fma(c, r, v_set(MATH_EXP_C5));
+    c = v_fma(c, r, v_set(MATH_EXP_C4));
+    c = v_fma(c, r, v_set(MATH_EXP_C3));
+    c = v_fma(c, r, v_set(MATH_EXP_C2));
+    return (exp_parts){ v_fma(v_mul(r, r), c, r), v_shl23(t) };
+}
+
+INLINE v16 v_exp(v16 x)
+{
+    x = v_max(v_set(MATH_EXP_MIN), v_min(v_set(MATH_EXP_MAX), x));
+    exp_parts e = exp_core(x);
+    return v_mul(v_fma(e.m, v_set(2.0f), v_set(2.0f)), e.h);
+}
+
+INLINE v16 v_tanh(v16 x)
+{
+    v16 a = v_min(v_set(MATH_TANH_MAX), v_abs(x));
+    exp_parts p = exp_core(v_add(a, a));
+    v16 e = v_fma(p.h, p.m, v_sub(p.h, v_set(0.5f)));
+    return v_copysign(v_div(e, v_add(e, v_set(1.0f))), x);
+}
+
+INLINE v16 v_erf(v16 x)
+{
+    v16 a = v_min(v_set(MATH_ERF_MAX), v_abs(x));
+    v16 q = v_fma(v_set(MATH_ERF_Q8), a, v_set(MATH_ERF_Q7));
+    q = v_fma(q, a, v_set(MATH_ERF_Q6));
+    q = v_fma(q, a, v_set(MATH_ERF_Q5));
+    q = v_fma(q, a, v_set(MATH_ERF_Q4));
+    q = v_fma(q, a, v_set(MATH_ERF_Q3));
+    q = v_fma(q, a, v_set(MATH_ERF_Q2));
+    q = v_fma(q, a, v_set(MATH_ERF_Q1));
+    q = v_fma(q, a, v_set(MATH_ERF_LO));
+    v16 u = v_fma(a, v_set(MATH_ERF_HI), v_mul(a, q));
+    exp_parts p = exp_core(v_sub(v_set(-0.0f), u));
+    v16 e = v_fma(p.h, p.m, v_sub(p.h, v_set(0.5f)));
+    return v_copysign(v_add(e, e), x);
+}
+
+INLINE v16 v_gelu(v16 x)
+{
+    v16 cube = v_mul(v_mul(v_mul(v_set(0.044715f), x), x), x);
+    v16 t = v_tanh(v_mul(v_set(0.79788456080286535588f), v_add(x, cube)));
+    return v_mul(v_mul(v_set(0.5f), x), v_add(v_set(1.0f), t));
+}
+
+static void silu_mul(int n, const float *u, float *g)
+{
+    for (int i = 0; i < n; i += 16) {
+        v16 x = load_part(g + i, n - i), e = v_exp(v_sub(v_set(-0.0f), x));
+        v16 y = v_div(x, v_add(v_set(1.0f), e));
+        store_part(g + i, n - i, v_mul(y, load_part(u + i, n - i)));
+    }
+}
+
+static void gelu(int n, float *x)
+{
+    for (int i = 0; i < n; i += 16) store_part(x + i, n - i, v_gelu(load_part(x + i, n - i)));
+}
+
+static void gelu_erf(int n, float *x)
+{
+    for (int i = 0; i < n; i += 16) {
+        v16 v = load_part(x + i, n - i), half = v_mul(v_set(0.5f), v);
+        v16 e = v_erf(v_mul(v, v_set(0.70710678118654752440f)));
+        store_part(x + i, n - i, v_mul(half, v_add(v_set(1.0f), e)));
+    }
+}
+
+static void gelu_mul(int n, const float *u, float *g)
+{
+    for (int i = 0; i < n; i += 16) {
+        v16 y = v_gelu(load_part(g + i, n - i));
+        store_part(g + i, n - i, v_mul(y, load_part(u + i, n - i)));
+    }
+}
+
+/* x = exp(x - m); returns their sum in lanes. */
+static float exp_and_sum(int n, float m, float *x)
+{
+    v16 sum = v_zero(), top = v_set(m);
+    for (int i = 0; i < n; i += 16) {
+        store_part(x + i, n - i, v_exp(v_sub(load_part(x + i, n - i), top)));
+        sum = v_add(sum, load_part(x + i, n - i)); /* again, for the zeros past the end */
+    }
+    return v_fold(sum);
+}
+
+static void softmax(int n, float *x)
+{
+    float sum = exp_and_sum(n, max_of(n, x), x);
+    scale(n, 1.0f / sum, x);
+}
+
+/* ---- norms, rope ---------------------------------------------------------------------------------- */
+
+/* y = x * r * w */
+static void scale_mul(int n, const float *x, float r, const float *w, float *y)
+{
+    for (int i = 0; i < n; i += 16)
+        store_part(y + i, n - i,
+                   v_mul(v_mul(load_part(x + i, n - i), v_set(r)), load_part(w + i, n - i)));
+}
+
+static void rms_norm(int n, const float *x, const float *w, float eps, float *y)
+{
+    scale_mul(n, x, 1.0f / sqrtf(dot(n, x, x) / (float)n + eps), w, y);
+}
+
+static void layer_norm(int n, const float *x, const float *w, const float *b, float eps, float *y)
+{
+    float mean = sum_of(n, x) / (float)n;
+    for (int i = 0; i < n; i += 16)
+        store_part(y + i, n - i, v_sub(load_part(x + i, n - i), v_set(mean)));
+    scale_mul(n, y, 1.0f / sqrtf(dot(n, y, y) / (float)n + eps), w, y);
+    if (b) add(n, b, y);
+}
+
+/* Pairs half apart; neighbours are left to the generic kernel's order of the same operations. */
+static void rope(int n_head, int head_dim, int n_rot, bool neox, const float *cs, float *x)
+{
+    const int half = n_rot / 2;
+    for (int ih = 0; ih < n_head; ih++, x += head_dim) {
+        for (int i = 0; neox && i < half; i += 16) {
+            v16 c = load_part(cs + i, half - i), s = load_part(cs + half + i, half - i);
+            v16 x0 = load_part(x + i, half - i), x1 = load_part(x + half + i, half - i);
+            store_part(x + i, half - i, v_sub(v_mul(x0, c), v_mul(x1, s)));
+            store_part(x + half + i, half - i, v_add(v_mul(x0, s), v_mul(x1, c)));
+        }
+        for (int i = 0; !neox && i < half; i++) {
+            float c = cs[i], s = cs[half + i], x0 = x[2 * i], x1 = x[2 * i + 1];
+            x[2 * i] = x0 * c - x1 * s;
+            x[2 * i + 1] = x0 * s + x1 * c;
+        }
+    }
+}
+
+/* ---- conversions ------------------------------------------------------------------------------------ */
+
+static void f16_to_f32_row(int64_t n, const void *row, float *out)
+{
+    const uint8_t *p = row;
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) v_store(out + i, v_load_f16(p + 2 * i));
+    if (i < n) qtypes[QT_F16].to_f32(n - i, p + 2 * i, out + i);
+}
+
+static void bf16_to_f32_row(int64_t n, const void *row, float *out)
+{
+    const uint8_t *p = row;
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) v_store(out + i, v_load_bf16(p + 2 * i));
+    if (i < n) qtypes[QT_BF16].to_f32(n - i, p + 2 * i, out + i);
+}
+
+static void f32_to_f16_row(int64_t n, const float *in, uint16_t *out)
+{
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) v_store_f16(out + i, v_load(in + i));
+    for (; i < n; i++) out[i] = f32_to_f16(in[i]);
+}
+
+/* ---- float matmul: tiles of rows x tokens, a vector of 16 sums for each ------------------------------ */
+
+enum {
+    K_SLICE = 512,         /* a slice of a tile's tokens stays in the first level cache */
+    ROW_BLOCK = 32,        /* rows whose sums wait in the scratch between slices */
+    AHEAD_BYTES = 72 << 10 /* for few tokens: how far one linear prefetch runs ahead */
+};
+
+typedef struct {
+    const uint8_t *w; /* first row of the tile */
+    size_t row_bytes;
+    const float *x; /* first token */
+    size_t ld_x;
+    int k, k0, k1; /* row length, and the slice */
+    int n;         /* tokens */
+    float *sums;   /* [rows][n][16], between slices */
+    float *out;
+    size_t ld_out;
+} float_tile;
+
+INLINE v16 load_w(const qtype type, const uint8_t *row, int k)
+{
+    if (type == QT_F16) return v_load_f16(row + 2 * (size_t)k);
+    if (type == QT_BF16) return v_load_bf16(row + 2 * (size_t)k);
+    return v_load(row + 4 * (size_t)k);
+}
+
+/* The last n < 16 weights of a row. */
+INLINE v16 load_w_tail(const qtype type, const uint8_t *row, int k, int n)
+{
+    float tail[16] = { 0 };
+    qtypes[type].to_f32(n, row + (size_t)k * (size_t)(type == QT_F32 ? 4 : 2), tail);
+    return v_load(tail);
+}
+
+INLINE void fold_tile(const int rows, const int n, const v16 *sum, float *out, size_t ld_out)
+{
+    float y[4];
+    UNROLL
+    for (int j = 0; j < n; j++) {
+        if (rows == 4) {
+            v_fold4(sum + 4 * j, y);
+            memcpy(out + (size_t)j * ld_out, y, sizeof y);
+        } else {
+            for (int i = 0; i < rows; i++)
+                out[(size_t)j * ld_out + (size_t)i] = v_fold(sum[rows * j + i]);
+        }
+    }
+}
+
+/* One tile over one slice; at the end of the rows the sums fold to the output. */
+INLINE void run_float_tile(const qtype type, const int rows, const int n, const float_tile *t)
+{
+    enum { MOST = F_ROWS * F_TOK };
+    v16 sum[MOST]; /* [n][rows] */
+    UNROLL
+    for (int i = 0; i < rows * n; i++) sum[i] = t->k0 == 0 ? v_zero() : v_load(t->sums + 16 * i);
+    const int whole = t->k0 + (t->k1 - t->k0) / 16 * 16;
+    const uint8_t *ahead = t->w + (n == 1 ? AHEAD_BYTES : 0);
+    const size_t step = (size_t)(rows * 16) * (type == QT_F32 ? 4 : 2); /* bytes of a step */
+    for (int k = t->k0; k < whole; k += 16) {
+        v16 w[F_ROWS];
+        for (size_t b = 0; n == 1 && b < step; b += 64)
+            __builtin_prefetch(ahead + (size_t)k / 16 * step + b, 0, 2);
+        UNROLL
+        for (int i = 0; i < rows; i++) w[i] = load_w(type, t->w + (size_t)i * t->row_bytes, k);
+        UNROLL
+        for (int j = 0; j < n; j++) {
+            v16 x = v_load(t->x + (size_t)j * t->ld_x + k);
+            UNROLL
+            for (int i = 0; i < rows; i++) sum[rows * j + i] = v_fma(w[i], x, sum[rows * j + i]);
+        }
+    }
+    if (whole < t->k1) {
+        for (int j = 0; j < n; j++) {
+            v16 x = v_load_n(t->x + (size_t)j * t->ld_x + whole, t->k1 - whole);
+            for (int i = 0; i < rows; i++)
+                sum[rows * j + i] =
+                    v_fma(load_w_tail(type, t->w + (size_t)i * t->row_bytes, whole, t->k1 - whole),
+                          x, sum[rows * j + i]);
+        }
+    }
+    if (t->k1 == t->k) {
+        fold_tile(rows, n, sum, t->out, t->ld_out);
+        return;
+    }
+    UNROLL
+    for (int i = 0; i < rows * n; i++) v_store(t->sums + 16 * i, sum[i]);
+}
+
+#define TILE_OF(tokens)                                                                            \
+    case tokens:                                                                                   \
+        if (tokens <= F_TOK) run_float_tile(type, rows, tokens <= F_TOK ? tokens : 1, t);          \
+        break;
+INLINE void tile_of(const qtype type, const int rows, const float_tile *t)
+{
+    switch (t->n) {
+        TILE_OF(1)
+        TILE_OF(2)
+        TILE_OF(3)
+        TILE_OF(4)
+        TILE_OF(5)
+        TILE_OF(6)
+    default: break;
+    }
+}
+#undef TILE_OF
+
+/* The rows of one block against one tile of tokens, slice after slice. */
+INLINE void float_block(const qtype type, int n_rows, float_tile t)
+{
+    const uint8_t *w = t.w;
+    float *sums = t.sums, *out = t.out;
+    for (t.k0 = 0; t.k0 < t.k; t.k0 = t.k1) {
+        t.k1 = t.k - t.k0 < 2 * K_SLICE ? t.k : t.k0 + K_SLICE;
+        int ir = 0;
+        for (; ir < n_rows; ir += ir + F_ROWS <= n_rows ? F_ROWS : 1) {
+            t.w = w + (size_t)ir * t.row_bytes;
+            t.sums = sums + (size_t)ir * F_TOK * 16;
+            t.out = out + ir;
+            if (ir + F_ROWS <= n_rows)
+                tile_of(type, F_ROWS, &t);
+            else
+                tile_of(type, 1, &t);
+        }
+    }
+}
+
+INLINE void gemm_float(const qtype type, const matmul_args *a)
+{
+    float sums[ROW_BLOCK * F_TOK * 16] __attribute__((aligned(64)));
+    const int n_part = (a->n_tok + F_TOK - 1) / F_TOK;
+    for (int ir = 0; ir < a->n_rows; ir += ROW_BLOCK) {
+        int n_rows = a->n_rows - ir < ROW_BLOCK ? a->n_rows - ir : ROW_BLOCK, it = 0;
+        for (int part = 0; part < n_part; part++) {
+            float_tile t = { .w = (const uint8_t *)a->w + (size_t)ir * a->row_bytes,
+                             .row_bytes = a->row_bytes,
+                             .x = a->x + (size_t)it * a->ld_x,
+                             .ld_x = a->ld_x,
+                             .k = a->k,
+                             .n = (a->n_tok - it + n_part - part - 1) / (n_part - part),
+                             .sums = sums,
+                             .out = a->out + (size_t)it * a->ld_out + ir,
+                             .ld_out = a->ld_out };
+            float_block(type, n_rows, t);
+            it += t.n;
+        }
+    }
+}
+
+static void gemm_f32(const matmul_args *a)
+{
+    gemm_float(QT_F32, a);
+}
+static void gemm_f16(const matmul_args *a)
+{
+    gemm_float(QT_F16, a);
+}
+static void gemm_bf16(const matmul_args *a)
+{
+    gemm_float(QT_BF16, a);
+}
+
+/* ---- attention ---------------------------------------------------------------------------------------- */
+
+/* s[i][j] = q_i . k_j for nq queries and nk keys, each head_dim long. */
+INLINE void score_tile(const int nq, const int nk, const attend_args *a, const float *q,
+                       const float *k, float *s)
+{
+    const int dim = a->head_dim;
+    v16 sum[Q_TILE * K_TILE];
+    UNROLL
+    for (int i = 0; i < nq * nk; i++) sum[i] = v_zero();
+    for (int d = 0; d < dim; d += 16) {
+        v16 kv[K_TILE];
+        UNROLL
+        for (int j = 0; j < nk; j++) kv[j] = load_part(k + (size_t)j * (size_t)dim + d, dim - d);
+        UNROLL
+        for (int i = 0; i < nq; i++) {
+            v16 qv = load_part(q + (size_t)i * a->ld_q + d, dim - d);
+            UNROLL
+            for (int j = 0; j < nk; j++) sum[nk * i + j] = v_fma(qv, kv[j], sum[nk * i + j]);
+        }
+    }
+    UNROLL
+    for (int i = 0; i < nq; i++) {
+        if (nk == 4)
+            v_fold4(sum + 4 * i, s + i * KV_CHUNK);
+        else
+            for (int j = 0; j < nk; j++) s[i * KV_CHUNK + j] = v_fold(sum[nk * i + j]);
+    }
+}
+
+/* Raw scores of nq queries from q on against the keys [first, last) of the chunk. */
+INLINE void score_rows(const int nq, const attend_args *a, const float *q, int first, int last,
+                       float *s)
+{
+    const float *k = a->k + (size_t)first * (size_t)a->head_dim;
+    int j = first;
+    for (; j + K_TILE <= last; j += K_TILE, k += K_TILE * a->head_dim, s += K_TILE)
+        score_tile(nq, K_TILE, a, q, k, s);
+    for (; j < last; j++, k += a->head_dim, s++) score_tile(nq, 1, a, q, k, s);
+}
+
+/* Scores of query i to weights; the chunk's greatest score and the weights' sum. */
+INLINE attend_state weights_of(const attend_args *a, int i, int n, float *s)
+{
+    scale(n, a->scale, s);
+    if (a->cap > 0)
+        for (int j = 0; j < n; j += 16)
+            store_part(s + j, n - j,
+                       v_mul(v_set(a->cap), v_tanh(v_div(load_part(s + j, n - j), v_set(a->cap)))));
+    for (int j = 0; a->slope && j < n; j++)
+        s[j] = fmaf(a->slope[i], (float)(a->first[i] + j - a->pos[i]), s[j]);
+    float m = max_of(n, s);
+    return (attend_state){ m, exp_and_sum(n, m, s) };
+}
+
+/* How a chunk's values merge into what the query has: o = o * old + chunk * now. */
+typedef struct {
+    bool is_first;
+    float old, now;
+} merge_by;
+
+INLINE merge_by merge_state(attend_state *st, attend_state chunk)
+{
+    if (st->max == -INFINITY) {
+        *st = chunk;
+        return (merge_by){ .is_first = true };
+    }
+    float top = chunk.max > st->max ? chunk.max : st->max;
+    merge_by by = { false, math_expf(st->max - top), math_expf(chunk.max - top) };
+    st->sum = fmaf(st->sum, by.old, chunk.sum * by.now);
+    st->max = top;
+    return by;
+}
+
+/* nv vectors of 16 value elements from d on (the last one `part` long) for nq queries. */
+INLINE void value_tile(const int nq, const int nv, const attend_args *a, const float *s, int n,
+                       const float *v, int part, const merge_by *by, float *o)
+{
+    v16 sum[Q_TILE * D_TILE];
+    UNROLL
+    for (int i = 0; i < nq * nv; i++) sum[i] = v_zero();
+    for (int j = 0; j < n; j++, v += a->head_dim) {
+        v16 vv[D_TILE];
+        UNROLL
+        for (int e = 0; e < nv; e++) vv[e] = nv == 1 ? load_part(v, part) : v_load(v + 16 * e);
+        UNROLL
+        for (int i = 0; i < nq; i++) {
+            v16 p = v_set(s[i * KV_CHUNK + j]);
+            UNROLL
+            for (int e = 0; e < nv; e++) sum[nv * i + e] = v_fma(p, vv[e], sum[nv * i + e]);
+        }
+    }
+    UNROLL
+    for (int i = 0; i < nq; i++) {
+        float *to = o + (size_t)i * a->ld_o;
+        UNROLL
+        for (int e = 0; e < nv; e++) {
+            v16 y = sum[nv * i + e];
+            if (!by[i].is_first)
+                y = v_fma(nv == 1 ? load_part(to, part) : v_load(to + 16 * e), v_set(by[i].old),
+                          v_mul(y, v_set(by[i].now)));
+            if (nv == 1)
+                store_part(to, part, y);
+            else
+                v_store(to + 16 * e, y);
+        }
+    }
+}
+
+/* nq queries from i on, which see the same keys of the chunk. */
+INLINE void attend_queries(const int nq, const attend_args *a, int i)
+{
+    float s[Q_TILE * KV_CHUNK];
+    merge_by by[Q_TILE];
+    const int first = a->first[i], n = a->last[i] - first, dim = a->head_dim;
+    score_rows(nq, a, a->q + (size_t)i * a->ld_q, first, a->last[i], s);
+    for (int iq = 0; iq < nq; iq++)
+        by[iq] = merge_state(&a->state[i + iq], weights_of(a, i + iq, n, s + iq * KV_CHUNK));
+    const float *v = a->v + (size_t)first * (size_t)dim;
+    float *o = a->o + (size_t)i * a->ld_o;
+    int d = 0;
+    for (; d + 16 * D_TILE <= dim; d += 16 * D_TILE)
+        value_tile(nq, D_TILE, a, s, n, v + d, 16, by, o + d);
+    for (; d < dim; d += 16) value_tile(nq, 1, a, s, n, v + d, dim - d, by, o + d);
+}
+
+static void attend(const attend_args *a)
+{
+    for (int i = 0, n = 0; i < a->n_q; i += n) {
+        for (n = 1; n < Q_TILE && i + n < a->n_q && a->first[i + n] == a->first[i]
+                    && a->last[i + n] == a->last[i];)
+            n++;
+        if (a->first[i] >= a->last[i]) continue;
+        if (n == Q_TILE) {
+            attend_queries(Q_TILE, a, i);
+            continue;
+        }
+        for (int j = i; j < i + n; j++) attend_queries(1, a, j);
+    }
+}
