@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 /* ---- a file under construction ----------------------------------------------------------- */
 
@@ -446,6 +447,51 @@ TEST(gguf_takes_memory_and_time_in_proportion_to_the_file)
     CHECK(mem_live_bytes() - live < 6 * b.len, "%zu bytes", mem_live_bytes() - live);
     CHECK(gguf_int_at(gguf_find(&g, "key.199999"), 0) == N - 1);
     CHECK(clock() - begin < 2 * CLOCKS_PER_SEC);
+    gguf_close(&g);
+    buf_free(&b);
+}
+
+/* Pages of memory that this process has resident. */
+static long resident_pages(void)
+{
+    long size = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (f && fscanf(f, "%ld %ld", &size, &resident) != 2) resident = 0;
+    if (f) fclose(f);
+    return resident;
+}
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+TEST(gguf_opens_two_gigabytes_without_reading_them)
+{
+    enum { N_TENSORS = 256, N_ELEMS = 1 << 21 }; /* 8 MiB each */
+    gguf g;
+    lory_err err;
+    const char *path = test_temp("big.gguf");
+    buf b = header(3, N_TENSORS, 0);
+    for (int i = 0; i < N_TENSORS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "blk.%d", i);
+        info(&b, name, N_ELEMS, 0, (uint64_t)i * N_ELEMS * 4);
+    }
+    pad_to(&b, 32);
+    FILE *f = fopen(path, "wb"); /* a sparse file: nothing but the header takes room */
+    REQUIRE(f && fwrite(b.data, 1, b.len, f) == b.len);
+    REQUIRE(ftruncate(fileno(f), (off_t)b.len + (off_t)N_TENSORS * N_ELEMS * 4) == 0
+            && fflush(f) == 0);
+    fclose(f);
+    long pages = resident_pages();
+    double begin = now_ms();
+    REQUIRE(gguf_open(&g, path, &err), "%s", err.text);
+    CHECK(now_ms() - begin < 50, "%.1f ms", now_ms() - begin);
+    CHECK(resident_pages() - pages < 512, "%ld pages more", resident_pages() - pages);
+    CHECK(g.tensor_bytes == 1ull << 31);
     gguf_close(&g);
     buf_free(&b);
 }

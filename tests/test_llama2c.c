@@ -368,6 +368,66 @@ TEST(llama2c_conversion_survives_every_failing_allocation)
     CHECK(done);
 }
 
+static float sum;
+
+/* Opens whatever it is, and reads all of it when it opens. */
+static void try_checkpoint(const char *path, const buf *b)
+{
+    llama2c c;
+    lory_err err = { 0 };
+    float row[4 * HIDDEN * DIM];
+    buf copy = { 0 };
+    size_t live = mem_live_bytes();
+    buf_put(&copy, b->data, b->len);
+    save("mutant.bin", &copy);
+    if (!llama2c_open(&c, path, &err)) {
+        CHECK(strncmp(err.text, path, strlen(path)) == 0 && mem_live_bytes() == live, "%s",
+              err.text);
+        return;
+    }
+    for (size_t i = 0; i < c.n_tensors; i++)
+        for (int64_t k = 0; c.tensors[i].ne[0] <= 4 * HIDDEN * DIM && k < c.tensors[i].ne[1]; k++) {
+            llama2c_row(&c, &c.tensors[i], k, row);
+            sum += row[0];
+        }
+    llama2c_close(&c);
+}
+
+TEST(llama2c_headers_with_any_byte_changed_open_or_are_refused)
+{
+    static const unsigned char masks[] = { 0x01, 0x02, 0x80, 0xff };
+    char path[512];
+    snprintf(path, sizeof path, "%s", test_temp("mutant.bin"));
+    for (uint32_t version = 0; version <= 2; version++) {
+        buf b = version ? make_v12(version, true) : make_v0(true);
+        for (size_t at = 0; at < (version ? 44 : 28); at++)
+            for (size_t k = 0; k < sizeof masks; k++) {
+                b.data[at] = (char)(b.data[at] ^ masks[k]);
+                try_checkpoint(path, &b);
+                b.data[at] = (char)(b.data[at] ^ masks[k]);
+            }
+        buf_free(&b);
+    }
+}
+
+TEST(llama2c_tokenizers_with_any_byte_changed_are_read_or_refused)
+{
+    for (size_t at = 0, n = 1; at < n; at++)
+        for (int k = 0; k < 8; k++) {
+            llama2c_vocab v;
+            lory_err err = { 0 };
+            buf b = make_tokenizer(VOCAB, "x");
+            n = b.len;
+            b.data[at] = (char)(b.data[at] ^ 1 << k);
+            const char *path = save("tok.bin", &b);
+            if (llama2c_read_vocab(&v, path, VOCAB, &err)) {
+                CHECK(v.n == VOCAB);
+                llama2c_free_vocab(&v);
+            } else
+                CHECK(strncmp(err.text, path, strlen(path)) == 0, "%s", err.text);
+        }
+}
+
 /* ---- real ones --------------------------------------------------------------------------- */
 
 /* Converts shared model files; false (test skipped) without them. */
