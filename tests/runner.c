@@ -294,7 +294,10 @@ static void choose(int n_parts, char **parts)
         bool wanted = n_parts == 0;
         for (int k = 0; k < n_parts; k++)
             wanted |= strstr(tests[i].name, parts[k]) || strstr(tests[i].file, parts[k]);
-        if (wanted) tests[n_kept++] = tests[i];
+        if (!wanted) continue;
+        test_row row = tests[n_kept]; /* swapped: the table stays the owner of every name */
+        tests[n_kept++] = tests[i];
+        tests[i] = row;
     }
     n_tests = n_kept;
 }
