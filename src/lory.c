@@ -339,6 +339,15 @@ static bool generate(generation *g, lory_err *err)
     }
 }
 
+/* Whether what is generated goes on after text; after control tokens only, it begins one. */
+static bool holds_text(const generation *g)
+{
+    size_t n_bytes = 0;
+    for (size_t i = 0; i < g->s->n && n_bytes == 0; i++)
+        tokenizer_piece(g->tok, g->s->id[i], &n_bytes);
+    return n_bytes > 0;
+}
+
 static bool check_generate(const session *s, const lory_generate_params *p, lory_err *err)
 {
     if (!s->logits)
@@ -359,7 +368,7 @@ bool lory_generate(lory_session *s, lory_sampler *sampler, const lory_generate_p
     if (!check_generate(&s->s, p, err)) return false;
     if (s->s.m->has_tokenizer) {
         g.tok = &s->s.m->tok;
-        detok_init(&g.d, g.tok, p->show_special ? LORY_SHOW_SPECIAL : 0, true);
+        detok_init(&g.d, g.tok, p->show_special ? LORY_SHOW_SPECIAL : 0, holds_text(&g));
     }
     bool ok = generate(&g, err);
     if (!ok && err->code == LORY_E_INTERRUPTED) {

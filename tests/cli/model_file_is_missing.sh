@@ -1,0 +1,1 @@
+"$LORY" run -m no/such.gguf -p hi

@@ -1,0 +1,2 @@
+mkdir folder
+"$LORY" run -m folder -p hi

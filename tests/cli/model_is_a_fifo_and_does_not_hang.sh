@@ -1,0 +1,2 @@
+mkfifo pipe
+"$LORY" tokenize -m pipe -p hi

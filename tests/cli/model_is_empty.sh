@@ -1,0 +1,2 @@
+: > empty.gguf
+"$LORY" logits -m empty.gguf --ids 1

@@ -1,0 +1,1 @@
+"$LORY" run -m "" -p hi

@@ -1,0 +1,1 @@
+"$LORY" run -p "Once upon a time" --temp 0 -n 60

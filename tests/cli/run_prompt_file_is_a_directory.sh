@@ -1,0 +1,2 @@
+mkdir folder
+"$LORY" run -f folder

@@ -1,0 +1,1 @@
+"$LORY" run -f no/such.txt

@@ -1,0 +1,2 @@
+test -c /dev/full || exit 77
+"$LORY" tokenize -p hi > /dev/full

@@ -1,0 +1,5 @@
+"$LORY" tokenize -p ""
+"$LORY" tokenize --no-bos < /dev/null
+"$LORY" tokenize --decode < /dev/null
+"$LORY" tokenize --decode -p "[]"
+"$LORY" tokenize --jsonl < /dev/null
