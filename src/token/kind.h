@@ -10,6 +10,10 @@ enum {
     KIND_NEEDS_SCORES = 2,
     KIND_NEEDS_MERGES = 4,
     KIND_STRIPS_FIRST_BLANK = 8, /* a decoded text loses the blank that encoding put before it */
+    KIND_HOLDS_LAST_BLANK = 16,  /* and the one behind its last word */
+    KIND_SPACES_SPECIAL = 32,    /* a control token that is shown has a blank before it */
+    KIND_SHOWS_UNKNOWN = 64,     /* put_piece is asked for unknown tokens too */
+    KIND_NO_SPECIAL = 128,       /* control tokens are never read from text */
 };
 
 struct tokenizer_kind {
@@ -32,6 +36,6 @@ struct tokenizer_kind {
                    lory_err *err);
 };
 
-extern const tokenizer_kind kind_spm, kind_bpe;
+extern const tokenizer_kind kind_spm, kind_bpe, kind_unigram, kind_wpm, kind_rwkv, kind_gpt1;
 
 #endif

@@ -9,22 +9,15 @@
 #include "text/utf8.h"
 #include "token/kind.h"
 #include "token/merge.h"
+#include "token/pair_table.h"
 #include "token/pretok.h"
 #include "token/word_cache.h"
-#include <inttypes.h>
-
-typedef struct {
-    uint32_t left, right; /* ids + 1; 0 = empty */
-    uint32_t rank;        /* place in the list of merges */
-    int32_t id;           /* of the result */
-} pair_slot;
 
 typedef struct {
     const pretok *pre;
     str_map map;          /* normal tokens by their bytes */
     int32_t byte_id[256]; /* -1 = no token */
-    pair_slot *pairs;     /* [pair_mask + 1], open addressing, at most half full */
-    size_t pair_mask;
+    pair_table pairs;
 } bpe;
 
 typedef struct {
@@ -72,85 +65,6 @@ static bool put_piece(const vocab *v, int32_t id, buf *out)
     return is_word_token(v->type[id]) ? put_bytes(out, s.s, s.n) : buf_put(out, s.s, s.n);
 }
 
-/* ---- merges ------------------------------------------------------------------------------ */
-
-static size_t pair_hash(uint32_t left, uint32_t right)
-{
-    return (size_t)(hash_mix((uint64_t)left << 32 | right) >> 8);
-}
-
-static bool find_pair(const bpe *m, int32_t left, int32_t right, uint32_t *rank, int32_t *id)
-{
-    uint32_t l = (uint32_t)left + 1, r = (uint32_t)right + 1;
-    for (size_t i = pair_hash(l, r) & m->pair_mask;; i = (i + 1) & m->pair_mask) {
-        const pair_slot *slot = &m->pairs[i];
-        if (slot->left == 0) return false;
-        if (slot->left != l || slot->right != r) continue;
-        *rank = slot->rank;
-        *id = slot->id;
-        return true;
-    }
-}
-
-/* Of the same pair twice the first counts. */
-static bool put_pair(bpe *m, pair_slot p)
-{
-    size_t i = pair_hash(p.left, p.right) & m->pair_mask, n_probes = 0;
-    for (; m->pairs[i].left; i = (i + 1) & m->pair_mask) {
-        if (m->pairs[i].left == p.left && m->pairs[i].right == p.right) return true;
-        if (++n_probes > LOOKUP_MAX_PROBES) return false;
-    }
-    m->pairs[i] = p;
-    return true;
-}
-
-/* Reads "left right": all three, and what they make, must be tokens. */
-static bool read_merge(const tokenizer *t, gguf_str s, uint32_t rank, buf *bytes, lory_err *err)
-{
-    bpe *m = t->state;
-    const char *blank = s.n > 1 ? memchr(s.s + 1, ' ', s.n - 1) : NULL;
-    if (!blank)
-        return err_set(err, LORY_E_FORMAT, "%s: merge %" PRIu32 " is not two tokens (\"%.*s\")",
-                       t->v.path, rank, s.n < 64 ? (int)s.n : 64, s.s);
-    buf_clear(bytes);
-    size_t n_left = (size_t)(blank - s.s);
-    put_bytes(bytes, s.s, n_left);
-    size_t n_bytes_left = bytes->len;
-    if (!put_bytes(bytes, blank + 1, s.n - n_left - 1))
-        return err_set(err, LORY_E_MEMORY, "%s: no memory for the merges", t->v.path);
-    int32_t left = str_map_find(&m->map, bytes->data, n_bytes_left);
-    int32_t right = str_map_find(&m->map, bytes->data + n_bytes_left, bytes->len - n_bytes_left);
-    int32_t id = str_map_find(&m->map, bytes->data, bytes->len);
-    if (left < 0 || right < 0 || id < 0)
-        return err_set(err, LORY_E_FORMAT, "%s: merge %" PRIu32 " has a part that is no token "
-                       "(\"%.*s\")", t->v.path, rank, s.n < 64 ? (int)s.n : 64, s.s);
-    pair_slot p = { (uint32_t)left + 1, (uint32_t)right + 1, rank, id };
-    return put_pair(m, p) || err_set(err, LORY_E_FORMAT, "%s: merge %" PRIu32 " is one of too "
-                                     "many that were made to collide", t->v.path, rank);
-}
-
-static bool read_merges(tokenizer *t, lory_err *err)
-{
-    bpe *m = t->state;
-    uint64_t n = t->v.merges->n;
-    size_t n_slots = 16;
-    if (n > INT32_MAX)
-        return err_set(err, LORY_E_FORMAT, "%s: %" PRIu64 " merges, expected at most %d",
-                       t->v.path, n, INT32_MAX);
-    while (n_slots < n * 2) n_slots *= 2;
-    m->pair_mask = n_slots - 1;
-    m->pairs = mem_new(n_slots, sizeof *m->pairs);
-    if (!m->pairs) return err_set(err, LORY_E_MEMORY, "%s: no memory for the merges", t->v.path);
-    gguf_str_iter it = gguf_strings(t->v.merges);
-    gguf_str s;
-    buf bytes = { 0 };
-    bool ok = true;
-    for (uint32_t rank = 0; ok && gguf_next(&it, &s); rank++)
-        ok = read_merge(t, s, rank, &bytes, err);
-    buf_free(&bytes);
-    return ok;
-}
-
 /* ---- building ---------------------------------------------------------------------------- */
 
 /* A vocabulary without the key is of the time before it: llama.cpp's rule of that time. */
@@ -182,14 +96,14 @@ static bool init(tokenizer *t, lory_err *err)
     for (size_t i = 0; i < t->v.n; i++)
         if (is_word_token(t->v.type[i]) && !str_map_add(&m->map, i, err)) return false;
     for (int c = 0; c < 256; c++) m->byte_id[c] = str_map_find(&m->map, &(char){ (char)c }, 1);
-    return read_merges(t, err);
+    return pair_table_init(&m->pairs, &t->v, &m->map, put_bytes, err);
 }
 
 static void bpe_free(void *state)
 {
     bpe *m = state;
     str_map_free(&m->map);
-    mem_free(m->pairs);
+    pair_table_free(&m->pairs);
     mem_free(m);
 }
 
@@ -199,7 +113,8 @@ static bool pair(void *user, const merge_symbol *l, const merge_symbol *r, uint3
                  int32_t *id)
 {
     const bpe_scratch *x = user;
-    return find_pair(x->t->state, l->id, r->id, priority, id);
+    const bpe *m = x->t->state;
+    return pair_find(&m->pairs, l->id, r->id, priority, id);
 }
 
 /* A byte without a token is left out, as every other implementation does: vocabularies that were

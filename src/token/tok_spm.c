@@ -3,24 +3,19 @@
  * Layer: token. Source: Kudo and Richardson 2018; sentencepiece bpe_model.cc for what the paper
  * leaves open.
  *
- * Blanks are U+2581 in the file and plain blanks here. User-defined pieces are matched longest
- * first and never split; control, unknown and byte pieces never come out of text; a character
- * that is no piece becomes its bytes, or the unknown token. */
+ * User-defined pieces are matched longest first and never split; control, unknown and byte pieces
+ * never come out of text; a character that is no piece becomes its bytes, or the unknown token. */
 #include "base/err.h"
 #include "text/utf8.h"
 #include "token/kind.h"
 #include "token/merge.h"
+#include "token/sp.h"
 #include "token/word_cache.h"
 
-#define BLANK       "\xE2\x96\x81" /* U+2581 */
-#define BLANK_BYTES 3
-
 typedef struct {
+    sp_base base;
     str_map map;           /* pieces that text can become */
-    trie user;             /* user-defined ones */
-    bool has_user, has_unused;
-    bool has_bytes;        /* all 256 byte pieces: unknown characters become bytes */
-    int32_t byte_id[256];
+    bool has_unused;
     size_t max_piece;      /* bytes of the longest */
     bool joins_blank[256]; /* some piece has this byte before a blank; elsewhere a blank always
                               starts a new word, because no merge can reach over it */
@@ -28,7 +23,7 @@ typedef struct {
 
 typedef struct {
     const tokenizer *t;
-    buf text; /* the text with plain blanks */
+    buf text; /* normalised */
     word_cache cache;
     merge_scratch merge;
     const char *word;       /* the word being merged */
@@ -38,67 +33,15 @@ typedef struct {
 
 /* ---- building ---------------------------------------------------------------------------- */
 
-static bool put_plain(buf *out, const char *s, size_t n)
-{
-    const char *p;
-    while (n >= BLANK_BYTES && (p = memmem(s, n, BLANK, BLANK_BYTES))) {
-        buf_put(out, s, (size_t)(p - s));
-        buf_putc(out, ' ');
-        n -= (size_t)(p - s) + BLANK_BYTES;
-        s = p + BLANK_BYTES;
-    }
-    return buf_put(out, s, n);
-}
-
-static bool put_piece(const vocab *v, int32_t id, buf *out)
-{
-    int byte = v->type[id] == TOKEN_BYTE ? vocab_byte_of(v->text[id]) : -1;
-    if (byte >= 0) return buf_putc(out, (char)byte);
-    return put_plain(out, v->text[id].s, v->text[id].n);
-}
-
-static bool is_matched(uint8_t type)
-{
-    return type == TOKEN_NORMAL || type == TOKEN_USER_DEFINED || type == TOKEN_UNUSED;
-}
-
-/* A plain blank in a SentencePiece model never matches, because text has U+2581 in its place. GGUF
- * writers turn the U+2581 of user-defined pieces into blanks, so the two look alike here; models
- * whose pieces were added by hand (baichuan-m1) have U+2581 at the front and plain blanks behind. */
-static bool has_plain_blank(const vocab *v, size_t i)
-{
-    gguf_str s = v->text[i];
-    for (size_t k = 1; k < s.n; k++)
-        if (s.s[k] == ' ' && s.s[k - 1] != ' ') return v->type[i] == TOKEN_USER_DEFINED;
-    return false;
-}
-
 static bool add_piece(spm *m, const tokenizer *t, size_t i, lory_err *err)
 {
     size_t n;
     const char *s = str_at(&t->piece, i, &n);
-    if (n == 0 || has_plain_blank(&t->v, i)) return true;
     if (n > m->max_piece) m->max_piece = n;
     if (t->v.type[i] == TOKEN_UNUSED) m->has_unused = true;
     for (size_t k = 1; k < n; k++)
         if (s[k] == ' ' && s[k - 1] != ' ') m->joins_blank[(unsigned char)s[k - 1]] = true;
-    if (!str_map_add(&m->map, i, err)) return false;
-    if (t->v.type[i] != TOKEN_USER_DEFINED) return true;
-    m->has_user = true;
-    return trie_add(&m->user, s, n, (int32_t)i, err);
-}
-
-static void find_bytes(spm *m, const vocab *v)
-{
-    int n_found = 0;
-    memset(m->byte_id, -1, sizeof m->byte_id);
-    for (size_t i = 0; i < v->n; i++) {
-        int byte = v->type[i] == TOKEN_BYTE ? vocab_byte_of(v->text[i]) : -1;
-        if (byte < 0 || m->byte_id[byte] >= 0) continue;
-        m->byte_id[byte] = (int32_t)i;
-        n_found++;
-    }
-    m->has_bytes = n_found == 256;
+    return str_map_add(&m->map, i, err);
 }
 
 static bool init(tokenizer *t, lory_err *err)
@@ -106,18 +49,17 @@ static bool init(tokenizer *t, lory_err *err)
     spm *m = mem_new(1, sizeof *m);
     if (!m) return err_set(err, LORY_E_MEMORY, "%s: no memory for the tokenizer", t->v.path);
     t->state = m;
-    if (!str_map_init(&m->map, &t->piece, err) || !trie_init(&m->user, err)) return false;
-    find_bytes(m, &t->v);
+    if (!sp_init(&m->base, t, err) || !str_map_init(&m->map, &t->piece, err)) return false;
     for (size_t i = 0; i < t->v.n; i++)
-        if (is_matched(t->v.type[i]) && !add_piece(m, t, i, err)) return false;
+        if (sp_is_matched(&t->v, i) && !add_piece(m, t, i, err)) return false;
     return true;
 }
 
 static void spm_free(void *state)
 {
     spm *m = state;
+    sp_free(&m->base);
     str_map_free(&m->map);
-    trie_free(&m->user);
     mem_free(m);
 }
 
@@ -152,27 +94,13 @@ static bool put_symbols(spm_scratch *x, const char *s, size_t n)
     for (size_t i = 0, len; i < n; i += len) {
         merge_symbol symbol = { .start = (uint32_t)i, .id = -1 };
         uint32_t cp;
-        len = m->has_user ? trie_longest(&m->user, s + i, n - i, &symbol.id) : 0;
+        len = m->base.has_user ? trie_longest(&m->base.user, s + i, n - i, &symbol.id) : 0;
         symbol.is_frozen = len > 0;
         if (len == 0) len = utf8_decode(s + i, n - i, &cp);
         symbol.len = (uint32_t)len;
         if (!merge_put(&x->merge, symbol)) return false;
     }
     return true;
-}
-
-/* A character that is no piece. */
-static bool put_unknown(spm_scratch *x, const char *s, size_t n, lory_tokens *out, lory_err *err)
-{
-    const spm *m = x->t->state;
-    if (m->has_bytes) {
-        for (size_t i = 0; i < n; i++)
-            if (!tokens_put(out, m->byte_id[(unsigned char)s[i]], err)) return false;
-        return true;
-    }
-    bool repeats = x->last_is_unknown; /* a run of unknowns is one token */
-    x->last_is_unknown = true;
-    return repeats || x->t->v.unk < 0 || tokens_put(out, x->t->v.unk, err);
 }
 
 /* An unused piece serves to merge but is not put out: the halves it was made of are. Halves are
@@ -182,7 +110,8 @@ static bool put_symbol(spm_scratch *x, const char *s, size_t n, lory_tokens *out
     const spm *m = x->t->state;
     for (;;) {
         int32_t id = n <= m->max_piece ? str_map_find(&m->map, s, n) : -1;
-        if (id < 0) return put_unknown(x, s, n, out, err);
+        if (id < 0)
+            return sp_put_unknown(x->t, &m->base, s, n, &x->last_is_unknown, out, err);
         size_t left = x->t->v.type[id] == TOKEN_UNUSED ? x->unused_split[id] : 0;
         if (left == 0 || left >= n) {
             x->last_is_unknown = false;
@@ -213,7 +142,7 @@ static bool merge_word(spm_scratch *x, const char *s, size_t n, lory_tokens *out
 static bool encode_word(spm_scratch *x, const char *s, size_t n, lory_tokens *out, lory_err *err)
 {
     const spm *m = x->t->state;
-    if (n > WORD_CACHE_MAX_BYTES || !m->has_bytes) return merge_word(x, s, n, out, err);
+    if (n > WORD_CACHE_MAX_BYTES || !m->base.has_bytes) return merge_word(x, s, n, out, err);
     uint64_t hash = hash_bytes(s, n);
     bool is_hit;
     word_entry *e = word_cache_find(&x->cache, s, n, hash, &is_hit);
@@ -246,8 +175,7 @@ static bool encode(const tokenizer *t, void *scratch, const char *s, size_t n, l
     spm_scratch *x = scratch;
     buf_clear(&x->text);
     x->last_is_unknown = false;
-    if (t->v.add_space_prefix) buf_putc(&x->text, ' ');
-    if (!put_plain(&x->text, s, n))
+    if (!sp_normalize(&((const spm *)t->state)->base, &t->v, s, n, &x->text))
         return err_set(err, LORY_E_MEMORY, "text: no memory to encode %zu bytes", n);
     for (size_t at = 0, len; at < x->text.len; at += len) {
         len = word_end(t->state, x->text.data + at, x->text.len - at);
@@ -284,8 +212,8 @@ const tokenizer_kind kind_spm = {
     .name = "llama",
     .defaults = { .bos = 1, .eos = 2, .unk = 0, .sep = -1, .pad = -1, .mask = -1, .add_bos = true,
                   .add_space_prefix = true, .escape_whitespaces = true },
-    .flags = KIND_NEEDS_SCORES | KIND_STRIPS_FIRST_BLANK,
-    .put_piece = put_piece,
+    .flags = KIND_NEEDS_SCORES | KIND_STRIPS_FIRST_BLANK | KIND_SHOWS_UNKNOWN,
+    .put_piece = sp_put_piece,
     .init = init,
     .free = spm_free,
     .scratch_new = scratch_new,

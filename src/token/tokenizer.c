@@ -11,8 +11,12 @@ enum { MAX_TEXT_BYTES = 1 << 30 };
 /* ---- the table: a tokenizer.ggml.model is a row --------------------------------------------- */
 
 static const tokenizer_kind *const kinds[] = {
-    &kind_spm, /* llama: SentencePiece BPE */
-    &kind_bpe, /* gpt2: byte-level BPE */
+    &kind_spm,     /* llama: SentencePiece BPE */
+    &kind_bpe,     /* gpt2: byte-level BPE */
+    &kind_unigram, /* t5: SentencePiece unigram */
+    &kind_wpm,     /* bert: WordPiece */
+    &kind_rwkv,    /* rwkv: longest match */
+    &kind_gpt1,    /* openai-gpt: BPE of marked words */
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -61,7 +65,8 @@ static bool is_special(const tokenizer *t, int32_t id)
 
 static bool put_piece(const tokenizer *t, int32_t id, buf *out)
 {
-    if (is_special(t, id)) return true;
+    bool is_shown = t->kind->flags & KIND_SHOWS_UNKNOWN && t->v.type[id] == TOKEN_UNKNOWN;
+    if (is_special(t, id) && !is_shown) return true;
     if (t->kind->put_piece) return t->kind->put_piece(&t->v, id, out);
     return buf_put(out, t->v.text[id].s, t->v.text[id].n);
 }
@@ -81,15 +86,19 @@ static bool build_pieces(tokenizer *t, lory_err *err)
     return true;
 }
 
+/* Whether text is cut at this token before the algorithm sees it. */
+static bool is_cut_out(const tokenizer *t, int32_t id)
+{
+    if (is_special(t, id)) return !(t->kind->flags & KIND_NO_SPECIAL);
+    return t->v.type[id] == TOKEN_USER_DEFINED && t->kind->flags & KIND_CUTS_USER_DEFINED;
+}
+
 static bool build_special(tokenizer *t, lory_err *err)
 {
     if (!trie_init(&t->special, err)) return false;
     for (size_t i = 0; i < t->v.n; i++) {
         gguf_str s = t->v.text[i];
-        bool is_cut = is_special(t, (int32_t)i)
-                      || (t->v.type[i] == TOKEN_USER_DEFINED
-                          && t->kind->flags & KIND_CUTS_USER_DEFINED);
-        if (!is_cut || s.n == 0) continue;
+        if (s.n == 0 || !is_cut_out(t, (int32_t)i)) continue;
         if (!trie_add(&t->special, s.s, s.n, (int32_t)i, err)) return false;
         t->special_first[(unsigned char)s.s[0]] = true;
     }
@@ -277,26 +286,41 @@ static void hand_out(detok *d, size_t n, const char **text, size_t *n_text)
     *n_text = n;
 }
 
-bool detok_put(detok *d, lory_token id, const char **text, size_t *n_text, lory_err *err)
+/* The bytes that token `id` adds to the text, where one is at its start or not. */
+static gguf_str text_of(const detok *d, lory_token id)
 {
     const tokenizer *t = d->t;
-    size_t n;
+    gguf_str s;
+    s.s = str_at(&t->piece, (size_t)id, &s.n);
+    if (is_special(t, id))
+        return s.n == 0 && d->flags & LORY_SHOW_SPECIAL ? t->v.text[id] : s;
+    if (d->at_start && s.n > 0 && s.s[0] == ' ' && t->v.add_space_prefix
+        && t->kind->flags & KIND_STRIPS_FIRST_BLANK)
+        return (gguf_str){ s.s + 1, s.n - 1 };
+    return s;
+}
+
+/* Whether a blank that belongs between two tokens goes before this one. */
+static bool takes_blank(const detok *d, lory_token id)
+{
+    return d->holds_blank
+           || (d->t->kind->flags & KIND_SPACES_SPECIAL && is_special(d->t, id) && !d->at_start);
+}
+
+bool detok_put(detok *d, lory_token id, const char **text, size_t *n_text, lory_err *err)
+{
     drop_handed(d);
     hand_out(d, 0, text, n_text);
-    if (!is_token(t, id))
-        return err_set(err, LORY_E_ARGUMENT, "token %d: the vocabulary has %zu", id, t->v.n);
-    const char *s = str_at(&t->piece, (size_t)id, &n);
-    if (is_special(t, id) && d->flags & LORY_SHOW_SPECIAL) {
-        s = t->v.text[id].s;
-        n = t->v.text[id].n;
-    } else if (d->at_start && n > 0 && s[0] == ' ' && t->v.add_space_prefix
-               && t->kind->flags & KIND_STRIPS_FIRST_BLANK) {
-        s++, n--;
-        d->at_start = false;
-    }
-    if (n == 0) return true;
-    d->at_start = false;
-    if (!buf_put(&d->text, s, n)) {
+    if (!is_token(d->t, id))
+        return err_set(err, LORY_E_ARGUMENT, "token %d: the vocabulary has %zu", id, d->t->v.n);
+    gguf_str s = text_of(d, id);
+    bool blank = takes_blank(d, id), ends_blank = s.n > 0 && s.s[s.n - 1] == ' ';
+    bool is_something = s.n > 0 || d->t->piece.start[id + 1] > d->t->piece.start[id];
+    d->at_start = d->at_start && !is_something;
+    if (s.n == 0) return true;
+    d->holds_blank = ends_blank && d->t->kind->flags & KIND_HOLDS_LAST_BLANK;
+    if (blank) buf_putc(&d->text, ' ');
+    if (!buf_put(&d->text, s.s, s.n - d->holds_blank)) {
         d->text.failed = false;
         return err_set(err, LORY_E_MEMORY, "no memory to decode token %d", id);
     }

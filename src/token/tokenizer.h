@@ -64,6 +64,7 @@ typedef struct {
     const tokenizer *t;
     unsigned flags;  /* LORY_SHOW_SPECIAL */
     bool at_start;   /* nothing has been put yet: a leading blank may go */
+    bool holds_blank; /* a blank goes before the next token, if there is one */
     buf text;        /* what the last call handed out, then what is held back */
     size_t n_handed; /* bytes of `text` handed out */
 } detok;

@@ -89,6 +89,7 @@ static bool read_types(vocab *v, const gguf *g, lory_err *err)
             return err_set(err, LORY_E_FORMAT, "%s: %s of token %zu is %" PRId64
                            ", expected 1 to %d", v->path, key, i, type, TOKEN_BYTE);
         if (type > 0) v->type[i] = (uint8_t)type; /* 0, undefined, is normal */
+        v->n_byte += type == TOKEN_BYTE;
     }
     return true;
 }

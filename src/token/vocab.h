@@ -34,6 +34,7 @@ typedef struct {
     gguf_str *text;      /* [n] as in the file */
     float *score;        /* [n], or NULL when the file has none */
     uint8_t *type;       /* [n] token_type */
+    size_t n_byte;       /* tokens of type TOKEN_BYTE */
     bool *is_end;        /* [n] ends a generation */
     const gguf_kv *merges;       /* "left right" strings, or NULL */
     const gguf_kv *charsmap;     /* bytes of tokenizer.ggml.precompiled_charsmap, or NULL */

@@ -1,0 +1,75 @@
+/* bert_words.c - see bert_words.h. */
+#include "token/bert_words.h"
+#include "text/unicode.h"
+#include "text/utf8.h"
+
+static bool is_removed(uint32_t cp)
+{
+    if (cp == '\t' || cp == '\n' || cp == '\r') return false;
+    return cp == 0 || cp == UTF8_BAD || cp == UTF8_REPLACEMENT || unicode_bits(cp) & UNICODE_C;
+}
+
+/* The CJK blocks of BERT's original code, and the one that Hugging Face shifted: U+2B920. */
+static bool is_chinese(uint32_t cp)
+{
+    return (cp >= 0x4E00 && cp <= 0x9FFF) || (cp >= 0x3400 && cp <= 0x4DBF)
+           || (cp >= 0x20000 && cp <= 0x2A6DF) || (cp >= 0x2A700 && cp <= 0x2B73F)
+           || (cp >= 0x2B740 && cp <= 0x2B81F) || (cp >= 0x2B920 && cp <= 0x2CEAF)
+           || (cp >= 0xF900 && cp <= 0xFAFF) || (cp >= 0x2F800 && cp <= 0x2FA1F);
+}
+
+static bool is_punct(uint32_t cp)
+{
+    if (cp < 0x80) return cp > ' ' && cp < 0x7F && !(unicode_bits(cp) & (UNICODE_L | UNICODE_N));
+    return unicode_bits(cp) & UNICODE_P;
+}
+
+static void put_clean(buf *out, const char *s, size_t n)
+{
+    uint32_t cp;
+    for (size_t i = 0, len; i < n; i += len) {
+        len = utf8_decode(s + i, n - i, &cp);
+        if (is_removed(cp)) continue;
+        if (unicode_bits(cp) & UNICODE_SPACE) buf_putc(out, ' ');
+        else if (is_chinese(cp)) buf_putc(out, ' '), buf_put(out, s + i, len), buf_putc(out, ' ');
+        else buf_put(out, s + i, len);
+    }
+}
+
+static bool flush(bert_words *w, bert_sink sink, void *user)
+{
+    bool ok = w->word.len == 0 || sink(user, w->word.data, w->word.len);
+    w->word.len = 0;
+    return ok && !w->word.failed;
+}
+
+bool bert_words_split(bert_words *w, const char *s, size_t n, bert_sink sink, void *user)
+{
+    uint32_t cp;
+    char c[UTF8_MAX_BYTES];
+    buf_clear(&w->clean), buf_clear(&w->parts), buf_clear(&w->word);
+    put_clean(&w->clean, s, n);
+    if (w->clean.failed || !unicode_nfd(&w->parts, w->clean.data, w->clean.len)) return false;
+    for (size_t i = 0; i < w->parts.len;) {
+        i += utf8_decode(w->parts.data + i, w->parts.len - i, &cp);
+        if (unicode_category_of(cp) == UNICODE_MN) continue;
+        bool is_space = unicode_bits(cp) & UNICODE_SPACE, is_alone = is_punct(cp);
+        if ((is_space || is_alone) && !flush(w, sink, user)) return false;
+        if (is_space) continue;
+        buf_put(&w->word, c, utf8_encode(unicode_to_lower(cp), c));
+        if (is_alone && !flush(w, sink, user)) return false;
+    }
+    return flush(w, sink, user);
+}
+
+bool bert_words_failed(const bert_words *w)
+{
+    return w->clean.failed || w->parts.failed || w->word.failed;
+}
+
+void bert_words_free(bert_words *w)
+{
+    buf_free(&w->clean);
+    buf_free(&w->parts);
+    buf_free(&w->word);
+}

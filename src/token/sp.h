@@ -1,0 +1,39 @@
+/* sp.h - what the two SentencePiece algorithms share: how pieces are written, user-defined and
+ * byte pieces, and the normalisation of text.
+ * Layer: token, private to tok_spm.c and tok_unigram.c. Source: sentencepiece normalizer.cc.
+ *
+ * Blanks are U+2581 in the file and plain blanks here, in pieces and in text. */
+#ifndef LORY_TOKEN_SP_H
+#define LORY_TOKEN_SP_H
+
+#include "token/tokenizer.h"
+
+typedef struct {
+    trie user;           /* user-defined pieces */
+    bool has_user;
+    bool has_bytes;      /* all 256 byte pieces: unknown characters become bytes */
+    int32_t byte_id[256];
+    uint32_t *units;     /* [n_units] the charsmap's double array; NULL = none */
+    size_t n_units;
+    const char *strings; /* [n_strings] what it maps to, each ended by a NUL; in the gguf */
+    size_t n_strings;
+} sp_base;
+
+bool sp_put_piece(const vocab *v, int32_t id, buf *out); /* tokenizer_kind.put_piece */
+
+/* Whether text can become this token: a normal, user-defined or unused piece. */
+bool sp_is_matched(const vocab *v, size_t id);
+
+bool sp_init(sp_base *b, const tokenizer *t, lory_err *err); /* sp_free also after a failure */
+void sp_free(sp_base *b);
+
+/* Appends the text as the model sees it: mapped by the charsmap, blanks trimmed, one put before,
+ * as the vocabulary says. False when memory can't be had. */
+bool sp_normalize(const sp_base *b, const vocab *v, const char *s, size_t n, buf *out);
+
+/* Puts what stands for a character that is no piece: its bytes, or the unknown token, which is not
+ * repeated: *last_is_unknown says that the last token was it. */
+bool sp_put_unknown(const tokenizer *t, const sp_base *b, const char *s, size_t n,
+                    bool *last_is_unknown, lory_tokens *out, lory_err *err);
+
+#endif
