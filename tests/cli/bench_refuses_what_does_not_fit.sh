@@ -1,0 +1,4 @@
+"$LORY" bench --parallel 4 || echo $?
+"$LORY" bench -d 100000 || echo $?
+"$LORY" bench -r 0 || echo $?
+"$LORY" bench -m none || echo $?
