@@ -151,6 +151,29 @@ TEST(cgroup_limits_of_version_1)
     CHECK(cgroup_memory_available(&g) == 9223372036854771712u - 4096);
 }
 
+/* Processors 0 to 3 on two cores; nothing is known of 4 and 5, which count for themselves. */
+TEST(cpu_count_cores_counts_the_threads_of_a_core_once)
+{
+    static const char *const siblings[] = { "0,2\n", "1,3\n", "0,2\n", "1,3\n" };
+    const char *dir = test_temp("cpus");
+    REQUIRE(mkdir(dir, 0700) == 0);
+    for (int i = 0; i < 4; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "cpus/cpu%d", i);
+        REQUIRE(mkdir(test_temp(name), 0700) == 0);
+        snprintf(name, sizeof name, "cpus/cpu%d/topology", i);
+        REQUIRE(mkdir(test_temp(name), 0700) == 0);
+        snprintf(name, sizeof name, "cpus/cpu%d/topology/thread_siblings_list", i);
+        put(test_temp(name), siblings[i]);
+    }
+    dir = test_temp("cpus");
+    CHECK(cpu_count_cores(dir, (bool[6]){ 1, 1, 1, 1, 0, 0 }, 6) == 2);
+    CHECK(cpu_count_cores(dir, (bool[6]){ 0, 1, 1, 1, 0, 0 }, 6) == 2);
+    CHECK(cpu_count_cores(dir, (bool[6]){ 0, 1, 0, 1, 0, 0 }, 6) == 1);
+    CHECK(cpu_count_cores(dir, (bool[6]){ 1, 0, 0, 0, 1, 1 }, 6) == 3);
+    CHECK(cpu_count_cores(dir, (bool[6]){ 0 }, 6) == 0);
+}
+
 TEST(cpu_usable_cores_follow_the_affinity_mask)
 {
     cpu_set_t all, one;

@@ -108,23 +108,25 @@ uint64_t cpu_parse_meminfo(const char *text, const char *key)
 
 enum { CPU_MAX = 8192, TEXT_MAX = 1 << 20 };
 
-/* A file under /sys/devices/system/cpu; false when it cannot be read or is empty. */
-static bool read_sys(int cpu, const char *name, buf *out)
+static const char SYS_DIR[] = "/sys/devices/system/cpu";
+
+/* A processor's file under /sys; false when it cannot be read or is empty. */
+static bool read_sys(const char *sys_dir, int cpu, const char *name, buf *out)
 {
-    char path[128];
-    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/%s", cpu, name);
+    char path[512];
+    snprintf(path, sizeof path, "%s/cpu%d/%s", sys_dir, cpu, name);
     buf_clear(out);
     return file_read(path, TEXT_MAX, out, NULL) && out->len > 0;
 }
 
-/* How many of the allowed processors come first among the threads of their core. */
-static int count_cores(const bool *allowed, int n)
+/* A core counts by the first of its threads that is allowed. */
+int cpu_count_cores(const char *sys_dir, const bool *allowed, int n)
 {
     buf siblings = { 0 };
     int n_cores = 0;
     for (int i = 0; i < n; i++) {
         if (!allowed[i]) continue;
-        bool known = read_sys(i, "topology/thread_siblings_list", &siblings);
+        bool known = read_sys(sys_dir, i, "topology/thread_siblings_list", &siblings);
         int first = known ? cpu_list_least(siblings.data, allowed, n) : i;
         n_cores += first == i || first < 0;
     }
@@ -141,7 +143,7 @@ static int affinity_cores(void)
         return n > 0 && n <= CPU_MAX ? (int)n : 1;
     }
     for (int i = 0; i < CPU_MAX; i++) allowed[i] = CPU_ISSET_S(i, sizeof sets, sets);
-    return count_cores(allowed, CPU_MAX);
+    return cpu_count_cores(SYS_DIR, allowed, CPU_MAX);
 }
 
 int cpu_usable_cores(void)
@@ -162,11 +164,11 @@ size_t cpu_cache_bytes(int level)
     for (int i = 0; i < N_INDEX && size == 0; i++) {
         char name[64];
         snprintf(name, sizeof name, "cache/index%d/level", i);
-        if (!read_sys(0, name, &b) || atoi(b.data) != level) continue;
+        if (!read_sys(SYS_DIR, 0, name, &b) || atoi(b.data) != level) continue;
         snprintf(name, sizeof name, "cache/index%d/type", i);
-        if (!read_sys(0, name, &b) || strncmp(b.data, "Instruction", 11) == 0) continue;
+        if (!read_sys(SYS_DIR, 0, name, &b) || strncmp(b.data, "Instruction", 11) == 0) continue;
         snprintf(name, sizeof name, "cache/index%d/size", i);
-        if (read_sys(0, name, &b)) size = cpu_parse_size(b.data);
+        if (read_sys(SYS_DIR, 0, name, &b)) size = cpu_parse_size(b.data);
     }
     buf_free(&b);
     return size;

@@ -44,6 +44,9 @@ uint64_t cpu_memory_available_bytes(void);
 
 /* The least number of a list as "0,4" or "2-3,8-11" that allowed[0 .. n) has; -1 = none. */
 int cpu_list_least(const char *list, const bool *allowed, int n);
+/* Cores of the processors allowed[0 .. n), the threads of a core counted once; sys_dir is
+ * /sys/devices/system/cpu, or a test's own. */
+int cpu_count_cores(const char *sys_dir, const bool *allowed, int n);
 /* "32K", "1M", "36608K" in bytes; 0 when the text is no size. */
 size_t cpu_parse_size(const char *text);
 /* Bytes of a line as "MemAvailable:   123 kB" of /proc/meminfo; UINT64_MAX when not there. */
