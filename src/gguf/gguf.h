@@ -19,9 +19,20 @@ enum {
 };
 
 typedef enum { /* numbers of the format */
-    GGUF_U8, GGUF_I8, GGUF_U16, GGUF_I16, GGUF_U32, GGUF_I32, GGUF_F32, GGUF_BOOL,
-    GGUF_STR, GGUF_ARR, GGUF_U64, GGUF_I64, GGUF_F64,
-    GGUF_TYPE_COUNT
+               GGUF_U8,
+               GGUF_I8,
+               GGUF_U16,
+               GGUF_I16,
+               GGUF_U32,
+               GGUF_I32,
+               GGUF_F32,
+               GGUF_BOOL,
+               GGUF_STR,
+               GGUF_ARR,
+               GGUF_U64,
+               GGUF_I64,
+               GGUF_F64,
+               GGUF_TYPE_COUNT
 } gguf_type;
 
 typedef struct {
@@ -54,9 +65,9 @@ typedef struct {
     uint32_t version;
     uint32_t alignment;
     size_t n_kv, n_tensors;
-    gguf_kv *kv;          /* [n_kv] in file order */
-    gguf_tensor *tensors; /* [n_tensors] in file order */
-    uint64_t tensor_bytes; /* sum of n_bytes */
+    gguf_kv *kv;                       /* [n_kv] in file order */
+    gguf_tensor *tensors;              /* [n_tensors] in file order */
+    uint64_t tensor_bytes;             /* sum of n_bytes */
     uint32_t *kv_slots, *tensor_slots; /* hash tables, open addressing, index + 1; 0 = empty */
     size_t n_kv_slots, n_tensor_slots; /* powers of two */
     uint64_t hash_key[2];              /* differs from run to run: no file can aim at it */
@@ -71,7 +82,7 @@ bool gguf_open_bytes(gguf *g, const void *bytes, size_t n, const char *name, lor
 void gguf_close(gguf *g);
 const char *gguf_path(const gguf *g); /* as given to gguf_open: the subject of errors */
 
-const gguf_kv *gguf_find(const gguf *g, const char *key);            /* NULL when absent */
+const gguf_kv *gguf_find(const gguf *g, const char *key); /* NULL when absent */
 const gguf_tensor *gguf_find_tensor(const gguf *g, const char *name);
 
 /* Typed values. Absent: *value stays as it is (the caller's default), true. Present but of
