@@ -88,7 +88,7 @@ lory liblory.a: %: $(BUILD)/%
 	@cmp -s $< $@ || cp -f $< $@
 
 test: $(BUILD)/lory $(BUILD)/lory-test $(BUILD)/example $(if $(EMULATOR),$(BUILD)/lory-emulated) ## run every test (T=PART: only those whose name has PART; T='-v ...')
-	@$(EMULATOR) $(BUILD)/lory-test --lory $(BUILD)/lory$(if $(EMULATOR),-emulated) $(T)
+	@$(SLOW) $(EMULATOR) $(BUILD)/lory-test --lory $(BUILD)/lory$(if $(EMULATOR),-emulated) $(T)
 
 asan ubsan tsan: ## run the tests under a sanitizer; asan has ubsan's checks too
 	@$(MAKE) --no-print-directory VARIANT=$@ test
@@ -166,6 +166,8 @@ $(BUILD)/prefix: FORCE
 PREFIX_USER := $(basename $(shell grep -ls LORY_MODEL_DIR $(SRC)))
 $(foreach f,$(PREFIX_USER),$(eval FLAGS_$(f) += -DLORY_MODEL_DIR='"$(PREFIX)/share/lory"'))
 $(PREFIX_USER:%=$(BUILD)/%.o): $(BUILD)/prefix
+
+SLOW := $(if $(filter-out release,$(VARIANT))$(EMULATOR),TEST_SLOW=1)
 
 # The tests start the program by its name, so under an emulator it needs a name of its own.
 $(BUILD)/lory-emulated: Makefile

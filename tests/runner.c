@@ -146,6 +146,11 @@ const char *test_shared(const char *name)
     return existing(join("../shared", name));
 }
 
+int test_stride(int n)
+{
+    return getenv("TEST_SLOW") ? n : 1;
+}
+
 static const char *temp_folder(const test_row *t)
 {
     static char path[300];

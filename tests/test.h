@@ -58,6 +58,9 @@ void test_check_same(const char *file, int line, const void *got, const void *wa
  * NULL when it is not there. Owned by the runner until the next 8 calls. */
 const char *test_vector(const char *name);
 const char *test_shared(const char *name);
+/* The step of a loop over very many cases: 1, or n where code runs 5 to 50 times slower and every
+ * n-th case must do (sanitizers, an emulator: `make` says so in $TEST_SLOW). */
+int test_stride(int n);
 /* A name for a scratch file in the test's own temporary directory, which is removed at its end. */
 const char *test_temp(const char *name);
 /* Leaves the test n_bytes of addresses (RLIMIT_AS), or skips it where that cannot be: under a

@@ -398,7 +398,7 @@ TEST(products_of_every_type_are_the_formula_on_every_isa)
 {
     static const int n_rows[] = { 16, 1, 17, 32, 48, 5, 80, 31, 16, 64 };
     for (int t = 0; t < QT_COUNT; t++)
-        for (int i = 0; i < 10; i++) {
+        for (int i = 0; i < 10; i += test_stride(4)) {
             int block = qtypes[t].block_elems;
             int n_tok = i < 5 ? 1 + i : 1 + rnd_below(40), k = block * (1 + rnd_below(3));
             if (block == 1) k = 1 + rnd_below(300);
@@ -412,7 +412,7 @@ TEST(products_of_every_number_of_tokens_are_the_formula_on_every_isa)
 {
     static const qtype types[] = { QT_Q4_0, QT_Q4_K, QT_Q6_K, QT_Q2_K, QT_F32, QT_F16, QT_BF16 };
     for (int t = 0; t < 7; t++)
-        for (int n_tok = 1; n_tok <= 40; n_tok++) {
+        for (int n_tok = 1; n_tok <= 40; n_tok += test_stride(6)) {
             problem p = new_problem(types[t], n_tok % 3 ? 32 : 48, n_tok, 256);
             check_all_ways(&p);
             free_problem(&p);

@@ -91,7 +91,7 @@ TEST(unicode_normal_forms)
 TEST(unicode_every_character_composes_back_from_its_parts)
 {
     buf d = { 0 }, c1 = { 0 }, c2 = { 0 };
-    for (uint32_t cp = 1; cp <= UTF8_MAX; cp++) {
+    for (uint32_t cp = 1; cp <= UTF8_MAX; cp += (uint32_t)test_stride(7)) {
         char s[UTF8_MAX_BYTES];
         size_t n = utf8_encode(cp, s);
         if (!n) continue;
