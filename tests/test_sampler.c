@@ -24,9 +24,14 @@ typedef struct {
 static bench *bench_new(int n)
 {
     bench *b = calloc(1, sizeof *b);
-    b->params = (lory_sampler_params){ .temp = 1.0f, .top_p = 1.0f, .typical = 1.0f,
-                                       .repeat_penalty = 1.0f, .dynatemp_exponent = 1.0f };
-    b->draw = (sample_draw){ .params = &b->params, .history = b->history, .count = b->count,
+    b->params = (lory_sampler_params){ .temp = 1.0f,
+                                       .top_p = 1.0f,
+                                       .typical = 1.0f,
+                                       .repeat_penalty = 1.0f,
+                                       .dynatemp_exponent = 1.0f };
+    b->draw = (sample_draw){ .params = &b->params,
+                             .history = b->history,
+                             .count = b->count,
                              .c = { n, b->id, b->logit, b->p, b->key } };
     for (int i = 0; i < n; i++) b->id[i] = i;
     return b;
@@ -104,8 +109,12 @@ static void fill_shape(float *l, int n, int shape, uint32_t *state)
 {
     for (int i = 0; i < n; i++) {
         float x = (float)next_random(state) / (1 << 24) - 0.5f;
-        l[i] = shape == 0 ? 20 * x : shape == 1 ? 5 + x * 1e-5f : shape == 2 ? floorf(4 * x)
-             : shape == 3 ? (float)(x * 6e38) : x < 0 ? -INFINITY : x;
+        l[i] = shape == 0   ? 20 * x
+               : shape == 1 ? 5 + x * 1e-5f
+               : shape == 2 ? floorf(4 * x)
+               : shape == 3 ? (float)(x * 6e38)
+               : x < 0      ? -INFINITY
+                            : x;
     }
 }
 
@@ -126,7 +135,8 @@ TEST(top_k_and_top_p_agree_with_a_full_sort)
         b->params.top_p = (float)(k % 100) / 100;
         double mass = 0, target = (k % 100) / 100.0 * candidates_softmax(&b->draw.c).sum;
         int n_p = 0;
-        do mass += b->p[order[n_p++]]; while (mass < target * (1 - 1e-12) && n_p < n);
+        do mass += b->p[order[n_p++]];
+        while (mass < target * (1 - 1e-12) && n_p < n);
         stage_top_p(&b->draw);
         qsort(order, (size_t)n_p, sizeof order[0], by_id);
         check_ids(b, n_p, order, "top-p");
@@ -292,8 +302,11 @@ TEST(temperature_divides_and_zero_takes_the_first_maximum)
 
 static lory_sampler_params plain(void)
 {
-    return (lory_sampler_params){ .temp = 1.0f, .top_p = 1.0f, .typical = 1.0f,
-                                  .repeat_penalty = 1.0f, .dynatemp_exponent = 1.0f };
+    return (lory_sampler_params){ .temp = 1.0f,
+                                  .top_p = 1.0f,
+                                  .typical = 1.0f,
+                                  .repeat_penalty = 1.0f,
+                                  .dynatemp_exponent = 1.0f };
 }
 
 static lory_token draw_at(chain *s, const float *logits, size_t pos)
@@ -432,10 +445,10 @@ TEST(ids_outside_the_vocabulary_are_refused)
     params.presence_penalty = 1.0f;
     chain *s = chain_new(4, &params, NULL);
     REQUIRE(s);
-    check_refused(s, &(chain_input){ .logits = l, .history = bad, .n_history = 2 },
-                  LORY_E_ARGUMENT, "history: there is no token 4 (expected 0 to 3)");
-    check_refused(s, &(chain_input){ .logits = l, .banned = bad, .n_banned = 2 },
-                  LORY_E_ARGUMENT, "banned token 1: there is no token 4 (expected 0 to 3)");
+    check_refused(s, &(chain_input){ .logits = l, .history = bad, .n_history = 2 }, LORY_E_ARGUMENT,
+                  "history: there is no token 4 (expected 0 to 3)");
+    check_refused(s, &(chain_input){ .logits = l, .banned = bad, .n_banned = 2 }, LORY_E_ARGUMENT,
+                  "banned token 1: there is no token 4 (expected 0 to 3)");
     chain_free(s);
 }
 
@@ -549,10 +562,14 @@ typedef struct {
 } vector_row;
 
 static const vector_row vector_rows[] = {
-    { "temp", stage_temperature },   { "temp_ext", stage_temperature },
-    { "top_k", stage_top_k },        { "top_p", stage_top_p },
-    { "min_p", stage_min_p },        { "typical", stage_typical },
-    { "xtc", stage_xtc },            { "penalties", stage_penalties },
+    { "temp", stage_temperature },
+    { "temp_ext", stage_temperature },
+    { "top_k", stage_top_k },
+    { "top_p", stage_top_p },
+    { "min_p", stage_min_p },
+    { "typical", stage_typical },
+    { "xtc", stage_xtc },
+    { "penalties", stage_penalties },
     { "top_n_sigma", stage_top_n_sigma },
 };
 
@@ -624,8 +641,8 @@ static bool read_vectors(json_doc *doc)
         test_skip("../shared/templates/samplers.json is not there");
         return false;
     }
-    bool ok = file_read(path, 1 << 24, &text, &err)
-              && json_read(doc, text.data, text.len, path, &err);
+    bool ok =
+        file_read(path, 1 << 24, &text, &err) && json_read(doc, text.data, text.len, path, &err);
     CHECK(ok, "%s", err.text);
     buf_free(&text);
     return ok;

@@ -28,7 +28,9 @@ TEST(log_sum_makes_log_probabilities)
 
 TEST(logits_without_probabilities_are_refused)
 {
-    static const float bad[][2] = { { NAN, 0 }, { 0, NAN }, { INFINITY, 0 }, { -INFINITY, -INFINITY } };
+    static const float bad[][2] = {
+        { NAN, 0 }, { 0, NAN }, { INFINITY, 0 }, { -INFINITY, -INFINITY }
+    };
     for (int i = 0; i < 4; i++) {
         double log_sum;
         lory_err err = { 0 };
@@ -109,7 +111,8 @@ TEST(saved_logits_of_another_run_are_refused)
     const char *path = write_file();
     logits_shape s = shape;
     s.n_vocab = 1501;
-    check_refused(path, &s, LORY_E_ARGUMENT, "another vocabulary (found 1500 tokens, expected 1501)");
+    check_refused(path, &s, LORY_E_ARGUMENT,
+                  "another vocabulary (found 1500 tokens, expected 1501)");
     s = shape, s.window = 32;
     check_refused(path, &s, LORY_E_ARGUMENT, "other windows (found -c 64, expected -c 32)");
     s = shape, s.all_tokens = 1;

@@ -65,7 +65,7 @@ typedef struct {
     lory_machine_limits limits;
     lory_token *ids; /* [max(depth, n_prompt)] */
     int n_vocab;
-    double *speeds;  /* [n_runs] tokens a second */
+    double *speeds; /* [n_runs] tokens a second */
 } bench;
 
 /* ---- measuring ----------------------------------------------------------------------------- */
@@ -123,8 +123,9 @@ static double limit_of(const bench *b, const bench_row *row)
     lory_work work;
     if (row->n_prompt > 0) {
         lory_model_work(b->m, &b->session, row->n_prompt, b->o->depth, &work);
-        return row->n_prompt / (work.i8_macs / b->limits.i8_macs_per_s
-                                + work.f32_macs / b->limits.f32_macs_per_s);
+        return row->n_prompt
+               / (work.i8_macs / b->limits.i8_macs_per_s
+                  + work.f32_macs / b->limits.f32_macs_per_s);
     }
     lory_model_work(b->m, &b->session, 1, b->o->depth + row->n_gen / 2, &work);
     return b->limits.read_bytes_per_s / work.read_bytes;
@@ -138,8 +139,11 @@ static void put_json(const bench *b, const bench_row *row, double share, buf *ou
     const struct {
         const char *key;
         int value;
-    } counts[] = { { "n_prompt", row->n_prompt }, { "n_gen", row->n_gen }, { "depth", b->o->depth },
-                   { "parallel", 1 },             { "threads", b->session.n_threads } };
+    } counts[] = { { "n_prompt", row->n_prompt },
+                   { "n_gen", row->n_gen },
+                   { "depth", b->o->depth },
+                   { "parallel", 1 },
+                   { "threads", b->session.n_threads } };
     json_begin_object(&w);
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         json_put_key(&w, counts[i].key);
@@ -169,8 +173,10 @@ static bool print_row(const bench *b, const bench_row *row)
 {
     buf out = { 0 };
     double share = median(b->speeds, b->o->n_runs) / limit_of(b, row);
-    if (b->o->json) put_json(b, row, share, &out);
-    else put_text(b, row, share, &out);
+    if (b->o->json)
+        put_json(b, row, share, &out);
+    else
+        put_text(b, row, share, &out);
     bool ok = out_buf(&out) && out_flush();
     buf_free(&out);
     return ok;
@@ -194,9 +200,11 @@ static bool print_limits(const bench *b)
 {
     buf out = { 0 };
     const lory_machine_limits *l = &b->limits;
-    buf_printf(&out, "limits of %d thread%s, %s: reads %.1f GB/s, int8 %.1f G and f32 %.1f G "
-               "multiply-adds/s\n", l->n_threads, l->n_threads == 1 ? "" : "s", l->isa,
-               l->read_bytes_per_s / 1e9, l->i8_macs_per_s / 1e9, l->f32_macs_per_s / 1e9);
+    buf_printf(&out,
+               "limits of %d thread%s, %s: reads %.1f GB/s, int8 %.1f G and f32 %.1f G "
+               "multiply-adds/s\n",
+               l->n_threads, l->n_threads == 1 ? "" : "s", l->isa, l->read_bytes_per_s / 1e9,
+               l->i8_macs_per_s / 1e9, l->f32_macs_per_s / 1e9);
     bool ok = out_buf(&out);
     buf_free(&out);
     return ok;
@@ -219,8 +227,10 @@ static int bench_threads(bench *b, int n_threads)
     cli_catch_interrupt(b->s);
     for (int i = 0; i < 2 && status == EXIT_OK; i++) {
         if (both[i].n_prompt + both[i].n_gen == 0) continue;
-        if (!measure(b, &both[i], &err)) status = cli_fail(&err);
-        else if (!print_row(b, &both[i])) status = EXIT_FAILED;
+        if (!measure(b, &both[i], &err))
+            status = cli_fail(&err);
+        else if (!print_row(b, &both[i]))
+            status = EXIT_FAILED;
     }
     cli_catch_interrupt(NULL);
     lory_session_free(b->s);

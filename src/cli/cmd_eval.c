@@ -280,8 +280,10 @@ static int run_text(eval *e)
     lory_err err;
     buf out = { 0 };
     if (!eval_text(e, &err)) return cli_fail(&err);
-    if (e->o->json) put_json(e, &out);
-    else put_text(e, &out);
+    if (e->o->json)
+        put_json(e, &out);
+    else
+        put_text(e, &out);
     int status = out_buf(&out) ? EXIT_OK : EXIT_FAILED;
     buf_free(&out);
     return status;
@@ -316,8 +318,10 @@ static bool tokenize_line(eval *e, const jsonl *in, const json *line, lory_token
     buf_free(&whole);
     size_t n_ctx = (size_t)lory_session_n_ctx(e->s);
     if (ok && e->ids.n > n_ctx)
-        return jsonl_wrong(in, err, "does not fit the context (found %zu tokens, expected at most "
-                           "%zu; -c N sets it)", e->ids.n, n_ctx);
+        return jsonl_wrong(in, err,
+                           "does not fit the context (found %zu tokens, expected at most "
+                           "%zu; -c N sets it)",
+                           e->ids.n, n_ctx);
     return ok;
 }
 
@@ -359,8 +363,10 @@ static int run_lines(eval *e, jsonl *in)
         bool ok = r == JSONL_VALUE && tokenize_line(e, in, d.root, &prompt, &err)
                   && score_completion(e, n_common(&prompt, &e->ids), &err);
         if (r == JSONL_VALUE) json_close(&d);
-        if (!ok) status = cli_fail(&err);
-        else if (!print_completion(e)) status = EXIT_FAILED;
+        if (!ok)
+            status = cli_fail(&err);
+        else if (!print_completion(e))
+            status = EXIT_FAILED;
     }
     lory_tokens_free(&prompt);
     return status;
@@ -415,8 +421,10 @@ int cmd_eval(int argc, char **argv)
     if (o.jsonl && (o.json || o.all_tokens || o.save_logits || o.kl))
         return cli_usage("--jsonl: goes with none of --json, --all-tokens, --save-logits, --kl");
     eval e = { .o = &o, .source = o.file && strcmp(o.file, "-") != 0 ? o.file : "stdin" };
-    if (!open_eval(&e, &err)) status = cli_fail(&err);
-    else status = o.jsonl ? run_jsonl(&e) : run_text(&e);
+    if (!open_eval(&e, &err))
+        status = cli_fail(&err);
+    else
+        status = o.jsonl ? run_jsonl(&e) : run_text(&e);
     close_eval(&e);
     return status;
 }

@@ -58,14 +58,17 @@ static bool check_format(const file_map *f, lory_err *err)
     if (f->size < HEADER_BYTES || memcmp(h, magic, sizeof magic) != 0)
         return err_set(err, LORY_E_FORMAT, "%s: is no file of saved logits", f->path);
     if (bytes_u32(h + 8) != VERSION)
-        return err_set(err, LORY_E_UNSUPPORTED, "%s: saved logits of version %" PRIu32
-                       " (expected %d)", f->path, bytes_u32(h + 8), VERSION);
+        return err_set(err, LORY_E_UNSUPPORTED,
+                       "%s: saved logits of version %" PRIu32 " (expected %d)", f->path,
+                       bytes_u32(h + 8), VERSION);
     uint64_t n_rows = bytes_u64(h + 16);
     if (n_rows > SIZE_MAX || !mem_mul((size_t)n_rows, bytes_u32(h + 12), &n_bytes)
         || !mem_mul(n_bytes, 4, &n_bytes) || !mem_add(n_bytes, HEADER_BYTES, &n_bytes)
         || n_bytes != f->size)
-        return err_set(err, LORY_E_FORMAT, "%s: does not have the bytes of %" PRIu64 " rows of %"
-                       PRIu32 " logits (found %zu)", f->path, n_rows, bytes_u32(h + 12), f->size);
+        return err_set(err, LORY_E_FORMAT,
+                       "%s: does not have the bytes of %" PRIu64 " rows of %" PRIu32
+                       " logits (found %zu)",
+                       f->path, n_rows, bytes_u32(h + 12), f->size);
     return true;
 }
 
@@ -74,13 +77,16 @@ static bool check_shape(const file_map *f, const logits_shape *want, lory_err *e
 {
     const unsigned char *h = f->data;
     if (bytes_u32(h + 12) != want->n_vocab)
-        return err_set(err, LORY_E_ARGUMENT, "%s: was saved with another vocabulary (found %" PRIu32
-                       " tokens, expected %" PRIu32 ")", f->path, bytes_u32(h + 12), want->n_vocab);
+        return err_set(err, LORY_E_ARGUMENT,
+                       "%s: was saved with another vocabulary (found %" PRIu32
+                       " tokens, expected %" PRIu32 ")",
+                       f->path, bytes_u32(h + 12), want->n_vocab);
     if (bytes_u32(h + 24) != want->window || bytes_u32(h + 28) != want->all_tokens)
-        return err_set(err, LORY_E_ARGUMENT, "%s: was saved with other windows (found -c %" PRIu32
-                       "%s, expected -c %" PRIu32 "%s)", f->path, bytes_u32(h + 24),
-                       bytes_u32(h + 28) ? " --all-tokens" : "", want->window,
-                       want->all_tokens ? " --all-tokens" : "");
+        return err_set(err, LORY_E_ARGUMENT,
+                       "%s: was saved with other windows (found -c %" PRIu32
+                       "%s, expected -c %" PRIu32 "%s)",
+                       f->path, bytes_u32(h + 24), bytes_u32(h + 28) ? " --all-tokens" : "",
+                       want->window, want->all_tokens ? " --all-tokens" : "");
     if (bytes_u64(h + 16) != want->n_rows || bytes_u64(h + 32) != want->ids_hash)
         return err_set(err, LORY_E_ARGUMENT, "%s: was saved for another text or tokenizer",
                        f->path);

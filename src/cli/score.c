@@ -18,8 +18,9 @@ bool score_log_sum(const float *logits, int n, double *log_sum, lory_err *err)
     for (int i = 0; i < n; i++) sum += math_exp(logits[i] - max);
     *log_sum = max + math_log(sum);
     if (isfinite(*log_sum)) return true;
-    return err_set(err, LORY_E_NAN, "logits: no probabilities come of them (found NaN, +inf, or "
-                                    "-inf only; expected numbers)");
+    return err_set(err, LORY_E_NAN,
+                   "logits: no probabilities come of them (found NaN, +inf, or "
+                   "-inf only; expected numbers)");
 }
 
 double score_divergence(const float *p, double p_log_sum, const float *q, double q_log_sum, int n)

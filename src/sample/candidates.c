@@ -35,8 +35,7 @@ double candidates_entropy(const candidates *c, softmax_sum s)
 {
     double h = 0.0, ln_sum = math_log(s.sum);
     for (int i = 0; i < c->n; i++)
-        if (c->p[i] > 0.0)
-            h += c->p[i] / s.sum * (ln_sum - ((double)c->logit[i] - (double)s.max));
+        if (c->p[i] > 0.0) h += c->p[i] / s.sum * (ln_sum - ((double)c->logit[i] - (double)s.max));
     return h;
 }
 

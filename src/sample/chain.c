@@ -15,8 +15,9 @@
 /* ---- parameters ---------------------------------------------------------------------------- */
 
 #define FIELD(name) #name, offsetof(lory_sampler_params, name)
-#define META(key) "general.sampling." key
+#define META(key)   "general.sampling." key
 
+/* clang-format off */
 /* Keys: gguf-py's constants; typ_p, penalty_freq and penalty_present as other writers add them. */
 const chain_field chain_fields[] = {
     /* field                    metadata                 kind         min       max      default */
@@ -35,14 +36,17 @@ const chain_field chain_fields[] = {
     { FIELD(dynatemp_range),    NULL,                    CHAIN_FLOAT, 0.0,      FLT_MAX, 0.0  },
     { FIELD(dynatemp_exponent), NULL,                    CHAIN_FLOAT, FLT_MIN,  FLT_MAX, 1.0  },
 };
+/* clang-format on */
 const int n_chain_fields = sizeof chain_fields / sizeof chain_fields[0];
 
 bool chain_field_set(lory_sampler_params *p, const chain_field *f, double value)
 {
     char *at = (char *)p + f->offset;
     if (!(value >= f->min && value <= f->max)) return false;
-    if (f->kind == CHAIN_INT) *(int *)(void *)at = (int)value;
-    else *(float *)(void *)at = (float)value;
+    if (f->kind == CHAIN_INT)
+        *(int *)(void *)at = (int)value;
+    else
+        *(float *)(void *)at = (float)value;
     return true;
 }
 
@@ -62,20 +66,26 @@ void chain_defaults(lory_sampler_params *p)
 static bool check_bias(const lory_logit_bias *b, int n_vocab, lory_err *err)
 {
     if (b->id < 0 || b->id >= n_vocab)
-        return err_set(err, LORY_E_ARGUMENT, "logit_bias: there is no token %" PRId32
-                       " (expected 0 to %d)", b->id, n_vocab - 1);
+        return err_set(err, LORY_E_ARGUMENT,
+                       "logit_bias: there is no token %" PRId32 " (expected 0 to %d)", b->id,
+                       n_vocab - 1);
     if (isnan(b->bias) || b->bias == INFINITY)
-        return err_set(err, LORY_E_ARGUMENT, "logit_bias: the bias of token %" PRId32
-                       " is %g (expected a number or -inf)", b->id, (double)b->bias);
+        return err_set(err, LORY_E_ARGUMENT,
+                       "logit_bias: the bias of token %" PRId32
+                       " is %g (expected a number or -inf)",
+                       b->id, (double)b->bias);
     return true;
 }
 
 static bool refuse(const chain_field *f, double x, lory_err *err)
 {
     char expected[64] = "a number";
-    if (f->min == (double)FLT_MIN) snprintf(expected, sizeof expected, "above 0");
-    else if (f->max == 1.0) snprintf(expected, sizeof expected, "%g to %g", f->min, f->max);
-    else if (f->min > -FLT_MAX) snprintf(expected, sizeof expected, "%g or more", f->min);
+    if (f->min == (double)FLT_MIN)
+        snprintf(expected, sizeof expected, "above 0");
+    else if (f->max == 1.0)
+        snprintf(expected, sizeof expected, "%g to %g", f->min, f->max);
+    else if (f->min > -FLT_MAX)
+        snprintf(expected, sizeof expected, "%g or more", f->min);
     return err_set(err, LORY_E_ARGUMENT, "%s: is %g (expected %s)", f->name, x, expected);
 }
 
@@ -95,26 +105,29 @@ static bool check_params(int n_vocab, const lory_sampler_params *p, lory_err *er
 
 typedef const lory_sampler_params params;
 
-static bool bias_is_on(params *p) { return p->n_logit_bias > 0; }
 static bool penalties_are_on(params *p)
 {
     return p->repeat_last_n != 0
            && (p->repeat_penalty != 1.0f || p->presence_penalty != 0.0f
                || p->frequency_penalty != 0.0f);
 }
+
+/* clang-format off */
+static bool bias_is_on(params *p)        { return p->n_logit_bias > 0; }
 static bool top_n_sigma_is_on(params *p) { return p->top_n_sigma > 0.0f; }
-static bool top_k_is_on(params *p) { return p->top_k > 0; }
-static bool typical_is_on(params *p) { return p->typical < 1.0f; }
-static bool top_p_is_on(params *p) { return p->top_p < 1.0f; }
-static bool min_p_is_on(params *p) { return p->min_p > 0.0f; }
-static bool xtc_is_on(params *p) { return p->xtc_probability > 0.0f && p->xtc_threshold <= 0.5f; }
+static bool top_k_is_on(params *p)       { return p->top_k > 0; }
+static bool typical_is_on(params *p)     { return p->typical < 1.0f; }
+static bool top_p_is_on(params *p)       { return p->top_p < 1.0f; }
+static bool min_p_is_on(params *p)       { return p->min_p > 0.0f; }
+static bool xtc_is_on(params *p)         { return p->xtc_probability > 0 && p->xtc_threshold <= 0.5f; }
 static bool temperature_is_on(params *p) { return p->temp != 1.0f || p->dynatemp_range > 0.0f; }
-static bool is_greedy(params *p) { return p->temp == 0.0f && p->dynatemp_range == 0.0f; }
-static bool is_not_greedy(params *p) { return !is_greedy(p); }
+static bool is_greedy(params *p)         { return p->temp == 0.0f && p->dynatemp_range == 0.0f; }
+static bool is_not_greedy(params *p)     { return !is_greedy(p); }
+/* clang-format on */
 
 typedef enum {
-    ADJUSTS,        /* changes logits, by id: before any that drops */
-    KEEPS_BEST,     /* drops, but never the largest logit: idle before a greedy pick */
+    ADJUSTS,    /* changes logits, by id: before any that drops */
+    KEEPS_BEST, /* drops, but never the largest logit: idle before a greedy pick */
     MAY_DROP_BEST,
     ENDS,
 } stage_kind;
@@ -126,7 +139,8 @@ typedef struct {
     stage_kind kind;
 } stage_row;
 
-/* In the order in which they run; the kinds never step back. */
+/* clang-format off */
+/* In the order in which they run; a stage that adjusts comes before any that drops. */
 static const stage_row stages[] = {
     { "logit-bias",  bias_is_on,        stage_logit_bias,  ADJUSTS       },
     { "penalties",   penalties_are_on,  stage_penalties,   ADJUSTS       },
@@ -139,6 +153,7 @@ static const stage_row stages[] = {
     { "temperature", temperature_is_on, stage_temperature, ENDS          },
     { "draw",        is_not_greedy,     stage_draw,        ENDS          },
 };
+/* clang-format on */
 enum { N_STAGE = sizeof stages / sizeof stages[0] };
 
 struct chain {
@@ -219,8 +234,10 @@ static bool refuse_logits(const float *logits, int n, lory_err *err)
             n_bad++;
             first = i;
         }
-    return err_set(err, LORY_E_NAN, "logits: %d of %d are NaN or +inf, the first is %s at token %d"
-                   " (expected numbers)", n_bad, n, isnan(logits[first]) ? "NaN" : "+inf", first);
+    return err_set(err, LORY_E_NAN,
+                   "logits: %d of %d are NaN or +inf, the first is %s at token %d"
+                   " (expected numbers)",
+                   n_bad, n, isnan(logits[first]) ? "NaN" : "+inf", first);
 }
 
 /* Every token becomes a candidate. */
@@ -246,8 +263,9 @@ static bool ban(candidates *c, const chain_input *in, lory_err *err)
     for (size_t i = 0; i < in->n_banned; i++) {
         lory_token id = in->banned[i];
         if (id < 0 || id >= c->n)
-            return err_set(err, LORY_E_ARGUMENT, "banned token %zu: there is no token %" PRId32
-                           " (expected 0 to %d)", i, id, c->n - 1);
+            return err_set(err, LORY_E_ARGUMENT,
+                           "banned token %zu: there is no token %" PRId32 " (expected 0 to %d)", i,
+                           id, c->n - 1);
         c->logit[id] = -INFINITY;
     }
     return true;
@@ -258,8 +276,9 @@ static bool check_history(const chain *s, const chain_input *in, lory_err *err)
     if (!penalties_are_on(&s->params)) return true;
     for (size_t i = 0; i < in->n_history; i++)
         if (in->history[i] < 0 || in->history[i] >= s->n_vocab)
-            return err_set(err, LORY_E_ARGUMENT, "history: there is no token %" PRId32
-                           " (expected 0 to %d)", in->history[i], s->n_vocab - 1);
+            return err_set(err, LORY_E_ARGUMENT,
+                           "history: there is no token %" PRId32 " (expected 0 to %d)",
+                           in->history[i], s->n_vocab - 1);
     return true;
 }
 

@@ -86,8 +86,8 @@ void stage_xtc(sample_draw *d)
     lory_token worst_id = c->id[worst];
     float worst_logit = c->logit[worst];
     for (int i = 0; i < c->n; i++) {
-        bool is_better = c->logit[i] > worst_logit
-                         || (c->logit[i] == worst_logit && c->id[i] < worst_id);
+        bool is_better =
+            c->logit[i] > worst_logit || (c->logit[i] == worst_logit && c->id[i] < worst_id);
         if (is_better) continue;
         c->id[n] = c->id[i];
         c->logit[n++] = c->logit[i];
