@@ -112,6 +112,11 @@ static bool penalties_are_on(params *p)
                || p->frequency_penalty != 0.0f);
 }
 
+static bool xtc_is_on(params *p)
+{
+    return p->xtc_probability > 0.0f && p->xtc_threshold <= 0.5f;
+}
+
 /* clang-format off */
 static bool bias_is_on(params *p)        { return p->n_logit_bias > 0; }
 static bool top_n_sigma_is_on(params *p) { return p->top_n_sigma > 0.0f; }
@@ -119,7 +124,6 @@ static bool top_k_is_on(params *p)       { return p->top_k > 0; }
 static bool typical_is_on(params *p)     { return p->typical < 1.0f; }
 static bool top_p_is_on(params *p)       { return p->top_p < 1.0f; }
 static bool min_p_is_on(params *p)       { return p->min_p > 0.0f; }
-static bool xtc_is_on(params *p)         { return p->xtc_probability > 0 && p->xtc_threshold <= 0.5f; }
 static bool temperature_is_on(params *p) { return p->temp != 1.0f || p->dynatemp_range > 0.0f; }
 static bool is_greedy(params *p)         { return p->temp == 0.0f && p->dynatemp_range == 0.0f; }
 static bool is_not_greedy(params *p)     { return !is_greedy(p); }
