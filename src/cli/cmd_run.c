@@ -211,14 +211,14 @@ static void print_stats_json(const run *r)
 /* In a few steps, so that there is something to tell; how a prompt is cut does not change bits. */
 static bool eval_prompt(run *r, lory_err *err)
 {
-    size_t n_step = 4 * (size_t)r->o->session.n_batch, n = r->ids.n;
+    size_t n_step = (size_t)r->o->session.n_batch, n = r->ids.n;
     progress p;
     bool ok = true;
     double start_ms = cli_now_ms();
     progress_begin(&p, "prompt", "tokens", n, r->o->verbose);
     for (size_t i = 0; i < n && ok; i += n_step) {
         ok = lory_session_eval(r->s, r->ids.id + i, n - i < n_step ? n - i : n_step, err);
-        progress_at(&p, i + n_step);
+        if (ok) progress_at(&p, i + n_step);
     }
     progress_end(&p);
     r->prompt_ms = cli_now_ms() - start_ms;

@@ -41,9 +41,9 @@ static const char *const cache_types[] = { "f16", "f32", "q8_0", NULL };
 const opt_row session_rows[] = {
     { 't', "threads", OPT_INT, offsetof(session_opts, n_threads), "N", .min = 1, .max = 1024,
       .help = "threads", .shown = "physical cores this process may use" },
-    { 'c', "ctx-size", OPT_INT, offsetof(session_opts, n_ctx), "N", .min = 0, .max = INT_MAX,
+    { 'c', "ctx-size", OPT_INT, offsetof(session_opts, n_ctx), "N", .max = 1 << 30,
       .help = "context length in tokens", .shown = "0, the model's own, lowered to fit memory" },
-    { 'b', "batch-size", OPT_INT, offsetof(session_opts, n_batch), "N", .min = 1, .max = INT_MAX,
+    { 'b', "batch-size", OPT_INT, offsetof(session_opts, n_batch), "N", .min = 1, .max = 8192,
       .help = "tokens per prompt-processing step" },
     { 0, "cache-type", OPT_CHOICE, offsetof(session_opts, cache_type), "f32|f16|q8_0",
       .choices = cache_types, .help = "KV cache element type" },
@@ -156,6 +156,15 @@ static lory_sampler_params sampler_params(const lory_model *m, const sampling_op
     return p;
 }
 
+/* The library names a parameter, "repeat_penalty: ...": here it is an option. */
+static void name_option(lory_err *err)
+{
+    lory_err inner = *err;
+    for (char *c = inner.text; *c && *c != ':' && *c != ' '; c++)
+        if (*c == '_') *c = '-';
+    err_set(err, inner.code, "--%s", inner.text);
+}
+
 lory_sampler *cli_open_sampler(const lory_model *m, const sampling_opts *o, uint64_t *seed,
                                int *status, lory_err *err)
 {
@@ -168,6 +177,7 @@ lory_sampler *cli_open_sampler(const lory_model *m, const sampling_opts *o, uint
         p.logit_bias = bias;
         p.n_logit_bias = o->logit_bias.n;
         s = lory_sampler_new(m, &p, err);
+        if (!s && err->code == LORY_E_ARGUMENT) name_option(err);
     }
     mem_free(bias);
     *seed = p.seed;

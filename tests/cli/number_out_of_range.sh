@@ -15,3 +15,6 @@ try run --top-p 1.01
 try run --min-p -1
 try run --top-k -1
 try run --logprobs 1001
+try run -b 8193
+try run -c 2000000000
+try run --repeat-penalty 0
