@@ -1,5 +1,5 @@
 # Vocabulary-only files are enough.
 test -d "$SHARED/tokenizers" || exit 77
-for f in llama-2 llama-3 gpt-2 qwen2 tok512; do
-    "$LORY" tokenize -m "$SHARED/tokenizers/$f.gguf" -p "Hello world"
+for file in "$SHARED"/tokenizers/*.gguf; do
+    echo "$(basename "$file" .gguf) $("$LORY" tokenize -m "$file" -p "Hello world")"
 done
