@@ -151,7 +151,7 @@ static bool read_open(int fd, const char *name, size_t max, buf *out, lory_err *
 
 bool file_read(const char *path, size_t max, buf *out, lory_err *err)
 {
-    if (strcmp(path, "-") == 0) return read_open(STDIN_FILENO, "standard input", max, out, err);
+    if (strcmp(path, "-") == 0) return read_open(STDIN_FILENO, "stdin", max, out, err);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) return err_set_errno(err, LORY_E_IO, "%s: cannot open", path);
     bool ok = read_open(fd, path, max, out, err);
