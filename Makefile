@@ -129,6 +129,7 @@ $(BUILD)/lory $(BUILD)/lory-test $(BUILD)/example $(TOOLS):
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 
+$(BUILD)/fuzz_tokenizer: $(call obj,tests/tiny_gguf.c tests/tiny_vocab.c)
 $(FUZZERS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/liblory.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)

@@ -186,9 +186,9 @@ static const run_rule deepseek_punct_run = { &set_deepseek_punct, 1, LEAD_SPACE,
 static const run_rule afmoe_run = { &set_afmoe, 1, LEAD_NONE, 1, 0 };
 static const run_rule youtu_runs = { sets_youtu, 4, LEAD_NONE, 1, 0 };
 
-static const group_rule groups_afmoe = { UNICODE_N, true, false };
-static const group_rule groups_superbpe = { UNICODE_BIT(UNICODE_ND), false, false };
-static const group_rule groups_tiny_aya = { UNICODE_BIT(UNICODE_ND), true, true };
+static const group_rule groups_afmoe = { UNICODE_N, false };
+static const group_rule groups_superbpe = { UNICODE_BIT(UNICODE_ND), false };
+static const group_rule groups_tiny_aya = { UNICODE_BIT(UNICODE_ND), true };
 
 /* ---- rules: passes in order --------------------------------------------------------------- */
 
@@ -225,7 +225,7 @@ static const pretok_pass qwen2[] = { { find_words, &words_qwen2 }, { 0 } };
 static const pretok_pass qwen35[] = { { find_words, &words_qwen35 }, { 0 } };
 static const pretok_pass seed_coder[] = { { find_words, &words_seed_coder }, { 0 } };
 static const pretok_pass superbpe[] = {
-    { find_run, &numbers }, { find_groups, &groups_superbpe }, { 0 } };
+    { find_run, &numbers }, { find_cuts, &groups_superbpe }, { 0 } };
 static const pretok_pass tekken[] = { { find_words, &words_tekken }, { 0 } };
 static const pretok_pass tiny_aya[] = {
     { find_groups, &groups_tiny_aya }, { find_words, &words_gpt4o }, { 0 } };

@@ -326,7 +326,43 @@ static void scan_digits(pretok_text *t, size_t at, uint32_t bits)
     for (; (c = chr_at(t, t->digits_end)).bits & bits; t->n_digits++) t->digits_end = c.next;
 }
 
-/* (?=(\d{3})+(?!\d)) or \d{1,3}(?=(?:\d{3})*\b) */
+/* The end of the n digits at `at`. */
+static size_t skip_chars(const pretok_text *t, size_t at, size_t n)
+{
+    while (n-- > 0) at = chr_at(t, at).next;
+    return at;
+}
+
+/* (?=(\d{3})+(?!\d)) has no width: a cut before each three of a run. What follows the last three
+ * of a run belongs to them, up to the next cut. */
+static size_t skip_to_cut(pretok_text *t, size_t at, uint32_t bits)
+{
+    while (at < t->n) {
+        scan_digits(t, at, bits);
+        if (at == t->digits_end) {
+            at = chr_at(t, at).next;
+            continue;
+        }
+        if (t->n_digits % 3 == 0) return at;
+        at = skip_chars(t, at, t->n_digits % 3);
+        t->n_digits -= t->n_digits % 3;
+        if (t->n_digits > 0) return at;
+    }
+    return at;
+}
+
+bool find_cuts(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end)
+{
+    const group_rule *r = rule;
+    *start = skip_to_cut(t, from, r->bits);
+    if (*start >= t->n) return false;
+    *end = skip_chars(t, *start, 3);
+    t->n_digits -= 3;
+    *end = skip_to_cut(t, *end, r->bits);
+    return true;
+}
+
+/* \d{1,3}(?=(?:\d{3})*\b) */
 bool find_groups(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end)
 {
     const group_rule *r = rule;
@@ -341,11 +377,10 @@ bool find_groups(pretok_text *t, size_t from, const void *rule, size_t *start, s
             continue;
         }
         size_t n = t->n_digits % 3 ? t->n_digits % 3 : 3;
-        *start = *end = from;
-        for (size_t i = 0; i < n; i++) *end = chr_at(t, *end).next;
+        *start = from;
+        *end = skip_chars(t, from, n);
         t->n_digits -= n;
-        if (n == 3 || r->short_group) return true;
-        from = *end;
+        return true;
     }
     return false;
 }

@@ -48,11 +48,11 @@ typedef struct {
     int n_min, n_max;
 } run_rule;
 
-/* find_groups: runs of digits cut into threes from the right; what is left over at the front is a
- * group of its own, or not matched. With at_word_end only runs that end at a word boundary. */
+/* find_groups, find_cuts: runs of digits cut into threes from the right. find_groups matches each
+ * group and what is left over at the front, with at_word_end only in runs that end at a word
+ * boundary; find_cuts just cuts the text before each three. */
 typedef struct {
-    uint32_t bits;
-    bool short_group;
+    uint32_t bits; /* what a digit is */
     bool at_word_end;
 } group_rule;
 
@@ -84,6 +84,7 @@ typedef struct {
 bool find_words(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end);
 bool find_run(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end);
 bool find_groups(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end);
+bool find_cuts(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end);
 bool find_space_at_end(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end);
 /* Chameleon's: "<sentinel:[0-9]+>", "IMGIMG[A-I]{1,4}Z" and "[\t\n]|    |  ". */
 bool find_sentinel(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end);
