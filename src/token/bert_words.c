@@ -49,7 +49,11 @@ bool bert_words_split(bert_words *w, const char *s, size_t n, bert_sink sink, vo
     char c[UTF8_MAX_BYTES];
     buf_clear(&w->clean), buf_clear(&w->parts), buf_clear(&w->word);
     put_clean(&w->clean, s, n);
-    if (w->clean.failed || !unicode_nfd(&w->parts, w->clean.data, w->clean.len)) return false;
+    if (w->clean.failed) return false;
+    if (!unicode_nfd(&w->parts, w->clean.data, w->clean.len)) {
+        w->parts.failed = true;
+        return false;
+    }
     for (size_t i = 0; i < w->parts.len;) {
         i += utf8_decode(w->parts.data + i, w->parts.len - i, &cp);
         if (unicode_category_of(cp) == UNICODE_MN) continue;
