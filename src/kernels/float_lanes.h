@@ -280,19 +280,12 @@ INLINE v16 load_w_tail(const qtype type, const uint8_t *row, int k, int n)
     return v_load(tail);
 }
 
-INLINE void fold_tile(const int rows, const int n, const v16 *sum, float *out, size_t ld_out)
+/* y[i] = fold of v[i], four at once as far as they go. */
+INLINE void fold_all(const int n, const v16 *v, float *y)
 {
-    float y[4];
     UNROLL
-    for (int j = 0; j < n; j++) {
-        if (rows == 4) {
-            v_fold4(sum + 4 * j, y);
-            memcpy(out + (size_t)j * ld_out, y, sizeof y);
-        } else {
-            for (int i = 0; i < rows; i++)
-                out[(size_t)j * ld_out + (size_t)i] = v_fold(sum[rows * j + i]);
-        }
-    }
+    for (int i = 0; i < n / 4 * 4; i += 4) v_fold4(v + i, y + i);
+    for (int i = n / 4 * 4; i < n; i++) y[i] = v_fold(v[i]);
 }
 
 /* One tile over one slice; at the end of the rows the sums fold to the output. */
@@ -328,7 +321,11 @@ INLINE void run_float_tile(const qtype type, const int rows, const int n, const 
         }
     }
     if (t->k1 == t->k) {
-        fold_tile(rows, n, sum, t->out, t->ld_out);
+        float y[MOST];
+        fold_all(rows * n, sum, y);
+        UNROLL
+        for (int j = 0; j < n; j++)
+            memcpy(t->out + (size_t)j * t->ld_out, y + rows * j, (size_t)rows * sizeof *y);
         return;
     }
     UNROLL
@@ -429,13 +426,10 @@ INLINE void score_tile(const int nq, const int nk, const attend_args *a, const f
             for (int j = 0; j < nk; j++) sum[nk * i + j] = v_fma(qv, kv[j], sum[nk * i + j]);
         }
     }
+    float y[Q_TILE * K_TILE];
+    fold_all(nq * nk, sum, y);
     UNROLL
-    for (int i = 0; i < nq; i++) {
-        if (nk == 4)
-            v_fold4(sum + 4 * i, s + i * KV_CHUNK);
-        else
-            for (int j = 0; j < nk; j++) s[i * KV_CHUNK + j] = v_fold(sum[nk * i + j]);
-    }
+    for (int i = 0; i < nq; i++) memcpy(s + i * KV_CHUNK, y + nk * i, (size_t)nk * sizeof *y);
 }
 
 /* Raw scores of nq queries from q on against the keys [first, last) of the chunk. */

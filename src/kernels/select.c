@@ -8,9 +8,10 @@
 #include <string.h>
 
 #if defined(__x86_64__)
-#define AVX512                                                                                     \
-    (CPU_AVX512F | CPU_AVX512BW | CPU_AVX512VL | CPU_AVX512DQ | CPU_AVX512_VNNI | CPU_AVX2         \
-     | CPU_FMA | CPU_F16C)
+enum {
+    AVX2 = CPU_AVX2 | CPU_FMA | CPU_F16C,
+    AVX512 = AVX2 | CPU_AVX512F | CPU_AVX512BW | CPU_AVX512VL | CPU_AVX512DQ | CPU_AVX512_VNNI
+};
 #endif
 
 const isa_row isas[] = {
@@ -18,6 +19,7 @@ const isa_row isas[] = {
     { "avx512", AVX512, &kernels_avx512 },
     { "avx512", AVX512, &kernels_avx512_quant },
     { "avx512", AVX512, &kernels_avx512_pack },
+    { "avx2", AVX2, &kernels_avx2 },
 #endif
     { "generic", 0, &kernels_generic },
     { "generic", 0, &kernels_generic_quant },

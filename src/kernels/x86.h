@@ -15,6 +15,7 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
+extern const lory_kernels kernels_avx2;         /* avx2.c */
 extern const lory_kernels kernels_avx512;       /* avx512.c */
 extern const lory_kernels kernels_avx512_pack;  /* avx512_pack.c */
 extern const lory_kernels kernels_avx512_quant; /* avx512_quant.c */

@@ -1,0 +1,192 @@
+/* avx2.c - AVX2 with FMA and F16C: the float kernels. A v16 is two registers; the kernels:
+ * float_lanes.h.
+ * Layer: kernels. */
+#include "kernels/x86.h"
+#include <immintrin.h>
+
+typedef struct {
+    __m256 a, b; /* lanes 0-7, 8-15 */
+} v16;
+
+enum { F_ROWS = 2, F_TOK = 3, Q_TILE = 2, K_TILE = 2, D_TILE = 2 };
+
+#define BOTH(f, ...)  (v16) { f(x.a, __VA_ARGS__), f(x.b, __VA_ARGS__) }
+#define PAIRED(f)     (v16) { f(x.a, y.a), f(x.b, y.b) }
+
+INLINE v16 v_zero(void)
+{
+    return (v16){ _mm256_setzero_ps(), _mm256_setzero_ps() };
+}
+INLINE v16 v_set(float x)
+{
+    return (v16){ _mm256_set1_ps(x), _mm256_set1_ps(x) };
+}
+INLINE v16 v_load(const void *p)
+{
+    return (v16){ _mm256_loadu_ps(p), _mm256_loadu_ps((const float *)p + 8) };
+}
+INLINE void v_store(float *p, v16 x)
+{
+    _mm256_storeu_ps(p, x.a);
+    _mm256_storeu_ps(p + 8, x.b);
+}
+/* All ones in the lanes from `lane` on that are below n. */
+INLINE __m256i below(int n, int lane)
+{
+    static const int32_t ones[32] = { -1, -1, -1, -1, -1, -1, -1, -1,
+                                      -1, -1, -1, -1, -1, -1, -1, -1 };
+    return _mm256_loadu_si256((const __m256i *)(const void *)(ones + 16 + lane - n));
+}
+INLINE v16 v_load_n(const float *p, int n)
+{
+    /* masked-out elements are not touched, but the address must not run past the array */
+    return (v16){ _mm256_maskload_ps(p, below(n, 0)),
+                  n > 8 ? _mm256_maskload_ps(p + 8, below(n, 8)) : _mm256_setzero_ps() };
+}
+INLINE void v_store_n(float *p, int n, v16 x)
+{
+    _mm256_maskstore_ps(p, below(n, 0), x.a);
+    if (n > 8) _mm256_maskstore_ps(p + 8, below(n, 8), x.b);
+}
+INLINE v16 v_add(v16 x, v16 y)
+{
+    return PAIRED(_mm256_add_ps);
+}
+INLINE v16 v_sub(v16 x, v16 y)
+{
+    return PAIRED(_mm256_sub_ps);
+}
+INLINE v16 v_mul(v16 x, v16 y)
+{
+    return PAIRED(_mm256_mul_ps);
+}
+INLINE v16 v_div(v16 x, v16 y)
+{
+    return PAIRED(_mm256_div_ps);
+}
+INLINE v16 v_max(v16 x, v16 y)
+{
+    return PAIRED(_mm256_max_ps);
+}
+INLINE v16 v_min(v16 x, v16 y)
+{
+    return PAIRED(_mm256_min_ps);
+}
+INLINE v16 v_fma(v16 x, v16 y, v16 z)
+{
+    return (v16){ _mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b) };
+}
+INLINE v16 v_and(v16 x, v16 y)
+{
+    return PAIRED(_mm256_and_ps);
+}
+INLINE v16 v_abs(v16 x)
+{
+    v16 y = v_set(-0.0f);
+    return (v16){ _mm256_andnot_ps(y.a, x.a), _mm256_andnot_ps(y.b, x.b) };
+}
+INLINE v16 v_copysign(v16 to, v16 sign)
+{
+    v16 x = v_abs(to), y = v_and(sign, v_set(-0.0f));
+    return PAIRED(_mm256_or_ps);
+}
+INLINE __m256 shl23(__m256 a, int n)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a), n));
+}
+INLINE v16 v_shl23(v16 x)
+{
+    return BOTH(shl23, 23);
+}
+INLINE __m128i load_8_words(const void *p)
+{
+    return _mm_loadu_si128(p);
+}
+INLINE v16 v_load_f16(const void *p)
+{
+    return (v16){ _mm256_cvtph_ps(load_8_words(p)),
+                  _mm256_cvtph_ps(load_8_words((const char *)p + 16)) };
+}
+INLINE __m256 bf16x8(__m128i h)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));
+}
+INLINE v16 v_load_bf16(const void *p)
+{
+    return (v16){ bf16x8(load_8_words(p)), bf16x8(load_8_words((const char *)p + 16)) };
+}
+INLINE void v_store_f16(uint16_t *p, v16 x)
+{
+    _mm_storeu_si128((void *)p, _mm256_cvtps_ph(x.a, _MM_FROUND_TO_NEAREST_INT));
+    _mm_storeu_si128((void *)(p + 8), _mm256_cvtps_ph(x.b, _MM_FROUND_TO_NEAREST_INT));
+}
+INLINE float v_fold(v16 x)
+{
+    __m256 b = _mm256_add_ps(x.a, x.b);
+    __m128 c = _mm_add_ps(_mm256_castps256_ps128(b), _mm256_extractf128_ps(b, 1));
+    c = _mm_add_ps(c, _mm_movehl_ps(c, c));
+    return _mm_cvtss_f32(_mm_add_ss(c, _mm_movehdup_ps(c)));
+}
+/* Two vectors of 8 sums to lanes of 4: x | y. */
+INLINE __m256 fold_to_4(v16 x, v16 y)
+{
+    __m256 p = _mm256_add_ps(x.a, x.b), q = _mm256_add_ps(y.a, y.b);
+    return _mm256_add_ps(_mm256_permute2f128_ps(p, q, 0x20), _mm256_permute2f128_ps(p, q, 0x31));
+}
+INLINE void v_fold4(const v16 *v, float *out)
+{
+    __m256 p = fold_to_4(v[0], v[2]), q = fold_to_4(v[1], v[3]); /* 0 | 2, 1 | 3 */
+    __m256d pd = _mm256_castps_pd(p), qd = _mm256_castps_pd(q);
+    __m256 r = _mm256_add_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(pd, qd)),
+                             _mm256_castpd_ps(_mm256_unpackhi_pd(pd, qd)));
+    r = _mm256_add_ps(r, _mm256_permute_ps(r, 0xb1)); /* 0 0 1 1 | 2 2 3 3 */
+    _mm_storeu_ps(out, _mm_shuffle_ps(_mm256_castps256_ps128(r), _mm256_extractf128_ps(r, 1), 0x88));
+}
+INLINE float v_top(v16 x)
+{
+    __m256 b = _mm256_max_ps(x.a, x.b);
+    __m128 c = _mm_max_ps(_mm256_castps256_ps128(b), _mm256_extractf128_ps(b, 1));
+    c = _mm_max_ps(c, _mm_movehl_ps(c, c));
+    return _mm_cvtss_f32(_mm_max_ss(c, _mm_movehdup_ps(c)));
+}
+
+#include "kernels/float_lanes.h"
+
+static double peak_f32(int64_t n)
+{
+    enum { CHAINS = 12 };
+    __m256 a[CHAINS], w = _mm256_set1_ps(0.0f), x = _mm256_set1_ps(1.0f);
+    UNROLL
+    for (int i = 0; i < CHAINS; i++) {
+        a[i] = _mm256_setzero_ps();
+        __asm__("" : "+x"(a[i])); /* chains the compiler can't see to be one */
+    }
+    for (int64_t r = 0; r < n; r++) {
+        UNROLL
+        for (int i = 0; i < CHAINS; i++) a[i] = _mm256_fmadd_ps(w, x, a[i]);
+        __asm__ volatile("" : "+x"(w), "+x"(x));
+    }
+    UNROLL
+    for (int i = 0; i < CHAINS; i++) __asm__ volatile("" ::"x"(a[i]));
+    return (double)n * CHAINS * 8;
+}
+
+const lory_kernels kernels_avx2 = {
+    .gemm_f = { [QT_F32] = gemm_f32, [QT_F16] = gemm_f16, [QT_BF16] = gemm_bf16 },
+    .to_f32 = { [QT_F16] = f16_to_f32_row, [QT_BF16] = bf16_to_f32_row },
+    .f32_to_f16 = f32_to_f16_row,
+    .dot = dot,
+    .rms_norm = rms_norm,
+    .layer_norm = layer_norm,
+    .rope = rope,
+    .add = add,
+    .mul = mul,
+    .scale = scale,
+    .silu_mul = silu_mul,
+    .gelu = gelu,
+    .gelu_erf = gelu_erf,
+    .gelu_mul = gelu_mul,
+    .softmax = softmax,
+    .attend = attend,
+    .peak_f32 = peak_f32,
+};
