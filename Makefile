@@ -54,6 +54,7 @@ ALL_LDFLAGS := $(filter -fsanitize=% --coverage,$(OPT_$(VARIANT))) $(OMP) $(if $
 # gcc 12 miscompiles int8 sums under AVX-512 VNNI when it vectorises by itself.
 FLAGS_src/kernels/avx2         := -mavx2 -mfma -mf16c
 FLAGS_src/kernels/avx2_quant   := $(FLAGS_src/kernels/avx2)
+FLAGS_src/kernels/avx2_pack    := $(FLAGS_src/kernels/avx2)
 FLAGS_src/kernels/avx512       := $(FLAGS_src/kernels/avx2) -mavx512f -mavx512bw -mavx512vl -mavx512dq \
                                   -mavx512vnni -fno-tree-vectorize
 FLAGS_src/kernels/avx512_quant := $(FLAGS_src/kernels/avx512)

@@ -20,6 +20,7 @@ const isa_row isas[] = {
     { "avx512", AVX512, &kernels_avx512_quant },
     { "avx512", AVX512, &kernels_avx512_pack },
     { "avx2", AVX2, &kernels_avx2 },
+    { "avx2", AVX2, &kernels_avx2_pack },
 #endif
     { "generic", 0, &kernels_generic },
     { "generic", 0, &kernels_generic_quant },

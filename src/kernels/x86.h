@@ -4,20 +4,51 @@
 #define LORY_KERNELS_X86_H
 
 #include "kernels/kernel.h"
+#include "kernels/unroll.h"
 #include <string.h>
 
-/* Kernels are written once with constant parameters and unrolled into registers. */
-#define INLINE static inline __attribute__((always_inline))
-#if defined(UNROLL) /* as nothing, by the sanitizer builds: instrumented and unrolled takes minutes */
-#elif defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-
 extern const lory_kernels kernels_avx2;         /* avx2.c */
+extern const lory_kernels kernels_avx2_pack;    /* avx2_pack.c */
+extern const lory_kernels kernels_avx2_quant;   /* avx2_quant.c */
 extern const lory_kernels kernels_avx512;       /* avx512.c */
 extern const lory_kernels kernels_avx512_pack;  /* avx512_pack.c */
 extern const lory_kernels kernels_avx512_quant; /* avx512_quant.c */
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+
+INLINE __m128i load16(const void *p)
+{
+    return _mm_loadu_si128(p);
+}
+
+INLINE int load_u16(const uint8_t *p)
+{
+    uint16_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* The words at p of 8 rows, rb apart. Inserting them beats gathers and masked broadcasts. */
+INLINE __m128i words8(const uint8_t *p, size_t rb)
+{
+    __m128i v = _mm_cvtsi32_si128(load_u16(p));
+    v = _mm_insert_epi16(v, load_u16(p + rb), 1);
+    v = _mm_insert_epi16(v, load_u16(p + 2 * rb), 2);
+    v = _mm_insert_epi16(v, load_u16(p + 3 * rb), 3);
+    v = _mm_insert_epi16(v, load_u16(p + 4 * rb), 4);
+    v = _mm_insert_epi16(v, load_u16(p + 5 * rb), 5);
+    v = _mm_insert_epi16(v, load_u16(p + 6 * rb), 6);
+    return _mm_insert_epi16(v, load_u16(p + 7 * rb), 7);
+}
+
+/* The dwords at p of 4 rows. */
+INLINE __m128i dwords4(const uint8_t *p, size_t rb)
+{
+    __m128i a = _mm_loadu_si32(p), b = _mm_loadu_si32(p + rb);
+    __m128i c = _mm_loadu_si32(p + 2 * rb), d = _mm_loadu_si32(p + 3 * rb);
+    return _mm_unpacklo_epi64(_mm_unpacklo_epi32(a, b), _mm_unpacklo_epi32(c, d));
+}
+#endif
 
 #endif

@@ -1,0 +1,15 @@
+/* unroll.h - the two words that kernels written once and inlined many times need.
+ * Layer: kernels. */
+#ifndef LORY_KERNELS_UNROLL_H
+#define LORY_KERNELS_UNROLL_H
+
+/* A function whose constant parameters become constants of the code. */
+#define INLINE static inline __attribute__((always_inline))
+/* The loop that follows has a constant count and its arrays live in registers. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+#endif
