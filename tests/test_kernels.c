@@ -419,6 +419,42 @@ TEST(products_of_every_number_of_tokens_are_the_formula_on_every_isa)
         }
 }
 
+/* All bits alike in the codes, activations at their limits: the greatest sums there are. */
+TEST(products_of_extreme_codes_do_not_overflow)
+{
+    static const uint8_t fillers[] = { 0x00, 0xff, 0x0f, 0xf0, 0x80, 0x7f, 0x81, 0x55 };
+    for (int t = 0; t < QT_COUNT; t++)
+        for (int f = 0; f < 16 && qtypes[t].n_sub; f++) {
+            const int k = 256;
+            problem p = { .type = (qtype)t,
+                          .n_rows = 16,
+                          .n_tok = 4,
+                          .k = k,
+                          .ld_x = k,
+                          .ld_out = 16,
+                          .row_bytes = qtype_row_bytes((qtype)t, k) };
+            p.w = weights((qtype)t, 16, k, p.row_bytes);
+            for (size_t at = 0; at < 16 * p.row_bytes; at += (size_t)qtypes[t].block_bytes) {
+                uint8_t keep[512];
+                memcpy(keep, p.w + at, (size_t)qtypes[t].block_bytes);
+                memset(p.w + at, fillers[f / 2], (size_t)qtypes[t].block_bytes);
+                for (int s = 0; s < 2; s++)
+                    if (half_at[t][s] >= 0)
+                        memcpy(p.w + at + half_at[t][s], keep + half_at[t][s], 2);
+                if (t == QT_MXFP4) p.w[at] = keep[0];
+                if (t == QT_IQ1_M) p.w[at + 55] = 0x2f;
+            }
+            p.x = floats((size_t)(4 * k));
+            for (int i = 0; i < 4 * k; i++) p.x[i] = f % 2 ? 1.0f : (i / 2) % 2 ? -3.0f : 3.0f;
+            p.want = floats(4 * 16);
+            for (int i = 0; i < 4 * 16; i++)
+                p.want[i] =
+                    product((qtype)t, k, p.w + (size_t)(i % 16) * p.row_bytes, p.x + i / 16 * k);
+            check_all_ways(&p);
+            free(p.w), mem_free(p.x), mem_free(p.want);
+        }
+}
+
 TEST(long_rows_are_cut_into_slices_with_the_same_bits)
 {
     static const qtype types[] = { QT_Q4_0, QT_Q6_K, QT_Q2_K, QT_F32, QT_F16, QT_BF16 };

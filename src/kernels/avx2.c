@@ -10,8 +10,16 @@ typedef struct {
 
 enum { F_ROWS = 2, F_TOK = 3, Q_TILE = 2, K_TILE = 2, D_TILE = 2 };
 
-#define BOTH(f, ...)  (v16) { f(x.a, __VA_ARGS__), f(x.b, __VA_ARGS__) }
-#define PAIRED(f)     (v16) { f(x.a, y.a), f(x.b, y.b) }
+#define BOTH(f, ...)                                                                               \
+    (v16)                                                                                          \
+    {                                                                                              \
+        f(x.a, __VA_ARGS__), f(x.b, __VA_ARGS__)                                                   \
+    }
+#define PAIRED(f)                                                                                  \
+    (v16)                                                                                          \
+    {                                                                                              \
+        f(x.a, y.a), f(x.b, y.b)                                                                   \
+    }
 
 INLINE v16 v_zero(void)
 {
@@ -33,8 +41,9 @@ INLINE void v_store(float *p, v16 x)
 /* All ones in the lanes from `lane` on that are below n. */
 INLINE __m256i below(int n, int lane)
 {
-    static const int32_t ones[32] = { -1, -1, -1, -1, -1, -1, -1, -1,
-                                      -1, -1, -1, -1, -1, -1, -1, -1 };
+    static const int32_t ones[32] = {
+        -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1
+    };
     return _mm256_loadu_si256((const __m256i *)(const void *)(ones + 16 + lane - n));
 }
 INLINE v16 v_load_n(const float *p, int n)
@@ -140,7 +149,8 @@ INLINE void v_fold4(const v16 *v, float *out)
     __m256 r = _mm256_add_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(pd, qd)),
                              _mm256_castpd_ps(_mm256_unpackhi_pd(pd, qd)));
     r = _mm256_add_ps(r, _mm256_permute_ps(r, 0xb1)); /* 0 0 1 1 | 2 2 3 3 */
-    _mm_storeu_ps(out, _mm_shuffle_ps(_mm256_castps256_ps128(r), _mm256_extractf128_ps(r, 1), 0x88));
+    _mm_storeu_ps(out,
+                  _mm_shuffle_ps(_mm256_castps256_ps128(r), _mm256_extractf128_ps(r, 1), 0x88));
 }
 INLINE float v_top(v16 x)
 {

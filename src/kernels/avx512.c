@@ -7,21 +7,66 @@ typedef __m512 v16;
 
 enum { F_ROWS = 4, F_TOK = 6, Q_TILE = 4, K_TILE = 4, D_TILE = 4 };
 
-INLINE v16 v_zero(void) { return _mm512_setzero_ps(); }
-INLINE v16 v_set(float a) { return _mm512_set1_ps(a); }
-INLINE v16 v_load(const void *p) { return _mm512_loadu_ps(p); }
-INLINE void v_store(float *p, v16 v) { _mm512_storeu_ps(p, v); }
-INLINE __mmask16 first_n(int n) { return (__mmask16)((1u << n) - 1); }
-INLINE v16 v_load_n(const float *p, int n) { return _mm512_maskz_loadu_ps(first_n(n), p); }
-INLINE void v_store_n(float *p, int n, v16 v) { _mm512_mask_storeu_ps(p, first_n(n), v); }
-INLINE v16 v_add(v16 a, v16 b) { return _mm512_add_ps(a, b); }
-INLINE v16 v_sub(v16 a, v16 b) { return _mm512_sub_ps(a, b); }
-INLINE v16 v_mul(v16 a, v16 b) { return _mm512_mul_ps(a, b); }
-INLINE v16 v_div(v16 a, v16 b) { return _mm512_div_ps(a, b); }
-INLINE v16 v_fma(v16 a, v16 b, v16 c) { return _mm512_fmadd_ps(a, b, c); }
-INLINE v16 v_max(v16 a, v16 b) { return _mm512_max_ps(a, b); }
-INLINE v16 v_min(v16 a, v16 b) { return _mm512_min_ps(a, b); }
-INLINE v16 v_abs(v16 a) { return _mm512_abs_ps(a); }
+INLINE v16 v_zero(void)
+{
+    return _mm512_setzero_ps();
+}
+INLINE v16 v_set(float a)
+{
+    return _mm512_set1_ps(a);
+}
+INLINE v16 v_load(const void *p)
+{
+    return _mm512_loadu_ps(p);
+}
+INLINE void v_store(float *p, v16 v)
+{
+    _mm512_storeu_ps(p, v);
+}
+INLINE __mmask16 first_n(int n)
+{
+    return (__mmask16)((1u << n) - 1);
+}
+INLINE v16 v_load_n(const float *p, int n)
+{
+    return _mm512_maskz_loadu_ps(first_n(n), p);
+}
+INLINE void v_store_n(float *p, int n, v16 v)
+{
+    _mm512_mask_storeu_ps(p, first_n(n), v);
+}
+INLINE v16 v_add(v16 a, v16 b)
+{
+    return _mm512_add_ps(a, b);
+}
+INLINE v16 v_sub(v16 a, v16 b)
+{
+    return _mm512_sub_ps(a, b);
+}
+INLINE v16 v_mul(v16 a, v16 b)
+{
+    return _mm512_mul_ps(a, b);
+}
+INLINE v16 v_div(v16 a, v16 b)
+{
+    return _mm512_div_ps(a, b);
+}
+INLINE v16 v_fma(v16 a, v16 b, v16 c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+INLINE v16 v_max(v16 a, v16 b)
+{
+    return _mm512_max_ps(a, b);
+}
+INLINE v16 v_min(v16 a, v16 b)
+{
+    return _mm512_min_ps(a, b);
+}
+INLINE v16 v_abs(v16 a)
+{
+    return _mm512_abs_ps(a);
+}
 INLINE v16 v_copysign(v16 a, v16 sign)
 {
     const __m512 bit = _mm512_set1_ps(-0.0f);
@@ -31,8 +76,14 @@ INLINE v16 v_shl23(v16 a)
 {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a), 23));
 }
-INLINE __m256i load_16_words(const void *p) { return _mm256_loadu_si256(p); }
-INLINE v16 v_load_f16(const void *p) { return _mm512_cvtph_ps(load_16_words(p)); }
+INLINE __m256i load_16_words(const void *p)
+{
+    return _mm256_loadu_si256(p);
+}
+INLINE v16 v_load_f16(const void *p)
+{
+    return _mm512_cvtph_ps(load_16_words(p));
+}
 INLINE v16 v_load_bf16(const void *p)
 {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(load_16_words(p)), 16));

@@ -207,12 +207,8 @@ INLINE void put_k_scales(uint8_t *to, size_t stride, const uint8_t *p, size_t rb
     codes h[4];
     i_rows16(p, rb, h);
     floats d = f_low_halves(h[0]), dmin = f_low_halves(i_shr32(h[0], 16));
-    codes sc[2] = { i_and(h[1], six),
-                      i_or(low4(h[3]),
-                                      i_and(i_shr16(h[1], 2), top)) };
-    codes mn[2] = { i_and(h[2], six),
-                      i_or(high4(h[3]),
-                                      i_and(i_shr16(h[2], 2), top)) };
+    codes sc[2] = { i_and(h[1], six), i_or(low4(h[3]), i_and(i_shr16(h[1], 2), top)) };
+    codes mn[2] = { i_and(h[2], six), i_or(high4(h[3]), i_and(i_shr16(h[2], 2), top)) };
     UNROLL
     for (int s = 0; s < GROUPS; s++, to += stride) {
         put_f32(to + CODES, f_mul(d, byte_f32(sc[s / 4], s % 4)));
@@ -380,10 +376,8 @@ INLINE void pack_iq4_xs(const pack_args *a, const uint8_t *p, size_t rb, uint8_t
         UNROLL
         for (int s = 0; s < GROUPS; s++, to += STRIDE) {
             put_levels(to, p + 8 + 16 * s, rb, table);
-            codes lo =
-                i_and(i_shr32(h[1], (4 * s)), i_set32(15));
-            codes hi = i_and(i_shr32(h[0], (16 + 2 * s)),
-                                          i_set32(3));
+            codes lo = i_and(i_shr32(h[1], (4 * s)), i_set32(15));
+            codes hi = i_and(i_shr32(h[0], (16 + 2 * s)), i_set32(3));
             codes sc = i_or(lo, i_shl32(hi, 4));
             sc = i_sub32(sc, i_set32(32));
             put_f32(to + CODES, f_mul(d, f_of(sc)));
@@ -448,14 +442,14 @@ INLINE void pack_by_rows(const pack_args *a, const uint8_t *p, size_t rb, uint8_
 /* ---- the slots: a panel is 16 / ROWS times ROWS rows ---------------------------------------------- */
 
 #define PACK(fn)                                                                                   \
-    static void fn##_panel(const pack_args *a)                                                   \
+    static void fn##_panel(const pack_args *a)                                                     \
     {                                                                                              \
         const qtype_row *t = &qtypes[a->type];                                                     \
         size_t ib = (size_t)(a->ig0 / (t->block_elems / QT_GROUP));                                \
         const uint8_t *p = (const uint8_t *)a->w + ib * (size_t)t->block_bytes;                    \
         uint8_t *to = a->panel;                                                                    \
         for (size_t r = 0; r < PANEL_ROWS; r += ROWS)                                              \
-            fn(a, p + r * a->row_bytes, a->row_bytes, to + 4 * r);                               \
+            fn(a, p + r * a->row_bytes, a->row_bytes, to + 4 * r);                                 \
     }
 PACK(pack_q4_0)
 PACK(pack_q4_1)

@@ -16,14 +16,11 @@ enum {
 
 const isa_row isas[] = {
 #if defined(__x86_64__)
-    { "avx512", AVX512, &kernels_avx512 },
-    { "avx512", AVX512, &kernels_avx512_quant },
-    { "avx512", AVX512, &kernels_avx512_pack },
-    { "avx2", AVX2, &kernels_avx2 },
-    { "avx2", AVX2, &kernels_avx2_pack },
+    { "avx512", AVX512, &kernels_avx512 },      { "avx512", AVX512, &kernels_avx512_quant },
+    { "avx512", AVX512, &kernels_avx512_pack }, { "avx2", AVX2, &kernels_avx2 },
+    { "avx2", AVX2, &kernels_avx2_pack },       { "avx2", AVX2, &kernels_avx2_quant },
 #endif
-    { "generic", 0, &kernels_generic },
-    { "generic", 0, &kernels_generic_quant },
+    { "generic", 0, &kernels_generic },         { "generic", 0, &kernels_generic_quant },
 };
 const int n_isa = sizeof isas / sizeof *isas;
 
