@@ -151,11 +151,12 @@ static void report(const char *name, const corpus *c, uint32_t i, int status)
               WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "exit", path);
 }
 
-static void survives(const char *name, fuzz_fn entry)
+/* The seeds are those of `kind` of input. */
+static void survives(const char *name, fuzz_fn entry, const char *kind)
 {
     corpus c = { 0 };
     if (!entry) test_skip("not linked");
-    REQUIRE(read_corpus(&c, name));
+    REQUIRE(read_corpus(&c, kind));
     volatile uint32_t *i =
         mmap(NULL, sizeof *i, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     REQUIRE(i != MAP_FAILED);
@@ -177,20 +178,25 @@ static void survives(const char *name, fuzz_fn entry)
 
 TEST(fuzz_gguf_survives_mutated_files)
 {
-    survives("gguf", fuzz_gguf);
+    survives("gguf", fuzz_gguf, "gguf");
+}
+
+TEST(fuzz_model_survives_mutated_files)
+{
+    survives("model", fuzz_model, "gguf");
 }
 
 TEST(fuzz_json_survives_mutated_texts)
 {
-    survives("json", fuzz_json);
+    survives("json", fuzz_json, "json");
 }
 
 TEST(fuzz_utf8_survives_mutated_texts)
 {
-    survives("utf8", fuzz_utf8);
+    survives("utf8", fuzz_utf8, "utf8");
 }
 
 TEST(fuzz_tokenizer_survives_mutated_texts)
 {
-    survives("tokenizer", fuzz_tokenizer);
+    survives("tokenizer", fuzz_tokenizer, "tokenizer");
 }

@@ -8,10 +8,12 @@ status=0
 for fuzzer; do
     name=${fuzzer##*/fuzz_}
     corpus=build/fuzz/corpus/$name found=build/fuzz/found log=build/fuzz/$name.log
+    seeds=tests/fuzz/seeds/$name
+    [ "$name" != model ] || seeds=tests/fuzz/seeds/gguf
     mkdir -p "$corpus" "$found"
     if "$fuzzer" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024 \
         -max_len=65536 -print_final_stats=1 -artifact_prefix="$found/$name-" \
-        "$corpus" "tests/fuzz/seeds/$name" > "$log" 2>&1; then
+        "$corpus" "$seeds" > "$log" 2>&1; then
         runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
         echo "fuzz_$name: $runs inputs in $seconds s, nothing found"
     else

@@ -19,7 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-int fuzz_gguf(const uint8_t *data, size_t n);      /* a weight file: reader, hparams, weights */
+int fuzz_gguf(const uint8_t *data, size_t n);      /* a weight file: its structure */
+int fuzz_model(const uint8_t *data, size_t n);     /* a weight file: everything up to a token */
 int fuzz_json(const uint8_t *data, size_t n);      /* reader, and the writer's round trip */
 int fuzz_utf8(const uint8_t *data, size_t n);      /* decoding, cutting at whole characters */
 int fuzz_tokenizer(const uint8_t *data, size_t n); /* text to ids and back, several vocabularies */
