@@ -66,6 +66,7 @@ typedef struct {
 static void prefetch_step(ahead *p)
 {
     size_t n = p->left < p->step ? p->left : p->step;
+    if (n == 0) return; /* `next` may be NULL */
     for (size_t i = 0; i < n; i += LINE) __builtin_prefetch(p->next + i, 0, 2);
     p->next += n;
     p->left -= n;
