@@ -239,10 +239,15 @@ static int tokenize(const lory_model *m, const tokenize_opts *o)
     buf in = { 0 };
     int status;
     if (o->jsonl) return answer_lines(m, o);
-    if (!o->text && !file_read("-", SIZE_MAX, &in, &err)) return cli_fail(&err);
+    bool ok = o->text || file_read("-", SIZE_MAX, &in, &err);
     const char *text = o->text ? o->text : in.data;
     size_t n = o->text ? strlen(o->text) : in.len;
-    status = o->decode ? decode_text(m, o, text, n) : tokenize_text(m, o, text, n);
+    if (!ok)
+        status = cli_fail(&err);
+    else if (o->decode)
+        status = decode_text(m, o, text, n);
+    else
+        status = tokenize_text(m, o, text, n);
     buf_free(&in);
     return status;
 }
