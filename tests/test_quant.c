@@ -105,7 +105,7 @@ TEST(float_rows_may_have_any_length)
             float x[41], back[41];
             uint8_t row[41 * sizeof(float)];
             for (int i = 0; i <= 40; i++) x[i] = (float)(i - 20) / 64, back[i] = -1.0f;
-            r->from_f32(n, x, row);
+            r->from_f32(n, x, NULL, row);
             r->to_f32(n, row, back);
             CHECK_SAME(back, x, (size_t)n * sizeof *x, "%s, n %d", r->name, n);
             CHECK(back[n] == -1.0f, "%s wrote past n %d", r->name, n);
@@ -141,7 +141,7 @@ static double relative_rmse(qtype t, int64_t n, const float *x)
     float *back = malloc((size_t)n * sizeof *back);
     double err = 0, power = 0;
     if (row && back) {
-        qtypes[t].from_f32(n, x, row);
+        qtypes[t].from_f32(n, x, NULL, row);
         qtypes[t].to_f32(n, row, back);
         for (int64_t i = 0; i < n; i++) {
             err += ((double)back[i] - x[i]) * ((double)back[i] - x[i]);
@@ -185,7 +185,7 @@ TEST(rows_of_zeros_are_written_and_read_as_zeros)
     uint8_t row[512 * sizeof(float)];
     for (int t = 0; t < QT_COUNT; t++) {
         if (!qtypes[t].from_f32) continue;
-        qtypes[t].from_f32(512, x, row);
+        qtypes[t].from_f32(512, x, NULL, row);
         qtypes[t].to_f32(512, row, back);
         for (int i = 0; i < 512; i++) CHECK(back[i] == 0.0f, "%s: %g", qtypes[t].name, back[i]);
     }
@@ -201,7 +201,7 @@ TEST(extreme_weights_are_written_safely)
         if (!qtypes[t].from_f32) continue;
         for (size_t e = 0; e < sizeof extreme / sizeof *extreme; e++) {
             for (int i = 0; i < 256; i++) x[i] = extreme[e] * (float)(i % 7 - 3) / 3.0f;
-            qtypes[t].from_f32(256, x, row);
+            qtypes[t].from_f32(256, x, NULL, row);
             qtypes[t].to_f32(256, row, back);
             for (int i = 0; i < 256 && t > QT_BF16 && isfinite(extreme[e]); i++)
                 CHECK(isfinite(back[i]), "%s: %g became %g", qtypes[t].name, x[i], back[i]);
@@ -217,7 +217,7 @@ TEST(ternary_weights_keep_their_values)
     uint8_t row[512];
     for (int i = 0; i < 512; i++) x[i] = (i < 256 ? 0.0625f : 3.5f) * (float)(i * i % 3 - i % 2);
     for (int t = 0; t < 2; t++) {
-        qtypes[types[t]].from_f32(512, x, row);
+        qtypes[types[t]].from_f32(512, x, NULL, row);
         qtypes[types[t]].to_f32(512, row, back);
         for (int i = 0; i < 512; i++)
             CHECK(back[i] == x[i], "%s: %g became %g", qtypes[types[t]].name, x[i], back[i]);
@@ -265,7 +265,7 @@ TEST(written_blocks_are_the_same_bits_on_every_machine)
     fill_exact(x, 4096);
     for (size_t i = 0; i < sizeof written / sizeof *written; i++) {
         const qtype_row *r = &qtypes[written[i].type];
-        r->from_f32(4096, x, row);
+        r->from_f32(4096, x, NULL, row);
         uint64_t hash = fnv1a(row, qtype_row_bytes(written[i].type, 4096));
         CHECK(hash == written[i].hash, "%s: 0x%016" PRIx64, r->name, hash);
     }

@@ -97,7 +97,7 @@ TEST(retype_gives_the_bytes_of_the_type_table)
         REQUIRE(t && t->type == (qtype)type && t->n_bytes == n * N_ROWS);
         for (int i = 0; i < N_ROWS; i++) {
             for (int k = 0; k < N_WIDE; k++) row[k] = value(i * N_WIDE + k);
-            qtypes[type].from_f32(N_WIDE, row, want);
+            qtypes[type].from_f32(N_WIDE, row, NULL, want);
             CHECK_SAME((const char *)t->data + (size_t)i * n, want, n, "%s row %d",
                        qtypes[type].name, i);
         }

@@ -61,7 +61,7 @@ static void *random_weights(qtype t, size_t n_bytes)
     for (size_t i = 0; i < n_bytes; i++) w[i] = (uint8_t)(rnd() & 0x2f);
     for (size_t i = 0; qtypes[t].n_sub == 0 && i < n_bytes / each; i++) {
         float f = (float)(int32_t)rnd() * 0x1p-31f;
-        qtypes[t].from_f32(1, &f, w + i * each);
+        qtypes[t].from_f32(1, &f, NULL, w + i * each);
     }
     return w;
 }

@@ -169,7 +169,7 @@ static bool need_pool(maker *m, qtype type, int64_t n)
     for (int i = 0; ok && i < N_POOL; i++) {
         for (int64_t k = 0; k < n; k++)
             row[k] = scale * uniform(m->o->seed, (uint64_t)(i * n + k), FOR_POOL);
-        qtypes[type].from_f32(n, row, m->pool + (size_t)i * row_bytes);
+        qtypes[type].from_f32(n, row, NULL, m->pool + (size_t)i * row_bytes);
     }
     m->pool_type = type, m->pool_n = n;
     mem_free(row);

@@ -104,7 +104,7 @@ static unsigned char *chunk_at(const kv_cache *kv, kv_place at)
 static void store_row(const kv_cache *kv, const lory_kernels *kn, const float *x, void *row)
 {
     if (kv->shape.type == QT_F16) kn->f32_to_f16(kv->shape.head_dim, x, row);
-    else qtypes[kv->shape.type].from_f32(kv->shape.head_dim, x, row);
+    else qtypes[kv->shape.type].from_f32(kv->shape.head_dim, x, NULL, row);
 }
 
 void kv_store(kv_cache *kv, const lory_kernels *kn, kv_place at, const float *k, const float *v)

@@ -117,7 +117,7 @@ static bool recode(work *k, const gguf_tensor *t, qtype to, lory_err *err)
     if (!ok) err_set(err, LORY_E_MEMORY, "%s: out of memory for a row", k->w->file.path);
     for (int64_t row = 0; ok && row < n_rows; row++) {
         read_row(k->job, t, row, in);
-        qtypes[to].from_f32(t->ne[0], in, out);
+        qtypes[to].from_f32(t->ne[0], in, NULL, out);
         ok = gguf_write_data(k->w, out, out_bytes, err) && advance(k, in_bytes, err);
     }
     mem_free(in);

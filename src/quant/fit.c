@@ -63,38 +63,54 @@ float fit_peak(int n, const float *x)
     return peak;
 }
 
+/* What every weight counts where nothing else is said. */
+static const float ones[] = {
+#define ONES_16 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
+    ONES_16, ONES_16, ONES_16, ONES_16, ONES_16, ONES_16, ONES_16, ONES_16,
+    ONES_16, ONES_16, ONES_16, ONES_16, ONES_16, ONES_16, ONES_16, ONES_16,
+#undef ONES_16
+};
+
+fit_data fit_data_at(int n, const float *x, const float *importance, int64_t at)
+{
+    return (fit_data){ n, x + at, importance ? importance + at : ones };
+}
+
 static float fold(const float lane[LANES])
 {
     return (lane[0] + lane[2]) + (lane[1] + lane[3]);
 }
 
-float fit_error(int n, const float *x, fit_line line, int lo, int hi)
+float fit_error(fit_data f, fit_line line, int lo, int hi)
 {
     float err[LANES] = { 0 }, per_step = inverse(line.scale);
-    for (int i = 0; i < n; i += LANES) {
+    for (int i = 0; i < f.n; i += LANES) {
         for (int j = 0; j < LANES; j++) {
-            float code = round_clamped((x[i + j] + line.min) * per_step, (float)lo, (float)hi);
-            float diff = line.scale * code - line.min - x[i + j];
-            err[j] += diff * diff;
+            float x = f.x[i + j];
+            float code = round_clamped((x + line.min) * per_step, (float)lo, (float)hi);
+            float diff = line.scale * code - line.min - x;
+            err[j] += f.w[i + j] * diff * diff;
         }
     }
     return fold(err);
 }
 
-/* Sums over the weights x and their codes c = round(x * per_step + offset) in [lo, hi]. */
+/* Sums over the weights x, each counted w times, and their codes c = round(x * per_step + offset)
+ * in [lo, hi]. */
 typedef struct {
     float c, cc, xc;
 } sums;
 
-static sums sums_of_codes(int n, const float *x, float per_step, float offset, float lo, float hi)
+static sums sums_of_codes(fit_data f, float per_step, float offset, float lo, float hi)
 {
     float c[LANES] = { 0 }, cc[LANES] = { 0 }, xc[LANES] = { 0 };
-    for (int i = 0; i < n; i += LANES) {
+    for (int i = 0; i < f.n; i += LANES) {
         for (int j = 0; j < LANES; j++) {
-            float code = round_clamped(x[i + j] * per_step + offset, lo, hi);
-            c[j] += code;
-            cc[j] += code * code;
-            xc[j] += x[i + j] * code;
+            float code = round_clamped(f.x[i + j] * per_step + offset, lo, hi);
+            float counted = f.w[i + j] * code;
+            c[j] += counted;
+            cc[j] += counted * code;
+            xc[j] += counted * f.x[i + j];
         }
     }
     return (sums){ fold(c), fold(cc), fold(xc) };
@@ -105,13 +121,13 @@ float fit_try(int itry)
     return 0.8f + 0.02f * (float)itry;
 }
 
-float fit_scale(int n, const float *x, int lo, int hi)
+float fit_scale(fit_data f, int lo, int hi)
 {
-    float peak = fit_peak(n, x), scale = peak / (float)lo, best = 0.0f;
+    float peak = fit_peak(f.n, f.x), scale = peak / (float)lo, best = 0.0f;
     if (peak == 0.0f) return 0.0f;
     for (int itry = 0; itry < FIT_TRIES; itry++) {
         float per_step = (float)lo / peak * fit_try(itry);
-        sums s = sums_of_codes(n, x, per_step, 0.0f, (float)lo, (float)hi);
+        sums s = sums_of_codes(f, per_step, 0.0f, (float)lo, (float)hi);
         /* scale = xc / cc is the least-squares one, and takes scale * xc off the squared error. */
         if (s.cc > 0.0f && s.xc * s.xc / s.cc > best) {
             scale = s.xc / s.cc;
@@ -121,52 +137,58 @@ float fit_scale(int n, const float *x, int lo, int hi)
     return scale;
 }
 
-/* The least-squares line through codes and weights; *gain is what it takes off the squared error
- * of a constant. A minimum below 0 is not taken where it must be positive. */
-static fit_line line_of(int n, float sum_x, sums s, bool min_is_positive, float *gain)
-{
-    float det = (float)n * s.cc - s.c * s.c, cov = (float)n * s.xc - sum_x * s.c;
-    fit_line line = { cov / det, 0.0f };
-    *gain = det > 0.0f ? line.scale * cov / (float)n : -INFINITY;
-    line.min = (line.scale * s.c - sum_x) / (float)n;
-    if (min_is_positive && line.min < 0.0f) {
-        line = (fit_line){ s.xc / s.cc, 0.0f };
-        *gain = line.scale * s.xc - sum_x * sum_x / (float)n;
-    }
-    return line;
-}
-
 /* A search for the best line, so far. */
 typedef struct {
-    int n;
-    const float *x; /* [n] */
-    float sum_x, hi;
+    fit_data f;
+    float sum_w, sum_x; /* of the weights' counts, of the weights as often as they count */
+    float hi;
     bool min_is_positive;
     fit_line line;
     float gain;
 } line_search;
 
+/* The least-squares line through codes and weights; *gain is what it takes off the squared error
+ * of a constant. A minimum below 0 is not taken where it must be positive. */
+static fit_line line_of(const line_search *l, sums s, float *gain)
+{
+    float n = l->sum_w, det = n * s.cc - s.c * s.c, cov = n * s.xc - l->sum_x * s.c;
+    fit_line line = { cov / det, 0.0f };
+    *gain = det > 0.0f ? line.scale * cov / n : -INFINITY;
+    line.min = (line.scale * s.c - l->sum_x) / n;
+    if (l->min_is_positive && line.min < 0.0f) {
+        line = (fit_line){ s.xc / s.cc, 0.0f };
+        *gain = line.scale * s.xc - l->sum_x * l->sum_x / n;
+    }
+    return line;
+}
+
 /* Takes the line that the codes for (per_step, offset) ask for, if that is better. */
 static void line_try(line_search *l, float per_step, float offset)
 {
     float gain;
-    sums s = sums_of_codes(l->n, l->x, per_step, offset, 0.0f, l->hi);
-    fit_line line = line_of(l->n, l->sum_x, s, l->min_is_positive, &gain);
+    sums s = sums_of_codes(l->f, per_step, offset, 0.0f, l->hi);
+    fit_line line = line_of(l, s, &gain);
     if (line.scale > 0.0f && gain > l->gain) l->line = line, l->gain = gain;
 }
 
-fit_line fit_scale_min(int n, const float *x, int hi, bool min_is_positive)
+fit_line fit_scale_min(fit_data f, int hi, bool min_is_positive)
 {
-    float lowest = min_is_positive ? 0.0f : x[0], highest = x[0], sum_x = 0.0f;
-    for (int i = 0; i < n; i++) {
-        lowest = x[i] < lowest ? x[i] : lowest;
-        highest = x[i] > highest ? x[i] : highest;
-        sum_x += x[i];
+    float lowest = min_is_positive ? 0.0f : f.x[0], highest = f.x[0], sum_w = 0.0f, sum_x = 0.0f;
+    for (int i = 0; i < f.n; i++) {
+        lowest = f.x[i] < lowest ? f.x[i] : lowest;
+        highest = f.x[i] > highest ? f.x[i] : highest;
+        sum_w += f.w[i];
+        sum_x += f.w[i] * f.x[i];
     }
     float span = highest - lowest;
     if (!(span > 0.0f)) return (fit_line){ 0.0f, -lowest };
-    line_search l = { n,        x, sum_x, (float)hi, min_is_positive, { span / (float)hi, -lowest },
-                      -INFINITY };
+    line_search l = { .f = f,
+                      .sum_w = sum_w,
+                      .sum_x = sum_x,
+                      .hi = (float)hi,
+                      .min_is_positive = min_is_positive,
+                      .line = { span / (float)hi, -lowest },
+                      .gain = -INFINITY };
     for (int itry = 0; itry < FIT_TRIES; itry++) {
         float per_step = (float)hi / span * fit_try(itry);
         line_try(&l, per_step, -lowest * per_step);

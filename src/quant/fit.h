@@ -7,6 +7,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* n weights that share a scale, and what the squared error of each counts. */
+typedef struct {
+    int n;
+    const float *x; /* [n] */
+    const float *w; /* [n] > 0 */
+} fit_data;
+
+/* The n weights from `at` on, where importance may be NULL: all count the same. n <= 256. */
+fit_data fit_data_at(int n, const float *x, const float *importance, int64_t at);
+/* A part of them. */
+static inline fit_data fit_part(fit_data f, int at, int n)
+{
+    return (fit_data){ n, f.x + at, f.w + at };
+}
+
 /* weight = scale * code - min. */
 typedef struct {
     float scale, min;
@@ -16,13 +31,13 @@ typedef struct {
 int fit_code(float v, int lo, int hi);
 /* The codes lo..hi of n weights; a scale of 0 gives the codes nearest to 0. */
 void fit_codes(int n, const float *x, fit_line line, int lo, int hi, int8_t *codes);
-/* The squared error of n weights coded so; n % 4 == 0 here and below. */
-float fit_error(int n, const float *x, fit_line line, int lo, int hi);
+/* The squared error of the weights coded so; n % 4 == 0 here and below. */
+float fit_error(fit_data f, fit_line line, int lo, int hi);
 
 /* The scale for codes lo..hi, -lo >= hi, and no minimum; it may be negative. */
-float fit_scale(int n, const float *x, int lo, int hi);
+float fit_scale(fit_data f, int lo, int hi);
 /* The scale >= 0 and minimum for codes 0..hi. */
-fit_line fit_scale_min(int n, const float *x, int hi, bool min_is_positive);
+fit_line fit_scale_min(fit_data f, int hi, bool min_is_positive);
 
 /* The searches multiply the step that spans the data by fit_try(0), fit_try(1), ...: 0.8 to 1.2. */
 enum { FIT_TRIES = 21 };

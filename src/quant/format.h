@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 typedef void quant_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float *mins);
-typedef void quant_write(int64_t n, const float *in, void *row);
+typedef void quant_write(int64_t n, const float *in, const float *importance, void *row);
 
 /* q_legacy.c */
 quant_unpack q4_0_unpack, q4_1_unpack, q5_0_unpack, q5_1_unpack, q8_0_unpack;

@@ -209,17 +209,18 @@ static void iq4_nearest(const float *restrict x, float per_step, float *restrict
 
 /* The scale with the least squared error among those around the one that spans the data, as
  * fit_scale does it for even levels. */
-static float iq4_scale(const float *x)
+static float iq4_scale(fit_data f)
 {
-    float peak = fit_peak(32, x), scale = peak / (float)iq4_level[0], best = 0.0f;
+    float peak = fit_peak(32, f.x), scale = peak / (float)iq4_level[0], best = 0.0f;
     float code[32];
     if (peak == 0.0f) return 0.0f;
     for (int itry = 0; itry < FIT_TRIES; itry++) {
         float sum_xc = 0.0f, sum_cc = 0.0f;
-        iq4_nearest(x, (float)iq4_level[0] / peak * fit_try(itry), code);
+        iq4_nearest(f.x, (float)iq4_level[0] / peak * fit_try(itry), code);
         for (int i = 0; i < 32; i++) {
-            sum_xc += x[i] * code[i];
-            sum_cc += code[i] * code[i];
+            float counted = f.w[i] * code[i];
+            sum_xc += counted * f.x[i];
+            sum_cc += counted * code[i];
         }
         if (sum_xc * sum_xc / sum_cc > best) scale = sum_xc / sum_cc, best = scale * sum_xc;
     }
@@ -236,28 +237,29 @@ static void iq4_put(const float *x, float scale, uint8_t q[16])
     }
 }
 
-void iq4_nl_write(int64_t n, const float *in, void *row)
+void iq4_nl_write(int64_t n, const float *in, const float *importance, void *row)
 {
-    block_iq4_nl *b = row, *end = b + n / QB_SMALL;
-    for (; b < end; b++, in += QB_SMALL) {
-        b->d = fit_half(iq4_scale(in));
-        iq4_put(in, f16_to_f32(b->d), b->q);
+    block_iq4_nl *b = row;
+    for (int64_t i = 0; i < n; i += QB_SMALL, b++) {
+        b->d = fit_half(iq4_scale(fit_data_at(QB_SMALL, in, importance, i)));
+        iq4_put(in + i, f16_to_f32(b->d), b->q);
     }
 }
 
-void iq4_xs_write(int64_t n, const float *in, void *row)
+void iq4_xs_write(int64_t n, const float *in, const float *importance, void *row)
 {
-    block_iq4_xs *b = row, *end = b + n / QB_SUPER;
+    block_iq4_xs *b = row;
     float scales[N_SUB];
     int8_t scale[N_SUB];
-    for (; b < end; b++, in += QB_SUPER) {
-        for (int s = 0; s < N_SUB; s++) scales[s] = iq4_scale(in + 32 * s);
+    for (int64_t at = 0; at < n; at += QB_SUPER, b++) {
+        fit_data f = fit_data_at(QB_SUPER, in, importance, at);
+        for (int s = 0; s < N_SUB; s++) scales[s] = iq4_scale(fit_part(f, 32 * s, 32));
         b->d = fit_half_above(fit_peak(N_SUB, scales) / -32.0f);
         fit_codes(N_SUB, scales, (fit_line){ f16_to_f32(b->d), 0.0f }, -32, 31, scale);
         int high = 0;
         for (int s = 0; s < N_SUB; s++) {
             high |= (scale[s] + 32) >> 4 << 2 * s;
-            iq4_put(in + 32 * s, f16_to_f32(b->d) * (float)scale[s], b->q + 16 * s);
+            iq4_put(f.x + 32 * s, f16_to_f32(b->d) * (float)scale[s], b->q + 16 * s);
         }
         b->scale_h = (uint16_t)high;
         for (int i = 0; i < N_SUB / 2; i++)

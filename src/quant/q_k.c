@@ -152,20 +152,20 @@ static uint16_t share_scale(int n, const float *x, int top, int lo, int hi, int8
 }
 
 /* Sub-blocks of 16 without minima; scales and codes are symmetric: -scale_half .. scale_half - 1. */
-static void code_scales(const float *x, int scale_half, int half, k_codes *k)
+static void code_scales(fit_data f, int scale_half, int half, k_codes *k)
 {
     float scales[16];
-    for (int s = 0; s < 16; s++) scales[s] = fit_scale(16, x + 16 * s, -half, half - 1);
+    for (int s = 0; s < 16; s++) scales[s] = fit_scale(fit_part(f, 16 * s, 16), -half, half - 1);
     k->d = share_scale(16, scales, -scale_half, -scale_half, scale_half - 1, k->scale);
     for (int s = 0; s < 16; s++) {
         fit_line line = { f16_to_f32(k->d) * (float)k->scale[s], 0.0f };
-        fit_codes(16, x + 16 * s, line, -half, half - 1, k->code + 16 * s);
+        fit_codes(16, f.x + 16 * s, line, -half, half - 1, k->code + 16 * s);
     }
 }
 
 /* Rounding the scale and the minimum of sub-block s each for itself misses the best pair of
  * integers: takes the one with the least error among their neighbours. */
-static fit_line settle_line(int n, const float *x, int scale_max, int hi, k_codes *k, int s)
+static fit_line settle_line(fit_data f, int scale_max, int hi, k_codes *k, int s)
 {
     const float d = f16_to_f32(k->d), dmin = f16_to_f32(k->dmin);
     const int scale = k->scale[s], min = k->min[s];
@@ -174,7 +174,7 @@ static fit_line settle_line(int n, const float *x, int scale_max, int hi, k_code
     for (int i = max_int(scale - 1, 0); i <= min_int(scale + 1, scale_max); i++) {
         for (int j = max_int(min - 2, 0); j <= min_int(min + 2, scale_max); j++) {
             fit_line line = { d * (float)i, dmin * (float)j };
-            float err = fit_error(n, x, line, 0, hi);
+            float err = fit_error(f, line, 0, hi);
             if (!(err < best)) continue;
             best = err, best_line = line;
             k->scale[s] = (int8_t)i, k->min[s] = (int8_t)j;
@@ -184,29 +184,29 @@ static fit_line settle_line(int n, const float *x, int scale_max, int hi, k_code
 }
 
 /* Sub-blocks of n with minima; scales and minima 0..scale_max, codes 0..hi. */
-static void code_lines(const float *x, int n, int scale_max, int hi, k_codes *k)
+static void code_lines(fit_data f, int n, int scale_max, int hi, k_codes *k)
 {
     float scales[16] = { 0 }, mins[16] = { 0 };
     int n_sub = QB_SUPER / n;
     for (int s = 0; s < n_sub; s++) {
-        fit_line line = fit_scale_min(n, x + n * s, hi, true);
+        fit_line line = fit_scale_min(fit_part(f, n * s, n), hi, true);
         scales[s] = line.scale;
         mins[s] = line.min;
     }
     k->d = share_scale(n_sub, scales, scale_max, 0, scale_max, k->scale);
     k->dmin = share_scale(n_sub, mins, scale_max, 0, scale_max, k->min);
     for (int s = 0; s < n_sub; s++) {
-        fit_line line = settle_line(n, x + n * s, scale_max, hi, k, s);
-        fit_codes(n, x + n * s, line, 0, hi, k->code + n * s);
+        fit_line line = settle_line(fit_part(f, n * s, n), scale_max, hi, k, s);
+        fit_codes(n, f.x + n * s, line, 0, hi, k->code + n * s);
     }
 }
 
-void q2_k_write(int64_t n, const float *in, void *row)
+void q2_k_write(int64_t n, const float *in, const float *importance, void *row)
 {
-    block_q2_k *b = row, *end = b + n / QB_SUPER;
+    block_q2_k *b = row;
     k_codes k;
-    for (; b < end; b++, in += QB_SUPER) {
-        code_lines(in, 16, 15, 3, &k);
+    for (int64_t i = 0; i < n; i += QB_SUPER, b++) {
+        code_lines(fit_data_at(QB_SUPER, in, importance, i), 16, 15, 3, &k);
         b->d = k.d;
         b->dmin = k.dmin;
         for (int s = 0; s < 16; s++) b->scale[s] = (uint8_t)(k.scale[s] | k.min[s] << 4);
@@ -214,12 +214,12 @@ void q2_k_write(int64_t n, const float *in, void *row)
     }
 }
 
-void q3_k_write(int64_t n, const float *in, void *row)
+void q3_k_write(int64_t n, const float *in, const float *importance, void *row)
 {
-    block_q3_k *b = row, *end = b + n / QB_SUPER;
+    block_q3_k *b = row;
     k_codes k;
-    for (; b < end; b++, in += QB_SUPER) {
-        code_scales(in, 32, 4, &k);
+    for (int64_t i = 0; i < n; i += QB_SUPER, b++) {
+        code_scales(fit_data_at(QB_SUPER, in, importance, i), 32, 4, &k);
         b->d = k.d;
         scales_16_put(k.scale, b->scale);
         for (int h = 0; h < 2; h++) pairs_put(k.code + 128 * h, 4, 0, b->q + 32 * h);
@@ -227,12 +227,12 @@ void q3_k_write(int64_t n, const float *in, void *row)
     }
 }
 
-void q4_k_write(int64_t n, const float *in, void *row)
+void q4_k_write(int64_t n, const float *in, const float *importance, void *row)
 {
-    block_q4_k *b = row, *end = b + n / QB_SUPER;
+    block_q4_k *b = row;
     k_codes k;
-    for (; b < end; b++, in += QB_SUPER) {
-        code_lines(in, 32, 63, 15, &k);
+    for (int64_t i = 0; i < n; i += QB_SUPER, b++) {
+        code_lines(fit_data_at(QB_SUPER, in, importance, i), 32, 63, 15, &k);
         b->d = k.d;
         b->dmin = k.dmin;
         scales_8_put(k.scale, k.min, b->scale);
@@ -240,12 +240,12 @@ void q4_k_write(int64_t n, const float *in, void *row)
     }
 }
 
-void q5_k_write(int64_t n, const float *in, void *row)
+void q5_k_write(int64_t n, const float *in, const float *importance, void *row)
 {
-    block_q5_k *b = row, *end = b + n / QB_SUPER;
+    block_q5_k *b = row;
     k_codes k;
-    for (; b < end; b++, in += QB_SUPER) {
-        code_lines(in, 32, 63, 31, &k);
+    for (int64_t i = 0; i < n; i += QB_SUPER, b++) {
+        code_lines(fit_data_at(QB_SUPER, in, importance, i), 32, 63, 31, &k);
         b->d = k.d;
         b->dmin = k.dmin;
         scales_8_put(k.scale, k.min, b->scale);
@@ -254,12 +254,12 @@ void q5_k_write(int64_t n, const float *in, void *row)
     }
 }
 
-void q6_k_write(int64_t n, const float *in, void *row)
+void q6_k_write(int64_t n, const float *in, const float *importance, void *row)
 {
-    block_q6_k *b = row, *end = b + n / QB_SUPER;
+    block_q6_k *b = row;
     k_codes k;
-    for (; b < end; b++, in += QB_SUPER) {
-        code_scales(in, 128, 32, &k);
+    for (int64_t i = 0; i < n; i += QB_SUPER, b++) {
+        code_scales(fit_data_at(QB_SUPER, in, importance, i), 128, 32, &k);
         b->d = k.d;
         memcpy(b->scale, k.scale, sizeof b->scale);
         for (int h = 0; h < 2; h++) {

@@ -83,63 +83,63 @@ static uint32_t bit_4_of(const int8_t *codes, int offset)
 }
 
 /* Codes lo .. hi of 32 weights; returns their scale's half float. */
-static uint16_t code_scale(const float *x, int lo, int hi, int8_t *codes)
+static uint16_t code_scale(fit_data f, int lo, int hi, int8_t *codes)
 {
-    uint16_t d = fit_half(fit_scale(QB_SMALL, x, lo, hi));
-    fit_codes(QB_SMALL, x, (fit_line){ f16_to_f32(d), 0.0f }, lo, hi, codes);
+    uint16_t d = fit_half(fit_scale(f, lo, hi));
+    fit_codes(QB_SMALL, f.x, (fit_line){ f16_to_f32(d), 0.0f }, lo, hi, codes);
     return d;
 }
 
 /* Codes 0 .. hi of 32 weights; scale and offset go to *d and *m. */
-static void code_line(const float *x, int hi, int8_t *codes, uint16_t *d, uint16_t *m)
+static void code_line(fit_data f, int hi, int8_t *codes, uint16_t *d, uint16_t *m)
 {
-    fit_line line = fit_scale_min(QB_SMALL, x, hi, false);
+    fit_line line = fit_scale_min(f, hi, false);
     *d = fit_half(line.scale);
     *m = fit_half(-line.min);
-    fit_codes(QB_SMALL, x, (fit_line){ f16_to_f32(*d), -f16_to_f32(*m) }, 0, hi, codes);
+    fit_codes(QB_SMALL, f.x, (fit_line){ f16_to_f32(*d), -f16_to_f32(*m) }, 0, hi, codes);
 }
 
-void q4_0_write(int64_t n, const float *in, void *row)
+void q4_0_write(int64_t n, const float *in, const float *importance, void *row)
 {
-    block_q4_0 *b = row, *end = b + n / QB_SMALL;
+    block_q4_0 *b = row;
     int8_t codes[QB_SMALL];
-    for (; b < end; b++, in += QB_SMALL) {
-        b->d = code_scale(in, -8, 7, codes);
+    for (int64_t i = 0; i < n; i += QB_SMALL, b++) {
+        b->d = code_scale(fit_data_at(QB_SMALL, in, importance, i), -8, 7, codes);
         nibbles_put(16, codes, 8, b->q);
     }
 }
 
-void q4_1_write(int64_t n, const float *in, void *row)
+void q4_1_write(int64_t n, const float *in, const float *importance, void *row)
 {
-    block_q4_1 *b = row, *end = b + n / QB_SMALL;
+    block_q4_1 *b = row;
     int8_t codes[QB_SMALL];
     uint16_t d, m;
-    for (; b < end; b++, in += QB_SMALL) {
-        code_line(in, 15, codes, &d, &m);
+    for (int64_t i = 0; i < n; i += QB_SMALL, b++) {
+        code_line(fit_data_at(QB_SMALL, in, importance, i), 15, codes, &d, &m);
         b->d = d;
         b->m = m;
         nibbles_put(16, codes, 0, b->q);
     }
 }
 
-void q5_0_write(int64_t n, const float *in, void *row)
+void q5_0_write(int64_t n, const float *in, const float *importance, void *row)
 {
-    block_q5_0 *b = row, *end = b + n / QB_SMALL;
+    block_q5_0 *b = row;
     int8_t codes[QB_SMALL];
-    for (; b < end; b++, in += QB_SMALL) {
-        b->d = code_scale(in, -16, 15, codes);
+    for (int64_t i = 0; i < n; i += QB_SMALL, b++) {
+        b->d = code_scale(fit_data_at(QB_SMALL, in, importance, i), -16, 15, codes);
         b->qh = bit_4_of(codes, 16);
         nibbles_put(16, codes, 16, b->q);
     }
 }
 
-void q5_1_write(int64_t n, const float *in, void *row)
+void q5_1_write(int64_t n, const float *in, const float *importance, void *row)
 {
-    block_q5_1 *b = row, *end = b + n / QB_SMALL;
+    block_q5_1 *b = row;
     int8_t codes[QB_SMALL];
     uint16_t d, m;
-    for (; b < end; b++, in += QB_SMALL) {
-        code_line(in, 31, codes, &d, &m);
+    for (int64_t i = 0; i < n; i += QB_SMALL, b++) {
+        code_line(fit_data_at(QB_SMALL, in, importance, i), 31, codes, &d, &m);
         b->d = d;
         b->m = m;
         b->qh = bit_4_of(codes, 0);
@@ -148,8 +148,9 @@ void q5_1_write(int64_t n, const float *in, void *row)
 }
 
 /* 8 bits leave nothing to search for: the largest magnitude becomes 127. */
-void q8_0_write(int64_t n, const float *in, void *row)
+void q8_0_write(int64_t n, const float *in, const float *importance, void *row)
 {
+    (void)importance;
     block_q8_0 *b = row, *end = b + n / QB_SMALL;
     for (; b < end; b++, in += QB_SMALL) {
         b->d = fit_half_above(fabsf(fit_peak(QB_SMALL, in)) / 127.0f);

@@ -43,26 +43,34 @@ void tq2_0_unpack(int64_t n, const void *row, int8_t *codes, float *scales, floa
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
+typedef struct {
+    float a, w; /* a magnitude, and what it counts */
+} counted;
+
 static int descending(const void *a, const void *b)
 {
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x < y) - (x > y);
+    const counted *x = a, *y = b;
+    if (x->a == y->a) return (x->w < y->w) - (x->w > y->w); /* qsort keeps no order of its own */
+    return (x->a < y->a) - (x->a > y->a);
 }
 
 /* The best scale, exactly: if the k largest magnitudes become +-1, their mean is the scale with the
- * least squared error, sum(x^2) - sum(those)^2 / k. Weights that are ternary keep their value. */
-static uint16_t code_ternary(const float *x, int8_t *codes)
+ * least squared error, sum(x^2) - sum(those)^2 / k, k counted by importance. Weights that are
+ * ternary keep their value. */
+static uint16_t code_ternary(fit_data f, int8_t *codes)
 {
-    float a[QB_SUPER];
-    double sum = 0.0, best = 0.0, scale = 0.0;
-    for (int i = 0; i < QB_SUPER; i++) a[i] = isnan(x[i]) ? 0.0f : fabsf(x[i]);
-    qsort(a, QB_SUPER, sizeof *a, descending);
-    for (int k = 1; k <= QB_SUPER; k++) {
-        sum += (double)a[k - 1];
-        if (sum * sum / k > best) best = sum * sum / k, scale = sum / k;
+    counted c[QB_SUPER];
+    double sum = 0.0, n = 0.0, best = 0.0, scale = 0.0;
+    for (int i = 0; i < QB_SUPER; i++)
+        c[i] = (counted){ isnan(f.x[i]) ? 0.0f : fabsf(f.x[i]), f.w[i] };
+    qsort(c, QB_SUPER, sizeof *c, descending);
+    for (int k = 0; k < QB_SUPER; k++) {
+        sum += (double)c[k].w * (double)c[k].a;
+        n += (double)c[k].w;
+        if (sum * sum / n > best) best = sum * sum / n, scale = sum / n;
     }
     uint16_t d = fit_half((float)scale);
-    fit_codes(QB_SUPER, x, (fit_line){ f16_to_f32(d), 0.0f }, -1, 1, codes);
+    fit_codes(QB_SUPER, f.x, (fit_line){ f16_to_f32(d), 0.0f }, -1, 1, codes);
     return d;
 }
 
@@ -76,24 +84,24 @@ static void trits_put(int n, int n_digit, const int8_t *codes, uint8_t *q)
     }
 }
 
-void tq1_0_write(int64_t n, const float *in, void *row)
+void tq1_0_write(int64_t n, const float *in, const float *importance, void *row)
 {
-    block_tq1_0 *b = row, *end = b + n / QB_SUPER;
+    block_tq1_0 *b = row;
     int8_t codes[QB_SUPER];
-    for (; b < end; b++, in += QB_SUPER) {
-        b->d = code_ternary(in, codes);
+    for (int64_t i = 0; i < n; i += QB_SUPER, b++) {
+        b->d = code_ternary(fit_data_at(QB_SUPER, in, importance, i), codes);
         trits_put(32, 5, codes, b->q);
         trits_put(16, 5, codes + 160, b->q + 32);
         trits_put(4, 4, codes + 240, b->qh);
     }
 }
 
-void tq2_0_write(int64_t n, const float *in, void *row)
+void tq2_0_write(int64_t n, const float *in, const float *importance, void *row)
 {
-    block_tq2_0 *b = row, *end = b + n / QB_SUPER;
+    block_tq2_0 *b = row;
     int8_t codes[QB_SUPER];
-    for (; b < end; b++, in += QB_SUPER) {
-        b->d = code_ternary(in, codes);
+    for (int64_t i = 0; i < n; i += QB_SUPER, b++) {
+        b->d = code_ternary(fit_data_at(QB_SUPER, in, importance, i), codes);
         for (int h = 0; h < 2; h++) pairs_put(codes + 128 * h, 1, 0, b->q + 32 * h);
     }
 }

@@ -75,8 +75,9 @@ static void f32_to_f32(int64_t n, const void *row, float *out)
     if (n > 0) memcpy(out, row, (size_t)n * sizeof *out);
 }
 
-static void f32_from_f32(int64_t n, const float *in, void *row)
+static void f32_from_f32(int64_t n, const float *in, const float *importance, void *row)
 {
+    (void)importance;
     if (n > 0) memcpy(row, in, (size_t)n * sizeof *in);
 }
 
@@ -94,8 +95,9 @@ static void f16_row_to_f32(int64_t n, const void *row, float *out)
     }
 }
 
-static void f16_row_from_f32(int64_t n, const float *in, void *row)
+static void f16_row_from_f32(int64_t n, const float *in, const float *importance, void *row)
 {
+    (void)importance;
     for (int64_t i = 0; i < n; i++) {
         uint16_t h = f32_to_f16(in[i]);
         memcpy((char *)row + 2 * i, &h, sizeof h);
@@ -111,8 +113,9 @@ static void bf16_row_to_f32(int64_t n, const void *row, float *out)
     }
 }
 
-static void bf16_row_from_f32(int64_t n, const float *in, void *row)
+static void bf16_row_from_f32(int64_t n, const float *in, const float *importance, void *row)
 {
+    (void)importance;
     for (int64_t i = 0; i < n; i++) {
         uint16_t h = f32_to_bf16(in[i]);
         memcpy((char *)row + 2 * i, &h, sizeof h);
