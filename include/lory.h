@@ -62,6 +62,12 @@ typedef int32_t lory_token; /* 0 .. n_vocab-1 */
  * size. A vocabulary-only file opens too and serves the token functions. NULL on failure.
  * Free with lory_model_close, after every session and sampler made from it. */
 lory_model *lory_model_open(const char *path, lory_err *err);
+
+typedef struct {
+    bool no_mmap; /* read the file into memory instead of mapping it */
+    bool lock;    /* keep its pages in memory; LORY_E_MEMORY when the process may not */
+} lory_model_params; /* zeroed = all defaults, NULL too */
+lory_model *lory_model_open_with(const char *path, const lory_model_params *p, lory_err *err);
 void lory_model_close(lory_model *m);
 
 typedef struct {

@@ -48,12 +48,17 @@ static bool find_ends(lory_model *m, lory_err *err)
 
 lory_model *lory_model_open(const char *path, lory_err *err)
 {
+    return lory_model_open_with(path, NULL, err);
+}
+
+lory_model *lory_model_open_with(const char *path, const lory_model_params *p, lory_err *err)
+{
     lory_model *m = mem_new(1, sizeof *m);
     if (!m) {
         err_set(err, LORY_E_MEMORY, "%s: no memory", path);
         return NULL;
     }
-    if (model_open(&m->m, path, err) && find_ends(m, err)) return m;
+    if (model_open(&m->m, path, p, err) && find_ends(m, err)) return m;
     lory_model_close(m);
     return NULL;
 }

@@ -66,7 +66,7 @@ TEST(threads_batch_size_and_cut_do_not_change_a_bit)
     lory_err err;
     for (int i = 0; i < N_MODELS; i++) {
         model m;
-        REQUIRE(model_open(&m, test_vector(models[i]), &err), "%s", err.text);
+        REQUIRE(model_open(&m, test_vector(models[i]), NULL, &err), "%s", err.text);
         lory_session_params p = { .n_ctx = 160, .n_batch = 512, .n_threads = 1 };
         float *want = all_logits(&m, &p, N_TOK);
         for (int t = 0; t < 4; t++)
@@ -121,7 +121,7 @@ TEST(fused_or_not_a_plan_gives_the_same_bits)
     for (int i = 0; i < N_MODELS; i++) {
         model m;
         float want[1024], got[1024];
-        REQUIRE(model_open(&m, test_vector(models[i]), &err), "%s", err.text);
+        REQUIRE(model_open(&m, test_vector(models[i]), NULL, &err), "%s", err.text);
         exec_logits(&m, kernels(), false, 1, want);
         for (int n_threads = 1; n_threads <= 3; n_threads++) {
             exec_logits(&m, kernels(), true, n_threads, got);
@@ -139,7 +139,7 @@ TEST(every_instruction_set_gives_the_same_logits)
         model m;
         lory_kernels kn;
         float want[1024], got[1024];
-        REQUIRE(model_open(&m, test_vector(models[i]), &err), "%s", err.text);
+        REQUIRE(model_open(&m, test_vector(models[i]), NULL, &err), "%s", err.text);
         REQUIRE(kernels_for("generic", &kn));
         exec_logits(&m, &kn, false, 2, want);
         for (int j = 0; j < n_isa; j++) {
@@ -157,7 +157,7 @@ TEST(fusing_merges_the_patterns_of_a_llama_block)
     lory_err err;
     model m;
     plan fused, plain;
-    REQUIRE(model_open(&m, test_vector("golden/llama-gqa-tied/model-q4_0.gguf"), &err));
+    REQUIRE(model_open(&m, test_vector("golden/llama-gqa-tied/model-q4_0.gguf"), NULL, &err));
     REQUIRE(plan_make(&fused, &m, true, &err) && plan_make(&plain, &m, false, &err));
     /* input qkv rope rope store attend input out input gate-up input down */
     CHECK(fused.n_body == 1 + 12 * m.hp.n_layer, "%d steps", fused.n_body);
@@ -180,7 +180,7 @@ TEST(sequences_in_one_batch_do_not_touch_each_other)
     exec e;
     size_t ld;
     float *alone, want[N_SEQ][1024];
-    REQUIRE(model_open(&m, test_vector("golden/qwen3/model-bf16.gguf"), &err), "%s", err.text);
+    REQUIRE(model_open(&m, test_vector("golden/qwen3/model-bf16.gguf"), NULL, &err), "%s", err.text);
     fill_ids(&m, ids);
     kv_shape shape = { m.hp.n_layer, m.hp.n_kv_head, m.hp.head_dim, 512, N_SEQ, QT_F16 };
     exec_params par = { .n_batch = N_SEQ * LEN, .n_out = N_SEQ, .n_threads = 3 };
@@ -240,7 +240,7 @@ TEST(a_session_reuses_what_it_holds_with_the_same_bits)
     session s, fresh;
     lory_token a[40], b[40];
     lory_session_params p = { .n_ctx = 64, .n_threads = 2 };
-    REQUIRE(model_open(&m, test_vector(models[0]), &err), "%s", err.text);
+    REQUIRE(model_open(&m, test_vector(models[0]), NULL, &err), "%s", err.text);
     for (int i = 0; i < 40; i++) a[i] = i + 1, b[i] = i < 25 ? i + 1 : 100 + i;
     REQUIRE(session_open(&s, &m, &p, &err) && session_open(&fresh, &m, &p, &err));
     CHECK(session_set(&s, a, 40, &err) && session_set(&s, b, 33, &err));
@@ -260,7 +260,7 @@ TEST(a_session_refuses_what_does_not_fit_and_stays_as_it_was)
     model m;
     session s;
     lory_token ids[20] = { 1, 2, 3 };
-    REQUIRE(model_open(&m, test_vector(models[0]), &err), "%s", err.text);
+    REQUIRE(model_open(&m, test_vector(models[0]), NULL, &err), "%s", err.text);
     REQUIRE(session_open(&s, &m, &(lory_session_params){ .n_ctx = 16, .n_threads = 1 }, &err));
     CHECK(!session_eval(&s, ids, 17, NULL, NULL, &err) && err.code == LORY_E_FULL);
     CHECK(s.n == 0 && !s.logits);
@@ -284,7 +284,7 @@ TEST(parameters_out_of_range_are_named)
     lory_err err;
     model m;
     session s;
-    REQUIRE(model_open(&m, test_vector(models[0]), &err), "%s", err.text);
+    REQUIRE(model_open(&m, test_vector(models[0]), NULL, &err), "%s", err.text);
     CHECK(!session_open(&s, &m, &(lory_session_params){ .n_ctx = -1 }, &err));
     CHECK(strstr(err.text, "context size"));
     CHECK(!session_open(&s, &m, &(lory_session_params){ .n_batch = -1 }, &err));

@@ -46,6 +46,23 @@ TEST(file_map_gives_the_bytes_of_the_file)
     CHECK(mem_live_bytes() == 0);
 }
 
+TEST(file_map_read_gives_a_copy_that_outlives_the_file)
+{
+    const char *path = test_temp("copied");
+    lory_err err;
+    file_map m;
+    put(path, "hello\nworld");
+    REQUIRE(file_map_read(&m, path, &err), "%s", err.text);
+    put(path, "");
+    CHECK(m.size == 11);
+    CHECK_SAME(m.data, "hello\nworld", 11, "copied bytes");
+    file_map_will_need(&m, 3, 4);
+    file_map_close(&m);
+    CHECK(!file_map_read(&m, path, &err) && err.code == LORY_E_FORMAT);
+    CHECK(!file_map_read(&m, test_temp("none"), &err) && err.code == LORY_E_IO);
+    CHECK(m.data == NULL && m.path == NULL && mem_live_bytes() == 0);
+}
+
 TEST(file_map_refuses_what_is_no_regular_file_at_once)
 {
     struct sockaddr_un addr = { .sun_family = AF_UNIX };

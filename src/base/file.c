@@ -87,6 +87,52 @@ bool file_map_open(file_map *m, const char *path, lory_err *err)
     return ok;
 }
 
+static bool copy_fd(file_map *m, int fd, off_t size, const char *path, lory_err *err)
+{
+    if (size <= 0) return err_set(err, LORY_E_FORMAT, "%s: the file is empty", path);
+    m->path = copy_text(path);
+    void *copy = m->path && (uintmax_t)size <= SIZE_MAX ? mem_new_lazy((size_t)size) : NULL;
+    if (!copy)
+        return err_set(err, LORY_E_MEMORY, "%s: no memory for %jd bytes", path, (intmax_t)size);
+    m->data = copy;
+    m->size = (size_t)size;
+    m->is_mapped = true;
+    for (size_t done = 0; done < m->size;) {
+        ssize_t n = read(fd, (char *)copy + done, m->size - done);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return err_set_errno(err, LORY_E_IO, "%s: cannot read", path);
+        if (n == 0) return err_set(err, LORY_E_IO, "%s: became shorter while it was read", path);
+        done += (size_t)n;
+    }
+    return true;
+}
+
+bool file_map_read(file_map *m, const char *path, lory_err *err)
+{
+    struct stat st;
+    *m = (file_map){ 0 };
+    int fd = open_regular(path, &st, err);
+    if (fd < 0) return false;
+    bool ok = copy_fd(m, fd, st.st_size, path, err);
+    close(fd);
+    if (!ok) file_map_close(m);
+    return ok;
+}
+
+bool file_map_lock(const file_map *m, lory_err *err)
+{
+    if (mlock(m->data, m->size) == 0) return true;
+    return err_set_errno(err, LORY_E_MEMORY,
+                         "%s: cannot lock %zu MB in memory (ulimit -l sets how much may be)",
+                         m->path, m->size >> 20);
+}
+
+void file_map_will_need(const file_map *m, size_t offset, size_t n)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), first = offset - offset % page;
+    if (m->is_mapped) madvise((void *)(m->data + first), n + (offset - first), MADV_WILLNEED);
+}
+
 bool file_map_bytes(file_map *m, const void *bytes, size_t n, const char *name, lory_err *err)
 {
     *m = (file_map){ 0 };

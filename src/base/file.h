@@ -17,9 +17,16 @@ typedef struct {
 /* Maps a regular file of at least one byte. FIFOs, directories, devices and empty files are
  * refused with a line that says what it is, without hanging. On failure *m is closed. */
 bool file_map_open(file_map *m, const char *path, lory_err *err);
+/* The same file, but read into memory of the process's own: slower to open and not shared, but
+ * what happens to the file afterwards does not matter. */
+bool file_map_read(file_map *m, const char *path, lory_err *err);
 /* Wraps bytes that stay the caller's. */
 bool file_map_bytes(file_map *m, const void *bytes, size_t n, const char *name, lory_err *err);
 void file_map_close(file_map *m);
+/* Keeps the bytes in memory (mlock); LORY_E_MEMORY when the limits of the process forbid it. */
+bool file_map_lock(const file_map *m, lory_err *err);
+/* Tells the kernel that bytes [offset, offset + n) will be read soon, in order. */
+void file_map_will_need(const file_map *m, size_t offset, size_t n);
 
 /* Appends a whole file, or stdin when path is "-", to *out; at most `max` bytes, else
  * LORY_E_FORMAT. Reads pipes too. On failure *out has the text it had. */

@@ -66,8 +66,9 @@ uint64_t cli_entropy_seed(void);      /* below 2^53, so that JSON numbers carry 
 
 typedef struct {
     const char *path; /* NULL: $LORY_MODEL, else the bundled model */
+    bool no_mmap, mlock;
 } model_opts;
-extern const opt_row model_rows[]; /* -m */
+extern const opt_row model_rows[]; /* -m, --no-mmap, --mlock */
 
 /* Opens the model of -m, $LORY_MODEL or the bundled one. NULL with *err on failure. */
 lory_model *cli_open_model(const model_opts *o, lory_err *err);

@@ -15,6 +15,9 @@
 const opt_row model_rows[] = {
     { 'm', "model", OPT_STR, offsetof(model_opts, path), "FILE", .help = "the weight file (GGUF)",
       .shown = "$LORY_MODEL, else the bundled model" },
+    { 0, "no-mmap", OPT_BOOL, offsetof(model_opts, no_mmap),
+      .help = "read the file into memory instead of mapping it" },
+    { 0, "mlock", OPT_BOOL, offsetof(model_opts, mlock), .help = "keep the weights in memory" },
     { .kind = OPT_END },
 };
 
@@ -30,7 +33,8 @@ lory_model *cli_open_model(const model_opts *o, lory_err *err)
         if (!bundled_find(bundled, err)) return NULL;
         path = bundled;
     }
-    return lory_model_open(path, err);
+    lory_model_params p = { .no_mmap = o->no_mmap, .lock = o->mlock };
+    return lory_model_open_with(path, &p, err);
 }
 
 /* ---- session ----------------------------------------------------------------------------- */

@@ -144,6 +144,9 @@ bool session_open(session *s, const model *m, const lory_session_params *params,
         return false;
     }
     s->e.interrupt = &s->interrupt;
+    /* a cold file: the disk is kept busy ahead of the first step, which reads in about this order */
+    if (mp.weights_bytes < mp.machine_bytes)
+        file_map_will_need(&m->file.map, 0, m->file.map.size);
     return true;
 }
 

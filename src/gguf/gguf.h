@@ -76,6 +76,8 @@ typedef struct {
 /* On failure *g is closed and err says what and where: LORY_E_IO, _FORMAT (also big-endian, v1,
  * and files of other formats, named as what they are), _UNSUPPORTED (a tensor type), _MEMORY. */
 bool gguf_open(gguf *g, const char *path, lory_err *err);
+/* The same over a copy of the file in memory instead of a mapping. */
+bool gguf_open_copy(gguf *g, const char *path, lory_err *err);
 /* The same over bytes in memory, which stay the caller's, aligned as the tensors need to be;
  * `name` is the subject of errors. */
 bool gguf_open_bytes(gguf *g, const void *bytes, size_t n, const char *name, lory_err *err);

@@ -473,6 +473,12 @@ bool gguf_open(gguf *g, const char *path, lory_err *err)
     return file_map_open(&g->map, path, err) && open_mapped(g, err);
 }
 
+bool gguf_open_copy(gguf *g, const char *path, lory_err *err)
+{
+    *g = (gguf){ 0 };
+    return file_map_read(&g->map, path, err) && open_mapped(g, err);
+}
+
 bool gguf_open_bytes(gguf *g, const void *bytes, size_t n, const char *name, lory_err *err)
 {
     *g = (gguf){ 0 };

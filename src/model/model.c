@@ -81,11 +81,13 @@ static bool read_model(model *m, lory_err *err)
     return true;
 }
 
-bool model_open(model *m, const char *path, lory_err *err)
+bool model_open(model *m, const char *path, const lory_model_params *p, lory_err *err)
 {
+    static const lory_model_params defaults;
+    if (!p) p = &defaults;
     *m = (model){ 0 };
-    if (!gguf_open(&m->file, path, err)) return false;
-    if (read_model(m, err)) return true;
+    if (!(p->no_mmap ? gguf_open_copy : gguf_open)(&m->file, path, err)) return false;
+    if ((!p->lock || file_map_lock(&m->file.map, err)) && read_model(m, err)) return true;
     model_close(m);
     return false;
 }

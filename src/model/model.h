@@ -25,7 +25,7 @@ typedef struct {
 
 /* A file without tensors, or of an architecture that lory does not know, opens with arch == NULL,
  * so that its tokenizer can be used; everything else that is wrong fails. */
-bool model_open(model *m, const char *path, lory_err *err);
+bool model_open(model *m, const char *path, const lory_model_params *p, lory_err *err);
 void model_close(model *m);
 
 /* The known architectures, ended by NULL. */
