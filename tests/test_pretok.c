@@ -21,7 +21,9 @@ static void check_cuts(int line, const char *name, const char *text, const char 
         test_fail(__FILE__, line, "no rule \"%s\"", name);
         return;
     }
-    bool ok = pretok_split(p, text, strlen(text), put_marked, &out);
+    static pretok_cutter c;
+    pretok_cutter_init(&c, p);
+    bool ok = pretok_split(&c, text, strlen(text), put_marked, &out);
     if (!ok || strcmp(out.data ? out.data : "", want) != 0)
         test_fail(__FILE__, line, "%s: got \"%s\", want \"%s\"", name, out.data, want);
     buf_free(&out);
@@ -133,20 +135,23 @@ TEST(pretok_pieces_follow_one_another_without_gaps)
         for (int p = 0; p < N_NAMES; p++) {
             seen e = { text, 0 };
             const pretok *rule = pretok_find(names[p], strlen(names[p]));
-            REQUIRE(rule && pretok_split(rule, text, strlen(text), follow, &e));
+            static pretok_cutter c[N_NAMES];
+            REQUIRE(rule);
+            if (!c[p].rule) pretok_cutter_init(&c[p], rule);
+            REQUIRE(pretok_split(&c[p], text, strlen(text), follow, &e));
             REQUIRE(*e.at == '\0');
         }
     }
 }
 
-static double seconds_of(const pretok *p, const buf *text)
+static double seconds_of(const pretok_cutter *c, const buf *text)
 {
     double best = 1e9;
     for (int i = 0; i < 2; i++) {
         seen e = { text->data, 0 };
         struct timespec a, b;
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
-        pretok_split(p, text->data, text->len, follow, &e);
+        pretok_split(c, text->data, text->len, follow, &e);
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
         double s = (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) * 1e-9;
         if (s < best) best = s;
@@ -163,14 +168,16 @@ static void repeat(buf *out, const char *s, size_t n_bytes)
 TEST(pretok_time_is_linear_in_hostile_text)
 {
     static const char *const hostile[] = { "a", "A", " ", "\n", "1", ".", "\xCC\x81", " \n", "'",
-                                           "\xE4\xB8\xAD" "A", " a", "IMGIMG", "\t " };
+                                           "\xE4\xB8\xAD\x41", " a", "IMGIMG", "\t " };
     buf small = { 0 }, large = { 0 };
     for (size_t h = 0; h < sizeof hostile / sizeof hostile[0]; h++) {
         repeat(&small, hostile[h], 4000);
         repeat(&large, hostile[h], 32000);
         for (int p = 0; p < N_NAMES; p++) {
             const pretok *rule = pretok_find(names[p], strlen(names[p]));
-            double a = seconds_of(rule, &small), b = seconds_of(rule, &large);
+            static pretok_cutter c;
+            pretok_cutter_init(&c, rule);
+            double a = seconds_of(&c, &small), b = seconds_of(&c, &large);
             CHECK(b < 30 * a + 0.02, "%s on \"%s\": 8 times the text took %.1f times as long",
                   names[p], hostile[h], b / a);
         }

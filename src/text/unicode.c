@@ -174,32 +174,58 @@ static bool may_compose(uint32_t cp)
     return unicode_props(cp) & UNICODE_MAY_COMPOSE;
 }
 
-/* Whether `cp` can be the last of a run that is normalised by itself: nothing that follows it
- * reaches back over it. */
+/* The bytes at the start of s that a normal form leaves as they are whatever follows: for form C
+ * all characters but the last before one that may change, for form D the ASCII ones. */
+static size_t untouched(const char *s, size_t n, bool composes)
+{
+    size_t i = 0, last = 0;
+    uint32_t cp;
+    while (i < n) {
+        size_t len = utf8_decode(s + i, n - i, &cp);
+        if (composes ? may_compose(cp) : cp >= 0x80) return composes ? last : i;
+        last = i;
+        i += len;
+    }
+    return n;
+}
+
+/* Whether a run that is normalised by itself ends between these: nothing reaches back over it. */
 static bool ends_run(uint32_t cp, uint32_t next)
 {
     return cp == UTF8_BAD || !may_compose(next);
+}
+
+/* Normalises the run at the start of s and returns its length in bytes. */
+static size_t normalize_run(buf *out, buf *scratch, const char *s, size_t n)
+{
+    size_t i = 0;
+    uint32_t cp, next;
+    do {
+        size_t len = utf8_decode(s + i, n - i, &cp);
+        next = UTF8_BAD;
+        if (i + len < n) utf8_decode(s + i + len, n - i - len, &next);
+        if (cp == UTF8_BAD) {
+            buf_put(out, s + i, len);
+        } else {
+            uint32_t parts[4];
+            buf_put(scratch, parts, unicode_decompose(cp, parts) * sizeof parts[0]);
+        }
+        i += len;
+    } while (i < n && !ends_run(cp, next));
+    return i;
 }
 
 static bool normalize(buf *out, const char *s, size_t n, bool composes)
 {
     buf scratch = { 0 };
     bool ok = true;
-    uint32_t cp, next;
     for (size_t i = 0; i < n && ok;) {
-        size_t len = utf8_decode(s + i, n - i, &cp);
-        next = UTF8_BAD;
-        if (i + len < n) utf8_decode(s + i + len, n - i - len, &next);
-        if (cp == UTF8_BAD) {
-            ok = flush_run(out, &scratch, composes) && buf_put(out, s + i, len);
-        } else {
-            uint32_t parts[4];
-            buf_put(&scratch, parts, unicode_decompose(cp, parts) * sizeof parts[0]);
-            if (ends_run(cp, next)) ok = flush_run(out, &scratch, composes);
-        }
+        size_t len = untouched(s + i, n - i, composes);
+        buf_put(out, s + i, len);
         i += len;
+        if (i < n) i += normalize_run(out, &scratch, s + i, n - i);
+        ok = flush_run(out, &scratch, composes);
     }
-    ok = ok && flush_run(out, &scratch, composes);
     buf_free(&scratch);
     return ok;
 }

@@ -8,7 +8,7 @@
 bool str_map_init(str_map *m, const str_table *table, lory_err *err)
 {
     size_t n_slots = 16;
-    while (n_slots < table->n * 2) n_slots *= 2;
+    while (n_slots < table->n + table->n / 2) n_slots *= 2;
     *m = (str_map){ .table = *table, .mask = n_slots - 1 };
     m->slots = mem_new(n_slots, sizeof *m->slots);
     return m->slots || err_set(err, LORY_E_MEMORY, "tokenizer: no memory for %zu slots", n_slots);

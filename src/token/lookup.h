@@ -32,7 +32,7 @@ typedef struct {
 
 typedef struct {
     str_table table; /* what it points to is owned by whoever built it */
-    str_slot *slots; /* [mask + 1], open addressing, at most half full */
+    str_slot *slots; /* [mask + 1], open addressing, at most two thirds full */
     size_t mask;
 } str_map;
 
@@ -66,6 +66,22 @@ bool str_map_init(str_map *m, const str_table *table, lory_err *err);
 bool str_map_add(str_map *m, size_t index, lory_err *err);
 void str_map_free(str_map *m);
 int32_t str_map_find_hashed(const str_map *m, uint64_t hash, const char *s, size_t n);
+
+/* Ask for the memory that finding a hash will read, one step after the other: for batches. */
+static inline void str_map_prefetch_slot(const str_map *m, uint64_t hash)
+{
+    __builtin_prefetch(&m->slots[hash & m->mask]);
+}
+static inline void str_map_prefetch_start(const str_map *m, uint64_t hash)
+{
+    uint32_t index = m->slots[hash & m->mask].index;
+    if (index) __builtin_prefetch(&m->table.start[index - 1]);
+}
+static inline void str_map_prefetch_bytes(const str_map *m, uint64_t hash)
+{
+    uint32_t index = m->slots[hash & m->mask].index;
+    if (index) __builtin_prefetch(m->table.bytes + m->table.start[index - 1]);
+}
 
 /* The index of the string, or -1. */
 static inline int32_t str_map_find(const str_map *m, const char *s, size_t n)

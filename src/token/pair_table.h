@@ -13,7 +13,7 @@ typedef struct {
 } pair_slot;
 
 typedef struct {
-    pair_slot *slots; /* [mask + 1], open addressing, at most half full */
+    pair_slot *slots; /* [mask + 1], open addressing, at most two thirds full */
     size_t mask;
 } pair_table;
 

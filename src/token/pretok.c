@@ -10,28 +10,38 @@
 /* ---- cutting ----------------------------------------------------------------------------- */
 
 typedef struct {
+    const pretok_cutter *cutter;
     pretok_sink sink;
     void *user;
-} receiver;
+} cutting;
 
-/* Cuts one piece by this pass and hands matches and gaps to the next. */
-static bool cut(const receiver *to, const pretok_pass *pass, const char *s, size_t n)
+/* Cuts one piece by pass i and hands matches and gaps to the next. */
+static bool cut(const cutting *c, size_t i, const char *s, size_t n)
 {
-    if (!pass->find) return to->sink(to->user, s, n);
-    pretok_text t = { .s = s, .n = n };
+    const pretok_pass *pass = &c->cutter->rule->passes[i];
+    if (!pass->find) return c->sink(c->user, s, n);
+    pretok_text t = { .s = s, .n = n, .starts = c->cutter->starts[i] };
     size_t at = 0, start, end;
     while (at < n && pass->find(&t, at, pass->rule, &start, &end)) {
-        if (start > at && !cut(to, pass + 1, s + at, start - at)) return false;
-        if (!cut(to, pass + 1, s + start, end - start)) return false;
+        if (start > at && !cut(c, i + 1, s + at, start - at)) return false;
+        if (!cut(c, i + 1, s + start, end - start)) return false;
         at = end;
     }
-    return at == n || cut(to, pass + 1, s + at, n - at);
+    return at == n || cut(c, i + 1, s + at, n - at);
 }
 
-bool pretok_split(const pretok *p, const char *s, size_t n, pretok_sink sink, void *user)
+void pretok_cutter_init(pretok_cutter *c, const pretok *rule)
 {
-    receiver to = { sink, user };
-    return n == 0 || cut(&to, p->passes, s, n);
+    c->rule = rule;
+    for (size_t i = 0; rule->passes[i].find && i < PRETOK_MAX_PASSES; i++)
+        for (int byte = 0; byte < 256; byte++)
+            c->starts[i][byte] = pass_may_start(&rule->passes[i], (unsigned char)byte);
+}
+
+bool pretok_split(const pretok_cutter *c, const char *s, size_t n, pretok_sink sink, void *user)
+{
+    cutting to = { c, sink, user };
+    return n == 0 || cut(&to, 0, s, n);
 }
 
 /* ---- words: the GPT-2 expression and its descendants -------------------------------------- */

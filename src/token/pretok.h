@@ -26,6 +26,14 @@ typedef struct {
     unsigned flags;
 } pretok;
 
+/* A rule made ready for cutting: which bytes a match of each pass can start with. */
+enum { PRETOK_MAX_PASSES = 8 };
+typedef struct {
+    const pretok *rule;
+    bool starts[PRETOK_MAX_PASSES][256];
+} pretok_cutter;
+void pretok_cutter_init(pretok_cutter *c, const pretok *rule);
+
 /* NULL when the name is not known. */
 const pretok *pretok_find(const char *name, size_t n);
 /* Fills *err with LORY_E_UNSUPPORTED, naming the name and those that are known. Returns false. */
@@ -33,6 +41,6 @@ bool pretok_unknown(const char *subject, const char *name, size_t n, lory_err *e
 
 /* Hands every piece of s[0..n), in order and without gaps, to sink; a false return stops. */
 typedef bool (*pretok_sink)(void *user, const char *piece, size_t n);
-bool pretok_split(const pretok *p, const char *s, size_t n, pretok_sink sink, void *user);
+bool pretok_split(const pretok_cutter *c, const char *s, size_t n, pretok_sink sink, void *user);
 
 #endif

@@ -283,13 +283,34 @@ static size_t match_run(const pretok_text *t, size_t at, chr c, const run_rule *
 
 bool find_run(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end)
 {
-    while (from < t->n) {
+    for (;;) {
+        while (from < t->n && !t->starts[(unsigned char)t->s[from]]) from++;
+        if (from == t->n) return false;
         chr c = chr_at(t, from);
         *start = from;
         *end = match_run(t, from, c, rule);
         if (*end > from) return true;
         from = c.next;
     }
+}
+
+/* Of ASCII characters this is known; other bytes may start one of the set if it has any. */
+static bool set_may_start(const char_set *set, unsigned char c)
+{
+    if (c < 0x80) return in_set((chr){ c, unicode_bits(c), 0 }, set);
+    const char_range *last = set->ranges;
+    while (last && last->last && last[1].last) last++;
+    return set->negated || set->bits || (last && last->last >= 0x80);
+}
+
+bool pass_may_start(const struct pretok_pass *pass, unsigned char c)
+{
+    if (pass->find != find_run) return true;
+    const run_rule *r = pass->rule;
+    if (r->lead == LEAD_SPACE && (c >= 0x80 || unicode_bits(c) & UNICODE_SPACE)) return true;
+    if (r->lead == LEAD_BLANK && c == ' ') return true;
+    for (int i = 0; i < r->n_sets; i++)
+        if (set_may_start(&r->sets[i], c)) return true;
     return false;
 }
 

@@ -14,7 +14,7 @@
 #include "token/word_cache.h"
 
 typedef struct {
-    const pretok *pre;
+    pretok_cutter pre;
     str_map map;          /* normal tokens by their bytes */
     int32_t byte_id[256]; /* -1 = no token */
     pair_table pairs;
@@ -45,13 +45,17 @@ static int byte_of_char(uint32_t cp)
 static bool put_bytes(buf *out, const char *s, size_t n)
 {
     uint32_t cp;
+    if (!buf_reserve(out, n)) return false;
+    char *to = out->data + out->len;
     for (size_t i = 0, len; i < n; i += len) {
         len = utf8_decode(s + i, n - i, &cp);
         int byte = byte_of_char(cp);
-        if (byte >= 0) buf_putc(out, (char)byte);
-        else buf_put(out, s + i, len);
+        if (byte >= 0) *to++ = (char)byte;
+        else memcpy(to, s + i, len), to += len;
     }
-    return !out->failed;
+    out->len = (size_t)(to - out->data);
+    *to = '\0';
+    return true;
 }
 
 static bool is_word_token(uint8_t type)
@@ -91,8 +95,9 @@ static bool init(tokenizer *t, lory_err *err)
     bpe *m = mem_new(1, sizeof *m);
     if (!m) return err_set(err, LORY_E_MEMORY, "%s: no memory for the tokenizer", t->v.path);
     t->state = m;
-    m->pre = pretok_of(t->v.path, t->v.pre, err);
-    if (!m->pre || !str_map_init(&m->map, &t->piece, err)) return false;
+    const pretok *pre = pretok_of(t->v.path, t->v.pre, err);
+    if (!pre || !str_map_init(&m->map, &t->piece, err)) return false;
+    pretok_cutter_init(&m->pre, pre);
     for (size_t i = 0; i < t->v.n; i++)
         if (is_word_token(t->v.type[i]) && !str_map_add(&m->map, i, err)) return false;
     for (int c = 0; c < 256; c++) m->byte_id[c] = str_map_find(&m->map, &(char){ (char)c }, 1);
@@ -133,7 +138,7 @@ static bool put_symbols(bpe_scratch *x, const char *s, size_t n)
 static bool merge_word(bpe_scratch *x, const char *s, size_t n)
 {
     const bpe *m = x->t->state;
-    if (m->pre->flags & PRETOK_IGNORE_MERGES) {
+    if (m->pre.rule->flags & PRETOK_IGNORE_MERGES) {
         int32_t id = str_map_find(&m->map, s, n);
         if (id >= 0) return tokens_put(x->out, id, x->err);
     }
@@ -171,14 +176,14 @@ static bool encode(const tokenizer *t, void *scratch, const char *s, size_t n, l
     bpe_scratch *x = scratch;
     x->out = out;
     x->err = err;
-    if (m->pre->flags & PRETOK_NFC && !unicode_is_surely_nfc(s, n)) {
+    if (m->pre.rule->flags & PRETOK_NFC && !unicode_is_surely_nfc(s, n)) {
         buf_clear(&x->normal);
         if (!unicode_nfc(&x->normal, s, n))
             return err_set(err, LORY_E_MEMORY, "text: no memory to normalise %zu bytes", n);
         s = x->normal.data;
         n = x->normal.len;
     }
-    return pretok_split(m->pre, s, n, encode_word, x);
+    return pretok_split(&m->pre, s, n, encode_word, x);
 }
 
 static void scratch_free(void *scratch)
