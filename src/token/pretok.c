@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "text/unicode.h"
 #include "token/pretok_find.h"
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,11 +16,20 @@ typedef struct {
     void *user;
 } cutting;
 
+/* Whether pass i or one after it might cut the piece. */
+static bool may_cut(const cutting *c, size_t i, const char *s, size_t n)
+{
+    const bool *starts = c->cutter->starts_later[i];
+    for (size_t k = 0; k < n; k++)
+        if (starts[(unsigned char)s[k]]) return true;
+    return false;
+}
+
 /* Cuts one piece by pass i and hands matches and gaps to the next. */
 static bool cut(const cutting *c, size_t i, const char *s, size_t n)
 {
     const pretok_pass *pass = &c->cutter->rule->passes[i];
-    if (!pass->find) return c->sink(c->user, s, n);
+    if (!pass->find || !may_cut(c, i, s, n)) return c->sink(c->user, s, n);
     pretok_text t = { .s = s, .n = n, .starts = c->cutter->starts[i] };
     size_t at = 0, start, end;
     while (at < n && pass->find(&t, at, pass->rule, &start, &end)) {
@@ -32,10 +42,16 @@ static bool cut(const cutting *c, size_t i, const char *s, size_t n)
 
 void pretok_cutter_init(pretok_cutter *c, const pretok *rule)
 {
-    c->rule = rule;
-    for (size_t i = 0; rule->passes[i].find && i < PRETOK_MAX_PASSES; i++)
-        for (int byte = 0; byte < 256; byte++)
+    size_t n = 0;
+    *c = (pretok_cutter){ .rule = rule };
+    while (rule->passes[n].find) n++;
+    assert(n <= PRETOK_MAX_PASSES);
+    for (size_t i = n; i-- > 0;)
+        for (int byte = 0; byte < 256; byte++) {
             c->starts[i][byte] = pass_may_start(&rule->passes[i], (unsigned char)byte);
+            c->starts_later[i][byte] = c->starts[i][byte]
+                                       || (i + 1 < n && c->starts_later[i + 1][byte]);
+        }
 }
 
 bool pretok_split(const pretok_cutter *c, const char *s, size_t n, pretok_sink sink, void *user)

@@ -26,11 +26,12 @@ typedef struct {
     unsigned flags;
 } pretok;
 
-/* A rule made ready for cutting: which bytes a match of each pass can start with. */
+/* A rule made ready for cutting: which bytes a match can start with, of each pass, and of it or
+ * any after it. */
 enum { PRETOK_MAX_PASSES = 8 };
 typedef struct {
     const pretok *rule;
-    bool starts[PRETOK_MAX_PASSES][256];
+    bool starts[PRETOK_MAX_PASSES][256], starts_later[PRETOK_MAX_PASSES][256];
 } pretok_cutter;
 void pretok_cutter_init(pretok_cutter *c, const pretok *rule);
 

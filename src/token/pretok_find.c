@@ -268,29 +268,31 @@ static size_t match_set(const pretok_text *t, size_t at, const char_set *set, co
     return n >= r->n_min ? end : at;
 }
 
-static size_t match_run(const pretok_text *t, size_t at, chr c, const run_rule *r)
+/* Where a match whose set part starts at `at` starts: one character before, if that may lead. */
+static size_t lead_start(const pretok_text *t, size_t from, size_t at, const run_rule *r)
 {
-    bool has_lead = (r->lead == LEAD_BLANK && c.cp == ' ')
-                    || (r->lead == LEAD_SPACE && c.bits & UNICODE_SPACE);
-    for (int i = 0; i < r->n_sets; i++) {
-        size_t end = has_lead ? match_set(t, c.next, &r->sets[i], r) : c.next;
-        if (has_lead && end > c.next) return end;
-        end = match_set(t, at, &r->sets[i], r);
-        if (end > at) return end;
-    }
-    return at;
+    size_t start = at;
+    if (r->lead == LEAD_NONE || at == from) return at;
+    do start--;
+    while (start > from && ((unsigned char)t->s[start] & 0xC0) == 0x80);
+    chr c = chr_at(t, start);
+    bool leads = r->lead == LEAD_BLANK ? c.cp == ' ' : (c.bits & UNICODE_SPACE) != 0;
+    return leads && c.next == at ? start : at;
 }
 
 bool find_run(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end)
 {
-    for (;;) {
-        while (from < t->n && !t->starts[(unsigned char)t->s[from]]) from++;
-        if (from == t->n) return false;
-        chr c = chr_at(t, from);
-        *start = from;
-        *end = match_run(t, from, c, rule);
-        if (*end > from) return true;
-        from = c.next;
+    const run_rule *r = rule;
+    for (size_t at = from;;) {
+        while (at < t->n && !t->starts[(unsigned char)t->s[at]]) at++;
+        if (at == t->n) return false;
+        for (int i = 0; i < r->n_sets; i++) {
+            *end = match_set(t, at, &r->sets[i], r);
+            if (*end == at) continue;
+            *start = lead_start(t, from, at, r);
+            return true;
+        }
+        at = chr_at(t, at).next;
     }
 }
 
@@ -305,10 +307,9 @@ static bool set_may_start(const char_set *set, unsigned char c)
 
 bool pass_may_start(const struct pretok_pass *pass, unsigned char c)
 {
-    if (pass->find != find_run) return true;
     const run_rule *r = pass->rule;
-    if (r->lead == LEAD_SPACE && (c >= 0x80 || unicode_bits(c) & UNICODE_SPACE)) return true;
-    if (r->lead == LEAD_BLANK && c == ' ') return true;
+    if (pass->find == find_space_at_end) return c >= 0x80 || unicode_bits(c) & UNICODE_SPACE;
+    if (pass->find != find_run) return true;
     for (int i = 0; i < r->n_sets; i++)
         if (set_may_start(&r->sets[i], c)) return true;
     return false;
@@ -318,6 +319,8 @@ bool pass_may_start(const struct pretok_pass *pass, unsigned char c)
 bool find_space_at_end(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end)
 {
     (void)rule;
+    unsigned char last = (unsigned char)t->s[t->n - 1];
+    if (last < 0x80 && !(unicode_bits(last) & UNICODE_SPACE)) return false;
     while (from < t->n) {
         scan_space(t, from);
         if (t->space_end == t->n) {

@@ -12,7 +12,7 @@
 typedef struct {
     const char *s;
     size_t n;
-    const bool *starts; /* [256] bytes that a match of this pass can start with */
+    const bool *starts; /* [256] bytes that a match of this pass can start with, its lead apart */
     size_t space_end;   /* end of the white space last scanned */
     size_t newline_end; /* behind the last \r or \n in it; 0 = none */
     size_t last_space;  /* start of its last character */
@@ -82,7 +82,7 @@ typedef struct {
     bool space_powers;      /* white space is cut into 512, 256 ... 4, 2, 1 */
 } words_rule;
 
-/* Whether a match of the pass can start with this byte. */
+/* Whether a match of the pass can start with this byte, not counting a lead. */
 bool pass_may_start(const struct pretok_pass *pass, unsigned char c);
 
 bool find_words(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end);
