@@ -120,6 +120,7 @@ INLINE void add_steps(const int run, const int steps, const int n, const uint8_t
             if (!run) xb = _mm256_sign_epi8(xb, w);
             __m256i y = _mm256_maddubs_epi16(size, xb);
             t[j] = k % (run ? run : 1) ? _mm256_add_epi16(t[j], y) : y;
+            __asm__("" : "+x"(t[j])); /* or gcc adds in trees, whose leaves it spills */
             if ((k + 1) % (run ? run : 1) == 0)
                 sum[j] = _mm256_add_epi32(sum[j], _mm256_madd_epi16(t[j], one));
         }
