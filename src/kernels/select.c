@@ -2,6 +2,7 @@
  * Layer: kernels. The merged table is the library's only global state. */
 #include "base/cpu.h"
 #include "kernels/generic.h"
+#include "kernels/neon.h"
 #include "kernels/x86.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -19,6 +20,11 @@ const isa_row isas[] = {
     { "avx512", AVX512, &kernels_avx512 },      { "avx512", AVX512, &kernels_avx512_quant },
     { "avx512", AVX512, &kernels_avx512_pack }, { "avx2", AVX2, &kernels_avx2 },
     { "avx2", AVX2, &kernels_avx2_pack },       { "avx2", AVX2, &kernels_avx2_quant },
+#elif defined(__aarch64__)
+    { "dotprod", CPU_NEON | CPU_DOTPROD, &kernels_neon_dot },
+    { "neon", CPU_NEON, &kernels_neon },
+    { "neon", CPU_NEON, &kernels_neon_pack },
+    { "neon", CPU_NEON, &kernels_neon_quant },
 #endif
     { "generic", 0, &kernels_generic },         { "generic", 0, &kernels_generic_quant },
 };

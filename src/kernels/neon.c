@@ -1,0 +1,171 @@
+/* neon.c - NEON of every aarch64: the float kernels. A v16 is four registers; the kernels:
+ * float_lanes.h.
+ * Layer: kernels. */
+#include "kernels/neon.h"
+#include <arm_neon.h>
+
+typedef struct {
+    float32x4_t q[4];
+} v16;
+
+enum { F_ROWS = 2, F_TOK = 2, Q_TILE = 2, K_TILE = 2, D_TILE = 2 };
+
+#define EACH(expr)                                                                                 \
+    v16 y;                                                                                         \
+    UNROLL                                                                                         \
+    for (int i = 0; i < 4; i++) y.q[i] = expr;                                                     \
+    return y
+
+INLINE v16 v_set(float a)
+{
+    EACH(vdupq_n_f32(a));
+}
+INLINE v16 v_zero(void)
+{
+    return v_set(0.0f);
+}
+INLINE v16 v_load(const void *p)
+{
+    EACH(vld1q_f32((const float *)p + 4 * i));
+}
+INLINE void v_store(float *p, v16 v)
+{
+    UNROLL
+    for (int i = 0; i < 4; i++) vst1q_f32(p + 4 * i, v.q[i]);
+}
+INLINE v16 v_load_n(const float *p, int n)
+{
+    float part[16] = { 0 };
+    memcpy(part, p, (size_t)n * sizeof *p);
+    return v_load(part);
+}
+INLINE void v_store_n(float *p, int n, v16 v)
+{
+    float part[16];
+    v_store(part, v);
+    memcpy(p, part, (size_t)n * sizeof *p);
+}
+INLINE v16 v_add(v16 a, v16 b)
+{
+    EACH(vaddq_f32(a.q[i], b.q[i]));
+}
+INLINE v16 v_sub(v16 a, v16 b)
+{
+    EACH(vsubq_f32(a.q[i], b.q[i]));
+}
+INLINE v16 v_mul(v16 a, v16 b)
+{
+    EACH(vmulq_f32(a.q[i], b.q[i]));
+}
+INLINE v16 v_div(v16 a, v16 b)
+{
+    EACH(vdivq_f32(a.q[i], b.q[i]));
+}
+INLINE v16 v_fma(v16 a, v16 b, v16 c)
+{
+    EACH(vfmaq_f32(c.q[i], a.q[i], b.q[i]));
+}
+/* Not vmaxq: that gives NaN where either is. */
+INLINE v16 v_max(v16 a, v16 b)
+{
+    EACH(vbslq_f32(vcgtq_f32(a.q[i], b.q[i]), a.q[i], b.q[i]));
+}
+INLINE v16 v_min(v16 a, v16 b)
+{
+    EACH(vbslq_f32(vcltq_f32(a.q[i], b.q[i]), a.q[i], b.q[i]));
+}
+INLINE v16 v_abs(v16 a)
+{
+    EACH(vabsq_f32(a.q[i]));
+}
+INLINE v16 v_copysign(v16 a, v16 sign)
+{
+    EACH(vbslq_f32(vdupq_n_u32(0x80000000), sign.q[i], a.q[i]));
+}
+INLINE v16 v_shl23(v16 a)
+{
+    EACH(vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(a.q[i]), 23)));
+}
+INLINE uint16x4_t load_4_words(const void *p)
+{
+    return vreinterpret_u16_u8(vld1_u8(p));
+}
+INLINE v16 v_load_f16(const void *p)
+{
+    EACH(vcvt_f32_f16(vreinterpret_f16_u16(load_4_words((const char *)p + 8 * i))));
+}
+INLINE v16 v_load_bf16(const void *p)
+{
+    EACH(vreinterpretq_f32_u32(vshll_n_u16(load_4_words((const char *)p + 8 * i), 16)));
+}
+INLINE void v_store_f16(uint16_t *p, v16 a)
+{
+    UNROLL
+    for (int i = 0; i < 4; i++) vst1_u16(p + 4 * i, vreinterpret_u16_f16(vcvt_f16_f32(a.q[i])));
+}
+
+INLINE float32x4_t fold_to_4(v16 a)
+{
+    return vaddq_f32(vaddq_f32(a.q[0], a.q[2]), vaddq_f32(a.q[1], a.q[3]));
+}
+INLINE float v_fold(v16 a)
+{
+    float32x4_t b = fold_to_4(a);
+    return vpadds_f32(vadd_f32(vget_low_f32(b), vget_high_f32(b)));
+}
+INLINE void v_fold4(const v16 *v, float *out)
+{
+    float32x4_t a = fold_to_4(v[0]), b = fold_to_4(v[1]), c = fold_to_4(v[2]), d = fold_to_4(v[3]);
+    float32x4_t ab = vcombine_f32(vadd_f32(vget_low_f32(a), vget_high_f32(a)),
+                                  vadd_f32(vget_low_f32(b), vget_high_f32(b)));
+    float32x4_t cd = vcombine_f32(vadd_f32(vget_low_f32(c), vget_high_f32(c)),
+                                  vadd_f32(vget_low_f32(d), vget_high_f32(d)));
+    vst1q_f32(out, vpaddq_f32(ab, cd));
+}
+/* The lanes hold no NaN: v_max has passed over them. */
+INLINE float v_top(v16 a)
+{
+    return vmaxvq_f32(vmaxq_f32(vmaxq_f32(a.q[0], a.q[1]), vmaxq_f32(a.q[2], a.q[3])));
+}
+#undef EACH
+
+#include "kernels/float_lanes.h"
+
+static double peak_f32(int64_t n)
+{
+    enum { CHAINS = 16 };
+    float32x4_t a[CHAINS], w = vdupq_n_f32(0.0f), x = vdupq_n_f32(1.0f);
+    UNROLL
+    for (int i = 0; i < CHAINS; i++) {
+        a[i] = vdupq_n_f32(0.0f);
+        __asm__("" : "+w"(a[i])); /* chains the compiler can't see to be one */
+    }
+    for (int64_t r = 0; r < n; r++) {
+        UNROLL
+        for (int i = 0; i < CHAINS; i++) a[i] = vfmaq_f32(a[i], w, x);
+        __asm__ volatile("" : "+w"(w), "+w"(x));
+    }
+    UNROLL
+    for (int i = 0; i < CHAINS; i++) __asm__ volatile("" ::"w"(a[i]));
+    return (double)n * CHAINS * 4;
+}
+
+const lory_kernels kernels_neon = {
+    .gemm_f = { [QT_F32] = gemm_f32, [QT_F16] = gemm_f16, [QT_BF16] = gemm_bf16 },
+    .to_f32 = { [QT_F16] = f16_to_f32_row, [QT_BF16] = bf16_to_f32_row },
+    .f32_to_f16 = f32_to_f16_row,
+    .dot = dot,
+    .rms_norm = rms_norm,
+    .layer_norm = layer_norm,
+    .rope = rope,
+    .add = add,
+    .mul = mul,
+    .scale = scale,
+    .silu_mul = silu_mul,
+    .gelu = gelu,
+    .gelu_erf = gelu_erf,
+    .gelu_mul = gelu_mul,
+    .softmax = softmax,
+    .attend = attend,
+    .peak_f32 = peak_f32,
+};
