@@ -2,7 +2,6 @@
  * Layer: cli, a file command. The forms of output are in inspect_text.c and inspect_json.c. */
 #include "cli/cli.h"
 #include "cli/inspect.h"
-#include <stdio.h>
 #include <stdlib.h>
 
 typedef struct {
@@ -34,34 +33,6 @@ static const opts_page page = {
              "  lory inspect model.gguf -c 8192 --cache-type q8_0\n"
              "  lory inspect model.gguf --json --tensors\n",
 };
-
-gguf_str inspect_str(const gguf *g, const char *key)
-{
-    gguf_str s = { "", 0 };
-    gguf_get_str(g, key, &s, NULL);
-    return s;
-}
-
-gguf_str inspect_token(const gguf *g, uint64_t id)
-{
-    const gguf_kv *kv;
-    gguf_str s;
-    if (!gguf_get_array(g, "tokenizer.ggml.tokens", GGUF_STR, &kv, NULL) || !kv)
-        return (gguf_str){ "", 0 };
-    gguf_str_iter it = gguf_strings(kv);
-    for (uint64_t i = 0; gguf_next(&it, &s); i++)
-        if (i == id) return s;
-    return (gguf_str){ "", 0 };
-}
-
-bool inspect_arch_uint(const gguf *g, const char *suffix, uint64_t *value)
-{
-    char key[128];
-    gguf_str arch = inspect_str(g, "general.architecture");
-    if (arch.n > 64) return false;
-    snprintf(key, sizeof key, "%.*s.%s", (int)arch.n, arch.s, suffix);
-    return gguf_find(g, key) && gguf_get_uint(g, key, UINT64_MAX, value, NULL);
-}
 
 /* The plan needs the model that lory would run; without one the rest is still worth showing. */
 static void plan_memory(inspection *x, const session_opts *o)

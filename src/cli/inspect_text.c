@@ -54,18 +54,6 @@ static void put_clean(buf *out, gguf_str s, size_t max)
     }
 }
 
-const char *inspect_scaled(double v, const char *unit, char text[32])
-{
-    static const char prefixes[] = " KMGTP";
-    int i = 0;
-    while (v >= 999.5 && i < 5) v /= 1000, i++;
-    if (i == 0)
-        snprintf(text, 32, "%.0f%s%s", v, *unit ? " " : "", unit);
-    else
-        snprintf(text, 32, "%.*f %c%s", v < 9.995 ? 2 : v < 99.95 ? 1 : 0, v, prefixes[i], unit);
-    return text;
-}
-
 static const char *bytes(uint64_t n, char text[32])
 {
     return inspect_scaled((double)n, "B", text);

@@ -1,0 +1,43 @@
+/* inspect.c - what both forms of lory inspect ask of a file; see inspect.h. */
+#include "cli/inspect.h"
+#include <stdio.h>
+
+gguf_str inspect_str(const gguf *g, const char *key)
+{
+    gguf_str s = { "", 0 };
+    gguf_get_str(g, key, &s, NULL);
+    return s;
+}
+
+gguf_str inspect_token(const gguf *g, uint64_t id)
+{
+    const gguf_kv *kv;
+    gguf_str s;
+    if (!gguf_get_array(g, "tokenizer.ggml.tokens", GGUF_STR, &kv, NULL) || !kv)
+        return (gguf_str){ "", 0 };
+    gguf_str_iter it = gguf_strings(kv);
+    for (uint64_t i = 0; gguf_next(&it, &s); i++)
+        if (i == id) return s;
+    return (gguf_str){ "", 0 };
+}
+
+bool inspect_arch_uint(const gguf *g, const char *suffix, uint64_t *value)
+{
+    char key[128];
+    gguf_str arch = inspect_str(g, "general.architecture");
+    if (arch.n > 64) return false;
+    snprintf(key, sizeof key, "%.*s.%s", (int)arch.n, arch.s, suffix);
+    return gguf_find(g, key) && gguf_get_uint(g, key, UINT64_MAX, value, NULL);
+}
+
+const char *inspect_scaled(double v, const char *unit, char text[32])
+{
+    static const char prefixes[] = " KMGTP";
+    int i = 0;
+    while (v >= 999.5 && i < 5) v /= 1000, i++;
+    if (i == 0)
+        snprintf(text, 32, "%.0f%s%s", v, *unit ? " " : "", unit);
+    else
+        snprintf(text, 32, "%.*f %c%s", v < 9.995 ? 2 : v < 99.95 ? 1 : 0, v, prefixes[i], unit);
+    return text;
+}
