@@ -128,6 +128,20 @@ void lory_detok_flush(lory_detok *d, const char **text, size_t *n_bytes);
 
 typedef struct lory_session lory_session;
 
+/* The rows that a weight matrix is about to be multiplied with. */
+typedef struct {
+    const char *name; /* [n_name] of the tensor in the file, "blk.3.attn_q.weight"; no NUL */
+    size_t n_name;
+    int i_matrix;     /* which of the tensor's matrices, the expert; else 0 */
+    int n_rows, n_cols;
+    const float *x;   /* [n_rows, ld], the tokens in their order */
+    size_t ld;
+} lory_matmul_input;
+
+/* Called on every thread of the session, ith = 0 .. nth-1, with the same input; the head's products
+ * are left out. A matrix gets its rows in the same order for any threads and batch size. */
+typedef void (*lory_on_input)(void *user, const lory_matmul_input *in, int ith, int nth);
+
 typedef enum { LORY_CACHE_F16 = 0, LORY_CACHE_F32, LORY_CACHE_Q8_0 } lory_cache_type;
 
 typedef struct {
@@ -135,6 +149,8 @@ typedef struct {
     int n_batch;   /* tokens per prompt step; 0 = 512 */
     int n_threads; /* 0 = the physical cores this process may use */
     lory_cache_type cache_type;
+    lory_on_input on_input; /* NULL = none, which costs nothing */
+    void *on_input_user;
 } lory_session_params; /* zeroed = all defaults */
 
 /* What a session will take, before it is taken. */

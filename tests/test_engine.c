@@ -132,6 +132,54 @@ TEST(fused_or_not_a_plan_gives_the_same_bits)
     }
 }
 
+/* Sums of what enters the products of one matrix, and rows of all of them. */
+typedef struct {
+    const char *name;
+    double sum[1024];
+    _Atomic int n_rows, n_calls;
+} seen;
+
+static void on_input(void *user, const lory_matmul_input *in, int ith, int nth)
+{
+    seen *s = user;
+    atomic_fetch_add(&s->n_calls, ith == 0);
+    if (in->n_name != strlen(s->name) || memcmp(in->name, s->name, in->n_name) != 0) return;
+    if (ith == 0) atomic_fetch_add(&s->n_rows, in->n_rows);
+    for (int it = 0; it < in->n_rows; it++)
+        for (int i = ith; i < in->n_cols; i += nth)
+            s->sum[i] += (double)in->x[(size_t)it * in->ld + (size_t)i];
+}
+
+TEST(an_observer_sees_the_same_rows_for_any_threads_and_batch_and_changes_no_bit)
+{
+    static const int threads[] = { 1, 3, 4 }, batches[] = { 512, 7, 1 };
+    lory_err err;
+    for (int i = 0; i < N_MODELS; i++) {
+        model m;
+        REQUIRE(model_open(&m, test_vector(models[i]), NULL, &err), "%s", err.text);
+        lory_session_params p = { .n_ctx = 160, .n_batch = 512, .n_threads = 2 };
+        float *want = all_logits(&m, &p, N_TOK);
+        seen first = { .name = "blk.1.ffn_down.weight" };
+        for (int k = 0; k < 3; k++) {
+            seen s = { .name = first.name };
+            p = (lory_session_params){ .n_ctx = 160, .n_batch = batches[k], .on_input = on_input,
+                                       .n_threads = threads[k], .on_input_user = &s };
+            float *got = all_logits(&m, &p, N_TOK);
+            CHECK_SAME(got, want, logits_bytes(&m), "%s, observed", models[i]);
+            CHECK(s.n_rows == N_TOK, "%s: %d rows", models[i], s.n_rows);
+            int n_batch = (N_TOK + batches[k] - 1) / batches[k];
+            CHECK(s.n_calls == 7 * m.hp.n_layer * n_batch, "%s: %d calls", models[i], s.n_calls);
+            if (k == 0) memcpy(first.sum, s.sum, sizeof s.sum);
+            CHECK(first.sum[0] != 0.0);
+            CHECK_SAME(s.sum, first.sum, sizeof s.sum, "%s, %d threads, batch %d", models[i],
+                       threads[k], batches[k]);
+            free(got);
+        }
+        free(want);
+        model_close(&m);
+    }
+}
+
 TEST(every_instruction_set_gives_the_same_logits)
 {
     lory_err err;

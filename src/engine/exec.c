@@ -44,10 +44,16 @@ static size_t lay_out(exec *e, void *block)
     return c.used;
 }
 
+/* An observer is shown slots, and a fused plan leaves some of them out. */
+static bool may_fuse(const exec_params *par)
+{
+    return !par->no_fuse && !par->on_input;
+}
+
 bool exec_bytes(const model *m, const exec_params *par, size_t *n_bytes, lory_err *err)
 {
     exec e = { .m = m, .par = *par };
-    if (!plan_make(&e.plan, m, !par->no_fuse, err)) return false;
+    if (!plan_make(&e.plan, m, may_fuse(par), err)) return false;
     *n_bytes = lay_out(&e, NULL);
     plan_free(&e.plan);
     return true;
@@ -56,7 +62,7 @@ bool exec_bytes(const model *m, const exec_params *par, size_t *n_bytes, lory_er
 bool exec_open(exec *e, const model *m, kv_cache *kv, const exec_params *par, lory_err *err)
 {
     *e = (exec){ .m = m, .kn = kernels(), .kv = kv, .par = *par };
-    if (!plan_make(&e->plan, m, !par->no_fuse, err)) return false;
+    if (!plan_make(&e->plan, m, may_fuse(par), err)) return false;
     e->block_bytes = lay_out(e, NULL);
     e->block = mem_new_lazy(e->block_bytes);
     if (!e->block)
@@ -94,6 +100,7 @@ static void run_steps(void *arg, int ith, int nth)
     for (int i = e->step; i < e->end_step; i++) {
         const plan_step *s = &e->plan.step[i];
         if (i >= atomic_load_explicit(&e->stop_step, memory_order_relaxed)) return;
+        if (e->par.on_input && e->step == 0) op_show_input(&c, s);
         ops[s->op](&c, s);
         if (s->sync == SYNC_NONE || (s->sync == SYNC_MANY && e->n_row == 1)) continue;
         if (ith == 0) look_for_interrupt(e, i);

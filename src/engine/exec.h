@@ -13,7 +13,9 @@ typedef struct {
     int n_batch;   /* most tokens of one batch */
     int n_out;     /* most rows of logits at once */
     int n_threads;
-    bool no_fuse;  /* for tests */
+    bool no_fuse;  /* for tests; always so with on_input */
+    lory_on_input on_input; /* shown the input of every product of the body; may be NULL */
+    void *on_input_user;
 } exec_params;
 
 /* Tokens that run together: new tokens of any sequences, each sequence's in ascending positions

@@ -16,6 +16,9 @@ op_fn op_embed, op_pick, op_rms_norm, op_head_norm, op_rope, op_add; /* op_rows.
 op_fn op_input, op_matmul, op_silu_mul;                              /* op_matmul.c */
 op_fn op_store, op_attend;                                           /* op_attend.c */
 
+/* Shows the step's input to the observer, if it is a product. */
+void op_show_input(const op_ctx *c, const plan_step *s);
+
 /* Thread ith's share [first, last) of n things. */
 static inline void op_share(const op_ctx *c, int n, int *first, int *last)
 {

@@ -49,11 +49,12 @@ static kv_shape shape_of(const model *m, int n_ctx, qtype type)
     return (kv_shape){ m->hp.n_layer, m->hp.n_kv_head, m->hp.head_dim, n_ctx, 1, type };
 }
 
-static exec_params exec_params_of(const lory_memory_plan *mp)
+static exec_params exec_params_of(const lory_memory_plan *mp, const lory_session_params *p)
 {
     int n_out = mp->n_batch < OUT_ROWS ? mp->n_batch : OUT_ROWS;
     return (exec_params){ .n_batch = mp->n_batch, .n_out = n_out,
-                          .n_threads = mp->n_threads };
+                          .n_threads = mp->n_threads,
+                          .on_input = p->on_input, .on_input_user = p->on_input_user };
 }
 
 /* The model's own context, or as many whole pages of it as fit beside weights and scratch. */
@@ -94,7 +95,7 @@ bool session_plan(const model *m, const lory_session_params *p, lory_memory_plan
     mp->n_threads = p->n_threads ? p->n_threads : cpu_usable_cores();
     mp->n_ctx = p->n_ctx ? p->n_ctx : m->hp.n_ctx_train;
     if (mp->n_batch > mp->n_ctx) mp->n_batch = mp->n_ctx;
-    exec_params par = exec_params_of(mp);
+    exec_params par = exec_params_of(mp, p);
     if (!exec_bytes(m, &par, &n_bytes, err)) return false;
     mp->scratch_bytes = n_bytes;
     if (p->n_ctx == 0 && !fit_context(m, session_cache_type(p), mp, err)) return false;
@@ -137,7 +138,7 @@ bool session_open(session *s, const model *m, const lory_session_params *params,
                        mp.n_ctx, (unsigned long long)(mp.kv_bytes + mp.scratch_bytes) >> 20,
                        (unsigned long long)cpu_memory_bytes() >> 20);
     kv_shape shape = shape_of(m, mp.n_ctx, session_cache_type(params));
-    exec_params par = exec_params_of(&mp);
+    exec_params par = exec_params_of(&mp, params);
     if (!allocate(s, &mp, err) || !kv_open(&s->kv, &shape, err)
         || !exec_open(&s->e, m, &s->kv, &par, err)) {
         session_close(s);
