@@ -89,11 +89,12 @@ lib: liblory.a ## build the static library
 lory liblory.a: %: $(BUILD)/%
 	@cmp -s $< $@ || cp -f $< $@
 
-test: $(BUILD)/lory $(BUILD)/lory-test $(BUILD)/example $(if $(EMULATOR),$(BUILD)/lory-emulated) ## run every test (T=PART: only those whose name has PART; T='-v ...')
+test: $(BUILD)/lory $(BUILD)/lory-test $(BUILD)/example $(if $(EMULATOR),$(BUILD)/lory-emulated) ## run every test (T=PART: those whose name has PART)
 	@$(SLOW) $(EMULATOR) $(BUILD)/lory-test --lory $(BUILD)/lory$(if $(EMULATOR),-emulated) $(T)
 
-asan ubsan tsan: ## run the tests under a sanitizer; asan has ubsan's checks too
-	@$(MAKE) --no-print-directory VARIANT=$@ test
+asan ubsan tsan: ## run the tests under a sanitizer (asan has ubsan; tsan: those with threads)
+	@$(MAKE) --no-print-directory VARIANT=$@ test T='$(T)'
+tsan: T := $(or $(T),team threads allocfail run_is_the_same run_interrupted a_session test_log)
 
 coverage: ## run the tests and print the line coverage of every source file
 	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
