@@ -59,6 +59,7 @@ FLAGS_src/kernels/avx512       := $(FLAGS_src/kernels/avx2) -mavx512f -mavx512bw
                                   -mavx512vnni -fno-tree-vectorize
 FLAGS_src/kernels/avx512_quant := $(FLAGS_src/kernels/avx512)
 FLAGS_src/kernels/avx512_pack  := $(FLAGS_src/kernels/avx512)
+FLAGS_src/kernels/avx512_gemv  := $(FLAGS_src/kernels/avx512)
 FLAGS_src/kernels/neon_dot     := -march=armv8.2-a+dotprod
 
 # ---- files ---------------------------------------------------------------------------------

@@ -390,7 +390,7 @@ static void check_all_ways(const problem *p)
         check_product(p, &list[i], "matmul", matmul);
         if (qtypes[p->type].n_sub == 0 || p->n_rows % PANEL_ROWS) continue;
         check_product(p, &list[i], "panels", run_panels);
-        if (list[i].kn.gemv[p->type]) check_product(p, &list[i], "gemv", run_gemv);
+        if (list[i].kn.gemv[p->type] && p->n_tok == 1) check_product(p, &list[i], "gemv", run_gemv);
     }
 }
 
@@ -414,6 +414,17 @@ TEST(products_of_every_number_of_tokens_are_the_formula_on_every_isa)
     for (int t = 0; t < 7; t++)
         for (int n_tok = 1; n_tok <= 40; n_tok += test_stride(6)) {
             problem p = new_problem(types[t], n_tok % 3 ? 32 : 48, n_tok, 256);
+            check_all_ways(&p);
+            free_problem(&p);
+        }
+}
+
+TEST(products_of_one_token_are_the_formula_for_every_row_length)
+{
+    for (int t = 0; t < QT_COUNT; t++)
+        for (int n = 1; n <= (qtypes[t].block_elems == 256 ? 3 : 11); n++) {
+            problem p = new_problem((qtype)t, 16 * (1 + n % 3), 1,
+                                    n * (qtypes[t].n_sub ? qtypes[t].block_elems : 37));
             check_all_ways(&p);
             free_problem(&p);
         }

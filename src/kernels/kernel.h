@@ -159,8 +159,8 @@ typedef struct lory_kernels {
     uint8_t (*panel_zero)(qtype type);
     void (*pack[QT_COUNT])(const pack_args *a);
     void (*gemm_i8)(const gemm_args *a);
-    /* Straight from the file's rows, for few tokens; n_rows a multiple of 16. NULL where the
-     * table has none: pack + gemm_i8. */
+    /* One token, straight from the file's rows; n_rows a multiple of 16. NULL where no table has
+     * one: pack + gemm_i8. */
     void (*gemv[QT_COUNT])(const matmul_args *a);
     /* F32, F16, BF16: straight from the file's rows, any number of rows and tokens. */
     void (*gemm_f[QT_BF16 + 1])(const matmul_args *a);

@@ -1,8 +1,8 @@
 /* matmul.c - one product on one thread, by the best way for its shape.
  * Layer: kernels. Allocates nothing; what it writes besides the output is the caller's scratch.
  *
- * Few tokens: 16 rows at a time are read as they lie, by the type's gemv, or packed a little at a
- * time into the first level cache and spent at once. 16 rows are 16 streams, which prefetchers
+ * Few tokens: 16 rows at a time are read as they lie, by the type's gemv (one token), or packed a
+ * little at a time into the first level cache and spent at once. 16 rows are 16 streams, which prefetchers
  * follow badly (56 to 80 % of the bandwidth): so what lies 72 KB further on is asked for in address
  * order meanwhile, and the memory sees one stream. Many tokens: a group of panels that fits half the second
  * level cache is packed into the scratch and spent on all tokens; meanwhile the next group's rows
@@ -158,7 +158,7 @@ static void quantised(const lory_kernels *kn, const matmul_args *a)
 {
     if (a->n_tok > FEW_TOK || a->n_rows < PANEL_ROWS)
         by_panels(kn, a);
-    else if (kn->gemv[a->type])
+    else if (kn->gemv[a->type] && a->n_tok == 1)
         kn->gemv[a->type](a);
     else
         by_stream(kn, a);

@@ -15,19 +15,26 @@ enum {
 };
 #endif
 
+/* clang-format off */
 const isa_row isas[] = {
 #if defined(__x86_64__)
-    { "avx512", AVX512, &kernels_avx512 },      { "avx512", AVX512, &kernels_avx512_quant },
-    { "avx512", AVX512, &kernels_avx512_pack }, { "avx2", AVX2, &kernels_avx2 },
-    { "avx2", AVX2, &kernels_avx2_pack },       { "avx2", AVX2, &kernels_avx2_quant },
+    { "avx512",  AVX512, &kernels_avx512 },
+    { "avx512",  AVX512, &kernels_avx512_gemv },
+    { "avx512",  AVX512, &kernels_avx512_pack },
+    { "avx512",  AVX512, &kernels_avx512_quant },
+    { "avx2",    AVX2,   &kernels_avx2 },
+    { "avx2",    AVX2,   &kernels_avx2_pack },
+    { "avx2",    AVX2,   &kernels_avx2_quant },
 #elif defined(__aarch64__)
     { "dotprod", CPU_NEON | CPU_DOTPROD, &kernels_neon_dot },
-    { "neon", CPU_NEON, &kernels_neon },
-    { "neon", CPU_NEON, &kernels_neon_pack },
-    { "neon", CPU_NEON, &kernels_neon_quant },
+    { "neon",    CPU_NEON, &kernels_neon },
+    { "neon",    CPU_NEON, &kernels_neon_pack },
+    { "neon",    CPU_NEON, &kernels_neon_quant },
 #endif
-    { "generic", 0, &kernels_generic },         { "generic", 0, &kernels_generic_quant },
+    { "generic", 0, &kernels_generic },
+    { "generic", 0, &kernels_generic_quant },
 };
+/* clang-format on */
 const int n_isa = sizeof isas / sizeof *isas;
 
 /* A table is nothing but slots, so that merging needs no list of their names. */

@@ -11,6 +11,7 @@ extern const lory_kernels kernels_avx2;         /* avx2.c */
 extern const lory_kernels kernels_avx2_pack;    /* avx2_pack.c */
 extern const lory_kernels kernels_avx2_quant;   /* avx2_quant.c */
 extern const lory_kernels kernels_avx512;       /* avx512.c */
+extern const lory_kernels kernels_avx512_gemv;  /* avx512_gemv.c */
 extern const lory_kernels kernels_avx512_pack;  /* avx512_pack.c */
 extern const lory_kernels kernels_avx512_quant; /* avx512_quant.c */
 

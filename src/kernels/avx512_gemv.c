@@ -1,0 +1,319 @@
+/* avx512_gemv.c - AVX-512 with VNNI: one token straight from the rows of the commonest types.
+ * Layer: kernels.
+ *
+ * A group's 16 or 32 codes of one row are multiplied as they lie; the partial sums of 16 rows then
+ * meet in a network of shuffles and adds, which is exact, and one vector of 16 rows does the float
+ * part in the order that kernel.h states. Nothing is transposed or stored, which is where it beats
+ * packing. 4-bit codes: no sum of a network's 16-bit stages exceeds 16 * 15 * 127 = 30480.
+ *
+ * 16 rows at once are 16 streams, which prefetchers follow badly: what lies one panel (72 KB at
+ * least) further on is asked for in address order meanwhile, so that the memory sees one. */
+#include "kernels/x86.h"
+#include "quant/block.h"
+
+enum { AHEAD_BYTES = 72 << 10, LINE = 64 };
+
+typedef struct {
+    const uint8_t *w; /* the first of 16 rows */
+    size_t rb;        /* bytes from row to row */
+    const act_group *x;
+    int n_group;
+    const uint8_t *ahead;
+} rows_args;
+
+/* Asks for the bytes [at, at + n) of what comes later. */
+INLINE void prefetch(const uint8_t *ahead, size_t at, const int n)
+{
+    UNROLL
+    for (int i = 0; i < (n + LINE - 1) / LINE; i++)
+        _mm_prefetch((const char *)ahead + at + (size_t)(LINE * i), _MM_HINT_T1);
+}
+
+typedef __m512 rows_fn(const rows_args *r);
+
+/* 16 rows at a time; n_rows is a multiple of 16, n_tok 1. */
+INLINE void all_rows(const matmul_args *a, rows_fn *run)
+{
+    const size_t panel = PANEL_ROWS * a->row_bytes;
+    rows_args r = { a->w, a->row_bytes, a->act, a->k / QT_GROUP, NULL };
+    for (int ir = 0; ir < a->n_rows; ir += PANEL_ROWS, r.w += panel) {
+        r.ahead = r.w + (panel > AHEAD_BYTES ? panel : AHEAD_BYTES);
+        _mm512_storeu_ps(a->out + ir, run(&r));
+    }
+}
+
+/* ---- networks ----------------------------------------------------------------------------------------- */
+
+/* In each 128 bits: the sums of a's, b's, c's and d's four dwords; pairs of them fit 16 bits. */
+INLINE __m512i net_16_bits(__m512i a, __m512i b, __m512i c, __m512i d)
+{
+    const __m512i one = _mm512_set1_epi16(1);
+    __m512i ab = _mm512_madd_epi16(_mm512_packs_epi32(a, b), one);
+    __m512i cd = _mm512_madd_epi16(_mm512_packs_epi32(c, d), one);
+    return _mm512_madd_epi16(_mm512_packs_epi32(ab, cd), one);
+}
+INLINE __m512i net_32_bits(__m512i a, __m512i b, __m512i c, __m512i d)
+{
+    __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+    __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+    return _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+}
+/* 4 x 4 transposes: of lanes of 128 bits, and of the dwords in them. */
+INLINE void transpose_lanes(__m512i v[4])
+{
+    __m512i a = _mm512_shuffle_i32x4(v[0], v[1], 0x44), b = _mm512_shuffle_i32x4(v[0], v[1], 0xee);
+    __m512i c = _mm512_shuffle_i32x4(v[2], v[3], 0x44), d = _mm512_shuffle_i32x4(v[2], v[3], 0xee);
+    v[0] = _mm512_shuffle_i32x4(a, c, 0x88), v[1] = _mm512_shuffle_i32x4(a, c, 0xdd);
+    v[2] = _mm512_shuffle_i32x4(b, d, 0x88), v[3] = _mm512_shuffle_i32x4(b, d, 0xdd);
+}
+INLINE void transpose_dwords(__m512i v[4])
+{
+    __m512i a = _mm512_unpacklo_epi32(v[0], v[1]), b = _mm512_unpackhi_epi32(v[0], v[1]);
+    __m512i c = _mm512_unpacklo_epi32(v[2], v[3]), d = _mm512_unpackhi_epi32(v[2], v[3]);
+    v[0] = _mm512_unpacklo_epi64(a, c), v[1] = _mm512_unpackhi_epi64(a, c);
+    v[2] = _mm512_unpacklo_epi64(b, d), v[3] = _mm512_unpackhi_epi64(b, d);
+}
+
+/* 16 bytes at each of p, p + step, p + 2 step, p + 3 step. */
+INLINE __m512i four16(const void *at, size_t step)
+{
+    const uint8_t *p = at;
+    __m512i z = _mm512_castsi128_si512(load16(p));
+    z = _mm512_mask_broadcast_i32x4(z, 0x00f0, load16(p + step));
+    z = _mm512_mask_broadcast_i32x4(z, 0x0f00, load16(p + 2 * step));
+    return _mm512_mask_broadcast_i32x4(z, 0xf000, load16(p + 3 * step));
+}
+
+INLINE __m512i low4(__m512i v)
+{
+    return _mm512_and_si512(v, _mm512_set1_epi8(15));
+}
+INLINE __m512i high4(__m512i v)
+{
+    return low4(_mm512_srli_epi16(v, 4));
+}
+
+/* acc + dx * (scale * (sums - zero * xsum)), where shift = log2(128 / zero). */
+INLINE __m512 add_group(__m512 acc, const act_group *x, __m512 scale, __m512i sums, int shift)
+{
+    __m512i whole = _mm512_add_epi32(sums, _mm512_set1_epi32(x->start_all >> shift));
+    __m512 u = _mm512_mul_ps(scale, _mm512_cvtepi32_ps(whole));
+    return _mm512_fmadd_ps(_mm512_set1_ps(x->dx), u, acc);
+}
+
+INLINE __m512 halves16(const uint8_t *p, size_t rb)
+{
+    return _mm512_cvtph_ps(_mm256_set_m128i(words8(p + 8 * rb, rb), words8(p, rb)));
+}
+
+/* ---- Q4_0 ------------------------------------------------------------------------------------------------ */
+
+/* 4 blocks (72 bytes) of 16 rows: a lane is a block until the sums are there. */
+INLINE __m512 q4_0_4_blocks(__m512 acc, const uint8_t *p, size_t rb, const act_group *x)
+{
+    /* the scales are the words 0, 9, 18 and 27 of a row's 72 bytes: each 8 times, for 8 rows */
+    const __m512i at = _mm512_set_epi16(27, 27, 27, 27, 27, 27, 27, 27, 18, 18, 18, 18, 18, 18, 18,
+                                        18, 9, 9, 9, 9, 9, 9, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0);
+    const __m512i lo = four16(x->q, sizeof *x), hi = four16(x->q + 16, sizeof *x);
+    __m512i sum[4], d[2] = { lo, lo };
+    UNROLL
+    for (int g = 0; g < 4; g++) {
+        __m512i v[4];
+        UNROLL
+        for (int i = 0; i < 4; i++) {
+            const int r = 4 * g + i;
+            const uint8_t *row = p + (size_t)r * rb;
+            __m512i q = four16(row + 2, sizeof(block_q4_0));
+            v[i] = _mm512_dpbusd_epi32(_mm512_setzero_si512(), low4(q), lo);
+            v[i] = _mm512_dpbusd_epi32(v[i], high4(q), hi);
+            d[r / 8] = _mm512_mask_permutexvar_epi16(d[r / 8], 0x01010101u << r % 8, at,
+                                                     _mm512_loadu_si512(row));
+        }
+        sum[g] = net_16_bits(v[0], v[1], v[2], v[3]); /* lane: block, dword: row */
+    }
+    transpose_lanes(sum); /* vector: block */
+    const __m512i even = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+    const __m512i odd = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+    __m512i d01 = _mm512_permutex2var_epi64(d[0], even, d[1]);
+    __m512i d23 = _mm512_permutex2var_epi64(d[0], odd, d[1]);
+    acc = add_group(acc, x, _mm512_cvtph_ps(_mm512_castsi512_si256(d01)), sum[0], 4);
+    acc = add_group(acc, x + 1, _mm512_cvtph_ps(_mm512_extracti64x4_epi64(d01, 1)), sum[1], 4);
+    acc = add_group(acc, x + 2, _mm512_cvtph_ps(_mm512_castsi512_si256(d23)), sum[2], 4);
+    return add_group(acc, x + 3, _mm512_cvtph_ps(_mm512_extracti64x4_epi64(d23, 1)), sum[3], 4);
+}
+
+INLINE __m512 q4_0_block(__m512 acc, const uint8_t *p, size_t rb, const act_group *x)
+{
+    const __m512i lo = _mm512_broadcast_i32x4(load16(x->q));
+    const __m512i hi = _mm512_broadcast_i32x4(load16(x->q + 16));
+    __m512i v[4];
+    UNROLL
+    for (size_t g = 0; g < 4; g++) { /* rows g, g + 4, g + 8, g + 12 */
+        __m512i q = four16(p + 2 + g * rb, 4 * rb);
+        v[g] = _mm512_dpbusd_epi32(_mm512_setzero_si512(), low4(q), lo);
+        v[g] = _mm512_dpbusd_epi32(v[g], high4(q), hi);
+    }
+    return add_group(acc, x, halves16(p, rb), net_16_bits(v[0], v[1], v[2], v[3]), 4);
+}
+
+static __m512 q4_0_rows(const rows_args *r)
+{
+    enum { BYTES = sizeof(block_q4_0) };
+    const uint8_t *p = r->w;
+    __m512 acc = _mm512_setzero_ps();
+    int ig = 0;
+    for (; ig + 4 <= r->n_group; ig += 4, p += 4 * BYTES) {
+        prefetch(r->ahead, (size_t)ig * BYTES * PANEL_ROWS, 4 * BYTES * PANEL_ROWS);
+        acc = q4_0_4_blocks(acc, p, r->rb, r->x + ig);
+    }
+    for (; ig < r->n_group; ig++, p += BYTES) {
+        prefetch(r->ahead, (size_t)ig * BYTES * PANEL_ROWS, BYTES * PANEL_ROWS);
+        acc = q4_0_block(acc, p, r->rb, r->x + ig);
+    }
+    return acc;
+}
+
+static void gemv_q4_0(const matmul_args *a)
+{
+    all_rows(a, q4_0_rows);
+}
+
+/* ---- Q8_0 ------------------------------------------------------------------------------------------------ */
+
+/* 32 codes of two rows, made unsigned, times x: 16 partial sums, 8 a row. */
+INLINE __m512i q8_0_pair(const uint8_t *a, const uint8_t *b, __m512i x)
+{
+    __m512i q = _mm512_castsi256_si512(_mm256_loadu_si256((const void *)a));
+    q = _mm512_inserti64x4(q, _mm256_loadu_si256((const void *)b), 1);
+    q = _mm512_xor_si512(q, _mm512_set1_epi8(-128));
+    return _mm512_dpbusd_epi32(_mm512_setzero_si512(), q, x);
+}
+
+static __m512 q8_0_rows(const rows_args *r)
+{
+    enum { BYTES = sizeof(block_q8_0) };
+    const __m512i even = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
+    const __m512i odd = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
+    const size_t rb = r->rb;
+    const uint8_t *p = r->w;
+    __m512 acc = _mm512_setzero_ps();
+    for (int ig = 0; ig < r->n_group; ig++, p += BYTES) {
+        const __m512i x = _mm512_broadcast_i64x4(_mm256_load_si256((const void *)r->x[ig].q));
+        __m512i v[8];
+        prefetch(r->ahead, (size_t)ig * BYTES * PANEL_ROWS, BYTES * PANEL_ROWS);
+        UNROLL
+        for (size_t i = 0; i < 8; i++) v[i] = q8_0_pair(p + 2 + i * rb, p + 2 + (i + 8) * rb, x);
+        /* lanes: rows 0-3, 0-3, 8-11, 8-11, to be added by twos; and 4-7 .. 12-15 */
+        __m512i a = net_32_bits(v[0], v[1], v[2], v[3]), b = net_32_bits(v[4], v[5], v[6], v[7]);
+        __m512i sums = _mm512_add_epi32(_mm512_permutex2var_epi64(a, even, b),
+                                        _mm512_permutex2var_epi64(a, odd, b));
+        acc = add_group(acc, &r->x[ig], halves16(p, rb), sums, 0);
+    }
+    return acc;
+}
+
+static void gemv_q8_0(const matmul_args *a)
+{
+    all_rows(a, q8_0_rows);
+}
+
+/* ---- Q4_K ------------------------------------------------------------------------------------------------ */
+
+/* A row's super-block: its eight sums, 0 1 4 5 in lanes 0 and 1, 2 3 6 7 in lanes 2 and 3, halved.
+ * x: sub-blocks 0 | 2, 1 | 3, 4 | 6, 5 | 7, as the two nibbles of 64 bytes have them. */
+INLINE __m512i q4_k_row(const uint8_t *q, const __m512i x[4])
+{
+    const __m512i zero = _mm512_setzero_si512(), one = _mm512_set1_epi16(1);
+    __m512i a = _mm512_loadu_si512(q), b = _mm512_loadu_si512(q + 64);
+    __m512i p0 = _mm512_dpbusd_epi32(zero, low4(a), x[0]);
+    __m512i p1 = _mm512_dpbusd_epi32(zero, high4(a), x[1]);
+    __m512i p2 = _mm512_dpbusd_epi32(zero, low4(b), x[2]);
+    __m512i p3 = _mm512_dpbusd_epi32(zero, high4(b), x[3]);
+    p0 = _mm512_madd_epi16(_mm512_packs_epi32(p0, p1), one);
+    p2 = _mm512_madd_epi16(_mm512_packs_epi32(p2, p3), one);
+    return _mm512_madd_epi16(_mm512_packs_epi32(p0, p2), one);
+}
+
+INLINE __m512i two_groups(const act_group *a, const act_group *b)
+{
+    __m512i v = _mm512_castsi256_si512(_mm256_load_si256((const void *)a->q));
+    return _mm512_inserti64x4(v, _mm256_load_si256((const void *)b->q), 1);
+}
+
+/* The 8 sums of 16 rows, sum[s] for sub-block s. */
+INLINE void q4_k_sums(const rows_args *r, const uint8_t *p, size_t at, const act_group *x,
+                      __m512i sum[8])
+{
+    const __m512i even = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
+    const __m512i odd = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
+    const __m512i xs[4] = { two_groups(x, x + 2), two_groups(x + 1, x + 3),
+                            two_groups(x + 4, x + 6), two_groups(x + 5, x + 7) };
+    __m512i u[8];
+    UNROLL
+    for (size_t i = 0; i < 8; i++) { /* rows i and i + 8; four lines before every two rows */
+        prefetch(r->ahead, at + 256 * i, 256);
+        __m512i a = q4_k_row(p + 16 + i * r->rb, xs), b = q4_k_row(p + 16 + (i + 8) * r->rb, xs);
+        u[i] = _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xdd));
+    }
+    transpose_dwords(u), transpose_dwords(u + 4);
+    static const int low[4] = { 0, 1, 4, 5 };
+    UNROLL
+    for (int j = 0; j < 4; j++) {
+        sum[low[j]] = _mm512_permutex2var_epi64(u[j], even, u[4 + j]);
+        sum[low[j] + 2] = _mm512_permutex2var_epi64(u[j], odd, u[4 + j]);
+    }
+}
+
+/* Byte i of each dword, as a float. */
+INLINE __m512 byte_f32(__m512i v, int i)
+{
+    return _mm512_cvtepi32_ps(
+        _mm512_and_si512(_mm512_srli_epi32(v, (unsigned)(8 * i)), _mm512_set1_epi32(255)));
+}
+
+/* The super-block at p of 16 rows, its scales taken out of 16 transposed headers at once. */
+INLINE __m512 q4_k_block(__m512 acc, const rows_args *r, const uint8_t *p, size_t at,
+                         const act_group *x)
+{
+    const __m512i six = _mm512_set1_epi8(63), top = _mm512_set1_epi8(48);
+    __m512i sum[8], h[4];
+    q4_k_sums(r, p, at, x, sum);
+    prefetch(r->ahead, at + 2048, 256);
+    UNROLL
+    for (size_t i = 0; i < 4; i++) h[i] = four16(p + i * r->rb, 4 * r->rb);
+    transpose_dwords(h); /* d and dmin; the 12 scale bytes */
+    const __m512 d = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(h[0]));
+    const __m512 dmin = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(h[0], 16)));
+    const __m512i high_sc = _mm512_and_si512(_mm512_srli_epi16(h[1], 2), top);
+    const __m512i high_mn = _mm512_and_si512(_mm512_srli_epi16(h[2], 2), top);
+    const __m512i sc[2] = { _mm512_and_si512(h[1], six), _mm512_or_si512(low4(h[3]), high_sc) };
+    const __m512i mn[2] = { _mm512_and_si512(h[2], six), _mm512_or_si512(high4(h[3]), high_mn) };
+    UNROLL
+    for (int s = 0; s < 8; s++) {
+        __m512 scale = _mm512_mul_ps(d, byte_f32(sc[s / 4], s % 4));
+        __m512 min = _mm512_mul_ps(dmin, byte_f32(mn[s / 4], s % 4));
+        __m512 u = _mm512_mul_ps(scale, _mm512_cvtepi32_ps(sum[s]));
+        u = _mm512_fnmadd_ps(min, _mm512_set1_ps(x[s].sum_all), u);
+        acc = _mm512_fmadd_ps(_mm512_set1_ps(x[s].dx), u, acc);
+    }
+    return acc;
+}
+
+static __m512 q4_k_rows(const rows_args *r)
+{
+    enum { BYTES = sizeof(block_q4_k), GROUPS = QB_SUPER / QT_GROUP };
+    const uint8_t *p = r->w;
+    __m512 acc = _mm512_setzero_ps();
+    for (int ig = 0; ig < r->n_group; ig += GROUPS, p += BYTES)
+        acc = q4_k_block(acc, r, p, (size_t)(p - r->w) * PANEL_ROWS, r->x + ig);
+    return acc;
+}
+
+static void gemv_q4_k(const matmul_args *a)
+{
+    all_rows(a, q4_k_rows);
+}
+
+const lory_kernels kernels_avx512_gemv = {
+    .gemv = { [QT_Q4_0] = gemv_q4_0, [QT_Q8_0] = gemv_q8_0, [QT_Q4_K] = gemv_q4_k },
+};
