@@ -100,7 +100,7 @@ static void exec_logits(const model *m, const lory_kernels *kn, bool no_fuse, in
     exec e;
     size_t ld;
     fill_ids(m, ids);
-    kv_shape shape = { m->hp.n_layer, m->hp.n_kv_head, m->hp.head_dim, 160, 1, QT_F16 };
+    kv_shape shape = { m->hp.n_layer, m->hp.n_kv_head, m->hp.head_dim, 160, 1, QT_F16, 0 };
     exec_params par = { .n_batch = N_TOK, .n_out = 1, .n_threads = n_threads, .no_fuse = no_fuse };
     REQUIRE(kv_open(&kv, &shape, &err) && exec_open(&e, m, &kv, &par, &err), "%s", err.text);
     e.kn = kn;
@@ -230,7 +230,7 @@ TEST(sequences_in_one_batch_do_not_touch_each_other)
     float *alone, want[N_SEQ][1024];
     REQUIRE(model_open(&m, test_vector("golden/qwen3/model-bf16.gguf"), NULL, &err), "%s", err.text);
     fill_ids(&m, ids);
-    kv_shape shape = { m.hp.n_layer, m.hp.n_kv_head, m.hp.head_dim, 512, N_SEQ, QT_F16 };
+    kv_shape shape = { m.hp.n_layer, m.hp.n_kv_head, m.hp.head_dim, 512, N_SEQ, QT_F16, 0 };
     exec_params par = { .n_batch = N_SEQ * LEN, .n_out = N_SEQ, .n_threads = 3 };
     for (int i = 0; i < N_SEQ; i++) { /* each alone: tokens i .. i + LEN - 1 */
         session s;
@@ -261,7 +261,7 @@ TEST(a_kv_cache_hands_its_pages_out_and_takes_them_back)
 {
     lory_err err;
     kv_cache kv;
-    kv_shape shape = { 2, 2, 32, 4 * KV_CHUNK, 3, QT_Q8_0 };
+    kv_shape shape = { 2, 2, 32, 4 * KV_CHUNK, 3, QT_Q8_0, 0 };
     REQUIRE(kv_open(&kv, &shape, &err), "%s", err.text);
     CHECK(kv_reserve(&kv, 0, KV_CHUNK + 1, &err) == 0);
     CHECK(kv_reserve(&kv, 1, 10, &err) == 0);
@@ -279,6 +279,79 @@ TEST(a_kv_cache_hands_its_pages_out_and_takes_them_back)
     kv_close(&kv);
     shape.head_dim = 48;
     CHECK(!kv_open(&kv, &shape, &err) && err.code == LORY_E_ARGUMENT);
+}
+
+/* One value of the key at a position; store_all writes 1000 * who + position everywhere. */
+static float value_at(const kv_cache *kv, int seq, int pos)
+{
+    static float scratch[2 * KV_CHUNK * 32];
+    const float *k, *v;
+    kv_load(kv, kernels(), (kv_place){ 1, seq, pos, 1 }, KV_CHUNK, scratch, &k, &v);
+    return k[pos % KV_CHUNK * 32 + 31];
+}
+
+static void store_all(kv_cache *kv, int seq, int first, int n, int who)
+{
+    float x[32];
+    for (int i = first; i < first + n; i++)
+        for (int il = 0; il < 2; il++)
+            for (int ih = 0; ih < 2; ih++) {
+                for (int j = 0; j < 32; j++) x[j] = (float)(1000 * who + i);
+                kv_store(kv, kernels(), (kv_place){ il, seq, i, ih }, x, x);
+            }
+}
+
+TEST(a_shared_page_is_copied_before_it_is_written)
+{
+    enum { N = KV_CHUNK + 6 };
+    lory_err err;
+    kv_cache kv;
+    kv_shape shape = { 2, 2, 32, 6 * KV_CHUNK, 3, QT_F32, 3 * KV_CHUNK };
+    REQUIRE(kv_open(&kv, &shape, &err), "%s", err.text);
+    CHECK(kv_reserve(&kv, 0, N, &err) == 0);
+    store_all(&kv, 0, 0, N, 0);
+    kv_share(&kv, 0, 1, N - 2);
+    kv_share(&kv, 0, 2, KV_CHUNK);
+    CHECK(kv.n_free == 4 && kv.seq[1].n_tok == N - 2, "sharing takes no page");
+    CHECK(kv_pages_for(&kv, 1, 1) == 1 && kv_pages_for(&kv, 2, 1) == 1 && kv_pages_for(&kv, 0, 0) == 0);
+    CHECK(kv_reserve(&kv, 1, 3, &err) == N - 2);
+    CHECK(kv_pages_for(&kv, 0, 1) == 0, "the first page's owner is alone with it again");
+    store_all(&kv, 1, N - 2, 3, 1);
+    CHECK(kv_reserve(&kv, 0, 1, &err) == N && kv_reserve(&kv, 2, 1, &err) == KV_CHUNK);
+    store_all(&kv, 0, N, 1, 0), store_all(&kv, 2, KV_CHUNK, 1, 2);
+    CHECK(kv.n_free == 2);
+    for (int i = 0; i <= N; i++) {
+        CHECK(value_at(&kv, 0, i) == (float)i);
+        CHECK(value_at(&kv, 1, i) == (float)(i < N - 2 ? i : 1000 + i), "position %d", i);
+    }
+    CHECK(value_at(&kv, 2, KV_CHUNK) == 2000 + KV_CHUNK && value_at(&kv, 2, 5) == 5);
+    kv_truncate(&kv, 0, 0);
+    CHECK(kv.n_free == 3, "its first page lives on in the others");
+    CHECK(value_at(&kv, 1, 7) == 7);
+    kv_truncate(&kv, 1, 10);
+    CHECK(kv_pages_for(&kv, 1, 1) == 1, "cut back into a shared page");
+    CHECK(kv_reserve(&kv, 1, 1, &err) == 10);
+    store_all(&kv, 1, 10, 1, 1);
+    CHECK(value_at(&kv, 2, 10) == 10 && value_at(&kv, 1, 10) == 1010 && value_at(&kv, 1, 9) == 9);
+    kv_truncate(&kv, 1, 0);
+    kv_truncate(&kv, 2, 0);
+    CHECK(kv.n_free == kv.n_page);
+    kv_close(&kv);
+}
+
+TEST(a_full_pool_refuses_the_copy_of_a_shared_page)
+{
+    lory_err err;
+    kv_cache kv;
+    kv_shape shape = { 2, 2, 32, 2 * KV_CHUNK, 3, QT_F32, KV_CHUNK };
+    REQUIRE(kv_open(&kv, &shape, &err), "%s", err.text);
+    CHECK(kv_reserve(&kv, 0, 9, &err) == 0 && kv_reserve(&kv, 1, 1, &err) == 0);
+    kv_share(&kv, 0, 2, 8);
+    CHECK(kv_reserve(&kv, 2, 1, &err) == -1 && err.code == LORY_E_FULL && kv.seq[2].n_tok == 8);
+    kv_truncate(&kv, 1, 0);
+    CHECK(kv_reserve(&kv, 2, KV_CHUNK - 7, &err) == -1, "more than a sequence may have");
+    CHECK(kv_reserve(&kv, 2, KV_CHUNK - 8, &err) == 8);
+    kv_close(&kv);
 }
 
 TEST(a_session_reuses_what_it_holds_with_the_same_bits)

@@ -2,6 +2,8 @@
 #include "engine/kv.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include <assert.h>
+#include <string.h>
 
 static int pages_for(int n_tok)
 {
@@ -29,13 +31,15 @@ static bool allocate(kv_cache *kv, lory_err *err)
                        kv->shape.n_ctx);
     kv->data = mem_new_lazy(kv->data_bytes);
     kv->free_page = mem_new((size_t)kv->n_page, sizeof *kv->free_page);
+    kv->n_user = mem_new((size_t)kv->n_page, sizeof *kv->n_user);
     kv->seq = mem_new((size_t)kv->shape.n_seq, sizeof *kv->seq);
-    pages = mem_new((size_t)kv->n_page * (size_t)kv->shape.n_seq, sizeof *pages);
+    pages = mem_new((size_t)kv->n_seq_page * (size_t)kv->shape.n_seq, sizeof *pages);
     if (pages && kv->seq)
-        for (int i = 0; i < kv->shape.n_seq; i++) kv->seq[i].page = pages + (size_t)i * kv->n_page;
+        for (int i = 0; i < kv->shape.n_seq; i++)
+            kv->seq[i].page = pages + (size_t)i * (size_t)kv->n_seq_page;
     else
         mem_free(pages);
-    if (kv->data && kv->free_page && kv->seq && pages) return true;
+    if (kv->data && kv->free_page && kv->n_user && kv->seq && pages) return true;
     return err_set(err, LORY_E_MEMORY, "KV cache: no memory for %d tokens (%zu MB)",
                    kv->shape.n_ctx, kv->data_bytes >> 20);
 }
@@ -49,6 +53,7 @@ bool kv_open(kv_cache *kv, const kv_shape *shape, lory_err *err)
                        "KV cache: type %s needs heads of a multiple of %d values, not %d",
                        qtypes[shape->type].name, block, shape->head_dim);
     kv->n_page = pages_for(shape->n_ctx);
+    kv->n_seq_page = shape->n_seq_ctx ? pages_for(shape->n_seq_ctx) : kv->n_page;
     kv->row_bytes = qtype_row_bytes(shape->type, shape->head_dim);
     kv->chunk_bytes = chunk_bytes(shape);
     if (!allocate(kv, err)) {
@@ -64,32 +69,89 @@ void kv_close(kv_cache *kv)
 {
     mem_free_lazy(kv->data, kv->data_bytes);
     mem_free(kv->free_page);
+    mem_free(kv->n_user);
     if (kv->seq) mem_free(kv->seq[0].page);
     mem_free(kv->seq);
     *kv = (kv_cache){ 0 };
 }
 
+/* Whether the page that the sequence writes next is one that others have too. */
+static bool shares_last(const kv_cache *kv, const kv_seq *s)
+{
+    return s->n_tok % KV_CHUNK != 0 && kv->n_user[s->page[s->n_tok / KV_CHUNK]] > 1;
+}
+
+static int take_page(kv_cache *kv)
+{
+    int page = kv->free_page[--kv->n_free];
+    kv->n_user[page] = 1;
+    return page;
+}
+
+static void release_page(kv_cache *kv, int page)
+{
+    if (--kv->n_user[page] == 0) kv->free_page[kv->n_free++] = page;
+}
+
+/* Replaces the sequence's last page by a copy of its own. */
+static void copy_last(kv_cache *kv, kv_seq *s)
+{
+    int *last = &s->page[s->n_tok / KV_CHUNK], from = *last;
+    size_t n_bytes = (size_t)kv->shape.n_kv_head * 2 * kv->chunk_bytes; /* of a page in a layer */
+    *last = take_page(kv);
+    for (int il = 0; il < kv->shape.n_layer; il++) {
+        unsigned char *layer = kv->data + (size_t)il * (size_t)kv->n_page * n_bytes;
+        memcpy(layer + (size_t)*last * n_bytes, layer + (size_t)from * n_bytes, n_bytes);
+    }
+    release_page(kv, from);
+}
+
+int kv_pages_for(const kv_cache *kv, int seq, int n_tok)
+{
+    const kv_seq *s = &kv->seq[seq];
+    if (n_tok == 0) return 0;
+    return pages_for(s->n_tok + n_tok) - pages_for(s->n_tok) + shares_last(kv, s);
+}
+
+/* Tokens that the sequence could still take. */
+static int room(const kv_cache *kv, const kv_seq *s)
+{
+    int n_left = kv->n_seq_page - pages_for(s->n_tok); /* pages */
+    int n_free = kv->n_free - shares_last(kv, s);
+    if (n_free < 0) return 0;
+    return pages_for(s->n_tok) * KV_CHUNK - s->n_tok + (n_free < n_left ? n_free : n_left) * KV_CHUNK;
+}
+
 int kv_reserve(kv_cache *kv, int seq, int n_tok, lory_err *err)
 {
     kv_seq *s = &kv->seq[seq];
-    int first = s->n_tok;
-    int have = pages_for(first) * KV_CHUNK - first + kv->n_free * KV_CHUNK;
+    int first = s->n_tok, have = room(kv, s);
     if (n_tok > have) {
         err_set(err, LORY_E_FULL, "KV cache: no room for %d tokens (%d are free)", n_tok, have);
         return -1;
     }
-    for (int i = pages_for(first); i < pages_for(first + n_tok); i++)
-        s->page[i] = kv->free_page[--kv->n_free];
+    if (n_tok > 0 && shares_last(kv, s)) copy_last(kv, s);
+    for (int i = pages_for(first); i < pages_for(first + n_tok); i++) s->page[i] = take_page(kv);
     s->n_tok += n_tok;
     return first;
+}
+
+void kv_share(kv_cache *kv, int from, int to, int n_tok)
+{
+    kv_seq *s = &kv->seq[to];
+    assert(s->n_tok == 0 && n_tok <= kv->seq[from].n_tok);
+    for (int i = 0; i < pages_for(n_tok); i++) {
+        s->page[i] = kv->seq[from].page[i];
+        kv->n_user[s->page[i]]++;
+    }
+    s->n_tok = n_tok;
 }
 
 void kv_truncate(kv_cache *kv, int seq, int n_tok)
 {
     kv_seq *s = &kv->seq[seq];
     if (n_tok >= s->n_tok) return;
-    for (int i = pages_for(s->n_tok) - 1; i >= pages_for(n_tok); i--)
-        kv->free_page[kv->n_free++] = s->page[i];
+    for (int i = pages_for(s->n_tok) - 1; i >= pages_for(n_tok); i--) release_page(kv, s->page[i]);
     s->n_tok = n_tok;
 }
 

@@ -4,7 +4,10 @@
  *
  * A page holds KV_CHUNK positions of one sequence for every layer; a sequence is a list of pages,
  * so sequences of any length share one pool. Within a page, a head's keys lie together, then its
- * values: what attention reads for one head is one stream. */
+ * values: what attention reads for one head is one stream.
+ *
+ * Sequences that begin alike may share pages, which are counted: a page goes back to the pool with
+ * its last user, and a shared page that a sequence is to write is copied for it first. */
 #ifndef LORY_ENGINE_KV_H
 #define LORY_ENGINE_KV_H
 
@@ -15,18 +18,21 @@ typedef struct {
     int n_layer, n_kv_head, head_dim;
     int n_ctx; /* tokens of all sequences together; rounded up to whole pages */
     int n_seq;
-    qtype type; /* QT_F32, QT_F16 or QT_Q8_0 */
+    qtype type;    /* QT_F32, QT_F16 or QT_Q8_0 */
+    int n_seq_ctx; /* most tokens of one sequence; 0 = n_ctx */
 } kv_shape;
 
 typedef struct {
     int n_tok; /* positions in use */
-    int *page; /* [n_page] its pages in order; the rest unset */
+    int *page; /* [n_seq_page] its pages in order; the rest unset */
 } kv_seq;
 
 typedef struct {
     kv_shape shape;
     int n_page, n_free;
+    int n_seq_page;      /* most pages of one sequence */
     int *free_page;      /* [n_page] a stack of n_free */
+    int *n_user;         /* [n_page] sequences that have the page */
     kv_seq *seq;         /* [n_seq] */
     size_t row_bytes;    /* of one head's key or value */
     size_t chunk_bytes;  /* KV_CHUNK rows, aligned to 64 */
@@ -41,11 +47,18 @@ bool kv_bytes(const kv_shape *shape, size_t *n_bytes);
 bool kv_open(kv_cache *kv, const kv_shape *shape, lory_err *err);
 void kv_close(kv_cache *kv); /* accepts a zeroed one */
 
+/* Pages that kv_reserve would take from the pool. */
+int kv_pages_for(const kv_cache *kv, int seq, int n_tok);
+
 /* Makes room for n_tok tokens at the end of sequence `seq` and returns the position of the first;
  * -1 with LORY_E_FULL, and the cache unchanged, when fewer are free. Never allocates. */
 int kv_reserve(kv_cache *kv, int seq, int n_tok, lory_err *err);
 
-/* Keeps the first n_tok positions of a sequence; pages that fall empty go back to the pool. */
+/* Gives the empty sequence `to` the first n_tok tokens of `from`, which has as many. Takes no page:
+ * the one that both would write is copied when the first of them reserves more. */
+void kv_share(kv_cache *kv, int from, int to, int n_tok);
+
+/* Keeps the first n_tok positions of a sequence; pages that nobody has go back to the pool. */
 void kv_truncate(kv_cache *kv, int seq, int n_tok);
 
 /* Writes one head's key and value [head_dim] at a reserved position. */

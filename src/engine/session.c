@@ -46,7 +46,7 @@ static bool check_params(const lory_session_params *p, lory_err *err)
 
 static kv_shape shape_of(const model *m, int n_ctx, qtype type)
 {
-    return (kv_shape){ m->hp.n_layer, m->hp.n_kv_head, m->hp.head_dim, n_ctx, 1, type };
+    return (kv_shape){ m->hp.n_layer, m->hp.n_kv_head, m->hp.head_dim, n_ctx, 1, type, 0 };
 }
 
 static exec_params exec_params_of(const lory_memory_plan *mp, const lory_session_params *p)
