@@ -1,6 +1,7 @@
 /* test_tokenizer.c - text <-> ids: each algorithm on a small vocabulary followed by hand, broken
  * vocabularies, and every row of the shared vectors of real ones. */
 #include "base/mem.h"
+#include "gguf/gguf_write.h"
 #include "test.h"
 #include "text/json.h"
 #include "text/utf8.h"
@@ -717,6 +718,30 @@ VECTORS(sp_ja_8k, "sp-ja-8k")
 VECTORS(starcoder, "starcoder")
 VECTORS(t5_small, "t5-small")
 VECTORS(tok512, "tok512")
+
+/* The same vocabulary in a file that is of ChatGLM-6B: its text preparation comes before. */
+TEST(tokenizer_vectors_of_chatglm_6b_with_its_text_preparation)
+{
+    const char *path = test_shared("tokenizers/chatglm-6b.gguf");
+    gguf g;
+    gguf_writer w;
+    tokenizer t;
+    lory_err err = { 0 };
+    if (!path) test_skip("no shared vocabulary");
+    REQUIRE(gguf_open(&g, path, &err) && gguf_create(&w, test_temp("glm.gguf"), &err));
+    gguf_put_str(&w, "general.architecture", "chatglm");
+    for (size_t i = 0; i < g.n_kv; i++)
+        if (!gguf_str_is(g.kv[i].key, "general.architecture")) gguf_put_kv(&w, &g.kv[i]);
+    REQUIRE(gguf_begin_data(&w, &err) && gguf_commit(&w, &err), "%s", err.text);
+    gguf_close(&g);
+    REQUIRE(gguf_open(&g, test_temp("glm.gguf"), &err) && tokenizer_init(&t, &g, &err));
+    vector_run r = { .name = "chatglm-6b-preproc", .t = &t };
+    check_rows(&r, test_shared("tokenizers/chatglm-6b-preproc.jsonl"));
+    CHECK(r.n_rows > 0);
+    TEXT(&t, "5 130009 4 130008 5 130010", 0, "  \n\t    ");
+    tokenizer_free(&t);
+    gguf_close(&g);
+}
 
 /* Files of pairs: texts separated by a line, and a line of ids for each. */
 static void check_pairs(const char *vocab_name, const char *name)

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "text/utf8.h"
+#include "token/glm_text.h"
 
 #define BLANK "\xE2\x96\x81" /* U+2581 */
 enum { BLANK_BYTES = 3, N_BYTES = 256 };
@@ -27,6 +28,8 @@ bool sp_put_piece(const vocab *v, int32_t id, buf *out)
     if (byte >= 0) return buf_putc(out, (char)byte);
     if (v->type[id] == TOKEN_UNKNOWN) /* where text can be unknown: " ?? " as one character */
         return v->n_byte >= N_BYTES || buf_puts(out, " \xE2\x81\x87 ");
+    if (v->has_glm_text && v->type[id] == TOKEN_USER_DEFINED)
+        return glm_text_put_piece(out, v->text[id].s, v->text[id].n);
     return put_plain(out, v->text[id].s, v->text[id].n);
 }
 
@@ -46,6 +49,13 @@ bool sp_is_matched(const vocab *v, size_t id)
     if (v->text[id].n == 0) return false;
     return type == TOKEN_NORMAL || type == TOKEN_UNUSED
            || (type == TOKEN_USER_DEFINED && !has_plain_blank(v->text[id]));
+}
+
+const char *sp_match_text(const tokenizer *t, size_t id, size_t *n)
+{
+    if (!t->v.has_glm_text || t->v.type[id] != TOKEN_USER_DEFINED) return str_at(&t->piece, id, n);
+    *n = t->v.text[id].n;
+    return t->v.text[id].s;
 }
 
 static void find_bytes(sp_base *b, const vocab *v)
@@ -172,7 +182,7 @@ bool sp_init(sp_base *b, const tokenizer *t, lory_err *err)
     if (!trie_init(&b->user, err) || !read_charsmap(b, &t->v, err)) return false;
     for (size_t i = 0; i < t->v.n; i++) {
         size_t n;
-        const char *s = str_at(&t->piece, i, &n);
+        const char *s = sp_match_text(t, i, &n);
         if (t->v.type[i] != TOKEN_USER_DEFINED || !sp_is_matched(&t->v, i)) continue;
         b->has_user = true;
         if (!trie_add(&b->user, s, n, (int32_t)i, err)) return false;

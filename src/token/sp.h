@@ -24,6 +24,9 @@ bool sp_put_piece(const vocab *v, int32_t id, buf *out); /* tokenizer_kind.put_p
 /* Whether text can become this token: a normal, user-defined or unused piece. */
 bool sp_is_matched(const vocab *v, size_t id);
 
+/* What a token is matched by: its piece, or in ChatGLM-6B the name that prepared text has. */
+const char *sp_match_text(const tokenizer *t, size_t id, size_t *n);
+
 bool sp_init(sp_base *b, const tokenizer *t, lory_err *err); /* sp_free also after a failure */
 void sp_free(sp_base *b);
 

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "text/utf8.h"
+#include "token/glm_text.h"
 #include "token/kind.h"
 #include "token/sp.h"
 #include <float.h>
@@ -26,6 +27,7 @@ typedef struct {
 enum { UNREACHED = -2, UNKNOWN = -1 };
 
 typedef struct {
+    buf prepared;   /* for ChatGLM-6B */
     buf text;       /* normalised */
     best_end *best; /* [cap_best] */
     size_t cap_best;
@@ -42,7 +44,7 @@ static bool init(tokenizer *t, lory_err *err)
     if (!sp_init(&m->base, t, err) || !trie_init(&m->pieces, err)) return false;
     for (size_t i = 0; i < t->v.n; i++) {
         size_t n;
-        const char *s = str_at(&t->piece, i, &n);
+        const char *s = sp_match_text(t, i, &n);
         float score = t->v.score[i];
         if (t->v.type[i] == TOKEN_NORMAL && score < min_score) min_score = score;
         if (t->v.type[i] == TOKEN_NORMAL && score > m->max_score) m->max_score = score;
@@ -150,6 +152,13 @@ static bool encode(const tokenizer *t, void *scratch, const char *s, size_t n, l
     uint32_t cp;
     buf_clear(&x->text);
     x->last_is_unknown = false;
+    if (t->v.has_glm_text) {
+        buf_clear(&x->prepared);
+        if (!glm_text_put(&x->prepared, s, n))
+            return err_set(err, LORY_E_MEMORY, "text: no memory to encode %zu bytes", n);
+        s = x->prepared.data;
+        n = x->prepared.len;
+    }
     if (!sp_normalize(&m->base, &t->v, s, n, &x->text) || x->text.len > UINT32_MAX || !reserve(x))
         return err_set(err, LORY_E_MEMORY, "text: no memory to encode %zu bytes", n);
     if (x->text.len == 0) return true;
@@ -165,6 +174,7 @@ static bool encode(const tokenizer *t, void *scratch, const char *s, size_t n, l
 static void scratch_free(void *scratch)
 {
     unigram_scratch *x = scratch;
+    buf_free(&x->prepared);
     buf_free(&x->text);
     mem_free(x->best);
     mem_free(x);

@@ -286,6 +286,14 @@ static void hand_out(detok *d, size_t n, const char **text, size_t *n_text)
     *n_text = n;
 }
 
+/* Whether the blank that the piece begins with is the one encoding puts before a text. */
+static bool has_first_blank(const tokenizer *t, lory_token id, gguf_str s)
+{
+    return s.n > 0 && s.s[0] == ' ' && t->v.add_space_prefix
+           && t->kind->flags & KIND_STRIPS_FIRST_BLANK
+           && !(t->v.has_glm_text && t->v.type[id] == TOKEN_USER_DEFINED);
+}
+
 /* The bytes that token `id` adds to the text, where one is at its start or not. */
 static gguf_str text_of(const detok *d, lory_token id)
 {
@@ -294,9 +302,7 @@ static gguf_str text_of(const detok *d, lory_token id)
     s.s = str_at(&t->piece, (size_t)id, &s.n);
     if (is_special(t, id))
         return s.n == 0 && d->flags & LORY_SHOW_SPECIAL ? t->v.text[id] : s;
-    if (d->at_start && s.n > 0 && s.s[0] == ' ' && t->v.add_space_prefix
-        && t->kind->flags & KIND_STRIPS_FIRST_BLANK)
-        return (gguf_str){ s.s + 1, s.n - 1 };
+    if (d->at_start && has_first_blank(t, id, s)) return (gguf_str){ s.s + 1, s.n - 1 };
     return s;
 }
 

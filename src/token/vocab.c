@@ -177,6 +177,15 @@ static void find_ends(vocab *v)
         if (ids[i] >= 0) v->is_end[ids[i]] = true;
 }
 
+/* No key says so; but of the models named chatglm only the first has a unigram vocabulary. */
+static bool read_architecture(vocab *v, const gguf *g, lory_err *err)
+{
+    gguf_str arch = { 0 };
+    if (!gguf_get_str(g, "general.architecture", &arch, err)) return false;
+    v->has_glm_text = gguf_str_is(arch, "chatglm") && gguf_str_is(v->model, "t5");
+    return true;
+}
+
 static void set_defaults(vocab *v, const vocab_defaults *d)
 {
     v->bos = d->bos, v->eos = d->eos, v->unk = d->unk;
@@ -196,7 +205,7 @@ bool vocab_read(vocab *v, const gguf *g, const vocab_defaults *defaults, lory_er
         && gguf_get_str(g, "tokenizer.ggml.pre", &v->pre, err) && read_texts(v, g, err)
         && read_scores(v, g, err) && read_types(v, g, err) && read_charsmap(v, g, err)
         && gguf_get_array(g, "tokenizer.ggml.merges", GGUF_STR, &v->merges, err)
-        && read_ids(v, g, err) && read_flags(v, g, err)) {
+        && read_ids(v, g, err) && read_flags(v, g, err) && read_architecture(v, g, err)) {
         find_ends(v);
         return true;
     }

@@ -43,6 +43,7 @@ typedef struct {
     int32_t eot, eom, fim_pad, fim_rep, fim_sep;
     bool add_bos, add_eos, add_sep;
     bool add_space_prefix, remove_extra_whitespaces, escape_whitespaces;
+    bool has_glm_text; /* the model is ChatGLM-6B: see glm_text.h */
 } vocab;
 
 /* On failure *v is freed and err names file, key and what was found. */
