@@ -9,8 +9,10 @@ static bool reads(const char *s, size_t n)
     json_doc d;
     lory_err err = { 0 };
     bool ok = json_read(&d, s, n, "t", &err);
-    if (ok) json_close(&d);
-    else CHECK(err.code == LORY_E_FORMAT && strncmp(err.text, "t: line ", 8) == 0, "%s", err.text);
+    if (ok)
+        json_close(&d);
+    else
+        CHECK(err.code == LORY_E_FORMAT && strncmp(err.text, "t: line ", 8) == 0, "%s", err.text);
     return ok;
 }
 
@@ -38,17 +40,20 @@ static void check_rewritten(const char *s, const char *want)
 
 TEST(json_reads_what_the_rfc_allows)
 {
+    /* clang-format off */
     static const char *const good[] = {
         "0", "-0", "1e5", "1E+5", "-1.5e-3", "true", "false", "null", "\"\"", "[]", "{}", " [ ] ",
         "\t\r\n{}\n", "[1,2,[3,{\"a\":[]}]]", "{\"a\":1,\"a\":2}", "\"\\u0000\"", "\"\xC3\xA9\"",
         "\"\\ud83d\\ude00\"", "\"\x7F\"", "{\"\":0}", "1e-999", "12345678901234567890123",
     };
+    /* clang-format on */
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         CHECK(reads(good[i], strlen(good[i])), "refused: %s", good[i]);
 }
 
 TEST(json_refuses_everything_else)
 {
+    /* clang-format off */
     static const char *const bad[] = {
         "", " ", "[", "]", "{", "}", "[1,]", "[,1]", "[1 2]", "[1,,2]", "{\"a\"}", "{\"a\":}",
         "{\"a\":1,}", "{a:1}", "{'a':1}", "{1:1}", "{\"a\":1 \"b\":2}", "[1}", "{\"a\":1]", "01",
@@ -58,6 +63,7 @@ TEST(json_refuses_everything_else)
         "\"\\udc00\"", "\"a\nb\"", "\"\t\"", "\"\x01\"", "\"\xFF\"", "\"\xED\xA0\x80\"",
         "\"\xC3", "[1]]", "1 2", "{} x", "// c\n1", "[1/*c*/]", "\xEF\xBB\xBF[]", "\f1", "\"\\",
     };
+    /* clang-format on */
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         CHECK(!reads(bad[i], strlen(bad[i])), "taken: %s", bad[i]);
     CHECK(!reads("1\0", 2) && !reads("\0", 1) && !reads("\"a\0b\"", 5));
@@ -149,8 +155,8 @@ TEST(json_writer_puts_commas_and_replaces_bad_utf8)
 
 TEST(json_floats_are_short_and_read_back_exactly)
 {
-    static const float values[] = { 0.1f, 1.0f, -2.5f, 3.4028235e38f, 1e-45f, 16777216.0f, 0.3f,
-                                    1.17549435e-38f, 123456.789f };
+    static const float values[] = { 0.1f,        1.0f, -2.5f,           3.4028235e38f, 1e-45f,
+                                    16777216.0f, 0.3f, 1.17549435e-38f, 123456.789f };
     uint32_t bits = 12345;
     buf out = { 0 };
     for (int i = 0; i < 20000; i++) {
@@ -161,8 +167,10 @@ TEST(json_floats_are_short_and_read_back_exactly)
         json_writer w = { &out, false };
         buf_clear(&out);
         json_put_f32(&w, v);
-        if (!isfinite(v)) CHECK_STR(out.data, "null");
-        else CHECK(strtof(out.data, NULL) == v && out.len <= 15, "%a is %s", (double)v, out.data);
+        if (!isfinite(v))
+            CHECK_STR(out.data, "null");
+        else
+            CHECK(strtof(out.data, NULL) == v && out.len <= 15, "%a is %s", (double)v, out.data);
         if (i == 0) CHECK_STR(out.data, "0.1");
         if (i == 1) CHECK_STR(out.data, "1");
     }

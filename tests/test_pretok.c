@@ -48,7 +48,10 @@ TEST(pretok_llama3_and_qwen2_words)
     CUTS("llama-bpe", "I'LL  go\n\n x12345\t(a) don't",
          "I~'LL~ ~ go~\n\n~ x~123~45~\t~(a~)~ don~'t");
     CUTS("llama-bpe", "!!\r\n\r\n x", "!!\r\n\r\n~ x");
-    CUTS("llama-bpe", "a'\xC5\xBF" "b", "a~'\xC5\xBF~b"); /* a long s is an s */
+    CUTS("llama-bpe",
+         "a'\xC5\xBF"
+         "b",
+         "a~'\xC5\xBF~b"); /* a long s is an s */
     CUTS("llama-bpe", "  \n \n  y", "  \n \n~ ~ y");
     CUTS("qwen2", "1234 56", "1~2~3~4~ ~5~6");
     CUTS("qwen35", "e\xCC\x81x \xCC\x81", "e\xCC\x81x~ \xCC\x81");
@@ -60,11 +63,24 @@ TEST(pretok_words_by_case)
 {
     CUTS("gpt-4o", "HelloWorld's HTTPServer", "Hello~World's~ HTTPServer");
     CUTS("gpt-4o", "helloWORLD 12345 //\n/x", "hello~WORLD~ ~123~45~ //\n/~x");
-    CUTS("gpt-4o", "\xE4\xB8\xAD" "AB", "\xE4\xB8\xAD~AB"); /* Lo, then upper case only */
-    CUTS("gpt-4o", "A\xE4\xB8\xAD" "Bc", "A\xE4\xB8\xAD" "Bc");
+    CUTS("gpt-4o",
+         "\xE4\xB8\xAD"
+         "AB",
+         "\xE4\xB8\xAD~AB"); /* Lo, then upper case only */
+    CUTS("gpt-4o",
+         "A\xE4\xB8\xAD"
+         "Bc",
+         "A\xE4\xB8\xAD"
+         "Bc");
     CUTS("tekken", "HelloWorld's 12", "Hello~World~'s~ ~1~2");
-    CUTS("kimi-k2", "a\xE4\xB8\xAD\xE6\x96\x87" "B", "a~\xE4\xB8\xAD\xE6\x96\x87~B");
-    CUTS("youtu", "a\xED\x95\x9C" "12", "a~\xED\x95\x9C~1~2");
+    CUTS("kimi-k2",
+         "a\xE4\xB8\xAD\xE6\x96\x87"
+         "B",
+         "a~\xE4\xB8\xAD\xE6\x96\x87~B");
+    CUTS("youtu",
+         "a\xED\x95\x9C"
+         "12",
+         "a~\xED\x95\x9C~1~2");
 }
 
 TEST(pretok_rules_of_several_passes)
@@ -78,7 +94,11 @@ TEST(pretok_rules_of_several_passes)
     CUTS("viking", "ab12, c", "ab~1~2~,~ c");
     CUTS("exaone-moe", "the cat  sat 1", "the cat~ ~ sat~ ~1");
     CUTS("superbpe", "a bc 1234567 d", "a bc ~1~234~567~ d");
-    CUTS("superbpe", "1234\xC2\xB2" "12345\xC2\xB2 x", "1~234\xC2\xB2" "12~345\xC2\xB2~ x");
+    CUTS("superbpe",
+         "1234\xC2\xB2"
+         "12345\xC2\xB2 x",
+         "1~234\xC2\xB2"
+         "12~345\xC2\xB2~ x");
     CUTS("tiny_aya", "x 1234567 12a", "x~ ~1~234~567~ ~12~a");
     CUTS("afmoe", "x1234567", "x~1~234~567");
     CUTS("chameleon", "IMGIMGABZ<sentinel:12>    a1", "IMGIMGABZ~<~sentinel~:~1~2~>~    ~a~1");
@@ -97,11 +117,13 @@ TEST(pretok_unknown_name_is_an_error_that_lists_the_known)
 
 /* ---- no rule loses a byte, and none is quadratic ------------------------------------------- */
 
+/* clang-format off */
 static const char *const names[] = {
     "afmoe", "bloom", "chameleon", "deepseek-v3", "deepseek-coder", "deepseek-llm", "default",
     "exaone-moe", "falcon", "gpt-2", "starcoder", "gpt-4o", "jais-2", "kimi-k2", "llama-bpe",
     "qwen2", "qwen35", "seed-coder", "superbpe", "tekken", "tiny_aya", "viking", "youtu",
 };
+/* clang-format on */
 enum { N_NAMES = sizeof names / sizeof names[0] };
 
 typedef struct {
@@ -120,11 +142,13 @@ static bool follow(void *user, const char *s, size_t n)
 
 TEST(pretok_pieces_follow_one_another_without_gaps)
 {
+    /* clang-format off */
     static const char *const parts[] = {
         "a", "B", "1", " ", "\n", "\r", "\t", ".", "'", "s", "'s", "\xC3\xA9", "\xE4\xB8\xAD",
         "\xCC\x81", "\xC2\xA0", "\xFF", "\xE2\x82", "\xF0\x9F\x98\x80", "\xC7\x85", "(", "/",
         "\xED\x95\x9C", "\xD9\xA3", "12345", "    ", "\xC2\xB2", "_", "<sentinel:", "IMGIMG",
     };
+    /* clang-format on */
     uint32_t rng = 1;
     for (int i = 0; i < 500; i++) {
         char text[256] = "";
@@ -167,8 +191,10 @@ static void repeat(buf *out, const char *s, size_t n_bytes)
 
 TEST(pretok_time_is_linear_in_hostile_text)
 {
+    /* clang-format off */
     static const char *const hostile[] = { "a", "A", " ", "\n", "1", ".", "\xCC\x81", " \n", "'",
                                            "\xE4\xB8\xAD\x41", " a", "IMGIMG", "\t " };
+    /* clang-format on */
     buf small = { 0 }, large = { 0 };
     for (size_t h = 0; h < sizeof hostile / sizeof hostile[0]; h++) {
         repeat(&small, hostile[h], 4000);

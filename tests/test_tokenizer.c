@@ -15,7 +15,8 @@
 static void open_tiny(tiny_vocab *v, tiny_kind kind)
 {
     lory_err err = { 0 };
-    if (!tiny_vocab_open(v, kind, &err)) test_fail(__FILE__, __LINE__, "kind %d: %s", kind, err.text);
+    if (!tiny_vocab_open(v, kind, &err))
+        test_fail(__FILE__, __LINE__, "kind %d: %s", kind, err.text);
 }
 
 static bool encode(const tokenizer *t, const char *s, size_t n, unsigned flags, lory_tokens *out)
@@ -70,7 +71,8 @@ static void check_text(int line, const tokenizer *t, const char *ids_text, unsig
     lory_tokens ids = { 0 };
     buf got = { 0 };
     buf_puts(&got, "");
-    for (char *end; *ids_text; ids_text = end) tokens_put(&ids, (int)strtol(ids_text, &end, 10), NULL);
+    for (char *end; *ids_text; ids_text = end)
+        tokens_put(&ids, (int)strtol(ids_text, &end, 10), NULL);
     decode(t, &ids, flags, false, &got);
     if (strcmp(got.data, want) != 0)
         test_fail(__FILE__, line, "got \"%s\", want \"%s\"", got.data, want);
@@ -103,7 +105,10 @@ TEST(tokenizer_spm_unknown_characters_become_bytes)
     open_tiny(&v, TINY_SPM);
     IDS(&v.t, "\xC3\xA9z", 0, "3 15 138"); /* 16 + 0x7A */
     IDS(&v.t, "\xE2\x82\xAC", 0, "3 242 146 188");
-    IDS(&v.t, "\xFF" "a", 0, "3 271 4");
+    IDS(&v.t,
+        "\xFF"
+        "a",
+        0, "3 271 4");
     IDS(&v.t, "<0x41>", 0, "3 76 64 14 68 65 78"); /* text never is a byte piece */
     TEXT(&v.t, "3 242 146 188 271", 0, "\xE2\x82\xAC\xFF");
     tiny_vocab_close(&v);
@@ -160,7 +165,7 @@ TEST(tokenizer_bpe_merges_by_rank)
 {
     tiny_vocab v;
     open_tiny(&v, TINY_BPE);
-    IDS(&v.t, "hello", 0, "259");       /* he, ll, hell, hello */
+    IDS(&v.t, "hello", 0, "259");             /* he, ll, hell, hello */
     IDS(&v.t, "lo llo", 0, "261 32 257 111"); /* "l l" is ranked before "l o" */
     IDS(&v.t, " world", 0, "260 111 114 108 100");
     IDS(&v.t, "world", 0, "119 111 114 108 100");
@@ -183,8 +188,8 @@ TEST(tokenizer_unigram_takes_the_best_sum)
 {
     tiny_vocab v;
     open_tiny(&v, TINY_UNIGRAM);
-    IDS(&v.t, "ab", 0, "3 6");         /* -2 -4 = -6 against _a b = -7.5 */
-    IDS(&v.t, "abc", 0, "3 6 9");      /* -2 -4 -2.5 = -8.5 against _ abc = -11 */
+    IDS(&v.t, "ab", 0, "3 6");    /* -2 -4 = -6 against _a b = -7.5 */
+    IDS(&v.t, "abc", 0, "3 6 9"); /* -2 -4 -2.5 = -8.5 against _ abc = -11 */
     IDS(&v.t, "a", ADD, "7 1");
     IDS(&v.t, "  a   b ", 0, "7 3 5"); /* blanks trimmed and joined */
     IDS(&v.t, "   ", 0, "");
@@ -199,7 +204,7 @@ TEST(tokenizer_wordpiece_matches_the_longest)
     tiny_vocab v;
     open_tiny(&v, TINY_WPM);
     IDS(&v.t, "Unaffable, HELLO", ADD, "2 4 5 6 8 7 3");
-    IDS(&v.t, "unaffableness hellos", 0, "1 7 10"); /* unknown as a whole */
+    IDS(&v.t, "unaffableness hellos", 0, "1 7 10");       /* unknown as a whole */
     IDS(&v.t, "h\xC3\xA9llo\xE4\xB8\xADs\n", 0, "7 9 1"); /* accents go, Chinese stands alone */
     TEXT(&v.t, "4 5 6 8 7 10", 0, "unaffable , hellos");
     TEXT(&v.t, "2 7 3", LORY_SHOW_SPECIAL, "[CLS] hello [SEP]");
@@ -233,7 +238,8 @@ TEST(tokenizer_flags_of_the_file_win)
     REQUIRE(tokenizer_init(&v.t, &v.g, &err), "%s", err.text);
     IDS(&v.t, "hello", ADD, "259 263");
     CHECK(tokenizer_bos(&v.t) == 264 && tokenizer_eos(&v.t) == 263);
-    CHECK(tokenizer_is_end(&v.t, 263) && !tokenizer_is_end(&v.t, 264) && !tokenizer_is_end(&v.t, -1));
+    CHECK(tokenizer_is_end(&v.t, 263) && !tokenizer_is_end(&v.t, 264)
+          && !tokenizer_is_end(&v.t, -1));
     CHECK(tokenizer_n_vocab(&v.t) == 268);
     tiny_vocab_close(&v);
 }
@@ -262,11 +268,13 @@ TEST(detok_holds_back_incomplete_characters)
     lory_err err;
     const char *s;
     size_t n;
+    /* clang-format off */
     static const struct { int id; const char *want; } rows[] = {
         { 0xF0, "" }, { 0x9F, "" }, { 0x98, "" }, { 0x80, "\xF0\x9F\x98\x80" }, { 'a', "a" },
         { 0xE2, "" }, { 'b', "\xE2" "b" }, { 0xC3, "" }, { 0xC3, "\xC3" }, { 0xA9, "\xC3\xA9" },
         { 0x80, "\x80" }, { 263, "" }, { 0xE2, "" }, { 0x82, "" },
     };
+    /* clang-format on */
     open_tiny(&v, TINY_BPE);
     detok_init(&d, &v.t, 0, false);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -416,11 +424,13 @@ static void long_token(tiny_gguf *g)
 static void bad_charsmap(tiny_gguf *g)
 {
     good_scores(g);
-    tiny_put_u8s(g, "tokenizer.ggml.precompiled_charsmap", (const uint8_t[]){ 255, 255, 0, 0, 0 }, 5);
+    tiny_put_u8s(g, "tokenizer.ggml.precompiled_charsmap", (const uint8_t[]){ 255, 255, 0, 0, 0 },
+                 5);
 }
 
 TEST(tokenizer_broken_vocabularies_are_one_clear_line)
 {
+    /* clang-format off */
     static const broken rows[] = {
         { "no tokenizer (the key tokenizer.ggml.model is absent)", no_model },
         { "unknown tokenizer \"nonesuch\" (tokenizer.ggml.model; known: llama gpt2", unknown_model },
@@ -441,6 +451,7 @@ TEST(tokenizer_broken_vocabularies_are_one_clear_line)
         { "token 0 has 65536 bytes, expected at most 65535", long_token },
         { "precompiled_charsmap is damaged", bad_charsmap },
     };
+    /* clang-format on */
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         tiny_vocab v = { 0 };
         lory_err err = { 0 };
@@ -469,7 +480,8 @@ TEST(tokenizer_without_memory_fails_cleanly)
             mem_fail_at(i);
             ok = tokenizer_init(&v.t, &v.g, &err) && tokenizer_encode(&v.t, &text, &ids, &err);
             mem_fail_at(0);
-            CHECK(ok || err.code == LORY_E_MEMORY, "kind %d, allocation %d: %s", k, (int)i, err.text);
+            CHECK(ok || err.code == LORY_E_MEMORY, "kind %d, allocation %d: %s", k, (int)i,
+                  err.text);
             CHECK(ok || ids.n == 0);
             mem_free(ids.id);
             tiny_vocab_close(&v);
@@ -503,8 +515,10 @@ TEST(tokenizer_time_is_nearly_linear_in_hostile_text)
         for (size_t u = 0; u < sizeof units / sizeof units[0]; u++) {
             double small = seconds_of(&v.t, units[u], 8000);
             double large = seconds_of(&v.t, units[u], 64000);
-            CHECK(large < 30 * small + 0.02, "kind %d on \"%s\": 8 times the text took %.1f times as "
-                  "long", k, units[u], large / small);
+            CHECK(large < 30 * small + 0.02,
+                  "kind %d on \"%s\": 8 times the text took %.1f times as "
+                  "long",
+                  k, units[u], large / small);
         }
         tiny_vocab_close(&v);
     }
@@ -610,7 +624,8 @@ static void fail_row(vector_run *r, const json *row, const char *what)
     const char *name = "?";
     size_t n;
     json_get_str(json_get(row, "name"), &name, &n);
-    if (r->n_shown++ < 3) test_fail(__FILE__, __LINE__, "%s: row %s: wrong %s", r->name, name, what);
+    if (r->n_shown++ < 3)
+        test_fail(__FILE__, __LINE__, "%s: row %s: wrong %s", r->name, name, what);
 }
 
 static void check_row(vector_run *r, const json *row)
@@ -681,8 +696,9 @@ static void check_vectors(const char *vocab_name, const char *name, bool decodes
     REQUIRE(path);
     check_rows(&r, path);
     CHECK(r.n_rows > 0);
-    if (r.n_shown) fprintf(stderr, "%s: ids %d/%d, text %d/%d\n", name, r.n_encoded, r.n_rows,
-                           r.n_decoded, r.n_decodable);
+    if (r.n_shown)
+        fprintf(stderr, "%s: ids %d/%d, text %d/%d\n", name, r.n_encoded, r.n_rows, r.n_decoded,
+                r.n_decodable);
     tokenizer_free(&t);
     gguf_close(&g);
 }

@@ -6,6 +6,7 @@
 
 TEST(unicode_categories_of_known_characters)
 {
+    /* clang-format off */
     static const struct { uint32_t cp; unicode_category want; } rows[] = {
         { 'A', UNICODE_LU }, { 'z', UNICODE_LL }, { '5', UNICODE_ND }, { '_', UNICODE_PC },
         { '-', UNICODE_PD }, { '(', UNICODE_PS }, { ')', UNICODE_PE }, { '!', UNICODE_PO },
@@ -18,6 +19,7 @@ TEST(unicode_categories_of_known_characters)
         { 0xD800, UNICODE_CS }, { 0x0378, UNICODE_CN }, { 0x4E00, UNICODE_LO },
         { 0x10FFFF, UNICODE_CN }, { UTF8_BAD, UNICODE_CN }, { 0x1F600, UNICODE_SO },
     };
+    /* clang-format on */
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         CHECK(unicode_category_of(rows[i].cp) == rows[i].want, "U+%04X is %d, want %d",
               (unsigned)rows[i].cp, (int)unicode_category_of(rows[i].cp), (int)rows[i].want);
@@ -25,8 +27,9 @@ TEST(unicode_categories_of_known_characters)
 
 TEST(unicode_sets_are_what_their_names_say)
 {
-    static const uint32_t spaces[] = { 9, 10, 11, 12, 13, 32, 0x85, 0xA0, 0x1680, 0x2000, 0x200A,
-                                       0x2028, 0x2029, 0x202F, 0x205F, 0x3000 };
+    static const uint32_t spaces[] = { 9,      10,     11,     12,     13,     32,
+                                       0x85,   0xA0,   0x1680, 0x2000, 0x200A, 0x2028,
+                                       0x2029, 0x202F, 0x205F, 0x3000 };
     size_t n_spaces = 0, n_bits;
     for (uint32_t cp = 0; cp <= UTF8_MAX; cp++) {
         uint32_t bits = unicode_bits(cp);
@@ -79,13 +82,22 @@ TEST(unicode_normal_forms)
     check_forms("\xE0\xA5\x98", "\xE0\xA4\x95\xE0\xA4\xBC", "\xE0\xA4\x95\xE0\xA4\xBC");
     check_forms("\xE2\x84\xAB\xE2\x84\xA6", "\xC3\x85\xCE\xA9", "A\xCC\x8A\xCE\xA9");
     /* a mark without a starter; a blocked mark */
-    check_forms("\xCC\x81" "a", "\xCC\x81" "a", "\xCC\x81" "a");
+    check_forms("\xCC\x81"
+                "a",
+                "\xCC\x81"
+                "a",
+                "\xCC\x81"
+                "a");
     check_forms("a\xCC\x8D\xCC\x81", "a\xCC\x8D\xCC\x81", "a\xCC\x8D\xCC\x81");
     /* a starter that composes: U+09C7 U+09BE */
     check_forms("\xE0\xA7\x87\xE0\xA6\xBE", "\xE0\xA7\x8B", "\xE0\xA7\x87\xE0\xA6\xBE");
     /* malformed bytes pass through and stop composition */
     check_forms("e\xFF\xCC\x81", "e\xFF\xCC\x81", "e\xFF\xCC\x81");
-    check_forms("\xE2\x82" "e\xCC\x81\xC3", "\xE2\x82\xC3\xA9\xC3", "\xE2\x82" "e\xCC\x81\xC3");
+    check_forms("\xE2\x82"
+                "e\xCC\x81\xC3",
+                "\xE2\x82\xC3\xA9\xC3",
+                "\xE2\x82"
+                "e\xCC\x81\xC3");
 }
 
 TEST(unicode_every_character_composes_back_from_its_parts)

@@ -23,6 +23,7 @@ TEST(utf8_every_code_point_survives_encode_and_decode)
 
 TEST(utf8_malformed_forms_are_one_bad_byte_each)
 {
+    /* clang-format off */
     static const struct { const char *s; size_t n, n_bad; } rows[] = {
         { "\x80", 1, 1 },                 /* a continuation byte alone */
         { "\xC0\x80", 2, 2 },             /* overlong NUL */
@@ -37,6 +38,7 @@ TEST(utf8_malformed_forms_are_one_bad_byte_each)
         { "\xE2\x82" "A", 3, 2 },         /* cut by another character */
         { "\xC3\xA9\xC3", 3, 1 },         /* good, then cut */
     };
+    /* clang-format on */
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         size_t n_bad = 0;
         uint32_t cp;

@@ -76,8 +76,8 @@ void tiny_put_u8s(tiny_gguf *g, const char *key, const uint8_t *values, size_t n
 void tiny_finish(tiny_gguf *g)
 {
     buf_puts(&g->image, "GGUF");
-    put_number(&g->image, 3, 4);         /* version */
-    put_number(&g->image, 0, 8);         /* tensors */
+    put_number(&g->image, 3, 4); /* version */
+    put_number(&g->image, 0, 8); /* tensors */
     put_number(&g->image, g->n_keys, 8);
     buf_put(&g->image, g->keys.data, g->keys.len);
     while (g->image.len % GGUF_ALIGNMENT) buf_putc(&g->image, 0);

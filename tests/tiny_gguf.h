@@ -9,7 +9,7 @@ typedef struct {
     buf keys;
     uint64_t n_keys;
     buf image; /* after tiny_finish; gguf_open_bytes borrows it */
-} tiny_gguf; /* zeroed = empty */
+} tiny_gguf;   /* zeroed = empty */
 
 void tiny_put_str(tiny_gguf *g, const char *key, const char *value);
 void tiny_put_u32(tiny_gguf *g, const char *key, uint32_t value);

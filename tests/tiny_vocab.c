@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define B    "\xE2\x96\x81" /* U+2581, the blank of SentencePiece */
-#define G    "\xC4\xA0"     /* U+0120, the blank of byte-level BPE */
+#define B        "\xE2\x96\x81" /* U+2581, the blank of SentencePiece */
+#define G        "\xC4\xA0"     /* U+0120, the blank of byte-level BPE */
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
 typedef struct {
@@ -13,6 +13,7 @@ typedef struct {
     int32_t type;
 } token;
 
+/* clang-format off */
 /* 0.. as listed; SPM then has the 256 byte pieces. */
 static const token spm_tokens[] = {
     { "<unk>", 0, 2 }, { "<s>", 0, 3 }, { "</s>", 0, 3 },         /* 0 1 2 */
@@ -54,6 +55,8 @@ static const char *const bpe_merges[] = {
     "h e", "l l", "l o", "he ll", "hell o", G " w", "a a", "\xC3\x83 \xC2\xA9",
 };
 
+/* clang-format on */
+
 static void put_tokens(tiny_gguf *g, const char *const *texts, const int32_t *types, size_t n)
 {
     tiny_put_strs(g, "tokenizer.ggml.tokens", texts, n);
@@ -85,15 +88,18 @@ static void put_scored(tiny_gguf *g, const token *list, size_t n, bool has_bytes
 /* The character of GPT-2 for a byte: printable ones are themselves. */
 static void char_of_byte(unsigned c, char out[4])
 {
-    static const char printable[] = "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]"
-                                    "^_`abcdefghijklmnopqrstuvwxyz{|}~";
+    static const char printable[] =
+        "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]"
+        "^_`abcdefghijklmnopqrstuvwxyz{|}~";
     unsigned cp = c;
     if ((c < 0x80 && !memchr(printable, (int)c, sizeof printable - 1)) || (c > 0x7E && c < 0xA1)
         || c == 0xAD)
         cp = 0x100 + (c <= 32 ? c : c == 0x7F ? 33 : c == 0xAD ? 67 : c - 0x80 + 34);
     memset(out, 0, 4);
-    if (cp < 0x80) out[0] = (char)cp;
-    else out[0] = (char)(0xC0 | cp >> 6), out[1] = (char)(0x80 | (cp & 0x3F));
+    if (cp < 0x80)
+        out[0] = (char)cp;
+    else
+        out[0] = (char)(0xC0 | cp >> 6), out[1] = (char)(0x80 | (cp & 0x3F));
 }
 
 static void put_bpe(tiny_gguf *g, const char *pre)
@@ -128,8 +134,8 @@ static void put_wpm(tiny_gguf *g)
 
 void tiny_vocab_keys(tiny_gguf *g, tiny_kind kind)
 {
-    static const char *const models[] = { "llama", "llama", "gpt2", "gpt2", "gpt2",
-                                          "t5", "bert", "rwkv", "openai-gpt" };
+    static const char *const models[] = { "llama", "llama", "gpt2", "gpt2",      "gpt2",
+                                          "t5",    "bert",  "rwkv", "openai-gpt" };
     tiny_put_str(g, "tokenizer.ggml.model", models[kind]);
     switch (kind) {
     case TINY_SPM: put_scored(g, spm_tokens, COUNT(spm_tokens), true); return;

@@ -38,8 +38,9 @@ static bool fail_at(reader *r, const char *wanted)
         unsigned char c = (unsigned char)r->s[r->at];
         snprintf(found, sizeof found, c > 0x20 && c < 0x7F ? "'%c'" : "byte 0x%02x", c);
     }
-    return err_set(r->err, LORY_E_FORMAT, "%s: line %zu, byte %zu: not JSON (found %s, expected %s)",
-                   r->name, line, r->at - start + 1, found, wanted);
+    return err_set(r->err, LORY_E_FORMAT,
+                   "%s: line %zu, byte %zu: not JSON (found %s, expected %s)", r->name, line,
+                   r->at - start + 1, found, wanted);
 }
 
 static bool fail_memory(reader *r)
@@ -71,10 +72,14 @@ static bool take_hex4(reader *r, uint32_t *value)
     *value = 0;
     for (int i = 0; i < 4; i++, r->at++) {
         int c = peek(r);
-        if (c >= '0' && c <= '9') *value = *value << 4 | (uint32_t)(c - '0');
-        else if (c >= 'a' && c <= 'f') *value = *value << 4 | (uint32_t)(c - 'a' + 10);
-        else if (c >= 'A' && c <= 'F') *value = *value << 4 | (uint32_t)(c - 'A' + 10);
-        else return fail_at(r, "four hexadecimal digits after \\u");
+        if (c >= '0' && c <= '9')
+            *value = *value << 4 | (uint32_t)(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            *value = *value << 4 | (uint32_t)(c - 'a' + 10);
+        else if (c >= 'A' && c <= 'F')
+            *value = *value << 4 | (uint32_t)(c - 'A' + 10);
+        else
+            return fail_at(r, "four hexadecimal digits after \\u");
     }
     return true;
 }
@@ -165,8 +170,10 @@ static bool take_digits(reader *r)
 static bool take_number_text(reader *r, bool *is_whole)
 {
     if (peek(r) == '-') r->at++;
-    if (peek(r) == '0') r->at++;
-    else if (!take_digits(r)) return false;
+    if (peek(r) == '0')
+        r->at++;
+    else if (!take_digits(r))
+        return false;
     size_t end = r->at;
     if (peek(r) == '.') {
         r->at++;
@@ -245,8 +252,10 @@ static json *take_slot(reader *r)
         r->at++;
         skip_space(r);
     }
-    if (o->last) o->last->next = j;
-    else o->node->first = j;
+    if (o->last)
+        o->last->next = j;
+    else
+        o->node->first = j;
     o->last = j;
     o->node->n++;
     return j;
@@ -270,10 +279,17 @@ static bool take_value(reader *r, json *j)
     case 't': j->type = JSON_TRUE; return take_literal(r, "true");
     case 'f': j->type = JSON_FALSE; return take_literal(r, "false");
     case 'n': j->type = JSON_NULL; return take_literal(r, "null");
-    case '-': case '0': case '1': case '2': case '3': case '4':
-    case '5': case '6': case '7': case '8': case '9':
-        j->type = JSON_NUMBER;
-        return take_number(r, j);
+    case '-':
+    case '0':
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+    case '5':
+    case '6':
+    case '7':
+    case '8':
+    case '9': j->type = JSON_NUMBER; return take_number(r, j);
     default: return fail_at(r, "a value");
     }
 }
@@ -425,8 +441,10 @@ static void put_escaped(buf *out, unsigned char c)
 {
     static const char values[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
     const char *p = c ? strchr(values, c) : NULL;
-    if (p) buf_printf(out, "\\%c", names[p - values]);
-    else buf_printf(out, "\\u%04x", c);
+    if (p)
+        buf_printf(out, "\\%c", names[p - values]);
+    else
+        buf_printf(out, "\\u%04x", c);
 }
 
 static void put_quoted(buf *out, const char *s, size_t n)
@@ -438,8 +456,10 @@ static void put_quoted(buf *out, const char *s, size_t n)
         size_t len = utf8_decode(s + i, n - i, &cp);
         if (cp == UTF8_BAD || cp < 0x20 || cp == '"' || cp == '\\' || cp == 0x7F) {
             buf_put(out, s + plain, i - plain);
-            if (cp == UTF8_BAD) buf_puts(out, "\xEF\xBF\xBD");
-            else put_escaped(out, (unsigned char)cp);
+            if (cp == UTF8_BAD)
+                buf_puts(out, "\xEF\xBF\xBD");
+            else
+                put_escaped(out, (unsigned char)cp);
             plain = i + len;
         }
         i += len;

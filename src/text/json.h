@@ -18,20 +18,26 @@
 enum { JSON_MAX_DEPTH = 256 }; /* nested arrays and objects; deeper text is refused */
 
 typedef enum {
-    JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT
+    JSON_NULL,
+    JSON_FALSE,
+    JSON_TRUE,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
 } json_type;
 
 typedef struct json json;
 struct json {
     json_type type;
-    bool is_int;      /* a number without fraction or exponent that fits an int64 */
-    const char *key;  /* [n_key] + NUL, the name of an object's member; else NULL */
-    const char *str;  /* [n] + NUL: a string's bytes (valid UTF-8, may hold NULs), or a number as
+    bool is_int;     /* a number without fraction or exponent that fits an int64 */
+    const char *key; /* [n_key] + NUL, the name of an object's member; else NULL */
+    const char *str; /* [n] + NUL: a string's bytes (valid UTF-8, may hold NULs), or a number as
                          it was written; else NULL */
     size_t n_key;
-    size_t n;         /* bytes of str; elements of an array; members of an object */
-    double num;       /* a number, rounded to nearest; out of range is an error of the reader */
-    int64_t i;        /* the same, exactly, when is_int */
+    size_t n;          /* bytes of str; elements of an array; members of an object */
+    double num;        /* a number, rounded to nearest; out of range is an error of the reader */
+    int64_t i;         /* the same, exactly, when is_int */
     const json *first; /* element or member; NULL when there is none */
     const json *next;  /* the one after this in its array or object */
 };

@@ -5,9 +5,14 @@
 #include <string.h>
 
 enum { /* Hangul syllables are composed by arithmetic: Unicode 15, section 3.12 */
-    HANGUL_S = 0xAC00, HANGUL_L = 0x1100, HANGUL_V = 0x1161, HANGUL_T = 0x11A7,
-    HANGUL_N_L = 19, HANGUL_N_V = 21, HANGUL_N_T = 28,
-    HANGUL_N_S = HANGUL_N_L * HANGUL_N_V * HANGUL_N_T
+       HANGUL_S = 0xAC00,
+       HANGUL_L = 0x1100,
+       HANGUL_V = 0x1161,
+       HANGUL_T = 0x11A7,
+       HANGUL_N_L = 19,
+       HANGUL_N_V = 21,
+       HANGUL_N_T = 28,
+       HANGUL_N_S = HANGUL_N_L * HANGUL_N_V * HANGUL_N_T
 };
 
 /* A growing run of code points: a buf whose bytes are uint32_t. */
@@ -23,8 +28,10 @@ static const uint32_t *find_row(const uint32_t *rows, size_t n, size_t n_words, 
     size_t lo = 0, hi = n;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        if (rows[mid * n_words] < key) lo = mid + 1;
-        else hi = mid;
+        if (rows[mid * n_words] < key)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo < n && rows[lo * n_words] == key ? rows + lo * n_words : NULL;
 }
@@ -41,8 +48,10 @@ int unicode_combining_class(uint32_t cp)
     size_t lo = 0, hi = unicode_n_ccc;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        if (unicode_ccc[mid].last < cp) lo = mid + 1;
-        else hi = mid;
+        if (unicode_ccc[mid].last < cp)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo < unicode_n_ccc && unicode_ccc[lo].first <= cp ? (int)unicode_ccc[lo].ccc : 0;
 }
@@ -81,8 +90,10 @@ static uint32_t compose(uint32_t a, uint32_t b)
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
         const unicode_composition *c = &unicode_comp[mid];
-        if (c->a < a || (c->a == a && c->b < b)) lo = mid + 1;
-        else hi = mid;
+        if (c->a < a || (c->a == a && c->b < b))
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     const unicode_composition *c = &unicode_comp[lo];
     return lo < unicode_n_comp && c->a == a && c->b == b ? c->cp : 0;

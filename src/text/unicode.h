@@ -12,11 +12,37 @@
 extern const char unicode_version[]; /* "15.1.0" */
 
 typedef enum { /* general categories, in the order of the table */
-    UNICODE_CN, UNICODE_LU, UNICODE_LL, UNICODE_LT, UNICODE_LM, UNICODE_LO, UNICODE_MN, UNICODE_MC,
-    UNICODE_ME, UNICODE_ND, UNICODE_NL, UNICODE_NO, UNICODE_PC, UNICODE_PD, UNICODE_PS, UNICODE_PE,
-    UNICODE_PI, UNICODE_PF, UNICODE_PO, UNICODE_SM, UNICODE_SC, UNICODE_SK, UNICODE_SO, UNICODE_ZS,
-    UNICODE_ZL, UNICODE_ZP, UNICODE_CC, UNICODE_CF, UNICODE_CS, UNICODE_CO,
-    UNICODE_CATEGORY_COUNT
+               UNICODE_CN,
+               UNICODE_LU,
+               UNICODE_LL,
+               UNICODE_LT,
+               UNICODE_LM,
+               UNICODE_LO,
+               UNICODE_MN,
+               UNICODE_MC,
+               UNICODE_ME,
+               UNICODE_ND,
+               UNICODE_NL,
+               UNICODE_NO,
+               UNICODE_PC,
+               UNICODE_PD,
+               UNICODE_PS,
+               UNICODE_PE,
+               UNICODE_PI,
+               UNICODE_PF,
+               UNICODE_PO,
+               UNICODE_SM,
+               UNICODE_SC,
+               UNICODE_SK,
+               UNICODE_SO,
+               UNICODE_ZS,
+               UNICODE_ZL,
+               UNICODE_ZP,
+               UNICODE_CC,
+               UNICODE_CF,
+               UNICODE_CS,
+               UNICODE_CO,
+               UNICODE_CATEGORY_COUNT
 } unicode_category;
 
 /* Sets of characters, to test unicode_bits against. Every character has exactly one category. */
@@ -36,10 +62,18 @@ enum { UNICODE_BLOCK_BITS = 7, UNICODE_CATEGORY_MASK = 0x1F, UNICODE_MAY_COMPOSE
 extern const uint16_t unicode_stage1[];
 extern const uint8_t unicode_stage2[];
 
-typedef struct { uint32_t first, last, ccc; } unicode_class_range;  /* canonical combining class */
-typedef struct { uint32_t cp, a, b; } unicode_decomposition;         /* one step; b may be 0 */
-typedef struct { uint32_t a, b, cp; } unicode_composition;
-typedef struct { uint32_t cp, lower; } unicode_pair;
+typedef struct {
+    uint32_t first, last, ccc;
+} unicode_class_range; /* canonical combining class */
+typedef struct {
+    uint32_t cp, a, b;
+} unicode_decomposition; /* one step; b may be 0 */
+typedef struct {
+    uint32_t a, b, cp;
+} unicode_composition;
+typedef struct {
+    uint32_t cp, lower;
+} unicode_pair;
 extern const unicode_class_range unicode_ccc[];
 extern const unicode_decomposition unicode_decomp[];
 extern const unicode_composition unicode_comp[];

@@ -12,9 +12,9 @@
 #include <stdint.h>
 
 enum {
-    UTF8_MAX_BYTES = 4,         /* of one character */
-    UTF8_MAX = 0x10FFFF,        /* the greatest code point */
-    UTF8_REPLACEMENT = 0xFFFD,  /* what stands for a malformed byte where text must be valid */
+    UTF8_MAX_BYTES = 4,        /* of one character */
+    UTF8_MAX = 0x10FFFF,       /* the greatest code point */
+    UTF8_REPLACEMENT = 0xFFFD, /* what stands for a malformed byte where text must be valid */
 };
 #define UTF8_BAD 0xFFFFFFFFu /* the code point of a malformed byte; no character has it */
 

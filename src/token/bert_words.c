@@ -30,9 +30,12 @@ static void put_clean(buf *out, const char *s, size_t n)
     for (size_t i = 0, len; i < n; i += len) {
         len = utf8_decode(s + i, n - i, &cp);
         if (is_removed(cp)) continue;
-        if (unicode_bits(cp) & UNICODE_SPACE) buf_putc(out, ' ');
-        else if (is_chinese(cp)) buf_putc(out, ' '), buf_put(out, s + i, len), buf_putc(out, ' ');
-        else buf_put(out, s + i, len);
+        if (unicode_bits(cp) & UNICODE_SPACE)
+            buf_putc(out, ' ');
+        else if (is_chinese(cp))
+            buf_putc(out, ' '), buf_put(out, s + i, len), buf_putc(out, ' ');
+        else
+            buf_put(out, s + i, len);
     }
 }
 

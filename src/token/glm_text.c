@@ -9,8 +9,10 @@ static void put_blanks(buf *out, size_t n)
 {
     while (n > 0) {
         size_t k = n < MAX_BLANKS ? n : MAX_BLANKS;
-        if (k == 1) buf_putc(out, ' ');
-        else buf_printf(out, "<|blank_%zu|>", k);
+        if (k == 1)
+            buf_putc(out, ' ');
+        else
+            buf_printf(out, "<|blank_%zu|>", k);
         n -= k;
     }
 }
@@ -25,9 +27,12 @@ bool glm_text_put(buf *out, const char *s, size_t n)
         }
         put_blanks(out, n_blanks);
         n_blanks = 0;
-        if (s[i] == '\n') buf_puts(out, "<n>");
-        else if (s[i] == '\t') buf_puts(out, "<|tab|>");
-        else buf_putc(out, s[i]);
+        if (s[i] == '\n')
+            buf_puts(out, "<n>");
+        else if (s[i] == '\t')
+            buf_puts(out, "<|tab|>");
+        else
+            buf_putc(out, s[i]);
     }
     put_blanks(out, n_blanks);
     return !out->failed;

@@ -23,8 +23,10 @@ bool str_map_add(str_map *m, size_t index, lory_err *err)
     for (size_t i = hash & m->mask, probes = 0;; i = (i + 1) & m->mask, probes++) {
         str_slot *slot = &m->slots[i];
         if (probes == LOOKUP_MAX_PROBES)
-            return err_set(err, LORY_E_FORMAT, "tokenizer: token %zu is one of too many that "
-                           "were made to collide", index);
+            return err_set(err, LORY_E_FORMAT,
+                           "tokenizer: token %zu is one of too many that "
+                           "were made to collide",
+                           index);
         if (slot->index == 0) {
             *slot = (str_slot){ tag, (uint32_t)index + 1 };
             return true;
@@ -120,15 +122,19 @@ static bool grow_nodes(trie *t)
 static bool add_node(trie *t, uint32_t node, unsigned char c, uint32_t *new_node, lory_err *err)
 {
     if (t->n_nodes == TRIE_MAX_NODES)
-        return err_set(err, LORY_E_UNSUPPORTED, "tokenizer: the tokens need a trie of more than "
-                       "%d nodes", TRIE_MAX_NODES);
+        return err_set(err, LORY_E_UNSUPPORTED,
+                       "tokenizer: the tokens need a trie of more than "
+                       "%d nodes",
+                       TRIE_MAX_NODES);
     if (t->n_nodes == t->cap_nodes && !grow_nodes(t)) return no_memory(err);
     if (t->n_edges * 2 > t->mask && !grow_edges(t)) return no_memory(err);
     *new_node = (uint32_t)t->n_nodes++;
     t->value[*new_node] = -1;
     t->n_edges++;
-    if (node == TRIE_ROOT) t->first[c] = *new_node;
-    else put_edge(t->edges, t->mask, (trie_edge){ (node << 8 | c) + 1, *new_node });
+    if (node == TRIE_ROOT)
+        t->first[c] = *new_node;
+    else
+        put_edge(t->edges, t->mask, (trie_edge){ (node << 8 | c) + 1, *new_node });
     return true;
 }
 

@@ -93,14 +93,14 @@ static inline int32_t str_map_find(const str_map *m, const char *s, size_t n)
 
 /* Edges lie in a hash map (node, byte) -> node, so a step costs one probe whatever the fan-out. */
 typedef struct {
-    uint32_t key;  /* node << 8 | byte, + 1; 0 = empty */
+    uint32_t key; /* node << 8 | byte, + 1; 0 = empty */
     uint32_t node;
 } trie_edge;
 
 typedef struct {
     trie_edge *edges; /* [mask + 1] */
     size_t mask, n_edges;
-    int32_t *value;   /* [cap_nodes] of a node; -1 = no token ends here */
+    int32_t *value; /* [cap_nodes] of a node; -1 = no token ends here */
     size_t n_nodes, cap_nodes;
     uint32_t first[256]; /* nodes below the root; 0 = none */
 } trie;

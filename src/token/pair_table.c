@@ -88,8 +88,8 @@ static bool put_pairs(pair_table *p, const merge_reader *r, lory_err *err)
         const merge *m = &r->batch[i];
         if (m->id[0] < 0 || m->id[1] < 0 || m->id[2] < 0)
             return fail_merge(r, i, "has a part that is no token", err);
-        __builtin_prefetch(&p->slots[pair_hash((uint32_t)m->id[0] + 1, (uint32_t)m->id[1] + 1)
-                                     & p->mask]);
+        __builtin_prefetch(
+            &p->slots[pair_hash((uint32_t)m->id[0] + 1, (uint32_t)m->id[1] + 1) & p->mask]);
     }
     for (size_t i = 0; i < r->n; i++) {
         const merge *m = &r->batch[i];

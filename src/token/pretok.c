@@ -49,8 +49,8 @@ void pretok_cutter_init(pretok_cutter *c, const pretok *rule)
     for (size_t i = n; i-- > 0;)
         for (int byte = 0; byte < 256; byte++) {
             c->starts[i][byte] = pass_may_start(&rule->passes[i], (unsigned char)byte);
-            c->starts_later[i][byte] = c->starts[i][byte]
-                                       || (i + 1 < n && c->starts_later[i + 1][byte]);
+            c->starts_later[i][byte] =
+                c->starts[i][byte] || (i + 1 < n && c->starts_later[i + 1][byte]);
         }
 }
 
@@ -65,6 +65,7 @@ bool pretok_split(const pretok_cutter *c, const char *s, size_t n, pretok_sink s
 #define LETTERS_OR_NUMBERS (UNICODE_L | UNICODE_N)
 #define NO_SYMBOL          (UNICODE_SPACE | UNICODE_L | UNICODE_N)
 
+/* clang-format off */
 static const words_rule words_gpt2 = {
     .contraction = CONTRACTION_LOWER, .letters = UNICODE_L, .blank_number = true,
     .symbols_not = NO_SYMBOL, .tail = "",
@@ -347,6 +348,8 @@ static const pretok pretoks[] = {
     { "youtu", youtu, PRETOK_IGNORE_MERGES },
 };
 
+/* clang-format on */
+
 const pretok *pretok_find(const char *name, size_t n)
 {
     for (size_t i = 0; i < sizeof pretoks / sizeof pretoks[0]; i++)
@@ -360,8 +363,8 @@ bool pretok_unknown(const char *subject, const char *name, size_t n, lory_err *e
     char known[LORY_ERR_MAX] = "";
     size_t at = 0;
     for (size_t i = 0; i < sizeof pretoks / sizeof pretoks[0] && at < sizeof known; i++)
-        at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", i ? " " : "",
-                               pretoks[i].name);
+        at +=
+            (size_t)snprintf(known + at, sizeof known - at, "%s%s", i ? " " : "", pretoks[i].name);
     return err_set(err, LORY_E_UNSUPPORTED,
                    "%s: unknown pre-tokenizer \"%.*s\" (tokenizer.ggml.pre; known: %s)", subject,
                    n < 64 ? (int)n : 64, name, known);

@@ -14,10 +14,10 @@
 typedef struct pretok_pass pretok_pass;
 
 enum { /* what else the name says about a vocabulary; file keys win over PRETOK_ADD_* */
-    PRETOK_IGNORE_MERGES = 1, /* a word that is a token as a whole is taken as it is */
-    PRETOK_NFC = 2,           /* the text is brought to normal form C first */
-    PRETOK_ADD_BOS = 4,
-    PRETOK_ADD_SEP = 8,
+       PRETOK_IGNORE_MERGES = 1, /* a word that is a token as a whole is taken as it is */
+       PRETOK_NFC = 2,           /* the text is brought to normal form C first */
+       PRETOK_ADD_BOS = 4,
+       PRETOK_ADD_SEP = 8,
 };
 
 typedef struct {

@@ -448,8 +448,10 @@ bool find_indent(pretok_text *t, size_t from, const void *rule, size_t *start, s
     for (; from < t->n; from++) {
         size_t n = 0;
         while (n < 4 && from + n < t->n && t->s[from + n] == ' ') n++;
-        if (t->s[from] == '\t' || t->s[from] == '\n') n = 1;
-        else n = n == 4 ? 4 : n >= 2 ? 2 : 0;
+        if (t->s[from] == '\t' || t->s[from] == '\n')
+            n = 1;
+        else
+            n = n == 4 ? 4 : n >= 2 ? 2 : 0;
         *start = from;
         *end = from + n;
         if (n) return true;

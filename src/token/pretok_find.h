@@ -29,7 +29,9 @@ struct pretok_pass {
     const void *rule; /* a words_rule, run_rule, group_rule as the finder wants */
 };
 
-typedef struct { uint32_t first, last; } char_range;
+typedef struct {
+    uint32_t first, last;
+} char_range;
 
 /* A set of characters: by Unicode class, and by ranges, ascending, ended by { 0, 0 }. */
 typedef struct {
@@ -63,23 +65,23 @@ enum { WORD_LETTERS, WORD_CASED, WORD_PHRASE };
 /* find_words: the alternatives of the GPT-2 regular expression and its descendants, in order:
  * contraction, word, number, symbols, white space. */
 typedef struct {
-    int contraction;        /* 's 't 're 've 'm 'll 'd as a word of its own */
-    bool punct_word;        /* an ASCII punctuation character and ASCII letters */
-    bool han_word;          /* a run of Han characters, which no other word then contains */
-    int word;               /* WORD_CASED: upper* lower+ or upper+ lower*;
+    int contraction;  /* 's 't 're 've 'm 'll 'd as a word of its own */
+    bool punct_word;  /* an ASCII punctuation character and ASCII letters */
+    bool han_word;    /* a run of Han characters, which no other word then contains */
+    int word;         /* WORD_CASED: upper* lower+ or upper+ lower*;
                                WORD_PHRASE: words of one letter joined by single blanks too */
-    uint32_t letters;       /* WORD_LETTERS: what words are made of */
-    bool suffix;            /* a contraction may end the word */
-    bool lead_any;          /* one character that is no \r, \n or of lead_not may begin the word
+    uint32_t letters; /* WORD_LETTERS: what words are made of */
+    bool suffix;      /* a contraction may end the word */
+    bool lead_any;    /* one character that is no \r, \n or of lead_not may begin the word
                                (else a blank may) */
     uint32_t lead_not;
-    int max_digits;         /* of one number; 0 = any, -1 = numbers are no words */
-    bool blank_number;      /* a blank may begin a number */
-    uint32_t symbols_not;   /* symbols are the characters of none of these classes */
-    const char *tail;       /* these may follow the symbols */
-    int max_tail;           /* so many of them; 0 = any */
-    bool newlines;          /* white space up to its last newline is a piece */
-    bool space_powers;      /* white space is cut into 512, 256 ... 4, 2, 1 */
+    int max_digits;       /* of one number; 0 = any, -1 = numbers are no words */
+    bool blank_number;    /* a blank may begin a number */
+    uint32_t symbols_not; /* symbols are the characters of none of these classes */
+    const char *tail;     /* these may follow the symbols */
+    int max_tail;         /* so many of them; 0 = any */
+    bool newlines;        /* white space up to its last newline is a piece */
+    bool space_powers;    /* white space is cut into 512, 256 ... 4, 2, 1 */
 } words_rule;
 
 /* Whether a match of the pass can start with this byte, not counting a lead. */

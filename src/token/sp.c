@@ -81,8 +81,10 @@ static bool read_charsmap(sp_base *b, const vocab *v, lory_err *err)
     size_t n = (size_t)v->charsmap->n;
     for (int i = 3; i >= 0 && n >= 4; i--) n_bytes = n_bytes << 8 | (unsigned char)data[i];
     if (n < 4 || n_bytes % 4 || n_bytes == 0 || n_bytes > n - 4 || data[n - 1] != '\0')
-        return err_set(err, LORY_E_FORMAT, "%s: tokenizer.ggml.precompiled_charsmap is damaged "
-                       "(%zu bytes, a trie of %u)", v->path, n, n_bytes);
+        return err_set(err, LORY_E_FORMAT,
+                       "%s: tokenizer.ggml.precompiled_charsmap is damaged "
+                       "(%zu bytes, a trie of %u)",
+                       v->path, n, n_bytes);
     b->n_units = n_bytes / 4;
     b->units = mem_new(b->n_units, sizeof *b->units);
     if (!b->units) return err_set(err, LORY_E_MEMORY, "%s: no memory for the charsmap", v->path);

@@ -9,11 +9,11 @@
 #include "token/tokenizer.h"
 
 typedef struct {
-    trie user;           /* user-defined pieces */
+    trie user; /* user-defined pieces */
     bool has_user;
-    bool has_bytes;      /* all 256 byte pieces: unknown characters become bytes */
+    bool has_bytes; /* all 256 byte pieces: unknown characters become bytes */
     int32_t byte_id[256];
-    uint32_t *units;     /* [n_units] the charsmap's double array; NULL = none */
+    uint32_t *units; /* [n_units] the charsmap's double array; NULL = none */
     size_t n_units;
     const char *strings; /* [n_strings] what it maps to, each ended by a NUL; in the gguf */
     size_t n_strings;

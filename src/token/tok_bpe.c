@@ -50,8 +50,10 @@ static bool put_bytes(buf *out, const char *s, size_t n)
     for (size_t i = 0, len; i < n; i += len) {
         len = utf8_decode(s + i, n - i, &cp);
         int byte = byte_of_char(cp);
-        if (byte >= 0) *to++ = (char)byte;
-        else memcpy(to, s + i, len), to += len;
+        if (byte >= 0)
+            *to++ = (char)byte;
+        else
+            memcpy(to, s + i, len), to += len;
     }
     out->len = (size_t)(to - out->data);
     *to = '\0';

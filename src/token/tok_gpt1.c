@@ -15,7 +15,7 @@ enum { WORD_END_BYTES = 4 };
 typedef struct {
     str_map map; /* normal tokens as the file writes them */
     pair_table pairs;
-    buf texts;   /* what the map points into: the pieces have lost their marks */
+    buf texts; /* what the map points into: the pieces have lost their marks */
     uint32_t *start;
 } gpt1;
 
@@ -66,8 +66,7 @@ static bool init(tokenizer *t, lory_err *err)
     gpt1 *m = mem_new(1, sizeof *m);
     if (!m) return err_set(err, LORY_E_MEMORY, "%s: no memory for the tokenizer", t->v.path);
     t->state = m;
-    return build_map(m, &t->v, err)
-           && pair_table_init(&m->pairs, &t->v, &m->map, put_as_is, err);
+    return build_map(m, &t->v, err) && pair_table_init(&m->pairs, &t->v, &m->map, put_as_is, err);
 }
 
 static void gpt1_free(void *state)

@@ -14,7 +14,7 @@
 
 typedef struct {
     sp_base base;
-    str_map map;           /* pieces that text can become */
+    str_map map; /* pieces that text can become */
     bool has_unused;
     size_t max_piece;      /* bytes of the longest */
     bool joins_blank[256]; /* some piece has this byte before a blank; elsewhere a blank always
@@ -110,8 +110,7 @@ static bool put_symbol(spm_scratch *x, const char *s, size_t n, lory_tokens *out
     const spm *m = x->t->state;
     for (;;) {
         int32_t id = n <= m->max_piece ? str_map_find(&m->map, s, n) : -1;
-        if (id < 0)
-            return sp_put_unknown(x->t, &m->base, s, n, &x->last_is_unknown, out, err);
+        if (id < 0) return sp_put_unknown(x->t, &m->base, s, n, &x->last_is_unknown, out, err);
         size_t left = x->t->v.type[id] == TOKEN_UNUSED ? x->unused_split[id] : 0;
         if (left == 0 || left >= n) {
             x->last_is_unknown = false;
@@ -210,8 +209,15 @@ static void *scratch_new(const tokenizer *t, size_t n)
 
 const tokenizer_kind kind_spm = {
     .name = "llama",
-    .defaults = { .bos = 1, .eos = 2, .unk = 0, .sep = -1, .pad = -1, .mask = -1, .add_bos = true,
-                  .add_space_prefix = true, .escape_whitespaces = true },
+    .defaults = { .bos = 1,
+                  .eos = 2,
+                  .unk = 0,
+                  .sep = -1,
+                  .pad = -1,
+                  .mask = -1,
+                  .add_bos = true,
+                  .add_space_prefix = true,
+                  .escape_whitespaces = true },
     .flags = KIND_NEEDS_SCORES | KIND_STRIPS_FIRST_BLANK | KIND_SHOWS_UNKNOWN,
     .put_piece = sp_put_piece,
     .init = init,

@@ -189,8 +189,15 @@ static void *scratch_new(const tokenizer *t, size_t n)
 
 const tokenizer_kind kind_unigram = {
     .name = "t5",
-    .defaults = { .bos = -1, .eos = 1, .unk = 2, .sep = -1, .pad = 0, .mask = -1, .add_eos = true,
-                  .add_space_prefix = true, .remove_extra_whitespaces = true,
+    .defaults = { .bos = -1,
+                  .eos = 1,
+                  .unk = 2,
+                  .sep = -1,
+                  .pad = 0,
+                  .mask = -1,
+                  .add_eos = true,
+                  .add_space_prefix = true,
+                  .remove_extra_whitespaces = true,
                   .escape_whitespaces = true },
     .flags = KIND_NEEDS_SCORES | KIND_STRIPS_FIRST_BLANK | KIND_SHOWS_UNKNOWN,
     .put_piece = sp_put_piece,

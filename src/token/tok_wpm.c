@@ -125,8 +125,15 @@ static void *scratch_new(const tokenizer *t, size_t n)
 
 const tokenizer_kind kind_wpm = {
     .name = "bert",
-    .defaults = { .bos = 101, .eos = -1, .unk = 100, .sep = 102, .pad = 0, .mask = 103,
-                  .add_bos = true, .add_sep = true, .add_space_prefix = true },
+    .defaults = { .bos = 101,
+                  .eos = -1,
+                  .unk = 100,
+                  .sep = 102,
+                  .pad = 0,
+                  .mask = 103,
+                  .add_bos = true,
+                  .add_sep = true,
+                  .add_space_prefix = true },
     .flags = KIND_STRIPS_FIRST_BLANK | KIND_SPACES_SPECIAL,
     .put_piece = put_piece,
     .init = init,

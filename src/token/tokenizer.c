@@ -27,19 +27,20 @@ static bool find_kind(tokenizer *t, const gguf *g, lory_err *err)
     size_t at = 0;
     if (!gguf_get_str(g, "tokenizer.ggml.model", &model, err)) return false;
     if (!model.s)
-        return err_set(err, LORY_E_FORMAT, "%s: no tokenizer (the key tokenizer.ggml.model is "
-                       "absent)", gguf_path(g));
+        return err_set(err, LORY_E_FORMAT,
+                       "%s: no tokenizer (the key tokenizer.ggml.model is "
+                       "absent)",
+                       gguf_path(g));
     for (size_t i = 0; i < N_KINDS; i++) {
         if (gguf_str_is(model, kinds[i]->name)) {
             t->kind = kinds[i];
             return true;
         }
-        at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", i ? " " : "",
-                               kinds[i]->name);
+        at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", i ? " " : "", kinds[i]->name);
     }
     return err_set(err, LORY_E_UNSUPPORTED,
-                   "%s: unknown tokenizer \"%.*s\" (tokenizer.ggml.model; known: %s)",
-                   gguf_path(g), model.n < 64 ? (int)model.n : 64, model.s, known);
+                   "%s: unknown tokenizer \"%.*s\" (tokenizer.ggml.model; known: %s)", gguf_path(g),
+                   model.n < 64 ? (int)model.n : 64, model.s, known);
 }
 
 /* ---- building ---------------------------------------------------------------------------- */
@@ -54,8 +55,11 @@ static bool check_arrays(const tokenizer *t, lory_err *err)
     const char *key = NULL;
     if (t->kind->flags & KIND_NEEDS_SCORES && !t->v.score) key = "scores";
     if (t->kind->flags & KIND_NEEDS_MERGES && !t->v.merges) key = "merges";
-    return !key || err_set(err, LORY_E_FORMAT, "%s: tokenizer \"%s\" needs the key "
-                           "tokenizer.ggml.%s", t->v.path, t->kind->name, key);
+    return !key
+           || err_set(err, LORY_E_FORMAT,
+                      "%s: tokenizer \"%s\" needs the key "
+                      "tokenizer.ggml.%s",
+                      t->v.path, t->kind->name, key);
 }
 
 static bool is_special(const tokenizer *t, int32_t id)
@@ -300,8 +304,7 @@ static gguf_str text_of(const detok *d, lory_token id)
     const tokenizer *t = d->t;
     gguf_str s;
     s.s = str_at(&t->piece, (size_t)id, &s.n);
-    if (is_special(t, id))
-        return s.n == 0 && d->flags & LORY_SHOW_SPECIAL ? t->v.text[id] : s;
+    if (is_special(t, id)) return s.n == 0 && d->flags & LORY_SHOW_SPECIAL ? t->v.text[id] : s;
     if (d->at_start && has_first_blank(t, id, s)) return (gguf_str){ s.s + 1, s.n - 1 };
     return s;
 }

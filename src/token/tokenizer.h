@@ -17,12 +17,12 @@ typedef struct tokenizer_kind tokenizer_kind;
 typedef struct {
     vocab v;
     const tokenizer_kind *kind;
-    str_table piece;  /* [v.n] bytes of each token in running text; "" for control tokens */
-    buf piece_bytes;  /* what `piece` points into, and */
+    str_table piece;       /* [v.n] bytes of each token in running text; "" for control tokens */
+    buf piece_bytes;       /* what `piece` points into, and */
     uint32_t *piece_start; /* [v.n + 1] */
-    trie special;     /* control, unknown and, where the kind wants it, user-defined tokens */
+    trie special;          /* control, unknown and, where the kind wants it, user-defined tokens */
     bool special_first[256]; /* bytes that a special token begins with */
-    void *state;      /* the kind's own */
+    void *state;             /* the kind's own */
 } tokenizer;
 
 /* LORY_E_UNSUPPORTED names an unknown tokenizer.ggml.model or .pre and those that are known. */
@@ -62,11 +62,11 @@ bool tokens_put(lory_tokens *out, lory_token id, lory_err *err);
 
 typedef struct {
     const tokenizer *t;
-    unsigned flags;  /* LORY_SHOW_SPECIAL */
-    bool at_start;   /* nothing has been put yet: a leading blank may go */
+    unsigned flags;   /* LORY_SHOW_SPECIAL */
+    bool at_start;    /* nothing has been put yet: a leading blank may go */
     bool holds_blank; /* a blank goes before the next token, if there is one */
-    buf text;        /* what the last call handed out, then what is held back */
-    size_t n_handed; /* bytes of `text` handed out */
+    buf text;         /* what the last call handed out, then what is held back */
+    size_t n_handed;  /* bytes of `text` handed out */
 } detok;
 
 void detok_init(detok *d, const tokenizer *t, unsigned flags, bool continues);

@@ -9,9 +9,26 @@
 /* Tokens that end a generation wherever they are found, by text: llama.cpp's list, which holds
  * what the chat models of the last years end their turns with. */
 static const char *const end_texts[] = {
-    "<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>",
-    "<end_of_turn>", "<|endoftext|>", "</s>", "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]",
-    "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<turn|>", "<|tool_response>",
+    "<|eot_id|>",
+    "<|im_end|>",
+    "<|end|>",
+    "<|return|>",
+    "<|call|>",
+    "<|flush|>",
+    "<|calls|>",
+    "<end_of_turn>",
+    "<|endoftext|>",
+    "</s>",
+    "<|eom_id|>",
+    "<EOT>",
+    "_<EOT>",
+    "[EOT]",
+    "[EOS]",
+    "<|end_of_text|>",
+    "<end_of_utterance>",
+    "<eos>",
+    "<turn|>",
+    "<|tool_response>",
     "<\357\275\234end\342\226\201of\342\226\201sentence\357\275\234>",
 };
 
@@ -36,8 +53,9 @@ static bool read_texts(vocab *v, const gguf *g, lory_err *err)
     const gguf_kv *kv;
     if (!gguf_get_array(g, "tokenizer.ggml.tokens", GGUF_STR, &kv, err)) return false;
     if (!kv || kv->n == 0 || kv->n > INT32_MAX)
-        return err_set(err, LORY_E_FORMAT, "%s: tokenizer.ggml.tokens has %" PRIu64
-                       " tokens, expected 1 to %d", v->path, kv ? kv->n : 0, INT32_MAX);
+        return err_set(err, LORY_E_FORMAT,
+                       "%s: tokenizer.ggml.tokens has %" PRIu64 " tokens, expected 1 to %d",
+                       v->path, kv ? kv->n : 0, INT32_MAX);
     v->n = (size_t)kv->n;
     v->text = mem_new(v->n, sizeof *v->text);
     v->type = mem_new(v->n, sizeof *v->type);
@@ -86,8 +104,9 @@ static bool read_types(vocab *v, const gguf *g, lory_err *err)
     for (size_t i = 0; i < v->n; i++) {
         int64_t type = gguf_int_at(kv, i);
         if (type < 0 || type > TOKEN_BYTE)
-            return err_set(err, LORY_E_FORMAT, "%s: %s of token %zu is %" PRId64
-                           ", expected 1 to %d", v->path, key, i, type, TOKEN_BYTE);
+            return err_set(err, LORY_E_FORMAT,
+                           "%s: %s of token %zu is %" PRId64 ", expected 1 to %d", v->path, key, i,
+                           type, TOKEN_BYTE);
         if (type > 0) v->type[i] = (uint8_t)type; /* 0, undefined, is normal */
         v->n_byte += type == TOKEN_BYTE;
     }
@@ -100,8 +119,10 @@ static bool read_charsmap(vocab *v, const gguf *g, lory_err *err)
     const gguf_kv *kv = gguf_find(g, "tokenizer.ggml.precompiled_charsmap");
     if (!kv) return true;
     if (kv->type != GGUF_ARR || (kv->elem != GGUF_U8 && kv->elem != GGUF_I8))
-        return err_set(err, LORY_E_FORMAT, "%s: tokenizer.ggml.precompiled_charsmap is no array "
-                       "of bytes", v->path);
+        return err_set(err, LORY_E_FORMAT,
+                       "%s: tokenizer.ggml.precompiled_charsmap is no array "
+                       "of bytes",
+                       v->path);
     if (kv->n > 0) v->charsmap = kv;
     return true;
 }
@@ -126,7 +147,10 @@ static bool read_id(const vocab *v, const gguf *g, const char *key, int32_t *id,
 
 static bool read_ids(vocab *v, const gguf *g, lory_err *err)
 {
-    const struct { const char *key; int32_t *id; } rows[] = {
+    const struct {
+        const char *key;
+        int32_t *id;
+    } rows[] = {
         { "tokenizer.ggml.bos_token_id", &v->bos },
         { "tokenizer.ggml.eos_token_id", &v->eos },
         { "tokenizer.ggml.unknown_token_id", &v->unk },
@@ -224,8 +248,10 @@ void vocab_free(vocab *v)
 
 static int hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                  : -1;
 }
 
 int vocab_byte_of(gguf_str t)

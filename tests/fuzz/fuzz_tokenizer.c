@@ -28,7 +28,8 @@ static void decode(const tokenizer *t, const lory_tokens *ids, buf *out)
     detok_free(&d);
 }
 
-static void check_text(const tokenizer *t, const char *s, size_t n, unsigned flags, bool is_lossless)
+static void check_text(const tokenizer *t, const char *s, size_t n, unsigned flags,
+                       bool is_lossless)
 {
     lory_tokens ids = { 0 };
     lory_err err;
@@ -59,8 +60,8 @@ static void check_kinds(const char *s, size_t n)
         MUST(tiny_vocab_open(&vocabs[k], (tiny_kind)k, &err));
     is_open = true;
     for (int k = 0; k < TINY_COUNT; k++) {
-        bool is_lossless = k == TINY_BPE || k == TINY_LLAMA3
-                           || (k == TINY_SPM && !has_blank_mark(s, n));
+        bool is_lossless =
+            k == TINY_BPE || k == TINY_LLAMA3 || (k == TINY_SPM && !has_blank_mark(s, n));
         for (unsigned flags = 0; flags < 4; flags++)
             check_text(&vocabs[k].t, s, n, flags, is_lossless && flags == 0);
     }

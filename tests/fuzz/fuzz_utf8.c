@@ -21,8 +21,10 @@ static void check_characters(const char *s, size_t n)
         uint32_t cp;
         len = utf8_decode(s + i, n - i, &cp);
         MUST(len >= 1 && len <= n - i);
-        if (cp == UTF8_BAD) MUST(len == 1);
-        else MUST(utf8_encode(cp, again) == len && memcmp(again, s + i, len) == 0);
+        if (cp == UTF8_BAD)
+            MUST(len == 1);
+        else
+            MUST(utf8_encode(cp, again) == len && memcmp(again, s + i, len) == 0);
         valid &= cp != UTF8_BAD;
     }
     MUST(count == utf8_count(s, n) && valid == utf8_is_valid(s, n));
