@@ -462,6 +462,8 @@ TEST(products_of_extreme_codes_do_not_overflow)
                 p.want[i] =
                     product((qtype)t, k, p.w + (size_t)(i % 16) * p.row_bytes, p.x + i / 16 * k);
             check_all_ways(&p);
+            p.n_tok = 1;
+            check_all_ways(&p);
             free(p.w), mem_free(p.x), mem_free(p.want);
         }
 }

@@ -11,7 +11,7 @@
 #include "kernels/x86.h"
 #include "quant/block.h"
 
-enum { AHEAD_BYTES = 72 << 10, LINE = 64 };
+enum { AHEAD_BYTES = 72 << 10, LINE = 64, GROUPS = QB_SUPER / QT_GROUP };
 
 typedef struct {
     const uint8_t *w; /* the first of 16 rows */
@@ -24,9 +24,8 @@ typedef struct {
 /* Asks for the bytes [at, at + n) of what comes later. */
 INLINE void prefetch(const uint8_t *ahead, size_t at, const int n)
 {
-    UNROLL
-    for (int i = 0; i < (n + LINE - 1) / LINE; i++)
-        _mm_prefetch((const char *)ahead + at + (size_t)(LINE * i), _MM_HINT_T1);
+    for (int i = 0; i < n; i += LINE)
+        _mm_prefetch((const char *)ahead + at + (size_t)i, _MM_HINT_T1);
 }
 
 typedef __m512 rows_fn(const rows_args *r);
@@ -217,18 +216,41 @@ static void gemv_q8_0(const matmul_args *a)
     all_rows(a, q8_0_rows);
 }
 
-/* ---- Q4_K ------------------------------------------------------------------------------------------------ */
+/* ---- Q4_K, Q5_K ------------------------------------------------------------------------------------------ */
 
-/* A row's super-block: its eight sums, 0 1 4 5 in lanes 0 and 1, 2 3 6 7 in lanes 2 and 3, halved.
- * x: sub-blocks 0 | 2, 1 | 3, 4 | 6, 5 | 7, as the two nibbles of 64 bytes have them. */
-INLINE __m512i q4_k_row(const uint8_t *q, const __m512i x[4])
+/* Where the parts of a super-block are; qh: the fifth bits, bit s of byte i for weight 32s + i. */
+typedef struct {
+    int bytes, q, qh;
+    bool has_fifth;
+} k_layout;
+
+static const k_layout q4_k = { sizeof(block_q4_k), 16, 0, false };
+static const k_layout q5_k = { sizeof(block_q5_k), 48, 16, true };
+
+/* c + 16 where qh (32 bytes, twice) has bit s in the lower half of the vector, s + 2 in the upper. */
+INLINE __m512i fifth(__m512i c, __m512i qh, const int s)
+{
+    __m512i which =
+        _mm512_inserti64x4(_mm512_set1_epi8((char)(1 << s)), _mm256_set1_epi8((char)(4 << s)), 1);
+    __mmask64 m = _mm512_test_epi8_mask(qh, which);
+    return _mm512_mask_add_epi8(c, m, c, _mm512_set1_epi8(16));
+}
+
+/* A row's super-block at p: its eight sums, 0 1 4 5 in lanes 0 and 1, 2 3 6 7 in lanes 2 and 3, to
+ * be added by twos. x: sub-blocks 0 | 2, 1 | 3, 4 | 6, 5 | 7, as the nibbles of 64 bytes lie. The
+ * greatest sum of 16 bits is 8 * 31 * 127. */
+INLINE __m512i k_row(const k_layout l, const uint8_t *p, const __m512i x[4])
 {
     const __m512i zero = _mm512_setzero_si512(), one = _mm512_set1_epi16(1);
-    __m512i a = _mm512_loadu_si512(q), b = _mm512_loadu_si512(q + 64);
-    __m512i p0 = _mm512_dpbusd_epi32(zero, low4(a), x[0]);
-    __m512i p1 = _mm512_dpbusd_epi32(zero, high4(a), x[1]);
-    __m512i p2 = _mm512_dpbusd_epi32(zero, low4(b), x[2]);
-    __m512i p3 = _mm512_dpbusd_epi32(zero, high4(b), x[3]);
+    __m512i a = _mm512_loadu_si512(p + l.q), b = _mm512_loadu_si512(p + l.q + 64);
+    __m512i c[4] = { low4(a), high4(a), low4(b), high4(b) };
+    if (l.has_fifth) {
+        __m512i qh = _mm512_broadcast_i64x4(_mm256_loadu_si256((const void *)(p + l.qh)));
+        c[0] = fifth(c[0], qh, 0), c[1] = fifth(c[1], qh, 1);
+        c[2] = fifth(c[2], qh, 4), c[3] = fifth(c[3], qh, 5);
+    }
+    __m512i p0 = _mm512_dpbusd_epi32(zero, c[0], x[0]), p1 = _mm512_dpbusd_epi32(zero, c[1], x[1]);
+    __m512i p2 = _mm512_dpbusd_epi32(zero, c[2], x[2]), p3 = _mm512_dpbusd_epi32(zero, c[3], x[3]);
     p0 = _mm512_madd_epi16(_mm512_packs_epi32(p0, p1), one);
     p2 = _mm512_madd_epi16(_mm512_packs_epi32(p2, p3), one);
     return _mm512_madd_epi16(_mm512_packs_epi32(p0, p2), one);
@@ -240,9 +262,9 @@ INLINE __m512i two_groups(const act_group *a, const act_group *b)
     return _mm512_inserti64x4(v, _mm256_load_si256((const void *)b->q), 1);
 }
 
-/* The 8 sums of 16 rows, sum[s] for sub-block s. */
-INLINE void q4_k_sums(const rows_args *r, const uint8_t *p, size_t at, const act_group *x,
-                      __m512i sum[8])
+/* The 8 sums of 16 rows, sum[s] for sub-block s; at: how far the block is in the panel's bytes. */
+INLINE void k_sums(const k_layout l, const rows_args *r, const uint8_t *p, size_t at,
+                   const act_group *x, __m512i sum[8])
 {
     const __m512i even = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
     const __m512i odd = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
@@ -250,9 +272,9 @@ INLINE void q4_k_sums(const rows_args *r, const uint8_t *p, size_t at, const act
                             two_groups(x + 4, x + 6), two_groups(x + 5, x + 7) };
     __m512i u[8];
     UNROLL
-    for (size_t i = 0; i < 8; i++) { /* rows i and i + 8; four lines before every two rows */
-        prefetch(r->ahead, at + 256 * i, 256);
-        __m512i a = q4_k_row(p + 16 + i * r->rb, xs), b = q4_k_row(p + 16 + (i + 8) * r->rb, xs);
+    for (size_t i = 0; i < 8; i++) { /* rows i and i + 8; some lines before every two rows */
+        prefetch(r->ahead, at + (size_t)(2 * l.bytes) * i, 2 * l.bytes);
+        __m512i a = k_row(l, p + i * r->rb, xs), b = k_row(l, p + (i + 8) * r->rb, xs);
         u[i] = _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xdd));
     }
     transpose_dwords(u), transpose_dwords(u + 4);
@@ -272,13 +294,12 @@ INLINE __m512 byte_f32(__m512i v, int i)
 }
 
 /* The super-block at p of 16 rows, its scales taken out of 16 transposed headers at once. */
-INLINE __m512 q4_k_block(__m512 acc, const rows_args *r, const uint8_t *p, size_t at,
-                         const act_group *x)
+INLINE __m512 k_block(const k_layout l, __m512 acc, const rows_args *r, const uint8_t *p, size_t at,
+                      const act_group *x)
 {
     const __m512i six = _mm512_set1_epi8(63), top = _mm512_set1_epi8(48);
     __m512i sum[8], h[4];
-    q4_k_sums(r, p, at, x, sum);
-    prefetch(r->ahead, at + 2048, 256);
+    k_sums(l, r, p, at, x, sum);
     UNROLL
     for (size_t i = 0; i < 4; i++) h[i] = four16(p + i * r->rb, 4 * r->rb);
     transpose_dwords(h); /* d and dmin; the 12 scale bytes */
@@ -299,21 +320,126 @@ INLINE __m512 q4_k_block(__m512 acc, const rows_args *r, const uint8_t *p, size_
     return acc;
 }
 
-static __m512 q4_k_rows(const rows_args *r)
+INLINE __m512 k_rows(const k_layout l, const rows_args *r)
 {
-    enum { BYTES = sizeof(block_q4_k), GROUPS = QB_SUPER / QT_GROUP };
     const uint8_t *p = r->w;
     __m512 acc = _mm512_setzero_ps();
-    for (int ig = 0; ig < r->n_group; ig += GROUPS, p += BYTES)
-        acc = q4_k_block(acc, r, p, (size_t)(p - r->w) * PANEL_ROWS, r->x + ig);
+    for (int ig = 0; ig < r->n_group; ig += GROUPS, p += l.bytes)
+        acc = k_block(l, acc, r, p, (size_t)(p - r->w) * PANEL_ROWS, r->x + ig);
     return acc;
+}
+
+static __m512 q4_k_rows(const rows_args *r)
+{
+    return k_rows(q4_k, r);
+}
+static __m512 q5_k_rows(const rows_args *r)
+{
+    return k_rows(q5_k, r);
 }
 
 static void gemv_q4_k(const matmul_args *a)
 {
     all_rows(a, q4_k_rows);
 }
+static void gemv_q5_k(const matmul_args *a)
+{
+    all_rows(a, q5_k_rows);
+}
+
+/* ---- Q6_K ------------------------------------------------------------------------------------------------ */
+
+/* In each 128 bits: the sums of four dwords of a, b, c, d; each dword fits 16 bits, pairs do not:
+ * 4 * 63 * 127 = 32004. */
+INLINE __m512i net_wide(__m512i a, __m512i b, __m512i c, __m512i d)
+{
+    const __m512i one = _mm512_set1_epi16(1);
+    __m512 ab = _mm512_castsi512_ps(_mm512_madd_epi16(_mm512_packs_epi32(a, b), one));
+    __m512 cd = _mm512_castsi512_ps(_mm512_madd_epi16(_mm512_packs_epi32(c, d), one));
+    return _mm512_add_epi32(_mm512_castps_si512(_mm512_shuffle_ps(ab, cd, 0x88)),
+                            _mm512_castps_si512(_mm512_shuffle_ps(ab, cd, 0xdd)));
+}
+
+/* 128 weights of a row, low bits at q, high at qh: lane i of v[0] and v[1] sums weights 16i .. and
+ * 64 + 16i .., four dwords each. */
+INLINE void q6_k_half(const uint8_t *q, const uint8_t *qh, const __m512i x[2], __m512i v[2])
+{
+    const __m512i top = _mm512_set1_epi8(48), zero = _mm512_setzero_si512();
+    __m256i h = _mm256_loadu_si256((const void *)qh);
+    __m512i lo = _mm512_loadu_si512(q); /* high bits: 0-1 and 4-5 below, 2-3 and 6-7 above */
+    __m512i hi = _mm512_inserti64x4(_mm512_castsi256_si512(h), _mm256_srli_epi16(h, 2), 1);
+    __m512i a = _mm512_or_si512(low4(lo), _mm512_and_si512(_mm512_slli_epi16(hi, 4), top));
+    __m512i b = _mm512_or_si512(high4(lo), _mm512_and_si512(hi, top));
+    v[0] = _mm512_dpbusd_epi32(zero, a, x[0]);
+    v[1] = _mm512_dpbusd_epi32(zero, b, x[1]);
+}
+
+/* The 8 sums of 16 rows over half a super-block: sum[i] for weights 16i ... */
+INLINE void q6_k_sums(const uint8_t *q, const uint8_t *qh, size_t rb, const act_group *x,
+                      __m512i sum[8])
+{
+    const __m512i xs[2] = { two_groups(x, x + 1), two_groups(x + 2, x + 3) };
+    UNROLL
+    for (size_t g = 0; g < 4; g++) { /* rows 4g .. 4g + 3 */
+        __m512i v[4][2];
+        UNROLL
+        for (size_t i = 0; i < 4; i++)
+            q6_k_half(q + (4 * g + i) * rb, qh + (4 * g + i) * rb, xs, v[i]);
+        sum[g] = net_wide(v[0][0], v[1][0], v[2][0], v[3][0]);
+        sum[4 + g] = net_wide(v[0][1], v[1][1], v[2][1], v[3][1]);
+    }
+    transpose_lanes(sum), transpose_lanes(sum + 4);
+}
+
+INLINE __m512 signed_byte_f32(__m512i v, int i)
+{
+    return _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(v, (unsigned)(24 - 8 * i)), 24));
+}
+
+static __m512 q6_k_rows(const rows_args *r)
+{
+    enum { BYTES = sizeof(block_q6_k), HALF = 4 };
+    const size_t rb = r->rb;
+    const uint8_t *p = r->w, *ahead = r->ahead;
+    __m512 acc = _mm512_setzero_ps();
+    for (int ig = 0; ig < r->n_group; ig += GROUPS, p += BYTES) {
+        const __m512 d = halves16(p + 208, rb);
+        __m512i sc[4]; /* sc[i]: scales 4i .. 4i + 3 of 16 rows */
+        UNROLL
+        for (size_t i = 0; i < 4; i++) sc[i] = four16(p + 192 + i * rb, 4 * rb);
+        transpose_dwords(sc);
+        for (int h = 0; h < 2; h++, ahead += BYTES * PANEL_ROWS / 2) {
+            const act_group *x = r->x + ig + HALF * h;
+            __m512i sum[8];
+            prefetch(ahead, 0, BYTES * PANEL_ROWS / 2);
+            q6_k_sums(p + 64 * h, p + 128 + 32 * h, rb, x, sum);
+            UNROLL
+            for (int g = 0; g < HALF; g++) {
+                const __m512i pair = h ? sc[2 + g / 2] : sc[g / 2];
+                __m512 u = _mm512_setzero_ps();
+                UNROLL
+                for (int s = 0; s < 2; s++) {
+                    __m512i start = _mm512_set1_epi32(x[g].start[s] >> 2);
+                    __m512 f = _mm512_cvtepi32_ps(_mm512_add_epi32(sum[2 * g + s], start));
+                    __m512 scale = _mm512_mul_ps(d, signed_byte_f32(pair, 2 * (g % 2) + s));
+                    u = s == 0 ? _mm512_mul_ps(scale, f) : _mm512_fmadd_ps(scale, f, u);
+                }
+                acc = _mm512_fmadd_ps(_mm512_set1_ps(x[g].dx), u, acc);
+            }
+        }
+    }
+    return acc;
+}
+
+static void gemv_q6_k(const matmul_args *a)
+{
+    all_rows(a, q6_k_rows);
+}
 
 const lory_kernels kernels_avx512_gemv = {
-    .gemv = { [QT_Q4_0] = gemv_q4_0, [QT_Q8_0] = gemv_q8_0, [QT_Q4_K] = gemv_q4_k },
+    .gemv = { [QT_Q4_0] = gemv_q4_0,
+              [QT_Q8_0] = gemv_q8_0,
+              [QT_Q4_K] = gemv_q4_k,
+              [QT_Q5_K] = gemv_q5_k,
+              [QT_Q6_K] = gemv_q6_k },
 };
