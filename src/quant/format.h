@@ -22,6 +22,10 @@ quant_unpack iq1_s_unpack, iq1_m_unpack, iq2_xxs_unpack, iq2_xs_unpack, iq2_s_un
 quant_unpack iq3_xxs_unpack, iq3_s_unpack, iq4_nl_unpack, iq4_xs_unpack;
 quant_write iq4_nl_write, iq4_xs_write;
 
+/* q_iq_write.c */
+quant_write iq1_s_write, iq1_m_write, iq2_xxs_write, iq2_xs_write, iq2_s_write, iq3_xxs_write;
+quant_write iq3_s_write;
+
 /* q_tern.c, q_mx.c */
 quant_unpack tq1_0_unpack, tq2_0_unpack, mxfp4_unpack;
 quant_write tq1_0_write, tq2_0_write, mxfp4_write;
