@@ -4,6 +4,7 @@
 #include "lory.h"
 #include "test.h"
 #include "text/json.h"
+#include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -234,4 +235,30 @@ TEST(every_quantised_type_runs_within_llama_cpps_loss)
         n_checked++;
     }
     CHECK(n_checked >= 5, "only %d types were there", n_checked);
+}
+
+/* Every folder of ../shared/golden that has a model in f32 or bf16. */
+TEST(every_family_matches_float64)
+{
+    const char *root = test_shared("golden");
+    if (!root) {
+        test_skip("../shared/golden is not there");
+        return;
+    }
+    DIR *dir = opendir(root);
+    int n_checked = 0;
+    REQUIRE(dir);
+    for (struct dirent *d; (d = readdir(dir));) {
+        static const char *const types[] = { "f32", "bf16" };
+        char folder[300], path[400];
+        snprintf(folder, sizeof folder, "%s/%.100s", root, d->d_name);
+        for (int i = 0; i < 2; i++) {
+            snprintf(path, sizeof path, "%s/model-%s.gguf", folder, types[i]);
+            if (!file_exists(path)) continue;
+            check_model(folder, types[i], "golden.json", 1e-4, 0);
+            n_checked++;
+        }
+    }
+    closedir(dir);
+    CHECK(n_checked > 0);
 }

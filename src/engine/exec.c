@@ -6,10 +6,34 @@
 #include <limits.h>
 
 static op_fn *const ops[OP_COUNT] = {
-    [OP_EMBED] = op_embed,         [OP_PICK] = op_pick,     [OP_RMS_NORM] = op_rms_norm,
-    [OP_HEAD_NORM] = op_head_norm, [OP_ROPE] = op_rope,     [OP_ADD] = op_add,
-    [OP_INPUT] = op_input,         [OP_MATMUL] = op_matmul, [OP_SILU_MUL] = op_silu_mul,
-    [OP_STORE] = op_store,         [OP_ATTEND] = op_attend,
+    [OP_EMBED] = op_embed,
+    [OP_POSITION] = op_position,
+    [OP_PICK] = op_pick,
+    [OP_RMS_NORM] = op_norm,
+    [OP_LAYER_NORM] = op_norm,
+    [OP_HEAD_NORM] = op_head_norm,
+    [OP_HEAD_LAYER_NORM] = op_head_layer_norm,
+    [OP_CLAMP] = op_clamp,
+    [OP_ROPE] = op_rope,
+    [OP_MLA_KV] = op_mla_kv,
+    [OP_ADD] = op_add,
+    [OP_GATE] = op_gate,
+    [OP_SCALE] = op_scale,
+    [OP_SOFT_CAP] = op_soft_cap,
+    [OP_INPUT] = op_input,
+    [OP_MATMUL] = op_matmul,
+    [OP_SILU_MUL] = op_activate,
+    [OP_GELU_MUL] = op_activate,
+    [OP_CLIP_SWIGLU] = op_activate,
+    [OP_GELU] = op_activate,
+    [OP_GELU_ERF] = op_activate,
+    [OP_STORE] = op_store,
+    [OP_ATTEND] = op_attend,
+    [OP_ROUTE] = op_route,
+    [OP_GROUP] = op_group,
+    [OP_EXPERT_INPUT] = op_expert_input,
+    [OP_EXPERTS] = op_experts,
+    [OP_EXPERT_SUM] = op_expert_sum,
 };
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -19,28 +43,61 @@ static size_t round_up(size_t n, size_t unit)
     return (n + unit - 1) / unit * unit;
 }
 
+static size_t slot_rows(const exec *e, int slot)
+{
+    if (slot == PICKED || slot == LOGITS) return (size_t)e->par.n_out;
+    return (size_t)e->par.n_batch
+           * (size_t)(plan_is_expert_slot(slot) ? e->m->hp.n_expert_used : 1);
+}
+
+/* The buffers of OP_INPUT and OP_EXPERT_INPUT, of which one is in use at a time. */
+static void lay_out_inputs(exec *e, mem_carver *c)
+{
+    size_t n_batch = (size_t)e->par.n_batch, n_threads = (size_t)e->par.n_threads;
+    size_t n_pair = n_batch * (size_t)e->m->hp.n_expert_used;
+    e->ld_input = round_up((size_t)e->plan.max_input, QT_GROUP);
+    e->ld_pair = round_up((size_t)e->plan.max_pair_input, QT_GROUP);
+    size_t n_input = (n_batch > n_threads ? n_batch : n_threads) * e->ld_input;
+    if (n_input < n_pair * e->ld_pair) n_input = n_pair * e->ld_pair;
+    e->input_f32 = mem_carve(c, n_input, sizeof(float));
+    e->input_i8 = mem_carve(c, n_input / QT_GROUP, sizeof(act_group));
+}
+
+static void lay_out_experts(exec *e, mem_carver *c)
+{
+    size_t n_pair = (size_t)e->par.n_batch * (size_t)e->m->hp.n_expert_used;
+    e->choice = mem_carve(c, n_pair, sizeof *e->choice);
+    e->choice_weight = mem_carve(c, n_pair, sizeof *e->choice_weight);
+    e->pair_row = mem_carve(c, n_pair, sizeof *e->pair_row);
+    e->pair_token = mem_carve(c, n_pair, sizeof *e->pair_token);
+    e->expert_row = mem_carve(c, (size_t)e->m->hp.n_expert + 1, sizeof *e->expert_row);
+}
+
+static size_t thread_bytes(const exec *e)
+{
+    size_t n = op_attend_scratch_bytes(&e->m->hp), more = op_route_scratch_bytes(&e->m->hp);
+    if (n < more) n = more;
+    if (n < matmul_scratch_bytes()) n = matmul_scratch_bytes();
+    return round_up(n, MEM_ALIGN);
+}
+
 /* Lays out everything that running takes; the same code measures and assigns. */
 static size_t lay_out(exec *e, void *block)
 {
-    const hparams *hp = &e->m->hp;
+    const model *m = e->m;
     mem_carver c = { block, 0 };
-    size_t n_batch = (size_t)e->par.n_batch, n_out = (size_t)e->par.n_out;
-    size_t n_threads = (size_t)e->par.n_threads;
-    size_t n_input = n_batch > n_threads ? n_batch : n_threads;
+    size_t n_cs = (size_t)e->par.n_batch * (size_t)m->hp.n_rot;
     for (int i = 0; i < SLOT_COUNT; i++) {
         e->ld[i] = round_up((size_t)e->plan.width[i], MEM_ALIGN / sizeof(float));
-        e->slot[i] = mem_carve(&c, (i == PICKED || i == LOGITS ? n_out : n_batch) * e->ld[i],
-                           sizeof(float));
+        e->slot[i] = mem_carve(&c, slot_rows(e, i) * e->ld[i], sizeof(float));
     }
-    e->ld_input = round_up((size_t)e->plan.max_input, QT_GROUP);
-    e->input_f32 = mem_carve(&c, n_input * e->ld_input, sizeof(float));
-    e->input_i8 = mem_carve(&c, n_input * (e->ld_input / QT_GROUP), sizeof(act_group));
-    e->rope_cs = mem_carve(&c, n_batch * (size_t)hp->n_rot, sizeof(float));
-    e->runs = mem_carve(&c, n_batch, sizeof(exec_run));
-    e->thread_bytes = round_up(op_attend_scratch_bytes(hp), MEM_ALIGN);
-    if (e->thread_bytes < matmul_scratch_bytes()) e->thread_bytes = matmul_scratch_bytes();
-    e->thread_bytes = round_up(e->thread_bytes, MEM_ALIGN);
-    e->thread_scratch = mem_carve(&c, n_threads, e->thread_bytes);
+    lay_out_inputs(e, &c);
+    e->rope_cs = mem_carve(&c, n_cs, sizeof(float));
+    if (m->rope_local.inv_freq) e->rope_cs_local = mem_carve(&c, n_cs, sizeof(float));
+    e->runs = mem_carve(&c, (size_t)e->par.n_batch, sizeof(exec_run));
+    lay_out_experts(e, &c);
+    e->thread_bytes = thread_bytes(e);
+    e->thread_scratch = mem_carve(&c, (size_t)e->par.n_threads, e->thread_bytes);
     return c.used;
 }
 

@@ -44,13 +44,22 @@ typedef struct {
     /* scratch, carved from one lazily committed block; rows are ld floats apart */
     void *block;
     size_t block_bytes;
-    float *slot[SLOT_COUNT]; /* [n_batch, ld]; PICKED and LOGITS: [n_out, ld] */
+    float *slot[SLOT_COUNT]; /* [n_batch, ld]; PICKED and LOGITS: [n_out, ld]; expert slots:
+                                [n_batch * n_expert_used, ld] */
     size_t ld[SLOT_COUNT];   /* width, rounded up to a cache line */
     float *input_f32;        /* [max(n_batch, n_threads), ld_input] what OP_INPUT prepared; when */
     size_t ld_input;         /* the batch is one row, row ith is thread ith's own copy */
     act_group *input_i8;     /* the same rows as int8 activations, [.., ld_input / 32] */
+    size_t ld_pair;          /* the same buffers prepared by OP_EXPERT_INPUT, a row for each pair */
     float *rope_cs;          /* [n_batch, n_rot] cosines and sines of the tokens' positions */
+    float *rope_cs_local;    /* the same by the local table; NULL without one */
     exec_run *runs;          /* [n_batch] */
+    /* experts: pairs (token, one of its experts), n_expert_used for each token */
+    int *choice;             /* [n_batch, n_expert_used] the token's experts, best first */
+    float *choice_weight;    /* [n_batch, n_expert_used] */
+    int *pair_row;           /* [n_batch, n_expert_used] the pair's row in the experts' order */
+    int *pair_token;         /* [n_batch * n_expert_used] by row: the pair's token */
+    int *expert_row;         /* [n_expert + 1] by expert: its first row */
     unsigned char *thread_scratch; /* [n_threads, thread_bytes] */
     size_t thread_bytes;
 
@@ -62,6 +71,7 @@ typedef struct {
     int step, end_step;      /* the phase's part of the plan */
     atomic_int stop_step;    /* where an interrupted run ends */
     const atomic_bool *interrupt; /* NULL = can't be interrupted */
+    bool long_rope;          /* rotate by the model's table for long texts, where it has one */
 } exec;
 
 /* Bytes of scratch that exec_open would take, its threads' stacks excepted. */

@@ -6,6 +6,7 @@
  * and divided by their sums at the end. A chunk that is not stored as f32 is converted once for all
  * the queries of the unit. */
 #include "engine/ops.h"
+#include "base/fmath.h"
 #include "base/mem.h"
 #include <math.h>
 #include <string.h>
@@ -43,6 +44,8 @@ typedef struct {
     float *kernel;       /* [KV_CHUNK + head_dim] */
     attend_state *state; /* [n_q] */
     int16_t *first, *last; /* [n_q] */
+    float *slope;          /* [n_q] */
+    int32_t *pos;          /* [n_q] */
 } attend_scratch;
 
 /* Lays the scratch out from `at` and returns its bytes; at == NULL measures. */
@@ -58,6 +61,8 @@ static size_t lay_out(attend_scratch *a, const hparams *hp, void *at)
     a->state = mem_carve(&c, n_q, sizeof(attend_state));
     a->first = mem_carve(&c, n_q, sizeof(int16_t));
     a->last = mem_carve(&c, n_q, sizeof(int16_t));
+    a->slope = mem_carve(&c, n_q, sizeof(float));
+    a->pos = mem_carve(&c, n_q, sizeof(int32_t));
     return c.used;
 }
 
@@ -84,16 +89,43 @@ static void gather(const exec *e, const plan_step *s, attend_unit u, const atten
     for (int i = 0; i < u.n_tok * group; i++) a->state[i] = (attend_state){ -INFINITY, 0.0f };
 }
 
+/* 1 / sum of a finished query, a sink's weight in the sum: a score that has no value. */
+static float share_of(attend_state st, const weight *sinks, int ih)
+{
+    if (!sinks) return 1.0f / st.sum;
+    float sink = ((const float *)sinks->data)[ih], top = sink > st.max ? sink : st.max;
+    float grown = math_expf(st.max - top);
+    return grown / fmaf(st.sum, grown, math_expf(sink - top));
+}
+
 /* o / sum into the output's heads. */
 static void scatter(const exec *e, const plan_step *s, attend_unit u, const attend_scratch *a)
 {
     const hparams *hp = &e->m->hp;
-    int group = hp->n_head / hp->n_kv_head, dim = hp->head_dim;
+    int group = hp->n_head / hp->n_kv_head, n = hp->value_dim;
     for (int i = 0; i < u.n_tok * group; i++) {
-        float *o = a->o + (size_t)i * (size_t)dim;
-        e->kn->scale(dim, 1.0f / a->state[i].sum, o);
-        memcpy(op_row(e, s->dst[0], u.it + i / group) + (u.ih * group + i % group) * dim, o,
-               (size_t)dim * sizeof(float));
+        float *o = a->o + (size_t)i * (size_t)hp->head_dim;
+        int ih = u.ih * group + i % group;
+        e->kn->scale(n, share_of(a->state[i], s->w[0], ih), o);
+        memcpy(op_row(e, s->dst[0], u.it + i / group) + ih * n, o, (size_t)n * sizeof(float));
+    }
+}
+
+static int within_chunk(int i)
+{
+    return i < 0 ? 0 : i < KV_CHUNK ? i : KV_CHUNK;
+}
+
+/* Which keys of the chunk from position `chunk` on the unit's queries see, from position pos on. */
+static void find_keys(const hparams *hp, attend_unit u, int pos, int chunk, int window,
+                      const attend_scratch *a)
+{
+    int group = hp->n_head / hp->n_kv_head;
+    for (int i = 0; i < u.n_tok * group; i++) {
+        int n = pos + i / group + 1 - chunk; /* keys up to the query's own */
+        a->pos[i] = n - 1;
+        a->first[i] = (int16_t)(window ? within_chunk(n - window) : 0);
+        a->last[i] = (int16_t)within_chunk(n);
     }
 }
 
@@ -101,22 +133,22 @@ static void attend_one(const op_ctx *c, const plan_step *s, attend_unit u, const
 {
     exec *e = c->e;
     const hparams *hp = &e->m->hp;
-    int group = hp->n_head / hp->n_kv_head;
+    int group = hp->n_head / hp->n_kv_head, window = hparams_window(hp, s->il);
     int pos = u.run->pos + (u.it - u.run->first), end = pos + u.n_tok; /* of the unit's tokens */
+    int begin = window && pos + 1 > window ? (pos + 1 - window) / KV_CHUNK * KV_CHUNK : 0;
     attend_args args = { .q = a->q, .ld_q = (size_t)hp->head_dim, .o = a->o,
                          .ld_o = (size_t)hp->head_dim, .state = a->state, .first = a->first,
                          .last = a->last, .n_q = u.n_tok * group, .head_dim = hp->head_dim,
-                         .scale = hp->attn_scale, .scratch = a->kernel };
+                         .slope = e->m->alibi_slope ? a->slope : NULL, .pos = a->pos,
+                         .scale = hp->attn_scale, .cap = hp->attn_cap, .scratch = a->kernel };
     gather(e, s, u, a);
-    for (int chunk = 0; chunk < end; chunk += KV_CHUNK) {
+    for (int i = 0; args.slope && i < args.n_q; i++)
+        a->slope[i] = e->m->alibi_slope[u.ih * group + i % group];
+    for (int chunk = begin; chunk < end; chunk += KV_CHUNK) {
         int n_key = end - chunk < KV_CHUNK ? end - chunk : KV_CHUNK;
         kv_place at = { s->il, u.run->seq, chunk, u.ih };
         kv_load(e->kv, e->kn, at, n_key, a->kv, &args.k, &args.v);
-        for (int i = 0; i < args.n_q; i++) {
-            int n = pos + i / group + 1 - chunk; /* keys that the query sees */
-            a->first[i] = 0;
-            a->last[i] = (int16_t)(n < 0 ? 0 : n < KV_CHUNK ? n : KV_CHUNK);
-        }
+        find_keys(hp, u, pos, chunk, window, a);
         e->kn->attend(&args);
     }
     scatter(e, s, u, a);
@@ -130,7 +162,7 @@ void op_attend(const op_ctx *c, const plan_step *s)
     const hparams *hp = &e->m->hp;
     int n_block = tokens_per_unit(hp), i = 0;
     attend_scratch a;
-    lay_out(&a, hp, e->thread_scratch + (size_t)c->ith * e->thread_bytes);
+    lay_out(&a, hp, op_scratch(c));
     for (int ir = 0; ir < e->n_run; ir++) {
         const exec_run *run = &e->runs[ir];
         for (int t = 0; t < run->n_tok; t += n_block)

@@ -17,16 +17,16 @@ static act_group *input_act(const exec *e, const op_ctx *c)
 void op_input(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
-    int width = e->plan.width[s->src], first = 0, last = 1;
+    int width = plan_input_width(&e->plan, s), first = 0, last = 1;
     if (e->n_row > 1) op_share(c, e->n_row, &first, &last);
     for (int it = first; it < last; it++) {
         const float *src = op_row(e, s->src, it);
         float *row = input_row(e, c, it);
-        if (s->w[0]) e->kn->rms_norm(width, src, s->w[0]->data, e->m->hp.norm_eps, row);
+        if (s->norm) op_norm_row(e, s->norm, s->w[0], src, row);
         else if (s->want_f32) memcpy(row, src, (size_t)width * sizeof *row);
     }
     if (!s->want_i8 || first == last) return;
-    bool is_slot = !s->w[0];
+    bool is_slot = !s->norm;
     e->kn->quant_act(&(act_args){
         .x = is_slot ? op_row(e, s->src, 0) : input_row(e, c, 0),
         .ld_x = is_slot ? e->ld[s->src] : e->ld_input,
@@ -72,10 +72,23 @@ static void product(const op_ctx *c, const plan_step *s, int i, int r0, int r1)
         .x = s->prepared ? input_row(e, c, 0) : op_row(e, s->src, 0),
         .ld_x = s->prepared ? e->ld_input : e->ld[s->src],
         .n_tok = e->n_row, .out = out, .ld_out = e->ld[s->dst[i]],
-        .scratch = e->thread_scratch + (size_t)c->ith * e->thread_bytes });
+        .scratch = op_scratch(c) });
     if (!w->bias) return;
     for (int it = 0; it < e->n_row; it++)
         e->kn->add(r1 - r0, w->bias + r0, out + (size_t)it * e->ld[s->dst[i]]);
+}
+
+/* n values of g by an activation, with u where it takes two. */
+static void activate(const exec *e, int op, int n, const float *u, float *g)
+{
+    switch (op) {
+    case OP_SILU_MUL: e->kn->silu_mul(n, u, g); break;
+    case OP_GELU_MUL: e->kn->gelu_mul(n, u, g); break;
+    case OP_CLIP_SWIGLU: e->kn->clip_swiglu(n, u, g); break;
+    case OP_GELU: e->kn->gelu(n, g); break;
+    case OP_GELU_ERF: e->kn->gelu_erf(n, g); break;
+    default: break;
+    }
 }
 
 /* Columns [r0, r1) belong to this thread alone, so what follows needs no meeting. */
@@ -83,8 +96,10 @@ static void follow_up(const exec *e, const plan_step *s, int r0, int r1)
 {
     for (int it = 0; it < e->n_row; it++) {
         float *dst = op_row(e, s->dst[0], it) + r0;
-        if (s->silu_mul) e->kn->silu_mul(r1 - r0, op_row(e, s->dst[1], it) + r0, dst);
-        if (s->add) e->kn->add(r1 - r0, dst, op_row(e, X, it) + r0);
+        activate(e, s->then, r1 - r0, op_row(e, s->dst[s->n_matmul - 1], it) + r0, dst);
+        if (!s->add) continue;
+        if (e->m->hp.residual_scale != 1.0f) e->kn->scale(r1 - r0, e->m->hp.residual_scale, dst);
+        e->kn->add(r1 - r0, dst, op_row(e, X, it) + r0);
     }
 }
 
@@ -93,7 +108,8 @@ enum { UNIT = PANEL_ROWS }; /* rows that stay on one thread: a panel, a cache li
 /* The products' rows, one after the other in units, are cut into nth equal stretches. */
 void op_matmul(const op_ctx *c, const plan_step *s)
 {
-    int n_products = s->silu_mul ? 1 : s->n_matmul; /* gate and up go together, row by row */
+    bool is_pair = s->then && s->n_matmul == 2; /* gate and up go together, row by row */
+    int n_products = is_pair ? 1 : s->n_matmul;
     int n_unit = 0, first, last;
     for (int i = 0; i < n_products; i++) n_unit += (s->w[i]->n_rows + UNIT - 1) / UNIT;
     op_share(c, n_unit, &first, &last);
@@ -104,16 +120,17 @@ void op_matmul(const op_ctx *c, const plan_step *s)
         base += n;
         if (u0 >= u1) continue;
         product(c, s, i, r0, r1);
-        if (s->silu_mul) product(c, s, 1, r0, r1);
+        if (is_pair) product(c, s, 1, r0, r1);
         follow_up(c->e, s, r0, r1);
     }
 }
 
-void op_silu_mul(const op_ctx *c, const plan_step *s)
+void op_activate(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
+    int n_row = e->n_row * (plan_is_expert_slot(s->dst[0]) ? e->m->hp.n_expert_used : 1);
     int first, last;
-    op_share(c, e->n_row, &first, &last);
-    for (int it = first; it < last; it++)
-        e->kn->silu_mul(e->plan.width[s->src], op_row(e, s->src, it), op_row(e, s->dst[0], it));
+    op_share(c, n_row, &first, &last);
+    for (int i = first; i < last; i++)
+        activate(e, s->op, e->plan.width[s->dst[0]], op_row(e, s->src, i), op_row(e, s->dst[0], i));
 }

@@ -1,24 +1,46 @@
 /* op_rows.c - ops on rows: embedding, norms, rotary positions, sums.
  * Layer: engine. */
+#include "base/fmath.h"
 #include "engine/ops.h"
-#include "model/rope.h"
 #include <string.h>
 
-/* dst = the embedding of each token; the rotations of its position are made beside it. */
+/* The rotations of the token's position are made beside its embedding. */
+static void make_rotations(const exec *e, int it)
+{
+    const model *m = e->m;
+    int n = m->hp.n_rot, pos = e->batch.pos[it];
+    const rope_table *t = e->long_rope && m->rope_long.inv_freq ? &m->rope_long : &m->rope;
+    if (n == 0) return;
+    rope_cos_sin(n, t, pos, e->rope_cs + (size_t)it * (size_t)n);
+    if (m->rope_local.inv_freq)
+        rope_cos_sin(n, &m->rope_local, pos, e->rope_cs_local + (size_t)it * (size_t)n);
+}
+
 void op_embed(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
     const weight *w = s->w[0];
-    const model *m = e->m;
     int first, last;
     op_share(c, e->n_row, &first, &last);
     for (int it = first; it < last; it++) {
         const unsigned char *row = w->data;
-        e->kn->to_f32[w->type](w->k, row + (size_t)e->batch.id[it] * w->row_bytes,
-                               op_row(e, s->dst[0], it));
-        rope_cos_sin(m->hp.n_rot, m->inv_freq, m->rope_magnitude, e->batch.pos[it],
-                     e->rope_cs + (size_t)it * (size_t)m->hp.n_rot);
+        float *dst = op_row(e, s->dst[0], it);
+        e->kn->to_f32[w->type](w->k, row + (size_t)e->batch.id[it] * w->row_bytes, dst);
+        if (e->m->hp.embd_scale != 1.0f) e->kn->scale(w->k, e->m->hp.embd_scale, dst);
+        make_rotations(e, it);
     }
+}
+
+/* The sessions see to it that every position has its row. */
+void op_position(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    const weight *w = s->w[0];
+    const float *rows = w->data;
+    int first, last;
+    op_share(c, e->n_row, &first, &last);
+    for (int it = first; it < last; it++)
+        e->kn->add(w->k, rows + (size_t)e->batch.pos[it] * (size_t)w->k, op_row(e, s->dst[0], it));
 }
 
 void op_pick(const op_ctx *c, const plan_step *s)
@@ -31,29 +53,99 @@ void op_pick(const op_ctx *c, const plan_step *s)
                (size_t)e->plan.width[s->src] * sizeof(float));
 }
 
-void op_rms_norm(const op_ctx *c, const plan_step *s)
+void op_norm_row(const exec *e, int op, const weight *w, const float *x, float *y)
+{
+    float eps = e->m->hp.norm_eps;
+    if (op == OP_RMS_NORM) e->kn->rms_norm(w->k, x, w->data, eps, y);
+    else e->kn->layer_norm(w->k, x, w->data, w->bias, eps, y);
+}
+
+void op_norm(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
     int first, last;
     op_share(c, e->n_row, &first, &last);
     for (int it = first; it < last; it++)
-        e->kn->rms_norm(e->plan.width[s->src], op_row(e, s->src, it), s->w[0]->data,
-                        e->m->hp.norm_eps, op_row(e, s->dst[0], it));
+        op_norm_row(e, s->op, s->w[0], op_row(e, s->src, it), op_row(e, s->dst[0], it));
 }
 
 void op_add(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
+    float scale = s->dst[0] == X ? e->m->hp.residual_scale : 1.0f;
+    int first, last, n = e->plan.width[s->src];
+    op_share(c, e->n_row, &first, &last);
+    for (int it = first; it < last; it++) {
+        float *src = op_row(e, s->src, it);
+        if (scale != 1.0f) e->kn->scale(n, scale, src);
+        e->kn->add(n, src, op_row(e, s->dst[0], it));
+    }
+}
+
+void op_clamp(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
     int first, last;
     op_share(c, e->n_row, &first, &last);
     for (int it = first; it < last; it++)
-        e->kn->add(e->plan.width[s->src], op_row(e, s->src, it), op_row(e, s->dst[0], it));
+        e->kn->clamp(e->plan.width[s->dst[0]], e->m->hp.clamp_kqv, op_row(e, s->dst[0], it));
+}
+
+void op_gate(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    int first, last;
+    op_share(c, e->n_row, &first, &last);
+    for (int it = first; it < last; it++)
+        e->kn->scale(e->plan.width[s->dst[0]], 1.0f / (1.0f + math_expf(-*op_row(e, s->src, it))),
+                     op_row(e, s->dst[0], it));
+}
+
+/* The vocabulary is long and the rows few: by columns. */
+void op_scale(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    int first, last;
+    op_share(c, e->plan.width[s->dst[0]], &first, &last);
+    for (int it = 0; it < e->n_row; it++)
+        e->kn->scale(last - first, e->m->hp.logit_scale, op_row(e, s->dst[0], it) + first);
+}
+
+void op_soft_cap(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    int first, last;
+    op_share(c, e->plan.width[s->dst[0]], &first, &last);
+    for (int it = 0; it < e->n_row; it++)
+        e->kn->soft_cap(last - first, e->m->hp.logit_cap, op_row(e, s->dst[0], it) + first);
+}
+
+/* KVB has for each head the part of its key that is not rotated, then its value; all heads share
+ * the other part of the key, at the end of KVA. */
+void op_mla_kv(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    const hparams *hp = &e->m->hp;
+    size_t n_key = (size_t)(hp->head_dim - hp->n_rot), n_rot = (size_t)hp->n_rot;
+    size_t n_value = (size_t)hp->value_dim, dim = (size_t)hp->head_dim;
+    int first, last;
+    op_share(c, e->n_row, &first, &last);
+    for (int it = first; it < last; it++) {
+        const float *kvb = op_row(e, KVB, it), *shared = op_row(e, KVA, it) + hp->kv_lora_rank;
+        float *k = op_row(e, s->dst[0], it), *v = op_row(e, V, it);
+        for (int ih = 0; ih < hp->n_head; ih++, kvb += n_key + n_value, k += dim, v += dim) {
+            memcpy(k, kvb, n_key * sizeof *k);
+            memcpy(k + n_key, shared, n_rot * sizeof *k);
+            memcpy(v, kvb + n_key, n_value * sizeof *v);
+            memset(v + n_value, 0, (dim - n_value) * sizeof *v);
+        }
+    }
 }
 
 /* Ops on heads take the tokens' rows in turn when there are many. With one token a thread takes
  * the key/value heads ith, ith + nth, ... and the query heads of their groups, so that one thread
  * carries a head from here through attention and no barrier is needed between. */
-typedef void head_fn(const exec *e, const plan_step *s, int it, float *head);
+typedef void head_fn(const exec *e, const plan_step *s, int it, int ih, float *head);
 
 static void for_heads(const op_ctx *c, const plan_step *s, head_fn *fn)
 {
@@ -66,31 +158,48 @@ static void for_heads(const op_ctx *c, const plan_step *s, head_fn *fn)
     if (e->n_row > 1) {
         for (int it = first; it < last; it++)
             for (int ih = 0; ih < n_head; ih++)
-                fn(e, s, it, op_row(e, s->dst[0], it) + ih * hp->head_dim);
+                fn(e, s, it, ih, op_row(e, s->dst[0], it) + ih * hp->head_dim);
         return;
     }
     for (int ig = c->ith; ig < hp->n_kv_head; ig += c->nth)
         for (int ih = ig * group; ih < (ig + 1) * group; ih++)
-            fn(e, s, 0, op_row(e, s->dst[0], 0) + ih * hp->head_dim);
+            fn(e, s, 0, ih, op_row(e, s->dst[0], 0) + ih * hp->head_dim);
 }
 
-static void norm_head(const exec *e, const plan_step *s, int it, float *head)
+static void norm_head(const exec *e, const plan_step *s, int it, int ih, float *head)
 {
-    (void)it;
+    (void)it, (void)ih;
     e->kn->rms_norm(e->m->hp.head_dim, head, s->w[0]->data, e->m->hp.norm_eps, head);
 }
 
-static void rotate_head(const exec *e, const plan_step *s, int it, float *head)
+static void layer_norm_head(const exec *e, const plan_step *s, int it, int ih, float *head)
+{
+    const float *rows = s->w[0]->data;
+    int n = e->m->hp.head_dim;
+    (void)it;
+    e->kn->layer_norm(n, head, rows + (size_t)ih * (size_t)n, NULL, e->m->hp.norm_eps, head);
+}
+
+/* What MLA rotates is the end of each head. */
+static void rotate_head(const exec *e, const plan_step *s, int it, int ih, float *head)
 {
     const hparams *hp = &e->m->hp;
-    (void)s;
+    bool is_local = e->m->rope_local.inv_freq && hparams_window(hp, s->il) > 0;
+    const float *cs = is_local ? e->rope_cs_local : e->rope_cs;
+    (void)ih;
+    if (hp->kv_lora_rank > 0) head += hp->head_dim - hp->n_rot;
     e->kn->rope(1, hp->head_dim, hp->n_rot, e->m->arch->rope_neox,
-                e->rope_cs + (size_t)it * (size_t)hp->n_rot, head);
+                cs + (size_t)it * (size_t)hp->n_rot, head);
 }
 
 void op_head_norm(const op_ctx *c, const plan_step *s)
 {
     for_heads(c, s, norm_head);
+}
+
+void op_head_layer_norm(const op_ctx *c, const plan_step *s)
+{
+    for_heads(c, s, layer_norm_head);
 }
 
 void op_rope(const op_ctx *c, const plan_step *s)

@@ -12,9 +12,11 @@ typedef struct {
 
 typedef void op_fn(const op_ctx *c, const plan_step *s);
 
-op_fn op_embed, op_pick, op_rms_norm, op_head_norm, op_rope, op_add; /* op_rows.c */
-op_fn op_input, op_matmul, op_silu_mul;                              /* op_matmul.c */
-op_fn op_store, op_attend;                                           /* op_attend.c */
+op_fn op_embed, op_position, op_pick, op_norm, op_head_norm, op_head_layer_norm; /* op_rows.c */
+op_fn op_clamp, op_rope, op_mla_kv, op_add, op_gate, op_scale, op_soft_cap;      /* op_rows.c */
+op_fn op_input, op_matmul, op_activate;                                         /* op_matmul.c */
+op_fn op_store, op_attend;                                                      /* op_attend.c */
+op_fn op_route, op_group, op_expert_input, op_experts, op_expert_sum;           /* op_experts.c */
 
 /* Shows the step's input to the observer, if it is a product. */
 void op_show_input(const op_ctx *c, const plan_step *s);
@@ -31,7 +33,16 @@ static inline float *op_row(const exec *e, int slot, int it)
     return e->slot[slot] + (size_t)it * e->ld[slot];
 }
 
-/* Bytes of the thread's scratch that attention needs. */
+static inline void *op_scratch(const op_ctx *c)
+{
+    return c->e->thread_scratch + (size_t)c->ith * c->e->thread_bytes;
+}
+
+/* The norm `op` of n = w->k values. */
+void op_norm_row(const exec *e, int op, const weight *w, const float *x, float *y);
+
+/* Bytes of the thread's scratch that attention and the choice of experts need. */
 size_t op_attend_scratch_bytes(const hparams *hp);
+size_t op_route_scratch_bytes(const hparams *hp);
 
 #endif

@@ -4,24 +4,70 @@
 #include "base/mem.h"
 #include <string.h>
 
-static const char *const op_names[OP_COUNT] = {
-    [OP_END] = "end",           [OP_EMBED] = "embed",   [OP_RMS_NORM] = "rms_norm",
-    [OP_HEAD_NORM] = "head_norm", [OP_MATMUL] = "matmul", [OP_ROPE] = "rope",
-    [OP_ATTEND] = "attend",     [OP_ADD] = "add",       [OP_SILU_MUL] = "silu_mul",
-    [OP_PICK] = "pick",         [OP_INPUT] = "input",   [OP_STORE] = "store",
+/* How an op's threads share its work: by tokens, by heads (of the one token; by tokens when there
+ * are more), by columns of the output, all of it each (of the one token; by tokens when more), or
+ * by any unit. */
+typedef enum { BY_TOKENS, BY_HEADS, BY_COLUMNS, BY_ALL, BY_UNITS } share;
+
+typedef struct {
+    const char *name;
+    share by;
+    bool reads_dst; /* besides src */
+} op_row;
+
+static const op_row op_rows[OP_COUNT] = {
+    [OP_END]             = { "end",             BY_UNITS,   false },
+    [OP_EMBED]           = { "embed",           BY_TOKENS,  false },
+    [OP_POSITION]        = { "position",        BY_TOKENS,  true  },
+    [OP_RMS_NORM]        = { "rms_norm",        BY_TOKENS,  false },
+    [OP_LAYER_NORM]      = { "layer_norm",      BY_TOKENS,  false },
+    [OP_HEAD_NORM]       = { "head_norm",       BY_HEADS,   true  },
+    [OP_HEAD_LAYER_NORM] = { "head_layer_norm", BY_HEADS,   true  },
+    [OP_MATMUL]          = { "matmul",          BY_COLUMNS, false },
+    [OP_CLAMP]           = { "clamp",           BY_TOKENS,  true  },
+    [OP_ROPE]            = { "rope",            BY_HEADS,   true  },
+    [OP_MLA_KV]          = { "mla_kv",          BY_TOKENS,  false },
+    [OP_ATTEND]          = { "attend",          BY_UNITS,   false },
+    [OP_ADD]             = { "add",             BY_TOKENS,  true  },
+    [OP_SILU_MUL]        = { "silu_mul",        BY_TOKENS,  true  },
+    [OP_GELU_MUL]        = { "gelu_mul",        BY_TOKENS,  true  },
+    [OP_CLIP_SWIGLU]     = { "clip_swiglu",     BY_TOKENS,  true  },
+    [OP_GELU]            = { "gelu",            BY_TOKENS,  true  },
+    [OP_GELU_ERF]        = { "gelu_erf",        BY_TOKENS,  true  },
+    [OP_GATE]            = { "gate",            BY_TOKENS,  true  },
+    [OP_SCALE]           = { "scale",           BY_COLUMNS, true  },
+    [OP_SOFT_CAP]        = { "soft_cap",        BY_COLUMNS, true  },
+    [OP_ROUTE]           = { "route",           BY_TOKENS,  true  },
+    [OP_EXPERTS]         = { "experts",         BY_COLUMNS, false },
+    [OP_EXPERT_SUM]      = { "expert_sum",      BY_TOKENS,  false },
+    [OP_PICK]            = { "pick",            BY_TOKENS,  false },
+    [OP_INPUT]           = { "input",           BY_ALL,     false },
+    [OP_STORE]           = { "store",           BY_HEADS,   true  },
+    [OP_GROUP]           = { "group",           BY_UNITS,   true  },
+    [OP_EXPERT_INPUT]    = { "expert_input",    BY_UNITS,   true  },
 };
 
-static const char *const slot_names[SLOT_COUNT] = { "x", "h", "q", "k", "v",      "a",
-                                                    "g", "u", "f", "logits", "picked" };
+static const char *const slot_names[SLOT_COUNT] = {
+    [X] = "x", [H] = "h", [N] = "n", [Q] = "q", [K] = "k", [V] = "v", [A] = "a", [G] = "g",
+    [U] = "u", [F] = "f", [QA] = "qa", [KVA] = "kva", [C] = "c", [KVB] = "kvb", [R] = "r",
+    [EG] = "eg", [EU] = "eu", [ED] = "ed", [SG] = "sg", [SU] = "su", [S] = "s",
+    [LOGITS] = "logits", [PICKED] = "picked",
+};
 
 const char *plan_op_name(lory_op op)
 {
-    return op_names[op];
+    return op_rows[op].name;
 }
 
 const char *plan_slot_name(lory_slot slot)
 {
     return slot_names[slot];
+}
+
+int plan_input_width(const plan *p, const plan_step *s)
+{
+    bool is_norm = s->op == OP_RMS_NORM || s->op == OP_LAYER_NORM || s->norm != OP_END;
+    return is_norm ? s->w[0]->k : p->width[s->src];
 }
 
 /* ---- pass 1: the recipes' steps, one by one ------------------------------------------------ */
@@ -51,17 +97,32 @@ static void append_matmul(plan *p, const lory_step *r, const weight *w, int il)
     s->prepared = qtypes[w->type].n_sub > 0;
 }
 
+/* The experts' input is gathered, unless it lies in their order and is read as floats. */
+static void append_experts(plan *p, const lory_step *r, const weight *w, int il)
+{
+    bool is_i8 = qtypes[w->type].n_sub > 0, is_prepared = is_i8 || !plan_is_expert_slot(r->src);
+    if (is_prepared) {
+        plan_step *input = append(p, OP_EXPERT_INPUT, r->src, r->src, il);
+        input->want_i8 = is_i8;
+        input->want_f32 = !is_i8;
+    }
+    plan_step *s = append(p, OP_EXPERTS, r->dst, r->src, il);
+    s->w[0] = w;
+    s->prepared = is_prepared;
+}
+
 static void append_recipe(plan *p, const model *m, const lory_step *r, int il)
 {
     for (; r->op != OP_END; r++) {
         const weight *w = r->role == W_NONE ? NULL : weights_get(&m->w, il, r->role);
-        if (r->flags & OPT && !w->data) continue;
-        if (r->op == OP_MATMUL) {
-            append_matmul(p, r, w, il);
+        if (!model_has_step(m, il, r)) continue;
+        if (r->op == OP_MATMUL || r->op == OP_EXPERTS) {
+            (r->op == OP_MATMUL ? append_matmul : append_experts)(p, r, w, il);
             continue;
         }
         if (r->op == OP_ATTEND) append(p, OP_STORE, K, K, il);
         append(p, r->op, r->dst, r->src, il)->w[0] = w;
+        if (r->op == OP_ROUTE) append(p, OP_GROUP, R, R, il);
     }
 }
 
@@ -72,13 +133,12 @@ static bool is_read_later(const plan *p, int i, int slot)
 {
     for (i++; i < p->n_step; i++) {
         const plan_step *s = &p->step[i];
-        bool reads_dst = s->op == OP_ADD || s->op == OP_SILU_MUL || s->op == OP_ROPE
-                         || s->op == OP_HEAD_NORM;
         if (s->src == slot && s->op != OP_EMBED && !(s->op == OP_MATMUL && s->prepared))
             return true;
         if (s->op == OP_STORE && (slot == K || slot == V)) return true;
+        if (s->op == OP_MLA_KV && slot == KVA) return true;
         for (int j = 0; j < (s->op == OP_MATMUL ? s->n_matmul : 1); j++)
-            if (s->dst[j] == slot) return reads_dst;
+            if (s->dst[j] == slot) return op_rows[s->op].reads_dst;
     }
     return false;
 }
@@ -122,7 +182,7 @@ static void merge_norms(plan *p)
 {
     for (int i = 0; i + 1 < p->n_step; i++) {
         plan_step *norm = &p->step[i];
-        if (norm->op != OP_RMS_NORM) continue;
+        if (norm->op != OP_RMS_NORM && norm->op != OP_LAYER_NORM) continue;
         plan_step *next = norm + 1;
         bool has_input = next->op == OP_INPUT && i + 2 < p->n_step;
         plan_step *product = has_input ? next + 1 : next;
@@ -132,6 +192,7 @@ static void merge_norms(plan *p)
             continue;
         plan_step merged = *norm;
         merged.op = OP_INPUT;
+        merged.norm = norm->op;
         merged.dst[0] = merged.src;
         merged.want_i8 = has_input && next->want_i8;
         merged.want_f32 = !has_input || next->want_f32;
@@ -142,16 +203,39 @@ static void merge_norms(plan *p)
     }
 }
 
-/* matmul of gate and up, then silu_mul -> one step. */
-static void merge_silu(plan *p)
+static bool is_gated(int op)
+{
+    return op == OP_SILU_MUL || op == OP_GELU_MUL || op == OP_CLIP_SWIGLU;
+}
+
+/* matmul, then an activation of its output; of gate and up, then gate times up -> one step. */
+static void merge_activations(plan *p)
 {
     for (int i = 0; i + 1 < p->n_step; i++) {
         plan_step *s = &p->step[i];
-        if (s->op != OP_MATMUL || s->n_matmul != 2 || s[1].op != OP_SILU_MUL
-            || s[1].dst[0] != s->dst[0] || s[1].src != s->dst[1] || s->w[0]->n_rows != s->w[1]->n_rows)
+        bool is_plain = s[1].op == OP_GELU || s[1].op == OP_GELU_ERF;
+        if (s->op != OP_MATMUL || s[1].dst[0] != s->dst[0]) continue;
+        if (is_plain && s->n_matmul != 1) continue;
+        if (!is_plain
+            && !(is_gated(s[1].op) && s->n_matmul == 2 && s[1].src == s->dst[1]
+                 && s->w[0]->n_rows == s->w[1]->n_rows))
             continue;
-        s->silu_mul = true;
+        s->then = s[1].op;
         remove_step(p, i + 1);
+    }
+}
+
+/* expert_input, experts, expert_input, experts of the same source -> one input. */
+static void merge_expert_inputs(plan *p)
+{
+    for (int i = 0; i + 2 < p->n_step; i++) {
+        plan_step *s = &p->step[i];
+        if (s->op != OP_EXPERT_INPUT || s[1].op != OP_EXPERTS || s[2].op != OP_EXPERT_INPUT
+            || s[2].src != s->src)
+            continue;
+        s->want_f32 |= s[2].want_f32;
+        s->want_i8 |= s[2].want_i8;
+        remove_step(p, i + 2);
     }
 }
 
@@ -170,22 +254,10 @@ static void merge_adds(plan *p)
 
 /* ---- pass 3: where the team meets ------------------------------------------------------------ */
 
-/* How an op's threads share its work: by tokens, by heads (of the one token; by tokens when there
- * are more), by columns of the output, all of it each (of the one token; by tokens when more), or
- * by any unit. */
-typedef enum { BY_TOKENS, BY_HEADS, BY_COLUMNS, BY_ALL, BY_UNITS } share;
-
-static const share shares[OP_COUNT] = {
-    [OP_EMBED] = BY_TOKENS, [OP_RMS_NORM] = BY_TOKENS, [OP_HEAD_NORM] = BY_HEADS,
-    [OP_MATMUL] = BY_COLUMNS, [OP_ROPE] = BY_HEADS, [OP_ATTEND] = BY_UNITS,
-    [OP_ADD] = BY_TOKENS, [OP_SILU_MUL] = BY_TOKENS, [OP_PICK] = BY_TOKENS,
-    [OP_INPUT] = BY_ALL, [OP_STORE] = BY_HEADS,
-};
-
 static plan_sync sync_after(const plan_step *s)
 {
     const plan_step *next = s + 1;
-    share a = shares[s->op], b = shares[next->op];
+    share a = op_rows[s->op].by, b = op_rows[next->op].by;
     if (a == BY_TOKENS && b == BY_TOKENS) return SYNC_NONE;
     if (a == BY_HEADS && b == BY_HEADS) return SYNC_NONE;
     if (a == BY_HEADS && next->op == OP_ATTEND) return SYNC_MANY; /* one token: its heads stay */
@@ -195,6 +267,7 @@ static plan_sync sync_after(const plan_step *s)
         for (int i = 0; i < next->n_matmul; i++) overwrites |= next->dst[i] == s->src;
         return overwrites ? SYNC_ALL : SYNC_MANY;
     }
+    if (s->op == OP_EXPERTS && next->op == OP_EXPERTS && next->src == s->src) return SYNC_NONE;
     return SYNC_ALL;
 }
 
@@ -207,22 +280,32 @@ static void mark_syncs(plan *p)
 
 /* ---- pass 4: sizes ---------------------------------------------------------------------------- */
 
+static void use_slot(plan *p, const hparams *hp, int slot)
+{
+    const int width[SLOT_COUNT] = {
+        [X] = hp->n_embd, [H] = hp->n_embd, [N] = hp->n_embd, [F] = hp->n_embd,
+        [PICKED] = hp->n_embd, [Q] = hp->n_head * hp->head_dim, [A] = hp->n_head * hp->value_dim,
+        [K] = hp->n_kv_head * hp->head_dim, [V] = hp->n_kv_head * hp->head_dim,
+        [G] = hp->n_ff, [U] = hp->n_ff, [QA] = hp->q_lora_rank,
+        [KVA] = hp->kv_lora_rank + hp->n_rot, [C] = hp->kv_lora_rank,
+        [KVB] = hp->n_head * (hp->head_dim - hp->n_rot + hp->value_dim), [R] = hp->n_expert,
+        [EG] = hp->n_ff_exp, [EU] = hp->n_ff_exp, [ED] = hp->n_embd,
+        [SG] = hp->n_ff_shexp, [SU] = hp->n_ff_shexp, [S] = 1, [LOGITS] = hp->n_vocab,
+    };
+    p->width[slot] = width[slot];
+}
+
 static void find_sizes(plan *p, const model *m)
 {
     const hparams *hp = &m->hp;
-    const int width[SLOT_COUNT] = {
-        [X] = hp->n_embd, [H] = hp->n_embd, [PICKED] = hp->n_embd, [F] = hp->n_embd,
-        [Q] = hp->n_head * hp->head_dim, [A] = hp->n_head * hp->head_dim,
-        [K] = hp->n_kv_head * hp->head_dim, [V] = hp->n_kv_head * hp->head_dim,
-        [G] = hp->n_ff, [U] = hp->n_ff, [LOGITS] = hp->n_vocab,
-    };
     for (int i = 0; i < p->n_step; i++) {
         const plan_step *s = &p->step[i];
-        p->width[s->src] = width[s->src];
-        for (int j = 0; j < (s->op == OP_MATMUL ? s->n_matmul : 1); j++)
-            p->width[s->dst[j]] = width[s->dst[j]];
-        if (s->op == OP_STORE) p->width[V] = width[V];
-        if (s->op == OP_INPUT && width[s->src] > p->max_input) p->max_input = width[s->src];
+        use_slot(p, hp, s->src);
+        for (int j = 0; j < (s->op == OP_MATMUL ? s->n_matmul : 1); j++) use_slot(p, hp, s->dst[j]);
+        if (s->op == OP_STORE) use_slot(p, hp, V);
+        int width = plan_input_width(p, s);
+        if (s->op == OP_INPUT && width > p->max_input) p->max_input = width;
+        if (s->op == OP_EXPERT_INPUT && width > p->max_pair_input) p->max_pair_input = width;
     }
 }
 
@@ -242,21 +325,23 @@ static void fuse_steps(plan *p)
 {
     merge_matmuls(p);
     merge_norms(p);
-    merge_silu(p);
+    merge_activations(p);
     merge_adds(p);
+    merge_expert_inputs(p);
     for (p->n_body = 0; p->step[p->n_body].op != OP_PICK;) p->n_body++;
 }
 
 bool plan_make(plan *p, const model *m, bool fuse, lory_err *err)
 {
     const lory_arch *a = m->arch;
-    size_t n_block = (size_t)count(a->block), n_layer = (size_t)m->hp.n_layer;
-    /* a matmul makes two steps at most, so does attention, and the head is preceded by one */
+    const lory_step *block = model_block(m);
+    size_t n_block = (size_t)count(block), n_layer = (size_t)m->hp.n_layer;
+    /* a step makes two at most, and the head is preceded by one */
     size_t n_max = 2 * ((size_t)count(a->embed) + n_block * n_layer + (size_t)count(a->head)) + 1;
     *p = (plan){ .step = mem_new(n_max, sizeof(plan_step)) };
     if (!p->step) return err_set(err, LORY_E_MEMORY, "no memory for a plan of %zu steps", n_max);
     append_recipe(p, m, a->embed, 0);
-    for (int il = 0; il < m->hp.n_layer; il++) append_recipe(p, m, a->block, il);
+    for (int il = 0; il < m->hp.n_layer; il++) append_recipe(p, m, block, il);
     append_head(p, m);
     if (fuse) fuse_steps(p);
     mark_syncs(p);

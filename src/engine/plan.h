@@ -24,11 +24,12 @@ typedef struct {
     uint8_t n_matmul; /* OP_MATMUL: products of the same input, w[i] -> dst[i] */
     int16_t il;
     bool prepared;  /* OP_MATMUL: reads what OP_INPUT prepared, else slot src */
-    bool silu_mul;  /* OP_MATMUL: then dst[0] = silu(dst[0]) * dst[1] */
-    bool add;       /* OP_MATMUL: then slot X += dst[0] */
-    bool want_f32;  /* OP_INPUT: prepares f32 rows */
-    bool want_i8;   /* OP_INPUT: prepares int8 activations */
-    const weight *w[PLAN_MAX_FUSED]; /* OP_INPUT: w[0] is the norm's weight, or NULL */
+    uint8_t then;   /* OP_MATMUL: then this activation of dst[0] (with dst[1]), or OP_END */
+    uint8_t norm;   /* OP_INPUT: after this norm of src, or OP_END */
+    bool add;       /* OP_MATMUL: then slot X += dst[0], times the residual scale */
+    bool want_f32;  /* OP_INPUT, OP_EXPERT_INPUT: prepares f32 rows */
+    bool want_i8;   /* OP_INPUT, OP_EXPERT_INPUT: prepares int8 activations */
+    const weight *w[PLAN_MAX_FUSED]; /* OP_INPUT: w[0] is the norm's weight */
 } plan_step;
 
 typedef struct {
@@ -37,11 +38,20 @@ typedef struct {
     int n_body;      /* steps before the head, which runs on the picked rows only */
     int width[SLOT_COUNT]; /* floats of a row of each slot; 0 = the plan does not use it */
     int max_input;   /* the widest prepared input, floats */
+    int max_pair_input; /* the widest prepared input of a (token, expert) pair, floats */
 } plan;
 
 /* fuse = false leaves every step of the recipes on its own: for tests. LORY_E_MEMORY. */
 bool plan_make(plan *p, const model *m, bool fuse, lory_err *err);
 void plan_free(plan *p); /* accepts a zeroed one */
+
+/* Floats that a step reads of its source's row. */
+int plan_input_width(const plan *p, const plan_step *s);
+
+static inline bool plan_is_expert_slot(int slot)
+{
+    return slot == EG || slot == EU || slot == ED;
+}
 
 const char *plan_op_name(lory_op op);
 const char *plan_slot_name(lory_slot slot);

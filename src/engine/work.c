@@ -2,17 +2,27 @@
 #include "engine/work.h"
 #include "engine/session.h"
 
+/* How many experts n tokens are expected to reach, when each chooses n_used of n_expert evenly. */
+static double experts_reached(const hparams *hp, double n_tok)
+{
+    double missed = 1.0, spared = 1.0 - (double)hp->n_expert_used / hp->n_expert;
+    for (double i = 0; i < n_tok && missed > 1e-6; i++) missed *= spared;
+    return hp->n_expert * (1.0 - missed);
+}
+
 /* The products of one recipe, for n_rows rows of input in n_steps passes over the weights. */
 static void add_recipe(const model *m, const lory_step *r, int il, double n_rows, double n_steps,
                        lory_work *work)
 {
     for (; r->op != OP_END; r++) {
-        if (r->op != OP_MATMUL) continue;
+        if ((r->op != OP_MATMUL && r->op != OP_EXPERTS) || !model_has_step(m, il, r)) continue;
         const weight *w = weights_get(&m->w, il, r->role);
-        double macs = n_rows * w->n_rows * w->k;
+        bool is_expert = r->op == OP_EXPERTS;
+        double macs = n_rows * w->n_rows * w->k * (is_expert ? m->hp.n_expert_used : 1);
         if (qtypes[w->type].n_sub > 0) work->i8_macs += macs;
         else work->f32_macs += macs;
-        work->read_bytes += n_steps * w->n_rows * (double)w->row_bytes;
+        work->read_bytes += n_steps * w->n_rows * (double)w->row_bytes
+                            * (is_expert ? experts_reached(&m->hp, n_rows / n_steps) : 1.0);
     }
 }
 
@@ -37,7 +47,7 @@ void work_count(const model *m, const lory_session_params *p, int n_tokens, int 
     int n_batch = session_n_batch(&params);
     double n_steps = (n_tokens + n_batch - 1) / n_batch;
     for (int il = 0; il < m->hp.n_layer; il++)
-        add_recipe(m, m->arch->block, il, n_tokens, n_steps, work);
+        add_recipe(m, model_block(m), il, n_tokens, n_steps, work);
     add_recipe(m, m->arch->head, 0, 1.0, 1.0, work);
     add_attention(m, session_cache_type(&params), n_tokens, depth, n_steps, work);
 }

@@ -105,6 +105,30 @@ static void gelu_mul(int n, const float *u, float *g)
     for (int i = 0; i < n; i++) g[i] = gelu_of(g[i]) * u[i];
 }
 
+static float clamped(float x, float limit)
+{
+    return x < -limit ? -limit : x > limit ? limit : x;
+}
+
+static void clip_swiglu(int n, const float *u, float *g)
+{
+    const float limit = 7.0f, steepness = 1.702f;
+    for (int i = 0; i < n; i++) {
+        float x = g[i] > limit ? limit : g[i];
+        g[i] = x / (1.0f + math_expf(-steepness * x)) * (clamped(u[i], limit) + 1.0f);
+    }
+}
+
+static void clamp(int n, float limit, float *x)
+{
+    for (int i = 0; i < n; i++) x[i] = clamped(x[i], limit);
+}
+
+static void soft_cap(int n, float cap, float *x)
+{
+    for (int i = 0; i < n; i++) x[i] = cap * math_tanhf(x[i] / cap);
+}
+
 /* ---- norms, softmax, rope ------------------------------------------------------------------ */
 
 static void rms_norm(int n, const float *x, const float *w, float eps, float *y)
@@ -252,6 +276,9 @@ const lory_kernels kernels_generic = {
     .gelu = gelu,
     .gelu_erf = gelu_erf,
     .gelu_mul = gelu_mul,
+    .clip_swiglu = clip_swiglu,
+    .clamp = clamp,
+    .soft_cap = soft_cap,
     .softmax = softmax,
     .attend = attend,
     .peak_f32 = peak_f32,

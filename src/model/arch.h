@@ -1,11 +1,11 @@
-/* arch.h - what an architecture is: three recipes and what the file does not say.
+/* arch.h - what an architecture is: its recipes and what the file does not say.
  * Layer: model. Constant data. A new family is one arch_x.c, a declaration here and a row in
  * model.c. */
 #ifndef LORY_MODEL_ARCH_H
 #define LORY_MODEL_ARCH_H
 
+#include "model/hparams.h"
 #include "model/recipe.h"
-#include <stdbool.h>
 
 typedef struct {
     const char *name;        /* general.architecture */
@@ -13,10 +13,32 @@ typedef struct {
     const lory_step *block;  /* one layer */
     const lory_step *head;   /* X -> LOGITS, for the rows that are wanted */
     bool rope_neox;          /* rope pairs are (i, i + n_rot/2); else (2i, 2i+1) */
+    /* NULL, or: values for keys that the file may leave out, before the keys are read */
+    void (*preset)(hparams *hp);
+    /* NULL, or: what the family makes of the keys; false with err as in hparams_read */
+    bool (*adapt)(hparams *hp, const gguf *g, lory_err *err);
+    const lory_step *parallel; /* the layer where hp.is_parallel says so; NULL: never */
 } lory_arch;
 
-extern const lory_arch arch_llama;  /* LLaMA 1-3, Mistral without window, and what is like them */
+/* Recipes that families share (arch_llama.c, arch_common.c). */
+extern const lory_step embed_tokens[], embed_positions[]; /* tokens; tokens and positions */
+extern const lory_step head_rms[], head_layer[];          /* by the norm before the output */
+extern const lory_step block_llama[];
+
+extern const lory_arch arch_llama;  /* LLaMA 1-3, Mistral, Mixtral, and what is like them */
 extern const lory_arch arch_qwen2;  /* LLaMA with biases on Q, K and V */
 extern const lory_arch arch_qwen3;  /* LLaMA with norms on the heads of Q and K */
+extern const lory_arch arch_qwen2moe, arch_qwen3moe;
+extern const lory_arch arch_granite;
+extern const lory_arch arch_baichuan;
+extern const lory_arch arch_phi3;
+extern const lory_arch arch_chatglm; /* ChatGLM2, ChatGLM3, GLM-4 */
+extern const lory_arch arch_glm4;    /* GLM-4-0414 */
+extern const lory_arch arch_gemma, arch_gemma2, arch_gemma3;
+extern const lory_arch arch_gpt2, arch_starcoder, arch_starcoder2;
+extern const lory_arch arch_gptneox, arch_phi2;
+extern const lory_arch arch_bloom, arch_mpt, arch_falcon;
+extern const lory_arch arch_stablelm, arch_olmo, arch_olmo2, arch_command_r;
+extern const lory_arch arch_gpt_oss, arch_deepseek2;
 
 #endif

@@ -1,33 +1,88 @@
-/* arch_llama.c - the LLaMA recipe: Touvron et al. 2023, arXiv:2302.13971. Grouped queries, tied
- * output, biases and scaled rope need no word here: they are in the file or they are not. */
+/* arch_llama.c - the LLaMA recipe: Touvron et al. 2023, arXiv:2302.13971, and the families that
+ * differ from it by numbers only. Grouped queries, tied output, biases, scaled rope and windows
+ * need no word here: they are in the file or they are not. Experts: Jiang et al. 2024,
+ * arXiv:2401.04088. */
 #include "model/arch.h"
+#include "base/err.h"
+#include <stdio.h>
 
-static const lory_step embed[] = {
-    { OP_EMBED,     X, X, W_TOK_EMBD,  0   }, END };
+const lory_step block_llama[] = {
+    { OP_RMS_NORM,   H,  X,  W_ATTN_NORM, 0          },
+    { OP_MATMUL,     Q,  H,  W_ATTN_Q,    0          },
+    { OP_MATMUL,     K,  H,  W_ATTN_K,    0          },
+    { OP_MATMUL,     V,  H,  W_ATTN_V,    0          },
+    { OP_HEAD_NORM,  Q,  Q,  W_Q_NORM,    OPT        },
+    { OP_HEAD_NORM,  K,  K,  W_K_NORM,    OPT        },
+    { OP_ROPE,       Q,  Q,  W_NONE,      0          },
+    { OP_ROPE,       K,  K,  W_NONE,      0          },
+    { OP_ATTEND,     A,  Q,  W_NONE,      0          },
+    { OP_MATMUL,     H,  A,  W_ATTN_OUT,  0          },
+    { OP_ADD,        X,  H,  W_NONE,      0          },
+    { OP_RMS_NORM,   H,  X,  W_FFN_NORM,  0          },
+    { OP_MATMUL,     G,  H,  W_FFN_GATE,  DENSE      },
+    { OP_MATMUL,     U,  H,  W_FFN_UP,    DENSE      },
+    { OP_SILU_MUL,   G,  U,  W_NONE,      DENSE      },
+    { OP_MATMUL,     F,  G,  W_FFN_DOWN,  DENSE      },
+    { OP_MATMUL,     R,  H,  W_ROUTER,    MOE        },
+    { OP_ROUTE,      R,  R,  W_EXP_PROBS, MOE | BARE },
+    { OP_EXPERTS,    EG, H,  W_EXP_GATE,  MOE        },
+    { OP_EXPERTS,    EU, H,  W_EXP_UP,    MOE        },
+    { OP_SILU_MUL,   EG, EU, W_NONE,      MOE        },
+    { OP_EXPERTS,    ED, EG, W_EXP_DOWN,  MOE        },
+    { OP_EXPERT_SUM, F,  ED, W_NONE,      MOE        },
+    { OP_MATMUL,     SG, H,  W_SH_GATE,   SHARED     },
+    { OP_MATMUL,     SU, H,  W_SH_UP,     SHARED     },
+    { OP_SILU_MUL,   SG, SU, W_NONE,      SHARED     },
+    { OP_MATMUL,     N,  SG, W_SH_DOWN,   SHARED     },
+    { OP_MATMUL,     S,  H,  W_SH_ROUTER, SHARED | OPT },
+    { OP_GATE,       N,  S,  W_SH_ROUTER, SHARED | OPT },
+    { OP_ADD,        F,  N,  W_NONE,      SHARED     },
+    { OP_ADD,        X,  F,  W_NONE,      0          }, END };
 
-static const lory_step block[] = {
-    { OP_RMS_NORM,  H, X, W_ATTN_NORM, 0   },
-    { OP_MATMUL,    Q, H, W_ATTN_Q,    0   },
-    { OP_MATMUL,    K, H, W_ATTN_K,    0   },
-    { OP_MATMUL,    V, H, W_ATTN_V,    0   },
-    { OP_HEAD_NORM, Q, Q, W_Q_NORM,    OPT },
-    { OP_HEAD_NORM, K, K, W_K_NORM,    OPT },
-    { OP_ROPE,      Q, Q, W_NONE,      0   },
-    { OP_ROPE,      K, K, W_NONE,      0   },
-    { OP_ATTEND,    A, Q, W_NONE,      0   },
-    { OP_MATMUL,    H, A, W_ATTN_OUT,  0   },
-    { OP_ADD,       X, H, W_NONE,      0   },
-    { OP_RMS_NORM,  H, X, W_FFN_NORM,  0   },
-    { OP_MATMUL,    G, H, W_FFN_GATE,  0   },
-    { OP_MATMUL,    U, H, W_FFN_UP,    0   },
-    { OP_SILU_MUL,  G, U, W_NONE,      0   },
-    { OP_MATMUL,    F, G, W_FFN_DOWN,  0   },
-    { OP_ADD,       X, F, W_NONE,      0   }, END };
+static void normalise_experts(hparams *hp)
+{
+    hp->expert_weights_norm = true;
+}
 
-static const lory_step head[] = {
-    { OP_RMS_NORM,  H,      X, W_OUT_NORM, 0 },
-    { OP_MATMUL,    LOGITS, H, W_OUTPUT,   0 }, END };
+/* The key holds what the logits are divided by. */
+static bool granite_adapt(hparams *hp, const gguf *g, lory_err *err)
+{
+    (void)g, (void)err;
+    hp->logit_scale = 1.0f / hp->logit_scale;
+    return true;
+}
 
-const lory_arch arch_llama = { "llama", embed, block, head, false };
-const lory_arch arch_qwen2 = { "qwen2", embed, block, head, true  };
-const lory_arch arch_qwen3 = { "qwen3", embed, block, head, true  };
+/* The 7B model rotates, the 13B one has ALiBi. A file that does not say which has one of their
+ * depths. */
+static bool baichuan_adapt(hparams *hp, const gguf *g, lory_err *err)
+{
+    bool has_key = gguf_find(g, "baichuan.attention.max_alibi_bias") != NULL;
+    if (!has_key && hp->n_layer != 32 && hp->n_layer != 40)
+        return err_set(err, LORY_E_UNSUPPORTED,
+                       "%s: baichuan.attention.max_alibi_bias is missing, and %d layers (expected "
+                       "32 or 40) don't tell ALiBi from rotary positions",
+                       gguf_path(g), hp->n_layer);
+    if (!has_key && hp->n_layer == 40) hp->max_alibi_bias = 8.0f;
+    if (hp->max_alibi_bias > 0.0f) hp->n_rot = 0;
+    return true;
+}
+
+const lory_arch arch_llama = { "llama", embed_tokens, block_llama, head_rms, false,
+                               normalise_experts, NULL, NULL };
+const lory_arch arch_qwen2 = { "qwen2", embed_tokens, block_llama, head_rms, true,
+                               NULL, NULL, NULL };
+const lory_arch arch_qwen3 = { "qwen3", embed_tokens, block_llama, head_rms, true,
+                               NULL, NULL, NULL };
+const lory_arch arch_qwen2moe = { "qwen2moe", embed_tokens, block_llama, head_rms, true,
+                                  NULL, NULL, NULL };
+const lory_arch arch_qwen3moe = { "qwen3moe", embed_tokens, block_llama, head_rms, true,
+                                  normalise_experts, NULL, NULL };
+const lory_arch arch_granite = { "granite", embed_tokens, block_llama, head_rms, false,
+                                 NULL, granite_adapt, NULL };
+const lory_arch arch_baichuan = { "baichuan", embed_tokens, block_llama, head_rms, false,
+                                  NULL, baichuan_adapt, NULL };
+/* One tensor holds Q, K and V, another gate and up; both are bound as views. */
+const lory_arch arch_phi3 = { "phi3", embed_tokens, block_llama, head_rms, true,
+                              NULL, NULL, NULL };
+const lory_arch arch_chatglm = { "chatglm", embed_tokens, block_llama, head_rms, false,
+                                 NULL, NULL, NULL };

@@ -13,6 +13,21 @@ enum {
     MAX_HEAD_DIM = 1024,
     MAX_CTX = 1 << 30,
     MAX_VOCAB = 1 << 26,
+    MAX_EXPERT = 4096,
+};
+
+const hparams hparams_default = {
+    .embd_scale = 1.0f,
+    .residual_scale = 1.0f,
+    .logit_scale = 1.0f,
+    .alibi_scale = 1.0f,
+    .n_expert_group = 1,
+    .expert_gating = GATING_SOFTMAX,
+    .expert_weights_scale = 1.0f,
+    .rope_theta = 10000.0f,
+    .rope_attn_factor = 1.0f,
+    .yarn_beta_fast = 32.0f,
+    .yarn_beta_slow = 1.0f,
 };
 
 typedef struct {
@@ -59,14 +74,38 @@ static bool read_int(reader *r, const char *name, int max, int absent, int *out)
     return true;
 }
 
-static bool read_float(reader *r, const char *name, float absent, float *out)
+/* An integer of 0 .. max; *out stays when the key is missing. */
+static bool read_count(reader *r, const char *name, int max, int *out)
+{
+    uint64_t value = (uint64_t)*out;
+    if (!read_uniform(r, key_of(r, name), (uint64_t)max, &value)) return false;
+    *out = (int)value;
+    return true;
+}
+
+/* A number of 0 (where it may be) or more; *out stays when the key is missing. */
+static bool read_number(reader *r, const char *name, bool may_be_0, float *out)
 {
     const char *key = key_of(r, name);
-    *out = absent;
     if (!gguf_get_f32(r->g, key, out, r->err)) return false;
-    if (*out > 0.0f && *out < 1e30f) return true;
+    if ((*out > 0.0f && *out < 1e30f) || (*out == 0.0f && may_be_0)) return true;
     return err_set(r->err, LORY_E_FORMAT, "%s: %s is %g (expected a positive number)",
                    gguf_path(r->g), key, (double)*out);
+}
+
+static bool read_float(reader *r, const char *name, float *out)
+{
+    return read_number(r, name, false, out);
+}
+
+static bool read_float_or_0(reader *r, const char *name, float *out)
+{
+    return read_number(r, name, true, out);
+}
+
+static bool read_bool(reader *r, const char *name, bool *out)
+{
+    return gguf_get_bool(r->g, key_of(r, name), out, r->err);
 }
 
 static bool read_sizes(reader *r, hparams *hp)
@@ -84,32 +123,133 @@ static bool read_sizes(reader *r, hparams *hp)
            && read_int(r, "block_count", MAX_LAYER, 0, &hp->n_layer)
            && read_int(r, "feed_forward_length", MAX_FF, 0, &hp->n_ff)
            && read_int(r, "attention.head_count", MAX_HEAD, 0, &hp->n_head)
-           && read_int(r, "attention.head_count_kv", MAX_HEAD, hp->n_head, &hp->n_kv_head);
+           && read_int(r, "attention.head_count_kv", MAX_HEAD, hp->n_head, &hp->n_kv_head)
+           && read_count(r, "attention.q_lora_rank", MAX_EMBD, &hp->q_lora_rank)
+           && read_count(r, "attention.kv_lora_rank", MAX_EMBD, &hp->kv_lora_rank);
 }
 
 static bool read_heads(reader *r, hparams *hp)
 {
     int derived = hp->n_embd % hp->n_head == 0 ? hp->n_embd / hp->n_head : 0;
-    int value_dim;
     if (hp->n_head % hp->n_kv_head != 0)
         return err_set(r->err, LORY_E_FORMAT,
                        "%s: %d attention heads are not a multiple of %d key/value heads",
                        gguf_path(r->g), hp->n_head, hp->n_kv_head);
     if (derived > MAX_HEAD_DIM) derived = 0;
     if (!read_int(r, "attention.key_length", MAX_HEAD_DIM, derived, &hp->head_dim)
-        || !read_int(r, "attention.value_length", MAX_HEAD_DIM, hp->head_dim, &value_dim)
+        || !read_int(r, "attention.value_length", MAX_HEAD_DIM, hp->head_dim,
+                     &hp->value_dim)
         || !read_int(r, "rope.dimension_count", MAX_HEAD_DIM, hp->head_dim, &hp->n_rot))
         return false;
-    if (value_dim != hp->head_dim)
+    if (hp->value_dim != hp->head_dim && hp->kv_lora_rank == 0)
         return err_set(r->err, LORY_E_UNSUPPORTED,
                        "%s: %s with values of length %d beside keys of length %d is not known",
-                       gguf_path(r->g), r->arch, value_dim, hp->head_dim);
+                       gguf_path(r->g), r->arch, hp->value_dim, hp->head_dim);
     if (hp->n_rot % 2 != 0 || hp->n_rot > hp->head_dim)
         return err_set(r->err, LORY_E_FORMAT,
                        "%s: %s.rope.dimension_count is %d (expected an even number up to %d)",
                        gguf_path(r->g), r->arch, hp->n_rot, hp->head_dim);
     hp->attn_scale = (float)(1.0 / sqrt((double)hp->head_dim));
     return true;
+}
+
+/* Latent attention makes keys and values for every head, and each key has a part that is rotated
+ * and a part that is not. */
+static bool check_latent(reader *r, const hparams *hp)
+{
+    if (hp->kv_lora_rank == 0) return true;
+    if (gguf_find(r->g, key_of(r, "attention.key_length_mla")))
+        return err_set(r->err, LORY_E_UNSUPPORTED,
+                       "%s: %s: attention by absorbed latents is not known", gguf_path(r->g), r->key);
+    if (hp->n_kv_head != hp->n_head)
+        return err_set(r->err, LORY_E_FORMAT, "%s: %s is %d (expected %d)", gguf_path(r->g),
+                       key_of(r, "attention.head_count_kv"), hp->n_kv_head, hp->n_head);
+    if (hp->n_rot >= hp->head_dim || hp->value_dim > hp->head_dim)
+        return err_set(r->err, LORY_E_UNSUPPORTED,
+                       "%s: latent attention with keys of length %d (%d of it rotated) and values "
+                       "of length %d is not known",
+                       gguf_path(r->g), hp->head_dim, hp->n_rot, hp->value_dim);
+    return true;
+}
+
+static bool read_scales(reader *r, hparams *hp)
+{
+    return read_float(r, "embedding_scale", &hp->embd_scale)
+           && read_float(r, "residual_scale", &hp->residual_scale)
+           && read_float(r, "logit_scale", &hp->logit_scale)
+           && read_float_or_0(r, "final_logit_softcapping", &hp->logit_cap)
+           && read_float(r, "attention.scale", &hp->attn_scale)
+           && read_float_or_0(r, "attn_logit_softcapping", &hp->attn_cap)
+           && read_float_or_0(r, "attention.clamp_kqv", &hp->clamp_kqv)
+           && read_float_or_0(r, "attention.max_alibi_bias", &hp->max_alibi_bias)
+           && read_bool(r, "use_parallel_residual", &hp->is_parallel);
+}
+
+/* The pattern is a period, or says of each layer whether it has the window: then what it says must
+ * be a period. */
+static bool read_window_pattern(reader *r, hparams *hp)
+{
+    const char *key = key_of(r, "attention.sliding_window_pattern");
+    const gguf_kv *kv = gguf_find(r->g, key);
+    if (!kv || kv->type != GGUF_ARR)
+        return read_count(r, "attention.sliding_window_pattern", MAX_LAYER, &hp->window_period);
+    if (!gguf_get_array(r->g, key, GGUF_BOOL, &kv, r->err)) return false;
+    int n = kv->n < (uint64_t)hp->n_layer ? (int)kv->n : hp->n_layer;
+    hp->window_period = 0;
+    for (int il = n; il-- > 0;)
+        if (!gguf_int_at(kv, (uint64_t)il)) hp->window_period = il + 1;
+    for (int il = 0; il < n; il++)
+        if ((hparams_window(hp, il) > 0) != (gguf_int_at(kv, (uint64_t)il) != 0))
+            return err_set(r->err, LORY_E_UNSUPPORTED, "%s: %s has no period", gguf_path(r->g), key);
+    return true;
+}
+
+static bool read_window(reader *r, hparams *hp)
+{
+    return read_count(r, "attention.sliding_window", MAX_CTX, &hp->window)
+           && (hp->window == 0 || read_window_pattern(r, hp));
+}
+
+static bool read_gating(reader *r, hparams *hp)
+{
+    int func = (int)hp->expert_gating;
+    if (!read_int(r, "expert_gating_func", 1 << 30, func, &func)) return false;
+    hp->expert_gating = (expert_gating)func;
+    if (func <= GATING_SOFTMAX_CHOSEN) return true;
+    return err_set(r->err, LORY_E_UNSUPPORTED, "%s: %s is %d (expected 1 to 3)", gguf_path(r->g),
+                   r->key, func);
+}
+
+static bool read_experts(reader *r, hparams *hp)
+{
+    if (!read_count(r, "expert_count", MAX_EXPERT, &hp->n_expert)) return false;
+    if (hp->n_expert == 0) return true;
+    if (!read_int(r, "expert_used_count", hp->n_expert, 0, &hp->n_expert_used)
+        || !read_int(r, "expert_feed_forward_length", MAX_FF, hp->n_ff, &hp->n_ff_exp)
+        || !read_count(r, "expert_shared_count", MAX_EXPERT, &hp->n_expert_shared))
+        return false;
+    int64_t shared = (int64_t)hp->n_expert_shared * hp->n_ff_exp;
+    if ((int64_t)hp->n_expert * hp->n_ff_exp > 1 << 30 || (int64_t)hp->n_expert * hp->n_embd > 1 << 30
+        || shared > MAX_FF)
+        return err_set(r->err, LORY_E_FORMAT, "%s: %d experts of length %d are too many",
+                       gguf_path(r->g), hp->n_expert, hp->n_ff_exp);
+    hp->n_ff_shexp = (int)shared;
+    if (!read_count(r, "expert_shared_feed_forward_length", MAX_FF, &hp->n_ff_shexp)
+        || !read_count(r, "leading_dense_block_count", MAX_LAYER, &hp->n_dense_lead)
+        || !read_int(r, "expert_group_count", hp->n_expert, hp->n_expert_group, &hp->n_expert_group)
+        || !read_int(r, "expert_group_used_count", hp->n_expert_group, hp->n_expert_group,
+                     &hp->n_group_used)
+        || !read_bool(r, "expert_weights_norm", &hp->expert_weights_norm)
+        || !read_float_or_0(r, "expert_weights_scale", &hp->expert_weights_scale))
+        return false;
+    if (hp->expert_weights_scale == 0.0f) hp->expert_weights_scale = 1.0f; /* old files: none */
+    int group = hp->n_expert / hp->n_expert_group;
+    if (hp->n_expert % hp->n_expert_group != 0 || hp->n_expert_used > group * hp->n_group_used)
+        return err_set(r->err, LORY_E_FORMAT,
+                       "%s: %d of %d experts can't be chosen from %d of %d groups",
+                       gguf_path(r->g), hp->n_expert_used, hp->n_expert, hp->n_group_used,
+                       hp->n_expert_group);
+    return read_gating(r, hp);
 }
 
 static bool read_rope_kind(reader *r, hparams *hp)
@@ -119,35 +259,60 @@ static bool read_rope_kind(reader *r, hparams *hp)
     if (gguf_str_is(kind, "none")) hp->rope_scaling = ROPE_SCALE_NONE;
     else if (gguf_str_is(kind, "linear")) hp->rope_scaling = ROPE_SCALE_LINEAR;
     else if (gguf_str_is(kind, "yarn")) hp->rope_scaling = ROPE_SCALE_YARN;
+    else if (gguf_str_is(kind, "longrope")) hp->rope_scaling = ROPE_SCALE_NONE; /* all in tensors */
     else
         return err_set(r->err, LORY_E_UNSUPPORTED,
-                       "%s: rope scaling \"%.*s\" is not known (expected none, linear or yarn)",
+                       "%s: rope scaling \"%.*s\" is not known (expected none, linear, yarn or longrope)",
                        gguf_path(r->g), kind.n > 40 ? 40 : (int)kind.n, kind.s);
     return true;
 }
 
 static bool read_rope(reader *r, hparams *hp)
 {
-    float old_linear;
+    float old_linear = 1.0f;
     if (!read_rope_kind(r, hp)
-        || !read_float(r, "rope.freq_base", 10000.0f, &hp->rope_theta)
-        || !read_float(r, "rope.scale_linear", 1.0f, &old_linear)
-        || !read_float(r, "rope.scaling.factor", old_linear, &hp->rope_factor)
+        || !read_float(r, "rope.freq_base", &hp->rope_theta)
+        || !read_float_or_0(r, "rope.freq_base_swa", &hp->rope_theta_local)
+        || !read_float(r, "rope.scale_linear", &old_linear))
+        return false;
+    hp->rope_factor = old_linear;
+    if (!read_float(r, "rope.scaling.factor", &hp->rope_factor)
         || !read_int(r, "rope.scaling.original_context_length", MAX_CTX, hp->n_ctx_train,
                      &hp->rope_n_ctx_orig)
-        || !read_float(r, "rope.scaling.attn_factor", 1.0f, &hp->yarn_attn_factor)
-        || !read_float(r, "rope.scaling.yarn_beta_fast", 32.0f, &hp->yarn_beta_fast)
-        || !read_float(r, "rope.scaling.yarn_beta_slow", 1.0f, &hp->yarn_beta_slow))
+        || !read_float(r, "rope.scaling.attn_factor", &hp->rope_attn_factor)
+        || !read_float(r, "rope.scaling.yarn_beta_fast", &hp->yarn_beta_fast)
+        || !read_float(r, "rope.scaling.yarn_beta_slow", &hp->yarn_beta_slow)
+        || !read_float_or_0(r, "rope.scaling.yarn_log_multiplier", &hp->yarn_log_mul))
         return false;
     if (hp->rope_scaling == ROPE_SCALE_NONE && old_linear != 1.0f)
         hp->rope_scaling = ROPE_SCALE_LINEAR; /* files of before scaling.type existed */
     return true;
 }
 
+static bool read_norm_eps(reader *r, hparams *hp)
+{
+    const char *rms = "attention.layer_norm_rms_epsilon", *layer = "attention.layer_norm_epsilon";
+    bool has_rms = gguf_find(r->g, key_of(r, rms)) != NULL;
+    if (!has_rms && !gguf_find(r->g, key_of(r, layer)))
+        return err_set(r->err, LORY_E_FORMAT, "%s: %s is missing", gguf_path(r->g), key_of(r, rms));
+    return read_float(r, has_rms ? rms : layer, &hp->norm_eps);
+}
+
 bool hparams_read(hparams *hp, const gguf *g, const char *arch, lory_err *err)
 {
     reader r = { .g = g, .arch = arch, .err = err };
-    *hp = (hparams){ 0 };
-    return read_sizes(&r, hp) && read_heads(&r, hp) && read_rope(&r, hp)
-           && read_float(&r, "attention.layer_norm_rms_epsilon", 0.0f, &hp->norm_eps);
+    return read_sizes(&r, hp) && read_heads(&r, hp) && check_latent(&r, hp) && read_scales(&r, hp)
+           && read_window(&r, hp) && read_experts(&r, hp) && read_rope(&r, hp)
+           && read_norm_eps(&r, hp);
+}
+
+bool hparams_has_experts(const hparams *hp, int il)
+{
+    return hp->n_expert > 0 && il >= hp->n_dense_lead;
+}
+
+int hparams_window(const hparams *hp, int il)
+{
+    bool is_full = hp->window_period > 0 && (il + 1) % hp->window_period == 0;
+    return is_full ? 0 : hp->window;
 }

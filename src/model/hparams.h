@@ -7,6 +7,12 @@
 
 typedef enum { ROPE_SCALE_NONE, ROPE_SCALE_LINEAR, ROPE_SCALE_YARN } rope_scaling;
 
+typedef enum { /* how a router's output becomes weights; numbers of expert_gating_func */
+    GATING_SOFTMAX = 1,
+    GATING_SIGMOID = 2,
+    GATING_SOFTMAX_CHOSEN = 3, /* softmax over the chosen experts only */
+} expert_gating;
+
 typedef struct {
     int n_vocab;      /* tokens: rows of token_embd.weight */
     int n_ctx_train;  /* tokens: ARCH.context_length */
@@ -15,23 +21,62 @@ typedef struct {
     int n_head;       /* ARCH.attention.head_count */
     int n_kv_head;    /* ARCH.attention.head_count_kv, else n_head */
     int head_dim;     /* ARCH.attention.key_length, else n_embd / n_head */
+    int value_dim;    /* ARCH.attention.value_length, else head_dim; differs with MLA only */
     int n_ff;         /* ARCH.feed_forward_length */
     int n_rot;        /* ARCH.rope.dimension_count, else head_dim: rotated values of a head */
-    float norm_eps;   /* ARCH.attention.layer_norm_rms_epsilon */
-    float attn_scale; /* of q.k: 1 / sqrt(head_dim) */
+    float norm_eps;   /* ARCH.attention.layer_norm_rms_epsilon or .layer_norm_epsilon */
+    bool is_parallel; /* ARCH.use_parallel_residual: attention and feed-forward side by side */
+
+    /* scales and bounds; 1 and 0 where there are none */
+    float embd_scale;     /* ARCH.embedding_scale */
+    float residual_scale; /* ARCH.residual_scale */
+    float logit_scale;    /* ARCH.logit_scale */
+    float logit_cap;      /* ARCH.final_logit_softcapping */
+    float attn_scale;     /* of q.k: ARCH.attention.scale, else 1 / sqrt(head_dim) */
+    float attn_cap;       /* ARCH.attn_logit_softcapping */
+    float clamp_kqv;      /* ARCH.attention.clamp_kqv */
+    float max_alibi_bias; /* ARCH.attention.max_alibi_bias */
+    float alibi_scale;    /* multiplies the slopes */
+
+    /* A query sees `window` positions, its own included; 0 = all. With a period p, layers
+     * p - 1, 2p - 1, ... see all. ARCH.attention.sliding_window, .sliding_window_pattern */
+    int window, window_period;
+
+    /* experts: ARCH.expert_*; n_expert 0 = none */
+    int n_expert, n_expert_used, n_expert_shared;
+    int n_ff_exp, n_ff_shexp; /* of one expert; of all shared ones together */
+    int n_dense_lead;         /* first layers without experts: ARCH.leading_dense_block_count */
+    int n_expert_group, n_group_used;
+    expert_gating expert_gating;
+    bool expert_weights_norm; /* the chosen weights are divided by their sum */
+    float expert_weights_scale;
+
+    /* multi-head latent attention; 0 = no latent: ARCH.attention.q_lora_rank, .kv_lora_rank */
+    int q_lora_rank, kv_lora_rank;
 
     /* ARCH.rope.freq_base and ARCH.rope.scaling.*; YaRN: Peng et al. 2023, arXiv:2309.00071 */
     rope_scaling rope_scaling;
     float rope_theta;
+    float rope_theta_local; /* of layers with a window, which are not scaled; 0 = as the others */
     float rope_factor;      /* how many times longer than the original context */
     int rope_n_ctx_orig;    /* tokens */
-    float yarn_attn_factor; /* multiplies the magnitude; 1 by default */
+    float rope_attn_factor; /* multiplies the magnitude; 1 by default */
     float yarn_beta_fast, yarn_beta_slow; /* rotations where the ramp ends and begins */
+    float yarn_log_mul;     /* attention grows by (1 + this * ln factor)^2 */
+    bool yarn_exact;        /* the ramp's ends are not rounded to whole indices */
 } hparams;
 
-/* Reads the keys of architecture `arch` (their prefix) in a file that has tensors. On failure err
- * names file and key: LORY_E_FORMAT (missing, wrong kind, out of range, inconsistent) or
- * LORY_E_UNSUPPORTED (values that differ from layer to layer, unknown rope scaling). */
+/* The values of keys that files may leave out, before a family's preset. */
+extern const hparams hparams_default;
+
+/* Reads the keys of architecture `arch` (their prefix) in a file that has tensors; *hp holds the
+ * values of absent keys. On failure err names file and key: LORY_E_FORMAT (missing, wrong kind, out
+ * of range, inconsistent) or LORY_E_UNSUPPORTED (values that differ from layer to layer, unknown
+ * kinds of rope scaling or gating). */
 bool hparams_read(hparams *hp, const gguf *g, const char *arch, lory_err *err);
+
+/* Of layer il. */
+bool hparams_has_experts(const hparams *hp, int il);
+int hparams_window(const hparams *hp, int il); /* 0 = none */
 
 #endif

@@ -1,13 +1,37 @@
 /* model.c - see model.h. */
 #include "model/model.h"
 #include "base/err.h"
-#include "model/rope.h"
+#include "base/fmath.h"
 #include <string.h>
 
 const lory_arch *const archs[] = {
     &arch_llama,
     &arch_qwen2,
     &arch_qwen3,
+    &arch_qwen2moe,
+    &arch_qwen3moe,
+    &arch_granite,
+    &arch_baichuan,
+    &arch_phi3,
+    &arch_chatglm,
+    &arch_glm4,
+    &arch_gemma,
+    &arch_gemma2,
+    &arch_gemma3,
+    &arch_gpt2,
+    &arch_starcoder,
+    &arch_starcoder2,
+    &arch_gptneox,
+    &arch_phi2,
+    &arch_bloom,
+    &arch_mpt,
+    &arch_falcon,
+    &arch_stablelm,
+    &arch_olmo,
+    &arch_olmo2,
+    &arch_command_r,
+    &arch_gpt_oss,
+    &arch_deepseek2,
     NULL,
 };
 
@@ -26,40 +50,187 @@ static bool read_text(model *m, const char *key, char **out, lory_err *err)
     return *out || err_set(err, LORY_E_MEMORY, "%s: no memory for %s", gguf_path(&m->file), key);
 }
 
-/* The recipes' steps that are not optional must find their weights in every layer. */
-static bool check_recipe(const model *m, const lory_step *steps, int il, lory_err *err)
+/* ---- recipes against the file ----------------------------------------------------------------- */
+
+const lory_step *model_block(const model *m)
+{
+    return m->hp.is_parallel && m->arch->parallel ? m->arch->parallel : m->arch->block;
+}
+
+bool model_has_step(const model *m, int il, const lory_step *s)
+{
+    const hparams *hp = &m->hp;
+    bool has_experts = hparams_has_experts(hp, il);
+    if (s->flags & DENSE && has_experts) return false;
+    if (s->flags & (MOE | SHARED) && !has_experts) return false;
+    if (s->flags & SHARED && hp->n_ff_shexp == 0) return false;
+    if (s->op == OP_ROPE && hp->n_rot == 0) return false;
+    if (s->op == OP_CLAMP && hp->clamp_kqv == 0.0f) return false;
+    if (s->op == OP_SCALE && hp->logit_scale == 1.0f) return false;
+    if (s->op == OP_SOFT_CAP && hp->logit_cap == 0.0f) return false;
+    return !(s->flags & OPT) || weights_get(&m->w, il, s->role)->data;
+}
+
+static bool has_op(const lory_step *s, lory_op op)
+{
+    while (s->op != OP_END && s->op != op) s++;
+    return s->op == op;
+}
+
+static bool adds_bias(lory_op op)
+{
+    return op == OP_MATMUL || op == OP_LAYER_NORM || op == OP_EXPERTS || op == OP_ROUTE;
+}
+
+static role_set roles_in(const lory_step *s)
+{
+    role_set set = 0;
+    for (; s->op != OP_END; s++)
+        if (s->role != W_NONE) set |= (role_set)1 << s->role;
+    return set;
+}
+
+/* What the file may have: what the recipes use, and the factors of rotary positions. */
+static role_set roles_wanted(const model *m)
+{
+    role_set set = roles_in(m->arch->embed) | roles_in(model_block(m)) | roles_in(m->arch->head);
+    if (m->hp.n_rot > 0)
+        for (int role = W_ROPE_FREQS; role <= W_ROPE_SHORT; role++) set |= (role_set)1 << role;
+    return set;
+}
+
+static bool missing(const model *m, int il, lory_role role, lory_err *err)
 {
     char name[64];
-    for (; steps->op != OP_END; steps++) {
-        if (steps->role == W_NONE || steps->flags & OPT) continue;
-        if (!weights_get(&m->w, il, steps->role)->data)
-            return err_set(err, LORY_E_FORMAT, "%s: tensor %s is missing", gguf_path(&m->file),
-                           weights_name(steps->role, il, name, sizeof name));
+    return err_set(err, LORY_E_FORMAT, "%s: tensor %s is missing", gguf_path(&m->file),
+                   weights_name(role, il, name, sizeof name));
+}
+
+/* The steps of one recipe must find their weights, and the slots that they read written before. */
+static bool check_steps(const model *m, const lory_step *recipe, int il, uint32_t written,
+                        lory_err *err)
+{
+    for (const lory_step *s = recipe; s->op != OP_END; s++) {
+        if (!model_has_step(m, il, s)) continue;
+        if (s->role != W_NONE && !(s->flags & BARE) && !weights_get(&m->w, il, s->role)->data)
+            return missing(m, il, s->role, err);
+        if (s->op != OP_EMBED && !(written >> s->src & 1)) /* by an optional step, then */
+            for (const lory_step *w = recipe; w < s; w++)
+                if (w->dst == s->src && w->role != W_NONE) return missing(m, il, w->role, err);
+        written |= (uint32_t)1 << s->dst | (s->op == OP_MLA_KV ? 1u << V : 0);
+    }
+    return true;
+}
+
+/* Every weight that layer il has must be of use there, its bias too. */
+static bool check_use(const model *m, int il, lory_err *err)
+{
+    role_set used = 0, biased = 0;
+    char name[64];
+    for (const lory_step *s = model_block(m); s->op != OP_END; s++) {
+        if (s->role == W_NONE || !model_has_step(m, il, s)) continue;
+        used |= (role_set)1 << s->role;
+        if (adds_bias((lory_op)s->op)) biased |= (role_set)1 << s->role;
+    }
+    for (int role = 0; role < W_LAYER_COUNT; role++) {
+        const weight *w = weights_get(&m->w, il, (lory_role)role);
+        if ((w->data && !(used >> role & 1)) || (w->bias && !(biased >> role & 1)))
+            return err_set(err, LORY_E_UNSUPPORTED,
+                           "%s: %s of tensor %s is not part of layer %d as lory knows it",
+                           gguf_path(&m->file), w->data && !(used >> role & 1) ? "the use" : "the bias",
+                           weights_name((lory_role)role, il, name, sizeof name), il);
     }
     return true;
 }
 
 static bool check_recipes(const model *m, lory_err *err)
 {
+    const uint32_t has_x = 1u << X;
+    if (m->hp.clamp_kqv > 0.0f && !has_op(model_block(m), OP_CLAMP))
+        return err_set(err, LORY_E_UNSUPPORTED, "%s: %s.attention.clamp_kqv is not known",
+                       gguf_path(&m->file), m->arch->name);
+    if (m->hp.is_parallel && !m->arch->parallel)
+        return err_set(err, LORY_E_UNSUPPORTED, "%s: %s.use_parallel_residual is not known",
+                       gguf_path(&m->file), m->arch->name);
     for (int il = 0; il < m->hp.n_layer; il++)
-        if (!check_recipe(m, m->arch->block, il, err)) return false;
-    return check_recipe(m, m->arch->embed, 0, err) && check_recipe(m, m->arch->head, 0, err);
+        if (!check_steps(m, model_block(m), il, has_x, err) || !check_use(m, il, err)) return false;
+    return check_steps(m, m->arch->embed, 0, 0, err) && check_steps(m, m->arch->head, 0, has_x, err);
+}
+
+/* ---- tables ------------------------------------------------------------------------------------ */
+
+static bool no_memory(const model *m, lory_err *err)
+{
+    return err_set(err, LORY_E_MEMORY, "%s: no memory", gguf_path(&m->file));
+}
+
+/* The first 2^k heads have the slopes of 2^k heads, the others every second one of 2^(k+1). */
+static bool make_slopes(model *m, lory_err *err)
+{
+    const hparams *hp = &m->hp;
+    int n = 1;
+    if (hp->max_alibi_bias == 0.0f) return true;
+    m->alibi_slope = arena_new(&m->arena, (size_t)hp->n_head, sizeof *m->alibi_slope);
+    if (!m->alibi_slope) return no_memory(m, err);
+    while (2 * n <= hp->n_head) n *= 2;
+    for (int ih = 0; ih < hp->n_head; ih++) {
+        double step = ih < n ? ih + 1.0 : (2 * (ih - n) + 1) / 2.0;
+        m->alibi_slope[ih] =
+            (float)(hp->alibi_scale * math_pow(2.0, -(double)hp->max_alibi_bias * step / n));
+    }
+    return true;
+}
+
+static bool new_table(model *m, rope_table *t, lory_err *err)
+{
+    t->inv_freq = arena_new(&m->arena, (size_t)m->hp.n_rot / 2, sizeof *t->inv_freq);
+    return t->inv_freq || no_memory(m, err);
+}
+
+static bool make_rope(model *m, lory_err *err)
+{
+    const hparams *hp = &m->hp;
+    const float *factors = weights_get(&m->w, 0, W_ROPE_FREQS)->data;
+    const float *shorter = weights_get(&m->w, 0, W_ROPE_SHORT)->data;
+    const float *longer = weights_get(&m->w, 0, W_ROPE_LONG)->data;
+    if (hp->n_rot == 0) return true;
+    if (!shorter != !longer) return missing(m, 0, shorter ? W_ROPE_LONG : W_ROPE_SHORT, err);
+    if (!new_table(m, &m->rope, err)) return false;
+    rope_frequencies(hp, shorter ? shorter : factors, &m->rope);
+    if (longer) {
+        if (!new_table(m, &m->rope_long, err)) return false;
+        rope_frequencies(hp, longer, &m->rope_long);
+    }
+    if (hp->rope_theta_local > 0.0f) {
+        if (!new_table(m, &m->rope_local, err)) return false;
+        rope_local_frequencies(hp, &m->rope_local);
+    }
+    return true;
+}
+
+/* ---- opening ------------------------------------------------------------------------------------ */
+
+static bool read_hparams(model *m, lory_err *err)
+{
+    m->hp = hparams_default;
+    if (m->arch->preset) m->arch->preset(&m->hp);
+    if (!hparams_read(&m->hp, &m->file, m->arch->name, err)) return false;
+    if (m->arch->adapt && !m->arch->adapt(&m->hp, &m->file, err)) return false;
+    if (!has_op(model_block(m), OP_ROPE)) m->hp.n_rot = 0;
+    if (has_op(m->arch->embed, OP_POSITION)) m->n_ctx_max = m->hp.n_ctx_train;
+    return true;
 }
 
 static bool read_weights(model *m, lory_err *err)
 {
-    if (!hparams_read(&m->hp, &m->file, m->arch->name, err)
-        || !weights_bind(&m->w, &m->file, &m->hp, err) || !check_recipes(m, err))
+    if (!read_hparams(m, err) || !weights_bind(&m->w, &m->file, &m->hp, roles_wanted(m), err)
+        || !check_recipes(m, err))
         return false;
     if (m->has_tokenizer && tokenizer_n_vocab(&m->tok) != (size_t)m->hp.n_vocab)
         return err_set(err, LORY_E_FORMAT,
                        "%s: the tokenizer has %zu tokens, token_embd.weight %d rows",
                        gguf_path(&m->file), tokenizer_n_vocab(&m->tok), m->hp.n_vocab);
-    m->inv_freq = arena_new(&m->arena, (size_t)m->hp.n_rot / 2, sizeof *m->inv_freq);
-    if (!m->inv_freq) return err_set(err, LORY_E_MEMORY, "%s: no memory", gguf_path(&m->file));
-    rope_frequencies(&m->hp, weights_get(&m->w, 0, W_ROPE_FREQS)->data, m->inv_freq,
-                     &m->rope_magnitude);
-    return true;
+    return make_slopes(m, err) && make_rope(m, err);
 }
 
 static bool read_model(model *m, lory_err *err)

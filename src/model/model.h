@@ -6,6 +6,7 @@
 #include "gguf/gguf.h"
 #include "model/arch.h"
 #include "model/hparams.h"
+#include "model/rope.h"
 #include "model/weights.h"
 #include "token/tokenizer.h"
 
@@ -16,8 +17,11 @@ typedef struct {
     const lory_arch *arch; /* NULL: the file can't run, and why_not says why */
     hparams hp;            /* meaningful with arch, like the rest */
     weights w;
-    double *inv_freq;      /* [n_rot / 2] */
-    float rope_magnitude;
+    rope_table rope;       /* of all layers, but for the two below */
+    rope_table rope_local; /* of layers with a window, where they rotate differently */
+    rope_table rope_long;  /* instead of `rope` in texts longer than hp.rope_n_ctx_orig */
+    float *alibi_slope;    /* [n_head] or NULL; Press et al. 2021, arXiv:2108.12409 */
+    int n_ctx_max;         /* positions that the model can tell apart; 0 = any number */
     lory_err why_not;
     char *arch_name, *name; /* general.architecture and general.name; "" when absent */
     mem_arena arena;
@@ -27,6 +31,10 @@ typedef struct {
  * so that its tokenizer can be used; everything else that is wrong fails. */
 bool model_open(model *m, const char *path, const lory_model_params *p, lory_err *err);
 void model_close(model *m);
+
+/* The steps of layer il, and whether that layer has step s of them. */
+const lory_step *model_block(const model *m);
+bool model_has_step(const model *m, int il, const lory_step *s);
 
 /* The known architectures, ended by NULL. */
 extern const lory_arch *const archs[];

@@ -1,7 +1,8 @@
 /* recipe.h - the vocabulary in which an architecture is written: ops, slots, weight roles, steps.
  * Layer: model. Data only. A recipe is a list of steps that ends with END; engine/plan lowers it.
  *
- * A slot is an array of one row per token of the batch. Widths come from the hyper-parameters. */
+ * A slot is an array of one row per token of the batch, except the expert slots, which have one row
+ * per token and chosen expert. Widths come from the hyper-parameters. */
 #ifndef LORY_MODEL_RECIPE_H
 #define LORY_MODEL_RECIPE_H
 
@@ -10,31 +11,62 @@
 typedef enum {
     OP_END,
     /* what recipes are made of: dst = op(src, weight) */
-    OP_EMBED,     /* dst = the weight's row of each token */
-    OP_RMS_NORM,  /* Zhang & Sennrich 2019, arXiv:1910.07467 */
-    OP_HEAD_NORM, /* in place: RMS norm of each head's head_dim values, one weight for all heads */
-    OP_MATMUL,    /* dst = src . weight^T, plus the bias if the file has one */
-    OP_ROPE,      /* in place: rotary positions; Su et al. 2021, arXiv:2104.09864 */
-    OP_ATTEND,    /* stores K and V in the cache; dst = causal attention of src over the cache */
-    OP_ADD,       /* dst += src */
-    OP_SILU_MUL,  /* dst = silu(dst) * src; Shazeer 2020, arXiv:2002.05202 */
+    OP_EMBED,      /* dst = the weight's row of each token, times the embedding scale */
+    OP_POSITION,   /* dst += the weight's row of each position */
+    OP_RMS_NORM,   /* Zhang & Sennrich 2019, arXiv:1910.07467 */
+    OP_LAYER_NORM, /* Ba et al. 2016, arXiv:1607.06450; plus the bias if the file has one */
+    OP_HEAD_NORM,  /* in place: RMS norm of each head's head_dim values, one weight for all heads */
+    OP_HEAD_LAYER_NORM, /* in place: layer norm of each head, a row of the weight for each */
+    OP_MATMUL,     /* dst = src . weight^T, plus the bias if the file has one */
+    OP_CLAMP,      /* in place: to -clamp_kqv .. clamp_kqv */
+    OP_ROPE,       /* in place: rotary positions; Su et al. 2021, arXiv:2104.09864 */
+    OP_MLA_KV,     /* K and V from the latent's product src and the shared rotary key in KVA;
+                      DeepSeek-AI 2024, arXiv:2405.04434 */
+    OP_ATTEND,     /* stores K and V in the cache; dst = causal attention of src over the cache,
+                      the weight: a sink for each head */
+    OP_ADD,        /* dst += src; where dst is X, src times the residual scale */
+    OP_SILU_MUL,   /* dst = silu(dst) * src; Shazeer 2020, arXiv:2002.05202 */
+    OP_GELU_MUL,   /* dst = gelu(dst) * src, by tanh */
+    OP_CLIP_SWIGLU, /* dst = silu-like(dst) * (src + 1), both clipped: gpt-oss */
+    OP_GELU,       /* in place; Hendrycks & Gimpel 2016, arXiv:1606.08415, by tanh */
+    OP_GELU_ERF,   /* in place, by erf */
+    OP_GATE,       /* dst *= sigmoid(src[0]) */
+    OP_SCALE,      /* in place: times the logit scale */
+    OP_SOFT_CAP,   /* in place: logit_cap * tanh(x / logit_cap) */
+    OP_ROUTE,      /* chooses each token's experts by src; the weight's bias: added for the choice */
+    OP_EXPERTS,    /* OP_MATMUL of each token and chosen expert, a slice of the weight for each */
+    OP_EXPERT_SUM, /* dst = the sum of src over the token's experts, each times its weight */
     /* what only lowering makes */
-    OP_PICK,      /* dst = the rows of src whose logits are wanted */
-    OP_INPUT,     /* src, after an optional norm, in the forms that the next matmul reads */
-    OP_STORE,     /* K and V into the cache */
+    OP_PICK,       /* dst = the rows of src whose logits are wanted */
+    OP_INPUT,      /* src, after an optional norm, in the forms that the next matmul reads */
+    OP_STORE,      /* K and V into the cache */
+    OP_GROUP,      /* orders the chosen (token, expert) pairs by expert */
+    OP_EXPERT_INPUT, /* the rows of src of all pairs, in the forms that OP_EXPERTS reads */
     OP_COUNT
 } lory_op;
 
 typedef enum {
     X,      /* [n_embd] the residual stream */
     H,      /* [n_embd] input or output of a sub-layer */
+    N,      /* [n_embd] input of a second sub-layer beside the first; output of shared experts */
     Q,      /* [n_head * head_dim] */
     K,      /* [n_kv_head * head_dim] */
-    V,      /* [n_kv_head * head_dim] */
-    A,      /* [n_head * head_dim] attention's output */
+    V,      /* [n_kv_head * head_dim]; MLA pads its values with zeros to head_dim */
+    A,      /* [n_head * value_dim] attention's output */
     G,      /* [n_ff] gate */
     U,      /* [n_ff] up */
     F,      /* [n_embd] output of the feed-forward layer */
+    QA,     /* [q_lora_rank] MLA: the query's latent */
+    KVA,    /* [kv_lora_rank + n_rot] MLA: the latent of keys and values, the rotary key */
+    C,      /* [kv_lora_rank] the latent after its norm */
+    KVB,    /* [n_head * (head_dim - n_rot + value_dim)] keys and values out of the latent */
+    R,      /* [n_expert] router */
+    EG,     /* [n_ff_exp] expert slot: gate */
+    EU,     /* [n_ff_exp] expert slot: up */
+    ED,     /* [n_embd] expert slot: down */
+    SG,     /* [n_ff_shexp] shared experts: gate */
+    SU,     /* [n_ff_shexp] shared experts: up */
+    S,      /* [1] how much of the shared experts */
     LOGITS, /* [n_vocab] */
     PICKED, /* [n_embd] X of the rows whose logits are wanted; only lowering uses it */
     SLOT_COUNT
@@ -43,15 +75,30 @@ typedef enum {
 /* Roles of weights: tensor names and shapes are one row each in weights.c. The layers' roles come
  * first, then those of the whole model. */
 typedef enum {
-    W_ATTN_NORM, W_ATTN_Q, W_ATTN_K, W_ATTN_V, W_Q_NORM, W_K_NORM, W_ATTN_OUT,
-    W_FFN_NORM, W_FFN_GATE, W_FFN_UP, W_FFN_DOWN,
+    W_ATTN_NORM, W_ATTN_NORM_2, W_ATTN_Q, W_ATTN_K, W_ATTN_V,
+    W_Q_NORM, W_K_NORM,             /* [head_dim] */
+    W_Q_NORM_ALL, W_K_NORM_ALL,     /* [all heads' values] */
+    W_Q_NORM_HEADS, W_K_NORM_HEADS, /* [heads, head_dim] */
+    W_Q_A, W_Q_A_NORM, W_Q_B, W_KV_A, W_KV_A_NORM, W_KV_B,
+    W_SINKS, W_ATTN_OUT, W_ATTN_POST_NORM,
+    W_FFN_NORM, W_FFN_GATE, W_FFN_UP, W_FFN_DOWN, W_FFN_POST_NORM,
+    W_ROUTER, W_EXP_PROBS, W_EXP_GATE, W_EXP_UP, W_EXP_DOWN,
+    W_SH_ROUTER, W_SH_GATE, W_SH_UP, W_SH_DOWN,
     W_LAYER_COUNT,
-    W_TOK_EMBD = W_LAYER_COUNT, W_OUT_NORM, W_OUTPUT, W_ROPE_FREQS,
+    W_TOK_EMBD = W_LAYER_COUNT, W_POS_EMBD, W_EMBD_NORM, W_OUT_NORM, W_OUTPUT,
+    W_ROPE_FREQS, W_ROPE_LONG, W_ROPE_SHORT,
+    W_ONES, /* [n_embd] not of the file: for norms without a weight */
     W_COUNT,
     W_NONE = W_COUNT
 } lory_role;
 
-enum { OPT = 1 }; /* the step is dropped when the file has no such weight */
+enum { /* flags of a step */
+    OPT = 1,    /* dropped when the file has no such weight */
+    BARE = 2,   /* runs without its weight when the file has none */
+    DENSE = 4,  /* only in layers with one feed-forward network */
+    MOE = 8,    /* only in layers with experts */
+    SHARED = 16 /* only in layers with shared experts */
+};
 
 typedef struct {
     uint8_t op, dst, src, role, flags;

@@ -15,8 +15,12 @@ static double yarn_index(const hparams *hp, double n_rotations)
 /* 0 below `low` (keep the frequency), 1 above `high` (divide it), a line between. */
 static double yarn_ramp(const hparams *hp, int i)
 {
-    double low = floor(yarn_index(hp, hp->yarn_beta_fast));
-    double high = ceil(yarn_index(hp, hp->yarn_beta_slow));
+    double low = yarn_index(hp, hp->yarn_beta_fast);
+    double high = yarn_index(hp, hp->yarn_beta_slow);
+    if (!hp->yarn_exact) {
+        low = floor(low);
+        high = ceil(high);
+    }
     if (low < 0.0) low = 0.0;
     if (high > hp->n_rot - 1) high = hp->n_rot - 1;
     if (high - low < 0.001) high = low + 0.001;
@@ -24,25 +28,38 @@ static double yarn_ramp(const hparams *hp, int i)
     return t < 0.0 ? 0.0 : t > 1.0 ? 1.0 : t;
 }
 
-void rope_frequencies(const hparams *hp, const float *factors, double *inv_freq, float *magnitude)
+static double plain_frequency(double theta, int i, int n_rot)
+{
+    return math_pow(theta, -2.0 * i / n_rot);
+}
+
+void rope_frequencies(const hparams *hp, const float *factors, rope_table *t)
 {
     bool is_yarn = hp->rope_scaling == ROPE_SCALE_YARN;
     double factor = hp->rope_scaling == ROPE_SCALE_NONE ? 1.0 : (double)hp->rope_factor;
     for (int i = 0; i < hp->n_rot / 2; i++) {
-        double plain = math_pow((double)hp->rope_theta, -2.0 * i / hp->n_rot);
+        double plain = plain_frequency((double)hp->rope_theta, i, hp->n_rot);
         if (factors) plain /= (double)factors[i];
         double ramp = is_yarn ? yarn_ramp(hp, i) : 1.0;
-        inv_freq[i] = plain / factor * ramp + plain * (1.0 - ramp);
+        t->inv_freq[i] = plain / factor * ramp + plain * (1.0 - ramp);
     }
-    *magnitude = is_yarn ? (float)(hp->yarn_attn_factor * (1.0 + 0.1 * math_log(factor))) : 1.0f;
+    t->magnitude = hp->rope_attn_factor;
+    if (is_yarn) t->magnitude = (float)(hp->rope_attn_factor * (1.0 + 0.1 * math_log(factor)));
 }
 
-void rope_cos_sin(int n_rot, const double *inv_freq, float magnitude, int pos, float *cs)
+void rope_local_frequencies(const hparams *hp, rope_table *t)
+{
+    for (int i = 0; i < hp->n_rot / 2; i++)
+        t->inv_freq[i] = plain_frequency((double)hp->rope_theta_local, i, hp->n_rot);
+    t->magnitude = 1.0f;
+}
+
+void rope_cos_sin(int n_rot, const rope_table *t, int pos, float *cs)
 {
     int n = n_rot / 2;
     for (int i = 0; i < n; i++) {
-        double angle = pos * inv_freq[i];
-        cs[i] = (float)math_cos(angle) * magnitude;
-        cs[n + i] = (float)math_sin(angle) * magnitude;
+        double angle = pos * t->inv_freq[i];
+        cs[i] = (float)math_cos(angle) * t->magnitude;
+        cs[n + i] = (float)math_sin(angle) * t->magnitude;
     }
 }

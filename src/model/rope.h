@@ -5,15 +5,23 @@
 
 #include "model/hparams.h"
 
-/* Fills inv_freq [n_rot / 2], radians per position, and *magnitude, which multiplies cosine and
- * sine. factors [n_rot / 2] divide the frequencies (LLaMA 3's rope_freqs.weight); NULL = none.
+/* How a layer's heads rotate. */
+typedef struct {
+    double *inv_freq; /* [n_rot / 2] radians per position; NULL: no such table */
+    float magnitude;  /* multiplies cosine and sine */
+} rope_table;
+
+/* Fills t->inv_freq, which the caller gives, and t->magnitude. factors [n_rot / 2] divide the
+ * frequencies (LLaMA 3's rope_freqs.weight); NULL = none.
  *   plain: inv_freq_i = theta ^ (-2 i / n_rot)
  *   linear: all divided by the factor
  *   YaRN: between the two, by a ramp over i from beta_fast to beta_slow rotations within the
- *   original context; magnitude = attn_factor * (1 + 0.1 ln factor) */
-void rope_frequencies(const hparams *hp, const float *factors, double *inv_freq, float *magnitude);
+ *   original context; magnitude = attn_factor * (1 + 0.1 ln factor)
+ * Layers that see a window only may have a plain theta of their own: rope_local_frequencies. */
+void rope_frequencies(const hparams *hp, const float *factors, rope_table *t);
+void rope_local_frequencies(const hparams *hp, rope_table *t);
 
 /* cs = [n_rot / 2] cosines, then [n_rot / 2] sines, of position pos. */
-void rope_cos_sin(int n_rot, const double *inv_freq, float magnitude, int pos, float *cs);
+void rope_cos_sin(int n_rot, const rope_table *t, int pos, float *cs);
 
 #endif

@@ -5,30 +5,77 @@
 #include <string.h>
 
 /* Sizes by name, so that the table reads as shapes. */
-typedef enum { D_ONE, D_EMBD, D_Q, D_KV, D_HEAD, D_FF, D_VOCAB, D_HALF_ROT } dim;
+typedef enum {
+    D_ONE, D_EMBD, D_Q, D_K, D_V, D_ATTN, D_HEADS, D_KV_HEADS, D_HEAD, D_FF, D_VOCAB, D_CTX,
+    D_HALF_ROT, D_Q_LORA, D_KV_LORA, D_KV_A, D_KV_B, D_EXPERTS, D_FF_EXP, D_FF_SHARED,
+} dim;
 
 typedef struct {
     const char *name; /* a layer's: what follows "blk.N." */
     dim rows, k;      /* rows D_ONE: a vector [k] */
+    dim slices;       /* D_EXPERTS: [n_expert, rows, k] */
+    bool is_f32;      /* its rows serve as f32, like a vector */
 } role_row;
 
 static const role_row roles[W_COUNT] = {
-    [W_ATTN_NORM]  = { "attn_norm",   D_ONE,   D_EMBD     },
-    [W_ATTN_Q]     = { "attn_q",      D_Q,     D_EMBD     },
-    [W_ATTN_K]     = { "attn_k",      D_KV,    D_EMBD     },
-    [W_ATTN_V]     = { "attn_v",      D_KV,    D_EMBD     },
-    [W_Q_NORM]     = { "attn_q_norm", D_ONE,   D_HEAD     },
-    [W_K_NORM]     = { "attn_k_norm", D_ONE,   D_HEAD     },
-    [W_ATTN_OUT]   = { "attn_output", D_EMBD,  D_Q        },
-    [W_FFN_NORM]   = { "ffn_norm",    D_ONE,   D_EMBD     },
-    [W_FFN_GATE]   = { "ffn_gate",    D_FF,    D_EMBD     },
-    [W_FFN_UP]     = { "ffn_up",      D_FF,    D_EMBD     },
-    [W_FFN_DOWN]   = { "ffn_down",    D_EMBD,  D_FF       },
-    [W_TOK_EMBD]   = { "token_embd",  D_VOCAB, D_EMBD     },
-    [W_OUT_NORM]   = { "output_norm", D_ONE,   D_EMBD     },
-    [W_OUTPUT]     = { "output",      D_VOCAB, D_EMBD     },
-    [W_ROPE_FREQS] = { "rope_freqs",  D_ONE,   D_HALF_ROT },
+    [W_ATTN_NORM]      = { "attn_norm",           D_ONE,   D_EMBD },
+    [W_ATTN_NORM_2]    = { "attn_norm_2",         D_ONE,   D_EMBD },
+    [W_ATTN_Q]         = { "attn_q",              D_Q,     D_EMBD },
+    [W_ATTN_K]         = { "attn_k",              D_K,     D_EMBD },
+    [W_ATTN_V]         = { "attn_v",              D_V,     D_EMBD },
+    [W_Q_NORM]         = { "attn_q_norm",         D_ONE,   D_HEAD },
+    [W_K_NORM]         = { "attn_k_norm",         D_ONE,   D_HEAD },
+    [W_Q_NORM_ALL]     = { "attn_q_norm",         D_ONE,   D_Q },
+    [W_K_NORM_ALL]     = { "attn_k_norm",         D_ONE,   D_K },
+    [W_Q_NORM_HEADS]   = { "attn_q_norm",         D_HEADS, D_HEAD, .is_f32 = true },
+    [W_K_NORM_HEADS]   = { "attn_k_norm",         D_KV_HEADS, D_HEAD, .is_f32 = true },
+    [W_Q_A]            = { "attn_q_a",            D_Q_LORA, D_EMBD },
+    [W_Q_A_NORM]       = { "attn_q_a_norm",       D_ONE,   D_Q_LORA },
+    [W_Q_B]            = { "attn_q_b",            D_Q,     D_Q_LORA },
+    [W_KV_A]           = { "attn_kv_a_mqa",       D_KV_A,  D_EMBD },
+    [W_KV_A_NORM]      = { "attn_kv_a_norm",      D_ONE,   D_KV_LORA },
+    [W_KV_B]           = { "attn_kv_b",           D_KV_B,  D_KV_LORA },
+    [W_SINKS]          = { "attn_sinks",          D_ONE,   D_HEADS },
+    [W_ATTN_OUT]       = { "attn_output",         D_EMBD,  D_ATTN },
+    [W_ATTN_POST_NORM] = { "post_attention_norm", D_ONE,   D_EMBD },
+    [W_FFN_NORM]       = { "ffn_norm",            D_ONE,   D_EMBD },
+    [W_FFN_GATE]       = { "ffn_gate",            D_FF,    D_EMBD },
+    [W_FFN_UP]         = { "ffn_up",              D_FF,    D_EMBD },
+    [W_FFN_DOWN]       = { "ffn_down",            D_EMBD,  D_FF },
+    [W_FFN_POST_NORM]  = { "post_ffw_norm",       D_ONE,   D_EMBD },
+    [W_ROUTER]         = { "ffn_gate_inp",        D_EXPERTS, D_EMBD },
+    [W_EXP_PROBS]      = { "exp_probs_b",         D_ONE,   D_EXPERTS },
+    [W_EXP_GATE]       = { "ffn_gate_exps",       D_FF_EXP, D_EMBD, .slices = D_EXPERTS },
+    [W_EXP_UP]         = { "ffn_up_exps",         D_FF_EXP, D_EMBD, .slices = D_EXPERTS },
+    [W_EXP_DOWN]       = { "ffn_down_exps",       D_EMBD,  D_FF_EXP, .slices = D_EXPERTS },
+    [W_SH_ROUTER]      = { "ffn_gate_inp_shexp",  D_ONE,   D_EMBD },
+    [W_SH_GATE]        = { "ffn_gate_shexp",      D_FF_SHARED, D_EMBD },
+    [W_SH_UP]          = { "ffn_up_shexp",        D_FF_SHARED, D_EMBD },
+    [W_SH_DOWN]        = { "ffn_down_shexp",      D_EMBD,  D_FF_SHARED },
+    [W_TOK_EMBD]       = { "token_embd",          D_VOCAB, D_EMBD },
+    [W_POS_EMBD]       = { "position_embd",       D_CTX,   D_EMBD, .is_f32 = true },
+    [W_EMBD_NORM]      = { "token_embd_norm",     D_ONE,   D_EMBD },
+    [W_OUT_NORM]       = { "output_norm",         D_ONE,   D_EMBD },
+    [W_OUTPUT]         = { "output",              D_VOCAB, D_EMBD },
+    [W_ROPE_FREQS]     = { "rope_freqs",          D_ONE,   D_HALF_ROT },
+    [W_ROPE_LONG]      = { "rope_factors_long",   D_ONE,   D_HALF_ROT },
+    [W_ROPE_SHORT]     = { "rope_factors_short",  D_ONE,   D_HALF_ROT },
+    [W_ONES]           = { "",                    D_ONE,   D_EMBD },
 };
+
+/* Tensors that hold the rows of several roles, one role after the other. */
+enum { MAX_PARTS = 3 };
+typedef struct {
+    const char *name;
+    int n_parts;
+    lory_role part[MAX_PARTS];
+} fused_row;
+
+static const fused_row fused[] = {
+    { "attn_qkv", 3, { W_ATTN_Q, W_ATTN_K, W_ATTN_V } },
+    { "ffn_up", 2, { W_FFN_GATE, W_FFN_UP } }, /* where it is as long as both */
+};
+enum { N_FUSED = sizeof fused / sizeof fused[0] };
 
 /* Tensors that old converters wrote and nothing reads. */
 static const char *const ignored[] = { "attn_rot_embd", "attn.rotary_emb.inv_freq" };
@@ -39,11 +86,23 @@ static int64_t dim_of(const hparams *hp, dim d)
     case D_ONE: return 1;
     case D_EMBD: return hp->n_embd;
     case D_Q: return (int64_t)hp->n_head * hp->head_dim;
-    case D_KV: return (int64_t)hp->n_kv_head * hp->head_dim;
+    case D_K: return (int64_t)hp->n_kv_head * hp->head_dim;
+    case D_V: return (int64_t)hp->n_kv_head * hp->value_dim;
+    case D_ATTN: return (int64_t)hp->n_head * hp->value_dim;
+    case D_HEADS: return hp->n_head;
+    case D_KV_HEADS: return hp->n_kv_head;
     case D_HEAD: return hp->head_dim;
     case D_FF: return hp->n_ff;
     case D_VOCAB: return hp->n_vocab;
+    case D_CTX: return hp->n_ctx_train;
     case D_HALF_ROT: return hp->n_rot / 2;
+    case D_Q_LORA: return hp->q_lora_rank;
+    case D_KV_LORA: return hp->kv_lora_rank;
+    case D_KV_A: return hp->kv_lora_rank + hp->n_rot;
+    case D_KV_B: return (int64_t)hp->n_head * (hp->head_dim - hp->n_rot + hp->value_dim);
+    case D_EXPERTS: return hp->n_expert;
+    case D_FF_EXP: return hp->n_ff_exp;
+    case D_FF_SHARED: return hp->n_ff_shexp;
     }
     return 0;
 }
@@ -67,7 +126,8 @@ const weight *weights_get(const weights *w, int il, lory_role role)
 
 /* What a tensor's name says. */
 typedef struct {
-    lory_role role; /* W_NONE: no role has this name */
+    gguf_str base;  /* without "blk.N." and ".weight" or ".bias" */
+    lory_role role; /* W_NONE: no wanted role has this name */
     int il;         /* -1: not a layer's */
     bool is_bias, is_ignored;
 } place;
@@ -94,81 +154,154 @@ static int take_layer(gguf_str *s)
     return il;
 }
 
-static place place_of(gguf_str name)
+static place place_of(gguf_str name, role_set wanted)
 {
     place p = { .role = W_NONE };
     p.is_bias = strip(&name, ".bias");
     if (!p.is_bias) strip(&name, ".weight");
     p.il = take_layer(&name);
+    p.base = name;
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
         if (gguf_str_is(name, ignored[i])) p.is_ignored = true;
     int first = p.il >= 0 ? 0 : W_LAYER_COUNT, end = p.il >= 0 ? W_LAYER_COUNT : W_COUNT;
     for (int role = first; role < end; role++)
-        if (gguf_str_is(name, roles[role].name)) p.role = (lory_role)role;
+        if (wanted >> role & 1 && gguf_str_is(name, roles[role].name)) p.role = (lory_role)role;
     return p;
 }
 
+/* slices 1: a matrix. */
 static bool check_shape(const gguf *g, const gguf_tensor *t, int64_t k, int64_t n_rows,
-                        lory_err *err)
+                        int64_t slices, lory_err *err)
 {
-    if (t->ne[0] == k && t->ne[1] == n_rows && t->ne[2] == 1 && t->ne[3] == 1) return true;
+    if (t->ne[0] == k && t->ne[1] == n_rows && t->ne[2] == slices && t->ne[3] == 1) return true;
     return err_set(err, LORY_E_FORMAT,
-                   "%s: tensor %.*s has shape [%lld, %lld, %lld, %lld] (expected [%lld, %lld])",
+                   "%s: tensor %.*s has shape [%lld, %lld, %lld, %lld] (expected [%lld, %lld, %lld])",
                    gguf_path(g), (int)t->name.n, t->name.s, (long long)t->ne[0],
                    (long long)t->ne[1], (long long)t->ne[2], (long long)t->ne[3], (long long)k,
-                   (long long)n_rows);
+                   (long long)n_rows, (long long)slices);
 }
 
-/* Vectors serve as f32: in place, or converted into the arena. */
-static const float *vector_of(weights *w, const gguf *g, const gguf_tensor *t, lory_err *err)
+/* The tensor's values as f32: in place, or converted into the arena. */
+static const float *floats_of(weights *w, const gguf *g, const gguf_tensor *t, lory_err *err)
 {
     if (t->type == QT_F32) return t->data;
-    float *v = arena_new(&w->arena, (size_t)t->ne[0], sizeof *v);
-    if (v) qtypes[t->type].to_f32(t->ne[0], t->data, v);
+    int64_t n = t->ne[0] * t->ne[1]; /* as many as the file holds: no overflow */
+    float *v = arena_new(&w->arena, (size_t)n, sizeof *v);
+    if (v) qtypes[t->type].to_f32(n, t->data, v);
     else err_set(err, LORY_E_MEMORY, "%s: no memory for tensor %.*s", gguf_path(g),
                  (int)t->name.n, t->name.s);
     return v;
 }
 
-static bool bind_one(weights *w, const gguf *g, const hparams *hp, const gguf_tensor *t,
-                     lory_err *err)
+static weight *slot_of(weights *w, int il, lory_role role)
 {
-    place p = place_of(t->name);
+    return role < W_LAYER_COUNT ? &w->layer[index_of(il, role)] : &w->global[role - W_LAYER_COUNT];
+}
+
+static void set_shape(weight *to, const hparams *hp, lory_role role)
+{
+    to->n_rows = (int)dim_of(hp, roles[role].rows);
+    to->k = (int)dim_of(hp, roles[role].k);
+}
+
+/* The fused row of that name and length in rows, or NULL. */
+static const fused_row *find_fused(const hparams *hp, const place *p, const gguf_tensor *t,
+                                   role_set wanted)
+{
+    for (int i = 0; i < N_FUSED && p->il >= 0; i++) {
+        int64_t n_rows = 0;
+        bool all = true;
+        for (int j = 0; j < fused[i].n_parts; j++) {
+            n_rows += dim_of(hp, roles[fused[i].part[j]].rows);
+            all &= wanted >> fused[i].part[j] & 1;
+        }
+        if (all && gguf_str_is(p->base, fused[i].name) && t->ne[p->is_bias ? 0 : 1] == n_rows)
+            return &fused[i];
+    }
+    return NULL;
+}
+
+/* Each part is a view of its rows. */
+static bool bind_fused(weights *w, const gguf *g, const hparams *hp, const place *p,
+                       const fused_row *row, const gguf_tensor *t, lory_err *err)
+{
+    const float *bias = p->is_bias ? floats_of(w, g, t, err) : NULL;
+    int64_t k = p->is_bias ? 1 : dim_of(hp, roles[row->part[0]].k);
+    if (p->is_bias ? !bias || !check_shape(g, t, t->ne[0], 1, 1, err)
+                   : !check_shape(g, t, k, t->ne[1], 1, err))
+        return false;
+    const unsigned char *data = t->data;
+    for (int i = 0; i < row->n_parts; i++) {
+        weight *to = slot_of(w, p->il, row->part[i]);
+        set_shape(to, hp, row->part[i]);
+        if (p->is_bias) {
+            to->bias = bias;
+            bias += to->n_rows;
+            continue;
+        }
+        to->type = t->type;
+        to->row_bytes = qtype_row_bytes(t->type, to->k);
+        to->data = data;
+        data += (size_t)to->n_rows * to->row_bytes;
+    }
+    return true;
+}
+
+static bool bind_one(weights *w, const gguf *g, const hparams *hp, role_set wanted,
+                     const gguf_tensor *t, lory_err *err)
+{
+    place p = place_of(t->name, wanted);
     if (p.is_ignored) return true;
+    const fused_row *parts = p.il < hp->n_layer ? find_fused(hp, &p, t, wanted) : NULL;
+    if (parts) return bind_fused(w, g, hp, &p, parts, t, err);
     if (p.role == W_NONE || p.il >= hp->n_layer)
         return err_set(err, LORY_E_UNSUPPORTED,
                        "%s: tensor %.*s is not part of this architecture as lory knows it",
                        gguf_path(g), (int)t->name.n, t->name.s);
-    weight *to = p.role < W_LAYER_COUNT ? &w->layer[index_of(p.il, p.role)]
-                                        : &w->global[p.role - W_LAYER_COUNT];
-    bool is_vector = roles[p.role].rows == D_ONE;
-    to->n_rows = (int)dim_of(hp, roles[p.role].rows);
-    to->k = (int)dim_of(hp, roles[p.role].k);
+    const role_row *row = &roles[p.role];
+    weight *to = slot_of(w, p.il, p.role);
+    bool is_vector = row->rows == D_ONE;
+    int64_t slices = dim_of(hp, row->slices);
+    set_shape(to, hp, p.role);
     if (p.is_bias)
-        return check_shape(g, t, is_vector ? to->k : to->n_rows, 1, err)
-               && (to->bias = vector_of(w, g, t, err)) != NULL;
-    if (!check_shape(g, t, to->k, to->n_rows, err)) return false;
-    to->type = is_vector ? QT_F32 : t->type;
+        return check_shape(g, t, is_vector ? to->k : to->n_rows, slices, 1, err)
+               && (to->bias = floats_of(w, g, t, err)) != NULL;
+    if (!check_shape(g, t, to->k, to->n_rows, slices, err)) return false;
+    bool is_f32 = is_vector || row->is_f32;
+    to->type = is_f32 ? QT_F32 : t->type;
     to->row_bytes = qtype_row_bytes(to->type, to->k);
-    to->data = is_vector ? vector_of(w, g, t, err) : t->data;
+    to->data = is_f32 ? (const void *)floats_of(w, g, t, err) : t->data;
     return to->data != NULL;
 }
 
-bool weights_bind(weights *w, const gguf *g, const hparams *hp, lory_err *err)
+static bool make_ones(weights *w, const hparams *hp, const gguf *g, lory_err *err)
+{
+    weight *ones = slot_of(w, 0, W_ONES);
+    float *v = arena_new(&w->arena, (size_t)hp->n_embd, sizeof *v);
+    if (!v) return err_set(err, LORY_E_MEMORY, "%s: no memory", gguf_path(g));
+    for (int i = 0; i < hp->n_embd; i++) v[i] = 1.0f;
+    set_shape(ones, hp, W_ONES);
+    ones->data = v;
+    return true;
+}
+
+bool weights_bind(weights *w, const gguf *g, const hparams *hp, role_set wanted, lory_err *err)
 {
     *w = (weights){ 0 };
     w->layer = mem_new(index_of(hp->n_layer, 0), sizeof *w->layer);
     bool ok = w->layer || err_set(err, LORY_E_MEMORY, "%s: no memory for %d layers", gguf_path(g),
                                   hp->n_layer);
-    for (size_t i = 0; ok && i < g->n_tensors; i++) ok = bind_one(w, g, hp, &g->tensors[i], err);
+    for (size_t i = 0; ok && i < g->n_tensors; i++)
+        ok = bind_one(w, g, hp, wanted, &g->tensors[i], err);
+    if (ok && wanted >> W_ONES & 1) ok = make_ones(w, hp, g, err);
     if (!ok) {
         weights_free(w);
         return false;
     }
-    weight *output = &w->global[W_OUTPUT - W_LAYER_COUNT];
+    weight *output = slot_of(w, 0, W_OUTPUT);
     if (!output->data) { /* tied to the token embedding */
         const float *bias = output->bias;
-        *output = w->global[W_TOK_EMBD - W_LAYER_COUNT];
+        *output = *slot_of(w, 0, W_TOK_EMBD);
         output->bias = bias;
     }
     return true;

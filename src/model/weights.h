@@ -9,8 +9,9 @@
 #include "model/recipe.h"
 
 typedef struct {
-    const void *data;  /* [n_rows, k] of `type`; a vector is [1, k] of f32; NULL = not in the file */
-    const float *bias; /* [n_rows], of a vector [k]; or NULL */
+    const void *data;  /* [n_rows, k] of `type`; of experts [n_expert, n_rows, k]; a vector is
+                          [1, k] of f32; NULL = not in the file */
+    const float *bias; /* [n_rows], of experts [n_expert, n_rows], of a vector [k]; or NULL */
     qtype type;
     int n_rows, k;
     size_t row_bytes;
@@ -22,11 +23,15 @@ typedef struct {
     mem_arena arena;
 } weights;
 
-/* Finds every role that the file has, under the names of weights.c's table. Fails when a tensor of
- * the file has no role (it would be left out of the sum in silence), when a shape is not what the
- * hyper-parameters say, or when memory can't be had. A role that the file lacks stays absent:
- * whether it may is the recipe's to say. Without output.weight the token embedding serves. */
-bool weights_bind(weights *w, const gguf *g, const hparams *hp, lory_err *err);
+typedef uint64_t role_set; /* bit r: lory_role r */
+_Static_assert(W_COUNT <= 64, "roles fit a role_set");
+
+/* Finds every role of `wanted` that the file has, under the names of weights.c's table; tensors
+ * that hold several roles (attn_qkv) are bound as views. Fails when a tensor of the file has no such
+ * role (it would be left out of the sum in silence), when a shape is not what the hyper-parameters
+ * say, or when memory can't be had. A role that the file lacks stays absent: whether it may is the
+ * recipe's to say. Without output.weight the token embedding serves. */
+bool weights_bind(weights *w, const gguf *g, const hparams *hp, role_set wanted, lory_err *err);
 void weights_free(weights *w);
 
 /* il is ignored for roles of the whole model. */

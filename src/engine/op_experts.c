@@ -1,0 +1,217 @@
+/* op_experts.c - mixtures of experts: the choice, and products with the chosen experts' weights.
+ * Layer: engine.
+ *
+ * A token has n_expert_used pairs (token, expert). OP_GROUP gives each pair a row, those of one
+ * expert together: its tokens are then one product, and a row's bits do not depend on which tokens
+ * are beside it. */
+#include "base/fmath.h"
+#include "engine/ops.h"
+#include <math.h>
+#include <string.h>
+
+/* ---- the choice -------------------------------------------------------------------------------- */
+
+typedef struct {
+    float *score;       /* [n_expert] what the choice goes by */
+    float *group_score; /* [n_expert_group] */
+    unsigned char *out; /* [n_expert] not to be chosen (again) */
+} route_scratch;
+
+static size_t lay_out(route_scratch *r, const hparams *hp, void *at)
+{
+    mem_carver c = { at, 0 };
+    r->score = mem_carve(&c, (size_t)hp->n_expert, sizeof *r->score);
+    r->group_score = mem_carve(&c, (size_t)hp->n_expert_group, sizeof *r->group_score);
+    r->out = mem_carve(&c, (size_t)hp->n_expert, sizeof *r->out);
+    return c.used;
+}
+
+size_t op_route_scratch_bytes(const hparams *hp)
+{
+    route_scratch r;
+    return lay_out(&r, hp, NULL);
+}
+
+/* The greatest of n scores that are not out, the first of equals; -1 when all are out. */
+static int find_best(const float *score, const unsigned char *out, int n)
+{
+    int best = -1;
+    for (int i = 0; i < n; i++)
+        if (!out[i] && (best < 0 || score[i] > score[best])) best = i;
+    return best;
+}
+
+/* The router's logits to what weights are made of. */
+static void gate(const exec *e, float *p)
+{
+    const hparams *hp = &e->m->hp;
+    if (hp->expert_gating == GATING_SOFTMAX) e->kn->softmax(hp->n_expert, p);
+    if (hp->expert_gating == GATING_SIGMOID)
+        for (int i = 0; i < hp->n_expert; i++) p[i] = 1.0f / (1.0f + math_expf(-p[i]));
+}
+
+/* A group's score: its best expert's, or with a bias for the choice the sum of its best two. */
+static float score_group(const float *score, int n, bool is_biased)
+{
+    float best = -INFINITY, second = -INFINITY;
+    for (int i = 0; i < n; i++) {
+        if (score[i] > best) {
+            second = best;
+            best = score[i];
+        } else if (score[i] > second) {
+            second = score[i];
+        }
+    }
+    return is_biased && n > 1 ? best + second : best;
+}
+
+/* Leaves only the experts of the best groups in the choice. */
+static void limit_groups(const hparams *hp, const route_scratch *r, bool is_biased)
+{
+    int n = hp->n_expert / hp->n_expert_group;
+    if (hp->n_group_used == hp->n_expert_group) return;
+    for (int i = 0; i < hp->n_expert_group; i++)
+        r->group_score[i] = score_group(r->score + i * n, n, is_biased);
+    memset(r->out, 1, (size_t)hp->n_expert);
+    for (int i = 0; i < hp->n_group_used; i++) {
+        int best = 0;
+        for (int j = 1; j < hp->n_expert_group; j++)
+            if (r->out[j * n] && (!r->out[best * n] || r->group_score[j] > r->group_score[best]))
+                best = j;
+        memset(r->out + best * n, 0, (size_t)n);
+    }
+}
+
+static void weigh(const exec *e, const float *p, const int *choice, float *out)
+{
+    const hparams *hp = &e->m->hp;
+    int n = hp->n_expert_used;
+    float sum = 0.0f;
+    for (int i = 0; i < n; i++) sum += out[i] = p[choice[i]];
+    if (hp->expert_gating == GATING_SOFTMAX_CHOSEN) e->kn->softmax(n, out);
+    else if (hp->expert_weights_norm)
+        for (int i = 0; i < n; i++) out[i] /= sum + 1e-20f; /* all may be 0 */
+    if (hp->expert_weights_scale != 1.0f) e->kn->scale(n, hp->expert_weights_scale, out);
+}
+
+void op_route(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    const hparams *hp = &e->m->hp;
+    const float *bias = s->w[0] ? s->w[0]->bias : NULL;
+    route_scratch r;
+    int first, last, n = hp->n_expert_used;
+    lay_out(&r, hp, op_scratch(c));
+    op_share(c, e->n_row, &first, &last);
+    for (int it = first; it < last; it++) {
+        float *p = op_row(e, s->src, it);
+        int *choice = e->choice + (size_t)it * (size_t)n;
+        gate(e, p);
+        memcpy(r.score, p, (size_t)hp->n_expert * sizeof *p);
+        if (bias) e->kn->add(hp->n_expert, bias, r.score);
+        memset(r.out, 0, (size_t)hp->n_expert);
+        limit_groups(hp, &r, bias != NULL);
+        for (int i = 0; i < n; i++) {
+            choice[i] = find_best(r.score, r.out, hp->n_expert);
+            r.out[choice[i]] = 1;
+        }
+        weigh(e, p, choice, e->choice_weight + (size_t)it * (size_t)n);
+    }
+}
+
+/* Counting sort of the pairs by expert, tokens ascending; a moment's work for one thread. */
+void op_group(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    int n_expert = e->m->hp.n_expert, n_used = e->m->hp.n_expert_used, n_pair = e->n_row * n_used;
+    int *row = e->expert_row;
+    (void)s;
+    if (c->ith != 0) return;
+    memset(row, 0, ((size_t)n_expert + 1) * sizeof *row);
+    for (int i = 0; i < n_pair; i++) row[e->choice[i] + 1]++;
+    for (int i = 0; i < n_expert; i++) row[i + 1] += row[i];
+    for (int i = 0; i < n_pair; i++) { /* row[x] moves to the end of x's rows */
+        e->pair_row[i] = row[e->choice[i]]++;
+        e->pair_token[e->pair_row[i]] = i / n_used;
+    }
+    memmove(row + 1, row, (size_t)n_expert * sizeof *row);
+    row[0] = 0;
+}
+
+/* ---- products ---------------------------------------------------------------------------------- */
+
+/* The row of src that a pair reads. */
+static const float *source_row(const exec *e, int slot, int row)
+{
+    return op_row(e, slot, plan_is_expert_slot(slot) ? row : e->pair_token[row]);
+}
+
+/* An expert's activations are tiled by themselves. */
+void op_expert_input(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    int width = plan_input_width(&e->plan, s), n_group = width / QT_GROUP;
+    int first, last, expert = 0;
+    op_share(c, e->n_row * e->m->hp.n_expert_used, &first, &last);
+    for (int i = first; i < last; i++) {
+        const float *src = source_row(e, s->src, i);
+        while (e->expert_row[expert + 1] <= i) expert++;
+        int row0 = e->expert_row[expert], n_tok = e->expert_row[expert + 1] - row0;
+        if (s->want_f32)
+            memcpy(e->input_f32 + (size_t)i * e->ld_pair, src, (size_t)width * sizeof *src);
+        if (s->want_i8)
+            e->kn->quant_act(&(act_args){
+                .x = src, .ld_x = 0, .n_tok = n_tok, .n_group = n_group, .it0 = i - row0,
+                .it1 = i - row0 + 1, .ig0 = 0, .ig1 = n_group,
+                .act = e->input_i8 + (size_t)row0 * (size_t)n_group });
+    }
+}
+
+/* Rows [r0, r1) of one expert's weights against its tokens, whose rows of dst are from row0 on. */
+static void product(const op_ctx *c, const plan_step *s, int expert, int r0, int r1)
+{
+    exec *e = c->e;
+    const weight *w = s->w[0];
+    int row0 = e->expert_row[expert], n_tok = e->expert_row[expert + 1] - row0;
+    size_t ir = (size_t)expert * (size_t)w->n_rows + (size_t)r0, ld = e->ld[s->dst[0]];
+    float *out = op_row(e, s->dst[0], row0) + r0;
+    matmul(e->kn, &(matmul_args){
+        .w = (const unsigned char *)w->data + ir * w->row_bytes,
+        .row_bytes = w->row_bytes, .type = w->type, .n_rows = r1 - r0, .k = w->k,
+        .act = e->input_i8 + (size_t)row0 * (size_t)(w->k / QT_GROUP),
+        .x = s->prepared ? e->input_f32 + (size_t)row0 * e->ld_pair : op_row(e, s->src, row0),
+        .ld_x = s->prepared ? e->ld_pair : e->ld[s->src],
+        .n_tok = n_tok, .out = out, .ld_out = ld, .scratch = op_scratch(c) });
+    for (int it = 0; w->bias && it < n_tok; it++)
+        e->kn->add(r1 - r0, w->bias + ir, out + (size_t)it * ld);
+}
+
+/* Every expert's rows are shared by all threads, in units of a panel. */
+void op_experts(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    int n_rows = s->w[0]->n_rows, first, last;
+    op_share(c, (n_rows + PANEL_ROWS - 1) / PANEL_ROWS, &first, &last);
+    int r0 = first * PANEL_ROWS, r1 = last * PANEL_ROWS < n_rows ? last * PANEL_ROWS : n_rows;
+    if (r0 >= r1) return;
+    for (int i = 0; i < e->m->hp.n_expert; i++)
+        if (e->expert_row[i] < e->expert_row[i + 1]) product(c, s, i, r0, r1);
+}
+
+/* In the order of the choice, best first. */
+void op_expert_sum(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    int n_used = e->m->hp.n_expert_used, n = e->plan.width[s->dst[0]], first, last;
+    op_share(c, e->n_row, &first, &last);
+    for (int it = first; it < last; it++) {
+        float *dst = op_row(e, s->dst[0], it);
+        for (int i = 0; i < n_used; i++) {
+            size_t pair = (size_t)it * (size_t)n_used + (size_t)i;
+            float *part = op_row(e, s->src, e->pair_row[pair]);
+            e->kn->scale(n, e->choice_weight[pair], part);
+            if (i == 0) memcpy(dst, part, (size_t)n * sizeof *dst);
+            else e->kn->add(n, part, dst);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+/* arch_deepseek.c - DeepSeek-V2 (arXiv:2405.04434) and V3 (arXiv:2412.19437): keys and values come
+ * out of one latent per token, queries out of another one or not; experts after the first layers. */
+#include "model/arch.h"
+#include "base/fmath.h"
+
+static const lory_step block[] = {
+    { OP_RMS_NORM,   H,   X,   W_ATTN_NORM, 0          },
+    { OP_MATMUL,     QA,  H,   W_Q_A,       OPT        },
+    { OP_RMS_NORM,   QA,  QA,  W_Q_A_NORM,  OPT        },
+    { OP_MATMUL,     Q,   QA,  W_Q_B,       OPT        },
+    { OP_MATMUL,     Q,   H,   W_ATTN_Q,    OPT        },
+    { OP_MATMUL,     KVA, H,   W_KV_A,      0          },
+    { OP_RMS_NORM,   C,   KVA, W_KV_A_NORM, 0          },
+    { OP_MATMUL,     KVB, C,   W_KV_B,      0          },
+    { OP_MLA_KV,     K,   KVB, W_NONE,      0          },
+    { OP_ROPE,       Q,   Q,   W_NONE,      0          },
+    { OP_ROPE,       K,   K,   W_NONE,      0          },
+    { OP_ATTEND,     A,   Q,   W_NONE,      0          },
+    { OP_MATMUL,     H,   A,   W_ATTN_OUT,  0          },
+    { OP_ADD,        X,   H,   W_NONE,      0          },
+    { OP_RMS_NORM,   H,   X,   W_FFN_NORM,  0          },
+    { OP_MATMUL,     G,   H,   W_FFN_GATE,  DENSE      },
+    { OP_MATMUL,     U,   H,   W_FFN_UP,    DENSE      },
+    { OP_SILU_MUL,   G,   U,   W_NONE,      DENSE      },
+    { OP_MATMUL,     F,   G,   W_FFN_DOWN,  DENSE      },
+    { OP_MATMUL,     R,   H,   W_ROUTER,    MOE        },
+    { OP_ROUTE,      R,   R,   W_EXP_PROBS, MOE | BARE },
+    { OP_EXPERTS,    EG,  H,   W_EXP_GATE,  MOE        },
+    { OP_EXPERTS,    EU,  H,   W_EXP_UP,    MOE        },
+    { OP_SILU_MUL,   EG,  EU,  W_NONE,      MOE        },
+    { OP_EXPERTS,    ED,  EG,  W_EXP_DOWN,  MOE        },
+    { OP_EXPERT_SUM, F,   ED,  W_NONE,      MOE        },
+    { OP_MATMUL,     SG,  H,   W_SH_GATE,   SHARED     },
+    { OP_MATMUL,     SU,  H,   W_SH_UP,     SHARED     },
+    { OP_SILU_MUL,   SG,  SU,  W_NONE,      SHARED     },
+    { OP_MATMUL,     N,   SG,  W_SH_DOWN,   SHARED     },
+    { OP_ADD,        F,   N,   W_NONE,      SHARED     },
+    { OP_ADD,        X,   F,   W_NONE,      0          }, END };
+
+/* With YaRN the attention's scores grow, not the rotated values. */
+static bool adapt(hparams *hp, const gguf *g, lory_err *err)
+{
+    (void)g, (void)err;
+    if (hp->rope_scaling != ROPE_SCALE_YARN) return true;
+    double log_factor = math_log((double)hp->rope_factor);
+    double growth = hp->rope_attn_factor * (1.0 + hp->yarn_log_mul * log_factor);
+    hp->attn_scale = (float)(hp->attn_scale * growth * growth);
+    hp->rope_attn_factor = (float)(1.0 / (1.0 + 0.1 * log_factor));
+    return true;
+}
+
+const lory_arch arch_deepseek2 = { "deepseek2", embed_tokens, block, head_rms, false,
+                                   NULL, adapt, NULL };

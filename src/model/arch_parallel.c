@@ -1,0 +1,150 @@
+/* arch_parallel.c - families whose layers can run attention and feed-forward side by side, from the
+ * same residual stream: GPT-NeoX (arXiv:2204.06745), Phi-2, Falcon (arXiv:2311.16867), StableLM,
+ * Command-R. Both sums come after both norms. */
+#include "model/arch.h"
+
+/* ---- GPT-NeoX, Pythia --------------------------------------------------------------------------- */
+
+static const lory_step parallel_gptneox[] = {
+    { OP_LAYER_NORM, H, X, W_ATTN_NORM, 0 },
+    { OP_MATMUL,     Q, H, W_ATTN_Q,    0 },
+    { OP_MATMUL,     K, H, W_ATTN_K,    0 },
+    { OP_MATMUL,     V, H, W_ATTN_V,    0 },
+    { OP_ROPE,       Q, Q, W_NONE,      0 },
+    { OP_ROPE,       K, K, W_NONE,      0 },
+    { OP_ATTEND,     A, Q, W_NONE,      0 },
+    { OP_LAYER_NORM, N, X, W_FFN_NORM,  0 },
+    { OP_MATMUL,     U, N, W_FFN_UP,    0 },
+    { OP_GELU_ERF,   U, U, W_NONE,      0 },
+    { OP_MATMUL,     F, U, W_FFN_DOWN,  0 },
+    { OP_ADD,        X, F, W_NONE,      0 },
+    { OP_MATMUL,     H, A, W_ATTN_OUT,  0 },
+    { OP_ADD,        X, H, W_NONE,      0 }, END };
+
+static const lory_step block_gptneox[] = {
+    { OP_LAYER_NORM, H, X, W_ATTN_NORM, 0 },
+    { OP_MATMUL,     Q, H, W_ATTN_Q,    0 },
+    { OP_MATMUL,     K, H, W_ATTN_K,    0 },
+    { OP_MATMUL,     V, H, W_ATTN_V,    0 },
+    { OP_ROPE,       Q, Q, W_NONE,      0 },
+    { OP_ROPE,       K, K, W_NONE,      0 },
+    { OP_ATTEND,     A, Q, W_NONE,      0 },
+    { OP_MATMUL,     H, A, W_ATTN_OUT,  0 },
+    { OP_ADD,        X, H, W_NONE,      0 },
+    { OP_LAYER_NORM, H, X, W_FFN_NORM,  0 },
+    { OP_MATMUL,     U, H, W_FFN_UP,    0 },
+    { OP_GELU_ERF,   U, U, W_NONE,      0 },
+    { OP_MATMUL,     F, U, W_FFN_DOWN,  0 },
+    { OP_ADD,        X, F, W_NONE,      0 }, END };
+
+static void preset_parallel(hparams *hp)
+{
+    hp->is_parallel = true;
+}
+
+/* ---- Phi-2: one norm for both -------------------------------------------------------------------- */
+
+static const lory_step block_phi2[] = {
+    { OP_LAYER_NORM, H, X, W_ATTN_NORM, 0 },
+    { OP_MATMUL,     Q, H, W_ATTN_Q,    0 },
+    { OP_MATMUL,     K, H, W_ATTN_K,    0 },
+    { OP_MATMUL,     V, H, W_ATTN_V,    0 },
+    { OP_MATMUL,     U, H, W_FFN_UP,    0 },
+    { OP_GELU,       U, U, W_NONE,      0 },
+    { OP_ROPE,       Q, Q, W_NONE,      0 },
+    { OP_ROPE,       K, K, W_NONE,      0 },
+    { OP_ATTEND,     A, Q, W_NONE,      0 },
+    { OP_MATMUL,     F, U, W_FFN_DOWN,  0 },
+    { OP_ADD,        X, F, W_NONE,      0 },
+    { OP_MATMUL,     H, A, W_ATTN_OUT,  0 },
+    { OP_ADD,        X, H, W_NONE,      0 }, END };
+
+/* ---- Falcon -------------------------------------------------------------------------------------- */
+
+/* 40B and later have a second norm, which is attention's; with one norm both read it. */
+static const lory_step parallel_falcon[] = {
+    { OP_LAYER_NORM, H, X, W_ATTN_NORM,   0   },
+    { OP_LAYER_NORM, H, X, W_ATTN_NORM_2, OPT },
+    { OP_MATMUL,     Q, H, W_ATTN_Q,      0   },
+    { OP_MATMUL,     K, H, W_ATTN_K,      0   },
+    { OP_MATMUL,     V, H, W_ATTN_V,      0   },
+    { OP_ROPE,       Q, Q, W_NONE,        0   },
+    { OP_ROPE,       K, K, W_NONE,        0   },
+    { OP_ATTEND,     A, Q, W_NONE,        0   },
+    { OP_LAYER_NORM, N, X, W_ATTN_NORM,   0   },
+    { OP_MATMUL,     U, N, W_FFN_UP,      0   },
+    { OP_GELU_ERF,   U, U, W_NONE,        0   },
+    { OP_MATMUL,     F, U, W_FFN_DOWN,    0   },
+    { OP_ADD,        X, F, W_NONE,        0   },
+    { OP_MATMUL,     H, A, W_ATTN_OUT,    0   },
+    { OP_ADD,        X, H, W_NONE,        0   }, END };
+
+/* Falcon-RW has ALiBi, whose biases are scaled with the scores. */
+static bool adapt_falcon(hparams *hp, const gguf *g, lory_err *err)
+{
+    (void)g, (void)err;
+    if (hp->max_alibi_bias > 0.0f) {
+        hp->n_rot = 0;
+        hp->alibi_scale = hp->attn_scale;
+    }
+    return true;
+}
+
+/* ---- StableLM ------------------------------------------------------------------------------------ */
+
+/* Files have use_parallel_residual wrong; layers side by side lack the second norm. */
+static bool adapt_stablelm(hparams *hp, const gguf *g, lory_err *err)
+{
+    (void)err;
+    hp->is_parallel = !gguf_find_tensor(g, "blk.0.ffn_norm.weight");
+    return true;
+}
+
+static const lory_step block_stablelm[] = {
+    { OP_LAYER_NORM, H, X, W_ATTN_NORM, 0 },
+    { OP_MATMUL,     Q, H, W_ATTN_Q,    0 },
+    { OP_MATMUL,     K, H, W_ATTN_K,    0 },
+    { OP_MATMUL,     V, H, W_ATTN_V,    0 },
+    { OP_HEAD_LAYER_NORM, Q, Q, W_Q_NORM_HEADS, OPT },
+    { OP_HEAD_LAYER_NORM, K, K, W_K_NORM_HEADS, OPT },
+    { OP_ROPE,       Q, Q, W_NONE,      0 },
+    { OP_ROPE,       K, K, W_NONE,      0 },
+    { OP_ATTEND,     A, Q, W_NONE,      0 },
+    { OP_MATMUL,     H, A, W_ATTN_OUT,  0 },
+    { OP_ADD,        X, H, W_NONE,      0 },
+    { OP_LAYER_NORM, H, X, W_FFN_NORM,  0 },
+    { OP_MATMUL,     G, H, W_FFN_GATE,  0 },
+    { OP_MATMUL,     U, H, W_FFN_UP,    0 },
+    { OP_SILU_MUL,   G, U, W_NONE,      0 },
+    { OP_MATMUL,     F, G, W_FFN_DOWN,  0 },
+    { OP_ADD,        X, F, W_NONE,      0 }, END };
+
+/* Side by side, from one norm: StableLM 2 12B and Command-R. */
+static const lory_step parallel_gated[] = {
+    { OP_LAYER_NORM, H, X, W_ATTN_NORM, 0 },
+    { OP_MATMUL,     Q, H, W_ATTN_Q,    0 },
+    { OP_MATMUL,     K, H, W_ATTN_K,    0 },
+    { OP_MATMUL,     V, H, W_ATTN_V,    0 },
+    { OP_MATMUL,     G, H, W_FFN_GATE,  0 },
+    { OP_MATMUL,     U, H, W_FFN_UP,    0 },
+    { OP_SILU_MUL,   G, U, W_NONE,      0 },
+    { OP_HEAD_LAYER_NORM, Q, Q, W_Q_NORM_HEADS, OPT },
+    { OP_HEAD_LAYER_NORM, K, K, W_K_NORM_HEADS, OPT },
+    { OP_ROPE,       Q, Q, W_NONE,      0 },
+    { OP_ROPE,       K, K, W_NONE,      0 },
+    { OP_ATTEND,     A, Q, W_NONE,      0 },
+    { OP_MATMUL,     F, G, W_FFN_DOWN,  0 },
+    { OP_ADD,        X, F, W_NONE,      0 },
+    { OP_MATMUL,     H, A, W_ATTN_OUT,  0 },
+    { OP_ADD,        X, H, W_NONE,      0 }, END };
+
+const lory_arch arch_gptneox = { "gptneox", embed_tokens, block_gptneox, head_layer, true,
+                                 preset_parallel, NULL, parallel_gptneox };
+const lory_arch arch_phi2 = { "phi2", embed_tokens, block_phi2, head_layer, true,
+                              NULL, NULL, NULL };
+const lory_arch arch_falcon = { "falcon", embed_tokens, block_gptneox, head_layer, true,
+                                preset_parallel, adapt_falcon, parallel_falcon };
+const lory_arch arch_stablelm = { "stablelm", embed_tokens, block_stablelm, head_layer, true,
+                                  NULL, adapt_stablelm, parallel_gated };
+const lory_arch arch_command_r = { "command-r", embed_tokens, parallel_gated, head_layer, false,
+                                   NULL, NULL, NULL };
