@@ -11,6 +11,12 @@ static const char *const models[] = {
     "golden/llama-mha/model-f32.gguf",      "golden/llama-gqa-tied/model-bf16.gguf",
     "golden/llama-gqa-tied/model-q4_0.gguf", "golden/qwen3/model-bf16.gguf",
     "golden/llama-k256/model-q4_k_m-mix.gguf",
+    "golden/gemma2/model-q4_0.gguf",        "golden/phi3/model-bf16.gguf",
+    "golden/bloom/model-bf16.gguf",         "golden/gpt2/model-q8_0.gguf",
+    "golden/falcon/model-bf16.gguf",        "golden/mixtral/model-q4_0.gguf",
+    "golden/deepseek-v2/model-bf16.gguf",   "golden/granite/model-bf16.gguf",
+    "golden/gpt-oss/model-mxfp4.gguf",      "golden/gemma3/model-bf16.gguf",
+    "golden/qwen2-moe/model-bf16.gguf",     "golden/olmo2/model-bf16.gguf",
 };
 enum { N_MODELS = sizeof models / sizeof models[0] };
 

@@ -48,9 +48,9 @@ static const op_row op_rows[OP_COUNT] = {
 };
 
 static const char *const slot_names[SLOT_COUNT] = {
-    [X] = "x", [H] = "h", [N] = "n", [Q] = "q", [K] = "k", [V] = "v", [A] = "a", [G] = "g",
-    [U] = "u", [F] = "f", [QA] = "qa", [KVA] = "kva", [C] = "c", [KVB] = "kvb", [R] = "r",
-    [EG] = "eg", [EU] = "eu", [ED] = "ed", [SG] = "sg", [SU] = "su", [S] = "s",
+    [X] = "x", [H] = "h", [H2] = "h2", [Q] = "q", [K] = "k", [V] = "v", [A] = "a", [G] = "g",
+    [U] = "u", [F] = "f", [QA] = "qa", [KVA] = "kva", [KVN] = "kvn", [KVB] = "kvb", [RT] = "rt",
+    [EG] = "eg", [EU] = "eu", [ED] = "ed", [SG] = "sg", [SU] = "su", [SS] = "ss",
     [LOGITS] = "logits", [PICKED] = "picked",
 };
 
@@ -122,7 +122,7 @@ static void append_recipe(plan *p, const model *m, const lory_step *r, int il)
         }
         if (r->op == OP_ATTEND) append(p, OP_STORE, K, K, il);
         append(p, r->op, r->dst, r->src, il)->w[0] = w;
-        if (r->op == OP_ROUTE) append(p, OP_GROUP, R, R, il);
+        if (r->op == OP_ROUTE) append(p, OP_GROUP, RT, RT, il);
     }
 }
 
@@ -283,14 +283,14 @@ static void mark_syncs(plan *p)
 static void use_slot(plan *p, const hparams *hp, int slot)
 {
     const int width[SLOT_COUNT] = {
-        [X] = hp->n_embd, [H] = hp->n_embd, [N] = hp->n_embd, [F] = hp->n_embd,
+        [X] = hp->n_embd, [H] = hp->n_embd, [H2] = hp->n_embd, [F] = hp->n_embd,
         [PICKED] = hp->n_embd, [Q] = hp->n_head * hp->head_dim, [A] = hp->n_head * hp->value_dim,
         [K] = hp->n_kv_head * hp->head_dim, [V] = hp->n_kv_head * hp->head_dim,
         [G] = hp->n_ff, [U] = hp->n_ff, [QA] = hp->q_lora_rank,
-        [KVA] = hp->kv_lora_rank + hp->n_rot, [C] = hp->kv_lora_rank,
-        [KVB] = hp->n_head * (hp->head_dim - hp->n_rot + hp->value_dim), [R] = hp->n_expert,
+        [KVA] = hp->kv_lora_rank + hp->n_rot, [KVN] = hp->kv_lora_rank,
+        [KVB] = hp->n_head * (hp->head_dim - hp->n_rot + hp->value_dim), [RT] = hp->n_expert,
         [EG] = hp->n_ff_exp, [EU] = hp->n_ff_exp, [ED] = hp->n_embd,
-        [SG] = hp->n_ff_shexp, [SU] = hp->n_ff_shexp, [S] = 1, [LOGITS] = hp->n_vocab,
+        [SG] = hp->n_ff_shexp, [SU] = hp->n_ff_shexp, [SS] = 1, [LOGITS] = hp->n_vocab,
     };
     p->width[slot] = width[slot];
 }

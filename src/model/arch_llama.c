@@ -23,8 +23,8 @@ const lory_step block_llama[] = {
     { OP_MATMUL,     U,  H,  W_FFN_UP,    DENSE      },
     { OP_SILU_MUL,   G,  U,  W_NONE,      DENSE      },
     { OP_MATMUL,     F,  G,  W_FFN_DOWN,  DENSE      },
-    { OP_MATMUL,     R,  H,  W_ROUTER,    MOE        },
-    { OP_ROUTE,      R,  R,  W_EXP_PROBS, MOE | BARE },
+    { OP_MATMUL,     RT,  H,  W_ROUTER,    MOE        },
+    { OP_ROUTE,      RT,  RT,  W_EXP_PROBS, MOE | BARE },
     { OP_EXPERTS,    EG, H,  W_EXP_GATE,  MOE        },
     { OP_EXPERTS,    EU, H,  W_EXP_UP,    MOE        },
     { OP_SILU_MUL,   EG, EU, W_NONE,      MOE        },
@@ -33,10 +33,10 @@ const lory_step block_llama[] = {
     { OP_MATMUL,     SG, H,  W_SH_GATE,   SHARED     },
     { OP_MATMUL,     SU, H,  W_SH_UP,     SHARED     },
     { OP_SILU_MUL,   SG, SU, W_NONE,      SHARED     },
-    { OP_MATMUL,     N,  SG, W_SH_DOWN,   SHARED     },
-    { OP_MATMUL,     S,  H,  W_SH_ROUTER, SHARED | OPT },
-    { OP_GATE,       N,  S,  W_SH_ROUTER, SHARED | OPT },
-    { OP_ADD,        F,  N,  W_NONE,      SHARED     },
+    { OP_MATMUL,     H2,  SG, W_SH_DOWN,   SHARED     },
+    { OP_MATMUL,     SS,  H,  W_SH_ROUTER, SHARED | OPT },
+    { OP_GATE,       H2,  SS,  W_SH_ROUTER, SHARED | OPT },
+    { OP_ADD,        F,  H2,  W_NONE,      SHARED     },
     { OP_ADD,        X,  F,  W_NONE,      0          }, END };
 
 static void normalise_experts(hparams *hp)

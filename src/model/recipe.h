@@ -48,7 +48,7 @@ typedef enum {
 typedef enum {
     X,      /* [n_embd] the residual stream */
     H,      /* [n_embd] input or output of a sub-layer */
-    N,      /* [n_embd] input of a second sub-layer beside the first; output of shared experts */
+    H2,     /* [n_embd] input of a second sub-layer beside the first; output of shared experts */
     Q,      /* [n_head * head_dim] */
     K,      /* [n_kv_head * head_dim] */
     V,      /* [n_kv_head * head_dim]; MLA pads its values with zeros to head_dim */
@@ -58,15 +58,15 @@ typedef enum {
     F,      /* [n_embd] output of the feed-forward layer */
     QA,     /* [q_lora_rank] MLA: the query's latent */
     KVA,    /* [kv_lora_rank + n_rot] MLA: the latent of keys and values, the rotary key */
-    C,      /* [kv_lora_rank] the latent after its norm */
+    KVN,    /* [kv_lora_rank] the latent after its norm */
     KVB,    /* [n_head * (head_dim - n_rot + value_dim)] keys and values out of the latent */
-    R,      /* [n_expert] router */
+    RT,     /* [n_expert] router */
     EG,     /* [n_ff_exp] expert slot: gate */
     EU,     /* [n_ff_exp] expert slot: up */
     ED,     /* [n_embd] expert slot: down */
     SG,     /* [n_ff_shexp] shared experts: gate */
     SU,     /* [n_ff_shexp] shared experts: up */
-    S,      /* [1] how much of the shared experts */
+    SS,     /* [1] how much of the shared experts */
     LOGITS, /* [n_vocab] */
     PICKED, /* [n_embd] X of the rows whose logits are wanted; only lowering uses it */
     SLOT_COUNT
