@@ -166,6 +166,10 @@ struct chain {
     int n_vocab;
     const stage_row *on[N_STAGE]; /* [n_on] */
     int n_on;
+    chain_desk *desk; /* NULL in a small chain */
+};
+
+struct chain_desk {
     sample_draw draw; /* owns the arrays of the candidates */
 };
 
@@ -183,22 +187,46 @@ static void choose_stages(chain *s)
 
 /* ---- chain --------------------------------------------------------------------------------- */
 
-static bool take_arrays(chain *s)
+chain_desk *chain_desk_new(int n_vocab, lory_err *err)
 {
-    size_t n = (size_t)s->n_vocab, n_bias = s->params.n_logit_bias;
-    candidates *c = &s->draw.c;
-    s->bias = mem_new(n_bias, sizeof *s->bias);
-    if (s->bias && n_bias) memcpy(s->bias, s->params.logit_bias, n_bias * sizeof *s->bias);
-    s->params.logit_bias = s->bias;
-    c->id = mem_new(n, sizeof *c->id);
-    c->logit = mem_new(n, sizeof *c->logit);
-    c->p = mem_new(n, sizeof *c->p);
-    c->key = mem_new(n, sizeof *c->key);
-    s->draw.count = mem_new(n, sizeof *s->draw.count);
-    return s->bias && c->id && c->logit && c->p && c->key && s->draw.count;
+    size_t n = (size_t)n_vocab;
+    chain_desk *d = mem_new(1, sizeof *d);
+    if (d) {
+        candidates *c = &d->draw.c;
+        c->id = mem_new(n, sizeof *c->id);
+        c->logit = mem_new(n, sizeof *c->logit);
+        c->p = mem_new(n, sizeof *c->p);
+        c->key = mem_new(n, sizeof *c->key);
+        d->draw.count = mem_new(n, sizeof *d->draw.count);
+        if (c->id && c->logit && c->p && c->key && d->draw.count) return d;
+    }
+    err_set(err, LORY_E_MEMORY, "sampler: no memory for a vocabulary of %d tokens", n_vocab);
+    chain_desk_free(d);
+    return NULL;
 }
 
-chain *chain_new(int n_vocab, const lory_sampler_params *p, lory_err *err)
+void chain_desk_free(chain_desk *d)
+{
+    if (!d) return;
+    mem_free(d->draw.c.id);
+    mem_free(d->draw.c.logit);
+    mem_free(d->draw.c.p);
+    mem_free(d->draw.c.key);
+    mem_free(d->draw.count);
+    mem_free(d);
+}
+
+static bool copy_bias(chain *s, lory_err *err)
+{
+    size_t n = s->params.n_logit_bias;
+    s->bias = mem_new(n, sizeof *s->bias);
+    if (!s->bias) return err_set(err, LORY_E_MEMORY, "sampler: no memory for %zu biases", n);
+    if (n) memcpy(s->bias, s->params.logit_bias, n * sizeof *s->bias);
+    s->params.logit_bias = s->bias;
+    return true;
+}
+
+chain *chain_new_small(int n_vocab, const lory_sampler_params *p, lory_err *err)
 {
     if (n_vocab < 1) {
         err_set(err, LORY_E_ARGUMENT, "sampler: the vocabulary has %d tokens (expected 1 or more)",
@@ -207,25 +235,30 @@ chain *chain_new(int n_vocab, const lory_sampler_params *p, lory_err *err)
     }
     if (!check_params(n_vocab, p, err)) return NULL;
     chain *s = mem_new(1, sizeof *s);
-    if (s) *s = (chain){ .params = *p, .n_vocab = n_vocab };
-    if (!s || !take_arrays(s)) {
-        err_set(err, LORY_E_MEMORY, "sampler: no memory for a vocabulary of %d tokens", n_vocab);
-        chain_free(s);
+    if (!s) {
+        err_set(err, LORY_E_MEMORY, "sampler: no memory");
         return NULL;
     }
+    *s = (chain){ .params = *p, .n_vocab = n_vocab };
     choose_stages(s);
-    return s;
+    if (copy_bias(s, err)) return s;
+    chain_free(s);
+    return NULL;
+}
+
+chain *chain_new(int n_vocab, const lory_sampler_params *p, lory_err *err)
+{
+    chain *s = chain_new_small(n_vocab, p, err);
+    if (!s || (s->desk = chain_desk_new(n_vocab, err))) return s;
+    chain_free(s);
+    return NULL;
 }
 
 void chain_free(chain *s)
 {
     if (!s) return;
     mem_free(s->bias);
-    mem_free(s->draw.c.id);
-    mem_free(s->draw.c.logit);
-    mem_free(s->draw.c.p);
-    mem_free(s->draw.c.key);
-    mem_free(s->draw.count);
+    chain_desk_free(s->desk);
     mem_free(s);
 }
 
@@ -289,9 +322,10 @@ static bool check_history(const chain *s, const chain_input *in, lory_err *err)
 /* Streams keep the two uses of chance at one position apart. */
 enum { STREAM_DRAW, STREAM_XTC };
 
-bool chain_draw(chain *s, const chain_input *in, lory_token *id, lory_err *err)
+bool chain_draw_at(chain *s, chain_desk *desk, const chain_input *in, lory_token *id,
+                   lory_err *err)
 {
-    sample_draw *d = &s->draw;
+    sample_draw *d = &desk->draw;
     if (!check_history(s, in, err) || !load(&d->c, in->logits, s->n_vocab, err)
         || !ban(&d->c, in, err))
         return false;
@@ -307,4 +341,9 @@ bool chain_draw(chain *s, const chain_input *in, lory_token *id, lory_err *err)
     for (; i < s->n_on; i++) s->on[i]->apply(d);
     *id = d->c.id[0];
     return true;
+}
+
+bool chain_draw(chain *s, const chain_input *in, lory_token *id, lory_err *err)
+{
+    return chain_draw_at(s, s->desk, in, id, err);
 }

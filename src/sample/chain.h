@@ -1,6 +1,6 @@
 /* chain.h - the sampler chain: logits in, one token out, through the stages that are on.
  * Layer: sample. A chain belongs to one thread at a time. chain_new takes all the memory there
- * will be (24 bytes a token of the vocabulary); a draw allocates nothing.
+ * will be (24 bytes a token of the vocabulary, in a desk); a draw allocates nothing.
  *
  * The order of the stages is the table in chain.c. A draw depends on the logits, the history and
  * (seed, position) only: not on earlier draws, so any position can be drawn again. */
@@ -10,6 +10,12 @@
 #include "lory.h"
 
 typedef struct chain chain;
+
+/* The arrays that a draw works in, 24 bytes a token of the vocabulary. Nothing stays in them from
+ * one draw to the next, so many chains may use one desk, one after the other. */
+typedef struct chain_desk chain_desk;
+chain_desk *chain_desk_new(int n_vocab, lory_err *err); /* n_vocab > 0; NULL: LORY_E_MEMORY */
+void chain_desk_free(chain_desk *d);                    /* accepts NULL */
 
 /* ---- parameters ---------------------------------------------------------------------------- */
 
@@ -39,6 +45,8 @@ bool chain_field_set(lory_sampler_params *p, const chain_field *f, double value)
 
 /* Copies *p with its logit bias. LORY_E_ARGUMENT names the parameter, its value and its range. */
 chain *chain_new(int n_vocab, const lory_sampler_params *p, lory_err *err);
+/* The same without a desk of its own: for chain_draw_at only. */
+chain *chain_new_small(int n_vocab, const lory_sampler_params *p, lory_err *err);
 void chain_free(chain *s);
 
 typedef struct {
@@ -54,5 +62,8 @@ typedef struct {
  * all are -inf. LORY_E_ARGUMENT: bias and bans leave no token, or an id is not in the
  * vocabulary. */
 bool chain_draw(chain *s, const chain_input *in, lory_token *id, lory_err *err);
+/* The same at a desk for the chain's vocabulary that nobody else uses meanwhile. */
+bool chain_draw_at(chain *s, chain_desk *desk, const chain_input *in, lory_token *id,
+                   lory_err *err);
 
 #endif
