@@ -283,6 +283,73 @@ bool lory_generate(lory_session *s, lory_sampler *sampler, const lory_generate_p
                    lory_on_piece on_piece, void *user, lory_generate_result *result,
                    lory_err *err);
 
+/* ---- batch ------------------------------------------------------------------------------- */
+
+/* Many generations at once, over one KV cache: each step evaluates the next token of all that
+ * generate together with prompts of those that begin. Requests that begin with the same tokens
+ * share what was evaluated for them. Each request gives the bytes that it gives alone. */
+typedef struct lory_batch lory_batch;
+
+typedef struct {
+    lory_session_params session; /* n_ctx: of each request; n_batch: tokens of a step */
+    int n_parallel;              /* requests at once; 0 = 32 */
+    int n_kv; /* tokens of the KV cache, all requests together, at least n_ctx; 0 = n_parallel times
+                 n_ctx, lowered to fit memory. When they are used up, younger requests wait. */
+} lory_batch_params; /* zeroed = all defaults, NULL too */
+
+/* What a batch will take, before it is taken; n_kv, which may be NULL, gets the tokens of its KV
+ * cache, n_ctx of the plan is of each request. */
+bool lory_plan_batch_memory(const lory_model *m, const lory_batch_params *p, lory_memory_plan *plan,
+                            int *n_kv, lory_err *err);
+
+/* The memory for evaluation is taken here. NULL on failure. Belongs to one thread at a time. */
+lory_batch *lory_batch_new(lory_model *m, const lory_batch_params *p, lory_err *err);
+void lory_batch_free(lory_batch *b); /* requests in progress end without a call */
+
+/* The end of a request, its last call: err is NULL, or why it failed. result is valid in both. */
+typedef void (*lory_on_done)(void *user, const lory_generate_result *result, const lory_err *err);
+
+typedef struct {
+    const lory_token *ids; /* [n] the prompt, n > 0 */
+    size_t n;
+    const lory_sampler_params *sampler;
+    const lory_generate_params *generate;
+    lory_on_piece on_piece; /* as in lory_generate; NULL = nobody listens */
+    lory_on_done on_done;
+    void *user; /* of both calls */
+} lory_request; /* all but `user` is copied by lory_batch_add */
+
+/* Begins a request. LORY_E_FULL: lory_batch_room is 0, or the prompt does not fit the context;
+ * LORY_E_ARGUMENT says what is wrong with it. Calls nobody. */
+bool lory_batch_add(lory_batch *b, const lory_request *r, lory_err *err);
+
+int lory_batch_room(const lory_batch *b);   /* requests that may be added now */
+int lory_batch_active(const lory_batch *b); /* requests in progress */
+int lory_batch_n_ctx(const lory_batch *b);
+
+/* One step, from which on_piece and on_done are called; they may not use b. Nothing to do is no
+ * error. LORY_E_INTERRUPTED: as if it had not been called. Any other error is of the batch as a
+ * whole; those of a request go to its on_done. */
+bool lory_batch_step(lory_batch *b, lory_err *err);
+
+/* Makes the running (or else the next) step end with LORY_E_INTERRUPTED. May be called from a
+ * signal handler or another thread. */
+void lory_batch_interrupt(lory_batch *b);
+
+typedef struct {
+    uint64_t n_steps;
+    uint64_t n_evaluated; /* tokens, of prompts and generated */
+    uint64_t n_shared;    /* tokens that were not evaluated, as others had been for the same text */
+    uint64_t n_generated; /* tokens drawn */
+    uint64_t n_preempted; /* requests that had to give up their memory and begin again */
+} lory_batch_stats;
+
+void lory_batch_get_stats(const lory_batch *b, lory_batch_stats *stats);
+
+/* A number that tells models apart: a hash of the file's size and header, and of its tensors'
+ * bytes, all of them up to 64 MB, else samples from everywhere. */
+uint64_t lory_model_fingerprint(const lory_model *m);
+
 /* ---- the machine ------------------------------------------------------------------------- */
 
 typedef struct {

@@ -4,26 +4,11 @@
 #include "base/cpu.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/hash.h"
 #include "engine/limits.h"
-#include "engine/session.h"
 #include "engine/work.h"
-#include "model/model.h"
-#include "sample/chain.h"
-#include "text/stop.h"
-
-struct lory_model {
-    model m;
-    lory_tokens ends; /* the tokens that end a generation */
-};
-
-struct lory_session {
-    const lory_model *m;
-    session s;
-};
-
-struct lory_sampler {
-    chain *c;
-};
+#include "generation.h"
+#include "handles.h"
 
 struct lory_detok {
     detok d;
@@ -90,6 +75,26 @@ void lory_model_get_info(const lory_model *lm, lory_model_info *info)
         .n_embd = hp->n_embd, .n_layer = hp->n_layer, .n_ctx_train = hp->n_ctx_train,
         .n_params = count_params(&lm->m.file), .size_bytes = lm->m.file.tensor_bytes,
     };
+}
+
+uint64_t lory_model_fingerprint(const lory_model *lm)
+{
+    enum { WHOLE_BYTES = 64 << 20, SAMPLE_BYTES = 4096 };
+    const unsigned char *data = lm->m.file.map.data;
+    size_t size = lm->m.file.map.size, n_tensor = (size_t)lm->m.file.tensor_bytes;
+    size_t tensors = n_tensor < size ? size - n_tensor : 0; /* where they begin, about */
+    hash64 h;
+    hash64_begin(&h, size);
+    if (size <= WHOLE_BYTES) {
+        hash64_put(&h, data, size);
+        return hash64_end(&h);
+    }
+    hash64_put(&h, data, tensors);
+    size_t step = (size - tensors) / (WHOLE_BYTES / SAMPLE_BYTES);
+    if (step < SAMPLE_BYTES) step = SAMPLE_BYTES;
+    for (size_t at = tensors; at + SAMPLE_BYTES <= size; at += step)
+        hash64_put(&h, data + at, SAMPLE_BYTES);
+    return hash64_end(&h);
 }
 
 /* ---- tokens ----------------------------------------------------------------------------------- */
@@ -269,96 +274,25 @@ bool lory_sampler_draw(lory_sampler *s, const float *logits, const lory_token *h
 
 /* ---- generation ------------------------------------------------------------------------------- */
 
-/* What one call of lory_generate carries along. */
-typedef struct {
-    session *s;
-    chain *c;
-    const lory_tokens *ends;
-    const tokenizer *tok; /* NULL: ids only */
-    const lory_generate_params *p;
-    lory_on_piece on_piece;
-    void *user;
-    detok d;
-    stop_finder stop;
-    lory_generate_result *result;
-} generation;
-
-/* Hands a token's text on, as far as it can't be part of a stop text. */
-static bool hand_on(generation *g, lory_token id, bool *is_done, lory_err *err)
+static bool draw(session *s, const lory_sampler *sampler, const lory_tokens *banned,
+                 lory_token *id, lory_err *err)
 {
-    lory_piece piece = { .id = id, .text = "", .logits = g->s->logits };
-    const char *text = "";
-    size_t n = 0;
-    if (g->tok && !detok_put(&g->d, id, &text, &n, err)) return false;
-    bool met = stop_put(&g->stop, text, n, &piece.text, &piece.n_text);
-    if (g->stop.held.failed) return err_set(err, LORY_E_MEMORY, "no memory for the text");
-    g->result->n_tokens++;
-    if (met) g->result->reason = LORY_STOP_TEXT;
-    if (!g->on_piece(g->user, &piece)) g->result->reason = LORY_STOP_CALLER;
-    *is_done = met || g->result->reason == LORY_STOP_CALLER;
-    return true;
-}
-
-/* The text that was held back, since no stop text came of it. */
-static void hand_on_rest(generation *g)
-{
-    lory_piece piece = { .id = -1, .text = "" };
-    const char *text = "";
-    size_t n = 0;
-    if (g->result->reason == LORY_STOP_TEXT) return;
-    if (g->tok) detok_flush(&g->d, &text, &n);
-    bool met = stop_put(&g->stop, text, n, &piece.text, &piece.n_text);
-    if (piece.n_text) g->on_piece(g->user, &piece);
-    if (met) return;
-    stop_flush(&g->stop, &piece.text, &piece.n_text);
-    if (piece.n_text) g->on_piece(g->user, &piece);
-}
-
-static bool draw(generation *g, lory_token *id, lory_err *err)
-{
-    session *s = g->s;
     chain_input in = { .logits = s->logits, .history = s->id, .n_history = s->n, .pos = s->n,
-                       .banned = g->ends->id, .n_banned = g->p->ignore_end ? g->ends->n : 0 };
-    return chain_draw(g->c, &in, id, err);
+                       .banned = banned->id, .n_banned = banned->n };
+    return chain_draw(sampler->c, &in, id, err);
 }
 
 /* Draws tokens until there is a reason to stop. */
-static bool generate(generation *g, lory_err *err)
+static bool generate(generation *g, lory_session *s, const lory_sampler *sampler, lory_err *err)
 {
-    session *s = g->s;
+    static const lory_tokens none;
     lory_token id;
-    bool is_done = false;
-    for (int i = 1;; i++) {
-        g->result->reason = LORY_STOP_LENGTH;
-        if (g->p->n_predict >= 0 && i > g->p->n_predict) return true;
-        if (!draw(g, &id, err)) return false;
-        g->result->reason = LORY_STOP_END;
-        if (g->tok && tokenizer_is_end(g->tok, id)) return true;
-        if (!hand_on(g, id, &is_done, err)) return false;
-        if (is_done) return true;
-        g->result->reason = LORY_STOP_LENGTH;
-        if (i == g->p->n_predict) return true;
-        g->result->reason = LORY_STOP_CONTEXT;
-        if (s->n == (size_t)s->n_ctx) return true;
-        if (!session_eval(s, &id, 1, NULL, NULL, err)) return false;
+    bool is_over = generation_wants_none(g);
+    while (!is_over) {
+        if (!draw(&s->s, sampler, g->p->ignore_end ? &s->m->ends : &none, &id, err)) return false;
+        if (!generation_take(g, id, s->s.logits, s->s.n, &is_over, err)) return false;
+        if (!is_over && !session_eval(&s->s, &id, 1, NULL, NULL, err)) return false;
     }
-}
-
-/* Whether what is generated goes on after text; after control tokens only, it begins one. */
-static bool holds_text(const generation *g)
-{
-    size_t n_bytes = 0;
-    for (size_t i = 0; i < g->s->n && n_bytes == 0; i++)
-        tokenizer_piece(g->tok, g->s->id[i], &n_bytes);
-    return n_bytes > 0;
-}
-
-static bool check_generate(const session *s, const lory_generate_params *p, lory_err *err)
-{
-    if (!s->logits)
-        return err_set(err, LORY_E_ARGUMENT, "nothing has been evaluated to go on from");
-    for (size_t i = 0; i < p->n_stop; i++)
-        if (!p->stop[i][0]) return err_set(err, LORY_E_ARGUMENT, "a stop text is empty");
     return true;
 }
 
@@ -366,23 +300,21 @@ bool lory_generate(lory_session *s, lory_sampler *sampler, const lory_generate_p
                    lory_on_piece on_piece, void *user, lory_generate_result *result, lory_err *err)
 {
     lory_err local;
-    generation g = { .s = &s->s, .c = sampler->c, .ends = &s->m->ends, .p = p, .on_piece = on_piece, .user = user,
-                     .stop = { .text = p->stop, .n = p->n_stop }, .result = result };
+    generation g = { .tok = s->m->m.has_tokenizer ? &s->m->m.tok : NULL, .p = p,
+                     .n_ctx = (size_t)s->s.n_ctx, .on_piece = on_piece, .user = user };
     if (!err) err = &local;
     *result = (lory_generate_result){ 0 };
-    if (!check_generate(&s->s, p, err)) return false;
-    if (s->s.m->has_tokenizer) {
-        g.tok = &s->s.m->tok;
-        detok_init(&g.d, g.tok, p->show_special ? LORY_SHOW_SPECIAL : 0, holds_text(&g));
-    }
-    bool ok = generate(&g, err);
+    if (!s->s.logits)
+        return err_set(err, LORY_E_ARGUMENT, "nothing has been evaluated to go on from");
+    if (!generation_check(p, err)) return false;
+    generation_begin(&g, s->s.id, s->s.n);
+    bool ok = generate(&g, s, sampler, err);
     if (!ok && err->code == LORY_E_INTERRUPTED) {
-        result->reason = LORY_STOP_CALLER;
+        g.result.reason = LORY_STOP_CALLER;
         ok = true;
     }
-    hand_on_rest(&g);
-    if (g.tok) detok_free(&g.d);
-    stop_free(&g.stop);
+    generation_end(&g);
+    *result = g.result;
     return ok;
 }
 

@@ -1,0 +1,91 @@
+/* generation.c - see generation.h. */
+#include "generation.h"
+#include "base/err.h"
+
+bool generation_check(const lory_generate_params *p, lory_err *err)
+{
+    for (size_t i = 0; i < p->n_stop; i++)
+        if (!p->stop[i][0]) return err_set(err, LORY_E_ARGUMENT, "a stop text is empty");
+    return true;
+}
+
+/* Whether what is generated goes on after text; after control tokens only, it begins one. */
+static bool holds_text(const tokenizer *tok, const lory_token *history, size_t n)
+{
+    size_t n_bytes = 0;
+    for (size_t i = 0; i < n && n_bytes == 0; i++) tokenizer_piece(tok, history[i], &n_bytes);
+    return n_bytes > 0;
+}
+
+void generation_begin(generation *g, const lory_token *history, size_t n)
+{
+    g->stop = (stop_finder){ .text = g->p->stop, .n = g->p->n_stop };
+    if (g->tok)
+        detok_init(&g->d, g->tok, g->p->show_special ? LORY_SHOW_SPECIAL : 0,
+                   holds_text(g->tok, history, n));
+}
+
+bool generation_wants_none(generation *g)
+{
+    g->result.reason = LORY_STOP_LENGTH;
+    return g->p->n_predict == 0;
+}
+
+static bool hand_on(generation *g, const lory_piece *piece)
+{
+    return !g->on_piece || g->on_piece(g->user, piece);
+}
+
+/* Hands a token's text on, as far as it can't be part of a stop text. */
+static bool put_token(generation *g, lory_piece piece, bool *is_over, lory_err *err)
+{
+    const char *text = "";
+    size_t n = 0;
+    if (g->tok && !detok_put(&g->d, piece.id, &text, &n, err)) return false;
+    bool met = stop_put(&g->stop, text, n, &piece.text, &piece.n_text);
+    if (g->stop.held.failed) return err_set(err, LORY_E_MEMORY, "no memory for the text");
+    g->result.n_tokens++;
+    if (met) g->result.reason = LORY_STOP_TEXT;
+    if (!hand_on(g, &piece)) g->result.reason = LORY_STOP_CALLER;
+    *is_over = met || g->result.reason == LORY_STOP_CALLER;
+    return true;
+}
+
+bool generation_take(generation *g, lory_token id, const float *logits, size_t n_seen,
+                     bool *is_over, lory_err *err)
+{
+    *is_over = true;
+    g->result.reason = LORY_STOP_END;
+    if (g->tok && tokenizer_is_end(g->tok, id)) return true;
+    if (!put_token(g, (lory_piece){ .id = id, .text = "", .logits = logits }, is_over, err))
+        return false;
+    if (*is_over) return true;
+    *is_over = true;
+    g->result.reason = LORY_STOP_LENGTH;
+    if (g->p->n_predict >= 0 && g->result.n_tokens == (size_t)g->p->n_predict) return true;
+    g->result.reason = LORY_STOP_CONTEXT;
+    *is_over = n_seen == g->n_ctx;
+    return true;
+}
+
+/* The text that was held back, since no stop text came of it. */
+static void hand_on_rest(generation *g)
+{
+    lory_piece piece = { .id = -1, .text = "" };
+    const char *text = "";
+    size_t n = 0;
+    if (g->result.reason == LORY_STOP_TEXT) return;
+    if (g->tok) detok_flush(&g->d, &text, &n);
+    bool met = stop_put(&g->stop, text, n, &piece.text, &piece.n_text);
+    if (piece.n_text) hand_on(g, &piece);
+    if (met) return;
+    stop_flush(&g->stop, &piece.text, &piece.n_text);
+    if (piece.n_text) hand_on(g, &piece);
+}
+
+void generation_end(generation *g)
+{
+    hand_on_rest(g);
+    if (g->tok) detok_free(&g->d);
+    stop_free(&g->stop);
+}

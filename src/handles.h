@@ -1,0 +1,24 @@
+/* handles.h - what the handles of lory.h hold, for the files that implement it.
+ * Layer: the library's face. */
+#ifndef LORY_HANDLES_H
+#define LORY_HANDLES_H
+
+#include "engine/session.h"
+#include "model/model.h"
+#include "sample/chain.h"
+
+struct lory_model {
+    model m;
+    lory_tokens ends; /* the tokens that end a generation */
+};
+
+struct lory_session {
+    const lory_model *m;
+    session s;
+};
+
+struct lory_sampler {
+    chain *c;
+};
+
+#endif
