@@ -7,6 +7,7 @@
 #include "text/utf8.h"
 #include "tiny_vocab.h"
 #include <dirent.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -259,6 +260,45 @@ TEST(tokenizer_appends_and_leaves_what_was_there)
     tiny_vocab_close(&v);
 }
 
+/* Many threads, one tokenizer: each must get what one alone gets. */
+typedef struct {
+    const tokenizer *t;
+    buf ids;
+} worker;
+
+static void *encode_often(void *user)
+{
+    static const char text[] = "hello world \xC3\xA9<u> aab abc lo llo <|end|> Unaffable";
+    worker *w = user;
+    for (int i = 0; i < 50; i++) {
+        lory_tokens ids = { 0 };
+        encode(w->t, text, sizeof text - 1, PARSE, &ids);
+        buf_clear(&w->ids);
+        put_ids(&w->ids, &ids);
+        mem_free(ids.id);
+    }
+    return NULL;
+}
+
+TEST(tokenizer_may_be_used_by_many_threads)
+{
+    enum { N = 4 };
+    for (int k = 0; k < TINY_COUNT; k++) {
+        tiny_vocab v;
+        worker w[N] = { 0 };
+        pthread_t thread[N];
+        open_tiny(&v, (tiny_kind)k);
+        for (int i = 0; i < N; i++) w[i].t = &v.t;
+        for (int i = 1; i < N; i++)
+            REQUIRE(pthread_create(&thread[i], NULL, encode_often, &w[i]) == 0);
+        encode_often(&w[0]);
+        for (int i = 1; i < N; i++) pthread_join(thread[i], NULL);
+        for (int i = 1; i < N; i++) CHECK_STR(w[i].ids.data, w[0].ids.data);
+        for (int i = 0; i < N; i++) buf_free(&w[i].ids);
+        tiny_vocab_close(&v);
+    }
+}
+
 /* ---- streaming --------------------------------------------------------------------------- */
 
 TEST(detok_holds_back_incomplete_characters)
@@ -397,6 +437,11 @@ static void unknown_pre(tiny_gguf *g)
     tiny_put_str(g, "tokenizer.ggml.model", "gpt2");
     tiny_put_str(g, "tokenizer.ggml.pre", "nonesuch");
 }
+static void no_pre(tiny_gguf *g)
+{
+    tiny_put_str(g, "tokenizer.ggml.model", "gpt2");
+    tiny_put_strs(g, "tokenizer.ggml.tokens", two, 2);
+}
 static void no_merges(tiny_gguf *g)
 {
     tiny_put_str(g, "tokenizer.ggml.model", "gpt2");
@@ -445,6 +490,7 @@ TEST(tokenizer_broken_vocabularies_are_one_clear_line)
         { "bos_token_id", string_bos },
         { "add_bos_token", number_flag },
         { "unknown pre-tokenizer \"nonesuch\"", unknown_pre },
+        { "no pre-tokenizer is named (the key tokenizer.ggml.pre is absent", no_pre },
         { "needs the key tokenizer.ggml.merges", no_merges },
         { "merge 0 is not two tokens (\"ab\")", bad_merge },
         { "merge 0 has a part that is no token (\"a b\")", missing_merge },

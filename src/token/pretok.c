@@ -365,6 +365,11 @@ bool pretok_unknown(const char *subject, const char *name, size_t n, lory_err *e
     for (size_t i = 0; i < sizeof pretoks / sizeof pretoks[0] && at < sizeof known; i++)
         at +=
             (size_t)snprintf(known + at, sizeof known - at, "%s%s", i ? " " : "", pretoks[i].name);
+    if (n == 0)
+        return err_set(err, LORY_E_UNSUPPORTED,
+                       "%s: no pre-tokenizer is named (the key tokenizer.ggml.pre is absent or "
+                       "empty; known: %s)",
+                       subject, known);
     return err_set(err, LORY_E_UNSUPPORTED,
                    "%s: unknown pre-tokenizer \"%.*s\" (tokenizer.ggml.pre; known: %s)", subject,
                    n < 64 ? (int)n : 64, name, known);

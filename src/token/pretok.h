@@ -37,7 +37,8 @@ void pretok_cutter_init(pretok_cutter *c, const pretok *rule);
 
 /* NULL when the name is not known. */
 const pretok *pretok_find(const char *name, size_t n);
-/* Fills *err with LORY_E_UNSUPPORTED, naming the name and those that are known. Returns false. */
+/* Fills *err with LORY_E_UNSUPPORTED, naming the name (n = 0: there is none) and those that are
+ * known. Returns false. */
 bool pretok_unknown(const char *subject, const char *name, size_t n, lory_err *err);
 
 /* Hands every piece of s[0..n), in order and without gaps, to sink; a false return stops. */

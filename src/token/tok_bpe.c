@@ -73,10 +73,10 @@ static bool put_piece(const vocab *v, int32_t id, buf *out)
 
 /* ---- building ---------------------------------------------------------------------------- */
 
-/* A vocabulary without the key is of the time before it: llama.cpp's rule of that time. */
+/* A file without the key is of the time before it, when every reader guessed. */
 static const pretok *pretok_of(const char *path, gguf_str pre, lory_err *err)
 {
-    const pretok *p = pre.n ? pretok_find(pre.s, pre.n) : pretok_find("default", 7);
+    const pretok *p = pre.n ? pretok_find(pre.s, pre.n) : NULL;
     if (!p) pretok_unknown(path, pre.s, pre.n, err);
     return p;
 }
