@@ -12,12 +12,13 @@ gguf:    base text quant
 kernels: base text quant
 chat:    base text
 token:   base text gguf
+convert: base text quant gguf token
 model:   base quant gguf token
 sample:  base text token
 engine:  base quant kernels model
 lory.c:  base text quant gguf kernels chat token model sample engine
 cli:     base text
-cli/inspect|quantize|convert: base text gguf quant
+cli/inspect|quantize|convert: base text gguf quant convert
 '
 
 files=$(find "$src" -name '*.[ch]' | sort)

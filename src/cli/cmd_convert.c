@@ -1,9 +1,12 @@
-/* cmd_convert.c - lory convert: a llama2.c checkpoint, or a GGUF file in another type, as GGUF.
+/* cmd_convert.c - lory convert: a Hugging Face folder, a llama2.c checkpoint, or a GGUF file in another
+ * type, as GGUF.
  * Layer: cli, a file command. */
+#include "base/buf.h"
 #include "base/err.h"
 #include "cli/cli.h"
 #include "cli/inspect.h"
 #include "cli/progress.h"
+#include "convert/hf_convert.h"
 #include "gguf/convert.h"
 #include <string.h>
 #include <sys/stat.h>
@@ -16,7 +19,8 @@ typedef struct {
 #define AT(field) offsetof(convert_opts, field)
 
 static const opt_row rows[] = {
-    { 0, "SRC", OPT_ARG, AT(src), .help = "a llama2.c checkpoint (.bin) or a GGUF file" },
+    { 0, "SRC", OPT_ARG, AT(src),
+      .help = "a Hugging Face folder, a llama2.c checkpoint (.bin) or a GGUF file" },
     { 'o', "output", OPT_STR, AT(out), "OUT.gguf", .help = "the file to make" },
     { 0, "type", OPT_STR, AT(type), "TYPE",
       .help = "type of the weight matrices: f32, f16, bf16, q8_0, q4_0, ...",
@@ -31,13 +35,15 @@ static const opts_page page = {
     .name = "convert",
     .usage = "SRC -o OUT.gguf [options]",
     .about =
-        "Makes a GGUF file from a llama2.c checkpoint of any version, or from another GGUF file "
-        "with its weights in another type. OUT.gguf appears when it is whole.",
+        "Makes a GGUF file from a Hugging Face model folder (config.json, safetensors, tokenizer), "
+        "from a llama2.c checkpoint of any version, or from another GGUF file with its weights in "
+        "another type. OUT.gguf appears when it is whole.",
     .rows = rows,
     .notes = "Vectors stay f32. A matrix whose rows are no whole number of the type's blocks\n"
              "becomes f16. The int8 weights of a checkpoint of version 2 become f32, which has\n"
              "them exactly; --type q8_0 rounds their scales to 16 bits.\n\n"
              "Examples:\n"
+             "  lory convert Qwen2.5-0.5B/ -o qwen2.5-0.5b.gguf\n"
              "  lory convert stories15M.bin -o stories15M.gguf\n"
              "  lory convert model-f16.gguf -o model-q8_0.gguf --type q8_0\n",
 };
@@ -62,16 +68,14 @@ static bool is_folder(const char *path)
 /* EXIT_OK, or the status after a line on stderr. */
 static int check(const convert_opts *o, qtype *type)
 {
-    lory_err err;
     *type = o->type ? qtype_from_name(o->type) : RETYPE_KEEP;
     if (!o->out) return cli_usage("-o: is missing (expected the name of the GGUF file to make)");
     if (o->type && *type == QT_COUNT)
         return cli_usage("--type: unknown type '%.40s' (nearest: %s)", o->type,
                          nearest_type(o->type));
-    if (!is_folder(o->src)) return EXIT_OK;
-    err_set(&err, LORY_E_UNSUPPORTED,
-            "%s: is a folder; convert reads llama2.c checkpoints (.bin) and GGUF files", o->src);
-    return cli_fail(&err);
+    if (o->tokenizer && is_folder(o->src))
+        return cli_usage("--tokenizer: a folder has its own tokenizer");
+    return EXIT_OK;
 }
 
 /* ---- the work ---------------------------------------------------------------------------- */
@@ -124,9 +128,16 @@ static bool tell_result(const char *path, qtype wanted, lory_err *err)
     return true;
 }
 
+static void tell_notes(const buf *notes)
+{
+    const char *at = notes->data ? notes->data : "";
+    for (; *at; at += strcspn(at, "\n") + 1) cli_note("%.*s", (int)strcspn(at, "\n"), at);
+}
+
 static int convert(const convert_opts *o, qtype type)
 {
     lory_err err;
+    buf notes = { 0 };
     convert_progress shown = { .verbose = o->verbose };
     convert_params p = { .out = o->out,
                          .tokenizer = o->tokenizer,
@@ -134,8 +145,11 @@ static int convert(const convert_opts *o, qtype type)
                          .progress = on_progress,
                          .user = &shown };
     cli_catch_interrupt(NULL);
-    bool ok = convert_file(o->src, &p, &err);
+    bool ok =
+        is_folder(o->src) ? hf_convert(o->src, &p, &notes, &err) : convert_file(o->src, &p, &err);
     if (shown.is_begun) progress_end(&shown.bar);
+    tell_notes(&notes);
+    buf_free(&notes);
     if (!ok || !tell_result(o->out, type, &err)) return cli_fail(&err);
     return EXIT_OK;
 }

@@ -107,6 +107,15 @@ static void read_row(const retype_job *job, const gguf_tensor *t, int64_t row, f
         qtypes[t->type].to_f32(t->ne[0], (const char *)t->data + (size_t)row * row_bytes, out);
 }
 
+/* One row in the type that it will have. */
+static void make_row(const retype_job *job, const gguf_tensor *t, int64_t row, qtype to, float *in,
+                     void *out)
+{
+    if (to == t->type && job->bytes && job->bytes(job->source, t, row, out)) return;
+    read_row(job, t, row, in);
+    qtypes[to].from_f32(t->ne[0], in, NULL, out);
+}
+
 static bool recode(work *k, const gguf_tensor *t, qtype to, lory_err *err)
 {
     int64_t n_rows = t->ne[1] * t->ne[2] * t->ne[3];
@@ -116,8 +125,7 @@ static bool recode(work *k, const gguf_tensor *t, qtype to, lory_err *err)
     bool ok = in && out;
     if (!ok) err_set(err, LORY_E_MEMORY, "%s: out of memory for a row", k->w->file.path);
     for (int64_t row = 0; ok && row < n_rows; row++) {
-        read_row(k->job, t, row, in);
-        qtypes[to].from_f32(t->ne[0], in, NULL, out);
+        make_row(k->job, t, row, to, in, out);
         ok = gguf_write_data(k->w, out, out_bytes, err) && advance(k, in_bytes, err);
     }
     mem_free(in);

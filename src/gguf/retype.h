@@ -9,6 +9,8 @@
 
 /* Row `row` of a tensor (of all ne[1] * ne[2] * ne[3]) as ne[0] floats. */
 typedef void (*retype_row)(const void *source, const gguf_tensor *t, int64_t row, float *out);
+/* The same as t->type has it in a file, where the source can give that; false: it can't. */
+typedef bool (*retype_bytes)(const void *source, const gguf_tensor *t, int64_t row, void *out);
 /* Told now and then; false ends the work with LORY_E_INTERRUPTED. */
 typedef bool (*retype_progress)(void *user, uint64_t bytes_done, uint64_t bytes_total);
 
@@ -17,7 +19,8 @@ typedef struct {
     size_t n;
     qtype type;               /* wanted, or RETYPE_KEEP */
     retype_row row;           /* NULL: t->data holds rows of t->type, as in a GGUF file */
-    const void *source;       /* for row */
+    retype_bytes bytes;       /* NULL, or: asked first of tensors that keep their type */
+    const void *source;       /* for row and bytes */
     retype_progress progress; /* may be NULL */
     void *user;               /* for progress */
 } retype_job;

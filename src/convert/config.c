@@ -1,0 +1,126 @@
+/* config.c - see config.h. */
+#include "convert/config.h"
+#include "base/err.h"
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+void config_wrong(config *c, lory_status code, const char *fmt, ...)
+{
+    char what[400];
+    va_list ap;
+    if (c->first.code != LORY_OK) return;
+    va_start(ap, fmt);
+    vsnprintf(what, sizeof what, fmt, ap);
+    va_end(ap);
+    err_set(&c->first, code, "%s: %s", c->path, what);
+}
+
+bool config_ok(const config *c, lory_err *err)
+{
+    return c->first.code == LORY_OK || err_set(err, c->first.code, "%s", c->first.text);
+}
+
+/* ---- reading ----------------------------------------------------------------------------- */
+
+/* Copies the next word of *words and steps over it; false at the end. */
+static bool next_word(const char **words, char word[64])
+{
+    size_t n = strcspn(*words += strspn(*words, " "), " ");
+    if (n == 0 || n >= 64) return false;
+    memcpy(word, *words, n);
+    word[n] = '\0';
+    *words += n;
+    return true;
+}
+
+const json *config_find(const config *c, const char *names)
+{
+    char name[64];
+    while (next_word(&names, name)) {
+        const json *j = json_get(c->root, name);
+        if (j && j->type != JSON_NULL) return j;
+    }
+    return NULL;
+}
+
+int64_t config_int(config *c, const char *names, int64_t otherwise)
+{
+    const json *j = config_find(c, names);
+    int64_t v = otherwise == CONFIG_NEEDED ? 0 : otherwise;
+    if (!j && otherwise == CONFIG_NEEDED)
+        config_wrong(c, LORY_E_FORMAT, "config.json has no \"%.*s\"", (int)strcspn(names, " "),
+                     names);
+    if (j && (!json_get_int(j, &v) || v < 0 || v > INT32_MAX)) {
+        config_wrong(c, LORY_E_FORMAT, "config.json has a \"%s\" that is no whole number of use",
+                     j->key);
+        return 0;
+    }
+    return v;
+}
+
+double config_num(config *c, const char *names, double otherwise)
+{
+    const json *j = config_find(c, names);
+    double v = otherwise;
+    if (!j && isnan(otherwise))
+        config_wrong(c, LORY_E_FORMAT, "config.json has no \"%.*s\"", (int)strcspn(names, " "),
+                     names);
+    if (j && !json_get_num(j, &v))
+        config_wrong(c, LORY_E_FORMAT, "config.json has a \"%s\" that is no number", j->key);
+    return v;
+}
+
+bool config_bool(config *c, const char *names, bool otherwise)
+{
+    const json *j = config_find(c, names);
+    bool v = otherwise;
+    if (j && !json_get_bool(j, &v))
+        config_wrong(c, LORY_E_FORMAT, "config.json has a \"%s\" that is neither true nor false",
+                     j->key);
+    return v;
+}
+
+bool config_one_of(config *c, const char *what, const char *names, const char *otherwise,
+                   const char *known)
+{
+    const json *j = config_find(c, names);
+    const char *text = j && j->type == JSON_STRING ? j->str : otherwise, *k = known;
+    char word[64];
+    while (next_word(&k, word))
+        if (strcmp(word, text) == 0) return true;
+    config_wrong(c, LORY_E_UNSUPPORTED, "%s '%.64s' is not known (known: %s)", what, text, known);
+    return false;
+}
+
+/* ---- keys -------------------------------------------------------------------------------- */
+
+static const char *full_key(const config *c, const char *key, char out[128])
+{
+    snprintf(out, 128, "%s.%s", c->arch, key);
+    return out;
+}
+
+void config_put_int(config *c, const char *key, int64_t value)
+{
+    char name[128];
+    gguf_put_u32(c->w, full_key(c, key, name), (uint32_t)value);
+}
+
+void config_put_num(config *c, const char *key, double value)
+{
+    char name[128];
+    gguf_put_f32(c->w, full_key(c, key, name), (float)value);
+}
+
+void config_put_bool(config *c, const char *key, bool value)
+{
+    char name[128];
+    gguf_put_bool(c->w, full_key(c, key, name), value);
+}
+
+void config_put_str(config *c, const char *key, const char *value)
+{
+    char name[128];
+    gguf_put_str(c->w, full_key(c, key, name), value);
+}

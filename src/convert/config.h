@@ -1,0 +1,40 @@
+/* config.h - numbers of a config.json, under whichever of its names, and the GGUF keys they become.
+ * Layer: convert. Reading and putting can't be seen to fail: the first thing that went wrong is in
+ * `first`, and config_ok tells it. */
+#ifndef LORY_CONVERT_CONFIG_H
+#define LORY_CONVERT_CONFIG_H
+
+#include "gguf/gguf_write.h"
+#include "text/json.h"
+
+typedef struct {
+    const json *root; /* config.json, or the part of it that is about the text model */
+    const char *path; /* the folder: the subject of errors */
+    const char *arch; /* the prefix of keys */
+    gguf_writer *w;
+    lory_err first; /* code LORY_OK: nothing went wrong */
+} config;
+
+#define CONFIG_NEEDED INT64_MIN /* in place of a default: the number must be there */
+
+/* `names`: one or more, separated by blanks; the first that is there and not null counts. */
+const json *config_find(const config *c, const char *names);
+int64_t config_int(config *c, const char *names, int64_t otherwise); /* 0 .. INT32_MAX */
+double config_num(config *c, const char *names, double otherwise);   /* NAN: needed */
+bool config_bool(config *c, const char *names, bool otherwise);
+
+/* Whether the text under `names` (absent: `otherwise`) is one of `known`, separated by blanks; if
+ * not, that is an error: "what 'x' is not known". */
+bool config_one_of(config *c, const char *what, const char *names, const char *otherwise,
+                   const char *known);
+void config_wrong(config *c, lory_status code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+bool config_ok(const config *c, lory_err *err);
+
+/* ARCH.key */
+void config_put_int(config *c, const char *key, int64_t value);
+void config_put_num(config *c, const char *key, double value);
+void config_put_bool(config *c, const char *key, bool value);
+void config_put_str(config *c, const char *key, const char *value);
+
+#endif

@@ -1,0 +1,393 @@
+/* families.c - see family.h: the names of tensors, family by family, and the table.
+ * Sources: the modeling files of the transformers library for the left sides, gguf-py's tensor
+ * names for the right ones. */
+#include "convert/families.h"
+#include "base/err.h"
+#include <string.h>
+
+/* clang-format off */
+#define END          { .from = NULL }
+#define ROW(a, b)    { .from = (a), .to = (b) }
+#define LAYER        "model.layers.%d."
+#define BLK          "blk.%d."
+#define NOT_NEEDED(a) { .from = (a), .flags = HF_WHOLE_NAME }
+
+/* What most have in common since LLaMA. */
+static const hf_row common[] = {
+    ROW("model.embed_tokens", "token_embd"),
+    ROW("model.norm", "output_norm"),
+    ROW("model.final_layernorm", "output_norm"),
+    ROW("lm_head", "output"),
+    ROW(LAYER "input_layernorm", BLK "attn_norm"),
+    ROW(LAYER "self_attn.q_proj", BLK "attn_q"),
+    ROW(LAYER "self_attn.k_proj", BLK "attn_k"),
+    ROW(LAYER "self_attn.v_proj", BLK "attn_v"),
+    ROW(LAYER "self_attn.qkv_proj", BLK "attn_qkv"),
+    ROW(LAYER "self_attn.o_proj", BLK "attn_output"),
+    ROW(LAYER "self_attn.dense", BLK "attn_output"),
+    ROW(LAYER "self_attn.q_norm", BLK "attn_q_norm"),
+    ROW(LAYER "self_attn.k_norm", BLK "attn_k_norm"),
+    ROW(LAYER "post_attention_layernorm", BLK "ffn_norm"),
+    ROW(LAYER "mlp.gate_proj", BLK "ffn_gate"),
+    ROW(LAYER "mlp.up_proj", BLK "ffn_up"),
+    ROW(LAYER "mlp.gate_up_proj", BLK "ffn_up"), /* gate, then up */
+    ROW(LAYER "mlp.down_proj", BLK "ffn_down"),
+    NOT_NEEDED(LAYER "self_attn.rotary_emb.inv_freq"),
+    NOT_NEEDED("model.rotary_emb.inv_freq"),
+    END };
+
+static const hf_row llama[] = { /* and Mixtral */
+    { .from = LAYER "self_attn.q_proj", .to = BLK "attn_q", .change = HF_ROPE_Q },
+    { .from = LAYER "self_attn.k_proj", .to = BLK "attn_k", .change = HF_ROPE_K },
+    ROW(LAYER "block_sparse_moe.gate", BLK "ffn_gate_inp"),
+    ROW(LAYER "block_sparse_moe.experts.%e.w1", BLK "ffn_gate_exps"),
+    ROW(LAYER "block_sparse_moe.experts.%e.w2", BLK "ffn_down_exps"),
+    ROW(LAYER "block_sparse_moe.experts.%e.w3", BLK "ffn_up_exps"),
+    END };
+
+static const hf_row moe[] = { /* Qwen2-MoE, Qwen3-MoE, DeepSeek */
+    ROW(LAYER "mlp.gate", BLK "ffn_gate_inp"),
+    ROW(LAYER "mlp.experts.%e.gate_proj", BLK "ffn_gate_exps"),
+    ROW(LAYER "mlp.experts.%e.up_proj", BLK "ffn_up_exps"),
+    ROW(LAYER "mlp.experts.%e.down_proj", BLK "ffn_down_exps"),
+    ROW(LAYER "mlp.shared_expert.gate_proj", BLK "ffn_gate_shexp"),
+    ROW(LAYER "mlp.shared_expert.up_proj", BLK "ffn_up_shexp"),
+    ROW(LAYER "mlp.shared_expert.down_proj", BLK "ffn_down_shexp"),
+    ROW(LAYER "mlp.shared_expert_gate", BLK "ffn_gate_inp_shexp"),
+    ROW(LAYER "mlp.shared_experts.gate_proj", BLK "ffn_gate_shexp"),
+    ROW(LAYER "mlp.shared_experts.up_proj", BLK "ffn_up_shexp"),
+    ROW(LAYER "mlp.shared_experts.down_proj", BLK "ffn_down_shexp"),
+    { .from = LAYER "mlp.gate.e_score_correction_bias", .to = BLK "exp_probs_b.bias",
+      .flags = HF_WHOLE_NAME },
+    ROW(LAYER "self_attn.q_a_proj", BLK "attn_q_a"),
+    ROW(LAYER "self_attn.q_a_layernorm", BLK "attn_q_a_norm"),
+    ROW(LAYER "self_attn.q_b_proj", BLK "attn_q_b"),
+    ROW(LAYER "self_attn.kv_a_proj_with_mqa", BLK "attn_kv_a_mqa"),
+    ROW(LAYER "self_attn.kv_a_layernorm", BLK "attn_kv_a_norm"),
+    ROW(LAYER "self_attn.kv_b_proj", BLK "attn_kv_b"),
+    END };
+
+#define PLUS_ONE(a, b) { .from = (a), .to = (b), .change = HF_PLUS_ONE }
+
+static const hf_row gemma[] = {
+    PLUS_ONE("model.norm", "output_norm"),
+    PLUS_ONE(LAYER "input_layernorm", BLK "attn_norm"),
+    PLUS_ONE(LAYER "post_attention_layernorm", BLK "ffn_norm"),
+    END };
+
+static const hf_row gemma2[] = { /* and Gemma 3 */
+    PLUS_ONE("model.norm", "output_norm"),
+    PLUS_ONE(LAYER "input_layernorm", BLK "attn_norm"),
+    PLUS_ONE(LAYER "post_attention_layernorm", BLK "post_attention_norm"),
+    PLUS_ONE(LAYER "pre_feedforward_layernorm", BLK "ffn_norm"),
+    PLUS_ONE(LAYER "post_feedforward_layernorm", BLK "post_ffw_norm"),
+    PLUS_ONE(LAYER "self_attn.q_norm", BLK "attn_q_norm"),
+    PLUS_ONE(LAYER "self_attn.k_norm", BLK "attn_k_norm"),
+    END };
+
+static const hf_row olmo[] = {
+    { .from = LAYER "self_attn.q_proj", .to = BLK "attn_q", .change = HF_ROPE_Q },
+    { .from = LAYER "self_attn.k_proj", .to = BLK "attn_k", .change = HF_ROPE_K },
+    END };
+
+static const hf_row olmo2[] = {
+    ROW(LAYER "post_attention_layernorm", BLK "post_attention_norm"),
+    ROW(LAYER "post_feedforward_layernorm", BLK "post_ffw_norm"),
+    END };
+
+static const hf_row glm4[] = {
+    ROW(LAYER "post_self_attn_layernorm", BLK "post_attention_norm"),
+    ROW(LAYER "post_mlp_layernorm", BLK "post_ffw_norm"),
+    END };
+
+static const hf_row stablelm[] = {
+    ROW(LAYER "self_attn.q_layernorm.norms.%e", BLK "attn_q_norm"),
+    ROW(LAYER "self_attn.k_layernorm.norms.%e", BLK "attn_k_norm"),
+    END };
+
+static const hf_row phi2[] = {
+    ROW(LAYER "mlp.fc1", BLK "ffn_up"),
+    ROW(LAYER "mlp.fc2", BLK "ffn_down"),
+    END };
+
+static const hf_row starcoder2[] = {
+    ROW(LAYER "mlp.c_fc", BLK "ffn_up"),
+    ROW(LAYER "mlp.c_proj", BLK "ffn_down"),
+    END };
+
+static const hf_row baichuan[] = {
+    { LAYER "self_attn.W_pack", BLK "attn_q", HF_ROPE_Q, .part = 0, .n_parts = 3 },
+    { LAYER "self_attn.W_pack", BLK "attn_k", HF_ROPE_K, .part = 1, .n_parts = 3 },
+    { LAYER "self_attn.W_pack", BLK "attn_v", HF_SAME, .part = 2, .n_parts = 3 },
+    END };
+
+static const hf_row gpt_oss[] = { /* gate and up rows alternate */
+    ROW(LAYER "post_attention_layernorm", BLK "post_attention_norm"),
+    { .from = LAYER "self_attn.sinks", .to = BLK "attn_sinks.weight", .flags = HF_WHOLE_NAME },
+    ROW(LAYER "mlp.router", BLK "ffn_gate_inp"),
+    { LAYER "mlp.experts.gate_up_proj_blocks", BLK "ffn_gate_exps.weight", HF_MXFP4, .part = 0,
+      .every = 2, .flags = HF_WHOLE_NAME },
+    { LAYER "mlp.experts.gate_up_proj_blocks", BLK "ffn_up_exps.weight", HF_MXFP4, .part = 1,
+      .every = 2, .flags = HF_WHOLE_NAME },
+    { LAYER "mlp.experts.down_proj_blocks", BLK "ffn_down_exps.weight", HF_MXFP4,
+      .flags = HF_WHOLE_NAME },
+    { LAYER "mlp.experts.gate_up_proj", BLK "ffn_gate_exps.weight", HF_TRANSPOSE, .part = 0,
+      .every = 2, .flags = HF_WHOLE_NAME },
+    { LAYER "mlp.experts.gate_up_proj", BLK "ffn_up_exps.weight", HF_TRANSPOSE, .part = 1,
+      .every = 2, .flags = HF_WHOLE_NAME },
+    { LAYER "mlp.experts.down_proj", BLK "ffn_down_exps.weight", HF_TRANSPOSE,
+      .flags = HF_WHOLE_NAME },
+    { LAYER "mlp.experts.gate_up_proj_bias", BLK "ffn_gate_exps.bias", HF_SAME, .part = 0,
+      .every = 2, .flags = HF_WHOLE_NAME },
+    { LAYER "mlp.experts.gate_up_proj_bias", BLK "ffn_up_exps.bias", HF_SAME, .part = 1,
+      .every = 2, .flags = HF_WHOLE_NAME },
+    { LAYER "mlp.experts.down_proj_bias", BLK "ffn_down_exps.bias", HF_SAME,
+      .flags = HF_WHOLE_NAME },
+    END };
+
+/* Those of before LLaMA; the heads of GPT-2's kind may come with or without "transformer.". */
+#define H "h.%d."
+
+static const hf_row gpt2[] = {
+    ROW("wte", "token_embd"),
+    { .from = "wte", .to = "output", .flags = HF_IF_TIED },
+    ROW("wpe", "position_embd"),
+    ROW("ln_f", "output_norm"),
+    ROW("lm_head", "output"),
+    ROW(H "ln_1", BLK "attn_norm"),
+    { .from = H "attn.c_attn", .to = BLK "attn_qkv", .change = HF_TRANSPOSE },
+    { .from = H "attn.c_proj", .to = BLK "attn_output", .change = HF_TRANSPOSE },
+    ROW(H "ln_2", BLK "ffn_norm"),
+    { .from = H "mlp.c_fc", .to = BLK "ffn_up", .change = HF_TRANSPOSE },
+    { .from = H "mlp.c_proj", .to = BLK "ffn_down", .change = HF_TRANSPOSE },
+    NOT_NEEDED(H "attn.bias"), /* the causal mask */
+    NOT_NEEDED(H "attn.masked_bias"),
+    END };
+
+static const hf_row openai_gpt[] = { /* norms stand behind the sums */
+    ROW("tokens_embed", "token_embd"),
+    ROW("positions_embed", "position_embd"),
+    ROW("lm_head", "output"),
+    { .from = H "attn.c_attn", .to = BLK "attn_qkv", .change = HF_TRANSPOSE },
+    { .from = H "attn.c_proj", .to = BLK "attn_output", .change = HF_TRANSPOSE },
+    ROW(H "ln_1", BLK "attn_output_norm"),
+    { .from = H "mlp.c_fc", .to = BLK "ffn_up", .change = HF_TRANSPOSE },
+    { .from = H "mlp.c_proj", .to = BLK "ffn_down", .change = HF_TRANSPOSE },
+    ROW(H "ln_2", BLK "layer_output_norm"),
+    NOT_NEEDED(H "attn.bias"),
+    END };
+
+static const hf_row gpt_bigcode[] = {
+    ROW("wte", "token_embd"),
+    ROW("wpe", "position_embd"),
+    ROW("ln_f", "output_norm"),
+    ROW("lm_head", "output"),
+    ROW(H "ln_1", BLK "attn_norm"),
+    ROW(H "attn.c_attn", BLK "attn_qkv"),
+    ROW(H "attn.c_proj", BLK "attn_output"),
+    ROW(H "ln_2", BLK "ffn_norm"),
+    ROW(H "mlp.c_fc", BLK "ffn_up"),
+    ROW(H "mlp.c_proj", BLK "ffn_down"),
+    NOT_NEEDED(H "attn.bias"),
+    NOT_NEEDED(H "attn.masked_bias"),
+    END };
+
+static const hf_row gptj[] = {
+    ROW("wte", "token_embd"),
+    ROW("ln_f", "output_norm"),
+    ROW("lm_head", "output"),
+    ROW(H "ln_1", BLK "attn_norm"),
+    ROW(H "attn.q_proj", BLK "attn_q"),
+    ROW(H "attn.k_proj", BLK "attn_k"),
+    ROW(H "attn.v_proj", BLK "attn_v"),
+    ROW(H "attn.out_proj", BLK "attn_output"),
+    ROW(H "mlp.fc_in", BLK "ffn_up"),
+    ROW(H "mlp.fc_out", BLK "ffn_down"),
+    NOT_NEEDED(H "attn.bias"),
+    NOT_NEEDED(H "attn.masked_bias"),
+    END };
+
+static const hf_row gpt_neo[] = {
+    ROW("wte", "token_embd"),
+    ROW("wpe", "position_embd"),
+    ROW("ln_f", "output_norm"),
+    ROW("lm_head", "output"),
+    ROW(H "ln_1", BLK "attn_norm"),
+    ROW(H "attn.attention.q_proj", BLK "attn_q"),
+    ROW(H "attn.attention.k_proj", BLK "attn_k"),
+    ROW(H "attn.attention.v_proj", BLK "attn_v"),
+    ROW(H "attn.attention.out_proj", BLK "attn_output"),
+    ROW(H "ln_2", BLK "ffn_norm"),
+    ROW(H "mlp.c_fc", BLK "ffn_up"),
+    ROW(H "mlp.c_proj", BLK "ffn_down"),
+    NOT_NEEDED(H "attn.attention.bias"),
+    NOT_NEEDED(H "attn.attention.masked_bias"),
+    END };
+
+#define NEOX "gpt_neox.layers.%d."
+
+static const hf_row gptneox[] = {
+    ROW("gpt_neox.embed_in", "token_embd"),
+    ROW("gpt_neox.final_layer_norm", "output_norm"),
+    ROW("embed_out", "output"),
+    ROW(NEOX "input_layernorm", BLK "attn_norm"),
+    { .from = NEOX "attention.query_key_value", .to = BLK "attn_qkv", .change = HF_BY_HEAD },
+    ROW(NEOX "attention.dense", BLK "attn_output"),
+    ROW(NEOX "post_attention_layernorm", BLK "ffn_norm"),
+    ROW(NEOX "mlp.dense_h_to_4h", BLK "ffn_up"),
+    ROW(NEOX "mlp.dense_4h_to_h", BLK "ffn_down"),
+    NOT_NEEDED(NEOX "attention.bias"),
+    NOT_NEEDED(NEOX "attention.masked_bias"),
+    NOT_NEEDED(NEOX "attention.rotary_emb.inv_freq"),
+    END };
+
+static const hf_row bloom[] = {
+    ROW("word_embeddings", "token_embd"),
+    { .from = "word_embeddings", .to = "output", .flags = HF_IF_TIED },
+    ROW("word_embeddings_layernorm", "token_embd_norm"),
+    ROW("ln_f", "output_norm"),
+    ROW("lm_head", "output"),
+    ROW(H "input_layernorm", BLK "attn_norm"),
+    { .from = H "self_attention.query_key_value", .to = BLK "attn_qkv", .change = HF_BY_HEAD },
+    ROW(H "self_attention.dense", BLK "attn_output"),
+    ROW(H "post_attention_layernorm", BLK "ffn_norm"),
+    ROW(H "mlp.dense_h_to_4h", BLK "ffn_up"),
+    ROW(H "mlp.dense_4h_to_h", BLK "ffn_down"),
+    END };
+
+static const hf_row falcon[] = {
+    ROW("word_embeddings", "token_embd"),
+    ROW("ln_f", "output_norm"),
+    ROW("lm_head", "output"),
+    ROW(H "input_layernorm", BLK "attn_norm"),
+    ROW(H "ln_attn", BLK "attn_norm_2"),
+    ROW(H "ln_mlp", BLK "attn_norm"),
+    { .from = H "self_attention.query_key_value", .to = BLK "attn_qkv", .change = HF_GROUPED },
+    ROW(H "self_attention.dense", BLK "attn_output"),
+    ROW(H "post_attention_layernorm", BLK "ffn_norm"),
+    ROW(H "mlp.dense_h_to_4h", BLK "ffn_up"),
+    ROW(H "mlp.dense_4h_to_h", BLK "ffn_down"),
+    END };
+
+static const hf_row mpt[] = {
+    ROW("wte", "token_embd"),
+    ROW("wpe", "position_embd"),
+    ROW("norm_f", "output_norm"),
+    ROW("lm_head", "output"),
+    ROW("blocks.%d.norm_1", BLK "attn_norm"),
+    ROW("blocks.%d.attn.Wqkv", BLK "attn_qkv"),
+    ROW("blocks.%d.attn.q_ln", BLK "attn_q_norm"),
+    ROW("blocks.%d.attn.k_ln", BLK "attn_k_norm"),
+    ROW("blocks.%d.attn.out_proj", BLK "attn_output"),
+    ROW("blocks.%d.norm_2", BLK "ffn_norm"),
+    ROW("blocks.%d.ffn.up_proj", BLK "ffn_up"),
+    ROW("blocks.%d.ffn.down_proj", BLK "ffn_down"),
+    END };
+
+#define GLM "encoder.layers.%d."
+
+static const hf_row chatglm[] = { /* ChatGLM 2 and 3, GLM-4 */
+    ROW("embedding.word_embeddings", "token_embd"),
+    ROW("encoder.final_layernorm", "output_norm"),
+    ROW("output_layer", "output"),
+    ROW(GLM "input_layernorm", BLK "attn_norm"),
+    ROW(GLM "self_attention.query_key_value", BLK "attn_qkv"),
+    ROW(GLM "self_attention.dense", BLK "attn_output"),
+    ROW(GLM "post_attention_layernorm", BLK "ffn_norm"),
+    ROW(GLM "mlp.dense_h_to_4h", BLK "ffn_up"),
+    ROW(GLM "mlp.dense_4h_to_h", BLK "ffn_down"),
+    NOT_NEEDED("rotary_pos_emb.inv_freq"),
+    END };
+
+static const hf_row chatglm1[] = {
+    ROW("word_embeddings", "token_embd"),
+    ROW("final_layernorm", "output_norm"),
+    ROW("lm_head", "output"),
+    ROW("layers.%d.input_layernorm", BLK "attn_norm"),
+    { .from = "layers.%d.attention.query_key_value", .to = BLK "attn_qkv", .change = HF_BY_HEAD },
+    ROW("layers.%d.attention.dense", BLK "attn_output"),
+    ROW("layers.%d.post_attention_layernorm", BLK "ffn_norm"),
+    ROW("layers.%d.mlp.dense_h_to_4h", BLK "ffn_up"),
+    ROW("layers.%d.mlp.dense_4h_to_h", BLK "ffn_down"),
+    NOT_NEEDED("layers.%d.attention.rotary_emb.inv_freq"),
+    END };
+
+static const hf_row none[] = { END };
+
+/* ---- the table: a family is a row ---------------------------------------------------------- */
+
+static const hf_family families[] = {
+    /* architectures                        GGUF         tensors               numbers */
+    { "LlamaForCausalLM LLaMAForCausalLM MistralForCausalLM MixtralForCausalLM",
+                                            "llama",     llama, common,        NULL, keys_llama },
+    { "Qwen2ForCausalLM",                   "qwen2",     none, common,         NULL, keys_qwen2 },
+    { "Qwen3ForCausalLM",                   "qwen3",     none, common,         NULL, keys_qwen2 },
+    { "Qwen2MoeForCausalLM",                "qwen2moe",  moe, common,          NULL, keys_qwen_moe },
+    { "Qwen3MoeForCausalLM",                "qwen3moe",  moe, common,          NULL, keys_qwen_moe },
+    { "DeepseekV2ForCausalLM DeepseekV3ForCausalLM",
+                                            "deepseek2", moe, common,          NULL, keys_deepseek2 },
+    { "GemmaForCausalLM",                   "gemma",     gemma, common,        NULL, keys_gemma },
+    { "Gemma2ForCausalLM",                  "gemma2",    gemma2, common,       NULL, keys_gemma },
+    { "Gemma3ForCausalLM Gemma3TextModel",  "gemma3",    gemma2, common,       NULL, keys_gemma },
+    { "PhiForCausalLM",                     "phi2",      phi2, common,         NULL, keys_phi2 },
+    { "Phi3ForCausalLM",                    "phi3",      none, common,         NULL, keys_phi3 },
+    { "CohereForCausalLM",                  "command-r", none, common,         NULL, keys_cohere },
+    { "GraniteForCausalLM",                 "granite",   llama, common,        NULL, keys_granite },
+    { "OlmoForCausalLM",                    "olmo",      olmo, common,         NULL, keys_olmo },
+    { "Olmo2ForCausalLM",                   "olmo2",     olmo2, common,        NULL, keys_base },
+    { "StableLmForCausalLM StableLMEpochForCausalLM",
+                                            "stablelm",  stablelm, common,     NULL, keys_stablelm },
+    { "Starcoder2ForCausalLM",              "starcoder2", starcoder2, common,  NULL, keys_starcoder2 },
+    { "BaichuanForCausalLM BaiChuanForCausalLM",
+                                            "baichuan",  baichuan, common,     NULL, keys_baichuan },
+    { "GlmForCausalLM",                     "chatglm",   none, common,         NULL, keys_chatglm },
+    { "Glm4ForCausalLM",                    "glm4",      glm4, common,         NULL, keys_glm4 },
+    { "GptOssForCausalLM",                  "gpt-oss",   gpt_oss, common,      NULL, keys_gpt_oss },
+    { "GPT2LMHeadModel GPT2Model",          "gpt2",      gpt2, none,           NULL, keys_gpt2 },
+    { "OpenAIGPTLMHeadModel OpenAIGPTModel", "openai-gpt", openai_gpt, none,   NULL, keys_openai_gpt },
+    { "GPTBigCodeForCausalLM",              "starcoder", gpt_bigcode, none,    shape_bigcode, keys_bigcode },
+    { "GPTJForCausalLM",                    "gptj",      gptj, none,           NULL, keys_gptj },
+    { "GPTNeoForCausalLM",                  "gptneo",    gpt_neo, none,        NULL, keys_gpt_neo },
+    { "GPTNeoXForCausalLM",                 "gptneox",   gptneox, none,        NULL, keys_gptneox },
+    { "BloomForCausalLM BloomModel",        "bloom",     bloom, none,          NULL, keys_bloom },
+    { "FalconForCausalLM RWForCausalLM",    "falcon",    falcon, none,         shape_falcon, keys_falcon },
+    { "MPTForCausalLM MptForCausalLM",      "mpt",       mpt, none,            shape_mpt, keys_mpt },
+    { "ChatGLMModel ChatGLMForConditionalGeneration",
+                                            "chatglm",   chatglm, none,        NULL, keys_chatglm },
+    { "ChatGLMModel ChatGLMForConditionalGeneration",
+                                            "chatglm1",  chatglm1, none,       NULL, keys_chatglm1 },
+};
+/* clang-format on */
+enum { N_FAMILIES = sizeof families / sizeof families[0] };
+
+static bool has_word(const char *words, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *at = words; n && (at = strstr(at, word)); at += n)
+        if ((at == words || at[-1] == ' ') && (at[n] == ' ' || at[n] == '\0')) return true;
+    return false;
+}
+
+/* ChatGLM-6B has the class names of its successors; its positions are 2-D. */
+static bool fits(const hf_family *f, const json *root, const char *class_name)
+{
+    if (!has_word(f->classes, class_name)) return false;
+    bool is_first = json_get(root, "position_encoding_2d") || json_get(root, "inner_hidden_size");
+    if (f->rows == chatglm) return !is_first;
+    return f->rows != chatglm1 || is_first;
+}
+
+const hf_family *family_find(const json *root, const char *path, lory_err *err)
+{
+    const json *classes = json_get(root, "architectures"), *type = json_get(root, "model_type");
+    const json *c = classes && classes->type == JSON_ARRAY ? classes->first : NULL;
+    const char *name = c && c->type == JSON_STRING ? c->str : "";
+    for (int i = 0; i < N_FAMILIES; i++)
+        if (fits(&families[i], root, name)) return &families[i];
+    err_set(err, LORY_E_UNSUPPORTED,
+            "%s: models of architecture '%.64s' (model_type '%.64s') are not "
+            "known to convert",
+            path, name[0] ? name : "none named",
+            type && type->type == JSON_STRING ? type->str : "");
+    return NULL;
+}

@@ -1,0 +1,57 @@
+/* family.h - what convert knows of a family of models: how its tensors are called and laid out in a
+ * Hugging Face folder and in GGUF, and what becomes of the numbers of its config.json.
+ * Layer: convert. Constant data. A new family is a row in the table at the foot of families.c. */
+#ifndef LORY_CONVERT_FAMILY_H
+#define LORY_CONVERT_FAMILY_H
+
+#include "convert/config.h"
+
+/* What happens to the rows of a matrix [rows, cols] (or the elements of a vector) on the way. */
+typedef enum {
+    HF_SAME,
+    HF_ROPE_Q,    /* each head's rows from two halves to pairs: GGUF's llama rotates (2i, 2i + 1) */
+    HF_ROPE_K,    /* the same over the heads of K */
+    HF_BY_HEAD,   /* [n_head, (q, k, v), head_dim] becomes q of all heads, k of all, v of all */
+    HF_GROUPED,   /* [n_kv_head, (q .., k, v), head_dim] likewise */
+    HF_TRANSPOSE, /* [cols, rows], as GPT-2's Conv1D has it */
+    HF_PLUS_ONE,  /* the file has w, the model multiplies by 1 + w */
+    HF_MXFP4,     /* "_blocks" of nibbles with "_scales" beside them */
+} hf_change;
+
+enum {
+    HF_WHOLE_NAME = 1, /* the names are whole; else ".weight" or ".bias" stands behind both */
+    HF_IF_TIED = 2,    /* only where the file has no output matrix */
+};
+
+/* %d is the layer, %e the expert: those of one layer become one tensor, by ascending number. */
+typedef struct {
+    const char *from, *to; /* to NULL: known and not needed (buffers, other heads) */
+    hf_change change;
+    int part, n_parts; /* this is block `part` of n_parts equal blocks of rows; n_parts 0: all */
+    int every;         /* rows part, part + every, ..; 0: all */
+    unsigned flags;
+} hf_row;
+
+/* The sizes that the layout of tensors depends on. */
+typedef struct {
+    int64_t n_layer, n_head, n_kv_head, n_expert;
+} hf_shape;
+
+typedef struct {
+    const char *classes;            /* of "architectures", separated by blanks */
+    const char *arch;               /* general.architecture */
+    const hf_row *rows, *more_rows; /* the first that fits counts; each ends with from == NULL */
+    void (*shape)(config *c, hf_shape *s); /* NULL: as most have it */
+    void (*put_keys)(config *c, const hf_shape *s);
+} hf_family;
+
+/* By the "architectures" of the config; NULL with *err set, naming it. */
+const hf_family *family_find(const json *root, const char *path, lory_err *err);
+void family_shape(const hf_family *f, config *c, hf_shape *s);
+
+/* Of rope_freqs.weight and its like, which come from config.json: makes tensor i of the family's
+ * extra ones. Returns its name, or NULL when there is no more; *n <= cap floats. */
+const char *family_extra(const hf_family *f, config *c, const hf_shape *s, int i, float *out,
+                         int cap, int *n);
+
+#endif

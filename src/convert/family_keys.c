@@ -1,0 +1,649 @@
+/* family_keys.c - see families.h: which number of config.json becomes which GGUF key, and what of a
+ * config is not known. Values that a family takes when its config is silent are those of its
+ * configuration class in the transformers library. */
+#include "base/fmath.h"
+#include "convert/families.h"
+#include <math.h>
+#include <string.h>
+
+static const double PI = 3.14159265358979323846;
+
+static const char gelus[] = "gelu gelu_new gelu_fast gelu_pytorch_tanh";
+
+/* ---- sizes ------------------------------------------------------------------------------- */
+
+void family_shape(const hf_family *f, config *c, hf_shape *s)
+{
+    *s = (hf_shape){ 0 };
+    s->n_layer = config_int(c, "num_hidden_layers n_layer num_layers n_layers", CONFIG_NEEDED);
+    s->n_head = config_int(c, "num_attention_heads n_head n_heads num_heads", CONFIG_NEEDED);
+    s->n_kv_head = config_int(c, "num_key_value_heads multi_query_group_num num_kv_heads n_head_kv",
+                              s->n_head);
+    s->n_expert = config_int(c, "num_local_experts num_experts n_routed_experts", 0);
+    if (f->shape) f->shape(c, s);
+    if (s->n_layer < 1 || s->n_head < 1 || s->n_kv_head < 1)
+        config_wrong(c, LORY_E_FORMAT, "config.json has no layers or no heads");
+}
+
+void shape_bigcode(config *c, hf_shape *s)
+{
+    s->n_kv_head = 1;
+    if (!config_bool(c, "multi_query", true))
+        config_wrong(c, LORY_E_UNSUPPORTED, "GPT-BigCode without multi_query is not known");
+}
+
+void shape_falcon(config *c, hf_shape *s)
+{
+    bool is_new = config_bool(c, "new_decoder_architecture", false);
+    bool is_multi_query = config_bool(c, "multi_query", true);
+    if (!is_new) s->n_kv_head = is_multi_query ? 1 : s->n_head;
+}
+
+/* The part of the config under a name, as a config of its own; root NULL where there is none. */
+static config part_of(const config *c, const char *names)
+{
+    config part = *c;
+    part.root = config_find(c, names);
+    return part;
+}
+
+/* What went wrong in a part went wrong in the whole. */
+static void join(config *c, const config *part)
+{
+    if (c->first.code == LORY_OK) c->first = part->first;
+}
+
+void shape_mpt(config *c, hf_shape *s)
+{
+    config attn = part_of(c, "attn_config");
+    s->n_kv_head = config_int(&attn, "kv_n_heads", s->n_head);
+    join(c, &attn);
+}
+
+static int64_t n_embd_of(config *c)
+{
+    return config_int(c, "hidden_size n_embd d_model n_embed", CONFIG_NEEDED);
+}
+
+static int64_t head_dim_of(config *c, const hf_shape *s)
+{
+    return config_int(c, "head_dim kv_channels", n_embd_of(c) / (s->n_head ? s->n_head : 1));
+}
+
+/* ---- RoPE -------------------------------------------------------------------------------- */
+
+static config rope_part(const config *c)
+{
+    return part_of(c, "rope_scaling rope_parameters");
+}
+
+static bool rope_is(const config *rope, const char *type)
+{
+    return json_str_is(config_find(rope, "rope_type type"), type);
+}
+
+static double rope_theta(config *c, double otherwise)
+{
+    config rope = rope_part(c);
+    double theta = config_num(&rope, "rope_theta", otherwise);
+    join(c, &rope);
+    return config_num(c, "rope_theta rotary_emb_base", theta);
+}
+
+static double yarn_magnitude(double factor)
+{
+    return factor > 1.0 ? 0.1 * math_log(factor) + 1.0 : 1.0;
+}
+
+static void put_yarn(config *c, config *rope)
+{
+    double factor = config_num(rope, "factor", (double)NAN);
+    double magnitude = config_num(rope, "attention_factor", 0.0);
+    double fast = config_num(rope, "beta_fast", 32.0), slow = config_num(rope, "beta_slow", 1.0);
+    config_put_str(c, "rope.scaling.type", "yarn");
+    config_put_num(c, "rope.scaling.factor", factor);
+    if (config_find(rope, "original_max_position_embeddings"))
+        config_put_int(c, "rope.scaling.original_context_length",
+                       config_int(rope, "original_max_position_embeddings", 0));
+    if (magnitude > 0.0)
+        config_put_num(c, "rope.scaling.attn_factor", magnitude / yarn_magnitude(factor));
+    if (fast != 32.0) config_put_num(c, "rope.scaling.yarn_beta_fast", fast);
+    if (slow != 1.0) config_put_num(c, "rope.scaling.yarn_beta_slow", slow);
+}
+
+static void put_rope_scaling(config *c)
+{
+    config rope = rope_part(c);
+    if (!rope.root) return;
+    if (rope_is(&rope, "linear")) {
+        config_put_str(c, "rope.scaling.type", "linear");
+        config_put_num(c, "rope.scaling.factor", config_num(&rope, "factor", (double)NAN));
+    } else if (rope_is(&rope, "yarn")) {
+        put_yarn(c, &rope);
+    } else {
+        config_one_of(&rope, "RoPE scaling", "rope_type type", "default",
+                      "default none linear yarn llama3");
+    }
+    join(c, &rope);
+}
+
+/* LLaMA 3's: what each frequency is divided by. In floats, as the files of others have it. */
+static int llama3_factors(config *c, config *rope, int64_t n_rot, float *out, int cap)
+{
+    float factor = (float)config_num(rope, "factor", 8.0);
+    float low = (float)config_num(rope, "low_freq_factor", 1.0);
+    float high = (float)config_num(rope, "high_freq_factor", 4.0);
+    float n_ctx = (float)config_num(rope, "original_max_position_embeddings", 8192.0);
+    double theta = rope_theta(c, 10000.0);
+    int n = n_rot / 2 <= cap ? (int)(n_rot / 2) : 0;
+    if (n == 0 || !(high > low) || !(low > 0.0f))
+        config_wrong(rope, LORY_E_FORMAT, "config.json has a rope_scaling that makes no sense");
+    for (int i = 0; i < n; i++) {
+        float freq = 1.0f / (float)math_pow(theta, (double)((float)(2 * i) / (float)n_rot));
+        float wave = (float)(2.0 * PI) / freq;
+        float smooth = (n_ctx / wave - low) / (high - low);
+        out[i] = wave < n_ctx / high  ? 1.0f
+                 : wave > n_ctx / low ? factor
+                                      : 1.0f / ((1.0f - smooth) / factor + smooth);
+    }
+    return n;
+}
+
+static int list_factors(config *c, config *rope, const char *name, float *out, int cap)
+{
+    const json *list = config_find(rope, name);
+    int n = 0;
+    if (!list || list->type != JSON_ARRAY || list->n > (size_t)cap || list->n == 0) {
+        config_wrong(c, LORY_E_FORMAT, "config.json has no list \"%s\" in rope_scaling", name);
+        return 0;
+    }
+    for (const json *j = list->first; j; j = j->next) out[n++] = (float)j->num;
+    return n;
+}
+
+static int64_t n_rot_of(config *c, const hf_shape *s)
+{
+    double share = config_num(c, "partial_rotary_factor rotary_pct rope_pct", 1.0);
+    return (int64_t)(share * (double)head_dim_of(c, s));
+}
+
+static bool is_longrope(const config *rope)
+{
+    return rope_is(rope, "longrope") || rope_is(rope, "su");
+}
+
+const char *family_extra(const hf_family *f, config *c, const hf_shape *s, int i, float *out,
+                         int cap, int *n)
+{
+    config rope = rope_part(c);
+    const char *name = NULL;
+    if (rope.root && i == 0 && rope_is(&rope, "llama3")) {
+        name = "rope_freqs.weight";
+        *n = llama3_factors(c, &rope, n_rot_of(c, s), out, cap);
+    } else if (rope.root && i < 2 && f->put_keys == keys_phi3 && is_longrope(&rope)) {
+        name = i == 0 ? "rope_factors_long.weight" : "rope_factors_short.weight";
+        *n = list_factors(c, &rope, i == 0 ? "long_factor" : "short_factor", out, cap);
+    }
+    join(c, &rope);
+    return c->first.code == LORY_OK ? name : NULL;
+}
+
+/* ---- LLaMA and what came of it ------------------------------------------------------------- */
+
+static void put_activation(config *c, const char *otherwise, const char *known)
+{
+    config_one_of(c, "activation", "hidden_activation hidden_act activation_function activation",
+                  otherwise, known);
+}
+
+static void put_head_dim(config *c)
+{
+    int64_t n = config_int(c, "head_dim", 0);
+    if (n == 0) return;
+    config_put_int(c, "attention.key_length", n);
+    config_put_int(c, "attention.value_length", n);
+}
+
+/* The sizes that every family has. */
+static void put_sizes(config *c, const hf_shape *s)
+{
+    config_put_int(c, "block_count", s->n_layer);
+    config_put_int(c, "context_length",
+                   config_int(c, "max_position_embeddings n_positions n_ctx", CONFIG_NEEDED));
+    config_put_int(c, "embedding_length", n_embd_of(c));
+    config_put_int(c, "attention.head_count", s->n_head);
+}
+
+static void put_eps(config *c)
+{
+    if (config_find(c, "rms_norm_eps"))
+        config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 0.0));
+    if (config_find(c, "layer_norm_eps layer_norm_epsilon norm_epsilon norm_eps"))
+        config_put_num(
+            c, "attention.layer_norm_epsilon",
+            config_num(c, "layer_norm_eps layer_norm_epsilon norm_epsilon norm_eps", 0.0));
+}
+
+static void put_base(config *c, const hf_shape *s)
+{
+    put_sizes(c, s);
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    if (config_find(c, "num_key_value_heads"))
+        config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    config_put_num(c, "rope.freq_base", rope_theta(c, 10000.0));
+    put_eps(c);
+    if (s->n_expert) config_put_int(c, "expert_count", s->n_expert);
+    if (config_find(c, "num_experts_per_tok"))
+        config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", 0));
+    put_rope_scaling(c);
+}
+
+void keys_base(config *c, const hf_shape *s)
+{
+    put_activation(c, "silu", "silu swish");
+    put_base(c, s);
+    put_head_dim(c);
+}
+
+void keys_llama(config *c, const hf_shape *s)
+{
+    keys_base(c, s);
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_put_int(c, "rope.dimension_count", head_dim_of(c, s));
+    if (config_find(c, "sliding_window"))
+        config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 0));
+}
+
+void keys_qwen2(config *c, const hf_shape *s)
+{
+    keys_base(c, s);
+    if (config_bool(c, "use_sliding_window", false) && config_find(c, "sliding_window")
+        && config_int(c, "max_window_layers", 0) < s->n_layer)
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "a window over some layers (use_sliding_window) is not "
+                     "known of %s",
+                     c->arch);
+}
+
+void keys_qwen_moe(config *c, const hf_shape *s)
+{
+    const json *dense = config_find(c, "mlp_only_layers");
+    bool is_normed = strcmp(c->arch, "qwen3moe") == 0;
+    keys_qwen2(c, s);
+    if (config_int(c, "decoder_sparse_step", 1) != 1 || (dense && dense->n))
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "layers without experts (mlp_only_layers, "
+                     "decoder_sparse_step) are not known of %s",
+                     c->arch);
+    if (config_bool(c, "norm_topk_prob", is_normed) != is_normed)
+        config_put_bool(c, "expert_weights_norm", !is_normed);
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
+    if (config_find(c, "shared_expert_intermediate_size"))
+        config_put_int(c, "expert_shared_feed_forward_length",
+                       config_int(c, "shared_expert_intermediate_size", 0));
+}
+
+static void put_deepseek_experts(config *c)
+{
+    bool is_sigmoid = json_str_is(config_find(c, "scoring_func"), "sigmoid")
+                      || json_str_is(config_find(c, "model_type"), "deepseek_v3");
+    config_one_of(c, "scoring_func", "scoring_func", "softmax", "softmax sigmoid");
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "expert_shared_count", config_int(c, "n_shared_experts", 0));
+    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
+    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", false));
+    config_put_int(c, "expert_gating_func", is_sigmoid ? 2 : 1); /* gguf-py's numbers */
+    if (config_int(c, "n_group", 1) > 1) {
+        config_put_int(c, "expert_group_count", config_int(c, "n_group", 1));
+        config_put_int(c, "expert_group_used_count", config_int(c, "topk_group", 1));
+    }
+}
+
+void keys_deepseek2(config *c, const hf_shape *s)
+{
+    config rope = rope_part(c);
+    int64_t n_rot = config_int(c, "qk_rope_head_dim", CONFIG_NEEDED);
+    put_activation(c, "silu", "silu");
+    put_base(c, s);
+    config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    if (config_find(c, "q_lora_rank"))
+        config_put_int(c, "attention.q_lora_rank", config_int(c, "q_lora_rank", 0));
+    config_put_int(c, "attention.kv_lora_rank", config_int(c, "kv_lora_rank", CONFIG_NEEDED));
+    config_put_int(c, "attention.key_length",
+                   config_int(c, "qk_nope_head_dim", CONFIG_NEEDED) + n_rot);
+    config_put_int(c, "attention.value_length", config_int(c, "v_head_dim", CONFIG_NEEDED));
+    config_put_int(c, "rope.dimension_count", n_rot);
+    if (rope.root && rope_is(&rope, "yarn") && config_find(&rope, "mscale_all_dim"))
+        config_put_num(c, "rope.scaling.yarn_log_multiplier",
+                       0.1 * config_num(&rope, "mscale_all_dim", 0.0));
+    put_deepseek_experts(c);
+}
+
+void keys_gemma(config *c, const hf_shape *s)
+{
+    int64_t head_dim = config_int(c, "head_dim", 256);
+    double query = config_num(c, "query_pre_attn_scalar", (double)head_dim);
+    put_activation(c, "gelu_pytorch_tanh", gelus);
+    put_sizes(c, s);
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 1e-6));
+    config_put_int(c, "attention.key_length", head_dim);
+    config_put_int(c, "attention.value_length", head_dim);
+    if (query != (double)head_dim) config_put_num(c, "attention.scale", 1.0 / sqrt(query));
+    if (config_find(c, "attn_logit_softcapping"))
+        config_put_num(c, "attn_logit_softcapping", config_num(c, "attn_logit_softcapping", 0.0));
+    if (config_find(c, "final_logit_softcapping"))
+        config_put_num(c, "final_logit_softcapping", config_num(c, "final_logit_softcapping", 0.0));
+    if (config_find(c, "sliding_window"))
+        config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 0));
+    if (strcmp(c->arch, "gemma3") == 0) {
+        double local = config_num(c, "rope_local_base_freq", 10000.0);
+        int64_t pattern = config_int(c, "sliding_window_pattern _sliding_window_pattern", 6);
+        config_put_num(c, "rope.freq_base", rope_theta(c, 1e6));
+        if (local != 10000.0) config_put_num(c, "rope.freq_base_swa", local);
+        if (pattern != 6) config_put_int(c, "attention.sliding_window_pattern", pattern);
+    }
+    put_rope_scaling(c);
+}
+
+void keys_cohere(config *c, const hf_shape *s)
+{
+    put_activation(c, "silu", "silu");
+    put_base(c, s);
+    config_put_num(c, "logit_scale", config_num(c, "logit_scale", 0.0625));
+    config_put_str(c, "rope.scaling.type", "none");
+}
+
+void keys_granite(config *c, const hf_shape *s)
+{
+    put_activation(c, "silu", "silu");
+    put_base(c, s);
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_put_int(c, "rope.dimension_count", n_embd_of(c) / (s->n_head ? s->n_head : 1));
+    config_put_num(c, "attention.scale", config_num(c, "attention_multiplier", 1.0));
+    config_put_num(c, "embedding_scale", config_num(c, "embedding_multiplier", 1.0));
+    config_put_num(c, "residual_scale", config_num(c, "residual_multiplier", 1.0));
+    config_put_num(c, "logit_scale", config_num(c, "logits_scaling", 1.0));
+}
+
+void keys_olmo(config *c, const hf_shape *s)
+{
+    keys_base(c, s);
+    config_put_num(c, "attention.layer_norm_epsilon", 1e-5); /* not in config.json */
+    if (config_find(c, "clip_qkv"))
+        config_put_num(c, "attention.clamp_kqv", config_num(c, "clip_qkv", 0.0));
+}
+
+void keys_stablelm(config *c, const hf_shape *s)
+{
+    put_activation(c, "silu", "silu");
+    put_sizes(c, s);
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "rope.dimension_count", n_rot_of(c, s));
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    config_put_bool(c, "use_parallel_residual", config_bool(c, "use_parallel_residual", true));
+    if (rope_theta(c, 10000.0) != 10000.0)
+        config_put_num(c, "rope.freq_base", rope_theta(c, 10000.0));
+    put_eps(c);
+    put_rope_scaling(c);
+}
+
+void keys_starcoder2(config *c, const hf_shape *s)
+{
+    put_activation(c, "gelu_pytorch_tanh", gelus);
+    put_base(c, s);
+    if (config_find(c, "sliding_window"))
+        config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 0));
+}
+
+void keys_phi2(config *c, const hf_shape *s)
+{
+    int64_t n_embd = n_embd_of(c);
+    put_activation(c, "gelu_new", gelus);
+    if (config_bool(c, "qk_layernorm", false))
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "norms of Q and K (qk_layernorm) are not known of phi2");
+    put_sizes(c, s);
+    config_put_int(c, "feed_forward_length",
+                   config_int(c, "intermediate_size n_inner", 4 * n_embd));
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    config_put_int(c, "rope.dimension_count", n_rot_of(c, s));
+    if (rope_theta(c, 10000.0) != 10000.0)
+        config_put_num(c, "rope.freq_base", rope_theta(c, 10000.0));
+    put_eps(c);
+    put_rope_scaling(c);
+}
+
+void keys_phi3(config *c, const hf_shape *s)
+{
+    config rope = rope_part(c);
+    int64_t n_ctx = config_int(c, "max_position_embeddings n_positions", CONFIG_NEEDED);
+    int64_t n_orig = config_int(c, "original_max_position_embeddings", n_ctx);
+    put_activation(c, "silu", "silu");
+    put_sizes(c, s);
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 1e-5));
+    config_put_int(c, "rope.dimension_count", n_rot_of(c, s));
+    config_put_num(c, "rope.freq_base", rope_theta(c, 10000.0));
+    config_put_int(c, "rope.scaling.original_context_length", n_orig);
+    config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 0));
+    if (!rope.root || !is_longrope(&rope)) {
+        put_rope_scaling(c);
+        return;
+    }
+    double scale = n_orig ? (double)n_ctx / (double)n_orig : 1.0;
+    config_put_num(c, "rope.scaling.attn_factor",
+                   scale > 1.0 ? sqrt(1.0 + math_log(scale) / math_log((double)n_orig)) : 1.0);
+}
+
+void keys_baichuan(config *c, const hf_shape *s)
+{
+    put_activation(c, "silu", "silu");
+    config_put_str(c, "tensor_data_layout", "Meta AI original pth");
+    config_put_int(c, "context_length",
+                   config_int(c, "max_sequence_length max_position_embeddings model_max_length",
+                              CONFIG_NEEDED));
+    config_put_int(c, "embedding_length", n_embd_of(c));
+    config_put_int(c, "block_count", s->n_layer);
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "rope.dimension_count", head_dim_of(c, s));
+    config_put_int(c, "attention.head_count", s->n_head);
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    put_eps(c);
+    put_rope_scaling(c);
+}
+
+void keys_gpt_oss(config *c, const hf_shape *s)
+{
+    put_activation(c, "silu", "silu swiglu");
+    put_base(c, s);
+    put_head_dim(c);
+    config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", CONFIG_NEEDED));
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "intermediate_size", CONFIG_NEEDED));
+}
+
+/* ---- GLM ----------------------------------------------------------------------------------- */
+
+/* ChatGLM 2 and 3, GLM-4; also under the names of the transformers library. */
+void keys_chatglm(config *c, const hf_shape *s)
+{
+    double theta = rope_theta(c, 10000.0) * config_num(c, "rope_ratio", 1.0);
+    double share = config_num(c, "partial_rotary_factor", 0.5);
+    config_put_int(c, "context_length",
+                   config_int(c, "seq_length max_position_embeddings", CONFIG_NEEDED));
+    config_put_int(c, "embedding_length", n_embd_of(c));
+    config_put_int(c, "feed_forward_length",
+                   config_int(c, "ffn_hidden_size intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "block_count", s->n_layer);
+    config_put_int(c, "attention.head_count", s->n_head);
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    config_put_num(c, "attention.layer_norm_rms_epsilon",
+                   config_num(c, "layernorm_epsilon rms_norm_eps", 1e-5));
+    config_put_int(c, "rope.dimension_count", (int64_t)(share * (double)head_dim_of(c, s)));
+    config_put_num(c, "rope.freq_base", theta);
+    if (!config_bool(c, "rmsnorm", true) || config_bool(c, "add_bias_linear", false)
+        || config_bool(c, "apply_residual_connection_post_layernorm", false))
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "rmsnorm false, add_bias_linear and apply_residual_"
+                     "connection_post_layernorm are not known of chatglm");
+}
+
+void keys_chatglm1(config *c, const hf_shape *s)
+{
+    int64_t n_embd = n_embd_of(c);
+    config_put_int(c, "context_length",
+                   config_int(c, "max_sequence_length max_position_embeddings", 2048));
+    config_put_int(c, "embedding_length", n_embd);
+    config_put_int(c, "feed_forward_length", config_int(c, "inner_hidden_size", 4 * n_embd));
+    config_put_int(c, "block_count", s->n_layer);
+    config_put_int(c, "attention.head_count", s->n_head);
+    config_put_int(c, "attention.head_count_kv", s->n_head);
+    config_put_num(c, "attention.layer_norm_epsilon", config_num(c, "layernorm_epsilon", 1e-5));
+    config_put_int(c, "rope.dimension_count", head_dim_of(c, s));
+    if (!config_bool(c, "position_encoding_2d", true))
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "position_encoding_2d false is not known of ChatGLM-6B");
+    if (config_int(c, "quantization_bit", 0) != 0)
+        config_wrong(c, LORY_E_UNSUPPORTED, "weights of %d bits are not known of ChatGLM-6B",
+                     (int)config_int(c, "quantization_bit", 0));
+}
+
+void keys_glm4(config *c, const hf_shape *s)
+{
+    keys_base(c, s);
+    config_put_int(c, "rope.dimension_count", n_rot_of(c, s));
+}
+
+/* ---- of before LLaMA ----------------------------------------------------------------------- */
+
+static void put_gpt(config *c, const hf_shape *s, const char *eps)
+{
+    int64_t n_embd = n_embd_of(c);
+    put_sizes(c, s);
+    config_put_int(c, "feed_forward_length",
+                   config_int(c, "n_inner intermediate_size ffn_hidden_size", 4 * n_embd));
+    config_put_num(c, "attention.layer_norm_epsilon", config_num(c, eps, 1e-5));
+}
+
+void keys_gpt2(config *c, const hf_shape *s)
+{
+    put_activation(c, "gelu_new", gelus);
+    put_gpt(c, s, "layer_norm_epsilon");
+    if (!config_bool(c, "scale_attn_weights", true)
+        || config_bool(c, "scale_attn_by_inverse_layer_idx", false))
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "scale_attn_weights false and scale_attn_by_inverse_"
+                     "layer_idx are not known of gpt2");
+}
+
+void keys_openai_gpt(config *c, const hf_shape *s)
+{
+    config_one_of(c, "activation", "afn", "gelu", gelus);
+    put_gpt(c, s, "layer_norm_epsilon");
+}
+
+void keys_bigcode(config *c, const hf_shape *s)
+{
+    put_activation(c, "gelu_pytorch_tanh", gelus);
+    put_gpt(c, s, "layer_norm_epsilon");
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+}
+
+void keys_gptj(config *c, const hf_shape *s)
+{
+    put_activation(c, "gelu_new", gelus);
+    put_gpt(c, s, "layer_norm_epsilon");
+    config_put_int(c, "rope.dimension_count", config_int(c, "rotary_dim", CONFIG_NEEDED));
+}
+
+/* Layers alternate as "attention_types" says: [[["global", "local"], 12]]. */
+static bool alternates(const json *types)
+{
+    const json *pair = types ? types->first : NULL, *kinds = pair ? pair->first : NULL;
+    const json *global = kinds ? kinds->first : NULL;
+    return types && types->n == 1 && kinds && kinds->n == 2 && json_str_is(global, "global")
+           && json_str_is(global->next, "local");
+}
+
+void keys_gpt_neo(config *c, const hf_shape *s)
+{
+    put_activation(c, "gelu_new", gelus);
+    put_gpt(c, s, "layer_norm_epsilon");
+    config_put_int(c, "attention.sliding_window", config_int(c, "window_size", 256));
+    if (!alternates(config_find(c, "attention_types")))
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "attention_types that do not alternate global and local "
+                     "are not known of gptneo");
+}
+
+void keys_gptneox(config *c, const hf_shape *s)
+{
+    put_activation(c, "gelu", gelus);
+    put_gpt(c, s, "layer_norm_eps");
+    config_put_int(c, "rope.dimension_count", n_rot_of(c, s));
+    if (rope_theta(c, 10000.0) != 10000.0)
+        config_put_num(c, "rope.freq_base", rope_theta(c, 10000.0));
+    config_put_bool(c, "use_parallel_residual", config_bool(c, "use_parallel_residual", true));
+    put_rope_scaling(c);
+}
+
+void keys_bloom(config *c, const hf_shape *s)
+{
+    int64_t n_embd = n_embd_of(c);
+    config_put_int(c, "context_length", config_int(c, "seq_length", 2048)); /* ALiBi has no bound */
+    config_put_int(c, "embedding_length", n_embd);
+    config_put_int(c, "feed_forward_length", 4 * n_embd);
+    config_put_int(c, "block_count", s->n_layer);
+    config_put_int(c, "attention.head_count", s->n_head);
+    config_put_int(c, "attention.head_count_kv", s->n_head);
+    config_put_num(c, "attention.layer_norm_epsilon", config_num(c, "layer_norm_epsilon", 1e-5));
+    if (config_bool(c, "apply_residual_connection_post_layernorm", false))
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "apply_residual_connection_post_layernorm is not known of bloom");
+}
+
+void keys_falcon(config *c, const hf_shape *s)
+{
+    int64_t n_embd = n_embd_of(c);
+    bool is_parallel = config_bool(c, "parallel_attn", true);
+    put_activation(c, "gelu", gelus);
+    config_put_str(c, "tensor_data_layout", "jploski"); /* Q, K, V apart */
+    config_put_int(c, "context_length", 2048);          /* not in config.json */
+    config_put_int(c, "embedding_length", n_embd);
+    config_put_int(c, "feed_forward_length", config_int(c, "ffn_hidden_size", 4 * n_embd));
+    config_put_int(c, "block_count", s->n_layer);
+    config_put_int(c, "attention.head_count", s->n_head);
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    config_put_num(c, "attention.layer_norm_epsilon", config_num(c, "layer_norm_epsilon", 1e-5));
+    if (rope_theta(c, 10000.0) != 10000.0)
+        config_put_num(c, "rope.freq_base", rope_theta(c, 10000.0));
+    if (config_bool(c, "alibi", false)) config_put_num(c, "attention.max_alibi_bias", 8.0);
+    if (!is_parallel) config_put_bool(c, "use_parallel_residual", false);
+    put_rope_scaling(c);
+}
+
+void keys_mpt(config *c, const hf_shape *s)
+{
+    int64_t n_embd = n_embd_of(c);
+    config attn = part_of(c, "attn_config");
+    bool has_alibi = config_bool(&attn, "alibi", true);
+    config_put_int(c, "context_length", config_int(c, "max_seq_len", CONFIG_NEEDED));
+    config_put_int(c, "embedding_length", n_embd);
+    config_put_int(c, "block_count", s->n_layer);
+    config_put_int(c, "feed_forward_length",
+                   n_embd * (int64_t)config_num(c, "expansion_ratio", 4.0));
+    config_put_int(c, "attention.head_count", s->n_head);
+    if (s->n_kv_head != s->n_head) config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    config_put_num(c, "attention.layer_norm_epsilon", config_num(c, "layer_norm_epsilon", 1e-5));
+    if (config_find(&attn, "clip_qkv"))
+        config_put_num(c, "attention.clamp_kqv", config_num(&attn, "clip_qkv", 0.0));
+    config_put_num(c, "attention.max_alibi_bias",
+                   has_alibi ? config_num(&attn, "alibi_bias_max", 8.0) : 0.0);
+    join(c, &attn);
+}

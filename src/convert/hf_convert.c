@@ -1,0 +1,261 @@
+/* hf_convert.c - see hf_convert.h. */
+#include "convert/hf_convert.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "convert/hf_vocab.h"
+#include "convert/tensors.h"
+#include <inttypes.h>
+#include <string.h>
+
+typedef struct {
+    hf_folder folder;
+    const hf_family *family;
+    config c;
+    hf_shape shape;
+    hf_tensors tensors;
+    hf_vocab vocab;
+    const convert_params *p;
+    buf *notes;
+    gguf_writer w;
+} work;
+
+/* ---- general.* ------------------------------------------------------------------------------ */
+
+/* "7B", "1.5B", "8x164K": of the weights, as models are called; two digits at least. */
+static void size_label(const work *k, char out[48])
+{
+    static const struct {
+        double size;
+        char letter;
+    } units[] = { { 1e12, 'T' }, { 1e9, 'B' }, { 1e6, 'M' }, { 1e3, 'K' } };
+    tensors_count n = tensors_weights(&k->tensors);
+    bool has_experts = k->shape.n_expert > 0 && n.n_expert > 0;
+    double weights = (double)(has_experts ? n.n_shared + n.n_expert : n.n_total);
+    char experts[24] = "";
+    int i = 0;
+    while (i < 3 && weights <= units[i].size) i++;
+    double scaled = weights / units[i].size;
+    if (has_experts) snprintf(experts, sizeof experts, "%" PRId64 "x", k->shape.n_expert);
+    snprintf(out, 48, "%s%.*f%c", experts,
+             scaled < 0.5   ? 2
+             : scaled < 9.5 ? 1
+                            : 0,
+             scaled, units[i].letter);
+}
+
+/* The last part of the folder's path. */
+static gguf_str folder_name(const char *path)
+{
+    size_t n = strlen(path), at;
+    while (n > 1 && path[n - 1] == '/') n--;
+    for (at = n; at > 0 && path[at - 1] != '/'; at--)
+        ;
+    return (gguf_str){ path + at, n - at };
+}
+
+static void put_general(work *k)
+{
+    char label[48];
+    qtype type = k->tensors.has_mxfp4 ? QT_MXFP4 : k->tensors.type;
+    size_label(k, label);
+    gguf_put_str(&k->w, "general.architecture", k->family->arch);
+    gguf_put_str(&k->w, "general.type", "model");
+    gguf_put_bytes(&k->w, "general.name", folder_name(k->folder.path));
+    gguf_put_str(&k->w, "general.size_label", label);
+    if (retype_file_type(type) >= 0)
+        gguf_put_u32(&k->w, "general.file_type", (uint32_t)retype_file_type(type));
+    gguf_put_u32(&k->w, "general.quantization_version", 2);
+}
+
+/* What generation_config.json advises; a model that is meant to be greedy says so by do_sample. */
+static void put_sampling(work *k)
+{
+    static const struct {
+        const char *name, *key;
+        bool is_int;
+    } rows[] = {
+        { "temperature", "general.sampling.temp", false },
+        { "top_k", "general.sampling.top_k", true },
+        { "top_p", "general.sampling.top_p", false },
+        { "min_p", "general.sampling.min_p", false },
+        { "typical_p", "general.sampling.typ_p", false },
+        { "repetition_penalty", "general.sampling.penalty_repeat", false },
+    };
+    const json *g = k->folder.generation.root;
+    bool samples = true;
+    double v;
+    json_get_bool(json_get(g, "do_sample"), &samples);
+    for (size_t i = 0; samples && i < sizeof rows / sizeof rows[0]; i++) {
+        if (!json_get_num(json_get(g, rows[i].name), &v) || v < 0 || v > 1e6) continue;
+        if (rows[i].is_int)
+            gguf_put_u32(&k->w, rows[i].key, (uint32_t)v);
+        else
+            gguf_put_f32(&k->w, rows[i].key, (float)v);
+    }
+}
+
+/* ---- chat template --------------------------------------------------------------------------- */
+
+static gguf_str text_of(const json *j)
+{
+    gguf_str s = { NULL, 0 };
+    json_get_str(j, &s.s, &s.n);
+    return s;
+}
+
+/* [{"name": "default", "template": ".."}, ..]: the others go under their names. */
+static bool put_named(work *k, const json *list, lory_err *err)
+{
+    char key[128];
+    size_t n = 0;
+    gguf_str *names = mem_new(list->n, sizeof *names);
+    if (!names) return err_set(err, LORY_E_MEMORY, "%s: out of memory", k->folder.path);
+    for (const json *j = list->first; j; j = j->next) {
+        gguf_str name = text_of(json_get(j, "name")), text = text_of(json_get(j, "template"));
+        if (!name.s || !text.s || name.n > 64) continue;
+        if (gguf_str_is(name, "default")) {
+            gguf_put_bytes(&k->w, "tokenizer.chat_template", text);
+            continue;
+        }
+        names[n++] = name;
+        snprintf(key, sizeof key, "tokenizer.chat_template.%s", name.s);
+        gguf_put_bytes(&k->w, key, text);
+    }
+    if (n) gguf_put_strs(&k->w, "tokenizer.chat_templates", names, n);
+    mem_free(names);
+    return true;
+}
+
+static bool put_template(work *k, const json *j, lory_err *err)
+{
+    gguf_str s = text_of(j);
+    if (s.s) gguf_put_bytes(&k->w, "tokenizer.chat_template", s);
+    return !j || j->type != JSON_ARRAY || put_named(k, j, err);
+}
+
+static bool put_chat_template(work *k, lory_err *err)
+{
+    json_doc d;
+    buf text = { 0 };
+    bool ok = true;
+    if (folder_has(&k->folder, "chat_template.jinja")) {
+        ok = folder_text(&k->folder, "chat_template.jinja", &text, err);
+        if (ok)
+            gguf_put_bytes(&k->w, "tokenizer.chat_template",
+                           (gguf_str){ text.data ? text.data : "", text.len });
+        buf_free(&text);
+        return ok;
+    }
+    const json *j = json_get(k->folder.tok_config.root, "chat_template");
+    if (j) return put_template(k, j, err);
+    if (!folder_json(&k->folder, "chat_template.json", &d, err)) return false;
+    ok = put_template(k, json_get(d.root, "chat_template"), err);
+    json_close(&d);
+    return ok;
+}
+
+/* ---- notes ----------------------------------------------------------------------------------- */
+
+static void note_unused(const work *k)
+{
+    const char *at = k->tensors.unused.data;
+    for (at = at ? at + 1 : ""; *at; at += strcspn(at, "\n") + 1)
+        buf_printf(k->notes, "%s: not used: %.*s\n", k->folder.path, (int)strcspn(at, "\n"), at);
+}
+
+static void note_vocab(const work *k)
+{
+    if (!k->vocab.model)
+        buf_printf(k->notes, "%s: has no tokenizer; the model will take token ids only\n",
+                   k->folder.path);
+    if (k->vocab.n_dropped)
+        buf_printf(k->notes, "%s: %zu tokens are left out, because the embedding has %zu rows\n",
+                   k->folder.path, k->vocab.n_dropped, k->vocab.n);
+}
+
+/* ---- the work -------------------------------------------------------------------------------- */
+
+static int64_t n_rows_of_embedding(const hf_tensors *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (gguf_str_is(t->infos[i].name, "token_embd.weight")) return t->infos[i].ne[1];
+    return 0;
+}
+
+/* The part of the config about text, where a model does more than text. */
+static const json *text_config(const json *root)
+{
+    const json *part = json_get(root, "text_config");
+    return part && part->type == JSON_OBJECT && json_get(part, "hidden_size") ? part : root;
+}
+
+static bool check_quantization(const work *k, lory_err *err)
+{
+    const json *method =
+        json_get(json_get(k->folder.config.root, "quantization_config"), "quant_method");
+    if (!method || json_str_is(method, "fp8") || json_str_is(method, "mxfp4")
+        || json_str_is(method, "fbgemm_fp8") || json_str_is(method, "compressed-tensors"))
+        return true;
+    return err_set(
+        err, LORY_E_UNSUPPORTED,
+        "%s: weights quantised by '%.64s' are not known (known: fp8, mxfp4); convert the "
+        "model that they were made from",
+        k->folder.path, method->type == JSON_STRING ? method->str : "?");
+}
+
+/* All that does not write. */
+static bool plan(work *k, lory_err *err)
+{
+    hf_folder *f = &k->folder;
+    qtype wanted = k->p->type == RETYPE_KEEP ? QT_COUNT : k->p->type;
+    if (!check_quantization(k, err) || !(k->family = family_find(f->config.root, f->path, err)))
+        return false;
+    k->c = (config){
+        .root = text_config(f->config.root), .path = f->path, .arch = k->family->arch, .w = &k->w
+    };
+    family_shape(k->family, &k->c, &k->shape);
+    return config_ok(&k->c, err)
+           && tensors_plan(&k->tensors, f, k->family, &k->c, &k->shape, wanted, err)
+           && hf_vocab_read(&k->vocab, f, n_rows_of_embedding(&k->tensors), k->family->arch, err);
+}
+
+static bool write_all(work *k, const retype_job *job, lory_err *err)
+{
+    put_general(k);
+    k->family->put_keys(&k->c, &k->shape);
+    put_sampling(k);
+    hf_vocab_put(&k->vocab, &k->w);
+    if (!config_ok(&k->c, err) || !put_chat_template(k, err)) return false;
+    retype_announce(job, &k->w);
+    return gguf_begin_data(&k->w, err) && retype_write(job, &k->w, err) && gguf_commit(&k->w, err);
+}
+
+static bool convert(work *k, lory_err *err)
+{
+    retype_job job = { .type = k->p->type, .progress = k->p->progress, .user = k->p->user };
+    if (!retype_check(&job, k->p->out, err) || !plan(k, err) || !gguf_create(&k->w, k->p->out, err))
+        return false;
+    job = (retype_job){ .tensors = k->tensors.infos,
+                        .n = k->tensors.n,
+                        .type = RETYPE_KEEP,
+                        .row = tensors_row,
+                        .bytes = tensors_bytes,
+                        .source = &k->tensors,
+                        .progress = k->p->progress,
+                        .user = k->p->user };
+    bool ok = write_all(k, &job, err);
+    if (!ok) gguf_abandon(&k->w);
+    if (ok) note_unused(k), note_vocab(k);
+    return ok;
+}
+
+bool hf_convert(const char *folder, const convert_params *p, buf *notes, lory_err *err)
+{
+    work k = { .p = p, .notes = notes };
+    if (!folder_open(&k.folder, folder, err)) return false;
+    bool ok = convert(&k, err);
+    hf_vocab_free(&k.vocab);
+    tensors_free(&k.tensors);
+    folder_close(&k.folder);
+    return ok;
+}

@@ -1,0 +1,250 @@
+/* tensor_rows.c - see tensor_rows.h and tensors.h. */
+#include "convert/tensor_rows.h"
+#include "base/bytes.h"
+#include <string.h>
+
+enum { MXFP4_BLOCK = 32, MXFP4_CODES = 16 }; /* weights, bytes; quant/block.h has block_mxfp4 */
+
+/* ---- shapes ------------------------------------------------------------------------------ */
+
+static int64_t heads_of(const hf_output *o)
+{
+    return o->row->change == HF_ROPE_K ? o->shape.n_kv_head : o->shape.n_head;
+}
+
+static bool is_qkv_divided(const hf_output *o, int64_t n)
+{
+    const hf_shape *s = &o->shape;
+    if (o->row->change == HF_BY_HEAD) return n % (3 * s->n_head) == 0;
+    return s->n_head % s->n_kv_head == 0 && n % (s->n_head + 2 * s->n_kv_head) == 0;
+}
+
+/* How many of the n rows (or elements) of a source become rows of the output; 0: it does not fit. */
+static int64_t rows_out(const hf_output *o, int64_t n)
+{
+    const hf_row *r = o->row;
+    int64_t divisor = r->n_parts ? r->n_parts : r->every ? r->every : 1;
+    if (n % divisor) return 0;
+    n /= divisor;
+    if ((r->change == HF_ROPE_Q || r->change == HF_ROPE_K) && n % (2 * heads_of(o))) return 0;
+    if ((r->change == HF_BY_HEAD || r->change == HF_GROUPED) && !is_qkv_divided(o, n)) return 0;
+    return n;
+}
+
+static bool is_weight(gguf_str name)
+{
+    static const char end[] = ".weight";
+    size_t n = sizeof end - 1;
+    return name.n >= n && memcmp(name.s + name.n - n, end, n) == 0;
+}
+
+/* [.., rows, blocks, 16] of codes: [.., rows, 32 * blocks]. */
+static bool mxfp4_shape(hf_output *o, const st_tensor *in, int64_t *dims, int *n_dims)
+{
+    int last = in->n_dims - 1;
+    const st_tensor *s = o->scales ? o->scales[0] : NULL;
+    if (in->n_dims < 3 || in->dtype != ST_U8 || in->shape[last] != MXFP4_CODES || !s
+        || st_dtype_bytes(s->dtype) != 1 || s->n_elems * MXFP4_CODES != in->n_elems)
+        return false;
+    *n_dims = last;
+    for (int i = 0; i < last; i++) dims[i] = in->shape[i];
+    dims[last - 1] *= MXFP4_BLOCK;
+    return true;
+}
+
+/* The shape of one source, slowest first, at least one number. */
+static bool source_dims(hf_output *o, int64_t dims[ST_MAX_DIMS], int *n_dims, const char **why)
+{
+    const st_tensor *in = o->sources[0];
+    memcpy(dims, in->shape, sizeof in->shape);
+    *n_dims = in->n_dims ? in->n_dims : 1;
+    *why = "is not in the layout of MXFP4 (blocks of 16 bytes with scales beside them)";
+    if (o->row->change == HF_MXFP4 && !mxfp4_shape(o, in, dims, n_dims)) return false;
+    *why = "has no elements";
+    if (in->n_elems < 1) return false;
+    *why = "has more dimensions than a GGUF tensor can have";
+    return *n_dims + o->is_stack <= GGUF_MAX_DIMS;
+}
+
+bool output_shape(hf_output *o, gguf_tensor *t, const char **why)
+{
+    int64_t dims[ST_MAX_DIMS];
+    int n;
+    if (!source_dims(o, dims, &n, why)) return false;
+    o->is_vector = n == 1 || !is_weight(t->name);
+    o->n_cols = dims[n - 1];
+    o->n_rows = n > 1 ? dims[n - 2] : 1;
+    *why = "is no matrix";
+    if (o->row->change == HF_TRANSPOSE && n > 1 && !o->is_vector) {
+        dims[n - 1] = o->n_rows;
+        dims[n - 2] = o->n_cols;
+    }
+    int64_t *changed = &dims[o->is_vector ? n - 1 : n - 2];
+    *why = "has a number of rows that does not go with the heads of config.json";
+    if ((*changed = rows_out(o, *changed)) == 0) return false;
+    t->n_dims = n + o->is_stack;
+    for (int i = 0; i < GGUF_MAX_DIMS; i++) t->ne[i] = i < n ? dims[n - 1 - i] : 1;
+    if (o->is_stack) t->ne[n] = o->n_sources;
+    return true;
+}
+
+/* ---- which row comes from where ------------------------------------------------------------ */
+
+/* From two halves of a head to pairs: out[head][j][half] = in[head][half][j]. */
+static int64_t rope_row(int64_t r, int64_t head_dim)
+{
+    int64_t head = r / head_dim, i = r % head_dim;
+    return head * head_dim + i % 2 * (head_dim / 2) + i / 2;
+}
+
+static int64_t by_head_row(int64_t r, int64_t n_head, int64_t head_dim)
+{
+    int64_t qkv = r / (n_head * head_dim), head = r / head_dim % n_head;
+    return (3 * head + qkv) * head_dim + r % head_dim;
+}
+
+static int64_t grouped_row(int64_t r, const hf_shape *s, int64_t head_dim)
+{
+    int64_t n = s->n_head / s->n_kv_head, head = r / head_dim; /* n heads of Q in a group */
+    int64_t kv = head - s->n_head;                             /* < 0: Q */
+    int64_t slot = kv < 0 ? head / n * (n + 2) + head % n
+                          : kv % s->n_kv_head * (n + 2) + n + kv / s->n_kv_head;
+    return slot * head_dim + r % head_dim;
+}
+
+/* Of the n rows (or elements) that the output has, row r is this one of the source. */
+static int64_t source_row(const hf_output *o, int64_t r, int64_t n)
+{
+    const hf_row *row = o->row;
+    const hf_shape *s = &o->shape;
+    switch (row->change) {
+    case HF_ROPE_Q:
+    case HF_ROPE_K: r = rope_row(r, n / heads_of(o)); break;
+    case HF_BY_HEAD: r = by_head_row(r, s->n_head, n / (3 * s->n_head)); break;
+    case HF_GROUPED: r = grouped_row(r, s, n / (s->n_head + 2 * s->n_kv_head)); break;
+    default: break;
+    }
+    if (row->n_parts) return row->part * n + r;
+    return row->every ? row->part + r * row->every : r;
+}
+
+/* ---- rows -------------------------------------------------------------------------------- */
+
+typedef struct {
+    const hf_output *o;
+    const st_tensor *in;
+    const st_tensor *scales; /* or NULL */
+    int64_t first;           /* element of `in` where its matrix begins */
+    int64_t n_out;           /* rows (or elements) of one matrix (or vector) of the output */
+    int64_t r;               /* row of the source */
+} row_place;
+
+/* Row `row` of the whole output. Not for MXFP4, whose elements are no elements of the source. */
+static row_place place_of(const hf_tensors *ts, const gguf_tensor *t, int64_t row)
+{
+    const hf_output *o = &ts->outputs[t - ts->infos];
+    row_place p = { .o = o, .n_out = o->is_vector ? t->ne[0] : t->ne[1] };
+    int64_t i_matrix = o->is_vector ? row : row / t->ne[1];
+    p.in = o->sources[o->is_stack ? i_matrix : 0];
+    p.scales = o->scales ? o->scales[o->is_stack ? i_matrix : 0] : NULL;
+    p.first = o->is_stack ? 0 : i_matrix * o->n_cols * (o->is_vector ? 1 : o->n_rows);
+    p.r = o->is_vector ? 0 : source_row(o, row % t->ne[1], p.n_out);
+    return p;
+}
+
+static void read_vector(const row_place *p, int64_t n, float *out)
+{
+    for (int64_t i = 0; i < n; i++)
+        st_to_f32(p->in, p->first + source_row(p->o, i, p->n_out), 1, &out[i]);
+}
+
+static void read_column(const row_place *p, int64_t n, float *out)
+{
+    for (int64_t i = 0; i < n; i++)
+        st_to_f32(p->in, p->first + i * p->o->n_cols + p->r, 1, &out[i]);
+}
+
+/* The size of blocks of which n hold `size` rows: a power of two where one does, as all files have
+ * it; the last block may be smaller. */
+static int64_t block_size(int64_t size, int64_t n)
+{
+    int64_t least = (size + n - 1) / n, power = 1;
+    while (power < least) power *= 2;
+    return (size + power - 1) / power == n ? power : least;
+}
+
+/* Block scales: [rows / block, cols / block] of them. */
+static void apply_scales(const row_place *p, int64_t n, float *out)
+{
+    const st_tensor *s = p->scales;
+    int64_t n_cols = s->n_dims > 1 ? s->shape[s->n_dims - 1] : 1;
+    int64_t n_rows = s->n_elems / n_cols;
+    int64_t block_rows = block_size(p->o->n_rows, n_rows);
+    int64_t block_cols = block_size(p->o->n_cols, n_cols);
+    for (int64_t at = 0; at < n; at += block_cols) {
+        float scale;
+        int64_t end = at + block_cols < n ? at + block_cols : n;
+        st_to_f32(s, p->r / block_rows * n_cols + at / block_cols, 1, &scale);
+        for (int64_t i = at; i < end; i++) out[i] *= scale;
+    }
+}
+
+void tensors_row(const void *source, const gguf_tensor *t, int64_t row, float *out)
+{
+    const hf_tensors *ts = source;
+    const hf_output *o = &ts->outputs[t - ts->infos];
+    if (o->values) {
+        memcpy(out, o->values, (size_t)t->ne[0] * sizeof *out);
+        return;
+    }
+    row_place p = place_of(ts, t, row);
+    if (o->is_vector)
+        read_vector(&p, t->ne[0], out);
+    else if (o->row->change == HF_TRANSPOSE)
+        read_column(&p, t->ne[0], out);
+    else
+        st_to_f32(p.in, p.first + p.r * o->n_cols, t->ne[0], out);
+    if (p.scales) apply_scales(&p, t->ne[0], out);
+    for (int64_t i = 0; o->row->change == HF_PLUS_ONE && i < t->ne[0]; i++) out[i] += 1.0f;
+}
+
+/* A row of blocks: neighbours share a byte in the source, elements 16 apart do in GGUF. */
+static void mxfp4_row(const hf_output *o, const gguf_tensor *t, int64_t row, unsigned char *out)
+{
+    int64_t n_blocks = t->ne[0] / MXFP4_BLOCK, i_matrix = row / t->ne[1];
+    int64_t r = i_matrix * o->n_rows + source_row(o, row % t->ne[1], t->ne[1]);
+    const unsigned char *codes = o->sources[0]->data + r * n_blocks * MXFP4_CODES;
+    const unsigned char *scales = o->scales[0]->data + r * n_blocks;
+    for (int64_t ib = 0; ib < n_blocks; ib++, codes += MXFP4_CODES) {
+        *out++ = scales[ib];
+        for (int j = 0; j < MXFP4_CODES; j++) {
+            int shift = 4 * (j % 2); /* elements j and j + 16 */
+            int low = codes[j / 2] >> shift & 15, high = codes[j / 2 + 8] >> shift & 15;
+            *out++ = (unsigned char)(low | high << 4);
+        }
+    }
+}
+
+static bool is_same_type(st_dtype from, qtype to)
+{
+    return (from == ST_F32 && to == QT_F32) || (from == ST_F16 && to == QT_F16)
+           || (from == ST_BF16 && to == QT_BF16);
+}
+
+bool tensors_bytes(const void *source, const gguf_tensor *t, int64_t row, void *out)
+{
+    const hf_tensors *ts = source;
+    const hf_output *o = &ts->outputs[t - ts->infos];
+    if (o->values) return false;
+    if (o->row->change == HF_MXFP4) {
+        mxfp4_row(o, t, row, out);
+        return true;
+    }
+    row_place p = place_of(ts, t, row);
+    if (o->is_vector || p.scales || !is_same_type(p.in->dtype, t->type)
+        || o->row->change == HF_TRANSPOSE || o->row->change == HF_PLUS_ONE)
+        return false;
+    size_t size = st_dtype_bytes(p.in->dtype);
+    memcpy(out, p.in->data + (size_t)(p.first + p.r * o->n_cols) * size, (size_t)t->ne[0] * size);
+    return true;
+}

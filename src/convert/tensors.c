@@ -1,0 +1,555 @@
+/* tensors.c - see tensors.h: matching names, and the list of what will be made. */
+#include "convert/tensors.h"
+#include "base/err.h"
+#include "convert/tensor_rows.h"
+#include "gguf/retype.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_NAME = 256, MAX_EXTRA = 4096, MAX_EXPERTS = 4096 };
+
+/* ---- names ------------------------------------------------------------------------------- */
+
+typedef struct {
+    const hf_row *row;
+    int layer, expert;  /* -1: the name has none */
+    const char *suffix; /* ".weight", ".bias" or "" */
+} match;
+
+/* A decimal number below 10^6 without leading zeros at *s, which is stepped over it; or -1. */
+static int take_number(const char **s)
+{
+    const char *p = *s;
+    int v = 0;
+    if (*p == '0' && p[1] >= '0' && p[1] <= '9') return -1;
+    while (*p >= '0' && *p <= '9' && p - *s < 7) v = 10 * v + (*p++ - '0');
+    if (p == *s || p - *s > 6) return -1;
+    *s = p;
+    return v;
+}
+
+/* Whether a name is of a row. */
+static bool match_row(const char *name, const hf_row *row, match *m)
+{
+    const char *p = row->from;
+    *m = (match){ .row = row, .layer = -1, .expert = -1, .suffix = "" };
+    while (*p) {
+        if (*p == '%') {
+            int v = take_number(&name);
+            if (v < 0) return false;
+            *(p[1] == 'd' ? &m->layer : &m->expert) = v;
+            p += 2;
+        } else if (*p++ != *name++) {
+            return false;
+        }
+    }
+    if (row->flags & HF_WHOLE_NAME) return *name == '\0';
+    m->suffix = strcmp(name, ".weight") == 0 ? ".weight" : ".bias";
+    return strcmp(name, m->suffix) == 0;
+}
+
+static const hf_row *match_rows(const char *name, const hf_row *rows, match *m)
+{
+    for (; rows->from; rows++)
+        if (match_row(name, rows, m)) return rows;
+    return NULL;
+}
+
+/* Wrappers around a text model put their names before its own. */
+static const char *const prefixes[] = { "", "transformer.", "language_model.", "model.",
+                                        "base_model." };
+
+/* The first row of the family that a name is of. */
+static const hf_row *match_family(const hf_family *f, const char *name, match *m)
+{
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+        size_t n = strlen(prefixes[i]);
+        if (strncmp(name, prefixes[i], n) != 0) continue;
+        const hf_row *r = match_rows(name + n, f->rows, m);
+        if (!r) r = match_rows(name + n, f->more_rows, m);
+        if (r) return r;
+    }
+    return NULL;
+}
+
+/* ---- the plan under construction ----------------------------------------------------------- */
+
+typedef struct {
+    hf_tensors *t;
+    hf_folder *f;
+    const hf_family *family;
+    config *c;
+    const hf_shape *shape;
+    qtype wanted;
+    size_t cap;
+    bool has_output, is_tied;
+    lory_err *err;
+} planner;
+
+static bool no_memory(const planner *p)
+{
+    return err_set(p->err, LORY_E_MEMORY, "%s: out of memory for %zu tensors", p->f->path,
+                   p->f->n_tensors);
+}
+
+static bool wrong(const planner *p, const hf_tensor *t, const char *why)
+{
+    return err_set(p->err, LORY_E_UNSUPPORTED, "%s: tensor '%.*s' %s", p->f->path,
+                   t->name.n < 120 ? (int)t->name.n : 120, t->name.s, why);
+}
+
+/* "blk.3.attn_q" and the suffix, in the arena. */
+static bool make_name(planner *p, const match *m, gguf_str *out)
+{
+    char name[MAX_NAME];
+    size_t n = 0;
+    for (const char *s = m->row->to; *s; s++) {
+        if (*s == '%' && s[1] == 'd')
+            n += (size_t)snprintf(name + n, 12, "%d", m->layer), s++;
+        else
+            name[n++] = *s;
+    }
+    n += (size_t)snprintf(name + n, 12, "%s", m->suffix);
+    *out = (gguf_str){ arena_strndup(&p->t->arena, name, n), n };
+    return out->s || no_memory(p);
+}
+
+/* The place of a row among those of its family. */
+static int order_of(const hf_family *f, const hf_row *row)
+{
+    int n = 0;
+    for (const hf_row *r = f->rows; r->from; r++, n++)
+        if (r == row) return n;
+    for (const hf_row *r = f->more_rows; r->from && r != row; r++) n++;
+    return n;
+}
+
+static bool grow(planner *p)
+{
+    hf_tensors *t = p->t;
+    size_t cap = p->cap ? 2 * p->cap : 64;
+    if (t->n < p->cap) return true;
+    gguf_tensor *infos = mem_resize(t->infos, p->cap, cap, sizeof *infos);
+    if (infos) t->infos = infos;
+    hf_output *outputs = infos ? mem_resize(t->outputs, p->cap, cap, sizeof *outputs) : NULL;
+    if (!outputs) return no_memory(p);
+    t->outputs = outputs;
+    p->cap = cap;
+    return true;
+}
+
+/* "NAME" with another end in place of `from`; NULL when absent or NAME does not end so. */
+static hf_tensor *find_companion(const planner *p, gguf_str name, const char *from, const char *to)
+{
+    char other[MAX_NAME];
+    size_t n = strlen(from);
+    if (name.n < n || name.n + strlen(to) >= MAX_NAME || memcmp(name.s + name.n - n, from, n) != 0)
+        return NULL;
+    int len = snprintf(other, sizeof other, "%.*s%s", (int)(name.n - n), name.s, to);
+    return folder_find(p->f, other, (size_t)len);
+}
+
+static bool is_f8(st_dtype t)
+{
+    return t == ST_F8_E4M3 || t == ST_F8_E5M2;
+}
+
+/* The scales that belong to weights of 8 or 4 bits, or NULL. */
+static hf_tensor *find_scales(const planner *p, const hf_tensor *t, const hf_row *row)
+{
+    if (row->change == HF_MXFP4) return find_companion(p, t->name, "_blocks", "_scales");
+    if (!is_f8(t->t->dtype)) return NULL;
+    hf_tensor *s = find_companion(p, t->name, ".weight", ".weight_scale_inv");
+    return s ? s : find_companion(p, t->name, ".weight", ".weight_scale");
+}
+
+/* ---- from a tensor of the source ------------------------------------------------------------ */
+
+static bool is_readable(const planner *p, const hf_tensor *t, const hf_row *row)
+{
+    if (row->change == HF_MXFP4 || st_dtype_is_float(t->t->dtype)) return true;
+    char why[96];
+    snprintf(why, sizeof why, "is of dtype %s, which is not known of weights",
+             st_dtype_name(t->t->dtype));
+    return wrong(p, t, why);
+}
+
+static bool set_source(planner *p, hf_output *o, hf_tensor *t, int64_t i)
+{
+    hf_tensor *scales = find_scales(p, t, o->row);
+    const st_tensor *s = scales ? scales->t : NULL;
+    if (i > 0
+        && (t->t->dtype != o->sources[0]->dtype || t->t->n_dims != o->sources[0]->n_dims
+            || memcmp(t->t->shape, o->sources[0]->shape, sizeof t->t->shape) != 0))
+        return wrong(p, t, "has not the shape and dtype of its like");
+    if (s && s->n_elems < 1) return wrong(p, scales, "has no elements");
+    if (s && o->row->change != HF_MXFP4 && t->t->n_dims != 2)
+        return wrong(p, t, "has scales, which are known of matrices only");
+    if (s && !o->scales) {
+        o->scales = arena_new(&p->t->arena, (size_t)o->n_sources, sizeof *o->scales);
+        if (!o->scales) return no_memory(p);
+    }
+    o->sources[i] = t->t;
+    if (o->scales) o->scales[i] = s;
+    t->is_used = true;
+    if (scales) scales->is_used = true;
+    return is_readable(p, t, o->row);
+}
+
+/* The name of the tensor of expert `e`, where t's is that of expert 0. */
+static hf_tensor *find_expert(const planner *p, const hf_tensor *t, const match *m, int e)
+{
+    char name[MAX_NAME];
+    char want[16];
+    size_t n_first = t->name.n, n_last;
+    const char *tail = strstr(m->row->from, "%e") + 2; /* then the suffix */
+    n_last = strlen(tail) + strlen(m->suffix);
+    if (n_first >= MAX_NAME - 16 || n_first < n_last + 1) return NULL;
+    int n = snprintf(want, sizeof want, "%d", e);
+    n_first -= n_last + 1; /* expert 0 has one digit */
+    memcpy(name, t->name.s, n_first);
+    memcpy(name + n_first, want, (size_t)n);
+    memcpy(name + n_first + (size_t)n, t->name.s + t->name.n - n_last, n_last);
+    return folder_find(p->f, name, n_first + (size_t)n + n_last);
+}
+
+static bool set_sources(planner *p, hf_output *o, hf_tensor *t, const match *m)
+{
+    o->n_sources = 1;
+    o->is_stack = m->expert >= 0;
+    while (o->is_stack && o->n_sources < MAX_EXPERTS && find_expert(p, t, m, (int)o->n_sources))
+        o->n_sources++;
+    o->sources = arena_new(&p->t->arena, (size_t)o->n_sources, sizeof *o->sources);
+    if (!o->sources) return no_memory(p);
+    bool ok = set_source(p, o, t, 0);
+    for (int64_t i = 1; ok && i < o->n_sources; i++)
+        ok = set_source(p, o, find_expert(p, t, m, (int)i), i);
+    if (ok && strstr(o->row->to, "_exps") && o->is_stack && o->n_sources != p->shape->n_expert)
+        return err_set(p->err, LORY_E_FORMAT,
+                       "%s: tensor '%.*s' and its like are %" PRId64 " experts (config.json says "
+                       "%" PRId64 ")",
+                       p->f->path, t->name.n < 120 ? (int)t->name.n : 120, t->name.s, o->n_sources,
+                       p->shape->n_expert);
+    return ok;
+}
+
+/* One output of tensor t (and the other experts). */
+static bool add_output(planner *p, hf_tensor *t, const match *m)
+{
+    const char *why = NULL;
+    if (!grow(p)) return false;
+    gguf_tensor *info = &p->t->infos[p->t->n];
+    hf_output *o = &p->t->outputs[p->t->n];
+    *info = (gguf_tensor){ 0 };
+    *o = (hf_output){
+        .row = m->row, .order = order_of(p->family, m->row), .layer = m->layer, .shape = *p->shape
+    };
+    if (!make_name(p, m, &info->name) || !set_sources(p, o, t, m)) return false;
+    if (!output_shape(o, info, &why)) return wrong(p, t, why);
+    p->t->n++;
+    return true;
+}
+
+static bool is_output_row(const hf_row *r)
+{
+    return r->to && strcmp(r->to, "output") == 0 && !(r->flags & HF_IF_TIED);
+}
+
+static bool is_wanted(const planner *p, const match *m)
+{
+    if (!m->row->to || m->layer >= p->shape->n_layer || m->expert > 0) return false;
+    if (m->row->flags & HF_IF_TIED) return !p->has_output;
+    return !is_output_row(m->row) || !p->is_tied || strcmp(m->suffix, ".bias") == 0;
+}
+
+/* Whether a tensor only belongs to others: scales of weights, calibration of activations. */
+static bool is_companion(const planner *p, const hf_tensor *t)
+{
+    const hf_tensor *w = find_companion(p, t->name, ".weight_scale_inv", ".weight");
+    if (!w) w = find_companion(p, t->name, ".weight_scale", ".weight");
+    if (!w) w = find_companion(p, t->name, ".input_scale", ".weight");
+    if (w) return is_f8(w->t->dtype);
+    return find_companion(p, t->name, "_scales", "_blocks") != NULL;
+}
+
+/* All outputs of one tensor: rows of the same name stand one after the other. */
+static bool add_tensor(planner *p, hf_tensor *t)
+{
+    match m;
+    const hf_row *row = match_family(p->family, t->name.s, &m);
+    if (!row)
+        return is_companion(p, t)
+               || wrong(p, t, "is not known of its architecture, which would not be whole without");
+    for (const hf_row *r = row; r->from && strcmp(r->from, row->from) == 0; r++) {
+        m.row = r;
+        if (is_wanted(p, &m) && !add_output(p, t, &m)) return false;
+    }
+    return true;
+}
+
+/* ---- from config.json --------------------------------------------------------------------- */
+
+static bool add_extra(planner *p)
+{
+    const char *name;
+    float values[MAX_EXTRA];
+    int n = 0;
+    for (int i = 0; (name = family_extra(p->family, p->c, p->shape, i, values, MAX_EXTRA, &n));
+         i++) {
+        float *copy = arena_new(&p->t->arena, (size_t)n, sizeof *copy);
+        gguf_str s = { arena_strndup(&p->t->arena, name, strlen(name)), strlen(name) };
+        if (!copy || !s.s || !grow(p)) return no_memory(p);
+        memcpy(copy, values, (size_t)n * sizeof *copy);
+        p->t->outputs[p->t->n] = (hf_output){ .order = -1, .layer = -1, .values = copy };
+        p->t->infos[p->t->n++] =
+            (gguf_tensor){ .name = s, .n_dims = 1, .ne = { n, 1, 1, 1 }, .type = QT_F32 };
+    }
+    return config_ok(p->c, p->err);
+}
+
+/* ---- types --------------------------------------------------------------------------------- */
+
+static bool ends_with(gguf_str name, const char *end)
+{
+    size_t n = strlen(end);
+    return name.n >= n && memcmp(name.s + name.n - n, end, n) == 0;
+}
+
+/* The type of most of the source's weights, as one that GGUF has. */
+static qtype type_of_source(const hf_folder *f)
+{
+    uint64_t n[ST_DTYPE_COUNT] = { 0 };
+    int best = ST_F32;
+    for (size_t i = 0; i < f->n_tensors; i++) n[f->tensors[i].t->dtype] += f->tensors[i].t->n_bytes;
+    for (int i = 0; i < ST_DTYPE_COUNT; i++)
+        if (st_dtype_is_float((st_dtype)i) && i != ST_F8_E8M0 && n[i] > n[best]) best = i;
+    return best == ST_F16 ? QT_F16 : best == ST_F32 || best == ST_F64 ? QT_F32 : QT_BF16;
+}
+
+/* Vectors, norms, biases and a few small matrices are floats in all files. */
+static qtype final_type(const gguf_tensor *t, const hf_output *o, qtype wanted)
+{
+    if (o->row && o->row->change == HF_MXFP4) return QT_MXFP4;
+    if (t->n_dims == 1 || !ends_with(t->name, ".weight") || ends_with(t->name, "_norm.weight")
+        || ends_with(t->name, "ffn_gate_inp.weight") || ends_with(t->name, "position_embd.weight"))
+        return QT_F32;
+    return retype_choice(t, wanted);
+}
+
+static void set_types(planner *p)
+{
+    hf_tensors *t = p->t;
+    t->type = p->wanted == QT_COUNT ? type_of_source(p->f) : p->wanted;
+    for (size_t i = 0; i < t->n; i++) {
+        gguf_tensor *info = &t->infos[i];
+        info->type = QT_F32; /* what retype_choice takes it to be */
+        info->type = final_type(info, &t->outputs[i], t->type);
+        t->has_mxfp4 |= info->type == QT_MXFP4;
+        info->n_bytes = qtype_row_bytes(info->type, info->ne[0])
+                        * (size_t)(info->ne[1] * info->ne[2] * info->ne[3]);
+    }
+}
+
+/* ---- what must hold ------------------------------------------------------------------------ */
+
+/* Parts of a layer that not every layer of a model with experts has. */
+static bool may_be_missing(const planner *p, const hf_output *o)
+{
+    return p->shape->n_expert > 0 && (strstr(o->row->to, "ffn_") || strstr(o->row->to, "exp_probs"))
+           && !strstr(o->row->to, "norm");
+}
+
+static bool is_same_part(const hf_tensors *t, size_t i, size_t k)
+{
+    return t->outputs[i].row == t->outputs[k].row
+           && ends_with(t->infos[i].name, ".bias") == ends_with(t->infos[k].name, ".bias");
+}
+
+/* A part of a layer that some have and others lack is a hole in the folder. */
+static bool check_layers(const planner *p)
+{
+    const hf_tensors *t = p->t;
+    for (size_t i = 0, n; i < t->n; i += n) { /* sorted: one part of all layers in a run */
+        const hf_output *o = &t->outputs[i];
+        for (n = 1; i + n < t->n && is_same_part(t, i, i + n); n++)
+            ;
+        if (!o->row || o->layer < 0 || (int64_t)n == p->shape->n_layer || may_be_missing(p, o))
+            continue;
+        int il = 0;
+        while ((size_t)il < n && t->outputs[i + (size_t)il].layer == il) il++;
+        return err_set(p->err, LORY_E_FORMAT,
+                       "%s: layer %d of %" PRId64 " has no '%s' (layers %zu of them have)",
+                       p->f->path, il, p->shape->n_layer, o->row->from, n);
+    }
+    return true;
+}
+
+/* ---- order --------------------------------------------------------------------------------- */
+
+typedef struct {
+    gguf_tensor info;
+    hf_output output;
+} pair;
+
+static int by_part(const void *a_, const void *b_)
+{
+    const pair *a = a_, *b = b_;
+    if (a->output.order != b->output.order) return a->output.order - b->output.order;
+    int c = (int)ends_with(a->info.name, ".bias") - (int)ends_with(b->info.name, ".bias");
+    return c ? c : a->output.layer - b->output.layer;
+}
+
+/* Layers in order, and within one as the tables have it; what is of no layer first. */
+static int by_layer(const void *a_, const void *b_)
+{
+    const pair *a = a_, *b = b_;
+    int c = a->output.layer - b->output.layer;
+    return c ? c : by_part(a, b);
+}
+
+static bool sort(planner *p, int (*order)(const void *, const void *))
+{
+    hf_tensors *t = p->t;
+    pair *pairs = mem_new(t->n, sizeof *pairs);
+    if (!pairs) return no_memory(p);
+    for (size_t i = 0; i < t->n; i++) pairs[i] = (pair){ t->infos[i], t->outputs[i] };
+    if (t->n) qsort(pairs, t->n, sizeof *pairs, order);
+    for (size_t i = 0; i < t->n; i++) t->infos[i] = pairs[i].info, t->outputs[i] = pairs[i].output;
+    mem_free(pairs);
+    return true;
+}
+
+static int by_name(const void *a_, const void *b_)
+{
+    const pair *a = a_, *b = b_;
+    return strcmp(a->info.name.s, b->info.name.s);
+}
+
+/* Sorted by name: each once, the token embedding among them. */
+static bool check_names(const planner *p)
+{
+    const hf_tensors *t = p->t;
+    bool has_embd = false;
+    for (size_t i = 0; i < t->n; i++) {
+        has_embd |= gguf_str_is(t->infos[i].name, "token_embd.weight");
+        if (i && strcmp(t->infos[i].name.s, t->infos[i - 1].name.s) == 0)
+            return err_set(p->err, LORY_E_FORMAT, "%s: two tensors would both become %s",
+                           p->f->path, t->infos[i].name.s);
+    }
+    if (has_embd) return true;
+    return err_set(p->err, LORY_E_FORMAT, "%s: has no token embedding among its %zu tensors",
+                   p->f->path, p->f->n_tensors);
+}
+
+/* ---- what is left over ---------------------------------------------------------------------- */
+
+static void put_pattern(buf *b, gguf_str name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        bool is_digit = name.s[i] >= '0' && name.s[i] <= '9';
+        bool starts = is_digit && (i == 0 || name.s[i - 1] == '.');
+        size_t end = i;
+        while (starts && end < name.n && name.s[end] >= '0' && name.s[end] <= '9') end++;
+        bool is_part = starts && (end == name.n || name.s[end] == '.');
+        buf_putc(b, is_part ? '*' : name.s[i]);
+        if (is_part) i = end - 1;
+    }
+}
+
+/* The names of unused tensors, each pattern once. Quadratic in the patterns, which are few. */
+static bool list_unused(planner *p)
+{
+    buf *all = &p->t->unused, one = { 0 };
+    for (size_t i = 0; i < p->f->n_tensors; i++) {
+        if (p->f->tensors[i].is_used) continue;
+        buf_clear(&one);
+        buf_putc(&one, '\n');
+        put_pattern(&one, p->f->tensors[i].name);
+        buf_putc(&one, '\n');
+        if (all->data && one.data && strstr(all->data, one.data)) continue;
+        if (all->len == 0) buf_putc(all, '\n');
+        buf_put(all, one.data + 1, one.len - 1);
+    }
+    bool ok = !one.failed && !all->failed;
+    buf_free(&one);
+    return ok || no_memory(p);
+}
+
+/* ---- open and close ------------------------------------------------------------------------- */
+
+/* An output matrix that is the embedding once more is not stored; some configs say "tied" of one
+ * that is not. */
+static bool is_copy_of_embedding(const planner *p, const hf_tensor *output)
+{
+    match m;
+    for (size_t i = 0; i < p->f->n_tensors; i++) {
+        const st_tensor *t = p->f->tensors[i].t;
+        const hf_row *r = match_family(p->family, p->f->tensors[i].name.s, &m);
+        if (r && r->to && strcmp(r->to, "token_embd") == 0)
+            return t->dtype == output->t->dtype && t->n_bytes == output->t->n_bytes
+                   && memcmp(t->data, output->t->data, t->n_bytes) == 0;
+    }
+    return false;
+}
+
+static void look_for_output(planner *p)
+{
+    match m;
+    for (size_t i = 0; i < p->f->n_tensors; i++) {
+        const hf_tensor *t = &p->f->tensors[i];
+        const hf_row *r = match_family(p->family, t->name.s, &m);
+        if (!r || !is_output_row(r) || strcmp(m.suffix, ".weight") != 0) continue;
+        p->is_tied = config_bool(p->c, "tie_word_embeddings", false) && is_copy_of_embedding(p, t);
+        p->has_output = !p->is_tied;
+    }
+}
+
+static bool plan(planner *p)
+{
+    look_for_output(p);
+    for (size_t i = 0; i < p->f->n_tensors; i++)
+        if (!add_tensor(p, &p->f->tensors[i])) return false;
+    if (!sort(p, by_name) || !check_names(p) || !sort(p, by_part) || !check_layers(p)
+        || !add_extra(p) || !sort(p, by_layer))
+        return false;
+    set_types(p);
+    return list_unused(p);
+}
+
+bool tensors_plan(hf_tensors *t, hf_folder *f, const hf_family *family, config *c,
+                  const hf_shape *shape, qtype wanted, lory_err *err)
+{
+    planner p = {
+        .t = t, .f = f, .family = family, .c = c, .shape = shape, .wanted = wanted, .err = err
+    };
+    *t = (hf_tensors){ 0 };
+    if (plan(&p)) return true;
+    tensors_free(t);
+    return false;
+}
+
+void tensors_free(hf_tensors *t)
+{
+    mem_free(t->infos);
+    mem_free(t->outputs);
+    buf_free(&t->unused);
+    arena_free(&t->arena);
+    *t = (hf_tensors){ 0 };
+}
+
+tensors_count tensors_weights(const hf_tensors *t)
+{
+    tensors_count c = { 0 };
+    for (size_t i = 0; i < t->n; i++) {
+        const int64_t *ne = t->infos[i].ne;
+        uint64_t n = (uint64_t)(ne[0] * ne[1] * ne[2] * ne[3]);
+        bool is_expert = strstr(t->infos[i].name.s, "_exps.") != NULL;
+        c.n_total += n;
+        if (is_expert)
+            c.n_expert += n / (uint64_t)ne[t->infos[i].n_dims - 1];
+        else
+            c.n_shared += n;
+    }
+    return c;
+}

@@ -1,0 +1,351 @@
+/* vocab_json.c - reads tokenizer.json of the Hugging Face tokenizers library; see hf_vocab.h. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "convert/hf_vocab.h"
+#include "gguf/name_table.h"
+#include <string.h>
+
+static const char space_mark[] = "\xe2\x96\x81"; /* U+2581, SentencePiece's blank */
+
+/* Whether `type` is that of j or of a part of it ("pretokenizers", "normalizers", ...). */
+static bool has_type(const json *j, const char *type)
+{
+    static const char *const lists[] = { "pretokenizers", "normalizers", "decoders", "processors" };
+    if (json_str_is(json_get(j, "type"), type)) return true;
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        const json *list = json_get(j, lists[i]);
+        for (const json *p = list ? list->first : NULL; p; p = p->next)
+            if (json_str_is(json_get(p, "type"), type)) return true;
+    }
+    return false;
+}
+
+static const json *part_of_type(const json *j, const char *list_name, const char *type)
+{
+    const json *list = json_get(j, list_name);
+    if (json_str_is(json_get(j, "type"), type)) return j;
+    for (const json *p = list ? list->first : NULL; p; p = p->next)
+        if (json_str_is(json_get(p, "type"), type)) return p;
+    return NULL;
+}
+
+/* ---- merges -------------------------------------------------------------------------------- */
+
+/* One half of a merge: a blank in it, which the pair is written with, becomes U+0120. */
+static void put_half(buf *b, const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (s[i] == ' ')
+            buf_puts(b, "\xc4\xa0");
+        else
+            buf_putc(b, s[i]);
+}
+
+/* "left right" or ["left", "right"]. */
+static bool merge_text(const json *j, buf *out)
+{
+    const json *a = j->first, *b = a ? a->next : NULL;
+    buf_clear(out);
+    if (j->type == JSON_STRING) return buf_put(out, j->str, j->n) && memchr(j->str, ' ', j->n);
+    if (j->type != JSON_ARRAY || j->n != 2 || a->type != JSON_STRING || b->type != JSON_STRING)
+        return false;
+    put_half(out, a->str, a->n);
+    buf_putc(out, ' ');
+    put_half(out, b->str, b->n);
+    return !out->failed;
+}
+
+static bool read_merges(hf_vocab *v, const json *merges, const char *path, lory_err *err)
+{
+    buf text = { 0 };
+    bool ok = merges && merges->type == JSON_ARRAY;
+    if (!ok) return err_set(err, LORY_E_FORMAT, "%s: the model has no merges", path);
+    v->merges = arena_new(&v->arena, merges->n, sizeof *v->merges);
+    if (!v->merges) return hf_vocab_no_memory(v, err);
+    for (const json *j = merges->first; ok && j; j = j->next) {
+        ok = merge_text(j, &text);
+        if (!ok) {
+            err_set(err, LORY_E_FORMAT, "%s: merge %zu is no pair of tokens", path,
+                    v->n_merges + 1);
+            break;
+        }
+        gguf_str *m = &v->merges[v->n_merges++];
+        *m = (gguf_str){ arena_strndup(&v->arena, text.data, text.len), text.len };
+        ok = m->s || hf_vocab_no_memory(v, err);
+    }
+    buf_free(&text);
+    return ok;
+}
+
+/* ---- tokens -------------------------------------------------------------------------------- */
+
+/* {"token": id, ..} */
+static bool read_vocab_map(hf_vocab *v, const json *map, const char *path, lory_err *err)
+{
+    int64_t id;
+    if (!map || map->type != JSON_OBJECT)
+        return err_set(err, LORY_E_FORMAT, "%s: the model has no vocab", path);
+    for (const json *j = map->first; j; j = j->next) {
+        if (!json_get_int(j, &id) || id < 0)
+            return err_set(err, LORY_E_FORMAT, "%s: token '%.40s' has no id", path, j->key);
+        if (!hf_vocab_set(v, id, (gguf_str){ j->key, j->n_key }, TOKEN_NORMAL, 0.0f, err))
+            return false;
+    }
+    return true;
+}
+
+/* User-defined tokens of SentencePiece stand with blanks for its mark, as they are in text. */
+static bool put_plain_blanks(buf *out, gguf_str s)
+{
+    size_t n = sizeof space_mark - 1;
+    buf_clear(out);
+    for (size_t i = 0; i < s.n; i++) {
+        bool is_mark = s.n - i >= n && memcmp(s.s + i, space_mark, n) == 0;
+        buf_putc(out, is_mark ? ' ' : s.s[i]);
+        if (is_mark) i += n - 1;
+    }
+    return !out->failed;
+}
+
+static bool read_added(hf_vocab *v, const json *list, bool is_sp, lory_err *err)
+{
+    buf plain = { 0 };
+    bool ok = true;
+    for (const json *j = list ? list->first : NULL; ok && j; j = j->next) {
+        gguf_str text;
+        bool is_special = false;
+        int64_t id = -1;
+        const json *content = json_get(j, "content");
+        if (!json_get_str(content, &text.s, &text.n) || !json_get_int(json_get(j, "id"), &id))
+            continue;
+        json_get_bool(json_get(j, "special"), &is_special);
+        if (is_sp && !is_special) {
+            ok = put_plain_blanks(&plain, text) || hf_vocab_no_memory(v, err);
+            text = (gguf_str){ plain.data ? plain.data : "", plain.len };
+        }
+        ok = ok && hf_vocab_add(v, id, text, is_special, err);
+    }
+    buf_free(&plain);
+    return ok;
+}
+
+/* ---- what stands around a text -------------------------------------------------------------- */
+
+/* A template "single" of a special token, the text, a special token. */
+static void read_template(hf_vocab *v, const json *root)
+{
+    const json *p =
+        part_of_type(json_get(root, "post_processor"), "processors", "TemplateProcessing");
+    const json *list = json_get(p, "single"), *last = NULL;
+    if (!list || list->type != JSON_ARRAY) return;
+    for (const json *j = list->first; j; j = j->next) last = j;
+    v->add_bos = json_get(list->first, "SpecialToken") != NULL;
+    v->add_eos = last != list->first && json_get(last, "SpecialToken") != NULL;
+}
+
+/* ---- the kinds of model --------------------------------------------------------------------- */
+
+static bool read_byte_level(hf_vocab *v, const json *root, const char *path, lory_err *err)
+{
+    const json *model = json_get(root, "model"), *pre = json_get(root, "pre_tokenizer");
+    const json *level = part_of_type(pre, "pretokenizers", "ByteLevel");
+    bool has_prefix = false;
+    v->model = "gpt2";
+    v->pre = pre_name(root, path, err);
+    json_get_bool(json_get(level, "add_prefix_space"), &has_prefix);
+    if (has_prefix) v->add_space_prefix = 1;
+    return v->pre && read_vocab_map(v, json_get(model, "vocab"), path, err)
+           && read_added(v, json_get(root, "added_tokens"), false, err)
+           && read_merges(v, json_get(model, "merges"), path, err);
+}
+
+static void set_type(hf_vocab *v, const json *name, token_type type)
+{
+    for (size_t i = 0; name && name->type == JSON_STRING && i < v->n; i++)
+        if (v->texts[i].s && v->texts[i].n == name->n
+            && memcmp(v->texts[i].s, name->str, name->n) == 0)
+            v->types[i] = (int32_t)type;
+}
+
+static void set_bytes(hf_vocab *v)
+{
+    for (size_t i = 0; i < v->n; i++)
+        if (v->texts[i].s && v->types[i] == TOKEN_NORMAL && vocab_byte_of(v->texts[i]) >= 0)
+            v->types[i] = TOKEN_BYTE;
+}
+
+/* SentencePiece's blank before the text: by a normaliser ("Prepend") or by "Metaspace". */
+static void read_blanks(hf_vocab *v, const json *root)
+{
+    const json *pre = json_get(root, "pre_tokenizer"), *norm = json_get(root, "normalizer");
+    const json *meta = part_of_type(pre, "pretokenizers", "Metaspace");
+    bool has_prefix = has_type(norm, "Prepend") || meta;
+    json_get_bool(json_get(meta, "add_prefix_space"), &has_prefix);
+    if (json_str_is(json_get(meta, "prepend_scheme"), "never")) has_prefix = false;
+    v->add_space_prefix = has_prefix;
+}
+
+/* Pieces without a score yet get the next lower one, in the order of the merges that make them. */
+static bool score_in_order(hf_vocab *v, const name_table *names, float unset, lory_err *err)
+{
+    buf piece = { 0 };
+    float score = 0.0f;
+    for (size_t i = 0; i < v->n_merges && !piece.failed; i++) {
+        gguf_str m = v->merges[i];
+        const char *blank = memchr(m.s, ' ', m.n);
+        size_t n_left = (size_t)(blank - m.s);
+        buf_clear(&piece);
+        buf_put(&piece, m.s, n_left);
+        buf_put(&piece, blank + 1, m.n - n_left - 1);
+        const gguf_str *text = name_table_find(names, (gguf_str){ piece.data, piece.len });
+        if (text && v->scores[text - v->texts] == unset) v->scores[text - v->texts] = score--;
+    }
+    for (size_t i = 0; i < v->n; i++)
+        if (v->texts[i].s && v->scores[i] == unset) v->scores[i] = score--;
+    bool ok = !piece.failed;
+    buf_free(&piece);
+    return ok || hf_vocab_no_memory(v, err);
+}
+
+/* Byte-pair encoding over SentencePiece's pieces. Its merges are sorted by the score of what they
+ * make, so that the order in which pieces are first made gives scores that merge alike. */
+static bool score_merges(hf_vocab *v, lory_err *err)
+{
+    static const gguf_str absent = { "", 0 };
+    const float unset = 1.0f;
+    const uint64_t key[2] = { (uint64_t)(uintptr_t)v->texts, (uint64_t)(uintptr_t)v };
+    name_table names = { .items = v->texts, .stride = sizeof *v->texts, .hash_key = key };
+    names.slots = name_table_new(v->n, &names.n_slots);
+    if (!names.slots) return hf_vocab_no_memory(v, err);
+    for (size_t i = 0; i < v->n; i++) {
+        if (v->types[i] == TOKEN_NORMAL) v->scores[i] = unset;
+        *name_table_slot(&names, v->texts[i].s ? v->texts[i] : absent) = (uint32_t)i + 1;
+    }
+    bool ok = score_in_order(v, &names, unset, err);
+    mem_free(names.slots);
+    v->n_merges = 0; /* the scores say it all */
+    v->has_scores = true;
+    return ok;
+}
+
+static bool read_sp_bpe(hf_vocab *v, const json *root, const char *path, lory_err *err)
+{
+    const json *model = json_get(root, "model");
+    v->model = "llama";
+    v->pre = "default";
+    if (!read_vocab_map(v, json_get(model, "vocab"), path, err)) return false;
+    set_bytes(v);
+    set_type(v, json_get(model, "unk_token"), TOKEN_UNKNOWN);
+    read_blanks(v, root);
+    return read_added(v, json_get(root, "added_tokens"), true, err)
+           && read_merges(v, json_get(model, "merges"), path, err) && score_merges(v, err);
+}
+
+/* GPT-1: words end with "</w>". */
+static bool read_gpt1(hf_vocab *v, const json *root, const char *path, lory_err *err)
+{
+    const json *model = json_get(root, "model");
+    v->model = v->pre = "openai-gpt";
+    if (!read_vocab_map(v, json_get(model, "vocab"), path, err)) return false;
+    set_type(v, json_get(model, "unk_token"), TOKEN_UNKNOWN);
+    return read_added(v, json_get(root, "added_tokens"), false, err)
+           && read_merges(v, json_get(model, "merges"), path, err);
+}
+
+/* [["piece", score], ..]: the place is the id. */
+static bool read_pieces(hf_vocab *v, const json *list, const char *path, lory_err *err)
+{
+    int64_t id = 0;
+    double score = 0.0;
+    if (!list || list->type != JSON_ARRAY)
+        return err_set(err, LORY_E_FORMAT, "%s: the model has no vocab", path);
+    for (const json *j = list->first; j; j = j->next, id++) {
+        gguf_str text;
+        if (j->type != JSON_ARRAY || j->n != 2 || !json_get_str(j->first, &text.s, &text.n)
+            || !json_get_num(j->first->next, &score))
+            return err_set(err, LORY_E_FORMAT, "%s: piece %d is no text with a score", path,
+                           (int)id);
+        if (!hf_vocab_set(v, id, text, TOKEN_NORMAL, (float)score, err)) return false;
+    }
+    return true;
+}
+
+static int base64_value(char c)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c ? strchr(digits, c) : NULL;
+    return at ? (int)(at - digits) : -1;
+}
+
+/* Appends what the text means; false when it is no base64. */
+bool base64_decode(const char *s, size_t n, buf *out)
+{
+    uint32_t bits = 0;
+    int n_bits = 0;
+    while (n && s[n - 1] == '=') n--;
+    for (size_t i = 0; i < n; i++) {
+        int value = base64_value(s[i]);
+        if (value < 0) return false;
+        bits = (bits << 6 | (uint32_t)value) & 0xffff;
+        n_bits += 6;
+        if (n_bits < 8) continue;
+        n_bits -= 8;
+        buf_putc(out, (char)(unsigned char)(bits >> n_bits));
+    }
+    return !out->failed;
+}
+
+static bool read_charsmap(hf_vocab *v, const json *root, const char *path, lory_err *err)
+{
+    const json *p = part_of_type(json_get(root, "normalizer"), "normalizers", "Precompiled");
+    gguf_str text;
+    buf bytes = { 0 };
+    if (!json_get_str(json_get(p, "precompiled_charsmap"), &text.s, &text.n)) return true;
+    bool ok = base64_decode(text.s, text.n, &bytes);
+    if (!ok) err_set(err, LORY_E_FORMAT, "%s: the precompiled_charsmap is no base64", path);
+    v->charsmap =
+        (gguf_str){ ok ? arena_strndup(&v->arena, bytes.data ? bytes.data : "", bytes.len) : NULL,
+                    bytes.len };
+    buf_free(&bytes);
+    return ok && (v->charsmap.s || hf_vocab_no_memory(v, err));
+}
+
+static bool read_unigram(hf_vocab *v, const json *root, const char *path, lory_err *err)
+{
+    const json *model = json_get(root, "model");
+    int64_t unk = -1;
+    v->model = "t5";
+    v->pre = "default";
+    v->has_scores = true;
+    if (!read_pieces(v, json_get(model, "vocab"), path, err)) return false;
+    set_bytes(v);
+    if (json_get_int(json_get(model, "unk_id"), &unk) && unk >= 0 && (uint64_t)unk < v->n) {
+        v->types[unk] = TOKEN_UNKNOWN;
+        v->ids[HF_UNK] = (int32_t)unk;
+    }
+    read_blanks(v, root);
+    return read_charsmap(v, root, path, err)
+           && read_added(v, json_get(root, "added_tokens"), true, err);
+}
+
+bool read_tokenizer_json(hf_vocab *v, const json *root, const char *path, lory_err *err)
+{
+    const json *model = json_get(root, "model"), *type = json_get(model, "type");
+    bool falls_back = false;
+    bool is_byte_level = has_type(json_get(root, "pre_tokenizer"), "ByteLevel")
+                         || has_type(json_get(root, "decoder"), "ByteLevel");
+    json_get_bool(json_get(model, "byte_fallback"), &falls_back);
+    read_template(v, root);
+    if (json_str_is(type, "Unigram")) return read_unigram(v, root, path, err);
+    if (!type || json_str_is(type, "BPE")) { /* old files do not say */
+        if (is_byte_level) return read_byte_level(v, root, path, err);
+        if (falls_back) return read_sp_bpe(v, root, path, err);
+        if (json_str_is(json_get(model, "end_of_word_suffix"), "</w>"))
+            return read_gpt1(v, root, path, err);
+    }
+    return err_set(err, LORY_E_UNSUPPORTED,
+                   "%s: a model of type '%.40s'%s is not known (known: BPE of bytes, BPE with byte "
+                   "fallback, Unigram)",
+                   path, type && type->type == JSON_STRING ? type->str : "none",
+                   type ? "" : " named");
+}
