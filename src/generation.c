@@ -5,7 +5,7 @@
 bool generation_check(const lory_generate_params *p, lory_err *err)
 {
     for (size_t i = 0; i < p->n_stop; i++)
-        if (!p->stop[i][0]) return err_set(err, LORY_E_ARGUMENT, "a stop text is empty");
+        if (!p->stop[i][0]) return err_set(err, LORY_E_ARGUMENT, "stop text: it is empty");
     return true;
 }
 
@@ -43,7 +43,7 @@ static bool put_token(generation *g, lory_piece piece, bool *is_over, lory_err *
     size_t n = 0;
     if (g->tok && !detok_put(&g->d, piece.id, &text, &n, err)) return false;
     bool met = stop_put(&g->stop, text, n, &piece.text, &piece.n_text);
-    if (g->stop.held.failed) return err_set(err, LORY_E_MEMORY, "no memory for the text");
+    if (g->stop.held.failed) return err_set(err, LORY_E_MEMORY, "text: no memory");
     g->result.n_tokens++;
     if (met) g->result.reason = LORY_STOP_TEXT;
     if (!hand_on(g, &piece)) g->result.reason = LORY_STOP_CALLER;

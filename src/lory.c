@@ -175,7 +175,7 @@ lory_session *lory_session_new(lory_model *m, const lory_session_params *p, lory
 {
     lory_session *s = mem_new(1, sizeof *s);
     if (!s) {
-        err_set(err, LORY_E_MEMORY, "no memory for a session");
+        err_set(err, LORY_E_MEMORY, "session: no memory");
         return NULL;
     }
     s->m = m;
@@ -250,7 +250,7 @@ lory_sampler *lory_sampler_new(const lory_model *m, const lory_sampler_params *p
     lory_model_get_info(m, &info);
     lory_sampler *s = mem_new(1, sizeof *s);
     if (!s) {
-        err_set(err, LORY_E_MEMORY, "no memory for a sampler");
+        err_set(err, LORY_E_MEMORY, "sampler: no memory");
         return NULL;
     }
     s->c = chain_new(info.n_vocab, p, err);
@@ -305,7 +305,7 @@ bool lory_generate(lory_session *s, lory_sampler *sampler, const lory_generate_p
     if (!err) err = &local;
     *result = (lory_generate_result){ 0 };
     if (!s->s.logits)
-        return err_set(err, LORY_E_ARGUMENT, "nothing has been evaluated to go on from");
+        return err_set(err, LORY_E_ARGUMENT, "session: nothing has been evaluated to go on from");
     if (!generation_check(p, err)) return false;
     generation_begin(&g, s->s.id, s->s.n);
     bool ok = generate(&g, s, sampler, err);

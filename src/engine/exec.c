@@ -123,7 +123,7 @@ bool exec_open(exec *e, const model *m, kv_cache *kv, const exec_params *par, lo
     e->block_bytes = lay_out(e, NULL);
     e->block = mem_new_lazy(e->block_bytes);
     if (!e->block)
-        err_set(err, LORY_E_MEMORY, "no memory for %zu MB of scratch", e->block_bytes >> 20);
+        err_set(err, LORY_E_MEMORY, "scratch: no memory for %zu MB", e->block_bytes >> 20);
     if (!e->block || !(e->team = team_new(par->n_threads, err))) {
         exec_close(e);
         return false;

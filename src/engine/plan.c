@@ -339,7 +339,7 @@ bool plan_make(plan *p, const model *m, bool fuse, lory_err *err)
     /* a step makes two at most, and the head is preceded by one */
     size_t n_max = 2 * ((size_t)count(a->embed) + n_block * n_layer + (size_t)count(a->head)) + 1;
     *p = (plan){ .step = mem_new(n_max, sizeof(plan_step)) };
-    if (!p->step) return err_set(err, LORY_E_MEMORY, "no memory for a plan of %zu steps", n_max);
+    if (!p->step) return err_set(err, LORY_E_MEMORY, "plan: no memory for %zu steps", n_max);
     append_recipe(p, m, a->embed, 0);
     for (int il = 0; il < m->hp.n_layer; il++) append_recipe(p, m, block, il);
     append_head(p, m);

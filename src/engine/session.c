@@ -101,7 +101,7 @@ bool session_plan(const model *m, const lory_session_params *p, lory_memory_plan
     if (p->n_ctx == 0 && !fit_context(m, session_cache_type(p), mp, err)) return false;
     kv_shape shape = shape_of(m, mp->n_ctx, session_cache_type(p));
     if (!kv_bytes(&shape, &n_bytes))
-        return err_set(err, LORY_E_MEMORY, "a context of %d tokens does not fit the address space",
+        return err_set(err, LORY_E_MEMORY, "context: %d tokens do not fit the address space",
                        mp->n_ctx);
     mp->kv_bytes = n_bytes;
     mp->total_bytes = mp->weights_bytes + mp->kv_bytes + mp->scratch_bytes;
@@ -119,7 +119,7 @@ static bool allocate(session *s, const lory_memory_plan *mp, lory_err *err)
     s->seq = mem_new(n_batch, sizeof *s->seq);
     s->rows = mem_new(n_batch, sizeof *s->rows);
     if (!s->id || !s->pos || !s->seq || !s->rows)
-        return err_set(err, LORY_E_MEMORY, "no memory for a session of %d tokens", mp->n_ctx);
+        return err_set(err, LORY_E_MEMORY, "session: no memory for %d tokens", mp->n_ctx);
     for (int i = 0; i < mp->n_batch; i++) s->rows[i] = i;
     return true;
 }
@@ -134,7 +134,7 @@ bool session_open(session *s, const model *m, const lory_session_params *params,
     if (!session_plan(m, params, &mp, err)) return false;
     if (mp.kv_bytes + mp.scratch_bytes > cpu_memory_bytes())
         return err_set(err, LORY_E_MEMORY,
-                       "a context of %d tokens takes %llu MB, this process may use %llu MB",
+                       "context: %d tokens take %llu MB, this process may use %llu MB",
                        mp.n_ctx, (unsigned long long)(mp.kv_bytes + mp.scratch_bytes) >> 20,
                        (unsigned long long)cpu_memory_bytes() >> 20);
     kv_shape shape = shape_of(m, mp.n_ctx, session_cache_type(params));
@@ -168,10 +168,10 @@ static bool check_ids(const session *s, const lory_token *ids, size_t n, lory_er
 {
     for (size_t i = 0; i < n; i++)
         if (ids[i] < 0 || ids[i] >= s->m->hp.n_vocab)
-            return err_set(err, LORY_E_ARGUMENT, "token %zu is %d (expected 0 to %d)", i, ids[i],
+            return err_set(err, LORY_E_ARGUMENT, "tokens: number %zu is %d (expected 0 to %d)", i, ids[i],
                            s->m->hp.n_vocab - 1);
     if (n > (size_t)s->n_ctx - s->n)
-        return err_set(err, LORY_E_FULL, "%zu tokens do not fit the context (%zu of %d are free)",
+        return err_set(err, LORY_E_FULL, "context: no room for %zu tokens (%zu of %d are free)",
                        n, (size_t)s->n_ctx - s->n, s->n_ctx);
     return true;
 }
@@ -233,7 +233,7 @@ bool session_set(session *s, const lory_token *ids, size_t n, lory_err *err)
     if (n == 0) return err_set(err, LORY_E_ARGUMENT, "a session can't be set to no tokens");
     while (same < s->n && same < n - 1 && s->id[same] == ids[same]) same++;
     if (n > (size_t)s->n_ctx)
-        return err_set(err, LORY_E_FULL, "%zu tokens do not fit the context of %d", n, s->n_ctx);
+        return err_set(err, LORY_E_FULL, "context: no room for %zu tokens (it has %d)", n, s->n_ctx);
     session_truncate(s, same);
     return session_eval(s, ids + same, n - same, NULL, NULL, err);
 }
