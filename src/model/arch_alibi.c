@@ -21,23 +21,23 @@ static const lory_step block_bloom[] = {
     { OP_ADD,        X, F, W_NONE,      0 }, END };
 
 static const lory_step block_mpt[] = {
-    { OP_LAYER_NORM, H, X, W_ATTN_NORM, 0   },
-    { OP_MATMUL,     Q, H, W_ATTN_Q,    0   },
-    { OP_MATMUL,     K, H, W_ATTN_K,    0   },
-    { OP_MATMUL,     V, H, W_ATTN_V,    0   },
-    { OP_CLAMP,      Q, Q, W_NONE,      0   },
-    { OP_CLAMP,      K, K, W_NONE,      0   },
-    { OP_CLAMP,      V, V, W_NONE,      0   },
+    { OP_LAYER_NORM, H, X, W_ATTN_NORM,  0   },
+    { OP_MATMUL,     Q, H, W_ATTN_Q,     0   },
+    { OP_MATMUL,     K, H, W_ATTN_K,     0   },
+    { OP_MATMUL,     V, H, W_ATTN_V,     0   },
+    { OP_CLAMP,      Q, Q, W_NONE,       0   },
+    { OP_CLAMP,      K, K, W_NONE,       0   },
+    { OP_CLAMP,      V, V, W_NONE,       0   },
     { OP_LAYER_NORM, Q, Q, W_Q_NORM_ALL, OPT },
     { OP_LAYER_NORM, K, K, W_K_NORM_ALL, OPT },
-    { OP_ATTEND,     A, Q, W_NONE,      0   },
-    { OP_MATMUL,     H, A, W_ATTN_OUT,  0   },
-    { OP_ADD,        X, H, W_NONE,      0   },
-    { OP_LAYER_NORM, H, X, W_FFN_NORM,  0   },
-    { OP_MATMUL,     U, H, W_FFN_UP,    0   },
-    { OP_GELU_ERF,   U, U, W_NONE,      0   },
-    { OP_MATMUL,     F, U, W_FFN_DOWN,  0   },
-    { OP_ADD,        X, F, W_NONE,      0   }, END };
+    { OP_ATTEND,     A, Q, W_NONE,       0   },
+    { OP_MATMUL,     H, A, W_ATTN_OUT,   0   },
+    { OP_ADD,        X, H, W_NONE,       0   },
+    { OP_LAYER_NORM, H, X, W_FFN_NORM,   0   },
+    { OP_MATMUL,     U, H, W_FFN_UP,     0   },
+    { OP_GELU_ERF,   U, U, W_NONE,       0   },
+    { OP_MATMUL,     F, U, W_FFN_DOWN,   0   },
+    { OP_ADD,        X, F, W_NONE,       0   }, END };
 
 static void preset_bloom(hparams *hp)
 {

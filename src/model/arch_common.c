@@ -2,20 +2,20 @@
 #include "model/arch.h"
 
 const lory_step embed_tokens[] = {
-    { OP_EMBED,      X,      X,      W_TOK_EMBD,  0 }, END };
+    { OP_EMBED, X, X, W_TOK_EMBD, 0 }, END };
 
 const lory_step embed_positions[] = {
-    { OP_EMBED,      X,      X,      W_TOK_EMBD,  0 },
-    { OP_POSITION,   X,      X,      W_POS_EMBD,  0 }, END };
+    { OP_EMBED,    X, X, W_TOK_EMBD, 0 },
+    { OP_POSITION, X, X, W_POS_EMBD, 0 }, END };
 
 const lory_step head_rms[] = {
-    { OP_RMS_NORM,   H,      X,      W_OUT_NORM,  0 },
-    { OP_MATMUL,     LOGITS, H,      W_OUTPUT,    0 },
-    { OP_SCALE,      LOGITS, LOGITS, W_NONE,      0 },
-    { OP_SOFT_CAP,   LOGITS, LOGITS, W_NONE,      0 }, END };
+    { OP_RMS_NORM, H,      X,      W_OUT_NORM, 0 },
+    { OP_MATMUL,   LOGITS, H,      W_OUTPUT,   0 },
+    { OP_SCALE,    LOGITS, LOGITS, W_NONE,     0 },
+    { OP_SOFT_CAP, LOGITS, LOGITS, W_NONE,     0 }, END };
 
 const lory_step head_layer[] = {
-    { OP_LAYER_NORM, H,      X,      W_OUT_NORM,  0 },
-    { OP_MATMUL,     LOGITS, H,      W_OUTPUT,    0 },
-    { OP_SCALE,      LOGITS, LOGITS, W_NONE,      0 },
-    { OP_SOFT_CAP,   LOGITS, LOGITS, W_NONE,      0 }, END };
+    { OP_LAYER_NORM, H,      X,      W_OUT_NORM, 0 },
+    { OP_MATMUL,     LOGITS, H,      W_OUTPUT,   0 },
+    { OP_SCALE,      LOGITS, LOGITS, W_NONE,     0 },
+    { OP_SOFT_CAP,   LOGITS, LOGITS, W_NONE,     0 }, END };

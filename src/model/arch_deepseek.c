@@ -10,8 +10,8 @@ static const lory_step block[] = {
     { OP_MATMUL,     Q,   QA,  W_Q_B,       OPT        },
     { OP_MATMUL,     Q,   H,   W_ATTN_Q,    OPT        },
     { OP_MATMUL,     KVA, H,   W_KV_A,      0          },
-    { OP_RMS_NORM,   KVN,   KVA, W_KV_A_NORM, 0          },
-    { OP_MATMUL,     KVB, KVN,   W_KV_B,      0          },
+    { OP_RMS_NORM,   KVN, KVA, W_KV_A_NORM, 0          },
+    { OP_MATMUL,     KVB, KVN, W_KV_B,      0          },
     { OP_MLA_KV,     K,   KVB, W_NONE,      0          },
     { OP_ROPE,       Q,   Q,   W_NONE,      0          },
     { OP_ROPE,       K,   K,   W_NONE,      0          },
@@ -23,8 +23,8 @@ static const lory_step block[] = {
     { OP_MATMUL,     U,   H,   W_FFN_UP,    DENSE      },
     { OP_SILU_MUL,   G,   U,   W_NONE,      DENSE      },
     { OP_MATMUL,     F,   G,   W_FFN_DOWN,  DENSE      },
-    { OP_MATMUL,     RT,   H,   W_ROUTER,    MOE        },
-    { OP_ROUTE,      RT,   RT,   W_EXP_PROBS, MOE | BARE },
+    { OP_MATMUL,     RT,  H,   W_ROUTER,    MOE        },
+    { OP_ROUTE,      RT,  RT,  W_EXP_PROBS, MOE | BARE },
     { OP_EXPERTS,    EG,  H,   W_EXP_GATE,  MOE        },
     { OP_EXPERTS,    EU,  H,   W_EXP_UP,    MOE        },
     { OP_SILU_MUL,   EG,  EU,  W_NONE,      MOE        },
@@ -33,8 +33,8 @@ static const lory_step block[] = {
     { OP_MATMUL,     SG,  H,   W_SH_GATE,   SHARED     },
     { OP_MATMUL,     SU,  H,   W_SH_UP,     SHARED     },
     { OP_SILU_MUL,   SG,  SU,  W_NONE,      SHARED     },
-    { OP_MATMUL,     H2,   SG,  W_SH_DOWN,   SHARED     },
-    { OP_ADD,        F,   H2,   W_NONE,      SHARED     },
+    { OP_MATMUL,     H2,  SG,  W_SH_DOWN,   SHARED     },
+    { OP_ADD,        F,   H2,  W_NONE,      SHARED     },
     { OP_ADD,        X,   F,   W_NONE,      0          }, END };
 
 /* With YaRN the attention's scores grow, not the rotated values. */

@@ -3,24 +3,24 @@
 #include "model/arch.h"
 
 static const lory_step block[] = {
-    { OP_RMS_NORM,    H,  X,  W_ATTN_NORM,      0    },
-    { OP_MATMUL,      Q,  H,  W_ATTN_Q,         0    },
-    { OP_MATMUL,      K,  H,  W_ATTN_K,         0    },
-    { OP_MATMUL,      V,  H,  W_ATTN_V,         0    },
-    { OP_ROPE,        Q,  Q,  W_NONE,           0    },
-    { OP_ROPE,        K,  K,  W_NONE,           0    },
-    { OP_ATTEND,      A,  Q,  W_SINKS,          0    },
-    { OP_MATMUL,      H,  A,  W_ATTN_OUT,       0    },
-    { OP_ADD,         X,  H,  W_NONE,           0    },
-    { OP_RMS_NORM,    H,  X,  W_ATTN_POST_NORM, 0    },
-    { OP_MATMUL,      RT,  H,  W_ROUTER,         MOE  },
-    { OP_ROUTE,       RT,  RT,  W_NONE,           MOE  },
-    { OP_EXPERTS,     EG, H,  W_EXP_GATE,       MOE  },
-    { OP_EXPERTS,     EU, H,  W_EXP_UP,         MOE  },
-    { OP_CLIP_SWIGLU, EG, EU, W_NONE,           MOE  },
-    { OP_EXPERTS,     ED, EG, W_EXP_DOWN,       MOE  },
-    { OP_EXPERT_SUM,  F,  ED, W_NONE,           MOE  },
-    { OP_ADD,         X,  F,  W_NONE,           0    }, END };
+    { OP_RMS_NORM,    H,  X,  W_ATTN_NORM,      0   },
+    { OP_MATMUL,      Q,  H,  W_ATTN_Q,         0   },
+    { OP_MATMUL,      K,  H,  W_ATTN_K,         0   },
+    { OP_MATMUL,      V,  H,  W_ATTN_V,         0   },
+    { OP_ROPE,        Q,  Q,  W_NONE,           0   },
+    { OP_ROPE,        K,  K,  W_NONE,           0   },
+    { OP_ATTEND,      A,  Q,  W_SINKS,          0   },
+    { OP_MATMUL,      H,  A,  W_ATTN_OUT,       0   },
+    { OP_ADD,         X,  H,  W_NONE,           0   },
+    { OP_RMS_NORM,    H,  X,  W_ATTN_POST_NORM, 0   },
+    { OP_MATMUL,      RT, H,  W_ROUTER,         MOE },
+    { OP_ROUTE,       RT, RT, W_NONE,           MOE },
+    { OP_EXPERTS,     EG, H,  W_EXP_GATE,       MOE },
+    { OP_EXPERTS,     EU, H,  W_EXP_UP,         MOE },
+    { OP_CLIP_SWIGLU, EG, EU, W_NONE,           MOE },
+    { OP_EXPERTS,     ED, EG, W_EXP_DOWN,       MOE },
+    { OP_EXPERT_SUM,  F,  ED, W_NONE,           MOE },
+    { OP_ADD,         X,  F,  W_NONE,           0   }, END };
 
 static void preset(hparams *hp)
 {

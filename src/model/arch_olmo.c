@@ -27,23 +27,23 @@ static const lory_step head_olmo[] = {
     { OP_MATMUL,     LOGITS, H, W_OUTPUT, 0 }, END };
 
 static const lory_step block_olmo2[] = {
-    { OP_MATMUL,     Q, X, W_ATTN_Q,         0 },
-    { OP_MATMUL,     K, X, W_ATTN_K,         0 },
-    { OP_MATMUL,     V, X, W_ATTN_V,         0 },
-    { OP_RMS_NORM,   Q, Q, W_Q_NORM_ALL,     0 },
-    { OP_RMS_NORM,   K, K, W_K_NORM_ALL,     0 },
-    { OP_ROPE,       Q, Q, W_NONE,           0 },
-    { OP_ROPE,       K, K, W_NONE,           0 },
-    { OP_ATTEND,     A, Q, W_NONE,           0 },
-    { OP_MATMUL,     H, A, W_ATTN_OUT,       0 },
-    { OP_RMS_NORM,   H, H, W_ATTN_POST_NORM, 0 },
-    { OP_ADD,        X, H, W_NONE,           0 },
-    { OP_MATMUL,     G, X, W_FFN_GATE,       0 },
-    { OP_MATMUL,     U, X, W_FFN_UP,         0 },
-    { OP_SILU_MUL,   G, U, W_NONE,           0 },
-    { OP_MATMUL,     F, G, W_FFN_DOWN,       0 },
-    { OP_RMS_NORM,   F, F, W_FFN_POST_NORM,  0 },
-    { OP_ADD,        X, F, W_NONE,           0 }, END };
+    { OP_MATMUL,   Q, X, W_ATTN_Q,         0 },
+    { OP_MATMUL,   K, X, W_ATTN_K,         0 },
+    { OP_MATMUL,   V, X, W_ATTN_V,         0 },
+    { OP_RMS_NORM, Q, Q, W_Q_NORM_ALL,     0 },
+    { OP_RMS_NORM, K, K, W_K_NORM_ALL,     0 },
+    { OP_ROPE,     Q, Q, W_NONE,           0 },
+    { OP_ROPE,     K, K, W_NONE,           0 },
+    { OP_ATTEND,   A, Q, W_NONE,           0 },
+    { OP_MATMUL,   H, A, W_ATTN_OUT,       0 },
+    { OP_RMS_NORM, H, H, W_ATTN_POST_NORM, 0 },
+    { OP_ADD,      X, H, W_NONE,           0 },
+    { OP_MATMUL,   G, X, W_FFN_GATE,       0 },
+    { OP_MATMUL,   U, X, W_FFN_UP,         0 },
+    { OP_SILU_MUL, G, U, W_NONE,           0 },
+    { OP_MATMUL,   F, G, W_FFN_DOWN,       0 },
+    { OP_RMS_NORM, F, F, W_FFN_POST_NORM,  0 },
+    { OP_ADD,      X, F, W_NONE,           0 }, END };
 
 const lory_arch arch_olmo = { "olmo", embed_tokens, block_olmo, head_olmo, false, NULL, NULL, NULL };
 const lory_arch arch_olmo2 = { "olmo2", embed_tokens, block_olmo2, head_rms, true, NULL, NULL, NULL };

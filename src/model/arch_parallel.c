@@ -6,20 +6,20 @@
 /* ---- GPT-NeoX, Pythia --------------------------------------------------------------------------- */
 
 static const lory_step parallel_gptneox[] = {
-    { OP_LAYER_NORM, H, X, W_ATTN_NORM, 0 },
-    { OP_MATMUL,     Q, H, W_ATTN_Q,    0 },
-    { OP_MATMUL,     K, H, W_ATTN_K,    0 },
-    { OP_MATMUL,     V, H, W_ATTN_V,    0 },
-    { OP_ROPE,       Q, Q, W_NONE,      0 },
-    { OP_ROPE,       K, K, W_NONE,      0 },
-    { OP_ATTEND,     A, Q, W_NONE,      0 },
-    { OP_LAYER_NORM, H2, X, W_FFN_NORM,  0 },
-    { OP_MATMUL,     U, H2, W_FFN_UP,    0 },
-    { OP_GELU_ERF,   U, U, W_NONE,      0 },
-    { OP_MATMUL,     F, U, W_FFN_DOWN,  0 },
-    { OP_ADD,        X, F, W_NONE,      0 },
-    { OP_MATMUL,     H, A, W_ATTN_OUT,  0 },
-    { OP_ADD,        X, H, W_NONE,      0 }, END };
+    { OP_LAYER_NORM, H,  X,  W_ATTN_NORM, 0 },
+    { OP_MATMUL,     Q,  H,  W_ATTN_Q,    0 },
+    { OP_MATMUL,     K,  H,  W_ATTN_K,    0 },
+    { OP_MATMUL,     V,  H,  W_ATTN_V,    0 },
+    { OP_ROPE,       Q,  Q,  W_NONE,      0 },
+    { OP_ROPE,       K,  K,  W_NONE,      0 },
+    { OP_ATTEND,     A,  Q,  W_NONE,      0 },
+    { OP_LAYER_NORM, H2, X,  W_FFN_NORM,  0 },
+    { OP_MATMUL,     U,  H2, W_FFN_UP,    0 },
+    { OP_GELU_ERF,   U,  U,  W_NONE,      0 },
+    { OP_MATMUL,     F,  U,  W_FFN_DOWN,  0 },
+    { OP_ADD,        X,  F,  W_NONE,      0 },
+    { OP_MATMUL,     H,  A,  W_ATTN_OUT,  0 },
+    { OP_ADD,        X,  H,  W_NONE,      0 }, END };
 
 static const lory_step block_gptneox[] = {
     { OP_LAYER_NORM, H, X, W_ATTN_NORM, 0 },
@@ -63,21 +63,21 @@ static const lory_step block_phi2[] = {
 
 /* 40B and later have a second norm, which is attention's; with one norm both read it. */
 static const lory_step parallel_falcon[] = {
-    { OP_LAYER_NORM, H, X, W_ATTN_NORM,   0   },
-    { OP_LAYER_NORM, H, X, W_ATTN_NORM_2, OPT },
-    { OP_MATMUL,     Q, H, W_ATTN_Q,      0   },
-    { OP_MATMUL,     K, H, W_ATTN_K,      0   },
-    { OP_MATMUL,     V, H, W_ATTN_V,      0   },
-    { OP_ROPE,       Q, Q, W_NONE,        0   },
-    { OP_ROPE,       K, K, W_NONE,        0   },
-    { OP_ATTEND,     A, Q, W_NONE,        0   },
-    { OP_LAYER_NORM, H2, X, W_ATTN_NORM,   0   },
-    { OP_MATMUL,     U, H2, W_FFN_UP,      0   },
-    { OP_GELU_ERF,   U, U, W_NONE,        0   },
-    { OP_MATMUL,     F, U, W_FFN_DOWN,    0   },
-    { OP_ADD,        X, F, W_NONE,        0   },
-    { OP_MATMUL,     H, A, W_ATTN_OUT,    0   },
-    { OP_ADD,        X, H, W_NONE,        0   }, END };
+    { OP_LAYER_NORM, H,  X,  W_ATTN_NORM,   0   },
+    { OP_LAYER_NORM, H,  X,  W_ATTN_NORM_2, OPT },
+    { OP_MATMUL,     Q,  H,  W_ATTN_Q,      0   },
+    { OP_MATMUL,     K,  H,  W_ATTN_K,      0   },
+    { OP_MATMUL,     V,  H,  W_ATTN_V,      0   },
+    { OP_ROPE,       Q,  Q,  W_NONE,        0   },
+    { OP_ROPE,       K,  K,  W_NONE,        0   },
+    { OP_ATTEND,     A,  Q,  W_NONE,        0   },
+    { OP_LAYER_NORM, H2, X,  W_ATTN_NORM,   0   },
+    { OP_MATMUL,     U,  H2, W_FFN_UP,      0   },
+    { OP_GELU_ERF,   U,  U,  W_NONE,        0   },
+    { OP_MATMUL,     F,  U,  W_FFN_DOWN,    0   },
+    { OP_ADD,        X,  F,  W_NONE,        0   },
+    { OP_MATMUL,     H,  A,  W_ATTN_OUT,    0   },
+    { OP_ADD,        X,  H,  W_NONE,        0   }, END };
 
 /* Falcon-RW has ALiBi, whose biases are scaled with the scores. */
 static bool adapt_falcon(hparams *hp, const gguf *g, lory_err *err)
@@ -101,42 +101,42 @@ static bool adapt_stablelm(hparams *hp, const gguf *g, lory_err *err)
 }
 
 static const lory_step block_stablelm[] = {
-    { OP_LAYER_NORM, H, X, W_ATTN_NORM, 0 },
-    { OP_MATMUL,     Q, H, W_ATTN_Q,    0 },
-    { OP_MATMUL,     K, H, W_ATTN_K,    0 },
-    { OP_MATMUL,     V, H, W_ATTN_V,    0 },
+    { OP_LAYER_NORM,      H, X, W_ATTN_NORM,    0   },
+    { OP_MATMUL,          Q, H, W_ATTN_Q,       0   },
+    { OP_MATMUL,          K, H, W_ATTN_K,       0   },
+    { OP_MATMUL,          V, H, W_ATTN_V,       0   },
     { OP_HEAD_LAYER_NORM, Q, Q, W_Q_NORM_HEADS, OPT },
     { OP_HEAD_LAYER_NORM, K, K, W_K_NORM_HEADS, OPT },
-    { OP_ROPE,       Q, Q, W_NONE,      0 },
-    { OP_ROPE,       K, K, W_NONE,      0 },
-    { OP_ATTEND,     A, Q, W_NONE,      0 },
-    { OP_MATMUL,     H, A, W_ATTN_OUT,  0 },
-    { OP_ADD,        X, H, W_NONE,      0 },
-    { OP_LAYER_NORM, H, X, W_FFN_NORM,  0 },
-    { OP_MATMUL,     G, H, W_FFN_GATE,  0 },
-    { OP_MATMUL,     U, H, W_FFN_UP,    0 },
-    { OP_SILU_MUL,   G, U, W_NONE,      0 },
-    { OP_MATMUL,     F, G, W_FFN_DOWN,  0 },
-    { OP_ADD,        X, F, W_NONE,      0 }, END };
+    { OP_ROPE,            Q, Q, W_NONE,         0   },
+    { OP_ROPE,            K, K, W_NONE,         0   },
+    { OP_ATTEND,          A, Q, W_NONE,         0   },
+    { OP_MATMUL,          H, A, W_ATTN_OUT,     0   },
+    { OP_ADD,             X, H, W_NONE,         0   },
+    { OP_LAYER_NORM,      H, X, W_FFN_NORM,     0   },
+    { OP_MATMUL,          G, H, W_FFN_GATE,     0   },
+    { OP_MATMUL,          U, H, W_FFN_UP,       0   },
+    { OP_SILU_MUL,        G, U, W_NONE,         0   },
+    { OP_MATMUL,          F, G, W_FFN_DOWN,     0   },
+    { OP_ADD,             X, F, W_NONE,         0   }, END };
 
 /* Side by side, from one norm: StableLM 2 12B and Command-R. */
 static const lory_step parallel_gated[] = {
-    { OP_LAYER_NORM, H, X, W_ATTN_NORM, 0 },
-    { OP_MATMUL,     Q, H, W_ATTN_Q,    0 },
-    { OP_MATMUL,     K, H, W_ATTN_K,    0 },
-    { OP_MATMUL,     V, H, W_ATTN_V,    0 },
-    { OP_MATMUL,     G, H, W_FFN_GATE,  0 },
-    { OP_MATMUL,     U, H, W_FFN_UP,    0 },
-    { OP_SILU_MUL,   G, U, W_NONE,      0 },
+    { OP_LAYER_NORM,      H, X, W_ATTN_NORM,    0   },
+    { OP_MATMUL,          Q, H, W_ATTN_Q,       0   },
+    { OP_MATMUL,          K, H, W_ATTN_K,       0   },
+    { OP_MATMUL,          V, H, W_ATTN_V,       0   },
+    { OP_MATMUL,          G, H, W_FFN_GATE,     0   },
+    { OP_MATMUL,          U, H, W_FFN_UP,       0   },
+    { OP_SILU_MUL,        G, U, W_NONE,         0   },
     { OP_HEAD_LAYER_NORM, Q, Q, W_Q_NORM_HEADS, OPT },
     { OP_HEAD_LAYER_NORM, K, K, W_K_NORM_HEADS, OPT },
-    { OP_ROPE,       Q, Q, W_NONE,      0 },
-    { OP_ROPE,       K, K, W_NONE,      0 },
-    { OP_ATTEND,     A, Q, W_NONE,      0 },
-    { OP_MATMUL,     F, G, W_FFN_DOWN,  0 },
-    { OP_ADD,        X, F, W_NONE,      0 },
-    { OP_MATMUL,     H, A, W_ATTN_OUT,  0 },
-    { OP_ADD,        X, H, W_NONE,      0 }, END };
+    { OP_ROPE,            Q, Q, W_NONE,         0   },
+    { OP_ROPE,            K, K, W_NONE,         0   },
+    { OP_ATTEND,          A, Q, W_NONE,         0   },
+    { OP_MATMUL,          F, G, W_FFN_DOWN,     0   },
+    { OP_ADD,             X, F, W_NONE,         0   },
+    { OP_MATMUL,          H, A, W_ATTN_OUT,     0   },
+    { OP_ADD,             X, H, W_NONE,         0   }, END };
 
 const lory_arch arch_gptneox = { "gptneox", embed_tokens, block_gptneox, head_layer, true,
                                  preset_parallel, NULL, parallel_gptneox };
