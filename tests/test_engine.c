@@ -381,6 +381,50 @@ TEST(a_session_reuses_what_it_holds_with_the_same_bits)
     model_close(&m);
 }
 
+TEST(a_text_that_outgrows_the_original_context_is_rotated_anew)
+{
+    lory_err err;
+    model m;
+    session s, fresh;
+    lory_token ids[N_TOK];
+    lory_session_params p = { .n_ctx = 160, .n_batch = 32, .n_threads = 2 };
+    REQUIRE(model_open(&m, test_vector("golden/phi3-longrope/model-bf16.gguf"), NULL, &err), "%s", err.text);
+    fill_ids(&m, ids);
+    size_t n_bytes = (size_t)m.hp.n_vocab * sizeof(float);
+    m.hp.rope_n_ctx_orig = 100;
+    REQUIRE(session_open(&s, &m, &p, &err) && session_open(&fresh, &m, &p, &err));
+    float *before = malloc(n_bytes);
+    CHECK(session_eval(&s, ids, 90, NULL, NULL, &err));
+    memcpy(before, s.logits, n_bytes);
+    for (int i = 90; i < 110; i++) CHECK(session_eval(&s, ids + i, 1, NULL, NULL, &err) && s.e.long_rope == (i >= 100));
+    CHECK(session_eval(&fresh, ids, 110, NULL, NULL, &err));
+    CHECK_SAME(s.logits, fresh.logits, n_bytes, "beyond, by steps and at once");
+    CHECK(session_set(&s, ids, 90, &err));
+    CHECK_SAME(s.logits, before, n_bytes, "back within");
+    m.hp.rope_n_ctx_orig = 1000;
+    session_truncate(&fresh, 0);
+    CHECK(session_eval(&fresh, ids, 110, NULL, NULL, &err));
+    CHECK(session_set(&s, ids, 110, &err));
+    CHECK_SAME(s.logits, fresh.logits, n_bytes, "never beyond");
+    free(before);
+    session_close(&s);
+    session_close(&fresh);
+    model_close(&m);
+}
+
+TEST(a_context_beyond_learned_positions_is_refused)
+{
+    lory_err err;
+    model m;
+    session s;
+    REQUIRE(model_open(&m, test_vector("golden/gpt2/model-q8_0.gguf"), NULL, &err), "%s", err.text);
+    CHECK(!session_open(&s, &m, &(lory_session_params){ .n_ctx = m.n_ctx_max + 1 }, &err)
+          && err.code == LORY_E_ARGUMENT && strstr(err.text, "320 positions"), "%s", err.text);
+    CHECK(session_open(&s, &m, &(lory_session_params){ .n_ctx = m.n_ctx_max }, &err), "%s", err.text);
+    session_close(&s);
+    model_close(&m);
+}
+
 TEST(a_session_refuses_what_does_not_fit_and_stays_as_it_was)
 {
     lory_err err;

@@ -94,6 +94,9 @@ bool session_plan(const model *m, const lory_session_params *p, lory_memory_plan
     mp->n_batch = session_n_batch(p);
     mp->n_threads = p->n_threads ? p->n_threads : cpu_usable_cores();
     mp->n_ctx = p->n_ctx ? p->n_ctx : m->hp.n_ctx_train;
+    if (m->n_ctx_max && mp->n_ctx > m->n_ctx_max)
+        return err_set(err, LORY_E_ARGUMENT, "context size: %d is more than the model's %d positions",
+                       mp->n_ctx, m->n_ctx_max);
     if (mp->n_batch > mp->n_ctx) mp->n_batch = mp->n_ctx;
     exec_params par = exec_params_of(mp, p);
     if (!exec_bytes(m, &par, &n_bytes, err)) return false;
@@ -202,12 +205,34 @@ static bool step(session *s, const lory_token *ids, int n, lory_err *err)
     return false;
 }
 
+/* A model may rotate differently in texts longer than its original context (LongRoPE, Ding et al.
+ * 2024, arXiv:2402.13753): then what the session holds is evaluated again when its length, n_all
+ * now, comes to the other side. On failure the session has the tokens that were evaluated. */
+static bool choose_rope(session *s, size_t n_all, lory_err *err)
+{
+    bool is_long = s->m->rope_long.inv_freq && n_all > (size_t)s->m->hp.rope_n_ctx_orig;
+    size_t n_held = s->n, n_batch = (size_t)s->e.par.n_batch;
+    if (s->e.long_rope == is_long) return true;
+    s->e.long_rope = is_long;
+    session_truncate(s, 0);
+    while (s->n < n_held) {
+        size_t n = n_held - s->n < n_batch ? n_held - s->n : n_batch;
+        if (!step(s, s->id + s->n, (int)n, err)) {
+            atomic_store(&s->interrupt, false);
+            return false;
+        }
+        s->n += n;
+    }
+    return true;
+}
+
 bool session_eval(session *s, const lory_token *ids, size_t n, lory_on_logits on_logits, void *user,
                   lory_err *err)
 {
     size_t ld, n_batch = (size_t)s->e.par.n_batch;
     if (!check_ids(s, ids, n, err)) return false;
     if (n > 0) s->logits = NULL;
+    if (n > 0 && !choose_rope(s, s->n + n, err)) return false;
     for (size_t i = 0; i < n;) {
         int n_tok = (int)(n - i < n_batch ? n - i : n_batch);
         bool is_last = i + (size_t)n_tok == n;
