@@ -145,6 +145,7 @@ bool batch_open(batch *b, const model *m, const lory_batch_params *p, lory_err *
         batch_close(b);
         return false;
     }
+    b->e.long_rope = b->n_ctx > m->hp.rope_n_ctx_orig; /* as the longest sequence needs it */
     b->e.interrupt = &b->interrupt;
     return true;
 }
