@@ -18,7 +18,10 @@ static const char *const models[] = {
     "golden/gpt-oss/model-mxfp4.gguf",      "golden/gemma3/model-bf16.gguf",
     "golden/qwen2-moe/model-bf16.gguf",     "golden/olmo2/model-bf16.gguf",
 };
-enum { N_MODELS = sizeof models / sizeof models[0] };
+enum {
+    N_MODELS = sizeof models / sizeof models[0],
+    N_LLAMA = 5, /* the first ones: seven products a layer, none of experts */
+};
 
 static void fill_ids(const model *m, lory_token *ids)
 {
@@ -160,7 +163,7 @@ TEST(an_observer_sees_the_same_rows_for_any_threads_and_batch_and_changes_no_bit
 {
     static const int threads[] = { 1, 3, 4 }, batches[] = { 512, 7, 1 };
     lory_err err;
-    for (int i = 0; i < N_MODELS; i++) {
+    for (int i = 0; i < N_LLAMA; i++) {
         model m;
         REQUIRE(model_open(&m, test_vector(models[i]), NULL, &err), "%s", err.text);
         lory_session_params p = { .n_ctx = 160, .n_batch = 512, .n_threads = 2 };
