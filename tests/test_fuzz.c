@@ -193,3 +193,8 @@ TEST(fuzz_tokenizer_survives_mutated_texts)
 {
     survives("tokenizer", fuzz_tokenizer, "tokenizer");
 }
+
+TEST(fuzz_safetensors_survives_mutated_files)
+{
+    survives("safetensors", fuzz_safetensors, "safetensors");
+}

@@ -159,7 +159,7 @@ static bool put_chat_template(work *k, lory_err *err)
 static void note_unused(const work *k)
 {
     const char *at = k->tensors.unused.data;
-    for (at = at ? at + 1 : ""; *at; at += strcspn(at, "\n") + 1)
+    for (at = at ? at : ""; *at; at += strcspn(at, "\n") + 1)
         buf_printf(k->notes, "%s: not used: %.*s\n", k->folder.path, (int)strcspn(at, "\n"), at);
 }
 

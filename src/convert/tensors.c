@@ -99,18 +99,29 @@ static bool wrong(const planner *p, const hf_tensor *t, const char *why)
                    t->name.n < 120 ? (int)t->name.n : 120, t->name.s, why);
 }
 
-/* "blk.3.attn_q" and the suffix, in the arena. */
+/* "blk.3.attn_q" of "blk.%d.attn_q"; of experts the first. */
+static const char *fill_name(const char *pattern, int layer, char out[MAX_NAME])
+{
+    size_t n = 0;
+    for (const char *s = pattern; *s; s++) {
+        bool is_number = *s == '%';
+        if (is_number)
+            n += (size_t)snprintf(out + n, 12, "%d", s[1] == 'd' ? layer : 0);
+        else
+            out[n++] = *s;
+        s += is_number;
+    }
+    out[n] = '\0';
+    return out;
+}
+
+/* The name of the output and the suffix, in the arena. */
 static bool make_name(planner *p, const match *m, gguf_str *out)
 {
     char name[MAX_NAME];
-    size_t n = 0;
-    for (const char *s = m->row->to; *s; s++) {
-        if (*s == '%' && s[1] == 'd')
-            n += (size_t)snprintf(name + n, 12, "%d", m->layer), s++;
-        else
-            name[n++] = *s;
-    }
-    n += (size_t)snprintf(name + n, 12, "%s", m->suffix);
+    fill_name(m->row->to, m->layer, name);
+    strcat(name, m->suffix);
+    size_t n = strlen(name);
     *out = (gguf_str){ arena_strndup(&p->t->arena, name, n), n };
     return out->s || no_memory(p);
 }
@@ -377,10 +388,11 @@ static bool check_layers(const planner *p)
         if (!o->row || o->layer < 0 || (int64_t)n == p->shape->n_layer || may_be_missing(p, o))
             continue;
         int il = 0;
+        char name[MAX_NAME];
         while ((size_t)il < n && t->outputs[i + (size_t)il].layer == il) il++;
-        return err_set(p->err, LORY_E_FORMAT,
-                       "%s: layer %d of %" PRId64 " has no '%s' (layers %zu of them have)",
-                       p->f->path, il, p->shape->n_layer, o->row->from, n);
+        return err_set(p->err, LORY_E_FORMAT, "%s: has no tensor '%s%s', which other layers have",
+                       p->f->path, fill_name(o->row->from, il, name),
+                       ends_with(t->infos[i].name, ".bias") ? ".bias" : ".weight");
     }
     return true;
 }
@@ -457,22 +469,31 @@ static void put_pattern(buf *b, gguf_str name)
     }
 }
 
-/* The names of unused tensors, each pattern once. Quadratic in the patterns, which are few. */
+/* The names of unused tensors, each pattern once with how many it stands for. Quadratic in the
+ * patterns, which are few. */
 static bool list_unused(planner *p)
 {
     buf *all = &p->t->unused, one = { 0 };
-    for (size_t i = 0; i < p->f->n_tensors; i++) {
-        if (p->f->tensors[i].is_used) continue;
-        buf_clear(&one);
-        buf_putc(&one, '\n');
-        put_pattern(&one, p->f->tensors[i].name);
-        buf_putc(&one, '\n');
-        if (all->data && one.data && strstr(all->data, one.data)) continue;
-        if (all->len == 0) buf_putc(all, '\n');
-        buf_put(all, one.data + 1, one.len - 1);
+    bool ok = true;
+    char *done = mem_new(p->f->n_tensors, 1);
+    if (!done) return no_memory(p);
+    for (size_t i = 0; ok && i < p->f->n_tensors; i++) {
+        if (p->f->tensors[i].is_used || done[i]) continue;
+        size_t n = 1, at = all->len;
+        put_pattern(all, p->f->tensors[i].name);
+        for (size_t k = i + 1; k < p->f->n_tensors; k++) {
+            if (p->f->tensors[k].is_used || done[k]) continue;
+            buf_clear(&one);
+            put_pattern(&one, p->f->tensors[k].name);
+            done[k] = one.len == all->len - at && memcmp(one.data, all->data + at, one.len) == 0;
+            n += (size_t)done[k];
+        }
+        if (n > 1) buf_printf(all, " (%zu)", n);
+        buf_putc(all, '\n');
+        ok = !one.failed && !all->failed;
     }
-    bool ok = !one.failed && !all->failed;
     buf_free(&one);
+    mem_free(done);
     return ok || no_memory(p);
 }
 

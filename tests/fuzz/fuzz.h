@@ -24,6 +24,7 @@ int fuzz_model(const uint8_t *data, size_t n);     /* a weight file: everything 
 int fuzz_json(const uint8_t *data, size_t n);      /* reader, and the writer's round trip */
 int fuzz_utf8(const uint8_t *data, size_t n);      /* decoding, cutting at whole characters */
 int fuzz_tokenizer(const uint8_t *data, size_t n); /* text to ids and back, several vocabularies */
+int fuzz_safetensors(const uint8_t *data, size_t n); /* a file of tensors, and their values */
 
 #define FUZZ_MAIN(fuzz_x)                                                                          \
     int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);                                     \

@@ -1,0 +1,548 @@
+/* test_hf.c - Hugging Face folders made here: where each row goes, what is refused; and all folders of
+ * the shared data, to the bit. */
+#include "hf_folder.h"
+#include <math.h>
+
+/* ---- a LLaMA of one or two layers ------------------------------------------------------------ */
+
+enum { EMBD = 8, HEAD = 4, VOCAB = 5, FF = 6 }; /* 2 heads, 1 of keys */
+
+static const char llama_config[] =
+    "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"hidden_size\":8,"
+    "\"num_hidden_layers\":%d,\"num_attention_heads\":2,\"num_key_value_heads\":1,"
+    "\"intermediate_size\":6,\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"
+    "\"vocab_size\":5%s}";
+
+static void put_config(const hf_test *t, int n_layer, const char *more)
+{
+    char text[1000];
+    snprintf(text, sizeof text, llama_config, n_layer, more);
+    hf_text(t, "config.json", text);
+}
+
+static void add(hf_test *t, int il, const char *part, int rows, int cols)
+{
+    char name[100];
+    snprintf(name, sizeof name, "model.layers.%d.%s.weight", il, part);
+    hf_add(t, name, rows, cols, 1000.0f * (float)il);
+}
+
+static void add_layer(hf_test *t, int il)
+{
+    add(t, il, "input_layernorm", 0, EMBD), add(t, il, "post_attention_layernorm", 0, EMBD);
+    add(t, il, "self_attn.q_proj", EMBD, EMBD), add(t, il, "self_attn.k_proj", HEAD, EMBD);
+    add(t, il, "self_attn.v_proj", HEAD, EMBD), add(t, il, "self_attn.o_proj", EMBD, EMBD);
+    add(t, il, "mlp.gate_proj", FF, EMBD), add(t, il, "mlp.up_proj", FF, EMBD);
+    add(t, il, "mlp.down_proj", EMBD, FF);
+}
+
+static hf_test begin_llama(const char *name, int n_layer, const char *more)
+{
+    hf_test t = hf_begin(name);
+    put_config(&t, n_layer, more);
+    hf_add(&t, "model.embed_tokens.weight", VOCAB, EMBD, 0.0f);
+    hf_add(&t, "model.norm.weight", 0, EMBD, 0.5f);
+    for (int il = 0; il < n_layer; il++) add_layer(&t, il);
+    return t;
+}
+
+static void check_uint(const gguf *g, const char *key, uint64_t want)
+{
+    uint64_t got = UINT64_MAX;
+    lory_err err;
+    CHECK(gguf_get_uint(g, key, UINT64_MAX, &got, &err) && got == want, "%s is %d, want %d", key,
+          (int)got, (int)want);
+}
+
+static void check_str(const gguf *g, const char *key, const char *want)
+{
+    gguf_str s = { "(none)", 6 };
+    lory_err err;
+    CHECK(gguf_get_str(g, key, &s, &err) && gguf_str_is(s, want), "%s is %.*s, want %s", key,
+          (int)s.n, s.s, want);
+}
+
+TEST(rows_of_q_and_k_go_from_halves_to_pairs)
+{
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    hf_test t = begin_llama("llama", 1, "");
+    hf_weights(&t, "model.safetensors");
+    REQUIRE(hf_make(&t, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
+    static const int from[EMBD] = { 0, 2, 1, 3, 4, 6, 5, 7 }; /* rows, by hand */
+    for (int r = 0; r < EMBD; r++) {
+        CHECK(hf_at(&g, "blk.0.attn_q.weight", EMBD * r + 3) == (float)(EMBD * from[r] + 3));
+        if (r < HEAD) CHECK(hf_at(&g, "blk.0.attn_k.weight", EMBD * r) == (float)(EMBD * from[r]));
+        CHECK(hf_at(&g, "blk.0.attn_output.weight", EMBD * r) == (float)(EMBD * r));
+    }
+    CHECK(hf_at(&g, "output_norm.weight", 1) == 1.5f);
+    check_str(&g, "general.architecture", "llama");
+    check_uint(&g, "llama.block_count", 1), check_uint(&g, "llama.attention.head_count_kv", 1);
+    check_uint(&g, "llama.rope.dimension_count", 4), check_uint(&g, "general.file_type", 0);
+    CHECK(!gguf_find_tensor(&g, "output.weight"));
+    CHECK(notes.data && strstr(notes.data, "has no tokenizer"), "%s", notes.data);
+    gguf_close(&g);
+    buf_free(&notes);
+}
+
+TEST(a_tied_output_and_buffers_are_named_as_unused)
+{
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    char want[1400];
+    hf_test t = begin_llama("tied", 2, ",\"tie_word_embeddings\":true");
+    hf_add(&t, "lm_head.weight", VOCAB, EMBD, 0.0f);
+    hf_add(&t, "model.layers.0.self_attn.rotary_emb.inv_freq", 0, 2, 0.0f);
+    hf_add(&t, "model.layers.1.self_attn.rotary_emb.inv_freq", 0, 2, 0.0f);
+    hf_weights(&t, "model.safetensors");
+    REQUIRE(hf_make(&t, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
+    CHECK(!gguf_find_tensor(&g, "output.weight"));
+    snprintf(
+        want, sizeof want,
+        "%s: not used: lm_head.weight\n%s: not used: model.layers.*.self_attn.rotary_emb.inv_freq "
+        "(2)\n%s: has no tokenizer; the model will take token ids only\n",
+        t.path, t.path, t.path);
+    CHECK_STR(notes.data, want);
+    gguf_close(&g);
+    buf_free(&notes);
+}
+
+TEST(an_output_that_differs_from_the_embedding_is_kept)
+{
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    hf_test t = begin_llama("untied", 1, ",\"tie_word_embeddings\":true");
+    hf_add(&t, "lm_head.weight", VOCAB, EMBD, 7.0f);
+    hf_weights(&t, "model.safetensors");
+    REQUIRE(hf_make(&t, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
+    CHECK(hf_at(&g, "output.weight", 0) == 7.0f);
+    gguf_close(&g);
+    buf_free(&notes);
+}
+
+/* ---- shards ---------------------------------------------------------------------------------- */
+
+static hf_test begin_shards(const char *name)
+{
+    hf_test t = begin_llama(name, 1, "");
+    hf_weights(&t, "a.safetensors");
+    hf_add(&t, "lm_head.weight", VOCAB, EMBD, 3.0f);
+    hf_weights(&t, "b.safetensors");
+    return t;
+}
+
+/* An index of all tensors; lm_head where it says, and a last line. */
+static void put_index(const hf_test *t, const char *output_in, const char *more)
+{
+    static const char *const parts[] = { "input_layernorm",  "post_attention_layernorm",
+                                         "self_attn.q_proj", "self_attn.k_proj",
+                                         "self_attn.v_proj", "self_attn.o_proj",
+                                         "mlp.gate_proj",    "mlp.up_proj",
+                                         "mlp.down_proj" };
+    buf b = { 0 };
+    buf_puts(&b, "{\"weight_map\":{\"model.embed_tokens.weight\":\"a.safetensors\","
+                 "\"model.norm.weight\":\"a.safetensors\"");
+    for (int i = 0; i < 9; i++)
+        buf_printf(&b, ",\"model.layers.0.%s.weight\":\"a.safetensors\"", parts[i]);
+    buf_printf(&b, ",\"lm_head.weight\":\"%s\"%s}}", output_in, more);
+    hf_text(t, "model.safetensors.index.json", b.data);
+    buf_free(&b);
+}
+
+TEST(shards_give_the_same_file_as_one)
+{
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    hf_test t = begin_shards("shards");
+    put_index(&t, "b.safetensors", "");
+    REQUIRE(hf_make(&t, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
+    CHECK(g.n_tensors == 12);
+    CHECK(hf_at(&g, "output.weight", 1) == 4.0f && hf_at(&g, "blk.0.ffn_up.weight", 5) == 5.0f);
+    gguf_close(&g);
+    buf_free(&notes);
+}
+
+TEST(an_index_must_say_what_is_there)
+{
+    char want[1300];
+    hf_test t = begin_shards("index");
+    put_index(&t, "c.safetensors", "");
+    hf_refused(&t, ": has no file c.safetensors, which model.safetensors.index.json names");
+    put_index(&t, "a.safetensors", ",\"x\":\"b.safetensors\"");
+    snprintf(want, sizeof want,
+             "/model.safetensors.index.json: says that tensor 'lm_head.weight' is in a.safetensors "
+             "(%s/b.safetensors)",
+             t.path);
+    hf_refused(&t, want);
+    put_index(&t, "b.safetensors", ",\"x\":\"b.safetensors\"");
+    hf_refused(&t, "/model.safetensors.index.json: says that tensor 'x' is in b.safetensors (it is "
+                   "nowhere)");
+    put_index(&t, "../b.safetensors", "");
+    hf_refused(
+        &t, "/model.safetensors.index.json: tensor 'lm_head.weight' is in no file of the folder");
+    hf_text(&t, "model.safetensors.index.json",
+            "{\"weight_map\":{\"lm_head.weight\":\"b.safetensors\"}}");
+    hf_refused(&t, ": has no token embedding among its 1 tensors");
+    hf_text(&t, "model.safetensors.index.json", "{}");
+    hf_refused(&t, "/model.safetensors.index.json: has no \"weight_map\"");
+}
+
+/* ---- what is refused ------------------------------------------------------------------------- */
+
+TEST(folders_that_lack_something_are_refused)
+{
+    hf_test t = hf_begin("bare");
+    hf_refused(&t, ": has no config.json, as a Hugging Face model folder has");
+    put_config(&t, 1, "");
+    hf_refused(&t, ": has no model.safetensors and no model.safetensors.index.json");
+    hf_text(&t, "pytorch_model.bin", "PK");
+    hf_refused(&t, ": has PyTorch weights only (pytorch_model.bin); lory reads safetensors");
+    hf_text(&t, "config.json", "[]");
+    hf_refused(&t, "/config.json: is no JSON object");
+}
+
+TEST(what_a_config_asks_for_and_is_not_known_is_named)
+{
+    hf_test t = begin_llama("unknown", 1, "");
+    hf_weights(&t, "model.safetensors");
+    put_config(&t, 1, ",\"architectures\":[\"NewForCausalLM\"],\"model_type\":\"new\"");
+    hf_refused(&t, ": models of architecture 'NewForCausalLM' (model_type 'new') are not known to "
+                   "convert");
+    put_config(&t, 1, ",\"hidden_act\":\"relu6\"");
+    hf_refused(&t, ": activation 'relu6' is not known (known: silu swish)");
+    put_config(&t, 1, ",\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2}");
+    hf_refused(&t,
+               ": RoPE scaling 'dynamic' is not known (known: default none linear yarn llama3)");
+    put_config(&t, 1, ",\"quantization_config\":{\"quant_method\":\"gptq\"}");
+    hf_refused(&t,
+               ": weights quantised by 'gptq' are not known (known: fp8, mxfp4); convert the model "
+               "that they were made from");
+    put_config(&t, 1, ",\"num_attention_heads\":3");
+    hf_refused(&t,
+               ": tensor 'model.layers.0.self_attn.q_proj.weight' has a number of rows that does "
+               "not go with the heads of config.json");
+    put_config(&t, 1, ",\"num_attention_heads\":-1");
+    hf_refused(&t, ": config.json has a \"num_attention_heads\" that is no whole number of use");
+    put_config(&t, 2, "");
+    hf_refused(&t,
+               ": has no tensor 'model.layers.1.self_attn.q_proj.weight', which other layers have");
+}
+
+TEST(a_tensor_that_is_not_known_is_no_conversion)
+{
+    hf_test t = begin_llama("left-over", 1, "");
+    hf_add(&t, "model.layers.0.mlp.new_proj.weight", EMBD, EMBD, 0.0f);
+    hf_weights(&t, "model.safetensors");
+    hf_refused(&t,
+               ": tensor 'model.layers.0.mlp.new_proj.weight' is not known of its architecture, "
+               "which would not be whole without");
+}
+
+/* ---- other layouts --------------------------------------------------------------------------- */
+
+/* One tensor of a family beside its embedding. */
+static hf_test begin_one(const char *name, const char *config, const char *embd)
+{
+    hf_test t = hf_begin(name);
+    hf_text(&t, "config.json", config);
+    hf_add(&t, embd, VOCAB, EMBD, 0.0f);
+    return t;
+}
+
+#define SIZES                                                                                      \
+    "\"hidden_size\":8,\"n_embd\":8,\"num_hidden_layers\":1,\"num_attention_heads\":2,"            \
+    "\"max_position_embeddings\":64,\"intermediate_size\":6"
+
+static void check_rows(hf_test *t, const char *name, const int *from, int n, int n_cols)
+{
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    hf_weights(t, "model.safetensors");
+    REQUIRE(hf_make(t, QT_F32, &g, &notes, &err), "%s", err.text);
+    const gguf_tensor *out = gguf_find_tensor(&g, name);
+    REQUIRE(out, "no %s", name);
+    CHECK(out->ne[0] == n_cols && out->n_bytes == 4u * (size_t)n * (size_t)n_cols);
+    for (int r = 0; r < n; r++)
+        CHECK(hf_at(&g, name, n_cols * r + 1) == (float)(n_cols * from[r] + 1), "%s row %d", name,
+              r);
+    gguf_close(&g);
+    buf_free(&notes);
+}
+
+TEST(q_k_and_v_of_each_head_are_put_apart)
+{
+    static const int from[24] = { 0,  1,  2,  3,  12, 13, 14, 15, 4,  5,  6,  7,
+                                  16, 17, 18, 19, 8,  9,  10, 11, 20, 21, 22, 23 };
+    hf_test t = begin_one("neox", "{\"architectures\":[\"GPTNeoXForCausalLM\"]," SIZES "}",
+                          "gpt_neox.embed_in.weight");
+    hf_add(&t, "gpt_neox.layers.0.attention.query_key_value.weight", 24, EMBD, 0.0f);
+    check_rows(&t, "blk.0.attn_qkv.weight", from, 24, EMBD);
+}
+
+TEST(grouped_q_k_and_v_are_put_apart)
+{
+    /* 4 heads of 2, 2 of keys: groups of (q, q, k, v) */
+    static const int from[16] = { 0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15 };
+    hf_test t = begin_one("falcon",
+                          "{\"architectures\":[\"FalconForCausalLM\"],\"hidden_size\":8,"
+                          "\"num_hidden_layers\":1,\"num_attention_heads\":4,\"num_kv_heads\":2,"
+                          "\"new_decoder_architecture\":true}",
+                          "transformer.word_embeddings.weight");
+    hf_add(&t, "transformer.h.0.self_attention.query_key_value.weight", 16, EMBD, 0.0f);
+    check_rows(&t, "blk.0.attn_qkv.weight", from, 16, EMBD);
+}
+
+TEST(a_pack_is_cut_in_three)
+{
+    static const int from[8] = { 8, 10, 9, 11, 12, 14, 13, 15 };
+    hf_test t = begin_one("baichuan", "{\"architectures\":[\"BaichuanForCausalLM\"]," SIZES "}",
+                          "model.embed_tokens.weight");
+    hf_add(&t, "model.layers.0.self_attn.W_pack.weight", 24, EMBD, 0.0f);
+    check_rows(&t, "blk.0.attn_k.weight", from, 8, EMBD);
+}
+
+TEST(experts_are_stacked_by_number)
+{
+    char name[100];
+    int from[36];
+    hf_test t = begin_one("moe",
+                          "{\"architectures\":[\"MixtralForCausalLM\"]," SIZES
+                          ",\"vocab_size\":5,\"num_local_experts\":12,\"num_experts_per_tok\":2}",
+                          "model.embed_tokens.weight");
+    for (int e = 0; e < 12; e++) { /* names sort 0, 1, 10, 11, 2, .. */
+        snprintf(name, sizeof name, "model.layers.0.block_sparse_moe.experts.%d.w1.weight", e);
+        hf_add(&t, name, 3, EMBD, (float)(3 * EMBD * e));
+    }
+    for (int r = 0; r < 36; r++) from[r] = r;
+    check_rows(&t, "blk.0.ffn_gate_exps.weight", from, 36, EMBD);
+    hf_add(&t, "model.embed_tokens.weight", VOCAB, EMBD, 0.0f);
+    hf_add(&t, "model.layers.0.block_sparse_moe.experts.0.w1.weight", 3, EMBD, 0.0f);
+    hf_add(&t, "model.layers.0.block_sparse_moe.experts.2.w1.weight", 3, EMBD, 0.0f);
+    hf_weights(&t, "model.safetensors");
+    remove(strcat(strcpy(name, t.path), ".gguf"));
+    hf_refused(&t,
+               ": tensor 'model.layers.0.block_sparse_moe.experts.0.w1.weight' and its like are 1 "
+               "experts (config.json says 12)");
+}
+
+TEST(conv1d_is_transposed_and_gemma_adds_one)
+{
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    hf_test t =
+        begin_one("gpt2", "{\"architectures\":[\"GPT2LMHeadModel\"]," SIZES "}", "wte.weight");
+    hf_add(&t, "h.0.attn.c_attn.weight", EMBD, 24, 0.0f);
+    hf_add(&t, "h.0.attn.c_attn.bias", 0, 24, 0.0f);
+    hf_weights(&t, "model.safetensors");
+    REQUIRE(hf_make(&t, QT_F32, &g, &notes, &err), "%s", err.text);
+    for (int r = 0; r < 24; r++)
+        CHECK(hf_at(&g, "blk.0.attn_qkv.weight", EMBD * r + 5) == (float)(24 * 5 + r));
+    CHECK(hf_at(&g, "output.weight", 9) == 9.0f); /* the embedding again */
+    gguf_close(&g);
+    t = begin_one("gemma", "{\"architectures\":[\"GemmaForCausalLM\"]," SIZES "}",
+                  "model.embed_tokens.weight");
+    hf_add(&t, "model.norm.weight", 0, EMBD, 0.25f);
+    hf_weights(&t, "model.safetensors");
+    REQUIRE(hf_make(&t, QT_F32, &g, &notes, &err), "%s", err.text);
+    CHECK(hf_at(&g, "output_norm.weight", 2) == 3.25f);
+    gguf_close(&g);
+    buf_free(&notes);
+}
+
+/* ---- small types ----------------------------------------------------------------------------- */
+
+TEST(f8_weights_are_multiplied_by_their_block_scales)
+{
+    enum { ROWS = 192, COLS = 8 }; /* two blocks of 128 rows, the second cut short */
+    unsigned char codes[ROWS * COLS];
+    float scales[2] = { 2.0f, 0.5f };
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    hf_test t = begin_one("fp8",
+                          "{\"architectures\":[\"Qwen2ForCausalLM\"]," SIZES
+                          ",\"quantization_config\":{\"quant_method\":\"fp8\"}}",
+                          "model.embed_tokens.weight");
+    for (int i = 0; i < ROWS * COLS; i++) codes[i] = (unsigned char)(0x38 + i % 8); /* 1 + i/8 */
+    hf_tensor_bytes(&t, "model.layers.0.mlp.up_proj.weight", "F8_E4M3", "[192,8]", codes,
+                    sizeof codes);
+    hf_tensor_bytes(&t, "model.layers.0.mlp.up_proj.weight_scale_inv", "F32", "[2,1]", scales, 8);
+    hf_weights(&t, "model.safetensors");
+    REQUIRE(hf_make(&t, QT_F32, &g, &notes, &err), "%s", err.text);
+    for (int i = 0; i < ROWS * COLS; i++)
+        CHECK(hf_at(&g, "blk.0.ffn_up.weight", i)
+              == (1.0f + (float)(i % 8) / 8.0f) * scales[i / COLS / 128]);
+    CHECK(!strstr(notes.data, "not used"), "%s", notes.data);
+    gguf_close(&g);
+    buf_free(&notes);
+}
+
+/* The MXFP4 form of gpt-oss, decoded here by its definition. */
+TEST(mxfp4_blocks_change_their_order_of_nibbles_only)
+{
+    enum { EXPERTS = 2, ROWS = 4, BLOCKS = 2, N = EXPERTS * ROWS * BLOCKS };
+    static const float values[16] = { 0,    .5f,  1,  1.5f,  2,  3,  4,  6,
+                                      -0.f, -.5f, -1, -1.5f, -2, -3, -4, -6 };
+    unsigned char codes[N * 16], scales[N];
+    float row[BLOCKS * 32];
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    for (int i = 0; i < N * 16; i++) codes[i] = (unsigned char)(i * 73 + 5);
+    for (int i = 0; i < N; i++) scales[i] = (unsigned char)(120 + i);
+    hf_test t = begin_one("mxfp4",
+                          "{\"architectures\":[\"GptOssForCausalLM\"]," SIZES
+                          ",\"num_local_experts\":2,\"sliding_window\":8}",
+                          "model.embed_tokens.weight");
+    hf_tensor_bytes(&t, "model.layers.0.mlp.experts.gate_up_proj_blocks", "U8", "[2,4,2,16]", codes,
+                    sizeof codes);
+    hf_tensor_bytes(&t, "model.layers.0.mlp.experts.gate_up_proj_scales", "U8", "[2,4,2]", scales,
+                    sizeof scales);
+    hf_weights(&t, "model.safetensors");
+    REQUIRE(hf_make(&t, QT_F32, &g, &notes, &err), "%s", err.text);
+    for (int half = 0; half < 2; half++) { /* gate has the even rows, up the odd ones */
+        const gguf_tensor *x =
+            gguf_find_tensor(&g, half ? "blk.0.ffn_up_exps.weight" : "blk.0.ffn_gate_exps.weight");
+        REQUIRE(x && x->type == QT_MXFP4 && x->ne[0] == 64 && x->ne[1] == 2 && x->ne[2] == 2);
+        for (int r = 0; r < 4; r++) {
+            qtypes[QT_MXFP4].to_f32(64, (const char *)x->data + (size_t)r * 34, row);
+            for (int i = 0; i < 64; i++) {
+                int block = ((r / 2 * ROWS) + 2 * (r % 2) + half) * BLOCKS + i / 32;
+                int code = codes[block * 16 + i % 32 / 2] >> 4 * (i % 2) & 15;
+                CHECK(row[i] == ldexpf(values[code], scales[block] - 127), "half %d row %d, %d",
+                      half, r, i);
+            }
+        }
+    }
+    gguf_close(&g);
+    buf_free(&notes);
+}
+
+/* ---- the folders of the shared data ----------------------------------------------------------- */
+
+/* What their converters put otherwise: names of models; and what config.json knows better. */
+static bool is_exception(const char *model, gguf_str key)
+{
+    static const char *const names[] = { "general.name",     "general.basename",
+                                         "general.finetune", "general.version",
+                                         "general.type",     "general.quantization_version" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (gguf_str_is(key, names[i])) return true;
+    if (strcmp(model, "gpt-oss") == 0 && gguf_str_is(key, "general.file_type")) return true;
+    if (strcmp(model, "bloom") == 0 && gguf_str_is(key, "bloom.context_length")) return true;
+    return strcmp(model, "glm-hf") == 0 && gguf_str_is(key, "chatglm.context_length");
+}
+
+static const gguf_kv *find_key(const gguf *g, gguf_str key)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%.*s", (int)key.n, key.s);
+    return gguf_find(g, name);
+}
+
+static void check_keys(const char *model, const gguf *got, const gguf *want)
+{
+    for (size_t i = 0; i < want->n_kv; i++) {
+        const gguf_kv *w = &want->kv[i], *h = find_key(got, w->key);
+        if (is_exception(model, w->key)) continue;
+        CHECK(h && h->type == w->type && h->elem == w->elem && h->n_bytes == w->n_bytes
+                  && memcmp(h->data, w->data, w->n_bytes) == 0,
+              "%s: key %.*s", model, (int)w->key.n, w->key.s);
+    }
+}
+
+static void check_tensors(const char *model, const gguf *got, const gguf *want)
+{
+    char name[128];
+    CHECK(got->n_tensors == want->n_tensors, "%s: %zu tensors, want %zu", model, got->n_tensors,
+          want->n_tensors);
+    for (size_t i = 0; i < want->n_tensors; i++) {
+        const gguf_tensor *w = &want->tensors[i];
+        snprintf(name, sizeof name, "%.*s", (int)w->name.n, w->name.s);
+        const gguf_tensor *h = gguf_find_tensor(got, name);
+        CHECK(h && h->type == w->type && h->n_dims == w->n_dims
+                  && memcmp(h->ne, w->ne, sizeof w->ne) == 0
+                  && memcmp(h->data, w->data, w->n_bytes) == 0,
+              "%s: tensor %s", model, name);
+    }
+}
+
+static void check_folder(const char *model, const char *type)
+{
+    gguf got, want;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    char path[300], out[500];
+    snprintf(path, sizeof path, "golden/%s", model);
+    const char *folder = test_shared(path);
+    REQUIRE(folder, "no %s", path);
+    snprintf(out, sizeof out, "%s", test_temp("out.gguf"));
+    convert_params p = { .out = out, .type = strcmp(type, "mxfp4") ? RETYPE_KEEP : QT_F32 };
+    if (!hf_convert(folder, &p, &notes, &err)) {
+        test_fail(__FILE__, __LINE__, "%s", err.text);
+        return;
+    }
+    snprintf(path, sizeof path, "%s/model-%s.gguf", folder, type);
+    REQUIRE(gguf_open(&got, out, &err) && gguf_open(&want, path, &err), "%s", err.text);
+    check_keys(model, &got, &want);
+    check_tensors(model, &got, &want);
+    CHECK(!notes.data || !strstr(notes.data, "not used"), "%s", notes.data);
+    gguf_close(&got);
+    gguf_close(&want);
+    buf_free(&notes);
+}
+
+TEST(shared_folders_become_the_files_of_the_usual_converters)
+{
+    static const char *const models[][2] = {
+        { "baichuan-13b", "bf16" },
+        { "baichuan-7b", "bf16" },
+        { "bloom", "bf16" },
+        { "chatglm2", "bf16" },
+        { "chatglm3", "bf16" },
+        { "cohere", "bf16" },
+        { "deepseek-v2", "bf16" },
+        { "deepseek-v3", "bf16" },
+        { "falcon", "bf16" },
+        { "gemma", "bf16" },
+        { "gemma2", "bf16" },
+        { "gemma3", "bf16" },
+        { "glm-hf", "bf16" },
+        { "glm4-0414", "bf16" },
+        { "glm4-9b", "bf16" },
+        { "gpt-bigcode", "bf16" },
+        { "gpt-neox", "bf16" },
+        { "gpt-oss", "mxfp4" },
+        { "gpt2", "bf16" },
+        { "granite", "bf16" },
+        { "llama-bias", "bf16" },
+        { "llama-gqa-tied", "bf16" },
+        { "llama-linear", "bf16" },
+        { "llama-mha", "f32" },
+        { "llama3-ropescale", "bf16" },
+        { "mistral-full", "bf16" },
+        { "mixtral", "f32" },
+        { "mpt", "bf16" },
+        { "olmo", "bf16" },
+        { "olmo2", "bf16" },
+        { "phi2", "bf16" },
+        { "phi3", "bf16" },
+        { "phi3-longrope", "bf16" },
+        { "qwen2", "bf16" },
+        { "qwen2-moe", "bf16" },
+        { "qwen2-yarn", "bf16" },
+        { "qwen3", "bf16" },
+        { "qwen3-moe", "bf16" },
+        { "stablelm", "bf16" },
+        { "starcoder2", "bf16" },
+    };
+    if (!test_shared("golden/qwen2/model.safetensors")) test_skip("no ../shared/golden");
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++)
+        check_folder(models[i][0], models[i][1]);
+}
