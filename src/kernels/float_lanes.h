@@ -416,7 +416,7 @@ INLINE void score_tile(const int nq, const int nk, const attend_args *a, const f
     UNROLL
     for (int i = 0; i < nq * nk; i++) sum[i] = v_zero();
     for (int d = 0; d < dim; d += 16) {
-        v16 kv[K_TILE];
+        v16 kv[2 * K_TILE];
         UNROLL
         for (int j = 0; j < nk; j++) kv[j] = load_part(k + (size_t)j * (size_t)dim + d, dim - d);
         UNROLL
@@ -436,10 +436,11 @@ INLINE void score_tile(const int nq, const int nk, const attend_args *a, const f
 INLINE void score_rows(const int nq, const attend_args *a, const float *q, int first, int last,
                        float *s)
 {
+    enum { WIDE = 2 * K_TILE }; /* one query leaves registers for more keys */
     const float *k = a->k + (size_t)first * (size_t)a->head_dim;
+    const int nk = nq == 1 ? WIDE : K_TILE;
     int j = first;
-    for (; j + K_TILE <= last; j += K_TILE, k += K_TILE * a->head_dim, s += K_TILE)
-        score_tile(nq, K_TILE, a, q, k, s);
+    for (; j + nk <= last; j += nk, k += nk * a->head_dim, s += nk) score_tile(nq, nk, a, q, k, s);
     for (; j < last; j++, k += a->head_dim, s++) score_tile(nq, 1, a, q, k, s);
 }
 
@@ -484,7 +485,7 @@ INLINE void value_tile(const int nq, const int nv, const attend_args *a, const f
     UNROLL
     for (int i = 0; i < nq * nv; i++) sum[i] = v_zero();
     for (int j = 0; j < n; j++, v += a->head_dim) {
-        v16 vv[D_TILE];
+        v16 vv[2 * D_TILE];
         UNROLL
         for (int e = 0; e < nv; e++) vv[e] = nv == 1 ? load_part(v, part) : v_load(v + 16 * e);
         UNROLL
@@ -523,8 +524,11 @@ INLINE void attend_queries(const int nq, const attend_args *a, int i)
     const float *v = a->v + (size_t)first * (size_t)dim;
     float *o = a->o + (size_t)i * a->ld_o;
     int d = 0;
+    for (; nq == 1 && d + 32 * D_TILE <= dim; d += 32 * D_TILE)
+        value_tile(nq, nq == 1 ? 2 * D_TILE : 1, a, s, n, v + d, 16, by, o + d);
     for (; d + 16 * D_TILE <= dim; d += 16 * D_TILE)
         value_tile(nq, D_TILE, a, s, n, v + d, 16, by, o + d);
+    for (; d + 32 <= dim; d += 32) value_tile(nq, 2, a, s, n, v + d, 16, by, o + d);
     for (; d < dim; d += 16) value_tile(nq, 1, a, s, n, v + d, dim - d, by, o + d);
 }
 
