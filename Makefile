@@ -55,6 +55,7 @@ ALL_LDFLAGS := $(filter -fsanitize=% --coverage,$(OPT_$(VARIANT))) $(OMP) $(if $
 FLAGS_src/kernels/avx2         := -mavx2 -mfma -mf16c
 FLAGS_src/kernels/avx2_quant   := $(FLAGS_src/kernels/avx2)
 FLAGS_src/kernels/avx2_pack    := $(FLAGS_src/kernels/avx2)
+FLAGS_src/kernels/avx2_gemv    := $(FLAGS_src/kernels/avx2)
 FLAGS_src/kernels/avx512       := $(FLAGS_src/kernels/avx2) -mavx512f -mavx512bw -mavx512vl -mavx512dq \
                                   -mavx512vnni -fno-tree-vectorize
 FLAGS_src/kernels/avx512_quant := $(FLAGS_src/kernels/avx512)

@@ -23,6 +23,7 @@ const isa_row isas[] = {
     { "avx512",  AVX512, &kernels_avx512_pack },
     { "avx512",  AVX512, &kernels_avx512_quant },
     { "avx2",    AVX2,   &kernels_avx2 },
+    { "avx2",    AVX2,   &kernels_avx2_gemv },
     { "avx2",    AVX2,   &kernels_avx2_pack },
     { "avx2",    AVX2,   &kernels_avx2_quant },
 #elif defined(__aarch64__)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 extern const lory_kernels kernels_avx2;         /* avx2.c */
+extern const lory_kernels kernels_avx2_gemv;    /* avx2_gemv.c */
 extern const lory_kernels kernels_avx2_pack;    /* avx2_pack.c */
 extern const lory_kernels kernels_avx2_quant;   /* avx2_quant.c */
 extern const lory_kernels kernels_avx512;       /* avx512.c */

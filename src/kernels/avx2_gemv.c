@@ -1,0 +1,260 @@
+/* avx2_gemv.c - AVX2: one token straight from the rows of the commonest types.
+ * Layer: kernels. As avx512_gemv.c, 8 rows at a time: see there. */
+#include "kernels/x86.h"
+#include "quant/block.h"
+
+enum { ROWS = 8, AHEAD_BYTES = 72 << 10, LINE = 64, GROUPS = QB_SUPER / QT_GROUP };
+
+typedef struct {
+    const uint8_t *w; /* the first of 8 rows */
+    size_t rb;        /* bytes from row to row */
+    const act_group *x;
+    int n_group;
+    const uint8_t *ahead;
+} rows_args;
+
+/* Asks for the bytes [at, at + n) of what comes later. */
+INLINE void prefetch(const uint8_t *ahead, size_t at, const int n)
+{
+    for (int i = 0; i < n; i += LINE)
+        _mm_prefetch((const char *)ahead + at + (size_t)i, _MM_HINT_T1);
+}
+
+typedef __m256 rows_fn(const rows_args *r);
+
+/* 8 rows at a time; n_rows is a multiple of 16, n_tok 1. */
+INLINE void all_rows(const matmul_args *a, rows_fn *run)
+{
+    const size_t bytes = ROWS * a->row_bytes;
+    rows_args r = { a->w, a->row_bytes, a->act, a->k / QT_GROUP, NULL };
+    for (int ir = 0; ir < a->n_rows; ir += ROWS, r.w += bytes) {
+        r.ahead = r.w + (bytes > AHEAD_BYTES ? bytes : AHEAD_BYTES);
+        _mm256_storeu_ps(a->out + ir, run(&r));
+    }
+}
+
+INLINE __m256i load32(const void *p)
+{
+    return _mm256_loadu_si256(p);
+}
+INLINE __m256i low4(__m256i v)
+{
+    return _mm256_and_si256(v, _mm256_set1_epi8(15));
+}
+INLINE __m256i high4(__m256i v)
+{
+    return low4(_mm256_srli_epi16(v, 4));
+}
+/* Pairs of 16 bits added to 32. */
+INLINE __m256i add_pairs(__m256i v)
+{
+    return _mm256_madd_epi16(v, _mm256_set1_epi16(1));
+}
+/* In each 128 bits: the sums of a's, b's, c's and d's four dwords; pairs of them fit 16 bits. */
+INLINE __m256i net_16_bits(__m256i a, __m256i b, __m256i c, __m256i d)
+{
+    __m256i ab = add_pairs(_mm256_packs_epi32(a, b)), cd = add_pairs(_mm256_packs_epi32(c, d));
+    return add_pairs(_mm256_packs_epi32(ab, cd));
+}
+
+/* acc + dx * (scale * (sums - zero * xsum)), where shift = log2(128 / zero). */
+INLINE __m256 add_group(__m256 acc, const act_group *x, __m256 scale, __m256i sums, int shift)
+{
+    __m256i whole = _mm256_add_epi32(sums, _mm256_set1_epi32(x->start_all >> shift));
+    __m256 u = _mm256_mul_ps(scale, _mm256_cvtepi32_ps(whole));
+    return _mm256_fmadd_ps(_mm256_set1_ps(x->dx), u, acc);
+}
+
+/* ---- Q4_0 ------------------------------------------------------------------------------------------------ */
+
+static __m256 q4_0_rows(const rows_args *r)
+{
+    enum { BYTES = sizeof(block_q4_0) };
+    const uint8_t *p = r->w;
+    __m256 acc = _mm256_setzero_ps();
+    for (int ig = 0; ig < r->n_group; ig++, p += BYTES) {
+        const act_group *x = &r->x[ig];
+        const __m256i lo = _mm256_broadcastsi128_si256(load16(x->q));
+        const __m256i hi = _mm256_broadcastsi128_si256(load16(x->q + 16));
+        __m256i v[4];
+        prefetch(r->ahead, (size_t)ig * BYTES * ROWS, BYTES * ROWS);
+        UNROLL
+        for (size_t i = 0; i < 4; i++) { /* rows i and i + 4 */
+            __m256i q =
+                _mm256_set_m128i(load16(p + 2 + (i + 4) * r->rb), load16(p + 2 + i * r->rb));
+            v[i] = add_pairs(_mm256_add_epi16(_mm256_maddubs_epi16(low4(q), lo),
+                                              _mm256_maddubs_epi16(high4(q), hi)));
+        }
+        acc = add_group(acc, x, _mm256_cvtph_ps(words8(p, r->rb)),
+                        net_16_bits(v[0], v[1], v[2], v[3]), 4);
+    }
+    return acc;
+}
+
+static void gemv_q4_0(const matmul_args *a)
+{
+    all_rows(a, q4_0_rows);
+}
+
+/* ---- Q8_0 ------------------------------------------------------------------------------------------------ */
+
+static __m256 q8_0_rows(const rows_args *r)
+{
+    enum { BYTES = sizeof(block_q8_0) };
+    const uint8_t *p = r->w;
+    __m256 acc = _mm256_setzero_ps();
+    for (int ig = 0; ig < r->n_group; ig++, p += BYTES) {
+        const act_group *x = &r->x[ig];
+        const __m256i xq = load32(x->q);
+        __m256i v[ROWS];
+        prefetch(r->ahead, (size_t)ig * BYTES * ROWS, BYTES * ROWS);
+        UNROLL
+        for (size_t i = 0; i < ROWS; i++) { /* |w| <= 128, |x| <= 127: two products fit 16 bits */
+            __m256i q = load32(p + 2 + i * r->rb);
+            v[i] = add_pairs(_mm256_maddubs_epi16(_mm256_abs_epi8(q), _mm256_sign_epi8(xq, q)));
+        }
+        __m256i a = _mm256_hadd_epi32(_mm256_hadd_epi32(v[0], v[1]), _mm256_hadd_epi32(v[2], v[3]));
+        __m256i b = _mm256_hadd_epi32(_mm256_hadd_epi32(v[4], v[5]), _mm256_hadd_epi32(v[6], v[7]));
+        __m256i sums = _mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20),
+                                        _mm256_permute2x128_si256(a, b, 0x31));
+        __m256 u = _mm256_mul_ps(_mm256_cvtph_ps(words8(p, r->rb)), _mm256_cvtepi32_ps(sums));
+        acc = _mm256_fmadd_ps(_mm256_set1_ps(x->dx), u, acc);
+    }
+    return acc;
+}
+
+static void gemv_q8_0(const matmul_args *a)
+{
+    all_rows(a, q8_0_rows);
+}
+
+/* ---- Q4_K, Q5_K ------------------------------------------------------------------------------------------ */
+
+/* Where the parts of a super-block are; qh: the fifth bits, bit s of byte i for weight 32s + i. */
+typedef struct {
+    int bytes, q, qh;
+    bool has_fifth;
+} k_layout;
+
+static const k_layout q4_k = { sizeof(block_q4_k), 16, 0, false };
+static const k_layout q5_k = { sizeof(block_q5_k), 48, 16, true };
+
+/* 16 in the bytes where qh has bit s. */
+INLINE __m256i fifth(__m256i qh, const int s)
+{
+    const __m256i which = _mm256_set1_epi8((char)(1 << s));
+    __m256i is_set = _mm256_cmpeq_epi8(_mm256_and_si256(qh, which), which);
+    return _mm256_and_si256(is_set, _mm256_set1_epi8(16));
+}
+
+/* The eight sums of a row's super-block. The greatest of 16 bits is 8 * 31 * 127. */
+INLINE __m256i k_row(const k_layout l, const uint8_t *p, const act_group *x)
+{
+    const __m256i qh = l.has_fifth ? load32(p + l.qh) : _mm256_setzero_si256();
+    __m256i t[GROUPS];
+    UNROLL
+    for (int h = 0; h < 4; h++) {
+        __m256i q = load32(p + l.q + 32 * h), lo = low4(q), hi = high4(q);
+        if (l.has_fifth) {
+            lo = _mm256_or_si256(lo, fifth(qh, 2 * h));
+            hi = _mm256_or_si256(hi, fifth(qh, 2 * h + 1));
+        }
+        t[2 * h] = add_pairs(_mm256_maddubs_epi16(lo, load32(x[2 * h].q)));
+        t[2 * h + 1] = add_pairs(_mm256_maddubs_epi16(hi, load32(x[2 * h + 1].q)));
+    }
+    __m256i a = net_16_bits(t[0], t[1], t[2], t[3]), b = net_16_bits(t[4], t[5], t[6], t[7]);
+    return _mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20),
+                            _mm256_permute2x128_si256(a, b, 0x31));
+}
+
+INLINE void transpose_dwords(__m256i v[4])
+{
+    __m256i a = _mm256_unpacklo_epi32(v[0], v[1]), b = _mm256_unpackhi_epi32(v[0], v[1]);
+    __m256i c = _mm256_unpacklo_epi32(v[2], v[3]), d = _mm256_unpackhi_epi32(v[2], v[3]);
+    v[0] = _mm256_unpacklo_epi64(a, c), v[1] = _mm256_unpackhi_epi64(a, c);
+    v[2] = _mm256_unpacklo_epi64(b, d), v[3] = _mm256_unpackhi_epi64(b, d);
+}
+
+/* Byte i of each dword, as a float. */
+INLINE __m256 byte_f32(__m256i v, int i)
+{
+    return _mm256_cvtepi32_ps(
+        _mm256_and_si256(_mm256_srli_epi32(v, 8 * i), _mm256_set1_epi32(255)));
+}
+
+/* The halves in the low 16 bits of 8 dwords. */
+INLINE __m256 low_halves(__m256i v)
+{
+    __m256i low = _mm256_and_si256(v, _mm256_set1_epi32(0xffff));
+    __m256i w = _mm256_permute4x64_epi64(_mm256_packus_epi32(low, low), 0x08);
+    return _mm256_cvtph_ps(_mm256_castsi256_si128(w));
+}
+
+/* The super-block at p of 8 rows, its scales taken out of 8 transposed headers at once. */
+INLINE __m256 k_block(const k_layout l, __m256 acc, const rows_args *r, const uint8_t *p,
+                      const act_group *x)
+{
+    const __m256i six = _mm256_set1_epi8(63), top = _mm256_set1_epi8(48);
+    __m256i row[ROWS], h[4];
+    const size_t at = (size_t)(p - r->w) * ROWS;
+    for (size_t i = 0; i < ROWS; i++) { /* some lines before every row */
+        prefetch(r->ahead, at + (size_t)l.bytes * i, l.bytes);
+        row[i] = k_row(l, p + i * r->rb, x);
+    }
+    UNROLL
+    for (size_t i = 0; i < 4; i++)
+        h[i] = _mm256_set_m128i(load16(p + (i + 4) * r->rb), load16(p + i * r->rb));
+    transpose_dwords(h); /* d and dmin; the 12 scale bytes */
+    transpose_dwords(row), transpose_dwords(row + 4);
+    const __m256 d = low_halves(h[0]), dmin = low_halves(_mm256_srli_epi32(h[0], 16));
+    const __m256i high_sc = _mm256_and_si256(_mm256_srli_epi16(h[1], 2), top);
+    const __m256i high_mn = _mm256_and_si256(_mm256_srli_epi16(h[2], 2), top);
+    const __m256i sc[2] = { _mm256_and_si256(h[1], six), _mm256_or_si256(low4(h[3]), high_sc) };
+    const __m256i mn[2] = { _mm256_and_si256(h[2], six), _mm256_or_si256(high4(h[3]), high_mn) };
+    UNROLL
+    for (int s = 0; s < GROUPS;
+         s++) { /* rows 0-3 of sums s, s + 4 lie in row[s % 4], 4-7 in the next */
+        __m256i sum = s < 4 ? _mm256_permute2x128_si256(row[s], row[s + 4], 0x20)
+                            : _mm256_permute2x128_si256(row[s - 4], row[s], 0x31);
+        __m256 scale = _mm256_mul_ps(d, byte_f32(sc[s / 4], s % 4));
+        __m256 min = _mm256_mul_ps(dmin, byte_f32(mn[s / 4], s % 4));
+        __m256 u = _mm256_mul_ps(scale, _mm256_cvtepi32_ps(sum));
+        u = _mm256_fnmadd_ps(min, _mm256_set1_ps(x[s].sum_all), u);
+        acc = _mm256_fmadd_ps(_mm256_set1_ps(x[s].dx), u, acc);
+    }
+    return acc;
+}
+
+INLINE __m256 k_rows(const k_layout l, const rows_args *r)
+{
+    const uint8_t *p = r->w;
+    __m256 acc = _mm256_setzero_ps();
+    for (int ig = 0; ig < r->n_group; ig += GROUPS, p += l.bytes)
+        acc = k_block(l, acc, r, p, r->x + ig);
+    return acc;
+}
+
+static __m256 q4_k_rows(const rows_args *r)
+{
+    return k_rows(q4_k, r);
+}
+static __m256 q5_k_rows(const rows_args *r)
+{
+    return k_rows(q5_k, r);
+}
+
+static void gemv_q4_k(const matmul_args *a)
+{
+    all_rows(a, q4_k_rows);
+}
+static void gemv_q5_k(const matmul_args *a)
+{
+    all_rows(a, q5_k_rows);
+}
+
+const lory_kernels kernels_avx2_gemv = {
+    .gemv = { [QT_Q4_0] = gemv_q4_0,
+              [QT_Q8_0] = gemv_q8_0,
+              [QT_Q4_K] = gemv_q4_k,
+              [QT_Q5_K] = gemv_q5_k },
+};
