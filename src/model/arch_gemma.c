@@ -42,7 +42,7 @@ static bool adapt_depth(hparams *hp, const gguf *g, int deepest, const char *key
 
 static void preset_2(hparams *hp)
 {
-    hp->window_period = 2;
+    hparams_set_full(hp, 1, 2);
 }
 
 static bool adapt_2(hparams *hp, const gguf *g, lory_err *err)
@@ -52,7 +52,7 @@ static bool adapt_2(hparams *hp, const gguf *g, lory_err *err)
 
 static void preset_3(hparams *hp)
 {
-    hp->window_period = 6;
+    hparams_set_full(hp, 5, 6);
     hp->rope_theta = 1e6f;
     hp->rope_theta_local = 1e4f;
 }

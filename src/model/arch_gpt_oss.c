@@ -24,7 +24,7 @@ static const lory_step block[] = {
 
 static void preset(hparams *hp)
 {
-    hp->window_period = 2;
+    hparams_set_full(hp, 1, 2);
     hp->expert_gating = GATING_SOFTMAX_CHOSEN;
     hp->yarn_exact = true;
 }

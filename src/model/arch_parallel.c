@@ -1,5 +1,5 @@
 /* arch_parallel.c - families whose layers can run attention and feed-forward side by side, from the
- * same residual stream: GPT-NeoX (arXiv:2204.06745), Phi-2, Falcon (arXiv:2311.16867), StableLM,
+ * same residual stream: GPT-J, GPT-NeoX (arXiv:2204.06745), Phi-2, Falcon (arXiv:2311.16867), StableLM,
  * Command-R. Both sums come after both norms. */
 #include "model/arch.h"
 
@@ -42,7 +42,7 @@ static void preset_parallel(hparams *hp)
     hp->is_parallel = true;
 }
 
-/* ---- Phi-2: one norm for both -------------------------------------------------------------------- */
+/* ---- Phi-2, GPT-J: one norm for both -------------------------------------------------------------------- */
 
 static const lory_step block_phi2[] = {
     { OP_LAYER_NORM, H, X, W_ATTN_NORM, 0 },
@@ -79,13 +79,14 @@ static const lory_step parallel_falcon[] = {
     { OP_MATMUL,     H,  A,  W_ATTN_OUT,    0   },
     { OP_ADD,        X,  H,  W_NONE,        0   }, END };
 
-/* Falcon-RW has ALiBi, whose biases are scaled with the scores. */
+/* Falcon-RW has ALiBi, whose biases are scaled with the scores. The reference (transformers 4.48,
+ * eager attention: once in the mask, once in the scores) adds them twice; TII's own code, once. */
 static bool adapt_falcon(hparams *hp, const gguf *g, lory_err *err)
 {
     (void)g, (void)err;
     if (hp->max_alibi_bias > 0.0f) {
         hp->n_rot = 0;
-        hp->alibi_scale = hp->attn_scale;
+        hp->alibi_scale = 2.0f * hp->attn_scale;
     }
     return true;
 }
@@ -141,6 +142,8 @@ static const lory_step parallel_gated[] = {
 const lory_arch arch_gptneox = { "gptneox", embed_tokens, block_gptneox, head_layer, true,
                                  preset_parallel, NULL, parallel_gptneox };
 const lory_arch arch_phi2 = { "phi2", embed_tokens, block_phi2, head_layer, true,
+                              NULL, NULL, NULL };
+const lory_arch arch_gptj = { "gptj", embed_tokens, block_phi2, head_layer, false,
                               NULL, NULL, NULL };
 const lory_arch arch_falcon = { "falcon", embed_tokens, block_gptneox, head_layer, true,
                                 preset_parallel, adapt_falcon, parallel_falcon };

@@ -8,7 +8,7 @@
 enum {
     MAX_EMBD = 1 << 20,
     MAX_FF = 1 << 22,
-    MAX_LAYER = 4096,
+    MAX_LAYER = HPARAMS_MAX_LAYER,
     MAX_HEAD = 1 << 12,
     MAX_HEAD_DIM = 1024,
     MAX_CTX = 1 << 30,
@@ -185,22 +185,36 @@ static bool read_scales(reader *r, hparams *hp)
            && read_bool(r, "use_parallel_residual", &hp->is_parallel);
 }
 
-/* The pattern is a period, or says of each layer whether it has the window: then what it says must
- * be a period. */
+static void set_bit(uint64_t *map, int i, bool value)
+{
+    uint64_t bit = (uint64_t)1 << i % 64;
+    map[i / 64] = value ? map[i / 64] | bit : map[i / 64] & ~bit;
+}
+
+void hparams_set_full(hparams *hp, int first, int period)
+{
+    for (int il = 0; il < MAX_LAYER; il++)
+        set_bit(hp->full_map, il, il >= first && (il - first) % period == 0);
+}
+
+/* The pattern is a period p, layers p - 1, 2p - 1, ... having no window, or says of each layer
+ * whether it has one. */
 static bool read_window_pattern(reader *r, hparams *hp)
 {
     const char *key = key_of(r, "attention.sliding_window_pattern");
     const gguf_kv *kv = gguf_find(r->g, key);
-    if (!kv || kv->type != GGUF_ARR)
-        return read_count(r, "attention.sliding_window_pattern", MAX_LAYER, &hp->window_period);
+    int period = 0;
+    if (!kv || kv->type != GGUF_ARR) {
+        if (!read_count(r, "attention.sliding_window_pattern", MAX_LAYER, &period)) return false;
+        if (period > 0) hparams_set_full(hp, period - 1, period);
+        return true;
+    }
     if (!gguf_get_array(r->g, key, GGUF_BOOL, &kv, r->err)) return false;
-    int n = kv->n < (uint64_t)hp->n_layer ? (int)kv->n : hp->n_layer;
-    hp->window_period = 0;
-    for (int il = n; il-- > 0;)
-        if (!gguf_int_at(kv, (uint64_t)il)) hp->window_period = il + 1;
-    for (int il = 0; il < n; il++)
-        if ((hparams_window(hp, il) > 0) != (gguf_int_at(kv, (uint64_t)il) != 0))
-            return err_set(r->err, LORY_E_UNSUPPORTED, "%s: %s has no period", gguf_path(r->g), key);
+    if (kv->n != (uint64_t)hp->n_layer)
+        return err_set(r->err, LORY_E_FORMAT, "%s: %s has %llu values for %d layers",
+                       gguf_path(r->g), key, (unsigned long long)kv->n, hp->n_layer);
+    for (int il = 0; il < hp->n_layer; il++)
+        set_bit(hp->full_map, il, !gguf_int_at(kv, (uint64_t)il));
     return true;
 }
 
@@ -313,6 +327,5 @@ bool hparams_has_experts(const hparams *hp, int il)
 
 int hparams_window(const hparams *hp, int il)
 {
-    bool is_full = hp->window_period > 0 && (il + 1) % hp->window_period == 0;
-    return is_full ? 0 : hp->window;
+    return hp->full_map[il / 64] >> il % 64 & 1 ? 0 : hp->window;
 }

@@ -13,6 +13,8 @@ typedef enum { /* how a router's output becomes weights; numbers of expert_gatin
     GATING_SOFTMAX_CHOSEN = 3, /* softmax over the chosen experts only */
 } expert_gating;
 
+enum { HPARAMS_MAX_LAYER = 4096 };
+
 typedef struct {
     int n_vocab;      /* tokens: rows of token_embd.weight */
     int n_ctx_train;  /* tokens: ARCH.context_length */
@@ -38,9 +40,10 @@ typedef struct {
     float max_alibi_bias; /* ARCH.attention.max_alibi_bias */
     float alibi_scale;    /* multiplies the slopes */
 
-    /* A query sees `window` positions, its own included; 0 = all. With a period p, layers
-     * p - 1, 2p - 1, ... see all. ARCH.attention.sliding_window, .sliding_window_pattern */
-    int window, window_period;
+    /* A query sees `window` positions, its own included; 0 = all. In layers of full_map it sees
+     * all: ARCH.attention.sliding_window, .sliding_window_pattern */
+    int window;
+    uint64_t full_map[HPARAMS_MAX_LAYER / 64]; /* bit il */
 
     /* experts: ARCH.expert_*; n_expert 0 = none */
     int n_expert, n_expert_used, n_expert_shared;
@@ -78,5 +81,8 @@ bool hparams_read(hparams *hp, const gguf *g, const char *arch, lory_err *err);
 /* Of layer il. */
 bool hparams_has_experts(const hparams *hp, int il);
 int hparams_window(const hparams *hp, int il); /* 0 = none */
+
+/* For presets: layers first, first + period, ... have no window. */
+void hparams_set_full(hparams *hp, int first, int period);
 
 #endif
