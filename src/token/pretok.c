@@ -338,7 +338,7 @@ static const pretok pretoks[] = {
     { "smaug-bpe", llama3, 0 },
     { "smollm", gpt2_digits, 0 },
     { "solar-open", qwen2, 0 },
-    { "stablelm2", qwen2, 0 },
+    { "stablelm2", qwen2, PRETOK_NFC },
     { "starcoder", gpt2_digits, 0 },
     { "superbpe", superbpe, 0 },
     { "tekken", tekken, LLAMA3 },
