@@ -123,12 +123,14 @@ INLINE void tile(const int n_sub, const bool has_min, const int rv, const int n,
     const act_group *x = t->x;
     __m512 acc[2][TILE_NARROW];
     UNROLL
-    for (int v = 0; v < rv; v++) UNROLL
-    for (int j = 0; j < n; j++) {
-        acc[v][j] = _mm512_setzero_ps();
-        if (!t->is_first)
-            acc[v][j] = _mm512_maskz_loadu_ps(v == rv - 1 ? t->last : 0xffff,
-                                              t->out + (size_t)j * t->ld_out + 16 * v);
+    for (int v = 0; v < rv; v++) {
+        UNROLL
+        for (int j = 0; j < n; j++) {
+            acc[v][j] = _mm512_setzero_ps();
+            if (!t->is_first)
+                acc[v][j] = _mm512_maskz_loadu_ps(v == rv - 1 ? t->last : 0xffff,
+                                                  t->out + (size_t)j * t->ld_out + 16 * v);
+        }
     }
     for (int ig = 0; ig < t->n_group; ig++, x += t->width, p += group_bytes) {
         __m512 u[2][TILE_NARROW];
@@ -169,10 +171,12 @@ INLINE void tile(const int n_sub, const bool has_min, const int rv, const int n,
         }
     }
     UNROLL
-    for (int v = 0; v < rv; v++) UNROLL
-    for (int j = 0; j < n; j++)
-        _mm512_mask_storeu_ps(t->out + (size_t)j * t->ld_out + 16 * v,
-                              v == rv - 1 ? t->last : 0xffff, acc[v][j]);
+    for (int v = 0; v < rv; v++) {
+        UNROLL
+        for (int j = 0; j < n; j++)
+            _mm512_mask_storeu_ps(t->out + (size_t)j * t->ld_out + 16 * v,
+                                  v == rv - 1 ? t->last : 0xffff, acc[v][j]);
+    }
 }
 
 typedef void tile_fn(const tile_args *t);

@@ -222,14 +222,16 @@ INLINE void pack_q4_k(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *
     const codes off = offset(a, 0);
     for (int ig = a->ig0; ig < a->ig1; ig += GROUPS, p += sizeof(block_q4_k)) {
         put_k_scales(to, STRIDE, p, rb);
-        for (int h = 0; h < 4; h++, to += 2 * STRIDE) UNROLL
-        for (int half = 0; half < 2; half++) {
-            codes o[4];
-            i_rows16(p + 16 + 32 * h + 16 * half, rb, o);
+        for (int h = 0; h < 4; h++, to += 2 * STRIDE) {
             UNROLL
-            for (int i = 0; i < 4; i++) {
-                put_codes(to, 4 * half + i, low4(o[i]), off);
-                put_codes(to + STRIDE, 4 * half + i, high4(o[i]), off);
+            for (int half = 0; half < 2; half++) {
+                codes o[4];
+                i_rows16(p + 16 + 32 * h + 16 * half, rb, o);
+                UNROLL
+                for (int i = 0; i < 4; i++) {
+                    put_codes(to, 4 * half + i, low4(o[i]), off);
+                    put_codes(to + STRIDE, 4 * half + i, high4(o[i]), off);
+                }
             }
         }
     }
@@ -310,9 +312,12 @@ INLINE void pack_q2_k(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *
             codes o[4];
             i_rows16(p + 16 + 16 * e, rb, o);
             UNROLL
-            for (int i = 0; i < 4; i++) UNROLL
-            for (int g = 0; g < 4; g++)
-                put_codes(to + (4 * (e / 2) + g) * STRIDE, 4 * (e % 2) + i, pair(o[i], 2 * g), off);
+            for (int i = 0; i < 4; i++) {
+                UNROLL
+                for (int g = 0; g < 4; g++)
+                    put_codes(to + (4 * (e / 2) + g) * STRIDE, 4 * (e % 2) + i, pair(o[i], 2 * g),
+                              off);
+            }
         }
         i_rows16(p, rb, s);
         UNROLL
@@ -396,9 +401,12 @@ INLINE void pack_tq2_0(const pack_args *a, const uint8_t *p, size_t rb, uint8_t 
             codes o[4];
             i_rows16(p + 16 * e, rb, o);
             UNROLL
-            for (int i = 0; i < 4; i++) UNROLL
-            for (int g = 0; g < 4; g++)
-                put_codes(to + (4 * (e / 2) + g) * STRIDE, 4 * (e % 2) + i, pair(o[i], 2 * g), off);
+            for (int i = 0; i < 4; i++) {
+                UNROLL
+                for (int g = 0; g < 4; g++)
+                    put_codes(to + (4 * (e / 2) + g) * STRIDE, 4 * (e % 2) + i, pair(o[i], 2 * g),
+                              off);
+            }
         }
         UNROLL
         for (int s = 0; s < GROUPS; s++) put_f32(to + s * STRIDE + CODES, d);
