@@ -116,9 +116,9 @@ static void exec_logits(const model *m, const lory_kernels *kn, bool no_fuse, in
     for (int i = 0; i < N_TOK; i++) pos[i] = i;
     CHECK(kv_reserve(&kv, 0, N_TOK, &err) == 0);
     /* most of it at once, the rest one by one: both paths of every op */
-    CHECK(exec_body(&e, &(exec_batch){ N_TOK - 9, ids, pos, seq }, &err));
+    CHECK(exec_body(&e, &(exec_batch){ N_TOK - 9, ids, pos, seq, { 0 } }, &err));
     for (int i = N_TOK - 9; i < N_TOK; i++)
-        CHECK(exec_body(&e, &(exec_batch){ 1, ids + i, pos + i, seq }, &err));
+        CHECK(exec_body(&e, &(exec_batch){ 1, ids + i, pos + i, seq, { 0 } }, &err));
     memcpy(out, exec_head(&e, &(int){ 0 }, 1, &ld), (size_t)m->hp.n_vocab * sizeof *out);
     exec_close(&e);
     kv_close(&kv);
@@ -257,7 +257,7 @@ TEST(sequences_in_one_batch_do_not_touch_each_other)
             batch_id[n] = ids[i + j], pos[n] = j, seq[n] = i;
         last[i] = n - 1;
     }
-    CHECK(exec_body(&e, &(exec_batch){ n, batch_id, pos, seq }, &err));
+    CHECK(exec_body(&e, &(exec_batch){ n, batch_id, pos, seq, { 0 } }, &err));
     alone = (float *)(uintptr_t)exec_head(&e, last, N_SEQ, &ld);
     for (int i = 0; i < N_SEQ; i++)
         CHECK_SAME(alone + (size_t)i * ld, want[i], (size_t)m.hp.n_vocab * sizeof(float), "seq %d", i);
@@ -410,6 +410,44 @@ TEST(a_text_that_outgrows_the_original_context_is_rotated_anew)
     CHECK(session_set(&s, ids, 110, &err));
     CHECK_SAME(s.logits, fresh.logits, n_bytes, "never beyond");
     free(before);
+    session_close(&s);
+    session_close(&fresh);
+    model_close(&m);
+}
+
+TEST(a_prefix_is_read_at_once_however_it_comes)
+{
+    enum { N_PREFIX = 40, N_ALL = 60 };
+    static const size_t cuts[] = { 1, 7, 39, 41, 59 };
+    lory_err err;
+    model m;
+    session s, fresh;
+    lory_token ids[N_TOK];
+    lory_session_params p = { .n_ctx = 160, .n_batch = 48, .n_threads = 2 };
+    REQUIRE(model_open(&m, test_vector("golden/chatglm1/model-q8_0.gguf"), NULL, &err), "%s", err.text);
+    fill_ids(&m, ids);
+    for (int i = 0; i < N_ALL; i++) ids[i] = ids[i] % 90;
+    ids[N_PREFIX - 1] = m.hp.gmask_id;
+    ids[N_PREFIX] = m.hp.prefix_end_id;
+    size_t n_bytes = (size_t)m.hp.n_vocab * sizeof(float);
+    REQUIRE(session_open(&s, &m, &p, &err) && session_open(&fresh, &m, &p, &err));
+    CHECK(session_eval(&fresh, ids, N_ALL, NULL, NULL, &err), "%s", err.text);
+    CHECK(fresh.prefix.n == N_PREFIX && fresh.prefix.mask_pos == N_PREFIX - 1);
+    for (int c = 0; c < 5; c++) {
+        session_truncate(&s, 0);
+        for (size_t i = 0; i < N_ALL; i += cuts[c])
+            CHECK(session_eval(&s, ids + i, N_ALL - i < cuts[c] ? N_ALL - i : cuts[c], NULL, NULL, &err),
+                  "%s", err.text);
+        CHECK_SAME(s.logits, fresh.logits, n_bytes, "cut %zu", cuts[c]);
+    }
+    ids[N_PREFIX - 2] = 3; /* another last word of the prefix, which all of it sees */
+    CHECK(session_set(&s, ids, N_ALL, &err));
+    session_truncate(&fresh, 0);
+    CHECK(session_eval(&fresh, ids, N_ALL, NULL, NULL, &err));
+    CHECK_SAME(s.logits, fresh.logits, n_bytes, "another prefix");
+    session_truncate(&s, 0);
+    CHECK(!session_eval(&s, ids, 39, NULL, NULL, &err) || !session_eval(&s, ids, 10, NULL, NULL, &err));
+    CHECK(err.code == LORY_E_ARGUMENT && strstr(err.text, "batch size"), "%s", err.text);
     session_close(&s);
     session_close(&fresh);
     model_close(&m);

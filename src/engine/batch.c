@@ -77,6 +77,9 @@ bool batch_plan(const model *m, const lory_batch_params *p, lory_memory_plan *mp
     size_t n_bytes;
     if (!p) p = &defaults;
     if (!check_params(p, err) || !session_plan(m, &p->session, mp, err)) return false;
+    if (m->hp.has_prefix)
+        return err_set(err, LORY_E_UNSUPPORTED, "%s: a prompt that is read at once can't be batched",
+                       gguf_path(&m->file));
     int n_parallel = n_parallel_of(p);
     mp->n_batch = session_n_batch(&p->session);
     if (mp->n_batch < n_parallel) mp->n_batch = n_parallel;
@@ -426,7 +429,7 @@ bool batch_step(batch *b, batch_on_ready on_ready, void *user, lory_err *err)
     take_single_tokens(b);
     take_prompts(b);
     if (b->n_tok == 0) return true;
-    if (!exec_body(&b->e, &(exec_batch){ b->n_tok, b->id, b->pos, b->seq }, err)) {
+    if (!exec_body(&b->e, &(exec_batch){ b->n_tok, b->id, b->pos, b->seq, { 0 } }, err)) {
         atomic_store(&b->interrupt, false);
         undo(b);
         return false;

@@ -17,6 +17,7 @@ static op_fn *const ops[OP_COUNT] = {
     [OP_ROPE] = op_rope,
     [OP_MLA_KV] = op_mla_kv,
     [OP_ADD] = op_add,
+    [OP_RESTART] = op_restart,
     [OP_GATE] = op_gate,
     [OP_SCALE] = op_scale,
     [OP_SOFT_CAP] = op_soft_cap,
@@ -93,7 +94,8 @@ static size_t lay_out(exec *e, void *block)
     }
     lay_out_inputs(e, &c);
     e->rope_cs = mem_carve(&c, n_cs, sizeof(float));
-    if (m->rope_local.inv_freq) e->rope_cs_local = mem_carve(&c, n_cs, sizeof(float));
+    if (m->rope_local.inv_freq || m->hp.rope_2d)
+        e->rope_cs_2 = mem_carve(&c, n_cs, sizeof(float));
     e->runs = mem_carve(&c, (size_t)e->par.n_batch, sizeof(exec_run));
     lay_out_experts(e, &c);
     e->thread_bytes = thread_bytes(e);

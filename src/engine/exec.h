@@ -18,6 +18,12 @@ typedef struct {
     void *on_input_user;
 } exec_params;
 
+/* Where the prefix of a sequence ends, for models that have one (hparams.has_prefix). */
+typedef struct {
+    int n;        /* tokens of the prefix, which see each other; run in one batch */
+    int mask_pos; /* the position of all tokens after it */
+} exec_prefix;
+
 /* Tokens that run together: new tokens of any sequences, each sequence's in ascending positions
  * which the cache has reserved. */
 typedef struct {
@@ -25,6 +31,7 @@ typedef struct {
     const lory_token *id; /* [n_tok] */
     const int *pos;       /* [n_tok] */
     const int *seq;       /* [n_tok] */
+    exec_prefix prefix;   /* of the one sequence; {0} for models without */
 } exec_batch;
 
 /* Neighbours of a batch that are neighbours in one sequence. */
@@ -52,7 +59,7 @@ typedef struct {
     act_group *input_i8;     /* the same rows as int8 activations, [.., ld_input / 32] */
     size_t ld_pair;          /* the same buffers prepared by OP_EXPERT_INPUT, a row for each pair */
     float *rope_cs;          /* [n_batch, n_rot] cosines and sines of the tokens' positions */
-    float *rope_cs_local;    /* the same by the local table; NULL without one */
+    float *rope_cs_2;        /* the same by the local table or in the second dimension, or NULL */
     exec_run *runs;          /* [n_batch] */
     /* experts: pairs (token, one of its experts), n_expert_used for each token */
     int *choice;             /* [n_batch, n_expert_used] the token's experts, best first */

@@ -116,14 +116,20 @@ static int within_chunk(int i)
     return i < 0 ? 0 : i < KV_CHUNK ? i : KV_CHUNK;
 }
 
+/* Keys from 0 on that the query at pos sees: up to its own, in the prefix all of that. */
+static int keys_end(const exec *e, int pos)
+{
+    return pos < e->batch.prefix.n ? e->batch.prefix.n : pos + 1;
+}
+
 /* Which keys of the chunk from position `chunk` on the unit's queries see, from position pos on. */
-static void find_keys(const hparams *hp, attend_unit u, int pos, int chunk, int window,
+static void find_keys(const exec *e, attend_unit u, int pos, int chunk, int window,
                       const attend_scratch *a)
 {
-    int group = hp->n_head / hp->n_kv_head;
+    int group = e->m->hp.n_head / e->m->hp.n_kv_head;
     for (int i = 0; i < u.n_tok * group; i++) {
-        int n = pos + i / group + 1 - chunk; /* keys up to the query's own */
-        a->pos[i] = n - 1;
+        int n = keys_end(e, pos + i / group) - chunk;
+        a->pos[i] = pos + i / group - chunk;
         a->first[i] = (int16_t)(window ? within_chunk(n - window) : 0);
         a->last[i] = (int16_t)within_chunk(n);
     }
@@ -134,7 +140,7 @@ static void attend_one(const op_ctx *c, const plan_step *s, attend_unit u, const
     exec *e = c->e;
     const hparams *hp = &e->m->hp;
     int group = hp->n_head / hp->n_kv_head, window = hparams_window(hp, s->il);
-    int pos = u.run->pos + (u.it - u.run->first), end = pos + u.n_tok; /* of the unit's tokens */
+    int pos = u.run->pos + (u.it - u.run->first), end = keys_end(e, pos + u.n_tok - 1);
     int begin = window && pos + 1 > window ? (pos + 1 - window) / KV_CHUNK * KV_CHUNK : 0;
     attend_args args = { .q = a->q, .ld_q = (size_t)hp->head_dim, .o = a->o,
                          .ld_o = (size_t)hp->head_dim, .state = a->state, .first = a->first,
@@ -148,7 +154,7 @@ static void attend_one(const op_ctx *c, const plan_step *s, attend_unit u, const
         int n_key = end - chunk < KV_CHUNK ? end - chunk : KV_CHUNK;
         kv_place at = { s->il, u.run->seq, chunk, u.ih };
         kv_load(e->kv, e->kn, at, n_key, a->kv, &args.k, &args.v);
-        find_keys(hp, u, pos, chunk, window, a);
+        find_keys(e, u, pos, chunk, window, a);
         e->kn->attend(&args);
     }
     scatter(e, s, u, a);

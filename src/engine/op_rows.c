@@ -8,12 +8,17 @@
 static void make_rotations(const exec *e, int it)
 {
     const model *m = e->m;
-    int n = m->hp.n_rot, pos = e->batch.pos[it];
+    int n = m->hp.n_rot, pos = e->batch.pos[it], second = 0;
     const rope_table *t = e->long_rope && m->rope_long.inv_freq ? &m->rope_long : &m->rope;
     if (n == 0) return;
+    if (m->hp.rope_2d && pos >= e->batch.prefix.n) {
+        second = pos - e->batch.prefix.n + 1;
+        pos = e->batch.prefix.mask_pos;
+    }
     rope_cos_sin(n, t, pos, e->rope_cs + (size_t)it * (size_t)n);
-    if (m->rope_local.inv_freq)
-        rope_cos_sin(n, &m->rope_local, pos, e->rope_cs_local + (size_t)it * (size_t)n);
+    if (e->rope_cs_2)
+        rope_cos_sin(n, m->hp.rope_2d ? t : &m->rope_local, m->hp.rope_2d ? second : pos,
+                     e->rope_cs_2 + (size_t)it * (size_t)n);
 }
 
 void op_embed(const op_ctx *c, const plan_step *s)
@@ -79,6 +84,18 @@ void op_add(const op_ctx *c, const plan_step *s)
         float *src = op_row(e, s->src, it);
         if (scale != 1.0f) e->kn->scale(n, scale, src);
         e->kn->add(n, src, op_row(e, s->dst[0], it));
+    }
+}
+
+void op_restart(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    int first, last, n = e->plan.width[s->src];
+    op_share(c, e->n_row, &first, &last);
+    for (int it = first; it < last; it++) {
+        float *dst = op_row(e, s->dst[0], it);
+        memcpy(dst, op_row(e, s->src, it), (size_t)n * sizeof *dst);
+        e->kn->scale(n, e->m->hp.restart_scale, dst);
     }
 }
 
@@ -180,16 +197,20 @@ static void layer_norm_head(const exec *e, const plan_step *s, int it, int ih, f
     e->kn->layer_norm(n, head, rows + (size_t)ih * (size_t)n, NULL, e->m->hp.norm_eps, head);
 }
 
-/* What MLA rotates is the end of each head. */
+/* What MLA rotates is the end of each head; positions of two dimensions rotate all of it. */
 static void rotate_head(const exec *e, const plan_step *s, int it, int ih, float *head)
 {
     const hparams *hp = &e->m->hp;
     bool is_local = e->m->rope_local.inv_freq && hparams_window(hp, s->il) > 0;
-    const float *cs = is_local ? e->rope_cs_local : e->rope_cs;
+    size_t at = (size_t)it * (size_t)hp->n_rot;
+    const lory_kernels *kn = e->kn;
     (void)ih;
     if (hp->kv_lora_rank > 0) head += hp->head_dim - hp->n_rot;
-    e->kn->rope(1, hp->head_dim, hp->n_rot, e->m->arch->rope_neox,
-                cs + (size_t)it * (size_t)hp->n_rot, head);
+    kn->rope(1, hp->head_dim, hp->n_rot, e->m->arch->rope_neox,
+             (is_local ? e->rope_cs_2 : e->rope_cs) + at, head);
+    if (hp->rope_2d)
+        kn->rope(1, hp->head_dim, hp->n_rot, e->m->arch->rope_neox, e->rope_cs_2 + at,
+                 head + hp->n_rot);
 }
 
 void op_head_norm(const op_ctx *c, const plan_step *s)

@@ -29,6 +29,7 @@ static const op_row op_rows[OP_COUNT] = {
     [OP_MLA_KV]          = { "mla_kv",          BY_TOKENS,  false },
     [OP_ATTEND]          = { "attend",          BY_UNITS,   false },
     [OP_ADD]             = { "add",             BY_TOKENS,  true  },
+    [OP_RESTART]         = { "restart",         BY_TOKENS,  false },
     [OP_SILU_MUL]        = { "silu_mul",        BY_TOKENS,  true  },
     [OP_GELU_MUL]        = { "gelu_mul",        BY_TOKENS,  true  },
     [OP_CLIP_SWIGLU]     = { "clip_swiglu",     BY_TOKENS,  true  },

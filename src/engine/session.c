@@ -179,11 +179,12 @@ static bool check_ids(const session *s, const lory_token *ids, size_t n, lory_er
     return true;
 }
 
-/* Hands on the logits of all n rows of the batch that ran last. */
-static bool hand_on(session *s, int n, lory_on_logits on_logits, void *user, lory_err *err)
+/* Hands on the logits of the rows [first, n) of the batch that ran last. */
+static bool hand_on(session *s, int first, int n, lory_on_logits on_logits, void *user,
+                    lory_err *err)
 {
     size_t ld;
-    for (int i = 0; i < n; i += s->e.par.n_out) {
+    for (int i = first; i < n; i += s->e.par.n_out) {
         int n_rows = n - i < s->e.par.n_out ? n - i : s->e.par.n_out;
         const float *logits = exec_head(&s->e, s->rows + i, n_rows, &ld);
         for (int j = 0; j < n_rows; j++)
@@ -194,60 +195,86 @@ static bool hand_on(session *s, int n, lory_on_logits on_logits, void *user, lor
     return true;
 }
 
-/* One batch of the plan; on failure the cache is as before. */
-static bool step(session *s, const lory_token *ids, int n, lory_err *err)
+/* One batch of the plan: tokens [s->n, s->n + n) of s->id; on failure the cache is as before. */
+static bool step(session *s, int n, lory_err *err)
 {
     int first = kv_reserve(&s->kv, 0, n, err);
     if (first < 0) return false;
     for (int i = 0; i < n; i++) s->pos[i] = first + i;
-    if (exec_body(&s->e, &(exec_batch){ n, ids, s->pos, s->seq }, err)) return true;
+    exec_batch b = { n, s->id + s->n, s->pos, s->seq, s->prefix };
+    if (exec_body(&s->e, &b, err)) return true;
     kv_truncate(&s->kv, 0, first);
     return false;
 }
 
-/* A model may rotate differently in texts longer than its original context (LongRoPE, Ding et al.
- * 2024, arXiv:2402.13753): then what the session holds is evaluated again when its length, n_all
- * now, comes to the other side. On failure the session has the tokens that were evaluated. */
-static bool choose_rope(session *s, size_t n_all, lory_err *err)
+static int find_id(const lory_token *ids, int n, lory_token id)
+{
+    int i = 0;
+    while (i < n && ids[i] != id) i++;
+    return i;
+}
+
+/* The prefix of the first n of s->id; all of them as long as its end is not there. */
+static exec_prefix find_prefix(const session *s, int n)
+{
+    const hparams *hp = &s->m->hp;
+    exec_prefix p = { 0 };
+    if (!hp->has_prefix) return p;
+    p.n = find_id(s->id, n, hp->prefix_end_id);
+    p.mask_pos = find_id(s->id, p.n, hp->gmask_id);
+    if (p.mask_pos == p.n) p.mask_pos = find_id(s->id, p.n, hp->mask_id);
+    if (p.mask_pos == p.n && p.n > 0) p.mask_pos = p.n - 1;
+    return p;
+}
+
+/* What holds for a whole text and can change as it grows to n_all tokens: where its prefix ends; how
+ * heads rotate in texts longer than the original context (LongRoPE, Ding et al. 2024,
+ * arXiv:2402.13753). When it does, what the session holds must be evaluated again. */
+static void settle(session *s, size_t n_all)
 {
     bool is_long = s->m->rope_long.inv_freq && n_all > (size_t)s->m->hp.rope_n_ctx_orig;
-    size_t n_held = s->n, n_batch = (size_t)s->e.par.n_batch;
-    if (s->e.long_rope == is_long) return true;
+    exec_prefix prefix = find_prefix(s, (int)n_all);
+    bool is_same = s->e.long_rope == is_long && s->prefix.n == prefix.n
+                   && s->prefix.mask_pos == prefix.mask_pos && s->n >= (size_t)prefix.n;
+    if (!is_same) session_truncate(s, 0);
     s->e.long_rope = is_long;
-    session_truncate(s, 0);
-    while (s->n < n_held) {
-        size_t n = n_held - s->n < n_batch ? n_held - s->n : n_batch;
-        if (!step(s, s->id + s->n, (int)n, err)) {
-            atomic_store(&s->interrupt, false);
-            return false;
-        }
-        s->n += n;
-    }
-    return true;
+    s->prefix = prefix;
+}
+
+/* How many of the tokens up to n_all the next step takes. */
+static bool choose_step(const session *s, size_t n_all, int *n_tok, lory_err *err)
+{
+    size_t n = n_all - s->n, n_batch = (size_t)s->e.par.n_batch;
+    *n_tok = (int)(n < n_batch ? n : n_batch);
+    if (s->n + (size_t)*n_tok >= (size_t)s->prefix.n) return true;
+    return err_set(err, LORY_E_ARGUMENT, "batch size: %d is less than the prompt's %d tokens, which "
+                   "this model reads at once", s->e.par.n_batch, s->prefix.n);
 }
 
 bool session_eval(session *s, const lory_token *ids, size_t n, lory_on_logits on_logits, void *user,
                   lory_err *err)
 {
-    size_t ld, n_batch = (size_t)s->e.par.n_batch;
+    size_t ld, n_old = s->n, n_all = s->n + n;
+    int n_tok;
     if (!check_ids(s, ids, n, err)) return false;
-    if (n > 0) s->logits = NULL;
-    if (n > 0 && !choose_rope(s, s->n + n, err)) return false;
-    for (size_t i = 0; i < n;) {
-        int n_tok = (int)(n - i < n_batch ? n - i : n_batch);
-        bool is_last = i + (size_t)n_tok == n;
+    if (n == 0) return true;
+    s->logits = NULL;
+    memcpy(s->id + n_old, ids, n * sizeof *ids);
+    for (settle(s, n_all); s->n < n_all; s->n += (size_t)n_tok) {
         if (atomic_exchange(&s->interrupt, false))
             return err_set(err, LORY_E_INTERRUPTED, "interrupted");
-        if (!step(s, ids + i, n_tok, err)) {
+        if (!choose_step(s, n_all, &n_tok, err)) return false;
+        if (!step(s, n_tok, err)) {
             atomic_store(&s->interrupt, false);
             return false;
         }
+        bool is_last = s->n + (size_t)n_tok == n_all;
         if (!on_logits && is_last) s->logits = exec_head(&s->e, s->rows + n_tok - 1, 1, &ld);
-        bool go_on = !on_logits || hand_on(s, n_tok, on_logits, user, err);
-        memcpy(s->id + s->n, ids + i, (size_t)n_tok * sizeof *ids);
-        s->n += (size_t)n_tok;
-        i += (size_t)n_tok;
-        if (!go_on) return false;
+        int n_again = s->n < n_old ? (int)(n_old - s->n) : 0; /* whose logits were handed on before */
+        if (on_logits && !hand_on(s, n_again, n_tok, on_logits, user, err)) {
+            s->n += (size_t)n_tok;
+            return false;
+        }
     }
     return true;
 }

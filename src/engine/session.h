@@ -23,6 +23,7 @@ typedef struct {
     int *pos, *seq;      /* [n_batch] of the batch at hand */
     int *rows;           /* [n_batch] 0, 1, 2, ... */
     size_t n;            /* tokens evaluated */
+    exec_prefix prefix;  /* of those, for models that have one */
     const float *logits; /* [n_vocab] of the last token; NULL before any */
     atomic_bool interrupt;
 } session;

@@ -29,9 +29,10 @@ extern const lory_arch arch_llama;  /* LLaMA 1-3, Mistral, Mixtral, and what is 
 extern const lory_arch arch_qwen2;  /* LLaMA with biases on Q, K and V */
 extern const lory_arch arch_qwen3;  /* LLaMA with norms on the heads of Q and K */
 extern const lory_arch arch_qwen2moe, arch_qwen3moe;
-extern const lory_arch arch_granite;
+extern const lory_arch arch_granite, arch_granitemoe;
 extern const lory_arch arch_baichuan;
 extern const lory_arch arch_phi3;
+extern const lory_arch arch_chatglm1; /* ChatGLM-6B */
 extern const lory_arch arch_chatglm; /* ChatGLM2, ChatGLM3, GLM-4 */
 extern const lory_arch arch_glm4;    /* GLM-4-0414 */
 extern const lory_arch arch_gemma, arch_gemma2, arch_gemma3;

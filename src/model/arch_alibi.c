@@ -39,6 +39,11 @@ static const lory_step block_mpt[] = {
     { OP_MATMUL,     F, U, W_FFN_DOWN,   0   },
     { OP_ADD,        X, F, W_NONE,       0   }, END };
 
+/* Without ALiBi there are learned positions. */
+static const lory_step embed_mpt[] = {
+    { OP_EMBED,    X, X, W_TOK_EMBD, 0   },
+    { OP_POSITION, X, X, W_POS_EMBD, OPT }, END };
+
 static void preset_bloom(hparams *hp)
 {
     hp->max_alibi_bias = 8.0f;
@@ -46,4 +51,4 @@ static void preset_bloom(hparams *hp)
 
 const lory_arch arch_bloom = { "bloom", embed_bloom, block_bloom, head_layer, false,
                                preset_bloom, NULL, NULL };
-const lory_arch arch_mpt = { "mpt", embed_tokens, block_mpt, head_layer, false, NULL, NULL, NULL };
+const lory_arch arch_mpt = { "mpt", embed_mpt, block_mpt, head_layer, false, NULL, NULL, NULL };

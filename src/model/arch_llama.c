@@ -79,6 +79,8 @@ const lory_arch arch_qwen3moe = { "qwen3moe", embed_tokens, block_llama, head_rm
                                   normalise_experts, NULL, NULL };
 const lory_arch arch_granite = { "granite", embed_tokens, block_llama, head_rms, false,
                                  NULL, granite_adapt, NULL };
+const lory_arch arch_granitemoe = { "granitemoe", embed_tokens, block_llama, head_rms, false,
+                                    normalise_experts, granite_adapt, NULL };
 const lory_arch arch_baichuan = { "baichuan", embed_tokens, block_llama, head_rms, false,
                                   NULL, baichuan_adapt, NULL };
 /* One tensor holds Q, K and V, another gate and up; both are bound as views. */

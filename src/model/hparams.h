@@ -37,6 +37,7 @@ typedef struct {
     float attn_scale;     /* of q.k: ARCH.attention.scale, else 1 / sqrt(head_dim) */
     float attn_cap;       /* ARCH.attn_logit_softcapping */
     float clamp_kqv;      /* ARCH.attention.clamp_kqv */
+    float restart_scale;  /* of OP_RESTART */
     float max_alibi_bias; /* ARCH.attention.max_alibi_bias */
     float alibi_scale;    /* multiplies the slopes */
 
@@ -44,6 +45,11 @@ typedef struct {
      * all: ARCH.attention.sliding_window, .sliding_window_pattern */
     int window;
     uint64_t full_map[HPARAMS_MAX_LAYER / 64]; /* bit il */
+
+    /* Tokens before the first prefix_end_id see each other; those from it on are at the position of
+     * the first gmask_id (else mask_id) and count 1, 2, ... in the second dimension. */
+    bool has_prefix;
+    int prefix_end_id, gmask_id, mask_id;
 
     /* experts: ARCH.expert_*; n_expert 0 = none */
     int n_expert, n_expert_used, n_expert_shared;
@@ -66,6 +72,8 @@ typedef struct {
     float rope_attn_factor; /* multiplies the magnitude; 1 by default */
     float yarn_beta_fast, yarn_beta_slow; /* rotations where the ramp ends and begins */
     float yarn_log_mul;     /* attention grows by (1 + this * ln factor)^2 */
+    bool rope_2d;           /* a head is two stretches of n_rot, one for each dimension */
+    bool rope_half;         /* the frequencies are rounded to 16 bits */
     bool yarn_exact;        /* the ramp's ends are not rounded to whole indices */
 } hparams;
 

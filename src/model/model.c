@@ -11,8 +11,10 @@ const lory_arch *const archs[] = {
     &arch_qwen2moe,
     &arch_qwen3moe,
     &arch_granite,
+    &arch_granitemoe,
     &arch_baichuan,
     &arch_phi3,
+    &arch_chatglm1,
     &arch_chatglm,
     &arch_glm4,
     &arch_gemma,
@@ -220,7 +222,6 @@ static bool read_hparams(model *m, lory_err *err)
     if (!hparams_read(&m->hp, &m->file, m->arch->name, err)) return false;
     if (m->arch->adapt && !m->arch->adapt(&m->hp, &m->file, err)) return false;
     if (!has_op(model_block(m), OP_ROPE)) m->hp.n_rot = 0;
-    if (has_op(m->arch->embed, OP_POSITION)) m->n_ctx_max = m->hp.n_ctx_train;
     return true;
 }
 
@@ -229,6 +230,7 @@ static bool read_weights(model *m, lory_err *err)
     if (!read_hparams(m, err) || !weights_bind(&m->w, &m->file, &m->hp, roles_wanted(m), err)
         || !check_recipes(m, err))
         return false;
+    if (weights_get(&m->w, 0, W_POS_EMBD)->data) m->n_ctx_max = m->hp.n_ctx_train;
     if (m->has_tokenizer && tokenizer_n_vocab(&m->tok) != (size_t)m->hp.n_vocab)
         return err_set(err, LORY_E_FORMAT,
                        "%s: the tokenizer has %zu tokens, token_embd.weight %d rows",

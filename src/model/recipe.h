@@ -25,6 +25,7 @@ typedef enum {
     OP_ATTEND,     /* stores K and V in the cache; dst = causal attention of src over the cache,
                       the weight: a sink for each head */
     OP_ADD,        /* dst += src; where dst is X, src times the residual scale */
+    OP_RESTART,    /* dst = src times the restart scale */
     OP_SILU_MUL,   /* dst = silu(dst) * src; Shazeer 2020, arXiv:2002.05202 */
     OP_GELU_MUL,   /* dst = gelu(dst) * src, by tanh */
     OP_CLIP_SWIGLU, /* dst = silu-like(dst) * (src + 1), both clipped: gpt-oss */

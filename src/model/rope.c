@@ -1,6 +1,7 @@
 /* rope.c - see rope.h. */
 #include "model/rope.h"
 #include "base/fmath.h"
+#include "quant/qtype.h"
 #include <math.h>
 
 static const double PI = 3.14159265358979323846;
@@ -42,6 +43,7 @@ void rope_frequencies(const hparams *hp, const float *factors, rope_table *t)
         if (factors) plain /= (double)factors[i];
         double ramp = is_yarn ? yarn_ramp(hp, i) : 1.0;
         t->inv_freq[i] = plain / factor * ramp + plain * (1.0 - ramp);
+        if (hp->rope_half) t->inv_freq[i] = (double)f16_to_f32(f32_to_f16((float)t->inv_freq[i]));
     }
     t->magnitude = hp->rope_attn_factor;
     if (is_yarn) t->magnitude = (float)(hp->rope_attn_factor * (1.0 + 0.1 * math_log(factor)));
