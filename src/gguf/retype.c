@@ -148,9 +148,8 @@ static void recode_rows(void *arg, int ith, int nth)
     const gguf_tensor *t = p->t;
     int64_t end = p->n_rows * (ith + 1) / nth;
     float *in = p->in + (int64_t)ith * t->ne[0];
-    for (int64_t i = p->n_rows * ith / nth; i < end; i++) {
+    for (int64_t i = p->n_rows * ith / nth; i < end; i++)
         make_row(p, p->first + i, in, p->out + (size_t)i * p->out_bytes);
-    }
 }
 
 static bool recode(work *k, const gguf_tensor *t, qtype to, lory_err *err)
