@@ -5,23 +5,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_TEXT_BYTES = 256 << 20 }; /* tokenizer.json of large vocabularies: 35 MB */
+enum {
+    MAX_TEXT_BYTES = 256 << 20, /* tokenizer.json of large vocabularies: 35 MB */
+    MAX_PATH = 4096 + 256,      /* no system opens longer ones */
+};
 
 static const char weights_file[] = "model.safetensors";
 static const char index_file[] = "model.safetensors.index.json";
 
 /* ---- files ------------------------------------------------------------------------------- */
 
-char *folder_file(const hf_folder *f, const char *name)
+/* "FOLDER/name" into out; false when it is longer than any path can be. */
+static bool join(const hf_folder *f, const char *name, char out[MAX_PATH])
 {
     size_t n = strlen(f->path), m = strlen(name);
-    char *path = mem_new(n + m + 2, 1);
-    if (!path) return NULL;
-    memcpy(path, f->path, n);
-    while (n > 1 && path[n - 1] == '/') n--;
-    path[n] = '/';
-    memcpy(path + n + 1, name, m + 1);
-    return path;
+    while (n > 1 && f->path[n - 1] == '/') n--;
+    if (n + m + 2 > MAX_PATH) return false;
+    memcpy(out, f->path, n);
+    out[n] = '/';
+    memcpy(out + n + 1, name, m + 1);
+    return true;
 }
 
 static bool no_memory(const hf_folder *f, lory_err *err)
@@ -29,12 +32,19 @@ static bool no_memory(const hf_folder *f, lory_err *err)
     return err_set(err, LORY_E_MEMORY, "%s: out of memory", f->path);
 }
 
+char *folder_file(const hf_folder *f, const char *name)
+{
+    char path[MAX_PATH];
+    if (!join(f, name, path)) return NULL;
+    char *copy = mem_new(strlen(path) + 1, 1);
+    if (copy) strcpy(copy, path);
+    return copy;
+}
+
 bool folder_has(const hf_folder *f, const char *name)
 {
-    char *path = folder_file(f, name);
-    bool is_there = path && file_exists(path);
-    mem_free(path);
-    return is_there;
+    char path[MAX_PATH];
+    return join(f, name, path) && file_exists(path);
 }
 
 bool folder_text(const hf_folder *f, const char *name, buf *text, lory_err *err)

@@ -50,7 +50,8 @@ bool read_sentencepiece(hf_vocab *v, const buf *bytes, const char *path, lory_er
 bool read_bpe_files(hf_vocab *v, const hf_folder *f, const char *arch, lory_err *err);
 bool read_tiktoken(hf_vocab *v, const buf *bytes, const char *path, const char *arch,
                    lory_err *err);
-bool base64_decode(const char *s, size_t n, buf *out); /* appends; false: it is none */
+/* Appends what the text means to *out (NULL: looks only). False: it is no base64, or no memory. */
+bool base64_decode(const char *s, size_t n, buf *out);
 bool is_tiktoken(const buf *bytes);
 
 /* The name of tokenizer.ggml.pre whose rule is that of a tokenizer.json; NULL with *err set,

@@ -169,11 +169,8 @@ bool is_tiktoken(const buf *bytes)
     lines l = lines_of(bytes);
     gguf_str line, text;
     int64_t rank;
-    buf token = { 0 };
-    bool is = next_line(&l, &line) && line.n < 64 && split_line(line, &text, &rank)
-              && base64_decode(text.s, text.n, &token);
-    buf_free(&token);
-    return is;
+    return next_line(&l, &line) && line.n < 64 && split_line(line, &text, &rank)
+           && base64_decode(text.s, text.n, NULL);
 }
 
 typedef struct {
@@ -197,8 +194,9 @@ static bool read_rank(ranks *r, gguf_str line, buf *bytes)
     buf_clear(bytes);
     if (!split_line(line, &text, &t->rank) || !base64_decode(text.s, text.n, bytes)
         || bytes->len == 0)
-        return err_set(r->err, LORY_E_FORMAT, "%s: line %zu is no token with its rank", r->path,
-                       r->n + 1);
+        return bytes->failed ? hf_vocab_no_memory(r->v, r->err)
+                             : err_set(r->err, LORY_E_FORMAT,
+                                       "%s: line %zu is no token with its rank", r->path, r->n + 1);
     t->text = (gguf_str){ arena_strndup(&r->v->arena, bytes->data, bytes->len), bytes->len };
     r->n++;
     return t->text.s || hf_vocab_no_memory(r->v, r->err);

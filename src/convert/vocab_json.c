@@ -55,6 +55,12 @@ static bool merge_text(const json *j, buf *out)
     return !out->failed;
 }
 
+static bool merge_wrong(const hf_vocab *v, const buf *text, const char *path, lory_err *err)
+{
+    if (text->failed) return hf_vocab_no_memory(v, err);
+    return err_set(err, LORY_E_FORMAT, "%s: merge %zu is no pair of tokens", path, v->n_merges + 1);
+}
+
 static bool read_merges(hf_vocab *v, const json *merges, const char *path, lory_err *err)
 {
     buf text = { 0 };
@@ -65,8 +71,7 @@ static bool read_merges(hf_vocab *v, const json *merges, const char *path, lory_
     for (const json *j = merges->first; ok && j; j = j->next) {
         ok = merge_text(j, &text);
         if (!ok) {
-            err_set(err, LORY_E_FORMAT, "%s: merge %zu is no pair of tokens", path,
-                    v->n_merges + 1);
+            merge_wrong(v, &text, path, err);
             break;
         }
         gguf_str *m = &v->merges[v->n_merges++];
@@ -277,7 +282,6 @@ static int base64_value(char c)
     return at ? (int)(at - digits) : -1;
 }
 
-/* Appends what the text means; false when it is no base64. */
 bool base64_decode(const char *s, size_t n, buf *out)
 {
     uint32_t bits = 0;
@@ -290,9 +294,9 @@ bool base64_decode(const char *s, size_t n, buf *out)
         n_bits += 6;
         if (n_bits < 8) continue;
         n_bits -= 8;
-        buf_putc(out, (char)(unsigned char)(bits >> n_bits));
+        if (out) buf_putc(out, (char)(unsigned char)(bits >> n_bits));
     }
-    return !out->failed;
+    return !out || !out->failed;
 }
 
 static bool read_charsmap(hf_vocab *v, const json *root, const char *path, lory_err *err)
@@ -302,7 +306,10 @@ static bool read_charsmap(hf_vocab *v, const json *root, const char *path, lory_
     buf bytes = { 0 };
     if (!json_get_str(json_get(p, "precompiled_charsmap"), &text.s, &text.n)) return true;
     bool ok = base64_decode(text.s, text.n, &bytes);
-    if (!ok) err_set(err, LORY_E_FORMAT, "%s: the precompiled_charsmap is no base64", path);
+    if (bytes.failed)
+        hf_vocab_no_memory(v, err);
+    else if (!ok)
+        err_set(err, LORY_E_FORMAT, "%s: the precompiled_charsmap is no base64", path);
     v->charsmap =
         (gguf_str){ ok ? arena_strndup(&v->arena, bytes.data ? bytes.data : "", bytes.len) : NULL,
                     bytes.len };
