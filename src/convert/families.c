@@ -170,10 +170,10 @@ static const hf_row openai_gpt[] = { /* norms stand behind the sums */
     ROW("lm_head", "output"),
     { .from = H "attn.c_attn", .to = BLK "attn_qkv", .change = HF_TRANSPOSE },
     { .from = H "attn.c_proj", .to = BLK "attn_output", .change = HF_TRANSPOSE },
-    ROW(H "ln_1", BLK "attn_output_norm"),
+    ROW(H "ln_1", BLK "attn_norm"),
     { .from = H "mlp.c_fc", .to = BLK "ffn_up", .change = HF_TRANSPOSE },
     { .from = H "mlp.c_proj", .to = BLK "ffn_down", .change = HF_TRANSPOSE },
-    ROW(H "ln_2", BLK "layer_output_norm"),
+    ROW(H "ln_2", BLK "ffn_norm"),
     NOT_NEEDED(H "attn.bias"),
     END };
 

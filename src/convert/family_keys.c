@@ -506,6 +506,10 @@ void keys_chatglm1(config *c, const hf_shape *s)
     config_put_int(c, "attention.head_count_kv", s->n_head);
     config_put_num(c, "attention.layer_norm_epsilon", config_num(c, "layernorm_epsilon", 1e-5));
     config_put_int(c, "rope.dimension_count", head_dim_of(c, s));
+    /* What divides the context from the answer. */
+    config_put_int(c, "bos_token_id", config_int(c, "bos_token_id", 130004));
+    config_put_int(c, "gmask_token_id", config_int(c, "gmask_token_id", 130001));
+    config_put_int(c, "mask_token_id", config_int(c, "mask_token_id", 130000));
     if (!config_bool(c, "position_encoding_2d", true))
         config_wrong(c, LORY_E_UNSUPPORTED,
                      "position_encoding_2d false is not known of ChatGLM-6B");
