@@ -67,6 +67,10 @@ INLINE floats f_of(codes a)
 {
     return _mm256_cvtepi32_ps(a);
 }
+INLINE floats f_bits(codes a)
+{
+    return _mm256_castsi256_ps(a);
+}
 INLINE floats f_set(float a)
 {
     return _mm256_set1_ps(a);

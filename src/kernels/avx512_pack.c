@@ -67,6 +67,10 @@ INLINE floats f_of(codes a)
 {
     return _mm512_cvtepi32_ps(a);
 }
+INLINE floats f_bits(codes a)
+{
+    return _mm512_castsi512_ps(a);
+}
 INLINE floats f_set(float a)
 {
     return _mm512_set1_ps(a);

@@ -73,6 +73,10 @@ INLINE floats f_of(codes a)
 {
     return vcvtq_f32_s32(vreinterpretq_s32_u8(a));
 }
+INLINE floats f_bits(codes a)
+{
+    return vreinterpretq_f32_u8(a);
+}
 INLINE floats f_set(float a)
 {
     return vdupq_n_f32(a);

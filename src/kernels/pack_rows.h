@@ -11,7 +11,7 @@
  * each row; i_rows16, i_dwords (the dword at p of each row), f_halves (the half float at p),
  * f_low_halves (that in the low 16 bits of each dword); i_set8 i_set32 i_repeat (16 bytes in every
  * 128 bits) i_and i_or i_add8 i_sub32 i_eq8 i_shl16 i_shr16 i_shl32 i_shr32 i_sra32 i_table (16
- * bytes of table by index), f_of (from int32) f_set f_mul f_sub, put, put_f32 (aligned). */
+ * bytes of table by index), f_of (from int32) f_bits f_set f_mul f_sub, put, put_f32 (aligned). */
 #include "quant/block.h"
 
 enum { CODES = QT_GROUP * PANEL_ROWS, FLOATS = PANEL_ROWS * (int)sizeof(float) }; /* bytes */
@@ -177,13 +177,16 @@ INLINE void pack_iq4_nl(const pack_args *a, const uint8_t *p, size_t rb, uint8_t
     }
 }
 
-/* 2^(e - 128) of each row, exact where it is subnormal. */
-INLINE void put_powers(uint8_t *to, const uint8_t *p, size_t rb)
+/* 2^(n - 64) of each row, n of 0 .. 190. */
+INLINE floats power(codes n)
 {
-    uint32_t bits[ROWS];
-    for (size_t r = 0; r < ROWS; r++)
-        bits[r] = p[r * rb] > 1 ? (uint32_t)(p[r * rb] - 1) << 23 : 0x00200000u << p[r * rb];
-    memcpy(to, bits, sizeof bits);
+    return f_bits(i_shl32(i_sub32(n, i_set32(64 - 127)), 23));
+}
+/* 2^(e - 128) of each row, in two factors: exact where it is subnormal. */
+INLINE floats powers(const uint8_t *p, size_t rb)
+{
+    codes e = i_and(i_dwords(p, rb), i_set32(255)), half = i_shr32(e, 1);
+    return f_mul(power(half), power(i_sub32(e, half)));
 }
 
 INLINE void pack_mxfp4(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
@@ -192,7 +195,7 @@ INLINE void pack_mxfp4(const pack_args *a, const uint8_t *p, size_t rb, uint8_t 
     const codes table = i_add8(i_repeat(level), offset(a, 0));
     for (int ig = a->ig0; ig < a->ig1; ig++, p += sizeof(block_mxfp4), to += CODES + FLOATS) {
         put_levels(to, p + 1, rb, table);
-        put_powers(to + CODES, p, rb);
+        put_f32(to + CODES, powers(p, rb));
     }
 }
 
