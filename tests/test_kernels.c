@@ -507,6 +507,33 @@ TEST(panels_are_the_formats_own_codes_with_any_offset)
             }
 }
 
+TEST(panels_of_mxfp4_have_every_power_of_two)
+{
+    isa list[8];
+    int n = usable_isas(list);
+    for (int i = 0; i < n; i++)
+        for (int e = 0; e < 256; e += PANEL_ROWS) {
+            uint8_t w[PANEL_ROWS][17];
+            for (int r = 0; r < PANEL_ROWS; r++) {
+                fill_block(QT_MXFP4, w[r]);
+                w[r][0] = (uint8_t)(e + r);
+            }
+            size_t bytes = panel_group_bytes(QT_MXFP4);
+            void *got = mem_new(1, bytes), *want = mem_new(1, bytes);
+            pack_args a = { .type = QT_MXFP4,
+                            .n_rows = PANEL_ROWS,
+                            .ig1 = 1,
+                            .w = w,
+                            .row_bytes = 17,
+                            .panel = got };
+            list[i].kn.pack[QT_MXFP4](&a);
+            a.panel = want;
+            generic()->pack[QT_MXFP4](&a);
+            CHECK_SAME(got, want, bytes, "isa %s, from 2^%d", list[i].name, e - 128);
+            mem_free(got), mem_free(want);
+        }
+}
+
 TEST(products_are_near_the_exact_ones)
 {
     for (int t = 0; t < QT_COUNT; t++) {

@@ -60,6 +60,7 @@ static void *random_weights(qtype t, size_t n_bytes)
     uint8_t *w = must(mem_new(n_bytes, 1));
     size_t each = (size_t)qtypes[t].block_bytes;
     for (size_t i = 0; i < n_bytes; i++) w[i] = (uint8_t)(rnd() & 0x2f);
+    for (size_t i = 0; t == QT_MXFP4 && i < n_bytes; i += each) w[i] = 120; /* 2^-8 */
     for (size_t i = 0; qtypes[t].n_sub == 0 && i < n_bytes / each; i++) {
         float f = (float)(int32_t)rnd() * 0x1p-31f;
         qtypes[t].from_f32(1, &f, NULL, w + i * each);

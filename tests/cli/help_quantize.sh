@@ -1,1 +1,0 @@
-"$LORY" help quantize
