@@ -54,6 +54,7 @@ bool cli_parse(const opts_page *page, void *o, int argc, char **argv, int *statu
  * Call it with NULL before freeing s. A SIGINT that was ignored when the program started (nohup,
  * background jobs of scripts) stays ignored. */
 void cli_catch_interrupt(lory_session *s);
+void cli_catch_batch_interrupt(lory_batch *b); /* the same for a batch */
 bool cli_interrupted(void);
 
 /* ---- time and memory (stats.c) ------------------------------------------------------------- */
@@ -105,10 +106,23 @@ typedef struct {
     }
 extern const opt_row sampling_rows[]; /* -s --temp --top-k ... --logit-bias */
 
+/* What the options ask for, *p's logit biases in *bias: free it with mem_free, also on failure. */
+bool cli_sampler_params(const lory_model *m, const sampling_opts *o, lory_sampler_params *p,
+                        lory_logit_bias **bias, lory_err *err);
+
 /* The sampler that the options ask for; *seed gets the seed in use. NULL with *err on failure;
  * *status gets EXIT_USAGE when it is the options that are wrong, else EXIT_FAILED. */
 lory_sampler *cli_open_sampler(const lory_model *m, const sampling_opts *o, uint64_t *seed,
                                int *status, lory_err *err);
+
+/* The tokens of a prompt, at least one and at most n_ctx; "SUBJECT: ..." in *err says why not. */
+typedef struct {
+    const char *text; /* [n] */
+    size_t n, n_ctx;
+    bool special; /* control-token text becomes control tokens */
+} cli_prompt;
+bool cli_encode_prompt(const lory_model *m, const char *subject, const cli_prompt *p,
+                       lory_tokens *out, lory_err *err);
 
 /* ---- ids as text (ids.c) ------------------------------------------------------------------- */
 
@@ -127,5 +141,6 @@ int cmd_eval(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
+int cmd_batch(int argc, char **argv);
 
 #endif

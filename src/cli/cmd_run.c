@@ -99,34 +99,11 @@ static bool read_prompt(run *r, lory_err *err)
     return file_read(o->file ? o->file : "-", SIZE_MAX, &r->prompt, err);
 }
 
-/* Nothing to go on from: begins with the begin token, where the model has one. */
-static bool begin_empty(run *r, lory_err *err)
-{
-    lory_token bos = lory_token_bos(r->m);
-    if (bos < 0)
-        return err_set(err, LORY_E_ARGUMENT,
-                       "%s: the prompt is empty, and the model has no begin-of-text token",
-                       r->source);
-    return cli_add_id(&r->ids, bos) || err_set(err, LORY_E_MEMORY, "%s: no memory", r->source);
-}
-
 static bool tokenize_prompt(run *r, lory_err *err)
 {
-    unsigned flags = LORY_ADD_SPECIAL | (r->o->special ? LORY_PARSE_SPECIAL : 0);
-    size_t n_ctx = (size_t)lory_session_n_ctx(r->s);
-    if (!lory_tokenize(r->m, r->prompt.data ? r->prompt.data : "", r->prompt.len, flags, &r->ids,
-                       err))
-        return false;
-    /* A file may ask for an end token after each text; a prompt has not ended. */
-    if (!r->o->special && r->ids.n > 1 && r->ids.id[r->ids.n - 1] == lory_token_eos(r->m))
-        r->ids.n--;
-    if (r->ids.n == 0 && !begin_empty(r, err)) return false;
-    if (r->ids.n <= n_ctx) return true;
-    return err_set(
-        err, LORY_E_FULL,
-        "%s: the prompt does not fit the context (found %zu tokens, expected at most %zu; "
-        "-c N sets it)",
-        r->source, r->ids.n, n_ctx);
+    cli_prompt p = { .text = r->prompt.data, .n = r->prompt.len, .special = r->o->special,
+                     .n_ctx = (size_t)lory_session_n_ctx(r->s) };
+    return cli_encode_prompt(r->m, r->source, &p, &r->ids, err);
 }
 
 /* ---- output ------------------------------------------------------------------------------ */

@@ -6,6 +6,7 @@
 
 static volatile sig_atomic_t n_interrupts;
 static lory_session *volatile running;
+static lory_batch *volatile running_batch;
 
 static void on_interrupt(int sig)
 {
@@ -13,18 +14,30 @@ static void on_interrupt(int sig)
     if (n_interrupts > 0) _exit(EXIT_INTERRUPTED);
     n_interrupts = 1;
     if (running) lory_session_interrupt(running);
+    if (running_batch) lory_batch_interrupt(running_batch);
 }
 
-void cli_catch_interrupt(lory_session *s)
+static void catch_interrupts(void)
 {
     static bool is_caught;
     struct sigaction now, on = { .sa_handler = on_interrupt }; /* no SA_RESTART: a read ends too */
-    running = s;
     if (is_caught) return;
     is_caught = true;
     sigemptyset(&on.sa_mask);
     if (sigaction(SIGINT, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
         sigaction(SIGINT, &on, NULL);
+}
+
+void cli_catch_interrupt(lory_session *s)
+{
+    running = s;
+    catch_interrupts();
+}
+
+void cli_catch_batch_interrupt(lory_batch *b)
+{
+    running_batch = b;
+    catch_interrupts();
 }
 
 bool cli_interrupted(void)

@@ -46,20 +46,19 @@ void logprobs_free(logprobs *l)
     mem_free(l);
 }
 
-/* The n_top greatest logits, greatest first; of equal ones the lower id first. */
-static void find_top(logprobs *l, const float *logits)
+void logprobs_find_top(const float *logits, int n_vocab, lory_token *top, int n_top)
 {
     int n = 0;
-    for (int id = 0; id < l->n_vocab; id++) {
-        if (n == l->n_top && (n == 0 || logits[id] <= logits[l->top[n - 1]])) continue;
-        int i = n < l->n_top ? n++ : n - 1;
-        for (; i > 0 && logits[id] > logits[l->top[i - 1]]; i--) l->top[i] = l->top[i - 1];
-        l->top[i] = id;
+    for (int id = 0; id < n_vocab; id++) {
+        if (n == n_top && (n == 0 || logits[id] <= logits[top[n - 1]])) continue;
+        int i = n < n_top ? n++ : n - 1;
+        for (; i > 0 && logits[id] > logits[top[i - 1]]; i--) top[i] = top[i - 1];
+        top[i] = id;
     }
 }
 
-/* log sum_i exp(logits_i), shifted by the greatest so that nothing overflows */
-static double log_sum_exp(const float *logits, int n)
+/* Shifted by the greatest, so that nothing overflows. */
+double logprobs_log_sum(const float *logits, int n)
 {
     double max = (double)logits[0], sum = 0;
     for (int i = 1; i < n; i++)
@@ -89,8 +88,8 @@ static void put_token(const logprobs *l, json_writer *w, lory_token id, double l
 static void put_line(logprobs *l, lory_token id, const float *logits)
 {
     json_writer w = { &l->held, false };
-    double sum = log_sum_exp(logits, l->n_vocab);
-    find_top(l, logits);
+    double sum = logprobs_log_sum(logits, l->n_vocab);
+    logprobs_find_top(logits, l->n_vocab, l->top, l->n_top);
     json_begin_object(&w);
     put_token(l, &w, id, (double)logits[id] - sum);
     json_put_key(&w, "top");

@@ -19,4 +19,9 @@ bool logprobs_put(logprobs *l, const lory_piece *piece, buf *out, lory_err *err)
 /* The lines that are left at the end of the text (not of one that a stop text ended). */
 bool logprobs_flush(logprobs *l, buf *out);
 
+/* log sum_i exp(logits_i) of n logits: a token's log-probability is its logit less this. */
+double logprobs_log_sum(const float *logits, int n);
+/* The n_top likeliest of n_vocab tokens, likeliest first; of equal ones the lower id first. */
+void logprobs_find_top(const float *logits, int n_vocab, lory_token *top, int n_top);
+
 #endif

@@ -19,6 +19,7 @@ static int cmd_help(int argc, char **argv);
 
 static const command commands[] = {
     { "run", cmd_run, "complete a prompt and stream the text" },
+    { "batch", cmd_batch, "answer every line of a JSONL file" },
     { "tokenize", cmd_tokenize, "turn text into token ids, and back" },
     { "logits", cmd_logits, "print the logits after given tokens" },
     { "eval", cmd_eval, "score a text: perplexity, bits per byte, KL divergence" },

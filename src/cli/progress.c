@@ -39,20 +39,31 @@ static void put_time(char text[24], double s)
         snprintf(text, 24, "%.1f h", s / 3600);
 }
 
+/* "12%, 3 of 25", on a terminal with a bar in front. */
+static void put_share(const progress *p, uint64_t n_done, double scale, char text[96])
+{
+    char bar[BAR_WIDTH + 4] = "";
+    double share = (double)n_done / (double)p->total;
+    if (p->in_place) put_bar(bar, share);
+    snprintf(text, 96, "%s%3.0f%%, %.0f of %.0f", bar, 100 * share, (double)n_done * scale,
+             (double)p->total * scale);
+}
+
 static void show(progress *p, uint64_t n_done, double now_ms)
 {
-    char bar[BAR_WIDTH + 4] = "", left[24];
-    double share = p->total ? (double)n_done / (double)p->total : 1;
-    double rate = (double)n_done * 1e3 / (now_ms - p->start_ms);
+    char share[96], left[32] = "", time[24];
+    double rate = (double)(n_done - p->first) * 1e3 / (now_ms - p->start_ms);
     bool is_bytes = strcmp(p->unit, "bytes") == 0;
     double scale = is_bytes ? 1e-6 : 1;
     const char *unit = is_bytes ? "MB" : p->unit;
-    if (p->in_place) put_bar(bar, share);
-    put_time(left, rate > 0 ? (double)(p->total - n_done) / rate : 0);
-    fprintf(stderr, "%slory: %s %s%3.0f%%, %.0f of %.0f %s, %.4g %s/s, %s left%s",
-            p->in_place ? "\r" : "", p->what, bar, 100 * share, (double)n_done * scale,
-            (double)p->total * scale, unit, rate * scale, unit, left,
-            p->in_place ? "\033[K" : "\n");
+    snprintf(share, sizeof share, "%.0f", (double)n_done * scale);
+    if (p->total) {
+        put_share(p, n_done, scale, share);
+        put_time(time, rate > 0 ? (double)(p->total - n_done) / rate : 0);
+        snprintf(left, sizeof left, ", %s left", time);
+    }
+    fprintf(stderr, "%slory: %s %s %s, %.4g %s/s%s%s%s", p->in_place ? "\r" : "", p->what, share,
+            unit, rate * scale, unit, p->note, left, p->in_place ? "\033[K" : "\n");
     fflush(stderr);
     p->is_shown = true;
 }
@@ -63,7 +74,7 @@ void progress_at(progress *p, uint64_t n_done)
     double now_ms = cli_now_ms();
     if (now_ms < p->next_ms) return;
     p->next_ms = now_ms + p->wait_ms;
-    show(p, n_done < p->total ? n_done : p->total, now_ms);
+    show(p, p->total && n_done > p->total ? p->total : n_done, now_ms);
 }
 
 void progress_end(progress *p)

@@ -15,7 +15,9 @@
 
 typedef struct {
     const char *what, *unit; /* "eval", "tokens"; unit "bytes" is shown in MB */
-    uint64_t total;
+    uint64_t total; /* 0: nobody knows */
+    uint64_t first; /* done before it began: set after progress_begin */
+    char note[48];  /* shown at the end of the line, "": nothing */
     double start_ms, next_ms, wait_ms; /* when to show next, how long between */
     bool in_place, is_silent, is_shown;
 } progress;

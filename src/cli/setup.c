@@ -143,21 +143,27 @@ static bool read_biases(const lory_model *m, const opt_list *l, lory_logit_bias 
     return true;
 }
 
-static lory_sampler_params sampler_params(const lory_model *m, const sampling_opts *o)
+bool cli_sampler_params(const lory_model *m, const sampling_opts *o, lory_sampler_params *p,
+                        lory_logit_bias **bias, lory_err *err)
 {
-    lory_sampler_params p;
-    lory_sampler_defaults(m, &p);
-    p.seed = o->seed < 0 ? cli_entropy_seed() : (uint64_t)o->seed;
-    set_float(&p.temp, o->temp);
-    set_int(&p.top_k, o->top_k);
-    set_float(&p.top_p, o->top_p);
-    set_float(&p.min_p, o->min_p);
-    set_float(&p.typical, o->typical);
-    set_float(&p.repeat_penalty, o->repeat_penalty);
-    set_int(&p.repeat_last_n, o->repeat_last_n);
-    set_float(&p.presence_penalty, o->presence_penalty);
-    set_float(&p.frequency_penalty, o->frequency_penalty);
-    return p;
+    lory_sampler_defaults(m, p);
+    p->seed = o->seed < 0 ? cli_entropy_seed() : (uint64_t)o->seed;
+    set_float(&p->temp, o->temp);
+    set_int(&p->top_k, o->top_k);
+    set_float(&p->top_p, o->top_p);
+    set_float(&p->min_p, o->min_p);
+    set_float(&p->typical, o->typical);
+    set_float(&p->repeat_penalty, o->repeat_penalty);
+    set_int(&p->repeat_last_n, o->repeat_last_n);
+    set_float(&p->presence_penalty, o->presence_penalty);
+    set_float(&p->frequency_penalty, o->frequency_penalty);
+    *bias = mem_new(o->logit_bias.n, sizeof **bias);
+    if (!*bias)
+        return err_set(err, LORY_E_MEMORY, "--logit-bias: no memory for %zu tokens",
+                       o->logit_bias.n);
+    p->logit_bias = *bias;
+    p->n_logit_bias = o->logit_bias.n;
+    return read_biases(m, &o->logit_bias, *bias, err);
 }
 
 /* The library names a parameter, "repeat_penalty: ...": here it is an option. */
@@ -173,13 +179,9 @@ lory_sampler *cli_open_sampler(const lory_model *m, const sampling_opts *o, uint
                                int *status, lory_err *err)
 {
     lory_sampler *s = NULL;
-    lory_sampler_params p = sampler_params(m, o);
-    lory_logit_bias *bias = mem_new(o->logit_bias.n, sizeof *bias);
-    if (!bias) {
-        err_set(err, LORY_E_MEMORY, "--logit-bias: no memory for %zu tokens", o->logit_bias.n);
-    } else if (read_biases(m, &o->logit_bias, bias, err)) {
-        p.logit_bias = bias;
-        p.n_logit_bias = o->logit_bias.n;
+    lory_sampler_params p;
+    lory_logit_bias *bias;
+    if (cli_sampler_params(m, o, &p, &bias, err)) {
         s = lory_sampler_new(m, &p, err);
         if (!s && err->code == LORY_E_ARGUMENT) name_option(err);
     }
@@ -187,4 +189,33 @@ lory_sampler *cli_open_sampler(const lory_model *m, const sampling_opts *o, uint
     *seed = p.seed;
     if (!s) *status = err->code == LORY_E_ARGUMENT ? EXIT_USAGE : EXIT_FAILED;
     return s;
+}
+
+/* ---- prompt ------------------------------------------------------------------------------ */
+
+/* Nothing to go on from: begins with the begin token, where the model has one. */
+static bool begin_empty(const lory_model *m, const char *subject, lory_tokens *out, lory_err *err)
+{
+    lory_token bos = lory_token_bos(m);
+    if (bos < 0)
+        return err_set(err, LORY_E_ARGUMENT,
+                       "%s: the prompt is empty, and the model has no begin-of-text token",
+                       subject);
+    return cli_add_id(out, bos) || err_set(err, LORY_E_MEMORY, "%s: no memory", subject);
+}
+
+bool cli_encode_prompt(const lory_model *m, const char *subject, const cli_prompt *p,
+                       lory_tokens *out, lory_err *err)
+{
+    unsigned flags = LORY_ADD_SPECIAL | (p->special ? LORY_PARSE_SPECIAL : 0);
+    if (!lory_tokenize(m, p->n ? p->text : "", p->n, flags, out, err)) return false;
+    /* A file may ask for an end token after each text; a prompt has not ended. */
+    if (!p->special && out->n > 1 && out->id[out->n - 1] == lory_token_eos(m)) out->n--;
+    if (out->n == 0 && !begin_empty(m, subject, out, err)) return false;
+    if (out->n <= p->n_ctx) return true;
+    return err_set(
+        err, LORY_E_FULL,
+        "%s: the prompt does not fit the context (found %zu tokens, expected at most %zu; "
+        "-c N sets it)",
+        subject, out->n, p->n_ctx);
 }

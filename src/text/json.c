@@ -479,7 +479,7 @@ void json_put_str(json_writer *w, const char *s)
     json_put_bytes(w, s, strlen(s));
 }
 
-static void put_key_bytes(json_writer *w, const char *key, size_t n)
+void json_put_key_bytes(json_writer *w, const char *key, size_t n)
 {
     json_put_bytes(w, key, n);
     buf_putc(w->out, ':');
@@ -488,7 +488,7 @@ static void put_key_bytes(json_writer *w, const char *key, size_t n)
 
 void json_put_key(json_writer *w, const char *key)
 {
-    put_key_bytes(w, key, strlen(key));
+    json_put_key_bytes(w, key, strlen(key));
 }
 
 void json_put_null(json_writer *w)
@@ -507,6 +507,12 @@ void json_put_int(json_writer *w, int64_t value)
 {
     begin_value(w);
     buf_printf(w->out, "%" PRId64, value);
+}
+
+void json_put_raw(json_writer *w, const char *text, size_t n)
+{
+    begin_value(w);
+    buf_put(w->out, text, n);
 }
 
 static void put_number_text(json_writer *w, char *text)
@@ -547,7 +553,7 @@ void json_put_f64(json_writer *w, double value)
 static void put_children(json_writer *w, const json *j)
 {
     for (const json *m = j->first; m; m = m->next) {
-        if (m->key) put_key_bytes(w, m->key, m->n_key);
+        if (m->key) json_put_key_bytes(w, m->key, m->n_key);
         json_put_value(w, m);
     }
 }

@@ -78,6 +78,7 @@ void json_end_object(json_writer *w);
 void json_begin_array(json_writer *w);
 void json_end_array(json_writer *w);
 void json_put_key(json_writer *w, const char *key);
+void json_put_key_bytes(json_writer *w, const char *key, size_t n); /* as json_put_bytes */
 void json_put_null(json_writer *w);
 void json_put_bool(json_writer *w, bool value);
 void json_put_int(json_writer *w, int64_t value);
@@ -88,6 +89,7 @@ void json_put_bytes(json_writer *w, const char *s, size_t n);
  * become null. */
 void json_put_f32(json_writer *w, float value);
 void json_put_f64(json_writer *w, double value);
+void json_put_raw(json_writer *w, const char *text, size_t n); /* a value that is JSON already */
 /* A value that was read, numbers as they were written. */
 void json_put_value(json_writer *w, const json *j);
 

@@ -1,0 +1,362 @@
+/* batch_answer.c - see batch_answer.h. */
+#include "cli/batch_answer.h"
+#include "base/err.h"
+#include "cli/logprobs.h"
+#include "text/json.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- a choice -------------------------------------------------------------------------------- */
+
+void batch_choice_free(batch_choice *c)
+{
+    buf_free(&c->text);
+    mem_free(c->token);
+    mem_free(c->top);
+    mem_free(c->top_logprob);
+    *c = (batch_choice){ 0 };
+}
+
+static bool grow(batch_choice *c, size_t n_top)
+{
+    size_t cap = c->cap ? 2 * c->cap : 64;
+    batch_token *token = mem_resize(c->token, c->cap, cap, sizeof *token);
+    if (token) c->token = token;
+    lory_token *top = mem_resize(c->top, c->cap * n_top, cap * n_top, sizeof *top);
+    if (top) c->top = top;
+    float *logprob = mem_resize(c->top_logprob, c->cap * n_top, cap * n_top, sizeof *logprob);
+    if (logprob) c->top_logprob = logprob;
+    if (!token || !top || !logprob) return false;
+    c->cap = cap;
+    return true;
+}
+
+static bool put_logprobs(batch_choice *c, size_t n_top, const lory_model *m,
+                         const lory_piece *piece)
+{
+    lory_model_info info;
+    size_t n_text;
+    if (c->n == c->cap && !grow(c, n_top)) return false;
+    lory_model_get_info(m, &info);
+    double sum = logprobs_log_sum(piece->logits, info.n_vocab);
+    lory_token *top = c->top + c->n * n_top;
+    logprobs_find_top(piece->logits, info.n_vocab, top, (int)n_top);
+    for (size_t i = 0; i < n_top; i++)
+        c->top_logprob[c->n * n_top + i] = (float)(piece->logits[top[i]] - sum);
+    lory_token_text(m, piece->id, &n_text);
+    c->n_made += n_text;
+    c->token[c->n++] = (batch_token){ piece->id, (float)(piece->logits[piece->id] - sum), c->n_made };
+    return true;
+}
+
+static size_t n_top_of(const batch_request *r, const lory_model *m)
+{
+    lory_model_info info;
+    lory_model_get_info(m, &info);
+    return (size_t)(r->n_logprobs < info.n_vocab ? r->n_logprobs : info.n_vocab);
+}
+
+bool batch_choice_put(batch_choice *c, const batch_request *r, const lory_model *m,
+                      const lory_piece *piece, lory_err *err)
+{
+    bool ok = buf_put(&c->text, piece->text, piece->n_text);
+    if (ok && r->n_logprobs >= 0 && piece->id >= 0) ok = put_logprobs(c, n_top_of(r, m), m, piece);
+    return ok || err_set(err, LORY_E_MEMORY, "no memory for the answer");
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------ */
+
+static void put_int(json_writer *w, const char *key, uint64_t v)
+{
+    json_put_key(w, key);
+    json_put_int(w, (int64_t)v);
+}
+
+static void put_str(json_writer *w, const char *key, const char *s)
+{
+    json_put_key(w, key);
+    json_put_str(w, s);
+}
+
+/* A value that is JSON already; null when it is empty. */
+static void put_json(json_writer *w, const char *key, const buf *b)
+{
+    json_put_key(w, key);
+    json_put_raw(w, b->len ? b->data : "null", b->len ? b->len : 4);
+}
+
+static const char *finish_reason(const batch_choice *c)
+{
+    return c->reason == LORY_STOP_LENGTH || c->reason == LORY_STOP_CONTEXT ? "length" : "stop";
+}
+
+static void put_text(json_writer *w, const char *key, const batch_choice *c)
+{
+    json_put_key(w, key);
+    json_put_bytes(w, c->text.data, c->text.len);
+}
+
+static void put_usage(json_writer *w, const batch_request *r, const batch_choice *choice,
+                      bool with_total)
+{
+    uint64_t n = 0;
+    for (int i = 0; i < r->n; i++) n += choice[i].n_tokens;
+    json_put_key(w, "usage");
+    json_begin_object(w);
+    put_int(w, "prompt_tokens", r->ids.n);
+    put_int(w, "completion_tokens", n);
+    if (with_total) put_int(w, "total_tokens", r->ids.n + n);
+    json_end_object(w);
+}
+
+/* ---- log-probabilities ----------------------------------------------------------------------- */
+
+/* Tokens whose text was handed out: not those of a stop text. */
+static size_t n_shown(const batch_choice *c)
+{
+    size_t n = c->n;
+    if (c->reason == LORY_STOP_TEXT)
+        while (n > 0 && c->token[n - 1].text_end > c->text.len) n--;
+    return n;
+}
+
+static void put_token_text(json_writer *w, const lory_model *m, lory_token id)
+{
+    size_t n;
+    const char *text = lory_token_text(m, id, &n);
+    json_put_bytes(w, text, n);
+}
+
+static void put_top_object(json_writer *w, const batch_choice *c, size_t it, size_t n_top,
+                           const lory_model *m)
+{
+    json_begin_object(w);
+    for (size_t i = 0; i < n_top; i++) {
+        size_t n;
+        const char *text = lory_token_text(m, c->top[it * n_top + i], &n);
+        json_put_key_bytes(w, text, n);
+        json_put_f32(w, c->top_logprob[it * n_top + i]);
+    }
+    json_end_object(w);
+}
+
+/* As the API's completions have them: four arrays. */
+static void put_completion_logprobs(json_writer *w, const batch_choice *c, size_t n_top,
+                                    const lory_model *m)
+{
+    size_t n = n_shown(c);
+    json_begin_object(w);
+    json_put_key(w, "tokens");
+    json_begin_array(w);
+    for (size_t i = 0; i < n; i++) put_token_text(w, m, c->token[i].id);
+    json_end_array(w);
+    json_put_key(w, "token_logprobs");
+    json_begin_array(w);
+    for (size_t i = 0; i < n; i++) json_put_f32(w, c->token[i].logprob);
+    json_end_array(w);
+    json_put_key(w, "top_logprobs");
+    json_begin_array(w);
+    for (size_t i = 0; i < n; i++) put_top_object(w, c, i, n_top, m);
+    json_end_array(w);
+    json_put_key(w, "text_offset");
+    json_begin_array(w);
+    for (size_t i = 0; i < n; i++) json_put_int(w, i ? (int64_t)c->token[i - 1].text_end : 0);
+    json_end_array(w);
+    json_end_object(w);
+}
+
+static void put_chat_token(json_writer *w, const lory_model *m, lory_token id, float logprob)
+{
+    size_t n;
+    const char *text = lory_token_text(m, id, &n);
+    json_put_key(w, "token");
+    json_put_bytes(w, text, n);
+    json_put_key(w, "logprob");
+    json_put_f32(w, logprob);
+    json_put_key(w, "bytes");
+    json_begin_array(w);
+    for (size_t i = 0; i < n; i++) json_put_int(w, (unsigned char)text[i]);
+    json_end_array(w);
+}
+
+/* As the API's chats have them: an object a token. */
+static void put_chat_logprobs(json_writer *w, const batch_choice *c, size_t n_top,
+                              const lory_model *m)
+{
+    size_t n = n_shown(c);
+    json_begin_object(w);
+    json_put_key(w, "content");
+    json_begin_array(w);
+    for (size_t i = 0; i < n; i++) {
+        json_begin_object(w);
+        put_chat_token(w, m, c->token[i].id, c->token[i].logprob);
+        json_put_key(w, "top_logprobs");
+        json_begin_array(w);
+        for (size_t j = i * n_top; j < (i + 1) * n_top; j++) {
+            json_begin_object(w);
+            put_chat_token(w, m, c->top[j], c->top_logprob[j]);
+            json_end_object(w);
+        }
+        json_end_array(w);
+        json_end_object(w);
+    }
+    json_end_array(w);
+    json_end_object(w);
+}
+
+static void put_logprobs_of(json_writer *w, const batch_request *r, const batch_choice *c,
+                            const lory_model *m)
+{
+    if (r->n_logprobs < 0) json_put_null(w);
+    else if (r->shape == BATCH_CHAT) put_chat_logprobs(w, c, n_top_of(r, m), m);
+    else put_completion_logprobs(w, c, n_top_of(r, m), m);
+}
+
+/* ---- plain answers --------------------------------------------------------------------------- */
+
+/* With n > 1, "texts" and an array of each reason; "finish_reason" is then "length" when any of
+ * the texts was cut. */
+static void put_plain_choices(json_writer *w, const batch_request *r, const batch_choice *choice)
+{
+    const char *reason = "stop";
+    json_put_key(w, "texts");
+    json_begin_array(w);
+    for (int i = 0; i < r->n; i++) json_put_bytes(w, choice[i].text.data, choice[i].text.len);
+    json_end_array(w);
+    for (int i = 0; i < r->n; i++)
+        if (strcmp(finish_reason(&choice[i]), "length") == 0) reason = "length";
+    put_str(w, "finish_reason", reason);
+    json_put_key(w, "finish_reasons");
+    json_begin_array(w);
+    for (int i = 0; i < r->n; i++) json_put_str(w, finish_reason(&choice[i]));
+    json_end_array(w);
+}
+
+static void put_plain(json_writer *w, const batch_request *r, const batch_defaults *d,
+                      const batch_choice *choice)
+{
+    json_begin_object(w);
+    put_json(w, "id", &r->id);
+    if (r->n > 1) {
+        put_plain_choices(w, r, choice);
+    } else {
+        put_text(w, "text", choice);
+        put_str(w, "finish_reason", finish_reason(choice));
+    }
+    if (r->n_logprobs >= 0) {
+        json_put_key(w, "logprobs");
+        if (r->n > 1) json_begin_array(w);
+        for (int i = 0; i < r->n; i++) put_logprobs_of(w, r, &choice[i], d->m);
+        if (r->n > 1) json_end_array(w);
+    }
+    put_usage(w, r, choice, false);
+    json_end_object(w);
+}
+
+/* ---- API answers ----------------------------------------------------------------------------- */
+
+/* What the API draws at random comes from the line and its number. */
+static void put_id(json_writer *w, const char *key, const char *prefix, const batch_request *r)
+{
+    char id[64];
+    snprintf(id, sizeof id, "%s%016" PRIx64, prefix, r->hash);
+    put_str(w, key, id);
+}
+
+static void put_api_choice(json_writer *w, const batch_request *r, const batch_defaults *d,
+                           const batch_choice *c, int i)
+{
+    json_begin_object(w);
+    put_int(w, "index", (uint64_t)i);
+    if (r->shape == BATCH_CHAT) {
+        json_put_key(w, "message");
+        json_begin_object(w);
+        put_str(w, "role", "assistant");
+        put_text(w, "content", c);
+        json_end_object(w);
+    } else {
+        put_text(w, "text", c);
+    }
+    json_put_key(w, "logprobs");
+    put_logprobs_of(w, r, c, d->m);
+    put_str(w, "finish_reason", finish_reason(c));
+    json_end_object(w);
+}
+
+/* "created" counts lines, not seconds: the clock would change the bytes. */
+static void put_api_body(json_writer *w, const batch_request *r, const batch_defaults *d,
+                         const batch_choice *choice)
+{
+    bool is_chat = r->shape == BATCH_CHAT;
+    json_begin_object(w);
+    put_id(w, "id", is_chat ? "chatcmpl-" : "cmpl-", r);
+    put_str(w, "object", is_chat ? "chat.completion" : "text_completion");
+    put_int(w, "created", r->line);
+    if (r->model.len) put_json(w, "model", &r->model);
+    else put_str(w, "model", d->model_name);
+    json_put_key(w, "choices");
+    json_begin_array(w);
+    for (int i = 0; i < r->n; i++) put_api_choice(w, r, d, &choice[i], i);
+    json_end_array(w);
+    put_usage(w, r, choice, true);
+    json_end_object(w);
+}
+
+static void put_api(json_writer *w, const batch_request *r, const batch_defaults *d,
+                    const batch_choice *choice)
+{
+    json_begin_object(w);
+    put_id(w, "id", "batch_req_", r);
+    put_json(w, "custom_id", &r->id);
+    json_put_key(w, "response");
+    json_begin_object(w);
+    put_int(w, "status_code", 200);
+    put_id(w, "request_id", "req_", r);
+    json_put_key(w, "body");
+    put_api_body(w, r, d, choice);
+    json_end_object(w);
+    json_put_key(w, "error");
+    json_put_null(w);
+    json_end_object(w);
+}
+
+bool batch_put_answer(const batch_request *r, const batch_defaults *d, const batch_choice *choice,
+                      buf *out)
+{
+    json_writer w = { out, false };
+    if (r->shape == BATCH_PLAIN) put_plain(&w, r, d, choice);
+    else put_api(&w, r, d, choice);
+    return buf_putc(out, '\n');
+}
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+static const char error_mark[] = "\"error\":{\"line\":";
+
+bool batch_put_error(const batch_request *r, const lory_err *why, buf *out)
+{
+    json_writer w = { out, false };
+    json_begin_object(&w);
+    if (r->shape == BATCH_PLAIN) {
+        put_json(&w, "id", &r->id);
+    } else {
+        put_id(&w, "id", "batch_req_", r);
+        put_json(&w, "custom_id", &r->id);
+        json_put_key(&w, "response");
+        json_put_null(&w);
+    }
+    json_put_key(&w, "error");
+    json_begin_object(&w);
+    put_int(&w, "line", r->line);
+    put_str(&w, "message", why->text);
+    json_end_object(&w);
+    json_end_object(&w);
+    return buf_putc(out, '\n');
+}
+
+/* In a text the quotes would be escaped. */
+bool batch_is_error(const char *line, size_t n)
+{
+    return memmem(line, n, error_mark, sizeof error_mark - 1) != NULL;
+}

@@ -1,0 +1,50 @@
+/* batch_request.h - one line of `lory batch`: what is asked, and how.
+ * Layer: cli. A request owns what it holds; one thread.
+ *
+ * Two shapes: plain {"id", "prompt" or "messages", OpenAI-named fields}, and the OpenAI Batch API's
+ * {"custom_id", "method", "url", "body"} (platform.openai.com/docs/api-reference/batch). */
+#ifndef LORY_CLI_BATCH_REQUEST_H
+#define LORY_CLI_BATCH_REQUEST_H
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "lory.h"
+
+enum { BATCH_MAX_CHOICES = 128, BATCH_MAX_LOGPROBS = 20, BATCH_MAX_LINE_BYTES = 8 << 20 };
+
+typedef enum { BATCH_PLAIN, BATCH_COMPLETION, BATCH_CHAT } batch_shape;
+
+/* What counts for all lines where they do not say otherwise. */
+typedef struct {
+    const lory_model *m;
+    lory_sampler_params sampler; /* its seed is --seed, from which those of lines are derived */
+    lory_generate_params generate;
+    const char *model_name; /* in API answers to lines that name none */
+    size_t n_ctx;
+    bool special; /* control-token text in prompts counts */
+} batch_defaults;
+
+typedef struct {
+    uint64_t line;      /* its number, from 1 */
+    uint64_t hash;      /* of the line, for the ids of API answers */
+    batch_shape shape;
+    buf id;             /* JSON: "id" or "custom_id"; empty when there is none */
+    buf model;          /* JSON: the body's "model"; empty when there is none */
+    lory_tokens ids;    /* of the prompt */
+    lory_sampler_params sampler;   /* its biases are in the arena, like */
+    lory_generate_params generate; /* the stop texts */
+    mem_arena arena;
+    int n;              /* choices */
+    int n_logprobs;     /* likeliest tokens a token; -1 = no log-probabilities */
+} batch_request;
+
+/* Reads a line. On failure *err is for the line's answer; `id` and `shape` are what could be made
+ * out. Either way free it with batch_request_free. */
+bool batch_request_read(batch_request *r, const batch_defaults *d, uint64_t line, const char *text,
+                        size_t n, lory_err *err);
+void batch_request_free(batch_request *r);
+
+/* The seed of choice i: the first has the line's. */
+uint64_t batch_request_seed(const batch_request *r, int i);
+
+#endif

@@ -1,0 +1,518 @@
+/* cmd_batch.c - lory batch: answers every line of a JSONL file, many at once, in order.
+ * Layer: cli.
+ *
+ * batch_request reads a line, batch_answer writes one, batch_window keeps those between, batch_out
+ * is the file they go to, and batch_state what it belongs to. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "cli/batch_out.h"
+#include "cli/batch_state.h"
+#include "cli/batch_window.h"
+#include "cli/cli.h"
+#include "cli/lines.h"
+#include "cli/progress.h"
+#include "text/json.h"
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct {
+    model_opts model;
+    session_opts session;
+    sampling_opts sampling;
+    const char *in, *out, *shard;
+    const char *stats; /* NULL: none, "": a line of text, "json" */
+    opt_list stop;
+    int n_predict, n_parallel, n_kv;
+    bool resume, special, ignore_eos, verbose;
+} batch_opts;
+
+#define AT(field) offsetof(batch_opts, field)
+
+static const char *const stats_forms[] = { "json", NULL };
+
+static const opt_row rows[] = {
+    { 'i', "input", OPT_STR, AT(in), "FILE", .help = "the requests, a JSON object a line; - is standard input" },
+    { 'o', "output", OPT_STR, AT(out), "FILE", .help = "the answers, in the same order; - is standard output" },
+    { 0, "parallel", OPT_INT, AT(n_parallel), "N", .min = 1, .max = 4096,
+      .help = "sequences at once" },
+    { 0, "resume", OPT_BOOL, AT(resume),
+      .help = "go on with an output that a run with the same input, model and settings began" },
+    { 0, "shard", OPT_STR, AT(shard), "K/N", .shown = "",
+      .help = "answer only the K-th of N equal stretches of lines" },
+    { 0, "kv-size", OPT_INT, AT(n_kv), "N", .max = INT_MAX - 64,
+      .help = "tokens in the KV cache of all sequences together",
+      .shown = "0, N sequences of the context length, lowered to fit memory" },
+    { 0, "stats", OPT_MAYBE, AT(stats), "json", .choices = stats_forms,
+      .help = "print timings on standard error at the end" },
+    { 'v', "verbose", OPT_BOOL, AT(verbose), .help = "tell the progress on standard error" },
+    { 0, "For lines that do not say it themselves", OPT_HEAD, .help = NULL },
+    { 'n', "predict", OPT_INT, AT(n_predict), "N", .min = -1, .max = INT_MAX,
+      .help = "most tokens to generate; -1 = until the end or the context is full" },
+    { 0, "stop", OPT_LIST, AT(stop), "TEXT", .help = "stop at this text (repeatable)" },
+    { 0, "ignore-eos", OPT_BOOL, AT(ignore_eos), .help = "go on past the end-of-text token" },
+    { 0, "special", OPT_BOOL, AT(special),
+      .help = "read control-token text in prompts as control tokens" },
+    { 0, "Model", OPT_HEAD, .help = NULL },
+    { 0, NULL, OPT_GROUP, AT(model), .rows = model_rows },
+    { 0, NULL, OPT_GROUP, AT(session), .rows = session_rows },
+    { 0, NULL, OPT_GROUP, AT(sampling), .rows = sampling_rows },
+    { .kind = OPT_END },
+};
+
+static const opts_page page = {
+    .name = "batch",
+    .usage = "-i IN.jsonl -o OUT.jsonl [--parallel N] [--resume] [options]",
+    .about = "Answers every line of a JSONL file: one output line per input line, in the same "
+             "order. A line is {\"id\", \"prompt\"} with optional fields named as in the OpenAI "
+             "API (max_tokens, temperature, seed, stop, n, logprobs ...), or a request of the "
+             "OpenAI Batch API. A line that cannot be answered gives a line with \"error\", and "
+             "the exit status is 1 in the end.",
+    .rows = rows,
+    .notes = "The bytes of the output depend on input, model and settings alone: not on -t, -b or\n"
+             "--parallel, nor on being killed and resumed, or made in shards and concatenated. A\n"
+             "line without a seed gets one from --seed and its number.\n\n"
+             "Examples:\n"
+             "  lory batch -m model.gguf -i in.jsonl -o out.jsonl --parallel 32\n"
+             "  lory batch -m model.gguf -i in.jsonl -o out.jsonl --resume\n"
+             "  lory batch -m model.gguf -i in.jsonl -o out-3 --shard 3/8\n",
+    .loose = "-i",
+};
+
+/* One run of the command; what it opens, close_run closes. */
+typedef struct {
+    const batch_opts *o;
+    const char *in_name;
+    int in_fd;
+    bool is_file;         /* the input can be read twice */
+    uint64_t shard, n_shards;
+    lory_model *m;
+    lory_batch *batch;
+    batch_defaults d;
+    lory_logit_bias *bias;
+    batch_state state;
+    lines in;
+    uint64_t line, end;   /* the next line's number, and one behind the last (UINT64_MAX: unknown) */
+    uint64_t first, n_old; /* the shard's first line; lines that were there already */
+    batch_out out;
+    batch_window window;
+    buf text;
+    progress progress;
+    uint64_t n_errors;    /* of an earlier run */
+    double load_ms, start_ms, elapsed_ms;
+    int status; /* of an open_run that failed */
+} run;
+
+/* ---- input ----------------------------------------------------------------------------------- */
+
+static bool open_input(run *r, lory_err *err)
+{
+    struct stat st;
+    bool is_stdin = strcmp(r->o->in, "-") == 0;
+    r->in_name = is_stdin ? "stdin" : r->o->in;
+    r->in_fd = is_stdin ? STDIN_FILENO : open(r->o->in, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (r->in_fd < 0 || fstat(r->in_fd, &st) != 0)
+        return err_set_errno(err, LORY_E_IO, "%s: cannot open", r->in_name);
+    if (S_ISDIR(st.st_mode))
+        return err_set(err, LORY_E_IO, "%s: is a directory (expected a file)", r->in_name);
+    r->is_file = S_ISREG(st.st_mode);
+    r->in = (lines){ .fd = r->in_fd, .name = r->in_name, .max = BATCH_MAX_LINE_BYTES };
+    return true;
+}
+
+/* Measures a file and chooses the shard's lines. */
+static bool choose_lines(run *r, lory_err *err)
+{
+    r->first = 1;
+    r->end = UINT64_MAX;
+    if (!r->is_file) {
+        if (r->o->shard)
+            return err_set(err, LORY_E_ARGUMENT, "--shard: needs an input that is a file, not a pipe");
+        if (r->o->resume)
+            return err_set(err, LORY_E_ARGUMENT, "--resume: needs an input that is a file, not a pipe");
+        r->line = 1;
+        return true;
+    }
+    if (!lines_measure(r->in_fd, r->in_name, &r->state.input, err)) return false;
+    uint64_t n = r->state.input.n_lines, k = r->shard - 1, each = n / r->n_shards;
+    uint64_t rest = n % r->n_shards; /* the first shards have a line more */
+    r->first = 1 + k * each + (k < rest ? k : rest);
+    r->line = r->first;
+    r->end = r->first + each + (k < rest);
+    return lines_skip(r->in_fd, r->in_name, r->first - 1, err);
+}
+
+/* ---- settings -------------------------------------------------------------------------------- */
+
+static void put_setting(json_writer *w, const char *name, const char *fmt, double value)
+{
+    char text[64];
+    snprintf(text, sizeof text, fmt, value);
+    json_put_key(w, name);
+    json_put_str(w, text);
+}
+
+/* A setting that is JSON itself, as text. */
+static void put_list(json_writer *w, const char *name, buf *list)
+{
+    json_put_key(w, name);
+    json_put_bytes(w, list->data, list->len);
+    if (list->failed) w->out->failed = true;
+    buf_free(list);
+}
+
+static void put_lists(json_writer *w, const run *r)
+{
+    buf text = { 0 };
+    json_writer inner = { &text, false };
+    json_begin_array(&inner);
+    for (size_t i = 0; i < r->o->stop.n; i++) json_put_str(&inner, r->o->stop.item[i]);
+    json_end_array(&inner);
+    put_list(w, "stop", &text);
+    inner = (json_writer){ &text, false };
+    json_begin_array(&inner);
+    for (size_t i = 0; i < r->d.sampler.n_logit_bias; i++) {
+        json_put_int(&inner, r->d.sampler.logit_bias[i].id);
+        json_put_f32(&inner, r->d.sampler.logit_bias[i].bias);
+    }
+    json_end_array(&inner);
+    put_list(w, "logit-bias", &text);
+}
+
+/* All that the bytes of the output depend on, besides input and model, by the options' names. */
+static bool describe_settings(run *r, lory_err *err)
+{
+    static const char *const cache_types[] = { "f16", "f32", "q8_0" };
+    const lory_sampler_params *s = &r->d.sampler;
+    json_writer w = { &r->state.settings, false };
+    char seed[24];
+    json_begin_object(&w);
+    snprintf(seed, sizeof seed, "%" PRIu64, s->seed);
+    json_put_key(&w, "seed");
+    json_put_str(&w, seed);
+    put_setting(&w, "temp", "%.9g", s->temp);
+    put_setting(&w, "top-k", "%.9g", s->top_k);
+    put_setting(&w, "top-p", "%.9g", s->top_p);
+    put_setting(&w, "min-p", "%.9g", s->min_p);
+    put_setting(&w, "typical", "%.9g", s->typical);
+    put_setting(&w, "repeat-penalty", "%.9g", s->repeat_penalty);
+    put_setting(&w, "repeat-last-n", "%.0f", s->repeat_last_n);
+    put_setting(&w, "presence-penalty", "%.9g", s->presence_penalty);
+    put_setting(&w, "frequency-penalty", "%.9g", s->frequency_penalty);
+    put_setting(&w, "predict", "%.0f", r->o->n_predict);
+    put_setting(&w, "ignore-eos", "%.0f", r->o->ignore_eos);
+    put_setting(&w, "special", "%.0f", r->o->special);
+    put_setting(&w, "ctx-size", "%.0f", (double)r->d.n_ctx);
+    json_put_key(&w, "cache-type");
+    json_put_str(&w, cache_types[r->o->session.cache_type]);
+    put_lists(&w, r);
+    json_put_key(&w, "shard");
+    json_put_str(&w, r->o->shard ? r->o->shard : "1/1");
+    json_end_object(&w);
+    return !r->state.settings.failed || err_set(err, LORY_E_MEMORY, "no memory for the settings");
+}
+
+/* ---- output ---------------------------------------------------------------------------------- */
+
+/* Begins an output anew. Its bytes go first: an output that is empty belongs to any run. */
+static bool begin_output(run *r, lory_err *err)
+{
+    if (!r->out.is_file) return true;
+    if (!batch_out_clear(&r->out, err)) return false;
+    if (r->is_file) return batch_state_write(&r->state, r->o->out, err);
+    batch_state_remove(r->o->out);
+    return true;
+}
+
+/* Goes on behind the lines that are there. */
+static bool resume_output(run *r, lory_err *err)
+{
+    if (!batch_state_check(&r->state, r->o->out, err)
+        || !batch_out_repair(&r->out, &r->n_old, &r->n_errors, err))
+        return false;
+    if (r->n_old > r->end - r->first)
+        return err_set(err, LORY_E_FORMAT,
+                       "%s: has more lines than there are to answer (found %" PRIu64
+                       ", expected at most %" PRIu64 ")",
+                       r->o->out, r->n_old, r->end - r->first);
+    r->line += r->n_old;
+    return lines_skip(r->in_fd, r->in_name, r->n_old, err);
+}
+
+static bool open_output(run *r, lory_err *err)
+{
+    struct stat st;
+    if (!batch_out_open(&r->out, r->o->out, r->in_fd, err)) return false;
+    if (r->o->resume && !r->out.is_file)
+        return err_set(err, LORY_E_ARGUMENT, "--resume: needs an output that is a file (-o FILE)");
+    if (!r->o->resume || fstat(r->out.fd, &st) != 0 || st.st_size == 0) return begin_output(r, err);
+    return resume_output(r, err);
+}
+
+/* Writes the lines that are done. */
+static bool write_done(run *r, lory_err *err)
+{
+    uint64_t n_lines;
+    buf_clear(&r->text);
+    if (!batch_window_take(&r->window, &r->text, &n_lines, err)) return false;
+    return n_lines == 0 || batch_out_write(&r->out, &r->text, n_lines, err);
+}
+
+/* ---- the run --------------------------------------------------------------------------------- */
+
+/* Reads lines while there is room for them, without waiting when there is other work. */
+static bool read_lines(run *r, lory_err *err)
+{
+    while (r->line < r->end && batch_window_has_room(&r->window)) {
+        const char *text;
+        size_t n;
+        lines_result got = lines_next(&r->in, r->window.n == 0, &text, &n, err);
+        if (got == LINES_NOT_YET) return true;
+        if (got == LINES_FAILED) return false;
+        if (got == LINES_END) {
+            r->end = r->line;
+            return true;
+        }
+        if (!batch_window_put(&r->window, r->line, text, n, got == LINES_TOO_LONG, err))
+            return false;
+        r->line++;
+    }
+    return true;
+}
+
+static double per_second(uint64_t n, double ms)
+{
+    return ms > 0 ? (double)n * 1e3 / ms : 0;
+}
+
+static void tell_progress(run *r)
+{
+    double ms = cli_now_ms() - r->start_ms;
+    lory_batch_stats s;
+    lory_batch_get_stats(r->batch, &s);
+    snprintf(r->progress.note, sizeof r->progress.note, ", %.4g prompt + %.4g tok/s",
+             per_second(s.n_evaluated + s.n_shared - s.n_generated, ms),
+             per_second(s.n_generated, ms));
+    progress_at(&r->progress, r->n_old + r->out.n_lines);
+}
+
+static bool answer_lines(run *r, lory_err *err)
+{
+    while (r->line < r->end || r->window.n > 0) {
+        if (cli_interrupted()) return err_set(err, LORY_E_INTERRUPTED, "interrupted");
+        if (!read_lines(r, err) || !batch_window_begin(&r->window, err)
+            || !lory_batch_step(r->batch, err) || !write_done(r, err))
+            return false;
+        tell_progress(r);
+    }
+    return true;
+}
+
+/* How far it came, when that is not to the end. */
+static void tell_rest(const run *r)
+{
+    uint64_t n = r->n_old + r->out.n_lines;
+    const char *hint = r->out.is_file && r->is_file ? "; --resume goes on from there" : "";
+    if (r->is_file)
+        cli_note("%s: %" PRIu64 " of %" PRIu64 " lines are complete%s", r->out.name, n,
+                 r->end - r->first, hint);
+    else cli_note("%s: %" PRIu64 " lines are complete", r->out.name, n);
+}
+
+/* Answers, and writes what is done whatever happens. */
+static int run_lines(run *r)
+{
+    lory_err err, late;
+    progress_begin(&r->progress, "batch", "lines", r->is_file ? r->end - r->first : 0,
+                   r->o->verbose);
+    r->progress.first = r->n_old;
+    r->start_ms = cli_now_ms();
+    bool ok = answer_lines(r, &err);
+    progress_end(&r->progress);
+    r->elapsed_ms = cli_now_ms() - r->start_ms;
+    if (!ok && err.code != LORY_E_IO && err.code != LORY_E_MEMORY) write_done(r, &late);
+    int status = ok ? EXIT_OK : cli_fail(&err);
+    if (!batch_out_close(&r->out, &late) && ok) status = cli_fail(&late);
+    if (status != EXIT_OK) tell_rest(r);
+    if (status == EXIT_OK && r->n_errors + r->window.n_errors > 0) {
+        cli_note("%s: %" PRIu64 " of %" PRIu64 " lines could not be answered", r->in_name,
+                 r->n_errors + r->window.n_errors, r->n_old + r->out.n_lines);
+        status = EXIT_FAILED;
+    }
+    return status;
+}
+
+/* ---- what it prints at the end ----------------------------------------------------------------- */
+
+static void put_int(json_writer *w, const char *key, uint64_t v)
+{
+    json_put_key(w, key);
+    json_put_int(w, (int64_t)v);
+}
+
+static void put_num(json_writer *w, const char *key, double v)
+{
+    json_put_key(w, key);
+    json_put_f64(w, round(v * 1e3) / 1e3);
+}
+
+static void print_stats_json(const run *r, const lory_batch_stats *s)
+{
+    const batch_window *wi = &r->window;
+    buf b = { 0 };
+    json_writer w = { &b, false };
+    json_begin_object(&w);
+    put_num(&w, "load_ms", r->load_ms);
+    put_int(&w, "lines", r->out.n_lines);
+    put_int(&w, "errors", wi->n_errors);
+    put_int(&w, "resumed_lines", r->n_old);
+    put_int(&w, "prompt_tokens", wi->n_prompt_tokens);
+    put_int(&w, "shared_tokens", s->n_shared);
+    put_int(&w, "evaluated_tokens", s->n_evaluated);
+    put_int(&w, "generated_tokens", wi->n_generated_tokens);
+    put_num(&w, "elapsed_ms", r->elapsed_ms);
+    put_num(&w, "prompt_tokens_per_s", per_second(wi->n_prompt_tokens, r->elapsed_ms));
+    put_num(&w, "generated_tokens_per_s", per_second(wi->n_generated_tokens, r->elapsed_ms));
+    put_int(&w, "steps", s->n_steps);
+    put_int(&w, "preempted", s->n_preempted);
+    put_int(&w, "peak_memory_bytes", cli_peak_memory_bytes());
+    put_int(&w, "seed", r->d.sampler.seed);
+    json_end_object(&w);
+    if (!b.failed) fprintf(stderr, "%s\n", b.data);
+    buf_free(&b);
+}
+
+static void print_stats(const run *r)
+{
+    lory_batch_stats s;
+    const batch_window *w = &r->window;
+    lory_batch_get_stats(r->batch, &s);
+    if (*r->o->stats) {
+        print_stats_json(r, &s);
+        return;
+    }
+    cli_note("load %.1f ms, %" PRIu64 " lines in %.1f s, prompt %" PRIu64 " tokens (%" PRIu64
+             " shared) %.1f tok/s, generated %" PRIu64 " tokens %.1f tok/s, peak memory %.1f MB",
+             r->load_ms, r->out.n_lines, r->elapsed_ms / 1e3, w->n_prompt_tokens, s.n_shared,
+             per_second(w->n_prompt_tokens, r->elapsed_ms), w->n_generated_tokens,
+             per_second(w->n_generated_tokens, r->elapsed_ms),
+             (double)cli_peak_memory_bytes() / 1e6);
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+static bool open_model(run *r, lory_err *err)
+{
+    const session_opts *o = &r->o->session;
+    lory_batch_params p = { .session = { .n_ctx = o->n_ctx, .n_batch = o->n_batch,
+                                         .n_threads = o->n_threads,
+                                         .cache_type = (lory_cache_type)o->cache_type },
+                            .n_parallel = r->o->n_parallel, .n_kv = r->o->n_kv };
+    lory_memory_plan plan;
+    lory_model_info info;
+    double start_ms = cli_now_ms();
+    if (!(r->m = cli_open_model(&r->o->model, err))
+        || !lory_plan_batch_memory(r->m, &p, &plan, NULL, err)
+        || !(r->batch = lory_batch_new(r->m, &p, err)))
+        return false;
+    r->load_ms = cli_now_ms() - start_ms;
+    lory_model_get_info(r->m, &info);
+    if (plan.n_ctx_lowered)
+        cli_note("context: lowered from %d to %d tokens to fit memory (-c N sets it)",
+                 info.n_ctx_train, lory_batch_n_ctx(r->batch));
+    r->state.model = lory_model_fingerprint(r->m);
+    r->d = (batch_defaults){ .m = r->m, .model_name = *info.name ? info.name : "lory",
+                             .n_ctx = (size_t)lory_batch_n_ctx(r->batch), .special = r->o->special,
+                             .generate = { .n_predict = r->o->n_predict,
+                                           .ignore_end = r->o->ignore_eos,
+                                           .stop = r->o->stop.item, .n_stop = r->o->stop.n } };
+    return true;
+}
+
+/* What is wrong with the sampling options should be said once, not for every line. */
+static bool check_sampling(run *r, lory_err *err)
+{
+    uint64_t seed;
+    lory_sampler *s = cli_open_sampler(r->m, &r->o->sampling, &seed, &r->status, err);
+    lory_sampler_free(s);
+    return s != NULL;
+}
+
+static bool open_run(run *r, lory_err *err)
+{
+    r->status = EXIT_FAILED;
+    return open_input(r, err) && open_model(r, err) && check_sampling(r, err)
+           && cli_sampler_params(r->m, &r->o->sampling, &r->d.sampler, &r->bias, err)
+           && choose_lines(r, err)
+           && describe_settings(r, err)
+           && batch_window_open(&r->window, &r->d, r->batch, r->o->n_parallel, err)
+           && open_output(r, err);
+}
+
+static void close_run(run *r)
+{
+    lory_err err;
+    cli_catch_batch_interrupt(NULL);
+    batch_out_close(&r->out, &err);
+    lory_batch_free(r->batch); /* before the requests that it writes to */
+    batch_window_close(&r->window);
+    batch_state_free(&r->state);
+    lines_close(&r->in);
+    if (r->in_fd > STDIN_FILENO) close(r->in_fd);
+    mem_free(r->bias);
+    buf_free(&r->text);
+    lory_model_close(r->m);
+}
+
+/* "3/8" */
+static bool read_shard(const char *text, uint64_t *k, uint64_t *n)
+{
+    int end = 0;
+    *k = *n = 1;
+    if (!text) return true;
+    if (strspn(text, "0123456789/") != strlen(text) || strlen(text) > 19) return false;
+    return sscanf(text, "%" SCNu64 "/%" SCNu64 "%n", k, n, &end) == 2 && !text[end] && *k >= 1
+           && *k <= *n;
+}
+
+static int check_opts(run *r)
+{
+    const batch_opts *o = r->o;
+    if (!read_shard(o->shard, &r->shard, &r->n_shards))
+        return cli_usage("--shard: not one of N stretches (found \"%.40s\", expected K/N with K from 1 to N)",
+                         o->shard);
+    for (size_t i = 0; i < o->stop.n; i++)
+        if (!o->stop.item[i][0]) return cli_usage("--stop: the text is empty");
+    return 0;
+}
+
+int cmd_batch(int argc, char **argv)
+{
+    batch_opts o = { .session = SESSION_DEFAULTS, .sampling = SAMPLING_DEFAULTS, .in = "-",
+                     .out = "-", .n_predict = -1, .n_parallel = 32 };
+    o.sampling.seed = 0;
+    run r = { .o = &o, .in_fd = -1, .out = { .fd = -1 } };
+    lory_err err;
+    int status;
+    if (!cli_parse(&page, &o, argc, argv, &status)) return status;
+    status = check_opts(&r);
+    if (!status) {
+        cli_catch_batch_interrupt(NULL);
+        if (!open_run(&r, &err))
+            status = r.status == EXIT_USAGE ? cli_usage("%s", err.text) : cli_fail(&err);
+        else {
+            cli_catch_batch_interrupt(r.batch);
+            status = run_lines(&r);
+            if (o.stats) print_stats(&r);
+        }
+        close_run(&r);
+    }
+    opts_free(&page, &o);
+    return status;
+}
