@@ -91,6 +91,7 @@ TEST(a_file_of_lines_is_measured_and_skipped)
     CHECK(lines_skip(fd, "x", 0, &err) && lseek(fd, 0, SEEK_CUR) == 0);
     CHECK(lines_skip(fd, "x", 2, &err) && lseek(fd, 0, SEEK_CUR) == 5);
     CHECK(lines_skip(fd, "x", 1, &err) && lseek(fd, 0, SEEK_CUR) == 6);
+    CHECK(lines_skip(fd, "x", 1, &err) && lseek(fd, 0, SEEK_CUR) == 7, "the last has no newline");
     CHECK(!lines_skip(fd, "x", 1, &err) && err.code == LORY_E_FORMAT);
     close(fd);
     fd = file_of("", 0);

@@ -271,6 +271,7 @@ bool batch_request_read(batch_request *r, const batch_defaults *d, uint64_t line
     json_doc doc;
     *r = (batch_request){ .line = line, .hash = hash64_of(text, n, line), .sampler = d->sampler,
                           .generate = d->generate };
+    if (strspn(text, " \t\r") == n) return err_set(err, LORY_E_FORMAT, "the line is blank");
     if (!json_read(&doc, text, n, "line", err)) {
         /* "line: line 1, byte B: ...": which line it is, the answer says */
         static const char place[] = "line: line 1, ";

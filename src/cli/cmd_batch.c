@@ -75,9 +75,9 @@ static const opts_page page = {
              "OpenAI Batch API. A line that cannot be answered gives a line with \"error\", and "
              "the exit status is 1 in the end.",
     .rows = rows,
-    .notes = "The bytes of the output depend on input, model and settings alone: not on -t, -b or\n"
-             "--parallel, nor on being killed and resumed, or made in shards and concatenated. A\n"
-             "line without a seed gets one from --seed and its number.\n\n"
+    .notes = "The bytes of the output depend on input, model and settings alone: not on -t,\n"
+             "-b or --parallel, nor on being killed and resumed, or made in shards and\n"
+             "concatenated. A line without a seed gets one from --seed and its number.\n\n"
              "Examples:\n"
              "  lory batch -m model.gguf -i in.jsonl -o out.jsonl --parallel 32\n"
              "  lory batch -m model.gguf -i in.jsonl -o out.jsonl --resume\n"
@@ -150,12 +150,27 @@ static bool choose_lines(run *r, lory_err *err)
 
 /* ---- settings -------------------------------------------------------------------------------- */
 
-static void put_setting(json_writer *w, const char *name, const char *fmt, double value)
+static void put_text_setting(json_writer *w, const char *name, const char *value)
 {
-    char text[64];
-    snprintf(text, sizeof text, fmt, value);
     json_put_key(w, name);
-    json_put_str(w, text);
+    json_put_str(w, value);
+}
+
+static void put_int_setting(json_writer *w, const char *name, int64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRId64, value);
+    put_text_setting(w, name, text);
+}
+
+/* In the fewest digits that are the same float. */
+static void put_float_setting(json_writer *w, const char *name, float value)
+{
+    buf text = { 0 };
+    json_put_f32(&(json_writer){ &text, false }, value);
+    put_text_setting(w, name, text.data ? text.data : "");
+    if (text.failed) w->out->failed = true;
+    buf_free(&text);
 }
 
 /* A setting that is JSON itself, as text. */
@@ -191,29 +206,24 @@ static bool describe_settings(run *r, lory_err *err)
     static const char *const cache_types[] = { "f16", "f32", "q8_0" };
     const lory_sampler_params *s = &r->d.sampler;
     json_writer w = { &r->state.settings, false };
-    char seed[24];
     json_begin_object(&w);
-    snprintf(seed, sizeof seed, "%" PRIu64, s->seed);
-    json_put_key(&w, "seed");
-    json_put_str(&w, seed);
-    put_setting(&w, "temp", "%.9g", s->temp);
-    put_setting(&w, "top-k", "%.9g", s->top_k);
-    put_setting(&w, "top-p", "%.9g", s->top_p);
-    put_setting(&w, "min-p", "%.9g", s->min_p);
-    put_setting(&w, "typical", "%.9g", s->typical);
-    put_setting(&w, "repeat-penalty", "%.9g", s->repeat_penalty);
-    put_setting(&w, "repeat-last-n", "%.0f", s->repeat_last_n);
-    put_setting(&w, "presence-penalty", "%.9g", s->presence_penalty);
-    put_setting(&w, "frequency-penalty", "%.9g", s->frequency_penalty);
-    put_setting(&w, "predict", "%.0f", r->o->n_predict);
-    put_setting(&w, "ignore-eos", "%.0f", r->o->ignore_eos);
-    put_setting(&w, "special", "%.0f", r->o->special);
-    put_setting(&w, "ctx-size", "%.0f", (double)r->d.n_ctx);
-    json_put_key(&w, "cache-type");
-    json_put_str(&w, cache_types[r->o->session.cache_type]);
+    put_int_setting(&w, "seed", (int64_t)s->seed);
+    put_float_setting(&w, "temp", s->temp);
+    put_int_setting(&w, "top-k", s->top_k);
+    put_float_setting(&w, "top-p", s->top_p);
+    put_float_setting(&w, "min-p", s->min_p);
+    put_float_setting(&w, "typical", s->typical);
+    put_float_setting(&w, "repeat-penalty", s->repeat_penalty);
+    put_int_setting(&w, "repeat-last-n", s->repeat_last_n);
+    put_float_setting(&w, "presence-penalty", s->presence_penalty);
+    put_float_setting(&w, "frequency-penalty", s->frequency_penalty);
+    put_int_setting(&w, "predict", r->o->n_predict);
+    put_int_setting(&w, "ignore-eos", r->o->ignore_eos);
+    put_int_setting(&w, "special", r->o->special);
+    put_int_setting(&w, "ctx-size", (int64_t)r->d.n_ctx);
+    put_text_setting(&w, "cache-type", cache_types[r->o->session.cache_type]);
     put_lists(&w, r);
-    json_put_key(&w, "shard");
-    json_put_str(&w, r->o->shard ? r->o->shard : "1/1");
+    put_text_setting(&w, "shard", r->o->shard ? r->o->shard : "1/1");
     json_end_object(&w);
     return !r->state.settings.failed || err_set(err, LORY_E_MEMORY, "no memory for the settings");
 }

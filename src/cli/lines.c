@@ -151,15 +151,18 @@ bool lines_skip(int fd, const char *name, uint64_t n_lines, lory_err *err)
 {
     off_t at = lseek(fd, 0, SEEK_CUR);
     uint64_t n_left = n_lines;
-    char *block = n_lines ? mem_new(READ_BYTES, 1) : NULL;
+    char last = '\n', *block = n_lines ? mem_new(READ_BYTES, 1) : NULL;
     bool ok = at >= 0 || cannot_read(name, err);
     if (n_lines && !block) ok = err_set(err, LORY_E_MEMORY, "%s: no memory", name);
     while (ok && n_left > 0) {
         ssize_t n = read_some(fd, name, block, READ_BYTES, err);
+        if (n == 0 && n_left == 1 && last != '\n') break; /* the last line has no newline */
         if (n == 0)
             err_set(err, LORY_E_FORMAT, "%s: has fewer than %" PRIu64 " lines", name, n_lines);
         ok = n > 0;
-        if (ok) at += (off_t)skip_in(block, (size_t)n, &n_left);
+        if (!ok) break;
+        last = block[n - 1];
+        at += (off_t)skip_in(block, (size_t)n, &n_left);
     }
     mem_free(block);
     if (ok && lseek(fd, at, SEEK_SET) < 0) ok = cannot_read(name, err);
