@@ -1,7 +1,8 @@
 /* test_batch.c - many generations at once give what each gives alone: any number at once, any
  * threads, with and without common beginnings, when memory is short, when interrupted. */
 #include "base/mem.h"
-#include "lory.h"
+#include "engine/batch.h"
+#include "engine/session.h"
 #include "test.h"
 #include <limits.h>
 #include <stdlib.h>
@@ -230,6 +231,70 @@ TEST(cache_types_of_a_batch_give_the_bits_of_a_session)
         lory_tokens_free(&alone.ids);
     }
     lory_model_close(m);
+}
+
+/* Sequences that grow to and beyond the original context of a model that rotates them anew there. */
+enum { N_GROW = 5, GROW_FROM = 90, GROW_TO = 112, N_ORIG = 100 };
+
+typedef struct {
+    batch *b;
+    lory_token ids[N_GROW][GROW_TO];
+    uint64_t hash[N_GROW][GROW_TO]; /* of the logits after so many tokens */
+    int n_vocab;
+} grow;
+
+static uint64_t hash_logits(const float *logits, int n)
+{
+    uint64_t h = 1;
+    for (int i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &logits[i], sizeof bits);
+        h = (h ^ bits) * 0x100000001b3u;
+    }
+    return h;
+}
+
+static bool on_ready(void *user, const batch_ready *r, lory_err *err)
+{
+    grow *g = user;
+    (void)err;
+    for (int i = 0; i < r->n; i++) {
+        int slot = r->slot[i], n = batch_n_seen(g->b, slot);
+        g->hash[slot][n - 1] = hash_logits(r->logits + (size_t)i * r->ld, g->n_vocab);
+        if (n == GROW_TO) batch_end(g->b, slot);
+        else batch_put(g->b, slot, g->ids[slot][n]);
+    }
+    return true;
+}
+
+TEST(sequences_on_both_sides_of_the_original_context_are_rotated_as_alone)
+{
+    static grow g;
+    static batch b;
+    lory_err err;
+    model m;
+    session s;
+    lory_batch_params p = { .session = { .n_ctx = 128, .n_threads = 2 }, .n_parallel = N_GROW };
+    REQUIRE(model_open(&m, test_vector("golden/phi3-longrope/model-bf16.gguf"), NULL, &err));
+    m.hp.rope_n_ctx_orig = N_ORIG;
+    g.b = &b, g.n_vocab = m.hp.n_vocab;
+    REQUIRE(batch_open(&b, &m, &p, &err) && session_open(&s, &m, &p.session, &err), "%s", err.text);
+    for (int i = 0; i < N_GROW; i++) { /* all begin alike; some begin beyond */
+        for (int j = 0; j < GROW_TO; j++) g.ids[i][j] = (lory_token)((j < 60 ? j * 7 : j * (i + 5)) % 250);
+        CHECK(batch_add(&b, g.ids[i], (size_t)(GROW_FROM + i * 4), &err) == i, "%s", err.text);
+    }
+    while (b.n_live > 0) REQUIRE(batch_step(&b, on_ready, &g, &err), "%s", err.text);
+    CHECK(b.stats.n_shared > 0);
+    for (int i = 0; i < N_GROW; i++) {
+        session_truncate(&s, 0);
+        for (int n = GROW_FROM + i * 4; n <= GROW_TO; n++) {
+            CHECK(session_set(&s, g.ids[i], (size_t)n, &err), "%s", err.text);
+            CHECK(hash_logits(s.logits, g.n_vocab) == g.hash[i][n - 1], "sequence %d, %d tokens", i, n);
+        }
+    }
+    session_close(&s);
+    batch_close(&b);
+    model_close(&m);
 }
 
 TEST(a_common_beginning_is_evaluated_once)

@@ -148,7 +148,6 @@ bool batch_open(batch *b, const model *m, const lory_batch_params *p, lory_err *
         batch_close(b);
         return false;
     }
-    b->e.long_rope = b->n_ctx > m->hp.rope_n_ctx_orig; /* as the longest sequence needs it */
     b->e.interrupt = &b->interrupt;
     return true;
 }
@@ -200,6 +199,15 @@ static bool free_kept(batch *b)
     return true;
 }
 
+/* As session_eval decides it. A sequence that grows beyond the original context is rotated anew. */
+static void choose_rope(batch *b, int slot)
+{
+    batch_slot *s = &b->slot[slot];
+    bool is_long = b->m->rope_long.inv_freq && s->n_id > b->m->hp.rope_n_ctx_orig;
+    if (s->is_long != is_long) kv_truncate(&b->kv, slot, 0);
+    s->is_long = is_long;
+}
+
 static int find_free(const batch *b)
 {
     for (int i = 0; i < b->n_slot; i++)
@@ -233,6 +241,7 @@ int batch_add(batch *b, const lory_token *ids, size_t n, lory_err *err)
     s->state = SLOT_LIVE;
     s->n_id = s->n_prompt = (int)n;
     memcpy(s->id, ids, n * sizeof *ids);
+    choose_rope(b, slot);
     b->queue[b->n_live++] = slot;
     return slot;
 }
@@ -242,6 +251,7 @@ void batch_put(batch *b, int slot, lory_token id)
     batch_slot *s = &b->slot[slot];
     assert(s->n_id < b->n_ctx);
     s->id[s->n_id++] = id;
+    choose_rope(b, slot);
 }
 
 void batch_end(batch *b, int slot)
@@ -266,6 +276,7 @@ static int n_common(const batch *b, int slot, int of)
 {
     const batch_slot *s = &b->slot[slot], *o = &b->slot[of];
     int n = 0, most = s->n_id - 1 < o->n_id ? s->n_id - 1 : o->n_id;
+    if (s->is_long != o->is_long) return 0;
     while (n < most && s->id[n] == o->id[n]) n++;
     return n;
 }
@@ -363,7 +374,7 @@ static void take_single_tokens(batch *b)
 {
     for (int i = 0; i < b->n_live && b->n_tok < b->e.par.n_batch; i++) {
         int slot = b->queue[i];
-        if (n_pending(b, slot) != 1) continue;
+        if (n_pending(b, slot) != 1 || b->slot[slot].is_long != b->is_long) continue;
         if (make_room(b, i, kv_pages_for(&b->kv, slot, 1), true)) take(b, slot, 1);
     }
 }
@@ -386,6 +397,7 @@ static void take_prompts(batch *b)
         int slot = b->queue[i], n_room = b->e.par.n_batch - b->n_tok;
         bool begins = b->kv.seq[slot].n_tok == 0;
         if (b->slot[slot].n_new > 0 || n_pending(b, slot) < 1) continue;
+        if (b->slot[slot].is_long != b->is_long) continue;
         if (begins && !share(b, i)) continue;
         if (begins && i > 0 && !make_room(b, i, pages_to_begin(b, slot), false)) {
             kv_truncate(&b->kv, slot, 0);
@@ -394,6 +406,19 @@ static void take_prompts(batch *b)
         int n = n_pending(b, slot) < n_room ? n_pending(b, slot) : n_room;
         if (make_room(b, i, kv_pages_for(&b->kv, slot, n), i == 0)) take(b, slot, n);
     }
+}
+
+/* Fills the step with sequences of one rotation: of that which the last step had not, if there
+ * are any that can go on. */
+static void take_all(batch *b)
+{
+    b->n_tok = 0;
+    for (int i = 0; i < 2 && b->n_tok == 0; i++) {
+        b->is_long = !b->is_long;
+        take_single_tokens(b);
+        take_prompts(b);
+    }
+    b->e.long_rope = b->is_long;
 }
 
 /* The cache as it was before the step. */
@@ -423,11 +448,9 @@ static int find_ready(batch *b)
 
 bool batch_step(batch *b, batch_on_ready on_ready, void *user, lory_err *err)
 {
-    b->n_tok = 0;
     if (atomic_exchange(&b->interrupt, false))
         return err_set(err, LORY_E_INTERRUPTED, "interrupted");
-    take_single_tokens(b);
-    take_prompts(b);
+    take_all(b);
     if (b->n_tok == 0) return true;
     if (!exec_body(&b->e, &(exec_batch){ b->n_tok, b->id, b->pos, b->seq, { 0 } }, err)) {
         atomic_store(&b->interrupt, false);

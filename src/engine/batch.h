@@ -27,6 +27,7 @@ typedef struct {
     int n_id, n_prompt;
     int n_new;      /* tokens in the step that is being made */
     int last_row;   /* of the batch, when n_new > 0 */
+    bool is_long;   /* rotated as texts beyond the model's original context are (LongRoPE) */
     uint64_t used;  /* kept: when it was last of use */
 } batch_slot;
 
@@ -46,6 +47,7 @@ typedef struct {
     lory_token *id;  /* [n_batch] */
     int *pos, *seq;  /* [n_batch] */
     int n_tok;
+    bool is_long;     /* it takes slots of one rotation only */
     int *ready, *row; /* [n_parallel] slots whose logits are wanted, their rows of the batch */
 
     lory_batch_stats stats;
