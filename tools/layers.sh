@@ -18,7 +18,7 @@ sample:  base text token
 engine:  base quant kernels model
 lory.c:  base text quant gguf kernels chat token model sample engine
 cli:     base text
-cli/inspect|quantize|convert: base text gguf quant convert
+cli/inspect|quantize|convert|imatrix: base text gguf quant convert
 '
 
 files=$(find "$src" -name '*.[ch]' | sort)
@@ -45,7 +45,7 @@ FNR == 1 {
     file = substr(FILENAME, length(root) + 1)
     folder = file ~ /\// ? substr(file, 1, index(file, "/") - 1) : "lory.c"
     rule = folder
-    if (folder == "cli" && file ~ /inspect|quantize|convert/) rule = "cli/inspect|quantize|convert"
+    if (folder == "cli" && file ~ /inspect|quantize|convert|imatrix/) rule = "cli/inspect|quantize|convert|imatrix"
     if (!(rule in may)) breach("no folder " folder " in the house: give it a row in tools/layers.sh")
     in_comment = 0
 }

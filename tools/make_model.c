@@ -273,7 +273,7 @@ static int usage(const char *what)
     for (int i = 0; i < N_SHAPES; i++) fprintf(stderr, " %s", shapes[i].name);
     fprintf(stderr, "\ntypes:");
     for (int i = 0; i < QT_COUNT; i++)
-        if (qtypes[i].from_f32) fprintf(stderr, " %s", qtypes[i].name);
+        fprintf(stderr, " %s", qtypes[i].name);
     fputc('\n', stderr);
     return 2;
 }
@@ -293,7 +293,7 @@ static bool set_option(options *o, const char *name, const char *value)
     if (strcmp(name, "--seed") == 0) return o->seed = strtoull(value, &end, 10), *value && !*end;
     if (strcmp(name, "--type") != 0) return false;
     o->type = qtype_from_name(value);
-    return o->type != QT_COUNT && qtypes[o->type].from_f32;
+    return o->type != QT_COUNT;
 }
 
 int main(int argc, char **argv)

@@ -54,7 +54,7 @@ static const char *nearest_type(const char *name)
 {
     const char *best = qtypes[0].name;
     for (int i = 0; i < QT_COUNT; i++)
-        if (qtypes[i].from_f32 && opts_distance(name, qtypes[i].name) < opts_distance(name, best))
+        if (opts_distance(name, qtypes[i].name) < opts_distance(name, best))
             best = qtypes[i].name;
     return best;
 }
@@ -79,20 +79,6 @@ static int check(const convert_opts *o, qtype *type)
 }
 
 /* ---- the work ---------------------------------------------------------------------------- */
-
-typedef struct {
-    progress bar;
-    bool is_begun, verbose;
-} convert_progress;
-
-static bool on_progress(void *user, uint64_t done, uint64_t total)
-{
-    convert_progress *p = user;
-    if (!p->is_begun) progress_begin(&p->bar, "convert", "bytes", total, p->verbose);
-    p->is_begun = true;
-    progress_at(&p->bar, done);
-    return !cli_interrupted();
-}
 
 /* Matrices that could not have the wanted type. */
 static size_t count_odd(const gguf *g, qtype wanted)
@@ -138,16 +124,17 @@ static int convert(const convert_opts *o, qtype type)
 {
     lory_err err;
     buf notes = { 0 };
-    convert_progress shown = { .verbose = o->verbose };
+    progress_bytes shown = { .what = "convert", .verbose = o->verbose };
     convert_params p = { .out = o->out,
                          .tokenizer = o->tokenizer,
                          .type = type,
-                         .progress = on_progress,
+                         .n_threads = lory_default_threads(),
+                         .progress = progress_on_bytes,
                          .user = &shown };
     cli_catch_interrupt(NULL);
     bool ok =
         is_folder(o->src) ? hf_convert(o->src, &p, &notes, &err) : convert_file(o->src, &p, &err);
-    if (shown.is_begun) progress_end(&shown.bar);
+    progress_end_bytes(&shown);
     tell_notes(&notes);
     buf_free(&notes);
     if (!ok || !tell_result(o->out, type, &err)) return cli_fail(&err);

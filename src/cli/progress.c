@@ -82,3 +82,17 @@ void progress_end(progress *p)
     if (p->is_shown && p->in_place) fputs("\r\033[K", stderr);
     p->is_shown = false;
 }
+
+bool progress_on_bytes(void *user, uint64_t n_done, uint64_t n_total)
+{
+    progress_bytes *p = user;
+    if (!p->is_begun) progress_begin(&p->bar, p->what, "bytes", n_total, p->verbose);
+    p->is_begun = true;
+    progress_at(&p->bar, n_done);
+    return !cli_interrupted();
+}
+
+void progress_end_bytes(progress_bytes *p)
+{
+    if (p->is_begun) progress_end(&p->bar);
+}

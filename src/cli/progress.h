@@ -26,4 +26,15 @@ void progress_begin(progress *p, const char *what, const char *unit, uint64_t to
 void progress_at(progress *p, uint64_t n_done); /* cheap: looks at the clock */
 void progress_end(progress *p);                 /* takes the line off a terminal */
 
+/* The same for library functions that call back with bytes done and in all: begun by the first
+ * call. The callback returns false once the user has interrupted. */
+typedef struct {
+    const char *what;
+    bool verbose, is_begun;
+    progress bar;
+} progress_bytes;
+
+bool progress_on_bytes(void *p, uint64_t n_done, uint64_t n_total); /* p is a progress_bytes */
+void progress_end_bytes(progress_bytes *p);
+
 #endif

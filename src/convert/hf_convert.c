@@ -232,17 +232,16 @@ static bool write_all(work *k, const retype_job *job, lory_err *err)
 
 static bool convert(work *k, lory_err *err)
 {
-    retype_job job = { .type = k->p->type, .progress = k->p->progress, .user = k->p->user };
-    if (!retype_check(&job, k->p->out, err) || !plan(k, err) || !gguf_create(&k->w, k->p->out, err))
-        return false;
-    job = (retype_job){ .tensors = k->tensors.infos,
-                        .n = k->tensors.n,
-                        .type = RETYPE_KEEP,
-                        .row = tensors_row,
-                        .bytes = tensors_bytes,
-                        .source = &k->tensors,
-                        .progress = k->p->progress,
-                        .user = k->p->user };
+    if (!plan(k, err) || !gguf_create(&k->w, k->p->out, err)) return false;
+    retype_job job = { .tensors = k->tensors.infos,
+                       .n = k->tensors.n,
+                       .type = RETYPE_KEEP,
+                       .n_threads = k->p->n_threads,
+                       .row = tensors_row,
+                       .bytes = tensors_bytes,
+                       .source = &k->tensors,
+                       .progress = k->p->progress,
+                       .user = k->p->user };
     bool ok = write_all(k, &job, err);
     if (!ok) gguf_abandon(&k->w);
     if (ok) note_unused(k), note_vocab(k);

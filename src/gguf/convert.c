@@ -9,11 +9,10 @@
 /* ---- the output -------------------------------------------------------------------------- */
 
 /* The keys that tell how the tensors are stored. */
-static void put_type_keys(gguf_writer *w, qtype t)
+static void put_type_keys(gguf_writer *w, qtype t, int file_type)
 {
     if (t == RETYPE_KEEP) return;
-    if (retype_file_type(t) >= 0)
-        gguf_put_u32(w, "general.file_type", (uint32_t)retype_file_type(t));
+    if (file_type >= 0) gguf_put_u32(w, "general.file_type", (uint32_t)file_type);
     if (qtypes[t].n_sub) gguf_put_u32(w, "general.quantization_version", 2);
 }
 
@@ -30,8 +29,9 @@ static bool finish(gguf_writer *w, const retype_job *job, lory_err *err)
 
 static bool is_type_key(gguf_str key)
 {
-    return gguf_str_is(key, "general.file_type")
-           || gguf_str_is(key, "general.quantization_version");
+    static const char made_with[] = "quantize.imatrix.";
+    return gguf_str_is(key, "general.file_type") || gguf_str_is(key, "general.quantization_version")
+           || (key.n > sizeof made_with && memcmp(key.s, made_with, sizeof made_with - 1) == 0);
 }
 
 /* Everything but what the new file has differently. */
@@ -43,6 +43,18 @@ static void put_old_keys(gguf_writer *w, const gguf *g, qtype type)
             gguf_str_is(key, "general.alignment") || (type != RETYPE_KEEP && is_type_key(key));
         if (!changes) gguf_put_kv(w, &g->kv[i]);
     }
+}
+
+/* What the importance was, under llama.cpp's keys. */
+static void put_imatrix_keys(gguf_writer *w, const convert_params *p)
+{
+    if (!p->importance) return;
+    gguf_put_str(w, "quantize.imatrix.file", p->imatrix_path ? p->imatrix_path : "");
+    if (p->importance->dataset.n > 0)
+        gguf_put_bytes(w, "quantize.imatrix.dataset", p->importance->dataset);
+    gguf_put_u32(w, "quantize.imatrix.entries_count", (uint32_t)p->importance->n);
+    if (p->importance->n_chunks > 0)
+        gguf_put_u32(w, "quantize.imatrix.chunks_count", (uint32_t)p->importance->n_chunks);
 }
 
 static bool refuse_shard(const gguf *g, lory_err *err)
@@ -58,26 +70,42 @@ static bool refuse_shard(const gguf *g, lory_err *err)
                    gguf_path(g), i + 1, n);
 }
 
-static bool write_gguf(const gguf *g, const convert_params *p, lory_err *err)
+/* types [n_tensors], or NULL: by p->type */
+static bool write_gguf(const gguf *g, const convert_params *p, const qtype *types, lory_err *err)
 {
     gguf_writer w;
+    const mix_row *mix = p->mix ? p->mix->mix : NULL;
+    qtype type = mix ? mix->type : p->type;
     retype_job job = { .tensors = g->tensors,
                        .n = g->n_tensors,
-                       .type = p->type,
+                       .type = type,
+                       .types = types,
+                       .importance = p->importance,
+                       .n_threads = p->n_threads,
                        .progress = p->progress,
                        .user = p->user };
-    if (!refuse_shard(g, err) || !retype_check(&job, p->out, err) || !gguf_create(&w, p->out, err))
-        return false;
-    put_old_keys(&w, g, p->type);
-    put_type_keys(&w, p->type);
+    if (!retype_check(&job, err) || !gguf_create(&w, p->out, err)) return false;
+    put_old_keys(&w, g, type);
+    put_type_keys(&w, type, mix ? mix->file_type : retype_file_type(type));
+    put_imatrix_keys(&w, p);
     return finish(&w, &job, err);
+}
+
+static bool write_mix(const gguf *g, const convert_params *p, lory_err *err)
+{
+    qtype *types = mem_new(g->n_tensors, sizeof *types);
+    if (!types) return err_set(err, LORY_E_MEMORY, "%s: no memory", gguf_path(g));
+    bool ok = mix_choose(p->mix, g, types, err) && write_gguf(g, p, types, err);
+    mem_free(types);
+    return ok;
 }
 
 static bool convert_gguf(const char *src, const convert_params *p, lory_err *err)
 {
     gguf g;
     if (!gguf_open(&g, src, err)) return false;
-    bool ok = write_gguf(&g, p, err);
+    bool ok =
+        refuse_shard(&g, err) && (p->mix ? write_mix(&g, p, err) : write_gguf(&g, p, NULL, err));
     gguf_close(&g);
     return ok;
 }
@@ -131,13 +159,14 @@ static bool write_llama2c(const llama2c *c, const llama2c_vocab *v, const conver
                        .type = type,
                        .row = llama2c_row,
                        .source = c,
+                       .n_threads = p->n_threads,
                        .progress = p->progress,
                        .user = p->user };
-    if (!retype_check(&job, p->out, err) || !gguf_create(&w, p->out, err)) return false;
+    if (!gguf_create(&w, p->out, err)) return false;
     gguf_put_str(&w, "general.architecture", "llama");
     gguf_put_bytes(&w, "general.name", name_of(c->map.path));
     gguf_put_u32(&w, "general.alignment", GGUF_ALIGNMENT);
-    put_type_keys(&w, type);
+    put_type_keys(&w, type, retype_file_type(type));
     put_shape_keys(&w, c);
     put_vocab_keys(&w, v);
     return finish(&w, &job, err);
@@ -189,5 +218,5 @@ bool convert_file(const char *src, const convert_params *p, lory_err *err)
     if (!file_map_open(&m, src, err)) return false;
     bool is_gguf = m.size >= 4 && memcmp(m.data, "GGUF", 4) == 0;
     file_map_close(&m);
-    return is_gguf ? convert_gguf(src, p, err) : convert_llama2c(src, p, err);
+    return is_gguf || p->mix ? convert_gguf(src, p, err) : convert_llama2c(src, p, err);
 }

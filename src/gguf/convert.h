@@ -3,15 +3,20 @@
 #ifndef LORY_GGUF_CONVERT_H
 #define LORY_GGUF_CONVERT_H
 
+#include "gguf/mix.h"
 #include "gguf/retype.h"
 
 typedef struct {
-    const char *out;          /* the file to make */
-    const char *tokenizer;    /* tokenizer.bin of a checkpoint; NULL: the one beside it */
-    qtype type;               /* wanted, or RETYPE_KEEP: as it is in the source (a checkpoint's is
+    const char *out;           /* the file to make */
+    const char *tokenizer;     /* tokenizer.bin of a checkpoint; NULL: the one beside it */
+    qtype type;                /* wanted, or RETYPE_KEEP: as it is in the source (a checkpoint's is
                                  f32: the scales of its version 2 do not fit GGUF's int8 blocks) */
-    retype_progress progress; /* may be NULL */
-    void *user;               /* for progress */
+    const mix_params *mix;     /* instead of type, for GGUF files; else NULL */
+    const imatrix *importance; /* may be NULL */
+    const char *imatrix_path;  /* of it, for the keys that tell */
+    int n_threads;             /* 0 = 1 */
+    retype_progress progress;  /* may be NULL */
+    void *user;                /* for progress */
 } convert_params;
 
 /* `src` is taken for what its first bytes say. Errors name the source, or what they are about. */

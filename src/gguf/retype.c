@@ -2,9 +2,13 @@
 #include "gguf/retype.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/team.h"
 #include <string.h>
 
-enum { PIECE_BYTES = 1 << 20 }; /* copied between two calls of progress */
+enum {
+    PIECE_BYTES = 1 << 20,   /* copied between two calls of progress */
+    PIECE_WEIGHTS = 1 << 19, /* that the threads work on before they are written */
+};
 
 /* enum llama_ftype of llama.cpp, minus one where a type has none there. */
 static const int file_types[QT_COUNT] = {
@@ -53,18 +57,24 @@ qtype retype_choice(const gguf_tensor *t, qtype wanted)
     return t->ne[0] % qtypes[wanted].block_elems ? QT_F16 : wanted;
 }
 
-bool retype_check(const retype_job *job, const char *subject, lory_err *err)
+static qtype type_of(const retype_job *job, size_t i)
 {
-    if (job->type == RETYPE_KEEP || qtypes[job->type].from_f32) return true;
-    return err_set(err, LORY_E_UNSUPPORTED, "%s: lory can't write the type %s yet", subject,
-                   qtypes[job->type].name);
+    return job->types ? job->types[i] : retype_choice(&job->tensors[i], job->type);
+}
+
+bool retype_check(const retype_job *job, lory_err *err)
+{
+    const float *values;
+    for (size_t i = 0; job->importance && i < job->n; i++)
+        if (!imatrix_find(job->importance, &job->tensors[i], &values, err)) return false;
+    return true;
 }
 
 void retype_announce(const retype_job *job, gguf_writer *w)
 {
     for (size_t i = 0; i < job->n; i++) {
         const gguf_tensor *t = &job->tensors[i];
-        gguf_add_tensor(w, t->name, retype_choice(t, job->type), t->n_dims, t->ne);
+        gguf_add_tensor(w, t->name, type_of(job, i), t->n_dims, t->ne);
     }
 }
 
@@ -73,6 +83,7 @@ void retype_announce(const retype_job *job, gguf_writer *w)
 typedef struct {
     const retype_job *job;
     gguf_writer *w;
+    team *team;
     uint64_t n_done, n_total; /* bytes of the source's tensors */
     uint64_t n_told;          /* of n_done at the last call of progress */
 } work;
@@ -107,41 +118,82 @@ static void read_row(const retype_job *job, const gguf_tensor *t, int64_t row, f
         qtypes[t->type].to_f32(t->ne[0], (const char *)t->data + (size_t)row * row_bytes, out);
 }
 
+/* Rows [first, first + n_rows) of a tensor, which the threads share. */
+typedef struct {
+    const retype_job *job;
+    const gguf_tensor *t;
+    qtype to;
+    const float *importance; /* [ne[2], ne[0]], or NULL */
+    float *in;               /* [threads, ne[0]] */
+    unsigned char *out;      /* [n_rows, out_bytes] */
+    size_t out_bytes;
+    int64_t first, n_rows;
+} piece;
+
 /* One row in the type that it will have. */
-static void make_row(const retype_job *job, const gguf_tensor *t, int64_t row, qtype to, float *in,
-                     void *out)
+static void make_row(const piece *p, int64_t row, float *in, void *out)
 {
-    if (to == t->type && job->bytes && job->bytes(job->source, t, row, out)) return;
+    const retype_job *job = p->job;
+    const gguf_tensor *t = p->t;
+    const float *importance = p->importance;
+    if (p->to == t->type && job->bytes && job->bytes(job->source, t, row, out)) return;
     read_row(job, t, row, in);
-    qtypes[to].from_f32(t->ne[0], in, NULL, out);
+    if (importance) importance += row / t->ne[1] % t->ne[2] * t->ne[0]; /* of its matrix */
+    qtypes[p->to].from_f32(t->ne[0], in, importance, out);
+}
+
+static void recode_rows(void *arg, int ith, int nth)
+{
+    const piece *p = arg;
+    const gguf_tensor *t = p->t;
+    int64_t end = p->n_rows * (ith + 1) / nth;
+    float *in = p->in + (int64_t)ith * t->ne[0];
+    for (int64_t i = p->n_rows * ith / nth; i < end; i++)
+        make_row(p, p->first + i, in, p->out + (size_t)i * p->out_bytes);
 }
 
 static bool recode(work *k, const gguf_tensor *t, qtype to, lory_err *err)
 {
-    int64_t n_rows = t->ne[1] * t->ne[2] * t->ne[3];
-    size_t out_bytes = qtype_row_bytes(to, t->ne[0]), in_bytes = t->n_bytes / (size_t)n_rows;
-    float *in = mem_new((size_t)t->ne[0], sizeof *in);
-    void *out = mem_new(out_bytes, 1);
-    bool ok = in && out;
-    if (!ok) err_set(err, LORY_E_MEMORY, "%s: out of memory for a row", k->w->file.path);
-    for (int64_t row = 0; ok && row < n_rows; row++) {
-        make_row(k->job, t, row, to, in, out);
-        ok = gguf_write_data(k->w, out, out_bytes, err) && advance(k, in_bytes, err);
+    int64_t n_rows = t->ne[1] * t->ne[2] * t->ne[3], nth = team_size(k->team);
+    int64_t n_most = PIECE_WEIGHTS / t->ne[0] > nth ? PIECE_WEIGHTS / t->ne[0] : nth;
+    size_t in_bytes = t->n_bytes / (size_t)n_rows;
+    piece p = { .job = k->job, .t = t, .to = to, .out_bytes = qtype_row_bytes(to, t->ne[0]) };
+    if (n_most > n_rows) n_most = n_rows;
+    if (k->job->importance && !imatrix_find(k->job->importance, t, &p.importance, err))
+        return false;
+    p.in = mem_new((size_t)nth, (size_t)t->ne[0] * sizeof *p.in);
+    p.out = mem_new((size_t)n_most, p.out_bytes);
+    bool ok = p.in && p.out;
+    if (!ok) err_set(err, LORY_E_MEMORY, "%s: out of memory for some rows", k->w->file.path);
+    for (; ok && p.first < n_rows; p.first += p.n_rows) {
+        p.n_rows = n_rows - p.first < n_most ? n_rows - p.first : n_most;
+        team_run(k->team, recode_rows, &p);
+        ok = gguf_write_data(k->w, p.out, (size_t)p.n_rows * p.out_bytes, err)
+             && advance(k, (uint64_t)p.n_rows * in_bytes, err);
     }
-    mem_free(in);
-    mem_free(out);
+    mem_free(p.in);
+    mem_free(p.out);
     return ok;
+}
+
+static bool write_tensors(work *k, lory_err *err)
+{
+    const retype_job *job = k->job;
+    for (size_t i = 0; i < job->n; i++) {
+        const gguf_tensor *t = &job->tensors[i];
+        qtype to = type_of(job, i);
+        bool is_same = to == t->type && !job->row;
+        if (!(is_same ? copy(k, t, err) : recode(k, t, to, err))) return false;
+    }
+    return true;
 }
 
 bool retype_write(const retype_job *job, gguf_writer *w, lory_err *err)
 {
     work k = { .job = job, .w = w };
     for (size_t i = 0; i < job->n; i++) k.n_total += job->tensors[i].n_bytes;
-    for (size_t i = 0; i < job->n; i++) {
-        const gguf_tensor *t = &job->tensors[i];
-        qtype to = retype_choice(t, job->type);
-        bool is_same = to == t->type && !job->row;
-        if (!(is_same ? copy(&k, t, err) : recode(&k, t, to, err))) return false;
-    }
-    return true;
+    k.team = team_new(job->n_threads > 0 ? job->n_threads : 1, err);
+    bool ok = k.team && write_tensors(&k, err);
+    team_free(k.team);
+    return ok;
 }

@@ -1,13 +1,16 @@
 /* retype.h - writes tensors to a GGUF file in other types, row by row.
- * Layer: gguf. Memory is a few rows, whatever the size of the tensors. */
+ * Layer: gguf. Memory is some megabytes, or a few rows, whatever the size of the tensors. The bytes
+ * do not depend on the number of threads. */
 #ifndef LORY_GGUF_RETYPE_H
 #define LORY_GGUF_RETYPE_H
 
 #include "gguf/gguf_write.h"
+#include "gguf/imatrix.h"
 
 #define RETYPE_KEEP QT_COUNT /* in place of a type: each tensor keeps its own */
 
-/* Row `row` of a tensor (of all ne[1] * ne[2] * ne[3]) as ne[0] floats. */
+/* Row `row` of a tensor (of all ne[1] * ne[2] * ne[3]) as ne[0] floats; called by several threads
+ * at once. */
 typedef void (*retype_row)(const void *source, const gguf_tensor *t, int64_t row, float *out);
 /* The same as t->type has it in a file, where the source can give that; false: it can't. */
 typedef bool (*retype_bytes)(const void *source, const gguf_tensor *t, int64_t row, void *out);
@@ -17,12 +20,15 @@ typedef bool (*retype_progress)(void *user, uint64_t bytes_done, uint64_t bytes_
 typedef struct {
     const gguf_tensor *tensors; /* [n] */
     size_t n;
-    qtype type;               /* wanted, or RETYPE_KEEP */
-    retype_row row;           /* NULL: t->data holds rows of t->type, as in a GGUF file */
-    retype_bytes bytes;       /* NULL, or: asked first of tensors that keep their type */
-    const void *source;       /* for row and bytes */
-    retype_progress progress; /* may be NULL */
-    void *user;               /* for progress */
+    qtype type;                /* wanted, or RETYPE_KEEP: retype_choice for each tensor; */
+    const qtype *types;        /* or [n] the types themselves; NULL: by `type` */
+    const imatrix *importance; /* of the tensors that have one there; may be NULL */
+    int n_threads;             /* 0 = 1 */
+    retype_row row;            /* NULL: t->data holds rows of t->type, as in a GGUF file */
+    retype_bytes bytes;        /* NULL, or: asked first of tensors that keep their type */
+    const void *source;        /* for row and bytes */
+    retype_progress progress;  /* may be NULL */
+    void *user;                /* for progress */
 } retype_job;
 
 /* The type in which a tensor will be written. Vectors (norms, biases) become f32; a few small
@@ -30,8 +36,8 @@ typedef struct {
  * wanted type's blocks become f16. */
 qtype retype_choice(const gguf_tensor *t, qtype wanted);
 
-/* LORY_E_UNSUPPORTED when lory can't write the wanted type. */
-bool retype_check(const retype_job *job, const char *subject, lory_err *err);
+/* LORY_E_ARGUMENT when the importance matrix is of another model. */
+bool retype_check(const retype_job *job, lory_err *err);
 /* Before gguf_begin_data: announces the tensors in their order. */
 void retype_announce(const retype_job *job, gguf_writer *w);
 /* After it: writes them. */

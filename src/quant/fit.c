@@ -121,19 +121,31 @@ float fit_try(int itry)
     return 0.8f + 0.02f * (float)itry;
 }
 
+/* Takes the scale that the codes for per_step ask for, if that is better: scale = xc / cc is the
+ * least-squares one, and takes scale * xc off the squared error. */
+static void scale_try(fit_data f, float per_step, float lo, float hi, float *scale, float *best)
+{
+    sums s = sums_of_codes(f, per_step, 0.0f, lo, hi);
+    if (!(s.cc > 0.0f && s.xc * s.xc / s.cc > *best)) return;
+    *scale = s.xc / s.cc;
+    *best = *scale * s.xc;
+}
+
+/* The peak may become lo, or, of the other sign, hi. */
 float fit_scale(fit_data f, int lo, int hi)
 {
+    enum { N_TRIES = 31, N_AGAIN = 2 };
+    const float step = (1.2f - 0.8f) / (float)(N_TRIES - 1);
     float peak = fit_peak(f.n, f.x), scale = peak / (float)lo, best = 0.0f;
     if (peak == 0.0f) return 0.0f;
-    for (int itry = 0; itry < FIT_TRIES; itry++) {
-        float per_step = (float)lo / peak * fit_try(itry);
-        sums s = sums_of_codes(f, per_step, 0.0f, (float)lo, (float)hi);
-        /* scale = xc / cc is the least-squares one, and takes scale * xc off the squared error. */
-        if (s.cc > 0.0f && s.xc * s.xc / s.cc > best) {
-            scale = s.xc / s.cc;
-            best = scale * s.xc;
-        }
+    for (int sign = 1; sign >= -1; sign -= 2) {
+        float per_step = (float)(sign * lo) / peak;
+        for (int itry = 0; itry < N_TRIES; itry++)
+            scale_try(f, per_step * (0.8f + step * (float)itry), (float)lo, (float)hi, &scale,
+                      &best);
     }
+    for (int i = 0; i < N_AGAIN; i++)
+        scale_try(f, 1.0f / scale, (float)lo, (float)hi, &scale, &best);
     return scale;
 }
 
