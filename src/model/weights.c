@@ -60,7 +60,7 @@ static const role_row roles[W_COUNT] = {
     [W_ROPE_FREQS]     = { "rope_freqs",          .rows = D_ONE, .k = D_HALF_ROT },
     [W_ROPE_LONG]      = { "rope_factors_long",   .rows = D_ONE, .k = D_HALF_ROT },
     [W_ROPE_SHORT]     = { "rope_factors_short",  .rows = D_ONE, .k = D_HALF_ROT },
-    [W_ONES]           = { "",                    D_ONE,   D_EMBD },
+    [W_ONES]           = { "", .rows = D_ONE, .k = D_EMBD },
 };
 
 /* Tensors that hold the rows of several roles, one role after the other. */
