@@ -8,6 +8,7 @@
 #define LORY_CLI_CLI_H
 
 #include "base/buf.h"
+#include "cli/bundled.h"
 #include "cli/opts.h"
 #include "lory.h"
 
@@ -73,6 +74,8 @@ extern const opt_row model_rows[]; /* -m, --no-mmap, --mlock */
 
 /* Opens the model of -m, $LORY_MODEL or the bundled one. NULL with *err on failure. */
 lory_model *cli_open_model(const model_opts *o, lory_err *err);
+/* Its name, which may lie in bundled[]; NULL with *err on failure. */
+const char *cli_model_path(const model_opts *o, char bundled[BUNDLED_PATH_MAX], lory_err *err);
 
 typedef struct {
     int n_threads; /* 0: physical cores this process may use */
@@ -141,6 +144,7 @@ int cmd_eval(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
 int cmd_quantize(int argc, char **argv);
+int cmd_imatrix(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_batch(int argc, char **argv);
 

@@ -26,6 +26,7 @@ static const command commands[] = {
     { "inspect", cmd_inspect, "show what a weight file has, and the memory it takes" },
     { "convert", cmd_convert, "make a GGUF file from a llama2.c checkpoint or another GGUF file" },
     { "quantize", cmd_quantize, "write the weights of a GGUF file in another type or mix" },
+    { "imatrix", cmd_imatrix, "measure which weights matter, for quantize" },
     { "bench", cmd_bench, "measure speed beside the machine's limits" },
     { "help", cmd_help, "this page, or the page of a command" },
 };

@@ -21,18 +21,22 @@ const opt_row model_rows[] = {
     { .kind = OPT_END },
 };
 
+const char *cli_model_path(const model_opts *o, char bundled[BUNDLED_PATH_MAX], lory_err *err)
+{
+    const char *path = o->path ? o->path : getenv("LORY_MODEL");
+    if (path && *path) return path;
+    if (o->path) {
+        err_set(err, LORY_E_ARGUMENT, "-m: the name of the file is empty");
+        return NULL;
+    }
+    return bundled_find(bundled, err) ? bundled : NULL;
+}
+
 lory_model *cli_open_model(const model_opts *o, lory_err *err)
 {
     char bundled[BUNDLED_PATH_MAX];
-    const char *path = o->path ? o->path : getenv("LORY_MODEL");
-    if (!path || !*path) {
-        if (o->path) {
-            err_set(err, LORY_E_ARGUMENT, "-m: the name of the file is empty");
-            return NULL;
-        }
-        if (!bundled_find(bundled, err)) return NULL;
-        path = bundled;
-    }
+    const char *path = cli_model_path(o, bundled, err);
+    if (!path) return NULL;
     lory_model_params p = { .no_mmap = o->no_mmap, .lock = o->mlock };
     return lory_model_open_with(path, &p, err);
 }

@@ -35,30 +35,6 @@ void op_input(const op_ctx *c, const plan_step *s)
         .act = input_act(e, c) });
 }
 
-/* The tensor of the file in which a weight lies; NULL: it is made up of others. */
-static const gguf_tensor *tensor_of(const gguf *g, const void *data)
-{
-    for (size_t i = 0; i < g->n_tensors; i++) {
-        const gguf_tensor *t = &g->tensors[i];
-        if (data >= t->data && (const char *)data < (const char *)t->data + t->n_bytes) return t;
-    }
-    return NULL;
-}
-
-void op_show_input(const op_ctx *c, const plan_step *s)
-{
-    const exec *e = c->e;
-    const gguf_tensor *t = s->op == OP_MATMUL ? tensor_of(&e->m->file, s->w[0]->data) : NULL;
-    if (!t) return;
-    lory_matmul_input in = { .name = t->name.s,
-                             .n_name = t->name.n,
-                             .n_rows = e->n_row,
-                             .n_cols = s->w[0]->k,
-                             .x = op_row(e, s->src, 0),
-                             .ld = e->ld[s->src] };
-    e->par.on_input(e->par.on_input_user, &in, c->ith, c->nth);
-}
-
 /* Rows [r0, r1) of product i of the step, for all tokens, then its bias. */
 static void product(const op_ctx *c, const plan_step *s, int i, int r0, int r1)
 {

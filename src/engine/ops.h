@@ -18,7 +18,7 @@ op_fn op_input, op_matmul, op_activate;                                         
 op_fn op_store, op_attend;                                                      /* op_attend.c */
 op_fn op_route, op_group, op_expert_input, op_experts, op_expert_sum;           /* op_experts.c */
 
-/* Shows the step's input to the observer, if it is a product. */
+/* Shows the step's input to the observer, if it is a product (observe.c). */
 void op_show_input(const op_ctx *c, const plan_step *s);
 
 /* Thread ith's share [first, last) of n things. */
