@@ -27,7 +27,8 @@ static const opt_row rows[] = {
     { 'f', "file", OPT_STR, AT(text), "TEXT", .help = "the text, '-' reads standard input" },
     { 'o', "output", OPT_STR, AT(out), "FILE", .help = "the importance matrix to make" },
     { 'c', "ctx-size", OPT_INT, AT(chunk_size), "N", .min = 2, .max = 1 << 20,
-      .help = "tokens of a piece of the text" },
+      .help = "tokens of a piece of the text",
+      .shown = "512, or the model's own context where that is shorter" },
     { 0, "chunks", OPT_INT, AT(n_chunks), "N", .min = 1, .max = 1 << 30,
       .help = "most pieces that are read", .shown = "all" },
     { 't', "threads", OPT_INT, AT(n_threads), "N", .min = 1, .max = 1024, .help = "threads",
@@ -50,6 +51,8 @@ static const opts_page page = {
 };
 
 /* ---- adding up ----------------------------------------------------------------------------- */
+
+enum { MAX_PIECE = 512 }; /* tokens, where nothing else is said */
 
 /* What is measured of every tensor of the file that could be a weight matrix. */
 typedef struct {
@@ -129,7 +132,8 @@ static bool read_ids(const imatrix_opts *o, const lory_model *m, lory_tokens *id
 static bool run_text(const imatrix_opts *o, lory_session *s, lory_tokens *ids, lory_token bos,
                      imatrix_origin *from, lory_err *err)
 {
-    size_t size = (size_t)o->chunk_size < ids->n ? (size_t)o->chunk_size : ids->n;
+    size_t size = (size_t)lory_session_n_ctx(s);
+    if (size > ids->n) size = ids->n;
     if (size < 2)
         return err_set(err, LORY_E_ARGUMENT, "%s: too short to measure (found %zu tokens)", o->text,
                        ids->n);
@@ -155,16 +159,24 @@ static bool run_text(const imatrix_opts *o, lory_session *s, lory_tokens *ids, l
 static void tell_result(const imatrix_opts *o, const measure *m, const imatrix_origin *from)
 {
     size_t n = 0;
-    for (size_t i = 0; i < m->n; i++) n += m->sums[i].counts[0] > 0.0;
+    for (size_t i = 0; i < m->n; i++) {
+        double n_rows = 0.0;
+        for (int64_t k = 0; k < m->sums[i].n_matrices; k++) n_rows += m->sums[i].counts[k];
+        n += n_rows > 0.0;
+    }
     cli_note("%s: %zu weight matrices, %u pieces of %u tokens", o->out, n, (unsigned)from->n_chunks,
              (unsigned)from->chunk_size);
 }
 
 static bool measure_text(const imatrix_opts *o, lory_model *model, measure *m, lory_err *err)
 {
-    lory_session_params p = {
-        .n_ctx = o->chunk_size, .n_threads = o->n_threads, .on_input = on_input, .on_input_user = m
-    };
+    lory_model_info info;
+    lory_model_get_info(model, &info);
+    int n_own = info.n_ctx_train < MAX_PIECE ? info.n_ctx_train : MAX_PIECE;
+    lory_session_params p = { .n_ctx = o->chunk_size ? o->chunk_size : n_own,
+                              .n_threads = o->n_threads,
+                              .on_input = on_input,
+                              .on_input_user = m };
     lory_tokens ids = { 0 };
     imatrix_origin from = { .dataset = o->text };
     lory_session *s = lory_session_new(model, &p, err);
@@ -199,7 +211,7 @@ static bool make_imatrix(const imatrix_opts *o, lory_err *err)
 
 int cmd_imatrix(int argc, char **argv)
 {
-    imatrix_opts o = { .chunk_size = 512 };
+    imatrix_opts o = { 0 };
     lory_err err;
     int status;
     if (!cli_parse(&page, &o, argc, argv, &status)) return status;

@@ -1,0 +1,1 @@
+"$LORY" help imatrix
