@@ -233,7 +233,6 @@ TEST(cache_types_of_a_batch_give_the_bits_of_a_session)
     lory_model_close(m);
 }
 
-/* Sequences that grow to and beyond the original context of a model that rotates them anew there. */
 enum { N_GROW = 5, GROW_FROM = 90, GROW_TO = 112, N_ORIG = 100 };
 
 typedef struct {
@@ -267,7 +266,8 @@ static bool on_ready(void *user, const batch_ready *r, lory_err *err)
     return true;
 }
 
-TEST(sequences_on_both_sides_of_the_original_context_are_rotated_as_alone)
+/* Sequences that begin alike and grow beside each other have the logits that each has alone. */
+static void check_growing(const char *path, int n_orig)
 {
     static grow g;
     static batch b;
@@ -275,11 +275,12 @@ TEST(sequences_on_both_sides_of_the_original_context_are_rotated_as_alone)
     model m;
     session s;
     lory_batch_params p = { .session = { .n_ctx = 128, .n_threads = 2 }, .n_parallel = N_GROW };
-    REQUIRE(model_open(&m, test_vector("golden/phi3-longrope/model-bf16.gguf"), NULL, &err));
-    m.hp.rope_n_ctx_orig = N_ORIG;
+    REQUIRE(model_open(&m, test_vector(path), NULL, &err), "%s", err.text);
+    if (n_orig) m.hp.rope_n_ctx_orig = n_orig;
+    memset(&g, 0, sizeof g);
     g.b = &b, g.n_vocab = m.hp.n_vocab;
     REQUIRE(batch_open(&b, &m, &p, &err) && session_open(&s, &m, &p.session, &err), "%s", err.text);
-    for (int i = 0; i < N_GROW; i++) { /* all begin alike; some begin beyond */
+    for (int i = 0; i < N_GROW; i++) {
         for (int j = 0; j < GROW_TO; j++) g.ids[i][j] = (lory_token)((j < 60 ? j * 7 : j * (i + 5)) % 250);
         CHECK(batch_add(&b, g.ids[i], (size_t)(GROW_FROM + i * 4), &err) == i, "%s", err.text);
     }
@@ -289,12 +290,34 @@ TEST(sequences_on_both_sides_of_the_original_context_are_rotated_as_alone)
         session_truncate(&s, 0);
         for (int n = GROW_FROM + i * 4; n <= GROW_TO; n++) {
             CHECK(session_set(&s, g.ids[i], (size_t)n, &err), "%s", err.text);
-            CHECK(hash_logits(s.logits, g.n_vocab) == g.hash[i][n - 1], "sequence %d, %d tokens", i, n);
+            CHECK(hash_logits(s.logits, g.n_vocab) == g.hash[i][n - 1], "%s: sequence %d, %d tokens",
+                  path, i, n);
         }
     }
     session_close(&s);
     batch_close(&b);
     model_close(&m);
+}
+
+TEST(sequences_on_both_sides_of_the_original_context_are_rotated_as_alone)
+{
+    check_growing("golden/phi3-longrope/model-bf16.gguf", N_ORIG); /* some begin beyond it */
+}
+
+TEST(families_give_in_a_batch_what_they_give_alone)
+{
+    static const char *const paths[] = {
+        "golden/gemma2/model-q4_0.gguf",
+        "golden/gemma3/model-bf16.gguf",
+        "golden/bloom/model-bf16.gguf",
+        "golden/qwen2-moe/model-bf16.gguf",
+        "golden/mixtral/model-q4_0.gguf",
+        "golden/gpt-oss/model-mxfp4.gguf",
+        "golden/deepseek-v2/model-bf16.gguf",
+        "golden/gpt2/model-q8_0.gguf",
+        "golden/falcon/model-bf16.gguf",
+    };
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) check_growing(paths[i], 0);
 }
 
 TEST(a_common_beginning_is_evaluated_once)
