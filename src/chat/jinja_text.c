@@ -1,0 +1,473 @@
+/* jinja_text.c - see jinja_text.h. */
+#include "chat/jinja_text.h"
+#include "text/unicode.h"
+#include "text/unicode_case.h"
+#include "text/utf8.h"
+#include <inttypes.h>
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- builders ---------------------------------------------------------------------------- */
+
+jtext *jtext_open(jrun *r)
+{
+    jtext *t = r->texts;
+    while (t && t->is_open) t = t->next;
+    if (!t) {
+        if (!(t = mem_new(1, sizeof *t))) {
+            jfail_memory(r);
+            return NULL;
+        }
+        t->next = r->texts;
+        r->texts = t;
+    }
+    t->n = 0;
+    t->is_open = true;
+    t->is_plain = false;
+    mem_free(t->plain);
+    t->plain = NULL;
+    return t;
+}
+
+void jtext_close(jtext *t)
+{
+    t->is_open = false;
+}
+
+void jtext_free_all(jrun *r)
+{
+    for (jtext *t = r->texts, *next; t; t = next) {
+        next = t->next;
+        mem_free(t->s);
+        mem_free(t->plain);
+        mem_free(t);
+    }
+    r->texts = NULL;
+}
+
+static bool finish(jrun *r, jtext *t, bool is_whole, jval *out)
+{
+    bool ok = jnew_str(r, t->s, t->n, t->is_plain, out);
+    if (ok && t->plain && t->n && memchr(t->plain, 1, t->n)) {
+        jstr *s = (jstr *)out->s; /* just made, nobody else has it */
+        uint8_t *plain = is_whole ? NULL : jalloc(r, t->n, 1);
+        if (plain)
+            memcpy(plain, t->plain, t->n);
+        else if (!is_whole)
+            ok = false;
+        s->plain = plain;
+        s->is_plain = true;
+    }
+    jtext_close(t);
+    return ok;
+}
+
+bool jtext_finish(jrun *r, jtext *t, jval *out)
+{
+    return finish(r, t, false, out);
+}
+
+bool jtext_finish_whole(jrun *r, jtext *t, jval *out)
+{
+    return finish(r, t, true, out);
+}
+
+static bool grow(jrun *r, jtext *t, size_t n)
+{
+    if (n > r->max_output || t->n > r->max_output - n)
+        return jfail(r, "a text grows too long (more than %zu bytes)", r->max_output);
+    if (t->n + n <= t->cap) return true;
+    size_t cap = t->cap ? t->cap : 64;
+    while (cap < t->n + n) cap *= 2;
+    char *s = mem_resize(t->s, t->cap, cap, 1);
+    if (!s) return jfail_memory(r);
+    t->s = s;
+    uint8_t *plain = t->plain ? mem_resize(t->plain, t->cap, cap, 1) : NULL;
+    if (t->plain && !plain) return jfail_memory(r);
+    t->plain = plain;
+    t->cap = cap;
+    return true;
+}
+
+/* From here on t tells its bytes apart. */
+static bool need_map(jrun *r, jtext *t)
+{
+    if (t->plain) return true;
+    if (!(t->plain = mem_new(t->cap, 1))) return jfail_memory(r);
+    memset(t->plain, t->is_plain, t->n);
+    return true;
+}
+
+bool jtext_put(jrun *r, jtext *t, const char *s, size_t n, bool is_plain)
+{
+    if (n == 0) return true;
+    if (!jspend(r, n / 16) || !grow(r, t, n)) return false;
+    if (t->n == 0 && !t->plain) t->is_plain = is_plain;
+    if (!t->plain && t->is_plain != is_plain && !need_map(r, t)) return false;
+    memcpy(t->s + t->n, s, n);
+    if (t->plain) memset(t->plain + t->n, is_plain, n);
+    t->n += n;
+    return true;
+}
+
+bool jtext_puts(jrun *r, jtext *t, const char *s)
+{
+    return jtext_put(r, t, s, strlen(s), false);
+}
+
+bool jtext_put_part(jrun *r, jtext *t, const jstr *s, size_t from, size_t to)
+{
+    size_t n = to - from;
+    if (!s->plain) return jtext_put(r, t, s->s + from, n, s->is_plain);
+    if (n == 0) return true;
+    if (!jspend(r, n / 16) || !grow(r, t, n) || !need_map(r, t)) return false;
+    memcpy(t->s + t->n, s->s + from, n);
+    memcpy(t->plain + t->n, s->plain + from, n);
+    t->n += n;
+    return true;
+}
+
+bool jtext_put_str(jrun *r, jtext *t, const jstr *s)
+{
+    return jtext_put_part(r, t, s, 0, s->n);
+}
+
+bool jtext_put_char(jrun *r, jtext *t, uint32_t cp, bool is_plain)
+{
+    char s[UTF8_MAX_BYTES];
+    return jspend(r, 1) && jtext_put(r, t, s, utf8_encode(cp, s), is_plain);
+}
+
+bool jtext_put_fill(jrun *r, jtext *t, const jstr *s, int64_t n)
+{
+    for (int64_t i = 0; i < n && s->n; i++)
+        if (!jspend(r, 1) || !jtext_put_str(r, t, s)) return false;
+    return true;
+}
+
+bool jtext_put_spaces(jrun *r, jtext *t, int64_t n)
+{
+    static const char blanks[] = "                                ";
+    for (int64_t left = n; left > 0; left -= (int64_t)sizeof blanks - 1) {
+        size_t some = left < (int64_t)sizeof blanks - 1 ? (size_t)left : sizeof blanks - 1;
+        if (!jspend(r, 1) || !jtext_put(r, t, blanks, some, false)) return false;
+    }
+    return true;
+}
+
+/* ---- numbers ----------------------------------------------------------------------------- */
+
+/* strtod takes the decimal point of the host program's locale. */
+static char locale_point(void)
+{
+    return localeconv()->decimal_point[0];
+}
+
+int jfloat_digits(double f, char digits[JFLOAT_DIGITS + 1], int *exp)
+{
+    char text[40];
+    int n = 0;
+    if (f == 0) {
+        strcpy(digits, "0");
+        *exp = 1;
+        return 1;
+    }
+    for (int n_digits = 1; n_digits <= JFLOAT_DIGITS; n_digits++) {
+        snprintf(text, sizeof text, "%.*e", n_digits - 1, f);
+        if (strtod(text, NULL) == f) break;
+    }
+    char *e = strchr(text, 'e');
+    *exp = atoi(e + 1) + 1;
+    for (const char *p = text; p < e; p++)
+        if (*p >= '0' && *p <= '9') digits[n++] = *p;
+    while (n > 1 && digits[n - 1] == '0') n--;
+    digits[n] = '\0';
+    return n;
+}
+
+/* As repr(): fixed for 1e-4 <= f < 1e16, else with an exponent of at least two digits. */
+static void format_float(double f, char *text, size_t cap)
+{
+    char digits[JFLOAT_DIGITS + 1];
+    const char *sign = signbit(f) ? "-" : "";
+    int exp, n = jfloat_digits(fabs(f), digits, &exp);
+    if (exp > 16 || exp <= -4)
+        snprintf(text, cap, "%s%c%s%se%c%02d", sign, digits[0], n > 1 ? "." : "", digits + 1,
+                 exp > 0 ? '+' : '-', abs(exp - 1));
+    else if (exp <= 0)
+        snprintf(text, cap, "%s0.%.*s%s", sign, -exp, "0000", digits);
+    else if (exp >= n)
+        snprintf(text, cap, "%s%s%.*s.0", sign, digits, exp - n, "0000000000000000");
+    else
+        snprintf(text, cap, "%s%.*s.%s", sign, exp, digits, digits + exp);
+}
+
+bool jtext_put_float(jrun *r, jtext *t, double f)
+{
+    char text[48];
+    if (f != f) return jtext_puts(r, t, "nan");
+    if (isinf(f)) return jtext_puts(r, t, f > 0 ? "inf" : "-inf");
+    format_float(f, text, sizeof text);
+    return jtext_puts(r, t, text);
+}
+
+bool jtext_put_int(jrun *r, jtext *t, int64_t i)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRId64, i);
+    return jtext_puts(r, t, text);
+}
+
+/* "inf", "infinity", "nan" in any case, after a sign. */
+static bool parse_special(const char *s, size_t n, double *f)
+{
+    static const char *const names[] = { "inf", "infinity", "nan" };
+    char lower[12];
+    bool is_negative = n > 0 && s[0] == '-';
+    if (n > 0 && (s[0] == '-' || s[0] == '+')) s++, n--;
+    if (n >= sizeof lower) return false;
+    for (size_t i = 0; i < n; i++) lower[i] = (char)(s[i] | 0x20);
+    lower[n] = '\0';
+    for (size_t i = 0; i < 3; i++)
+        if (strcmp(lower, names[i]) == 0) {
+            *f = i == 2 ? NAN : INFINITY;
+            if (is_negative) *f = -*f;
+            return true;
+        }
+    return false;
+}
+
+/* Copies decimal digits, each single underscore between two of them left out. */
+static size_t take_digits(const char *s, size_t n, size_t *at, char *out)
+{
+    size_t n_out = 0;
+    for (size_t i = *at; i < n; *at = ++i) {
+        bool is_joint = s[i] == '_' && n_out && i + 1 < n && s[i + 1] >= '0' && s[i + 1] <= '9';
+        if (is_joint) continue;
+        if (s[i] < '0' || s[i] > '9') break;
+        out[n_out++] = s[i];
+    }
+    return n_out;
+}
+
+bool jparse_float(const char *s, size_t n, double *f)
+{
+    char text[1100]; /* longer ones are no numbers that people write */
+    size_t at = 0, n_text = 0, n_digits;
+    if (parse_special(s, n, f)) return true;
+    if (n == 0 || n + 2 > sizeof text) return false;
+    if (s[0] == '-' || s[0] == '+') text[n_text++] = s[at++];
+    n_digits = take_digits(s, n, &at, text + n_text);
+    n_text += n_digits;
+    if (at < n && s[at] == '.') {
+        text[n_text++] = locale_point();
+        at++;
+        size_t n_more = take_digits(s, n, &at, text + n_text);
+        n_text += n_more;
+        n_digits += n_more;
+    }
+    if (n_digits == 0) return false;
+    if (at < n && (s[at] == 'e' || s[at] == 'E')) {
+        text[n_text++] = s[at++];
+        if (at < n && (s[at] == '-' || s[at] == '+')) text[n_text++] = s[at++];
+        n_digits = take_digits(s, n, &at, text + n_text);
+        n_text += n_digits;
+        if (n_digits == 0) return false;
+    }
+    text[n_text] = '\0';
+    *f = strtod(text, NULL);
+    return at == n;
+}
+
+/* ---- repr -------------------------------------------------------------------------------- */
+
+static bool put_escape(jrun *r, jtext *t, uint32_t cp, bool is_plain)
+{
+    char text[12];
+    if (cp == '\n' || cp == '\r' || cp == '\t')
+        snprintf(text, sizeof text, "\\%c", cp == '\n' ? 'n' : cp == '\r' ? 'r' : 't');
+    else if (cp < 0x100)
+        snprintf(text, sizeof text, "\\x%02x", (unsigned)cp);
+    else
+        snprintf(text, sizeof text, cp < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)cp);
+    return jtext_put(r, t, text, strlen(text), is_plain);
+}
+
+static bool put_quoted(jrun *r, jtext *t, const jstr *s, bool is_ascii_only)
+{
+    bool has_single = s->n && memchr(s->s, '\'', s->n),
+         has_double = s->n && memchr(s->s, '"', s->n);
+    char quote = has_single && !has_double ? '"' : '\'';
+    uint32_t cp;
+    bool ok = jtext_put(r, t, &quote, 1, false);
+    for (size_t i = 0, len; i < s->n && ok; i += len) {
+        len = utf8_decode(s->s + i, s->n - i, &cp);
+        bool is_plain = s->plain ? s->plain[i] : s->is_plain;
+        if (cp == (unsigned char)quote || cp == '\\') {
+            ok = jtext_put(r, t, "\\", 1, is_plain) && jtext_put_part(r, t, s, i, i + len);
+        } else if (!unicode_is_printable(cp) || (is_ascii_only && cp >= 0x80)) {
+            ok = put_escape(r, t, cp, is_plain);
+        } else {
+            ok = jtext_put_part(r, t, s, i, i + len);
+        }
+    }
+    return ok && jtext_put(r, t, &quote, 1, false);
+}
+
+typedef bool (*put_fn)(jrun *r, jtext *t, jval v);
+
+static bool put_items(jrun *r, jtext *t, const jlist *l, put_fn put)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if ((i && !jtext_puts(r, t, ", ")) || !put(r, t, l->item[i])) return false;
+    return true;
+}
+
+static bool put_dict(jrun *r, jtext *t, const jdict *d, put_fn put)
+{
+    for (size_t i = 0; i < d->n; i++)
+        if ((i && !jtext_puts(r, t, ", ")) || !put(r, t, d->entry[i].key) || !jtext_puts(r, t, ": ")
+            || !put(r, t, d->entry[i].value))
+            return false;
+    return true;
+}
+
+static bool put_view(jrun *r, jtext *t, const jview *v, put_fn put)
+{
+    for (size_t i = 0; i < v->d->n; i++) {
+        const jentry *e = &v->d->entry[i];
+        bool ok = !i || jtext_puts(r, t, ", ");
+        if (v->kind == JVIEW_ITEMS)
+            ok = ok && jtext_puts(r, t, "(") && put(r, t, e->key) && jtext_puts(r, t, ", ")
+                 && put(r, t, e->value) && jtext_puts(r, t, ")");
+        else
+            ok = ok && put(r, t, v->kind == JVIEW_KEYS ? e->key : e->value);
+        if (!ok) return false;
+    }
+    return true;
+}
+
+static bool put_range(jrun *r, jtext *t, const jrange *range)
+{
+    char text[96];
+    snprintf(text, sizeof text, "range(%" PRId64 ", %" PRId64, range->start, range->stop);
+    if (!jtext_puts(r, t, text)) return false;
+    snprintf(text, sizeof text, range->step == 1 ? ")" : ", %" PRId64 ")", range->step);
+    return jtext_puts(r, t, text);
+}
+
+static bool put_container(jrun *r, jtext *t, jval v, put_fn put)
+{
+    switch (v.type) {
+    case J_LIST: return jtext_puts(r, t, "[") && put_items(r, t, v.l, put) && jtext_puts(r, t, "]");
+    case J_TUPLE:
+        return jtext_puts(r, t, "(") && put_items(r, t, v.l, put)
+               && jtext_puts(r, t, v.l->n == 1 ? ",)" : ")");
+    case J_DICT: return jtext_puts(r, t, "{") && put_dict(r, t, v.d, put) && jtext_puts(r, t, "}");
+    case J_NAMESPACE:
+        return jtext_puts(r, t, "<Namespace {") && put_dict(r, t, v.d, put)
+               && jtext_puts(r, t, "}>");
+    case J_VIEW:
+        return jtext_puts(r, t, jtype_name(v)) && jtext_puts(r, t, "([") && put_view(r, t, v.p, put)
+               && jtext_puts(r, t, "])");
+    default: /* Python would print where in memory it lies */
+        return jfail(r, "a %s has no text of its own", jtype_name(v));
+    }
+}
+
+static bool put_any(jrun *r, jtext *t, jval v, put_fn put, bool is_ascii_only)
+{
+    if (!jspend(r, 1)) return false;
+    switch (v.type) {
+    case J_MISSING:
+    case J_UNDEF: return jtext_puts(r, t, "Undefined");
+    case J_NONE: return jtext_puts(r, t, "None");
+    case J_BOOL: return jtext_puts(r, t, v.b ? "True" : "False");
+    case J_INT: return jtext_put_int(r, t, v.i);
+    case J_BIG: return jtext_put_str(r, t, v.s);
+    case J_FLOAT: return jtext_put_float(r, t, v.f);
+    case J_STR:
+        if (!v.s->is_safe) return put_quoted(r, t, v.s, is_ascii_only);
+        return jtext_puts(r, t, "Markup(") && put_quoted(r, t, v.s, is_ascii_only)
+               && jtext_puts(r, t, ")");
+    case J_RANGE: return put_range(r, t, v.range);
+    default: break;
+    }
+    if (!jenter(r)) return false;
+    bool ok = put_container(r, t, v, put);
+    jleave(r);
+    return ok;
+}
+
+bool jtext_put_repr(jrun *r, jtext *t, jval v)
+{
+    return put_any(r, t, v, jtext_put_repr, false);
+}
+
+bool jtext_put_ascii(jrun *r, jtext *t, jval v)
+{
+    return put_any(r, t, v, jtext_put_ascii, true);
+}
+
+bool jtext_put_value(jrun *r, jtext *t, jval v)
+{
+    if (v.type == J_STR) return jtext_put_str(r, t, v.s);
+    if (v.type == J_UNDEF) return true;
+    return jtext_put_repr(r, t, v);
+}
+
+bool jto_str(jrun *r, jval v, const jstr **out)
+{
+    jval s;
+    if (v.type == J_STR) {
+        *out = v.s;
+        return true;
+    }
+    jtext *t = jtext_open(r);
+    if (!t || !jtext_put_value(r, t, v) || !jtext_finish(r, t, &s)) return false;
+    *out = s.s;
+    return true;
+}
+
+/* ---- Markup ------------------------------------------------------------------------------ */
+
+bool jtext_put_html(jrun *r, jtext *t, const jstr *s)
+{
+    static const char special[] = "&<>\"'";
+    static const char *const entities[] = { "&amp;", "&lt;", "&gt;", "&#34;", "&#39;" };
+    size_t done = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const char *p = s->s[i] ? strchr(special, s->s[i]) : NULL;
+        if (!p) continue;
+        const char *entity = entities[p - special];
+        bool is_plain = s->plain ? s->plain[i] : s->is_plain;
+        if (!jtext_put_part(r, t, s, done, i) || !jtext_put(r, t, entity, strlen(entity), is_plain))
+            return false;
+        done = i + 1;
+    }
+    return jtext_put_part(r, t, s, done, s->n);
+}
+
+bool jmark_safe(jrun *r, const jstr *s, jval *out)
+{
+    jstr *copy = jalloc(r, 1, sizeof *copy);
+    if (!copy) return false;
+    *copy = *s;
+    copy->home = NULL;
+    copy->is_safe = true;
+    *out = jstr_value(copy);
+    return true;
+}
+
+bool jescape(jrun *r, jval v, jval *out)
+{
+    const jstr *s;
+    *out = v;
+    if (v.type == J_STR && v.s->is_safe) return true;
+    jtext *t = jtext_open(r);
+    return t && jto_str(r, v, &s) && jtext_put_html(r, t, s) && jtext_finish(r, t, out)
+           && jmark_safe(r, out->s, out);
+}
