@@ -1,6 +1,9 @@
 /* test_hf.c - Hugging Face folders made here: where each row goes, what is refused; and all folders of
  * the shared data, to the bit. */
 #include "hf_folder.h"
+#include "base/file.h"
+#include "lory.h"
+#include "text/json.h"
 #include <math.h>
 
 /* ---- a LLaMA of one or two layers ------------------------------------------------------------ */
@@ -545,4 +548,73 @@ TEST(shared_folders_become_the_files_of_the_usual_converters)
     if (!test_shared("golden/qwen2/model.safetensors")) test_skip("no ../shared/golden");
     for (size_t i = 0; i < sizeof models / sizeof models[0]; i++)
         check_folder(models[i][0], models[i][1]);
+}
+
+/* ---- what nobody else converts: held against the reference logits ------------------------------ */
+
+typedef struct {
+    const json *rows; /* position -> logits */
+    double max_diff;
+    int n_rows;
+} logits_check;
+
+static bool on_logits(void *user, size_t pos, const float *logits)
+{
+    logits_check *c = user;
+    char key[24];
+    snprintf(key, sizeof key, "%zu", pos);
+    const json *row = json_get(c->rows, key);
+    for (const json *j = row ? row->first : NULL; j; j = j->next, logits++)
+        c->max_diff = fmax(c->max_diff, fabs(j->num - (double)*logits));
+    c->n_rows += row != NULL;
+    return true;
+}
+
+static void check_case(lory_model *m, const json *c, const char *name)
+{
+    lory_token ids[300];
+    size_t n = 0;
+    lory_err err = { 0 };
+    logits_check check = { .rows = json_get(c, "logits_rows") };
+    lory_session_params params = { .n_ctx = 300, .cache_type = LORY_CACHE_F32, .n_threads = 2 };
+    for (const json *j = json_get(c, "tokens")->first; j && n < 300; j = j->next)
+        ids[n++] = (lory_token)j->i;
+    lory_session *s = lory_session_new(m, &params, &err);
+    REQUIRE(s, "%s: %s", name, err.text);
+    CHECK(lory_session_eval_all(s, ids, n, on_logits, &check, &err), "%s: %s", name, err.text);
+    CHECK(check.n_rows > 0 && check.max_diff < 1e-4, "%s, %d tokens: %g", name, (int)n,
+          check.max_diff);
+    lory_session_free(s);
+}
+
+static void check_reference(const char *model)
+{
+    buf text = { 0 }, notes = { 0 };
+    json_doc d;
+    lory_err err = { 0 };
+    char path[500], out[500];
+    snprintf(path, sizeof path, "golden/%s", model);
+    const char *folder = test_shared(path);
+    REQUIRE(folder, "no %s", path);
+    snprintf(out, sizeof out, "%s", test_temp("out.gguf"));
+    convert_params p = { .out = out, .type = RETYPE_KEEP };
+    REQUIRE(hf_convert(folder, &p, &notes, &err), "%s", err.text);
+    snprintf(path, sizeof path, "%s/golden.json", folder);
+    REQUIRE(file_read(path, 1u << 28, &text, &err), "%s", err.text);
+    REQUIRE(json_read(&d, text.data, text.len, path, &err), "%s", err.text);
+    lory_model *m = lory_model_open(out, &err);
+    REQUIRE(m, "%s", err.text);
+    for (const json *c = json_get(d.root, "cases")->first; c; c = c->next) check_case(m, c, model);
+    lory_model_close(m);
+    json_close(&d);
+    buf_free(&text);
+    buf_free(&notes);
+}
+
+TEST(folders_that_no_other_tool_converts_give_the_reference_logits)
+{
+    static const char *const models[] = { "chatglm1",   "falcon-rw", "gpt-j", "mistral-swa",
+                                          "openai-gpt", "qwen2",     "gpt2" };
+    if (!test_shared("golden/qwen2/model.safetensors")) test_skip("no ../shared/golden");
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) check_reference(models[i]);
 }

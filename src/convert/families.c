@@ -36,13 +36,17 @@ static const hf_row common[] = {
     NOT_NEEDED("model.rotary_emb.inv_freq"),
     END };
 
-static const hf_row llama[] = { /* and Mixtral */
+static const hf_row llama[] = { /* and Mixtral, and Granite with experts */
     { .from = LAYER "self_attn.q_proj", .to = BLK "attn_q", .change = HF_ROPE_Q },
     { .from = LAYER "self_attn.k_proj", .to = BLK "attn_k", .change = HF_ROPE_K },
     ROW(LAYER "block_sparse_moe.gate", BLK "ffn_gate_inp"),
     ROW(LAYER "block_sparse_moe.experts.%e.w1", BLK "ffn_gate_exps"),
     ROW(LAYER "block_sparse_moe.experts.%e.w2", BLK "ffn_down_exps"),
     ROW(LAYER "block_sparse_moe.experts.%e.w3", BLK "ffn_up_exps"),
+    ROW(LAYER "block_sparse_moe.router.layer", BLK "ffn_gate_inp"),
+    { LAYER "block_sparse_moe.input_linear", BLK "ffn_gate_exps", .part = 0, .n_parts = 2 },
+    { LAYER "block_sparse_moe.input_linear", BLK "ffn_up_exps", .part = 1, .n_parts = 2 },
+    ROW(LAYER "block_sparse_moe.output_linear", BLK "ffn_down_exps"),
     END };
 
 static const hf_row moe[] = { /* Qwen2-MoE, Qwen3-MoE, DeepSeek */
@@ -333,6 +337,7 @@ static const hf_family families[] = {
     { "Phi3ForCausalLM",                    "phi3",      none, common,         NULL, keys_phi3 },
     { "CohereForCausalLM",                  "command-r", none, common,         NULL, keys_cohere },
     { "GraniteForCausalLM",                 "granite",   llama, common,        NULL, keys_granite },
+    { "GraniteMoeForCausalLM",              "granitemoe", llama, common,       NULL, keys_granite },
     { "OlmoForCausalLM",                    "olmo",      olmo, common,         NULL, keys_olmo },
     { "Olmo2ForCausalLM",                   "olmo2",     olmo2, common,        NULL, keys_base },
     { "StableLmForCausalLM StableLMEpochForCausalLM",
