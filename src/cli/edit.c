@@ -1,0 +1,276 @@
+/* edit.c - see edit.h. */
+#include "cli/edit.h"
+#include "cli/cli.h"
+#include "text/utf8.h"
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { ESCAPE_WAIT_MS = 50 /* for the rest of a sequence */, TEXT_MAX = 16 << 20 /* bytes */ };
+
+static struct termios found_mode; /* of the terminal, before */
+static volatile sig_atomic_t is_taken, was_resized;
+
+/* ---- the terminal ------------------------------------------------------------------------ */
+
+static void put_bytes(const char *s, size_t n)
+{
+    while (n > 0) {
+        ssize_t done = write(1, s, n);
+        if (done < 0 && errno == EINTR) continue;
+        if (done <= 0) return; /* a terminal that is gone: the next read says so */
+        s += done;
+        n -= (size_t)done;
+    }
+}
+
+static void put_string(const char *s)
+{
+    put_bytes(s, strlen(s));
+}
+
+/* While a text is edited every key is a byte; between, Ctrl-C and Ctrl-Z are signals. */
+static void set_mode(bool is_editing)
+{
+    struct termios t = found_mode;
+    t.c_lflag &= ~(tcflag_t)(ICANON | ECHO | IEXTEN);
+    if (is_editing) {
+        t.c_lflag &= ~(tcflag_t)ISIG;
+        t.c_iflag &= ~(tcflag_t)(ICRNL | INLCR | IXON);
+    }
+    t.c_cc[VMIN] = 1;
+    t.c_cc[VTIME] = 0;
+    while (tcsetattr(0, TCSADRAIN, &t) != 0 && errno == EINTR) {
+    }
+}
+
+/* Also from signal handlers. */
+static void give_back(void)
+{
+    if (!is_taken) return;
+    is_taken = 0;
+    put_string("\033[?2004l");
+    tcsetattr(0, TCSADRAIN, &found_mode);
+}
+
+static void on_end(int sig)
+{
+    give_back();
+    signal(sig, SIG_DFL);
+    raise(sig);
+}
+
+static void on_resize(int sig)
+{
+    (void)sig;
+    was_resized = 1;
+}
+
+static void catch_signals(void)
+{
+    static const int ends[] = { SIGTERM, SIGHUP, SIGQUIT };
+    struct sigaction end = { .sa_handler = on_end, .sa_flags = SA_NODEFER },
+                     resize = { .sa_handler = on_resize, .sa_flags = SA_RESTART }, now;
+    sigemptyset(&end.sa_mask);
+    sigemptyset(&resize.sa_mask);
+    sigaction(SIGWINCH, &resize, NULL);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (sigaction(ends[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+            sigaction(ends[i], &end, NULL);
+}
+
+void edit_open(editor *e, history *h)
+{
+    static bool is_registered;
+    const char *term = getenv("TERM");
+    *e = (editor){ .text = { .history = h } };
+    if (!in_is_terminal() || !out_is_terminal() || !term || strcmp(term, "dumb") == 0) return;
+    if (tcgetattr(0, &found_mode) != 0) return;
+    e->is_terminal = true;
+    if (!is_registered) atexit(give_back);
+    is_registered = true;
+    is_taken = 1;
+    catch_signals();
+    set_mode(false);
+}
+
+void edit_close(editor *e)
+{
+    give_back();
+    edit_text_free(&e->text);
+    buf_free(&e->shown.row_columns);
+    buf_free(&e->pending);
+    *e = (editor){ 0 };
+}
+
+/* ---- reading keys ------------------------------------------------------------------------ */
+
+typedef enum { GOT_BYTES, GOT_NOTHING, GOT_RESIZE, GOT_END } got;
+
+/* Waits for bytes, at most wait_ms (-1: as long as it takes). */
+static got read_more(editor *e, int wait_ms)
+{
+    char block[4096];
+    struct pollfd p = { .fd = 0, .events = POLLIN };
+    struct timespec wait = { 0, (long)wait_ms * 1000000 };
+    sigset_t resize, before;
+    sigemptyset(&resize);
+    sigaddset(&resize, SIGWINCH);
+    pthread_sigmask(SIG_BLOCK, &resize, &before); /* so that none comes between look and wait */
+    sigdelset(&before, SIGWINCH);
+    int n_ready = was_resized ? 0 : ppoll(&p, 1, wait_ms < 0 ? NULL : &wait, &before);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (was_resized) return GOT_RESIZE;
+    if (n_ready == 0 || (n_ready < 0 && errno == EINTR)) return GOT_NOTHING;
+    ssize_t n = n_ready < 0 ? -1 : read(0, block, sizeof block);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) return GOT_NOTHING;
+    if (n <= 0) return GOT_END;
+    return buf_put(&e->pending, block, (size_t)n) ? GOT_BYTES : GOT_END;
+}
+
+/* Lets the text take all whole keys that are there, up to one that ends the editing. */
+static edit_result take_keys(editor *e, bool is_all)
+{
+    size_t at = 0;
+    edit_result r = EDIT_MORE;
+    while (at < e->pending.len && r == EDIT_MORE) {
+        edit_event event;
+        size_t n =
+            edit_decode(e->pending.data + at, e->pending.len - at, is_all, &e->in_paste, &event);
+        if (n == 0) break;
+        bool is_too_long = event.key == KEY_TEXT && e->text.text.len + event.n > TEXT_MAX;
+        if (is_too_long)
+            put_string("\a");
+        else
+            r = edit_text_key(&e->text, &event);
+        at += n;
+    }
+    if (at > 0) {
+        memmove(e->pending.data, e->pending.data + at, e->pending.len - at);
+        e->pending.len -= at;
+    }
+    return r;
+}
+
+/* ---- showing ----------------------------------------------------------------------------- */
+
+static void measure(edit_frame *f)
+{
+    struct winsize w;
+    bool ok = ioctl(1, TIOCGWINSZ, &w) == 0 && w.ws_col > 0 && w.ws_row > 0;
+    f->n_columns = ok ? w.ws_col : 80;
+    f->n_rows = ok ? w.ws_row : 24;
+    if (f->n_columns < 2) f->n_columns = 2;
+}
+
+static void draw(editor *e, const edit_frame *f)
+{
+    buf out = { 0 };
+    edit_draw(&e->text, f, &e->shown, &out);
+    put_bytes(out.data, out.len);
+    buf_free(&out);
+}
+
+static void resize(editor *e, edit_frame *f)
+{
+    was_resized = 0;
+    measure(f);
+    e->shown.row = edit_rows_above(&e->shown, f->n_columns);
+    if (e->shown.row >= f->n_rows) e->shown.row = f->n_rows - 1;
+}
+
+static void suspend(editor *e, edit_frame *f)
+{
+    put_string("\r\n\033[?2004l");
+    tcsetattr(0, TCSADRAIN, &found_mode);
+    raise(SIGTSTP);
+    set_mode(true);
+    put_string("\033[?2004h");
+    e->shown.row = 0;
+    measure(f);
+}
+
+/* The whole text, the cursor behind it, and then a new line. */
+static void leave(editor *e, const edit_frame *f, edit_result r)
+{
+    e->text.at = e->text.text.len;
+    e->text.is_searching = false;
+    draw(e, f);
+    put_string(r == EDIT_CANCEL ? "^C\r\n\033[?2004l" : "\r\n\033[?2004l");
+}
+
+static edit_result edit(editor *e, edit_frame *f)
+{
+    edit_result r = take_keys(e, false); /* typed before */
+    draw(e, f);
+    while (r == EDIT_MORE || r == EDIT_CLEAR || r == EDIT_SUSPEND) {
+        got g = GOT_BYTES;
+        if (r == EDIT_MORE) g = read_more(e, e->pending.len ? ESCAPE_WAIT_MS : -1);
+        if (g == GOT_END) return EDIT_END;
+        if (g == GOT_RESIZE) resize(e, f);
+        if (r == EDIT_CLEAR) put_string("\033[H\033[2J"), e->shown.row = 0;
+        if (r == EDIT_SUSPEND) suspend(e, f);
+        r = take_keys(e, g == GOT_NOTHING);
+        draw(e, f);
+    }
+    return r;
+}
+
+static edit_result read_terminal(editor *e, edit_frame *f, buf *line)
+{
+    fflush(stdout);
+    set_mode(true);
+    put_string("\033[?2004h");
+    measure(f);
+    edit_text_begin(&e->text);
+    e->shown.row = 0;
+    edit_result r = edit(e, f);
+    leave(e, f, r);
+    set_mode(false);
+    if (r == EDIT_LINE) buf_put(line, e->text.text.data, e->text.text.len);
+    if (e->text.text.failed || line->failed) return EDIT_END;
+    return r;
+}
+
+/* ---- without a terminal ------------------------------------------------------------------ */
+
+static void put_valid(buf *out, const char *s, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        uint32_t cp;
+        size_t n_char = utf8_decode(s + i, n - i, &cp);
+        if (cp == UTF8_BAD || cp == 0)
+            buf_puts(out, "\xEF\xBF\xBD");
+        else
+            buf_put(out, s + i, n_char);
+        i += n_char;
+    }
+}
+
+static edit_result read_line(editor *e, buf *line)
+{
+    char *text = NULL;
+    size_t cap = 0;
+    ssize_t n = getline(&text, &cap, stdin);
+    if (n > 0) {
+        e->i_line++;
+        if (text[n - 1] == '\n') n--;
+        if (n > 0 && text[n - 1] == '\r') n--;
+        put_valid(line, text, (size_t)n);
+    }
+    free(text);
+    return n < 0 || line->failed ? EDIT_END : EDIT_LINE;
+}
+
+edit_result edit_read(editor *e, const char *prompt, int n_columns, buf *line)
+{
+    edit_frame f = { .prompt = prompt, .n_prompt_columns = n_columns };
+    buf_clear(line);
+    return e->is_terminal ? read_terminal(e, &f, line) : read_line(e, line);
+}
