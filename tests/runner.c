@@ -173,6 +173,9 @@ static void run_here(const test_row *t)
     dup2(fileno(t->output), STDOUT_FILENO);
     dup2(fileno(t->output), STDERR_FILENO);
     setvbuf(stdout, NULL, _IONBF, 0);
+    setpgid(0, 0); /* so that what it starts can be ended with it */
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
     running = t;
     alarm(TIMEOUT_S);
     t->fn();
@@ -216,16 +219,41 @@ static void start(test_row *t)
     t->pid = fork();
     if (t->pid < 0) give_up("runner: fork");
     if (t->pid == 0) run_here(t);
+    setpgid(t->pid, t->pid); /* whichever of the two comes first */
+}
+
+static volatile sig_atomic_t is_interrupted;
+
+static void on_signal(int signal_number)
+{
+    is_interrupted = signal_number;
+}
+
+/* wait() goes on with EINTR: no SA_RESTART. */
+static void catch_signals(void)
+{
+    struct sigaction action = { .sa_handler = on_signal };
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static void end_all_tests(void)
+{
+    for (int i = 0; i < n_tests; i++)
+        if (tests[i].pid > 0 && !tests[i].is_done) kill(-tests[i].pid, SIGKILL);
 }
 
 /* Waits until one of the tests that run is done. */
 static void finish_one(void)
 {
     int status;
-    pid_t pid;
-    do pid = wait(&status);
-    while (pid < 0 && errno == EINTR);
-    if (pid < 0) give_up("runner: wait");
+    pid_t pid = wait(&status);
+    while (pid < 0 && errno == EINTR && !is_interrupted) pid = wait(&status);
+    if (pid < 0) {
+        end_all_tests();
+        give_up("runner: wait");
+    }
+    kill(-pid, SIGKILL); /* what it started and left behind */
     for (int i = 0; i < n_tests; i++) {
         test_row *t = &tests[i];
         if (t->pid != pid || t->is_done) continue;
@@ -366,6 +394,7 @@ int main(int argc, char **argv)
     if (o.list) return list();
     if (n_tests == 0) fprintf(stderr, "runner: no test has such a name\n");
     make_temp_root();
+    catch_signals();
     tally sum = run_all(o.n_jobs, o.verbose);
     remove_tree(temp_root);
     printf("%d passed, %d failed", sum.n_passed, sum.n_failed);
