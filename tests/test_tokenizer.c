@@ -538,7 +538,7 @@ TEST(tokenizer_without_memory_fails_cleanly)
 
 /* ---- time -------------------------------------------------------------------------------- */
 
-static double seconds_of(const tokenizer *t, const char *unit, size_t n_bytes)
+static double seconds_once(const tokenizer *t, const char *unit, size_t n_bytes)
 {
     buf text = { 0 };
     lory_tokens ids = { 0 };
@@ -550,6 +550,17 @@ static double seconds_of(const tokenizer *t, const char *unit, size_t n_bytes)
     buf_free(&text);
     mem_free(ids.id);
     return (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) * 1e-9;
+}
+
+/* The best of 3: on a crowded machine even processor time doubles. */
+static double seconds_of(const tokenizer *t, const char *unit, size_t n_bytes)
+{
+    double best = seconds_once(t, unit, n_bytes);
+    for (int i = 0; i < 2; i++) {
+        double s = seconds_once(t, unit, n_bytes);
+        if (s < best) best = s;
+    }
+    return best;
 }
 
 TEST(tokenizer_time_is_nearly_linear_in_hostile_text)
