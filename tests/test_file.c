@@ -301,3 +301,28 @@ TEST(file_program_dir_holds_the_program)
     CHECK(dir[0] == '/' && file_exists(exe), "%s", exe);
     CHECK(!file_program_dir(dir, 3) && !file_program_dir(dir, 0));
 }
+
+TEST(forgotten_pages_of_a_file_come_back_and_other_bytes_stay)
+{
+    static char bytes[3 * 4096];
+    file_map m;
+    lory_err err = { 0 };
+    const char *path = test_temp("pages");
+    memset(bytes, 'x', sizeof bytes);
+    FILE *f = fopen(path, "wb");
+    REQUIRE(f);
+    fwrite(bytes, 1, sizeof bytes, f);
+    fclose(f);
+    REQUIRE(file_map_open(&m, path, &err), "%s", err.text);
+    file_map_forget(&m, m.data, m.size), file_map_forget(&m, m.data + 1, 1);
+    CHECK_SAME(m.data, bytes, sizeof bytes, "the mapping");
+    file_map_close(&m);
+    REQUIRE(file_map_read(&m, path, &err), "%s", err.text);
+    file_map_forget(&m, m.data, m.size);
+    CHECK_SAME(m.data, bytes, sizeof bytes, "the copy");
+    file_map_close(&m);
+    REQUIRE(file_map_bytes(&m, bytes, sizeof bytes, "bytes", &err), "%s", err.text);
+    file_map_forget(&m, bytes, sizeof bytes);
+    CHECK(bytes[5000] == 'x');
+    file_map_close(&m);
+}

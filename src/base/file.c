@@ -72,8 +72,15 @@ static bool map_fd(file_map *m, int fd, off_t size, const char *path, lory_err *
     }
     m->data = data;
     m->size = (size_t)size;
-    m->is_mapped = true;
+    m->is_mapped = m->is_of_file = true;
     return true;
+}
+
+void file_map_forget(const file_map *m, const void *p, size_t n_bytes)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)p;
+    uintptr_t first = (begin + page - 1) / page * page, end = (begin + n_bytes) / page * page;
+    if (m->is_of_file && first < end) madvise((void *)first, end - first, MADV_DONTNEED);
 }
 
 bool file_map_open(file_map *m, const char *path, lory_err *err)

@@ -12,6 +12,7 @@ typedef struct {
     size_t size;               /* bytes */
     char *path;                /* as given, for errors */
     bool is_mapped;            /* else the bytes are the caller's */
+    bool is_of_file;           /* the pages are the file's own: they can leave memory and come back */
 } file_map;
 
 /* Maps a regular file of at least one byte. FIFOs, directories, devices and empty files are
@@ -23,6 +24,9 @@ bool file_map_read(file_map *m, const char *path, lory_err *err);
 /* Wraps bytes that stay the caller's. */
 bool file_map_bytes(file_map *m, const void *bytes, size_t n, const char *name, lory_err *err);
 void file_map_close(file_map *m);
+/* n_bytes from p on will hardly be read again: their pages may leave memory (reading them brings
+ * them back). Nothing happens to bytes that are no pages of a file. */
+void file_map_forget(const file_map *m, const void *p, size_t n_bytes);
 /* Keeps the bytes in memory (mlock); LORY_E_MEMORY when the limits of the process forbid it. */
 bool file_map_lock(const file_map *m, lory_err *err);
 /* Tells the kernel that bytes [offset, offset + n) will be read soon, in order. */

@@ -180,6 +180,12 @@ static const safetensors *shard_of(const hf_folder *f, const st_tensor *t)
     return NULL;
 }
 
+void folder_forget(const hf_folder *f, const st_tensor *t)
+{
+    const safetensors *s = shard_of(f, t);
+    if (s) file_map_forget(&s->map, t->data, t->n_bytes);
+}
+
 /* Every tensor is in the shard where the index says, and the index says all of them. */
 static bool check_index(const hf_folder *f, const json *map, lory_err *err)
 {

@@ -239,6 +239,7 @@ static bool convert(work *k, lory_err *err)
                        .n_threads = k->p->n_threads,
                        .row = tensors_row,
                        .bytes = tensors_bytes,
+                       .done = tensors_done,
                        .source = &k->tensors,
                        .progress = k->p->progress,
                        .user = k->p->user };

@@ -248,3 +248,11 @@ bool tensors_bytes(const void *source, const gguf_tensor *t, int64_t row, void *
     memcpy(out, p.in->data + (size_t)(p.first + p.r * o->n_cols) * size, (size_t)t->ne[0] * size);
     return true;
 }
+
+void tensors_done(const void *source, const gguf_tensor *t)
+{
+    const hf_tensors *ts = source;
+    const hf_output *o = &ts->outputs[t - ts->infos];
+    for (int64_t i = 0; !o->values && i < o->n_sources; i++)
+        folder_forget(ts->folder, o->sources[i]);
+}

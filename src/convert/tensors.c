@@ -544,7 +544,7 @@ bool tensors_plan(hf_tensors *t, hf_folder *f, const hf_family *family, config *
     planner p = {
         .t = t, .f = f, .family = family, .c = c, .shape = shape, .wanted = wanted, .err = err
     };
-    *t = (hf_tensors){ 0 };
+    *t = (hf_tensors){ .folder = f };
     if (plan(&p)) return true;
     tensors_free(t);
     return false;

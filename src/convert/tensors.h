@@ -17,6 +17,7 @@ typedef struct {
     bool has_mxfp4;
     buf unused; /* names of the source's tensors that nothing is made of, a line each, with
                            '*' for numbers and "(N)" behind those that stand for several */
+    const hf_folder *folder; /* the source */
     mem_arena arena;
 } hf_tensors;
 
@@ -29,6 +30,7 @@ void tensors_free(hf_tensors *t);
 /* A retype_row and a retype_bytes (see retype.h); `source` is a hf_tensors. */
 void tensors_row(const void *source, const gguf_tensor *t, int64_t row, float *out);
 bool tensors_bytes(const void *source, const gguf_tensor *t, int64_t row, void *out);
+void tensors_done(const void *source, const gguf_tensor *t); /* a retype_done */
 
 /* Weights of the tensors, counted as models are named: all; and of one expert of each. */
 typedef struct {

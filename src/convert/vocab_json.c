@@ -216,7 +216,6 @@ static bool score_in_order(hf_vocab *v, const name_table *names, float unset, lo
  * make, so that the order in which pieces are first made gives scores that merge alike. */
 static bool score_merges(hf_vocab *v, lory_err *err)
 {
-    static const gguf_str absent = { "", 0 };
     const float unset = 1.0f;
     const uint64_t key[2] = { (uint64_t)(uintptr_t)v->texts, (uint64_t)(uintptr_t)v };
     name_table names = { .items = v->texts, .stride = sizeof *v->texts, .hash_key = key };
@@ -224,7 +223,7 @@ static bool score_merges(hf_vocab *v, lory_err *err)
     if (!names.slots) return hf_vocab_no_memory(v, err);
     for (size_t i = 0; i < v->n; i++) {
         if (v->types[i] == TOKEN_NORMAL) v->scores[i] = unset;
-        *name_table_slot(&names, v->texts[i].s ? v->texts[i] : absent) = (uint32_t)i + 1;
+        if (v->texts[i].s) *name_table_slot(&names, v->texts[i]) = (uint32_t)i + 1;
     }
     bool ok = score_in_order(v, &names, unset, err);
     mem_free(names.slots);

@@ -70,6 +70,12 @@ static bool refuse_shard(const gguf *g, lory_err *err)
                    gguf_path(g), i + 1, n);
 }
 
+static void forget_tensor(const void *source, const gguf_tensor *t)
+{
+    const gguf *g = source;
+    file_map_forget(&g->map, t->data, t->n_bytes);
+}
+
 /* types [n_tensors], or NULL: by p->type */
 static bool write_gguf(const gguf *g, const convert_params *p, const qtype *types, lory_err *err)
 {
@@ -81,6 +87,8 @@ static bool write_gguf(const gguf *g, const convert_params *p, const qtype *type
                        .type = type,
                        .types = types,
                        .importance = p->importance,
+                       .done = forget_tensor,
+                       .source = g,
                        .n_threads = p->n_threads,
                        .progress = p->progress,
                        .user = p->user };

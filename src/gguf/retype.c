@@ -184,6 +184,7 @@ static bool write_tensors(work *k, lory_err *err)
         qtype to = type_of(job, i);
         bool is_same = to == t->type && !job->row;
         if (!(is_same ? copy(k, t, err) : recode(k, t, to, err))) return false;
+        if (job->done) job->done(job->source, t);
     }
     return true;
 }

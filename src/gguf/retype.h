@@ -14,6 +14,8 @@
 typedef void (*retype_row)(const void *source, const gguf_tensor *t, int64_t row, float *out);
 /* The same as t->type has it in a file, where the source can give that; false: it can't. */
 typedef bool (*retype_bytes)(const void *source, const gguf_tensor *t, int64_t row, void *out);
+/* Told when all of a tensor is written. */
+typedef void (*retype_done)(const void *source, const gguf_tensor *t);
 /* Told now and then; false ends the work with LORY_E_INTERRUPTED. */
 typedef bool (*retype_progress)(void *user, uint64_t bytes_done, uint64_t bytes_total);
 
@@ -26,7 +28,8 @@ typedef struct {
     int n_threads;             /* 0 = 1 */
     retype_row row;            /* NULL: t->data holds rows of t->type, as in a GGUF file */
     retype_bytes bytes;        /* NULL, or: asked first of tensors that keep their type */
-    const void *source;        /* for row and bytes */
+    retype_done done;          /* may be NULL */
+    const void *source;        /* for row, bytes and done */
     retype_progress progress;  /* may be NULL */
     void *user;                /* for progress */
 } retype_job;

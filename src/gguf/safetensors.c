@@ -323,7 +323,7 @@ void st_to_f32(const st_tensor *t, int64_t first, int64_t n, float *out)
         for (int64_t i = 0; i < n; i++) out[i] = f16_to_f32(bytes_u16(p + 2 * i));
         break;
     case ST_BF16:
-        for (int64_t i = 0; i < n; i++) out[i] = bf16_to_f32(bytes_u16(p + 2 * i));
+        for (int64_t i = 0; i < n; i++) out[i] = f32_of_bits((uint32_t)bytes_u16(p + 2 * i) << 16);
         break;
     default:
         for (int64_t i = 0; i < n; i++) out[i] = element(t->dtype, p + (size_t)i * size);
