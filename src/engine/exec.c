@@ -96,7 +96,6 @@ static size_t lay_out(exec *e, void *block)
     e->rope_cs = mem_carve(&c, n_cs, sizeof(float));
     if (m->rope_local.inv_freq || m->hp.rope_2d)
         e->rope_cs_2 = mem_carve(&c, n_cs, sizeof(float));
-    e->runs = mem_carve(&c, (size_t)e->par.n_batch, sizeof(exec_run));
     lay_out_experts(e, &c);
     e->thread_bytes = thread_bytes(e);
     e->thread_scratch = mem_carve(&c, (size_t)e->par.n_threads, e->thread_bytes);
@@ -167,17 +166,6 @@ static void run_steps(void *arg, int ith, int nth)
     }
 }
 
-static void find_runs(exec *e)
-{
-    const exec_batch *b = &e->batch;
-    e->n_run = 0;
-    for (int it = 0; it < b->n_tok; it++) {
-        exec_run *run = it > 0 ? &e->runs[e->n_run - 1] : NULL;
-        if (run && b->seq[it] == run->seq && b->pos[it] == run->pos + run->n_tok) run->n_tok++;
-        else e->runs[e->n_run++] = (exec_run){ b->seq[it], b->pos[it], it, 1 };
-    }
-}
-
 bool exec_body(exec *e, const exec_batch *b, lory_err *err)
 {
     e->batch = *b;
@@ -185,7 +173,6 @@ bool exec_body(exec *e, const exec_batch *b, lory_err *err)
     e->step = 0;
     e->end_step = e->plan.n_body;
     atomic_store(&e->stop_step, INT_MAX);
-    find_runs(e);
     team_run(e->team, run_steps, e);
     if (atomic_load(&e->stop_step) >= e->end_step) return true;
     return err_set(err, LORY_E_INTERRUPTED, "interrupted");

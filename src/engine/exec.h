@@ -34,12 +34,6 @@ typedef struct {
     exec_prefix prefix;   /* of the one sequence; {0} for models without */
 } exec_batch;
 
-/* Neighbours of a batch that are neighbours in one sequence. */
-typedef struct {
-    int seq, pos;     /* of the first token */
-    int first, n_tok; /* tokens of the batch */
-} exec_run;
-
 typedef struct {
     const model *m;
     const lory_kernels *kn;
@@ -60,7 +54,6 @@ typedef struct {
     size_t ld_pair;          /* the same buffers prepared by OP_EXPERT_INPUT, a row for each pair */
     float *rope_cs;          /* [n_batch, n_rot] cosines and sines of the tokens' positions */
     float *rope_cs_2;        /* the same by the local table or in the second dimension, or NULL */
-    exec_run *runs;          /* [n_batch] */
     /* experts: pairs (token, one of its experts), n_expert_used for each token */
     int *choice;             /* [n_batch, n_expert_used] the token's experts, best first */
     float *choice_weight;    /* [n_batch, n_expert_used] */
@@ -72,7 +65,6 @@ typedef struct {
 
     /* the batch at hand */
     exec_batch batch;
-    int n_run;
     const int *pick;         /* [n_row of the head] rows of the batch whose logits are wanted */
     int n_row;               /* rows of the phase: tokens in the body, picked ones in the head */
     int step, end_step;      /* the phase's part of the plan */

@@ -1,13 +1,15 @@
 /* op_attend.c - the cache's new rows, and causal attention over it.
  * Layer: engine.
  *
- * The unit of work is one key/value head for a block of neighbouring tokens: its queries (tokens
- * times the heads of the group) are gathered, run over the sequence's chunks in ascending order,
- * and divided by their sums at the end. A chunk that is not stored as f32 is converted once for all
- * the queries of the unit. */
+ * The unit of work is one key/value head for a block of neighbouring tokens of the batch: its
+ * queries (tokens times the heads of the group) are gathered, run over their sequences' chunks in
+ * ascending order, and divided by their sums at the end. Neighbours that have a chunk in one page,
+ * because they are of one sequence or of sequences that share it, take it together: it is read, and
+ * converted when it is not stored as f32, once for all their queries. */
 #include "engine/ops.h"
 #include "base/fmath.h"
 #include "base/mem.h"
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -74,7 +76,6 @@ size_t op_attend_scratch_bytes(const hparams *hp)
 
 /* A unit: key/value head ih for tokens [it, it + n_tok) of the batch. */
 typedef struct {
-    const exec_run *run;
     int it, n_tok, ih;
 } attend_unit;
 
@@ -122,17 +123,65 @@ static int keys_end(const exec *e, int pos)
     return pos < e->batch.prefix.n ? e->batch.prefix.n : pos + 1;
 }
 
-/* Which keys of the chunk from position `chunk` on the unit's queries see, from position pos on. */
-static void find_keys(const exec *e, attend_unit u, int pos, int chunk, int window,
-                      const attend_scratch *a)
+/* Chunks of keys that the query at pos sees: from *first on, positions up to *end. */
+static void chunks_of(const exec *e, int pos, int window, int *first, int *end)
+{
+    *first = window && pos + 1 > window ? (pos + 1 - window) / KV_CHUNK * KV_CHUNK : 0;
+    *end = keys_end(e, pos);
+}
+
+/* Which keys of the chunk from position `chunk` on the query at pos sees: queries [iq, iq + n_q). */
+static void find_keys(const exec *e, int pos, int chunk, int window, int iq, const attend_scratch *a)
 {
     int group = e->m->hp.n_head / e->m->hp.n_kv_head;
-    for (int i = 0; i < u.n_tok * group; i++) {
-        int n = keys_end(e, pos + i / group) - chunk;
-        a->pos[i] = pos + i / group - chunk;
+    int n = keys_end(e, pos) - chunk;
+    for (int i = iq; i < iq + group; i++) {
+        a->pos[i] = pos - chunk;
         a->first[i] = (int16_t)(window ? within_chunk(n - window) : 0);
         a->last[i] = (int16_t)within_chunk(n);
     }
+}
+
+/* The page of the chunk, when the token sees any of it; else -1. */
+static int page_of(const exec *e, int it, int chunk, int window)
+{
+    int first, end;
+    chunks_of(e, e->batch.pos[it], window, &first, &end);
+    if (chunk < first || chunk >= end) return -1;
+    return e->kv->seq[e->batch.seq[it]].page[chunk / KV_CHUNK];
+}
+
+/* Tokens from the i-th of the unit on that have the chunk in one page. */
+static int n_together(const exec *e, attend_unit u, int i, int chunk, int window)
+{
+    int page = page_of(e, u.it + i, chunk, window), n = 1;
+    while (i + n < u.n_tok && page_of(e, u.it + i + n, chunk, window) == page) n++;
+    return n;
+}
+
+/* The chunk for n tokens of the unit, from the i-th on, which have it in one page. */
+static void attend_chunk(const op_ctx *c, const plan_step *s, attend_unit u, attend_args args, int i,
+                         int n, int chunk, const attend_scratch *a)
+{
+    exec *e = c->e;
+    int group = e->m->hp.n_head / e->m->hp.n_kv_head, iq = i * group, n_key = 0;
+    int window = hparams_window(&e->m->hp, s->il);
+    for (int j = i; j < i + n; j++) {
+        int pos = e->batch.pos[u.it + j], last = within_chunk(keys_end(e, pos) - chunk);
+        find_keys(e, pos, chunk, window, j * group, a);
+        if (last > n_key) n_key = last;
+    }
+    kv_load(e->kv, e->kn, (kv_place){ s->il, e->batch.seq[u.it + i], chunk, u.ih }, n_key, a->kv,
+            &args.k, &args.v);
+    args.q += (size_t)iq * args.ld_q;
+    args.o += (size_t)iq * args.ld_o;
+    args.state += iq;
+    args.first += iq;
+    args.last += iq;
+    args.pos += iq;
+    if (args.slope) args.slope += iq;
+    args.n_q = n * group;
+    e->kn->attend(&args);
 }
 
 static void attend_one(const op_ctx *c, const plan_step *s, attend_unit u, const attend_scratch *a)
@@ -140,42 +189,53 @@ static void attend_one(const op_ctx *c, const plan_step *s, attend_unit u, const
     exec *e = c->e;
     const hparams *hp = &e->m->hp;
     int group = hp->n_head / hp->n_kv_head, window = hparams_window(hp, s->il);
-    int pos = u.run->pos + (u.it - u.run->first), end = keys_end(e, pos + u.n_tok - 1);
-    int begin = window && pos + 1 > window ? (pos + 1 - window) / KV_CHUNK * KV_CHUNK : 0;
+    int begin = INT_MAX, end = 0;
     attend_args args = { .q = a->q, .ld_q = (size_t)hp->head_dim, .o = a->o,
                          .ld_o = (size_t)hp->head_dim, .state = a->state, .first = a->first,
-                         .last = a->last, .n_q = u.n_tok * group, .head_dim = hp->head_dim,
+                         .last = a->last, .head_dim = hp->head_dim,
                          .slope = e->m->alibi_slope ? a->slope : NULL, .pos = a->pos,
                          .scale = hp->attn_scale, .cap = hp->attn_cap, .scratch = a->kernel };
     gather(e, s, u, a);
-    for (int i = 0; args.slope && i < args.n_q; i++)
+    for (int i = 0; args.slope && i < u.n_tok * group; i++)
         a->slope[i] = e->m->alibi_slope[u.ih * group + i % group];
-    for (int chunk = begin; chunk < end; chunk += KV_CHUNK) {
-        int n_key = end - chunk < KV_CHUNK ? end - chunk : KV_CHUNK;
-        kv_place at = { s->il, u.run->seq, chunk, u.ih };
-        kv_load(e->kv, e->kn, at, n_key, a->kv, &args.k, &args.v);
-        find_keys(e, u, pos, chunk, window, a);
-        e->kn->attend(&args);
+    for (int i = 0; i < u.n_tok; i++) {
+        int from, to;
+        chunks_of(e, e->batch.pos[u.it + i], window, &from, &to);
+        if (from < begin) begin = from;
+        if (to > end) end = to;
     }
+    for (int chunk = begin; chunk < end; chunk += KV_CHUNK)
+        for (int i = 0, n; i < u.n_tok; i += n) {
+            n = n_together(e, u, i, chunk, window);
+            if (page_of(e, u.it + i, chunk, window) >= 0)
+                attend_chunk(c, s, u, args, i, n, chunk, a);
+        }
     scatter(e, s, u, a);
 }
 
-/* Units in the order run, block of tokens, head are dealt round robin: later blocks, which see
- * more keys, spread evenly; the heads of one token go as in for_heads. */
+/* Fewer than fit a unit when there would not be enough units for all threads. */
+static int tokens_per_block(const exec *e, int nth)
+{
+    enum { UNITS_PER_THREAD = 4 };
+    int n = tokens_per_unit(&e->m->hp);
+    while (n > 1 && (e->n_row + n - 1) / n * e->m->hp.n_kv_head < UNITS_PER_THREAD * nth)
+        n = (n + 1) / 2;
+    return n;
+}
+
+/* Units in the order block of tokens, head are dealt round robin: later blocks, which may see more
+ * keys, spread evenly; the heads of one token go as in op_store. */
 void op_attend(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
     const hparams *hp = &e->m->hp;
-    int n_block = tokens_per_unit(hp), i = 0;
+    int n_block = tokens_per_block(e, c->nth), i = 0;
     attend_scratch a;
     lay_out(&a, hp, op_scratch(c));
-    for (int ir = 0; ir < e->n_run; ir++) {
-        const exec_run *run = &e->runs[ir];
-        for (int t = 0; t < run->n_tok; t += n_block)
-            for (int ih = 0; ih < hp->n_kv_head; ih++)
-                if (i++ % c->nth == c->ith) {
-                    int n_tok = run->n_tok - t < n_block ? run->n_tok - t : n_block;
-                    attend_one(c, s, (attend_unit){ run, run->first + t, n_tok, ih }, &a);
-                }
-    }
+    for (int it = 0; it < e->n_row; it += n_block)
+        for (int ih = 0; ih < hp->n_kv_head; ih++)
+            if (i++ % c->nth == c->ith) {
+                int n_tok = e->n_row - it < n_block ? e->n_row - it : n_block;
+                attend_one(c, s, (attend_unit){ it, n_tok, ih }, &a);
+            }
 }
