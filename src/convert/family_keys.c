@@ -100,6 +100,9 @@ static void put_yarn(config *c, config *rope)
     double factor = config_num(rope, "factor", (double)NAN);
     double magnitude = config_num(rope, "attention_factor", 0.0);
     double fast = config_num(rope, "beta_fast", 32.0), slow = config_num(rope, "beta_slow", 1.0);
+    if (!config_bool(rope, "truncate", true) && strcmp(c->arch, "gpt-oss") != 0)
+        config_wrong(rope, LORY_E_UNSUPPORTED, "YaRN without truncation is not known of %s",
+                     c->arch);
     config_put_str(c, "rope.scaling.type", "yarn");
     config_put_num(c, "rope.scaling.factor", factor);
     if (config_find(rope, "original_max_position_embeddings"))
