@@ -124,6 +124,40 @@ bool lory_detok_put(lory_detok *d, lory_token id, const char **text, size_t *n_b
 /* What is still held back, at the end of the text. */
 void lory_detok_flush(lory_detok *d, const char **text, size_t *n_bytes);
 
+/* ---- chat templates ---------------------------------------------------------------------- */
+
+/* The chat template of the file (tokenizer.chat_template, or with a name the one called so), [*n]
+ * bytes owned by the model; NULL when it has none. */
+const char *lory_model_chat_template(const lory_model *m, const char *name, size_t *n);
+
+typedef struct {
+    const char *text; /* [n] a Jinja template, as Hugging Face's are */
+    size_t n;
+    const char *name; /* begins every message about it; NULL = "chat template" */
+    int64_t now;      /* seconds since 1970, UTC: the clock that the template sees */
+} lory_template;
+
+typedef struct {
+    size_t start, end; /* bytes [start, end) */
+} lory_range;
+
+typedef struct {
+    char *text; /* [n] and a NUL */
+    size_t n;
+    lory_range *plain; /* [n_plain] ascending and apart: what the variables gave, as against the
+                          template's own text. No control token may be read there. */
+    size_t n_plain;
+} lory_prompt; /* zeroed = empty; free with lory_prompt_free */
+
+void lory_prompt_free(lory_prompt *p);
+
+/* Renders a template over a JSON object: {"messages", "tools"?, "add_generation_prompt"?, ... any
+ * other variable}. bos_token and eos_token are m's unless the object has them; m may be NULL. A
+ * rendering is bounded in steps, bytes and depth. LORY_E_FORMAT: what the template raised, or
+ * line and column of what is wrong in it, or no JSON. */
+bool lory_render_template(const lory_model *m, const lory_template *t, const char *variables,
+                          size_t n, lory_prompt *out, lory_err *err);
+
 /* ---- session ----------------------------------------------------------------------------- */
 
 typedef struct lory_session lory_session;

@@ -4,6 +4,8 @@
 #include "base/cpu.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "chat/chat.h"
+#include "text/utf8.h"
 #include "base/hash.h"
 #include "engine/limits.h"
 #include "engine/work.h"
@@ -25,8 +27,7 @@ static bool find_ends(lory_model *m, lory_err *err)
 {
     size_t n = m->m.has_tokenizer ? tokenizer_n_vocab(&m->m.tok) : 0;
     for (size_t i = 0; i < n; i++)
-        if (tokenizer_is_end(&m->m.tok, (lory_token)i)
-            && !tokens_put(&m->ends, (lory_token)i, err))
+        if (tokenizer_is_end(&m->m.tok, (lory_token)i) && !tokens_put(&m->ends, (lory_token)i, err))
             return false;
     return true;
 }
@@ -70,10 +71,16 @@ void lory_model_get_info(const lory_model *lm, lory_model_info *info)
 {
     const hparams *hp = &lm->m.hp;
     *info = (lory_model_info){
-        .arch = lm->m.arch_name, .name = lm->m.name,
-        .n_vocab = lm->m.arch ? hp->n_vocab : lm->m.has_tokenizer ? (int)tokenizer_n_vocab(&lm->m.tok) : 0,
-        .n_embd = hp->n_embd, .n_layer = hp->n_layer, .n_ctx_train = hp->n_ctx_train,
-        .n_params = count_params(&lm->m.file), .size_bytes = lm->m.file.tensor_bytes,
+        .arch = lm->m.arch_name,
+        .name = lm->m.name,
+        .n_vocab = lm->m.arch            ? hp->n_vocab
+                   : lm->m.has_tokenizer ? (int)tokenizer_n_vocab(&lm->m.tok)
+                                         : 0,
+        .n_embd = hp->n_embd,
+        .n_layer = hp->n_layer,
+        .n_ctx_train = hp->n_ctx_train,
+        .n_params = count_params(&lm->m.file),
+        .size_bytes = lm->m.file.tensor_bytes,
     };
 }
 
@@ -161,6 +168,62 @@ bool lory_detok_put(lory_detok *d, lory_token id, const char **text, size_t *n_b
 void lory_detok_flush(lory_detok *d, const char **text, size_t *n_bytes)
 {
     detok_flush(&d->d, text, n_bytes);
+}
+
+/* ---- chat templates ---------------------------------------------------------------------------- */
+
+const char *lory_model_chat_template(const lory_model *m, const char *name, size_t *n)
+{
+    char key[256];
+    gguf_str s = { 0 };
+    int len = name ? snprintf(key, sizeof key, "tokenizer.chat_template.%s", name)
+                   : snprintf(key, sizeof key, "tokenizer.chat_template");
+    *n = 0;
+    if (len < 0 || (size_t)len >= sizeof key || !gguf_get_str(&m->m.file, key, &s, NULL))
+        return NULL;
+    *n = s.n;
+    return s.s;
+}
+
+void lory_prompt_free(lory_prompt *p)
+{
+    mem_free(p->text);
+    mem_free(p->plain);
+    *p = (lory_prompt){ 0 };
+}
+
+/* The text of a special token as the vocabulary has it; NULL when there is none. */
+static const char *special_text(const lory_model *m, lory_token id, mem_arena *arena)
+{
+    if (id < 0) return NULL;
+    gguf_str s = m->m.tok.v.text[id];
+    return utf8_is_valid(s.s, s.n) ? arena_strndup(arena, s.s, s.n) : NULL;
+}
+
+_Static_assert(sizeof(lory_range) == sizeof(jinja_range), "handed out as they are");
+
+bool lory_render_template(const lory_model *m, const lory_template *t, const char *variables,
+                          size_t n, lory_prompt *out, lory_err *err)
+{
+    json_doc vars;
+    mem_arena arena = { 0 };
+    jinja_output made = { 0 };
+    chat_template c = {
+        .name = t->name ? t->name : "chat template", .text = t->text, .n = t->n, .now = t->now
+    };
+    *out = (lory_prompt){ 0 };
+    if (!json_read(&vars, variables, n, "variables", err)) return false;
+    if (m && m->m.has_tokenizer) {
+        c.bos_token = special_text(m, lory_token_bos(m), &arena);
+        c.eos_token = special_text(m, lory_token_eos(m), &arena);
+    }
+    bool ok = chat_render(&c, vars.root, &made, err);
+    if (ok) /* a buf and mem_resize'd ranges: both go back by mem_free */
+        *out =
+            (lory_prompt){ made.text.data, made.text.len, (lory_range *)made.plain, made.n_plain };
+    json_close(&vars);
+    arena_free(&arena);
+    return ok;
 }
 
 /* ---- session ---------------------------------------------------------------------------------- */
@@ -274,11 +337,15 @@ bool lory_sampler_draw(lory_sampler *s, const float *logits, const lory_token *h
 
 /* ---- generation ------------------------------------------------------------------------------- */
 
-static bool draw(session *s, const lory_sampler *sampler, const lory_tokens *banned,
-                 lory_token *id, lory_err *err)
+static bool draw(session *s, const lory_sampler *sampler, const lory_tokens *banned, lory_token *id,
+                 lory_err *err)
 {
-    chain_input in = { .logits = s->logits, .history = s->id, .n_history = s->n, .pos = s->n,
-                       .banned = banned->id, .n_banned = banned->n };
+    chain_input in = { .logits = s->logits,
+                       .history = s->id,
+                       .n_history = s->n,
+                       .pos = s->n,
+                       .banned = banned->id,
+                       .n_banned = banned->n };
     return chain_draw(sampler->c, &in, id, err);
 }
 
@@ -300,8 +367,11 @@ bool lory_generate(lory_session *s, lory_sampler *sampler, const lory_generate_p
                    lory_on_piece on_piece, void *user, lory_generate_result *result, lory_err *err)
 {
     lory_err local;
-    generation g = { .tok = s->m->m.has_tokenizer ? &s->m->m.tok : NULL, .p = p,
-                     .n_ctx = (size_t)s->s.n_ctx, .on_piece = on_piece, .user = user };
+    generation g = { .tok = s->m->m.has_tokenizer ? &s->m->m.tok : NULL,
+                     .p = p,
+                     .n_ctx = (size_t)s->s.n_ctx,
+                     .on_piece = on_piece,
+                     .user = user };
     if (!err) err = &local;
     *result = (lory_generate_result){ 0 };
     if (!s->s.logits)

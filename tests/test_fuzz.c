@@ -184,6 +184,11 @@ TEST(fuzz_json_survives_mutated_texts)
     survives("json", fuzz_json, "json");
 }
 
+TEST(fuzz_jinja_survives_mutated_templates)
+{
+    survives("jinja", fuzz_jinja, "jinja");
+}
+
 TEST(fuzz_utf8_survives_mutated_texts)
 {
     survives("utf8", fuzz_utf8, "utf8");

@@ -1,7 +1,8 @@
 /* test_jinja.c - chat templates against Python's jinja2: small cases written here, and every case
  * of ../shared/templates where that is there. */
 #include "base/file.h"
-#include "chat/jinja_eval.h"
+#include "base/mem.h"
+#include "chat/chat.h"
 #include "test.h"
 #include "text/json.h"
 #include <stdlib.h>
@@ -176,5 +177,209 @@ TEST(every_reference_snippet_gives_the_same_bytes)
         free(got);
     }
     CHECK(s.n_passed == s.n, "%zu of %zu", s.n_passed, s.n);
+    json_close(&d);
+}
+
+/* ---- small cases ---------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *template, *want;
+} snippet;
+
+static void check_snippets(const snippet *c, size_t n, const char *vars)
+{
+    json_doc d;
+    REQUIRE(json_read(&d, vars, strlen(vars), "vars", NULL));
+    for (size_t i = 0; i < n; i++) {
+        char *got = render_json(c[i].template, strlen(c[i].template), d.root);
+        CHECK(strcmp(got, c[i].want) == 0, "%s: got \"%s\", want \"%s\"", c[i].template, got,
+              c[i].want);
+        free(got);
+    }
+    json_close(&d);
+}
+
+#define CHECK_SNIPPETS(cases, vars) check_snippets(cases, sizeof cases / sizeof cases[0], vars)
+
+TEST(blanks_around_tags_go_as_chat_templates_expect)
+{
+    static const snippet cases[] = {
+        { "a\n  {% if true %}\nb\n  {% endif %}\nc\n", "a\nb\nc" },
+        { "a {%- if true -%} b {%- endif %} c", "ab c" },
+        { "  {%+ if true %}x{% endif +%}\ny", "  x\ny" },
+        { "a\r\nb\r\n", "a\nb" },
+        { "a {#- c -#} b{# d #}\nc", "abc" },
+        { "{% raw %}{{ x }}{% endraw %}", "{{ x }}" },
+    };
+    CHECK_SNIPPETS(cases, "{}");
+}
+
+TEST(names_mean_what_jinja2_compiles_them_to)
+{
+    static const snippet cases[] = {
+        { "{% set x = 1 %}{% for i in l %}{% set x = i %}{{ x }}{% endfor %}{{ x }}", "3121" },
+        { "{% for i in l %}{{ s }}{% endfor %}{% set s = 1 %}", "" },
+        { "{% if false %}{% set s = 1 %}{% endif %}{{ s }}", "text" },
+        { "{% macro f() %}{{ s }}{% endmacro %}{% set s = 2 %}{{ f() }}", "2" },
+        { "{% set ns = namespace(n=0) %}{% for i in l %}{% set ns.n = ns.n + i %}{% endfor %}{{ "
+          "ns.n }}",
+          "6" },
+        { "{% for i in l if i > 1 %}{{ loop.index }}{{ loop.last }}{% endfor %}", "1False2True" },
+        { "{% for i in l %}{% continue %}{% else %}E{% endfor %}", "E" },
+        { "{% for i in [[1, [2]], 3] recursive %}{{ loop(i) if i is iterable else i }}{% endfor %}",
+          "123" },
+    };
+    CHECK_SNIPPETS(cases, "{\"l\": [3, 1, 2], \"s\": \"text\"}");
+}
+
+TEST(values_print_as_in_python)
+{
+    static const snippet cases[] = {
+        { "{{ [1.0, 1e16, 1e-5, 0.1, true, none, 'it\\'s', \"\\n\"] }}",
+          "[1.0, 1e+16, 1e-05, 0.1, True, None, \"it's\", '\\n']" },
+        { "{{ 7 // -2 }} {{ -7 % 3 }} {{ 2 ** 3 ** 2 }} {{ 10 / 4 }}", "-4 2 64 2.5" },
+        { "{{ 'stra\xC3\x9F"
+          "e'|upper }} {{ '\xCE\x91\xCE\xA3'|lower }}",
+          "STRASSE \xCE\xB1\xCF\x82" },
+        { "{{ {'a': [1, none], 'b': {}}|tojson(indent=1) }}",
+          "{\n \"a\": [\n  1,\n  null\n ],\n \"b\": {}\n}" },
+        { "{{ '%05.1f|%-4d|%s' % (2.25, 3, [1]) }}", "002.2|3   |[1]" },
+        { "{{ '{:>5}|{0!r}'.format(1) if false else '{:>5}'.format('a') }}", "    a" },
+        { "{{ ('<a>'|safe) + '<b>' }}", "<a>&lt;b&gt;" },
+        { "{{ strftime_now('%d %b %Y %H:%M') }}", "26 Jul 2024 12:00" },
+        { "{{ 12345678901234567890123 }}", "12345678901234567890123" },
+    };
+    CHECK_SNIPPETS(cases, "{}");
+}
+
+TEST(what_goes_wrong_is_told_with_line_and_column)
+{
+    static const snippet cases[] = {
+        { "a\n {{ x.y.z }}", "ERROR: t: line 2, column 8: 'dict object' has no attribute 'y'" },
+        { "{{ 'a' + 1 }}",
+          "ERROR: t: line 1, column 8: can only concatenate str (not \"int\") to str" },
+        { "{{ raise_exception('Not like this!') }}", "ERROR: t: Not like this!" },
+        { "{% frob %}", "ERROR: t: line 1, column 4: unknown tag 'frob'" },
+        { "{{ 1|frob }}", "ERROR: t: line 1, column 6: No filter named 'frob'" },
+        { "{{ l.append(1) }}",
+          "ERROR: t: line 1, column 12: access to attribute 'append' of 'list' object is unsafe." },
+        { "{% if x %}", "ERROR: t: line 1, column 11: the template ends inside a block that waits "
+                        "for {% elif %}" },
+        { "{% include 'x' %}",
+          "ERROR: t: line 1, column 4: no other template can be read from here" },
+        { "{{ 9223372036854775807 + 1 }}",
+          "ERROR: t: line 1, column 24: an integer needs more than 64 bits" },
+    };
+    CHECK_SNIPPETS(cases, "{\"x\": {\"a\": 1}, \"l\": []}");
+}
+
+TEST(no_template_hangs_or_takes_all_memory)
+{
+    static const char *const bombs[] = {
+        "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
+        "{% set ns = namespace(s='x') %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% "
+        "endfor %}",
+        "{{ 'x' * 9999999999 }}",
+        "{{ '%999999999d' % 1 }}",
+        "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+        "{% set ns = namespace(l=[]) %}{% for i in range(90) %}{% set ns.l = [ns.l, ns.l] %}{% "
+        "endfor %}{{ ns.l }}",
+        "{% set ns = namespace(l=[1]) %}{% for i in range(90) %}{% set ns.l = ns.l + ns.l %}{% "
+        "endfor %}",
+        "{{ range(0, 99999999) }}",
+        "{{ ' '|center(99999999999) }}",
+        "{{ 'aaaa'|replace('', 'b' * 60000000) }}",
+    };
+    for (size_t i = 0; i < sizeof bombs / sizeof bombs[0]; i++) {
+        char *got = render_json(bombs[i], strlen(bombs[i]), NULL);
+        CHECK(is_error(got), "%s", bombs[i]);
+        free(got);
+    }
+}
+
+/* Brackets and blocks nested n times. */
+TEST(nested_templates_end_in_an_error)
+{
+    static const char *const parts[] = { "{{ ((((((((", "{% if x %}", "{% for a in b %}",
+                                         "{{ [[[[[[[[", "{{ not not not not " };
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        buf b = { 0 };
+        for (int k = 0; k < 20000; k++) buf_puts(&b, parts[i]);
+        char *got = render_json(b.data, b.len, NULL);
+        CHECK(is_error(got), "%s", parts[i]);
+        free(got);
+        buf_free(&b);
+    }
+}
+
+/* The rendered text with what is plain between << and >>. */
+static char *mark_plain(const char *template, const char *vars)
+{
+    json_doc d;
+    jinja_output out = { 0 };
+    lory_err err = { 0 };
+    buf b = { 0 };
+    size_t at = 0;
+    chat_template t = { .name = "t", .text = template, .n = strlen(template), .bos_token = "<s>" };
+    if (!json_read(&d, vars, strlen(vars), "vars", &err) || !chat_render(&t, d.root, &out, &err))
+        buf_puts(&b, err.text);
+    for (size_t i = 0; i < out.n_plain; i++) {
+        buf_put(&b, out.text.data + at, out.plain[i].start - at);
+        buf_printf(&b, "<<%.*s>>", (int)(out.plain[i].end - out.plain[i].start),
+                   out.text.data + out.plain[i].start);
+        at = out.plain[i].end;
+    }
+    buf_put(&b, out.text.len ? out.text.data + at : "", out.text.len - at);
+    jinja_output_free(&out);
+    json_close(&d);
+    return b.data;
+}
+
+TEST(text_of_the_context_is_told_apart_from_the_template)
+{
+    static const char vars[] = "{\"messages\": [{\"role\": \"user\", \"content\": \" <|end|> \"},"
+                               "{\"role\": \"x|><|end|>\", \"content\": \"b\"}]}";
+    static const snippet cases[] = {
+        { "{{ bos_token }}{% for m in messages %}<|{{ m.role }}|>{{ m.content|trim }}<|end|>{% "
+          "endfor %}",
+          "<s><|user|><<<|end|>>><|end|><|<<x|><|end|>>>|><<b>><|end|>" },
+        { "{{ '[' + messages[0].content.strip()|upper ~ ']' }}", "[<<<|END|>>>]" },
+        { "{% set x %}a{{ messages[1].content }}{% endset %}{{ x|replace('a', '<|end|>') }}",
+          "<|end|><<b>>" },
+        { "{{ messages[1].content|replace('b', messages[0].content) }}", "<< <|end|> >>" },
+        { "{{ 'x%sy' % messages[1].content }}{{ 'x{}y'.format(messages[1].content) }}",
+          "x<<b>>yx<<b>>y" },
+        { "{{ messages[1].content|tojson }}", "<<\"b\">>" },
+        { "{{ messages[0].keys()|join('-') }}", "<<role>>-<<content>>" },
+        { "{{ 'abc'.split('b')|join(messages[1].content) }}{{ messages|length }}", "a<<b>>c2" },
+        { "{% set ns = namespace(s='') %}{% for m in messages %}{% set ns.s = ns.s + '|' + "
+          "m.content %}{% endfor %}{{ ns.s }}",
+          "|<< <|end|> >>|<<b>>" },
+        { "{{ tools }}{{ add_generation_prompt }}", "NoneFalse" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *got = mark_plain(cases[i].template, vars);
+        CHECK(strcmp(got, cases[i].want) == 0, "%s: got \"%s\", want \"%s\"", cases[i].template,
+              got, cases[i].want);
+        mem_free(got);
+    }
+}
+
+TEST(a_rendering_survives_every_failing_allocation)
+{
+    static const char template[] =
+        "{% for m in messages %}{{ (m.c ~ 'x')|upper }}{{ m|tojson }}{% endfor %}";
+    json_doc d;
+    static const char vars[] = "{\"messages\": [{\"c\": \"a\"}]}";
+    REQUIRE(json_read(&d, vars, strlen(vars), "vars", NULL));
+    size_t live = mem_live_bytes();
+    for (uint64_t n = 1; n < 60; n++) {
+        mem_fail_at(n);
+        char *got = render_json(template, strlen(template), d.root);
+        mem_fail_at(0);
+        CHECK(mem_live_bytes() == live, "allocation %u: %zu bytes leaked", (unsigned)n,
+              mem_live_bytes() - live);
+        free(got);
+    }
     json_close(&d);
 }

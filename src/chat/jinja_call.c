@@ -122,9 +122,11 @@ bool jbuiltin_call(jrun *r, const jbuiltin *row, jval self, const jargs *args, j
 static bool call_method(jrun *r, const jmethod *m, const jargs *args, jval *out)
 {
     if (!jbuiltin_call(r, m->row, m->self, args, out)) return false;
-    /* What comes from a Markup is one. */
-    bool is_safe = m->self.type == J_STR && m->self.s->is_safe && out->type == J_STR;
-    return !is_safe || jmark_safe(r, out->s, out);
+    /* What comes from a Markup is one, as are its parts. */
+    if (m->self.type != J_STR || !m->self.s->is_safe) return true;
+    for (size_t i = 0; jis_seq(*out) && i < out->l->n; i++)
+        if (!jmark_safe(r, out->l->item[i].s, &out->l->item[i])) return false;
+    return out->type != J_STR || jmark_safe(r, out->s, out);
 }
 
 static bool call_loop(jrun *r, jloop *loop, const jargs *args, jval *out)

@@ -401,7 +401,7 @@ jflow jexec(jrun *r, const jnode *list)
 
 /* ---- a rendering --------------------------------------------------------------------------- */
 
-static bool from_json(jrun *r, const jinja_input *in, const json *j, jval *out);
+static bool from_json(jrun *r, const jinja_input *in, const json *j, int depth, jval *out);
 
 static bool from_number(jrun *r, const json *j, jval *out)
 {
@@ -418,23 +418,23 @@ static bool from_number(jrun *r, const json *j, jval *out)
     return true;
 }
 
-static bool from_array(jrun *r, const jinja_input *in, const json *j, jval *out)
+static bool from_array(jrun *r, const jinja_input *in, const json *j, int depth, jval *out)
 {
     jlist *l;
     if (!jnew_list(r, j->n, &l)) return false;
     for (const json *i = j->first; i; i = i->next, l->n++)
-        if (!from_json(r, in, i, &l->item[l->n])) return false;
+        if (!from_json(r, in, i, depth + 1, &l->item[l->n])) return false;
     *out = jlist_value(l);
     return true;
 }
 
-static bool from_object(jrun *r, const jinja_input *in, const json *j, jval *out)
+static bool from_object(jrun *r, const jinja_input *in, const json *j, int depth, jval *out)
 {
     jdict *d;
     jval key, value;
     if (!jnew_dict(r, &d)) return false;
     for (const json *i = j->first; i; i = i->next)
-        if (!jnew_str(r, i->key, i->n_key, true, &key) || !from_json(r, in, i, &value)
+        if (!jnew_str(r, i->key, i->n_key, true, &key) || !from_json(r, in, i, depth + 1, &value)
             || !jdict_put(r, d, key, value))
             return false;
     *out = jdict_value(d);
@@ -442,16 +442,16 @@ static bool from_object(jrun *r, const jinja_input *in, const json *j, jval *out
 }
 
 /* Recursion is bounded by the reader's JSON_MAX_DEPTH. */
-static bool from_json(jrun *r, const jinja_input *in, const json *j, jval *out)
+static bool from_json(jrun *r, const jinja_input *in, const json *j, int depth, jval *out)
 {
     switch (j->type) {
     case JSON_NULL: *out = jnone(); return true;
     case JSON_FALSE:
     case JSON_TRUE: *out = jbool(j->type == JSON_TRUE); return true;
     case JSON_NUMBER: return from_number(r, j, out);
-    case JSON_STRING: return jnew_str(r, j->str, j->n, !in->is_own || !in->is_own(j), out);
-    case JSON_ARRAY: return from_array(r, in, j, out);
-    case JSON_OBJECT: return from_object(r, in, j, out);
+    case JSON_STRING: return jnew_str(r, j->str, j->n, !in->is_own || !in->is_own(j, depth), out);
+    case JSON_ARRAY: return from_array(r, in, j, depth, out);
+    case JSON_OBJECT: return from_object(r, in, j, depth, out);
     }
     return false;
 }
@@ -460,12 +460,14 @@ static bool set_variables(jrun *r, const jinja_input *in)
 {
     jval name, v;
     if (!jnew_dict(r, &r->globals) || !jglobals_add(r, r->globals)) return false;
-    for (size_t i = 0; i < in->n_own; i++)
-        if (!jnew_text(r, in->own[i].name, &name) || !jnew_text(r, in->own[i].text, &v)
-            || !jdict_put(r, r->globals, name, v))
+    for (size_t i = 0; i < in->n_own; i++) {
+        v = in->own[i].kind == JINJA_NONE ? jnone() : jbool(false);
+        if (in->own[i].kind == JINJA_TEXT && !jnew_text(r, in->own[i].text, &v)) return false;
+        if (!jnew_text(r, in->own[i].name, &name) || !jdict_put(r, r->globals, name, v))
             return false;
+    }
     for (const json *j = in->vars ? in->vars->first : NULL; j; j = j->next)
-        if (!jnew_str(r, j->key, j->n_key, true, &name) || !from_json(r, in, j, &v)
+        if (!jnew_str(r, j->key, j->n_key, true, &name) || !from_json(r, in, j, 0, &v)
             || !jdict_put(r, r->globals, name, v))
             return false;
     return true;

@@ -8,9 +8,11 @@
 #include "chat/jinja_parse.h"
 #include "text/json.h"
 
+typedef enum { JINJA_TEXT, JINJA_NONE, JINJA_FALSE } jinja_kind;
 typedef struct {
     const char *name;
-    const char *text; /* NUL-terminated UTF-8 */
+    jinja_kind kind;
+    const char *text; /* JINJA_TEXT: NUL-terminated UTF-8 */
 } jinja_own;
 
 typedef struct {
@@ -18,8 +20,9 @@ typedef struct {
     const jinja_own *own; /* [n_own] variables that are the template's own, as bos_token is; those
                              of the same name in vars count */
     size_t n_own;
-    bool (*is_own)(const json *string); /* strings of vars that are not plain; NULL: none */
-    int64_t now;                        /* seconds since 1970, UTC: what strftime_now tells */
+    /* Says which strings of vars are not plain, NULL: none; depth 0 = a variable itself. */
+    bool (*is_own)(const json *string, int depth);
+    int64_t now; /* seconds since 1970, UTC: what strftime_now tells */
 } jinja_input;
 
 /* Part [start, end) of a text. */

@@ -291,7 +291,8 @@ bool jpercent(jrun *r, const jstr *format, jval args, jval *out)
         if (mark && !percent_one(r, &p)) return false;
     }
     bool is_used = args.type == J_TUPLE ? p.i_arg >= args.l->n : p.i_arg > 0;
-    bool takes_any = args.type == J_DICT || args.type == J_LIST || args.type == J_RANGE;
+    bool takes_any = args.type == J_DICT || args.type == J_LIST || args.type == J_RANGE
+                     || args.type == J_UNDEF; /* whatever Python takes for a mapping */
     if (!is_used && !takes_any)
         return jfail(r, "not all arguments converted during string formatting");
     return jtext_finish(r, p.t, out);

@@ -81,6 +81,20 @@ static void range_attr(jval obj, const jstr *name, jval *out)
         *out = jint(obj.range->step);
 }
 
+static void number_attr(jval obj, const jstr *name, jval *out)
+{
+    bool is_float = obj.type == J_FLOAT;
+    jval whole = obj.type == J_BOOL ? jint(obj.b) : obj;
+    if (jstr_is(name, "real"))
+        *out = whole;
+    else if (jstr_is(name, "imag"))
+        *out = is_float ? jfloat(0) : jint(0);
+    else if (!is_float && jstr_is(name, "numerator"))
+        *out = whole;
+    else if (!is_float && jstr_is(name, "denominator"))
+        *out = jint(1);
+}
+
 static void cycler_attr(jval obj, const jstr *name, jval *out)
 {
     const jcycler *c = obj.p;
@@ -110,6 +124,7 @@ static bool get_python_attr(jrun *r, jval obj, jval name, jval *out)
     if (obj.type == J_MACRO) return macro_attr(r, obj, name.s, out);
     if (obj.type == J_TUPLE && obj.l->is_group && jstr_is(name.s, "grouper")) *out = obj.l->item[0];
     if (obj.type == J_TUPLE && obj.l->is_group && jstr_is(name.s, "list")) *out = obj.l->item[1];
+    if (jis_number(obj) || obj.type == J_BIG) number_attr(obj, name.s, out);
     if (obj.type == J_RANGE) range_attr(obj, name.s, out);
     if (obj.type == J_CYCLER) cycler_attr(obj, name.s, out);
     return true;

@@ -195,7 +195,7 @@ static bool multiply_any(jrun *r, jval a, jval b, jval *out)
 /* An undefined operand fails first, but for the values of a format string. */
 bool jbinary(jrun *r, int op, jval a, jval b, jval *out)
 {
-    if (op == TK_MOD && a.type == J_STR && b.type != J_UNDEF) return jpercent(r, a.s, b, out);
+    if (op == TK_MOD && a.type == J_STR) return jpercent(r, a.s, b, out);
     if (a.type == J_UNDEF) return jfail_undef(r, a);
     if (b.type == J_UNDEF) return jfail_undef(r, b);
     if (jis_int(a) && jis_int(b)) return int_binary(r, op, jint_of(a), jint_of(b), out);

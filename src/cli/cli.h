@@ -139,6 +139,7 @@ bool cli_add_id(lory_tokens *t, lory_token id); /* false when memory can't be ha
 
 int cmd_run(int argc, char **argv);
 int cmd_tokenize(int argc, char **argv);
+int cmd_template(int argc, char **argv);
 int cmd_logits(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);

@@ -22,6 +22,7 @@
 int fuzz_gguf(const uint8_t *data, size_t n);      /* a weight file: its structure */
 int fuzz_model(const uint8_t *data, size_t n);     /* a weight file: everything up to a token */
 int fuzz_json(const uint8_t *data, size_t n);      /* reader, and the writer's round trip */
+int fuzz_jinja(const uint8_t *data, size_t n);     /* a chat template, parsed and rendered */
 int fuzz_utf8(const uint8_t *data, size_t n);      /* decoding, cutting at whole characters */
 int fuzz_tokenizer(const uint8_t *data, size_t n); /* text to ids and back, several vocabularies */
 int fuzz_safetensors(const uint8_t *data, size_t n); /* a file of tensors, and their values */

@@ -1,0 +1,97 @@
+/* cmd_template.c - lory template: a conversation as the prompt that a chat template makes of it.
+ * Layer: cli. */
+#include "base/err.h"
+#include "base/file.h"
+#include "cli/cli.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct {
+    model_opts model;
+    const char *file; /* of the template; NULL: the model's own */
+    const char *name; /* of one of the model's templates; NULL: the main one */
+} template_opts;
+
+#define AT(field) offsetof(template_opts, field)
+
+static const opt_row rows[] = {
+    { 0, "template", OPT_STR, AT(file), "FILE",
+      .help = "the template, instead of the model's own" },
+    { 0, "template-name", OPT_STR, AT(name), "NAME",
+      .help = "one of the model's other templates, as tool_use" },
+    { 0, NULL, OPT_GROUP, AT(model), .rows = model_rows },
+    { .kind = OPT_END },
+};
+
+static const opts_page page = {
+    .name = "template",
+    .usage = "[-m FILE | --template FILE] < CASE.json",
+    .about = "Renders a chat template (Jinja, as Hugging Face sets it up) over the JSON object on "
+             "standard input, and prints the text.",
+    .rows = rows,
+    .notes =
+        "The object has \"messages\", and optionally \"tools\", \"add_generation_prompt\" and any\n"
+        "other variable of the template. bos_token and eos_token are the model's unless it\n"
+        "has them. SOURCE_DATE_EPOCH (seconds, UTC) fixes the clock that templates see.\n\n"
+        "Example:\n"
+        "  echo '{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}],\n"
+        "         \"add_generation_prompt\": true}' | lory template -m model.gguf\n",
+};
+
+/* What the clock says, or is told to say. */
+static bool find_now(int64_t *now, lory_err *err)
+{
+    const char *epoch = getenv("SOURCE_DATE_EPOCH");
+    *now = (int64_t)time(NULL);
+    return !epoch || !*epoch || opts_int("SOURCE_DATE_EPOCH", epoch, 0, INT64_C(1) << 40, now, err);
+}
+
+/* The template's text, and what messages call it. */
+static bool find_template(const lory_model *m, const template_opts *o, buf *text, lory_template *t,
+                          lory_err *err)
+{
+    if (!o->file) {
+        t->text = lory_model_chat_template(m, o->name, &t->n);
+        if (t->text) return true;
+        return err_set(err, LORY_E_UNSUPPORTED,
+                       "-m: the model has no chat template%s%s (--template FILE gives one)",
+                       o->name ? " named " : "", o->name ? o->name : "");
+    }
+    if (!file_read(o->file, SIZE_MAX, text, err)) return false;
+    t->text = text->data ? text->data : "";
+    t->n = text->len;
+    t->name = o->file;
+    return true;
+}
+
+static int render(const lory_model *m, const template_opts *o)
+{
+    buf text = { 0 }, vars = { 0 };
+    lory_template t = { 0 };
+    lory_prompt prompt = { 0 };
+    lory_err err;
+    bool ok = find_now(&t.now, &err) && find_template(m, o, &text, &t, &err)
+              && file_read("-", SIZE_MAX, &vars, &err)
+              && lory_render_template(m, &t, vars.data ? vars.data : "", vars.len, &prompt, &err);
+    int status = !ok ? cli_fail(&err) : out_put(prompt.text, prompt.n) ? EXIT_OK : EXIT_FAILED;
+    lory_prompt_free(&prompt);
+    buf_free(&vars);
+    buf_free(&text);
+    return status;
+}
+
+int cmd_template(int argc, char **argv)
+{
+    template_opts o = { 0 };
+    lory_model *m = NULL;
+    lory_err err;
+    int status;
+    if (!cli_parse(&page, &o, argc, argv, &status)) return status;
+    if (o.file && o.name) return cli_usage("--template-name: cannot go with --template");
+    /* A template of its own needs no model, but takes one's special tokens. */
+    if ((!o.file || o.model.path) && !(m = cli_open_model(&o.model, &err))) return cli_fail(&err);
+    status = render(m, &o);
+    lory_model_close(m);
+    return status;
+}
