@@ -30,13 +30,13 @@ static const opts_page page = {
     .about = "Renders a chat template (Jinja, as Hugging Face sets it up) over the JSON object on "
              "standard input, and prints the text.",
     .rows = rows,
-    .notes =
-        "The object has \"messages\", and optionally \"tools\", \"add_generation_prompt\" and any\n"
-        "other variable of the template. bos_token and eos_token are the model's unless it\n"
-        "has them. SOURCE_DATE_EPOCH (seconds, UTC) fixes the clock that templates see.\n\n"
-        "Example:\n"
-        "  echo '{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}],\n"
-        "         \"add_generation_prompt\": true}' | lory template -m model.gguf\n",
+    .notes = "The object has \"messages\", and optionally \"tools\",\n"
+             "\"add_generation_prompt\" and any other variable of the template. bos_token and\n"
+             "eos_token are the model's unless it has them. SOURCE_DATE_EPOCH (seconds, UTC)\n"
+             "fixes the clock that templates see.\n\n"
+             "Example:\n"
+             "  echo '{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}],\n"
+             "         \"add_generation_prompt\": true}' | lory template -m model.gguf\n",
 };
 
 /* What the clock says, or is told to say. */
