@@ -158,6 +158,11 @@ void lory_prompt_free(lory_prompt *p);
 bool lory_render_template(const lory_model *m, const lory_template *t, const char *variables,
                           size_t n, lory_prompt *out, lory_err *err);
 
+/* Appends the tokens of a rendered prompt to *out: control tokens are read in the template's own
+ * text, never in what is plain, and none is added. On failure *out is as it was. */
+bool lory_tokenize_prompt(const lory_model *m, const lory_prompt *p, lory_tokens *out,
+                          lory_err *err);
+
 /* ---- session ----------------------------------------------------------------------------- */
 
 typedef struct lory_session lory_session;

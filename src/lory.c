@@ -226,6 +226,16 @@ bool lory_render_template(const lory_model *m, const lory_template *t, const cha
     return ok;
 }
 
+_Static_assert(sizeof(lory_range) == sizeof(text_range), "handed on as they are");
+
+bool lory_tokenize_prompt(const lory_model *m, const lory_prompt *p, lory_tokens *out,
+                          lory_err *err)
+{
+    tokenizer_text t = { .s = p->text ? p->text : "", .n = p->n, .flags = LORY_PARSE_SPECIAL,
+                         .plain = (const text_range *)p->plain, .n_plain = p->n_plain };
+    return need_tokenizer(m, err) && tokenizer_encode(&m->m.tok, &t, out, err);
+}
+
 /* ---- session ---------------------------------------------------------------------------------- */
 
 bool lory_plan_memory(const lory_model *m, const lory_session_params *p, lory_memory_plan *mp,

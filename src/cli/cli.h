@@ -57,6 +57,9 @@ bool cli_parse(const opts_page *page, void *o, int argc, char **argv, int *statu
 void cli_catch_interrupt(lory_session *s);
 void cli_catch_batch_interrupt(lory_batch *b); /* the same for a batch */
 bool cli_interrupted(void);
+/* From now on no number of SIGINTs ends the program, for one that goes on after them. */
+void cli_keep_on_interrupt(void);
+bool cli_take_interrupt(void); /* what cli_interrupted says, which then is false again */
 
 /* ---- time and memory (stats.c) ------------------------------------------------------------- */
 
@@ -138,6 +141,7 @@ bool cli_add_id(lory_tokens *t, lory_token id); /* false when memory can't be ha
 /* ---- the commands -------------------------------------------------------------------------- */
 
 int cmd_run(int argc, char **argv);
+int cmd_chat(int argc, char **argv);
 int cmd_tokenize(int argc, char **argv);
 int cmd_template(int argc, char **argv);
 int cmd_logits(int argc, char **argv);

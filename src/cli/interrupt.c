@@ -4,14 +4,14 @@
 #include <signal.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t n_interrupts;
+static volatile sig_atomic_t n_interrupts, is_kept;
 static lory_session *volatile running;
 static lory_batch *volatile running_batch;
 
 static void on_interrupt(int sig)
 {
     (void)sig;
-    if (n_interrupts > 0) _exit(EXIT_INTERRUPTED);
+    if (n_interrupts > 0 && !is_kept) _exit(EXIT_INTERRUPTED);
     n_interrupts = 1;
     if (running) lory_session_interrupt(running);
     if (running_batch) lory_batch_interrupt(running_batch);
@@ -43,4 +43,16 @@ void cli_catch_batch_interrupt(lory_batch *b)
 bool cli_interrupted(void)
 {
     return n_interrupts > 0;
+}
+
+void cli_keep_on_interrupt(void)
+{
+    is_kept = 1;
+}
+
+bool cli_take_interrupt(void)
+{
+    bool was = n_interrupts > 0;
+    n_interrupts = 0;
+    return was;
 }

@@ -19,6 +19,7 @@ static int cmd_help(int argc, char **argv);
 
 static const command commands[] = {
     { "run", cmd_run, "complete a prompt and stream the text" },
+    { "chat", cmd_chat, "talk with a model" },
     { "batch", cmd_batch, "answer every line of a JSONL file" },
     { "tokenize", cmd_tokenize, "turn text into token ids, and back" },
     { "template", cmd_template, "render a chat template over a JSON conversation" },

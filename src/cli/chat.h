@@ -1,0 +1,78 @@
+/* chat.h - one run of lory chat: what its files share.
+ * Layer: cli. cmd_chat.c opens and closes it; chat_answer.c, chat_commands.c and chat_file.c work on
+ * it. */
+#ifndef LORY_CLI_CHAT_H
+#define LORY_CLI_CHAT_H
+
+#include "cli/chat_talk.h"
+#include "cli/cli.h"
+#include "cli/edit.h"
+#include "text/json.h"
+
+/* What /set changes and a saved talk keeps. */
+typedef struct {
+    sampling_opts sampling; /* its seed is never -1 once the chat is open */
+    int n_predict;
+    int hides; /* thinking: 0 show, 1 hide */
+} chat_settings;
+extern const opt_row chat_setting_rows[];
+
+typedef struct {
+    model_opts model;
+    session_opts session;
+    chat_settings settings;
+    const char *system, *template, *load, *save;
+    opt_list stop;
+    bool no_history;
+} chat_opts;
+
+typedef struct {
+    chat_opts *o;
+    lory_model *m;
+    lory_session *s;
+    editor edit;
+    history history;
+    talk talk;
+    const char **stop; /* [n_stop] of the options and of the built-in template */
+    size_t n_stop;
+    bool is_interactive, was_warned; /* that the context is nearly full */
+    /* of the last answer */
+    size_t n_prompt, n_evaluated, n_generated;
+    double prompt_ms, generate_ms;
+} chat;
+
+/* ---- chat_answer.c ----------------------------------------------------------------------- */
+
+/* Lets the model answer a text, prints the answer and adds the turn. False when it failed: *err
+ * says why, and the talk is as it was; LORY_E_INTERRUPTED: stopped before the first token. */
+bool chat_answer(chat *c, const char *user, size_t n, int n_retries, lory_err *err);
+/* Tokens of the context that the talk takes now, when they are known; else 0. */
+size_t chat_used(const chat *c);
+
+/* ---- chat_commands.c --------------------------------------------------------------------- */
+
+typedef enum { CHAT_NO_COMMAND, CHAT_DONE, CHAT_FAILED, CHAT_EXIT } chat_outcome;
+
+/* Does what a line that begins with a slash says. CHAT_NO_COMMAND: it is none. CHAT_FAILED: a line
+ * on stderr said why. */
+chat_outcome chat_command(chat *c, const char *line);
+/* Gives a setting a value as its option would have it; a setting that is wrong stays as it was. */
+bool chat_set(chat *c, const char *name, const char *value, lory_err *err);
+
+/* ---- chat_file.c ------------------------------------------------------------------------- */
+
+/* The file of a talk: a line {"format": "lory talk", "version": 1, "hash": "..."} with the XXH64 of
+ * the bytes after it in hexadecimal, then one JSON object:
+ *   model      {"name", "fingerprint"}: the talk goes on with this model only
+ *   cache_type of the KV cache
+ *   template   XXH64 of the template's text
+ *   time       the template's clock, seconds since 1970
+ *   system     text or null
+ *   settings   {option: number}, those that are not the model's default
+ *   turns      [{"user", "answer", "retries", "ids": [...]}]
+ * The KV cache is not in it: it is worked out again, to the same bits. Written atomically. */
+bool chat_save(const chat *c, const char *path, lory_err *err);
+/* Replaces the talk and its settings; on failure nothing changed. */
+bool chat_load(chat *c, const char *path, lory_err *err);
+
+#endif

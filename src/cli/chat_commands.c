@@ -1,0 +1,280 @@
+/* chat_commands.c - the slash commands of lory chat; see chat.h. A command is a row of the table at
+ * the foot. What they say goes to stderr: stdout is for answers. */
+#include "base/err.h"
+#include "base/file.h"
+#include "cli/chat.h"
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    const char *name, *argument, *what;
+    bool needs_argument;
+    bool (*run)(chat *c, const char *argument, lory_err *err);
+} command;
+enum { N_COMMANDS = 11 };
+static const command commands[N_COMMANDS];
+
+static void say(const char *text)
+{
+    fprintf(stderr, "%s\n", text);
+}
+
+static bool help(chat *c, const char *argument, lory_err *err)
+{
+    (void)c, (void)argument, (void)err;
+    for (const command *k = commands; k < commands + N_COMMANDS; k++) {
+        char left[32];
+        snprintf(left, sizeof left, "/%s %s", k->name, k->argument);
+        fprintf(stderr, "  %-18s %s\n", left, k->what);
+    }
+    say("  Alt-Enter or \\ at the end of a line: a new line in the text. Ctrl-C stops the answer,\n"
+        "  Ctrl-D leaves, Ctrl-R searches what was entered before. //text is the text /text.");
+    return true;
+}
+
+static bool reset(chat *c, const char *argument, lory_err *err)
+{
+    (void)argument;
+    c->was_warned = false;
+    return talk_drop(&c->talk, 0, c->talk.n, err);
+}
+
+static bool need_turn(const chat *c, const char *name, lory_err *err)
+{
+    return c->talk.n > 0 || err_set(err, LORY_E_ARGUMENT, "/%s: there is no turn yet", name);
+}
+
+static bool undo(chat *c, const char *argument, lory_err *err)
+{
+    (void)argument;
+    return need_turn(c, "undo", err) && talk_drop(&c->talk, c->talk.n - 1, 1, err);
+}
+
+/* Nothing is lost when there is no new answer: then the old one comes back. */
+static bool retry(chat *c, const char *argument, lory_err *err)
+{
+    (void)argument;
+    talk *t = &c->talk;
+    if (!need_turn(c, "retry", err)) return false;
+    talk_turn old = t->turn[--t->n];
+    bool ok =
+        talk_rebuild(t, err) && chat_answer(c, old.user.data, old.user.len, old.n_retries + 1, err);
+    if (ok) {
+        turn_free(&old);
+        return true;
+    }
+    t->turn[t->n++] = old;
+    talk_rebuild(t, NULL);
+    return false;
+}
+
+static bool set_system(chat *c, const char *argument, lory_err *err)
+{
+    buf text = { 0 };
+    if (argument[0] == '@') {
+        buf raw = { 0 };
+        if (!file_read(argument + 1, 1 << 24, &raw, err)) return false;
+        talk_put_text(&text, raw.data, raw.len);
+        buf_free(&raw);
+    } else {
+        talk_put_text(&text, argument, strlen(argument));
+    }
+    buf before = c->talk.system;
+    bool had = c->talk.has_system;
+    c->talk.system = text;
+    c->talk.has_system = text.len > 0;
+    if (talk_rebuild(&c->talk, err)) {
+        buf_free(&before);
+        return true;
+    }
+    buf_free(&c->talk.system);
+    c->talk.system = before;
+    c->talk.has_system = had;
+    talk_rebuild(&c->talk, NULL);
+    return false;
+}
+
+static bool save(chat *c, const char *argument, lory_err *err)
+{
+    return chat_save(c, argument, err);
+}
+
+static bool load(chat *c, const char *argument, lory_err *err)
+{
+    return chat_load(c, argument, err);
+}
+
+/* The oldest turns go until half of the context is free; the last turn and the system text stay. */
+static bool compact(chat *c, const char *argument, lory_err *err)
+{
+    (void)argument;
+    size_t n_ctx = (size_t)lory_session_n_ctx(c->s), n_before = c->talk.n, n = 0;
+    bool ok = true;
+    lory_tokens ids = { 0 };
+    while (ok && c->talk.n > 1) {
+        buf text = { 0 };
+        ids.n = 0;
+        ok = talk_prompt(&c->talk, "", 0, &ids, &text, err);
+        buf_free(&text);
+        n = ids.n;
+        if (n * 2 <= n_ctx) break;
+        ok = ok && talk_drop(&c->talk, 0, 1, err);
+    }
+    lory_tokens_free(&ids);
+    c->was_warned = false;
+    if (ok)
+        cli_note("compact: %zu of %zu turns dropped, the oldest; %zu are left",
+                 n_before - c->talk.n, n_before, c->talk.n);
+    return ok;
+}
+
+static double per_second(size_t n, double ms)
+{
+    return ms > 0 ? (double)n * 1e3 / ms : 0;
+}
+
+static bool stats(chat *c, const char *argument, lory_err *err)
+{
+    (void)argument, (void)err;
+    size_t n;
+    lory_session_tokens(c->s, &n);
+    cli_note("context %zu of %d tokens, %zu turns, seed %lld", n, lory_session_n_ctx(c->s),
+             c->talk.n, (long long)c->o->settings.sampling.seed);
+    cli_note("last answer: prompt %zu tokens, %zu of them new, %.1f tok/s; generated %zu tokens, "
+             "%.1f tok/s; peak memory %.1f MB",
+             c->n_prompt, c->n_evaluated, per_second(c->n_evaluated, c->prompt_ms), c->n_generated,
+             per_second(c->n_generated, c->generate_ms), (double)cli_peak_memory_bytes() / 1e6);
+    return true;
+}
+
+/* ---- settings ---------------------------------------------------------------------------- */
+
+static const opts_page settings_page = { .name = "chat", .rows = chat_setting_rows };
+
+bool chat_set(chat *c, const char *name, const char *value, lory_err *err)
+{
+    chat_settings changed = c->o->settings;
+    char option[64], *argv[] = { "set", option, (char *)value, NULL };
+    uint64_t seed;
+    int status;
+    if (strcmp(name, "logit-bias") == 0)
+        return err_set(err, LORY_E_ARGUMENT, "logit-bias: is set on the command line only");
+    snprintf(option, sizeof option, "--%s", name);
+    changed.sampling.logit_bias = (opt_list){ 0 };
+    opts_result r = opts_parse(&settings_page, &changed, 3, argv, err);
+    if (r == OPTS_HELP) return err_set(err, LORY_E_ARGUMENT, "--help: no such setting");
+    if (r != OPTS_OK) return false;
+    if (changed.sampling.seed < 0) changed.sampling.seed = (int64_t)cli_entropy_seed();
+    lory_sampler *s = cli_open_sampler(c->m, &changed.sampling, &seed, &status, err);
+    if (!s) return false;
+    lory_sampler_free(s);
+    changed.sampling.logit_bias = c->o->settings.sampling.logit_bias;
+    c->o->settings = changed;
+    return true;
+}
+
+static void list_settings(const chat *c)
+{
+    const chat_settings *s = &c->o->settings;
+    char line[128];
+    snprintf(line, sizeof line, "  seed %lld\n  predict %d\n  think %s",
+             (long long)s->sampling.seed, s->n_predict, s->hides ? "hide" : "show");
+    say(line);
+    for (const opt_row *r = sampling_rows; r->kind != OPT_END; r++) {
+        const char *at = (const char *)&s->sampling + r->at;
+        float x = NAN;
+        int i = INT_MIN;
+        if (r->kind == OPT_FLOAT) memcpy(&x, at, sizeof x);
+        if (r->kind == OPT_INT) memcpy(&i, at, sizeof i);
+        if (!isnan(x))
+            snprintf(line, sizeof line, "  %s %g", r->name, (double)x);
+        else if (i != INT_MIN)
+            snprintf(line, sizeof line, "  %s %d", r->name, i);
+        else if (r->kind == OPT_FLOAT || r->kind == OPT_INT)
+            snprintf(line, sizeof line, "  %s: the model's default", r->name);
+        else
+            continue;
+        say(line);
+    }
+}
+
+static bool set(chat *c, const char *argument, lory_err *err)
+{
+    char name[48];
+    size_t n = strcspn(argument, " ");
+    const char *value = argument + n + strspn(argument + n, " ");
+    if (!*argument) {
+        list_settings(c);
+        return true;
+    }
+    if (!*value || n >= sizeof name)
+        return err_set(err, LORY_E_ARGUMENT, "/set: needs a name and a value (found \"%.48s\")",
+                       argument);
+    snprintf(name, sizeof name, "%.*s", (int)n, argument);
+    return chat_set(c, name, value, err);
+}
+
+static bool leave(chat *c, const char *argument, lory_err *err)
+{
+    (void)c, (void)argument, (void)err;
+    return true;
+}
+
+static const command commands[N_COMMANDS] = {
+    { "help", "", "this list", false, help },
+    { "reset", "", "forget all turns; the system text stays", false, reset },
+    { "undo", "", "take the last turn back", false, undo },
+    { "retry", "", "let the last text be answered again, otherwise", false, retry },
+    { "system", "TEXT|@FILE", "set the system text; empty: none", false, set_system },
+    { "compact", "", "drop the oldest turns until half of the context is free", false, compact },
+    { "save", "FILE", "keep the talk in a file", true, save },
+    { "load", "FILE", "go on with a talk that was kept", true, load },
+    { "stats", "", "tokens and speed", false, stats },
+    { "set", "NAME VALUE", "change a setting; without a name: list them", false, set },
+    { "exit", "", "leave", false, leave },
+};
+
+static const command *find(const char *name, size_t n)
+{
+    for (const command *k = commands; k < commands + N_COMMANDS; k++)
+        if (strlen(k->name) == n && memcmp(k->name, name, n) == 0) return k;
+    return NULL;
+}
+
+static void unknown(const char *name, size_t n)
+{
+    char word[48];
+    const command *best = commands;
+    snprintf(word, sizeof word, "%.*s", (int)(n < 40 ? n : 40), name);
+    for (const command *k = commands; k < commands + N_COMMANDS; k++)
+        if (opts_distance(word, k->name) < opts_distance(word, best->name)) best = k;
+    cli_note("/%s: no such command (nearest: /%s; /help lists them, //%s is the text)", word,
+             best->name, word);
+}
+
+chat_outcome chat_command(chat *c, const char *line)
+{
+    lory_err err;
+    if (line[0] != '/' || line[1] == '/') return CHAT_NO_COMMAND;
+    size_t n = strcspn(line + 1, " \n");
+    const command *k = find(line + 1, n);
+    const char *argument = line + 1 + n + strspn(line + 1 + n, " ");
+    if (!k && !c->is_interactive) return CHAT_NO_COMMAND; /* a line of a pipe is a text */
+    if (!k) {
+        unknown(line + 1, n);
+        return CHAT_FAILED;
+    }
+    if (k->needs_argument && !*argument) {
+        cli_note("/%s: needs %s", k->name, k->argument);
+        return CHAT_FAILED;
+    }
+    if (k->run == leave) return CHAT_EXIT;
+    if (k->run(c, argument, &err)) return CHAT_DONE;
+    if (err.code == LORY_E_INTERRUPTED)
+        cli_note("/%s: stopped before the answer began", k->name);
+    else
+        cli_fail(&err);
+    return CHAT_FAILED;
+}

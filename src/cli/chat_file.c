@@ -1,0 +1,313 @@
+/* chat_file.c - a talk as a file; the format is in chat.h. What is read is built aside and takes the
+ * place of the talk when it is whole. */
+#include "base/err.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "cli/chat.h"
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { FILE_MAX_BYTES = 256 << 20 };
+
+static const char format_name[] = "lory talk";
+static const char *const cache_names[] = { "f16", "f32", "q8_0" }; /* by lory_cache_type */
+
+typedef struct {
+    char text[20];
+} hex;
+
+static hex hex_of(uint64_t v)
+{
+    hex h;
+    snprintf(h.text, sizeof h.text, "%016" PRIx64, v);
+    return h;
+}
+
+static hex template_hash(const talk *t)
+{
+    return hex_of(hash64_of(t->template_text.data, t->template_text.len, 0));
+}
+
+/* ---- writing ----------------------------------------------------------------------------- */
+
+static void put_text(json_writer *w, const char *key, const char *text)
+{
+    json_put_key(w, key);
+    json_put_str(w, text);
+}
+
+static void put_bytes(json_writer *w, const char *key, const buf *b)
+{
+    json_put_key(w, key);
+    json_put_bytes(w, b->len ? b->data : "", b->len);
+}
+
+static void put_int(json_writer *w, const char *key, int64_t v)
+{
+    json_put_key(w, key);
+    json_put_int(w, v);
+}
+
+static void put_settings(json_writer *w, const chat_settings *s)
+{
+    json_begin_object(w);
+    put_int(w, "seed", s->sampling.seed);
+    put_int(w, "predict", s->n_predict);
+    for (const opt_row *r = sampling_rows; r->kind != OPT_END; r++) {
+        const char *at = (const char *)&s->sampling + r->at;
+        float x = NAN;
+        int i = INT_MIN;
+        if (r->kind == OPT_FLOAT) memcpy(&x, at, sizeof x);
+        if (r->kind == OPT_INT) memcpy(&i, at, sizeof i);
+        if (i != INT_MIN) put_int(w, r->name, i);
+        if (isnan(x)) continue;
+        json_put_key(w, r->name);
+        json_put_f32(w, x);
+    }
+    json_end_object(w);
+}
+
+static void put_turn(json_writer *w, const talk_turn *t)
+{
+    json_begin_object(w);
+    put_bytes(w, "user", &t->user);
+    put_bytes(w, "answer", &t->answer);
+    put_int(w, "retries", t->n_retries);
+    json_put_key(w, "ids");
+    json_begin_array(w);
+    for (size_t i = 0; i < t->ids.n; i++) json_put_int(w, t->ids.id[i]);
+    json_end_array(w);
+    json_end_object(w);
+}
+
+static void put_body(const chat *c, buf *out)
+{
+    json_writer w = { out, false };
+    lory_model_info info;
+    lory_model_get_info(c->m, &info);
+    json_begin_object(&w);
+    json_put_key(&w, "model");
+    json_begin_object(&w);
+    put_text(&w, "name", info.name);
+    put_text(&w, "fingerprint", hex_of(lory_model_fingerprint(c->m)).text);
+    json_end_object(&w);
+    put_text(&w, "cache_type", cache_names[c->o->session.cache_type]);
+    put_text(&w, "template", template_hash(&c->talk).text);
+    put_int(&w, "time", c->talk.now);
+    json_put_key(&w, "system");
+    if (c->talk.has_system)
+        json_put_bytes(&w, c->talk.system.len ? c->talk.system.data : "", c->talk.system.len);
+    else
+        json_put_null(&w);
+    json_put_key(&w, "settings");
+    put_settings(&w, &c->o->settings);
+    json_put_key(&w, "turns");
+    json_begin_array(&w);
+    for (size_t i = 0; i < c->talk.n; i++) put_turn(&w, &c->talk.turn[i]);
+    json_end_array(&w);
+    json_end_object(&w);
+    buf_putc(out, '\n');
+}
+
+static void put_head(const buf *body, buf *out)
+{
+    json_writer w = { out, false };
+    json_begin_object(&w);
+    put_text(&w, "format", format_name);
+    put_int(&w, "version", 1);
+    put_text(&w, "hash", hex_of(hash64_of(body->data, body->len, 0)).text);
+    json_end_object(&w);
+    buf_putc(out, '\n');
+}
+
+bool chat_save(const chat *c, const char *path, lory_err *err)
+{
+    buf head = { 0 }, body = { 0 };
+    file_new f = { 0 };
+    put_body(c, &body);
+    if (!body.failed) put_head(&body, &head);
+    bool ok = !body.failed && !head.failed;
+    if (!ok) err_set(err, LORY_E_MEMORY, "%s: no memory for the talk", path);
+    ok = ok && file_create(&f, path, err) && file_write(&f, head.data, head.len, err)
+         && file_write(&f, body.data, body.len, err) && file_commit(&f, err);
+    if (!ok) file_abandon(&f);
+    buf_free(&head);
+    buf_free(&body);
+    return ok;
+}
+
+/* ---- reading ----------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *path;
+    lory_err *err;
+} reader;
+
+static bool wrong(const reader *r, const char *what)
+{
+    return err_set(r->err, LORY_E_FORMAT, "%s: %s", r->path, what);
+}
+
+/* Checks the first line and that what follows is what was written. *body: where it begins. */
+static bool check_head(const reader *r, const buf *b, size_t *body)
+{
+    const char *end = b->len ? memchr(b->data, '\n', b->len) : NULL;
+    json_doc d;
+    int64_t version = 0;
+    if (!end || !json_read(&d, b->data, (size_t)(end - b->data), r->path, NULL))
+        return wrong(r, "no talk of lory (its first line is no JSON object)");
+    *body = (size_t)(end - b->data) + 1;
+    hex want = hex_of(hash64_of(b->data + *body, b->len - *body, 0));
+    bool is_talk = json_str_is(json_get(d.root, "format"), format_name)
+                   && json_get_int(json_get(d.root, "version"), &version);
+    bool is_whole = json_str_is(json_get(d.root, "hash"), want.text);
+    json_close(&d);
+    if (!is_talk) return wrong(r, "no talk of lory (its first line says no format)");
+    if (version != 1)
+        return err_set(r->err, LORY_E_UNSUPPORTED, "%s: a talk of version %" PRId64 " (known: 1)",
+                       r->path, version);
+    return is_whole || wrong(r, "damaged: its bytes are not those that were written");
+}
+
+static bool read_text(const reader *r, const json *j, buf *out)
+{
+    const char *s;
+    size_t n;
+    if (!json_get_str(j, &s, &n)) return wrong(r, "a text of the talk is missing");
+    return buf_put(out, s, n) || err_set(r->err, LORY_E_MEMORY, "%s: no memory", r->path);
+}
+
+static bool read_ids(const reader *r, const json *j, int n_vocab, lory_tokens *ids)
+{
+    if (!j || j->type != JSON_ARRAY) return wrong(r, "the tokens of an answer are missing");
+    for (const json *e = j->first; e; e = e->next) {
+        int64_t v;
+        if (!json_get_int(e, &v) || v < 0 || v >= n_vocab)
+            return wrong(r, "a token of an answer is none of the model's");
+        if (!cli_add_id(ids, (lory_token)v))
+            return err_set(r->err, LORY_E_MEMORY, "%s: no memory", r->path);
+    }
+    return true;
+}
+
+static bool read_turn(const reader *r, const json *j, int n_vocab, talk_turn *t)
+{
+    int64_t n_retries;
+    if (!json_get_int(json_get(j, "retries"), &n_retries) || n_retries < 0 || n_retries > INT_MAX)
+        return wrong(r, "the retries of a turn are missing");
+    t->n_retries = (int)n_retries;
+    return read_text(r, json_get(j, "user"), &t->user)
+           && read_text(r, json_get(j, "answer"), &t->answer)
+           && read_ids(r, json_get(j, "ids"), n_vocab, &t->ids);
+}
+
+static bool read_turns(const reader *r, const json *j, talk *t)
+{
+    lory_model_info info;
+    lory_model_get_info(t->m, &info);
+    if (!j || j->type != JSON_ARRAY) return wrong(r, "the turns are missing");
+    t->turn = mem_new(j->n + 1, sizeof *t->turn);
+    if (!t->turn) return err_set(r->err, LORY_E_MEMORY, "%s: no memory", r->path);
+    t->cap = j->n + 1;
+    for (const json *e = j->first; e; e = e->next)
+        if (!read_turn(r, e, info.n_vocab, &t->turn[t->n++])) return false;
+    return true;
+}
+
+static bool read_talk(const reader *r, const json *j, talk *t)
+{
+    const json *system = json_get(j, "system");
+    if (!json_get_int(json_get(j, "time"), &t->now)) return wrong(r, "the time is missing");
+    t->has_system = system && system->type == JSON_STRING;
+    if (t->has_system && !read_text(r, system, &t->system)) return false;
+    return read_turns(r, json_get(j, "turns"), t);
+}
+
+/* Settings are options: they are checked as those are. */
+static bool read_settings(const reader *r, chat *c, const json *j)
+{
+    lory_err inner;
+    const opt_list bias = c->o->settings.sampling.logit_bias;
+    int hides = c->o->settings.hides;
+    if (!j || j->type != JSON_OBJECT) return wrong(r, "the settings are missing");
+    c->o->settings =
+        (chat_settings){ .sampling = SAMPLING_DEFAULTS, .n_predict = -1, .hides = hides };
+    c->o->settings.sampling.logit_bias = bias;
+    for (const json *e = j->first; e; e = e->next) {
+        if (e->type != JSON_NUMBER) return wrong(r, "a setting is no number");
+        if (!chat_set(c, e->key, e->str, &inner))
+            return err_set(r->err, LORY_E_FORMAT, "%s: settings: %s", r->path, inner.text);
+    }
+    return c->o->settings.sampling.seed >= 0 || wrong(r, "the seed is missing");
+}
+
+static bool check_model(const reader *r, const chat *c, const json *j)
+{
+    const json *model = json_get(j, "model");
+    const char *name;
+    size_t n;
+    if (json_str_is(json_get(model, "fingerprint"), hex_of(lory_model_fingerprint(c->m)).text))
+        return true;
+    if (!json_get_str(json_get(model, "name"), &name, &n)) name = "?";
+    return err_set(r->err, LORY_E_ARGUMENT,
+                   "%s: the talk was with another model (found \"%s\", another fingerprint)",
+                   r->path, name);
+}
+
+/* What makes it go on otherwise than it would have. */
+static void tell_differences(const reader *r, const chat *c, const json *j)
+{
+    const char *now = cache_names[c->o->session.cache_type];
+    if (!json_str_is(json_get(j, "cache_type"), now))
+        cli_note("%s: the talk had another --cache-type: it goes on with %s", r->path, now);
+    if (!json_str_is(json_get(j, "template"), template_hash(&c->talk).text))
+        cli_note("%s: the talk had another template: it goes on with %s", r->path,
+                 c->talk.template_name);
+}
+
+/* The new talk in the place of the old, which *t gets. */
+static void exchange(chat *c, talk *t)
+{
+    talk old = c->talk;
+    c->talk = *t;
+    *t = old;
+}
+
+static bool take(const reader *r, chat *c, const json *j)
+{
+    talk t = { .m = c->m, .template_name = c->talk.template_name };
+    chat_settings before = c->o->settings;
+    bool ok = check_model(r, c, j) && read_talk(r, j, &t);
+    ok = ok
+         && (buf_put(&t.template_text, c->talk.template_text.data, c->talk.template_text.len)
+             || err_set(r->err, LORY_E_MEMORY, "%s: no memory", r->path));
+    ok = ok && talk_rebuild(&t, r->err) && read_settings(r, c, json_get(j, "settings"));
+    if (ok) {
+        tell_differences(r, c, j);
+        exchange(c, &t);
+    } else {
+        c->o->settings = before;
+    }
+    talk_free(&t);
+    return ok;
+}
+
+bool chat_load(chat *c, const char *path, lory_err *err)
+{
+    reader r = { path, err };
+    buf b = { 0 };
+    json_doc d;
+    size_t body = 0;
+    bool ok = file_read(path, FILE_MAX_BYTES, &b, err) && check_head(&r, &b, &body)
+              && json_read(&d, b.data + body, b.len - body, path, err);
+    if (ok) {
+        ok = take(&r, c, d.root);
+        json_close(&d);
+    }
+    buf_free(&b);
+    return ok;
+}

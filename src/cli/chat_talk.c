@@ -1,0 +1,224 @@
+/* chat_talk.c - see chat_talk.h. */
+#include "cli/chat_talk.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "text/json.h"
+#include "text/utf8.h"
+#include <string.h>
+
+static bool add_ids(lory_tokens *to, const lory_token *id, size_t n, lory_err *err)
+{
+    if (n == 0) return true;
+    if (to->cap - to->n < n) {
+        size_t cap = 2 * (to->n + n);
+        lory_token *grown = mem_resize(to->id, to->cap, cap, sizeof *grown);
+        if (!grown) return err_set(err, LORY_E_MEMORY, "chat: no memory for the talk");
+        to->id = grown;
+        to->cap = cap;
+    }
+    memcpy(to->id + to->n, id, n * sizeof *id);
+    to->n += n;
+    return true;
+}
+
+void talk_put_text(buf *out, const char *s, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        uint32_t cp;
+        size_t n_char = utf8_decode(s + i, n - i, &cp);
+        if (cp == UTF8_BAD)
+            buf_puts(out, "\xEF\xBF\xBD");
+        else
+            buf_put(out, s + i, n_char);
+        i += n_char;
+    }
+}
+
+/* ---- the prompt -------------------------------------------------------------------------- */
+
+static void put_message(json_writer *w, const char *role, const char *text, size_t n)
+{
+    json_begin_object(w);
+    json_put_key(w, "role");
+    json_put_str(w, role);
+    json_put_key(w, "content");
+    json_put_bytes(w, n ? text : "", n);
+    json_end_object(w);
+}
+
+static void put_variables(const talk *t, size_t n_turns, const char *user, size_t n, buf *out)
+{
+    json_writer w = { out, false };
+    json_begin_object(&w);
+    json_put_key(&w, "messages");
+    json_begin_array(&w);
+    if (t->has_system) put_message(&w, "system", t->system.data, t->system.len);
+    for (size_t i = 0; i < n_turns; i++) {
+        const talk_turn *turn = &t->turn[i];
+        put_message(&w, "user", turn->user.data, turn->user.len);
+        put_message(&w, "assistant", turn->answer.data, turn->answer.len);
+    }
+    put_message(&w, "user", user, n);
+    json_end_array(&w);
+    json_put_key(&w, "add_generation_prompt");
+    json_put_bool(&w, true);
+    json_end_object(&w);
+}
+
+static bool render(const talk *t, size_t n_turns, const char *user, size_t n, lory_prompt *p,
+                   lory_err *err)
+{
+    buf variables = { 0 };
+    lory_template tmpl = { .text = t->template_text.data,
+                           .n = t->template_text.len,
+                           .name = t->template_name,
+                           .now = t->now };
+    put_variables(t, n_turns, user, n, &variables);
+    bool ok = variables.failed
+                  ? err_set(err, LORY_E_MEMORY, "chat: no memory for the talk")
+                  : lory_render_template(t->m, &tmpl, variables.data, variables.len, p, err);
+    buf_free(&variables);
+    return ok;
+}
+
+/* The part of a prompt's text that the talk's tokens already stand for. */
+static bool tokenize_held(const talk *t, const lory_prompt *p, lory_tokens *held, lory_err *err)
+{
+    lory_prompt part = { .text = p->text, .n = t->text.len, .plain = p->plain };
+    while (part.n_plain < p->n_plain && p->plain[part.n_plain].end <= part.n) part.n_plain++;
+    return lory_tokenize_prompt(t->m, &part, held, err);
+}
+
+/* Whether the text goes on from the talk's at a border of tokens: then *n_skip of its tokens
+ * stand for what is held. */
+static bool goes_on(const talk *t, const lory_prompt *p, const lory_tokens *all, size_t *n_skip)
+{
+    lory_tokens held = { 0 };
+    if (t->ids.n == 0 || p->n < t->text.len || memcmp(p->text, t->text.data, t->text.len) != 0)
+        return false;
+    /* a border in the middle of what a user or the model wrote is none */
+    for (size_t i = 0; i < p->n_plain; i++)
+        if (p->plain[i].start < t->text.len && p->plain[i].end > t->text.len) return false;
+    bool ok = tokenize_held(t, p, &held, NULL) && held.n <= all->n
+              && memcmp(held.id, all->id, held.n * sizeof *held.id) == 0;
+    *n_skip = held.n;
+    lory_tokens_free(&held);
+    return ok;
+}
+
+/* The prompt of turn n_turns, whose user text is given. */
+static bool prompt_at(const talk *t, size_t n_turns, const char *user, size_t n, lory_tokens *ids,
+                      buf *text, lory_err *err)
+{
+    lory_prompt p = { 0 };
+    lory_tokens all = { 0 };
+    size_t n_skip = 0;
+    if (!render(t, n_turns, user, n, &p, err)) return false;
+    bool ok = lory_tokenize_prompt(t->m, &p, &all, err);
+    if (ok && goes_on(t, &p, &all, &n_skip)) ok = add_ids(ids, t->ids.id, t->ids.n, err);
+    ok = ok && add_ids(ids, all.id + n_skip, all.n - n_skip, err);
+    if (ok && ids->n == 0)
+        ok =
+            err_set(err, LORY_E_FORMAT, "%s: the template gives an empty prompt", t->template_name);
+    if (ok && !buf_put(text, p.text, p.n)) ok = err_set(err, LORY_E_MEMORY, "chat: no memory");
+    lory_tokens_free(&all);
+    lory_prompt_free(&p);
+    return ok;
+}
+
+bool talk_prompt(const talk *t, const char *user, size_t n, lory_tokens *ids, buf *text,
+                 lory_err *err)
+{
+    return prompt_at(t, t->n, user, n, ids, text, err);
+}
+
+/* ---- turns ------------------------------------------------------------------------------- */
+
+void turn_free(talk_turn *turn)
+{
+    buf_free(&turn->user);
+    buf_free(&turn->answer);
+    lory_tokens_free(&turn->ids);
+    *turn = (talk_turn){ 0 };
+}
+
+static void forget_ids(talk *t)
+{
+    t->ids.n = 0;
+    buf_clear(&t->text);
+}
+
+/* What is read and drawn after a turn: its prompt, then the answer. */
+static bool hold(talk *t, const talk_turn *turn, lory_tokens *ids, buf *text, lory_err *err)
+{
+    bool is_known = turn->ids.n > 0;
+    if (is_known && !add_ids(ids, turn->ids.id, turn->ids.n, err)) return false;
+    if (is_known && !buf_put(text, turn->answer.data, turn->answer.len))
+        return err_set(err, LORY_E_MEMORY, "chat: no memory for the talk");
+    lory_tokens_free(&t->ids);
+    buf_free(&t->text);
+    t->ids = *ids;
+    t->text = *text;
+    *ids = (lory_tokens){ 0 };
+    *text = (buf){ 0 };
+    if (!is_known) forget_ids(t);
+    return true;
+}
+
+static bool make_room(talk *t, lory_err *err)
+{
+    if (t->n < t->cap) return true;
+    size_t cap = t->cap ? 2 * t->cap : 16;
+    talk_turn *grown = mem_resize(t->turn, t->cap, cap, sizeof *grown);
+    if (!grown) return err_set(err, LORY_E_MEMORY, "chat: no memory for the talk");
+    t->turn = grown;
+    t->cap = cap;
+    return true;
+}
+
+bool talk_add(talk *t, talk_turn *turn, lory_tokens *ids, buf *text, lory_err *err)
+{
+    if (!make_room(t, err) || !hold(t, turn, ids, text, err)) {
+        turn_free(turn);
+        return false;
+    }
+    t->turn[t->n++] = *turn;
+    *turn = (talk_turn){ 0 };
+    return true;
+}
+
+bool talk_rebuild(talk *t, lory_err *err)
+{
+    bool ok = true;
+    forget_ids(t);
+    for (size_t i = 0; i < t->n && ok; i++) {
+        const talk_turn *turn = &t->turn[i];
+        lory_tokens ids = { 0 };
+        buf text = { 0 };
+        ok = prompt_at(t, i, turn->user.data, turn->user.len, &ids, &text, err)
+             && hold(t, turn, &ids, &text, err);
+        lory_tokens_free(&ids);
+        buf_free(&text);
+    }
+    if (!ok) forget_ids(t);
+    return ok;
+}
+
+bool talk_drop(talk *t, size_t from, size_t n, lory_err *err)
+{
+    for (size_t i = from; i < from + n; i++) turn_free(&t->turn[i]);
+    memmove(t->turn + from, t->turn + from + n, (t->n - from - n) * sizeof *t->turn);
+    t->n -= n;
+    return talk_rebuild(t, err);
+}
+
+void talk_free(talk *t)
+{
+    for (size_t i = 0; i < t->n; i++) turn_free(&t->turn[i]);
+    mem_free(t->turn);
+    buf_free(&t->template_text);
+    buf_free(&t->system);
+    buf_free(&t->text);
+    lory_tokens_free(&t->ids);
+    *t = (talk){ 0 };
+}

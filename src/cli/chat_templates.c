@@ -1,0 +1,42 @@
+/* chat_templates.c - see chat_templates.h. The forms are those that the models' own templates give
+ * for plain turns. */
+#include "cli/chat_templates.h"
+#include <string.h>
+
+const chat_builtin chat_builtins[] = {
+    { "chatml",
+      "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}"
+      "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}",
+      "<|im_end|>" },
+    { "gemma",
+      "{{ bos_token }}{% for m in messages %}{{ '<start_of_turn>' "
+      "+ ('model' if m.role == 'assistant' else 'user') + '\\n' + m.content + '<end_of_turn>\\n' }}"
+      "{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}",
+      "<end_of_turn>" },
+    { "llama3",
+      "{{ bos_token }}{% for m in messages %}{{ '<|start_header_id|>' + m.role "
+      "+ '<|end_header_id|>\\n\\n' + m.content + '<|eot_id|>' }}{% endfor %}"
+      "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}"
+      "{% endif %}",
+      "<|eot_id|>" },
+    { "plain",
+      "{{ bos_token }}{% for m in messages %}{% if m.role == 'system' %}{{ m.content + '\\n\\n' }}"
+      "{% elif m.role == 'user' %}{{ 'User: ' + m.content + '\\n' }}"
+      "{% else %}{{ 'Bot:' + m.content + '\\n' }}{% endif %}{% endfor %}"
+      "{% if add_generation_prompt %}{{ 'Bot:' }}{% endif %}",
+      "\nUser:" },
+    { "zephyr",
+      "{% for m in messages %}{{ '<|' + m.role + '|>\\n' + m.content + eos_token + '\\n' }}"
+      "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}",
+      "<|user|>" },
+};
+enum { N_BUILTINS = sizeof chat_builtins / sizeof chat_builtins[0] };
+
+const char chat_builtin_names[] = "chatml, gemma, llama3, plain, zephyr";
+
+const chat_builtin *chat_find_builtin(const char *name)
+{
+    for (int i = 0; i < N_BUILTINS; i++)
+        if (strcmp(chat_builtins[i].name, name) == 0) return &chat_builtins[i];
+    return NULL;
+}

@@ -1,0 +1,274 @@
+/* cmd_chat.c - lory chat: options, opening and closing, and the loop of turns; see chat.h.
+ * Layer: cli. */
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "cli/chat.h"
+#include "cli/chat_templates.h"
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define AT(field) offsetof(chat_opts, field)
+
+static const char *const think_forms[] = { "show", "hide", NULL };
+
+const opt_row chat_setting_rows[] = {
+    { 'n', "predict", OPT_INT, offsetof(chat_settings, n_predict), "N", .min = -1, .max = INT_MAX,
+      .help = "most tokens of an answer; -1 = until its end or the context is full" },
+    { 0, "think", OPT_CHOICE, offsetof(chat_settings, hides), "show|hide", .choices = think_forms,
+      .help = "what the model thinks aloud (<think> and the like)" },
+    { 0, NULL, OPT_GROUP, offsetof(chat_settings, sampling), .rows = sampling_rows },
+    { .kind = OPT_END },
+};
+
+static const opt_row rows[] = {
+    { 0, "Talk", OPT_HEAD, .help = NULL },
+    { 0, "system", OPT_STR, AT(system), "TEXT|@FILE", .help = "what the model is told first" },
+    { 0, "template", OPT_STR, AT(template), "NAME|FILE", .shown = "the model's own",
+      .help = "chat template (Jinja): chatml, gemma, llama3, plain, zephyr, or a file" },
+    { 0, "load", OPT_STR, AT(load), "FILE",
+      .help = "go on with a talk that was kept, with its settings" },
+    { 0, "save", OPT_STR, AT(save), "FILE", .help = "keep the talk in a file after each turn" },
+    { 0, "stop", OPT_LIST, AT(stop), "TEXT",
+      .help = "an answer ends at this text, which is not printed (repeatable)" },
+    { 0, "no-history", OPT_BOOL, AT(no_history), .help = "keep no history of what is entered" },
+    { 0, "Model", OPT_HEAD, .help = NULL },
+    { 0, NULL, OPT_GROUP, AT(model), .rows = model_rows },
+    { 0, NULL, OPT_GROUP, AT(session), .rows = session_rows },
+    { 0, "Answers", OPT_HEAD, .help = NULL },
+    { 0, NULL, OPT_GROUP, AT(settings), .rows = chat_setting_rows },
+    { .kind = OPT_END },
+};
+
+static const opts_page page = {
+    .name = "chat",
+    .usage = "[--system TEXT|@FILE] [options] [< TURNS]",
+    .about =
+        "Talks with a model. /help lists the commands; Ctrl-C stops an answer, Ctrl-D leaves. "
+        "From a pipe each line that is not blank is a turn, commands work too, and only the "
+        "answers go to standard output.",
+    .rows = rows,
+    .notes = "Examples:\n"
+             "  lory chat -m model.gguf\n"
+             "  lory chat -m model.gguf --system \"Answer briefly.\" --save talk.json\n"
+             "  lory chat -m model.gguf --load talk.json < questions.txt\n",
+};
+
+/* ---- opening ----------------------------------------------------------------------------- */
+
+static bool add_stop(chat *c, const char *text)
+{
+    c->stop[c->n_stop++] = text;
+    return true;
+}
+
+static bool set_stops(chat *c, const chat_builtin *b, lory_err *err)
+{
+    c->stop = mem_new(c->o->stop.n + 1, sizeof *c->stop);
+    if (!c->stop) return err_set(err, LORY_E_MEMORY, "--stop: no memory");
+    for (size_t i = 0; i < c->o->stop.n; i++) add_stop(c, c->o->stop.item[i]);
+    return !b || add_stop(c, b->stop);
+}
+
+static bool find_template(chat *c, lory_err *err)
+{
+    talk *t = &c->talk;
+    const char *name = c->o->template, *text;
+    const chat_builtin *b = name ? chat_find_builtin(name) : NULL;
+    size_t n;
+    t->template_name = name ? name : "chat template";
+    if (!set_stops(c, b, err)) return false;
+    if (b) return buf_puts(&t->template_text, b->text) || err_set(err, LORY_E_MEMORY, "no memory");
+    if (name) return file_read(name, 1 << 20, &t->template_text, err);
+    text = lory_model_chat_template(c->m, NULL, &n);
+    if (text)
+        return buf_put(&t->template_text, text, n) || err_set(err, LORY_E_MEMORY, "no memory");
+    return err_set(
+        err, LORY_E_UNSUPPORTED,
+        "chat: the model has no chat template (--template FILE or one of %s gives it one)",
+        chat_builtin_names);
+}
+
+/* SOURCE_DATE_EPOCH, where it is a number, else the clock. */
+static int64_t now(void)
+{
+    const char *fixed = getenv("SOURCE_DATE_EPOCH");
+    int64_t v;
+    return fixed && opts_int("", fixed, 0, INT64_MAX, &v, NULL) ? v : (int64_t)time(NULL);
+}
+
+static bool read_system(chat *c, lory_err *err)
+{
+    const char *text = c->o->system;
+    buf raw = { 0 };
+    if (!text) return true;
+    if (text[0] == '@' && !file_read(text + 1, 1 << 24, &raw, err)) return false;
+    if (text[0] == '@')
+        talk_put_text(&c->talk.system, raw.data, raw.len);
+    else
+        talk_put_text(&c->talk.system, text, strlen(text));
+    buf_free(&raw);
+    c->talk.has_system = true;
+    return !c->talk.system.failed || err_set(err, LORY_E_MEMORY, "--system: no memory");
+}
+
+/* 0 or the exit status, after the error line. */
+static int open_sampling(chat *c)
+{
+    lory_err err;
+    int status = EXIT_FAILED;
+    uint64_t seed;
+    lory_sampler *s = cli_open_sampler(c->m, &c->o->settings.sampling, &seed, &status, &err);
+    if (!s) return status == EXIT_USAGE ? cli_usage("%s", err.text) : cli_fail(&err);
+    lory_sampler_free(s);
+    c->o->settings.sampling.seed = (int64_t)seed;
+    return 0;
+}
+
+static void open_history(chat *c)
+{
+    char path[PATH_MAX];
+    lory_err err;
+    if (c->o->no_history || !history_default_path(path, sizeof path)) return;
+    if (!history_open(&c->history, path, &err)) cli_fail(&err); /* goes on without */
+}
+
+static int open_chat(chat *c)
+{
+    lory_err err;
+    if (!(c->m = cli_open_model(&c->o->model, &err))) return cli_fail(&err);
+    c->talk.m = c->m;
+    c->talk.now = now();
+    if (!find_template(c, &err) || !read_system(c, &err)) return cli_fail(&err);
+    int status = open_sampling(c);
+    if (status) return status;
+    if (!(c->s = cli_open_session(c->m, &c->o->session, &err))) return cli_fail(&err);
+    if (c->o->load && !chat_load(c, c->o->load, &err)) return cli_fail(&err);
+    edit_open(&c->edit, &c->history);
+    c->is_interactive = c->edit.is_terminal;
+    if (c->is_interactive) open_history(c);
+    return 0;
+}
+
+static void close_chat(chat *c)
+{
+    edit_close(&c->edit);
+    history_close(&c->history);
+    talk_free(&c->talk);
+    mem_free(c->stop);
+    lory_session_free(c->s);
+    lory_model_close(c->m);
+}
+
+/* ---- the loop ---------------------------------------------------------------------------- */
+
+/* The gauge of the context, then a mark. */
+static edit_result ask(chat *c, buf *line)
+{
+    char gauge[32], prompt[64];
+    size_t n_used = chat_used(c), n_ctx = (size_t)lory_session_n_ctx(c->s);
+    snprintf(gauge, sizeof gauge, "%zu%%", n_used * 100 / n_ctx);
+    snprintf(prompt, sizeof prompt, getenv("NO_COLOR") ? "%s > " : "\033[2m%s\033[22m > ", gauge);
+    return edit_read(&c->edit, prompt, (int)strlen(gauge) + 3, line);
+}
+
+static bool is_blank(const buf *b)
+{
+    return b->len == 0 || b->data[strspn(b->data, " \t\n")] == 0;
+}
+
+static bool keep(chat *c)
+{
+    lory_err err;
+    if (!c->o->save || chat_save(c, c->o->save, &err)) return true;
+    cli_fail(&err);
+    return false;
+}
+
+/* Names the line of a pipe that failed. */
+static int fail_at(chat *c, const lory_err *err)
+{
+    lory_err at;
+    if (c->is_interactive) return cli_fail(err);
+    err_set(&at, err->code, "stdin: line %zu: %s", c->edit.i_line, err->text);
+    return cli_fail(&at);
+}
+
+/* One text or command. CHAT_FAILED ends a talk that comes from a pipe. */
+static chat_outcome take_line(chat *c, const buf *line)
+{
+    lory_err err;
+    const char *text = line->data;
+    chat_outcome outcome = chat_command(c, text);
+    if (outcome != CHAT_NO_COMMAND) return outcome == CHAT_DONE && !keep(c) ? CHAT_FAILED : outcome;
+    if (text[0] == '/' && text[1] == '/') text++;
+    if (chat_answer(c, text, strlen(text), 0, &err)) return keep(c) ? CHAT_DONE : CHAT_FAILED;
+    if (err.code == LORY_E_INTERRUPTED)
+        cli_note("stopped before the answer began: the text was taken back");
+    else
+        fail_at(c, &err);
+    return CHAT_FAILED;
+}
+
+static void remember(chat *c, const buf *line)
+{
+    lory_err err;
+    if (!c->is_interactive || history_add(&c->history, line->data, line->len, &err)) return;
+    cli_fail(&err);
+}
+
+static int talk_loop(chat *c)
+{
+    buf line = { 0 };
+    int status = EXIT_OK;
+    while (status == EXIT_OK) {
+        edit_result r = ask(c, &line);
+        if (c->is_interactive) cli_take_interrupt();
+        if (r == EDIT_CANCEL) continue;
+        if (r != EDIT_LINE) break;
+        if (is_blank(&line)) continue;
+        remember(c, &line);
+        chat_outcome outcome = take_line(c, &line);
+        if (outcome == CHAT_EXIT) break;
+        if (!out_flush() || (outcome == CHAT_FAILED && !c->is_interactive)) status = EXIT_FAILED;
+        if (cli_interrupted() && !c->is_interactive) break;
+    }
+    buf_free(&line);
+    return cli_interrupted() && !c->is_interactive ? EXIT_INTERRUPTED : status;
+}
+
+static int check_opts(const chat_opts *o)
+{
+    if (o->load && o->system)
+        return cli_usage("--system: cannot go with --load, which brings its own (/system sets it)");
+    for (size_t i = 0; i < o->stop.n; i++)
+        if (!o->stop.item[i][0]) return cli_usage("--stop: the text is empty");
+    return 0;
+}
+
+int cmd_chat(int argc, char **argv)
+{
+    chat_opts o = { .session = SESSION_DEFAULTS,
+                    .settings = { .sampling = SAMPLING_DEFAULTS, .n_predict = -1 } };
+    chat c = { .o = &o };
+    int status;
+    if (!cli_parse(&page, &o, argc, argv, &status)) return status;
+    status = check_opts(&o);
+    if (!status) status = open_chat(&c);
+    if (!status) {
+        if (c.is_interactive) {
+            cli_keep_on_interrupt();
+            cli_note("/help lists the commands, Ctrl-C stops an answer, Ctrl-D leaves");
+        }
+        cli_catch_interrupt(c.s);
+        status = talk_loop(&c);
+        cli_catch_interrupt(NULL);
+    }
+    close_chat(&c);
+    opts_free(&page, &o);
+    return status;
+}

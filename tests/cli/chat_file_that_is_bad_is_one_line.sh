@@ -1,0 +1,9 @@
+chat() { echo hello | "$LORY" chat -m "$MODEL" --template plain -n 4 "$@" || echo "exit $?"; }
+chat --save talk -s 1 > /dev/null 2>&1
+echo "not a talk" > text
+printf '' > empty
+sed 's/hello/hullo/' talk > changed
+head -c 200 talk > cut
+sed '1s/"version":1/"version":2/' talk > newer
+for f in text empty changed cut newer missing .; do chat --load $f; done
+chat --load talk --system x

@@ -1,0 +1,6 @@
+echo hello | "$LORY" chat -m "$MODEL" || echo "exit $?"
+echo hello | "$LORY" chat -m "$MODEL" --template nowhere.jinja || echo "exit $?"
+echo '{% if %}' > bad.jinja
+echo hello | "$LORY" chat -m "$MODEL" --template bad.jinja || echo "exit $?"
+echo '{{ raise_exception("Only questions, please") }}' > raises.jinja
+echo hello | "$LORY" chat -m "$MODEL" --template raises.jinja || echo "exit $?"

@@ -1,0 +1,2 @@
+"$LORY" help chat | tee page
+"$LORY" chat --help | cmp - page
