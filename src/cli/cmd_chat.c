@@ -47,10 +47,9 @@ static const opt_row rows[] = {
 static const opts_page page = {
     .name = "chat",
     .usage = "[--system TEXT|@FILE] [options] [< TURNS]",
-    .about =
-        "Talks with a model. /help lists the commands; Ctrl-C stops an answer, Ctrl-D leaves. "
-        "From a pipe each line that is not blank is a turn, commands work too, and only the "
-        "answers go to standard output.",
+    .about = "Talks with a model. /help lists the commands; Ctrl-C stops an answer, Ctrl-D leaves. "
+             "From a pipe each line that is not blank is a turn, commands work too, and only the "
+             "answers go to standard output.",
     .rows = rows,
     .notes = "Examples:\n"
              "  lory chat -m model.gguf\n"

@@ -1,0 +1,50 @@
+/* test_chat_print.c - what is shown of an answer: thinking dimmed, hidden or as it is, however the
+ * text is cut into pieces. */
+#include "cli/chat_print.h"
+#include "test.h"
+
+/* What chat_print writes for text in pieces of n_piece, behind a prompt. */
+static const char *printed(chat_printer p, const char *prompt, const char *text, size_t n_piece)
+{
+    static char out[512];
+    const char *path = test_temp("out");
+    if (!freopen(path, "w+b", stdout)) return "no file";
+    chat_print_begin(&p, prompt, strlen(prompt));
+    for (size_t i = 0, n = strlen(text); i < n; i += n_piece)
+        CHECK(chat_print(&p, text + i, n - i < n_piece ? n - i : n_piece));
+    CHECK(chat_print_end(&p));
+    fflush(stdout);
+    rewind(stdout);
+    out[fread(out, 1, sizeof out - 1, stdout)] = 0;
+    return out;
+}
+
+static void check(chat_printer p, const char *prompt, const char *text, const char *want)
+{
+    for (size_t n_piece = 1; n_piece <= strlen(text); n_piece++)
+        CHECK_STR(printed(p, prompt, text, n_piece), want);
+}
+
+TEST(without_a_terminal_an_answer_is_printed_as_it_is)
+{
+    static const char text[] = "a <b> <think>x</thinking>y</think>\n\nz\033[1m<thin";
+    check((chat_printer){ 0 }, "", text, text);
+}
+
+TEST(thinking_is_hidden_with_the_blanks_after_it)
+{
+    chat_printer p = { .hides = true };
+    check(p, "", "<think>so <b></think>\n\nHello <i>", "Hello <i>");
+    check(p, "Bot: <think>\n", "so</think> Yes", "Yes");
+    check(p, "", "a [THINK]so</think>[/THINK] b", "a b");
+    check(p, "", "a <think>never ends", "a ");
+}
+
+TEST(thinking_is_dimmed_on_a_terminal_which_sees_no_escape_of_the_model)
+{
+    chat_printer p = { .is_terminal = true, .has_colour = true };
+    check(p, "", "<think>so</think>\nYes", "\033[2m<think>so</think>\033[22m\nYes");
+    check(p, "<think>", "so</think>Yes", "\033[2mso</think>\033[22mYes");
+    check(p, "", "\033]0;title\007a\tb\r\n", "]0;titlea\tb\n");
+    check(p, "", "<think>so", "\033[2m<think>so\033[22m");
+}
