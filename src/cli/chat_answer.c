@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "cli/chat.h"
 #include "cli/chat_print.h"
+#include "cli/progress.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,17 +62,36 @@ static size_t count_common(const lory_session *s, const lory_tokens *ids)
     return i;
 }
 
+/* Evaluates the prompt from token `from` on, in a few steps, so that there is something to tell. */
+static bool eval_from(const answer *a, size_t from, lory_err *err)
+{
+    const chat *c = a->c;
+    size_t n_step = (size_t)c->o->session.n_batch, n = a->prompt.n;
+    progress p;
+    bool ok = true;
+    lory_session_truncate(c->s, from);
+    progress_begin(&p, "prompt", "tokens", n - from, false);
+    for (size_t i = from; i < n && ok; i += n_step) {
+        ok = lory_session_eval(c->s, a->prompt.id + i, n - i < n_step ? n - i : n_step, err);
+        if (ok) progress_at(&p, i + n_step - from);
+    }
+    progress_end(&p);
+    return ok;
+}
+
+/* Only what comes after the longest common prefix with what the session holds; the last token at
+ * least, for its logits. */
 static bool read_prompt(answer *a, lory_err *err)
 {
     chat *c = a->c;
     double start_ms = cli_now_ms();
-    size_t n_common = count_common(c->s, &a->prompt);
+    size_t from = count_common(c->s, &a->prompt);
+    if (from == a->prompt.n) from--;
     c->n_prompt = a->prompt.n;
-    c->n_evaluated = a->prompt.n - (n_common < a->prompt.n ? n_common : a->prompt.n - 1);
-    bool ok = lory_session_set(c->s, a->prompt.id, a->prompt.n, err);
+    c->n_evaluated = a->prompt.n - from;
+    bool ok = eval_from(a, from, err);
     /* an interrupt of the answer before, which came too late for it */
-    if (!ok && err->code == LORY_E_INTERRUPTED && !cli_interrupted())
-        ok = lory_session_set(c->s, a->prompt.id, a->prompt.n, err);
+    if (!ok && err->code == LORY_E_INTERRUPTED && !cli_interrupted()) ok = eval_from(a, from, err);
     c->prompt_ms = cli_now_ms() - start_ms;
     return ok;
 }
