@@ -52,15 +52,21 @@ ALL_LDFLAGS := $(filter -fsanitize=% --coverage,$(OPT_$(VARIANT))) $(OMP) $(if $
 
 # One binary runs everywhere: only the file of an instruction set is compiled for it.
 # gcc 12 miscompiles int8 sums under AVX-512 VNNI when it vectorises by itself.
-FLAGS_src/kernels/avx2         := -mavx2 -mfma -mf16c
-FLAGS_src/kernels/avx2_quant   := $(FLAGS_src/kernels/avx2)
-FLAGS_src/kernels/avx2_pack    := $(FLAGS_src/kernels/avx2)
-FLAGS_src/kernels/avx2_gemv    := $(FLAGS_src/kernels/avx2)
-FLAGS_src/kernels/avx512       := $(FLAGS_src/kernels/avx2) -mavx512f -mavx512bw -mavx512vl -mavx512dq \
-                                  -mavx512vnni -fno-tree-vectorize
-FLAGS_src/kernels/avx512_quant := $(FLAGS_src/kernels/avx512)
-FLAGS_src/kernels/avx512_pack  := $(FLAGS_src/kernels/avx512)
-FLAGS_src/kernels/avx512_gemv  := $(FLAGS_src/kernels/avx512)
+# Their hundreds of inlined vectors take a sanitizer a minute a file, so that each kind of check is
+# made in one build only: addresses in asan and fuzz, undefined behaviour in ubsan.
+SPARE_asan  := -fno-sanitize=undefined
+SPARE_fuzz  := -fno-sanitize=undefined
+SPARE_ubsan := -fno-sanitize=null,object-size
+AVX2   := -mavx2 -mfma -mf16c $(SPARE_$(VARIANT))
+AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -fno-tree-vectorize
+FLAGS_src/kernels/avx2         := $(AVX2)
+FLAGS_src/kernels/avx2_quant   := $(AVX2)
+FLAGS_src/kernels/avx2_pack    := $(AVX2)
+FLAGS_src/kernels/avx2_gemv    := $(AVX2)
+FLAGS_src/kernels/avx512       := $(AVX512)
+FLAGS_src/kernels/avx512_quant := $(AVX512)
+FLAGS_src/kernels/avx512_pack  := $(AVX512)
+FLAGS_src/kernels/avx512_gemv  := $(AVX512)
 FLAGS_src/kernels/neon_dot     := -march=armv8.2-a+dotprod
 
 # ---- files ---------------------------------------------------------------------------------
@@ -94,7 +100,7 @@ lory liblory.a: %: $(BUILD)/%
 test: $(BUILD)/lory $(BUILD)/lory-test $(BUILD)/example $(if $(EMULATOR),$(BUILD)/lory-emulated) ## run every test (T=PART: those whose name has PART)
 	@$(SLOW) $(WAIT) $(EMULATOR) $(BUILD)/lory-test --lory $(BUILD)/lory$(if $(EMULATOR),-emulated) $(T)
 
-asan ubsan tsan: ## run the tests under a sanitizer (asan has ubsan; tsan: those with threads)
+asan ubsan tsan: ## run the tests under a sanitizer (tsan: those with threads)
 	@$(MAKE) --no-print-directory VARIANT=$@ test T='$(T)'
 tsan: T := $(or $(T),team threads allocfail run_is_the_same run_interrupted a_session test_log)
 
