@@ -1,6 +1,6 @@
 text="Once upon a time, there was a little girl named Lily. She liked to play outside"
 i=0
-while [ $i -lt 40 ]; do
+while [ $i -lt 20 ]; do
     i=$((i + 1))
     case $((i % 4)) in
     0) echo "{\"id\": $i, \"prompt\": \"$text in the sun $i\", \"max_tokens\": $((i % 13))}" ;;
@@ -14,4 +14,5 @@ for how in "-t 2 --parallel 3" "-t 3 --parallel 16" "-t 4 --parallel 64" "--para
     "--parallel 8 -c 256 --kv-size 256" "--parallel 8 -b 8"; do
     "$LORY" batch -i in.jsonl $how | cmp - want || echo "differs: $how"
 done
-LORY_ISA=generic "$LORY" batch -i in.jsonl | cmp - want
+head -n 4 in.jsonl > few.jsonl && head -n 4 want > few
+LORY_ISA=generic "$LORY" batch -i few.jsonl | cmp - few
