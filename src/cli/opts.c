@@ -217,8 +217,8 @@ static bool store_number(const opt_row *r, const char *subject, const char *text
                          lory_err *err)
 {
     bool has_range = r->min != 0 || r->max != 0;
-    int64_t min = has_range ? (int64_t)r->min : INT_MIN,
-            max = has_range ? (int64_t)r->max : INT_MAX;
+    bool is_int = has_range && r->kind != OPT_FLOAT; /* FLT_MAX does not fit an int64_t */
+    int64_t min = is_int ? (int64_t)r->min : INT_MIN, max = is_int ? (int64_t)r->max : INT_MAX;
     int64_t i;
     double x;
     switch (r->kind) {

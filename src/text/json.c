@@ -464,7 +464,7 @@ static void put_quoted(buf *out, const char *s, size_t n)
         }
         i += len;
     }
-    buf_put(out, s + plain, n - plain);
+    if (n > plain) buf_put(out, s + plain, n - plain); /* s may be NULL when n is 0 */
     buf_putc(out, '"');
 }
 
