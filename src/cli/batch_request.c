@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/rng.h"
+#include "cli/batch_messages.h"
 #include "cli/cli.h"
 #include "text/json.h"
 #include <limits.h>
@@ -203,11 +204,7 @@ static bool read_prompt_array(batch_request *r, const batch_defaults *d, const j
         if (!cli_add_id(&r->ids, (lory_token)id))
             return err_set(err, LORY_E_MEMORY, "no memory for the line");
     }
-    if (r->ids.n > d->n_ctx)
-        return err_set(err, LORY_E_FULL,
-                       "\"prompt\": does not fit the context (found %zu tokens, expected at most "
-                       "%zu; -c N sets it)",
-                       r->ids.n, d->n_ctx);
+    if (!cli_fits("\"prompt\"", r->ids.n, d->n_ctx, err)) return false;
     return r->ids.n > 0 || encode(r, d, "", 0, err);
 }
 
@@ -218,10 +215,10 @@ static bool read_prompt(batch_request *r, const batch_defaults *d, const json *b
     size_t n;
     if (prompt && messages)
         return err_set(err, LORY_E_ARGUMENT, "has both a \"prompt\" and \"messages\"");
-    if (messages || r->shape == BATCH_CHAT)
-        return err_set(err, LORY_E_UNSUPPORTED, "\"messages\" need a chat template, which is not "
-                                                "supported yet");
-    if (!prompt) return err_set(err, LORY_E_ARGUMENT, "has no \"prompt\"");
+    if (r->shape == BATCH_COMPLETION && messages)
+        return err_set(err, LORY_E_ARGUMENT, "\"messages\" belong to /v1/chat/completions");
+    if (messages || r->shape == BATCH_CHAT) return batch_read_messages(r, d, messages, body, err);
+    if (!prompt) return err_set(err, LORY_E_ARGUMENT, "has no \"prompt\" and no \"messages\"");
     if (prompt->type == JSON_ARRAY) return read_prompt_array(r, d, prompt, err);
     if (json_get_str(prompt, &text, &n)) return encode(r, d, text, n, err);
     return wrong(err, "prompt", "a text");

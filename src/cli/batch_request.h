@@ -21,7 +21,9 @@ typedef struct {
     lory_generate_params generate;
     const char *model_name; /* in API answers to lines that name none */
     size_t n_ctx;
-    bool special; /* control-token text in prompts counts */
+    bool special; /* control-token text in prompts counts; in messages it never does */
+    lory_template tmpl;        /* of messages; no text: there is none */
+    const char *template_stop; /* ends an answer to messages; NULL: the model's own tokens do */
 } batch_defaults;
 
 typedef struct {

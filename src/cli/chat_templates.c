@@ -1,7 +1,14 @@
 /* chat_templates.c - see chat_templates.h. The forms are those that the models' own templates give
  * for plain turns. */
 #include "cli/chat_templates.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "cli/opts.h"
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+enum { MAX_TEMPLATE_BYTES = 1 << 24 };
 
 const chat_builtin chat_builtins[] = {
     { "chatml",
@@ -34,9 +41,32 @@ enum { N_BUILTINS = sizeof chat_builtins / sizeof chat_builtins[0] };
 
 const char chat_builtin_names[] = "chatml, gemma, llama3, plain, zephyr";
 
-const chat_builtin *chat_find_builtin(const char *name)
+static const chat_builtin *find_builtin(const char *name)
 {
     for (int i = 0; i < N_BUILTINS; i++)
         if (strcmp(chat_builtins[i].name, name) == 0) return &chat_builtins[i];
     return NULL;
+}
+
+bool chat_open_template(const lory_model *m, const char *subject, const char *name, buf *text,
+                        const chat_builtin **builtin, lory_err *err)
+{
+    size_t n;
+    const char *own = name ? NULL : lory_model_chat_template(m, NULL, &n);
+    *builtin = name ? find_builtin(name) : NULL;
+    if (name && !*builtin) return file_read(name, MAX_TEMPLATE_BYTES, text, err);
+    if (!name && !own)
+        return err_set(err, LORY_E_UNSUPPORTED,
+                       "%s: the model has no chat template (--template FILE or one of %s gives it one)",
+                       subject, chat_builtin_names);
+    if (name ? buf_puts(text, (*builtin)->text) : buf_put(text, own, n)) return true;
+    return err_set(err, LORY_E_MEMORY, "no memory for the chat template");
+}
+
+bool chat_clock(int64_t *now, bool *is_fixed, lory_err *err)
+{
+    const char *epoch = getenv("SOURCE_DATE_EPOCH");
+    *is_fixed = epoch && *epoch;
+    *now = (int64_t)time(NULL);
+    return !*is_fixed || opts_int("SOURCE_DATE_EPOCH", epoch, 0, INT64_C(1) << 40, now, err);
 }

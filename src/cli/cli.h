@@ -127,6 +127,7 @@ typedef struct {
     size_t n, n_ctx;
     bool special; /* control-token text becomes control tokens */
 } cli_prompt;
+bool cli_fits(const char *subject, size_t n, size_t n_ctx, lory_err *err); /* n tokens */
 bool cli_encode_prompt(const lory_model *m, const char *subject, const cli_prompt *p,
                        lory_tokens *out, lory_err *err);
 

@@ -4,10 +4,12 @@
  * batch_request reads a line, batch_answer writes one, batch_window keeps those between, batch_out
  * is the file they go to, and batch_state what it belongs to. */
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "cli/batch_out.h"
 #include "cli/batch_state.h"
 #include "cli/batch_window.h"
+#include "cli/chat_templates.h"
 #include "cli/cli.h"
 #include "cli/lines.h"
 #include "cli/progress.h"
@@ -26,7 +28,7 @@ typedef struct {
     model_opts model;
     session_opts session;
     sampling_opts sampling;
-    const char *in, *out, *shard;
+    const char *in, *out, *shard, *template;
     const char *stats; /* NULL: none, "": a line of text, "json" */
     opt_list stop;
     int n_predict, n_parallel, n_kv;
@@ -57,6 +59,9 @@ static const opt_row rows[] = {
       .help = "most tokens to generate; -1 = until the end or the context is full" },
     { 0, "stop", OPT_LIST, AT(stop), "TEXT", .help = "stop at this text (repeatable)" },
     { 0, "ignore-eos", OPT_BOOL, AT(ignore_eos), .help = "go on past the end-of-text token" },
+    { 0, "template", OPT_STR, AT(template), "NAME|FILE", .shown = "the model's own",
+      .help = "chat template (Jinja) of lines with messages: chatml, gemma, llama3, plain, zephyr, or "
+              "a file" },
     { 0, "special", OPT_BOOL, AT(special),
       .help = "read control-token text in prompts as control tokens" },
     { 0, "Model", OPT_HEAD, .help = NULL },
@@ -70,7 +75,7 @@ static const opts_page page = {
     .name = "batch",
     .usage = "-i IN.jsonl -o OUT.jsonl [--parallel N] [--resume] [options]",
     .about = "Answers every line of a JSONL file: one output line per input line, in the same "
-             "order. A line is {\"id\", \"prompt\"} with optional fields named as in the OpenAI "
+             "order. A line is {\"id\", \"prompt\"} or {\"id\", \"messages\"} with optional fields named as in the OpenAI "
              "API (max_tokens, temperature, seed, stop, n, logprobs ...), or a request of the "
              "OpenAI Batch API. A line that cannot be answered gives a line with \"error\", and "
              "the exit status is 1 in the end.",
@@ -96,6 +101,7 @@ typedef struct {
     lory_batch *batch;
     batch_defaults d;
     lory_logit_bias *bias;
+    buf template_text;
     batch_state state;
     lines in;
     uint64_t line, end;   /* the next line's number, and one behind the last (UINT64_MAX: unknown) */
@@ -200,6 +206,13 @@ static void put_lists(json_writer *w, const run *r)
     put_list(w, "logit-bias", &text);
 }
 
+static void put_template(json_writer *w, const run *r)
+{
+    const lory_template *t = &r->d.tmpl;
+    put_int_setting(w, "template", t->text ? (int64_t)hash64_of(t->text, t->n, 0) : 0);
+    put_int_setting(w, "SOURCE_DATE_EPOCH", t->now);
+}
+
 /* All that the bytes of the output depend on, besides input and model, by the options' names. */
 static bool describe_settings(run *r, lory_err *err)
 {
@@ -222,6 +235,7 @@ static bool describe_settings(run *r, lory_err *err)
     put_int_setting(&w, "special", r->o->special);
     put_int_setting(&w, "ctx-size", (int64_t)r->d.n_ctx);
     put_text_setting(&w, "cache-type", cache_types[r->o->session.cache_type]);
+    put_template(&w, r);
     put_lists(&w, r);
     put_text_setting(&w, "shard", r->o->shard ? r->o->shard : "1/1");
     json_end_object(&w);
@@ -445,6 +459,29 @@ static bool open_model(run *r, lory_err *err)
     return true;
 }
 
+/* The model's own template or the one that is named; a model without one answers prompts alone. A
+ * clock that runs would change the bytes, so without SOURCE_DATE_EPOCH it stands still. */
+static bool open_template(run *r, lory_err *err)
+{
+    lory_template *t = &r->d.tmpl;
+    const chat_builtin *builtin = NULL;
+    size_t n;
+    bool is_fixed;
+    if (!chat_clock(&t->now, &is_fixed, err)) return false;
+    if (!is_fixed) t->now = 0;
+    if (!r->o->template && !lory_model_chat_template(r->m, NULL, &n)) return true;
+    if (!chat_open_template(r->m, "batch", r->o->template, &r->template_text, &builtin, err))
+        return false;
+    t->text = r->template_text.data ? r->template_text.data : "";
+    t->n = r->template_text.len;
+    t->name = r->o->template;
+    r->d.template_stop = builtin ? builtin->stop : NULL;
+    if (!is_fixed && strstr(t->text, "strftime_now"))
+        cli_note("the chat template asks for the date and is told 1 January 1970, so that the same "
+                 "lines give the same bytes (SOURCE_DATE_EPOCH sets it)");
+    return true;
+}
+
 /* What is wrong with the sampling options should be said once, not for every line. */
 static bool check_sampling(run *r, lory_err *err)
 {
@@ -457,7 +494,8 @@ static bool check_sampling(run *r, lory_err *err)
 static bool open_run(run *r, lory_err *err)
 {
     r->status = EXIT_FAILED;
-    return open_input(r, err) && open_model(r, err) && check_sampling(r, err)
+    return open_input(r, err) && open_model(r, err) && open_template(r, err)
+           && check_sampling(r, err)
            && cli_sampler_params(r->m, &r->o->sampling, &r->d.sampler, &r->bias, err)
            && choose_lines(r, err)
            && describe_settings(r, err)
@@ -477,6 +515,7 @@ static void close_run(run *r)
     if (r->in_fd > STDIN_FILENO) close(r->in_fd);
     mem_free(r->bias);
     buf_free(&r->text);
+    buf_free(&r->template_text);
     lory_model_close(r->m);
 }
 

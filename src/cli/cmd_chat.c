@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define AT(field) offsetof(chat_opts, field)
 
@@ -76,28 +75,12 @@ static bool set_stops(chat *c, const chat_builtin *b, lory_err *err)
 static bool find_template(chat *c, lory_err *err)
 {
     talk *t = &c->talk;
-    const char *name = c->o->template, *text;
-    const chat_builtin *b = name ? chat_find_builtin(name) : NULL;
-    size_t n;
+    const char *name = c->o->template;
+    const chat_builtin *builtin;
+    bool is_fixed;
     t->template_name = name ? name : "chat template";
-    if (!set_stops(c, b, err)) return false;
-    if (b) return buf_puts(&t->template_text, b->text) || err_set(err, LORY_E_MEMORY, "no memory");
-    if (name) return file_read(name, 1 << 20, &t->template_text, err);
-    text = lory_model_chat_template(c->m, NULL, &n);
-    if (text)
-        return buf_put(&t->template_text, text, n) || err_set(err, LORY_E_MEMORY, "no memory");
-    return err_set(
-        err, LORY_E_UNSUPPORTED,
-        "chat: the model has no chat template (--template FILE or one of %s gives it one)",
-        chat_builtin_names);
-}
-
-/* SOURCE_DATE_EPOCH, where it is a number, else the clock. */
-static int64_t now(void)
-{
-    const char *fixed = getenv("SOURCE_DATE_EPOCH");
-    int64_t v;
-    return fixed && opts_int("", fixed, 0, INT64_MAX, &v, NULL) ? v : (int64_t)time(NULL);
+    return chat_open_template(c->m, "chat", name, &t->template_text, &builtin, err)
+           && set_stops(c, builtin, err) && chat_clock(&t->now, &is_fixed, err);
 }
 
 static bool read_system(chat *c, lory_err *err)
@@ -141,7 +124,6 @@ static int open_chat(chat *c)
     lory_err err;
     if (!(c->m = cli_open_model(&c->o->model, &err))) return cli_fail(&err);
     c->talk.m = c->m;
-    c->talk.now = now();
     if (!find_template(c, &err) || !read_system(c, &err)) return cli_fail(&err);
     int status = open_sampling(c);
     if (status) return status;

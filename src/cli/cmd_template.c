@@ -2,22 +2,20 @@
  * Layer: cli. */
 #include "base/err.h"
 #include "base/file.h"
+#include "cli/chat_templates.h"
 #include "cli/cli.h"
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 typedef struct {
     model_opts model;
-    const char *file; /* of the template; NULL: the model's own */
+    const char *file; /* of the template, or the name of one built in; NULL: the model's own */
     const char *name; /* of one of the model's templates; NULL: the main one */
 } template_opts;
 
 #define AT(field) offsetof(template_opts, field)
 
 static const opt_row rows[] = {
-    { 0, "template", OPT_STR, AT(file), "FILE",
-      .help = "the template, instead of the model's own" },
+    { 0, "template", OPT_STR, AT(file), "NAME|FILE", .shown = "the model's own",
+      .help = "chat template (Jinja): chatml, gemma, llama3, plain, zephyr, or a file" },
     { 0, "template-name", OPT_STR, AT(name), "NAME",
       .help = "one of the model's other templates, as tool_use" },
     { 0, NULL, OPT_GROUP, AT(model), .rows = model_rows },
@@ -39,26 +37,17 @@ static const opts_page page = {
              "         \"add_generation_prompt\": true}' | lory template -m model.gguf\n",
 };
 
-/* What the clock says, or is told to say. */
-static bool find_now(int64_t *now, lory_err *err)
-{
-    const char *epoch = getenv("SOURCE_DATE_EPOCH");
-    *now = (int64_t)time(NULL);
-    return !epoch || !*epoch || opts_int("SOURCE_DATE_EPOCH", epoch, 0, INT64_C(1) << 40, now, err);
-}
-
 /* The template's text, and what messages call it. */
 static bool find_template(const lory_model *m, const template_opts *o, buf *text, lory_template *t,
                           lory_err *err)
 {
-    if (!o->file) {
+    const chat_builtin *builtin;
+    if (o->name) {
         t->text = lory_model_chat_template(m, o->name, &t->n);
-        if (t->text) return true;
-        return err_set(err, LORY_E_UNSUPPORTED,
-                       "-m: the model has no chat template%s%s (--template FILE gives one)",
-                       o->name ? " named " : "", o->name ? o->name : "");
+        return t->text || err_set(err, LORY_E_UNSUPPORTED,
+                                  "-m: the model has no chat template named %s", o->name);
     }
-    if (!file_read(o->file, SIZE_MAX, text, err)) return false;
+    if (!chat_open_template(m, "-m", o->file, text, &builtin, err)) return false;
     t->text = text->data ? text->data : "";
     t->n = text->len;
     t->name = o->file;
@@ -71,7 +60,8 @@ static int render(const lory_model *m, const template_opts *o)
     lory_template t = { 0 };
     lory_prompt prompt = { 0 };
     lory_err err;
-    bool ok = find_now(&t.now, &err) && find_template(m, o, &text, &t, &err)
+    bool is_fixed;
+    bool ok = chat_clock(&t.now, &is_fixed, &err) && find_template(m, o, &text, &t, &err)
               && file_read("-", SIZE_MAX, &vars, &err)
               && lory_render_template(m, &t, vars.data ? vars.data : "", vars.len, &prompt, &err);
     int status = !ok ? cli_fail(&err) : out_put(prompt.text, prompt.n) ? EXIT_OK : EXIT_FAILED;

@@ -208,6 +208,15 @@ static bool begin_empty(const lory_model *m, const char *subject, lory_tokens *o
     return cli_add_id(out, bos) || err_set(err, LORY_E_MEMORY, "%s: no memory", subject);
 }
 
+bool cli_fits(const char *subject, size_t n, size_t n_ctx, lory_err *err)
+{
+    return n <= n_ctx
+           || err_set(err, LORY_E_FULL,
+                      "%s: the prompt does not fit the context (found %zu tokens, expected at most "
+                      "%zu; -c N sets it)",
+                      subject, n, n_ctx);
+}
+
 bool cli_encode_prompt(const lory_model *m, const char *subject, const cli_prompt *p,
                        lory_tokens *out, lory_err *err)
 {
@@ -216,10 +225,5 @@ bool cli_encode_prompt(const lory_model *m, const char *subject, const cli_promp
     /* A file may ask for an end token after each text; a prompt has not ended. */
     if (!p->special && out->n > 1 && out->id[out->n - 1] == lory_token_eos(m)) out->n--;
     if (out->n == 0 && !begin_empty(m, subject, out, err)) return false;
-    if (out->n <= p->n_ctx) return true;
-    return err_set(
-        err, LORY_E_FULL,
-        "%s: the prompt does not fit the context (found %zu tokens, expected at most %zu; "
-        "-c N sets it)",
-        subject, out->n, p->n_ctx);
+    return cli_fits(subject, out->n, p->n_ctx, err);
 }

@@ -1,0 +1,16 @@
+/* batch_messages.h - the prompt of a `lory batch` line that is a conversation.
+ * Layer: cli. */
+#ifndef LORY_CLI_BATCH_MESSAGES_H
+#define LORY_CLI_BATCH_MESSAGES_H
+
+#include "cli/batch_request.h"
+#include "text/json.h"
+
+/* Renders the messages ({"role", "content"} each, as the OpenAI API has them) by the chat template
+ * into r->ids, and adds what ends an answer to the stop texts. A content may be an array of text
+ * parts, which are put together with newlines; other members (name, tool_calls ...) go to the
+ * template as they are, and so do those of body's "chat_template_kwargs". */
+bool batch_read_messages(batch_request *r, const batch_defaults *d, const json *messages,
+                         const json *body, lory_err *err);
+
+#endif
