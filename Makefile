@@ -78,6 +78,7 @@ CLI_SRC  := $(filter src/cli/%,$(SRC))
 LIB_SRC  := $(filter-out $(CLI_SRC),$(SRC))
 TEST_SRC := $(wildcard tests/*.c tests/fuzz/*.c)
 TOOL_SRC := $(wildcard tools/*.c)
+CORPUS_SRC := $(wildcard tools/corpus/*.c) # of make_corpus
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 MODELS   := $(wildcard models/*.gguf)
 
@@ -134,6 +135,7 @@ help: ## this list
 # ---- building ------------------------------------------------------------------------------
 $(BUILD)/lory: $(call obj,$(CLI_SRC)) $(BUILD)/liblory.a
 $(BUILD)/lory-test: $(call obj,$(TEST_SRC)) $(BUILD)/libcli.a $(BUILD)/liblory.a $(BUILD)/sources
+$(BUILD)/tools/make_corpus: $(call obj,$(CORPUS_SRC))
 $(TOOLS): %: %.o $(BUILD)/liblory.a
 $(BUILD)/example: $(BUILD)/example.o $(BUILD)/liblory.a
 $(BUILD)/lory $(BUILD)/lory-test $(BUILD)/example $(TOOLS):
@@ -188,7 +190,7 @@ $(BUILD)/lory-emulated: Makefile
 	@mkdir -p $(@D)
 	@printf '#!/bin/sh\nexec %s %s "$$@"\n' '$(EMULATOR)' '$(CURDIR)/$(BUILD)/lory' > $@ && chmod +x $@
 
--include $(patsubst %.o,%.d,$(call obj,$(SRC) $(TEST_SRC) $(TOOL_SRC)) $(BUILD)/example.o)
+-include $(patsubst %.o,%.d,$(call obj,$(SRC) $(TEST_SRC) $(TOOL_SRC) $(CORPUS_SRC)) $(BUILD)/example.o)
 
 # ---- installing ----------------------------------------------------------------------------
 TO := $(DESTDIR)$(PREFIX)
