@@ -2,11 +2,13 @@
  * bits down, so it costs a few passes whatever the logits are and never sorts. */
 #include "sample/candidates.h"
 #include "base/fmath.h"
+#include <math.h>
 #include <string.h>
+
+enum { STRIDE = 16 }; /* most are looked at once, without a branch for each logit */
 
 int candidates_best(const candidates *c)
 {
-    enum { STRIDE = 16 }; /* looks at most strides once, without a branch for each logit */
     const float *logit = c->logit;
     int best = 0, i = 0;
     float max = logit[0];
@@ -53,9 +55,17 @@ void candidates_keep_only(candidates *c, int i)
 
 void candidates_keep_above(candidates *c, double min_logit)
 {
-    int n = 0;
-    for (int i = 0; i < c->n; i++)
-        if (c->logit[i] >= min_logit) keep(c, n++, i);
+    int n = 0, i = 0;
+    float least = (float)min_logit;
+    if (least < min_logit) least = nextafterf(least, INFINITY);
+    for (; i + STRIDE <= c->n; i += STRIDE) {
+        int n_above = 0;
+        for (int j = 0; j < STRIDE; j++) n_above += c->logit[i + j] >= least;
+        for (int j = 0; n_above > 0 && j < STRIDE; j++)
+            if (c->logit[i + j] >= least) keep(c, n++, i + j);
+    }
+    for (; i < c->n; i++)
+        if (c->logit[i] >= least) keep(c, n++, i);
     c->n = n;
 }
 
@@ -129,6 +139,18 @@ static void drop_below(candidates *c, uint32_t cut)
     c->n = n;
 }
 
+/* The key that a walk over those of *c ends at, which is the target-th largest. */
+static uint32_t key_at(const candidates *c, double target)
+{
+    bucket buckets[N_BUCKET];
+    uint32_t cut = 0;
+    for (int i = 0; i < 3; i++) {
+        fill(buckets, c, false, cut, digits[i]);
+        cut |= walk(buckets, false, &target) << digits[i].low;
+    }
+    return cut;
+}
+
 void candidates_keep_best(candidates *c, bool by_mass, double target)
 {
     bucket buckets[N_BUCKET];
@@ -150,4 +172,34 @@ void candidates_keep_best(candidates *c, bool by_mass, double target)
         keep(c, n++, i);
     }
     c->n = n;
+}
+
+/* Drops what k others are surely above. Of each of N_COLUMN columns the largest logit is found; k of
+ * those are as large as the k-th of them, so nothing below that one is among the k best. Two passes
+ * without a branch for each logit leave a few hundred of a vocabulary to select from. */
+static void thin(candidates *c, int k)
+{
+    enum { N_COLUMN = 1024 };
+    float max[N_COLUMN];
+    uint32_t key[N_COLUMN];
+    if (k > N_COLUMN / 2 || c->n < 4 * N_COLUMN) return;
+    memcpy(max, c->logit, sizeof max);
+    for (int i = N_COLUMN; i + N_COLUMN <= c->n; i += N_COLUMN)
+        for (int j = 0; j < N_COLUMN; j++) {
+            float x = c->logit[i + j];
+            max[j] = x > max[j] ? x : max[j];
+        }
+    for (int j = 0; j < N_COLUMN; j++) key[j] = candidates_key(max[j]);
+    uint32_t cut = key_at(&(candidates){ .n = N_COLUMN, .key = key }, k);
+    int j = 0;
+    while (key[j] != cut) j++;
+    candidates_keep_above(c, max[j]);
+}
+
+void candidates_keep_largest(candidates *c, int k)
+{
+    if (k >= c->n) return;
+    thin(c, k);
+    candidates_key_by_logit(c);
+    candidates_keep_best(c, false, k);
 }

@@ -29,4 +29,6 @@ void candidates_key_by_logit(candidates *c); /* fills key */
  * by_mass) reaches `target`; at least one, and all when they do not reach it. */
 void candidates_keep_best(candidates *c, bool by_mass, double target);
 
+void candidates_keep_largest(candidates *c, int k); /* the k largest logits, ties by rising id */
+
 #endif

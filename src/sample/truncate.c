@@ -34,9 +34,7 @@ void stage_top_n_sigma(sample_draw *d)
 
 void stage_top_k(sample_draw *d)
 {
-    if (d->params->top_k >= d->c.n) return;
-    candidates_key_by_logit(&d->c);
-    candidates_keep_best(&d->c, false, d->params->top_k);
+    candidates_keep_largest(&d->c, d->params->top_k);
 }
 
 void stage_typical(sample_draw *d)
