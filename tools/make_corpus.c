@@ -16,7 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HELD_PERCENT = 2, N_SMALLTALK = 400, MAX_RENAMED = 16 };
+enum {
+    HELD_PERCENT = 2,
+    SEEN_PERCENT = 50,      /* of a text that may have been there before */
+    TALK_SEEN_PERCENT = 80, /* talks are much alike */
+    PLAIN_PERCENT = 93,     /* of the words of plain text are in stories */
+    N_SMALLTALK = 400,
+    MAX_RENAMED = 16,
+};
 
 static const char help[] =
     "usage: make_corpus [--seed N] [--renamed N] CORPUS_DIR OUT_DIR\n\n"
@@ -25,11 +32,12 @@ static const char help[] =
     "  tinystories.{train,held}.txt      cleaned; ASCII, no story (nearly) twice\n"
     "  tinystories-renamed-K.train.txt   the same with other first names, K = 1 .. N\n"
     "  books.{train,held}.txt            books in pieces of a page; no titles, notes, verse\n"
+    "  books-plain.train.txt             those of them whose words are mostly those of stories\n"
     "  persona.{train,held}.jsonl        User 1 talks with User 2, who is the assistant\n"
     "  persona-swapped.train.jsonl       the other way round\n"
     "  soda.{train,held}.jsonl           short talks\n"
     "  requests.{train,held}.jsonl       \"Tell me a story about ...\" and the story\n"
-    "  requests-renamed-K.train.jsonl    the same of the renamed stories, asked otherwise\n"
+    "  requests-renamed-K.train.jsonl    the same with other names, asked otherwise\n"
     "  smalltalk.train.jsonl             who lory is, from a table of questions and answers\n\n"
     "held: the last 2 % of each source by bytes, set apart first.\n\n"
     "  --seed N     of every draw (default: 1)\n"
@@ -85,18 +93,20 @@ static bool read_text(const job *j, const char *name, const char *mark, read_fn 
     size_t cut = held_start(t, mark);
     read(&parts[0], t.s, cut);
     read(&parts[1], t.s + cut, t.n - cut);
-    docs_dedupe(&parts[1], NULL);
-    docs_dedupe(&parts[0], &parts[1]);
+    docs_dedupe(&parts[1], NULL, SEEN_PERCENT);
+    docs_dedupe(&parts[0], &parts[1], SEEN_PERCENT);
     file_map_close(&m);
     return true;
 }
 
-static bool make_books(const job *j)
+static bool make_books(const job *j, const docs *stories)
 {
     docs parts[2] = { 0 };
     bool ok = read_text(j, "gutenberg-children.txt", "\n", books_read, parts)
               && write_docs(j, &parts[0], "books.train.txt")
               && write_docs(j, &parts[1], "books.held.txt");
+    docs_keep_plain(&parts[0], stories, PLAIN_PERCENT);
+    ok = ok && write_docs(j, &parts[0], "books-plain.train.txt");
     docs_free(&parts[0]);
     docs_free(&parts[1]);
     return ok;
@@ -111,31 +121,40 @@ static bool make_requests(const job *j, const docs *stories, uint64_t seed, cons
     return ok;
 }
 
-static bool make_renamed(const job *j, const docs *stories, long i)
+/* Variant i: other names, and other wordings of the requests. */
+static bool make_variant(const job *j, const docs *stories, long i)
 {
     uint64_t seed = rng_at(j->seed, (uint64_t)i, 1);
     char name[64];
-    docs d = { 0 };
-    stories_rename(&d, stories, seed);
+    docs renamed = { 0 }, all = { 0 };
+    stories_rename(&renamed, stories, false, seed);
+    stories_rename(&all, stories, true, seed);
     snprintf(name, sizeof name, "tinystories-renamed-%ld.train.txt", i);
-    bool ok = write_docs(j, &d, name);
+    bool ok = write_docs(j, &renamed, name);
     snprintf(name, sizeof name, "requests-renamed-%ld.train.jsonl", i);
-    ok = ok && make_requests(j, &d, seed, name);
-    docs_free(&d);
+    ok = ok && make_requests(j, &all, seed, name);
+    docs_free(&renamed);
+    docs_free(&all);
     return ok;
 }
 
-static bool make_stories(const job *j)
+static bool make_stories(const job *j, docs parts[2])
 {
-    docs parts[2] = { 0 };
     bool ok = read_text(j, "tinystories.txt", DOCUMENT_END "\n", stories_read, parts)
               && write_docs(j, &parts[0], "tinystories.train.txt")
               && write_docs(j, &parts[1], "tinystories.held.txt")
               && make_requests(j, &parts[0], j->seed, "requests.train.jsonl")
               && make_requests(j, &parts[1], j->seed, "requests.held.jsonl");
-    for (long i = 1; ok && i <= j->n_renamed; i++) ok = make_renamed(j, &parts[0], i);
-    docs_free(&parts[0]);
-    docs_free(&parts[1]);
+    for (long i = 1; ok && i <= j->n_renamed; i++) ok = make_variant(j, &parts[0], i);
+    return ok;
+}
+
+static bool make_texts(const job *j)
+{
+    docs stories[2] = { 0 };
+    bool ok = make_stories(j, stories) && make_books(j, &stories[0]);
+    docs_free(&stories[0]);
+    docs_free(&stories[1]);
     return ok;
 }
 
@@ -161,8 +180,8 @@ static bool make_personas(const job *j)
     docs talks[N_TALKS] = { 0 };
     bool ok = read_personas(j, "Synthetic-Persona-Chat_valid.csv", talks)
               && read_personas(j, "Synthetic-Persona-Chat_test.csv", talks);
-    docs_dedupe(&talks[TRAIN], &talks[HELD]);
-    docs_dedupe(&talks[SWAPPED], &talks[HELD]);
+    docs_dedupe(&talks[TRAIN], &talks[HELD], TALK_SEEN_PERCENT);
+    docs_dedupe(&talks[SWAPPED], &talks[HELD], TALK_SEEN_PERCENT);
     ok = ok && write_docs(j, &talks[TRAIN], "persona.train.jsonl")
          && write_docs(j, &talks[HELD], "persona.held.jsonl")
          && write_docs(j, &talks[SWAPPED], "persona-swapped.train.jsonl");
@@ -180,7 +199,7 @@ static bool make_soda(const job *j)
     chats_read_soda(&talks[TRAIN], t, (chat_range){ 0, cut });
     chats_read_soda(&talks[HELD], t, (chat_range){ cut, t.n });
     file_map_close(&m);
-    docs_dedupe(&talks[TRAIN], &talks[HELD]);
+    docs_dedupe(&talks[TRAIN], &talks[HELD], TALK_SEEN_PERCENT);
     bool ok = write_docs(j, &talks[TRAIN], "soda.train.jsonl")
               && write_docs(j, &talks[HELD], "soda.held.jsonl");
     docs_free(&talks[TRAIN]);
@@ -228,9 +247,7 @@ int main(int argc, char **argv)
     if (argc - i != 2) return usage("two folders are needed");
     j.from = argv[i];
     j.to = argv[i + 1];
-    if (make_stories(&j) && make_books(&j) && make_personas(&j) && make_soda(&j)
-        && make_smalltalk(&j))
-        return 0;
+    if (make_texts(&j) && make_personas(&j) && make_soda(&j) && make_smalltalk(&j)) return 0;
     fprintf(stderr, "make_corpus: %s\n", err.text);
     return 1;
 }

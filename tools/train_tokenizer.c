@@ -83,7 +83,7 @@ static bool strings_grow(strings *t)
 {
     size_t cap = t->cap ? 2 * t->cap : 1024;
     size_t *start = mem_resize(t->start, t->cap ? t->cap + 1 : 0, cap + 1, sizeof *start);
-    if (start) t->start = start;
+    if (start) t->start = start, t->start[0] = 0;
     uint32_t *slot = start ? mem_new(2 * cap, sizeof *slot) : NULL;
     if (!slot) return false;
     mem_free(t->slot);

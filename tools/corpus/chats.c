@@ -1,6 +1,8 @@
 /* chats.c - see chats.h. */
 #include "chats.h"
+#include "base/hash.h"
 #include "clean.h"
+#include "names.h"
 #include <string.h>
 
 /* ---- writing ------------------------------------------------------------------------------ */
@@ -54,10 +56,12 @@ static int speaker_of(const char *const who[2], const char *s, size_t n, size_t 
 }
 
 typedef struct {
+    const char *const *who;      /* [2] what the lines of each speaker begin with */
     buf text;                    /* of all turns */
     size_t start[MAX_TURNS + 1]; /* turn i is text[start[i] .. start[i + 1]) */
-    int who[MAX_TURNS];
+    int speaker[MAX_TURNS];
     size_t n;
+    const char *name[2]; /* what a speaker is called where a form was not filled in */
 } talk;
 
 /* Marks of a form that was not filled in, or of stage directions. */
@@ -68,27 +72,76 @@ static bool has_placeholder(const char *s, size_t n)
     return memmem(s, n, "User 1", 6) || memmem(s, n, "User 2", 6);
 }
 
-/* Adds a line to the talk. What was wrong with it, N_DROPS = nothing. */
-static drop_reason talk_put(talk *t, const char *const who[2], const char *s, size_t n)
+static bool ends_in(const char *s, size_t n, const char *end)
+{
+    size_t len = strlen(end);
+    return n >= len && memcmp(s + n - len, end, len) == 0;
+}
+
+/* Whose name "[user 1's name]", "[name]" and the like in the turn of `speaker` asks for: speaker
+ * 0 or 1, -1 when it asks for something else. A name without a number is the speaker's own after
+ * "I'm" or "name is". */
+static int asked_name(const char *label, size_t n, const buf *before, int speaker)
+{
+    static const char *const own[] = { "I'm ", "I am ", "name is ", "name's ", "me " };
+    bool has_number = memchr(label, '1', n) || memchr(label, '2', n);
+    bool is_name = ends_in(label, n, "name") || ends_in(label, n, "Name");
+    if (has_number && (is_name || n <= sizeof "user 1" - 1)) return memchr(label, '2', n) != NULL;
+    if (!is_name || has_number || n > sizeof "their name" - 1) return -1;
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        if (ends_in(before->data ? before->data : "", before->len, own[i])) return speaker;
+    return 1 - speaker;
+}
+
+/* Appends the turn's words with names in place of what asks for them. */
+static void put_named(talk *t, buf *out, const char *s, size_t n, int speaker)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *end = s[i] == '[' ? memchr(s + i, ']', n - i) : NULL;
+        size_t len = end ? (size_t)(end - s) - i - 1 : 0;
+        int whose = end ? asked_name(s + i + 1, len, out, speaker) : -1;
+        if (whose >= 0) {
+            buf_puts(out, t->name[whose]);
+            i += len + 1;
+        } else
+            buf_putc(out, s[i]);
+    }
+}
+
+/* Adds what a line says to the last turn. What was wrong with it, N_DROPS = nothing. */
+static drop_reason put_words(talk *t, const char *s, size_t n)
+{
+    buf words = { 0 };
+    size_t from = t->text.len;
+    put_named(t, &words, s, n, t->speaker[t->n - 1]);
+    bool is_clean = clean_text(&t->text, words.data ? words.data : "", words.len);
+    t->text.failed |= words.failed;
+    buf_free(&words);
+    t->start[t->n] = t->text.len;
+    if (!is_clean || t->text.len - t->start[t->n - 1] > MAX_TURN_BYTES) return DROP_BROKEN;
+    if (t->text.len == from) return DROP_SHORT;
+    return has_placeholder(t->text.data + from, t->text.len - from) ? DROP_PLACEHOLDER : N_DROPS;
+}
+
+static drop_reason put_line(talk *t, const char *s, size_t n)
 {
     size_t n_label;
-    int speaker = speaker_of(who, s, n, &n_label);
-    bool goes_on = t->n > 0 && (speaker < 0 || speaker == t->who[t->n - 1]);
-    if (t->n == 0 && speaker < 0) return DROP_BROKEN;
+    while (n > 0 && strchr("* ", *s)) s++, n--; /* labels may be in bold print */
+    int speaker = speaker_of(t->who, s, n, &n_label);
+    bool goes_on = t->n > 0 && (speaker < 0 || speaker == t->speaker[t->n - 1]);
+    s += n_label;
+    n -= n_label;
+    while (n > 0 && strchr("* ", *s)) s++, n--;
+    if (t->n == 0 && speaker < 0) return DROP_MATTER;
     if (t->n == MAX_TURNS && !goes_on) return DROP_BROKEN;
     if (goes_on)
         buf_putc(&t->text, ' ');
     else
-        t->who[t->n++] = speaker;
-    size_t from = t->text.len;
-    if (!clean_text(&t->text, s + n_label, n - n_label)) return DROP_BROKEN;
-    t->start[t->n] = t->text.len;
-    if (t->text.len == from) return DROP_SHORT;
-    if (t->text.len - t->start[t->n - 1] > MAX_TURN_BYTES) return DROP_BROKEN;
-    return has_placeholder(t->text.data + from, t->text.len - from) ? DROP_PLACEHOLDER : N_DROPS;
+        t->speaker[t->n++] = speaker;
+    return put_words(t, s, n);
 }
 
-static drop_reason talk_read(talk *t, const char *const who[2], const char *s, size_t n)
+static drop_reason talk_read(talk *t, const char *s, size_t n)
 {
     drop_reason reason = N_DROPS;
     for (const char *end = s + n; s < end && reason == N_DROPS;) {
@@ -97,18 +150,30 @@ static drop_reason talk_read(talk *t, const char *const who[2], const char *s, s
         const char *mark = memmem(s, n_line, DOCUMENT_END, sizeof DOCUMENT_END - 1);
         if (mark) n_text = (size_t)(mark - s);
         while (n_text > 0 && strchr("\r ", s[n_text - 1])) n_text--;
-        if (n_text > 0) reason = talk_put(t, who, s, n_text);
+        if (n_text > 0) reason = put_line(t, s, n_text);
         s += n_line + (stop ? 1 : 0);
     }
     return reason;
 }
 
+/* Names for both, by the talk's text, so that it is always the same. */
+static void draw_names(talk *t, const char *s, size_t n)
+{
+    for (int i = 0; i < 2; i++) {
+        sex x = hash64_of(s, n, (uint64_t)i) & 1 ? GIRLS : BOYS;
+        size_t n_half = names_count(x) / 2; /* a half for each, so that they differ */
+        size_t pick = hash64_of(s, n, (uint64_t)i + 2) % n_half;
+        t->name[i] = names_of[x][pick + (i ? n_half : 0)];
+    }
+}
+
 /* Writes the talk with speaker `user` as the user. */
 static void put_talk(docs *out, const char *const who[2], text_view text, int user)
 {
-    talk t = { 0 };
-    drop_reason reason = talk_read(&t, who, text.s, text.n);
-    size_t first = t.n > 0 && t.who[0] != user ? 1 : 0;
+    talk t = { .who = who };
+    draw_names(&t, text.s, text.n);
+    drop_reason reason = talk_read(&t, text.s, text.n);
+    size_t first = t.n > 0 && t.speaker[0] != user ? 1 : 0;
     size_t n = t.n > first ? (t.n - first) / 2 * 2 : 0; /* an assistant's turn is the last */
     if (reason == N_DROPS && n < MIN_TURNS) reason = DROP_SHORT;
     if (reason == N_DROPS) {

@@ -87,12 +87,14 @@ static char settle_quote(const char *s, size_t n, size_t i, bool *is_open)
     return '\'';
 }
 
-/* Appends " - " for a dash; no blank after an opening quote or before a closing one. */
-static void put_dash(buf *out, char next)
+/* Appends " - " for a dash before s[0..n); no blank after an opening quote or before a closing
+ * one. */
+static void put_dash(buf *out, const char *s, size_t n)
 {
     while (out->len > 0 && out->data[out->len - 1] == ' ') out->len--;
     char last = out->len > 0 ? out->data[out->len - 1] : '\n';
-    bool closes = strchr("\"'\n", next) != NULL;
+    while (n > 0 && *s == ' ') s++, n--;
+    bool closes = n == 0 || *s == '\n' || (strchr("\"'", *s) && (n == 1 || !is_alnum(s[1])));
     if (last != '\n' && last != '"' && !closes) buf_putc(out, ' ');
     buf_puts(out, closes ? "-" : "- ");
 }
@@ -129,9 +131,7 @@ bool clean_text(buf *out, const char *s, size_t n)
         while (c == '-' && i + n_dashes < ascii.len && ascii.data[i + n_dashes] == '-') n_dashes++;
         if (n_dashes > 1) {
             i += n_dashes - 1;
-            size_t next = i + 1;
-            while (next < ascii.len && ascii.data[next] == ' ') next++;
-            put_dash(&flat, next < ascii.len ? ascii.data[next] : '\n');
+            put_dash(&flat, ascii.data + i + 1, ascii.len - i - 1);
             continue;
         }
         if (c == '\n') is_open = false;

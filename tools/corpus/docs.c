@@ -16,18 +16,21 @@ void docs_put(docs *d, const char *s, size_t n)
     if (d->n == d->cap) {
         size_t cap = d->cap ? 2 * d->cap : 256;
         size_t *start = mem_resize(d->start, d->cap ? d->cap + 1 : 0, cap + 1, sizeof *start);
-        if (start) d->start = start, d->cap = cap;
-        d->failed = !start;
+        if (start) d->start = start, d->cap = cap, d->start[0] = 0;
+        d->failed |= !start;
     }
-    if (d->failed || !(d->failed = !buf_put(&d->bytes, s, n))) {
-        if (d->failed) return;
-        d->start[++d->n] = d->bytes.len;
-    }
+    d->failed |= !buf_put(&d->bytes, s, n);
+    if (!d->failed) d->start[++d->n] = d->bytes.len;
 }
 
 text_view docs_at(const docs *d, size_t i)
 {
     return (text_view){ d->bytes.data + d->start[i], d->start[i + 1] - d->start[i] };
+}
+
+void docs_put_all(docs *d, const docs *from)
+{
+    for (size_t i = 0; i < from->n; i++) docs_put(d, docs_at(from, i).s, docs_at(from, i).n);
 }
 
 void docs_free(docs *d)
@@ -39,7 +42,7 @@ void docs_free(docs *d)
 
 /* ---- near duplicates --------------------------------------------------------------------- */
 
-enum { SHINGLE_WORDS = 6, MAX_SEEN_PERCENT = 50 };
+enum { SHINGLE_WORDS = 6 };
 
 typedef struct {
     uint64_t *slot; /* [mask + 1] hashes, 0 = empty */
@@ -96,7 +99,16 @@ static bool set_init(hash_set *set, size_t n_bytes)
     return set->slot != NULL;
 }
 
-void docs_dedupe(docs *d, const docs *before)
+/* Goes on with the documents that were kept. */
+static void replace(docs *d, docs *kept, hash_set *set)
+{
+    memcpy(kept->n_dropped, d->n_dropped, sizeof kept->n_dropped);
+    mem_free(set->slot);
+    docs_free(d);
+    *d = *kept;
+}
+
+void docs_dedupe(docs *d, const docs *before, int percent)
 {
     hash_set set;
     docs kept = { 0 };
@@ -108,16 +120,33 @@ void docs_dedupe(docs *d, const docs *before)
     for (size_t i = 0; i < d->n; i++) {
         text_view t = docs_at(d, i);
         count_shingles(&set, t, false, &n, &n_seen);
-        bool is_seen = n > 0 && 100 * n_seen > MAX_SEEN_PERCENT * n;
+        bool is_seen = n > 0 && 100 * n_seen > (size_t)percent * n;
         d->n_dropped[DROP_DUPLICATE] += is_seen;
         if (is_seen) continue;
         count_shingles(&set, t, true, &n, &n_seen);
         docs_put(&kept, t.s, t.n);
     }
-    memcpy(kept.n_dropped, d->n_dropped, sizeof kept.n_dropped);
-    mem_free(set.slot);
-    docs_free(d);
-    *d = kept;
+    replace(d, &kept, &set);
+}
+
+void docs_keep_plain(docs *d, const docs *known, int percent)
+{
+    hash_set set;
+    docs kept = { 0 };
+    uint64_t word;
+    if (!set_init(&set, known->bytes.len)) d->failed = true;
+    if (d->failed) return;
+    text_view t = { known->bytes.data, known->bytes.len };
+    while ((word = next_word(&t))) set_has(&set, word, true);
+    for (size_t i = 0; i < d->n; i++) {
+        size_t n = 0, n_known = 0;
+        for (t = docs_at(d, i); (word = next_word(&t)); n++) n_known += set_has(&set, word, false);
+        if (100 * n_known >= (size_t)percent * n)
+            docs_put(&kept, docs_at(d, i).s, docs_at(d, i).n);
+        else
+            d->n_dropped[DROP_HARD]++;
+    }
+    replace(d, &kept, &set);
 }
 
 /* ---- files ------------------------------------------------------------------------------- */

@@ -34,9 +34,13 @@ typedef struct {
 
 void docs_put(docs *d, const char *s, size_t n);
 text_view docs_at(const docs *d, size_t i);
-/* Drops documents that were there before: the same, or most of their runs of SHINGLE_WORDS words
- * already seen, in this list or in `before` (which may be NULL). Linear in the text. */
-void docs_dedupe(docs *d, const docs *before);
+/* Drops documents that were there before, in this list or in `before` (which may be NULL): more
+ * than `percent` of their runs of words were. Linear in the text. */
+void docs_dedupe(docs *d, const docs *before, int percent);
+/* Drops documents of whose words fewer than `percent` are in `known`. */
+void docs_keep_plain(docs *d, const docs *known, int percent);
+/* Appends the documents of `from`. */
+void docs_put_all(docs *d, const docs *from);
 void docs_free(docs *d);
 
 /* Writes DIR/NAME; with DOCUMENT_END between documents, or each followed by a line break. */

@@ -12,7 +12,7 @@
 #include "token/lookup.h"
 #include <string.h>
 
-enum { MAX_OPENING_BYTES = 220, MAX_PHRASE_WORDS = 5, MAX_WORD_BYTES = 24 };
+enum { MAX_OPENING_BYTES = 220, MAX_PHRASE_WORDS = 5 };
 
 /* ---- words -------------------------------------------------------------------------------- */
 
@@ -44,12 +44,18 @@ static bool is_one_of(text_view w, const char *const *words)
     return false;
 }
 
+static bool is_same(text_view a, text_view b)
+{
+    return a.n == b.n && memcmp(a.s, b.s, a.n) == 0;
+}
+
 static bool is_capital(text_view w)
 {
     return w.n > 0 && *w.s >= 'A' && *w.s <= 'Z';
 }
 
 static const char *const articles[] = { "a", "an", NULL };
+static const char *const before_heroes[] = { "was", "lived", "were", "is", "lives", "there", NULL };
 static const char *const before_nouns[] = { "a", "an", "the", "his", "her", "their", NULL };
 static const char *const no_nouns[] = {
     "a",     "an",        "the",       "day",     "time",    "big",    "small",   "little",
@@ -89,6 +95,7 @@ typedef struct {
  * if "named" or "called" follows. */
 static bool read_phrase(subject *x, text_view first, text_view rest)
 {
+    static const char *const people[] = { "girl", "boy", "man", "woman", "lady", NULL };
     text_view last = { 0 };
     token w = next_token(&rest);
     for (int n = 0; n < MAX_PHRASE_WORDS; n++, w = next_token(&rest)) {
@@ -96,17 +103,28 @@ static bool read_phrase(subject *x, text_view first, text_view rest)
         if (is_one_of(w.word, ends_of_phrases)) break;
         last = w.word;
     }
-    bool is_person = last.n > 0
-                     && (is_word(last, "girl") || is_word(last, "boy") || is_word(last, "man")
-                         || is_word(last, "woman") || is_word(last, "lady"));
-    if (last.n < 3 || (!is_person && is_one_of(last, no_nouns))) return false;
+    if (last.n < 3 || (is_one_of(last, no_nouns) && !is_one_of(last, people))) return false;
     x->phrase = (text_view){ first.s, (size_t)(last.s + last.n - first.s) };
     x->noun = last;
-    if (is_word(w.word, "named") || is_word(w.word, "called")) {
+    if (w.before == ' ' && (is_word(w.word, "named") || is_word(w.word, "called"))) {
         token name = next_token(&rest);
         if (is_capital(name.word) && name.before == ' ') x->name = name.word;
     }
     return true;
+}
+
+/* The hero: a phrase with a name, else the first one that stands where a hero is brought in. */
+static void read_hero(subject *x, text_view t)
+{
+    token before = { .before = ' ' };
+    for (token w = next_token(&t); w.word.n > 0; before = w, w = next_token(&t)) {
+        subject found = { 0 };
+        if (!is_one_of(w.word, articles) || !read_phrase(&found, w.word, t)) continue;
+        bool brings_in = w.before == ',' || is_one_of(before.word, before_heroes);
+        if (found.name.n == 0 && (!brings_in || x->phrase.n > 0)) continue;
+        *x = found;
+        if (found.name.n > 0) return;
+    }
 }
 
 /* "Lily" or "Lily and Ben" at the beginning. */
@@ -131,12 +149,10 @@ static void read_thing(subject *x, text_view t)
     int best = 1;
     bool is_next = false;
     for (token w = next_token(&t); w.word.n > 0; w = next_token(&t)) {
-        bool is_adjective = is_one_of(w.word, no_nouns);
-        bool counts = is_next && !is_adjective && w.before == ' ' && !is_capital(w.word)
-                      && w.word.n > 2 && w.word.n < MAX_WORD_BYTES
-                      && !(w.word.n == x->noun.n && memcmp(w.word.s, x->noun.s, w.word.n) == 0);
-        is_next = is_one_of(w.word, before_nouns) || (is_next && is_adjective);
-        if (!counts) continue;
+        bool is_after_article = is_next, is_adjective = is_next && is_one_of(w.word, no_nouns);
+        is_next = is_adjective || is_one_of(w.word, before_nouns);
+        if (!is_after_article || is_adjective || w.before != ' ' || is_capital(w.word)) continue;
+        if (w.word.n < 3 || is_same(w.word, x->noun)) continue;
         size_t i = hash_bytes(w.word.s, w.word.n) % N_SLOTS; /* a rare clash starts anew */
         bool is_same =
             slot[i].word.n == w.word.n && memcmp(slot[i].word.s, w.word.s, w.word.n) == 0;
@@ -150,10 +166,8 @@ static subject find_subject(text_view story)
     subject x = { 0 };
     text_view t = story;
     if (t.n > MAX_OPENING_BYTES) t.n = MAX_OPENING_BYTES;
-    text_view opening = t;
-    for (token w = next_token(&t); w.word.n > 0; w = next_token(&t))
-        if (is_one_of(w.word, articles) && read_phrase(&x, w.word, t)) break;
-    if (x.name.n == 0) read_names(&x, opening);
+    read_hero(&x, t);
+    if (x.phrase.n == 0) read_names(&x, t);
     read_thing(&x, story);
     return x;
 }
@@ -204,9 +218,32 @@ static void put_view(buf *out, text_view t)
     buf_put(out, t.s, t.n);
 }
 
-static void put_article(buf *out, text_view noun)
+static bool is_plural(text_view noun)
 {
-    if (noun.s[noun.n - 1] != 's') buf_puts(out, strchr("aeiou", *noun.s) ? "an " : "a ");
+    return noun.n > 2 && noun.s[noun.n - 1] == 's' && !strchr("us", noun.s[noun.n - 2]);
+}
+
+/* "a noun", "an egg", "nouns". */
+static void put_noun(buf *out, text_view noun)
+{
+    if (!is_plural(noun)) buf_puts(out, strchr("aeiou", *noun.s) ? "an " : "a ");
+    put_view(out, noun);
+}
+
+/* A noun of the story: with "a" if the story says so, else as "the water". */
+static void put_thing(buf *out, text_view noun, text_view story)
+{
+    buf said = { 0 };
+    buf_puts(&said, " ");
+    put_noun(&said, noun);
+    bool is_said = !said.failed && memmem(story.s, story.n, said.data, said.len);
+    out->failed |= said.failed;
+    buf_free(&said);
+    if (is_said || is_plural(noun)) {
+        put_noun(out, noun);
+        return;
+    }
+    buf_puts(out, "the ");
     put_view(out, noun);
 }
 
@@ -222,20 +259,20 @@ static void put_hero(buf *out, const subject *x, uint64_t draw)
     if (draw / 4 % 2)
         put_view(out, x->phrase);
     else
-        put_article(out, x->noun);
+        put_noun(out, x->noun);
     if (has_name && draw / 8 % 2) {
         buf_puts(out, " named ");
         put_view(out, x->name);
     }
 }
 
-static void put_about(buf *out, const subject *x, uint64_t draw)
+static void put_about(buf *out, const subject *x, text_view story, uint64_t draw)
 {
     bool has_thing = x->thing.n > 0;
     if (!has_thing || draw % 8 != 0) put_hero(out, x, draw >> 8);
     if (!has_thing || (out->len > 0 && draw / 8 % 3 != 0)) return;
     if (out->len > 0) buf_puts(out, " and ");
-    put_article(out, x->thing);
+    put_thing(out, x->thing, story);
 }
 
 /* "%s" of a form filled in. */
@@ -275,7 +312,7 @@ static void put_asked(chat *c, text_view story, uint64_t about_draw, uint64_t dr
 {
     subject x = find_subject(story);
     buf about = { 0 }, asked = { 0 };
-    if (draw % 10 != 0) put_about(&about, &x, about_draw);
+    if (draw % 10 != 0) put_about(&about, &x, story, about_draw);
     if (about.len > 0)
         put_filled(&asked, PICK(requests, draw >> 8), &about);
     else

@@ -114,12 +114,12 @@ static void put_renamed(buf *out, text_view t, const renaming *r, int n)
     buf_put(out, at, (size_t)(end - at));
 }
 
-void stories_rename(docs *out, const docs *stories, uint64_t seed)
+void stories_rename(docs *out, const docs *stories, bool keeps_all, uint64_t seed)
 {
     for (size_t i = 0; i < stories->n; i++) {
         renaming r[MAX_NAMES];
         int n = find_people(docs_at(stories, i), r, seed, i);
-        if (n == 0) continue;
+        if (n == 0 && !keeps_all) continue;
         buf text = { 0 };
         put_renamed(&text, docs_at(stories, i), r, n);
         out->failed |= text.failed;

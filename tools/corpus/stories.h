@@ -11,8 +11,9 @@
 void stories_read(docs *out, const char *s, size_t n);
 
 /* Appends each story with its people renamed, by draw: each known name becomes another one of
- * its sex, the same throughout a story. A story that names nobody is left out. */
-void stories_rename(docs *out, const docs *stories, uint64_t seed);
+ * its sex, the same throughout a story. A story that names nobody stays as it is if `keeps_all`,
+ * else it is left out. */
+void stories_rename(docs *out, const docs *stories, bool keeps_all, uint64_t seed);
 
 /* Appends a conversation (see chats.h) for each story: someone asks for one about what it is
  * about, in one of many phrasings, and is told it. */
