@@ -48,7 +48,7 @@ bool err_is_terminal(void);
  * printed, or a usage error). After true, opts_free(page, o) at the end. */
 bool cli_parse(const opts_page *page, void *o, int argc, char **argv, int *status);
 
-/* ---- Ctrl-C (interrupt.c) ------------------------------------------------------------------ */
+/* ---- signals (interrupt.c) ----------------------------------------------------------------- */
 
 /* Until the first call SIGINT ends the program at once with status 130. From then on it only makes
  * cli_interrupted true and interrupts s (NULL: nothing); a second one ends the program at once.
@@ -59,6 +59,8 @@ void cli_catch_batch_interrupt(lory_batch *b); /* the same for a batch */
 bool cli_interrupted(void);
 /* From now on no number of SIGINTs ends the program, for one that goes on after them. */
 void cli_keep_on_interrupt(void);
+/* A file that another program cuts short while it is mapped ends the program with one line. */
+void cli_catch_lost_pages(void);
 bool cli_take_interrupt(void); /* what cli_interrupted says, which then is false again */
 
 /* ---- time and memory (stats.c) ------------------------------------------------------------- */

@@ -1,5 +1,5 @@
-/* interrupt.c - Ctrl-C; see cli.h. The handler only sets flags and leaves; lory_session_interrupt
- * is made for signal handlers. */
+/* interrupt.c - Ctrl-C, and mapped files that are cut short; see cli.h. The handlers do only what
+ * signal handlers may; lory_session_interrupt is made for them. */
 #include "cli/cli.h"
 #include <signal.h>
 #include <unistd.h>
@@ -55,4 +55,26 @@ bool cli_take_interrupt(void)
     bool was = n_interrupts > 0;
     n_interrupts = 0;
     return was;
+}
+
+/* Reading a page of a mapped file that is not there any more. */
+static void on_lost_page(int sig, siginfo_t *info, void *context)
+{
+    static const char text[] = "lory: a mapped file was cut short, or cannot be read any more, while it "
+                               "was in use (--no-mmap reads it into memory first)\n";
+    (void)context;
+    if (info->si_code != BUS_ADRERR) {
+        signal(sig, SIG_DFL);
+        return; /* to the same instruction, which ends the program now */
+    }
+    ssize_t n = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)n; /* nobody is left to tell */
+    _exit(EXIT_FAILED);
+}
+
+void cli_catch_lost_pages(void)
+{
+    struct sigaction on = { .sa_sigaction = on_lost_page, .sa_flags = SA_SIGINFO };
+    sigemptyset(&on.sa_mask);
+    sigaction(SIGBUS, &on, NULL);
 }

@@ -99,5 +99,6 @@ static int dispatch(int argc, char **argv)
 int main(int argc, char **argv)
 {
     cli_begin();
+    cli_catch_lost_pages();
     return cli_end(dispatch(argc, argv));
 }
