@@ -163,6 +163,22 @@ bool lory_render_template(const lory_model *m, const lory_template *t, const cha
 bool lory_tokenize_prompt(const lory_model *m, const lory_prompt *p, lory_tokens *out,
                           lory_err *err);
 
+/* ---- LoRA adapters ----------------------------------------------------------------------- */
+
+/* Pairs of thin matrices beside weights of a model: y = W x + scale * alpha/rank * B (A x). They are
+ * applied as the model runs; its own weights stay as they are. */
+typedef struct lory_lora lory_lora;
+
+/* Maps a LoRA adapter (GGUF) and checks it against m, which owns it from then on: it is freed by
+ * lory_model_close. Not while another thread opens one for the same model. NULL on failure:
+ * LORY_E_FORMAT or LORY_E_UNSUPPORTED say what does not go with m. */
+const lory_lora *lory_lora_open(lory_model *m, const char *path, lory_err *err);
+
+typedef struct {
+    const lory_lora *lora; /* opened for the same model */
+    float scale;           /* 1 = as trained; 0 = off */
+} lory_lora_use;
+
 /* ---- session ----------------------------------------------------------------------------- */
 
 typedef struct lory_session lory_session;
@@ -190,11 +206,14 @@ typedef struct {
     lory_cache_type cache_type;
     lory_on_input on_input; /* NULL = none, which costs nothing */
     void *on_input_user;
+    const lory_lora_use *lora; /* [n_lora] adapters, all applied; copied */
+    size_t n_lora;
 } lory_session_params; /* zeroed = all defaults */
 
 /* What a session will take, before it is taken. */
 typedef struct {
     uint64_t weights_bytes; /* mapped, shared with other processes */
+    uint64_t lora_bytes;    /* of adapters */
     uint64_t kv_bytes;
     uint64_t scratch_bytes;
     uint64_t total_bytes;
@@ -388,6 +407,8 @@ void lory_batch_get_stats(const lory_batch *b, lory_batch_stats *stats);
 /* A number that tells models apart: a hash of the file's size and header, and of its tensors'
  * bytes, all of them up to 64 MB, else samples from everywhere. */
 uint64_t lory_model_fingerprint(const lory_model *m);
+/* The same of a model with adapters: of their files too, and of their scales, in their order. */
+uint64_t lory_fingerprint(const lory_model *m, const lory_lora_use *lora, size_t n_lora);
 
 /* ---- the machine ------------------------------------------------------------------------- */
 

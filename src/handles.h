@@ -4,12 +4,13 @@
 #define LORY_HANDLES_H
 
 #include "engine/session.h"
-#include "model/model.h"
+#include "model/lora.h"
 #include "sample/chain.h"
 
 struct lory_model {
     model m;
     lory_tokens ends; /* the tokens that end a generation */
+    lory_lora *loras; /* the adapters opened for it */
 };
 
 struct lory_session {

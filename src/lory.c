@@ -53,6 +53,12 @@ void lory_model_close(lory_model *m)
 {
     if (!m) return;
     lory_tokens_free(&m->ends);
+    while (m->loras) {
+        lory_lora *l = m->loras;
+        m->loras = l->next;
+        lora_close(l);
+        mem_free(l);
+    }
     model_close(&m->m);
     mem_free(m);
 }
@@ -84,11 +90,26 @@ void lory_model_get_info(const lory_model *lm, lory_model_info *info)
     };
 }
 
-uint64_t lory_model_fingerprint(const lory_model *lm)
+const lory_lora *lory_lora_open(lory_model *m, const char *path, lory_err *err)
+{
+    lory_lora *l = mem_new(1, sizeof *l);
+    if (!l) {
+        err_set(err, LORY_E_MEMORY, "%s: no memory", path);
+        return NULL;
+    }
+    if (!lora_open(l, &m->m, path, err)) {
+        mem_free(l);
+        return NULL;
+    }
+    l->next = m->loras;
+    return m->loras = l;
+}
+
+static uint64_t fingerprint(const gguf *g)
 {
     enum { WHOLE_BYTES = 64 << 20, SAMPLE_BYTES = 4096 };
-    const unsigned char *data = lm->m.file.map.data;
-    size_t size = lm->m.file.map.size, n_tensor = (size_t)lm->m.file.tensor_bytes;
+    const unsigned char *data = g->map.data;
+    size_t size = g->map.size, n_tensor = (size_t)g->tensor_bytes;
     size_t tensors = n_tensor < size ? size - n_tensor : 0; /* where they begin, about */
     hash64 h;
     hash64_begin(&h, size);
@@ -101,6 +122,25 @@ uint64_t lory_model_fingerprint(const lory_model *lm)
     if (step < SAMPLE_BYTES) step = SAMPLE_BYTES;
     for (size_t at = tensors; at + SAMPLE_BYTES <= size; at += step)
         hash64_put(&h, data + at, SAMPLE_BYTES);
+    return hash64_end(&h);
+}
+
+uint64_t lory_model_fingerprint(const lory_model *m)
+{
+    return fingerprint(&m->m.file);
+}
+
+uint64_t lory_fingerprint(const lory_model *m, const lory_lora_use *lora, size_t n_lora)
+{
+    hash64 h;
+    uint64_t print = lory_model_fingerprint(m);
+    if (n_lora == 0) return print;
+    hash64_begin(&h, print);
+    for (size_t i = 0; i < n_lora; i++) {
+        print = fingerprint(&lora[i].lora->file);
+        hash64_put(&h, &print, sizeof print);
+        hash64_put(&h, &lora[i].scale, sizeof lora[i].scale);
+    }
     return hash64_end(&h);
 }
 

@@ -215,7 +215,8 @@ TEST(fusing_merges_the_patterns_of_a_llama_block)
     model m;
     plan fused, plain;
     REQUIRE(model_open(&m, test_vector("golden/llama-gqa-tied/model-q4_0.gguf"), NULL, &err));
-    REQUIRE(plan_make(&fused, &m, true, &err) && plan_make(&plain, &m, false, &err));
+    REQUIRE(plan_make(&fused, &m, &(plan_params){ .fuse = true }, &err)
+            && plan_make(&plain, &m, &(plan_params){ 0 }, &err));
     /* input qkv rope rope store attend input out input gate-up input down */
     CHECK(fused.n_body == 1 + 12 * m.hp.n_layer, "%d steps", fused.n_body);
     CHECK(plain.n_step > fused.n_step);

@@ -143,7 +143,8 @@ static bool check_model(const batch_state *s, const json *j, const char *out, co
     if (!print || print->type != JSON_STRING) return damaged(name, err);
     if (is_hex(print, s->model)) return true;
     return err_set(err, LORY_E_ARGUMENT,
-                   "%s: belongs to another model (found fingerprint %016" PRIx64 ", expected %s)",
+                   "%s: belongs to another model or other adapters (found fingerprint %016" PRIx64
+                   ", expected %s)",
                    out, s->model, print->str);
 }
 

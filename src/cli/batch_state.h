@@ -18,7 +18,7 @@ enum { BATCH_STATE_VERSION = 1, BATCH_STATE_MAX_BYTES = 64 << 20 };
 
 typedef struct {
     lines_summary input;
-    uint64_t model; /* lory_model_fingerprint */
+    uint64_t model; /* lory_fingerprint */
     buf settings;   /* a JSON object of texts: all that the output's bytes depend on */
 } batch_state; /* free with batch_state_free */
 

@@ -84,6 +84,13 @@ static void put_turn(json_writer *w, const talk_turn *t)
     json_end_object(w);
 }
 
+/* Of the model and what adapts it. */
+static hex model_hash(const chat *c)
+{
+    const lora_opts *l = &c->o->session.lora;
+    return hex_of(lory_fingerprint(c->m, l->use, l->n));
+}
+
 static void put_body(const chat *c, buf *out)
 {
     json_writer w = { out, false };
@@ -93,7 +100,7 @@ static void put_body(const chat *c, buf *out)
     json_put_key(&w, "model");
     json_begin_object(&w);
     put_text(&w, "name", info.name);
-    put_text(&w, "fingerprint", hex_of(lory_model_fingerprint(c->m)).text);
+    put_text(&w, "fingerprint", model_hash(c).text);
     json_end_object(&w);
     put_text(&w, "cache_type", cache_names[c->o->session.cache_type]);
     put_text(&w, "template", template_hash(&c->talk).text);
@@ -250,11 +257,12 @@ static bool check_model(const reader *r, const chat *c, const json *j)
     const json *model = json_get(j, "model");
     const char *name;
     size_t n;
-    if (json_str_is(json_get(model, "fingerprint"), hex_of(lory_model_fingerprint(c->m)).text))
+    if (json_str_is(json_get(model, "fingerprint"), model_hash(c).text))
         return true;
     if (!json_get_str(json_get(model, "name"), &name, &n)) name = "?";
     return err_set(r->err, LORY_E_ARGUMENT,
-                   "%s: the talk was with another model (found \"%s\", another fingerprint)",
+                   "%s: the talk was with another model or other adapters (found \"%s\", another "
+                   "fingerprint)",
                    r->path, name);
 }
 

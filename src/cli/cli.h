@@ -82,20 +82,36 @@ lory_model *cli_open_model(const model_opts *o, lory_err *err);
 /* Its name, which may lie in bundled[]; NULL with *err on failure. */
 const char *cli_model_path(const model_opts *o, char bundled[BUNDLED_PATH_MAX], lory_err *err);
 
+/* The adapters of --lora FILE[:SCALE]. */
+enum { CLI_MAX_LORA = 16 };
+typedef struct {
+    opt_list given;
+    lory_lora_use use[CLI_MAX_LORA]; /* [n], after cli_open_loras */
+    size_t n;
+} lora_opts;
+extern const opt_row lora_rows[]; /* --lora */
+
+/* Opens them for m, which owns them. On failure *err names the option or the file. */
+bool cli_open_loras(lory_model *m, lora_opts *o, lory_err *err);
+
 typedef struct {
     int n_threads; /* 0: physical cores this process may use */
     int n_ctx;     /* 0: the model's own */
     int n_batch;
     int cache_type; /* a lory_cache_type */
+    lora_opts lora;
 } session_opts;
 #define SESSION_DEFAULTS                                                                           \
     {                                                                                              \
         .n_batch = 512, .cache_type = LORY_CACHE_F16                                               \
     }
-extern const opt_row session_rows[]; /* -t -c -b --cache-type */
+extern const opt_row session_rows[]; /* -t -c -b --cache-type --lora */
 
-/* Makes the session; a note on stderr says when the model's own context did not fit memory. */
-lory_session *cli_open_session(lory_model *m, const session_opts *o, lory_err *err);
+/* What the options ask for, of the adapters those that cli_open_loras opened. */
+lory_session_params cli_session_params(const session_opts *o);
+
+/* Opens the adapters and makes the session; a note on stderr says when the model's own context did not fit memory. */
+lory_session *cli_open_session(lory_model *m, session_opts *o, lory_err *err);
 
 /* Sampling options that were not given hold the unset values of SAMPLING_DEFAULTS; what counts
  * then is the model's own metadata, else lory_sampler_defaults. */

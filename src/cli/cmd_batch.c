@@ -92,7 +92,7 @@ static const opts_page page = {
 
 /* One run of the command; what it opens, close_run closes. */
 typedef struct {
-    const batch_opts *o;
+    batch_opts *o;
     const char *in_name;
     int in_fd;
     bool is_file;         /* the input can be read twice */
@@ -433,16 +433,15 @@ static void print_stats(const run *r)
 
 static bool open_model(run *r, lory_err *err)
 {
-    const session_opts *o = &r->o->session;
-    lory_batch_params p = { .session = { .n_ctx = o->n_ctx, .n_batch = o->n_batch,
-                                         .n_threads = o->n_threads,
-                                         .cache_type = (lory_cache_type)o->cache_type },
-                            .n_parallel = r->o->n_parallel, .n_kv = r->o->n_kv };
+    session_opts *o = &r->o->session;
+    lory_batch_params p = { .n_parallel = r->o->n_parallel, .n_kv = r->o->n_kv };
     lory_memory_plan plan;
     lory_model_info info;
     double start_ms = cli_now_ms();
-    if (!(r->m = cli_open_model(&r->o->model, err))
-        || !lory_plan_batch_memory(r->m, &p, &plan, NULL, err)
+    if (!(r->m = cli_open_model(&r->o->model, err)) || !cli_open_loras(r->m, &o->lora, err))
+        return false;
+    p.session = cli_session_params(o);
+    if (!lory_plan_batch_memory(r->m, &p, &plan, NULL, err)
         || !(r->batch = lory_batch_new(r->m, &p, err)))
         return false;
     r->load_ms = cli_now_ms() - start_ms;
@@ -450,7 +449,7 @@ static bool open_model(run *r, lory_err *err)
     if (plan.n_ctx_lowered)
         cli_note("context: lowered from %d to %d tokens to fit memory (-c N sets it)",
                  info.n_ctx_train, lory_batch_n_ctx(r->batch));
-    r->state.model = lory_model_fingerprint(r->m);
+    r->state.model = lory_fingerprint(r->m, o->lora.use, o->lora.n);
     r->d = (batch_defaults){ .m = r->m, .model_name = *info.name ? info.name : "lory",
                              .n_ctx = (size_t)lory_batch_n_ctx(r->batch), .special = r->o->special,
                              .generate = { .n_predict = r->o->n_predict,

@@ -18,6 +18,7 @@ typedef struct {
     opt_ints threads; /* none: the default */
     const char *parallel;
     bool json;
+    lora_opts lora;
 } bench_opts;
 
 #define AT(field) offsetof(bench_opts, field)
@@ -43,6 +44,7 @@ static const opt_row rows[] = {
       .help = "tokens per prompt-processing step" },
     { 0, "cache-type", OPT_CHOICE, AT(cache_type), "f32|f16|q8_0", .choices = cache_types,
       .help = "KV cache element type" },
+    { 0, NULL, OPT_GROUP, AT(lora), .rows = lora_rows },
     { .kind = OPT_END },
 };
 
@@ -253,6 +255,8 @@ static bool fit_context(bench *b, bench_opts *o, const lory_model_info *info, lo
         .n_ctx = o->depth + (o->n_prompt > o->n_gen ? o->n_prompt : o->n_gen),
         .n_batch = o->n_batch,
         .cache_type = (lory_cache_type)o->cache_type,
+        .lora = o->lora.use,
+        .n_lora = o->lora.n,
     };
     return true;
 }
@@ -261,7 +265,7 @@ static bool open_bench(bench *b, bench_opts *o, lory_err *err)
 {
     lory_model_info info;
     b->m = cli_open_model(&o->model, err);
-    if (!b->m) return false;
+    if (!b->m || !cli_open_loras(b->m, &o->lora, err)) return false;
     lory_model_get_info(b->m, &info);
     if (!fit_context(b, o, &info, err)) return false;
     size_t n_ids = (size_t)b->session.n_ctx;
@@ -296,5 +300,6 @@ int cmd_bench(int argc, char **argv)
     mem_free(b.ids);
     mem_free(b.speeds);
     lory_model_close(b.m);
+    opts_free(&page, &o);
     return status;
 }

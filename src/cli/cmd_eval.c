@@ -61,7 +61,7 @@ static const opts_page page = {
 
 /* One run of the command; what it opens, close_eval closes. */
 typedef struct {
-    const eval_opts *o;
+    eval_opts *o;
     const char *source; /* of the text, for errors */
     lory_model *m;
     lory_session *s;
@@ -426,5 +426,6 @@ int cmd_eval(int argc, char **argv)
     else
         status = o.jsonl ? run_jsonl(&e) : run_text(&e);
     close_eval(&e);
+    opts_free(&page, &o);
     return status;
 }

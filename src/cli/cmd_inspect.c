@@ -35,18 +35,16 @@ static const opts_page page = {
 };
 
 /* The plan needs the model that lory would run; without one the rest is still worth showing. */
-static void plan_memory(inspection *x, const session_opts *o)
+static void plan_memory(inspection *x, session_opts *o)
 {
-    lory_session_params p = { .n_ctx = o->n_ctx,
-                              .n_batch = o->n_batch,
-                              .n_threads = o->n_threads,
-                              .cache_type = (lory_cache_type)o->cache_type };
     lory_model *m = lory_model_open(x->path, &x->plan_err);
-    x->has_plan = m && lory_plan_memory(m, &p, &x->plan, &x->plan_err);
+    bool ok = m && cli_open_loras(m, &o->lora, &x->plan_err);
+    lory_session_params p = cli_session_params(o);
+    x->has_plan = ok && lory_plan_memory(m, &p, &x->plan, &x->plan_err);
     lory_model_close(m);
 }
 
-static int inspect(const inspect_opts *o)
+static int inspect(inspect_opts *o)
 {
     static const char *const cache_types[] = { "f16", "f32", "q8_0" }; /* lory_cache_type */
     lory_err err;

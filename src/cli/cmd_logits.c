@@ -58,6 +58,7 @@ static int eval(lory_session *s, const logits_opts *o, const lory_tokens *ids, p
 {
     lory_err err;
     size_t n_ctx = (size_t)lory_session_n_ctx(s);
+    if (ids->n == 0) return cli_usage("--ids: no ids");
     if (ids->n > n_ctx) {
         err_set(&err, LORY_E_FULL,
                 "--ids: more than the context holds (found %zu, expected at most %zu)", ids->n,
@@ -72,23 +73,22 @@ static int eval(lory_session *s, const logits_opts *o, const lory_tokens *ids, p
     return print_logits(p, ids->n - 1, lory_session_logits(s)) ? EXIT_OK : EXIT_FAILED;
 }
 
-static int logits(lory_model *m, const logits_opts *o)
+/* The session first: of a file that can't run, that is to be said, not which ids it has. */
+static int logits(lory_model *m, logits_opts *o)
 {
     lory_model_info info;
     lory_tokens ids = { 0 };
     lory_err err;
     int status;
+    lory_session *s = cli_open_session(m, &o->session, &err);
+    if (!s) return cli_fail(&err);
     lory_model_get_info(m, &info);
     printer p = { .n_vocab = info.n_vocab };
-    if (!cli_read_ids("--ids", o->ids, strlen(o->ids), info.n_vocab, &ids, &err)) {
+    if (cli_read_ids("--ids", o->ids, strlen(o->ids), info.n_vocab, &ids, &err))
+        status = eval(s, o, &ids, &p);
+    else
         status = cli_usage("%s", err.text);
-    } else if (ids.n == 0) {
-        status = cli_usage("--ids: no ids");
-    } else {
-        lory_session *s = cli_open_session(m, &o->session, &err);
-        status = s ? eval(s, o, &ids, &p) : cli_fail(&err);
-        lory_session_free(s);
-    }
+    lory_session_free(s);
     buf_free(&p.line);
     lory_tokens_free(&ids);
     return status;
@@ -104,5 +104,6 @@ int cmd_logits(int argc, char **argv)
     lory_model *m = cli_open_model(&o.model, &err);
     status = m ? logits(m, &o) : cli_fail(&err);
     lory_model_close(m);
+    opts_free(&page, &o);
     return status;
 }

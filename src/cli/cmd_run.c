@@ -72,7 +72,7 @@ static const opts_page page = {
 
 /* One run of the command; what it opens, close_run closes. */
 typedef struct {
-    const run_opts *o;
+    run_opts *o;
     const char *source; /* of the prompt, for errors */
     lory_model *m;
     lory_session *s;

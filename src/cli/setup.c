@@ -41,6 +41,46 @@ lory_model *cli_open_model(const model_opts *o, lory_err *err)
     return lory_model_open_with(path, &p, err);
 }
 
+/* ---- adapters ---------------------------------------------------------------------------- */
+
+const opt_row lora_rows[] = {
+    { 0, "lora", OPT_LIST, offsetof(lora_opts, given), "FILE[:SCALE]",
+      .help = "apply a LoRA adapter (GGUF), SCALE (1) times as strong (repeatable)" },
+    { .kind = OPT_END },
+};
+
+/* The scale after the last ':', where it is a number; a name that ends so takes ":1" behind it. */
+static void split_scale(const char *given, buf *path, float *scale)
+{
+    const char *colon = strrchr(given, ':');
+    double x = 1.0;
+    if (colon && !opts_float("--lora", colon + 1, -FLT_MAX, FLT_MAX, &x, NULL)) colon = NULL;
+    *scale = (float)x;
+    buf_put(path, given, colon ? (size_t)(colon - given) : strlen(given));
+}
+
+static bool open_lora(lory_model *m, const char *given, lory_lora_use *use, lory_err *err)
+{
+    buf path = { 0 };
+    split_scale(given, &path, &use->scale);
+    if (path.failed || path.len == 0)
+        err_set(err, LORY_E_ARGUMENT, "--lora: the name of the file is empty");
+    else
+        use->lora = lory_lora_open(m, path.data, err);
+    buf_free(&path);
+    return use->lora != NULL;
+}
+
+bool cli_open_loras(lory_model *m, lora_opts *o, lory_err *err)
+{
+    if (o->given.n > CLI_MAX_LORA)
+        return err_set(err, LORY_E_ARGUMENT, "--lora: %zu adapters (expected at most %d)",
+                       o->given.n, CLI_MAX_LORA);
+    for (; o->n < o->given.n; o->n++)
+        if (!open_lora(m, o->given.item[o->n], &o->use[o->n], err)) return false;
+    return true;
+}
+
 /* ---- session ----------------------------------------------------------------------------- */
 
 /* In the order of lory_cache_type. */
@@ -55,17 +95,26 @@ const opt_row session_rows[] = {
       .help = "tokens per prompt-processing step" },
     { 0, "cache-type", OPT_CHOICE, offsetof(session_opts, cache_type), "f32|f16|q8_0",
       .choices = cache_types, .help = "KV cache element type" },
+    { 0, NULL, OPT_GROUP, offsetof(session_opts, lora), .rows = lora_rows },
     { .kind = OPT_END },
 };
 
-lory_session *cli_open_session(lory_model *m, const session_opts *o, lory_err *err)
+lory_session_params cli_session_params(const session_opts *o)
 {
-    lory_session_params p = { .n_ctx = o->n_ctx,
-                              .n_batch = o->n_batch,
-                              .n_threads = o->n_threads,
-                              .cache_type = (lory_cache_type)o->cache_type };
+    return (lory_session_params){ .n_ctx = o->n_ctx,
+                                  .n_batch = o->n_batch,
+                                  .n_threads = o->n_threads,
+                                  .cache_type = (lory_cache_type)o->cache_type,
+                                  .lora = o->lora.use,
+                                  .n_lora = o->lora.n };
+}
+
+lory_session *cli_open_session(lory_model *m, session_opts *o, lory_err *err)
+{
     lory_memory_plan plan;
     lory_model_info info;
+    if (!cli_open_loras(m, &o->lora, err)) return NULL;
+    lory_session_params p = cli_session_params(o);
     if (!lory_plan_memory(m, &p, &plan, err)) return NULL;
     lory_session *s = lory_session_new(m, &p, err);
     lory_model_get_info(m, &info);

@@ -35,11 +35,13 @@ static kv_shape shape_of(const model *m, const lory_batch_params *p, int n_ctx, 
                        .n_seq_ctx = n_ctx };
 }
 
-static exec_params exec_params_of(const lory_memory_plan *mp, int n_parallel)
+static exec_params exec_params_of(const lory_memory_plan *mp, const lory_batch_params *p,
+                                  int n_parallel)
 {
     return (exec_params){ .n_batch = mp->n_batch,
                           .n_out = n_parallel < OUT_ROWS ? n_parallel : OUT_ROWS,
-                          .n_threads = mp->n_threads };
+                          .n_threads = mp->n_threads,
+                          .lora = p->session.lora, .n_lora = p->session.n_lora };
 }
 
 static int n_parallel_of(const lory_batch_params *p)
@@ -52,7 +54,7 @@ static int n_parallel_of(const lory_batch_params *p)
 static int64_t fit_pool(const lory_memory_plan *mp, int n_parallel, uint64_t page_bytes)
 {
     int64_t n_page = (mp->n_ctx + KV_CHUNK - 1) / KV_CHUNK;
-    uint64_t taken = mp->weights_bytes + mp->scratch_bytes, free_bytes = 0;
+    uint64_t taken = mp->weights_bytes + mp->lora_bytes + mp->scratch_bytes, free_bytes = 0;
     if (mp->machine_bytes > taken) free_bytes = (mp->machine_bytes - taken) / 4 * 3;
     uint64_t n_fit = free_bytes / page_bytes, n_most = (uint64_t)n_page * (uint64_t)n_parallel;
     if (n_fit > n_most) n_fit = n_most;
@@ -83,7 +85,7 @@ bool batch_plan(const model *m, const lory_batch_params *p, lory_memory_plan *mp
     int n_parallel = n_parallel_of(p);
     mp->n_batch = session_n_batch(&p->session);
     if (mp->n_batch < n_parallel) mp->n_batch = n_parallel;
-    exec_params par = exec_params_of(mp, n_parallel);
+    exec_params par = exec_params_of(mp, p, n_parallel);
     if (!exec_bytes(m, &par, &n_bytes, err)) return false;
     mp->scratch_bytes = n_bytes;
     kv_shape page = shape_of(m, p, KV_CHUNK, KV_CHUNK, n_parallel);
@@ -98,7 +100,7 @@ bool batch_plan(const model *m, const lory_batch_params *p, lory_memory_plan *mp
         return err_set(err, LORY_E_MEMORY, "KV cache: %d tokens do not fit the address space",
                        *n_kv);
     mp->kv_bytes = n_bytes;
-    mp->total_bytes = mp->weights_bytes + mp->kv_bytes + mp->scratch_bytes;
+    session_plan_total(mp);
     return true;
 }
 
@@ -142,7 +144,7 @@ bool batch_open(batch *b, const model *m, const lory_batch_params *p, lory_err *
     b->n_parallel = n_parallel_of(p);
     kv_shape shape = shape_of(m, p, b->n_ctx, n_kv, b->n_parallel);
     b->n_slot = shape.n_seq;
-    exec_params par = exec_params_of(&mp, b->n_parallel);
+    exec_params par = exec_params_of(&mp, p, b->n_parallel);
     if (!allocate(b, mp.n_batch, err) || !kv_open(&b->kv, &shape, err)
         || !exec_open(&b->e, m, &b->kv, &par, err)) {
         batch_close(b);

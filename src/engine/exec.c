@@ -35,6 +35,8 @@ static op_fn *const ops[OP_COUNT] = {
     [OP_EXPERT_INPUT] = op_expert_input,
     [OP_EXPERTS] = op_experts,
     [OP_EXPERT_SUM] = op_expert_sum,
+    [OP_LORA] = op_lora,
+    [OP_EXPERT_LORA] = op_expert_lora,
 };
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -103,15 +105,17 @@ static size_t lay_out(exec *e, void *block)
 }
 
 /* An observer is shown slots, and a fused plan leaves some of them out. */
-static bool may_fuse(const exec_params *par)
+static bool make_plan(plan *p, const model *m, const exec_params *par, lory_err *err)
 {
-    return !par->no_fuse && !par->on_input;
+    plan_params pp = { .fuse = !par->no_fuse && !par->on_input, .lora = par->lora,
+                       .n_lora = par->n_lora };
+    return plan_make(p, m, &pp, err);
 }
 
 bool exec_bytes(const model *m, const exec_params *par, size_t *n_bytes, lory_err *err)
 {
     exec e = { .m = m, .par = *par };
-    if (!plan_make(&e.plan, m, may_fuse(par), err)) return false;
+    if (!make_plan(&e.plan, m, par, err)) return false;
     *n_bytes = lay_out(&e, NULL);
     plan_free(&e.plan);
     return true;
@@ -120,7 +124,7 @@ bool exec_bytes(const model *m, const exec_params *par, size_t *n_bytes, lory_er
 bool exec_open(exec *e, const model *m, kv_cache *kv, const exec_params *par, lory_err *err)
 {
     *e = (exec){ .m = m, .kn = kernels(), .kv = kv, .par = *par };
-    if (!plan_make(&e->plan, m, may_fuse(par), err)) return false;
+    if (!make_plan(&e->plan, m, par, err)) return false;
     e->block_bytes = lay_out(e, NULL);
     e->block = mem_new_lazy(e->block_bytes);
     if (!e->block)

@@ -16,6 +16,8 @@ typedef struct {
     bool no_fuse;  /* for tests; always so with on_input */
     lory_on_input on_input; /* shown the input of every product of the body; may be NULL */
     void *on_input_user;
+    const lory_lora_use *lora; /* [n_lora] adapters, read by exec_open only */
+    size_t n_lora;
 } exec_params;
 
 /* Where the prefix of a sequence ends, for models that have one (hparams.has_prefix). */

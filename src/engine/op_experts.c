@@ -182,6 +182,9 @@ static void product(const op_ctx *c, const plan_step *s, int expert, int r0, int
         .x = s->prepared ? e->input_f32 + (size_t)row0 * e->ld_pair : op_row(e, s->src, row0),
         .ld_x = s->prepared ? e->ld_pair : e->ld[s->src],
         .n_tok = n_tok, .out = out, .ld_out = ld, .scratch = op_scratch(c) });
+    op_add_lora(c, &(lora_args){ .lora = s->lora[0], .i_matrix = (size_t)expert,
+                                 .t = op_row(e, ELR, row0), .ld_t = e->ld[ELR], .n_tok = n_tok,
+                                 .r0 = r0, .r1 = r1, .out = out, .ld_out = ld });
     for (int it = 0; w->bias && it < n_tok; it++)
         e->kn->add(r1 - r0, w->bias + ir, out + (size_t)it * ld);
 }

@@ -35,23 +35,33 @@ void op_input(const op_ctx *c, const plan_step *s)
         .act = input_act(e, c) });
 }
 
-/* Rows [r0, r1) of product i of the step, for all tokens, then its bias. */
+const float *op_product_input(const op_ctx *c, const plan_step *s, size_t *ld)
+{
+    const exec *e = c->e;
+    *ld = s->prepared ? e->ld_input : e->ld[s->src];
+    return s->prepared ? input_row(e, c, 0) : op_row(e, s->src, 0);
+}
+
+/* Rows [r0, r1) of product i of the step, for all tokens, then adapters' part and its bias. */
 static void product(const op_ctx *c, const plan_step *s, int i, int r0, int r1)
 {
     exec *e = c->e;
     const weight *w = s->w[i];
+    size_t ld_x, ld_out = e->ld[s->dst[i]];
+    const float *x = op_product_input(c, s, &ld_x);
     float *out = e->slot[s->dst[i]] + r0;
     matmul(e->kn, &(matmul_args){
         .w = (const unsigned char *)w->data + (size_t)r0 * w->row_bytes,
         .row_bytes = w->row_bytes, .type = w->type, .n_rows = r1 - r0, .k = w->k,
         .act = input_act(e, c),
-        .x = s->prepared ? input_row(e, c, 0) : op_row(e, s->src, 0),
-        .ld_x = s->prepared ? e->ld_input : e->ld[s->src],
-        .n_tok = e->n_row, .out = out, .ld_out = e->ld[s->dst[i]],
+        .x = x, .ld_x = ld_x, .n_tok = e->n_row, .out = out, .ld_out = ld_out,
         .scratch = op_scratch(c) });
+    op_add_lora(c, &(lora_args){ .lora = s->lora[i], .t = e->slot[LR], .ld_t = e->ld[LR],
+                                 .n_tok = e->n_row, .r0 = r0, .r1 = r1, .out = out,
+                                 .ld_out = ld_out });
     if (!w->bias) return;
     for (int it = 0; it < e->n_row; it++)
-        e->kn->add(r1 - r0, w->bias + r0, out + (size_t)it * e->ld[s->dst[i]]);
+        e->kn->add(r1 - r0, w->bias + r0, out + (size_t)it * ld_out);
 }
 
 /* n values of g by an activation, with u where it takes two. */

@@ -31,6 +31,7 @@ void op_embed(const op_ctx *c, const plan_step *s)
         const unsigned char *row = w->data;
         float *dst = op_row(e, s->dst[0], it);
         e->kn->to_f32[w->type](w->k, row + (size_t)e->batch.id[it] * w->row_bytes, dst);
+        op_embed_lora(c, s->lora[0], e->batch.id[it], dst);
         if (e->m->hp.embd_scale != 1.0f) e->kn->scale(w->k, e->m->hp.embd_scale, dst);
         make_rotations(e, it);
     }

@@ -16,10 +16,27 @@ op_fn op_embed, op_position, op_pick, op_norm, op_head_norm, op_head_layer_norm;
 op_fn op_clamp, op_rope, op_mla_kv, op_add, op_restart, op_gate, op_scale, op_soft_cap;      /* op_rows.c */
 op_fn op_input, op_matmul, op_activate;                                         /* op_matmul.c */
 op_fn op_store, op_attend;                                                      /* op_attend.c */
+op_fn op_lora, op_expert_lora;                                                  /* op_lora.c */
 op_fn op_route, op_group, op_expert_input, op_experts, op_expert_sum;           /* op_experts.c */
 
 /* Shows the step's input to the observer, if it is a product (observe.c). */
 void op_show_input(const op_ctx *c, const plan_step *s);
+
+/* Rows [r0, r1) of an adapted product, whose own part stands in out: out += b t of each adapter. */
+typedef struct {
+    const plan_lora *lora; /* may be NULL */
+    size_t i_matrix;       /* the expert; else 0 */
+    const float *t;        /* [n_tok, ld_t] rows of slot LR or ELR */
+    size_t ld_t;
+    int n_tok, r0, r1;
+    float *out;            /* [n_tok, ld_out] from column r0 on */
+    size_t ld_out;
+} lora_args;
+void op_add_lora(const op_ctx *c, const lora_args *a);
+/* dst += what adapters make of token id's embedding. */
+void op_embed_lora(const op_ctx *c, const plan_lora *l, lory_token id, float *dst);
+/* The f32 rows that a product reads; one row: this thread's own copy. */
+const float *op_product_input(const op_ctx *c, const plan_step *s, size_t *ld);
 
 /* Thread ith's share [first, last) of n things. */
 static inline void op_share(const op_ctx *c, int n, int *first, int *last)

@@ -46,13 +46,15 @@ static const op_row op_rows[OP_COUNT] = {
     [OP_STORE]           = { "store",           BY_HEADS,   true  },
     [OP_GROUP]           = { "group",           BY_UNITS,   true  },
     [OP_EXPERT_INPUT]    = { "expert_input",    BY_UNITS,   true  },
+    [OP_LORA]            = { "lora",            BY_UNITS,   false },
+    [OP_EXPERT_LORA]     = { "expert_lora",     BY_UNITS,   false },
 };
 
 static const char *const slot_names[SLOT_COUNT] = {
     [X] = "x", [H] = "h", [H2] = "h2", [Q] = "q", [K] = "k", [V] = "v", [A] = "a", [G] = "g",
     [U] = "u", [F] = "f", [QA] = "qa", [KVA] = "kva", [KVN] = "kvn", [KVB] = "kvb", [RT] = "rt",
     [EG] = "eg", [EU] = "eu", [ED] = "ed", [SG] = "sg", [SU] = "su", [SS] = "ss",
-    [LOGITS] = "logits", [PICKED] = "picked",
+    [LOGITS] = "logits", [PICKED] = "picked", [LR] = "lr", [ELR] = "elr",
 };
 
 const char *plan_op_name(lory_op op)
@@ -253,7 +255,90 @@ static void merge_adds(plan *p)
     }
 }
 
-/* ---- pass 3: where the team meets ------------------------------------------------------------ */
+/* ---- pass 3: adapters -------------------------------------------------------------------------- */
+
+static int n_products(const plan_step *s)
+{
+    if (s->op == OP_MATMUL) return s->n_matmul;
+    return s->op == OP_EXPERTS || s->op == OP_EMBED;
+}
+
+/* How many parts adapters have in all steps. */
+static int count_loras(const plan *p, const plan_params *par)
+{
+    int n = 0;
+    for (int i = 0; i < p->n_step; i++)
+        for (int j = 0; j < n_products(&p->step[i]); j++)
+            for (size_t k = 0; k < par->n_lora; k++)
+                n += par->lora[k].scale != 0.0f && lora_find(par->lora[k].lora, p->step[i].w[j]);
+    return n;
+}
+
+/* Where an earlier part of the step makes the same t: parts of one tensor (Q, K, V) share a. */
+static bool find_same(const plan_step *s, int n_product, plan_lora *l)
+{
+    for (int j = 0; j < n_product; j++)
+        for (const plan_lora *o = s->lora[j]; o; o = o->next) {
+            if (o->pair->a.data != l->pair->a.data || o->scale != l->scale) continue;
+            l->at = o->at;
+            return l->is_made = true;
+        }
+    return false;
+}
+
+/* Links the parts of one step's products. Returns the width of its row of t, 0 without adapters. */
+static int link_loras(plan *p, const plan_params *par, plan_step *s)
+{
+    int width = 0;
+    for (int j = 0; j < n_products(s); j++) {
+        const plan_lora **end = &s->lora[j];
+        for (size_t k = 0; k < par->n_lora; k++) {
+            const lora_pair *pair = lora_find(par->lora[k].lora, s->w[j]);
+            if (!pair || par->lora[k].scale == 0.0f) continue;
+            plan_lora *l = &p->lora[p->n_lora++];
+            *l = (plan_lora){ .pair = pair, .scale = pair->scale * par->lora[k].scale, .at = width };
+            if (!find_same(s, j, l)) width += pair->b.k;
+            *end = l;
+            end = &l->next;
+        }
+    }
+    return width;
+}
+
+/* The step that makes t goes before the products, whose input it reads as floats. */
+static void insert_lora(plan *p, int i, int width)
+{
+    bool is_expert = p->step[i].op == OP_EXPERTS;
+    int slot = is_expert ? ELR : LR;
+    memmove(&p->step[i + 1], &p->step[i], (size_t)(p->n_step++ - i) * sizeof p->step[0]);
+    plan_step *s = &p->step[i];
+    s->op = is_expert ? OP_EXPERT_LORA : OP_LORA;
+    s->dst[0] = (uint8_t)slot;
+    s->then = OP_END;
+    s->add = false;
+    if (width > p->width[slot]) p->width[slot] = width;
+    if (!s->prepared) return;
+    while (p->step[i].op != (is_expert ? OP_EXPERT_INPUT : OP_INPUT)) i--;
+    p->step[i].want_f32 = true;
+}
+
+static bool add_loras(plan *p, const plan_params *par, lory_err *err)
+{
+    int n = count_loras(p, par);
+    if (n == 0) return true;
+    size_t n_step = (size_t)p->n_step;
+    plan_step *step = mem_resize(p->step, n_step, n_step + (size_t)n, sizeof *step);
+    if (step) p->step = step;
+    p->lora = mem_new((size_t)n, sizeof *p->lora);
+    if (!step || !p->lora) return err_set(err, LORY_E_MEMORY, "plan: no memory for adapters");
+    for (int i = 0; i < p->n_step; i++) {
+        int width = link_loras(p, par, &p->step[i]);
+        if (width > 0 && p->step[i].op != OP_EMBED) insert_lora(p, i++, width);
+    }
+    return true;
+}
+
+/* ---- pass 4: where the team meets ------------------------------------------------------------ */
 
 static plan_sync sync_after(const plan_step *s)
 {
@@ -268,6 +353,7 @@ static plan_sync sync_after(const plan_step *s)
         for (int i = 0; i < next->n_matmul; i++) overwrites |= next->dst[i] == s->src;
         return overwrites ? SYNC_ALL : SYNC_MANY;
     }
+    if (a == BY_ALL && next->op == OP_LORA) return SYNC_NONE; /* the same share, or copy */
     if (s->op == OP_EXPERTS && next->op == OP_EXPERTS && next->src == s->src) return SYNC_NONE;
     return SYNC_ALL;
 }
@@ -279,7 +365,7 @@ static void mark_syncs(plan *p)
     p->step[p->n_step - 1].sync = SYNC_ALL;
 }
 
-/* ---- pass 4: sizes ---------------------------------------------------------------------------- */
+/* ---- pass 5: sizes ---------------------------------------------------------------------------- */
 
 static void use_slot(plan *p, const hparams *hp, int slot)
 {
@@ -292,6 +378,7 @@ static void use_slot(plan *p, const hparams *hp, int slot)
         [KVB] = hp->n_head * (hp->head_dim - hp->n_rot + hp->value_dim), [RT] = hp->n_expert,
         [EG] = hp->n_ff_exp, [EU] = hp->n_ff_exp, [ED] = hp->n_embd,
         [SG] = hp->n_ff_shexp, [SU] = hp->n_ff_shexp, [SS] = 1, [LOGITS] = hp->n_vocab,
+        [LR] = p->width[LR], [ELR] = p->width[ELR],
     };
     p->width[slot] = width[slot];
 }
@@ -329,10 +416,9 @@ static void fuse_steps(plan *p)
     merge_activations(p);
     merge_adds(p);
     merge_expert_inputs(p);
-    for (p->n_body = 0; p->step[p->n_body].op != OP_PICK;) p->n_body++;
 }
 
-bool plan_make(plan *p, const model *m, bool fuse, lory_err *err)
+bool plan_make(plan *p, const model *m, const plan_params *par, lory_err *err)
 {
     const lory_arch *a = m->arch;
     const lory_step *block = model_block(m);
@@ -344,7 +430,12 @@ bool plan_make(plan *p, const model *m, bool fuse, lory_err *err)
     append_recipe(p, m, a->embed, 0);
     for (int il = 0; il < m->hp.n_layer; il++) append_recipe(p, m, block, il);
     append_head(p, m);
-    if (fuse) fuse_steps(p);
+    if (par->fuse) fuse_steps(p);
+    if (!add_loras(p, par, err)) {
+        plan_free(p);
+        return false;
+    }
+    for (p->n_body = 0; p->step[p->n_body].op != OP_PICK;) p->n_body++;
     mark_syncs(p);
     find_sizes(p, m);
     return true;
@@ -353,5 +444,6 @@ bool plan_make(plan *p, const model *m, bool fuse, lory_err *err)
 void plan_free(plan *p)
 {
     mem_free(p->step);
+    mem_free(p->lora);
     *p = (plan){ 0 };
 }

@@ -6,7 +6,7 @@
 #ifndef LORY_ENGINE_PLAN_H
 #define LORY_ENGINE_PLAN_H
 
-#include "model/model.h"
+#include "model/lora.h"
 
 typedef enum {
     SYNC_NONE, /* the next step reads only what the same thread wrote */
@@ -15,6 +15,16 @@ typedef enum {
 } plan_sync;
 
 enum { PLAN_MAX_FUSED = 3 }; /* matmuls in one step */
+
+/* An adapter's part of one product: y += b t, where t = scale * (a x) is made by the step before
+ * the product, but of an embedding by itself. */
+typedef struct plan_lora {
+    const lora_pair *pair;
+    float scale;  /* the pair's times what the user gave */
+    int at;       /* t's place in a row of slot LR or ELR */
+    bool is_made; /* the same t is another part's, of an earlier product of the step */
+    const struct plan_lora *next;
+} plan_lora;
 
 typedef struct {
     uint8_t op;      /* lory_op */
@@ -30,6 +40,7 @@ typedef struct {
     bool want_f32;  /* OP_INPUT, OP_EXPERT_INPUT: prepares f32 rows */
     bool want_i8;   /* OP_INPUT, OP_EXPERT_INPUT: prepares int8 activations */
     const weight *w[PLAN_MAX_FUSED]; /* OP_INPUT: w[0] is the norm's weight */
+    const plan_lora *lora[PLAN_MAX_FUSED]; /* beside w[i], in the adapters' order; NULL = none */
 } plan_step;
 
 typedef struct {
@@ -39,10 +50,19 @@ typedef struct {
     int width[SLOT_COUNT]; /* floats of a row of each slot; 0 = the plan does not use it */
     int max_input;   /* the widest prepared input, floats */
     int max_pair_input; /* the widest prepared input of a (token, expert) pair, floats */
+    plan_lora *lora; /* [n_lora] */
+    int n_lora;
 } plan;
 
-/* fuse = false leaves every step of the recipes on its own: for tests. LORY_E_MEMORY. */
-bool plan_make(plan *p, const model *m, bool fuse, lory_err *err);
+/* What to lower. */
+typedef struct {
+    bool fuse; /* false leaves every step of the recipes on its own: for tests */
+    const lory_lora_use *lora; /* [n_lora] adapters; those of scale 0 are left out */
+    size_t n_lora;
+} plan_params;
+
+/* LORY_E_MEMORY. */
+bool plan_make(plan *p, const model *m, const plan_params *par, lory_err *err);
 void plan_free(plan *p); /* accepts a zeroed one */
 
 /* Floats that a step reads of its source's row. */
@@ -50,7 +70,7 @@ int plan_input_width(const plan *p, const plan_step *s);
 
 static inline bool plan_is_expert_slot(int slot)
 {
-    return slot == EG || slot == EU || slot == ED;
+    return slot == EG || slot == EU || slot == ED || slot == ELR;
 }
 
 const char *plan_op_name(lory_op op);

@@ -3,6 +3,7 @@
 #include "base/cpu.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include <math.h>
 #include <string.h>
 
 enum {
@@ -10,6 +11,7 @@ enum {
     MAX_BATCH = 8192,
     OUT_ROWS = 32,       /* rows of logits at once, when all are wanted */
     MAX_CTX = 1 << 30,
+    MAX_LORA = 256,
 };
 
 /* ---- sizes ----------------------------------------------------------------------------------- */
@@ -44,6 +46,21 @@ static bool check_params(const lory_session_params *p, lory_err *err)
     return true;
 }
 
+static bool check_loras(const model *m, const lory_session_params *p, lory_err *err)
+{
+    if (p->n_lora > MAX_LORA)
+        return err_set(err, LORY_E_ARGUMENT, "adapters: %zu are more than %d", p->n_lora, MAX_LORA);
+    for (size_t i = 0; i < p->n_lora; i++) {
+        if (p->lora[i].lora->m != m)
+            return err_set(err, LORY_E_ARGUMENT, "%s: was opened for another model",
+                           gguf_path(&p->lora[i].lora->file));
+        if (!isfinite(p->lora[i].scale))
+            return err_set(err, LORY_E_ARGUMENT, "%s: scale is no finite number",
+                           gguf_path(&p->lora[i].lora->file));
+    }
+    return true;
+}
+
 static kv_shape shape_of(const model *m, int n_ctx, qtype type)
 {
     return (kv_shape){ m->hp.n_layer, m->hp.n_kv_head, m->hp.head_dim, n_ctx, 1, type, 0 };
@@ -54,14 +71,20 @@ static exec_params exec_params_of(const lory_memory_plan *mp, const lory_session
     int n_out = mp->n_batch < OUT_ROWS ? mp->n_batch : OUT_ROWS;
     return (exec_params){ .n_batch = mp->n_batch, .n_out = n_out,
                           .n_threads = mp->n_threads,
-                          .on_input = p->on_input, .on_input_user = p->on_input_user };
+                          .on_input = p->on_input, .on_input_user = p->on_input_user,
+                          .lora = p->lora, .n_lora = p->n_lora };
+}
+
+void session_plan_total(lory_memory_plan *mp)
+{
+    mp->total_bytes = mp->weights_bytes + mp->lora_bytes + mp->kv_bytes + mp->scratch_bytes;
 }
 
 /* The model's own context, or as many whole pages of it as fit beside weights and scratch. */
 static bool fit_context(const model *m, qtype type, lory_memory_plan *mp, lory_err *err)
 {
     kv_shape page = shape_of(m, KV_CHUNK, type);
-    uint64_t taken = mp->weights_bytes + mp->scratch_bytes;
+    uint64_t taken = mp->weights_bytes + mp->lora_bytes + mp->scratch_bytes;
     uint64_t budget = mp->machine_bytes > taken ? mp->machine_bytes - taken : 0;
     size_t page_bytes;
     if (!kv_bytes(&page, &page_bytes))
@@ -88,8 +111,9 @@ bool session_plan(const model *m, const lory_session_params *p, lory_memory_plan
     *mp = (lory_memory_plan){ 0 };
     if (!p) p = &defaults;
     if (!m->arch) return err_set(err, m->why_not.code, "%s", m->why_not.text);
-    if (!check_params(p, err)) return false;
+    if (!check_params(p, err) || !check_loras(m, p, err)) return false;
     mp->weights_bytes = m->file.tensor_bytes;
+    for (size_t i = 0; i < p->n_lora; i++) mp->lora_bytes += p->lora[i].lora->size_bytes;
     mp->machine_bytes = cpu_memory_available_bytes();
     mp->n_batch = session_n_batch(p);
     mp->n_threads = p->n_threads ? p->n_threads : cpu_usable_cores();
@@ -107,7 +131,7 @@ bool session_plan(const model *m, const lory_session_params *p, lory_memory_plan
         return err_set(err, LORY_E_MEMORY, "context: %d tokens do not fit the address space",
                        mp->n_ctx);
     mp->kv_bytes = n_bytes;
-    mp->total_bytes = mp->weights_bytes + mp->kv_bytes + mp->scratch_bytes;
+    session_plan_total(mp);
     return true;
 }
 

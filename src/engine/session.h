@@ -10,6 +10,9 @@
 bool session_plan(const model *m, const lory_session_params *params, lory_memory_plan *mp,
                   lory_err *err);
 
+/* Adds the parts up. */
+void session_plan_total(lory_memory_plan *mp);
+
 /* What the parameters say, or their defaults. */
 int session_n_batch(const lory_session_params *params);
 qtype session_cache_type(const lory_session_params *params);

@@ -10,19 +10,40 @@ static double experts_reached(const hparams *hp, double n_tok)
     return hp->n_expert * (1.0 - missed);
 }
 
-/* The products of one recipe, for n_rows rows of input in n_steps passes over the weights. */
-static void add_recipe(const model *m, const lory_step *r, int il, double n_rows, double n_steps,
-                       lory_work *work)
+/* What the adapters of a weight add. */
+static void add_loras(const lory_session_params *p, const weight *w, double n_rows, double n_passes,
+                      lory_work *work)
 {
+    for (size_t i = 0; i < p->n_lora; i++) {
+        const lora_pair *l = lora_find(p->lora[i].lora, w);
+        if (!l || p->lora[i].scale == 0.0f) continue;
+        work->f32_macs += n_rows * ((double)l->a.n_rows * l->a.k + (double)l->b.n_rows * l->b.k);
+        work->read_bytes += n_passes * (l->a.n_rows * (double)l->a.row_bytes
+                                        + l->b.n_rows * (double)l->b.row_bytes);
+    }
+}
+
+typedef struct {
+    const model *m;
+    const lory_session_params *p;
+    double n_rows, n_steps;
+} extent;
+
+/* The products of one recipe, for n_rows rows of input in n_steps passes over the weights. */
+static void add_recipe(const extent *x, const lory_step *r, int il, lory_work *work)
+{
+    const model *m = x->m;
+    double n_rows = x->n_rows, n_steps = x->n_steps;
     for (; r->op != OP_END; r++) {
         if ((r->op != OP_MATMUL && r->op != OP_EXPERTS) || !model_has_step(m, il, r)) continue;
         const weight *w = weights_get(&m->w, il, r->role);
         bool is_expert = r->op == OP_EXPERTS;
-        double macs = n_rows * w->n_rows * w->k * (is_expert ? m->hp.n_expert_used : 1);
+        double n_used = is_expert ? m->hp.n_expert_used : 1, macs = n_rows * n_used * w->n_rows * w->k;
+        double n_read = n_steps * (is_expert ? experts_reached(&m->hp, n_rows / n_steps) : 1.0);
         if (qtypes[w->type].n_sub > 0) work->i8_macs += macs;
         else work->f32_macs += macs;
-        work->read_bytes += n_steps * w->n_rows * (double)w->row_bytes
-                            * (is_expert ? experts_reached(&m->hp, n_rows / n_steps) : 1.0);
+        work->read_bytes += n_read * w->n_rows * (double)w->row_bytes;
+        add_loras(x->p, w, n_rows * n_used, n_read, work);
     }
 }
 
@@ -46,8 +67,8 @@ void work_count(const model *m, const lory_session_params *p, int n_tokens, int 
     if (!m->arch || n_tokens < 1) return;
     int n_batch = session_n_batch(&params);
     double n_steps = (n_tokens + n_batch - 1) / n_batch;
-    for (int il = 0; il < m->hp.n_layer; il++)
-        add_recipe(m, model_block(m), il, n_tokens, n_steps, work);
-    add_recipe(m, m->arch->head, 0, 1.0, 1.0, work);
+    extent all = { m, &params, n_tokens, n_steps }, last = { m, &params, 1.0, 1.0 };
+    for (int il = 0; il < m->hp.n_layer; il++) add_recipe(&all, model_block(m), il, work);
+    add_recipe(&last, m->arch->head, 0, work);
     add_attention(m, session_cache_type(&params), n_tokens, depth, n_steps, work);
 }

@@ -104,6 +104,25 @@ static role_set roles_wanted(const model *m)
     return set;
 }
 
+lory_op model_op_of(const model *m, lory_role role)
+{
+    const lory_step *recipes[] = { m->arch->embed, model_block(m), m->arch->head };
+    for (size_t i = 0; i < sizeof recipes / sizeof recipes[0]; i++)
+        for (const lory_step *s = recipes[i]; s->op != OP_END; s++)
+            if (s->role == role) return (lory_op)s->op;
+    return OP_END;
+}
+
+role_set model_products(const model *m)
+{
+    role_set set = 0;
+    for (int role = 0; role < W_COUNT; role++) {
+        lory_op op = model_op_of(m, (lory_role)role);
+        if (op == OP_MATMUL || op == OP_EXPERTS || op == OP_EMBED) set |= (role_set)1 << role;
+    }
+    return set;
+}
+
 static bool missing(const model *m, int il, lory_role role, lory_err *err)
 {
     char name[64];
@@ -250,6 +269,11 @@ static bool read_model(model *m, lory_err *err)
                 gguf_path(&m->file));
         return true;
     }
+    gguf_str type = { "", 0 };
+    if (gguf_get_str(&m->file, "general.type", &type, NULL) && gguf_str_is(type, "adapter"))
+        return err_set(err, LORY_E_UNSUPPORTED,
+                       "%s: is an adapter, not a model (--lora applies it to one)",
+                       gguf_path(&m->file));
     m->arch = find_arch(m->arch_name);
     if (m->arch) return read_weights(m, err);
     err_set(&m->why_not, LORY_E_UNSUPPORTED, "%s: architecture \"%s\" is not one that lory runs",

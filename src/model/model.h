@@ -36,6 +36,11 @@ void model_close(model *m);
 const lory_step *model_block(const model *m);
 bool model_has_step(const model *m, int il, const lory_step *s);
 
+/* The weights that are multiplied with (the token embedding, whose rows are taken, too), and the op
+ * that does it. */
+role_set model_products(const model *m);
+lory_op model_op_of(const model *m, lory_role role); /* OP_END: none */
+
 /* The known architectures, ended by NULL. */
 extern const lory_arch *const archs[];
 

@@ -43,6 +43,8 @@ typedef enum {
     OP_STORE,      /* K and V into the cache */
     OP_GROUP,      /* orders the chosen (token, expert) pairs by expert */
     OP_EXPERT_INPUT, /* the rows of src of all pairs, in the forms that OP_EXPERTS reads */
+    OP_LORA,       /* what adapters make of the next OP_MATMUL's input: a x of each, scaled */
+    OP_EXPERT_LORA, /* the same for the next OP_EXPERTS */
     OP_COUNT
 } lory_op;
 
@@ -70,6 +72,8 @@ typedef enum {
     SS,     /* [1] how much of the shared experts */
     LOGITS, /* [n_vocab] */
     PICKED, /* [n_embd] X of the rows whose logits are wanted; only lowering uses it */
+    LR,     /* [ranks of a step's adapters] only lowering uses it, and the next */
+    ELR,    /* expert slot: the same */
     SLOT_COUNT
 } lory_slot;
 

@@ -64,11 +64,10 @@ static const role_row roles[W_COUNT] = {
 };
 
 /* Tensors that hold the rows of several roles, one role after the other. */
-enum { MAX_PARTS = 3 };
 typedef struct {
     const char *name;
     int n_parts;
-    lory_role part[MAX_PARTS];
+    lory_role part[WEIGHTS_MAX_PARTS];
 } fused_row;
 
 static const fused_row fused[] = {
@@ -205,20 +204,31 @@ static void set_shape(weight *to, const hparams *hp, lory_role role)
 }
 
 /* The fused row of that name and length in rows, or NULL. */
-static const fused_row *find_fused(const hparams *hp, const place *p, const gguf_tensor *t,
+static const fused_row *find_fused(const hparams *hp, const place *p, int64_t n_rows,
                                    role_set wanted)
 {
     for (int i = 0; i < N_FUSED && p->il >= 0; i++) {
-        int64_t n_rows = 0;
+        int64_t n_all = 0;
         bool all = true;
         for (int j = 0; j < fused[i].n_parts; j++) {
-            n_rows += dim_of(hp, roles[fused[i].part[j]].rows);
+            n_all += dim_of(hp, roles[fused[i].part[j]].rows);
             all &= wanted >> fused[i].part[j] & 1;
         }
-        if (all && gguf_str_is(p->base, fused[i].name) && t->ne[p->is_bias ? 0 : 1] == n_rows)
-            return &fused[i];
+        if (all && gguf_str_is(p->base, fused[i].name) && n_all == n_rows) return &fused[i];
     }
     return NULL;
+}
+
+int weights_roles(const hparams *hp, role_set wanted, gguf_str name, int64_t n_rows, int *il,
+                  lory_role part[WEIGHTS_MAX_PARTS])
+{
+    place p = place_of(name, wanted);
+    *il = p.il < 0 ? 0 : p.il;
+    if (p.is_bias || p.is_ignored || p.il >= hp->n_layer) return 0;
+    const fused_row *parts = find_fused(hp, &p, n_rows, wanted);
+    part[0] = p.role;
+    if (parts) memcpy(part, parts->part, sizeof parts->part);
+    return parts ? parts->n_parts : p.role != W_NONE;
 }
 
 /* Each part is a view of its rows. */
@@ -252,7 +262,8 @@ static bool bind_one(weights *w, const gguf *g, const hparams *hp, role_set want
 {
     place p = place_of(t->name, wanted);
     if (p.is_ignored) return true;
-    const fused_row *parts = p.il < hp->n_layer ? find_fused(hp, &p, t, wanted) : NULL;
+    int64_t n_rows = t->ne[p.is_bias ? 0 : 1];
+    const fused_row *parts = p.il < hp->n_layer ? find_fused(hp, &p, n_rows, wanted) : NULL;
     if (parts) return bind_fused(w, g, hp, &p, parts, t, err);
     if (p.role == W_NONE || p.il >= hp->n_layer)
         return err_set(err, LORY_E_UNSUPPORTED,

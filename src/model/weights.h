@@ -36,6 +36,11 @@ void weights_free(weights *w);
 
 /* il is ignored for roles of the whole model. */
 const weight *weights_get(const weights *w, int il, lory_role role);
+/* The roles among `wanted` whose rows a tensor of this name and number of rows holds, one after the
+ * other: as a rule one, of "blk.3.attn_qkv.weight" three; 0 when there is none. Their layer in *il. */
+enum { WEIGHTS_MAX_PARTS = 3 };
+int weights_roles(const hparams *hp, role_set wanted, gguf_str name, int64_t n_rows, int *il,
+                  lory_role part[WEIGHTS_MAX_PARTS]);
 /* The tensor name of a role, "blk.3.attn_q.weight", into name; returns name. */
 const char *weights_name(lory_role role, int il, char *name, size_t cap);
 
