@@ -68,6 +68,11 @@ FLAGS_src/kernels/avx512_quant := $(AVX512)
 FLAGS_src/kernels/avx512_pack  := $(AVX512)
 FLAGS_src/kernels/avx512_gemv  := $(AVX512)
 FLAGS_src/kernels/neon_dot     := -march=armv8.2-a+dotprod
+# Training needs fast sums more than the same bits on every machine.
+TRAIN  := -O3 -ffp-contract=fast
+FLAGS_tools/trainer/vec_baseline := $(TRAIN)
+FLAGS_tools/trainer/vec_avx2     := $(TRAIN) $(AVX2)
+FLAGS_tools/trainer/vec_avx512   := $(TRAIN) $(AVX2) -mavx512f -mavx512bw -mavx512vl -mavx512dq
 
 # ---- files ---------------------------------------------------------------------------------
 # A new .c file is built where it lies; of the kernels only those of the machine.
@@ -79,6 +84,8 @@ LIB_SRC  := $(filter-out $(CLI_SRC),$(SRC))
 TEST_SRC := $(wildcard tests/*.c tests/fuzz/*.c)
 TOOL_SRC := $(wildcard tools/*.c)
 CORPUS_SRC := $(wildcard tools/corpus/*.c) # of make_corpus
+VEC_x86_64 := $(wildcard tools/trainer/vec_avx*.c)
+TRAIN_SRC  := $(filter-out $(VEC_x86_64),$(wildcard tools/trainer/*.c)) $(VEC_$(MACHINE)) # of train
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 MODELS   := $(wildcard models/*.gguf)
 
@@ -134,13 +141,14 @@ help: ## this list
 
 # ---- building ------------------------------------------------------------------------------
 $(BUILD)/lory: $(call obj,$(CLI_SRC)) $(BUILD)/liblory.a
-$(BUILD)/lory-test: $(call obj,$(TEST_SRC)) $(BUILD)/libcli.a $(BUILD)/liblory.a $(BUILD)/sources
+$(BUILD)/lory-test: $(call obj,$(TEST_SRC) $(TRAIN_SRC)) $(BUILD)/libcli.a $(BUILD)/liblory.a $(BUILD)/sources
 $(BUILD)/tools/make_corpus: $(call obj,$(CORPUS_SRC))
+$(BUILD)/tools/train: $(call obj,$(TRAIN_SRC)) $(BUILD)/libcli.a
 $(TOOLS): %: %.o $(BUILD)/liblory.a
 $(BUILD)/example: $(BUILD)/example.o $(BUILD)/liblory.a
 $(BUILD)/lory $(BUILD)/lory-test $(BUILD)/example $(TOOLS):
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %libcli.a,$^) $(filter %liblory.a,$^) $(LIBS)
 
 $(BUILD)/fuzz_tokenizer: $(call obj,tests/tiny_gguf.c tests/tiny_vocab.c)
 $(FUZZERS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/liblory.a
@@ -190,7 +198,7 @@ $(BUILD)/lory-emulated: Makefile
 	@mkdir -p $(@D)
 	@printf '#!/bin/sh\nexec %s %s "$$@"\n' '$(EMULATOR)' '$(CURDIR)/$(BUILD)/lory' > $@ && chmod +x $@
 
--include $(patsubst %.o,%.d,$(call obj,$(SRC) $(TEST_SRC) $(TOOL_SRC) $(CORPUS_SRC)) $(BUILD)/example.o)
+-include $(patsubst %.o,%.d,$(call obj,$(SRC) $(TEST_SRC) $(TOOL_SRC) $(CORPUS_SRC) $(TRAIN_SRC)) $(BUILD)/example.o)
 
 # ---- installing ----------------------------------------------------------------------------
 TO := $(DESTDIR)$(PREFIX)
