@@ -6,12 +6,19 @@
 #include "test.h"
 #include <math.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { N_CTX = 64, N_VOCAB = 64 };
 
-static const net_shape small = { .n_embd = 64, .n_layer = 2, .n_head = 2, .n_kv_head = 1,
-                                 .n_ff = 96, .n_vocab = N_VOCAB, .n_ctx = N_CTX,
-                                 .rope_theta = 10000.0f, .norm_eps = 1e-5f };
+static const net_shape small = { .n_embd = 64,
+                                 .n_layer = 2,
+                                 .n_head = 2,
+                                 .n_kv_head = 1,
+                                 .n_ff = 96,
+                                 .n_vocab = N_VOCAB,
+                                 .n_ctx = N_CTX,
+                                 .rope_theta = 10000.0f,
+                                 .norm_eps = 1e-5f };
 
 /* A window of two texts, some tokens without a target. */
 typedef struct {
@@ -45,8 +52,7 @@ static bool bench_open(bench *b, const vec_table *v)
     b->grad = mem_new(b->n.n_params, sizeof *b->grad);
     net_init_weights(&b->n, 7, b->w);
     for (size_t i = 0; i < b->n.n_params; i++) /* larger than usual, so that all of it matters */
-        b->w[i] = i < b->n.n_matrix ? 2.0f * b->w[i]
-                                    : 1.0f + 0.3f * (float)rng_uniform_at(3, i, 0);
+        b->w[i] = i < b->n.n_matrix ? 2.0f * b->w[i] : 1.0f + 0.3f * (float)rng_uniform_at(3, i, 0);
     net_pack(&b->n, b->w, 0, 1);
     return b->work && b->w && b->grad;
 }
@@ -93,7 +99,8 @@ static void check_gradients(const vec_table *v, float dropout)
         }
         double slope = (loss_beside(&b, &t, step, &win, &d) - loss_beside(&b, &t, -step, &win, &d))
                        / (2.0 * step);
-        CHECK(fabs(slope - along) < 2e-3 * sqrt(size * (double)n) / sqrt((double)n) + 2e-3 * fabs(slope),
+        CHECK(fabs(slope - along)
+                  < 2e-3 * sqrt(size * (double)n) / sqrt((double)n) + 2e-3 * fabs(slope),
               "%s, %s: %g along the gradient, %g by differences, norm %g", v->name, t.name, along,
               slope, sqrt(size));
     }
@@ -113,4 +120,178 @@ TEST(gradients_are_the_slopes_under_dropout)
 TEST(gradients_are_the_slopes_in_the_baseline)
 {
     check_gradients(&vec_baseline, 0.0f);
+}
+
+/* ---- steps -------------------------------------------------------------------------------- */
+
+static const trainer_params quick = { .n_steps = 6,
+                                      .n_warmup = 2,
+                                      .n_batch = 5,
+                                      .lr = 1e-2f,
+                                      .lr_end = 0.1f,
+                                      .beta1 = 0.9f,
+                                      .beta2 = 0.98f,
+                                      .eps = 1e-8f,
+                                      .decay = 0.1f,
+                                      .clip = 1.0f,
+                                      .dropout = 0.1f,
+                                      .average = 0.5f,
+                                      .seed = 9 };
+
+/* A source of tokens without a file: texts that count upwards from anywhere, by one. */
+static void put_counting(data_source *s, int n_docs, int n_tokens)
+{
+    *s = (data_source){ .name = "counting", .weight = 1.0, .n_docs = (size_t)n_docs };
+    s->n = s->cap = (size_t)n_docs * (size_t)n_tokens;
+    s->docs_cap = (size_t)n_docs + 1;
+    s->token = mem_new(s->n, sizeof *s->token);
+    s->doc = mem_new(s->docs_cap, sizeof *s->doc);
+    s->order = mem_new((size_t)n_docs, sizeof *s->order);
+    for (size_t i = 0; i <= s->n_docs; i++) s->doc[i] = i * (size_t)n_tokens;
+    for (size_t i = 0; i < s->n; i++)
+        s->token[i] = 1 + (lory_token)((i / (size_t)n_tokens * 11 + i) % (N_VOCAB - 1));
+}
+
+static trainer *make_trainer(const trainer_params *p, int n_threads)
+{
+    lory_err err;
+    trainer *t = trainer_new(&small, p, 0, n_threads, &err);
+    if (!t) {
+        test_fail(__FILE__, __LINE__, "%s", err.text);
+        return NULL;
+    }
+    trainer_state *s = trainer_get_state(t);
+    put_counting(&s->source[0], 13, 50);
+    put_counting(&s->source[1], 5, 200);
+    s->n_sources = 2;
+    return t;
+}
+
+static double run_steps(trainer *t, int n)
+{
+    trainer_report r = { 0 };
+    for (int i = 0; i < n; i++) trainer_step(t, &r);
+    return r.loss;
+}
+
+static void check_same_state(trainer *a, trainer *b, const char *what)
+{
+    size_t n_bytes = trainer_net(a)->n_params * sizeof(float);
+    trainer_state *x = trainer_get_state(a), *y = trainer_get_state(b);
+    CHECK_SAME(x->w, y->w, n_bytes, "weights, %s", what);
+    CHECK_SAME(x->m, y->m, n_bytes, "first moments, %s", what);
+    CHECK_SAME(x->v, y->v, n_bytes, "second moments, %s", what);
+    CHECK_SAME(x->average, y->average, n_bytes, "averages, %s", what);
+}
+
+TEST(trained_weights_do_not_depend_on_threads)
+{
+    trainer *one = make_trainer(&quick, 1);
+    REQUIRE(one);
+    run_steps(one, 4);
+    for (int n_threads = 2; n_threads <= 5; n_threads++) {
+        char what[32];
+        trainer *t = make_trainer(&quick, n_threads);
+        REQUIRE(t);
+        run_steps(t, 4);
+        snprintf(what, sizeof what, "%d threads", n_threads);
+        check_same_state(t, one, what);
+        trainer_free(t);
+    }
+    trainer_free(one);
+}
+
+static void temp_path(char *path, size_t n, const char *name)
+{
+    const char *dir = getenv("TMPDIR");
+    snprintf(path, n, "%s/lory-%s-%ld", dir ? dir : "/tmp", name, (long)getpid());
+}
+
+TEST(training_goes_on_bit_by_bit_from_a_checkpoint)
+{
+    char path[4096];
+    lory_err err;
+    trainer *whole = make_trainer(&quick, 2), *first = make_trainer(&quick, 1),
+            *second = make_trainer(&quick, 2);
+    REQUIRE(whole && first && second);
+    temp_path(path, sizeof path, "checkpoint");
+    run_steps(whole, 6);
+    run_steps(first, 3);
+    trainer_score score;
+    trainer_eval(first, &trainer_get_state(first)->source[0], &score); /* changes nothing */
+    REQUIRE(store_checkpoint(first, path, &err), "%s", err.text);
+    REQUIRE(store_resume(second, path, &err), "%s", err.text);
+    run_steps(first, 3);
+    run_steps(second, 3);
+    check_same_state(first, whole, "after an evaluation and a checkpoint");
+    check_same_state(second, whole, "from the checkpoint");
+    unlink(path);
+    trainer_free(whole);
+    trainer_free(first);
+    trainer_free(second);
+}
+
+TEST(a_tiny_model_learns_to_count)
+{
+    trainer_params p = quick;
+    p.n_steps = 120;
+    p.n_batch = 4;
+    p.dropout = 0.0f;
+    trainer *t = make_trainer(&p, 2);
+    REQUIRE(t);
+    double first = run_steps(t, 1), last = run_steps(t, 119);
+    CHECK(fabs(first - log(N_VOCAB)) < 0.5, "the first loss is %g", first);
+    CHECK(last < 0.2, "the last loss is %g", last);
+    trainer_score score;
+    trainer_eval(t, &trainer_get_state(t)->source[1], &score);
+    CHECK(score.loss < 0.2 && score.n_targets > 900, "evaluated: %g over %lld", score.loss,
+          (long long)score.n_targets);
+    trainer_free(t);
+}
+
+TEST(bad_checkpoints_are_refused)
+{
+    static const struct {
+        const char *bytes, *why;
+    } bad[] = { { "LORYTRN0", "is no checkpoint" },
+                { "", "is no checkpoint" },
+                { "LORYTRN1", "another shape" } };
+    char path[4096];
+    lory_err err;
+    trainer *t = make_trainer(&quick, 1);
+    REQUIRE(t);
+    temp_path(path, sizeof path, "bad-checkpoint");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        FILE *f = fopen(path, "w");
+        fprintf(f, "%s%*s", bad[i].bytes, 200, "");
+        fclose(f);
+        CHECK(!store_resume(t, path, &err) && strstr(err.text, bad[i].why), "%s", err.text);
+    }
+    REQUIRE(store_checkpoint(t, path, &err), "%s", err.text);
+    REQUIRE(truncate(path, 5000) == 0);
+    CHECK(!store_resume(t, path, &err) && strstr(err.text, "has 5000 bytes"), "%s", err.text);
+    unlink(path);
+    trainer_free(t);
+}
+
+TEST(shapes_that_do_not_fit_are_refused)
+{
+    static const struct {
+        int n_embd, n_layer, n_head, n_kv_head, n_ctx;
+        const char *why;
+    } bad[] = {
+        { 65, 2, 1, 1, 64, "n_embd" },    { 64, 0, 2, 1, 64, "n_layer" },
+        { 64, 65, 2, 1, 64, "n_layer" },  { 64, 2, 3, 2, 64, "share" },
+        { 64, 2, 4, 2, 64, "of a head" }, { 64, 2, 2, 1, 33, "context" },
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        lory_err err;
+        net_shape s = small;
+        s.n_embd = bad[i].n_embd;
+        s.n_layer = bad[i].n_layer;
+        s.n_head = bad[i].n_head;
+        s.n_kv_head = bad[i].n_kv_head;
+        s.n_ctx = bad[i].n_ctx;
+        CHECK(!net_shape_check(&s, &err) && strstr(err.text, bad[i].why), "%zu: %s", i, err.text);
+    }
 }

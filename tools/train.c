@@ -32,59 +32,91 @@ typedef struct {
 } options;
 
 static const options defaults = {
-    .shape = { .n_embd = 256, .n_layer = 4, .n_head = 8, .n_kv_head = 4, .n_ff = 768,
-               .n_ctx = 512, .rope_theta = 10000.0f, .norm_eps = 1e-5f },
-    .p = { .n_steps = 1000, .n_warmup = 100, .n_batch = 12, .lr = 2e-3f, .lr_end = 0.05f,
-           .beta1 = 0.9f, .beta2 = 0.98f, .eps = 1e-8f, .decay = 0.1f, .clip = 1.0f,
+    .shape = { .n_embd = 256,
+               .n_layer = 4,
+               .n_head = 8,
+               .n_kv_head = 4,
+               .n_ff = 768,
+               .n_ctx = 512,
+               .rope_theta = 10000.0f,
+               .norm_eps = 1e-5f },
+    .p = { .n_steps = 1000,
+           .n_warmup = 100,
+           .n_batch = 12,
+           .lr = 2e-3f,
+           .lr_end = 0.05f,
+           .beta1 = 0.9f,
+           .beta2 = 0.98f,
+           .eps = 1e-8f,
+           .decay = 0.1f,
+           .clip = 1.0f,
            .average = 0.0f },
-    .eval_every = 250, .report_every = 20, .save_minutes = 2.0f,
+    .eval_every = 250,
+    .report_every = 20,
+    .save_minutes = 2.0f,
 };
 
 #define AT(member) offsetof(options, member)
 static const opt_row rows[] = {
     { 0, "Files", .kind = OPT_HEAD },
-    { 0, "vocab", OPT_STR, AT(vocab), "FILE", .help = "GGUF file with the tokenizer and chat template" },
-    { 0, "text", OPT_LIST, AT(text), "FILE[:W]", .help = "text, documents between lines <|endoftext|>; W: "
-      "its weight among the sources (default: 1)" },
-    { 0, "chat", OPT_LIST, AT(chat), "FILE[:W]", .help = "conversations, {\"messages\": [...]} a line" },
+    { 0, "vocab", OPT_STR, AT(vocab), "FILE",
+      .help = "GGUF file with the tokenizer and chat template" },
+    { 0, "text", OPT_LIST, AT(text), "FILE[:W]",
+      .help = "text, documents between lines <|endoftext|>; W: "
+              "its weight among the sources (default: 1)" },
+    { 0, "chat", OPT_LIST, AT(chat), "FILE[:W]",
+      .help = "conversations, {\"messages\": [...]} a line" },
     { 0, "held-back", OPT_LIST, AT(held_text), "FILE", .help = "text to evaluate on" },
-    { 0, "held-back-chat", OPT_LIST, AT(held_chat), "FILE", .help = "conversations to evaluate on" },
-    { 0, "from", OPT_STR, AT(from), "FILE", .help = "begin with the weights of this f32 GGUF file" },
-    { 0, "checkpoint", OPT_STR, AT(checkpoint), "FILE", .help = "kept up to date, and gone on from when it "
-      "is there" },
+    { 0, "held-back-chat", OPT_LIST, AT(held_chat), "FILE",
+      .help = "conversations to evaluate on" },
+    { 0, "from", OPT_STR, AT(from), "FILE",
+      .help = "begin with the weights of this f32 GGUF file" },
+    { 0, "checkpoint", OPT_STR, AT(checkpoint), "FILE",
+      .help = "kept up to date, and gone on from when it "
+              "is there" },
     { 'o', "out", OPT_STR, AT(out), "FILE", .help = "the model, GGUF with f32 weights" },
     { 0, "Shape", .kind = OPT_HEAD },
     { 0, "n-embd", OPT_INT, AT(shape.n_embd), "N", .help = "width", .min = 32, .max = 65536 },
-    { 0, "n-layer", OPT_INT, AT(shape.n_layer), "N", .help = "layers", .min = 1, .max = NET_MAX_LAYER },
+    { 0, "n-layer", OPT_INT, AT(shape.n_layer), "N", .help = "layers", .min = 1,
+      .max = NET_MAX_LAYER },
     { 0, "n-head", OPT_INT, AT(shape.n_head), "N", .help = "heads", .min = 1, .max = 1024 },
-    { 0, "n-kv-head", OPT_INT, AT(shape.n_kv_head), "N", .help = "heads of keys and values", .min = 1,
-      .max = 1024 },
-    { 0, "n-ff", OPT_INT, AT(shape.n_ff), "N", .help = "width of the feed-forward layers", .min = 32,
-      .max = 65536 },
+    { 0, "n-kv-head", OPT_INT, AT(shape.n_kv_head), "N", .help = "heads of keys and values",
+      .min = 1, .max = 1024 },
+    { 0, "n-ff", OPT_INT, AT(shape.n_ff), "N", .help = "width of the feed-forward layers",
+      .min = 32, .max = 65536 },
     { 'c', "n-ctx", OPT_INT, AT(shape.n_ctx), "N", .help = "context", .min = 32, .max = 65536 },
     { 0, "Steps", .kind = OPT_HEAD },
-    { 0, "steps", OPT_INT, AT(p.n_steps), "N", .help = "steps of the schedule", .min = 1, .max = INT_MAX },
-    { 0, "stop-after", OPT_INT, AT(stop_after), "N", .help = "stop after this step, 0 = the last; the "
-      "schedule stays", .min = 0, .max = INT_MAX },
-    { 0, "warmup", OPT_INT, AT(p.n_warmup), "N", .help = "steps until the full learning rate", .min = 0,
+    { 0, "steps", OPT_INT, AT(p.n_steps), "N", .help = "steps of the schedule", .min = 1,
       .max = INT_MAX },
+    { 0, "stop-after", OPT_INT, AT(stop_after), "N",
+      .help = "stop after this step, 0 = the last; the "
+              "schedule stays",
+      .min = 0, .max = INT_MAX },
+    { 0, "warmup", OPT_INT, AT(p.n_warmup), "N", .help = "steps until the full learning rate",
+      .min = 0, .max = INT_MAX },
     { 'b', "batch", OPT_INT, AT(p.n_batch), "N", .help = "windows of n-ctx tokens a step", .min = 1,
       .max = MAX_BATCH },
     { 0, "lr", OPT_FLOAT, AT(p.lr), "X", .help = "learning rate", .min = 0, .max = 10 },
-    { 0, "lr-end", OPT_FLOAT, AT(p.lr_end), "X", .help = "its last value as a share of it", .min = 0,
-      .max = 1 },
+    { 0, "lr-end", OPT_FLOAT, AT(p.lr_end), "X", .help = "its last value as a share of it",
+      .min = 0, .max = 1 },
     { 0, "beta1", OPT_FLOAT, AT(p.beta1), "X", .help = "AdamW's", .min = 0, .max = 0.999999 },
     { 0, "beta2", OPT_FLOAT, AT(p.beta2), "X", .help = "AdamW's", .min = 0, .max = 0.999999 },
-    { 0, "decay", OPT_FLOAT, AT(p.decay), "X", .help = "weight decay of matrices", .min = 0, .max = 100 },
-    { 0, "clip", OPT_FLOAT, AT(p.clip), "X", .help = "longest gradient; 0 = any", .min = 0, .max = 1e9 },
-    { 0, "dropout", OPT_FLOAT, AT(p.dropout), "X", .help = "share of what layers add that is dropped",
-      .min = 0, .max = 0.9 },
-    { 0, "average", OPT_FLOAT, AT(p.average), "X", .help = "how much of an average of the weights a step "
-      "keeps; the model is the average; 0 = none", .min = 0, .max = 0.999999 },
+    { 0, "decay", OPT_FLOAT, AT(p.decay), "X", .help = "weight decay of matrices", .min = 0,
+      .max = 100 },
+    { 0, "clip", OPT_FLOAT, AT(p.clip), "X", .help = "longest gradient; 0 = any", .min = 0,
+      .max = 1e9 },
+    { 0, "dropout", OPT_FLOAT, AT(p.dropout), "X",
+      .help = "share of what layers add that is dropped", .min = 0, .max = 0.9 },
+    { 0, "average", OPT_FLOAT, AT(p.average), "X",
+      .help = "how much of an average of the weights a step "
+              "keeps; the model is the average; 0 = none",
+      .min = 0, .max = 0.999999 },
     { 0, "seed", OPT_INT64, AT(seed), "N", .help = "of everything random", .min = 0 },
-    { 't', "threads", OPT_INT, AT(n_threads), "N", .help = "threads; the weights do not depend on it",
-      .shown = "the physical cores", .min = 0, .max = 1024 },
-    { 0, "report-every", OPT_INT, AT(report_every), "N", .help = "steps", .min = 1, .max = INT_MAX },
+    { 't', "threads", OPT_INT, AT(n_threads), "N",
+      .help = "threads; the weights do not depend on it", .shown = "the physical cores", .min = 0,
+      .max = 1024 },
+    { 0, "report-every", OPT_INT, AT(report_every), "N", .help = "steps", .min = 1,
+      .max = INT_MAX },
     { 0, "eval-every", OPT_INT, AT(eval_every), "N", .help = "steps; 0 = at the end only", .min = 0,
       .max = INT_MAX },
     { 0, "save-minutes", OPT_FLOAT, AT(save_minutes), "X", .help = "between checkpoints", .min = 0,
@@ -98,8 +130,12 @@ static const opt_row rows[] = {
 };
 
 static const opts_page page = {
-    "train", "--vocab FILE --text FILE[:W] ... -o FILE [options]",
-    "Trains a LLaMA-shaped model on text and conversations.", rows, NULL, NULL,
+    "train",
+    "--vocab FILE --text FILE[:W] ... -o FILE [options]",
+    "Trains a LLaMA-shaped model on text and conversations.",
+    rows,
+    NULL,
+    NULL,
 };
 
 static volatile sig_atomic_t is_stopped;
@@ -128,9 +164,9 @@ static bool add_source(trainer_state *s, const char *item, bool is_chat, const l
         return err_set(err, LORY_E_ARGUMENT, "more than %d sources", MAX_SOURCES);
     data_source *src = &s->source[s->n_sources++];
     char *word = (char *)(uintptr_t)item; /* of argv, which is ours to write to */
-    bool ok = split_weight(word, &src->weight, err)
-              && (is_chat ? data_read_chat(src, word, m, err)
-                          : data_read_text(src, word, m, true, err));
+    bool ok =
+        split_weight(word, &src->weight, err)
+        && (is_chat ? data_read_chat(src, word, m, err) : data_read_text(src, word, m, true, err));
     if (ok)
         fprintf(stderr, "%s: %zu documents, %.2f M tokens, weight %g\n", word, src->n_docs,
                 (double)src->n * 1e-6, src->weight);
@@ -170,29 +206,28 @@ typedef struct {
     double loss;                   /* sum since the last report */
     int n_losses;
     int64_t n_tokens; /* since the last report */
-    double macs, busy; /* of products, at the last report */
-    double peak;       /* multiply-adds a second of one thread */
+    net_speed speed;  /* at the last report */
 } progress;
 
 static void report(progress *g, const trainer *t, const options *o, uint64_t step,
                    const trainer_report *r)
 {
-    double now = timer_now(), macs, busy, spent = now - g->reported;
-    trainer_speed(t, &macs, &busy);
+    double now = timer_now(), spent = now - g->reported;
+    net_speed s = trainer_speed(t), *was = &g->speed;
+    double rate = (s.n_macs - was->n_macs) / (s.seconds - was->seconds);
+    double peak = (s.peak_macs - was->peak_macs) / (s.peak_seconds - was->peak_seconds);
     double left = (double)(o->p.n_steps - (int64_t)step) * spent / o->report_every;
-    fprintf(stderr,
-            "step %llu  loss %.4f  norm %.2f  lr %.2e  %.0f tokens/s  products %.0f %% of peak  "
-            "%.0f min left\n",
-            (unsigned long long)step, g->loss / g->n_losses, r->norm, r->lr,
-            (double)g->n_tokens / spent,
-            busy > g->busy ? 100.0 * (macs - g->macs) / (busy - g->busy) / g->peak : 0.0,
-            left / 60.0);
+    fprintf(
+        stderr,
+        "step %llu  loss %.4f  norm %.2f  lr %.2e  %.0f tokens/s  products %.1f G/s, %.0f %% of "
+        "peak  %.0f min left\n",
+        (unsigned long long)step, g->loss / g->n_losses, r->norm, r->lr,
+        (double)g->n_tokens / spent, rate * 1e-9, 100.0 * rate / peak, left / 60.0);
     g->reported = now;
     g->loss = 0.0;
     g->n_losses = 0;
     g->n_tokens = 0;
-    g->macs = macs;
-    g->busy = busy;
+    g->speed = s;
 }
 
 static void evaluate(trainer *t, const held_back *h, uint64_t step)
@@ -252,10 +287,8 @@ static bool train(options *o, lory_err *err)
     trainer *t = NULL;
     held_back h = { .n = 0 };
     progress g = { 0 };
-    lory_machine_limits limits = { 0 };
     lory_model_info info = { 0 };
-    if (!o->vocab || !o->out)
-        return err_set(err, LORY_E_ARGUMENT, "--vocab and --out are needed");
+    if (!o->vocab || !o->out) return err_set(err, LORY_E_ARGUMENT, "--vocab and --out are needed");
     lory_model *m = lory_model_open(o->vocab, err);
     if (!m) return false;
     bool has_vocab = gguf_open(&vocab, o->vocab, err), ok = has_vocab;
@@ -265,14 +298,11 @@ static bool train(options *o, lory_err *err)
     int n_threads = o->n_threads ? o->n_threads : lory_default_threads();
     if (ok && lory_token_bos(m) < 0)
         ok = err_set(err, LORY_E_FORMAT, "%s: has no begin token", o->vocab);
-    ok = ok && lory_measure_limits(n_threads, &limits, err);
-    g.peak = limits.f32_macs_per_s / n_threads;
     ok = ok && (t = trainer_new(&o->shape, &o->p, lory_token_bos(m), n_threads, err)) != NULL
          && begin(t, o, m, err) && read_held_back(&h, o, m, err);
     if (ok)
-        fprintf(stderr, "%.2f M parameters, %d threads, %s, peak %.1f G multiply-adds/s a thread\n",
-                (double)trainer_net(t)->n_params * 1e-6, n_threads, trainer_net(t)->v->name,
-                g.peak * 1e-9);
+        fprintf(stderr, "%.2f M parameters, %d threads, %s\n",
+                (double)trainer_net(t)->n_params * 1e-6, n_threads, trainer_net(t)->v->name);
     ok = ok && run(t, o, &h, &g, err)
          && store_model(t, o->p.average > 0.0f, &vocab, &o->about, o->out, err);
     for (int i = 0; i < h.n; i++) data_free(&h.source[i]);

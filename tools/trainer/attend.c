@@ -56,11 +56,18 @@ static void mask(const block *b, const int *start, float *s, ptrdiff_t row, floa
 static void scores(const net *n, net_work *k, const block *b, const float *x, ptrdiff_t x_row,
                    const float *t, float *out)
 {
-    work_product(n, k, &(vec_product){ .m = b->i1 - b->i0, .n = b->hi - b->lo, .k = n->head_dim,
-                                       .a = x + b->i0 * x_row, .a_row = x_row, .a_col = 1,
-                                       .b = t + b->lo, .b_panel = VEC_PANEL,
-                                       .b_row = row_of(n->s.n_ctx), .c = out,
-                                       .c_row = row_of(n->s.n_ctx) });
+    work_product(n, k,
+                 &(vec_product){ .m = b->i1 - b->i0,
+                                 .n = b->hi - b->lo,
+                                 .k = n->head_dim,
+                                 .a = x + b->i0 * x_row,
+                                 .a_row = x_row,
+                                 .a_col = 1,
+                                 .b = t + b->lo,
+                                 .b_panel = VEC_PANEL,
+                                 .b_row = row_of(n->s.n_ctx),
+                                 .c = out,
+                                 .c_row = row_of(n->s.n_ctx) });
 }
 
 void attend(const net *n, net_work *k, layer_work *l, const int *start)
@@ -77,10 +84,18 @@ void attend(const net *n, net_work *k, layer_work *l, const int *start)
             for (int i = b.i0; i < b.i1; i++)
                 l->lse[ih * n->s.n_ctx + i] =
                     n->v->softmax(b.hi - b.lo, k->score + (i - b.i0) * s_row, h.scale);
-            work_product(n, k, &(vec_product){
-                .m = b.i1 - b.i0, .n = n->head_dim, .k = b.hi - b.lo, .a = k->score,
-                .a_row = s_row, .a_col = 1, .b = h.v + b.lo * h.row, .b_panel = VEC_PANEL,
-                .b_row = h.row, .c = l->a + b.i0 * a_row + ih * n->head_dim, .c_row = a_row });
+            work_product(n, k,
+                         &(vec_product){ .m = b.i1 - b.i0,
+                                         .n = n->head_dim,
+                                         .k = b.hi - b.lo,
+                                         .a = k->score,
+                                         .a_row = s_row,
+                                         .a_col = 1,
+                                         .b = h.v + b.lo * h.row,
+                                         .b_panel = VEC_PANEL,
+                                         .b_row = h.row,
+                                         .c = l->a + b.i0 * a_row + ih * n->head_dim,
+                                         .c_row = a_row });
         }
     }
 }
@@ -89,11 +104,19 @@ void attend(const net *n, net_work *k, layer_work *l, const int *start)
 static void give(const net *n, net_work *k, const block *b, const float *s, const float *y,
                  ptrdiff_t y_row, float *dx, ptrdiff_t dx_row)
 {
-    work_product(n, k, &(vec_product){ .m = b->hi - b->lo, .n = n->head_dim, .k = b->i1 - b->i0,
-                                       .a = s, .a_row = 1, .a_col = row_of(n->s.n_ctx),
-                                       .b = y + b->i0 * y_row, .b_panel = VEC_PANEL,
-                                       .b_row = y_row, .c = dx + b->lo * dx_row,
-                                       .c_row = dx_row, .add = true });
+    work_product(n, k,
+                 &(vec_product){ .m = b->hi - b->lo,
+                                 .n = n->head_dim,
+                                 .k = b->i1 - b->i0,
+                                 .a = s,
+                                 .a_row = 1,
+                                 .a_col = row_of(n->s.n_ctx),
+                                 .b = y + b->i0 * y_row,
+                                 .b_panel = VEC_PANEL,
+                                 .b_row = y_row,
+                                 .c = dx + b->lo * dx_row,
+                                 .c_row = dx_row,
+                                 .add = true });
 }
 
 static void back_block(const net *n, net_work *k, const layer_work *l, const int *start, int ih,
@@ -115,10 +138,18 @@ static void back_block(const net *n, net_work *k, const layer_work *l, const int
         n->v->softmax_back(b.hi - b.lo, k->score + (i - b.i0) * s_row,
                            n->v->dot(n->head_dim, da + i * a_row, a + i * a_row), h.scale,
                            k->dscore + (i - b.i0) * s_row);
-    work_product(n, k, &(vec_product){ .m = b.i1 - b.i0, .n = n->head_dim, .k = b.hi - b.lo,
-                                       .a = k->dscore, .a_row = s_row, .a_col = 1,
-                                       .b = h.k + b.lo * h.row, .b_panel = VEC_PANEL,
-                                       .b_row = h.row, .c = dq + b.i0 * h.row, .c_row = h.row });
+    work_product(n, k,
+                 &(vec_product){ .m = b.i1 - b.i0,
+                                 .n = n->head_dim,
+                                 .k = b.hi - b.lo,
+                                 .a = k->dscore,
+                                 .a_row = s_row,
+                                 .a_col = 1,
+                                 .b = h.k + b.lo * h.row,
+                                 .b_panel = VEC_PANEL,
+                                 .b_row = h.row,
+                                 .c = dq + b.i0 * h.row,
+                                 .c_row = h.row });
     give(n, k, &b, k->dscore, h.q, h.row, dk, h.row);
 }
 

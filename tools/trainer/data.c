@@ -77,7 +77,8 @@ static bool is_blank(char c)
 static bool finish(data_source *s, lory_err *err)
 {
     if (s->n_docs == 0) return err_set(err, LORY_E_FORMAT, "%s: holds no text", s->name);
-    if (s->n_docs > UINT32_MAX) return err_set(err, LORY_E_FORMAT, "%s: too many documents", s->name);
+    if (s->n_docs > UINT32_MAX)
+        return err_set(err, LORY_E_FORMAT, "%s: too many documents", s->name);
     mem_free(s->order);
     s->order = mem_new(s->n_docs, sizeof *s->order);
     return s->order ? true : err_set(err, LORY_E_MEMORY, "%s: out of memory", s->name);
@@ -111,8 +112,8 @@ typedef struct {
 } chat_file;
 
 /* Appends the tokens of the first n messages as the template has them. */
-static bool render(const chat_file *f, const json *messages, size_t n, bool asks,
-                   lory_tokens *out, lory_err *err)
+static bool render(const chat_file *f, const json *messages, size_t n, bool asks, lory_tokens *out,
+                   lory_err *err)
 {
     buf vars = { 0 };
     json_writer w = { .out = &vars };
@@ -142,8 +143,9 @@ static bool put_reply(data_source *s, const chat_file *f, const json *messages, 
     lory_tokens before = { 0 }, after = { 0 };
     bool ok = render(f, messages, i, true, &before, err)
               && render(f, messages, i + 1, false, &after, err);
-    if (ok && (before.n > after.n || before.n < *from
-               || memcmp(before.id, after.id, before.n * sizeof *after.id) != 0))
+    if (ok
+        && (before.n > after.n || before.n < *from
+            || memcmp(before.id, after.id, before.n * sizeof *after.id) != 0))
         ok = err_set(err, LORY_E_FORMAT,
                      "%s, line %lld: the template writes the messages before reply %zu differently "
                      "with it",

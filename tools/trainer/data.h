@@ -20,9 +20,9 @@ typedef struct {
     size_t n, cap;
     size_t *doc; /* [n_docs + 1] first token of each */
     size_t n_docs, docs_cap;
-    uint64_t n_bytes;  /* of the text, for bits per byte */
-    uint32_t *order;   /* [n_docs] of the epoch at hand */
-    uint64_t ordered;  /* that epoch + 1; 0 = none yet */
+    uint64_t n_bytes; /* of the text, for bits per byte */
+    uint32_t *order;  /* [n_docs] of the epoch at hand */
+    uint64_t ordered; /* that epoch + 1; 0 = none yet */
     data_place at;
 } data_source;
 

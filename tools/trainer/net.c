@@ -4,11 +4,11 @@
 #include "base/fmath.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "base/timer.h"
 #include "net_work.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- layout ------------------------------------------------------------------------------- */
 
@@ -84,9 +84,12 @@ static net_tensor layer_tensor(const net *n, int il, int i)
         size_t at;
         int n_rows, n_cols;
     } t[] = {
-        { "attn_norm", l->attn_norm, 0, d },      { "attn_q", l->qkv.at, n->n_q, d },
-        { "attn_k", l->qkv.at + q, n->n_kv, d },  { "attn_v", l->qkv.at + q + kv, n->n_kv, d },
-        { "attn_output", l->out.at, d, n->n_q },  { "ffn_norm", l->ffn_norm, 0, d },
+        { "attn_norm", l->attn_norm, 0, d },
+        { "attn_q", l->qkv.at, n->n_q, d },
+        { "attn_k", l->qkv.at + q, n->n_kv, d },
+        { "attn_v", l->qkv.at + q + kv, n->n_kv, d },
+        { "attn_output", l->out.at, d, n->n_q },
+        { "ffn_norm", l->ffn_norm, 0, d },
         { "ffn_gate", l->gate_up.at, f, d },
         { "ffn_up", l->gate_up.at + (size_t)f * (size_t)d, f, d },
         { "ffn_down", l->down.at, d, f },
@@ -278,18 +281,32 @@ void net_work_free(net_work *k)
     mem_free(k);
 }
 
-void net_work_speed(const net_work *k, double *n_macs, double *seconds)
+net_speed net_work_speed(const net_work *k)
 {
-    *n_macs = k->n_macs;
-    *seconds = k->seconds;
+    return k->speed;
+}
+
+/* Seconds of processor time that this thread took: what others take does not count. */
+static double processor_time(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void measure_peak(const net *n, net_work *k)
+{
+    double began = processor_time();
+    k->speed.peak_macs += n->v->spin(1 << 13);
+    k->speed.peak_seconds += processor_time() - began;
 }
 
 void work_product(const net *n, net_work *k, const vec_product *p)
 {
-    double t = timer_now();
+    double began = processor_time();
     n->v->product(p);
-    k->seconds += timer_now() - t;
-    k->n_macs += (double)p->m * p->n * p->k;
+    k->speed.seconds += processor_time() - began;
+    k->speed.n_macs += (double)p->m * p->n * p->k;
 }
 
 /* ---- parts of a layer --------------------------------------------------------------------- */
@@ -297,26 +314,49 @@ void work_product(const net *n, net_work *k, const vec_product *p)
 /* y = x W^T for m rows. */
 static void linear(const net *n, net_work *k, const net_matrix *w, int m, const float *x, float *y)
 {
-    work_product(n, k, &(vec_product){ .m = m, .n = w->n_rows, .k = w->n_cols, .a = x,
-                                       .a_row = row_of(w->n_cols), .a_col = 1,
-                                       .b = n->by_out + w->at,
-                                       .b_panel = (ptrdiff_t)w->n_cols * VEC_PANEL,
-                                       .b_row = VEC_PANEL, .c = y, .c_row = row_of(w->n_rows) });
+    work_product(n, k,
+                 &(vec_product){ .m = m,
+                                 .n = w->n_rows,
+                                 .k = w->n_cols,
+                                 .a = x,
+                                 .a_row = row_of(w->n_cols),
+                                 .a_col = 1,
+                                 .b = n->by_out + w->at,
+                                 .b_panel = (ptrdiff_t)w->n_cols * VEC_PANEL,
+                                 .b_row = VEC_PANEL,
+                                 .c = y,
+                                 .c_row = row_of(w->n_rows) });
 }
 
 /* dx = dy W, and dW (+)= dy^T x. */
 static void linear_back(const net *n, net_work *k, const net_matrix *w, int m, const float *x,
                         const float *dy, float *dx, float *grad, bool is_first)
 {
-    work_product(n, k, &(vec_product){ .m = m, .n = w->n_cols, .k = w->n_rows, .a = dy,
-                                       .a_row = row_of(w->n_rows), .a_col = 1,
-                                       .b = n->by_in + w->at,
-                                       .b_panel = (ptrdiff_t)w->n_rows * VEC_PANEL,
-                                       .b_row = VEC_PANEL, .c = dx, .c_row = row_of(w->n_cols) });
-    work_product(n, k, &(vec_product){ .m = w->n_rows, .n = w->n_cols, .k = m, .a = dy,
-                                       .a_row = 1, .a_col = row_of(w->n_rows), .b = x,
-                                       .b_panel = VEC_PANEL, .b_row = row_of(w->n_cols),
-                                       .c = grad + w->at, .c_row = w->n_cols, .add = !is_first });
+    work_product(n, k,
+                 &(vec_product){ .m = m,
+                                 .n = w->n_cols,
+                                 .k = w->n_rows,
+                                 .a = dy,
+                                 .a_row = row_of(w->n_rows),
+                                 .a_col = 1,
+                                 .b = n->by_in + w->at,
+                                 .b_panel = (ptrdiff_t)w->n_rows * VEC_PANEL,
+                                 .b_row = VEC_PANEL,
+                                 .c = dx,
+                                 .c_row = row_of(w->n_cols) });
+    work_product(n, k,
+                 &(vec_product){ .m = w->n_rows,
+                                 .n = w->n_cols,
+                                 .k = m,
+                                 .a = dy,
+                                 .a_row = 1,
+                                 .a_col = row_of(w->n_rows),
+                                 .b = x,
+                                 .b_panel = VEC_PANEL,
+                                 .b_row = row_of(w->n_cols),
+                                 .c = grad + w->at,
+                                 .c_row = w->n_cols,
+                                 .add = !is_first });
 }
 
 static void norm(const net *n, const float *x, size_t at, float *h, float *r)
@@ -370,10 +410,9 @@ static void drop_row(const net_dropout *d, int site, int it, int n, float *x)
     uint32_t limit = (uint32_t)(d->rate * 65536.0f);
     float keep = 65536.0f / (float)(65536 - limit);
     for (int i = 0; i < n; i += 4) {
-        uint64_t bits = rng_at(d->seed, d->position, ((uint64_t)site << 48) + ((uint64_t)it << 24)
-                                                          + (uint64_t)i + 1);
-        for (int j = 0; j < 4; j++, bits >>= 16)
-            x[i + j] *= (bits & 0xffff) < limit ? 0.0f : keep;
+        uint64_t bits = rng_at(d->seed, d->position,
+                               ((uint64_t)site << 48) + ((uint64_t)it << 24) + (uint64_t)i + 1);
+        for (int j = 0; j < 4; j++, bits >>= 16) x[i + j] *= (bits & 0xffff) < limit ? 0.0f : keep;
     }
 }
 
@@ -384,8 +423,7 @@ static void add_dropped(const net *n, const net_dropout *d, int site, const floa
     ptrdiff_t row = row_of(n->s.n_embd);
     for (int it = 0; it < n->s.n_ctx; it++) {
         if (d->rate > 0.0f) drop_row(d, site, it, n->s.n_embd, y + it * row);
-        if (to != from)
-            memcpy(to + it * row, from + it * row, (size_t)n->s.n_embd * sizeof *to);
+        if (to != from) memcpy(to + it * row, from + it * row, (size_t)n->s.n_embd * sizeof *to);
         n->v->add(n->s.n_embd, y + it * row, to + it * row);
     }
 }
@@ -467,6 +505,7 @@ static net_loss head_loss(const net *n, net_work *k, const net_window *win, floa
 static net_loss run(const net *n, net_work *k, const net_window *win, const net_dropout *d,
                     float *grad, bool is_first)
 {
+    measure_peak(n, k);
     embed(n, win, d, k->layer[0].x);
     for (int il = 0; il < n->s.n_layer; il++) layer_forward(n, k, il, win, d);
     norm(n, k->x, n->out_norm, k->h, k->r_out);

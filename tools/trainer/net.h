@@ -26,9 +26,9 @@ typedef struct {
 } net_matrix;
 
 typedef struct {
-    net_matrix qkv;      /* Q, K, V one after another */
-    net_matrix out;      /* of attention */
-    net_matrix gate_up;  /* gate, then up */
+    net_matrix qkv;     /* Q, K, V one after another */
+    net_matrix out;     /* of attention */
+    net_matrix gate_up; /* gate, then up */
     net_matrix down;
     size_t attn_norm, ffn_norm;
 } net_layer;
@@ -42,7 +42,7 @@ typedef struct {
     net_matrix embd;
     net_layer layer[NET_MAX_LAYER];
     size_t out_norm;
-    const float *w;       /* [n_params] of the last net_pack */
+    const float *w;        /* [n_params] of the last net_pack */
     float *by_out, *by_in; /* [n_matrix] panels of outputs, for x W^T; of inputs, for dy W */
     float *cos_sin;        /* [n_ctx, head_dim / 2, 2] */
 } net;
@@ -70,7 +70,7 @@ typedef struct {
 } net_window;
 
 typedef struct {
-    float rate;        /* share of each layer's output that is dropped; 0 = none */
+    float rate; /* share of each layer's output that is dropped; 0 = none */
     uint64_t seed;
     uint64_t position; /* of the window among all: what the draws depend on */
 } net_dropout;
@@ -78,8 +78,12 @@ typedef struct {
 typedef struct net_work net_work;
 net_work *net_work_new(const net *n, bool with_gradient, lory_err *err);
 void net_work_free(net_work *k);
-/* Multiply-adds in products so far and the seconds they took, for the share of the peak. */
-void net_work_speed(const net_work *k, double *n_macs, double *seconds);
+/* Multiply-adds of products so far and the processor seconds they took; beside them, in between,
+ * those of a loop in registers that shows what the processor could do just then. */
+typedef struct {
+    double n_macs, seconds, peak_macs, peak_seconds;
+} net_speed;
+net_speed net_work_speed(const net_work *k);
 
 /* Sum of -log p(target), and the number of targets. */
 typedef struct {

@@ -76,7 +76,8 @@ bool store_resume(trainer *t, const char *path, lory_err *err)
     file_map f;
     if (!file_map_open(&f, path, err)) return false;
     checkpoint_head head = { 0 };
-    size_t places = (size_t)s->n_sources * sizeof(data_place), n_bytes = n->n_params * sizeof(float);
+    size_t places = (size_t)s->n_sources * sizeof(data_place),
+           n_bytes = n->n_params * sizeof(float);
     if (f.size >= sizeof head) memcpy(&head, f.data, sizeof head);
     bool ok = check_head(t, &head, n, s, path, err);
     if (ok && f.size != sizeof head + places + N_VECTORS * n_bytes)

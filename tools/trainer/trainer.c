@@ -26,9 +26,9 @@ struct trainer {
     net_loss *loss;     /* [n_batch] */
     double *squares;    /* [n_chunks] of the gradient */
     size_t n_chunks;
-    atomic_int next;    /* lane, or window, to be worked on */
-    bool is_changed;    /* the packed copies are not of w */
-    int n_windows;      /* of an evaluation's batch */
+    atomic_int next; /* lane, or window, to be worked on */
+    bool is_changed; /* the packed copies are not of w */
+    int n_windows;   /* of an evaluation's batch */
     vec_adam_step adam;
     double norm;
 };
@@ -117,10 +117,15 @@ static void prepare_update(trainer *t)
     if (t->p.clip > 0.0f && t->norm > t->p.clip) scale *= t->p.clip / t->norm;
     if (keep > n / (n + 9.0)) keep = n / (n + 9.0); /* the first weights are not worth much */
     t->adam = (vec_adam_step){
-        .lr = (float)learning_rate(&t->p, t->s.step), .beta1 = t->p.beta1, .beta2 = t->p.beta2,
-        .eps = t->p.eps, .bias1 = (float)(1.0 / (1.0 - pow(t->p.beta1, n))),
-        .bias2 = (float)(1.0 / (1.0 - pow(t->p.beta2, n))), .decay = t->p.decay,
-        .scale = (float)scale, .average_keep = t->p.average > 0.0f ? (float)keep : 0.0f,
+        .lr = (float)learning_rate(&t->p, t->s.step),
+        .beta1 = t->p.beta1,
+        .beta2 = t->p.beta2,
+        .eps = t->p.eps,
+        .bias1 = (float)(1.0 / (1.0 - pow(t->p.beta1, n))),
+        .bias2 = (float)(1.0 / (1.0 - pow(t->p.beta2, n))),
+        .decay = t->p.decay,
+        .scale = (float)scale,
+        .average_keep = t->p.average > 0.0f ? (float)keep : 0.0f,
     };
 }
 
@@ -130,7 +135,8 @@ static void update(trainer *t, int ith, int nth)
     for (size_t i = (size_t)ith; i < t->n_chunks; i += (size_t)nth) {
         size_t at = i * CHUNK;
         int n = chunk_size(t, i), n_matrix = at + (size_t)n <= t->n.n_matrix ? n
-                                             : at < t->n.n_matrix ? (int)(t->n.n_matrix - at) : 0;
+                                             : at < t->n.n_matrix ? (int)(t->n.n_matrix - at)
+                                                                  : 0;
         t->n.v->adam(n_matrix, &t->adam, true, t->lane[0] + at, s->w + at, s->m + at, s->v + at,
                      s->average + at);
         at += (size_t)n_matrix;
@@ -304,14 +310,15 @@ void trainer_changed(trainer *t)
     t->is_changed = true;
 }
 
-void trainer_speed(const trainer *t, double *n_macs, double *seconds)
+net_speed trainer_speed(const trainer *t)
 {
-    *n_macs = *seconds = 0.0;
-    for (int i = 0; i < TEAM_MAX; i++) {
-        double macs, s;
-        if (!t->work[i]) continue;
-        net_work_speed(t->work[i], &macs, &s);
-        *n_macs += macs;
-        *seconds += s;
+    net_speed all = { 0 };
+    for (int i = 0; i < TEAM_MAX && t->work[i]; i++) {
+        net_speed s = net_work_speed(t->work[i]);
+        all.n_macs += s.n_macs;
+        all.seconds += s.seconds;
+        all.peak_macs += s.peak_macs;
+        all.peak_seconds += s.peak_seconds;
     }
+    return all;
 }

@@ -16,7 +16,7 @@ typedef struct {
     int n_steps, n_warmup, n_batch; /* steps; windows of a step */
     float lr, lr_end;               /* the cosine's ends; lr_end as a share of lr */
     float beta1, beta2, eps, decay, clip, dropout;
-    float average;                  /* how much of the average a step keeps; 0 = no average */
+    float average; /* how much of the average a step keeps; 0 = no average */
     uint64_t seed;
 } trainer_params;
 
@@ -57,7 +57,6 @@ typedef struct {
 /* The loss over a whole source, by the averages of the weights if there are any. */
 void trainer_eval(trainer *t, const data_source *s, trainer_score *score);
 
-/* Multiply-adds of products so far, and thread seconds they took. */
-void trainer_speed(const trainer *t, double *n_macs, double *seconds);
+net_speed trainer_speed(const trainer *t); /* of all threads so far */
 
 #endif

@@ -28,15 +28,17 @@ typedef struct {
 /* The constants of one step of AdamW (Loshchilov, Hutter 2019). */
 typedef struct {
     float lr, beta1, beta2, eps;
-    float bias1, bias2;  /* 1 / (1 - beta^step) */
-    float decay;         /* of matrices */
-    float scale;         /* of gradients: 1 / norm when they are clipped, and 1 / targets */
-    float average_keep;  /* average = keep * average + (1 - keep) * w */
+    float bias1, bias2; /* 1 / (1 - beta^step) */
+    float decay;        /* of matrices */
+    float scale;        /* of gradients: 1 / norm when they are clipped, and 1 / targets */
+    float average_keep; /* average = keep * average + (1 - keep) * w */
 } vec_adam_step;
 
 typedef struct {
     const char *name;
     void (*product)(const vec_product *p);
+    /* Multiply-adds in registers, n rounds of them, as fast as this CPU can; returns how many. */
+    double (*spin)(int n);
     /* y[n] = x * w / rms(x); returns 1 / rms(x) */
     float (*rms_norm)(int n, const float *x, const float *w, float *y, float eps);
     /* dx[n] += of the above, dw[n] += ; r = 1 / rms(x) */
@@ -53,7 +55,7 @@ typedef struct {
     /* ds[n] = p * (ds - mean) * scale */
     void (*softmax_back)(int n, const float *p, float mean, float scale, float *ds);
     float (*dot)(int n, const float *a, const float *b);
-    void (*add)(int n, const float *x, float *y);           /* y += x */
+    void (*add)(int n, const float *x, float *y);                /* y += x */
     void (*scale_add)(int n, float a, const float *x, float *y); /* y += a x */
     double (*sum_squares)(int n, const float *x);
     /* w, m, v, average [n]; decays when is_matrix */

@@ -12,7 +12,8 @@ const vec_table *vec_select(void)
 {
 #if defined(__x86_64__)
     const char *limit = getenv("LORY_ISA");
-    bool none = limit && strcmp(limit, "generic") == 0, no_512 = limit && strcmp(limit, "avx2") == 0;
+    bool none = limit && strcmp(limit, "generic") == 0,
+         no_512 = limit && strcmp(limit, "avx2") == 0;
     unsigned has = none ? 0 : cpu_features();
     const unsigned all_512 = CPU_AVX512F | CPU_AVX512BW | CPU_AVX512VL | CPU_AVX512DQ;
     if (!no_512 && (has & all_512) == all_512) return &vec_avx512;

@@ -67,9 +67,8 @@ INLINE void tile(int k, const float *a, ptrdiff_t r, ptrdiff_t a_col, const floa
 {
     vf acc[TILE_ROWS][2];
     UNROLL
-    for (int i = 0; i < TILE_ROWS; i++)
-        UNROLL
-        for (int j = 0; j < 2; j++) acc[i][j] = add ? load(c + i * c_row + j * W) : (vf){ 0 };
+    for (int i = 0; i < TILE_ROWS; i++) UNROLL
+    for (int j = 0; j < 2; j++) acc[i][j] = add ? load(c + i * c_row + j * W) : (vf){ 0 };
     const float *p[(TILE_ROWS + 3) / 4];
     UNROLL
     for (int i = 0; i < (TILE_ROWS + 3) / 4; i++) p[i] = a + 4 * i * r;
@@ -87,13 +86,13 @@ INLINE void tile(int k, const float *a, ptrdiff_t r, ptrdiff_t a_col, const floa
         b += b_row;
     }
     UNROLL
-    for (int i = 0; i < TILE_ROWS; i++)
-        UNROLL
-        for (int j = 0; j < 2; j++) store(c + i * c_row + j * W, acc[i][j]);
+    for (int i = 0; i < TILE_ROWS; i++) UNROLL
+    for (int j = 0; j < 2; j++) store(c + i * c_row + j * W, acc[i][j]);
 }
 
-static __attribute__((noinline)) void tile_by_rows(int k, const float *a, ptrdiff_t a_row, const float *b,
-                                  ptrdiff_t b_row, float *c, ptrdiff_t c_row, bool add)
+static __attribute__((noinline)) void tile_by_rows(int k, const float *a, ptrdiff_t a_row,
+                                                   const float *b, ptrdiff_t b_row, float *c,
+                                                   ptrdiff_t c_row, bool add)
 {
     if (add)
         tile(k, a, a_row, 1, b, b_row, c, c_row, true);
@@ -101,8 +100,9 @@ static __attribute__((noinline)) void tile_by_rows(int k, const float *a, ptrdif
         tile(k, a, a_row, 1, b, b_row, c, c_row, false);
 }
 
-static __attribute__((noinline)) void tile_by_cols(int k, const float *a, ptrdiff_t a_col, const float *b,
-                                  ptrdiff_t b_row, float *c, ptrdiff_t c_row, bool add)
+static __attribute__((noinline)) void tile_by_cols(int k, const float *a, ptrdiff_t a_col,
+                                                   const float *b, ptrdiff_t b_row, float *c,
+                                                   ptrdiff_t c_row, bool add)
 {
     if (add)
         tile(k, a, 1, a_col, b, b_row, c, c_row, true);
@@ -137,8 +137,7 @@ static __attribute__((noinline)) void tile_edge(int m, int k, const float *a, co
     for (int i = 0; add && i < m; i++)
         memcpy(out + i * TILE_COLS, c + i * c_row, TILE_COLS * sizeof *c);
     tile_by_cols(k, a, TILE_ROWS, b, b_row, out, TILE_COLS, true);
-    for (int i = 0; i < m; i++)
-        memcpy(c + i * c_row, out + i * TILE_COLS, TILE_COLS * sizeof *c);
+    for (int i = 0; i < m; i++) memcpy(c + i * c_row, out + i * TILE_COLS, TILE_COLS * sizeof *c);
 }
 
 /* Rows [i0, i1) by columns [l, l + k) of a: what stays in the caches while b goes by. */
@@ -169,6 +168,22 @@ static void product(const vec_product *p)
         for (int l = 0; l < p->k; l += DEPTH)
             product_block(p, i, p->m - i < ROWS ? p->m : i + ROWS, l,
                           p->k - l < DEPTH ? p->k - l : DEPTH);
+}
+
+static volatile float spun; /* so that the rounds are not left out */
+static double spin(int n)
+{
+    vf acc[16], a = all(0.999f), b = all(0.001f);
+    UNROLL
+    for (int i = 0; i < 16; i++) acc[i] = all((float)i);
+    for (int l = 0; l < n; l++) {
+        UNROLL
+        for (int i = 0; i < 16; i++) acc[i] = acc[i] * a + b;
+    }
+    UNROLL
+    for (int i = 0; i < 16; i++) b += acc[i];
+    spun = b[0];
+    return 16.0 * W * n;
 }
 
 /* ---- rows; n is a multiple of 32 ----------------------------------------------------------- */
@@ -266,7 +281,8 @@ static void scale_add(int n, float a, const float *x, float *y)
 static double sum_squares(int n, const float *x)
 {
     double total = 0.0;
-    for (int i = 0; i < n; i += 1024) total += (double)dot(n - i < 1024 ? n - i : 1024, x + i, x + i);
+    for (int i = 0; i < n; i += 1024)
+        total += (double)dot(n - i < 1024 ? n - i : 1024, x + i, x + i);
     return total;
 }
 
@@ -294,6 +310,6 @@ static void adam(int n, const vec_adam_step *s, bool is_matrix, const float *g_,
 }
 
 const vec_table VEC_TABLE = {
-    VEC_NAME,     product,   rms_norm,     rms_norm_back, swiglu, swiglu_back, softmax,
-    exp_minus,    softmax_back, dot,       add,           scale_add, sum_squares, adam,
+    VEC_NAME,  product,      spin, rms_norm, rms_norm_back, swiglu,      swiglu_back, softmax,
+    exp_minus, softmax_back, dot,  add,      scale_add,     sum_squares, adam,
 };
