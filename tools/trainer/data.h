@@ -1,8 +1,8 @@
 /* data.h - texts and conversations as tokens, and the windows that training takes from them.
  *
- * A corpus is some sources; a source is a file as documents of tokens. Training goes through each
- * source's documents in a random order, new each epoch; what a window can't hold goes on in the next
- * one of that source. Where in that order it is, is all the state there is (data_place). */
+ * A source is a file as documents of tokens. Training goes through each source's documents in a
+ * random order, new each epoch; what a window can't hold goes on in the next one of that source.
+ * Where in that order it is, is all the state there is (data_place). */
 #ifndef LORY_TRAINER_DATA_H
 #define LORY_TRAINER_DATA_H
 
