@@ -3,7 +3,6 @@
 #include "base/mem.h"
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 bool buf_reserve(buf *b, size_t n_more)
 {
@@ -25,7 +24,7 @@ bool buf_reserve(buf *b, size_t n_more)
     return true;
 }
 
-bool buf_put(buf *b, const void *bytes, size_t n)
+bool buf_put_growing(buf *b, const void *bytes, size_t n)
 {
     if (!buf_reserve(b, n)) return false;
     if (n) memcpy(b->data + b->len, bytes, n);
@@ -37,11 +36,6 @@ bool buf_put(buf *b, const void *bytes, size_t n)
 bool buf_puts(buf *b, const char *s)
 {
     return buf_put(b, s, strlen(s));
-}
-
-bool buf_putc(buf *b, char c)
-{
-    return buf_put(b, &c, 1);
 }
 
 bool buf_printf(buf *b, const char *fmt, ...)

@@ -1,4 +1,4 @@
-/* lookup.h - finding tokens by their bytes: a table of strings, a hash map over it, and a trie.
+/* lookup.h - finding tokens by their bytes: a table of strings and a hash map over it.
  * Layer: token. Built once, then immutable; any number of threads may read. */
 #ifndef LORY_TOKEN_LOOKUP_H
 #define LORY_TOKEN_LOOKUP_H
@@ -88,39 +88,5 @@ static inline int32_t str_map_find(const str_map *m, const char *s, size_t n)
 {
     return str_map_find_hashed(m, hash_bytes(s, n), s, n);
 }
-
-/* ---- trie: the prefixes of a text that are tokens ------------------------------------------- */
-
-/* Edges lie in a hash map (node, byte) -> node, so a step costs one probe whatever the fan-out. */
-typedef struct {
-    uint32_t key; /* node << 8 | byte, + 1; 0 = empty */
-    uint32_t node;
-} trie_edge;
-
-typedef struct {
-    trie_edge *edges; /* [mask + 1] */
-    size_t mask, n_edges;
-    int32_t *value; /* [cap_nodes] of a node; -1 = no token ends here */
-    size_t n_nodes, cap_nodes;
-    uint32_t first[256]; /* nodes below the root; 0 = none */
-} trie;
-
-enum { TRIE_ROOT = 0, TRIE_MAX_NODES = (1 << 24) - 1 };
-
-bool trie_init(trie *t, lory_err *err);
-/* Adds a string, which must not be empty; of equal strings the first stays. */
-bool trie_add(trie *t, const char *s, size_t n, int32_t value, lory_err *err);
-void trie_free(trie *t);
-
-uint32_t trie_step_below(const trie *t, uint32_t node, unsigned char c);
-
-/* The node below `node` by byte c; 0 when there is none. */
-static inline uint32_t trie_step(const trie *t, uint32_t node, unsigned char c)
-{
-    return node == TRIE_ROOT ? t->first[c] : trie_step_below(t, node, c);
-}
-
-/* The longest string of the trie that s[0..n) starts with: its length and *value; 0 when none. */
-size_t trie_longest(const trie *t, const char *s, size_t n, int32_t *value);
 
 #endif

@@ -150,6 +150,14 @@ static bool is_blank(const char *s, size_t n)
     return n == 1 && s[0] == ' ';
 }
 
+/* The bytes at the start of s that stay as they are. */
+static size_t calm_run(const sp_base *b, const char *s, size_t n)
+{
+    size_t i = 0;
+    while (i < n && b->is_calm[(unsigned char)s[i]]) i++;
+    return i > 0 && i < n && (unsigned char)s[i] >= 0x80 ? i - 1 : i;
+}
+
 static bool normalize(const sp_base *b, const vocab *v, const char *s, size_t n, buf *out)
 {
     bool trims = v->remove_extra_whitespaces, after_blank = trims;
@@ -160,6 +168,11 @@ static bool normalize(const sp_base *b, const vocab *v, const char *s, size_t n,
     if (at == n) return true;
     if (v->add_space_prefix) buf_putc(out, ' ');
     for (; at < n; at += len) {
+        if ((len = calm_run(b, s + at, n - at)) > 0) {
+            buf_put(out, s + at, len);
+            after_blank = false;
+            continue;
+        }
         len = next_part(b, s + at, n - at, &to, &n_to);
         while (after_blank && n_to > 0 && to[0] == ' ') to++, n_to--;
         if (n_to > 0) after_blank = trims && to[n_to - 1] == ' ';
@@ -176,19 +189,54 @@ bool sp_normalize(const sp_base *b, const vocab *v, const char *s, size_t n, buf
     return put_plain(out, s, n);
 }
 
+size_t sp_word_end(const sp_base *b, const char *s, size_t n)
+{
+    size_t i = 0;
+    while (i < n && s[i] == ' ') i++;
+    for (const char *p; i < n && (p = memchr(s + i, ' ', n - i)); i++) {
+        i = (size_t)(p - s);
+        if (s[i - 1] != ' ' && !b->joins_blank[(unsigned char)s[i - 1]]) return i;
+    }
+    return n;
+}
+
 /* ---- building ---------------------------------------------------------------------------- */
+
+static bool add_pieces(sp_base *b, const tokenizer *t, lory_err *err)
+{
+    for (size_t i = 0; i < t->v.n; i++) {
+        size_t n;
+        const char *s = sp_match_text(t, i, &n);
+        if (!sp_is_matched(&t->v, i)) continue;
+        for (size_t k = 1; k < n; k++)
+            if (s[k] == ' ' && s[k - 1] != ' ') b->joins_blank[(unsigned char)s[k - 1]] = true;
+        if (t->v.type[i] != TOKEN_USER_DEFINED) continue;
+        b->has_user = true;
+        if (!trie_add(&b->user, s, n, (int32_t)i, err)) return false;
+    }
+    return true;
+}
+
+/* ASCII characters other than blanks that no user-defined piece and no rule of the charsmap begin
+ * with; rules that need a character beyond ASCII behind (a letter and its accent) don't count. */
+static void find_calm(sp_base *b)
+{
+    const char *to;
+    for (int c = 0; c < 0x80; c++) {
+        bool is_calm = c != ' ' && !trie_step(&b->user, TRIE_ROOT, (unsigned char)c);
+        for (int next = 0; next < 0x80 && is_calm; next++)
+            is_calm = map_prefix(b, (char[]){ (char)c, (char)next, '\0' }, 2, &to) == 0;
+        b->is_calm[c] = is_calm;
+    }
+}
 
 bool sp_init(sp_base *b, const tokenizer *t, lory_err *err)
 {
     find_bytes(b, &t->v);
-    if (!trie_init(&b->user, err) || !read_charsmap(b, &t->v, err)) return false;
-    for (size_t i = 0; i < t->v.n; i++) {
-        size_t n;
-        const char *s = sp_match_text(t, i, &n);
-        if (t->v.type[i] != TOKEN_USER_DEFINED || !sp_is_matched(&t->v, i)) continue;
-        b->has_user = true;
-        if (!trie_add(&b->user, s, n, (int32_t)i, err)) return false;
-    }
+    if (!trie_init(&b->user, err) || !read_charsmap(b, &t->v, err) || !add_pieces(b, t, err)
+        || !trie_freeze(&b->user, err))
+        return false;
+    find_calm(b);
     return true;
 }
 

@@ -15,6 +15,8 @@ typedef struct {
     int32_t byte_id[256];
     uint32_t *units; /* [n_units] the charsmap's double array; NULL = none */
     size_t n_units;
+    bool joins_blank[256]; /* some piece has this byte before a blank */
+    bool is_calm[256];     /* stays as it is before an ASCII byte and at the end of the text */
     const char *strings; /* [n_strings] what it maps to, each ended by a NUL; in the gguf */
     size_t n_strings;
 } sp_base;
@@ -33,6 +35,10 @@ void sp_free(sp_base *b);
 /* Appends the text as the model sees it: mapped by the charsmap, blanks trimmed, one put before,
  * as the vocabulary says. False when memory can't be had. */
 bool sp_normalize(const sp_base *b, const vocab *v, const char *s, size_t n, buf *out);
+
+/* Where the word that starts at s[0] ends: before a blank that no piece joins to what precedes. No
+ * merge and no piece reaches over that place, so words can be cut into pieces one by one. */
+size_t sp_word_end(const sp_base *b, const char *s, size_t n);
 
 /* Puts what stands for a character that is no piece: its bytes, or the unknown token, which is not
  * repeated: *last_is_unknown says that the last token was it. */

@@ -57,7 +57,7 @@ static bool init(tokenizer *t, lory_err *err)
         if (t->v.type[i] != TOKEN_NORMAL || n == 0) continue;
         if (!trie_add(&m->tokens, s, n, (int32_t)i, err)) return false;
     }
-    return true;
+    return trie_freeze(&m->tokens, err);
 }
 
 static void rwkv_free(void *state)

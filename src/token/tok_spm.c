@@ -16,9 +16,7 @@ typedef struct {
     sp_base base;
     str_map map; /* pieces that text can become */
     bool has_unused;
-    size_t max_piece;      /* bytes of the longest */
-    bool joins_blank[256]; /* some piece has this byte before a blank; elsewhere a blank always
-                              starts a new word, because no merge can reach over it */
+    size_t max_piece; /* bytes of the longest */
 } spm;
 
 typedef struct {
@@ -36,11 +34,9 @@ typedef struct {
 static bool add_piece(spm *m, const tokenizer *t, size_t i, lory_err *err)
 {
     size_t n;
-    const char *s = str_at(&t->piece, i, &n);
+    str_at(&t->piece, i, &n);
     if (n > m->max_piece) m->max_piece = n;
     if (t->v.type[i] == TOKEN_UNUSED) m->has_unused = true;
-    for (size_t k = 1; k < n; k++)
-        if (s[k] == ' ' && s[k - 1] != ' ') m->joins_blank[(unsigned char)s[k - 1]] = true;
     return str_map_add(&m->map, i, err);
 }
 
@@ -158,26 +154,17 @@ static bool encode_word(spm_scratch *x, const char *s, size_t n, lory_tokens *ou
 
 /* ---- text -------------------------------------------------------------------------------- */
 
-/* Where the word that starts at s[0] ends: before a blank that no piece joins to what precedes. */
-static size_t word_end(const spm *m, const char *s, size_t n)
-{
-    size_t i = 0;
-    while (i < n && s[i] == ' ') i++;
-    for (; i < n; i++)
-        if (s[i] == ' ' && s[i - 1] != ' ' && !m->joins_blank[(unsigned char)s[i - 1]]) return i;
-    return n;
-}
-
 static bool encode(const tokenizer *t, void *scratch, const char *s, size_t n, lory_tokens *out,
                    lory_err *err)
 {
+    const spm *m = t->state;
     spm_scratch *x = scratch;
     buf_clear(&x->text);
     x->last_is_unknown = false;
-    if (!sp_normalize(&((const spm *)t->state)->base, &t->v, s, n, &x->text))
+    if (!sp_normalize(&m->base, &t->v, s, n, &x->text))
         return err_set(err, LORY_E_MEMORY, "text: no memory to encode %zu bytes", n);
     for (size_t at = 0, len; at < x->text.len; at += len) {
-        len = word_end(t->state, x->text.data + at, x->text.len - at);
+        len = sp_word_end(&m->base, x->text.data + at, x->text.len - at);
         if (!encode_word(x, x->text.data + at, len, out, err)) return false;
     }
     return true;

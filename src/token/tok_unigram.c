@@ -2,57 +2,85 @@
  * into pieces the one with the highest sum of scores (log probabilities), by Viterbi.
  * Layer: token. Source: Kudo 2018; sentencepiece unigram_model.cc for what the paper leaves open:
  * sums are rounded to float from the start of the text on, which decides near-ties; an unknown
- * character costs 10 more than the rarest piece; user-defined pieces always win. */
+ * character costs 10 more than the rarest piece; user-defined pieces always win.
+ *
+ * A word met before is cut as it was then, if rounding can't have changed that: what the second
+ * best way lacked (the margin) must be more than all roundings of both ways together. */
 #include "base/err.h"
 #include "base/mem.h"
 #include "text/utf8.h"
 #include "token/glm_text.h"
 #include "token/kind.h"
 #include "token/sp.h"
+#include "token/word_cache.h"
 #include <float.h>
+#include <math.h>
 
 typedef struct {
     sp_base base;
     trie pieces;
+    double *score; /* [n_vocab] of the pieces */
     float unknown_score;
-    float max_score; /* of normal pieces, but above 0 */
+    float max_step; /* the score of a piece, by its bytes if it is user-defined, is at most so far
+                       from 0 */
 } unigram;
 
 /* The best way to reach a byte of the text. */
 typedef struct {
     float score;
+    float second;   /* score of the next best way */
     uint32_t start; /* of the piece that ends here */
     int32_t id;     /* of that piece; UNKNOWN, or UNREACHED */
 } best_end;
 enum { UNREACHED = -2, UNKNOWN = -1 };
 
 typedef struct {
-    buf prepared;   /* for ChatGLM-6B */
-    buf text;       /* normalised */
-    best_end *best; /* [cap_best] */
+    buf prepared; /* for ChatGLM-6B */
+    buf text;     /* normalised */
     size_t cap_best;
+    best_end *best; /* [cap_best] for the bytes of one word */
+    float score;    /* of the best way to its start */
     bool last_is_unknown;
+    word_cache cache;
+    float *margin; /* [cache.mask + 1] */
 } unigram_scratch;
+
+/* ---- building ---------------------------------------------------------------------------- */
+
+/* What user-defined pieces score lets them win over every other way. */
+static void find_scores(unigram *m, const tokenizer *t)
+{
+    float min = FLT_MAX, max = FLT_MIN;
+    for (size_t i = 0; i < t->v.n; i++) {
+        if (t->v.type[i] != TOKEN_NORMAL) continue;
+        if (t->v.score[i] < min) min = t->v.score[i];
+        if (t->v.score[i] > max) max = t->v.score[i];
+    }
+    for (size_t i = 0, n; i < t->v.n; i++) {
+        sp_match_text(t, i, &n);
+        m->score[i] = t->v.type[i] == TOKEN_USER_DEFINED ? (double)((float)n * max) - 0.1
+                                                         : (double)t->v.score[i];
+    }
+    m->unknown_score = min - 10.0f;
+    m->max_step = fmaxf(fabsf(m->unknown_score), fabsf(max));
+}
 
 static bool init(tokenizer *t, lory_err *err)
 {
     unigram *m = mem_new(1, sizeof *m);
-    float min_score = FLT_MAX;
-    if (!m) return err_set(err, LORY_E_MEMORY, "%s: no memory for the tokenizer", t->v.path);
     t->state = m;
-    m->max_score = FLT_MIN;
+    if (m) m->score = mem_new(t->v.n, sizeof *m->score);
+    if (!m || !m->score)
+        return err_set(err, LORY_E_MEMORY, "%s: no memory for the tokenizer", t->v.path);
     if (!sp_init(&m->base, t, err) || !trie_init(&m->pieces, err)) return false;
+    find_scores(m, t);
     for (size_t i = 0; i < t->v.n; i++) {
         size_t n;
         const char *s = sp_match_text(t, i, &n);
-        float score = t->v.score[i];
-        if (t->v.type[i] == TOKEN_NORMAL && score < min_score) min_score = score;
-        if (t->v.type[i] == TOKEN_NORMAL && score > m->max_score) m->max_score = score;
         if (t->v.type[i] == TOKEN_UNUSED || !sp_is_matched(&t->v, i)) continue;
         if (!trie_add(&m->pieces, s, n, (int32_t)i, err)) return false;
     }
-    m->unknown_score = min_score - 10.0f;
-    return true;
+    return trie_freeze(&m->pieces, err);
 }
 
 static void unigram_free(void *state)
@@ -60,42 +88,61 @@ static void unigram_free(void *state)
     unigram *m = state;
     sp_free(&m->base);
     trie_free(&m->pieces);
+    mem_free(m->score);
     mem_free(m);
 }
+
+/* ---- one word ---------------------------------------------------------------------------- */
 
 /* A way to `end`, kept when it is the first or better than the best so far. */
 static void offer(best_end *end, double score, size_t start, int32_t id)
 {
-    if (end->id != UNREACHED && !(score > (double)end->score)) return;
-    *end = (best_end){ (float)score, (uint32_t)start, id };
-}
-
-static double piece_score(const tokenizer *t, int32_t id, size_t n)
-{
-    const unigram *m = t->state;
-    if (t->v.type[id] == TOKEN_USER_DEFINED) return (double)((float)n * m->max_score) - 0.1;
-    return (double)t->v.score[id];
+    if (end->id != UNREACHED && !(score > (double)end->score)) {
+        if (score > (double)end->second) end->second = (float)score;
+        return;
+    }
+    float second = end->id == UNREACHED ? -INFINITY : end->score;
+    *end = (best_end){ (float)score, second, (uint32_t)start, id };
 }
 
 /* Offers every piece that starts at `start`; a character that is none by itself is unknown. */
-static void extend(const tokenizer *t, unigram_scratch *x, size_t start, size_t n_char)
+static void extend(const unigram *m, best_end *best, const char *s, size_t n, size_t start)
 {
-    const unigram *m = t->state;
-    double so_far = (double)x->best[start].score;
-    uint32_t node = TRIE_ROOT;
+    double so_far = (double)best[start].score;
+    uint32_t node = TRIE_ROOT, cp;
+    size_t n_char = utf8_decode(s + start, n - start, &cp), char_end = start + n_char;
     bool has_char = false;
-    for (size_t i = start; i < x->text.len; i++) {
-        node = trie_step(&m->pieces, node, (unsigned char)x->text.data[i]);
+    for (size_t i = start; i < n; i++) {
+        node = trie_step(&m->pieces, node, (unsigned char)s[i]);
         if (!node) break;
-        int32_t id = m->pieces.value[node];
+        int32_t id = m->pieces.cells[node].value;
         if (id < 0) continue;
-        size_t n = i + 1 - start;
-        offer(&x->best[i + 1], piece_score(t, id, n) + so_far, start, id);
-        if (n == n_char) has_char = true;
+        offer(&best[i + 1], m->score[id] + so_far, start, id);
+        if (i + 1 == char_end) has_char = true;
     }
     if (has_char) return;
-    float score = m->unknown_score + x->best[start].score;
-    offer(&x->best[start + n_char], (double)score, start, UNKNOWN);
+    float score = m->unknown_score + best[start].score;
+    offer(&best[char_end], (double)score, start, UNKNOWN);
+}
+
+/* How much the roundings of two ways through a word of n bytes, n_ids of them the pieces of one,
+ * can add up to, if it starts at this score. Half a unit in the last place each. */
+static float rounding(const unigram *m, float score, size_t n, size_t n_ids)
+{
+    float largest = fabsf(score) + (float)n * m->max_step;
+    return largest * (float)(n + n_ids + 4) * (FLT_EPSILON / 2);
+}
+
+/* What every other way through the word lacks at least: it joins the best one somewhere. */
+static float margin_of(const unigram *m, const best_end *best, size_t n)
+{
+    float margin = INFINITY;
+    size_t n_ids = 0;
+    for (size_t end = n; end > 0; end = best[end].start, n_ids++) {
+        if (best[end].id == UNKNOWN) return 0;
+        margin = fminf(margin, best[end].score - best[end].second);
+    }
+    return margin - rounding(m, best[0].score, n, n_ids);
 }
 
 /* Turns the chain of best ends around: afterwards best[i].start is the end of the piece that
@@ -115,16 +162,16 @@ static void turn_around(best_end *best, size_t n)
     }
 }
 
-static bool put_best(const tokenizer *t, unigram_scratch *x, lory_tokens *out, lory_err *err)
+static bool put_best(const tokenizer *t, unigram_scratch *x, const char *s, size_t n,
+                     lory_tokens *out, lory_err *err)
 {
     const unigram *m = t->state;
-    turn_around(x->best, x->text.len);
-    for (size_t i = 0, end; i < x->text.len; i = end) {
+    turn_around(x->best, n);
+    for (size_t i = 0, end; i < n; i = end) {
         int32_t id = x->best[i].id;
         end = x->best[i].start;
         if (id == UNKNOWN) {
-            if (!sp_put_unknown(t, &m->base, x->text.data + i, end - i, &x->last_is_unknown, out,
-                                err))
+            if (!sp_put_unknown(t, &m->base, s + i, end - i, &x->last_is_unknown, out, err))
                 return false;
             continue;
         }
@@ -134,23 +181,70 @@ static bool put_best(const tokenizer *t, unigram_scratch *x, lory_tokens *out, l
     return true;
 }
 
-static bool reserve(unigram_scratch *x)
+static bool reserve(unigram_scratch *x, size_t n, lory_err *err)
 {
-    if (x->text.len < x->cap_best) return true;
+    if (n < x->cap_best) return true;
     mem_free(x->best);
-    x->cap_best = x->text.len + 1;
+    x->cap_best = n < SIZE_MAX / 2 ? n * 2 : 0;
     x->best = mem_new(x->cap_best, sizeof *x->best);
     if (!x->best) x->cap_best = 0;
-    return x->best;
+    return x->best || err_set(err, LORY_E_MEMORY, "text: no memory to encode %zu bytes", n);
 }
+
+/* Finds the best way through the word and puts it out. */
+static bool cut_word(const tokenizer *t, unigram_scratch *x, const char *s, size_t n,
+                     float *margin, lory_tokens *out, lory_err *err)
+{
+    if (!reserve(x, n, err)) return false;
+    for (size_t i = 1; i <= n; i++) x->best[i].id = UNREACHED;
+    x->best[0] = (best_end){ .score = x->score };
+    for (size_t i = 0; i < n; i++)
+        if (x->best[i].id != UNREACHED) extend(t->state, x->best, s, n, i);
+    x->score = x->best[n].score;
+    *margin = margin_of(t->state, x->best, n);
+    return put_best(t, x, s, n, out, err);
+}
+
+/* Puts the pieces out again, and adds their scores in the same order. */
+static bool repeat_word(const tokenizer *t, unigram_scratch *x, const word_entry *e,
+                        lory_tokens *out, lory_err *err)
+{
+    const unigram *m = t->state;
+    for (size_t i = 0; i < e->n_ids; i++) {
+        int32_t id = out->id[e->first + i];
+        x->score = (float)(m->score[id] + (double)x->score);
+        if (!tokens_put(out, id, err)) return false;
+    }
+    x->last_is_unknown = false;
+    return true;
+}
+
+static bool encode_word(const tokenizer *t, unigram_scratch *x, const char *s, size_t n,
+                        lory_tokens *out, lory_err *err)
+{
+    float margin;
+    if (n > WORD_CACHE_MAX_BYTES) return cut_word(t, x, s, n, &margin, out, err);
+    uint64_t hash = hash_bytes(s, n);
+    bool is_hit;
+    word_entry *e = word_cache_find(&x->cache, s, n, hash, &is_hit);
+    float *known = &x->margin[e - x->cache.entries];
+    if (is_hit && *known > rounding(t->state, x->score, n, e->n_ids))
+        return repeat_word(t, x, e, out, err);
+    size_t first = out->n;
+    if (!cut_word(t, x, s, n, &margin, out, err)) return false;
+    if (margin > 0 && word_cache_put(e, s, n, hash, first, out->n - first)) *known = margin;
+    return true;
+}
+
+/* ---- text -------------------------------------------------------------------------------- */
 
 static bool encode(const tokenizer *t, void *scratch, const char *s, size_t n, lory_tokens *out,
                    lory_err *err)
 {
     const unigram *m = t->state;
     unigram_scratch *x = scratch;
-    uint32_t cp;
     buf_clear(&x->text);
+    x->score = 0;
     x->last_is_unknown = false;
     if (t->v.has_glm_text) {
         buf_clear(&x->prepared);
@@ -159,16 +253,13 @@ static bool encode(const tokenizer *t, void *scratch, const char *s, size_t n, l
         s = x->prepared.data;
         n = x->prepared.len;
     }
-    if (!sp_normalize(&m->base, &t->v, s, n, &x->text) || x->text.len > UINT32_MAX || !reserve(x))
+    if (!sp_normalize(&m->base, &t->v, s, n, &x->text) || x->text.len > UINT32_MAX)
         return err_set(err, LORY_E_MEMORY, "text: no memory to encode %zu bytes", n);
-    if (x->text.len == 0) return true;
-    for (size_t i = 1; i <= x->text.len; i++) x->best[i].id = UNREACHED;
-    x->best[0] = (best_end){ 0 };
-    for (size_t i = 0, len; i < x->text.len; i += len) {
-        len = utf8_decode(x->text.data + i, x->text.len - i, &cp);
-        extend(t, x, i, len);
+    for (size_t at = 0, len; at < x->text.len; at += len) {
+        len = sp_word_end(&m->base, x->text.data + at, x->text.len - at);
+        if (!encode_word(t, x, x->text.data + at, len, out, err)) return false;
     }
-    return put_best(t, x, out, err);
+    return true;
 }
 
 static void scratch_free(void *scratch)
@@ -177,14 +268,21 @@ static void scratch_free(void *scratch)
     buf_free(&x->prepared);
     buf_free(&x->text);
     mem_free(x->best);
+    mem_free(x->cache.entries);
+    mem_free(x->margin);
     mem_free(x);
 }
 
 static void *scratch_new(const tokenizer *t, size_t n)
 {
+    unigram_scratch *x = mem_new(1, sizeof *x);
     (void)t;
-    (void)n;
-    return mem_new(1, sizeof(unigram_scratch));
+    if (!x) return NULL;
+    if (word_cache_init(&x->cache, n)
+        && (x->margin = mem_new(x->cache.mask + 1, sizeof *x->margin)))
+        return x;
+    scratch_free(x);
+    return NULL;
 }
 
 const tokenizer_kind kind_unigram = {

@@ -55,7 +55,7 @@ static bool init(tokenizer *t, lory_err *err)
         if (!trie_add(skip ? &m->first : &m->other, s.s + skip, s.n - skip, (int32_t)i, err))
             return false;
     }
-    return true;
+    return trie_freeze(&m->first, err) && trie_freeze(&m->other, err);
 }
 
 static void wpm_free(void *state)

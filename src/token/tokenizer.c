@@ -106,7 +106,7 @@ static bool build_special(tokenizer *t, lory_err *err)
         if (!trie_add(&t->special, s.s, s.n, (int32_t)i, err)) return false;
         t->special_first[(unsigned char)s.s[0]] = true;
     }
-    return true;
+    return trie_freeze(&t->special, err);
 }
 
 bool tokenizer_init(tokenizer *t, const gguf *g, lory_err *err)
@@ -171,7 +171,7 @@ static size_t match_special(special_search *f, size_t at, int32_t *id)
     size_t limit = control_limit(f, at), len = 0;
     uint32_t node = TRIE_ROOT;
     for (size_t i = at; i < f->text->n && (node = trie_step(tr, node, (unsigned char)s[i])); i++) {
-        int32_t value = tr->value[node];
+        int32_t value = tr->cells[node].value;
         if (value < 0 || (is_special(f->t, value) && i + 1 > limit)) continue;
         len = i + 1 - at;
         *id = value;

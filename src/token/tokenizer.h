@@ -10,6 +10,7 @@
 #include "gguf/gguf.h"
 #include "lory.h"
 #include "token/lookup.h"
+#include "token/trie.h"
 #include "token/vocab.h"
 
 typedef struct tokenizer_kind tokenizer_kind;

@@ -42,16 +42,18 @@ static inline word_entry *word_cache_find(const word_cache *c, const char *s, si
     return e;
 }
 
-/* Makes the entry the word's, with the n_ids tokens from `first` on. */
-static inline void word_cache_put(word_entry *e, const char *s, size_t n, uint64_t hash,
+/* Makes the entry the word's, with the n_ids tokens from `first` on; false when they are too many
+ * to say so. */
+static inline bool word_cache_put(word_entry *e, const char *s, size_t n, uint64_t hash,
                                   size_t first, size_t n_ids)
 {
-    if (first > UINT32_MAX || n_ids > UINT16_MAX) return;
+    if (first > UINT32_MAX || n_ids > UINT16_MAX) return false;
     e->tag = (uint32_t)(hash >> 32);
     e->first = (uint32_t)first;
     e->n_ids = (uint16_t)n_ids;
     e->n_bytes = (uint8_t)n;
     memcpy(e->word, s, n);
+    return true;
 }
 
 #endif
