@@ -260,10 +260,15 @@ static size_t match_set(const pretok_text *t, size_t at, const char_set *set, co
 {
     size_t end = at;
     int n = 0;
-    chr c;
-    while ((r->n_max == 0 || n < r->n_max) && in_set(c = chr_at(t, end), set)) {
+    for (; end < t->n && (r->n_max == 0 || n < r->n_max); n++) {
+        unsigned char byte = (unsigned char)t->s[end];
+        chr c = { byte, 0, end + 1 };
+        if (byte < 0x80 && r->n_sets == 1) { /* of the only set `starts` says it all */
+            if (!t->starts[byte]) break;
+        } else if (!in_set(c = chr_at(t, end), set)) {
+            break;
+        }
         end = c.next;
-        n++;
     }
     return n >= r->n_min ? end : at;
 }

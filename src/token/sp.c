@@ -189,27 +189,56 @@ bool sp_normalize(const sp_base *b, const vocab *v, const char *s, size_t n, buf
     return put_plain(out, s, n);
 }
 
+/* ---- words ------------------------------------------------------------------------------- */
+
+enum { JOIN_BITS = 20, ASCII_JOINS = 1 << 14 };
+
+/* Bigrams of ASCII characters have a bit of their own, others share theirs by chance, which makes
+ * some words longer than they need be. */
+static size_t join_bit(uint32_t a, uint32_t b)
+{
+    if ((a | b) < 0x80) return a << 7 | b;
+    return hash_mix((uint64_t)a << 32 | b) >> (64 - JOIN_BITS) | ASCII_JOINS;
+}
+
+static bool is_joined(const sp_base *b, uint32_t left, uint32_t right)
+{
+    size_t bit = join_bit(left, right);
+    return b->joins[bit / 64] >> bit % 64 & 1;
+}
+
 size_t sp_word_end(const sp_base *b, const char *s, size_t n)
 {
-    size_t i = 0;
-    while (i < n && s[i] == ' ') i++;
-    for (const char *p; i < n && (p = memchr(s + i, ' ', n - i)); i++) {
-        i = (size_t)(p - s);
-        if (s[i - 1] != ' ' && !b->joins_blank[(unsigned char)s[i - 1]]) return i;
+    uint32_t left, right;
+    size_t i = utf8_decode(s, n, &left);
+    for (size_t len; i < n; i += len, left = right) {
+        len = utf8_decode(s + i, n - i, &right);
+        if (!is_joined(b, left, right)) return i;
     }
     return n;
 }
 
 /* ---- building ---------------------------------------------------------------------------- */
 
+static void add_joins(sp_base *b, const char *s, size_t n)
+{
+    uint32_t left, right;
+    for (size_t i = utf8_decode(s, n, &left), len; i < n; i += len, left = right) {
+        len = utf8_decode(s + i, n - i, &right);
+        size_t bit = join_bit(left, right);
+        b->joins[bit / 64] |= (uint64_t)1 << bit % 64;
+    }
+}
+
 static bool add_pieces(sp_base *b, const tokenizer *t, lory_err *err)
 {
+    b->joins = mem_new(((size_t)1 << JOIN_BITS) / 64, sizeof *b->joins);
+    if (!b->joins) return err_set(err, LORY_E_MEMORY, "%s: no memory for the tokenizer", t->v.path);
     for (size_t i = 0; i < t->v.n; i++) {
         size_t n;
         const char *s = sp_match_text(t, i, &n);
         if (!sp_is_matched(&t->v, i)) continue;
-        for (size_t k = 1; k < n; k++)
-            if (s[k] == ' ' && s[k - 1] != ' ') b->joins_blank[(unsigned char)s[k - 1]] = true;
+        if (n > 0) add_joins(b, s, n);
         if (t->v.type[i] != TOKEN_USER_DEFINED) continue;
         b->has_user = true;
         if (!trie_add(&b->user, s, n, (int32_t)i, err)) return false;
@@ -244,6 +273,7 @@ void sp_free(sp_base *b)
 {
     trie_free(&b->user);
     mem_free(b->units);
+    mem_free(b->joins);
     *b = (sp_base){ 0 };
 }
 

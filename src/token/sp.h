@@ -15,7 +15,7 @@ typedef struct {
     int32_t byte_id[256];
     uint32_t *units; /* [n_units] the charsmap's double array; NULL = none */
     size_t n_units;
-    bool joins_blank[256]; /* some piece has this byte before a blank */
+    uint64_t *joins; /* bits, by bigram of characters: some piece has them side by side */
     bool is_calm[256];     /* stays as it is before an ASCII byte and at the end of the text */
     const char *strings; /* [n_strings] what it maps to, each ended by a NUL; in the gguf */
     size_t n_strings;
@@ -36,8 +36,9 @@ void sp_free(sp_base *b);
  * as the vocabulary says. False when memory can't be had. */
 bool sp_normalize(const sp_base *b, const vocab *v, const char *s, size_t n, buf *out);
 
-/* Where the word that starts at s[0] ends: before a blank that no piece joins to what precedes. No
- * merge and no piece reaches over that place, so words can be cut into pieces one by one. */
+/* Where the word that starts at s[0] ends: between two characters that no piece has side by side,
+ * such as a letter and a blank. No merge reaches over that place, so that words can be cut into
+ * pieces one by one. */
 size_t sp_word_end(const sp_base *b, const char *s, size_t n);
 
 /* Puts what stands for a character that is no piece: its bytes, or the unknown token, which is not

@@ -3,7 +3,8 @@
  * is joined first, the leftmost of equals.
  * Layer: token. Source: Sennrich et al. 2016; Radford et al. 2019 for the bytes.
  *
- * In the file a byte is a printable character ("\u0120" is a blank); here it is the byte. */
+ * In the file a byte is a printable character ("\u0120" is a blank); here it is the byte. Long
+ * words are cut where no token has the two bytes side by side: no merge reaches over that. */
 #include "base/err.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
@@ -13,11 +14,20 @@
 #include "token/pretok.h"
 #include "token/word_cache.h"
 
+/* What is known of two bytes side by side. Most pairs that are asked for are of single bytes, and
+ * this is a small part of the table of pairs. */
+typedef struct {
+    uint32_t rank; /* of their merge */
+    int32_t id;    /* of what they merge to; NOT_MERGED, or NOT_JOINED: no token has them so */
+} byte_pair;
+enum { NOT_JOINED = -2, NOT_MERGED = -1, N_BYTES = 256 };
+
 typedef struct {
     pretok_cutter pre;
     str_map map;          /* normal tokens by their bytes */
     int32_t byte_id[256]; /* -1 = no token */
     pair_table pairs;
+    byte_pair *byte_pairs; /* [256 * 256] */
 } bpe;
 
 typedef struct {
@@ -26,6 +36,7 @@ typedef struct {
     lory_err *err;
     word_cache cache;
     merge_scratch merge;
+    const char *word; /* the one being merged */
     buf normal; /* the text in normal form C, where that is another */
 } bpe_scratch;
 
@@ -92,6 +103,26 @@ static bool adjust(const gguf *g, vocab_defaults *d, lory_err *err)
     return true;
 }
 
+static byte_pair *byte_pair_at(const bpe *m, const char *s)
+{
+    return &m->byte_pairs[(unsigned char)s[0] * N_BYTES + (unsigned char)s[1]];
+}
+
+static void find_byte_pairs(bpe *m, const tokenizer *t)
+{
+    for (size_t i = 0; i < N_BYTES * N_BYTES; i++) m->byte_pairs[i].id = NOT_JOINED;
+    for (size_t i = 0, n; i < t->v.n; i++) {
+        const char *s = str_at(&t->piece, i, &n);
+        if (!is_word_token(t->v.type[i])) continue;
+        for (size_t k = 1; k < n; k++) byte_pair_at(m, s + k - 1)->id = NOT_MERGED;
+    }
+    for (size_t i = 0; i < N_BYTES * N_BYTES; i++) {
+        int32_t l = m->byte_id[i / N_BYTES], r = m->byte_id[i % N_BYTES];
+        if (l >= 0 && r >= 0)
+            pair_find(&m->pairs, l, r, &m->byte_pairs[i].rank, &m->byte_pairs[i].id);
+    }
+}
+
 static bool init(tokenizer *t, lory_err *err)
 {
     bpe *m = mem_new(1, sizeof *m);
@@ -102,8 +133,13 @@ static bool init(tokenizer *t, lory_err *err)
     pretok_cutter_init(&m->pre, pre);
     for (size_t i = 0; i < t->v.n; i++)
         if (is_word_token(t->v.type[i]) && !str_map_add(&m->map, i, err)) return false;
-    for (int c = 0; c < 256; c++) m->byte_id[c] = str_map_find(&m->map, &(char){ (char)c }, 1);
-    return pair_table_init(&m->pairs, &t->v, &m->map, put_bytes, err);
+    for (int c = 0; c < N_BYTES; c++) m->byte_id[c] = str_map_find(&m->map, &(char){ (char)c }, 1);
+    if (!pair_table_init(&m->pairs, &t->v, &m->map, put_bytes, err)) return false;
+    m->byte_pairs = mem_new(N_BYTES * N_BYTES, sizeof *m->byte_pairs);
+    if (!m->byte_pairs)
+        return err_set(err, LORY_E_MEMORY, "%s: no memory for the tokenizer", t->v.path);
+    find_byte_pairs(m, t);
+    return true;
 }
 
 static void bpe_free(void *state)
@@ -111,6 +147,7 @@ static void bpe_free(void *state)
     bpe *m = state;
     str_map_free(&m->map);
     pair_table_free(&m->pairs);
+    mem_free(m->byte_pairs);
     mem_free(m);
 }
 
@@ -121,6 +158,12 @@ static bool pair(void *user, const merge_symbol *l, const merge_symbol *r, uint3
 {
     const bpe_scratch *x = user;
     const bpe *m = x->t->state;
+    if (l->len == 1 && r->len == 1) {
+        const byte_pair *p = byte_pair_at(m, (char[]){ x->word[l->start], x->word[r->start] });
+        *priority = p->rank;
+        *id = p->id;
+        return p->id >= 0;
+    }
     return pair_find(&m->pairs, l->id, r->id, priority, id);
 }
 
@@ -137,13 +180,9 @@ static bool put_symbols(bpe_scratch *x, const char *s, size_t n)
     return true;
 }
 
-static bool merge_word(bpe_scratch *x, const char *s, size_t n)
+static bool merge(bpe_scratch *x, const char *s, size_t n)
 {
-    const bpe *m = x->t->state;
-    if (m->pre.rule->flags & PRETOK_IGNORE_MERGES) {
-        int32_t id = str_map_find(&m->map, s, n);
-        if (id >= 0) return tokens_put(x->out, id, x->err);
-    }
+    x->word = s;
     if (!put_symbols(x, s, n) || !merge_run(&x->merge, pair, x))
         return err_set(x->err, LORY_E_MEMORY, "text: no memory to encode a word of %zu bytes", n);
     for (size_t i = 0; i < x->merge.n; i++)
@@ -151,10 +190,11 @@ static bool merge_word(bpe_scratch *x, const char *s, size_t n)
     return true;
 }
 
-static bool encode_word(void *user, const char *s, size_t n)
+/* Encodes s by `encode_new`, or as before if the word is in the cache. */
+static bool encode_known(bpe_scratch *x, const char *s, size_t n,
+                         bool (*encode_new)(bpe_scratch *x, const char *s, size_t n))
 {
-    bpe_scratch *x = user;
-    if (n > WORD_CACHE_MAX_BYTES) return merge_word(x, s, n);
+    if (n > WORD_CACHE_MAX_BYTES) return encode_new(x, s, n);
     uint64_t hash = hash_bytes(s, n);
     bool is_hit;
     word_entry *e = word_cache_find(&x->cache, s, n, hash, &is_hit);
@@ -164,9 +204,41 @@ static bool encode_word(void *user, const char *s, size_t n)
             if (!tokens_put(x->out, x->out->id[e->first + i], x->err)) return false;
         return true;
     }
-    if (!merge_word(x, s, n)) return false;
+    if (!encode_new(x, s, n)) return false;
     word_cache_put(e, s, n, hash, first, x->out->n - first);
     return true;
+}
+
+/* The parts of a long word. A byte that is no token is left out, and what is around it joined. */
+static bool merge_parts(bpe_scratch *x, const char *s, size_t n)
+{
+    const bpe *m = x->t->state;
+    for (size_t i = 1, start = 0; i <= n; i++) {
+        if (i < n
+            && (byte_pair_at(m, s + i - 1)->id != NOT_JOINED
+                || m->byte_id[(unsigned char)s[i - 1]] < 0 || m->byte_id[(unsigned char)s[i]] < 0))
+            continue;
+        if (!encode_known(x, s + start, i - start, merge)) return false;
+        start = i;
+    }
+    return true;
+}
+
+static bool merge_word(bpe_scratch *x, const char *s, size_t n)
+{
+    const bpe *m = x->t->state;
+    if (m->pre.rule->flags & PRETOK_IGNORE_MERGES) {
+        int32_t id = str_map_find(&m->map, s, n);
+        if (id >= 0) return tokens_put(x->out, id, x->err);
+    } else if (n > WORD_CACHE_MAX_BYTES) {
+        return merge_parts(x, s, n);
+    }
+    return merge(x, s, n);
+}
+
+static bool encode_word(void *user, const char *s, size_t n)
+{
+    return encode_known(user, s, n, merge_word);
 }
 
 /* ---- text -------------------------------------------------------------------------------- */
