@@ -46,11 +46,12 @@ static bool flush(bert_words *w, bert_sink sink, void *user)
     return ok && !w->word.failed;
 }
 
-bool bert_words_split(bert_words *w, const char *s, size_t n, bert_sink sink, void *user)
+/* Beyond ASCII: cleaned, decomposed, marks dropped, lower-cased. */
+static bool put_other(bert_words *w, const char *s, size_t n, bert_sink sink, void *user)
 {
     uint32_t cp;
     char c[UTF8_MAX_BYTES];
-    buf_clear(&w->clean), buf_clear(&w->parts), buf_clear(&w->word);
+    buf_clear(&w->clean), buf_clear(&w->parts);
     put_clean(&w->clean, s, n);
     if (w->clean.failed) return false;
     if (!unicode_nfd(&w->parts, w->clean.data, w->clean.len)) {
@@ -66,7 +67,57 @@ bool bert_words_split(bert_words *w, const char *s, size_t n, bert_sink sink, vo
         buf_put(&w->word, c, utf8_encode(unicode_to_lower(cp), c));
         if (is_alone && !flush(w, sink, user)) return false;
     }
-    return flush(w, sink, user);
+    return true;
+}
+
+enum { ASCII_OTHER, ASCII_LETTER, ASCII_SPACE, ASCII_PUNCT };
+
+static int ascii_class(unsigned char c)
+{
+    if (c >= 0x80 || is_removed(c)) return ASCII_OTHER;
+    if (unicode_bits(c) & UNICODE_SPACE) return ASCII_SPACE;
+    return is_punct(c) ? ASCII_PUNCT : ASCII_LETTER;
+}
+
+/* Appends the letters and digits at the start of s in lower case; returns how many. */
+static size_t put_letters(bert_words *w, const char *s, size_t n)
+{
+    size_t len = 0;
+    while (len < n && w->class_of[(unsigned char)s[len]] == ASCII_LETTER) len++;
+    if (!buf_reserve(&w->word, len)) return len;
+    for (size_t i = 0; i < len; i++)
+        w->word.data[w->word.len++] = (char)(s[i] >= 'A' && s[i] <= 'Z' ? s[i] + 32 : s[i]);
+    return len;
+}
+
+void bert_words_init(bert_words *w)
+{
+    *w = (bert_words){ 0 };
+    for (int c = 0; c < 256; c++) w->class_of[c] = (uint8_t)ascii_class((unsigned char)c);
+}
+
+bool bert_words_split(bert_words *w, const char *s, size_t n, bert_sink sink, void *user)
+{
+    bool ok = true;
+    buf_clear(&w->word);
+    for (size_t i = 0, len; i < n && ok; i += len) {
+        switch (w->class_of[(unsigned char)s[i]]) {
+        case ASCII_LETTER: len = put_letters(w, s + i, n - i); break;
+        case ASCII_SPACE:
+            len = 1;
+            ok = flush(w, sink, user);
+            break;
+        case ASCII_PUNCT:
+            len = 1;
+            ok = flush(w, sink, user) && buf_putc(&w->word, s[i]) && flush(w, sink, user);
+            break;
+        default: /* marks are put in order across what is removed */
+            for (len = 1; i + len < n && w->class_of[(unsigned char)s[i + len]] == ASCII_OTHER;)
+                len++;
+            ok = put_other(w, s + i, len, sink, user);
+        }
+    }
+    return ok && flush(w, sink, user);
 }
 
 bool bert_words_failed(const bert_words *w)

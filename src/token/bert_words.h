@@ -9,7 +9,10 @@
 
 typedef struct {
     buf clean, parts, word; /* scratch */
+    uint8_t class_of[256];  /* what ASCII characters are */
 } bert_words;
+
+void bert_words_init(bert_words *w);
 
 /* Hands every word, valid UTF-8 and not empty, to sink; a false return stops. On a lack of memory
  * returns false with w->clean.failed, w->parts.failed or w->word.failed set. */

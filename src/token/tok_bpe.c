@@ -199,11 +199,7 @@ static bool encode_known(bpe_scratch *x, const char *s, size_t n,
     bool is_hit;
     word_entry *e = word_cache_find(&x->cache, s, n, hash, &is_hit);
     size_t first = x->out->n;
-    if (is_hit) {
-        for (size_t i = 0; i < e->n_ids; i++)
-            if (!tokens_put(x->out, x->out->id[e->first + i], x->err)) return false;
-        return true;
-    }
+    if (is_hit) return word_cache_repeat(e, x->out, x->err);
     if (!encode_new(x, s, n)) return false;
     word_cache_put(e, s, n, hash, first, x->out->n - first);
     return true;

@@ -8,6 +8,7 @@
 #include "token/kind.h"
 #include "token/merge.h"
 #include "token/pair_table.h"
+#include "token/word_cache.h"
 
 #define WORD_END "</w>"
 enum { WORD_END_BYTES = 4 };
@@ -25,6 +26,7 @@ typedef struct {
     lory_err *err;
     bert_words words;
     merge_scratch merge;
+    word_cache cache;
 } gpt1_scratch;
 
 static bool ends_word(gguf_str s)
@@ -98,9 +100,8 @@ static int32_t char_id(const gpt1_scratch *x, const char *s, size_t n, bool is_l
     return id >= 0 ? id : x->t->v.unk;
 }
 
-static bool encode_word(void *user, const char *s, size_t n)
+static bool merge_word(gpt1_scratch *x, const char *s, size_t n)
 {
-    gpt1_scratch *x = user;
     uint32_t cp;
     merge_clear(&x->merge);
     for (size_t i = 0, len; i < n; i += len) {
@@ -115,6 +116,20 @@ static bool encode_word(void *user, const char *s, size_t n)
     return true;
 no_memory:
     return err_set(x->err, LORY_E_MEMORY, "text: no memory to encode a word of %zu bytes", n);
+}
+
+static bool encode_word(void *user, const char *s, size_t n)
+{
+    gpt1_scratch *x = user;
+    if (n > WORD_CACHE_MAX_BYTES) return merge_word(x, s, n);
+    uint64_t hash = hash_bytes(s, n);
+    bool is_hit;
+    word_entry *e = word_cache_find(&x->cache, s, n, hash, &is_hit);
+    size_t first = x->out->n;
+    if (is_hit) return word_cache_repeat(e, x->out, x->err);
+    if (!merge_word(x, s, n)) return false;
+    word_cache_put(e, s, n, hash, first, x->out->n - first);
+    return true;
 }
 
 static bool encode(const tokenizer *t, void *scratch, const char *s, size_t n, lory_tokens *out,
@@ -135,15 +150,19 @@ static void scratch_free(void *scratch)
     gpt1_scratch *x = scratch;
     bert_words_free(&x->words);
     merge_free(&x->merge);
+    mem_free(x->cache.entries);
     mem_free(x);
 }
 
 static void *scratch_new(const tokenizer *t, size_t n)
 {
     gpt1_scratch *x = mem_new(1, sizeof *x);
-    (void)n;
-    if (x) x->t = t;
-    return x;
+    if (!x) return NULL;
+    x->t = t;
+    bert_words_init(&x->words);
+    if (word_cache_init(&x->cache, n)) return x;
+    scratch_free(x);
+    return NULL;
 }
 
 const tokenizer_kind kind_gpt1 = {

@@ -142,11 +142,7 @@ static bool encode_word(spm_scratch *x, const char *s, size_t n, lory_tokens *ou
     bool is_hit;
     word_entry *e = word_cache_find(&x->cache, s, n, hash, &is_hit);
     size_t first = out->n;
-    if (is_hit) {
-        for (size_t i = 0; i < e->n_ids; i++)
-            if (!tokens_put(out, out->id[e->first + i], err)) return false;
-        return true;
-    }
+    if (is_hit) return word_cache_repeat(e, out, err);
     if (!merge_word(x, s, n, out, err)) return false;
     word_cache_put(e, s, n, hash, first, out->n - first);
     return true;

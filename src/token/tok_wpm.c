@@ -9,6 +9,7 @@
 #include "text/utf8.h"
 #include "token/bert_words.h"
 #include "token/kind.h"
+#include "token/word_cache.h"
 
 #define BLANK "\xE2\x96\x81" /* U+2581 */
 enum { BLANK_BYTES = 3, MAX_WORD_CHARS = 100 };
@@ -22,6 +23,7 @@ typedef struct {
     lory_tokens *out;
     lory_err *err;
     bert_words words;
+    word_cache cache;
 } wpm_scratch;
 
 static bool begins_word(gguf_str s)
@@ -85,14 +87,27 @@ static bool put_pieces(const wpm_scratch *x, const char *s, size_t n, bool *is_p
     return true;
 }
 
-static bool encode_word(void *user, const char *s, size_t n)
+static bool cut_word(const wpm_scratch *x, const char *s, size_t n)
 {
-    const wpm_scratch *x = user;
     bool is_put = false;
     if (n <= MAX_WORD_CHARS * UTF8_MAX_BYTES && utf8_count(s, n) <= MAX_WORD_CHARS
         && !put_pieces(x, s, n, &is_put))
         return false;
     return is_put || x->t->v.unk < 0 || tokens_put(x->out, x->t->v.unk, x->err);
+}
+
+static bool encode_word(void *user, const char *s, size_t n)
+{
+    wpm_scratch *x = user;
+    if (n > WORD_CACHE_MAX_BYTES) return cut_word(x, s, n);
+    uint64_t hash = hash_bytes(s, n);
+    bool is_hit;
+    word_entry *e = word_cache_find(&x->cache, s, n, hash, &is_hit);
+    size_t first = x->out->n;
+    if (is_hit) return word_cache_repeat(e, x->out, x->err);
+    if (!cut_word(x, s, n)) return false;
+    word_cache_put(e, s, n, hash, first, x->out->n - first);
+    return true;
 }
 
 static bool encode(const tokenizer *t, void *scratch, const char *s, size_t n, lory_tokens *out,
@@ -112,15 +127,19 @@ static void scratch_free(void *scratch)
 {
     wpm_scratch *x = scratch;
     bert_words_free(&x->words);
+    mem_free(x->cache.entries);
     mem_free(x);
 }
 
 static void *scratch_new(const tokenizer *t, size_t n)
 {
     wpm_scratch *x = mem_new(1, sizeof *x);
-    (void)n;
-    if (x) x->t = t;
-    return x;
+    if (!x) return NULL;
+    x->t = t;
+    bert_words_init(&x->words);
+    if (word_cache_init(&x->cache, n)) return x;
+    scratch_free(x);
+    return NULL;
 }
 
 const tokenizer_kind kind_wpm = {

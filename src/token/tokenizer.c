@@ -134,16 +134,13 @@ void tokenizer_free(tokenizer *t)
 
 /* ---- encoding ---------------------------------------------------------------------------- */
 
-bool tokens_put(lory_tokens *out, lory_token id, lory_err *err)
+bool tokens_grow(lory_tokens *out, lory_err *err)
 {
-    if (out->n == out->cap) {
-        size_t cap = out->cap ? out->cap * 2 : 64;
-        lory_token *p = mem_resize(out->id, out->cap, cap, sizeof *p);
-        if (!p) return err_set(err, LORY_E_MEMORY, "no memory for %zu tokens", cap);
-        out->id = p;
-        out->cap = cap;
-    }
-    out->id[out->n++] = id;
+    size_t cap = out->cap ? out->cap * 2 : 64;
+    lory_token *p = mem_resize(out->id, out->cap, cap, sizeof *p);
+    if (!p) return err_set(err, LORY_E_MEMORY, "no memory for %zu tokens", cap);
+    out->id = p;
+    out->cap = cap;
     return true;
 }
 

@@ -5,8 +5,8 @@
 #define LORY_TOKEN_WORD_CACHE_H
 
 #include "base/mem.h"
-#include "lory.h"
 #include "token/lookup.h"
+#include "token/tokenizer.h"
 
 enum { WORD_CACHE_MAX_BYTES = 21 }; /* of a word that is kept: an entry is 32 bytes */
 
@@ -40,6 +40,14 @@ static inline word_entry *word_cache_find(const word_cache *c, const char *s, si
     word_entry *e = &c->entries[hash & c->mask];
     *is_hit = e->tag == (uint32_t)(hash >> 32) && e->n_bytes == n && memcmp(e->word, s, n) == 0;
     return e;
+}
+
+/* Puts the ids of the word out again. */
+static inline bool word_cache_repeat(const word_entry *e, lory_tokens *out, lory_err *err)
+{
+    for (size_t i = 0; i < e->n_ids; i++)
+        if (!tokens_put(out, out->id[e->first + i], err)) return false;
+    return true;
 }
 
 /* Makes the entry the word's, with the n_ids tokens from `first` on; false when they are too many
