@@ -227,6 +227,65 @@ TEST(tokenizer_rwkv_and_gpt1)
     tiny_vocab_close(&v);
 }
 
+TEST(tokenizer_gemma4_merges_characters)
+{
+    tiny_vocab v;
+    open_tiny(&v, TINY_GEMMA4);
+    IDS(&v.t, "ab a", 0, "7 8");
+    IDS(&v.t,
+        "ab\xE2\x96\x81"
+        "a",
+        0, "7 8");                  /* the blank's sign is a blank */
+    IDS(&v.t, "aab", ADD, "2 5 7"); /* a begin token against the word of the file */
+    IDS(&v.t, "\n\n\na", 0, "10 9 5");
+    IDS(&v.t, "\xC3\xA9", 0, "207 181"); /* 12 + the byte */
+    IDS(&v.t, "a<u><eos>b", 0, "5 11 72 113 123 127 74 6");
+    IDS(&v.t, "a<eos>b", PARSE, "5 1 6");
+    TEXT(&v.t, "7 8 10 207 181", 0, "ab a\n\n\xC3\xA9");
+    CHECK(tokenizer_is_end(&v.t, 1));
+    tiny_vocab_close(&v);
+}
+
+TEST(tokenizer_plamo2_takes_the_best_sum_from_the_end)
+{
+    tiny_vocab v;
+    open_tiny(&v, TINY_PLAMO2);
+    IDS(&v.t, "ab", 0, "6"); /* as good as "a" and "b": the longest first */
+    IDS(&v.t, "abc", 0, "6 8");
+    IDS(&v.t, "a ab", 0, "4 9 5");            /* -1 -2 -1.5; a byte for the blank would cost 1000 */
+    IDS(&v.t, "d\xC3\xA9", 0, "112 207 181"); /* 12 + the byte; "d" is too bad to be used */
+    IDS(&v.t,
+        "\xEF\xBB\xBF"
+        "a<s>",
+        0, "4 72 127 74");
+    IDS(&v.t, "a<u><s>", PARSE, "4 11 1");
+    TEXT(&v.t, "6 9 207 181", 0, "ab a\xC3\xA9");
+    tiny_vocab_close(&v);
+}
+
+TEST(tokenizer_without_a_vocabulary_has_ids_only)
+{
+    tiny_vocab v = { 0 };
+    lory_err err = { 0 };
+    lory_tokens ids = { 0 };
+    size_t n = 1;
+    tiny_put_str(&v.file, "general.architecture", "gpt2");
+    tiny_put_str(&v.file, "tokenizer.ggml.model", "no_vocab");
+    tiny_put_u32(&v.file, "gpt2.vocab_size", 7);
+    tiny_finish(&v.file);
+    REQUIRE(gguf_open_bytes(&v.g, v.file.image.data, v.file.image.len, "tiny", &err));
+    REQUIRE(tokenizer_init(&v.t, &v.g, &err), "%s", err.text);
+    CHECK(tokenizer_n_vocab(&v.t) == 7 && tokenizer_bos(&v.t) == -1);
+    tokenizer_piece(&v.t, 3, &n);
+    CHECK(n == 0);
+    TEXT(&v.t, "1 2 6", 0, "");
+    IDS(&v.t, "", ADD, "");
+    CHECK(!tokenizer_encode(&v.t, &(tokenizer_text){ .s = "abc", .n = 3 }, &ids, &err)
+          && strstr(err.text, "tiny: the model has no vocabulary"));
+    mem_free(ids.id);
+    tiny_vocab_close(&v);
+}
+
 TEST(tokenizer_flags_of_the_file_win)
 {
     tiny_vocab v = { 0 };

@@ -28,6 +28,18 @@ static const token unigram_tokens[] = {
     { B "a", -4.5f, 1 }, { "abc", -9, 1 }, { "c", -2.5f, 1 },       /* 7 8 9 */
     { "<u>", 0, 4 },                                               /* 10 */
 };
+/* Then the 256 byte pieces. */
+static const token gemma4_tokens[] = {
+    { "<pad>", 0, 3 }, { "<eos>", 0, 3 }, { "<bos>", 0, 3 }, { "<unk>", 0, 2 }, /* 0 1 2 3 */
+    { B, 0, 1 }, { "a", 0, 1 }, { "b", 0, 1 }, { "ab", 0, 1 }, { B "a", 0, 1 }, /* 4 .. 8 */
+    { "\n", 0, 1 }, { "\n\n", 0, 1 }, { "<u>", 0, 4 },                       /* 9 10 11 */
+};
+static const char *const gemma4_merges[] = { "a b", B " a", "\n \n" };
+static const token plamo2_tokens[] = {
+    { "<unk>", 0, 2 }, { "<s>", 0, 3 }, { "</s>", 0, 3 }, { "<pad>", 0, 3 },  /* 0 1 2 3 */
+    { "a", -1, 1 }, { "b", -1.5f, 1 }, { "ab", -2.5f, 1 }, { "abc", -9, 1 }, /* 4 5 6 7 */
+    { "c", -1, 1 }, { " a", -2, 1 }, { "d", -3000, 1 }, { "<u>", 0, 4 },     /* 8 .. 11 */
+};
 static const char *const wpm_tokens[] = {
     "[PAD]", "[UNK]", "[CLS]", "[SEP]", B "un", "aff", "able", B "hello", B ",", /* 0 .. 8 */
     B "\xE4\xB8\xAD", "s",                                                      /* 9 10 */
@@ -134,8 +146,8 @@ static void put_wpm(tiny_gguf *g)
 
 void tiny_vocab_keys(tiny_gguf *g, tiny_kind kind)
 {
-    static const char *const models[] = { "llama", "llama", "gpt2", "gpt2",      "gpt2",
-                                          "t5",    "bert",  "rwkv", "openai-gpt" };
+    static const char *const models[] = { "llama", "llama", "gpt2",       "gpt2",   "gpt2",  "t5",
+                                          "bert",  "rwkv",  "openai-gpt", "gemma4", "plamo2" };
     tiny_put_str(g, "tokenizer.ggml.model", models[kind]);
     switch (kind) {
     case TINY_SPM: put_scored(g, spm_tokens, COUNT(spm_tokens), true); return;
@@ -153,6 +165,13 @@ void tiny_vocab_keys(tiny_gguf *g, tiny_kind kind)
         put_tokens(g, gpt1_tokens, gpt1_types, COUNT(gpt1_types));
         tiny_put_strs(g, "tokenizer.ggml.merges", gpt1_merges, COUNT(gpt1_merges));
         return;
+    case TINY_GEMMA4:
+        put_scored(g, gemma4_tokens, COUNT(gemma4_tokens), true);
+        tiny_put_strs(g, "tokenizer.ggml.merges", gemma4_merges, COUNT(gemma4_merges));
+        tiny_put_u32(g, "tokenizer.ggml.bos_token_id", 2);
+        tiny_put_bool(g, "tokenizer.ggml.add_bos_token", false);
+        return;
+    case TINY_PLAMO2: put_scored(g, plamo2_tokens, COUNT(plamo2_tokens), true); return;
     case TINY_COUNT: return;
     }
 }

@@ -22,6 +22,8 @@ typedef enum {
     TINY_WPM,
     TINY_RWKV,
     TINY_GPT1,
+    TINY_GEMMA4, /* says that it wants no begin token, and gets one */
+    TINY_PLAMO2,
     TINY_COUNT
 } tiny_kind;
 

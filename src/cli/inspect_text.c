@@ -113,9 +113,11 @@ static const char *tokenizer_kind(gguf_str model)
     static const struct {
         const char *model, *kind;
     } kinds[] = {
-        { "llama", "SentencePiece BPE" }, { "gpt2", "byte-level BPE" },
-        { "bert", "WordPiece" },          { "t5", "unigram" },
-        { "rwkv", "greedy trie" },
+        { "llama", "SentencePiece BPE" },   { "gpt2", "byte-level BPE" },
+        { "bert", "WordPiece" },            { "t5", "unigram" },
+        { "rwkv", "greedy trie" },          { "openai-gpt", "BPE of words, as GPT-1's" },
+        { "gemma4", "BPE of characters" },  { "plamo2", "best cut from the end" },
+        { "no_vocab", "no vocabulary" },    { "none", "no vocabulary" },
     };
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (gguf_str_is(model, kinds[i].model)) return kinds[i].kind;

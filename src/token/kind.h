@@ -14,6 +14,7 @@ enum {
     KIND_SPACES_SPECIAL = 32,    /* a control token that is shown has a blank before it */
     KIND_SHOWS_UNKNOWN = 64,     /* put_piece is asked for unknown tokens too */
     KIND_NO_SPECIAL = 128,       /* control tokens are never read from text */
+    KIND_ALWAYS_BOS = 256,       /* whatever the file says: those files say it wrongly */
 };
 
 struct tokenizer_kind {
@@ -27,7 +28,7 @@ struct tokenizer_kind {
     bool (*put_piece)(const vocab *v, int32_t id, buf *out);
     /* Builds t->state from t->v and t->piece. On failure `free` is called. */
     bool (*init)(tokenizer *t, lory_err *err);
-    void (*free)(void *state);
+    void (*free)(void *state); /* NULL when there is no state */
     /* Scratch of one call of tokenizer_encode. n = bytes of the whole text. NULL = no memory. */
     void *(*scratch_new)(const tokenizer *t, size_t n);
     void (*scratch_free)(void *scratch);
@@ -36,6 +37,7 @@ struct tokenizer_kind {
                    lory_err *err);
 };
 
-extern const tokenizer_kind kind_spm, kind_bpe, kind_unigram, kind_wpm, kind_rwkv, kind_gpt1;
+extern const tokenizer_kind kind_spm, kind_bpe, kind_unigram, kind_wpm, kind_rwkv, kind_gpt1,
+    kind_gemma4, kind_plamo2, kind_none;
 
 #endif

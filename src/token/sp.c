@@ -10,7 +10,7 @@ enum { BLANK_BYTES = 3, N_BYTES = 256 };
 
 /* ---- pieces ------------------------------------------------------------------------------ */
 
-static bool put_plain(buf *out, const char *s, size_t n)
+bool sp_put_plain(buf *out, const char *s, size_t n)
 {
     const char *p;
     while (n >= BLANK_BYTES && (p = memmem(s, n, BLANK, BLANK_BYTES))) {
@@ -30,7 +30,7 @@ bool sp_put_piece(const vocab *v, int32_t id, buf *out)
         return v->n_byte >= N_BYTES || buf_puts(out, " \xE2\x81\x87 ");
     if (v->has_glm_text && v->type[id] == TOKEN_USER_DEFINED)
         return glm_text_put_piece(out, v->text[id].s, v->text[id].n);
-    return put_plain(out, v->text[id].s, v->text[id].n);
+    return sp_put_plain(out, v->text[id].s, v->text[id].n);
 }
 
 /* A plain blank in a SentencePiece model never matches, because text has U+2581 in its place. GGUF
@@ -176,7 +176,7 @@ static bool normalize(const sp_base *b, const vocab *v, const char *s, size_t n,
         len = next_part(b, s + at, n - at, &to, &n_to);
         while (after_blank && n_to > 0 && to[0] == ' ') to++, n_to--;
         if (n_to > 0) after_blank = trims && to[n_to - 1] == ' ';
-        put_plain(out, to, n_to);
+        sp_put_plain(out, to, n_to);
     }
     while (trims && out->len > start && out->data[out->len - 1] == ' ') out->len--;
     return !out->failed;
@@ -186,7 +186,7 @@ bool sp_normalize(const sp_base *b, const vocab *v, const char *s, size_t n, buf
 {
     if (b->units || v->remove_extra_whitespaces) return normalize(b, v, s, n, out);
     if (v->add_space_prefix) buf_putc(out, ' ');
-    return put_plain(out, s, n);
+    return sp_put_plain(out, s, n);
 }
 
 /* ---- words ------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
-/* sp.h - what the two SentencePiece algorithms share: how pieces are written, user-defined and
- * byte pieces, and the normalisation of text.
- * Layer: token, private to tok_spm.c and tok_unigram.c. Source: sentencepiece normalizer.cc.
+/* sp.h - what the SentencePiece algorithms and their like share: how pieces are written,
+ * user-defined and byte pieces, where words end, and the normalisation of text.
+ * Layer: token, private to tok_*.c. Source: sentencepiece normalizer.cc.
  *
  * Blanks are U+2581 in the file and plain blanks here, in pieces and in text. */
 #ifndef LORY_TOKEN_SP_H
@@ -15,13 +15,14 @@ typedef struct {
     int32_t byte_id[256];
     uint32_t *units; /* [n_units] the charsmap's double array; NULL = none */
     size_t n_units;
-    uint64_t *joins; /* bits, by bigram of characters: some piece has them side by side */
-    bool is_calm[256];     /* stays as it is before an ASCII byte and at the end of the text */
+    uint64_t *joins;     /* bits, by bigram of characters: some piece has them side by side */
+    bool is_calm[256];   /* stays as it is before an ASCII byte and at the end of the text */
     const char *strings; /* [n_strings] what it maps to, each ended by a NUL; in the gguf */
     size_t n_strings;
 } sp_base;
 
 bool sp_put_piece(const vocab *v, int32_t id, buf *out); /* tokenizer_kind.put_piece */
+bool sp_put_plain(buf *out, const char *s, size_t n);    /* every U+2581 becomes a blank */
 
 /* Whether text can become this token: a normal, user-defined or unused piece. */
 bool sp_is_matched(const vocab *v, size_t id);

@@ -37,7 +37,7 @@ typedef struct {
     word_cache cache;
     merge_scratch merge;
     const char *word; /* the one being merged */
-    buf normal; /* the text in normal form C, where that is another */
+    buf normal;       /* the text in normal form C, where that is another */
 } bpe_scratch;
 
 /* ---- bytes as characters ------------------------------------------------------------------ */

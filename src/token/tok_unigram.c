@@ -192,8 +192,8 @@ static bool reserve(unigram_scratch *x, size_t n, lory_err *err)
 }
 
 /* Finds the best way through the word and puts it out. */
-static bool cut_word(const tokenizer *t, unigram_scratch *x, const char *s, size_t n,
-                     float *margin, lory_tokens *out, lory_err *err)
+static bool cut_word(const tokenizer *t, unigram_scratch *x, const char *s, size_t n, float *margin,
+                     lory_tokens *out, lory_err *err)
 {
     if (!reserve(x, n, err)) return false;
     for (size_t i = 1; i <= n; i++) x->best[i].id = UNREACHED;

@@ -17,22 +17,35 @@ static const tokenizer_kind *const kinds[] = {
     &kind_wpm,     /* bert: WordPiece */
     &kind_rwkv,    /* rwkv: longest match */
     &kind_gpt1,    /* openai-gpt: BPE of marked words */
+    &kind_gemma4,  /* gemma4: BPE of characters */
+    &kind_plamo2,  /* plamo2: best sum of whole scores */
+    &kind_none,    /* no_vocab: ids without text */
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
+/* The name of the row that a file means: some write Gemma 4's as byte-level BPE with a rule of
+ * its own, and a missing vocabulary has two names. */
+static gguf_str kind_name(gguf_str model, gguf_str pre)
+{
+    if (gguf_str_is(model, "gpt2") && gguf_str_is(pre, "gemma4")) return pre;
+    return gguf_str_is(model, "none") ? (gguf_str){ "no_vocab", 8 } : model;
+}
+
 static bool find_kind(tokenizer *t, const gguf *g, lory_err *err)
 {
-    gguf_str model = { 0 };
+    gguf_str model = { 0 }, pre = { 0 };
     char known[128] = "";
     size_t at = 0;
-    if (!gguf_get_str(g, "tokenizer.ggml.model", &model, err)) return false;
+    if (!gguf_get_str(g, "tokenizer.ggml.model", &model, err)
+        || !gguf_get_str(g, "tokenizer.ggml.pre", &pre, err))
+        return false;
     if (!model.s)
         return err_set(err, LORY_E_FORMAT,
                        "%s: no tokenizer (the key tokenizer.ggml.model is "
                        "absent)",
                        gguf_path(g));
     for (size_t i = 0; i < N_KINDS; i++) {
-        if (gguf_str_is(model, kinds[i]->name)) {
+        if (gguf_str_is(kind_name(model, pre), kinds[i]->name)) {
             t->kind = kinds[i];
             return true;
         }
@@ -116,8 +129,10 @@ bool tokenizer_init(tokenizer *t, const gguf *g, lory_err *err)
     vocab_defaults defaults = t->kind->defaults;
     if ((!t->kind->adjust || t->kind->adjust(g, &defaults, err))
         && vocab_read(&t->v, g, &defaults, err) && check_arrays(t, err) && build_pieces(t, err)
-        && build_special(t, err) && t->kind->init(t, err))
+        && build_special(t, err) && t->kind->init(t, err)) {
+        if (t->kind->flags & KIND_ALWAYS_BOS) t->v.add_bos = true;
         return true;
+    }
     tokenizer_free(t);
     return false;
 }

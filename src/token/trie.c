@@ -89,8 +89,8 @@ static uint32_t step_or_add(trie_edges *e, uint32_t node, unsigned char c, lory_
     trie_edge *slot = find_slot(e->slots, e->mask, key);
     if (slot->key) return slot->node;
     if (e->n_nodes == TRIE_MAX_NODES) {
-        err_set(err, LORY_E_UNSUPPORTED,
-                "tokenizer: the tokens need a trie of more than %d nodes", TRIE_MAX_NODES);
+        err_set(err, LORY_E_UNSUPPORTED, "tokenizer: the tokens need a trie of more than %d nodes",
+                TRIE_MAX_NODES);
         return 0;
     }
     if ((e->n_nodes == e->cap_nodes && !grow_nodes(e)) || (e->n * 2 > e->mask && !grow_slots(e))) {
@@ -184,7 +184,8 @@ static int64_t base_in_block(const freezer *f, size_t block, const trie_edge *ch
     while (!is_free(f, block * BLOCK + (size_t)b->first_free)) b->first_free++;
     for (size_t i = block * BLOCK + (size_t)b->first_free, k; i < (block + 1) * BLOCK; i++) {
         size_t base = i ^ first;
-        for (k = 0; k < n && is_free(f, base ^ ((child[k].key - 1) & 0xFF)); k++) {}
+        for (k = 0; k < n && is_free(f, base ^ ((child[k].key - 1) & 0xFF)); k++) {
+        }
         if (k == n) return (int64_t)base;
     }
     b->n_misses++;

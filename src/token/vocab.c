@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Tokens that end a generation wherever they are found, by text: llama.cpp's list, which holds
@@ -48,19 +49,46 @@ static bool no_memory(const vocab *v, lory_err *err)
 
 /* ---- arrays ------------------------------------------------------------------------------ */
 
+static bool take_memory(vocab *v, lory_err *err)
+{
+    v->text = mem_new(v->n, sizeof *v->text);
+    v->type = mem_new(v->n, sizeof *v->type);
+    v->is_end = mem_new(v->n, sizeof *v->is_end);
+    return (v->text && v->type && v->is_end) || no_memory(v, err);
+}
+
+/* How many ids a model without a vocabulary has: its own key says, or its embedding. */
+static bool read_count(vocab *v, const gguf *g, lory_err *err)
+{
+    char key[128];
+    gguf_str arch = { 0 };
+    uint64_t n = 0;
+    const gguf_tensor *embd = gguf_find_tensor(g, "token_embd.weight");
+    if (embd && embd->n_dims == 2) n = (uint64_t)embd->ne[1];
+    if (!gguf_get_str(g, "general.architecture", &arch, err)) return false;
+    snprintf(key, sizeof key, "%.*s.vocab_size", arch.n < 64 ? (int)arch.n : 64,
+             arch.n ? arch.s : "");
+    if (!gguf_get_uint(g, key, INT32_MAX, &n, err)) return false;
+    if (n == 0 || n > INT32_MAX)
+        return err_set(err, LORY_E_FORMAT,
+                       "%s: neither a vocabulary nor the key %s says how many tokens there are",
+                       v->path, key);
+    v->n = (size_t)n;
+    return take_memory(v, err);
+}
+
 static bool read_texts(vocab *v, const gguf *g, lory_err *err)
 {
     const gguf_kv *kv;
     if (!gguf_get_array(g, "tokenizer.ggml.tokens", GGUF_STR, &kv, err)) return false;
+    if (!kv && (gguf_str_is(v->model, "no_vocab") || gguf_str_is(v->model, "none")))
+        return read_count(v, g, err);
     if (!kv || kv->n == 0 || kv->n > INT32_MAX)
         return err_set(err, LORY_E_FORMAT,
                        "%s: tokenizer.ggml.tokens has %" PRIu64 " tokens, expected 1 to %d",
                        v->path, kv ? kv->n : 0, INT32_MAX);
     v->n = (size_t)kv->n;
-    v->text = mem_new(v->n, sizeof *v->text);
-    v->type = mem_new(v->n, sizeof *v->type);
-    v->is_end = mem_new(v->n, sizeof *v->is_end);
-    if (!v->text || !v->type || !v->is_end) return no_memory(v, err);
+    if (!take_memory(v, err)) return false;
     gguf_str_iter it = gguf_strings(kv);
     for (size_t i = 0; i < v->n && gguf_next(&it, &v->text[i]); i++)
         if (v->text[i].n > VOCAB_MAX_TOKEN_BYTES)
@@ -185,18 +213,22 @@ static bool read_flags(vocab *v, const gguf *g, lory_err *err)
 static void find_ends(vocab *v)
 {
     const int32_t ids[] = { v->eos, v->eot, v->eom, v->fim_pad, v->fim_rep, v->fim_sep };
-    int64_t end = -1;
-    bool has_return = false, has_call = false;
+    int64_t end = -1, s_end = -1;
+    bool has_return = false, has_call = false, has_flush = false, has_tools = false;
     for (size_t i = 0; i < v->n; i++) {
         if (!is_end_text(v->text[i])) continue;
         v->is_end[i] = true;
         if (v->type[i] == TOKEN_USER_DEFINED) v->type[i] = TOKEN_CONTROL;
         if (gguf_str_is(v->text[i], "<|end|>")) end = (int64_t)i;
+        if (gguf_str_is(v->text[i], "</s>")) s_end = (int64_t)i;
         has_return |= gguf_str_is(v->text[i], "<|return|>");
-        has_call |= gguf_str_is(v->text[i], "<|call|>");
+        has_call |= gguf_str_is(v->text[i], "<|call|>") || gguf_str_is(v->text[i], "<|calls|>");
+        has_flush |= gguf_str_is(v->text[i], "<|flush|>");
+        has_tools |= gguf_str_is(v->text[i], "<|tool_response>");
     }
-    /* There <|end|> only separates the messages of one turn. */
-    if (end >= 0 && has_return && has_call) v->is_end[end] = false;
+    /* There <|end|> only separates the messages of one turn, and </s> is of HTML. */
+    if (end >= 0 && has_call && (has_return || has_flush)) v->is_end[end] = false;
+    if (s_end >= 0 && has_tools) v->is_end[s_end] = false;
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
         if (ids[i] >= 0) v->is_end[ids[i]] = true;
 }

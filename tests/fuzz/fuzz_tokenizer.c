@@ -61,7 +61,8 @@ static void check_kinds(const char *s, size_t n)
     is_open = true;
     for (int k = 0; k < TINY_COUNT; k++) {
         bool is_lossless =
-            k == TINY_BPE || k == TINY_LLAMA3 || (k == TINY_SPM && !has_blank_mark(s, n));
+            k == TINY_BPE || k == TINY_LLAMA3
+            || ((k == TINY_SPM || k == TINY_GEMMA4) && !has_blank_mark(s, n));
         for (unsigned flags = 0; flags < 4; flags += 3) /* none, all */
             check_text(&vocabs[k].t, s, n, flags, is_lossless && flags == 0);
     }
