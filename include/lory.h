@@ -258,6 +258,23 @@ const float *lory_session_logits(const lory_session *s);
  * May be called from a signal handler or another thread. */
 void lory_session_interrupt(lory_session *s);
 
+/* ---- grammars ---------------------------------------------------------------------------- */
+
+/* A set of texts that output can be held to. Compiled once; any number of samplers and threads may
+ * use it. */
+typedef struct lory_grammar lory_grammar;
+
+/* From GBNF, the notation of llama.cpp. LORY_E_FORMAT: "NAME: line L, column C: ..." says what is
+ * wrong in it, or that no text matches it. */
+lory_grammar *lory_grammar_new(const char *gbnf, size_t n, const char *name, lory_err *err);
+void lory_grammar_free(lory_grammar *g); /* samplers that were made with it keep what they need */
+
+/* *is_whole: the text is one of the grammar's; *n_valid: how many of its bytes some text of the
+ * grammar begins with. LORY_E_UNSUPPORTED: the text can be read in too many ways, or nests too
+ * deeply. */
+bool lory_grammar_check(lory_grammar *g, const char *text, size_t n, size_t *n_valid,
+                        bool *is_whole, lory_err *err);
+
 /* ---- sampler ----------------------------------------------------------------------------- */
 
 typedef struct lory_sampler lory_sampler;

@@ -11,6 +11,7 @@
 #include "engine/work.h"
 #include "generation.h"
 #include "handles.h"
+#include "sample/grammar.h"
 
 struct lory_detok {
     detok d;
@@ -343,6 +344,29 @@ const float *lory_session_logits(const lory_session *s)
 void lory_session_interrupt(lory_session *s)
 {
     atomic_store(&s->s.interrupt, true);
+}
+
+/* ---- grammars --------------------------------------------------------------------------------- */
+
+lory_grammar *lory_grammar_new(const char *gbnf, size_t n, const char *name, lory_err *err)
+{
+    return grammar_from_gbnf(gbnf, n, name, err);
+}
+
+void lory_grammar_free(lory_grammar *g)
+{
+    grammar_give(g);
+}
+
+bool lory_grammar_check(lory_grammar *g, const char *text, size_t n, size_t *n_valid,
+                        bool *is_whole, lory_err *err)
+{
+    grammar_reader r;
+    grammar_open(&r, g);
+    bool ok = grammar_read(&r, text, n, n_valid, err);
+    *is_whole = ok && *n_valid == n && grammar_accepts(&r);
+    grammar_close(&r);
+    return ok;
 }
 
 /* ---- sampler ---------------------------------------------------------------------------------- */

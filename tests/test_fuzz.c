@@ -199,6 +199,11 @@ TEST(fuzz_tokenizer_survives_mutated_texts)
     survives("tokenizer", fuzz_tokenizer, "tokenizer");
 }
 
+TEST(fuzz_grammar_survives_mutated_grammars)
+{
+    survives("grammar", fuzz_grammar, "grammar");
+}
+
 TEST(fuzz_safetensors_survives_mutated_files)
 {
     survives("safetensors", fuzz_safetensors, "safetensors");

@@ -139,6 +139,15 @@ bool cli_sampler_params(const lory_model *m, const sampling_opts *o, lory_sample
 lory_sampler *cli_open_sampler(const lory_model *m, const sampling_opts *o, uint64_t *seed,
                                int *status, lory_err *err);
 
+typedef struct {
+    const char *grammar; /* a file; NULL: none */
+} constraint_opts;
+extern const opt_row constraint_rows[]; /* --grammar */
+
+/* The grammar that the options ask for, NULL when they ask for none. False on failure; *status gets
+ * EXIT_USAGE when it is the grammar that is wrong, else EXIT_FAILED. */
+bool cli_open_grammar(const constraint_opts *o, lory_grammar **g, int *status, lory_err *err);
+
 /* The tokens of a prompt, at least one and at most n_ctx; "SUBJECT: ..." in *err says why not. */
 typedef struct {
     const char *text; /* [n] */
@@ -163,6 +172,7 @@ int cmd_run(int argc, char **argv);
 int cmd_chat(int argc, char **argv);
 int cmd_tokenize(int argc, char **argv);
 int cmd_template(int argc, char **argv);
+int cmd_grammar(int argc, char **argv);
 int cmd_logits(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);

@@ -23,6 +23,7 @@ static const command commands[] = {
     { "batch", cmd_batch, "answer every line of a JSONL file" },
     { "tokenize", cmd_tokenize, "turn text into token ids, and back" },
     { "template", cmd_template, "render a chat template over a JSON conversation" },
+    { "grammar", cmd_grammar, "check a text against a grammar" },
     { "logits", cmd_logits, "print the logits after given tokens" },
     { "eval", cmd_eval, "score a text: perplexity, bits per byte, KL divergence" },
     { "inspect", cmd_inspect, "show what a weight file has, and the memory it takes" },

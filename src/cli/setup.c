@@ -1,5 +1,6 @@
 /* setup.c - the option groups that commands share, and what they open; see cli.h. */
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "cli/bundled.h"
 #include "cli/cli.h"
@@ -9,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { MAX_GRAMMAR_BYTES = 16 << 20 };
 
 /* ---- model ------------------------------------------------------------------------------- */
 
@@ -242,6 +245,27 @@ lory_sampler *cli_open_sampler(const lory_model *m, const sampling_opts *o, uint
     *seed = p.seed;
     if (!s) *status = err->code == LORY_E_ARGUMENT ? EXIT_USAGE : EXIT_FAILED;
     return s;
+}
+
+/* ---- grammar ----------------------------------------------------------------------------- */
+
+const opt_row constraint_rows[] = {
+    { 0, "grammar", OPT_STR, offsetof(constraint_opts, grammar), "FILE",
+      .help = "hold the text to a grammar (GBNF)" },
+    { .kind = OPT_END },
+};
+
+bool cli_open_grammar(const constraint_opts *o, lory_grammar **g, int *status, lory_err *err)
+{
+    buf text = { 0 };
+    *g = NULL;
+    *status = EXIT_FAILED;
+    if (!o->grammar) return true;
+    bool ok = file_read(o->grammar, MAX_GRAMMAR_BYTES, &text, err);
+    if (ok) *g = lory_grammar_new(text.data ? text.data : "", text.len, o->grammar, err);
+    if (ok && !*g && err->code != LORY_E_MEMORY) *status = EXIT_USAGE;
+    buf_free(&text);
+    return *g != NULL;
 }
 
 /* ---- prompt ------------------------------------------------------------------------------ */

@@ -25,6 +25,7 @@ int fuzz_json(const uint8_t *data, size_t n);      /* reader, and the writer's r
 int fuzz_jinja(const uint8_t *data, size_t n);     /* a chat template, parsed and rendered */
 int fuzz_utf8(const uint8_t *data, size_t n);      /* decoding, cutting at whole characters */
 int fuzz_tokenizer(const uint8_t *data, size_t n); /* text to ids and back, several vocabularies */
+int fuzz_grammar(const uint8_t *data, size_t n);   /* GBNF, and a text read by it */
 int fuzz_safetensors(const uint8_t *data, size_t n); /* a file of tensors, and their values */
 
 #define FUZZ_MAIN(fuzz_x)                                                                          \

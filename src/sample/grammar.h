@@ -1,0 +1,36 @@
+/* grammar.h - a grammar that constrains text: compiled once, shared by all who read with it.
+ * Layer: sample. A grammar is counted: whoever keeps it gives it back. What it learns about its
+ * states while texts are read is kept for all readers, behind a lock; what a reader gets does not
+ * depend on the others. */
+#ifndef LORY_SAMPLE_GRAMMAR_H
+#define LORY_SAMPLE_GRAMMAR_H
+
+#include "lory.h"
+
+typedef struct lory_grammar grammar;
+
+/* From GBNF (gbnf.h). NULL on failure; *err is then "NAME: ...". */
+grammar *grammar_from_gbnf(const char *text, size_t n, const char *name, lory_err *err);
+
+grammar *grammar_keep(grammar *g);
+void grammar_give(grammar *g); /* accepts NULL */
+
+/* How far one text has been read. Belongs to one thread at a time. */
+typedef struct grammar_reader grammar_reader;
+struct grammar_reader {
+    grammar *g;     /* kept; NULL: not open */
+    uint32_t state; /* of g's automaton */
+    grammar_reader *next, *before; /* all readers of g */
+};
+
+void grammar_open(grammar_reader *r, grammar *g); /* at the beginning; it may not be moved */
+void grammar_close(grammar_reader *r);            /* accepts a zeroed one */
+void grammar_rewind(grammar_reader *r);           /* back to the beginning */
+
+/* Reads bytes up to the first that can't follow; *n_read gets how many. On failure the reader is
+ * somewhere between: LORY_E_UNSUPPORTED names a limit, LORY_E_MEMORY. */
+bool grammar_read(grammar_reader *r, const char *bytes, size_t n, size_t *n_read, lory_err *err);
+
+bool grammar_accepts(const grammar_reader *r); /* what was read is a text of the grammar */
+
+#endif

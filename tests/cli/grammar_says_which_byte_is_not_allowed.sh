@@ -1,0 +1,18 @@
+cat > sum.gbnf << 'END'
+# sums, written with left recursion
+root ::= root "+" unit | unit
+unit ::= [0-9]+ | "(" root ")" | "é"
+END
+try() { printf "$1" | "$LORY" grammar --grammar sum.gbnf && echo "exit 0" || echo "exit $?"; }
+try '1+(22+é)+3'
+try '1+(22+)'
+try '(1'
+try ''
+try '1\n'
+try '1+\303x'
+printf 'root ::= unit "a"\n\n' > wrong.gbnf
+"$LORY" grammar --grammar wrong.gbnf || echo "exit $?"
+printf 'root ::= "a" root' > wrong.gbnf
+"$LORY" grammar --grammar wrong.gbnf || echo "exit $?"
+"$LORY" grammar --grammar missing.gbnf || echo "exit $?"
+"$LORY" grammar || echo "exit $?"
