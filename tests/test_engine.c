@@ -294,10 +294,9 @@ TEST(a_kv_cache_hands_its_pages_out_and_takes_them_back)
 /* One value of the key at a position; store_all writes 1000 * who + position everywhere. */
 static float value_at(const kv_cache *kv, int seq, int pos)
 {
-    static float scratch[2 * KV_CHUNK * 32];
-    const float *k, *v;
-    kv_load(kv, kernels(), (kv_place){ 1, seq, pos, 1 }, KV_CHUNK, scratch, &k, &v);
-    return k[pos % KV_CHUNK * 32 + 31];
+    static float keys[2 * KV_CHUNK * 32];
+    kv_to_f32(kv, kernels(), kv_chunk(kv, (kv_place){ 1, seq, pos, 1 }), KV_CHUNK, keys);
+    return keys[pos % KV_CHUNK * 32 + 31];
 }
 
 static void store_all(kv_cache *kv, int seq, int first, int n, int who)

@@ -769,7 +769,10 @@ enum { N_Q = 13, CHUNKS = 3, DIM_MAX = 160 };
 
 typedef struct {
     int dim;
+    qtype type;
+    size_t row_bytes;
     float q[N_Q * DIM_MAX], k[CHUNKS * KV_CHUNK * DIM_MAX], v[CHUNKS * KV_CHUNK * DIM_MAX];
+    uint8_t k_rows[CHUNKS * KV_CHUNK * DIM_MAX * 4], v_rows[CHUNKS * KV_CHUNK * DIM_MAX * 4];
     int first[N_Q], last[N_Q]; /* positions over all chunks */
     float slope[N_Q], cap, scale;
     bool has_slope;
@@ -783,7 +786,7 @@ static int clamp_chunk(int pos, int chunk)
 
 static void run_attend(const lory_kernels *kn, const attend_case *c, float *o, attend_state *state)
 {
-    float scratch[KV_CHUNK + DIM_MAX];
+    float scratch[KV_CHUNK + 2 * DIM_MAX];
     for (int i = 0; i < N_Q; i++) state[i] = (attend_state){ -INFINITY, 0 };
     for (int ic = 0; ic < CHUNKS; ic++) {
         int16_t first[N_Q], last[N_Q];
@@ -793,10 +796,15 @@ static void run_attend(const lory_kernels *kn, const attend_case *c, float *o, a
             last[i] = (int16_t)clamp_chunk(c->last[i], ic);
             pos[i] = c->last[i] - 1 - ic * KV_CHUNK;
         }
+        const size_t chunk = (size_t)ic * KV_CHUNK * c->row_bytes;
         attend_args a = { .q = c->q,
                           .ld_q = (size_t)c->dim,
-                          .k = c->k + ic * KV_CHUNK * c->dim,
-                          .v = c->v + ic * KV_CHUNK * c->dim,
+                          .type = c->type,
+                          .row_bytes = c->row_bytes,
+                          .k = c->k_rows + chunk,
+                          .v = c->v_rows + chunk,
+                          .next_k = ic % 2 ? c->k_rows : NULL,
+                          .next_v = ic % 2 ? c->v_rows : NULL,
                           .o = o,
                           .ld_o = (size_t)c->dim + 1,
                           .state = state,
@@ -834,18 +842,36 @@ static void exact_attend(const attend_case *c, int i, double *o)
     for (int d = 0; d < c->dim; d++) o[d] /= sum;
 }
 
+/* Random rows in the case's type, and what they stand for. */
+static void fill_rows(const attend_case *c, float *x, uint8_t *rows)
+{
+    fill(CHUNKS * KV_CHUNK * DIM_MAX, x);
+    for (int j = 0; j < CHUNKS * KV_CHUNK; j++, x += c->dim, rows += c->row_bytes) {
+        qtypes[c->type].from_f32(c->dim, x, NULL, rows);
+        qtypes[c->type].to_f32(c->dim, rows, x);
+    }
+}
+
 static void new_attend_case(attend_case *c, int round)
 {
     static const int dims[] = { 64, 128, 8, 80, 33, 160, 16, 1, 96, 100 };
+    static const qtype types[] = { QT_F32, QT_F16, QT_Q8_0 };
+    c->type = types[round % 3];
     c->dim = dims[round % 10];
-    c->has_slope = round % 3 == 1;
+    if (c->type == QT_Q8_0 && c->dim % 32) c->type = QT_F16;
+    c->row_bytes = qtype_row_bytes(c->type, c->dim);
+    c->has_slope = round % 7 == 1;
     c->cap = round % 4 == 2 ? 5.0f : 0.0f;
     c->scale = 1 / sqrtf((float)c->dim);
     fill(N_Q * DIM_MAX, c->q);
-    fill(CHUNKS * KV_CHUNK * DIM_MAX, c->k), fill(CHUNKS * KV_CHUNK * DIM_MAX, c->v);
+    fill_rows(c, c->k, c->k_rows), fill_rows(c, c->v, c->v_rows);
     for (int i = 0; i < N_Q; i++) {
         c->last[i] = 1 + rnd_below(CHUNKS * KV_CHUNK);
         c->first[i] = i % 2 ? rnd_below(c->last[i]) : 0;
+        if (i > 0 && i % 5 < round % 5) { /* neighbours that see the same: tiles of each size */
+            c->first[i] = c->first[i - 1];
+            c->last[i] = c->last[i - 1];
+        }
         c->slope[i] = (float)rnd_below(100) * 0.001f;
     }
 }
@@ -874,6 +900,40 @@ TEST(attention_is_the_same_on_every_isa_and_near_the_exact_one)
             run_attend(&list[l].kn, &c, got, state);
             CHECK_SAME(got, want, sizeof got, "isa %s, dim %d", list[l].name, c.dim);
             CHECK_SAME(state, want_state, sizeof state, "isa %s", list[l].name);
+        }
+    }
+}
+
+TEST(chunks_merge_outside_as_in_attention)
+{
+    static attend_case c;
+    static float want[N_Q * (DIM_MAX + 1)], got[DIM_MAX];
+    attend_state want_state[N_Q];
+    isa list[8];
+    int n_list = usable_isas(list);
+    for (int round = 0; round < 10; round++) {
+        new_attend_case(&c, round);
+        run_attend(generic(), &c, want, want_state);
+        for (int l = 0; l < n_list; l++) {
+            attend_state st = { -INFINITY, 0 };
+            for (int ic = 0; ic < CHUNKS; ic++) {
+                float part[DIM_MAX], scratch[KV_CHUNK + 2 * DIM_MAX];
+                int16_t first = (int16_t)clamp_chunk(c.first[0], ic);
+                int16_t last = (int16_t)clamp_chunk(c.last[0], ic);
+                int32_t pos = c.last[0] - 1 - ic * KV_CHUNK;
+                attend_state chunk = { -INFINITY, 0 };
+                if (first >= last) continue;
+                list[l].kn.attend(&(attend_args){
+                    .q = c.q, .type = c.type, .row_bytes = c.row_bytes,
+                    .k = c.k_rows + (size_t)ic * KV_CHUNK * c.row_bytes,
+                    .v = c.v_rows + (size_t)ic * KV_CHUNK * c.row_bytes,
+                    .o = part, .state = &chunk, .first = &first, .last = &last,
+                    .slope = c.has_slope ? c.slope : NULL, .pos = &pos, .n_q = 1,
+                    .head_dim = c.dim, .scale = c.scale, .cap = c.cap, .scratch = scratch });
+                list[l].kn.attend_merge(c.dim, chunk, part, &st, got);
+            }
+            CHECK_SAME(got, want, (size_t)c.dim * sizeof *got, "isa %s", list[l].name);
+            CHECK_SAME(&st, &want_state[0], sizeof st, "isa %s", list[l].name);
         }
     }
 }

@@ -155,7 +155,6 @@ void kv_truncate(kv_cache *kv, int seq, int n_tok)
     s->n_tok = n_tok;
 }
 
-/* The head's keys of the chunk; its values follow. */
 static unsigned char *chunk_at(const kv_cache *kv, kv_place at)
 {
     size_t page = (size_t)kv->seq[at.seq].page[at.pos / KV_CHUNK];
@@ -176,19 +175,15 @@ void kv_store(kv_cache *kv, const lory_kernels *kn, kv_place at, const float *k,
     store_row(kv, kn, v, row + kv->chunk_bytes);
 }
 
-void kv_load(const kv_cache *kv, const lory_kernels *kn, kv_place at, int n_row, float *scratch,
-             const float **k, const float **v)
+const unsigned char *kv_chunk(const kv_cache *kv, kv_place at)
 {
-    const unsigned char *chunk = chunk_at(kv, at);
-    if (kv->shape.type == QT_F32) {
-        *k = (const float *)(const void *)chunk;
-        *v = (const float *)(const void *)(chunk + kv->chunk_bytes);
-        return;
-    }
+    return chunk_at(kv, at);
+}
+
+void kv_to_f32(const kv_cache *kv, const lory_kernels *kn, const unsigned char *chunk, int n_row,
+               float *scratch)
+{
     int64_t n = (int64_t)n_row * kv->shape.head_dim;
-    float *values = scratch + KV_CHUNK * kv->shape.head_dim;
     kn->to_f32[kv->shape.type](n, chunk, scratch);
-    kn->to_f32[kv->shape.type](n, chunk + kv->chunk_bytes, values);
-    *k = scratch;
-    *v = values;
+    kn->to_f32[kv->shape.type](n, chunk + kv->chunk_bytes, scratch + KV_CHUNK * kv->shape.head_dim);
 }

@@ -67,9 +67,13 @@ typedef struct {
 } kv_place;
 void kv_store(kv_cache *kv, const lory_kernels *kn, kv_place at, const float *k, const float *v);
 
-/* Keys and values [KV_CHUNK, head_dim] of the chunk that holds position at.pos, as f32: in place,
- * or the first n_row rows converted into scratch [2][KV_CHUNK * head_dim]. */
-void kv_load(const kv_cache *kv, const lory_kernels *kn, kv_place at, int n_row, float *scratch,
-             const float **k, const float **v);
+/* Keys of the chunk that holds position at.pos, [KV_CHUNK] rows of row_bytes; its values follow
+ * chunk_bytes later. */
+const unsigned char *kv_chunk(const kv_cache *kv, kv_place at);
+
+/* Keys and values of a chunk as f32 [KV_CHUNK, head_dim]: the first n_row rows of each, in scratch
+ * [2][KV_CHUNK * head_dim]. */
+void kv_to_f32(const kv_cache *kv, const lory_kernels *kn, const unsigned char *chunk, int n_row,
+               float *scratch);
 
 #endif

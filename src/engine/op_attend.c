@@ -31,7 +31,10 @@ void op_store(const op_ctx *c, const plan_step *s)
         }
 }
 
-enum { UNIT_QUERIES = 64 }; /* aim: enough to pay for a chunk's conversion, few enough for L1/L2 */
+enum {
+    UNIT_QUERIES = 64,  /* aim: enough to pay for a chunk's conversion, few enough for L1/L2 */
+    DIRECT_QUERIES = 8, /* up to here each conversion is made where it is used, often twice */
+};
 
 static int tokens_per_unit(const hparams *hp)
 {
@@ -43,7 +46,7 @@ static int tokens_per_unit(const hparams *hp)
 typedef struct {
     float *q, *o;        /* [n_q, head_dim] */
     float *kv;           /* [2][KV_CHUNK, head_dim] */
-    float *kernel;       /* [KV_CHUNK + head_dim] */
+    float *kernel;       /* [KV_CHUNK + 2 * head_dim] */
     attend_state *state; /* [n_q] */
     int16_t *first, *last; /* [n_q] */
     float *slope;          /* [n_q] */
@@ -59,7 +62,7 @@ static size_t lay_out(attend_scratch *a, const hparams *hp, void *at)
     a->q = mem_carve(&c, n_q * dim, sizeof(float));
     a->o = mem_carve(&c, n_q * dim, sizeof(float));
     a->kv = mem_carve(&c, 2 * KV_CHUNK * dim, sizeof(float));
-    a->kernel = mem_carve(&c, KV_CHUNK + dim, sizeof(float));
+    a->kernel = mem_carve(&c, KV_CHUNK + 2 * dim, sizeof(float));
     a->state = mem_carve(&c, n_q, sizeof(attend_state));
     a->first = mem_carve(&c, n_q, sizeof(int16_t));
     a->last = mem_carve(&c, n_q, sizeof(int16_t));
@@ -159,6 +162,34 @@ static int n_together(const exec *e, attend_unit u, int i, int chunk, int window
     return n;
 }
 
+/* Keys and values of the chunk for args->n_q queries from the i-th token on: converted first when
+ * there are many, else as they lie, with the next chunk asked for meanwhile. */
+static void set_rows(const exec *e, const plan_step *s, attend_unit u, int i, int chunk, int n_key,
+                     const attend_scratch *a, attend_args *args)
+{
+    const kv_cache *kv = e->kv;
+    kv_place at = { s->il, e->batch.seq[u.it + i], chunk, u.ih };
+    const unsigned char *keys = kv_chunk(kv, at);
+    args->type = kv->shape.type;
+    if (args->type != QT_F32 && args->n_q > DIRECT_QUERIES) {
+        size_t n = (size_t)kv->shape.head_dim;
+        kv_to_f32(kv, e->kn, keys, n_key, a->kv);
+        args->type = QT_F32;
+        args->row_bytes = n * sizeof(float);
+        args->k = a->kv;
+        args->v = a->kv + KV_CHUNK * n;
+        return;
+    }
+    args->row_bytes = kv->row_bytes;
+    args->k = keys;
+    args->v = keys + kv->chunk_bytes;
+    at.pos += KV_CHUNK;
+    if (at.pos >= kv->seq[at.seq].n_tok) return;
+    keys = kv_chunk(kv, at);
+    args->next_k = keys;
+    args->next_v = keys + kv->chunk_bytes;
+}
+
 /* The chunk for n tokens of the unit, from the i-th on, which have it in one page. */
 static void attend_chunk(const op_ctx *c, const plan_step *s, attend_unit u, attend_args args, int i,
                          int n, int chunk, const attend_scratch *a)
@@ -171,8 +202,8 @@ static void attend_chunk(const op_ctx *c, const plan_step *s, attend_unit u, att
         find_keys(e, pos, chunk, window, j * group, a);
         if (last > n_key) n_key = last;
     }
-    kv_load(e->kv, e->kn, (kv_place){ s->il, e->batch.seq[u.it + i], chunk, u.ih }, n_key, a->kv,
-            &args.k, &args.v);
+    args.n_q = n * group;
+    set_rows(e, s, u, i, chunk, n_key, a, &args);
     args.q += (size_t)iq * args.ld_q;
     args.o += (size_t)iq * args.ld_o;
     args.state += iq;
@@ -180,7 +211,6 @@ static void attend_chunk(const op_ctx *c, const plan_step *s, attend_unit u, att
     args.last += iq;
     args.pos += iq;
     if (args.slope) args.slope += iq;
-    args.n_q = n * group;
     e->kn->attend(&args);
 }
 

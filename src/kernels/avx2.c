@@ -124,6 +124,22 @@ INLINE v16 v_load_bf16(const void *p)
 {
     return (v16){ bf16x8(load_8_words(p)), bf16x8(load_8_words((const char *)p + 16)) };
 }
+INLINE v16 v_set_f16(const void *p)
+{
+    uint16_t h;
+    memcpy(&h, p, sizeof h);
+    __m256 x = _mm256_cvtph_ps(_mm_set1_epi16((short)h));
+    return (v16){ x, x };
+}
+INLINE __m256 i8x8(__m128i q)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(q));
+}
+INLINE v16 v_load_i8(const void *p)
+{
+    __m128i q = load_8_words(p); /* 16 bytes */
+    return (v16){ i8x8(q), i8x8(_mm_srli_si128(q, 8)) };
+}
 INLINE void v_store_f16(uint16_t *p, v16 x)
 {
     _mm_storeu_si128((void *)p, _mm256_cvtps_ph(x.a, _MM_FROUND_TO_NEAREST_INT));
@@ -183,7 +199,9 @@ static double peak_f32(int64_t n)
 
 const lory_kernels kernels_avx2 = {
     .gemm_f = { [QT_F32] = gemm_f32, [QT_F16] = gemm_f16, [QT_BF16] = gemm_bf16 },
-    .to_f32 = { [QT_F16] = f16_to_f32_row, [QT_BF16] = bf16_to_f32_row },
+    .to_f32 = { [QT_F16] = f16_to_f32_row,
+                [QT_BF16] = bf16_to_f32_row,
+                [QT_Q8_0] = q8_0_to_f32_row },
     .f32_to_f16 = f32_to_f16_row,
     .dot = dot,
     .rms_norm = rms_norm,
@@ -198,5 +216,6 @@ const lory_kernels kernels_avx2 = {
     .gelu_mul = gelu_mul,
     .softmax = softmax,
     .attend = attend,
+    .attend_merge = attend_merge,
     .peak_f32 = peak_f32,
 };

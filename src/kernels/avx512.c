@@ -88,6 +88,16 @@ INLINE v16 v_load_bf16(const void *p)
 {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(load_16_words(p)), 16));
 }
+INLINE v16 v_set_f16(const void *p)
+{
+    uint16_t h;
+    memcpy(&h, p, sizeof h);
+    return _mm512_cvtph_ps(_mm256_set1_epi16((short)h));
+}
+INLINE v16 v_load_i8(const void *p)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(p)));
+}
 INLINE void v_store_f16(uint16_t *p, v16 a)
 {
     _mm256_storeu_si256((void *)p, _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));
@@ -147,7 +157,9 @@ static double peak_f32(int64_t n)
 
 const lory_kernels kernels_avx512 = {
     .gemm_f = { [QT_F32] = gemm_f32, [QT_F16] = gemm_f16, [QT_BF16] = gemm_bf16 },
-    .to_f32 = { [QT_F16] = f16_to_f32_row, [QT_BF16] = bf16_to_f32_row },
+    .to_f32 = { [QT_F16] = f16_to_f32_row,
+                [QT_BF16] = bf16_to_f32_row,
+                [QT_Q8_0] = q8_0_to_f32_row },
     .f32_to_f16 = f32_to_f16_row,
     .dot = dot,
     .rms_norm = rms_norm,
@@ -162,5 +174,6 @@ const lory_kernels kernels_avx512 = {
     .gelu_mul = gelu_mul,
     .softmax = softmax,
     .attend = attend,
+    .attend_merge = attend_merge,
     .peak_f32 = peak_f32,
 };

@@ -3,13 +3,16 @@
  * defined v16, its operations and the sizes of their tiles, and put the functions in their table.
  *
  * What they define: v_zero v_set v_load v_store, v_load_n and v_store_n for the first n < 16
- * elements (zeros in the rest), v_load_f16 v_load_bf16 (memory may be unaligned), v_store_f16,
+ * elements (zeros in the rest), v_load_f16 v_load_bf16 v_load_i8 (memory may be unaligned), v_set_f16
+ * (of one in memory), v_store_f16,
  * v_add v_sub v_mul v_div v_fma (a * b + c), v_max (a > b ? a : b), v_min (a < b ? a : b), v_abs,
  * v_copysign, v_shl23 (bits << 23), v_fold (8-4-2-1), v_fold4 (of four vectors), v_top (greatest
  * lane); F_ROWS x F_TOK, the float matmul's tile, Q_TILE x K_TILE that of attention scores and
  * Q_TILE x D_TILE (vectors of 16) that of weighted values: as many sums as registers allow. */
 #include "base/fmath.h"
+#include "quant/block.h"
 #include <math.h>
+#include <stddef.h>
 
 /* ---- rows of any length: whole vectors, then the rest with zeros ------------------------------ */
 
@@ -238,6 +241,16 @@ static void bf16_to_f32_row(int64_t n, const void *row, float *out)
     if (i < n) qtypes[QT_BF16].to_f32(n - i, p + 2 * i, out + i);
 }
 
+static void q8_0_to_f32_row(int64_t n, const void *row, float *out)
+{
+    const uint8_t *p = row;
+    for (; n > 0; n -= 32, p += sizeof(block_q8_0), out += 32) {
+        v16 d = v_set_f16(p);
+        v_store(out, v_mul(d, v_load_i8(p + offsetof(block_q8_0, q))));
+        v_store(out + 16, v_mul(d, v_load_i8(p + offsetof(block_q8_0, q) + 16)));
+    }
+}
+
 static void f32_to_f16_row(int64_t n, const float *in, uint16_t *out)
 {
     int64_t i = 0;
@@ -407,9 +420,28 @@ static void gemm_bf16(const matmul_args *a)
 
 /* ---- attention ---------------------------------------------------------------------------------------- */
 
+/* Elements [d, d + 16) of a key or value, of which n are there. */
+INLINE v16 load_kv(const qtype type, const uint8_t *row, int d, int n)
+{
+    if (type == QT_F32)
+        return n >= 16 ? v_load(row + 4 * (size_t)d)
+                       : v_load_n((const float *)(const void *)row + d, n);
+    if (type == QT_F16)
+        return n >= 16 ? v_load_f16(row + 2 * (size_t)d) : load_w_tail(type, row, d, n);
+    const uint8_t *block = row + (size_t)d / 32 * sizeof(block_q8_0);
+    return v_mul(v_set_f16(block), v_load_i8(block + offsetof(block_q8_0, q) + d % 32));
+}
+
+/* Asks for n rows that lie at `next`. A prefetch never faults, wherever it points. */
+INLINE void ask_for(const attend_args *a, const uint8_t *next, int n)
+{
+    const size_t n_bytes = (size_t)n * a->row_bytes;
+    for (size_t i = 0; i < n_bytes; i += 64) __builtin_prefetch(next + i, 0, 2);
+}
+
 /* s[i][j] = q_i . k_j for nq queries and nk keys, each head_dim long. */
-INLINE void score_tile(const int nq, const int nk, const attend_args *a, const float *q,
-                       const float *k, float *s)
+INLINE void score_tile(const int nq, const int nk, const qtype type, const attend_args *a,
+                       const float *q, const uint8_t *k, float *s)
 {
     const int dim = a->head_dim;
     v16 sum[Q_TILE * K_TILE];
@@ -418,7 +450,7 @@ INLINE void score_tile(const int nq, const int nk, const attend_args *a, const f
     for (int d = 0; d < dim; d += 16) {
         v16 kv[2 * K_TILE];
         UNROLL
-        for (int j = 0; j < nk; j++) kv[j] = load_part(k + (size_t)j * (size_t)dim + d, dim - d);
+        for (int j = 0; j < nk; j++) kv[j] = load_kv(type, k + (size_t)j * a->row_bytes, d, dim - d);
         UNROLL
         for (int i = 0; i < nq; i++) {
             v16 qv = load_part(q + (size_t)i * a->ld_q + d, dim - d);
@@ -433,15 +465,19 @@ INLINE void score_tile(const int nq, const int nk, const attend_args *a, const f
 }
 
 /* Raw scores of nq queries from q on against the keys [first, last) of the chunk. */
-INLINE void score_rows(const int nq, const attend_args *a, const float *q, int first, int last,
-                       float *s)
+INLINE void score_rows(const int nq, const qtype type, const attend_args *a, const float *q,
+                       int first, int last, const uint8_t *next, float *s)
 {
-    enum { WIDE = 2 * K_TILE }; /* one query leaves registers for more keys */
-    const float *k = a->k + (size_t)first * (size_t)a->head_dim;
-    const int nk = nq == 1 ? WIDE : K_TILE;
+    /* few queries leave registers for more keys */
+    const int nk = 2 * nq <= Q_TILE ? 2 * K_TILE : K_TILE;
+    const uint8_t *k = (const uint8_t *)a->k + (size_t)first * a->row_bytes;
+    const size_t step = (size_t)nk * a->row_bytes;
     int j = first;
-    for (; j + nk <= last; j += nk, k += nk * a->head_dim, s += nk) score_tile(nq, nk, a, q, k, s);
-    for (; j < last; j++, k += a->head_dim, s++) score_tile(nq, 1, a, q, k, s);
+    for (; j + nk <= last; j += nk, k += step, s += nk) {
+        if (next) ask_for(a, next + (size_t)j * a->row_bytes, nk);
+        score_tile(nq, nk, type, a, q, k, s);
+    }
+    for (; j < last; j++, k += a->row_bytes, s++) score_tile(nq, 1, type, a, q, k, s);
 }
 
 /* Scores of query i to weights; the chunk's greatest score and the weights' sum. */
@@ -477,72 +513,106 @@ INLINE merge_by merge_state(attend_state *st, attend_state chunk)
     return by;
 }
 
-/* nv vectors of 16 value elements from d on (the last one `part` long) for nq queries. */
-INLINE void value_tile(const int nq, const int nv, const attend_args *a, const float *s, int n,
-                       const float *v, int part, const merge_by *by, float *o)
+INLINE v16 merge_values(v16 o, v16 chunk, merge_by by)
 {
+    return v_fma(o, v_set(by.old), v_mul(chunk, v_set(by.now)));
+}
+
+static void attend_merge(int n, attend_state chunk, const float *part, attend_state *st, float *o)
+{
+    const merge_by by = merge_state(st, chunk);
+    for (int d = 0; d < n; d += 16) {
+        v16 y = load_part(part + d, n - d);
+        store_part(o + d, n - d, by.is_first ? y : merge_values(load_part(o + d, n - d), y, by));
+    }
+}
+
+/* Weights [nq, KV_CHUNK] of n values from `v` on, and how their sum merges. */
+typedef struct {
+    const float *s;
+    const merge_by *by;
+    int n;
+    const uint8_t *v, *next;
+} weighted;
+
+/* nv vectors of 16 value elements from d on (the last one may be part of one) for nq queries. */
+INLINE void value_tile(const int nq, const int nv, const qtype type, const attend_args *a,
+                       const weighted *w, int d, float *o)
+{
+    const int part = nv == 1 ? a->head_dim - d : 16;
+    const uint8_t *v = w->v;
     v16 sum[Q_TILE * D_TILE];
     UNROLL
     for (int i = 0; i < nq * nv; i++) sum[i] = v_zero();
-    for (int j = 0; j < n; j++, v += a->head_dim) {
+    for (int j = 0; j < w->n; j++, v += a->row_bytes) {
         v16 vv[2 * D_TILE];
+        if (w->next && d == 0) ask_for(a, w->next + (size_t)j * a->row_bytes, 1);
         UNROLL
-        for (int e = 0; e < nv; e++) vv[e] = nv == 1 ? load_part(v, part) : v_load(v + 16 * e);
+        for (int e = 0; e < nv; e++) vv[e] = load_kv(type, v, d + 16 * e, part);
         UNROLL
         for (int i = 0; i < nq; i++) {
-            v16 p = v_set(s[i * KV_CHUNK + j]);
+            v16 p = v_set(w->s[i * KV_CHUNK + j]);
             UNROLL
             for (int e = 0; e < nv; e++) sum[nv * i + e] = v_fma(p, vv[e], sum[nv * i + e]);
         }
     }
     UNROLL
     for (int i = 0; i < nq; i++) {
-        float *to = o + (size_t)i * a->ld_o;
+        float *to = o + (size_t)i * a->ld_o + d;
         UNROLL
         for (int e = 0; e < nv; e++) {
             v16 y = sum[nv * i + e];
-            if (!by[i].is_first)
-                y = v_fma(nv == 1 ? load_part(to, part) : v_load(to + 16 * e), v_set(by[i].old),
-                          v_mul(y, v_set(by[i].now)));
-            if (nv == 1)
-                store_part(to, part, y);
-            else
-                v_store(to + 16 * e, y);
+            if (!w->by[i].is_first) y = merge_values(load_part(to + 16 * e, part), y, w->by[i]);
+            store_part(to + 16 * e, part, y);
         }
     }
 }
 
 /* nq queries from i on, which see the same keys of the chunk. */
-INLINE void attend_queries(const int nq, const attend_args *a, int i)
+INLINE void attend_queries(const int nq, const qtype type, const attend_args *a, int i)
 {
     float s[Q_TILE * KV_CHUNK];
     merge_by by[Q_TILE];
     const int first = a->first[i], n = a->last[i] - first, dim = a->head_dim;
-    score_rows(nq, a, a->q + (size_t)i * a->ld_q, first, a->last[i], s);
+    const int wide = 2 * nq <= Q_TILE ? 2 * D_TILE : D_TILE; /* vectors */
+    const uint8_t *next_k = i == 0 ? a->next_k : NULL, *next_v = i == 0 ? a->next_v : NULL;
+    score_rows(nq, type, a, a->q + (size_t)i * a->ld_q, first, a->last[i], next_k, s);
     for (int iq = 0; iq < nq; iq++)
         by[iq] = merge_state(&a->state[i + iq], weights_of(a, i + iq, n, s + iq * KV_CHUNK));
-    const float *v = a->v + (size_t)first * (size_t)dim;
     float *o = a->o + (size_t)i * a->ld_o;
+    const weighted w = { s, by, n, (const uint8_t *)a->v + (size_t)first * a->row_bytes, next_v };
     int d = 0;
-    for (; nq == 1 && d + 32 * D_TILE <= dim; d += 32 * D_TILE)
-        value_tile(nq, nq == 1 ? 2 * D_TILE : 1, a, s, n, v + d, 16, by, o + d);
-    for (; d + 16 * D_TILE <= dim; d += 16 * D_TILE)
-        value_tile(nq, D_TILE, a, s, n, v + d, 16, by, o + d);
-    for (; d + 32 <= dim; d += 32) value_tile(nq, 2, a, s, n, v + d, 16, by, o + d);
-    for (; d < dim; d += 16) value_tile(nq, 1, a, s, n, v + d, dim - d, by, o + d);
+    for (; d + 16 * wide <= dim; d += 16 * wide) value_tile(nq, wide, type, a, &w, d, o);
+    if (wide > D_TILE && d + 16 * D_TILE <= dim) {
+        value_tile(nq, D_TILE, type, a, &w, d, o);
+        d += 16 * D_TILE;
+    }
+    for (; d + 32 <= dim; d += 32) value_tile(nq, 2, type, a, &w, d, o);
+    for (; d < dim; d += 16) value_tile(nq, 1, type, a, &w, d, o);
 }
 
-static void attend(const attend_args *a)
+/* Queries in tiles of those that see the same keys. */
+INLINE void attend_all(const qtype type, const attend_args *a)
 {
     for (int i = 0, n = 0; i < a->n_q; i += n) {
         for (n = 1; n < Q_TILE && i + n < a->n_q && a->first[i + n] == a->first[i]
                     && a->last[i + n] == a->last[i];)
             n++;
         if (a->first[i] >= a->last[i]) continue;
-        if (n == Q_TILE) {
-            attend_queries(Q_TILE, a, i);
-            continue;
+        switch (n) {
+        case 1: attend_queries(1, type, a, i); break;
+        case 2: attend_queries(2, type, a, i); break;
+        case 3: attend_queries(Q_TILE >= 3 ? 3 : 1, type, a, i); break;
+        default: attend_queries(Q_TILE, type, a, i); break;
         }
-        for (int j = i; j < i + n; j++) attend_queries(1, a, j);
+    }
+}
+
+static void attend(const attend_args *a)
+{
+    switch (a->type) {
+    case QT_F16: attend_all(QT_F16, a); break;
+    case QT_Q8_0: attend_all(QT_Q8_0, a); break;
+    default: attend_all(QT_F32, a); break;
     }
 }

@@ -3,6 +3,7 @@
 #include "base/fmath.h"
 #include "kernels/generic.h"
 #include <math.h>
+#include <string.h>
 
 enum { LANES = 16 };
 
@@ -168,50 +169,59 @@ static void rope(int n_head, int head_dim, int n_rot, bool neox, const float *cs
 
 /* ---- attention ------------------------------------------------------------------------------ */
 
-/* Scores of query i against keys [first, last) -> s[last - first] */
-static void scores(const attend_args *a, int i, float *s)
+static const float *row_of(const attend_args *a, const void *rows, int j, float *scratch)
+{
+    qtypes[a->type].to_f32(a->head_dim, (const char *)rows + (size_t)j * a->row_bytes, scratch);
+    return scratch;
+}
+
+/* Scores of query i against keys [first, last) -> s[last - first]; key [head_dim] is scratch. */
+static void scores(const attend_args *a, int i, float *s, float *key)
 {
     const float *q = a->q + (size_t)i * a->ld_q;
     for (int j = a->first[i]; j < a->last[i]; j++) {
-        float v = a->scale * dot(a->head_dim, q, a->k + (size_t)j * (size_t)a->head_dim);
+        float v = a->scale * dot(a->head_dim, q, row_of(a, a->k, j, key));
         if (a->cap > 0) v = a->cap * math_tanhf(v / a->cap);
         if (a->slope) v = fmaf(a->slope[i], (float)(j - a->pos[i]), v);
         *s++ = v;
     }
 }
 
-/* o = sum_j p[j] * v[j], from +0 */
-static void weigh(int n, int head_dim, const float *p, const float *v, float *o)
+/* o = sum_j p[j] * v[first + j], from +0; value [head_dim] is scratch. */
+static void weigh(const attend_args *a, int first, int n, const float *p, float *value, float *o)
 {
-    for (int d = 0; d < head_dim; d++) o[d] = 0.0f;
-    for (int j = 0; j < n; j++, v += head_dim)
-        for (int d = 0; d < head_dim; d++) o[d] = fmaf(p[j], v[d], o[d]);
+    for (int d = 0; d < a->head_dim; d++) o[d] = 0.0f;
+    for (int j = 0; j < n; j++) {
+        const float *v = row_of(a, a->v, first + j, value);
+        for (int d = 0; d < a->head_dim; d++) o[d] = fmaf(p[j], v[d], o[d]);
+    }
 }
 
-static void merge(attend_state *st, float m, float l, int head_dim, const float *part, float *o)
+static void attend_merge(int n, attend_state chunk, const float *part, attend_state *st, float *o)
 {
-    float top = m > st->max ? m : st->max, a = math_expf(st->max - top), b = math_expf(m - top);
-    st->sum = fmaf(st->sum, a, l * b);
+    if (st->max == -INFINITY) {
+        *st = chunk;
+        memcpy(o, part, (size_t)n * sizeof *o);
+        return;
+    }
+    float top = chunk.max > st->max ? chunk.max : st->max;
+    float a = math_expf(st->max - top), b = math_expf(chunk.max - top);
+    st->sum = fmaf(st->sum, a, chunk.sum * b);
     st->max = top;
-    for (int d = 0; d < head_dim; d++) o[d] = fmaf(o[d], a, part[d] * b);
+    for (int d = 0; d < n; d++) o[d] = fmaf(o[d], a, part[d] * b);
 }
 
 static void attend(const attend_args *a)
 {
-    float *p = a->scratch, *part = a->scratch + KV_CHUNK;
+    float *p = a->scratch, *part = p + KV_CHUNK, *row = part + a->head_dim;
     for (int i = 0; i < a->n_q; i++) {
         int n = a->last[i] - a->first[i];
         if (n <= 0) continue;
-        scores(a, i, p);
+        scores(a, i, p, row);
         float m = max_of(n, p), *o = a->o + (size_t)i * a->ld_o;
         for (int j = 0; j < n; j++) p[j] = math_expf(p[j] - m);
-        const float *v = a->v + (size_t)a->first[i] * (size_t)a->head_dim;
-        bool is_first = a->state[i].max == -INFINITY;
-        weigh(n, a->head_dim, p, v, is_first ? o : part);
-        if (is_first)
-            a->state[i] = (attend_state){ m, sum(n, p) };
-        else
-            merge(&a->state[i], m, sum(n, p), a->head_dim, part, o);
+        weigh(a, a->first[i], n, p, row, part);
+        attend_merge(a->head_dim, (attend_state){ m, sum(n, p) }, part, &a->state[i], o);
     }
 }
 
@@ -281,5 +291,6 @@ const lory_kernels kernels_generic = {
     .soft_cap = soft_cap,
     .softmax = softmax,
     .attend = attend,
+    .attend_merge = attend_merge,
     .peak_f32 = peak_f32,
 };

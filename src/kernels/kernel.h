@@ -138,7 +138,10 @@ typedef struct {
 typedef struct {
     const float *q;     /* [n_q, head_dim], stride ld_q */
     size_t ld_q;        /* floats */
-    const float *k, *v; /* [KV_CHUNK, head_dim] */
+    qtype type;         /* of keys and values: QT_F32, QT_F16, or QT_Q8_0 with head_dim % 32 == 0 */
+    size_t row_bytes;   /* of one key or value */
+    const void *k, *v;  /* [KV_CHUNK] rows; converted to f32 exactly */
+    const void *next_k, *next_v; /* rows that will be read next: asked for meanwhile; or NULL */
     float *o;           /* [n_q, head_dim], stride ld_o: the states' vectors */
     size_t ld_o;
     attend_state *state;         /* [n_q] */
@@ -147,7 +150,7 @@ typedef struct {
     const int32_t *pos; /* [n_q] the query's position relative to the chunk's first; for slope */
     int n_q, head_dim;
     float scale, cap;
-    float *scratch; /* [KV_CHUNK + head_dim] of the calling thread */
+    float *scratch; /* [KV_CHUNK + 2 * head_dim] of the calling thread */
 } attend_args;
 
 /* ---- the table ------------------------------------------------------------------------------ */
@@ -193,6 +196,9 @@ typedef struct lory_kernels {
     /* m = max (0 for -0), p = exp(x - m), sum of p in lanes, x = p * (1 / sum) */
     void (*softmax)(int n, float *x);
     void (*attend)(const attend_args *a);
+    /* Merges a chunk's result, part [n], into the state and vector o [n] of one query, as attend
+     * does. */
+    void (*attend_merge)(int n, attend_state chunk, const float *part, attend_state *st, float *o);
 
     /* Arithmetic in registers for `lory bench`: n rounds, returns multiply-accumulates done. */
     double (*peak_i8)(int64_t n);

@@ -98,6 +98,19 @@ INLINE v16 v_load_bf16(const void *p)
 {
     EACH(vreinterpretq_f32_u32(vshll_n_u16(load_4_words((const char *)p + 8 * i), 16)));
 }
+INLINE v16 v_set_f16(const void *p)
+{
+    uint16_t h;
+    memcpy(&h, p, sizeof h);
+    return v_set(vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(h))), 0));
+}
+INLINE v16 v_load_i8(const void *p)
+{
+    int8x16_t q = vld1q_s8(p);
+    int16x8_t w[2] = { vmovl_s8(vget_low_s8(q)), vmovl_s8(vget_high_s8(q)) };
+    EACH(vcvtq_f32_s32(
+        vmovl_s16(i % 2 == 0 ? vget_low_s16(w[i / 2]) : vget_high_s16(w[i / 2]))));
+}
 INLINE void v_store_f16(uint16_t *p, v16 a)
 {
     UNROLL
@@ -152,7 +165,9 @@ static double peak_f32(int64_t n)
 
 const lory_kernels kernels_neon = {
     .gemm_f = { [QT_F32] = gemm_f32, [QT_F16] = gemm_f16, [QT_BF16] = gemm_bf16 },
-    .to_f32 = { [QT_F16] = f16_to_f32_row, [QT_BF16] = bf16_to_f32_row },
+    .to_f32 = { [QT_F16] = f16_to_f32_row,
+                [QT_BF16] = bf16_to_f32_row,
+                [QT_Q8_0] = q8_0_to_f32_row },
     .f32_to_f16 = f32_to_f16_row,
     .dot = dot,
     .rms_norm = rms_norm,
@@ -167,5 +182,6 @@ const lory_kernels kernels_neon = {
     .gelu_mul = gelu_mul,
     .softmax = softmax,
     .attend = attend,
+    .attend_merge = attend_merge,
     .peak_f32 = peak_f32,
 };
