@@ -1,10 +1,12 @@
-/* lora_files.h - adapters with random values for a model file, and that file with them merged into
- * its weights in double precision, for tests. */
+/* lora_files.h - adapters with random values for a model file, that file with them merged into its
+ * weights in double precision, and the logits of both, for tests. */
 #ifndef LORY_TESTS_LORA_FILES_H
 #define LORY_TESTS_LORA_FILES_H
 
+#include "engine/session.h"
 #include "gguf/gguf_write.h"
 #include "test.h"
+#include <math.h>
 #include <stdlib.h>
 
 typedef struct {
@@ -161,5 +163,66 @@ static inline void lora_write_model(const gguf *base, const adapter *a, const fl
     if (is_tied) lora_write_merged(&w, embd, NULL, NULL, 0);
     CHECK(gguf_commit(&w, &err), "%s", err.text);
 }
+
+/* ---- logits, to compare -------------------------------------------------------------------------- */
+
+enum { LORA_N_TOK = 90 };
+
+static inline void lora_fill_ids(const model *m, lory_token *ids)
+{
+    uint32_t x = 4711;
+    for (int i = 0; i < LORA_N_TOK; i++) {
+        x = x * 1664525u + 1013904223u;
+        ids[i] = (lory_token)((x >> 8) % (uint32_t)m->hp.n_vocab);
+    }
+}
+
+typedef struct {
+    float *at; /* [LORA_N_TOK, n_vocab] */
+    int n_vocab;
+} lora_rows;
+
+static inline bool lora_keep_row(void *user, size_t pos, const float *logits)
+{
+    lora_rows *r = user;
+    memcpy(r->at + pos * (size_t)r->n_vocab, logits, (size_t)r->n_vocab * sizeof *logits);
+    return true;
+}
+
+/* All logits of the test's tokens, in pieces of `cut`; kn NULL: this machine's kernels. */
+static inline float *lora_logits(const model *m, const lory_session_params *p, size_t cut,
+                         const lory_kernels *kn)
+{
+    lory_token ids[LORA_N_TOK];
+    lory_err err;
+    session s;
+    lora_rows r = { calloc((size_t)LORA_N_TOK * (size_t)m->hp.n_vocab, sizeof(float)), m->hp.n_vocab };
+    lora_fill_ids(m, ids);
+    if (!session_open(&s, m, p, &err)) {
+        test_fail(__FILE__, __LINE__, "%s", err.text);
+        return r.at;
+    }
+    if (kn) s.e.kn = kn;
+    for (size_t i = 0; i < LORA_N_TOK; i += cut)
+        CHECK(session_eval(&s, ids + i, LORA_N_TOK - i < cut ? LORA_N_TOK - i : cut, lora_keep_row, &r, &err),
+              "%s", err.text);
+    session_close(&s);
+    return r.at;
+}
+
+/* The greatest difference over the range of the logits. */
+static inline double lora_distance(const model *m, const float *a, const float *b)
+{
+    double most = 0, low = INFINITY, high = -INFINITY;
+    for (size_t i = 0; i < (size_t)LORA_N_TOK * (size_t)m->hp.n_vocab; i++) {
+        most = fmax(most, fabs((double)a[i] - (double)b[i]));
+        low = fmin(low, (double)b[i]);
+        high = fmax(high, (double)b[i]);
+    }
+    return most / (high - low);
+}
+
+static const lory_session_params lora_plain = { .n_ctx = 96, .n_threads = 2,
+                                           .cache_type = LORY_CACHE_F32 };
 
 #endif

@@ -1,68 +1,6 @@
 /* test_lora.c - adapters at run time: equal to merging, the same bits however it is run, and what is
  * wrong with a file is said. */
-#include "engine/batch.h"
-#include "engine/session.h"
 #include "lora_files.h"
-#include <math.h>
-
-enum { N_TOK = 90 };
-
-static void fill_ids(const model *m, lory_token *ids)
-{
-    uint32_t x = 4711;
-    for (int i = 0; i < N_TOK; i++) {
-        x = x * 1664525u + 1013904223u;
-        ids[i] = (lory_token)((x >> 8) % (uint32_t)m->hp.n_vocab);
-    }
-}
-
-typedef struct {
-    float *at; /* [N_TOK, n_vocab] */
-    int n_vocab;
-} rows;
-
-static bool keep_row(void *user, size_t pos, const float *logits)
-{
-    rows *r = user;
-    memcpy(r->at + pos * (size_t)r->n_vocab, logits, (size_t)r->n_vocab * sizeof *logits);
-    return true;
-}
-
-/* All logits of the test's tokens, in pieces of `cut`; kn NULL: this machine's kernels. */
-static float *all_logits(const model *m, const lory_session_params *p, size_t cut,
-                         const lory_kernels *kn)
-{
-    lory_token ids[N_TOK];
-    lory_err err;
-    session s;
-    rows r = { calloc((size_t)N_TOK * (size_t)m->hp.n_vocab, sizeof(float)), m->hp.n_vocab };
-    fill_ids(m, ids);
-    if (!session_open(&s, m, p, &err)) {
-        test_fail(__FILE__, __LINE__, "%s", err.text);
-        return r.at;
-    }
-    if (kn) s.e.kn = kn;
-    for (size_t i = 0; i < N_TOK; i += cut)
-        CHECK(session_eval(&s, ids + i, N_TOK - i < cut ? N_TOK - i : cut, keep_row, &r, &err),
-              "%s", err.text);
-    session_close(&s);
-    return r.at;
-}
-
-/* The greatest difference over the range of the logits. */
-static double distance(const model *m, const float *a, const float *b)
-{
-    double most = 0, low = INFINITY, high = -INFINITY;
-    for (size_t i = 0; i < (size_t)N_TOK * (size_t)m->hp.n_vocab; i++) {
-        most = fmax(most, fabs((double)a[i] - (double)b[i]));
-        low = fmin(low, (double)b[i]);
-        high = fmax(high, (double)b[i]);
-    }
-    return most / (high - low);
-}
-
-static const lory_session_params plain = { .n_ctx = 96, .n_threads = 2,
-                                           .cache_type = LORY_CACHE_F32 };
 
 /* A model file with n adapters, written to the test's folder and opened. */
 typedef struct {
@@ -76,7 +14,7 @@ typedef struct {
 static bool open_adapted(adapted *d, const char *file, const adapter *a, const float *scale, int n)
 {
     lory_err err;
-    *d = (adapted){ .n = n, .p = plain };
+    *d = (adapted){ .n = n, .p = lora_plain };
     if (!model_open(&d->m, test_vector(file), NULL, &err)) {
         test_fail(__FILE__, __LINE__, "%s", err.text);
         return false;
@@ -106,13 +44,13 @@ static void check_merged(const char *file, const adapter *a, const float *scale,
     if (!open_adapted(&d, file, a, scale, n)) return;
     lora_write_model(&d.m.file, a, scale, n, test_temp("merged.gguf"));
     REQUIRE(model_open(&merged, test_temp("merged.gguf"), NULL, &err), "%s", err.text);
-    float *want = all_logits(&merged, &plain, N_TOK, NULL);
-    float *got = all_logits(&d.m, &d.p, N_TOK, NULL);
-    float *base = all_logits(&d.m, &plain, N_TOK, NULL);
-    CHECK(distance(&merged, got, want) < 2e-6 * merged.hp.n_layer, "%s: off by %g of the range", file,
-          distance(&merged, got, want));
-    CHECK(distance(&merged, base, want) > 0.02, "%s: the adapter changes only %g", file,
-          distance(&merged, base, want));
+    float *want = lora_logits(&merged, &lora_plain, LORA_N_TOK, NULL);
+    float *got = lora_logits(&d.m, &d.p, LORA_N_TOK, NULL);
+    float *base = lora_logits(&d.m, &lora_plain, LORA_N_TOK, NULL);
+    CHECK(lora_distance(&merged, got, want) < 2e-6 * merged.hp.n_layer, "%s: off by %g of the range", file,
+          lora_distance(&merged, got, want));
+    CHECK(lora_distance(&merged, base, want) > 0.02, "%s: the adapter changes only %g", file,
+          lora_distance(&merged, base, want));
     free(want);
     free(got);
     free(base);
@@ -157,24 +95,24 @@ static void check_same_bits(const char *file)
         size_t cut;
         const char *isa;
         bool is_plain; /* an observed plan is not fused */
-    } ways[] = { { 1, 512, N_TOK, NULL, false },  { 3, 32, N_TOK, NULL, false },
+    } ways[] = { { 1, 512, LORA_N_TOK, NULL, false },  { 3, 32, LORA_N_TOK, NULL, false },
                  { 4, 1, 7, NULL, false },        { 2, 512, 89, NULL, true },
-                 { 3, 7, 45, "generic", false },  { 2, 512, N_TOK, "avx2", false },
+                 { 3, 7, 45, "generic", false },  { 2, 512, LORA_N_TOK, "avx2", false },
                  { 2, 512, 64, "avx512", false }, { 2, 512, 64, "neon", false } };
     const adapter two[] = { { .seed = 6, .rank = 5, .alpha = 10, .type = QT_F16 },
                             { .seed = 7, .rank = 20, .alpha = 20, .type = QT_F32 } };
     adapted d;
     lory_kernels kn;
     if (!open_adapted(&d, file, two, (float[]){ 1.0f, 0.5f }, 2)) return;
-    size_t n_bytes = (size_t)N_TOK * (size_t)d.m.hp.n_vocab * sizeof(float);
+    size_t n_bytes = (size_t)LORA_N_TOK * (size_t)d.m.hp.n_vocab * sizeof(float);
     d.p.n_threads = 2;
-    float *want = all_logits(&d.m, &d.p, N_TOK, NULL);
+    float *want = lora_logits(&d.m, &d.p, LORA_N_TOK, NULL);
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         if (ways[i].isa && !kernels_for(ways[i].isa, &kn)) continue;
         d.p.n_threads = ways[i].n_threads;
         d.p.n_batch = ways[i].n_batch;
         d.p.on_input = ways[i].is_plain ? nothing : NULL;
-        float *got = all_logits(&d.m, &d.p, ways[i].cut, ways[i].isa ? &kn : NULL);
+        float *got = lora_logits(&d.m, &d.p, ways[i].cut, ways[i].isa ? &kn : NULL);
         CHECK_SAME(got, want, n_bytes, "%s, way %zu", file, i);
         free(got);
     }
@@ -201,11 +139,11 @@ TEST(an_adapter_of_scale_0_changes_no_bit_and_is_in_the_memory_plan)
     lory_memory_plan with, without;
     lory_err err;
     if (!open_adapted(&d, "golden/llama-gqa-tied/model-q4_0.gguf", &a, &(float){ 0.0f }, 1)) return;
-    float *want = all_logits(&d.m, &plain, N_TOK, NULL);
-    float *got = all_logits(&d.m, &d.p, N_TOK, NULL);
-    CHECK_SAME(got, want, (size_t)N_TOK * (size_t)d.m.hp.n_vocab * sizeof(float), "scale 0");
+    float *want = lora_logits(&d.m, &lora_plain, LORA_N_TOK, NULL);
+    float *got = lora_logits(&d.m, &d.p, LORA_N_TOK, NULL);
+    CHECK_SAME(got, want, (size_t)LORA_N_TOK * (size_t)d.m.hp.n_vocab * sizeof(float), "scale 0");
     d.use[0].scale = 1.0f;
-    REQUIRE(session_plan(&d.m, &d.p, &with, &err) && session_plan(&d.m, &plain, &without, &err));
+    REQUIRE(session_plan(&d.m, &d.p, &with, &err) && session_plan(&d.m, &lora_plain, &without, &err));
     CHECK(with.lora_bytes == d.lora[0].file.tensor_bytes && with.lora_bytes > 0);
     CHECK(with.scratch_bytes > without.scratch_bytes);
     CHECK(with.total_bytes
@@ -302,6 +240,34 @@ TEST(what_is_wrong_with_an_adapter_is_one_line)
     }
     model_close(&m);
 #undef Q
+}
+
+TEST(a_damaged_adapter_is_refused_or_opens_but_never_worse)
+{
+    const adapter a = { .seed = 9, .rank = 2, .alpha = 2, .type = QT_F16 };
+    model m;
+    lory_lora l;
+    lory_err err;
+    buf good = { 0 };
+    const char *path = test_temp("damaged.gguf");
+    uint32_t x = 7;
+    int n_bad = 0;
+    REQUIRE(model_open(&m, test_vector("golden/phi3/model-bf16.gguf"), NULL, &err), "%s", err.text);
+    lora_write(&m.file, &a, path);
+    REQUIRE(file_read(path, 1 << 24, &good, &err), "%s", err.text);
+    for (int i = 0; i < 400; i += test_stride(4)) {
+        FILE *f = fopen(path, "wb");
+        size_t at = (size_t)(lora_random(&x) * 0.5f * 900.0f + 450.0f);
+        char old = good.data[at];
+        good.data[at] = (char)(lora_random(&x) * 128.0f);
+        REQUIRE(f && fwrite(good.data, 1, i % 5 ? good.len : at, f) > 0 && fclose(f) == 0);
+        good.data[at] = old;
+        if (lora_open(&l, &m, path, &err)) lora_close(&l);
+        else n_bad++;
+    }
+    CHECK(n_bad > 20, "%d of 400 refused", n_bad);
+    buf_free(&good);
+    model_close(&m);
 }
 
 TEST(an_adapter_is_no_model)

@@ -7,12 +7,14 @@
 #include "cli/inspect.h"
 #include "cli/progress.h"
 #include "convert/hf_convert.h"
+#include "convert/lora_convert.h"
+#include "convert/peft.h"
 #include "gguf/convert.h"
 #include <string.h>
 #include <sys/stat.h>
 
 typedef struct {
-    const char *src, *out, *type, *tokenizer;
+    const char *src, *out, *type, *tokenizer, *base;
     bool verbose;
 } convert_opts;
 
@@ -20,13 +22,17 @@ typedef struct {
 
 static const opt_row rows[] = {
     { 0, "SRC", OPT_ARG, AT(src),
-      .help = "a Hugging Face folder, a llama2.c checkpoint (.bin) or a GGUF file" },
+      .help = "a Hugging Face folder (of a model, or of a PEFT adapter), a llama2.c checkpoint "
+              "(.bin) or a GGUF file" },
     { 'o', "output", OPT_STR, AT(out), "OUT.gguf", .help = "the file to make" },
     { 0, "type", OPT_STR, AT(type), "TYPE",
       .help = "type of the weight matrices: f32, f16, bf16, q8_0, q4_0, ...",
       .shown = "as in SRC; f32 for checkpoints" },
     { 0, "tokenizer", OPT_STR, AT(tokenizer), "FILE", .help = "the tokenizer.bin of a checkpoint",
       .shown = "tokenizer.bin beside SRC" },
+    { 0, "base", OPT_STR, AT(base), "PATH",
+      .help = "the model that an adapter is for: its folder or GGUF file",
+      .shown = "where the adapter says" },
     { 'v', "verbose", OPT_BOOL, AT(verbose), .help = "tell the progress on standard error" },
     { .kind = OPT_END },
 };
@@ -42,7 +48,10 @@ static const opts_page page = {
     .notes = "Vectors stay f32. A matrix whose rows are no whole number of the type's blocks\n"
              "becomes f16. The int8 weights of a checkpoint of version 2 become f32, which has\n"
              "them exactly; --type q8_0 rounds their scales to 16 bits.\n\n"
+             "The folder of an adapter (adapter_config.json, adapter_model.safetensors) becomes a\n"
+             "LoRA file, for --lora; of --base only config.json, or the keys of the GGUF, are read.\n\n"
              "Examples:\n"
+             "  lory convert my-adapter/ -o adapter.gguf --base Qwen2.5-0.5B/\n"
              "  lory convert Qwen2.5-0.5B/ -o qwen2.5-0.5b.gguf\n"
              "  lory convert stories15M.bin -o stories15M.gguf\n"
              "  lory convert model-f16.gguf -o model-q8_0.gguf --type q8_0\n",
@@ -75,6 +84,9 @@ static int check(const convert_opts *o, qtype *type)
                          nearest_type(o->type));
     if (o->tokenizer && is_folder(o->src))
         return cli_usage("--tokenizer: a folder has its own tokenizer");
+    if (o->base && !peft_is_adapter(o->src))
+        return cli_usage("--base: is for adapters, and %s is none (it has no adapter_config.json)",
+                         o->src);
     return EXIT_OK;
 }
 
@@ -120,6 +132,12 @@ static void tell_notes(const buf *notes)
     for (; *at; at += strcspn(at, "\n") + 1) cli_note("%.*s", (int)strcspn(at, "\n"), at);
 }
 
+static bool convert_any(const convert_opts *o, const convert_params *p, buf *notes, lory_err *err)
+{
+    if (peft_is_adapter(o->src)) return lora_convert(o->src, o->base, p, err);
+    return is_folder(o->src) ? hf_convert(o->src, p, notes, err) : convert_file(o->src, p, err);
+}
+
 static int convert(const convert_opts *o, qtype type)
 {
     lory_err err;
@@ -132,8 +150,7 @@ static int convert(const convert_opts *o, qtype type)
                          .progress = progress_on_bytes,
                          .user = &shown };
     cli_catch_interrupt(NULL);
-    bool ok =
-        is_folder(o->src) ? hf_convert(o->src, &p, &notes, &err) : convert_file(o->src, &p, &err);
+    bool ok = convert_any(o, &p, &notes, &err);
     progress_end_bytes(&shown);
     tell_notes(&notes);
     buf_free(&notes);

@@ -156,6 +156,7 @@ static void put_memory(json_writer *w, const inspection *x)
     }
     json_begin_object(w);
     put_uint(w, "weights_bytes", x->plan.weights_bytes);
+    put_uint(w, "lora_bytes", x->plan.lora_bytes);
     put_uint(w, "kv_bytes", x->plan.kv_bytes);
     put_uint(w, "scratch_bytes", x->plan.scratch_bytes);
     put_uint(w, "total_bytes", x->plan.total_bytes);

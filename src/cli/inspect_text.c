@@ -277,6 +277,8 @@ static void put_memory(page *p)
                m->n_threads == 1 ? "" : "s");
     buf_printf(p->out, "  %-12s %12s  mapped from the file\n", "weights",
                bytes(m->weights_bytes, text));
+    if (m->lora_bytes)
+        buf_printf(p->out, "  %-12s %12s  mapped\n", "adapters", bytes(m->lora_bytes, text));
     buf_printf(p->out, "  %-12s %12s  %s\n", "KV cache", bytes(m->kv_bytes, text),
                p->x->cache_type);
     buf_printf(p->out, "  %-12s %12s\n", "scratch", bytes(m->scratch_bytes, text));

@@ -34,6 +34,12 @@ static bool next_word(const char **words, char word[64])
     return true;
 }
 
+const json *config_text(const json *root)
+{
+    const json *part = json_get(root, "text_config");
+    return part && part->type == JSON_OBJECT && json_get(part, "hidden_size") ? part : root;
+}
+
 const json *config_find(const config *c, const char *names)
 {
     char name[64];

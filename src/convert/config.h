@@ -15,6 +15,9 @@ typedef struct {
     lory_err first; /* code LORY_OK: nothing went wrong */
 } config;
 
+/* The part of a config.json that is about text, where a model does more than text. */
+const json *config_text(const json *root);
+
 #define CONFIG_NEEDED INT64_MIN /* in place of a default: the number must be there */
 
 /* `names`: one or more, separated by blanks; the first that is there and not null counts. */

@@ -382,6 +382,13 @@ static bool fits(const hf_family *f, const json *root, const char *class_name)
     return f->rows != chatglm1 || is_first;
 }
 
+const hf_family *family_of_arch(gguf_str arch, const hf_family *last)
+{
+    const hf_family *f = last ? last + 1 : families;
+    while (f < families + N_FAMILIES && !gguf_str_is(arch, f->arch)) f++;
+    return f < families + N_FAMILIES ? f : NULL;
+}
+
 const hf_family *family_find(const json *root, const char *path, lory_err *err)
 {
     const json *classes = json_get(root, "architectures"), *type = json_get(root, "model_type");

@@ -47,6 +47,9 @@ typedef struct {
 
 /* By the "architectures" of the config; NULL with *err set, naming it. */
 const hf_family *family_find(const json *root, const char *path, lory_err *err);
+/* The next family after `last` (NULL: the first) whose files say this general.architecture; NULL:
+ * none. */
+const hf_family *family_of_arch(gguf_str arch, const hf_family *last);
 void family_shape(const hf_family *f, config *c, hf_shape *s);
 
 /* Of rope_freqs.weight and its like, which come from config.json: makes tensor i of the family's

@@ -219,6 +219,15 @@ hf_tensor *folder_find(const hf_folder *f, const char *name, size_t n)
     return bsearch(&key, f->tensors, f->n_tensors, sizeof key, by_name);
 }
 
+gguf_str folder_name(const char *path)
+{
+    size_t n = strlen(path), at;
+    while (n > 1 && path[n - 1] == '/') n--;
+    for (at = n; at > 0 && path[at - 1] != '/'; at--)
+        ;
+    return (gguf_str){ path + at, n - at };
+}
+
 /* ---- open and close ---------------------------------------------------------------------- */
 
 bool folder_open(hf_folder *f, const char *path, lory_err *err)

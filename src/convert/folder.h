@@ -34,6 +34,9 @@ bool folder_json(const hf_folder *f, const char *name, json_doc *d, lory_err *er
 /* The file's bytes, which must be there. */
 bool folder_text(const hf_folder *f, const char *name, buf *text, lory_err *err);
 
+/* The last part of a folder's path. */
+gguf_str folder_name(const char *path);
+
 /* The data of a tensor will hardly be read again. */
 void folder_forget(const hf_folder *f, const st_tensor *t);
 

@@ -43,16 +43,6 @@ static void size_label(const work *k, char out[48])
              scaled, units[i].letter);
 }
 
-/* The last part of the folder's path. */
-static gguf_str folder_name(const char *path)
-{
-    size_t n = strlen(path), at;
-    while (n > 1 && path[n - 1] == '/') n--;
-    for (at = n; at > 0 && path[at - 1] != '/'; at--)
-        ;
-    return (gguf_str){ path + at, n - at };
-}
-
 static void put_general(work *k)
 {
     char label[48];
@@ -182,13 +172,6 @@ static int64_t n_rows_of_embedding(const hf_tensors *t)
     return 0;
 }
 
-/* The part of the config about text, where a model does more than text. */
-static const json *text_config(const json *root)
-{
-    const json *part = json_get(root, "text_config");
-    return part && part->type == JSON_OBJECT && json_get(part, "hidden_size") ? part : root;
-}
-
 static bool check_quantization(const work *k, lory_err *err)
 {
     const json *method =
@@ -211,7 +194,7 @@ static bool plan(work *k, lory_err *err)
     if (!check_quantization(k, err) || !(k->family = family_find(f->config.root, f->path, err)))
         return false;
     k->c = (config){
-        .root = text_config(f->config.root), .path = f->path, .arch = k->family->arch, .w = &k->w
+        .root = config_text(f->config.root), .path = f->path, .arch = k->family->arch, .w = &k->w
     };
     family_shape(k->family, &k->c, &k->shape);
     return config_ok(&k->c, err)

@@ -31,11 +31,15 @@ static int64_t rows_out(const hf_output *o, int64_t n)
     return n;
 }
 
-static bool is_weight(gguf_str name)
+static bool ends_with(gguf_str name, const char *end)
 {
-    static const char end[] = ".weight";
-    size_t n = sizeof end - 1;
+    size_t n = strlen(end);
     return name.n >= n && memcmp(name.s + name.n - n, end, n) == 0;
+}
+
+static bool is_matrix(gguf_str name)
+{
+    return ends_with(name, ".weight") || ends_with(name, ".lora_a") || ends_with(name, ".lora_b");
 }
 
 /* [.., rows, blocks, 16] of codes: [.., rows, 32 * blocks]. */
@@ -71,7 +75,7 @@ bool output_shape(hf_output *o, gguf_tensor *t, const char **why)
     int64_t dims[ST_MAX_DIMS];
     int n;
     if (!source_dims(o, dims, &n, why)) return false;
-    o->is_vector = n == 1 || !is_weight(t->name);
+    o->is_vector = n == 1 || !is_matrix(t->name);
     o->n_cols = dims[n - 1];
     o->n_rows = n > 1 ? dims[n - 2] : 1;
     *why = "is no matrix";
@@ -206,6 +210,7 @@ void tensors_row(const void *source, const gguf_tensor *t, int64_t row, float *o
         st_to_f32(p.in, p.first + p.r * o->n_cols, t->ne[0], out);
     if (p.scales) apply_scales(&p, t->ne[0], out);
     for (int64_t i = 0; o->row->change == HF_PLUS_ONE && i < t->ne[0]; i++) out[i] += 1.0f;
+    for (int64_t i = 0; o->scale != 0.0f && i < t->ne[0]; i++) out[i] *= o->scale;
 }
 
 /* A row of blocks: neighbours share a byte in the source, elements 16 apart do in GGUF. */
@@ -241,7 +246,7 @@ bool tensors_bytes(const void *source, const gguf_tensor *t, int64_t row, void *
         return true;
     }
     row_place p = place_of(ts, t, row);
-    if (o->is_vector || p.scales || !is_same_type(p.in->dtype, t->type)
+    if (o->is_vector || p.scales || o->scale != 0.0f || !is_same_type(p.in->dtype, t->type)
         || o->row->change == HF_TRANSPOSE || o->row->change == HF_PLUS_ONE)
         return false;
     size_t size = st_dtype_bytes(p.in->dtype);

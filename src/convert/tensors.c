@@ -1,77 +1,14 @@
-/* tensors.c - see tensors.h: matching names, and the list of what will be made. */
+/* tensors.c - see tensors.h: the list of what will be made. */
 #include "convert/tensors.h"
 #include "base/err.h"
+#include "convert/names.h"
 #include "convert/tensor_rows.h"
 #include "gguf/retype.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_NAME = 256, MAX_EXTRA = 4096, MAX_EXPERTS = 4096 };
-
-/* ---- names ------------------------------------------------------------------------------- */
-
-typedef struct {
-    const hf_row *row;
-    int layer, expert;  /* -1: the name has none */
-    const char *suffix; /* ".weight", ".bias" or "" */
-} match;
-
-/* A decimal number below 10^6 without leading zeros at *s, which is stepped over it; or -1. */
-static int take_number(const char **s)
-{
-    const char *p = *s;
-    int v = 0;
-    if (*p == '0' && p[1] >= '0' && p[1] <= '9') return -1;
-    while (*p >= '0' && *p <= '9' && p - *s < 7) v = 10 * v + (*p++ - '0');
-    if (p == *s || p - *s > 6) return -1;
-    *s = p;
-    return v;
-}
-
-/* Whether a name is of a row. */
-static bool match_row(const char *name, const hf_row *row, match *m)
-{
-    const char *p = row->from;
-    *m = (match){ .row = row, .layer = -1, .expert = -1, .suffix = "" };
-    while (*p) {
-        if (*p == '%') {
-            int v = take_number(&name);
-            if (v < 0) return false;
-            *(p[1] == 'd' ? &m->layer : &m->expert) = v;
-            p += 2;
-        } else if (*p++ != *name++) {
-            return false;
-        }
-    }
-    if (row->flags & HF_WHOLE_NAME) return *name == '\0';
-    m->suffix = strcmp(name, ".weight") == 0 ? ".weight" : ".bias";
-    return strcmp(name, m->suffix) == 0;
-}
-
-static const hf_row *match_rows(const char *name, const hf_row *rows, match *m)
-{
-    for (; rows->from; rows++)
-        if (match_row(name, rows, m)) return rows;
-    return NULL;
-}
-
-/* Wrappers around a text model put their names before its own. */
-static const char *const prefixes[] = { "", "transformer.", "language_model.", "model.",
-                                        "base_model." };
-
-/* The first row of the family that a name is of. */
-static const hf_row *match_family(const hf_family *f, const char *name, match *m)
-{
-    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
-        size_t n = strlen(prefixes[i]);
-        if (strncmp(name, prefixes[i], n) != 0) continue;
-        const hf_row *r = match_rows(name + n, f->rows, m);
-        if (!r) r = match_rows(name + n, f->more_rows, m);
-        if (r) return r;
-    }
-    return NULL;
-}
+enum { MAX_NAME = HF_MAX_NAME, MAX_EXTRA = 4096, MAX_EXPERTS = 4096 };
 
 /* ---- the plan under construction ----------------------------------------------------------- */
 
@@ -99,27 +36,11 @@ static bool wrong(const planner *p, const hf_tensor *t, const char *why)
                    t->name.n < 120 ? (int)t->name.n : 120, t->name.s, why);
 }
 
-/* "blk.3.attn_q" of "blk.%d.attn_q"; of experts the first. */
-static const char *fill_name(const char *pattern, int layer, char out[MAX_NAME])
-{
-    size_t n = 0;
-    for (const char *s = pattern; *s; s++) {
-        bool is_number = *s == '%';
-        if (is_number)
-            n += (size_t)snprintf(out + n, 12, "%d", s[1] == 'd' ? layer : 0);
-        else
-            out[n++] = *s;
-        s += is_number;
-    }
-    out[n] = '\0';
-    return out;
-}
-
 /* The name of the output and the suffix, in the arena. */
-static bool make_name(planner *p, const match *m, gguf_str *out)
+static bool make_name(planner *p, const hf_match *m, gguf_str *out)
 {
     char name[MAX_NAME];
-    fill_name(m->row->to, m->layer, name);
+    names_fill(m->row->to, m->layer, name);
     strcat(name, m->suffix);
     size_t n = strlen(name);
     *out = (gguf_str){ arena_strndup(&p->t->arena, name, n), n };
@@ -209,7 +130,7 @@ static bool set_source(planner *p, hf_output *o, hf_tensor *t, int64_t i)
 }
 
 /* The name of the tensor of expert `e`, where t's is that of expert 0. */
-static hf_tensor *find_expert(const planner *p, const hf_tensor *t, const match *m, int e)
+static hf_tensor *find_expert(const planner *p, const hf_tensor *t, const hf_match *m, int e)
 {
     char name[MAX_NAME];
     char want[16];
@@ -225,7 +146,7 @@ static hf_tensor *find_expert(const planner *p, const hf_tensor *t, const match 
     return folder_find(p->f, name, n_first + (size_t)n + n_last);
 }
 
-static bool set_sources(planner *p, hf_output *o, hf_tensor *t, const match *m)
+static bool set_sources(planner *p, hf_output *o, hf_tensor *t, const hf_match *m)
 {
     o->n_sources = 1;
     o->is_stack = m->expert >= 0;
@@ -246,7 +167,7 @@ static bool set_sources(planner *p, hf_output *o, hf_tensor *t, const match *m)
 }
 
 /* One output of tensor t (and the other experts). */
-static bool add_output(planner *p, hf_tensor *t, const match *m)
+static bool add_output(planner *p, hf_tensor *t, const hf_match *m)
 {
     const char *why = NULL;
     if (!grow(p)) return false;
@@ -267,7 +188,7 @@ static bool is_output_row(const hf_row *r)
     return r->to && strcmp(r->to, "output") == 0 && !(r->flags & HF_IF_TIED);
 }
 
-static bool is_wanted(const planner *p, const match *m)
+static bool is_wanted(const planner *p, const hf_match *m)
 {
     if (!m->row->to || m->layer >= p->shape->n_layer || m->expert > 0) return false;
     if (m->row->flags & HF_IF_TIED) return !p->has_output;
@@ -287,8 +208,8 @@ static bool is_companion(const planner *p, const hf_tensor *t)
 /* All outputs of one tensor: rows of the same name stand one after the other. */
 static bool add_tensor(planner *p, hf_tensor *t)
 {
-    match m;
-    const hf_row *row = match_family(p->family, t->name.s, &m);
+    hf_match m;
+    const hf_row *row = names_match(p->family, t->name.s, &m);
     if (!row)
         return is_companion(p, t)
                || wrong(p, t, "is not known of its architecture, which would not be whole without");
@@ -391,7 +312,7 @@ static bool check_layers(const planner *p)
         char name[MAX_NAME];
         while ((size_t)il < n && t->outputs[i + (size_t)il].layer == il) il++;
         return err_set(p->err, LORY_E_FORMAT, "%s: has no tensor '%s%s', which other layers have",
-                       p->f->path, fill_name(o->row->from, il, name),
+                       p->f->path, names_fill(o->row->from, il, name),
                        ends_with(t->infos[i].name, ".bias") ? ".bias" : ".weight");
     }
     return true;
@@ -503,10 +424,10 @@ static bool list_unused(planner *p)
  * that is not. */
 static bool is_copy_of_embedding(const planner *p, const hf_tensor *output)
 {
-    match m;
+    hf_match m;
     for (size_t i = 0; i < p->f->n_tensors; i++) {
         const st_tensor *t = p->f->tensors[i].t;
-        const hf_row *r = match_family(p->family, p->f->tensors[i].name.s, &m);
+        const hf_row *r = names_match(p->family, p->f->tensors[i].name.s, &m);
         if (r && r->to && strcmp(r->to, "token_embd") == 0)
             return t->dtype == output->t->dtype && t->n_bytes == output->t->n_bytes
                    && memcmp(t->data, output->t->data, t->n_bytes) == 0;
@@ -516,10 +437,10 @@ static bool is_copy_of_embedding(const planner *p, const hf_tensor *output)
 
 static void look_for_output(planner *p)
 {
-    match m;
+    hf_match m;
     for (size_t i = 0; i < p->f->n_tensors; i++) {
         const hf_tensor *t = &p->f->tensors[i];
-        const hf_row *r = match_family(p->family, t->name.s, &m);
+        const hf_row *r = names_match(p->family, t->name.s, &m);
         if (!r || !is_output_row(r) || strcmp(m.suffix, ".weight") != 0) continue;
         p->is_tied = config_bool(p->c, "tie_word_embeddings", false) && is_copy_of_embedding(p, t);
         p->has_output = !p->is_tied;
