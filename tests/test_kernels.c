@@ -179,9 +179,12 @@ TEST(activation_groups_are_what_the_contract_says)
             sum[i / 16] += g->q[i];
         }
         CHECK(g->dx == (none ? 0 : m / 127.0f));
-        CHECK(g->sum[0] == sum[0] && g->sum[1] == sum[1] && g->sum_all == sum[0] + sum[1]);
+        CHECK(g->sum_0 == sum[0] && act_half_sum(g, 1) == sum[1]
+              && g->sum_all == sum[0] + sum[1]);
         CHECK(g->start[0] == -128 * sum[0] && g->start[1] == -128 * sum[1]
-              && g->start_all == -128 * (sum[0] + sum[1]) && g->unused == 0);
+              && g->start_all == -128 * (sum[0] + sum[1]));
+        CHECK(g->magic_all == (none ? 0 : g->start_all + ACT_MAGIC_BITS)
+              && g->magic_0 == (none ? 0 : g->start[0] + ACT_MAGIC_BITS));
         mem_free(g);
     }
 }
@@ -254,7 +257,7 @@ static float product(qtype t, int k, const void *row, const float *x)
             u = s == 0 ? d * (float)isum : fmaf(d, (float)isum, u);
         }
         for (int s = 0; s < n_sub && qtypes[t].has_min; s++)
-            u = fmaf(-min[ig * n_sub + s], n_sub == 2 ? act[ig].sum[s] : act[ig].sum_all, u);
+            u = fmaf(-min[ig * n_sub + s], n_sub == 2 ? act_half_sum(&act[ig], s) : act[ig].sum_all, u);
         acc = fmaf(act[ig].dx, u, acc);
     }
     free(codes), free(scale), free(min), mem_free(act);
@@ -466,6 +469,30 @@ TEST(products_of_extreme_codes_do_not_overflow)
             check_all_ways(&p);
             free(p.w), mem_free(p.x), mem_free(p.want);
         }
+}
+
+/* A scale without end in one group of one row; a row and a token of nothing but zeros, whose sign
+ * must not be lost: the places where the sums that need no conversion do not hold. */
+TEST(products_with_infinite_scales_and_zeros_are_the_formula_on_every_isa)
+{
+    static const qtype types[] = { QT_Q4_0, QT_Q8_0, QT_MXFP4, QT_Q4_K, QT_Q6_K };
+    for (int t = 0; t < 5; t++) {
+        problem p = new_problem(types[t], 48, 14, 256);
+        const qtype_row *type = &qtypes[p.type];
+        uint8_t *scale = p.w + 21 * p.row_bytes + (t == 2 ? 0 : half_at[p.type][0]);
+        if (t == 2) scale[0] = 254;
+        else if (t < 2) scale[0] = 0, scale[1] = 0x7c;
+        memset(p.w + 5 * p.row_bytes, 0, p.row_bytes);
+        for (int i = 0; i < p.k; i++) p.x[3 * p.ld_x + (size_t)i] = i % 2 ? -0.0f : 0.0f;
+        for (int i = 0; i < p.n_tok * p.n_rows; i++) {
+            size_t it = (size_t)(i / p.n_rows), ir = (size_t)(i % p.n_rows);
+            p.want[it * p.ld_out + ir] =
+                product(p.type, p.k, p.w + ir * p.row_bytes, p.x + it * p.ld_x);
+        }
+        CHECK(t > 2 || isinf(p.want[21]), "%s", type->name);
+        check_all_ways(&p);
+        free_problem(&p);
+    }
 }
 
 TEST(long_rows_are_cut_into_slices_with_the_same_bits)

@@ -71,8 +71,7 @@ static void quant_group(const float *x, act_group *g)
     _mm256_store_si256((__m256i *)(void *)g->q, b);
     int s0 = sum_i32(_mm256_add_epi32(q[0], q[1])), s1 = sum_i32(_mm256_add_epi32(q[2], q[3]));
     g->dx = m / 127.0f;
-    g->sum_all = (float)(s0 + s1), g->sum[0] = (float)s0, g->sum[1] = (float)s1;
-    g->start_all = -128 * (s0 + s1), g->start[0] = -128 * s0, g->start[1] = -128 * s1;
+    act_set_sums(g, s0, s1);
 }
 
 static void quant_act(const act_args *a)
@@ -173,7 +172,7 @@ INLINE void tile(const int n_sub, const bool has_min, const int run, const int n
             __m256 m = _mm256_load_ps((const float *)(const void *)(p + 512 + 64 * (n_sub + s)));
             UNROLL
             for (int j = 0; j < n; j++) {
-                float xsum = n_sub == 1 ? x[j].sum_all : x[j].sum[s];
+                float xsum = n_sub == 1 ? x[j].sum_all : act_half_sum(&x[j], s);
                 u[j] = _mm256_fnmadd_ps(m, _mm256_set1_ps(xsum), u[j]);
             }
         }

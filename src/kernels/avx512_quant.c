@@ -5,8 +5,10 @@
  * broadcast to all rows, so sums stay in their rows and nothing is added across. Codes lie in the
  * panel as code + 128, unsigned; a sum begins at -128 * sum(activations), which takes the 128 off
  * exactly and costs nothing. A tile is 32 rows x 6 tokens (4 with two scales a group: registers).
- * Multiplies bound it: 8 vpdpbusd, one product per scale and minimum, one fma: 8/10 of the peak
- * for one scale, 8/11 for two or a minimum (where conversions take other ports). */
+ * A sum begins at the bits of 1.5 * 2^23 as well: then it is a float as it stands, and one fused
+ * multiply-add scales it and takes that off again, rounding once: no conversion. So 8 vpdpbusd, one
+ * multiply-add for the scale and one for the activations' bound it: 8/10 of the peak; a minimum or
+ * a second scale (which still converts) makes it 8/11 or 8/12. */
 #include "kernels/x86.h"
 #include <immintrin.h>
 
@@ -57,13 +59,15 @@ static void quant_group(const float *x, act_group *g)
                        _mm_castsi128_ps(_mm256_extracti128_si256(s8, 1)), 0x88)); /* a0 a1 b0 b1 */
     __m128i s = _mm_sub_epi32(_mm_hadd_epi32(even, even), _mm_set1_epi32(16 * 128));
     __m128i all = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1)); /* s: s0 s1 s0 s1 */
-    s = _mm_blend_epi32(s, all, 2);                             /* s0 all s0 s1 */
-    __m128 f = _mm_move_ss(_mm_cvtepi32_ps(s), _mm_set_ss(m / 127.0f));
-    s = _mm_slli_epi32(_mm_sub_epi32(_mm_setzero_si128(), s), 7);
-    s = _mm_insert_epi32(_mm_shuffle_epi32(s, 0x39), 0, 3); /* all s0 s1, 0 */
+    /* all all s0; all s0 s1; all s0 */
+    __m256i sums = _mm256_permutevar8x32_epi32(_mm256_castsi128_si256(_mm_blend_epi32(s, all, 4)),
+                                               _mm256_setr_epi32(2, 2, 0, 2, 0, 1, 2, 0));
+    __m256 f = _mm256_blend_ps(_mm256_cvtepi32_ps(sums), _mm256_set1_ps(m / 127.0f), 1);
+    const __m256i magic = _mm256_setr_epi32(0, 0, 0, 0, 0, 0, ACT_MAGIC_BITS, ACT_MAGIC_BITS);
+    __m256i start = _mm256_sub_epi32(magic, _mm256_slli_epi32(sums, 7));
     _mm256_store_si256((__m256i *)(void *)g->q, q);
-    _mm_store_ps(&g->dx, f);
-    _mm_store_si128((__m128i *)(void *)&g->start_all, s);
+    _mm256_store_si256((__m256i *)(void *)&g->dx,
+                       _mm256_blend_epi32(start, _mm256_castps_si256(f), 7));
 }
 
 static void quant_act(const act_args *a)
@@ -96,31 +100,87 @@ INLINE __m512i broadcast4(const int8_t *q)
     return _mm512_set1_epi32(v);
 }
 
-/* Adds the products of half a group: the panels' codes at p, activations from iq on. */
-INLINE void half_group(const int rv, const int n, const uint8_t *p, size_t panel_bytes,
-                       const act_group *x, const int iq, __m512i a[2][TILE_NARROW])
+/* Adds the products of steps [k0, k1): the panels' codes at p, activations x. */
+INLINE void add_steps(const int rv, const int n, const int k0, const int k1, const uint8_t *p,
+                      size_t panel_bytes, const act_group *x, __m512i a[2][TILE_NARROW])
 {
     UNROLL
-    for (int k = 0; k < 4; k++) {
+    for (int k = k0; k < k1; k++) {
         __m512i w[2];
         UNROLL
         for (int v = 0; v < rv; v++) w[v] = _mm512_load_si512(p + (size_t)v * panel_bytes + 64 * k);
         UNROLL
         for (int j = 0; j < n; j++) {
-            __m512i xb = broadcast4(x[j].q + iq + 4 * k);
+            __m512i xb = broadcast4(x[j].q + 4 * k);
             UNROLL
             for (int v = 0; v < rv; v++) a[v][j] = _mm512_dpbusd_epi32(a[v][j], w[v], xb);
         }
     }
 }
 
-/* rv panels x n tokens, in registers: rv * n sums twice (thrice for two scales). */
-INLINE void tile(const int n_sub, const bool has_min, const int rv, const int n, const tile_args *t)
+INLINE void start_at(const int rv, const int n, const act_group *x, const size_t field,
+                     __m512i a[2][TILE_NARROW])
+{
+    UNROLL
+    for (int j = 0; j < n; j++) {
+        a[0][j] = broadcast4((const int8_t *)&x[j] + field);
+        if (rv == 2) a[1][j] = a[0][j];
+    }
+}
+
+/* One group: u[v][j] = its scaled sums. exact: see tile(). */
+INLINE void group(const int n_sub, const bool has_min, const bool exact, const int rv, const int n,
+                  const uint8_t *p, size_t panel_bytes, const act_group *x,
+                  __m512 u[2][TILE_NARROW])
 {
     enum { Q = QT_GROUP * PANEL_ROWS };
-    const size_t group_bytes = Q + (size_t)(n_sub * (has_min ? 2 : 1)) * 64;
+    __m512i a[2][TILE_NARROW], b[2][TILE_NARROW];
+    if (n_sub == 1) {
+        start_at(rv, n, x,
+                 exact ? offsetof(act_group, start_all) : offsetof(act_group, magic_all), a);
+        add_steps(rv, n, 0, 8, p, panel_bytes, x, a);
+    } else {
+        start_at(rv, n, x, exact ? offsetof(act_group, start) : offsetof(act_group, magic_0), a);
+        add_steps(rv, n, 0, 4, p, panel_bytes, x, a);
+        start_at(rv, n, x, offsetof(act_group, start) + sizeof x->start[0], b);
+        add_steps(rv, n, 4, 8, p, panel_bytes, x, b);
+    }
+    UNROLL
+    for (int v = 0; v < rv; v++) {
+        const uint8_t *at = p + (size_t)v * panel_bytes + Q;
+        const __m512 d = _mm512_load_ps(at), dm = _mm512_mul_ps(d, _mm512_set1_ps(-ACT_MAGIC));
+        UNROLL
+        for (int j = 0; j < n; j++)
+            u[v][j] = exact ? _mm512_mul_ps(d, _mm512_cvtepi32_ps(a[v][j]))
+                            : _mm512_fmadd_ps(d, _mm512_castsi512_ps(a[v][j]), dm);
+        UNROLL
+        for (int j = 0; j < n && n_sub == 2; j++)
+            u[v][j] =
+                _mm512_fmadd_ps(_mm512_load_ps(at + 64), _mm512_cvtepi32_ps(b[v][j]), u[v][j]);
+        UNROLL
+        for (int s = 0; s < n_sub && has_min; s++) {
+            UNROLL
+            for (int j = 0; j < n; j++) {
+                float xsum = n_sub == 1 ? x[j].sum_all : act_half_sum(&x[j], s);
+                u[v][j] = _mm512_fnmadd_ps(_mm512_load_ps(at + 64 * (n_sub + s)),
+                                           _mm512_set1_ps(xsum), u[v][j]);
+            }
+        }
+    }
+}
+
+/* rv panels x n tokens, in registers: rv * n sums twice (thrice for two scales). False, and
+ * nothing written, when not exact and a result may differ: fma(d, 1.5 * 2^23 + isum, -1.5 * 2^23 d)
+ * is d * isum rounded once, since the last product is exact (scales have fewer than 23 bits);
+ * only an infinite or overflowing one gives a NaN, and a zero may have lost its sign. */
+INLINE bool tile(const int n_sub, const bool has_min, const bool exact, const int rv, const int n,
+                 const tile_args *t)
+{
+    const size_t group_bytes =
+        QT_GROUP * PANEL_ROWS + (size_t)(n_sub * (has_min ? 2 : 1)) * PANEL_ROWS * sizeof(float);
     const uint8_t *p = t->panel;
     const act_group *x = t->x;
+    __mmask16 fine[2] = { rv == 1 ? t->last : 0xffff, t->last };
     __m512 acc[2][TILE_NARROW];
     UNROLL
     for (int v = 0; v < rv; v++) {
@@ -128,66 +188,51 @@ INLINE void tile(const int n_sub, const bool has_min, const int rv, const int n,
         for (int j = 0; j < n; j++) {
             acc[v][j] = _mm512_setzero_ps();
             if (!t->is_first)
-                acc[v][j] = _mm512_maskz_loadu_ps(v == rv - 1 ? t->last : 0xffff,
-                                                  t->out + (size_t)j * t->ld_out + 16 * v);
+                acc[v][j] = _mm512_maskz_loadu_ps(fine[v], t->out + (size_t)j * t->ld_out + 16 * v);
         }
     }
     for (int ig = 0; ig < t->n_group; ig++, x += t->width, p += group_bytes) {
         __m512 u[2][TILE_NARROW];
-        UNROLL
-        for (int s = 0; s < n_sub; s++) {
-            __m512i a[2][TILE_NARROW];
-            UNROLL
-            for (int j = 0; j < n; j++) {
-                a[0][j] = _mm512_set1_epi32(n_sub == 1 ? x[j].start_all : x[j].start[s]);
-                if (rv == 2) a[1][j] = a[0][j];
-            }
-            half_group(rv, n, p + 256 * s, t->panel_bytes, x, 16 * s, a);
-            if (n_sub == 1) half_group(rv, n, p + 256, t->panel_bytes, x, 16, a);
-            UNROLL
-            for (int v = 0; v < rv; v++) {
-                __m512 d = _mm512_load_ps(p + (size_t)v * t->panel_bytes + Q + 64 * s);
-                UNROLL
-                for (int j = 0; j < n; j++) {
-                    __m512 f = _mm512_cvtepi32_ps(a[v][j]);
-                    u[v][j] = s == 0 ? _mm512_mul_ps(d, f) : _mm512_fmadd_ps(d, f, u[v][j]);
-                }
-            }
-        }
+        group(n_sub, has_min, exact, rv, n, p, t->panel_bytes, x, u);
         UNROLL
         for (int v = 0; v < rv; v++) {
-            UNROLL
-            for (int s = 0; s < n_sub && has_min; s++) {
-                __m512 m = _mm512_load_ps(p + (size_t)v * t->panel_bytes + Q + 64 * (n_sub + s));
-                UNROLL
-                for (int j = 0; j < n; j++) {
-                    float xsum = n_sub == 1 ? x[j].sum_all : x[j].sum[s];
-                    u[v][j] = _mm512_fnmadd_ps(m, _mm512_set1_ps(xsum), u[v][j]);
-                }
-            }
             UNROLL
             for (int j = 0; j < n; j++)
                 acc[v][j] = _mm512_fmadd_ps(_mm512_set1_ps(x[j].dx), u[v][j], acc[v][j]);
         }
     }
+    __mmask16 sure[2] = { fine[0], fine[1] };
+    UNROLL
+    for (int v = 0; v < rv && !exact; v++) {
+        UNROLL
+        for (int j = 0; j < n; j++)
+            sure[v] = _mm512_mask_cmp_ps_mask(sure[v], acc[v][j], _mm512_setzero_ps(),
+                                              _CMP_NEQ_OQ);
+    }
+    if (sure[0] != fine[0] || (rv == 2 && sure[1] != fine[1])) return false;
     UNROLL
     for (int v = 0; v < rv; v++) {
         UNROLL
         for (int j = 0; j < n; j++)
-            _mm512_mask_storeu_ps(t->out + (size_t)j * t->ld_out + 16 * v,
-                                  v == rv - 1 ? t->last : 0xffff, acc[v][j]);
+            _mm512_mask_storeu_ps(t->out + (size_t)j * t->ld_out + 16 * v, fine[v], acc[v][j]);
     }
+    return true;
 }
 
-typedef void tile_fn(const tile_args *t);
+typedef bool tile_fn(const tile_args *t);
 #define TILE(s, m, rv, n)                                                                          \
-    static void tile_##s##_##m##_##rv##_##n(const tile_args *t)                                    \
+    static bool tile_##s##_##m##_##rv##_##n(const tile_args *t)                                    \
     {                                                                                              \
-        tile(s, m, rv, n, t);                                                                      \
+        return tile(s, m, false, rv, n, t);                                                        \
     }
 #define TILES_4(s, m, rv) TILE(s, m, rv, 1) TILE(s, m, rv, 2) TILE(s, m, rv, 3) TILE(s, m, rv, 4)
 #define TILES_6(s, m, rv) TILES_4(s, m, rv) TILE(s, m, rv, 5) TILE(s, m, rv, 6)
 #define TILES_8(s, m, rv) TILES_6(s, m, rv) TILE(s, m, rv, 7) TILE(s, m, rv, 8)
+#define EXACT(s, m)                                                                                \
+    static bool exact_##s##_##m(const tile_args *t)                                                \
+    {                                                                                              \
+        return tile(s, m, true, 1, 1, t);                                                          \
+    }
 TILES_8(1, 0, 1)
 TILES_6(1, 0, 2)
 TILES_8(1, 1, 1)
@@ -196,6 +241,10 @@ TILES_8(2, 0, 1)
 TILES_4(2, 0, 2)
 TILES_8(2, 1, 1)
 TILES_4(2, 1, 2)
+EXACT(1, 0)
+EXACT(1, 1)
+EXACT(2, 0)
+EXACT(2, 1)
 #define ROW_4(s, m, rv)                                                                            \
     tile_##s##_##m##_##rv##_1, tile_##s##_##m##_##rv##_2, tile_##s##_##m##_##rv##_3,               \
         tile_##s##_##m##_##rv##_4
@@ -207,6 +256,7 @@ static tile_fn *const tiles[2][2][2][TILE_NARROW] = {
     { { { ROW_8(1, 0, 1) }, { ROW_6(1, 0, 2) } }, { { ROW_8(1, 1, 1) }, { ROW_6(1, 1, 2) } } },
     { { { ROW_8(2, 0, 1) }, { ROW_4(2, 0, 2) } }, { { ROW_8(2, 1, 1) }, { ROW_4(2, 1, 2) } } },
 };
+static tile_fn *const exact_tiles[2][2] = { { exact_1_0, exact_1_1 }, { exact_2_0, exact_2_1 } };
 
 /* ---- all tiles ------------------------------------------------------------------------------------ */
 
@@ -216,29 +266,49 @@ static uint8_t panel_zero(qtype type)
     return 128;
 }
 
-/* rv panels from row ir on, groups [ig0, ig1), against the `width` tokens of the tile at x. */
-static void panels_x_tile(const gemm_args *a, int ir, int rv, int ig0, int ig1, const act_group *x,
-                          int width, float *out)
+/* The same tile one panel and one token at a time, without the trick. */
+static void tile_exactly(const qtype_row *type, int rv, int n, tile_args t)
+{
+    tile_fn *fn = exact_tiles[type->n_sub - 1][type->has_min];
+    const __mmask16 last = t.last;
+    for (int v = 0; v < rv; v++, t.panel += t.panel_bytes) {
+        t.last = v == rv - 1 ? last : 0xffff;
+        for (int j = 0; j < n; j++) {
+            tile_args one = t;
+            one.x += j;
+            one.out += (size_t)j * t.ld_out + (size_t)v * PANEL_ROWS;
+            fn(&one);
+        }
+    }
+}
+
+/* rv panels from row ir on, groups [ig0, ig1), against all tokens. */
+static void panels_x_tokens(const gemm_args *a, int ir, int rv, int ig0, int ig1)
 {
     const qtype_row *type = &qtypes[a->type];
     const size_t group_bytes = panel_group_bytes(a->type);
     const int n_max = rv == 1 ? TILE_NARROW : type->n_sub == 1 ? TILE_1 : TILE_2;
-    const int n_part = (width + n_max - 1) / n_max, rows = a->n_rows - ir - 16 * (rv - 1);
+    const int rows = a->n_rows - ir - PANEL_ROWS * (rv - 1);
     tile_fn *const *fn = tiles[type->n_sub - 1][type->has_min][rv - 1];
     tile_args t = { .panel_bytes = (size_t)(a->ig1 - a->ig0) * group_bytes,
-                    .width = (size_t)width,
+                    .width = ACT_TILE,
                     .n_group = ig1 - ig0,
                     .is_first = ig0 == 0,
-                    .last = rows >= 16 ? 0xffff : (__mmask16)((1u << rows) - 1),
+                    .last = rows >= PANEL_ROWS ? 0xffff : (__mmask16)((1u << rows) - 1),
                     .ld_out = a->ld_out };
     t.panel = (const uint8_t *)a->panels + (size_t)(ir / PANEL_ROWS) * t.panel_bytes
               + (size_t)(ig0 - a->ig0) * group_bytes;
-    for (int part = 0, it = 0; part < n_part; part++) { /* of nearly equal size */
-        int n = (width - it + n_part - part - 1) / (n_part - part);
-        t.x = x + it;
-        t.out = out + (size_t)it * a->ld_out + ir;
-        fn[n - 1](&t);
-        it += n;
+    for (int first = 0; first < a->n_tok; first += ACT_TILE) {
+        if (a->n_tok - first < ACT_TILE) t.width = (size_t)(a->n_tok - first);
+        const act_group *x = a->act + act_index(first, ig0, a->n_tok, a->n_group);
+        const int width = (int)t.width;
+        int n_left = (width + n_max - 1) / n_max; /* parts of nearly equal size */
+        for (int it = 0, n; it < width; it += n, n_left--) {
+            n = (width - it + n_left - 1) / n_left;
+            t.x = x + it;
+            t.out = a->out + (size_t)(first + it) * a->ld_out + ir;
+            if (!fn[n - 1](&t)) tile_exactly(type, rv, n, t);
+        }
     }
 }
 
@@ -248,12 +318,7 @@ static void gemm_i8(const gemm_args *a)
         ig1 = a->ig1 - ig0 < SLICE ? a->ig1 : ig0 + SLICE;
         for (int ir = 0, rv; ir < a->n_rows; ir += rv * PANEL_ROWS) {
             rv = a->n_rows - ir > PANEL_ROWS ? 2 : 1;
-            for (int it = 0; it < a->n_tok; it += ACT_TILE) {
-                int width = a->n_tok - it < ACT_TILE ? a->n_tok - it : ACT_TILE;
-                panels_x_tile(a, ir, rv, ig0, ig1,
-                              a->act + act_index(it, ig0, a->n_tok, a->n_group), width,
-                              a->out + (size_t)it * a->ld_out);
-            }
+            panels_x_tokens(a, ir, rv, ig0, ig1);
         }
     }
 }

@@ -44,9 +44,7 @@ static void quant_group(const float *x, act_group *g)
         sum[i / 16] += q;
     }
     g->dx = m / 127.0f;
-    for (int s = 0; s < 2; s++) g->sum[s] = (float)sum[s], g->start[s] = -128 * sum[s];
-    g->sum_all = (float)(sum[0] + sum[1]);
-    g->start_all = -128 * (sum[0] + sum[1]);
+    act_set_sums(g, sum[0], sum[1]);
 }
 
 static void quant_act(const act_args *a)
@@ -129,7 +127,7 @@ static void group_i8(const qtype_row *type, const uint8_t *panel, const act_grou
         for (int r = 0; r < PANEL_ROWS; r++) u[r] = fmaf(scale[PANEL_ROWS + r], f[r], u[r]);
     }
     for (int s = 0; type->has_min && s < type->n_sub; s++) {
-        float xsum = halves ? x->sum[s] : x->sum_all;
+        float xsum = halves ? act_half_sum(x, s) : x->sum_all;
         for (int r = 0; r < PANEL_ROWS; r++) u[r] = fmaf(-min[s * PANEL_ROWS + r], xsum, u[r]);
     }
     for (int r = 0; r < PANEL_ROWS; r++) acc[r] = fmaf(x->dx, u[r], acc[r]);

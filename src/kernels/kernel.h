@@ -16,17 +16,35 @@
 enum { ACT_TILE = 12 }; /* tokens per tile of quantised activations */
 
 /* 32 activations of one token, one cache line: x ~ dx * q, dx = max|x| / 127,
- * q = nearest-even(x * (127 / max|x|)) within -127..127; all 0 when max|x| < 2^-100. A NaN in x
- * makes dx NaN, an infinity makes it infinite. sum[s] are the exact sums of the codes of half s,
- * sum_all of both; start = -128 * sum, where a dot product of codes stored + 128 begins. */
+ * q = nearest-even(x * (127 / max|x|)) within -127..127; all of it 0 when max|x| < 2^-100. A NaN
+ * in x makes dx NaN, an infinity makes it infinite. sum_0 is the exact sum of the codes of the
+ * first half, sum_all of both; start = -128 * sum, where a dot product of codes stored + 128
+ * begins; magic = start + ACT_MAGIC_BITS: begun there, it ends as the bits of the float
+ * 1.5 * 2^23 + isum, which needs no conversion. */
 typedef struct {
     int8_t q[QT_GROUP];
     float dx;
-    float sum_all, sum[2];
-    int32_t start_all, start[2];
-    int32_t unused; /* 0 */
+    float sum_all, sum_0;
+    int32_t start_all, start[2]; /* of both halves, of each */
+    int32_t magic_all, magic_0;
 } act_group;
 _Static_assert(sizeof(act_group) == 64, "a cache line");
+
+#define ACT_MAGIC 12582912.0f /* 1.5 * 2^23: a unit is its last bit */
+enum { ACT_MAGIC_BITS = 0x4b400000 };
+
+static inline void act_set_sums(act_group *g, int sum_0, int sum_1)
+{
+    g->sum_all = (float)(sum_0 + sum_1), g->sum_0 = (float)sum_0;
+    g->start_all = -128 * (sum_0 + sum_1);
+    g->start[0] = -128 * sum_0, g->start[1] = -128 * sum_1;
+    g->magic_all = g->start_all + ACT_MAGIC_BITS, g->magic_0 = g->start[0] + ACT_MAGIC_BITS;
+}
+/* The sum of the codes of half s, exact. */
+static inline float act_half_sum(const act_group *g, int s)
+{
+    return s == 0 ? g->sum_0 : g->sum_all - g->sum_0;
+}
 
 /* Quantised activations of n_tok tokens lie tile by tile, groups ascending in a tile, the tokens
  * of a group side by side; the last tile is as narrow as its tokens. The place of group ig of

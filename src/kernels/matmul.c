@@ -39,6 +39,7 @@ static cut cut_for(const matmul_args *a)
     c.slice = (c.slice + SLICE_GROUPS - 1) / SLICE_GROUPS * SLICE_GROUPS;
     if (c.slice > c.n_group) c.slice = c.n_group;
     c.rows = (int)(SCRATCH_BYTES / ((size_t)c.slice * group_bytes)) * PANEL_ROWS;
+    c.rows -= c.rows % (2 * PANEL_ROWS); /* the fast tiles take two panels */
     return c;
 }
 

@@ -39,8 +39,7 @@ static void quant_group(const float *x, act_group *g)
         sum[s] = vaddlvq_s16(vaddq_s16(a, b));
     }
     g->dx = m / 127.0f;
-    g->sum_all = (float)(sum[0] + sum[1]), g->start_all = -128 * (sum[0] + sum[1]);
-    for (int s = 0; s < 2; s++) g->sum[s] = (float)sum[s], g->start[s] = -128 * sum[s];
+    act_set_sums(g, sum[0], sum[1]);
 }
 
 static void quant_act(const act_args *a)

@@ -81,7 +81,7 @@ INLINE void tile(const int n_sub, const bool has_min, const int n, const tile_ar
                 float32x4_t m = vld1q_f32(min + 16 * s + 4 * r);
                 UNROLL
                 for (int j = 0; j < n; j++) {
-                    float xsum = n_sub == 1 ? x[j].sum_all : x[j].sum[s];
+                    float xsum = n_sub == 1 ? x[j].sum_all : act_half_sum(&x[j], s);
                     u[j][r] = vfmsq_f32(u[j][r], m, vdupq_n_f32(xsum));
                 }
             }
