@@ -83,7 +83,7 @@ CLI_SRC  := $(filter src/cli/%,$(SRC))
 LIB_SRC  := $(filter-out $(CLI_SRC),$(SRC))
 TEST_SRC := $(wildcard tests/*.c tests/fuzz/*.c)
 TOOL_SRC := $(wildcard tools/*.c)
-CORPUS_SRC := $(wildcard tools/corpus/*.c) # of make_corpus
+CORPUS_SRC := $(wildcard tools/corpus/*.c) # of make_corpus and train_tokenizer
 VEC_x86_64 := $(wildcard tools/trainer/vec_avx*.c)
 TRAIN_SRC  := $(filter-out $(VEC_x86_64),$(wildcard tools/trainer/*.c)) $(VEC_$(MACHINE)) # of train
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -141,8 +141,8 @@ help: ## this list
 
 # ---- building ------------------------------------------------------------------------------
 $(BUILD)/lory: $(call obj,$(CLI_SRC)) $(BUILD)/liblory.a
-$(BUILD)/lory-test: $(call obj,$(TEST_SRC) $(TRAIN_SRC)) $(BUILD)/libcli.a $(BUILD)/liblory.a $(BUILD)/sources
-$(BUILD)/tools/make_corpus: $(call obj,$(CORPUS_SRC))
+$(BUILD)/lory-test: $(call obj,$(TEST_SRC) $(TRAIN_SRC) $(CORPUS_SRC)) $(BUILD)/libcli.a $(BUILD)/liblory.a $(BUILD)/sources
+$(BUILD)/tools/make_corpus $(BUILD)/tools/train_tokenizer: $(call obj,$(CORPUS_SRC))
 $(BUILD)/tools/train: $(call obj,$(TRAIN_SRC)) $(BUILD)/libcli.a
 $(TOOLS): %: %.o $(BUILD)/liblory.a
 $(BUILD)/example: $(BUILD)/example.o $(BUILD)/liblory.a
@@ -180,7 +180,7 @@ ISA_FLAGS := $(foreach f,$(filter FLAGS_%,$(.VARIABLES)),$(f)=$($(f)))
 $(BUILD)/flags: FORCE
 	$(call keep,$(CC) $(ALL_CFLAGS) $(ISA_FLAGS))
 $(BUILD)/sources: FORCE
-	$(call keep,$(SRC) $(TEST_SRC))
+	$(call keep,$(SRC) $(TEST_SRC) $(CORPUS_SRC))
 $(BUILD)/prefix: FORCE
 	$(call keep,$(PREFIX))
 

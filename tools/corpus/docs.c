@@ -151,16 +151,16 @@ void docs_keep_plain(docs *d, const docs *known, int percent)
 
 /* ---- files ------------------------------------------------------------------------------- */
 
-static void report(const docs *d, const char *name)
+void docs_report(const docs *d, const char *name, FILE *to)
 {
     const char *before = ", dropped: ";
-    fprintf(stderr, "%-28s %6zu documents, %8zu bytes", name, d->n, d->bytes.len);
+    fprintf(to, "%-28s %6zu documents, %8zu bytes", name, d->n, d->bytes.len);
     for (int i = 0; i < N_DROPS; i++) {
         if (d->n_dropped[i] == 0) continue;
-        fprintf(stderr, "%s%zu %s", before, d->n_dropped[i], drop_names[i]);
+        fprintf(to, "%s%zu %s", before, d->n_dropped[i], drop_names[i]);
         before = ", ";
     }
-    fputc('\n', stderr);
+    fputc('\n', to);
 }
 
 bool docs_write(const docs *d, bool is_text, const char *dir, const char *name, lory_err *err)
@@ -180,6 +180,5 @@ bool docs_write(const docs *d, bool is_text, const char *dir, const char *name, 
     ok = ok && file_commit(&f, err);
     file_abandon(&f);
     buf_free(&path);
-    if (ok) report(d, name);
     return ok;
 }

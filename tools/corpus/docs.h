@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "lory.h"
+#include <stdio.h>
 
 #define DOCUMENT_END "<|endoftext|>"
 
@@ -45,5 +46,7 @@ void docs_free(docs *d);
 
 /* Writes DIR/NAME; with DOCUMENT_END between documents, or each followed by a line break. */
 bool docs_write(const docs *d, bool is_text, const char *dir, const char *name, lory_err *err);
+/* A line about what is there and what was dropped. */
+void docs_report(const docs *d, const char *name, FILE *to);
 
 #endif

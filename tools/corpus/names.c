@@ -25,6 +25,7 @@ size_t names_count(sex x)
 
 int name_find(const char *s, size_t n, sex *whose)
 {
+    if (n == 0 || *s < 'A' || *s > 'Z') return -1; /* most words */
     for (int x = 0; x < N_SEXES; x++)
         for (int i = 0; names_of[x][i]; i++)
             if (strlen(names_of[x][i]) == n && memcmp(names_of[x][i], s, n) == 0) {

@@ -154,9 +154,7 @@ static void read_thing(subject *x, text_view t)
         if (!is_after_article || is_adjective || w.before != ' ' || is_capital(w.word)) continue;
         if (w.word.n < 3 || is_same(w.word, x->noun)) continue;
         size_t i = hash_bytes(w.word.s, w.word.n) % N_SLOTS; /* a rare clash starts anew */
-        bool is_same =
-            slot[i].word.n == w.word.n && memcmp(slot[i].word.s, w.word.s, w.word.n) == 0;
-        if (!is_same) slot[i].word = w.word, slot[i].count = 0;
+        if (!is_same(slot[i].word, w.word)) slot[i].word = w.word, slot[i].count = 0;
         if (++slot[i].count > best) best = slot[i].count, x->thing = w.word;
     }
 }

@@ -1,0 +1,156 @@
+/* words.c - see words.h. A blank begins a word. Besides, letters never share one with other
+ * characters (an apostrophe between letters counts as a letter), digits stay alone, and what can't
+ * be in a piece, such as a line break, is passed over: it is written as bytes. */
+#include "words.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "docs.h"
+#include "text/json.h"
+#include "text/unicode.h"
+#include "text/utf8.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_WORD_CHARS = 64 }; /* longer runs of letters are cut: they are no words */
+
+static bool put_word(word_list *w, const char *s, size_t n)
+{
+    int64_t i = strings_put(&w->text, s, n);
+    if (i < 0 || !array_grow(&w->count, (size_t)i, &w->cap, sizeof *w->count)) return false;
+    w->count[i]++;
+    return true;
+}
+
+typedef enum { ALONE, BLANKS, LETTERS, MARKS } char_class;
+
+static char_class class_of(uint32_t cp)
+{
+    if (cp == ' ' || cp == 0x2581) return BLANKS;
+    uint32_t bits = unicode_bits(cp);
+    if (bits & (UNICODE_L | UNICODE_M)) return LETTERS;
+    return bits & (UNICODE_P | UNICODE_S) ? MARKS : ALONE;
+}
+
+/* The class of the character at s[0]; `before` is that of the one before it. */
+static char_class next_class(const char *s, size_t n, char_class before, size_t *len)
+{
+    uint32_t cp, after;
+    *len = utf8_decode(s, n, &cp);
+    if (cp == '\'' && before == LETTERS && n > 1) {
+        utf8_decode(s + 1, n - 1, &after);
+        if (class_of(after) == LETTERS) return LETTERS;
+    }
+    return class_of(cp);
+}
+
+/* The next word of s[0..n), n > 0, appended to *out: its length in s. What can't be in a piece, a
+ * control character or a malformed byte, is passed over and gives no word. */
+static size_t take_word(const char *s, size_t n, char_class *before, buf *out)
+{
+    size_t at = 0, len;
+    char_class kind = BLANKS;
+    for (int n_chars = 0; at < n && n_chars < MAX_WORD_CHARS; at += len, n_chars++) {
+        char_class c = next_class(s + at, n - at, at ? kind : *before, &len);
+        bool joins = n_chars == 0 || (c != BLANKS && c != ALONE && (kind == BLANKS || kind == c));
+        if (!joins) break;
+        kind = c;
+        if (c == BLANKS)
+            buf_putc(out, ' ');
+        else if (len > 1 || (unsigned char)s[at] - 0x20u < 0x5F)
+            buf_put(out, s + at, len);
+        if (c == ALONE) {
+            at += len;
+            break;
+        }
+    }
+    *before = kind;
+    return at;
+}
+
+bool words_add(word_list *w, const char *s, size_t n, lory_err *err)
+{
+    buf word = { 0 };
+    bool ok = n == 0 || buf_putc(&word, ' ');
+    char_class before = BLANKS;
+    uint32_t first = 0;
+    if (n > 0) utf8_decode(s, n, &first);
+    if (ok && n > 0 && class_of(first) < LETTERS) /* the blank stays alone */
+        ok = put_word(w, word.data, word.len), buf_clear(&word);
+    for (size_t at = 0; ok && at < n;) {
+        at += take_word(s + at, n - at, &before, &word);
+        ok = !word.failed && (word.len == 0 || put_word(w, word.data, word.len));
+        buf_clear(&word);
+    }
+    buf_free(&word);
+    w->n_bytes += n;
+    w->n_docs += n > 0;
+    return ok || err_set(err, LORY_E_MEMORY, "words: out of memory");
+}
+
+static bool add_text(word_list *w, const char *s, size_t n, lory_err *err)
+{
+    size_t n_mark = sizeof DOCUMENT_END - 1;
+    for (const char *end = s + n; s < end;) {
+        const char *mark = memmem(s, (size_t)(end - s), DOCUMENT_END, n_mark);
+        const char *last = mark ? mark : end, *next = mark ? mark + n_mark : end;
+        while (last > s && last[-1] == '\n') last--;
+        if (!words_add(w, s, (size_t)(last - s), err)) return false;
+        for (s = next; s < end && *s == '\n';) s++;
+    }
+    return true;
+}
+
+static bool add_messages(word_list *w, const json *messages, const char *name, lory_err *err)
+{
+    if (!messages || messages->type != JSON_ARRAY)
+        return err_set(err, LORY_E_FORMAT, "%s: no array \"messages\"", name);
+    for (const json *m = messages->first; m; m = m->next) {
+        const char *s;
+        size_t n;
+        if (!json_get_str(json_get(m, "content"), &s, &n))
+            return err_set(err, LORY_E_FORMAT, "%s: a message without \"content\"", name);
+        if (!words_add(w, s, n, err)) return false;
+    }
+    return true;
+}
+
+static bool add_chats(word_list *w, const char *s, size_t n, const char *path, lory_err *err)
+{
+    bool ok = true;
+    uint64_t i_line = 1;
+    for (const char *end = s + n; ok && s < end; i_line++) {
+        const char *stop = memchr(s, '\n', (size_t)(end - s));
+        size_t n_line = (size_t)((stop ? stop : end) - s);
+        char name[256];
+        json_doc d;
+        snprintf(name, sizeof name, "%.200s, line %" PRIu64, path, i_line);
+        ok = json_read(&d, s, n_line, name, err);
+        if (ok) {
+            ok = add_messages(w, json_get(d.root, "messages"), name, err);
+            json_close(&d);
+        }
+        s += n_line + 1;
+    }
+    return ok;
+}
+
+bool words_add_file(word_list *w, const char *path, lory_err *err)
+{
+    file_map m;
+    size_t n_path = strlen(path);
+    bool is_jsonl = n_path > 6 && strcmp(path + n_path - 6, ".jsonl") == 0;
+    if (!file_map_open(&m, path, err)) return false;
+    const char *s = (const char *)m.data;
+    bool ok = is_jsonl ? add_chats(w, s, m.size, path, err) : add_text(w, s, m.size, err);
+    file_map_close(&m);
+    return ok;
+}
+
+void words_free(word_list *w)
+{
+    strings_free(&w->text);
+    mem_free(w->count);
+    *w = (word_list){ 0 };
+}
