@@ -67,16 +67,18 @@ typedef struct {
     int from, to; /* places in names_of */
 } renaming;
 
-/* A name of the same sex that nobody in the story has or gets. */
+static bool is_taken(const renaming *r, int n, sex whose, int i)
+{
+    for (int k = 0; k < n; k++)
+        if (r[k].whose == whose && (r[k].from == i || r[k].to == i)) return true;
+    return false;
+}
+
+/* A name of the same sex that nobody in the story has or gets: there are more than 2 MAX_NAMES. */
 static int other_name(const renaming *r, int n, sex whose, uint64_t draw)
 {
     int n_names = (int)names_count(whose), i = (int)(draw % (uint64_t)n_names);
-    for (bool is_taken = true; is_taken; i = (i + 1) % n_names) {
-        is_taken = false;
-        for (int k = 0; k < n; k++)
-            is_taken |= r[k].whose == whose && (r[k].from == i || r[k].to == i);
-        if (!is_taken) return i;
-    }
+    while (is_taken(r, n, whose, i)) i = (i + 1) % n_names;
     return i;
 }
 
