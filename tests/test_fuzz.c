@@ -120,13 +120,14 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* In the child: *i is shared with the parent and says which input is being tried. */
+/* In the child: *i is shared with the parent and says which input is being tried. The seeds are all
+ * tried, however long that takes. */
 static int try_all(fuzz_fn entry, const corpus *c, volatile uint32_t *i)
 {
     int64_t end = now_ms() + BUDGET_MS;
     size_t live = 0;
     alarm(HANG_S);
-    for (*i = 0; *i < c->n_seeds + N_MUTATIONS && now_ms() < end; ++*i) {
+    for (*i = 0; *i < c->n_seeds || (*i < c->n_seeds + N_MUTATIONS && now_ms() < end); ++*i) {
         input in = make_input(c, *i);
         entry(in.bytes, in.n);
         free(in.bytes);
