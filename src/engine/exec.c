@@ -99,6 +99,7 @@ static size_t lay_out(exec *e, void *block)
     if (m->rope_local.inv_freq || m->hp.rope_2d)
         e->rope_cs_2 = mem_carve(&c, n_cs, sizeof(float));
     lay_out_experts(e, &c);
+    e->attend_parts = mem_carve(&c, op_attend_parts_bytes(e), 1);
     e->thread_bytes = thread_bytes(e);
     e->thread_scratch = mem_carve(&c, (size_t)e->par.n_threads, e->thread_bytes);
     return c.used;
@@ -155,6 +156,13 @@ static void look_for_interrupt(exec *e, int i)
         atomic_store_explicit(&e->stop_step, i + 1, memory_order_relaxed);
 }
 
+/* Whether the team meets after the step. */
+static bool is_meeting(const exec *e, const plan_step *s)
+{
+    if (e->n_row > 1) return s->sync != SYNC_NONE;
+    return s->sync == SYNC_ALL || (s->sync == SYNC_HEADS && e->is_cut);
+}
+
 static void run_steps(void *arg, int ith, int nth)
 {
     exec *e = arg;
@@ -164,7 +172,7 @@ static void run_steps(void *arg, int ith, int nth)
         if (i >= atomic_load_explicit(&e->stop_step, memory_order_relaxed)) return;
         if (e->par.on_input && e->step == 0) op_show_input(&c, s);
         ops[s->op](&c, s);
-        if (s->sync == SYNC_NONE || (s->sync == SYNC_MANY && e->n_row == 1)) continue;
+        if (!is_meeting(e, s)) continue;
         if (ith == 0) look_for_interrupt(e, i);
         team_barrier(e->team);
     }
@@ -174,6 +182,7 @@ bool exec_body(exec *e, const exec_batch *b, lory_err *err)
 {
     e->batch = *b;
     e->n_row = b->n_tok;
+    e->is_cut = op_attend_is_cut(e);
     e->step = 0;
     e->end_step = e->plan.n_body;
     atomic_store(&e->stop_step, INT_MAX);

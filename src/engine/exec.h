@@ -62,12 +62,14 @@ typedef struct {
     int *pair_row;           /* [n_batch, n_expert_used] the pair's row in the experts' order */
     int *pair_token;         /* [n_batch * n_expert_used] by row: the pair's token */
     int *expert_row;         /* [n_expert + 1] by expert: its first row */
+    void *attend_parts;      /* results of chunks, when is_cut; op_attend.c lays it out */
     unsigned char *thread_scratch; /* [n_threads, thread_bytes] */
     size_t thread_bytes;
 
     /* the batch at hand */
     exec_batch batch;
     const int *pick;         /* [n_row of the head] rows of the batch whose logits are wanted */
+    bool is_cut;             /* the one token's heads are cut into chunks that threads share */
     int n_row;               /* rows of the phase: tokens in the body, picked ones in the head */
     int step, end_step;      /* the phase's part of the plan */
     atomic_int stop_step;    /* where an interrupted run ends */

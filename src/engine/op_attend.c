@@ -5,7 +5,11 @@
  * queries (tokens times the heads of the group) are gathered, run over their sequences' chunks in
  * ascending order, and divided by their sums at the end. Neighbours that have a chunk in one page,
  * because they are of one sequence or of sequences that share it, take it together: it is read, and
- * converted when it is not stored as f32, once for all their queries. */
+ * converted when it is not stored as f32, once for all their queries.
+ *
+ * One token over a long context, with heads that do not go evenly into the threads: chunks of heads
+ * are shared instead. Each chunk's result waits in a place of its own, and who has the head merges
+ * them in ascending order: the same operations. */
 #include "engine/ops.h"
 #include "base/fmath.h"
 #include "base/mem.h"
@@ -82,7 +86,7 @@ typedef struct {
     int it, n_tok, ih;
 } attend_unit;
 
-static void gather(const exec *e, const plan_step *s, attend_unit u, const attend_scratch *a)
+static void gather_queries(const exec *e, const plan_step *s, attend_unit u, const attend_scratch *a)
 {
     const hparams *hp = &e->m->hp;
     int group = hp->n_head / hp->n_kv_head, dim = hp->head_dim;
@@ -90,7 +94,23 @@ static void gather(const exec *e, const plan_step *s, attend_unit u, const atten
     for (int i = 0; i < u.n_tok; i++)
         memcpy(a->q + (size_t)i * n, op_row(e, s->src, u.it + i) + (size_t)u.ih * n,
                n * sizeof(float));
-    for (int i = 0; i < u.n_tok * group; i++) a->state[i] = (attend_state){ -INFINITY, 0.0f };
+    for (int i = 0; e->m->alibi_slope && i < u.n_tok * group; i++)
+        a->slope[i] = e->m->alibi_slope[u.ih * group + i % group];
+}
+
+static void reset_states(int n, attend_state *state)
+{
+    for (int i = 0; i < n; i++) state[i] = (attend_state){ -INFINITY, 0.0f };
+}
+
+static attend_args args_of(const exec *e, const attend_scratch *a)
+{
+    const hparams *hp = &e->m->hp;
+    size_t dim = (size_t)hp->head_dim;
+    return (attend_args){ .q = a->q, .ld_q = dim, .o = a->o, .ld_o = dim, .state = a->state,
+                          .first = a->first, .last = a->last, .head_dim = hp->head_dim,
+                          .slope = e->m->alibi_slope ? a->slope : NULL, .pos = a->pos,
+                          .scale = hp->attn_scale, .cap = hp->attn_cap, .scratch = a->kernel };
 }
 
 /* 1 / sum of a finished query, a sink's weight in the sum: a score that has no value. */
@@ -218,16 +238,10 @@ static void attend_one(const op_ctx *c, const plan_step *s, attend_unit u, const
 {
     exec *e = c->e;
     const hparams *hp = &e->m->hp;
-    int group = hp->n_head / hp->n_kv_head, window = hparams_window(hp, s->il);
+    int window = hparams_window(hp, s->il);
     int begin = INT_MAX, end = 0;
-    attend_args args = { .q = a->q, .ld_q = (size_t)hp->head_dim, .o = a->o,
-                         .ld_o = (size_t)hp->head_dim, .state = a->state, .first = a->first,
-                         .last = a->last, .head_dim = hp->head_dim,
-                         .slope = e->m->alibi_slope ? a->slope : NULL, .pos = a->pos,
-                         .scale = hp->attn_scale, .cap = hp->attn_cap, .scratch = a->kernel };
-    gather(e, s, u, a);
-    for (int i = 0; args.slope && i < u.n_tok * group; i++)
-        a->slope[i] = e->m->alibi_slope[u.ih * group + i % group];
+    gather_queries(e, s, u, a);
+    reset_states(u.n_tok * (hp->n_head / hp->n_kv_head), a->state);
     for (int i = 0; i < u.n_tok; i++) {
         int from, to;
         chunks_of(e, e->batch.pos[u.it + i], window, &from, &to);
@@ -238,7 +252,7 @@ static void attend_one(const op_ctx *c, const plan_step *s, attend_unit u, const
         for (int i = 0, n; i < u.n_tok; i += n) {
             n = n_together(e, u, i, chunk, window);
             if (page_of(e, u.it + i, chunk, window) >= 0)
-                attend_chunk(c, s, u, args, i, n, chunk, a);
+                attend_chunk(c, s, u, args_of(e, a), i, n, chunk, a);
         }
     scatter(e, s, u, a);
 }
@@ -253,6 +267,106 @@ static int tokens_per_block(const exec *e, int nth)
     return n;
 }
 
+/* ---- one token, its heads cut ---------------------------------------------------------------- */
+
+enum {
+    CUT_CHUNKS = 64,    /* chunks of each head whose results wait at a time */
+    MIN_CUT_CHUNKS = 8, /* fewer are read before threads have met twice more */
+};
+
+/* What the team shares: results [CUT_CHUNKS][n_head], and the heads' running ones. */
+typedef struct {
+    float *o;            /* [CUT_CHUNKS][n_head][head_dim] */
+    attend_state *state; /* [CUT_CHUNKS][n_head] */
+    attend_state *total; /* [n_head]; their vectors are the output's */
+} attend_parts;
+
+static size_t lay_out_parts(attend_parts *p, const hparams *hp, void *at)
+{
+    mem_carver c = { at, 0 };
+    size_t n = (size_t)hp->n_head;
+    p->o = mem_carve(&c, CUT_CHUNKS * n * (size_t)hp->head_dim, sizeof(float));
+    p->state = mem_carve(&c, CUT_CHUNKS * n, sizeof(attend_state));
+    p->total = mem_carve(&c, n, sizeof(attend_state));
+    return c.used;
+}
+
+size_t op_attend_parts_bytes(const exec *e)
+{
+    attend_parts p;
+    if (e->m->hp.n_kv_head % e->par.n_threads == 0) return 0;
+    return lay_out_parts(&p, &e->m->hp, NULL);
+}
+
+bool op_attend_is_cut(const exec *e)
+{
+    const hparams *hp = &e->m->hp;
+    if (e->n_row != 1 || hp->n_kv_head % e->par.n_threads == 0) return false;
+    return keys_end(e, e->batch.pos[0]) >= MIN_CUT_CHUNKS * KV_CHUNK;
+}
+
+/* This thread's chunks of those from position `begin` on, `n` of each head. */
+static void attend_parts_of(const op_ctx *c, const plan_step *s, int begin, int n,
+                            const attend_scratch *a, const attend_parts *p)
+{
+    const hparams *hp = &c->e->m->hp;
+    int group = hp->n_head / hp->n_kv_head, first, last, had = -1;
+    size_t dim = (size_t)hp->head_dim;
+    op_share(c, hp->n_kv_head * n, &first, &last);
+    for (int i = first; i < last; i++) {
+        attend_unit u = { 0, 1, i / n };
+        size_t at = (size_t)(i % n) * (size_t)hp->n_head + (size_t)(u.ih * group);
+        attend_scratch to = *a;
+        to.o = p->o + at * dim;
+        to.state = p->state + at;
+        attend_args args = args_of(c->e, &to);
+        if (u.ih != had) gather_queries(c->e, s, u, a);
+        had = u.ih;
+        reset_states(group, to.state);
+        attend_chunk(c, s, u, args, 0, 1, begin + i % n * KV_CHUNK, &to);
+    }
+}
+
+/* Merges n chunks' results of this thread's heads into the output. */
+static void merge_parts(const op_ctx *c, const plan_step *s, int n, const attend_parts *p)
+{
+    const exec *e = c->e;
+    const hparams *hp = &e->m->hp;
+    int first, last;
+    op_share(c, hp->n_head, &first, &last);
+    for (int ih = first; ih < last; ih++)
+        for (int i = 0; i < n; i++) {
+            size_t at = (size_t)i * (size_t)hp->n_head + (size_t)ih;
+            e->kn->attend_merge(hp->value_dim, p->state[at], p->o + at * (size_t)hp->head_dim,
+                                &p->total[ih], op_row(e, s->dst[0], 0) + ih * hp->value_dim);
+        }
+}
+
+static void attend_cut(const op_ctx *c, const plan_step *s, const attend_scratch *a)
+{
+    const exec *e = c->e;
+    const hparams *hp = &e->m->hp;
+    int begin, end, first, last;
+    attend_parts p;
+    lay_out_parts(&p, hp, e->attend_parts);
+    op_share(c, hp->n_head, &first, &last);
+    reset_states(last - first, p.total + first);
+    chunks_of(e, e->batch.pos[0], hparams_window(hp, s->il), &begin, &end);
+    for (int n; begin < end; begin += n * KV_CHUNK) {
+        n = (end - begin + KV_CHUNK - 1) / KV_CHUNK;
+        if (n > CUT_CHUNKS) n = CUT_CHUNKS;
+        attend_parts_of(c, s, begin, n, a, &p);
+        team_barrier(e->team);
+        merge_parts(c, s, n, &p);
+        if (begin + n * KV_CHUNK < end) team_barrier(e->team);
+    }
+    for (int ih = first; ih < last; ih++)
+        e->kn->scale(hp->value_dim, share_of(p.total[ih], s->w[0], ih),
+                     op_row(e, s->dst[0], 0) + ih * hp->value_dim);
+}
+
+/* ---- the step -------------------------------------------------------------------------------- */
+
 /* Units in the order block of tokens, head are dealt round robin: later blocks, which may see more
  * keys, spread evenly; the heads of one token go as in op_store. */
 void op_attend(const op_ctx *c, const plan_step *s)
@@ -262,6 +376,10 @@ void op_attend(const op_ctx *c, const plan_step *s)
     int n_block = tokens_per_block(e, c->nth), i = 0;
     attend_scratch a;
     lay_out(&a, hp, op_scratch(c));
+    if (e->is_cut) {
+        attend_cut(c, s, &a);
+        return;
+    }
     for (int it = 0; it < e->n_row; it += n_block)
         for (int ih = 0; ih < hp->n_kv_head; ih++)
             if (i++ % c->nth == c->ith) {

@@ -60,6 +60,10 @@ void op_norm_row(const exec *e, int op, const weight *w, const float *x, float *
 
 /* Bytes of the thread's scratch that attention and the choice of experts need. */
 size_t op_attend_scratch_bytes(const hparams *hp);
+/* Bytes that the team shares: 0 when no attention is ever cut. */
+size_t op_attend_parts_bytes(const exec *e);
+/* Whether the batch at hand is one token whose heads the team should cut. */
+bool op_attend_is_cut(const exec *e);
 size_t op_route_scratch_bytes(const hparams *hp);
 
 #endif

@@ -346,7 +346,7 @@ static plan_sync sync_after(const plan_step *s)
     share a = op_rows[s->op].by, b = op_rows[next->op].by;
     if (a == BY_TOKENS && b == BY_TOKENS) return SYNC_NONE;
     if (a == BY_HEADS && b == BY_HEADS) return SYNC_NONE;
-    if (a == BY_HEADS && next->op == OP_ATTEND) return SYNC_MANY; /* one token: its heads stay */
+    if (a == BY_HEADS && next->op == OP_ATTEND) return SYNC_HEADS; /* one token: its heads stay */
     if (a == BY_ALL && next->op == OP_MATMUL) {
         /* a thread that is still reading the source must not see it written */
         bool overwrites = next->add && s->src == X;

@@ -11,6 +11,7 @@
 typedef enum {
     SYNC_NONE, /* the next step reads only what the same thread wrote */
     SYNC_MANY, /* so when the batch is one row; with more the team meets */
+    SYNC_HEADS, /* as SYNC_MANY, but it also meets when the heads' attention is cut (exec.is_cut) */
     SYNC_ALL,  /* the team meets */
 } plan_sync;
 
