@@ -5,6 +5,7 @@
 #define LORY_CLI_CHAT_H
 
 #include "cli/chat_talk.h"
+#include "cli/chat_templates.h"
 #include "cli/cli.h"
 #include "cli/edit.h"
 #include "text/json.h"
@@ -21,7 +22,7 @@ typedef struct {
     model_opts model;
     session_opts session;
     chat_settings settings;
-    const char *system, *template, *load, *save;
+    const char *system, *template, *tools, *load, *save;
     opt_list stop;
     bool no_history;
 } chat_opts;
@@ -33,7 +34,9 @@ typedef struct {
     editor edit;
     history history;
     talk talk;
-    const char **stop; /* [n_stop] of the options and of the built-in template */
+    chat_tools tools;
+    talk_input replies; /* to calls of the last answer, as long as some are missing */
+    const char **stop;  /* [n_stop] of the options and of the built-in template */
     size_t n_stop;
     bool is_interactive, was_warned; /* that the context is nearly full */
     /* of the last answer */
@@ -43,11 +46,18 @@ typedef struct {
 
 /* ---- chat_answer.c ----------------------------------------------------------------------- */
 
-/* Lets the model answer a text, prints the answer and adds the turn. False when it failed: *err
- * says why, and the talk is as it was; LORY_E_INTERRUPTED: stopped before the first token. */
-bool chat_answer(chat *c, const char *user, size_t n, int n_retries, lory_err *err);
+/* Lets the model answer an input, prints the answer, each tool call in it as a line {"tool_call":
+ * {"id", "name", "arguments"}}, and adds the turn, which *in becomes a part of. False when it failed:
+ * *err says why, talk and *in are as they were; LORY_E_INTERRUPTED: stopped before the first token. */
+bool chat_answer(chat *c, talk_input *in, int n_retries, lory_err *err);
 /* Tokens of the context that the talk takes now, when they are known; else 0. */
 size_t chat_used(const chat *c);
+
+/* ---- cmd_chat.c -------------------------------------------------------------------------- */
+
+/* chat_open_template for this chat: with tools a model's own may be another one. */
+bool chat_read_template(const chat *c, bool has_tools, buf *text, const chat_builtin **builtin,
+                        lory_err *err);
 
 /* ---- chat_commands.c --------------------------------------------------------------------- */
 

@@ -12,7 +12,8 @@ typedef struct {
     chat *c;
     lory_sampler *sampler;
     lory_tokens prompt;
-    buf text; /* of the prompt */
+    buf text;    /* of the prompt */
+    buf written; /* the answer, any bytes */
     talk_turn turn;
     chat_printer printer;
     lory_generate_result result;
@@ -28,8 +29,7 @@ static bool on_piece(void *user, const lory_piece *piece)
 {
     answer *a = user;
     if (piece->id >= 0 && !cli_add_id(&a->turn.ids, piece->id)) a->has_failed = true;
-    if (piece->n_text && !buf_put(&a->turn.answer, piece->text, piece->n_text))
-        a->has_failed = true;
+    if (piece->n_text && !buf_put(&a->written, piece->text, piece->n_text)) a->has_failed = true;
     if (piece->n_text && !chat_print(&a->printer, piece->text, piece->n_text)) a->has_failed = true;
     return !a->has_failed && !cli_interrupted();
 }
@@ -96,40 +96,101 @@ static bool read_prompt(answer *a, lory_err *err)
     return ok;
 }
 
+/* The calls in what was held back. Text that begins like one but is none is a text. */
+static bool read_calls(answer *a, lory_err *err)
+{
+    chat_printer *p = &a->printer;
+    size_t n_blank = p->is_in_call ? strspn(p->held.data, " \t\r\n") : 0;
+    lory_err why = { 0 };
+    if (!p->is_in_call) return true;
+    if (!chat_tools_calls(p->tools, p->held.data + n_blank, p->held.len - n_blank, &a->turn.calls,
+                          &why)) {
+        if (why.code == LORY_E_FORMAT && p->held.data[n_blank] != '{'
+            && p->held.data[n_blank] != '[')
+            cli_note("%s: it is shown as it was written", why.text);
+        return why.code == LORY_E_FORMAT || err_set(err, why.code, "%s", why.text);
+    }
+    const char *s = a->written.data;
+    size_t n = a->written.len - p->held.len, n_lead = 0;
+    while (n_lead < n && strchr(" \t\r\n", s[n_lead])) n_lead++;
+    talk_put_text(&a->turn.content, s + n_lead, n - n_lead);
+    buf_clear(&p->held);
+    return talk_name_calls(&a->c->talk, &a->turn.calls, err);
+}
+
+/* One line of JSON for each. */
+static bool print_calls(const tool_calls *calls)
+{
+    buf b = { 0 };
+    for (size_t i = 0; i < calls->n; i++) {
+        json_writer w = { &b, false };
+        const tool_call *c = &calls->call[i];
+        buf_puts(&b, "{\"tool_call\": ");
+        json_begin_object(&w);
+        json_put_key(&w, "id");
+        json_put_bytes(&w, c->id.data, c->id.len);
+        json_put_key(&w, "name");
+        json_put_bytes(&w, c->name.data, c->name.len);
+        json_put_key(&w, "arguments");
+        json_put_raw(&w, c->arguments.data, c->arguments.len);
+        json_end_object(&w);
+        buf_puts(&b, "}\n");
+    }
+    bool ok = out_buf(&b);
+    buf_free(&b);
+    return ok;
+}
+
+/* What is still to be printed of an answer that is over. */
+static bool finish(answer *a, lory_err *err)
+{
+    chat_printer *p = &a->printer;
+    bool ok = read_calls(a, err), printed = chat_print_end(p);
+    bool has_calls = a->turn.calls.n > 0;
+    if (has_calls ? p->last && p->last != '\n' : !a->c->is_interactive || p->last != '\n')
+        printed = out_put("\n", 1) && printed;
+    if (!ok) return false;
+    printed = print_calls(&a->turn.calls) && printed;
+    if (!printed || a->has_failed || !out_flush())
+        return err_set(err, LORY_E_IO, "chat: the answer could not be written or kept");
+    return true;
+}
+
 static bool generate(answer *a, lory_err *err)
 {
     chat *c = a->c;
+    bool has_tools = chat_has_tools(&c->tools);
     lory_generate_params p = { .n_predict = c->o->settings.n_predict,
+                               .show_special = has_tools, /* what marks a call is often special */
                                .stop = c->stop,
                                .n_stop = c->n_stop };
     a->printer = (chat_printer){ .hides = c->o->settings.hides,
                                  .is_terminal = out_is_terminal(),
-                                 .has_colour = out_is_terminal() && !getenv("NO_COLOR") };
+                                 .has_colour = out_is_terminal() && !getenv("NO_COLOR"),
+                                 .tools = has_tools ? &c->tools : NULL };
     chat_print_begin(&a->printer, a->text.data, a->text.len);
     double start_ms = cli_now_ms();
     bool ok = lory_generate(c->s, a->sampler, &p, on_piece, a, &a->result, err);
     c->generate_ms = cli_now_ms() - start_ms;
     c->n_generated = a->result.n_tokens;
-    ok = chat_print_end(&a->printer) && ok;
-    if (!c->is_interactive || a->printer.last != '\n') out_put("\n", 1);
-    if (a->has_failed || !out_flush())
-        return err_set(err, LORY_E_IO, "chat: the answer could not be written or kept");
-    return ok;
+    return finish(a, ok ? err : NULL) && ok;
 }
 
 /* Ids of a stop text are no part of the answer: then only the text is known. */
-static bool keep_turn(answer *a, const char *user, size_t n, lory_err *err)
+static bool keep_turn(answer *a, talk_input *in, lory_err *err)
 {
-    talk_turn t = { .ids = a->turn.ids, .n_retries = a->turn.n_retries };
-    a->turn.ids = (lory_tokens){ 0 };
-    if (a->result.reason == LORY_STOP_TEXT) t.ids.n = 0;
-    talk_put_text(&t.answer, a->turn.answer.data, a->turn.answer.len);
-    buf_put(&t.user, user, n);
-    if (t.answer.failed || t.user.failed) {
-        turn_free(&t);
+    talk_turn *t = &a->turn;
+    if (a->result.reason == LORY_STOP_TEXT) t->ids.n = 0;
+    talk_put_text(&t->answer, a->written.data, a->written.len);
+    if (t->answer.failed || t->content.failed)
         return err_set(err, LORY_E_MEMORY, "chat: no memory for the talk");
+    t->input = *in;
+    if (talk_add(&a->c->talk, t, &a->prompt, &a->text, err)) {
+        *in = (talk_input){ 0 };
+        return true;
     }
-    return talk_add(&a->c->talk, &t, &a->prompt, &a->text, err);
+    t->input = (talk_input){ 0 };
+    return false;
 }
 
 /* What a person should know after the answer. */
@@ -150,26 +211,27 @@ static void tell(chat *c, const lory_generate_result *result)
     c->was_warned = n * 100 >= n_ctx * WARN_PERCENT;
 }
 
-static bool make_answer(answer *a, const char *user, size_t n, lory_err *err)
+static bool make_answer(answer *a, talk_input *in, lory_err *err)
 {
     chat *c = a->c;
-    if (!talk_prompt(&c->talk, user, n, &a->prompt, &a->text, err)) return false;
+    if (!talk_prompt(&c->talk, in, &a->prompt, &a->text, err)) return false;
     if (!check_room(c, a->prompt.n, err)) return false;
     a->sampler = open_sampler(c, a->turn.n_retries, err);
     if (!a->sampler || !read_prompt(a, err) || !generate(a, err)) return false;
     if (a->turn.ids.n == 0 && a->result.reason == LORY_STOP_CALLER)
         return err_set(err, LORY_E_INTERRUPTED, "chat: interrupted");
-    return keep_turn(a, user, n, err);
+    return keep_turn(a, in, err);
 }
 
-bool chat_answer(chat *c, const char *user, size_t n, int n_retries, lory_err *err)
+bool chat_answer(chat *c, talk_input *in, int n_retries, lory_err *err)
 {
     answer a = { .c = c, .turn = { .n_retries = n_retries } };
-    bool ok = make_answer(&a, user, n, err);
+    bool ok = make_answer(&a, in, err);
     if (ok) tell(c, &a.result);
     lory_sampler_free(a.sampler);
     lory_tokens_free(&a.prompt);
     buf_free(&a.text);
+    buf_free(&a.written);
     buf_free(&a.printer.held);
     turn_free(&a.turn);
     return ok;

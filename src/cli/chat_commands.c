@@ -38,6 +38,7 @@ static bool reset(chat *c, const char *argument, lory_err *err)
 {
     (void)argument;
     c->was_warned = false;
+    talk_input_free(&c->replies);
     return talk_drop(&c->talk, 0, c->talk.n, err);
 }
 
@@ -46,9 +47,14 @@ static bool need_turn(const chat *c, const char *name, lory_err *err)
     return c->talk.n > 0 || err_set(err, LORY_E_ARGUMENT, "/%s: there is no turn yet", name);
 }
 
+/* A reply to one of several calls is taken back alone. */
 static bool undo(chat *c, const char *argument, lory_err *err)
 {
     (void)argument;
+    if (c->replies.n > 0) {
+        buf_free(&c->replies.text[--c->replies.n]);
+        return true;
+    }
     return need_turn(c, "undo", err) && talk_drop(&c->talk, c->talk.n - 1, 1, err);
 }
 
@@ -58,9 +64,9 @@ static bool retry(chat *c, const char *argument, lory_err *err)
     (void)argument;
     talk *t = &c->talk;
     if (!need_turn(c, "retry", err)) return false;
+    talk_input_free(&c->replies);
     talk_turn old = t->turn[--t->n];
-    bool ok =
-        talk_rebuild(t, err) && chat_answer(c, old.user.data, old.user.len, old.n_retries + 1, err);
+    bool ok = talk_rebuild(t, err) && chat_answer(c, &old.input, old.n_retries + 1, err);
     if (ok) {
         turn_free(&old);
         return true;
@@ -113,14 +119,12 @@ static bool compact(chat *c, const char *argument, lory_err *err)
     size_t n_ctx = (size_t)lory_session_n_ctx(c->s), n_before = c->talk.n, n = 0;
     bool ok = true;
     lory_tokens ids = { 0 };
-    while (ok && c->talk.n > 1) {
-        buf text = { 0 };
+    while (ok && talk_group(&c->talk, 0) < c->talk.n) {
         ids.n = 0;
-        ok = talk_prompt(&c->talk, "", 0, &ids, &text, err);
-        buf_free(&text);
+        ok = talk_measure(&c->talk, &ids, err);
         n = ids.n;
         if (n * 2 <= n_ctx) break;
-        ok = ok && talk_drop(&c->talk, 0, 1, err);
+        ok = ok && talk_drop(&c->talk, 0, talk_group(&c->talk, 0), err);
     }
     lory_tokens_free(&ids);
     c->was_warned = false;

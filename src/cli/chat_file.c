@@ -71,11 +71,43 @@ static void put_settings(json_writer *w, const chat_settings *s)
     json_end_object(w);
 }
 
+static void put_texts(json_writer *w, const char *key, const talk_input *in)
+{
+    json_put_key(w, key);
+    json_begin_array(w);
+    for (size_t i = 0; i < in->n; i++)
+        json_put_bytes(w, in->text[i].len ? in->text[i].data : "", in->text[i].len);
+    json_end_array(w);
+}
+
+static void put_calls(json_writer *w, const tool_calls *calls)
+{
+    json_put_key(w, "calls");
+    json_begin_array(w);
+    for (size_t i = 0; i < calls->n; i++) {
+        const tool_call *c = &calls->call[i];
+        json_begin_object(w);
+        put_bytes(w, "id", &c->id);
+        put_bytes(w, "name", &c->name);
+        json_put_key(w, "arguments");
+        json_put_raw(w, c->arguments.data, c->arguments.len);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
 static void put_turn(json_writer *w, const talk_turn *t)
 {
     json_begin_object(w);
-    put_bytes(w, "user", &t->user);
+    if (t->input.is_reply)
+        put_texts(w, "replies", &t->input);
+    else
+        put_bytes(w, "user", &t->input.text[0]);
     put_bytes(w, "answer", &t->answer);
+    if (t->calls.n > 0) {
+        put_bytes(w, "content", &t->content);
+        put_calls(w, &t->calls);
+    }
     put_int(w, "retries", t->n_retries);
     json_put_key(w, "ids");
     json_begin_array(w);
@@ -112,6 +144,11 @@ static void put_body(const chat *c, buf *out)
         json_put_null(&w);
     json_put_key(&w, "settings");
     put_settings(&w, &c->o->settings);
+    if (chat_has_tools(&c->tools)) {
+        json_put_key(&w, "tools");
+        json_put_raw(&w, c->tools.text.data, c->tools.text.len);
+        put_texts(&w, "replies", &c->replies);
+    }
     json_put_key(&w, "turns");
     json_begin_array(&w);
     for (size_t i = 0; i < c->talk.n; i++) put_turn(&w, &c->talk.turn[i]);
@@ -201,13 +238,60 @@ static bool read_ids(const reader *r, const json *j, int n_vocab, lory_tokens *i
     return true;
 }
 
+static bool read_texts(const reader *r, const json *j, talk_input *in)
+{
+    const char *s;
+    size_t n;
+    if (!j || j->type != JSON_ARRAY) return wrong(r, "the replies of a tool are missing");
+    in->is_reply = true;
+    for (const json *e = j->first; e; e = e->next) {
+        if (!json_get_str(e, &s, &n)) return wrong(r, "the reply of a tool is no text");
+        if (!talk_input_add(in, s, n, r->err)) return false;
+    }
+    return true;
+}
+
+static bool read_calls(const reader *r, const json *j, tool_calls *calls)
+{
+    if (!j || j->type != JSON_ARRAY) return wrong(r, "the calls of an answer are missing");
+    for (const json *e = j->first; e; e = e->next) {
+        const json *arguments = json_get(e, "arguments");
+        tool_call *c = tool_calls_add(calls);
+        json_writer w = { c ? &c->arguments : NULL, false };
+        if (!c) return err_set(r->err, LORY_E_MEMORY, "%s: no memory", r->path);
+        if (!read_text(r, json_get(e, "id"), &c->id)
+            || !read_text(r, json_get(e, "name"), &c->name))
+            return false;
+        if (!arguments || arguments->type != JSON_OBJECT)
+            return wrong(r, "the arguments of a call are no object");
+        json_put_value(&w, arguments);
+        if (c->arguments.failed) return err_set(r->err, LORY_E_MEMORY, "%s: no memory", r->path);
+    }
+    return true;
+}
+
+/* Replies come after as many calls, a user's text after none. */
+static bool check_input(const reader *r, const talk_input *in, const tool_calls *calls)
+{
+    return (in->is_reply ? calls && in->n == calls->n : !calls && in->n == 1)
+           || wrong(r, "a turn does not go with the calls before it");
+}
+
 static bool read_turn(const reader *r, const json *j, int n_vocab, talk_turn *t)
 {
     int64_t n_retries;
+    const json *user = json_get(j, "user"), *calls = json_get(j, "calls");
+    const char *s;
+    size_t n;
     if (!json_get_int(json_get(j, "retries"), &n_retries) || n_retries < 0 || n_retries > INT_MAX)
         return wrong(r, "the retries of a turn are missing");
     t->n_retries = (int)n_retries;
-    return read_text(r, json_get(j, "user"), &t->user)
+    if (calls
+        && !(read_calls(r, calls, &t->calls) && read_text(r, json_get(j, "content"), &t->content)))
+        return false;
+    if (user && !json_get_str(user, &s, &n)) return wrong(r, "a text of the talk is missing");
+    return (user ? talk_input_add(&t->input, s, n, r->err)
+                 : read_texts(r, json_get(j, "replies"), &t->input))
            && read_text(r, json_get(j, "answer"), &t->answer)
            && read_ids(r, json_get(j, "ids"), n_vocab, &t->ids);
 }
@@ -220,8 +304,13 @@ static bool read_turns(const reader *r, const json *j, talk *t)
     t->turn = mem_new(j->n + 1, sizeof *t->turn);
     if (!t->turn) return err_set(r->err, LORY_E_MEMORY, "%s: no memory", r->path);
     t->cap = j->n + 1;
-    for (const json *e = j->first; e; e = e->next)
-        if (!read_turn(r, e, info.n_vocab, &t->turn[t->n++])) return false;
+    for (const json *e = j->first; e; e = e->next) {
+        talk_turn *turn = &t->turn[t->n];
+        const tool_calls *calls = talk_awaits(t);
+        t->n++;
+        if (!read_turn(r, e, info.n_vocab, turn) || !check_input(r, &turn->input, calls))
+            return false;
+    }
     return true;
 }
 
@@ -257,8 +346,7 @@ static bool check_model(const reader *r, const chat *c, const json *j)
     const json *model = json_get(j, "model");
     const char *name;
     size_t n;
-    if (json_str_is(json_get(model, "fingerprint"), model_hash(c).text))
-        return true;
+    if (json_str_is(json_get(model, "fingerprint"), model_hash(c).text)) return true;
     if (!json_get_str(json_get(model, "name"), &name, &n)) name = "?";
     return err_set(r->err, LORY_E_ARGUMENT,
                    "%s: the talk was with another model or other adapters (found \"%s\", another "
@@ -277,30 +365,70 @@ static void tell_differences(const reader *r, const chat *c, const json *j)
                  c->talk.template_name);
 }
 
-/* The new talk in the place of the old, which *t gets. */
-static void exchange(chat *c, talk *t)
+/* What a file says, until it takes the place of what there was. */
+typedef struct {
+    talk talk;
+    chat_tools tools;
+    talk_input replies;
+} loaded;
+
+static void loaded_free(loaded *l)
 {
-    talk old = c->talk;
-    c->talk = *t;
-    *t = old;
+    talk_free(&l->talk);
+    chat_tools_free(&l->tools);
+    talk_input_free(&l->replies);
+}
+
+static void exchange(chat *c, loaded *l)
+{
+    loaded old = { c->talk, c->tools, c->replies };
+    c->talk = l->talk;
+    c->tools = l->tools;
+    c->replies = l->replies;
+    c->talk.tools = &c->tools;
+    *l = old;
+}
+
+static bool read_tools(const reader *r, const chat *c, const json *j, loaded *l)
+{
+    const lory_template tmpl = { .text = l->talk.template_text.data,
+                                 .n = l->talk.template_text.len,
+                                 .name = l->talk.template_name,
+                                 .now = l->talk.now };
+    const json *tools = json_get(j, "tools");
+    const tool_calls *calls = talk_awaits(&l->talk);
+    buf text = { 0 };
+    json_writer w = { &text, false };
+    if (!tools) return !calls || wrong(r, "it has calls and no tools");
+    json_put_value(&w, tools);
+    bool ok = !text.failed || err_set(r->err, LORY_E_MEMORY, "%s: no memory", r->path);
+    ok = ok && chat_tools_read(&l->tools, text.data, text.len, r->path, r->err)
+         && chat_tools_fit(&l->tools, c->m, &tmpl, r->err)
+         && read_texts(r, json_get(j, "replies"), &l->replies);
+    buf_free(&text);
+    if (ok && l->replies.n > 0 && !(calls && l->replies.n < calls->n))
+        return wrong(r, "it has replies to no call");
+    return ok;
 }
 
 static bool take(const reader *r, chat *c, const json *j)
 {
-    talk t = { .m = c->m, .template_name = c->talk.template_name };
+    loaded l = { .talk = { .m = c->m, .template_name = c->talk.template_name } };
     chat_settings before = c->o->settings;
-    bool ok = check_model(r, c, j) && read_talk(r, j, &t);
-    ok = ok
-         && (buf_put(&t.template_text, c->talk.template_text.data, c->talk.template_text.len)
-             || err_set(r->err, LORY_E_MEMORY, "%s: no memory", r->path));
-    ok = ok && talk_rebuild(&t, r->err) && read_settings(r, c, json_get(j, "settings"));
+    const chat_builtin *builtin;
+    l.talk.tools = &l.tools;
+    bool ok = check_model(r, c, j) && read_talk(r, j, &l.talk)
+              && chat_read_template(c, json_get(j, "tools") != NULL, &l.talk.template_text,
+                                    &builtin, r->err)
+              && read_tools(r, c, j, &l) && talk_rebuild(&l.talk, r->err)
+              && read_settings(r, c, json_get(j, "settings"));
     if (ok) {
+        exchange(c, &l);
         tell_differences(r, c, j);
-        exchange(c, &t);
     } else {
         c->o->settings = before;
     }
-    talk_free(&t);
+    loaded_free(&l);
     return ok;
 }
 

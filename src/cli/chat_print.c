@@ -1,6 +1,7 @@
 /* chat_print.c - see chat_print.h. */
 #include "cli/chat_print.h"
 #include "cli/cli.h"
+#include "text/utf8.h"
 #include <string.h>
 
 static const char *const marks[][2] = {
@@ -9,19 +10,31 @@ static const char *const marks[][2] = {
     { "<reasoning>", "</reasoning>" },
     { "[THINK]", "[/THINK]" },
 };
-enum { N_MARKS = sizeof marks / sizeof marks[0] };
+enum { N_MARKS = sizeof marks / sizeof marks[0], NO_MARK = -1, CALL = -2 };
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
 
 static bool put(chat_printer *p, const char *s, size_t n)
 {
+    for (size_t i = 0; i < n && !p->is_thinking && !p->has_content; i++)
+        p->has_content = !is_blank(s[i]);
     while (p->skips_blanks && n > 0 && (*s == '\n' || *s == ' ')) s++, n--;
     if (n == 0 || (p->hides && p->is_thinking)) return true;
     p->skips_blanks = false;
     p->last = s[n - 1];
     if (!p->is_terminal) return out_put(s, n);
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)s[i];
-        bool is_shown = (c >= 0x20 && c != 0x7F) || c == '\n' || c == '\t';
-        if (is_shown && !out_put(s + i, 1)) return false;
+    for (size_t i = 0; i < n;) {
+        uint32_t cp;
+        size_t n_char = utf8_decode(s + i, n - i, &cp);
+        bool is_control = cp < 0x20 || (cp >= 0x7F && cp < 0xA0);
+        bool ok = cp == UTF8_BAD                           ? out_put("\xEF\xBF\xBD", 3)
+                  : is_control && cp != '\n' && cp != '\t' ? true
+                                                           : out_put(s + i, n_char);
+        if (!ok) return false;
+        i += n_char;
     }
     return true;
 }
@@ -32,20 +45,50 @@ static bool colour(const chat_printer *p)
     return p->is_thinking ? out_put("\033[2m", 4) : out_put("\033[22m", 5);
 }
 
-/* How many bytes of s a mark is found at or may begin at: *i_mark is its kind, -1 when it is only
- * perhaps one. */
+static bool begins_with(const char *s, size_t n, const char *mark)
+{
+    size_t n_mark = strlen(mark);
+    return memcmp(s, mark, n_mark < n ? n_mark : n) == 0;
+}
+
+/* Whether blanks and a call begin at s: CALL; whether they may: NO_MARK with *may. */
+static int call_at(const chat_printer *p, const char *s, size_t n, bool *may)
+{
+    size_t n_blank = 0;
+    if (!p->tools || p->is_thinking) return NO_MARK;
+    while (n_blank < n && is_blank(s[n_blank])) n_blank++;
+    s += n_blank, n -= n_blank;
+    if (n == 0) {
+        *may = true;
+        return NO_MARK;
+    }
+    if (p->tools->is_bare && !p->has_content && (*s == '{' || *s == '[')) return CALL;
+    for (size_t k = 0; k < p->tools->n_mark; k++) {
+        if (!begins_with(s, n, p->tools->mark[k])) continue;
+        if (strlen(p->tools->mark[k]) <= n) return CALL;
+        *may = true;
+    }
+    return NO_MARK;
+}
+
+/* How many bytes of s a mark is found at or may begin at: *i_mark is its kind, NO_MARK when it is
+ * only perhaps one. */
 static size_t find_mark(const chat_printer *p, const char *s, size_t n, int *i_mark)
 {
-    for (size_t i = 0; i < n; i++)
+    bool may = false;
+    for (size_t i = 0; i < n; i++) {
         for (int k = 0; k < N_MARKS; k++) {
             if (p->is_thinking && k != p->i_mark) continue;
             const char *mark = marks[k][p->is_thinking];
-            size_t n_mark = strlen(mark), n_left = n - i;
-            if (memcmp(s + i, mark, n_mark < n_left ? n_mark : n_left) != 0) continue;
-            *i_mark = n_mark <= n_left ? k : -1;
+            if (!begins_with(s + i, n - i, mark)) continue;
+            *i_mark = strlen(mark) <= n - i ? k : NO_MARK;
             return i;
         }
-    *i_mark = -1;
+        if (i > 0 && is_blank(s[i - 1])) continue; /* then nothing began at the blanks */
+        *i_mark = call_at(p, s + i, n - i, &may);
+        if (*i_mark == CALL || may) return i;
+    }
+    *i_mark = NO_MARK;
     return n;
 }
 
@@ -83,12 +126,13 @@ bool chat_print(chat_printer *p, const char *text, size_t n)
 {
     size_t at = 0;
     bool ok = buf_put(&p->held, text, n);
-    while (ok && at < p->held.len) {
+    while (ok && !p->is_in_call && at < p->held.len) {
         int k;
         const char *s = p->held.data + at;
         size_t n_free = find_mark(p, s, p->held.len - at, &k);
         ok = put(p, s, n_free);
         at += n_free;
+        p->is_in_call = k == CALL;
         if (k < 0) break;
         const char *mark = marks[k][p->is_thinking];
         at += strlen(mark);

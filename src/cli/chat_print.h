@@ -1,24 +1,28 @@
 /* chat_print.h - prints an answer as it comes: what the model thinks aloud between <think> and
- * </think> (and the like) dimmed on a terminal, or left out.
- * Layer: cli. A zeroed one with its first three fields set is at the start of an answer. */
+ * </think> (and the like) dimmed on a terminal, or left out; tool calls held back.
+ * Layer: cli. A zeroed one with its first four fields set is at the start of an answer. */
 #ifndef LORY_CLI_CHAT_PRINT_H
 #define LORY_CLI_CHAT_PRINT_H
 
-#include "base/buf.h"
+#include "cli/chat_tools.h"
 
 typedef struct {
     bool hides;       /* thinking is left out */
     bool is_terminal; /* control characters but newlines and tabs are left out */
     bool has_colour;
+    const chat_tools *tools;        /* whose calls are held back; NULL = none */
     bool is_thinking, skips_blanks; /* the marks and blanks after hidden thinking go too */
     int i_mark;                     /* which kind of mark began it */
+    bool has_content;               /* something else than thinking and blanks was there */
+    bool is_in_call;                /* held: from the blanks before a call on, all that comes */
     char last;                      /* byte printed; 0 = none */
     buf held;                       /* what may become a mark */
 } chat_printer;
 
 /* The prompt ended with a mark: the answer begins inside it. */
 void chat_print_begin(chat_printer *p, const char *prompt, size_t n);
-/* False when stdout failed. */
+/* False when stdout failed. After the last one `held` has the calls, if is_in_call; without them
+ * buf_clear makes that nothing is printed. */
 bool chat_print(chat_printer *p, const char *text, size_t n);
 bool chat_print_end(chat_printer *p); /* what was held, colours off; frees */
 

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "text/json.h"
 #include "text/utf8.h"
+#include <stdio.h>
 #include <string.h>
 
 static bool add_ids(lory_tokens *to, const lory_token *id, size_t n, lory_err *err)
@@ -36,36 +37,58 @@ void talk_put_text(buf *out, const char *s, size_t n)
 
 /* ---- the prompt -------------------------------------------------------------------------- */
 
-static void put_message(json_writer *w, const char *role, const char *text, size_t n)
+static chat_text text_of(const buf *b)
 {
-    json_begin_object(w);
-    json_put_key(w, "role");
-    json_put_str(w, role);
-    json_put_key(w, "content");
-    json_put_bytes(w, n ? text : "", n);
-    json_end_object(w);
+    return (chat_text){ b->data, b->len };
 }
 
-static void put_variables(const talk *t, size_t n_turns, const char *user, size_t n, buf *out)
+/* calls: those that the input replies to. */
+static void put_input(json_writer *w, const talk_input *in, const tool_calls *calls)
+{
+    for (size_t i = 0; i < in->n; i++)
+        if (in->is_reply && i < calls->n)
+            chat_put_reply(w, &calls->call[i], text_of(&in->text[i]));
+        else
+            chat_put_message(w, "user", text_of(&in->text[i]));
+}
+
+static void put_answer(json_writer *w, const talk *t, const talk_turn *turn)
+{
+    if (turn->calls.n > 0 && t->tools && !t->tools->is_raw)
+        chat_put_calls(w, t->tools, text_of(&turn->content), &turn->calls);
+    else
+        chat_put_message(w, "assistant", text_of(&turn->answer));
+}
+
+static const tool_calls *calls_before(const talk *t, size_t i)
+{
+    static const tool_calls none;
+    return i > 0 ? &t->turn[i - 1].calls : &none;
+}
+
+static void put_variables(const talk *t, size_t n_turns, const talk_input *in, buf *out)
 {
     json_writer w = { out, false };
     json_begin_object(&w);
     json_put_key(&w, "messages");
     json_begin_array(&w);
-    if (t->has_system) put_message(&w, "system", t->system.data, t->system.len);
+    if (t->has_system) chat_put_message(&w, "system", text_of(&t->system));
     for (size_t i = 0; i < n_turns; i++) {
-        const talk_turn *turn = &t->turn[i];
-        put_message(&w, "user", turn->user.data, turn->user.len);
-        put_message(&w, "assistant", turn->answer.data, turn->answer.len);
+        put_input(&w, &t->turn[i].input, calls_before(t, i));
+        put_answer(&w, t, &t->turn[i]);
     }
-    put_message(&w, "user", user, n);
+    put_input(&w, in, calls_before(t, n_turns));
     json_end_array(&w);
+    if (t->tools && chat_has_tools(t->tools)) {
+        json_put_key(&w, "tools");
+        json_put_raw(&w, t->tools->text.data, t->tools->text.len);
+    }
     json_put_key(&w, "add_generation_prompt");
     json_put_bool(&w, true);
     json_end_object(&w);
 }
 
-static bool render(const talk *t, size_t n_turns, const char *user, size_t n, lory_prompt *p,
+static bool render(const talk *t, size_t n_turns, const talk_input *in, lory_prompt *p,
                    lory_err *err)
 {
     buf variables = { 0 };
@@ -73,7 +96,7 @@ static bool render(const talk *t, size_t n_turns, const char *user, size_t n, lo
                            .n = t->template_text.len,
                            .name = t->template_name,
                            .now = t->now };
-    put_variables(t, n_turns, user, n, &variables);
+    put_variables(t, n_turns, in, &variables);
     bool ok = variables.failed
                   ? err_set(err, LORY_E_MEMORY, "chat: no memory for the talk")
                   : lory_render_template(t->m, &tmpl, variables.data, variables.len, p, err);
@@ -106,14 +129,14 @@ static bool goes_on(const talk *t, const lory_prompt *p, const lory_tokens *all,
     return ok;
 }
 
-/* The prompt of turn n_turns, whose user text is given. */
-static bool prompt_at(const talk *t, size_t n_turns, const char *user, size_t n, lory_tokens *ids,
+/* The prompt of turn n_turns, whose input is given. */
+static bool prompt_at(const talk *t, size_t n_turns, const talk_input *in, lory_tokens *ids,
                       buf *text, lory_err *err)
 {
     lory_prompt p = { 0 };
     lory_tokens all = { 0 };
     size_t n_skip = 0;
-    if (!render(t, n_turns, user, n, &p, err)) return false;
+    if (!render(t, n_turns, in, &p, err)) return false;
     bool ok = lory_tokenize_prompt(t->m, &p, &all, err);
     if (ok && goes_on(t, &p, &all, &n_skip)) ok = add_ids(ids, t->ids.id, t->ids.n, err);
     ok = ok && add_ids(ids, all.id + n_skip, all.n - n_skip, err);
@@ -126,17 +149,91 @@ static bool prompt_at(const talk *t, size_t n_turns, const char *user, size_t n,
     return ok;
 }
 
-bool talk_prompt(const talk *t, const char *user, size_t n, lory_tokens *ids, buf *text,
-                 lory_err *err)
+bool talk_prompt(const talk *t, const talk_input *in, lory_tokens *ids, buf *text, lory_err *err)
 {
-    return prompt_at(t, t->n, user, n, ids, text, err);
+    return prompt_at(t, t->n, in, ids, text, err);
+}
+
+bool talk_measure(const talk *t, lory_tokens *ids, lory_err *err)
+{
+    const tool_calls *awaited = talk_awaits(t);
+    talk_input in = { .is_reply = awaited != NULL };
+    buf text = { 0 };
+    bool ok = true;
+    for (size_t i = 0; ok && i < (awaited ? awaited->n : 1); i++)
+        ok = talk_input_add(&in, "", 0, err);
+    ok = ok && talk_prompt(t, &in, ids, &text, err);
+    buf_free(&text);
+    talk_input_free(&in);
+    return ok;
 }
 
 /* ---- turns ------------------------------------------------------------------------------- */
 
+bool talk_input_add(talk_input *in, const char *s, size_t n, lory_err *err)
+{
+    if (in->n == in->cap) {
+        size_t cap = in->cap ? 2 * in->cap : 1;
+        buf *grown = mem_resize(in->text, in->cap, cap, sizeof *grown);
+        if (!grown) return err_set(err, LORY_E_MEMORY, "chat: no memory for the text");
+        in->text = grown;
+        in->cap = cap;
+    }
+    in->text[in->n] = (buf){ 0 };
+    talk_put_text(&in->text[in->n++], s, n);
+    return !in->text[in->n - 1].failed
+           || err_set(err, LORY_E_MEMORY, "chat: no memory for the text");
+}
+
+void talk_input_free(talk_input *in)
+{
+    for (size_t i = 0; i < in->n; i++) buf_free(&in->text[i]);
+    mem_free(in->text);
+    *in = (talk_input){ 0 };
+}
+
+const tool_calls *talk_awaits(const talk *t)
+{
+    return t->n > 0 && t->turn[t->n - 1].calls.n > 0 ? &t->turn[t->n - 1].calls : NULL;
+}
+
+/* The highest number of an id that is ours. */
+static unsigned last_call_number(const talk *t)
+{
+    unsigned last = 0, v;
+    int n_read;
+    for (size_t i = 0; i < t->n; i++)
+        for (size_t k = 0; k < t->turn[i].calls.n; k++) {
+            const buf *id = &t->turn[i].calls.call[k].id;
+            bool is_ours =
+                id->len == 9 && sscanf(id->data, "call%5u%n", &v, &n_read) == 1 && n_read == 9;
+            if (is_ours && v > last) last = v;
+        }
+    return last;
+}
+
+bool talk_name_calls(const talk *t, tool_calls *calls, lory_err *err)
+{
+    unsigned number = last_call_number(t);
+    for (size_t i = 0; i < calls->n; i++)
+        if (calls->call[i].id.len == 0
+            && !buf_printf(&calls->call[i].id, "call%05u", ++number % 100000))
+            return err_set(err, LORY_E_MEMORY, "chat: no memory for a tool call");
+    return true;
+}
+
+size_t talk_group(const talk *t, size_t i)
+{
+    size_t n = 1;
+    while (i + n < t->n && t->turn[i + n].input.is_reply) n++;
+    return n;
+}
+
 void turn_free(talk_turn *turn)
 {
-    buf_free(&turn->user);
+    talk_input_free(&turn->input);
+    tool_calls_free(&turn->calls);
+    buf_free(&turn->content);
     buf_free(&turn->answer);
     lory_tokens_free(&turn->ids);
     *turn = (talk_turn){ 0 };
@@ -178,10 +275,7 @@ static bool make_room(talk *t, lory_err *err)
 
 bool talk_add(talk *t, talk_turn *turn, lory_tokens *ids, buf *text, lory_err *err)
 {
-    if (!make_room(t, err) || !hold(t, turn, ids, text, err)) {
-        turn_free(turn);
-        return false;
-    }
+    if (!make_room(t, err) || !hold(t, turn, ids, text, err)) return false;
     t->turn[t->n++] = *turn;
     *turn = (talk_turn){ 0 };
     return true;
@@ -195,8 +289,7 @@ bool talk_rebuild(talk *t, lory_err *err)
         const talk_turn *turn = &t->turn[i];
         lory_tokens ids = { 0 };
         buf text = { 0 };
-        ok = prompt_at(t, i, turn->user.data, turn->user.len, &ids, &text, err)
-             && hold(t, turn, &ids, &text, err);
+        ok = prompt_at(t, i, &turn->input, &ids, &text, err) && hold(t, turn, &ids, &text, err);
         lory_tokens_free(&ids);
         buf_free(&text);
     }

@@ -8,17 +8,27 @@
 #ifndef LORY_CLI_CHAT_TALK_H
 #define LORY_CLI_CHAT_TALK_H
 
-#include "base/buf.h"
-#include "lory.h"
+#include "cli/chat_tools.h"
+
+/* What is answered: one text of a user, or the replies to the calls of the turn before. */
+typedef struct {
+    buf *text; /* [n] valid UTF-8 */
+    size_t n, cap;
+    bool is_reply;
+} talk_input; /* zeroed = a user's, empty */
 
 typedef struct {
-    buf user, answer; /* valid UTF-8 */
+    talk_input input;
+    buf answer;       /* as it was written; valid UTF-8 */
+    tool_calls calls; /* in it; each has an id */
+    buf content;      /* of an answer with calls: what is no call */
     lory_tokens ids;  /* of the answer; empty: only its text is known */
     int n_retries;    /* how often it was asked for again: a part of its seed */
 } talk_turn;
 
 typedef struct {
-    const lory_model *m; /* the caller's */
+    const lory_model *m;     /* the caller's */
+    const chat_tools *tools; /* the caller's; NULL = none */
     buf template_text;
     const char *template_name; /* the caller's, for messages */
     int64_t now;               /* the template's clock: the time the talk began */
@@ -30,12 +40,25 @@ typedef struct {
     buf text;        /* the same as text */
 } talk;              /* free with talk_free; a zeroed one is empty */
 
-/* The tokens to read before the answer to a user's text, appended to *ids, their text to *text. */
-bool talk_prompt(const talk *t, const char *user, size_t n, lory_tokens *ids, buf *text,
-                 lory_err *err);
+/* Adds a text, with U+FFFD for malformed bytes. */
+bool talk_input_add(talk_input *in, const char *s, size_t n, lory_err *err);
+void talk_input_free(talk_input *in);
+
+/* The calls that the next input replies to; NULL when it is a user's. */
+const tool_calls *talk_awaits(const talk *t);
+/* Gives an id to each call that the model gave none: "call00001" and so on, each once in the talk;
+ * nine letters and digits, which is what Mistral's templates ask for. */
+bool talk_name_calls(const talk *t, tool_calls *calls, lory_err *err);
+
+/* The tokens to read before the answer to an input, appended to *ids, their text to *text. */
+bool talk_prompt(const talk *t, const talk_input *in, lory_tokens *ids, buf *text, lory_err *err);
+/* The same before an input without text, as far as that can be said. */
+bool talk_measure(const talk *t, lory_tokens *ids, lory_err *err);
 /* Takes a whole turn, whose buffers become the talk's; ids and text are what talk_prompt gave. On
- * failure the talk is as it was and the turn is freed. */
+ * failure the talk and the turn are as they were. */
 bool talk_add(talk *t, talk_turn *turn, lory_tokens *ids, buf *text, lory_err *err);
+/* The turns that go together from turn i on: one, and those that reply to its calls. */
+size_t talk_group(const talk *t, size_t i);
 /* Drops turns [from, from + n) and works out the tokens of what is left. */
 bool talk_drop(talk *t, size_t from, size_t n, lory_err *err);
 /* Works out the tokens from the turns, as after a change of the system text. On failure they are

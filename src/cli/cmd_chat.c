@@ -4,7 +4,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/chat.h"
-#include "cli/chat_templates.h"
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -29,6 +28,7 @@ static const opt_row rows[] = {
     { 0, "system", OPT_STR, AT(system), "TEXT|@FILE", .help = "what the model is told first" },
     { 0, "template", OPT_STR, AT(template), "NAME|FILE", .shown = "the model's own",
       .help = "chat template (Jinja): chatml, gemma, llama3, plain, zephyr, or a file" },
+    { 0, "tools", OPT_STR, AT(tools), "FILE", .help = "tools that the model may call (JSON)" },
     { 0, "load", OPT_STR, AT(load), "FILE",
       .help = "go on with a talk that was kept, with its settings" },
     { 0, "save", OPT_STR, AT(save), "FILE", .help = "keep the talk in a file after each turn" },
@@ -72,15 +72,41 @@ static bool set_stops(chat *c, const chat_builtin *b, lory_err *err)
     return !b || add_stop(c, b->stop);
 }
 
+bool chat_read_template(const chat *c, bool has_tools, buf *text, const chat_builtin **builtin,
+                        lory_err *err)
+{
+    size_t n;
+    const char *name = c->o->template;
+    const char *own = has_tools && !name ? lory_model_chat_template(c->m, "tool_use", &n) : NULL;
+    *builtin = NULL;
+    if (!own) return chat_open_template(c->m, "chat", name, text, builtin, err);
+    return buf_put(text, own, n) || err_set(err, LORY_E_MEMORY, "chat: no memory");
+}
+
 static bool find_template(chat *c, lory_err *err)
 {
     talk *t = &c->talk;
-    const char *name = c->o->template;
     const chat_builtin *builtin;
     bool is_fixed;
-    t->template_name = name ? name : "chat template";
-    return chat_open_template(c->m, "chat", name, &t->template_text, &builtin, err)
+    t->template_name = c->o->template ? c->o->template : "chat template";
+    return chat_read_template(c, c->o->tools != NULL, &t->template_text, &builtin, err)
            && set_stops(c, builtin, err) && chat_clock(&t->now, &is_fixed, err);
+}
+
+static bool read_tools(chat *c, lory_err *err)
+{
+    const talk *t = &c->talk;
+    const lory_template tmpl = { .text = t->template_text.data,
+                                 .n = t->template_text.len,
+                                 .name = t->template_name,
+                                 .now = t->now };
+    buf text = { 0 };
+    if (!c->o->tools) return true;
+    bool ok = file_read(c->o->tools, 1 << 24, &text, err)
+              && chat_tools_read(&c->tools, text.len ? text.data : "", text.len, c->o->tools, err)
+              && chat_tools_fit(&c->tools, c->m, &tmpl, err);
+    buf_free(&text);
+    return ok;
 }
 
 static bool read_system(chat *c, lory_err *err)
@@ -124,7 +150,9 @@ static int open_chat(chat *c)
     lory_err err;
     if (!(c->m = cli_open_model(&c->o->model, &err))) return cli_fail(&err);
     c->talk.m = c->m;
-    if (!find_template(c, &err) || !read_system(c, &err)) return cli_fail(&err);
+    c->talk.tools = &c->tools;
+    if (!find_template(c, &err) || !read_tools(c, &err) || !read_system(c, &err))
+        return cli_fail(&err);
     int status = open_sampling(c);
     if (status) return status;
     if (!(c->s = cli_open_session(c->m, &c->o->session, &err))) return cli_fail(&err);
@@ -140,6 +168,8 @@ static void close_chat(chat *c)
     edit_close(&c->edit);
     history_close(&c->history);
     talk_free(&c->talk);
+    talk_input_free(&c->replies);
+    chat_tools_free(&c->tools);
     mem_free(c->stop);
     lory_session_free(c->s);
     lory_model_close(c->m);
@@ -147,14 +177,25 @@ static void close_chat(chat *c)
 
 /* ---- the loop ---------------------------------------------------------------------------- */
 
-/* The gauge of the context, then a mark. */
+/* The name of the tool that should reply, for a person; it is the model's, so it may be anything. */
+static const char *awaited_name(const chat *c)
+{
+    const tool_calls *calls = talk_awaits(&c->talk);
+    const char *name = calls ? calls->call[c->replies.n].name.data : "";
+    static const char shown[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    size_t n = strspn(name, shown);
+    return n < 40 && !name[n] ? name : "tool";
+}
+
+/* The gauge of the context, the tool that should reply, then a mark. */
 static edit_result ask(chat *c, buf *line)
 {
-    char gauge[32], prompt[64];
+    char left[64], prompt[96];
     size_t n_used = chat_used(c), n_ctx = (size_t)lory_session_n_ctx(c->s);
-    snprintf(gauge, sizeof gauge, "%zu%%", n_used * 100 / n_ctx);
-    snprintf(prompt, sizeof prompt, getenv("NO_COLOR") ? "%s > " : "\033[2m%s\033[22m > ", gauge);
-    return edit_read(&c->edit, prompt, (int)strlen(gauge) + 3, line);
+    const char *name = awaited_name(c);
+    snprintf(left, sizeof left, "%zu%%%s%s", n_used * 100 / n_ctx, *name ? " " : "", name);
+    snprintf(prompt, sizeof prompt, getenv("NO_COLOR") ? "%s > " : "\033[2m%s\033[22m > ", left);
+    return edit_read(&c->edit, prompt, (int)strlen(left) + 3, line);
 }
 
 static bool is_blank(const buf *b)
@@ -179,6 +220,35 @@ static int fail_at(chat *c, const lory_err *err)
     return cli_fail(&at);
 }
 
+/* Adds the text of a line; {"tool_reply": TEXT} is a reply of any bytes, as one line. */
+static bool add_reply(chat *c, const char *text, lory_err *err)
+{
+    json_doc d;
+    const char *s;
+    size_t n;
+    c->replies.is_reply = true;
+    if (!json_read(&d, text, strlen(text), "", NULL))
+        return talk_input_add(&c->replies, text, strlen(text), err);
+    bool is_framed = json_get_str(json_get(d.root, "tool_reply"), &s, &n) && d.root->n == 1;
+    bool ok = is_framed ? talk_input_add(&c->replies, s, n, err)
+                        : talk_input_add(&c->replies, text, strlen(text), err);
+    json_close(&d);
+    return ok;
+}
+
+/* What a line that is no command says: a turn, or a reply to a call. */
+static bool take_text(chat *c, const char *text, lory_err *err)
+{
+    const tool_calls *calls = talk_awaits(&c->talk);
+    talk_input in = { 0 };
+    bool ok = calls ? add_reply(c, text, err) : talk_input_add(&in, text, strlen(text), err);
+    if (ok && calls && c->replies.n < calls->n) return true;
+    ok = ok && chat_answer(c, calls ? &c->replies : &in, 0, err);
+    if (!ok && c->replies.n > 0) buf_free(&c->replies.text[--c->replies.n]); /* ask for it again */
+    talk_input_free(&in);
+    return ok;
+}
+
 /* One text or command. CHAT_FAILED ends a talk that comes from a pipe. */
 static chat_outcome take_line(chat *c, const buf *line)
 {
@@ -187,7 +257,7 @@ static chat_outcome take_line(chat *c, const buf *line)
     chat_outcome outcome = chat_command(c, text);
     if (outcome != CHAT_NO_COMMAND) return outcome == CHAT_DONE && !keep(c) ? CHAT_FAILED : outcome;
     if (text[0] == '/' && text[1] == '/') text++;
-    if (chat_answer(c, text, strlen(text), 0, &err)) return keep(c) ? CHAT_DONE : CHAT_FAILED;
+    if (take_text(c, text, &err)) return keep(c) ? CHAT_DONE : CHAT_FAILED;
     if (err.code == LORY_E_INTERRUPTED)
         cli_note("stopped before the answer began: the text was taken back");
     else
@@ -226,6 +296,8 @@ static int check_opts(const chat_opts *o)
 {
     if (o->load && o->system)
         return cli_usage("--system: cannot go with --load, which brings its own (/system sets it)");
+    if (o->load && o->tools)
+        return cli_usage("--tools: cannot go with --load, which brings its own");
     for (size_t i = 0; i < o->stop.n; i++)
         if (!o->stop.item[i][0]) return cli_usage("--stop: the text is empty");
     return 0;

@@ -1,0 +1,514 @@
+/* calls.c - see calls.h. The forms are those of the chat templates of the models that have tools;
+ * calls_python.c reads the one that is Python. */
+#include "cli/calls.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "cli/calls_python.h"
+#include <string.h>
+
+/* clang-format off */
+/* Those that a template has are looked for in answers: see chat_tools.c. */
+const char *const call_marks[] = {
+    "<tool_call>",                          /* Hermes, Qwen, Granite 4, GLM-4.5, Nemotron 3 */
+    "<tool_calls>",                         /* Apriel */
+    "[TOOL_CALLS]",                         /* Mistral */
+    "<|python_tag|>",                       /* Llama 3 */
+    "<\xEF\xBD\x9Ctool\xE2\x96\x81" "calls\xE2\x96\x81" "begin\xEF\xBD\x9C>", /* DeepSeek V3, R1 */
+    "<\xEF\xBD\x9C" "DSML\xEF\xBD\x9C" "function_calls>", /* DeepSeek V3.2 */
+    "<\xEF\xBD\x9C" "DSML\xEF\xBD\x9C" "tool_calls>",     /* DeepSeek V4 */
+    "<|tool_call|>",                        /* Granite 3, Phi-4-mini */
+    "<function=",                           /* functionary 3.1, Qwen3-Coder */
+    "<|tool_call_start|>",                  /* LFM2 */
+    "<|tool_calls_section_begin|>",         /* Kimi K2 */
+    "<|tools_prefix|>",                     /* Apertus */
+    "<|START_ACTION|>",                     /* Command R7B, Command A */
+    "<|function_call|>",                    /* GigaChat 3.1 */
+    "<|message_sep|>\n\nfunction call",     /* GigaChat 3 */
+    "<|action_start|>",                     /* InternLM */
+    "<minimax:tool_call>",                  /* MiniMax */
+    "<seed:tool_call>",                     /* Seed-OSS */
+    "<TOOLCALL>", "<toolcall>",             /* Nemotron */
+    "<function_call>",                      /* xLAM, Cogito */
+    "functools[",                           /* FireFunction, Phi-4-mini */
+    "Action: ```json",                      /* Command R */
+    "to=functions.",                        /* gpt-oss */
+    NULL,
+};
+/* clang-format on */
+
+typedef struct {
+    const char *s; /* [n] */
+    size_t n, at;
+    const json *tools;
+    tool_calls *out;
+    lory_err *err;
+} reader;
+
+typedef struct {
+    const char *s; /* [n] */
+    size_t n;
+} piece;
+
+static bool no_memory(const reader *r)
+{
+    return err_set(r->err, LORY_E_MEMORY, "tool call: no memory");
+}
+
+static bool wrong(const reader *r, const char *what)
+{
+    return err_set(r->err, LORY_E_FORMAT, "tool call: %s (at byte %zu)", what, r->at);
+}
+
+/* ---- the list ---------------------------------------------------------------------------- */
+
+static void call_free(tool_call *c)
+{
+    buf_free(&c->id);
+    buf_free(&c->name);
+    buf_free(&c->arguments);
+}
+
+void tool_calls_free(tool_calls *t)
+{
+    for (size_t i = 0; i < t->n; i++) call_free(&t->call[i]);
+    mem_free(t->call);
+    *t = (tool_calls){ 0 };
+}
+
+tool_call *tool_calls_add(tool_calls *t)
+{
+    if (t->n == t->cap) {
+        size_t cap = t->cap ? 2 * t->cap : 4;
+        tool_call *grown = mem_resize(t->call, t->cap, cap, sizeof *grown);
+        if (!grown) return NULL;
+        t->call = grown;
+        t->cap = cap;
+    }
+    t->call[t->n] = (tool_call){ 0 };
+    return &t->call[t->n++];
+}
+
+const json *calls_find_tool(const json *tools, const char *name, size_t n)
+{
+    const char *s;
+    size_t n_s;
+    for (const json *e = tools ? tools->first : NULL; e; e = e->next) {
+        const json *function = json_get(e, "function");
+        const json *tool = function && function->type == JSON_OBJECT ? function : e;
+        if (json_get_str(json_get(tool, "name"), &s, &n_s) && n_s == n && memcmp(s, name, n) == 0)
+            return tool;
+    }
+    return NULL;
+}
+
+/* ---- finding ----------------------------------------------------------------------------- */
+
+/* Where `what` begins in s[at..n); n when it is not there. */
+static size_t find(const reader *r, size_t at, const char *what)
+{
+    size_t n = strlen(what);
+    for (; at + n <= r->n; at++)
+        if (memcmp(r->s + at, what, n) == 0) return at;
+    return r->n;
+}
+
+static bool is_at(const reader *r, size_t at, const char *what)
+{
+    size_t n = strlen(what);
+    return at + n <= r->n && memcmp(r->s + at, what, n) == 0;
+}
+
+static bool is_word_char(unsigned char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'
+           || c == '-' || c == '.' || c == ':';
+}
+
+static size_t skip_blanks(const reader *r, size_t at)
+{
+    while (at < r->n && strchr(" \t\r\n", r->s[at]) && r->s[at]) at++;
+    return at;
+}
+
+static piece trim(piece p)
+{
+    while (p.n && strchr(" \t\r\n", p.s[0]) && p.s[0]) p.s++, p.n--;
+    while (p.n && strchr(" \t\r\n", p.s[p.n - 1]) && p.s[p.n - 1]) p.n--;
+    return p;
+}
+
+/* The end of the JSON object or array that begins at `at`; 0 when it does not end. */
+static size_t json_end(const reader *r, size_t at)
+{
+    int depth = 0;
+    bool in_string = false;
+    for (size_t i = at; i < r->n; i++) {
+        char c = r->s[i];
+        if (in_string && c == '\\')
+            i++;
+        else if (c == '"')
+            in_string = !in_string;
+        else if (in_string)
+            continue;
+        else if (c == '{' || c == '[')
+            depth++;
+        else if ((c == '}' || c == ']') && --depth == 0)
+            return i + 1;
+    }
+    return 0;
+}
+
+/* ---- names ------------------------------------------------------------------------------- */
+
+/* "functions.add:0" (Kimi K2, gpt-oss) and "search.call" (Llama 3) are the tools "add", "search". */
+static piece bare_name(piece p)
+{
+    static const char prefix[] = "functions.", suffix[] = ".call";
+    size_t n_prefix = sizeof prefix - 1, n_suffix = sizeof suffix - 1;
+    const char *colon = memchr(p.s, ':', p.n);
+    if (p.n > n_prefix && memcmp(p.s, prefix, n_prefix) == 0) p.s += n_prefix, p.n -= n_prefix;
+    if (colon && colon > p.s) p.n = (size_t)(colon - p.s);
+    if (p.n > n_suffix && memcmp(p.s + p.n - n_suffix, suffix, n_suffix) == 0) p.n -= n_suffix;
+    return p;
+}
+
+static bool is_piece(piece p, const char *s)
+{
+    return p.n == strlen(s) && memcmp(p.s, s, p.n) == 0;
+}
+
+static const char call_id_mark[] = "[CALL_ID]";
+
+/* Past a tag <...> or [...] that begins at `at`, else `at`. */
+static size_t skip_tag(const reader *r, size_t at, size_t end)
+{
+    char close = r->s[at] == '<' ? '>' : r->s[at] == '[' ? ']' : 0;
+    const char *p = close ? memchr(r->s + at, close, end - at) : NULL;
+    return p ? (size_t)(p - r->s) + 1 : at;
+}
+
+/* The name in what stands before the arguments, [at, end): the last word that is the name of a tool,
+ * else the last that is none of the forms' own words. */
+static piece name_in(const reader *r, size_t at, size_t end)
+{
+    static const char *const own[] = { "json", "function", "commentary", "to", "assistant", NULL };
+    piece best = { 0 };
+    bool is_known = false;
+    size_t id = find(r, at, call_id_mark); /* Mistral's, behind the name */
+    if (id < end) end = id;
+    while (at < end) {
+        size_t past = skip_tag(r, at, end), begin = at;
+        if (past == at)
+            while (at < end && is_word_char((unsigned char)r->s[at])) at++;
+        piece word = { r->s + begin, at - begin };
+        if (word.n == 0) {
+            at = past > at ? past : at + 1;
+            continue;
+        }
+        bool is_own = false;
+        for (int i = 0; own[i]; i++) is_own = is_own || is_piece(word, own[i]);
+        piece name = bare_name(word);
+        bool is_tool = calls_find_tool(r->tools, name.s, name.n) != NULL;
+        if (is_own && !is_tool) continue;
+        if (is_tool || !is_known) best = word;
+        is_known = is_known || is_tool;
+    }
+    return best;
+}
+
+/* [CALL_ID]abc123[ARGS] of Mistral; "functions.add:0" is the id of a call as a whole. */
+static piece id_in(const reader *r, size_t at, size_t end, piece name)
+{
+    size_t from = find(r, at, call_id_mark) + strlen(call_id_mark);
+    if (name.s && memchr(name.s, ':', name.n)) return name;
+    if (from >= end) return (piece){ 0 };
+    const char *past = memchr(r->s + from, '[', end - from);
+    return past ? (piece){ r->s + from, (size_t)(past - r->s) - from } : (piece){ 0 };
+}
+
+/* ---- arguments --------------------------------------------------------------------------- */
+
+static bool is_text(const json *tool, piece key)
+{
+    const json *properties = json_get(json_get(tool, "parameters"), "properties");
+    for (const json *e = properties ? properties->first : NULL; e; e = e->next)
+        if (e->key && e->n_key == key.n && memcmp(e->key, key.s, key.n) == 0)
+            return json_str_is(json_get(e, "type"), "string");
+    return false;
+}
+
+/* A value between tags: a text where the tool says so, else JSON where it is that. */
+static void put_value(json_writer *w, piece key, piece value, bool is_string)
+{
+    json_doc d;
+    piece t = trim(value);
+    json_put_key_bytes(w, key.s, key.n);
+    if (!is_string && json_read(&d, t.s, t.n, "", NULL)) {
+        json_put_value(w, d.root);
+        json_close(&d);
+    } else {
+        json_put_bytes(w, value.n ? value.s : "", value.n);
+    }
+}
+
+static bool put_text(buf *b, piece p)
+{
+    return p.n == 0 || buf_put(b, p.s, p.n);
+}
+
+static tool_call *begin_call(const reader *r, piece word, piece id)
+{
+    piece name = bare_name(word);
+    tool_call *c;
+    if (name.n == 0) {
+        wrong(r, "it names no tool");
+        return NULL;
+    }
+    c = tool_calls_add(r->out);
+    if (c && put_text(&c->name, name) && put_text(&c->id, id)) return c;
+    no_memory(r);
+    return NULL;
+}
+
+static bool end_call(const reader *r, const tool_call *c)
+{
+    return !c->arguments.failed || no_memory(r);
+}
+
+/* An object, or a string that holds one. */
+static bool put_arguments(const reader *r, tool_call *c, const json *j)
+{
+    json_writer w = { &c->arguments, false };
+    json_doc d;
+    bool ok = true;
+    if (!j || j->type == JSON_NULL) {
+        buf_puts(&c->arguments, "{}");
+    } else if (j->type == JSON_STRING) {
+        if (!json_read(&d, j->str, j->n, "tool call: arguments", r->err)) return false;
+        ok = d.root->type == JSON_OBJECT || wrong(r, "its arguments are no object");
+        if (ok) json_put_value(&w, d.root);
+        json_close(&d);
+    } else {
+        ok = j->type == JSON_OBJECT || wrong(r, "its arguments are no object");
+        if (ok) json_put_value(&w, j);
+    }
+    return ok && end_call(r, c);
+}
+
+static const json *get_any(const json *j, const char *const *keys)
+{
+    const json *found = NULL;
+    for (; *keys && !found; keys++) found = json_get(j, *keys);
+    return found;
+}
+
+static piece text_of(const json *j)
+{
+    piece p = { 0 };
+    json_get_str(j, &p.s, &p.n);
+    return p;
+}
+
+/* {"name": ..., "arguments": {...}}: *name is empty when it is none. */
+static const json *split_object(const json *j, piece *name, piece *id)
+{
+    static const char *const names[] = { "name", "tool_name", "function", NULL };
+    static const char *const arguments[] = { "arguments", "parameters", "args", NULL };
+    static const char *const ids[] = { "id", "tool_call_id", "call_id", NULL };
+    const json *function = json_get(j, "function");
+    *id = text_of(get_any(j, ids));
+    if (function && function->type == JSON_OBJECT) j = function;
+    const json *args = get_any(j, arguments);
+    *name = args || j->n == 1 ? text_of(get_any(j, names)) : (piece){ 0 };
+    return args;
+}
+
+/* The object d.root at r->at, what stands before it from `before` on. */
+static bool take_object(reader *r, const json *j, size_t before)
+{
+    piece name, id, word = name_in(r, before, r->at);
+    const json *args = split_object(j, &name, &id);
+    tool_call *c;
+    if (name.n == 0 && word.n) { /* NAME ... {...} */
+        id = id_in(r, before, r->at, word);
+        name = word;
+        args = j;
+    } else if (name.n == 0 && j->n == 1 && j->first->type == JSON_OBJECT) { /* {"NAME": {...}} */
+        name = (piece){ j->first->key, j->first->n_key };
+        args = j->first;
+    }
+    c = begin_call(r, name, id);
+    return c && put_arguments(r, c, args);
+}
+
+static bool read_object(reader *r, size_t before)
+{
+    json_doc d;
+    size_t end = json_end(r, r->at);
+    if (!end) return wrong(r, "its JSON does not end");
+    if (!json_read(&d, r->s + r->at, end - r->at, "tool call", r->err)) return false;
+    bool ok = take_object(r, d.root, before);
+    json_close(&d);
+    r->at = end;
+    return ok;
+}
+
+/* ---- calls in tags ----------------------------------------------------------------------- */
+
+/* The text from `from` to the closing tag of `name`, whose begin is *end; without the newlines that
+ * the tags stand on. */
+static bool value_to(reader *r, size_t from, const char *name, piece *value)
+{
+    size_t close = find(r, from, name), end = close;
+    while (end > from && !(r->s[end] == '<' && r->s[end + 1] == '/')) end--;
+    if (close == r->n || r->s[end] != '<') return wrong(r, "a value does not end");
+    r->at = close + strlen(name);
+    if (from < end && r->s[from] == '\n') from++;
+    if (from < end && r->s[end - 1] == '\n') end--;
+    *value = (piece){ r->s + from, end - from };
+    return true;
+}
+
+/* <parameter=KEY>VALUE</parameter>, <parameter name="KEY" string="true">VALUE</parameter>, up to
+ * `end`. */
+static bool read_parameters(reader *r, const json *tool, size_t end, json_writer *w)
+{
+    for (;;) {
+        size_t begin = find(r, r->at, "parameter");
+        if (begin >= end) return true;
+        r->at = begin + strlen("parameter");
+        bool is_quoted = is_at(r, r->at, " name=\"");
+        if (!is_quoted && !is_at(r, r->at, "=")) continue;
+        size_t key = r->at + (is_quoted ? strlen(" name=\"") : 1), close = find(r, key, ">");
+        size_t key_end = is_quoted ? find(r, key, "\"") : close;
+        if (close >= end || key_end > close) return wrong(r, "a parameter has no name");
+        piece name = { r->s + key, key_end - key }, value;
+        bool is_string = is_text(tool, name);
+        size_t attribute = find(r, key_end, "string=\"true\"");
+        if (!value_to(r, close + 1, "parameter>", &value)) return false;
+        put_value(w, name, value, is_string || attribute < close);
+    }
+}
+
+/* <function=NAME>... and <invoke name="NAME">...; r->at is behind the name's quote or sign. */
+static bool read_function(reader *r, const char *name_end, const char *close)
+{
+    size_t quote = find(r, r->at, name_end), open = find(r, quote, ">");
+    size_t end = find(r, r->at, close);
+    piece name = trim((piece){ r->s + r->at, quote - r->at });
+    if (open == r->n) return wrong(r, "the name of a tool does not end");
+    const json *tool = calls_find_tool(r->tools, name.s, name.n);
+    size_t body = skip_blanks(r, open + 1);
+    tool_call *c = begin_call(r, name, (piece){ 0 });
+    if (!c) return false;
+    if (is_at(r, body, "{")) {
+        json_doc d;
+        size_t past = json_end(r, body);
+        if (!past) return wrong(r, "its JSON does not end");
+        if (!json_read(&d, r->s + body, past - body, "tool call", r->err)) return false;
+        bool ok = put_arguments(r, c, d.root);
+        json_close(&d);
+        r->at = past;
+        return ok;
+    }
+    json_writer w = { &c->arguments, false };
+    if (end == r->n) return wrong(r, "it does not end");
+    r->at = open + 1;
+    json_begin_object(&w);
+    if (!read_parameters(r, tool, end, &w)) return false;
+    json_end_object(&w);
+    r->at = end;
+    return end_call(r, c);
+}
+
+/* NAME <arg_key>KEY</arg_key> <arg_value>VALUE</arg_value> ...; r->at is at the first key, or at
+ * the end of the call when there is none. */
+static bool read_pairs(reader *r, size_t before)
+{
+    piece name = name_in(r, before, r->at), key, value;
+    const json *tool = calls_find_tool(r->tools, name.s, name.n);
+    tool_call *c = begin_call(r, name, (piece){ 0 });
+    if (!c) return false;
+    json_writer w = { &c->arguments, false };
+    json_begin_object(&w);
+    while (is_at(r, r->at, "<arg_key>")) {
+        if (!value_to(r, r->at + strlen("<arg_key>"), "arg_key>", &key)) return false;
+        size_t at = skip_blanks(r, r->at);
+        if (!is_at(r, at, "<arg_value>")) return wrong(r, "a key has no value");
+        if (!value_to(r, at + strlen("<arg_value>"), "arg_value>", &value)) return false;
+        put_value(&w, key, value, is_text(tool, key));
+        r->at = skip_blanks(r, r->at);
+    }
+    json_end_object(&w);
+    return end_call(r, c);
+}
+
+/* NAME(KEY=VALUE, ...); r->at is at the parenthesis. */
+static bool read_python(reader *r, size_t name_at)
+{
+    tool_call *c = begin_call(r, (piece){ r->s + name_at, r->at - name_at }, (piece){ 0 });
+    python_text p = { r->s, r->n, r->at + 1 };
+    if (!c) return false;
+    if (!python_arguments(&p, &c->arguments)) {
+        r->at = p.at;
+        return wrong(r, "its arguments are not KEY=VALUE");
+    }
+    r->at = p.at;
+    return end_call(r, c);
+}
+
+/* ---- all calls --------------------------------------------------------------------------- */
+
+/* Where a word is followed by a parenthesis; *name_at gets its begin. */
+static size_t find_python(const reader *r, size_t end, size_t *name_at)
+{
+    size_t begin = r->at;
+    for (size_t i = r->at; i < end; i++) {
+        if (r->s[i] == '(' && i > begin) {
+            *name_at = begin;
+            return i;
+        }
+        if (!is_word_char((unsigned char)r->s[i])) begin = i + 1;
+    }
+    return end;
+}
+
+/* Reads the next call; *is_over when there is none. */
+static bool read_next(reader *r, bool *is_over)
+{
+    enum { OBJECT, FUNCTION, INVOKE, PAIRS, NO_PAIRS, N_FORMS };
+    static const char *const begins[] = { "{", "<function=", "invoke name=\"", "<arg_key>",
+                                          "</tool_call>" };
+    size_t before = r->at, best = r->n, name_at = 0;
+    int form = N_FORMS;
+    for (int i = 0; i < N_FORMS; i++) {
+        size_t at = find(r, before, begins[i]);
+        /* a call without arguments, in tags, is a name alone */
+        while (i == NO_PAIRS && at < best && name_in(r, before, at).n == 0)
+            at = find(r, at + 1, begins[i]);
+        if (at < best) best = at, form = i;
+    }
+    size_t python = find_python(r, best, &name_at);
+    r->at = python < best ? python : best;
+    *is_over = r->at == r->n;
+    if (*is_over) return true;
+    if (python < best) return read_python(r, name_at);
+    if (form == OBJECT) return read_object(r, before);
+    if (form == PAIRS || form == NO_PAIRS) return read_pairs(r, before);
+    r->at += strlen(begins[form]);
+    return form == FUNCTION ? read_function(r, ">", "</function>")
+                            : read_function(r, "\"", "invoke>");
+}
+
+bool calls_read(const char *text, size_t n, const json *tools, tool_calls *out, lory_err *err)
+{
+    size_t n_before = out->n;
+    lory_err local;
+    reader r = { .s = text, .n = n, .tools = tools, .out = out, .err = err ? err : &local };
+    bool is_over = false, ok = true;
+    while (ok && !is_over) ok = read_next(&r, &is_over);
+    if (ok && out->n == n_before) ok = wrong(&r, "there is none that can be read");
+    if (ok) return true;
+    while (out->n > n_before) call_free(&out->call[--out->n]);
+    return false;
+}

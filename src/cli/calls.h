@@ -1,0 +1,44 @@
+/* calls.h - the tool calls in what a model wrote, in whichever form its family writes them.
+ * Layer: cli; no output. A zeroed list is empty; free with tool_calls_free. */
+#ifndef LORY_CLI_CALLS_H
+#define LORY_CLI_CALLS_H
+
+#include "base/buf.h"
+#include "lory.h"
+#include "text/json.h"
+
+typedef struct {
+    buf id; /* empty: the model gave none */
+    buf name;
+    buf arguments; /* a JSON object */
+} tool_call;
+
+typedef struct {
+    tool_call *call; /* [n] */
+    size_t n, cap;
+} tool_calls;
+
+void tool_calls_free(tool_calls *t);
+/* A zeroed call at the end of the list; NULL when memory can't be had. */
+tool_call *tool_calls_add(tool_calls *t);
+
+/* The texts that begin calls, NULL at the end. */
+extern const char *const call_marks[];
+
+/* Reads the calls of text[0..n), which begins with a mark or is a call as a whole, and appends them
+ * to *out. Arguments come in one of these forms, whatever the mark:
+ *   {"name": NAME, "arguments": {...}}          also parameters, args, tool_name, {"function": {...}}
+ *   {"NAME": {...}}
+ *   NAME ... {...}                              tags, [ARGS], ```json and the like between the two
+ *   <function=NAME> <parameter=KEY>VALUE</parameter> ... or {...}
+ *   <invoke name="NAME"> <parameter name="KEY">VALUE</parameter> ...
+ *   NAME <arg_key>KEY</arg_key> <arg_value>VALUE</arg_value> ...
+ *   NAME(KEY=VALUE, ...)                        literals of Python
+ * tools, the definitions, may be NULL; they say which names there are and which VALUE is a text.
+ * False with *out as it was: LORY_E_FORMAT says what is wrong, LORY_E_MEMORY. */
+bool calls_read(const char *text, size_t n, const json *tools, tool_calls *out, lory_err *err);
+
+/* The definition of the tool of that name, as {"name", "parameters", ...}; NULL when there is none. */
+const json *calls_find_tool(const json *tools, const char *name, size_t n);
+
+#endif

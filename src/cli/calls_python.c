@@ -1,0 +1,178 @@
+/* calls_python.c - see calls_python.h. */
+#include "cli/calls_python.h"
+#include "text/json.h"
+#include "text/utf8.h"
+#include <string.h>
+
+enum { MAX_DEPTH = 32 };
+
+static void skip_blanks(python_text *p)
+{
+    while (p->at < p->n && memchr(" \t\r\n", p->s[p->at], 4)) p->at++;
+}
+
+/* Whether the next character is c, which then is taken. */
+static bool take(python_text *p, char c)
+{
+    skip_blanks(p);
+    if (p->at == p->n || p->s[p->at] != c) return false;
+    p->at++;
+    return true;
+}
+
+/* A word of letters, digits and _ at p->at. */
+static size_t word_end(const python_text *p)
+{
+    size_t at = p->at;
+    while (at < p->n && ((p->s[at] | 32) >= 'a' && (p->s[at] | 32) <= 'z')) at++;
+    while (at > p->at && at < p->n
+           && (((p->s[at] | 32) >= 'a' && (p->s[at] | 32) <= 'z') || p->s[at] == '_'
+               || (p->s[at] >= '0' && p->s[at] <= '9')))
+        at++;
+    return at;
+}
+
+static bool put_code_point(buf *out, python_text *p, int n_digits)
+{
+    uint32_t cp = 0;
+    for (int i = 0; i < n_digits; i++, p->at++) {
+        const char *digits = "0123456789abcdef";
+        char c = p->at < p->n ? p->s[p->at] : 0;
+        const char *d = c ? strchr(digits, c >= 'A' && c <= 'F' ? c + 32 : c) : NULL;
+        if (!d) return false;
+        cp = cp * 16 + (uint32_t)(d - digits);
+    }
+    char bytes[4];
+    size_t n = cp <= 0x10FFFF && (cp < 0xD800 || cp > 0xDFFF) ? utf8_encode(cp, bytes) : 0;
+    return n > 0 && buf_put(out, bytes, n);
+}
+
+static bool put_escape(buf *out, python_text *p)
+{
+    static const char from[] = "nrtbfav0\\'\"", to[] = "\n\r\t\b\f\a\v\0\\'\"";
+    if (p->at == p->n) return false;
+    char c = p->s[p->at++];
+    const char *found = c ? strchr(from, c) : NULL;
+    if (found) return buf_putc(out, to[found - from]);
+    if (c == 'x') return put_code_point(out, p, 2);
+    if (c == 'u') return put_code_point(out, p, 4);
+    if (c == 'U') return put_code_point(out, p, 8);
+    return buf_putc(out, '\\') && buf_putc(out, c); /* as Python leaves it */
+}
+
+/* The string whose quote is at p->at. */
+static bool read_string(python_text *p, buf *out)
+{
+    char quote = p->s[p->at++];
+    while (p->at < p->n && p->s[p->at] != quote) {
+        char c = p->s[p->at++];
+        if (c == '\\' ? !put_escape(out, p) : !buf_putc(out, c)) return false;
+    }
+    if (p->at == p->n) return false;
+    p->at++;
+    return true;
+}
+
+static bool put_string(python_text *p, json_writer *w, bool is_key)
+{
+    buf text = { 0 };
+    bool ok = read_string(p, &text);
+    const char *s = text.len ? text.data : "";
+    if (ok && is_key) json_put_key_bytes(w, s, text.len);
+    if (ok && !is_key) json_put_bytes(w, s, text.len);
+    buf_free(&text);
+    return ok;
+}
+
+static bool put_word(python_text *p, json_writer *w)
+{
+    static const struct {
+        const char *word, *json;
+    } words[] = { { "True", "true" }, { "False", "false" }, { "None", "null" },
+                  { "true", "true" }, { "false", "false" }, { "null", "null" } };
+    size_t n = word_end(p) - p->at;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strlen(words[i].word) == n && memcmp(p->s + p->at, words[i].word, n) == 0) {
+            json_put_raw(w, words[i].json, strlen(words[i].json));
+            p->at += n;
+            return true;
+        }
+    return false;
+}
+
+static bool put_number(python_text *p, json_writer *w)
+{
+    json_doc d;
+    size_t end = p->at;
+    while (end < p->n && memchr("+-.eE0123456789", p->s[end], 15)) end++;
+    if (!json_read(&d, p->s + p->at, end - p->at, "", NULL)) return false;
+    json_put_value(w, d.root);
+    json_close(&d);
+    p->at = end;
+    return true;
+}
+
+static bool put_value(python_text *p, json_writer *w, int depth);
+
+static bool put_list(python_text *p, json_writer *w, char close, int depth)
+{
+    json_begin_array(w);
+    while (!take(p, close)) {
+        if (!put_value(p, w, depth)) return false;
+        if (!take(p, ',')) {
+            if (!take(p, close)) return false;
+            break;
+        }
+    }
+    json_end_array(w);
+    return true;
+}
+
+static bool put_dict(python_text *p, json_writer *w, int depth)
+{
+    json_begin_object(w);
+    while (!take(p, '}')) {
+        skip_blanks(p);
+        if (p->at == p->n || !strchr("'\"", p->s[p->at]) || !put_string(p, w, true)) return false;
+        if (!take(p, ':') || !put_value(p, w, depth)) return false;
+        if (!take(p, ',')) {
+            if (!take(p, '}')) return false;
+            break;
+        }
+    }
+    json_end_object(w);
+    return true;
+}
+
+static bool put_value(python_text *p, json_writer *w, int depth)
+{
+    skip_blanks(p);
+    char c = p->at < p->n ? p->s[p->at] : 0;
+    if (depth == MAX_DEPTH) return false;
+    if (c == '\'' || c == '"') return put_string(p, w, false);
+    if (take(p, '[')) return put_list(p, w, ']', depth + 1);
+    if (take(p, '(')) return put_list(p, w, ')', depth + 1);
+    if (take(p, '{')) return put_dict(p, w, depth + 1);
+    return put_word(p, w) || put_number(p, w);
+}
+
+bool python_arguments(python_text *p, buf *out)
+{
+    json_writer w = { out, false };
+    json_begin_object(&w);
+    while (!take(p, ')')) {
+        skip_blanks(p);
+        size_t begin = p->at, end = word_end(p);
+        if (end == begin) return false;
+        p->at = end;
+        if (!take(p, '=')) return false;
+        json_put_key_bytes(&w, p->s + begin, end - begin);
+        if (!put_value(p, &w, 0)) return false;
+        if (!take(p, ',')) {
+            if (!take(p, ')')) return false;
+            break;
+        }
+    }
+    json_end_object(&w);
+    return true;
+}

@@ -1,0 +1,18 @@
+/* calls_python.h - the arguments of a call that is written as in Python: a="x", b=[1, True]).
+ * Layer: cli; no state. */
+#ifndef LORY_CLI_CALLS_PYTHON_H
+#define LORY_CLI_CALLS_PYTHON_H
+
+#include "base/buf.h"
+
+typedef struct {
+    const char *s; /* [n] */
+    size_t n, at;
+} python_text;
+
+/* Reads KEY=VALUE, ... from p->at, which is behind the parenthesis, to the one that closes it, and
+ * appends them as a JSON object. Values are literals: strings, numbers, True, False, None, lists,
+ * dicts. False when they are not; p->at is then where. */
+bool python_arguments(python_text *p, buf *out);
+
+#endif

@@ -1,0 +1,322 @@
+/* test_calls.c - tool calls in answers: each family's form, what is wrong with others, and every
+ * reference template's own rendering of calls read back. */
+#include "base/file.h"
+#include "cli/chat_tools.h"
+#include "test.h"
+
+static const char tools_text[] =
+    "[{\"type\": \"function\", \"function\": {\"name\": \"get_weather\", \"description\": \"The "
+    "weather in a place.\", \"parameters\": {\"type\": \"object\", \"properties\": {\"city\": "
+    "{\"type\": \"string\", \"description\": \"Where.\"}, \"days\": {\"type\": \"integer\", "
+    "\"description\": \"How long.\"}}, \"required\": [\"city\"]}}}, {\"type\": \"function\", "
+    "\"function\": {\"name\": \"add\", \"description\": \"Adds.\", \"parameters\": {\"type\": "
+    "\"object\", \"properties\": {\"a\": {\"type\": \"number\", \"description\": \"One.\"}, \"b\": "
+    "{\"type\": \"number\", \"description\": \"Two.\"}}, \"required\": [\"a\", \"b\"]}}}]";
+
+/* "name(arguments)#id ..." of all calls, or the error. */
+static const char *calls_of(const char *text)
+{
+    static char out[LORY_ERR_MAX];
+    json_doc tools;
+    tool_calls calls = { 0 };
+    lory_err err;
+    size_t n = 0;
+    if (!json_read(&tools, tools_text, strlen(tools_text), "tools", &err)) return "bad tools";
+    bool ok = calls_read(text, strlen(text), tools.root, &calls, &err);
+    out[0] = 0;
+    for (size_t i = 0; i < calls.n; i++) {
+        const tool_call *c = &calls.call[i];
+        n += (size_t)snprintf(out + n, sizeof out - n, "%s%s(%s)%s%s", i ? " " : "", c->name.data,
+                              c->arguments.data, c->id.len ? "#" : "", c->id.len ? c->id.data : "");
+    }
+    if (!ok) snprintf(out, sizeof out, "%s", err.text);
+    tool_calls_free(&calls);
+    json_close(&tools);
+    return out;
+}
+
+#define WEATHER "get_weather({\"city\":\"Par\xC3\xADs\"})"
+
+TEST(json_calls_of_every_family_are_read)
+{
+    CHECK_STR(calls_of("<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Par\xC3"
+                       "\xADs\"}}\n</tool_call>\n<tool_call>\n{\"name\": \"add\", \"arguments\": "
+                       "{\"a\": 1.50, \"b\": -2}}\n</tool_call>"),
+              WEATHER " add({\"a\":1.50,\"b\":-2})");
+    CHECK_STR(calls_of("[TOOL_CALLS] [{\"name\": \"add\", \"arguments\": {\"a\": 1}, \"id\": "
+                       "\"abcdefghi\"}, {\"name\": \"add\", \"arguments\": {}}]"),
+              "add({\"a\":1})#abcdefghi add({})");
+    CHECK_STR(calls_of("{\"name\": \"add\", \"parameters\": {\"a\": 1}}; {\"name\": \"add\", "
+                       "\"parameters\": {\"a\": 2}}"),
+              "add({\"a\":1}) add({\"a\":2})");
+    CHECK_STR(calls_of("{\"type\": \"function\", \"function\": {\"name\": \"add\", \"arguments\": "
+                       "\"{\\\"a\\\": 1}\"}}"),
+              "add({\"a\":1})");
+    CHECK_STR(calls_of("<|tools_prefix|>[{\"add\": {\"a\": 1}}, {\"add\": {}}]<|tools_suffix|>"),
+              "add({\"a\":1}) add({})");
+    CHECK_STR(calls_of("Action: ```json\n[\n    {\n        \"tool_name\": \"add\",\n        "
+                       "\"parameters\": {\"a\": 1}\n    }\n]```"),
+              "add({\"a\":1})");
+    CHECK_STR(calls_of("<|START_ACTION|>[\n    {\"tool_call_id\": \"0\", \"tool_name\": \"add\", "
+                       "\"parameters\": {}}\n]<|END_ACTION|>"),
+              "add({})#0");
+    CHECK_STR(calls_of(" functools[{\"name\": \"add\", \"arguments\": {}}]"), "add({})");
+    CHECK_STR(calls_of("<|tool_call|>[{\"name\":\"add\",\"arguments\":{}}]<|/tool_call|>"),
+              "add({})");
+}
+
+TEST(calls_with_the_name_before_the_arguments_are_read)
+{
+    CHECK_STR(calls_of("[TOOL_CALLS]get_weather[ARGS]{\"city\": \"Par\xC3\xADs\"}[TOOL_CALLS]add"
+                       "[CALL_ID]abcdef123[ARGS]{\"a\": 1}"),
+              WEATHER " add({\"a\":1})#abcdef123");
+    CHECK_STR(calls_of("<\xEF\xBD\x9Ctool\xE2\x96\x81" "calls\xE2\x96\x81" "begin\xEF\xBD\x9C>"
+                       "<\xEF\xBD\x9Ctool\xE2\x96\x81" "call\xE2\x96\x81" "begin\xEF\xBD\x9C>"
+                       "function<\xEF\xBD\x9Ctool\xE2\x96\x81sep\xEF\xBD\x9C>add\n```json\n"
+                       "{\"a\": 1}\n```<\xEF\xBD\x9Ctool\xE2\x96\x81" "call\xE2\x96\x81" "end"
+                       "\xEF\xBD\x9C>"),
+              "add({\"a\":1})");
+    CHECK_STR(calls_of("<|tool_calls_section_begin|><|tool_call_begin|>functions.add:0<|tool_call_"
+                       "argument_begin|>{\"a\": 1}<|tool_call_end|><|tool_calls_section_end|>"),
+              "add({\"a\":1})#functions.add:0");
+    CHECK_STR(calls_of("to=functions.add <|constrain|>json<|message|>{\"a\": {\"name\": 1}}"),
+              "add({\"a\":{\"name\":1}})");
+    CHECK_STR(calls_of("<function=add>{\"a\": 1}</function><function=unknown>{}</function>"),
+              "add({\"a\":1}) unknown({})");
+    CHECK_STR(calls_of("[TOOL_CALLS]a_new_one[CALL_ID]abcdef123[ARGS]{}"),
+              "a_new_one({})#abcdef123");
+}
+
+TEST(calls_with_arguments_in_tags_take_their_types_from_the_tool)
+{
+    CHECK_STR(calls_of("<tool_call>\n<function=get_weather>\n<parameter=city>\n17\n</parameter>\n"
+                       "<parameter=days>\n17\n</parameter>\n</function>\n</tool_call>"),
+              "get_weather({\"city\":\"17\",\"days\":17})");
+    CHECK_STR(calls_of("<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>two\nlines "
+                       "</arg_value>\n<arg_key>days</arg_key>\n<arg_value>[1, 2]</arg_value>\n"
+                       "</tool_call><tool_call>add</tool_call>"),
+              "get_weather({\"city\":\"two\\nlines \",\"days\":[1,2]}) add({})");
+    CHECK_STR(calls_of("<minimax:tool_call>\n<invoke name=\"add\">\n<parameter name=\"a\">1"
+                       "</parameter>\n</invoke>\n<invoke name=\"add\">\n</invoke>\n"
+                       "</minimax:tool_call>"),
+              "add({\"a\":1}) add({})");
+    CHECK_STR(calls_of("<\xEF\xBD\x9C" "DSML\xEF\xBD\x9C" "function_calls>\n<\xEF\xBD\x9C" "DSML"
+                       "\xEF\xBD\x9Cinvoke name=\"x\">\n<\xEF\xBD\x9C" "DSML\xEF\xBD\x9Cparameter "
+                       "name=\"p\" string=\"true\">1</\xEF\xBD\x9C" "DSML\xEF\xBD\x9Cparameter>\n"
+                       "<\xEF\xBD\x9C" "DSML\xEF\xBD\x9Cparameter name=\"q\" string=\"false\">1"
+                       "</\xEF\xBD\x9C" "DSML\xEF\xBD\x9Cparameter>\n</\xEF\xBD\x9C" "DSML\xEF\xBD"
+                       "\x9Cinvoke>"),
+              "x({\"p\":\"1\",\"q\":1})");
+}
+
+TEST(calls_written_as_python_are_read)
+{
+    CHECK_STR(calls_of("<|tool_call_start|>[get_weather(city=\"Par\xC3\xADs\"), add(a=1, b=[True, "
+                       "None, {'x': -2.5e3}, ()],)]<|tool_call_end|>"),
+              WEATHER " add({\"a\":1,\"b\":[true,null,{\"x\":-2.5e3},[]]})");
+    CHECK_STR(calls_of("<|python_tag|>search.call(q='it\\'s \"\\u00e9\\x41\\n')"),
+              "search({\"q\":\"it's \\\"\xC3\xA9" "A\\n\"})");
+    CHECK_STR(calls_of("[add()]"), "add({})");
+}
+
+TEST(what_is_no_call_is_one_line)
+{
+    static const char *const bad[] = {
+        "", "<tool_call>", "<tool_call>\n{\"name\": \"add\"", "<tool_call>{}</tool_call>",
+        "<tool_call>{\"name\": 1, \"arguments\": {}}", "<tool_call>{\"name\": \"a\", \"arguments\": 3}",
+        "{\"a\": }", "[1, 2]", "<function=add", "<function=add>", "<function=>{}</function>",
+        "<function=add><parameter=a>1</function>", "<function=add>{\"a\": 1", "add(", "add(1)",
+        "add(a=", "add(a='", "add(a=b)", "add(a=[1)", "<tool_call>add<arg_key>a</arg_key>",
+        "<tool_call>add<arg_key>a</arg_key><arg_value>", "<arg_key>a</arg_key>", "invoke name=\"",
+        "[CALL_ID]", "print(\"hi\")", "{\"name\": \"a\", \"arguments\": \"{\"}",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        const char *got = calls_of(bad[i]);
+        CHECK(strncmp(got, "tool call", 9) == 0 && !strchr(got, '\n'), "%s: %s", bad[i], got);
+    }
+}
+
+TEST(tools_that_are_none_are_one_line)
+{
+    static const struct {
+        const char *text, *want;
+    } bad[] = {
+        { "", "t.json: line 1, byte 1: not JSON (found the end, expected a value)" },
+        { "{}", "t.json: no tools (expected a JSON array of definitions)" },
+        { "[]", "t.json: no tools (expected a JSON array of definitions)" },
+        { "[{\"name\": \"a\"}, {\"type\": \"function\", \"function\": {}}]",
+          "t.json: tool 2 has no name (expected {\"type\": \"function\", \"function\": {\"name\": "
+          "...}})" },
+        { "[3]",
+          "t.json: tool 1 has no name (expected {\"type\": \"function\", \"function\": {\"name\": "
+          "...}})" },
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        chat_tools t;
+        lory_err err = { 0 };
+        CHECK(!chat_tools_read(&t, bad[i].text, strlen(bad[i].text), "t.json", &err));
+        CHECK_STR(err.text, bad[i].want);
+    }
+}
+
+/* ---- templates --------------------------------------------------------------------------- */
+
+static bool fit(chat_tools *t, const char *text, lory_err *err)
+{
+    lory_template tmpl = { .text = text, .n = strlen(text) };
+    return chat_tools_read(t, tools_text, strlen(tools_text), "tools", err)
+           && chat_tools_fit(t, NULL, &tmpl, err);
+}
+
+TEST(what_a_template_wants_is_found_out)
+{
+    chat_tools t;
+    lory_err err;
+    REQUIRE(fit(&t, "{{ tools | tojson }}{% for m in messages %}{% if m.tool_calls %}<tool_call>{{ "
+                    "m.tool_calls[0].function | tojson }}{% else %}{{ m.content }}{% endif %}"
+                    "{% endfor %}", &err), "%s", err.text);
+    CHECK(!t.has_text_arguments && !t.has_null_content && !t.is_raw && !t.is_bare);
+    CHECK(t.n_mark == 1 && strcmp(t.mark[0], "<tool_call>") == 0);
+    chat_tools_free(&t);
+    REQUIRE(fit(&t, "{{ tools }}{% for m in messages %}{% if m.content is none %}<tool_call>{{ "
+                    "m.tool_calls[0].function.name + m.tool_calls[0].function.arguments }}"
+                    "{% else %}{{ m.content }}{% endif %}{% endfor %}", &err), "%s", err.text);
+    CHECK(t.has_text_arguments && t.has_null_content && !t.is_raw);
+    chat_tools_free(&t);
+    REQUIRE(fit(&t, "{{ tools }} write <|tool_call|>{% for m in messages %}{{ m.content }}"
+                    "{% endfor %}", &err), "%s", err.text);
+    CHECK(t.is_raw);
+    chat_tools_free(&t);
+    REQUIRE(fit(&t, "{{ tools }}{% for m in messages %}{% if m.tool_calls %}{{ {'name': m.tool_calls"
+                    "[0].function.name, 'parameters': m.tool_calls[0].function.arguments} | tojson "
+                    "}}{% else %}{{ m.content }}{% endif %}{% endfor %}", &err), "%s", err.text);
+    CHECK(t.is_bare && t.n_mark == 0);
+    chat_tools_free(&t);
+    CHECK(!fit(&t, "{% for m in messages %}<tool_call>{{ m.content }}{% endfor %}", &err));
+    CHECK_STR(err.text, "--tools: the chat template does not show any");
+    chat_tools_free(&t);
+    REQUIRE(fit(&t, "{{ tools }}{% for m in messages %}{{ m.content }}{% endfor %}", &err), "%s",
+            err.text);
+    CHECK(t.is_raw && t.n_mark > 20);
+    chat_tools_free(&t);
+    CHECK(!fit(&t, "{{ tools }}{% for m in messages %}{% if m.tool_calls %}!{{ m.tool_calls[0]."
+                   "function.name }}{{ m.tool_calls[0].function.arguments | tojson }}{% endif %}{% endfor %}", &err));
+    CHECK_STR(err.text, "--tools: the chat template shows calls in a form that is not known");
+    chat_tools_free(&t);
+}
+
+/* What the template makes of a question and, when there are any, calls. */
+static lory_prompt prompt_of(const chat_tools *t, const lory_template *tmpl, const tool_calls *calls)
+{
+    buf b = { 0 };
+    json_writer w = { &b, false };
+    lory_prompt p = { 0 };
+    lory_err err;
+    buf_printf(&b, "{\"tools\": %s, \"add_generation_prompt\": %s, \"messages\":", tools_text,
+               calls ? "false" : "true");
+    json_begin_array(&w);
+    chat_put_message(&w, "user", (chat_text){ "Hi", 2 });
+    if (calls) chat_put_calls(&w, t, (chat_text){ 0 }, calls);
+    json_end_array(&w);
+    buf_putc(&b, '}');
+    CHECK(lory_render_template(NULL, tmpl, b.data, b.len, &p, &err), "%s", err.text);
+    buf_free(&b);
+    return p;
+}
+
+/* Where a model would have begun the call that the template shows; NULL when nothing marks it. */
+static const char *call_in(const char *answer, const chat_tools *t)
+{
+    const char *mark = NULL;
+    answer += strspn(answer, " \n");
+    for (size_t i = 0; i < t->n_mark; i++) {
+        const char *found = strstr(answer, t->mark[i]);
+        if (found && (!mark || found < mark)) mark = found;
+    }
+    return !mark && t->is_bare ? answer : mark;
+}
+
+static void read_back(const char *name, const chat_tools *t, const lory_template *tmpl)
+{
+    static const char arguments[] = "{\"city\":\"Zem\xC5\xA1i 5\",\"days\":3}";
+    tool_calls calls = { 0 }, got = { 0 };
+    lory_err err = { 0 };
+    size_t at = 0;
+    tool_call *c = tool_calls_add(&calls);
+    REQUIRE(buf_puts(&c->id, "call00001") && buf_puts(&c->name, "get_weather")
+            && buf_puts(&c->arguments, arguments));
+    lory_prompt asked = prompt_of(t, tmpl, NULL), made = prompt_of(t, tmpl, &calls);
+    REQUIRE(asked.text && made.text, "%s", name);
+    while (at < asked.n && asked.text[at] == made.text[at]) at++;
+    const char *call = call_in(made.text + at, t);
+    REQUIRE(call, "%s: no call in %s", name, made.text + at);
+    REQUIRE(chat_tools_calls(t, call, strlen(call), &got, &err), "%s: %s in %s", name, err.text, call);
+    CHECK(got.n == 1 && strcmp(got.call[0].name.data, "get_weather") == 0, "%s: %s", name, call);
+    CHECK(strcmp(got.call[0].arguments.data, arguments) == 0, "%s: %s", name, call);
+    tool_calls_free(&got);
+    tool_calls_free(&calls);
+    lory_prompt_free(&asked);
+    lory_prompt_free(&made);
+}
+
+typedef struct {
+    size_t n_fit, n_raw, n_none, n_failed;
+} tally;
+
+/* A reference template, with its special tokens as variables. */
+static void try_template(const char *path, const char *name, tally *n)
+{
+    static const char *const tokens[] = { "bos_token", "eos_token" };
+    json_doc file;
+    chat_tools t;
+    lory_err err;
+    buf b = { 0 }, text = { 0 };
+    lory_template tmpl = { 0 };
+    REQUIRE(file_read(path, SIZE_MAX, &b, &err) && json_read(&file, b.data, b.len, path, &err));
+    for (int i = 0; i < 2; i++) {
+        const json *token = json_get(file.root, tokens[i]);
+        if (token && token->type == JSON_STRING)
+            buf_printf(&text, "{%% set %s = '%s' %%}", tokens[i], token->str);
+    }
+    REQUIRE(json_get_str(json_get(file.root, "template"), &tmpl.text, &tmpl.n));
+    buf_put(&text, tmpl.text, tmpl.n);
+    tmpl = (lory_template){ .text = text.data, .n = text.len };
+    REQUIRE(chat_tools_read(&t, tools_text, strlen(tools_text), "tools", &err), "%s", err.text);
+    bool ok = chat_tools_fit(&t, NULL, &tmpl, &err);
+    if (ok && !t.is_raw) read_back(name, &t, &tmpl);
+    bool is_none = !ok && strstr(err.text, "does not show any");
+    n->n_fit += ok && !t.is_raw, n->n_raw += ok && t.is_raw;
+    n->n_none += is_none, n->n_failed += !ok && !is_none;
+    chat_tools_free(&t);
+    json_close(&file);
+    buf_free(&text);
+    buf_free(&b);
+}
+
+TEST(calls_that_the_reference_templates_show_are_read_back)
+{
+    json_doc index;
+    buf b = { 0 };
+    lory_err err;
+    tally n = { 0 };
+    char path[512], name[256];
+    const char *index_path = test_shared("templates/chat_index.json"), *file_name;
+    size_t i = 0, n_name, stride = (size_t)test_stride(20);
+    if (!index_path) test_skip("../shared is not there");
+    REQUIRE(file_read(index_path, SIZE_MAX, &b, &err));
+    REQUIRE(json_read(&index, b.data, b.len, "index", &err));
+    for (const json *e = index.root->first; e; e = e->next, i++) {
+        file_name = e->key;
+        if (!file_name && !json_get_str(json_get(e, "file"), &file_name, &n_name)) continue;
+        snprintf(name, sizeof name, "templates/%.200s", file_name);
+        if (i % stride || !test_shared(name)) continue;
+        snprintf(path, sizeof path, "%s", test_shared(name));
+        try_template(path, file_name, &n);
+    }
+    json_close(&index);
+    buf_free(&b);
+    /* 4 want other variables, 2 pass a generator to tojson, 1 has a form of its own */
+    CHECK(n.n_fit > 0 && n.n_failed <= 7, "%zu fit, %zu raw, %zu have no tools, %zu failed", n.n_fit,
+          n.n_raw, n.n_none, n.n_failed);
+    CHECK(stride > 1 || n.n_fit >= 53, "%zu fit", n.n_fit);
+}
