@@ -251,6 +251,19 @@ bool lory_session_set(lory_session *s, const lory_token *ids, size_t n, lory_err
 /* Forgets all but the first n tokens; logits are gone until the next evaluation. */
 void lory_session_truncate(lory_session *s, size_t n);
 
+/* The state of a session: its tokens and what is cached of them, as bytes that another session goes
+ * on from instead of evaluating them again, with the same bits. The format has a version
+ * (src/engine/session_state.h); the bytes are checked as a whole when they are read. */
+typedef bool (*lory_on_bytes)(void *user, const void *bytes, size_t n); /* false stops it */
+size_t lory_session_state_bytes(const lory_session *s, size_t n_tok); /* of the first n_tok tokens */
+/* LORY_E_ARGUMENT: it does not hold so many; LORY_E_INTERRUPTED: `put` returned false. */
+bool lory_session_write_state(const lory_session *s, size_t n_tok, lory_on_bytes put, void *user,
+                              lory_err *err);
+/* In the place of what the session holds, without logits. LORY_E_ARGUMENT: another model, other
+ * adapters or another cache type; LORY_E_FULL; LORY_E_FORMAT; LORY_E_UNSUPPORTED: another version of
+ * the format. On failure the session is as it was. */
+bool lory_session_read_state(lory_session *s, const void *bytes, size_t n, lory_err *err);
+
 /* [n_vocab] logits of the last token evaluated, or NULL before any; owned by the session. */
 const float *lory_session_logits(const lory_session *s);
 

@@ -16,6 +16,8 @@ struct lory_model {
 struct lory_session {
     const lory_model *m;
     session s;
+    lory_lora_use *lora; /* [n_lora] the adapters it was made with */
+    size_t n_lora;
 };
 
 struct lory_sampler {

@@ -8,6 +8,7 @@
 #include "text/utf8.h"
 #include "base/hash.h"
 #include "engine/limits.h"
+#include "engine/session_state.h"
 #include "engine/work.h"
 #include "generation.h"
 #include "handles.h"
@@ -285,6 +286,17 @@ bool lory_plan_memory(const lory_model *m, const lory_session_params *p, lory_me
     return session_plan(&m->m, p, mp, err);
 }
 
+/* What a state is to tell sessions apart by. */
+static bool keep_loras(lory_session *s, const lory_session_params *p, lory_err *err)
+{
+    if (!p || p->n_lora == 0) return true;
+    s->lora = mem_new(p->n_lora, sizeof *s->lora);
+    if (!s->lora) return err_set(err, LORY_E_MEMORY, "session: no memory");
+    memcpy(s->lora, p->lora, p->n_lora * sizeof *s->lora);
+    s->n_lora = p->n_lora;
+    return true;
+}
+
 lory_session *lory_session_new(lory_model *m, const lory_session_params *p, lory_err *err)
 {
     lory_session *s = mem_new(1, sizeof *s);
@@ -293,14 +305,16 @@ lory_session *lory_session_new(lory_model *m, const lory_session_params *p, lory
         return NULL;
     }
     s->m = m;
-    if (session_open(&s->s, &m->m, p, err)) return s;
-    mem_free(s);
+    if (session_open(&s->s, &m->m, p, err) && keep_loras(s, p, err)) return s;
+    lory_session_free(s);
     return NULL;
 }
 
 void lory_session_free(lory_session *s)
 {
-    if (s) session_close(&s->s);
+    if (!s) return;
+    session_close(&s->s);
+    mem_free(s->lora);
     mem_free(s);
 }
 
@@ -334,6 +348,27 @@ bool lory_session_set(lory_session *s, const lory_token *ids, size_t n, lory_err
 void lory_session_truncate(lory_session *s, size_t n)
 {
     session_truncate(&s->s, n);
+}
+
+size_t lory_session_state_bytes(const lory_session *s, size_t n_tok)
+{
+    return session_state_bytes(&s->s, n_tok);
+}
+
+static uint64_t owner_of(const lory_session *s)
+{
+    return lory_fingerprint(s->m, s->lora, s->n_lora);
+}
+
+bool lory_session_write_state(const lory_session *s, size_t n_tok, lory_on_bytes put, void *user,
+                              lory_err *err)
+{
+    return session_state_write(&s->s, n_tok, owner_of(s), put, user, err);
+}
+
+bool lory_session_read_state(lory_session *s, const void *bytes, size_t n, lory_err *err)
+{
+    return session_state_read(&s->s, bytes, n, owner_of(s), err);
 }
 
 const float *lory_session_logits(const lory_session *s)

@@ -4,6 +4,7 @@
 #ifndef LORY_CLI_CHAT_H
 #define LORY_CLI_CHAT_H
 
+#include "base/mem.h"
 #include "cli/chat_talk.h"
 #include "cli/chat_templates.h"
 #include "cli/cli.h"
@@ -24,7 +25,7 @@ typedef struct {
     chat_settings settings;
     const char *system, *template, *tools, *load, *save;
     opt_list stop;
-    bool no_history;
+    bool no_history, no_kv;
 } chat_opts;
 
 typedef struct {
@@ -38,6 +39,8 @@ typedef struct {
     talk_input replies; /* to calls of the last answer, as long as some are missing */
     const char **stop;  /* [n_stop] of the options and of the built-in template */
     size_t n_stop;
+    mem_arena texts; /* of options that a file brought */
+    bool is_open;    /* what a file says no longer goes with the command line */
     bool is_interactive, was_warned; /* that the context is nearly full */
     /* of the last answer */
     size_t n_prompt, n_evaluated, n_generated;
@@ -58,6 +61,8 @@ size_t chat_used(const chat *c);
 /* chat_open_template for this chat: with tools a model's own may be another one. */
 bool chat_read_template(const chat *c, bool has_tools, buf *text, const chat_builtin **builtin,
                         lory_err *err);
+/* What ends an answer: those texts, and what the template needs. On failure nothing changed. */
+bool chat_set_stops(chat *c, const opt_list *given, const chat_builtin *b, lory_err *err);
 
 /* ---- chat_commands.c --------------------------------------------------------------------- */
 
@@ -71,17 +76,23 @@ bool chat_set(chat *c, const char *name, const char *value, lory_err *err);
 
 /* ---- chat_file.c ------------------------------------------------------------------------- */
 
-/* The file of a talk: a line {"format": "lory talk", "version": 1, "hash": "..."} with the XXH64 of
- * the bytes after it in hexadecimal, then one JSON object:
- *   model      {"name", "fingerprint"}: the talk goes on with this model only
- *   cache_type of the KV cache
- *   template   XXH64 of the template's text
- *   time       the template's clock, seconds since 1970
- *   system     text or null
- *   settings   {option: number}, those that are not the model's default
- *   turns      [{"user", "answer", "retries", "ids": [...]}]
- * The KV cache is not in it: it is worked out again, to the same bits. Written atomically. */
-bool chat_save(const chat *c, const char *path, lory_err *err);
+/* The file of a talk, written atomically:
+ *   a line {"format": "lory talk", "version": 2, "body": bytes of the second line with its newline,
+ *   "hash": their XXH64 in hexadecimal, "kv": bytes after it}
+ *   a line with one JSON object:
+ *     model       {"name", "fingerprint"}: the talk goes on with this model only
+ *     cache_type  of the KV cache
+ *     template    XXH64 of the template's text
+ *     time        the template's clock, seconds since 1970
+ *     system      text or null
+ *     settings    {option: number}, those that are not the model's default
+ *     logit_bias, stop  [text] of these options
+ *     tools       the definitions, when there are any; replies [text] to calls, when some are missing
+ *     turns       [{"user": text or "replies": [text], "answer", "retries", "ids": [...], and of an
+ *                 answer with calls "content", "calls": [{"id", "name", "arguments"}]}]
+ *   the KV cache, perhaps: lory_session_write_state. Without it, or when it does not fit, the tokens
+ *   are evaluated again, to the same bits. */
+bool chat_save(const chat *c, const char *path, bool has_kv, lory_err *err);
 /* Replaces the talk and its settings; on failure nothing changed. */
 bool chat_load(chat *c, const char *path, lory_err *err);
 

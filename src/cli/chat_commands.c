@@ -104,7 +104,7 @@ static bool set_system(chat *c, const char *argument, lory_err *err)
 
 static bool save(chat *c, const char *argument, lory_err *err)
 {
-    return chat_save(c, argument, err);
+    return chat_save(c, argument, !c->o->no_kv, err);
 }
 
 static bool load(chat *c, const char *argument, lory_err *err)

@@ -1,185 +1,92 @@
-/* chat_file.c - a talk as a file; the format is in chat.h. What is read is built aside and takes the
- * place of the talk when it is whole. */
+/* chat_file.c - the file of a talk: its two lines of JSON, then the KV cache; see chat.h. */
 #include "base/err.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "base/mem.h"
 #include "cli/chat.h"
+#include "cli/chat_body.h"
 #include <inttypes.h>
-#include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { FILE_MAX_BYTES = 256 << 20 };
+enum { VERSION = 2 };
 
 static const char format_name[] = "lory talk";
-static const char *const cache_names[] = { "f16", "f32", "q8_0" }; /* by lory_cache_type */
-
-typedef struct {
-    char text[20];
-} hex;
-
-static hex hex_of(uint64_t v)
-{
-    hex h;
-    snprintf(h.text, sizeof h.text, "%016" PRIx64, v);
-    return h;
-}
-
-static hex template_hash(const talk *t)
-{
-    return hex_of(hash64_of(t->template_text.data, t->template_text.len, 0));
-}
 
 /* ---- writing ----------------------------------------------------------------------------- */
 
-static void put_text(json_writer *w, const char *key, const char *text)
-{
-    json_put_key(w, key);
-    json_put_str(w, text);
-}
-
-static void put_bytes(json_writer *w, const char *key, const buf *b)
-{
-    json_put_key(w, key);
-    json_put_bytes(w, b->len ? b->data : "", b->len);
-}
-
-static void put_int(json_writer *w, const char *key, int64_t v)
-{
-    json_put_key(w, key);
-    json_put_int(w, v);
-}
-
-static void put_settings(json_writer *w, const chat_settings *s)
-{
-    json_begin_object(w);
-    put_int(w, "seed", s->sampling.seed);
-    put_int(w, "predict", s->n_predict);
-    for (const opt_row *r = sampling_rows; r->kind != OPT_END; r++) {
-        const char *at = (const char *)&s->sampling + r->at;
-        float x = NAN;
-        int i = INT_MIN;
-        if (r->kind == OPT_FLOAT) memcpy(&x, at, sizeof x);
-        if (r->kind == OPT_INT) memcpy(&i, at, sizeof i);
-        if (i != INT_MIN) put_int(w, r->name, i);
-        if (isnan(x)) continue;
-        json_put_key(w, r->name);
-        json_put_f32(w, x);
-    }
-    json_end_object(w);
-}
-
-static void put_texts(json_writer *w, const char *key, const talk_input *in)
-{
-    json_put_key(w, key);
-    json_begin_array(w);
-    for (size_t i = 0; i < in->n; i++)
-        json_put_bytes(w, in->text[i].len ? in->text[i].data : "", in->text[i].len);
-    json_end_array(w);
-}
-
-static void put_calls(json_writer *w, const tool_calls *calls)
-{
-    json_put_key(w, "calls");
-    json_begin_array(w);
-    for (size_t i = 0; i < calls->n; i++) {
-        const tool_call *c = &calls->call[i];
-        json_begin_object(w);
-        put_bytes(w, "id", &c->id);
-        put_bytes(w, "name", &c->name);
-        json_put_key(w, "arguments");
-        json_put_raw(w, c->arguments.data, c->arguments.len);
-        json_end_object(w);
-    }
-    json_end_array(w);
-}
-
-static void put_turn(json_writer *w, const talk_turn *t)
-{
-    json_begin_object(w);
-    if (t->input.is_reply)
-        put_texts(w, "replies", &t->input);
-    else
-        put_bytes(w, "user", &t->input.text[0]);
-    put_bytes(w, "answer", &t->answer);
-    if (t->calls.n > 0) {
-        put_bytes(w, "content", &t->content);
-        put_calls(w, &t->calls);
-    }
-    put_int(w, "retries", t->n_retries);
-    json_put_key(w, "ids");
-    json_begin_array(w);
-    for (size_t i = 0; i < t->ids.n; i++) json_put_int(w, t->ids.id[i]);
-    json_end_array(w);
-    json_end_object(w);
-}
-
-/* Of the model and what adapts it. */
-static hex model_hash(const chat *c)
-{
-    const lora_opts *l = &c->o->session.lora;
-    return hex_of(lory_fingerprint(c->m, l->use, l->n));
-}
-
-static void put_body(const chat *c, buf *out)
+static void put_head(const buf *body, size_t n_kv, buf *out)
 {
     json_writer w = { out, false };
-    lory_model_info info;
-    lory_model_get_info(c->m, &info);
     json_begin_object(&w);
-    json_put_key(&w, "model");
-    json_begin_object(&w);
-    put_text(&w, "name", info.name);
-    put_text(&w, "fingerprint", model_hash(c).text);
-    json_end_object(&w);
-    put_text(&w, "cache_type", cache_names[c->o->session.cache_type]);
-    put_text(&w, "template", template_hash(&c->talk).text);
-    put_int(&w, "time", c->talk.now);
-    json_put_key(&w, "system");
-    if (c->talk.has_system)
-        json_put_bytes(&w, c->talk.system.len ? c->talk.system.data : "", c->talk.system.len);
-    else
-        json_put_null(&w);
-    json_put_key(&w, "settings");
-    put_settings(&w, &c->o->settings);
-    if (chat_has_tools(&c->tools)) {
-        json_put_key(&w, "tools");
-        json_put_raw(&w, c->tools.text.data, c->tools.text.len);
-        put_texts(&w, "replies", &c->replies);
-    }
-    json_put_key(&w, "turns");
-    json_begin_array(&w);
-    for (size_t i = 0; i < c->talk.n; i++) put_turn(&w, &c->talk.turn[i]);
-    json_end_array(&w);
+    json_put_key(&w, "format");
+    json_put_str(&w, format_name);
+    json_put_key(&w, "version");
+    json_put_int(&w, VERSION);
+    json_put_key(&w, "body");
+    json_put_int(&w, (int64_t)body->len);
+    json_put_key(&w, "hash");
+    json_put_str(&w, hex64_of(hash64_of(body->data, body->len, 0)).text);
+    json_put_key(&w, "kv");
+    json_put_int(&w, (int64_t)n_kv);
     json_end_object(&w);
     buf_putc(out, '\n');
 }
 
-static void put_head(const buf *body, buf *out)
+/* How many tokens of the session the talk goes on from: what was undone is not among them. */
+static size_t count_cached(const chat *c)
 {
-    json_writer w = { out, false };
-    json_begin_object(&w);
-    put_text(&w, "format", format_name);
-    put_int(&w, "version", 1);
-    put_text(&w, "hash", hex_of(hash64_of(body->data, body->len, 0)).text);
-    json_end_object(&w);
-    buf_putc(out, '\n');
+    lory_tokens ids = { 0 };
+    const lory_tokens *known = &c->talk.ids;
+    size_t n, n_same = 0;
+    const lory_token *held = lory_session_tokens(c->s, &n);
+    if (known->n == 0) known = talk_measure(&c->talk, &ids, NULL) ? &ids : &(lory_tokens){ 0 };
+    while (n_same < n && n_same < known->n && held[n_same] == known->id[n_same]) n_same++;
+    lory_tokens_free(&ids);
+    return n_same;
 }
 
-bool chat_save(const chat *c, const char *path, lory_err *err)
+typedef struct {
+    file_new *f;
+    lory_err *err;
+    bool has_failed;
+} sink;
+
+static bool put_kv(void *user, const void *bytes, size_t n)
 {
-    buf head = { 0 }, body = { 0 };
+    sink *s = user;
+    s->has_failed = !file_write(s->f, bytes, n, s->err);
+    return !s->has_failed;
+}
+
+static bool write_file(const chat *c, const char *path, const buf *lines, size_t n_cached,
+                       lory_err *err)
+{
     file_new f = { 0 };
-    put_body(c, &body);
-    if (!body.failed) put_head(&body, &head);
-    bool ok = !body.failed && !head.failed;
-    if (!ok) err_set(err, LORY_E_MEMORY, "%s: no memory for the talk", path);
-    ok = ok && file_create(&f, path, err) && file_write(&f, head.data, head.len, err)
-         && file_write(&f, body.data, body.len, err) && file_commit(&f, err);
+    sink s = { &f, err, false };
+    lory_err inner;
+    bool ok = file_create(&f, path, err) && file_write(&f, lines->data, lines->len, err);
+    if (ok && n_cached > 0 && !lory_session_write_state(c->s, n_cached, put_kv, &s, &inner))
+        ok = !s.has_failed && err_set(err, inner.code, "%s: %s", path, inner.text);
+    ok = ok && file_commit(&f, err);
     if (!ok) file_abandon(&f);
-    buf_free(&head);
+    return ok;
+}
+
+bool chat_save(const chat *c, const char *path, bool has_kv, lory_err *err)
+{
+    buf body = { 0 }, lines = { 0 };
+    size_t n_cached = has_kv ? count_cached(c) : 0;
+    size_t n_kv = n_cached > 0 ? lory_session_state_bytes(c->s, n_cached) : 0;
+    chat_put_body(c, &body);
+    if (!body.failed) put_head(&body, n_kv, &lines);
+    buf_put(&lines, body.data, body.len);
+    bool ok = !body.failed && !lines.failed;
+    if (!ok) err_set(err, LORY_E_MEMORY, "%s: no memory for the talk", path);
+    ok = ok && write_file(c, path, &lines, n_cached, err);
+    if (ok && has_kv && c->is_interactive)
+        cli_note("%s: %zu turns, %.1f MB, %.1f of them the KV cache", path, c->talk.n,
+                 (double)(lines.len + n_kv) / 1e6, (double)n_kv / 1e6);
+    buf_free(&lines);
     buf_free(&body);
     return ok;
 }
@@ -187,263 +94,62 @@ bool chat_save(const chat *c, const char *path, lory_err *err)
 /* ---- reading ----------------------------------------------------------------------------- */
 
 typedef struct {
-    const char *path;
-    lory_err *err;
-} reader;
+    const char *s; /* [n] */
+    size_t n;
+} part;
 
-static bool wrong(const reader *r, const char *what)
+/* The parts of a file, whose first line is checked, and that the body is what was written. */
+static bool split(const file_map *m, part *body, part *kv, lory_err *err)
 {
-    return err_set(r->err, LORY_E_FORMAT, "%s: %s", r->path, what);
-}
-
-/* Checks the first line and that what follows is what was written. *body: where it begins. */
-static bool check_head(const reader *r, const buf *b, size_t *body)
-{
-    const char *end = b->len ? memchr(b->data, '\n', b->len) : NULL;
+    const char *data = (const char *)m->data, *end = memchr(data, '\n', m->size);
+    size_t n_head = end ? (size_t)(end - data) : 0;
     json_doc d;
-    int64_t version = 0;
-    if (!end || !json_read(&d, b->data, (size_t)(end - b->data), r->path, NULL))
-        return wrong(r, "no talk of lory (its first line is no JSON object)");
-    *body = (size_t)(end - b->data) + 1;
-    hex want = hex_of(hash64_of(b->data + *body, b->len - *body, 0));
+    int64_t version = 0, n_body = -1, n_kv = -1;
+    if (!end || !json_read(&d, data, n_head, m->path, NULL))
+        return err_set(err, LORY_E_FORMAT,
+                       "%s: no talk of lory (its first line is no JSON object)", m->path);
     bool is_talk = json_str_is(json_get(d.root, "format"), format_name)
                    && json_get_int(json_get(d.root, "version"), &version);
-    bool is_whole = json_str_is(json_get(d.root, "hash"), want.text);
+    bool has_sizes = json_get_int(json_get(d.root, "body"), &n_body)
+                     && json_get_int(json_get(d.root, "kv"), &n_kv) && n_body >= 0 && n_kv >= 0
+                     && (uint64_t)n_body <= m->size - n_head - 1;
+    *body = (part){ data + n_head + 1, has_sizes ? (size_t)n_body : 0 };
+    *kv = (part){ body->s + body->n, m->size - n_head - 1 - body->n };
+    bool is_whole = has_sizes
+                    && json_str_is(json_get(d.root, "hash"),
+                                   hex64_of(hash64_of(body->s, body->n, 0)).text);
+    if (n_kv == 0) kv->n = 0;
     json_close(&d);
-    if (!is_talk) return wrong(r, "no talk of lory (its first line says no format)");
-    if (version != 1)
-        return err_set(r->err, LORY_E_UNSUPPORTED, "%s: a talk of version %" PRId64 " (known: 1)",
-                       r->path, version);
-    return is_whole || wrong(r, "damaged: its bytes are not those that were written");
+    if (!is_talk)
+        return err_set(err, LORY_E_FORMAT, "%s: no talk of lory (its first line says no format)",
+                       m->path);
+    if (version != VERSION)
+        return err_set(err, LORY_E_UNSUPPORTED, "%s: a talk of version %" PRId64 " (known: %d)",
+                       m->path, version, VERSION);
+    return is_whole || err_set(err, LORY_E_FORMAT,
+                               "%s: damaged: its bytes are not those that were written", m->path);
 }
 
-static bool read_text(const reader *r, const json *j, buf *out)
+/* Whatever is wrong with the KV cache, the talk goes on: it is worked out again, to the same bits. */
+static void take_kv(const chat *c, const char *path, const part *kv)
 {
-    const char *s;
-    size_t n;
-    if (!json_get_str(j, &s, &n)) return wrong(r, "a text of the talk is missing");
-    return buf_put(out, s, n) || err_set(r->err, LORY_E_MEMORY, "%s: no memory", r->path);
-}
-
-static bool read_ids(const reader *r, const json *j, int n_vocab, lory_tokens *ids)
-{
-    if (!j || j->type != JSON_ARRAY) return wrong(r, "the tokens of an answer are missing");
-    for (const json *e = j->first; e; e = e->next) {
-        int64_t v;
-        if (!json_get_int(e, &v) || v < 0 || v >= n_vocab)
-            return wrong(r, "a token of an answer is none of the model's");
-        if (!cli_add_id(ids, (lory_token)v))
-            return err_set(r->err, LORY_E_MEMORY, "%s: no memory", r->path);
-    }
-    return true;
-}
-
-static bool read_texts(const reader *r, const json *j, talk_input *in)
-{
-    const char *s;
-    size_t n;
-    if (!j || j->type != JSON_ARRAY) return wrong(r, "the replies of a tool are missing");
-    in->is_reply = true;
-    for (const json *e = j->first; e; e = e->next) {
-        if (!json_get_str(e, &s, &n)) return wrong(r, "the reply of a tool is no text");
-        if (!talk_input_add(in, s, n, r->err)) return false;
-    }
-    return true;
-}
-
-static bool read_calls(const reader *r, const json *j, tool_calls *calls)
-{
-    if (!j || j->type != JSON_ARRAY) return wrong(r, "the calls of an answer are missing");
-    for (const json *e = j->first; e; e = e->next) {
-        const json *arguments = json_get(e, "arguments");
-        tool_call *c = tool_calls_add(calls);
-        json_writer w = { c ? &c->arguments : NULL, false };
-        if (!c) return err_set(r->err, LORY_E_MEMORY, "%s: no memory", r->path);
-        if (!read_text(r, json_get(e, "id"), &c->id)
-            || !read_text(r, json_get(e, "name"), &c->name))
-            return false;
-        if (!arguments || arguments->type != JSON_OBJECT)
-            return wrong(r, "the arguments of a call are no object");
-        json_put_value(&w, arguments);
-        if (c->arguments.failed) return err_set(r->err, LORY_E_MEMORY, "%s: no memory", r->path);
-    }
-    return true;
-}
-
-/* Replies come after as many calls, a user's text after none. */
-static bool check_input(const reader *r, const talk_input *in, const tool_calls *calls)
-{
-    return (in->is_reply ? calls && in->n == calls->n : !calls && in->n == 1)
-           || wrong(r, "a turn does not go with the calls before it");
-}
-
-static bool read_turn(const reader *r, const json *j, int n_vocab, talk_turn *t)
-{
-    int64_t n_retries;
-    const json *user = json_get(j, "user"), *calls = json_get(j, "calls");
-    const char *s;
-    size_t n;
-    if (!json_get_int(json_get(j, "retries"), &n_retries) || n_retries < 0 || n_retries > INT_MAX)
-        return wrong(r, "the retries of a turn are missing");
-    t->n_retries = (int)n_retries;
-    if (calls
-        && !(read_calls(r, calls, &t->calls) && read_text(r, json_get(j, "content"), &t->content)))
-        return false;
-    if (user && !json_get_str(user, &s, &n)) return wrong(r, "a text of the talk is missing");
-    return (user ? talk_input_add(&t->input, s, n, r->err)
-                 : read_texts(r, json_get(j, "replies"), &t->input))
-           && read_text(r, json_get(j, "answer"), &t->answer)
-           && read_ids(r, json_get(j, "ids"), n_vocab, &t->ids);
-}
-
-static bool read_turns(const reader *r, const json *j, talk *t)
-{
-    lory_model_info info;
-    lory_model_get_info(t->m, &info);
-    if (!j || j->type != JSON_ARRAY) return wrong(r, "the turns are missing");
-    t->turn = mem_new(j->n + 1, sizeof *t->turn);
-    if (!t->turn) return err_set(r->err, LORY_E_MEMORY, "%s: no memory", r->path);
-    t->cap = j->n + 1;
-    for (const json *e = j->first; e; e = e->next) {
-        talk_turn *turn = &t->turn[t->n];
-        const tool_calls *calls = talk_awaits(t);
-        t->n++;
-        if (!read_turn(r, e, info.n_vocab, turn) || !check_input(r, &turn->input, calls))
-            return false;
-    }
-    return true;
-}
-
-static bool read_talk(const reader *r, const json *j, talk *t)
-{
-    const json *system = json_get(j, "system");
-    if (!json_get_int(json_get(j, "time"), &t->now)) return wrong(r, "the time is missing");
-    t->has_system = system && system->type == JSON_STRING;
-    if (t->has_system && !read_text(r, system, &t->system)) return false;
-    return read_turns(r, json_get(j, "turns"), t);
-}
-
-/* Settings are options: they are checked as those are. */
-static bool read_settings(const reader *r, chat *c, const json *j)
-{
-    lory_err inner;
-    const opt_list bias = c->o->settings.sampling.logit_bias;
-    int hides = c->o->settings.hides;
-    if (!j || j->type != JSON_OBJECT) return wrong(r, "the settings are missing");
-    c->o->settings =
-        (chat_settings){ .sampling = SAMPLING_DEFAULTS, .n_predict = -1, .hides = hides };
-    c->o->settings.sampling.logit_bias = bias;
-    for (const json *e = j->first; e; e = e->next) {
-        if (e->type != JSON_NUMBER) return wrong(r, "a setting is no number");
-        if (!chat_set(c, e->key, e->str, &inner))
-            return err_set(r->err, LORY_E_FORMAT, "%s: settings: %s", r->path, inner.text);
-    }
-    return c->o->settings.sampling.seed >= 0 || wrong(r, "the seed is missing");
-}
-
-static bool check_model(const reader *r, const chat *c, const json *j)
-{
-    const json *model = json_get(j, "model");
-    const char *name;
-    size_t n;
-    if (json_str_is(json_get(model, "fingerprint"), model_hash(c).text)) return true;
-    if (!json_get_str(json_get(model, "name"), &name, &n)) name = "?";
-    return err_set(r->err, LORY_E_ARGUMENT,
-                   "%s: the talk was with another model or other adapters (found \"%s\", another "
-                   "fingerprint)",
-                   r->path, name);
-}
-
-/* What makes it go on otherwise than it would have. */
-static void tell_differences(const reader *r, const chat *c, const json *j)
-{
-    const char *now = cache_names[c->o->session.cache_type];
-    if (!json_str_is(json_get(j, "cache_type"), now))
-        cli_note("%s: the talk had another --cache-type: it goes on with %s", r->path, now);
-    if (!json_str_is(json_get(j, "template"), template_hash(&c->talk).text))
-        cli_note("%s: the talk had another template: it goes on with %s", r->path,
-                 c->talk.template_name);
-}
-
-/* What a file says, until it takes the place of what there was. */
-typedef struct {
-    talk talk;
-    chat_tools tools;
-    talk_input replies;
-} loaded;
-
-static void loaded_free(loaded *l)
-{
-    talk_free(&l->talk);
-    chat_tools_free(&l->tools);
-    talk_input_free(&l->replies);
-}
-
-static void exchange(chat *c, loaded *l)
-{
-    loaded old = { c->talk, c->tools, c->replies };
-    c->talk = l->talk;
-    c->tools = l->tools;
-    c->replies = l->replies;
-    c->talk.tools = &c->tools;
-    *l = old;
-}
-
-static bool read_tools(const reader *r, const chat *c, const json *j, loaded *l)
-{
-    const lory_template tmpl = { .text = l->talk.template_text.data,
-                                 .n = l->talk.template_text.len,
-                                 .name = l->talk.template_name,
-                                 .now = l->talk.now };
-    const json *tools = json_get(j, "tools");
-    const tool_calls *calls = talk_awaits(&l->talk);
-    buf text = { 0 };
-    json_writer w = { &text, false };
-    if (!tools) return !calls || wrong(r, "it has calls and no tools");
-    json_put_value(&w, tools);
-    bool ok = !text.failed || err_set(r->err, LORY_E_MEMORY, "%s: no memory", r->path);
-    ok = ok && chat_tools_read(&l->tools, text.data, text.len, r->path, r->err)
-         && chat_tools_fit(&l->tools, c->m, &tmpl, r->err)
-         && read_texts(r, json_get(j, "replies"), &l->replies);
-    buf_free(&text);
-    if (ok && l->replies.n > 0 && !(calls && l->replies.n < calls->n))
-        return wrong(r, "it has replies to no call");
-    return ok;
-}
-
-static bool take(const reader *r, chat *c, const json *j)
-{
-    loaded l = { .talk = { .m = c->m, .template_name = c->talk.template_name } };
-    chat_settings before = c->o->settings;
-    const chat_builtin *builtin;
-    l.talk.tools = &l.tools;
-    bool ok = check_model(r, c, j) && read_talk(r, j, &l.talk)
-              && chat_read_template(c, json_get(j, "tools") != NULL, &l.talk.template_text,
-                                    &builtin, r->err)
-              && read_tools(r, c, j, &l) && talk_rebuild(&l.talk, r->err)
-              && read_settings(r, c, json_get(j, "settings"));
-    if (ok) {
-        exchange(c, &l);
-        tell_differences(r, c, j);
-    } else {
-        c->o->settings = before;
-    }
-    loaded_free(&l);
-    return ok;
+    lory_err err;
+    if (kv->n > 0 && !lory_session_read_state(c->s, kv->s, kv->n, &err))
+        cli_note("%s: the talk is read again from the start (%s)", path, err.text);
 }
 
 bool chat_load(chat *c, const char *path, lory_err *err)
 {
-    reader r = { path, err };
-    buf b = { 0 };
+    file_map m;
     json_doc d;
-    size_t body = 0;
-    bool ok = file_read(path, FILE_MAX_BYTES, &b, err) && check_head(&r, &b, &body)
-              && json_read(&d, b.data + body, b.len - body, path, err);
+    part body = { 0 }, kv = { 0 };
+    if (!file_map_open(&m, path, err)) return false;
+    bool ok = split(&m, &body, &kv, err) && json_read(&d, body.s, body.n, path, err);
     if (ok) {
-        ok = take(&r, c, d.root);
+        ok = chat_take_body(c, path, d.root, err);
         json_close(&d);
     }
-    buf_free(&b);
+    if (ok) take_kv(c, path, &kv);
+    file_map_close(&m);
     return ok;
 }

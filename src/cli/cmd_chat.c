@@ -31,7 +31,10 @@ static const opt_row rows[] = {
     { 0, "tools", OPT_STR, AT(tools), "FILE", .help = "tools that the model may call (JSON)" },
     { 0, "load", OPT_STR, AT(load), "FILE",
       .help = "go on with a talk that was kept, with its settings" },
-    { 0, "save", OPT_STR, AT(save), "FILE", .help = "keep the talk in a file after each turn" },
+    { 0, "save", OPT_STR, AT(save), "FILE",
+      .help = "keep the talk in a file after each turn, with the KV cache at the end" },
+    { 0, "no-kv", OPT_BOOL, AT(no_kv),
+      .help = "keep no KV cache in files: smaller, read again when loaded" },
     { 0, "stop", OPT_LIST, AT(stop), "TEXT",
       .help = "an answer ends at this text, which is not printed (repeatable)" },
     { 0, "no-history", OPT_BOOL, AT(no_history), .help = "keep no history of what is entered" },
@@ -58,18 +61,16 @@ static const opts_page page = {
 
 /* ---- opening ----------------------------------------------------------------------------- */
 
-static bool add_stop(chat *c, const char *text)
+bool chat_set_stops(chat *c, const opt_list *given, const chat_builtin *b, lory_err *err)
 {
-    c->stop[c->n_stop++] = text;
+    const char **stop = mem_new(given->n + 1, sizeof *stop);
+    if (!stop) return err_set(err, LORY_E_MEMORY, "--stop: no memory");
+    mem_free(c->stop);
+    c->stop = stop;
+    c->n_stop = 0;
+    for (size_t i = 0; i < given->n; i++) stop[c->n_stop++] = given->item[i];
+    if (b) stop[c->n_stop++] = b->stop;
     return true;
-}
-
-static bool set_stops(chat *c, const chat_builtin *b, lory_err *err)
-{
-    c->stop = mem_new(c->o->stop.n + 1, sizeof *c->stop);
-    if (!c->stop) return err_set(err, LORY_E_MEMORY, "--stop: no memory");
-    for (size_t i = 0; i < c->o->stop.n; i++) add_stop(c, c->o->stop.item[i]);
-    return !b || add_stop(c, b->stop);
 }
 
 bool chat_read_template(const chat *c, bool has_tools, buf *text, const chat_builtin **builtin,
@@ -90,7 +91,7 @@ static bool find_template(chat *c, lory_err *err)
     bool is_fixed;
     t->template_name = c->o->template ? c->o->template : "chat template";
     return chat_read_template(c, c->o->tools != NULL, &t->template_text, &builtin, err)
-           && set_stops(c, builtin, err) && chat_clock(&t->now, &is_fixed, err);
+           && chat_set_stops(c, &c->o->stop, builtin, err) && chat_clock(&t->now, &is_fixed, err);
 }
 
 static bool read_tools(chat *c, lory_err *err)
@@ -145,9 +146,30 @@ static void open_history(chat *c)
     if (!history_open(&c->history, path, &err)) cli_fail(&err); /* goes on without */
 }
 
+/* What the command line says counts, also where the file says otherwise. */
+static bool load(chat *c, const chat_settings *given, lory_err *err)
+{
+    chat_settings *s = &c->o->settings;
+    if (!chat_load(c, c->o->load, err)) return false;
+    if (given->n_predict != -1) s->n_predict = given->n_predict;
+    if (given->sampling.seed != -1) s->sampling.seed = given->sampling.seed;
+    for (const opt_row *r = sampling_rows; r->kind != OPT_END; r++) {
+        const char *from = (const char *)&given->sampling + r->at;
+        char *to = (char *)&s->sampling + r->at;
+        float x = NAN;
+        int i = INT_MIN;
+        if (r->kind == OPT_FLOAT) memcpy(&x, from, sizeof x);
+        if (r->kind == OPT_INT) memcpy(&i, from, sizeof i);
+        if (!isnan(x)) memcpy(to, &x, sizeof x);
+        if (i != INT_MIN) memcpy(to, &i, sizeof i);
+    }
+    return true;
+}
+
 static int open_chat(chat *c)
 {
     lory_err err;
+    const chat_settings given = c->o->settings;
     if (!(c->m = cli_open_model(&c->o->model, &err))) return cli_fail(&err);
     c->talk.m = c->m;
     c->talk.tools = &c->tools;
@@ -156,7 +178,8 @@ static int open_chat(chat *c)
     int status = open_sampling(c);
     if (status) return status;
     if (!(c->s = cli_open_session(c->m, &c->o->session, &err))) return cli_fail(&err);
-    if (c->o->load && !chat_load(c, c->o->load, &err)) return cli_fail(&err);
+    if (c->o->load && !load(c, &given, &err)) return cli_fail(&err);
+    c->is_open = true;
     edit_open(&c->edit, &c->history);
     c->is_interactive = c->edit.is_terminal;
     if (c->is_interactive) open_history(c);
@@ -171,6 +194,7 @@ static void close_chat(chat *c)
     talk_input_free(&c->replies);
     chat_tools_free(&c->tools);
     mem_free(c->stop);
+    arena_free(&c->texts);
     lory_session_free(c->s);
     lory_model_close(c->m);
 }
@@ -203,10 +227,12 @@ static bool is_blank(const buf *b)
     return b->len == 0 || b->data[strspn(b->data, " \t\n")] == 0;
 }
 
-static bool keep(chat *c)
+/* At the end with the KV cache, which would take long after each turn: whoever kills the program
+ * lets it be worked out again. */
+static bool keep(chat *c, bool has_kv)
 {
     lory_err err;
-    if (!c->o->save || chat_save(c, c->o->save, &err)) return true;
+    if (!c->o->save || chat_save(c, c->o->save, has_kv && !c->o->no_kv, &err)) return true;
     cli_fail(&err);
     return false;
 }
@@ -255,9 +281,9 @@ static chat_outcome take_line(chat *c, const buf *line)
     lory_err err;
     const char *text = line->data;
     chat_outcome outcome = chat_command(c, text);
-    if (outcome != CHAT_NO_COMMAND) return outcome == CHAT_DONE && !keep(c) ? CHAT_FAILED : outcome;
+    if (outcome != CHAT_NO_COMMAND) return outcome == CHAT_DONE && !keep(c, false) ? CHAT_FAILED : outcome;
     if (text[0] == '/' && text[1] == '/') text++;
-    if (take_text(c, text, &err)) return keep(c) ? CHAT_DONE : CHAT_FAILED;
+    if (take_text(c, text, &err)) return keep(c, false) ? CHAT_DONE : CHAT_FAILED;
     if (err.code == LORY_E_INTERRUPTED)
         cli_note("stopped before the answer began: the text was taken back");
     else
@@ -289,6 +315,7 @@ static int talk_loop(chat *c)
         if (cli_interrupted() && !c->is_interactive) break;
     }
     buf_free(&line);
+    if (c->talk.n > 0 && !keep(c, true)) status = EXIT_FAILED;
     return cli_interrupted() && !c->is_interactive ? EXIT_INTERRUPTED : status;
 }
 

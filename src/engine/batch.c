@@ -89,6 +89,7 @@ bool batch_plan(const model *m, const lory_batch_params *p, lory_memory_plan *mp
     if (!exec_bytes(m, &par, &n_bytes, err)) return false;
     mp->scratch_bytes = n_bytes;
     kv_shape page = shape_of(m, p, KV_CHUNK, KV_CHUNK, n_parallel);
+    if (!kv_check(&page, err)) return false;
     if (!kv_bytes(&page, &n_bytes))
         return err_set(err, LORY_E_MEMORY, "KV cache: a page does not fit the address space");
     *n_kv = p->n_kv ? p->n_kv : (int)fit_pool(mp, n_parallel, n_bytes);

@@ -44,14 +44,19 @@ static bool allocate(kv_cache *kv, lory_err *err)
                    kv->shape.n_ctx, kv->data_bytes >> 20);
 }
 
-bool kv_open(kv_cache *kv, const kv_shape *shape, lory_err *err)
+bool kv_check(const kv_shape *shape, lory_err *err)
 {
     int block = qtypes[shape->type].block_elems;
+    return shape->head_dim % block == 0
+           || err_set(err, LORY_E_ARGUMENT,
+                      "KV cache: type %s needs heads of a multiple of %d values, not %d",
+                      qtypes[shape->type].name, block, shape->head_dim);
+}
+
+bool kv_open(kv_cache *kv, const kv_shape *shape, lory_err *err)
+{
     *kv = (kv_cache){ .shape = *shape };
-    if (shape->head_dim % block != 0)
-        return err_set(err, LORY_E_ARGUMENT,
-                       "KV cache: type %s needs heads of a multiple of %d values, not %d",
-                       qtypes[shape->type].name, block, shape->head_dim);
+    if (!kv_check(shape, err)) return false;
     kv->n_page = pages_for(shape->n_ctx);
     kv->n_seq_page = shape->n_seq_ctx ? pages_for(shape->n_seq_ctx) : kv->n_page;
     kv->row_bytes = qtype_row_bytes(shape->type, shape->head_dim);
@@ -176,6 +181,11 @@ void kv_store(kv_cache *kv, const lory_kernels *kn, kv_place at, const float *k,
 }
 
 const unsigned char *kv_chunk(const kv_cache *kv, kv_place at)
+{
+    return chunk_at(kv, at);
+}
+
+unsigned char *kv_chunk_to_fill(kv_cache *kv, kv_place at)
 {
     return chunk_at(kv, at);
 }

@@ -40,10 +40,13 @@ typedef struct {
     unsigned char *data; /* [n_layer][n_page][n_kv_head][key, value][chunk_bytes] */
 } kv_cache;
 
+/* LORY_E_ARGUMENT: q8_0 with a head_dim that is not a multiple of 32. Then no size is one. */
+bool kv_check(const kv_shape *shape, lory_err *err);
+
 /* Bytes of `data`; false when the sizes overflow. */
 bool kv_bytes(const kv_shape *shape, size_t *n_bytes);
 
-/* LORY_E_ARGUMENT: q8_0 with a head_dim that is not a multiple of 32. LORY_E_MEMORY. */
+/* Fails as kv_check, and with LORY_E_MEMORY. */
 bool kv_open(kv_cache *kv, const kv_shape *shape, lory_err *err);
 void kv_close(kv_cache *kv); /* accepts a zeroed one */
 
@@ -70,6 +73,7 @@ void kv_store(kv_cache *kv, const lory_kernels *kn, kv_place at, const float *k,
 /* Keys of the chunk that holds position at.pos, [KV_CHUNK] rows of row_bytes; its values follow
  * chunk_bytes later. */
 const unsigned char *kv_chunk(const kv_cache *kv, kv_place at);
+unsigned char *kv_chunk_to_fill(kv_cache *kv, kv_place at); /* the same, for rows read from a file */
 
 /* Keys and values of a chunk as f32 [KV_CHUNK, head_dim]: the first n_row rows of each, in scratch
  * [2][KV_CHUNK * head_dim]. */

@@ -87,6 +87,7 @@ static bool fit_context(const model *m, qtype type, lory_memory_plan *mp, lory_e
     uint64_t taken = mp->weights_bytes + mp->lora_bytes + mp->scratch_bytes;
     uint64_t budget = mp->machine_bytes > taken ? mp->machine_bytes - taken : 0;
     size_t page_bytes;
+    if (!kv_check(&page, err)) return false;
     if (!kv_bytes(&page, &page_bytes))
         return err_set(err, LORY_E_MEMORY, "%s: its KV cache does not fit the address space",
                        gguf_path(&m->file));

@@ -4,6 +4,7 @@ echo "not a talk" > text
 printf '' > empty
 sed 's/hello/hullo/' talk > changed
 head -c 200 talk > cut
-sed '1s/"version":1/"version":2/' talk > newer
-for f in text empty changed cut newer missing .; do chat --load $f; done
+sed '1s/"version":2/"version":3/' talk > newer
+head -c -1 talk > no_end
+for f in text empty changed cut newer missing . no_end; do chat --load $f; done
 chat --load talk --system x

@@ -1,0 +1,180 @@
+/* session_state.c - see session_state.h. */
+#include "engine/session_state.h"
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include <string.h>
+
+enum {
+    OWNER_AT = 8,
+    WORDS_AT = 16,
+    N_WORDS = 9,
+    HEAD_BYTES = WORDS_AT + 4 * N_WORDS,
+    TAIL_BYTES = 8,
+};
+enum { W_TYPE, W_LAYER, W_KV_HEAD, W_HEAD_DIM, W_TOK, W_LONG, W_PREFIX, W_MASK };
+
+static const unsigned char magic[8] = { 'L', 'O', 'R', 'Y', 'K', 'V', 0, 1 };
+
+/* Of the keys and values of one token. */
+static size_t token_bytes(const session *s)
+{
+    const kv_shape *shape = &s->kv.shape;
+    return 2 * s->kv.row_bytes * (size_t)shape->n_kv_head * (size_t)shape->n_layer;
+}
+
+size_t session_state_bytes(const session *s, size_t n)
+{
+    return HEAD_BYTES + n * (sizeof(int32_t) + token_bytes(s)) + TAIL_BYTES;
+}
+
+/* The head of the state of the first n tokens. */
+static void make_head(const session *s, size_t n, uint64_t owner, unsigned char head[HEAD_BYTES])
+{
+    const kv_shape *shape = &s->kv.shape;
+    const uint32_t words[N_WORDS] = {
+        [W_TYPE] = (uint32_t)shape->type,
+        [W_LAYER] = (uint32_t)shape->n_layer,
+        [W_KV_HEAD] = (uint32_t)shape->n_kv_head,
+        [W_HEAD_DIM] = (uint32_t)shape->head_dim,
+        [W_TOK] = (uint32_t)n,
+        [W_LONG] = s->e.long_rope,
+        [W_PREFIX] = (uint32_t)s->prefix.n,
+        [W_MASK] = (uint32_t)s->prefix.mask_pos,
+    };
+    memcpy(head, magic, sizeof magic);
+    bytes_put_u64(head + OWNER_AT, owner);
+    for (int i = 0; i < N_WORDS; i++) bytes_put_u32(head + WORDS_AT + 4 * i, words[i]);
+}
+
+/* Rows of keys or values that lie together in the cache, in the order of the state. */
+typedef struct {
+    kv_place at; /* of the keys */
+    size_t n_bytes;
+} stretch;
+
+/* The i-th stretch of n tokens; false when there are no more. */
+static bool stretch_at(const session *s, size_t n, size_t i, stretch *st)
+{
+    const kv_shape *shape = &s->kv.shape;
+    size_t n_chunk = (n + KV_CHUNK - 1) / KV_CHUNK, n_head = (size_t)shape->n_kv_head;
+    if (i >= n_chunk * n_head * (size_t)shape->n_layer) return false;
+    size_t pos = i % n_chunk * KV_CHUNK, n_row = n - pos < KV_CHUNK ? n - pos : KV_CHUNK;
+    st->at = (kv_place){ (int)(i / n_chunk / n_head), 0, (int)pos, (int)(i / n_chunk % n_head) };
+    st->n_bytes = n_row * s->kv.row_bytes;
+    return true;
+}
+
+/* ---- writing ----------------------------------------------------------------------------- */
+
+typedef struct {
+    hash64 h;
+    lory_on_bytes put;
+    void *user;
+} writer;
+
+static bool put_bytes(writer *w, const void *bytes, size_t n)
+{
+    hash64_put(&w->h, bytes, n);
+    return w->put(w->user, bytes, n);
+}
+
+static bool put_rows(const session *s, size_t n, writer *w)
+{
+    stretch st;
+    bool ok = true;
+    for (size_t i = 0; ok && stretch_at(s, n, i, &st); i++) {
+        const unsigned char *keys = kv_chunk(&s->kv, st.at);
+        ok = put_bytes(w, keys, st.n_bytes) && put_bytes(w, keys + s->kv.chunk_bytes, st.n_bytes);
+    }
+    return ok;
+}
+
+bool session_state_write(const session *s, size_t n, uint64_t owner, lory_on_bytes put, void *user,
+                         lory_err *err)
+{
+    writer w = { .put = put, .user = user };
+    unsigned char head[HEAD_BYTES], word[TAIL_BYTES];
+    if (n > s->n)
+        return err_set(err, LORY_E_ARGUMENT, "session: it holds %zu tokens, not %zu", s->n, n);
+    hash64_begin(&w.h, 0);
+    make_head(s, n, owner, head);
+    bool ok = put_bytes(&w, head, sizeof head);
+    for (size_t i = 0; ok && i < n; i++) {
+        bytes_put_u32(word, (uint32_t)s->id[i]);
+        ok = put_bytes(&w, word, 4);
+    }
+    ok = ok && put_rows(s, n, &w);
+    bytes_put_u64(word, hash64_end(&w.h));
+    return (ok && put(user, word, TAIL_BYTES))
+           || err_set(err, LORY_E_INTERRUPTED, "stopped by the caller");
+}
+
+/* ---- reading ----------------------------------------------------------------------------- */
+
+static uint32_t word_of(const unsigned char *state, int i)
+{
+    return bytes_u32(state + WORDS_AT + 4 * i);
+}
+
+static bool check_kind(const session *s, const unsigned char *state, uint64_t owner, lory_err *err)
+{
+    unsigned char own[HEAD_BYTES];
+    make_head(s, 0, owner, own);
+    if (memcmp(state, magic, sizeof magic - 1) != 0)
+        return err_set(err, LORY_E_FORMAT, "KV cache: these bytes are none");
+    if (state[7] != magic[7])
+        return err_set(err, LORY_E_UNSUPPORTED, "KV cache: of version %d (known: %d)", state[7],
+                       magic[7]);
+    if (memcmp(state + OWNER_AT, own + OWNER_AT, 8) != 0)
+        return err_set(err, LORY_E_ARGUMENT, "KV cache: of another model or other adapters");
+    if (memcmp(state + WORDS_AT, own + WORDS_AT, 4 * W_TOK) != 0)
+        return err_set(err, LORY_E_ARGUMENT, "KV cache: of another storage type or shape");
+    return true;
+}
+
+static bool check_state(const session *s, const unsigned char *state, size_t n_bytes, lory_err *err)
+{
+    size_t n = word_of(state, W_TOK);
+    if (n > (size_t)s->n_ctx)
+        return err_set(err, LORY_E_FULL, "KV cache: %zu tokens are more than the context's %d", n,
+                       s->n_ctx);
+    bool ok = n_bytes == session_state_bytes(s, n) && word_of(state, W_LONG) <= 1
+              && word_of(state, W_PREFIX) <= n && word_of(state, W_MASK) <= n
+              && bytes_u64(state + n_bytes - TAIL_BYTES)
+                     == hash64_of(state, n_bytes - TAIL_BYTES, 0);
+    for (size_t i = 0; ok && i < n; i++)
+        ok = bytes_u32(state + HEAD_BYTES + 4 * i) < (uint32_t)s->m->hp.n_vocab;
+    return ok || err_set(err, LORY_E_FORMAT, "KV cache: its bytes are not those that were written");
+}
+
+static void get_rows(session *s, size_t n, const unsigned char *from)
+{
+    stretch st;
+    for (size_t i = 0; stretch_at(s, n, i, &st); i++, from += 2 * st.n_bytes) {
+        unsigned char *keys = kv_chunk_to_fill(&s->kv, st.at);
+        memcpy(keys, from, st.n_bytes);
+        memcpy(keys + s->kv.chunk_bytes, from + st.n_bytes, st.n_bytes);
+    }
+}
+
+bool session_state_read(session *s, const void *bytes, size_t n_bytes, uint64_t owner,
+                        lory_err *err)
+{
+    const unsigned char *state = bytes;
+    if (n_bytes < HEAD_BYTES + TAIL_BYTES)
+        return err_set(err, LORY_E_FORMAT, "KV cache: cut short (found %zu bytes)", n_bytes);
+    if (!check_kind(s, state, owner, err) || !check_state(s, state, n_bytes, err)) return false;
+    size_t n = word_of(state, W_TOK);
+    session_truncate(s, 0);
+    s->logits = NULL;
+    if (kv_reserve(&s->kv, 0, (int)n, err) < 0) return false;
+    for (size_t i = 0; i < n; i++)
+        s->id[i] = (lory_token)bytes_u32(state + HEAD_BYTES + 4 * i);
+    get_rows(s, n, state + HEAD_BYTES + 4 * n);
+    s->n = n;
+    s->e.long_rope = word_of(state, W_LONG);
+    s->prefix = (exec_prefix){ .n = (int)word_of(state, W_PREFIX),
+                               .mask_pos = (int)word_of(state, W_MASK) };
+    return true;
+}
