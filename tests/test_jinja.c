@@ -31,6 +31,25 @@ static char *render_json(const char *template, size_t n, const json *vars)
     return text;
 }
 
+/* The same by chat_render, which knows what is no variable. */
+static char *render_chat(const char *template, size_t n, const json *vars)
+{
+    lory_err err = { 0 };
+    jinja_output out;
+    chat_template t = { .name = "t", .text = template, .n = n, .now = CLOCK };
+    char *text = NULL;
+    if (!chat_render(&t, vars, &out, &err)) {
+        text = malloc(sizeof err.text + 8);
+        snprintf(text, sizeof err.text + 8, "ERROR: %s", err.text);
+        return text;
+    }
+    text = malloc(out.text.len + 1);
+    memcpy(text, out.text.len ? out.text.data : "", out.text.len);
+    text[out.text.len] = '\0';
+    jinja_output_free(&out);
+    return text;
+}
+
 /* ---- the reference cases of ../shared ------------------------------------------------------ */
 
 typedef struct {
@@ -90,6 +109,7 @@ static void put_variables(json_writer *w, const json *file, const json *c)
     json_begin_object(w);
     put_member(w, c, "messages");
     put_member(w, c, "add_generation_prompt");
+    put_member(w, c, "continue_final_message");
     json_put_key(w, "tools");
     if (json_get(c, "tools"))
         json_put_value(w, json_get(c, "tools"));
@@ -113,12 +133,10 @@ static void run_chat_case(score *s, const char *path, const json *file, const js
     const char *template;
     char name[300];
     size_t n;
-    bool goes_on;
-    if (json_get_bool(json_get(c, "continue_final_message"), &goes_on) && goes_on) return;
     put_variables(&w, file, c);
     REQUIRE(json_read(&vars, b.data, b.len, "vars", NULL));
     REQUIRE(json_get_str(json_get(file, "template"), &template, &n));
-    char *got = render_json(template, n, vars.root);
+    char *got = render_chat(template, n, vars.root);
     const json *id = json_get(c, "id");
     snprintf(name, sizeof name, "%s %s", path, id && id->str ? id->str : "?");
     check_case(s, name, got, c);
@@ -382,4 +400,47 @@ TEST(a_rendering_survives_every_failing_allocation)
         free(got);
     }
     json_close(&d);
+}
+
+TEST(a_final_message_is_continued_as_hugging_face_does)
+{
+    static const struct {
+        const char *template, *vars, *want;
+    } c[] = {
+        { "<{{ messages[-1].content }}>", "{\"messages\": [{\"content\": \"a b \"}]}", "<a b " },
+        { "<{{ messages[-1].content | trim }}>", "{\"messages\": [{\"content\": \"a b \\u3000\"}]}",
+          "<a b" },
+        { "{% for m in messages %}{{ m.content }};{% endfor %}",
+          "{\"messages\": [{\"content\": \"a\"}, {\"content\": \"\"}]}", "a;" },
+        { "{{ messages[0].content[1].text }}",
+          "{\"messages\": [{\"content\": [{\"text\": \"x\"}, {\"text\": \"y\"}, {\"image\": 1}]}]}", "y" },
+        { "{{ continue_final_message is defined }}{{ messages[-1].content }}",
+          "{\"messages\": [{\"content\": \"a\"}]}", "Falsea" },
+        { "x", "{\"messages\": [{\"content\": \"a\"}]}",
+          "ERROR: t: continue_final_message is set but the final message does not appear in the chat "
+          "after applying the chat template! This can happen if the chat template deletes portions "
+          "of the final message. Please verify the chat template and final message in your chat to "
+          "ensure they are compatible." },
+        { "x", "{\"messages\": [{\"content\": null}]}",
+          "ERROR: t: continue_final_message is set but we could not find any text to continue in the "
+          "final message!" },
+        { "x", "{\"messages\": []}",
+          "ERROR: t: continue_final_message is set but we could not find any text to continue in the "
+          "final message!" },
+        { "x", "{\"messages\": [{\"content\": \"a\"}], \"add_generation_prompt\": true}",
+          "ERROR: t: continue_final_message and add_generation_prompt are not compatible: the one "
+          "goes on with the last message, the other begins a new one" },
+    };
+    for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
+        buf b = { 0 };
+        json_doc d;
+        buf_put(&b, c[i].vars, strlen(c[i].vars) - 1);
+        buf_puts(&b, ", \"continue_final_message\": true}");
+        REQUIRE(json_read(&d, b.data, b.len, "vars", NULL), "%s", b.data);
+        char *got = render_chat(c[i].template, strlen(c[i].template), d.root);
+        CHECK_STR(got, c[i].want);
+        free(got);
+        json_close(&d);
+        buf_free(&b);
+    }
 }

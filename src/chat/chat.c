@@ -1,6 +1,7 @@
 /* chat.c - see chat.h. */
 #include "chat/chat.h"
 #include "base/err.h"
+#include "chat/chat_continue.h"
 #include <string.h>
 
 static bool is_word_of(const json *string, const char *const *words)
@@ -33,15 +34,12 @@ static bool is_own(const json *string, int depth)
     return depth == 2 && has_key(string, role_keys) && is_word_of(string, roles);
 }
 
-bool chat_render(const chat_template *t, const json *vars, jinja_output *out, lory_err *err)
+static bool render(const chat_template *t, const json *vars, jinja_output *out, lory_err *err)
 {
     jinja_own own[5] = { { "tools", JINJA_NONE, NULL },
                          { "documents", JINJA_NONE, NULL },
                          { "add_generation_prompt", JINJA_FALSE, NULL } };
     size_t n_own = 3;
-    *out = (jinja_output){ 0 };
-    if (!vars || vars->type != JSON_OBJECT)
-        return err_set(err, LORY_E_ARGUMENT, "%s: the variables are not a JSON object", t->name);
     if (t->bos_token) own[n_own++] = (jinja_own){ "bos_token", JINJA_TEXT, t->bos_token };
     if (t->eos_token) own[n_own++] = (jinja_own){ "eos_token", JINJA_TEXT, t->eos_token };
     jinja *parsed = jinja_parse(t->text, t->n, t->name, err);
@@ -49,4 +47,30 @@ bool chat_render(const chat_template *t, const json *vars, jinja_output *out, lo
     bool ok = parsed && jinja_render(parsed, &in, out, err);
     jinja_free(parsed);
     return ok;
+}
+
+static bool render_continued(const chat_template *t, const json *vars, jinja_output *out,
+                             lory_err *err)
+{
+    buf text = { 0 };
+    json_doc changed;
+    bool is_set;
+    bool ok = chat_continue_vars(vars, t->name, &text, &is_set, err)
+              && json_read(&changed, text.data, text.len, t->name, err);
+    buf_free(&text);
+    if (!ok) return false;
+    ok = render(t, changed.root, out, err);
+    json_close(&changed);
+    if (!ok || !is_set || chat_continue_cut(t->name, out, err)) return ok;
+    jinja_output_free(out);
+    return false;
+}
+
+bool chat_render(const chat_template *t, const json *vars, jinja_output *out, lory_err *err)
+{
+    *out = (jinja_output){ 0 };
+    if (!vars || vars->type != JSON_OBJECT)
+        return err_set(err, LORY_E_ARGUMENT, "%s: the variables are not a JSON object", t->name);
+    return json_get(vars, "continue_final_message") ? render_continued(t, vars, out, err)
+                                                    : render(t, vars, out, err);
 }

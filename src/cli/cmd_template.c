@@ -29,7 +29,8 @@ static const opts_page page = {
              "standard input, and prints the text.",
     .rows = rows,
     .notes = "The object has \"messages\", and optionally \"tools\",\n"
-             "\"add_generation_prompt\" and any other variable of the template. bos_token and\n"
+             "\"add_generation_prompt\" and any other variable of the template. With\n"
+             "\"continue_final_message\": true the text ends within the last message. bos_token and\n"
              "eos_token are the model's unless it has them. SOURCE_DATE_EPOCH (seconds, UTC)\n"
              "fixes the clock that templates see.\n\n"
              "Example:\n"
