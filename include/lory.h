@@ -210,15 +210,18 @@ typedef struct {
     size_t n_lora;
 } lory_session_params; /* zeroed = all defaults */
 
-/* What a session will take, before it is taken. */
+/* What a session will take to generate, before it is taken; lory_session_eval_all takes up to 31 rows
+ * of logits more. */
 typedef struct {
     uint64_t weights_bytes; /* mapped, shared with other processes */
     uint64_t lora_bytes;    /* of adapters */
     uint64_t kv_bytes;
     uint64_t scratch_bytes;
-    uint64_t total_bytes;
+    uint64_t program_bytes; /* about: code, stacks, the file's header, the tokenizer's tables */
+    uint64_t total_bytes;   /* resident at most, when the whole context is in use */
     uint64_t machine_bytes; /* memory this process may use (cgroup-aware) */
     int n_ctx, n_batch, n_threads;
+    int n_ctx_fit;      /* the largest context that would fit; may be more than it was trained for */
     bool n_ctx_lowered; /* the model's own context did not fit */
 } lory_memory_plan;
 

@@ -207,14 +207,19 @@ static uint64_t address_left(void)
     return limit > used ? limit - used : 0;
 }
 
-static uint64_t meminfo(const char *key)
+/* A line "KEY: N kB" of a file of /proc; UINT64_MAX when it is not there. */
+static uint64_t read_kb_line(const char *path, const char *key)
 {
     buf b = { 0 };
     uint64_t n = UINT64_MAX;
-    if (file_read("/proc/meminfo", TEXT_MAX, &b, NULL) && b.len > 0)
-        n = cpu_parse_meminfo(b.data, key);
+    if (file_read(path, TEXT_MAX, &b, NULL) && b.len > 0) n = cpu_parse_meminfo(b.data, key);
     buf_free(&b);
     return n;
+}
+
+static uint64_t meminfo(const char *key)
+{
+    return read_kb_line("/proc/meminfo", key);
 }
 
 uint64_t cpu_memory_bytes(void)
@@ -229,4 +234,13 @@ uint64_t cpu_memory_available_bytes(void)
     cgroup g;
     cgroup_open(&g, "memory");
     return min_u64(min_u64(meminfo("MemAvailable"), address_left()), cgroup_memory_available(&g));
+}
+
+/* Better than getrusage, whose count begins with the program that started this one. */
+uint64_t cpu_memory_peak_bytes(void)
+{
+    struct rusage use;
+    uint64_t n = read_kb_line("/proc/self/status", "VmHWM");
+    if (n != UINT64_MAX) return n;
+    return getrusage(RUSAGE_SELF, &use) == 0 ? (uint64_t)use.ru_maxrss * 1024 : 0;
 }

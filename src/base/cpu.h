@@ -40,6 +40,9 @@ uint64_t cpu_memory_bytes(void);
  * available, and what its cgroup has left. Mapped files are not in it: their pages come and go. */
 uint64_t cpu_memory_available_bytes(void);
 
+/* The most that this process has had resident since it was started; 0 when unknown. */
+uint64_t cpu_memory_peak_bytes(void);
+
 /* ---- parsers of the kernel's texts, for the functions above and the tests -------------------- */
 
 /* The least number of a list as "0,4" or "2-3,8-11" that allowed[0 .. n) has; -1 = none. */

@@ -1,5 +1,6 @@
 /* chat_commands.c - the slash commands of lory chat; see chat.h. A command is a row of the table at
  * the foot. What they say goes to stderr: stdout is for answers. */
+#include "base/cpu.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "cli/chat.h"
@@ -149,7 +150,7 @@ static bool stats(chat *c, const char *argument, lory_err *err)
     cli_note("last answer: prompt %zu tokens, %zu of them new, %.1f tok/s; generated %zu tokens, "
              "%.1f tok/s; peak memory %.1f MB",
              c->n_prompt, c->n_evaluated, per_second(c->n_evaluated, c->prompt_ms), c->n_generated,
-             per_second(c->n_generated, c->generate_ms), (double)cli_peak_memory_bytes() / 1e6);
+             per_second(c->n_generated, c->generate_ms), (double)cpu_memory_peak_bytes() / 1e6);
     return true;
 }
 

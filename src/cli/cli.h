@@ -63,10 +63,9 @@ void cli_keep_on_interrupt(void);
 void cli_catch_lost_pages(void);
 bool cli_take_interrupt(void); /* what cli_interrupted says, which then is false again */
 
-/* ---- time and memory (stats.c) ------------------------------------------------------------- */
+/* ---- time and seeds (stats.c) ------------------------------------------------------------- */
 
 double cli_now_ms(void);              /* a clock that never goes back */
-uint64_t cli_peak_memory_bytes(void); /* the most that this process had resident */
 uint64_t cli_entropy_seed(void);      /* below 2^53, so that JSON numbers carry it exactly */
 
 /* ---- option groups (setup.c) --------------------------------------------------------------- */

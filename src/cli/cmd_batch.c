@@ -3,6 +3,7 @@
  *
  * batch_request reads a line, batch_answer writes one, batch_window keeps those between, batch_out
  * is the file they go to, and batch_state what it belongs to. */
+#include "base/cpu.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -405,7 +406,7 @@ static void print_stats_json(const run *r, const lory_batch_stats *s)
     put_num(&w, "generated_tokens_per_s", per_second(wi->n_generated_tokens, r->elapsed_ms));
     put_int(&w, "steps", s->n_steps);
     put_int(&w, "preempted", s->n_preempted);
-    put_int(&w, "peak_memory_bytes", cli_peak_memory_bytes());
+    put_int(&w, "peak_memory_bytes", cpu_memory_peak_bytes());
     put_int(&w, "seed", r->d.sampler.seed);
     json_end_object(&w);
     if (!b.failed) fprintf(stderr, "%s\n", b.data);
@@ -426,7 +427,7 @@ static void print_stats(const run *r)
              r->load_ms, r->out.n_lines, r->elapsed_ms / 1e3, w->n_prompt_tokens, s.n_shared,
              per_second(w->n_prompt_tokens, r->elapsed_ms), w->n_generated_tokens,
              per_second(w->n_generated_tokens, r->elapsed_ms),
-             (double)cli_peak_memory_bytes() / 1e6);
+             (double)cpu_memory_peak_bytes() / 1e6);
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */

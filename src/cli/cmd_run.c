@@ -1,5 +1,6 @@
 /* cmd_run.c - lory run: completes one prompt and streams the text.
  * Layer: cli. */
+#include "base/cpu.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "cli/cli.h"
@@ -148,7 +149,7 @@ static void print_stats_text(const run *r)
     cli_note("load %.1f ms, prompt %zu tokens %.1f tok/s, generated %zu tokens %.1f tok/s, "
              "peak memory %.1f MB, seed %llu",
              r->load_ms, r->ids.n, per_second(r->ids.n, r->prompt_ms), r->result.n_tokens,
-             per_second(r->result.n_tokens, r->generate_ms), (double)cli_peak_memory_bytes() / 1e6,
+             per_second(r->result.n_tokens, r->generate_ms), (double)cpu_memory_peak_bytes() / 1e6,
              (unsigned long long)r->seed);
 }
 
@@ -176,7 +177,7 @@ static void print_stats_json(const run *r)
     put_int(&w, "generated_tokens", r->result.n_tokens);
     put_num(&w, "generated_ms", r->generate_ms);
     put_num(&w, "generated_tokens_per_s", per_second(r->result.n_tokens, r->generate_ms));
-    put_int(&w, "peak_memory_bytes", cli_peak_memory_bytes());
+    put_int(&w, "peak_memory_bytes", cpu_memory_peak_bytes());
     put_int(&w, "seed", r->seed);
     json_end_object(&w);
     if (!b.failed) fprintf(stderr, "%s\n", b.data);

@@ -159,9 +159,11 @@ static void put_memory(json_writer *w, const inspection *x)
     put_uint(w, "lora_bytes", x->plan.lora_bytes);
     put_uint(w, "kv_bytes", x->plan.kv_bytes);
     put_uint(w, "scratch_bytes", x->plan.scratch_bytes);
+    put_uint(w, "program_bytes", x->plan.program_bytes);
     put_uint(w, "total_bytes", x->plan.total_bytes);
     put_uint(w, "machine_bytes", x->plan.machine_bytes);
     put_uint(w, "n_ctx", (uint64_t)x->plan.n_ctx);
+    put_uint(w, "n_ctx_fit", (uint64_t)x->plan.n_ctx_fit);
     put_uint(w, "n_batch", (uint64_t)x->plan.n_batch);
     put_uint(w, "n_threads", (uint64_t)x->plan.n_threads);
     put_bool(w, "n_ctx_lowered", x->plan.n_ctx_lowered);

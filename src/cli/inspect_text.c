@@ -282,9 +282,12 @@ static void put_memory(page *p)
     buf_printf(p->out, "  %-12s %12s  %s\n", "KV cache", bytes(m->kv_bytes, text),
                p->x->cache_type);
     buf_printf(p->out, "  %-12s %12s\n", "scratch", bytes(m->scratch_bytes, text));
+    buf_printf(p->out, "  %-12s %12s  code, tokenizer, the file's header\n", "program",
+               bytes(m->program_bytes, text));
     buf_printf(p->out, "  %-12s %12s", "total", bytes(m->total_bytes, text));
     buf_printf(p->out, "  of the %s there are%s\n", bytes(m->machine_bytes, text),
                m->total_bytes > m->machine_bytes ? ": too much" : "");
+    buf_printf(p->out, "  %-12s %12d  tokens, the largest that fits\n", "context", m->n_ctx_fit);
 }
 
 void inspect_text(const inspection *x, bool is_bold, buf *out)

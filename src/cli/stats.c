@@ -1,7 +1,6 @@
 /* stats.c - time, memory and entropy for the commands; see cli.h. */
 #include "cli/cli.h"
 #include <stdio.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -10,13 +9,6 @@ double cli_now_ms(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
-uint64_t cli_peak_memory_bytes(void)
-{
-    struct rusage use;
-    if (getrusage(RUSAGE_SELF, &use) != 0) return 0;
-    return (uint64_t)use.ru_maxrss * 1024; /* Linux counts in KiB */
 }
 
 uint64_t cli_entropy_seed(void)

@@ -54,7 +54,8 @@ static int n_parallel_of(const lory_batch_params *p)
 static int64_t fit_pool(const lory_memory_plan *mp, int n_parallel, uint64_t page_bytes)
 {
     int64_t n_page = (mp->n_ctx + KV_CHUNK - 1) / KV_CHUNK;
-    uint64_t taken = mp->weights_bytes + mp->lora_bytes + mp->scratch_bytes, free_bytes = 0;
+    uint64_t taken = mp->weights_bytes + mp->lora_bytes + mp->scratch_bytes + mp->program_bytes;
+    uint64_t free_bytes = 0;
     if (mp->machine_bytes > taken) free_bytes = (mp->machine_bytes - taken) / 4 * 3;
     uint64_t n_fit = free_bytes / page_bytes, n_most = (uint64_t)n_page * (uint64_t)n_parallel;
     if (n_fit > n_most) n_fit = n_most;

@@ -10,6 +10,8 @@ enum {
     DEFAULT_BATCH = 512, /* tokens per prompt step */
     MAX_BATCH = 8192,
     OUT_ROWS = 32,       /* rows of logits at once, when all are wanted */
+    PROGRAM_BYTES = 2650000, /* code and C library that are resident when lory runs, measured */
+    THREAD_BYTES = 30000,    /* of a thread's stack and the C library's account of it */
     MAX_CTX = 1 << 30,
     MAX_LORA = 256,
 };
@@ -75,32 +77,52 @@ static exec_params exec_params_of(const lory_memory_plan *mp, const lory_session
                           .lora = p->lora, .n_lora = p->n_lora };
 }
 
-void session_plan_total(lory_memory_plan *mp)
+/* What is resident beside the large blocks. A sampler's candidates are some words a token. */
+static uint64_t program_bytes(const model *m, int n_threads)
 {
-    mp->total_bytes = mp->weights_bytes + mp->lora_bytes + mp->kv_bytes + mp->scratch_bytes;
+    uint64_t size = m->file.map.size, data = m->file.tensor_bytes, header = size > data ? size - data : 0;
+    return PROGRAM_BYTES + (uint64_t)n_threads * THREAD_BYTES + header + m->table_bytes
+           + 24 * (uint64_t)m->hp.n_vocab;
 }
 
-/* The model's own context, or as many whole pages of it as fit beside weights and scratch. */
-static bool fit_context(const model *m, qtype type, lory_memory_plan *mp, lory_err *err)
+void session_plan_total(lory_memory_plan *mp)
+{
+    mp->total_bytes = mp->weights_bytes + mp->lora_bytes + mp->kv_bytes + mp->scratch_bytes
+                      + mp->program_bytes;
+}
+
+/* The whole pages that fit beside all else; at most the positions that the model can tell apart. */
+static bool find_fit(const model *m, qtype type, lory_memory_plan *mp, lory_err *err)
 {
     kv_shape page = shape_of(m, KV_CHUNK, type);
-    uint64_t taken = mp->weights_bytes + mp->lora_bytes + mp->scratch_bytes;
+    uint64_t taken = mp->weights_bytes + mp->lora_bytes + mp->scratch_bytes + mp->program_bytes;
     uint64_t budget = mp->machine_bytes > taken ? mp->machine_bytes - taken : 0;
+    uint64_t n_most = m->n_ctx_max ? (uint64_t)m->n_ctx_max : MAX_CTX;
     size_t page_bytes;
     if (!kv_check(&page, err)) return false;
     if (!kv_bytes(&page, &page_bytes))
         return err_set(err, LORY_E_MEMORY, "%s: its KV cache does not fit the address space",
                        gguf_path(&m->file));
     uint64_t n_fit = budget / page_bytes * KV_CHUNK;
-    mp->n_ctx = m->hp.n_ctx_train;
-    if (n_fit >= (uint64_t)mp->n_ctx) return true;
-    if (n_fit == 0)
-        return err_set(err, LORY_E_MEMORY,
-                       "%s: needs %llu MB beside %zu MB per %d tokens, %llu MB are available",
-                       gguf_path(&m->file), (unsigned long long)taken >> 20, page_bytes >> 20,
-                       KV_CHUNK, (unsigned long long)mp->machine_bytes >> 20);
-    mp->n_ctx = (int)n_fit;
-    mp->n_ctx_lowered = true;
+    mp->n_ctx_fit = (int)(n_fit < n_most ? n_fit : n_most);
+    if (mp->n_ctx_fit > 0) return true;
+    return err_set(err, LORY_E_MEMORY,
+                   "%s: needs %llu MB beside %zu MB per %d tokens, %llu MB are available",
+                   gguf_path(&m->file), (unsigned long long)taken >> 20, page_bytes >> 20, KV_CHUNK,
+                   (unsigned long long)mp->machine_bytes >> 20);
+}
+
+/* The model's own context, or what fits of it. */
+static bool choose_context(const model *m, const lory_session_params *p, lory_memory_plan *mp,
+                           lory_err *err)
+{
+    lory_err why;
+    bool fits = find_fit(m, session_cache_type(p), mp, &why);
+    bool is_asked_for = p->n_ctx > 0; /* and tried, even if it seems too much */
+    if (!fits && !(is_asked_for && why.code == LORY_E_MEMORY))
+        return err_set(err, why.code, "%s", why.text);
+    mp->n_ctx_lowered = !is_asked_for && mp->n_ctx > mp->n_ctx_fit;
+    if (mp->n_ctx_lowered) mp->n_ctx = mp->n_ctx_fit;
     return true;
 }
 
@@ -123,10 +145,12 @@ bool session_plan(const model *m, const lory_session_params *p, lory_memory_plan
         return err_set(err, LORY_E_ARGUMENT, "context size: %d is more than the model's %d positions",
                        mp->n_ctx, m->n_ctx_max);
     if (mp->n_batch > mp->n_ctx) mp->n_batch = mp->n_ctx;
+    mp->program_bytes = program_bytes(m, mp->n_threads);
     exec_params par = exec_params_of(mp, p);
+    par.n_out = 1; /* more rows are touched by those who want all logits */
     if (!exec_bytes(m, &par, &n_bytes, err)) return false;
     mp->scratch_bytes = n_bytes;
-    if (p->n_ctx == 0 && !fit_context(m, session_cache_type(p), mp, err)) return false;
+    if (!choose_context(m, p, mp, err)) return false;
     kv_shape shape = shape_of(m, mp->n_ctx, session_cache_type(p));
     if (!kv_bytes(&shape, &n_bytes))
         return err_set(err, LORY_E_MEMORY, "context: %d tokens do not fit the address space",

@@ -284,12 +284,17 @@ static bool read_model(model *m, lory_err *err)
 bool model_open(model *m, const char *path, const lory_model_params *p, lory_err *err)
 {
     static const lory_model_params defaults;
+    size_t before = mem_live_bytes();
     if (!p) p = &defaults;
     *m = (model){ 0 };
     if (!(p->no_mmap ? gguf_open_copy : gguf_open)(&m->file, path, err)) return false;
-    if ((!p->lock || file_map_lock(&m->file.map, err)) && read_model(m, err)) return true;
-    model_close(m);
-    return false;
+    if ((p->lock && !file_map_lock(&m->file.map, err)) || !read_model(m, err)) {
+        model_close(m);
+        return false;
+    }
+    size_t after = mem_live_bytes();
+    m->table_bytes = after > before ? after - before : 0;
+    return true;
 }
 
 void model_close(model *m)

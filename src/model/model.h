@@ -23,6 +23,7 @@ typedef struct {
     float *alibi_slope;    /* [n_head] or NULL; Press et al. 2021, arXiv:2108.12409 */
     int n_ctx_max;         /* positions that the model can tell apart; 0 = any number */
     lory_err why_not;
+    uint64_t table_bytes;  /* that this took on the heap; about, if other threads were busy */
     char *arch_name, *name; /* general.architecture and general.name; "" when absent */
     mem_arena arena;
 } model;
