@@ -87,7 +87,7 @@ CORPUS_SRC := $(wildcard tools/corpus/*.c) # of make_corpus and train_tokenizer
 VEC_x86_64 := $(wildcard tools/trainer/vec_avx*.c)
 TRAIN_SRC  := $(filter-out $(VEC_x86_64),$(wildcard tools/trainer/*.c)) $(VEC_$(MACHINE)) # of train
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-MODELS   := $(wildcard models/*.gguf)
+MODELS   := $(filter-out %-tiny-q8_0.gguf,$(wildcard models/*.gguf)) # the tiny one is for tests
 
 obj   = $(patsubst %.c,$(BUILD)/%.o,$(1))
 TOOLS := $(patsubst %.c,$(BUILD)/%,$(TOOL_SRC))

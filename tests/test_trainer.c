@@ -295,3 +295,177 @@ TEST(shapes_that_do_not_fit_are_refused)
         CHECK(!net_shape_check(&s, &err) && strstr(err.text, bad[i].why), "%zu: %s", i, err.text);
     }
 }
+
+/* ---- windows ------------------------------------------------------------------------------ */
+
+typedef struct {
+    lory_token token[N_CTX], target[N_CTX];
+    int start[N_CTX];
+} window_memory;
+
+static int count_targets(const window_memory *m)
+{
+    int n = 0;
+    for (int i = 0; i < N_CTX; i++) n += m->target[i] >= 0;
+    return n;
+}
+
+/* Tokens that the order of an epoch has before its place. */
+static size_t tokens_before(const data_source *s)
+{
+    size_t n = s->at.offset;
+    for (size_t i = 0; i < s->at.i_doc; i++) n += s->doc[s->order[i] + 1] - s->doc[s->order[i]];
+    return n;
+}
+
+TEST(each_token_is_a_target_once_an_epoch)
+{
+    window_memory m;
+    data_window w = { m.token, m.target, m.start };
+    data_source s;
+    put_counting(&s, 17, 90);
+    size_t n = 0;
+    while (s.at.epoch < 3) {
+        data_next(&s, N_CTX, 0, 1, &w);
+        n += (size_t)count_targets(&m);
+        for (int i = 1; i < N_CTX; i++)
+            CHECK(m.start[i] >= m.start[i - 1] && m.start[i] <= i, "token %d", i);
+    }
+    /* where a window ends inside a text, the token after it has been a target already */
+    CHECK(n == 3 * s.n + tokens_before(&s) + (s.at.offset > 0), "%zu targets", n);
+    data_free(&s);
+}
+
+TEST(an_evaluation_takes_each_token_once)
+{
+    window_memory m;
+    data_window w = { m.token, m.target, m.start };
+    for (int n_tokens = 10; n_tokens < 200; n_tokens += 19) {
+        data_source s;
+        size_t i_doc = 0, offset = 0, n = 0;
+        put_counting(&s, 7, n_tokens);
+        while (data_next_in_order(&s, N_CTX, 0, &i_doc, &offset, &w))
+            n += (size_t)count_targets(&m);
+        CHECK(n == s.n, "%zu targets of %zu tokens, %d a text", n, s.n, n_tokens);
+        data_free(&s);
+    }
+}
+
+#define TINY "models/tales-tiny-q8_0.gguf"
+
+static bool write_text(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+    return f && fputs(text, f) >= 0 && fclose(f) == 0;
+}
+
+TEST(texts_are_cut_at_separators)
+{
+    char path[4096];
+    lory_err err;
+    data_source s = { 0 };
+    lory_model *m = lory_model_open(TINY, &err);
+    REQUIRE(m, "%s", err.text);
+    temp_path(path, sizeof path, "text");
+    REQUIRE(
+        write_text(path, "One dog.\n<|endoftext|>\n\nTwo cats.\n<|endoftext|>\n<|endoftext|>\n"));
+    REQUIRE(data_read_text(&s, path, m, true, &err), "%s", err.text);
+    CHECK(s.n_docs == 2 && s.n_bytes == 17, "%zu texts, %d bytes", s.n_docs, (int)s.n_bytes);
+    for (size_t i = 1; i <= s.n_docs; i++)
+        CHECK(s.token[s.doc[i] - 1] == lory_token_eos(m), "text %zu ends with the end token", i);
+    REQUIRE(write_text(path, " \n<|endoftext|>\n"));
+    data_free(&s);
+    CHECK(!data_read_text(&s, path, m, true, &err) && strstr(err.text, "holds no text"), "%s",
+          err.text);
+    unlink(path);
+    data_free(&s);
+    lory_model_close(m);
+}
+
+TEST(only_what_the_assistant_says_is_learnt)
+{
+    char path[4096], said[64] = "";
+    lory_err err;
+    data_source s = { 0 };
+    int n_ends = 0;
+    lory_model *m = lory_model_open(TINY, &err);
+    REQUIRE(m, "%s", err.text);
+    temp_path(path, sizeof path, "chat");
+    REQUIRE(write_text(
+        path, "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"},"
+              "{\"role\":\"assistant\",\"content\":\"Yes\"},{\"role\":\"user\",\"content\":\"Go\"},"
+              "{\"role\":\"assistant\",\"content\":\"No\"}]}\n"));
+    REQUIRE(data_read_chat(&s, path, m, &err), "%s", err.text);
+    for (size_t i = 0; i < s.n; i++) {
+        size_t n;
+        if (s.token[i] < 0) continue;
+        const char *text = lory_token_text(m, s.token[i], &n);
+        strncat(said, text, n);
+        n_ends += lory_token_is_end(m, s.token[i]);
+    }
+    CHECK_STR(said, " Yes No");
+    CHECK(s.n_docs == 1 && n_ends == 2, "%zu conversations, %d ends", s.n_docs, n_ends);
+    data_free(&s);
+    lory_model_close(m);
+}
+
+TEST(bad_conversations_name_the_line)
+{
+    static const struct {
+        const char *text, *why;
+    } bad[] = { { "{\"messages\":[]}\n{\"message\":1}\n", "line 2: no list" },
+                { "{\"messages\":\n", "byte" },
+                { "", "holds no text" },
+                { "{\"messages\":[{\"role\":\"bad\",\"content\":\"x\"},"
+                  "{\"role\":\"assistant\",\"content\":\"x\"}]}\n",
+                  "roles are" } };
+    char path[4096];
+    lory_err err;
+    lory_model *m = lory_model_open(TINY, &err);
+    REQUIRE(m, "%s", err.text);
+    temp_path(path, sizeof path, "bad-chat");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        data_source s = { 0 };
+        REQUIRE(write_text(path, bad[i].text));
+        CHECK(!data_read_chat(&s, path, m, &err) && strstr(err.text, bad[i].why), "%zu: %s", i,
+              err.text);
+        CHECK(!strchr(err.text, '\n'), "one line");
+        data_free(&s);
+    }
+    unlink(path);
+    lory_model_close(m);
+}
+
+TEST(a_model_is_written_and_read_back)
+{
+    char path[4096];
+    lory_err err;
+    gguf vocab;
+    lory_model_info info;
+    net_shape s = small;
+    lory_model *m = lory_model_open(TINY, &err);
+    REQUIRE(m && gguf_open(&vocab, TINY, &err), "%s", err.text);
+    lory_model_get_info(m, &info);
+    s.n_vocab = info.n_vocab;
+    trainer *t = trainer_new(&s, &quick, 1, 1, &err), *u = trainer_new(&s, &quick, 1, 1, &err);
+    REQUIRE(t && u, "%s", err.text);
+    temp_path(path, sizeof path, "model");
+    store_about about = { .name = "small", .licence = "MIT" };
+    trainer_get_state(t)->w[7] = 1.25f;
+    REQUIRE(store_model(t, false, &vocab, &about, path, &err), "%s", err.text);
+    REQUIRE(store_read_weights(u, path, &err), "%s", err.text);
+    CHECK_SAME(trainer_get_state(u)->w, trainer_get_state(t)->w,
+               trainer_net(t)->n_params * sizeof(float), "weights");
+    lory_model *written = lory_model_open(path, &err);
+    REQUIRE(written, "%s", err.text);
+    lory_model_get_info(written, &info);
+    CHECK_STR(info.name, "small");
+    CHECK(lory_model_chat_template(written, NULL, &(size_t){ 0 }) != NULL, "has the template");
+    CHECK(!store_read_weights(u, TINY, &err) && strstr(err.text, "has no tensor"), "%s", err.text);
+    lory_model_close(written);
+    unlink(path);
+    trainer_free(t);
+    trainer_free(u);
+    gguf_close(&vocab);
+    lory_model_close(m);
+}
