@@ -5,7 +5,7 @@
 
 #include "lory.h"
 
-/* Takes about 0.3 s and 256 MB for a moment. n_threads 0 = the default. */
+/* Takes about half a second and 256 MB for a moment. n_threads 0 = the default. */
 bool limits_measure(int n_threads, lory_machine_limits *limits, lory_err *err);
 
 #endif
