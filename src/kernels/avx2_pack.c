@@ -1,6 +1,7 @@
 /* avx2_pack.c - AVX2: 8 rows at once to panel form. The formats: pack_rows.h.
  * Layer: kernels. */
 #include "kernels/x86.h"
+#include "quant/iq_grid.h"
 #include <immintrin.h>
 
 typedef __m256i codes;
@@ -26,6 +27,30 @@ INLINE codes i_and(codes a, codes b)
 INLINE codes i_or(codes a, codes b)
 {
     return _mm256_or_si256(a, b);
+}
+INLINE codes i_xor(codes a, codes b)
+{
+    return _mm256_xor_si256(a, b);
+}
+INLINE codes i_sub8(codes a, codes b)
+{
+    return _mm256_sub_epi8(a, b);
+}
+INLINE codes i_ge8(codes a, codes b)
+{
+    return _mm256_cmpeq_epi8(_mm256_max_epu8(a, b), a);
+}
+INLINE codes i_negate_where(codes a, codes bits, codes which)
+{
+    __m256i m = _mm256_cmpeq_epi8(_mm256_and_si256(bits, which), which);
+    return _mm256_sub_epi8(_mm256_xor_si256(a, m), m);
+}
+INLINE codes i_points(const uint16_t *grid, codes at)
+{
+    __m256i two = _mm256_i32gather_epi32((const int *)(const void *)grid,
+                                         _mm256_srli_epi32(at, 1), 4);
+    __m256i odd = _mm256_and_si256(_mm256_slli_epi32(at, 4), _mm256_set1_epi32(16));
+    return _mm256_and_si256(_mm256_srlv_epi32(two, odd), _mm256_set1_epi32(0xffff));
 }
 INLINE codes i_add8(codes a, codes b)
 {
@@ -78,6 +103,10 @@ INLINE floats f_set(float a)
 INLINE floats f_mul(floats a, floats b)
 {
     return _mm256_mul_ps(a, b);
+}
+INLINE floats f_add(floats a, floats b)
+{
+    return _mm256_add_ps(a, b);
 }
 INLINE floats f_sub(floats a, floats b)
 {

@@ -1,6 +1,7 @@
 /* avx512_pack.c - AVX-512: 16 rows at once to panel form. The formats: pack_rows.h.
  * Layer: kernels. */
 #include "kernels/x86.h"
+#include "quant/iq_grid.h"
 #include <immintrin.h>
 
 typedef __m512i codes;
@@ -26,6 +27,28 @@ INLINE codes i_and(codes a, codes b)
 INLINE codes i_or(codes a, codes b)
 {
     return _mm512_or_si512(a, b);
+}
+INLINE codes i_xor(codes a, codes b)
+{
+    return _mm512_xor_si512(a, b);
+}
+INLINE codes i_sub8(codes a, codes b)
+{
+    return _mm512_sub_epi8(a, b);
+}
+INLINE codes i_ge8(codes a, codes b)
+{
+    return _mm512_movm_epi8(_mm512_cmpge_epu8_mask(a, b));
+}
+INLINE codes i_negate_where(codes a, codes bits, codes which)
+{
+    return _mm512_mask_sub_epi8(a, _mm512_test_epi8_mask(bits, which), _mm512_setzero_si512(), a);
+}
+INLINE codes i_points(const uint16_t *grid, codes at)
+{
+    __m512i two = _mm512_i32gather_epi32(_mm512_srli_epi32(at, 1), grid, 4);
+    __m512i odd = _mm512_and_si512(_mm512_slli_epi32(at, 4), _mm512_set1_epi32(16));
+    return _mm512_and_si512(_mm512_srlv_epi32(two, odd), _mm512_set1_epi32(0xffff));
 }
 INLINE codes i_add8(codes a, codes b)
 {
@@ -78,6 +101,10 @@ INLINE floats f_set(float a)
 INLINE floats f_mul(floats a, floats b)
 {
     return _mm512_mul_ps(a, b);
+}
+INLINE floats f_add(floats a, floats b)
+{
+    return _mm512_add_ps(a, b);
 }
 INLINE floats f_sub(floats a, floats b)
 {

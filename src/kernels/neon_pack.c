@@ -1,6 +1,7 @@
 /* neon_pack.c - NEON: 4 rows at once to panel form. The formats: pack_rows.h.
  * Layer: kernels. */
 #include "kernels/neon.h"
+#include "quant/iq_grid.h"
 #include <arm_neon.h>
 
 typedef uint8x16_t codes;
@@ -32,6 +33,30 @@ INLINE codes i_and(codes a, codes b)
 INLINE codes i_or(codes a, codes b)
 {
     return vorrq_u8(a, b);
+}
+INLINE codes i_xor(codes a, codes b)
+{
+    return veorq_u8(a, b);
+}
+INLINE codes i_sub8(codes a, codes b)
+{
+    return vsubq_u8(a, b);
+}
+INLINE codes i_ge8(codes a, codes b)
+{
+    return vcgeq_u8(a, b);
+}
+INLINE codes i_negate_where(codes a, codes bits, codes which)
+{
+    codes m = vtstq_u8(bits, which);
+    return vsubq_u8(veorq_u8(a, m), m);
+}
+INLINE codes i_points(const uint16_t *grid, codes at)
+{
+    uint32_t v[ROWS];
+    vst1q_u32(v, AS32(at));
+    for (int r = 0; r < ROWS; r++) v[r] = grid[v[r]];
+    return FROM32(vld1q_u32(v));
 }
 INLINE codes i_add8(codes a, codes b)
 {
@@ -84,6 +109,10 @@ INLINE floats f_set(float a)
 INLINE floats f_mul(floats a, floats b)
 {
     return vmulq_f32(a, b);
+}
+INLINE floats f_add(floats a, floats b)
+{
+    return vaddq_f32(a, b);
 }
 INLINE floats f_sub(floats a, floats b)
 {

@@ -4,14 +4,16 @@
  * and neon_pack.c include it once, after they have defined the vectors and their operations.
  *
  * The same 16 bytes of ROWS rows are read and transposed to vectors of 4 bytes a row (i_rows16),
- * which is how panels lie; the codes are then taken out of all rows at once. Formats with
- * codebooks are unpacked row by row and transposed from there (pack_by_rows).
+ * which is how panels lie; the codes are then taken out of all rows at once. Codebooks are looked
+ * up for all rows at once too: a point is 16 bits, expanded by arithmetic on all bytes.
  *
- * What the files define: ROWS (16, 8 or 4); `codes`, 4 bytes of each row, and `floats`, one of
- * each row; i_rows16, i_dwords (the dword at p of each row), f_halves (the half float at p),
- * f_low_halves (that in the low 16 bits of each dword); i_set8 i_set32 i_repeat (16 bytes in every
- * 128 bits) i_and i_or i_add8 i_sub32 i_eq8 i_shl16 i_shr16 i_shl32 i_shr32 i_sra32 i_table (16
- * bytes of table by index), f_of (from int32) f_bits f_set f_mul f_sub, put, put_f32 (aligned). */
+ * What the files define, with quant/iq_grid.h: ROWS (16, 8 or 4); `codes`, 4 bytes of each row, and
+ * `floats`, one of each row; i_rows16, i_dwords (the dword at p of each row), f_halves (the half
+ * float at p), f_low_halves (that in the low 16 bits of each dword); i_set8 i_set32 i_repeat (16
+ * bytes in every 128 bits) i_and i_or i_xor i_add8 i_sub8 i_sub32 i_eq8 i_ge8 (unsigned) i_shl16
+ * i_shr16 i_shl32 i_shr32 i_sra32 i_table (16 bytes of table by index) i_negate_where (bytes where
+ * `bits` has the one bit of `which`) i_points (of a grid, by index), f_of (from int32) f_bits f_set
+ * f_mul f_add f_sub, put, put_f32 (aligned). */
 #include "quant/block.h"
 
 enum { CODES = QT_GROUP * PANEL_ROWS, FLOATS = PANEL_ROWS * (int)sizeof(float) }; /* bytes */
@@ -416,36 +418,308 @@ INLINE void pack_tq2_0(const pack_args *a, const uint8_t *p, size_t rb, uint8_t 
     }
 }
 
-/* ---- any format: row by row, then transposed ---------------------------------------------------- */
+/* ---- ternary ---------------------------------------------------------------------------------------- */
 
-/* Floats [ROWS][n] of the rows to the panel's groups, n_sub a group. */
-INLINE void put_columns(float (*rows)[2 * GROUPS], int n, int n_sub, uint8_t *to, size_t stride)
+/* The first digits in base 3 of bytes that are fractions, less 1; off: that too. */
+INLINE void put_trit(uint8_t *to, int j, codes q, codes off)
 {
-    for (int i = 0; i < n; i++) {
-        float f[ROWS];
-        for (int r = 0; r < ROWS; r++) f[r] = rows[r][i];
-        memcpy(to + (size_t)(i / n_sub) * stride + (size_t)(i % n_sub) * FLOATS, f, sizeof f);
+    codes minus = i_add8(i_ge8(q, i_set8(86)), i_ge8(q, i_set8((char)171))); /* 256 / 3, 512 / 3 */
+    put(to + 64 * j, i_sub8(off, minus));
+}
+/* The fractions without their first digits. */
+INLINE codes next_trit(codes q)
+{
+    return i_add8(i_add8(q, q), q);
+}
+
+INLINE void pack_tq1_0(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
+{
+    enum { STRIDE = CODES + FLOATS };
+    const codes off = offset(a, 1);
+    for (int ig = a->ig0; ig < a->ig1;
+         ig += GROUPS, p += sizeof(block_tq1_0), to += GROUPS * STRIDE) {
+        codes o[4], last = i_dwords(p + 48, rb);
+        for (int half = 0; half < 2; half++) {
+            i_rows16(p + 16 * half, rb, o);
+            for (int t = 0; t < 5; t++) {
+                UNROLL
+                for (int i = 0; i < 4; i++) {
+                    put_trit(to + t * STRIDE, 4 * half + i, o[i], off);
+                    o[i] = next_trit(o[i]);
+                }
+            }
+        }
+        i_rows16(p + 32, rb, o);
+        for (int t = 0; t < 5; t++) {
+            UNROLL
+            for (int i = 0; i < 4; i++) {
+                put_trit(to + (5 + t / 2) * STRIDE, 4 * (t % 2) + i, o[i], off);
+                o[i] = next_trit(o[i]);
+            }
+        }
+        for (int t = 0; t < 4; t++, last = next_trit(last))
+            put_trit(to + 7 * STRIDE, 4 + t, last, off);
+        floats d = f_halves(p + 52, rb);
+        UNROLL
+        for (int s = 0; s < GROUPS; s++) put_f32(to + s * STRIDE + CODES, d);
     }
 }
 
-INLINE void pack_by_rows(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
+/* ---- codebooks: points of 8 or 4 weights, looked up for all rows at once ------------------------------ */
+
+/* Bits s .. s + n - 1 of each dword. */
+INLINE codes bits_at(codes v, int s, int n)
 {
-    const qtype_row *t = &qtypes[a->type];
-    const int n_group = t->block_elems / QT_GROUP, n = n_group * t->n_sub;
-    const size_t stride = panel_group_bytes(a->type);
+    return i_and(i_shr32(v, s), i_set32((1 << n) - 1));
+}
+
+/* The four fields of two bits in the low byte of each dword, a byte each. */
+INLINE codes spread_2(codes point)
+{
+    codes v = i_and(i_or(point, i_shl32(point, 12)), i_set32(0x000f000f));
+    return i_and(i_or(v, i_shl32(v, 6)), i_set8(3));
+}
+/* The four fields of three bits in the low 12 bits. */
+INLINE codes spread_3(codes point)
+{
+    codes v = i_and(i_or(point, i_shl32(point, 10)), i_set32(0x003f003f));
+    return i_and(i_or(v, i_shl32(v, 5)), i_set8(7));
+}
+
+/* The eighth sign of each byte of seven: the number of negative weights is even. */
+INLINE codes with_parity(codes s)
+{
+    codes p = i_xor(s, i_shr16(s, 4));
+    p = i_xor(p, i_shr16(p, 2));
+    p = i_xor(p, i_shr16(p, 1));
+    return i_or(s, i_shl16(i_and(p, i_set8(1)), 7));
+}
+/* Four fields of seven signs in the low 28 bits, to bytes. */
+INLINE codes signs_of_28(codes v)
+{
+    codes a = i_or(i_and(v, i_set32(0x7f)), i_and(i_shl32(v, 1), i_set32(0x7f00)));
+    codes b = i_or(i_and(i_shl32(v, 2), i_set32(0x7f0000)),
+                   i_and(i_shl32(v, 3), i_set32(0x7f000000)));
+    return with_parity(i_or(a, b));
+}
+
+/* Step j of a group: levels of the weights 4j .. 4j + 3, bit i of the signs' bytes for weight i. */
+INLINE void put_signed(uint8_t *to, int j, codes levels, codes signs, codes off)
+{
+    static const int8_t first[16] = { 0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12 };
+    codes mine = i_table(signs, i_add8(i_repeat(first), i_set8((char)(j / 2))));
+    codes which = i_set32(j % 2 ? (int)0x80402010 : 0x08040201);
+    put_codes(to, j, i_negate_where(levels, mine, which), off);
+}
+
+/* Run l of eight weights from a codebook of two bits a weight. */
+INLINE void put_iq2(uint8_t *to, int l, const uint16_t *grid, codes index, codes signs, codes off)
+{
+    static const int8_t level[16] = { 8, 25, 43, 60 };
+    const codes table = i_repeat(level), point = i_points(grid, index);
+    put_signed(to, 2 * l, i_table(table, spread_2(point)), signs, off);
+    put_signed(to, 2 * l + 1, i_table(table, spread_2(i_shr32(point, 8))), signs, off);
+}
+
+/* d * (n + 1/2) * unit */
+INLINE floats half_scale(floats d, codes n, float unit)
+{
+    return f_mul(f_mul(d, f_add(f_of(n), f_set(0.5f))), f_set(unit));
+}
+
+INLINE void pack_iq2_xxs(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
+{
+    enum { STRIDE = CODES + FLOATS };
     const codes off = offset(a, 0);
-    int8_t q[ROWS][QB_SUPER];
-    float scale[ROWS][2 * GROUPS], min[ROWS][2 * GROUPS];
-    for (int ig = a->ig0; ig < a->ig1; ig += n_group, p += t->block_bytes) {
-        for (int r = 0; r < ROWS; r++)
-            t->unpack(t->block_elems, p + (size_t)r * rb, q[r], scale[r], min[r]);
-        put_columns(scale, n, t->n_sub, to + CODES, stride);
-        if (t->has_min) put_columns(min, n, t->n_sub, to + CODES + t->n_sub * FLOATS, stride);
-        for (int g = 0; g < n_group; g++, to += stride) {
-            codes o[8];
-            i_rows32((const uint8_t *)q[0] + QT_GROUP * g, QB_SUPER, o);
+    for (int ig = a->ig0; ig < a->ig1; ig += GROUPS, p += sizeof(block_iq2_xxs)) {
+        const floats d = f_halves(p, rb);
+        for (int i = 0; i < 4; i++) { /* two sub-blocks: index, sign, index, sign */
+            codes o[4];
+            i_rows16(p + 2 + 16 * i, rb, o);
+            for (int h = 0; h < 2; h++, to += STRIDE) {
+                const codes index = h ? o[2] : o[0], sign = h ? o[3] : o[1];
+                const codes signs = signs_of_28(sign);
+                UNROLL
+                for (int l = 0; l < 4; l++)
+                    put_iq2(to, l, iq2_xxs_grid, bits_at(index, 8 * l, 8), signs, off);
+                put_f32(to + CODES, half_scale(d, i_shr32(sign, 28), 0.25f));
+            }
+        }
+    }
+}
+
+/* The two scales of each sub-block of IQ2_XS and IQ2_S from their eight bytes. */
+INLINE void put_iq2_scales(uint8_t *to, floats d, const codes bytes[2])
+{
+    enum { STRIDE = CODES + 2 * FLOATS };
+    UNROLL
+    for (int s = 0; s < GROUPS; s++, to += STRIDE) {
+        put_f32(to + CODES, half_scale(d, bits_at(bytes[s / 4], 8 * (s % 4), 4), 0.25f));
+        put_f32(to + CODES + FLOATS,
+                half_scale(d, bits_at(bytes[s / 4], 8 * (s % 4) + 4, 4), 0.25f));
+    }
+}
+
+INLINE void pack_iq2_xs(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
+{
+    enum { STRIDE = CODES + 2 * FLOATS };
+    const codes off = offset(a, 0);
+    for (int ig = a->ig0; ig < a->ig1; ig += GROUPS, p += sizeof(block_iq2_xs)) {
+        codes o[4];
+        i_rows16(p + 58, rb, o); /* the last words and the scales */
+        put_iq2_scales(to, f_halves(p, rb), o + 2);
+        for (int i = 0; i < 4; i++) { /* two sub-blocks of four words */
+            i_rows16(p + 2 + 16 * i, rb, o);
+            for (int h = 0; h < 2; h++, to += STRIDE) {
+                const codes q[2] = { h ? o[2] : o[0], h ? o[3] : o[1] };
+                codes low = i_or(i_and(i_shr32(q[0], 9), i_set32(0x7f)),
+                                 i_and(i_shr32(q[0], 17), i_set32(0x7f00)));
+                codes high = i_or(i_and(i_shl32(q[1], 7), i_set32(0x7f0000)),
+                                  i_and(i_shr32(q[1], 1), i_set32(0x7f000000)));
+                const codes signs = with_parity(i_or(low, high));
+                UNROLL
+                for (int l = 0; l < 4; l++)
+                    put_iq2(to, l, iq2_xs_grid, bits_at(q[l / 2], 16 * (l % 2), 9), signs, off);
+            }
+        }
+    }
+}
+
+/* Byte `at` of each dword with n bits of `high` from bit s on above it. */
+INLINE codes index_at(codes low, int at, codes high, int s, int n)
+{
+    return i_or(bits_at(low, 8 * at, 8), i_shl32(bits_at(high, s, n), 8));
+}
+
+INLINE void pack_iq2_s(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
+{
+    enum { STRIDE = CODES + 2 * FLOATS };
+    const codes off = offset(a, 0);
+    for (int ig = a->ig0; ig < a->ig1; ig += GROUPS, p += sizeof(block_iq2_s)) {
+        codes tail[4]; /* high bits of the indices, scales */
+        i_rows16(p + 66, rb, tail);
+        put_iq2_scales(to, f_halves(p, rb), tail + 2);
+        for (int i = 0; i < 2; i++) {
+            codes index[4], sign[4];
+            i_rows16(p + 2 + 16 * i, rb, index);
+            i_rows16(p + 34 + 16 * i, rb, sign);
             UNROLL
-            for (int i = 0; i < 8; i++) put_codes(to, i, o[i], off);
+            for (int s = 0; s < 4; s++, to += STRIDE) {
+                UNROLL
+                for (int l = 0; l < 4; l++)
+                    put_iq2(to, l, iq2_s_grid, index_at(index[s], l, tail[i], 8 * s + 2 * l, 2),
+                            sign[s], off);
+            }
+        }
+    }
+}
+
+INLINE void pack_iq3_xxs(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
+{
+    enum { STRIDE = CODES + FLOATS };
+    static const int8_t level[16] = { 4, 12, 20, 28, 36, 44, 52, 62 };
+    const codes off = offset(a, 0), table = i_repeat(level);
+    for (int ig = a->ig0; ig < a->ig1; ig += GROUPS, p += sizeof(block_iq3_xxs)) {
+        const floats d = f_halves(p, rb);
+        for (int s = 0; s < GROUPS; s++, to += STRIDE) {
+            const codes sign = i_dwords(p + 66 + 4 * s, rb), signs = signs_of_28(sign);
+            const codes index[2] = { i_dwords(p + 2 + 8 * s, rb), i_dwords(p + 6 + 8 * s, rb) };
+            UNROLL
+            for (int j = 0; j < 8; j++) {
+                codes point = i_points(iq3_xxs_grid, bits_at(index[j / 4], 8 * (j % 4), 8));
+                put_signed(to, j, i_table(table, spread_3(point)), signs, off);
+            }
+            put_f32(to + CODES, half_scale(d, i_shr32(sign, 28), 0.5f));
+        }
+    }
+}
+
+INLINE void pack_iq3_s(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
+{
+    enum { STRIDE = CODES + FLOATS };
+    const codes off = offset(a, 0), one = i_set8(1);
+    for (int ig = a->ig0; ig < a->ig1; ig += GROUPS, p += sizeof(block_iq3_s)) {
+        const floats d = f_halves(p, rb);
+        const codes scale = i_dwords(p + 106, rb);
+        codes high[4];
+        i_rows16(p + 66, rb, high);
+        UNROLL
+        for (int s = 0; s < GROUPS; s++, to += STRIDE) {
+            const codes signs = i_dwords(p + 74 + 4 * s, rb);
+            const codes index[2] = { i_dwords(p + 2 + 8 * s, rb), i_dwords(p + 6 + 8 * s, rb) };
+            UNROLL
+            for (int j = 0; j < 8; j++) {
+                codes at = index_at(index[j / 4], j % 4, high[s / 4], 8 * (s % 4) + j, 1);
+                codes k = spread_3(i_points(iq3_s_grid, at));
+                put_signed(to, j, i_add8(i_add8(k, k), one), signs, off);
+            }
+            codes n = bits_at(scale, 4 * s, 4);
+            put_f32(to + CODES, f_mul(d, f_of(i_or(i_shl32(n, 1), i_set32(1)))));
+        }
+    }
+}
+
+/* Run l of eight weights 8 * (g + delta); delta: the bit of the head's dword that makes it -1/8. */
+INLINE void put_iq1(uint8_t *to, int l, codes index, codes head, int delta, codes off)
+{
+    static const int8_t level[16] = { -7, 1, 9, 17 };
+    const codes table = i_repeat(level), point = i_points(iq1_grid, index);
+    codes less = i_and(i_sra32(i_shl32(head, 31 - delta), 31), i_set8(-2));
+    off = i_add8(off, less);
+    put_codes(to, 2 * l, i_table(table, spread_2(point)), off);
+    put_codes(to, 2 * l + 1, i_table(table, spread_2(i_shr32(point, 8))), off);
+}
+
+/* d * (2 n + 1) / 8 */
+INLINE floats iq1_scale(floats d, codes n)
+{
+    return f_mul(f_mul(d, f_of(i_or(i_shl32(n, 1), i_set32(1)))), f_set(0.125f));
+}
+
+INLINE void pack_iq1_s(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
+{
+    enum { STRIDE = CODES + FLOATS };
+    const codes off = offset(a, 0);
+    for (int ig = a->ig0; ig < a->ig1; ig += GROUPS, p += sizeof(block_iq1_s)) {
+        const floats d = f_halves(p, rb);
+        codes head[4];
+        i_rows16(p + 34, rb, head);
+        UNROLL
+        for (int s = 0; s < GROUPS; s++, to += STRIDE) {
+            const codes index = i_dwords(p + 2 + 4 * s, rb), h = head[s / 2];
+            const int word = 16 * (s % 2);
+            UNROLL
+            for (int l = 0; l < 4; l++)
+                put_iq1(to, l, index_at(index, l, h, word + 3 * l, 3), h, word + 15, off);
+            put_f32(to + CODES, iq1_scale(d, bits_at(h, word + 12, 3)));
+        }
+    }
+}
+
+INLINE void pack_iq1_m(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
+{
+    enum { STRIDE = CODES + 2 * FLOATS };
+    const codes off = offset(a, 0);
+    for (int ig = a->ig0; ig < a->ig1; ig += GROUPS, p += sizeof(block_iq1_m)) {
+        codes head[4], o[4];
+        i_rows16(p + 32, rb, head);
+        i_rows16(p + 40, rb, o);
+        const codes scale[2] = { o[2], o[3] }; /* four words, whose top nibbles are d */
+        codes low = i_or(bits_at(o[2], 12, 4), i_and(i_shr32(o[2], 24), i_set32(0xf0)));
+        codes high = i_or(i_and(i_shr32(o[3], 4), i_set32(0xf00)),
+                          i_and(i_shr32(o[3], 16), i_set32(0xf000)));
+        const floats d = f_low_halves(i_or(low, high));
+        UNROLL
+        for (int s = 0; s < GROUPS; s++, to += STRIDE) {
+            const codes index = i_dwords(p + 4 * s, rb), h = head[s / 2];
+            UNROLL
+            for (int l = 0; l < 4; l++) {
+                const int nibble = 16 * (s % 2) + 4 * l;
+                put_iq1(to, l, index_at(index, l, h, nibble, 3), h, nibble + 3, off);
+            }
+            const int first = 16 * (s / 2 % 2) + 6 * (s % 2);
+            put_f32(to + CODES, iq1_scale(d, bits_at(scale[s / 4], first, 3)));
+            put_f32(to + CODES + FLOATS, iq1_scale(d, bits_at(scale[s / 4], first + 3, 3)));
         }
     }
 }
@@ -476,7 +750,14 @@ PACK(pack_q5_k)
 PACK(pack_q6_k)
 PACK(pack_iq4_xs)
 PACK(pack_tq2_0)
-PACK(pack_by_rows)
+PACK(pack_tq1_0)
+PACK(pack_iq2_xxs)
+PACK(pack_iq2_xs)
+PACK(pack_iq2_s)
+PACK(pack_iq3_xxs)
+PACK(pack_iq3_s)
+PACK(pack_iq1_s)
+PACK(pack_iq1_m)
 #undef PACK
 
 #define PACK_SLOTS                                                                                 \
@@ -484,11 +765,11 @@ PACK(pack_by_rows)
         [QT_Q4_0] = pack_q4_0_panel, [QT_Q4_1] = pack_q4_1_panel, [QT_Q5_0] = pack_q5_0_panel,     \
         [QT_Q5_1] = pack_q5_1_panel, [QT_Q8_0] = pack_q8_0_panel, [QT_Q2_K] = pack_q2_k_panel,     \
         [QT_Q3_K] = pack_q3_k_panel, [QT_Q4_K] = pack_q4_k_panel, [QT_Q5_K] = pack_q5_k_panel,     \
-        [QT_Q6_K] = pack_q6_k_panel, [QT_IQ1_S] = pack_by_rows_panel,                              \
-        [QT_IQ1_M] = pack_by_rows_panel, [QT_IQ2_XXS] = pack_by_rows_panel,                        \
-        [QT_IQ2_XS] = pack_by_rows_panel, [QT_IQ2_S] = pack_by_rows_panel,                         \
-        [QT_IQ3_XXS] = pack_by_rows_panel, [QT_IQ3_S] = pack_by_rows_panel,                        \
+        [QT_Q6_K] = pack_q6_k_panel, [QT_IQ1_S] = pack_iq1_s_panel,                                \
+        [QT_IQ1_M] = pack_iq1_m_panel, [QT_IQ2_XXS] = pack_iq2_xxs_panel,                          \
+        [QT_IQ2_XS] = pack_iq2_xs_panel, [QT_IQ2_S] = pack_iq2_s_panel,                            \
+        [QT_IQ3_XXS] = pack_iq3_xxs_panel, [QT_IQ3_S] = pack_iq3_s_panel,                          \
         [QT_IQ4_NL] = pack_iq4_nl_panel, [QT_IQ4_XS] = pack_iq4_xs_panel,                          \
-        [QT_TQ1_0] = pack_by_rows_panel, [QT_TQ2_0] = pack_tq2_0_panel,                            \
+        [QT_TQ1_0] = pack_tq1_0_panel, [QT_TQ2_0] = pack_tq2_0_panel,                              \
         [QT_MXFP4] = pack_mxfp4_panel                                                              \
     }

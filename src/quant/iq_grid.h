@@ -1,5 +1,5 @@
 /* iq_grid.h - the codebooks of the IQ formats: which runs of 8 (or 4) weights they can express.
- * Layer: quant, private to it. Constant data.
+ * Layer: quant, private to it and to the kernels that unpack. Constant data.
  *
  * A point is packed into 16 bits, weight j in two bits from 2j up (three bits from 3j up in the
  * grids of four weights): 9 KB of tables instead of 35. It is expanded by arithmetic on all bytes
