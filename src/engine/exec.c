@@ -28,6 +28,7 @@ static op_fn *const ops[OP_COUNT] = {
     [OP_CLIP_SWIGLU] = op_activate,
     [OP_GELU] = op_activate,
     [OP_GELU_ERF] = op_activate,
+    [OP_RELU_SQR] = op_activate,
     [OP_STORE] = op_store,
     [OP_ATTEND] = op_attend,
     [OP_ROUTE] = op_route,

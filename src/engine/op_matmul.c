@@ -64,6 +64,15 @@ static void product(const op_ctx *c, const plan_step *s, int i, int r0, int r1)
         e->kn->add(r1 - r0, w->bias + r0, out + (size_t)it * ld_out);
 }
 
+/* Exact but for one product, so that it needs no kernel for its bits. */
+static void relu_sqr(int n, float *x)
+{
+    for (int i = 0; i < n; i++) {
+        float y = x[i] < 0.0f ? 0.0f : x[i]; /* NaN stays */
+        x[i] = y * y;
+    }
+}
+
 /* n values of g by an activation, with u where it takes two. */
 static void activate(const exec *e, int op, int n, const float *u, float *g)
 {
@@ -73,6 +82,7 @@ static void activate(const exec *e, int op, int n, const float *u, float *g)
     case OP_CLIP_SWIGLU: e->kn->clip_swiglu(n, u, g); break;
     case OP_GELU: e->kn->gelu(n, g); break;
     case OP_GELU_ERF: e->kn->gelu_erf(n, g); break;
+    case OP_RELU_SQR: relu_sqr(n, g); break;
     default: break;
     }
 }

@@ -35,6 +35,7 @@ static const op_row op_rows[OP_COUNT] = {
     [OP_CLIP_SWIGLU]     = { "clip_swiglu",     BY_TOKENS,  true  },
     [OP_GELU]            = { "gelu",            BY_TOKENS,  true  },
     [OP_GELU_ERF]        = { "gelu_erf",        BY_TOKENS,  true  },
+    [OP_RELU_SQR]        = { "relu_sqr",        BY_TOKENS,  true  },
     [OP_GATE]            = { "gate",            BY_TOKENS,  true  },
     [OP_SCALE]           = { "scale",           BY_COLUMNS, true  },
     [OP_SOFT_CAP]        = { "soft_cap",        BY_COLUMNS, true  },
@@ -216,7 +217,8 @@ static void merge_activations(plan *p)
 {
     for (int i = 0; i + 1 < p->n_step; i++) {
         plan_step *s = &p->step[i];
-        bool is_plain = s[1].op == OP_GELU || s[1].op == OP_GELU_ERF;
+        bool is_plain =
+            s[1].op == OP_GELU || s[1].op == OP_GELU_ERF || s[1].op == OP_RELU_SQR;
         if (s->op != OP_MATMUL || s[1].dst[0] != s->dst[0]) continue;
         if (is_plain && s->n_matmul != 1) continue;
         if (!is_plain

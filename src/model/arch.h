@@ -31,6 +31,13 @@ extern const lory_arch arch_qwen3;  /* LLaMA with norms on the heads of Q and K 
 extern const lory_arch arch_qwen2moe, arch_qwen3moe;
 extern const lory_arch arch_granite, arch_granitemoe;
 extern const lory_arch arch_baichuan;
+extern const lory_arch arch_minicpm, arch_deepseek, arch_dots1, arch_ernie4_5, arch_exaone;
+extern const lory_arch arch_hunyuan, arch_internlm2, arch_olmoe, arch_qwen, arch_smollm3;
+extern const lory_arch arch_xverse;
+extern const lory_arch arch_arcee, arch_nemotron; /* squared ReLU */
+extern const lory_arch arch_cohere2, arch_exaone4; /* layers with a window rotate, others don't */
+extern const lory_arch arch_glm4moe, arch_seed_oss;
+extern const lory_arch arch_codeshell;
 extern const lory_arch arch_phi3;
 extern const lory_arch arch_chatglm1; /* ChatGLM-6B */
 extern const lory_arch arch_chatglm; /* ChatGLM2, ChatGLM3, GLM-4 */

@@ -1,4 +1,5 @@
-/* arch_glm4.c - GLM-4-0414: the LLaMA recipe with a norm after each sub-layer too. */
+/* arch_glm4.c - GLM-4-0414: the LLaMA recipe with a norm after each sub-layer too. GLM-4.5
+ * (arXiv:2508.06471) and Seed-OSS: the feed-forward layer's norm has the name of attention's. */
 #include "model/arch.h"
 
 static const lory_step block[] = {
@@ -20,4 +21,55 @@ static const lory_step block[] = {
     { OP_RMS_NORM, F, F, W_FFN_POST_NORM,  0 },
     { OP_ADD,      X, F, W_NONE,           0 }, END };
 
+static const lory_step block_glm4moe[] = {
+    { OP_RMS_NORM,   H,  X,  W_ATTN_NORM,      0          },
+    { OP_MATMUL,     Q,  H,  W_ATTN_Q,         0          },
+    { OP_MATMUL,     K,  H,  W_ATTN_K,         0          },
+    { OP_MATMUL,     V,  H,  W_ATTN_V,         0          },
+    { OP_HEAD_NORM,  Q,  Q,  W_Q_NORM,         OPT        },
+    { OP_HEAD_NORM,  K,  K,  W_K_NORM,         OPT        },
+    { OP_ROPE,       Q,  Q,  W_NONE,           0          },
+    { OP_ROPE,       K,  K,  W_NONE,           0          },
+    { OP_ATTEND,     A,  Q,  W_NONE,           0          },
+    { OP_MATMUL,     H,  A,  W_ATTN_OUT,       0          },
+    { OP_ADD,        X,  H,  W_NONE,           0          },
+    { OP_RMS_NORM,   H,  X,  W_ATTN_POST_NORM, 0          },
+    { OP_MATMUL,     G,  H,  W_FFN_GATE,       DENSE      },
+    { OP_MATMUL,     U,  H,  W_FFN_UP,         DENSE      },
+    { OP_SILU_MUL,   G,  U,  W_NONE,           DENSE      },
+    { OP_MATMUL,     F,  G,  W_FFN_DOWN,       DENSE      },
+    { OP_MATMUL,     RT, H,  W_ROUTER,         MOE        },
+    { OP_ROUTE,      RT, RT, W_EXP_PROBS,      MOE | BARE },
+    { OP_EXPERTS,    EG, H,  W_EXP_GATE,       MOE        },
+    { OP_EXPERTS,    EU, H,  W_EXP_UP,         MOE        },
+    { OP_SILU_MUL,   EG, EU, W_NONE,           MOE        },
+    { OP_EXPERTS,    ED, EG, W_EXP_DOWN,       MOE        },
+    { OP_EXPERT_SUM, F,  ED, W_NONE,           MOE        },
+    { OP_MATMUL,     SG, H,  W_SH_GATE,        SHARED     },
+    { OP_MATMUL,     SU, H,  W_SH_UP,          SHARED     },
+    { OP_SILU_MUL,   SG, SU, W_NONE,           SHARED     },
+    { OP_MATMUL,     H2, SG, W_SH_DOWN,        SHARED     },
+    { OP_ADD,        F,  H2, W_NONE,           SHARED     },
+    { OP_ADD,        X,  F,  W_NONE,           0          }, END };
+
+static void preset_glm4moe(hparams *hp)
+{
+    hp->expert_gating = GATING_SIGMOID;
+}
+
+/* The layers at the end that only predict further tokens are counted with the others. */
+static bool adapt_glm4moe(hparams *hp, const gguf *g, lory_err *err)
+{
+    static const char key[] = "glm4moe.nextn_predict_layers";
+    uint64_t n = 0;
+    if (!gguf_get_uint(g, key, (uint64_t)hp->n_layer - 1, &n, err)) return false;
+    hp->n_layer_more = (int)n;
+    hp->n_layer -= (int)n;
+    return true;
+}
+
+const lory_arch arch_glm4moe = { "glm4moe", embed_tokens, block_glm4moe, head_rms, true,
+                                 preset_glm4moe, adapt_glm4moe, NULL };
+const lory_arch arch_seed_oss = { "seed_oss", embed_tokens, block_glm4moe, head_rms, true,
+                                  NULL, NULL, NULL };
 const lory_arch arch_glm4 = { "glm4", embed_tokens, block, head_rms, false, NULL, NULL, NULL };

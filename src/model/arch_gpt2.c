@@ -64,6 +64,8 @@ static bool adapt_gptneo(hparams *hp, const gguf *g, lory_err *err)
     return true;
 }
 
+const lory_arch arch_codeshell = { "codeshell", embed_tokens, block_starcoder2, head_layer, true,
+                                   NULL, NULL, NULL };
 const lory_arch arch_gpt = { "openai-gpt", embed_positions, block_gpt, head_gpt, false,
                              NULL, NULL, NULL };
 const lory_arch arch_gptneo = { "gptneo", embed_positions, block_gpt2, head_layer, false,

@@ -4,7 +4,7 @@
  * arXiv:2401.04088. */
 #include "model/arch.h"
 #include "base/err.h"
-#include <stdio.h>
+#include <math.h>
 
 const lory_step block_llama[] = {
     { OP_RMS_NORM,   H,  X,  W_ATTN_NORM, 0            },
@@ -39,9 +39,71 @@ const lory_step block_llama[] = {
     { OP_ADD,        F,  H2, W_NONE,      SHARED       },
     { OP_ADD,        X,  F,  W_NONE,      0            }, END };
 
+/* OLMoE (arXiv:2409.02060): norms over all heads of Q and of K. */
+static const lory_step block_olmoe[] = {
+    { OP_RMS_NORM,   H,  X,  W_ATTN_NORM,  0          },
+    { OP_MATMUL,     Q,  H,  W_ATTN_Q,     0          },
+    { OP_MATMUL,     K,  H,  W_ATTN_K,     0          },
+    { OP_MATMUL,     V,  H,  W_ATTN_V,     0          },
+    { OP_RMS_NORM,   Q,  Q,  W_Q_NORM_ALL, 0          },
+    { OP_RMS_NORM,   K,  K,  W_K_NORM_ALL, 0          },
+    { OP_CLAMP,      Q,  Q,  W_NONE,       0          },
+    { OP_CLAMP,      K,  K,  W_NONE,       0          },
+    { OP_CLAMP,      V,  V,  W_NONE,       0          },
+    { OP_ROPE,       Q,  Q,  W_NONE,       0          },
+    { OP_ROPE,       K,  K,  W_NONE,       0          },
+    { OP_ATTEND,     A,  Q,  W_NONE,       0          },
+    { OP_MATMUL,     H,  A,  W_ATTN_OUT,   0          },
+    { OP_ADD,        X,  H,  W_NONE,       0          },
+    { OP_RMS_NORM,   H,  X,  W_FFN_NORM,   0          },
+    { OP_MATMUL,     RT, H,  W_ROUTER,     MOE        },
+    { OP_ROUTE,      RT, RT, W_EXP_PROBS,  MOE | BARE },
+    { OP_EXPERTS,    EG, H,  W_EXP_GATE,   MOE        },
+    { OP_EXPERTS,    EU, H,  W_EXP_UP,     MOE        },
+    { OP_SILU_MUL,   EG, EU, W_NONE,       MOE        },
+    { OP_EXPERTS,    ED, EG, W_EXP_DOWN,   MOE        },
+    { OP_EXPERT_SUM, F,  ED, W_NONE,       MOE        },
+    { OP_ADD,        X,  F,  W_NONE,       0          }, END };
+
+/* Hunyuan: the heads are normed after they are rotated. */
+static const lory_step block_hunyuan[] = {
+    { OP_RMS_NORM,  H, X, W_ATTN_NORM, 0   },
+    { OP_MATMUL,    Q, H, W_ATTN_Q,    0   },
+    { OP_MATMUL,    K, H, W_ATTN_K,    0   },
+    { OP_MATMUL,    V, H, W_ATTN_V,    0   },
+    { OP_ROPE,      Q, Q, W_NONE,      0   },
+    { OP_ROPE,      K, K, W_NONE,      0   },
+    { OP_HEAD_NORM, Q, Q, W_Q_NORM,    OPT },
+    { OP_HEAD_NORM, K, K, W_K_NORM,    OPT },
+    { OP_ATTEND,    A, Q, W_NONE,      0   },
+    { OP_MATMUL,    H, A, W_ATTN_OUT,  0   },
+    { OP_ADD,       X, H, W_NONE,      0   },
+    { OP_RMS_NORM,  H, X, W_FFN_NORM,  0   },
+    { OP_MATMUL,    G, H, W_FFN_GATE,  0   },
+    { OP_MATMUL,    U, H, W_FFN_UP,    0   },
+    { OP_SILU_MUL,  G, U, W_NONE,      0   },
+    { OP_MATMUL,    F, G, W_FFN_DOWN,  0   },
+    { OP_ADD,       X, F, W_NONE,      0   }, END };
+
 static void normalise_experts(hparams *hp)
 {
     hp->expert_weights_norm = true;
+}
+
+/* SmolLM3 rotates in three of four layers. */
+static void preset_smollm3(hparams *hp)
+{
+    hparams_set_nope(hp, 3, 4);
+}
+
+/* The key counts gate and up together. */
+static bool adapt_qwen(hparams *hp, const gguf *g, lory_err *err)
+{
+    if (hp->n_ff % 2 != 0)
+        return err_set(err, LORY_E_FORMAT, "%s: qwen.feed_forward_length is %d (expected an even "
+                       "number)", gguf_path(g), hp->n_ff);
+    hp->n_ff /= 2;
+    return true;
 }
 
 /* The key holds what the logits are divided by. */
@@ -50,6 +112,16 @@ static bool granite_adapt(hparams *hp, const gguf *g, lory_err *err)
     (void)g, (void)err;
     hp->logit_scale = 1.0f / hp->logit_scale;
     return true;
+}
+
+/* Files of before the keys are of the first models, whose numbers they do not hold. */
+static bool minicpm_adapt(hparams *hp, const gguf *g, lory_err *err)
+{
+    if (!gguf_find(g, "minicpm.embedding_scale")) hp->embd_scale = 12.0f;
+    if (!gguf_find(g, "minicpm.residual_scale"))
+        hp->residual_scale = (float)(1.4 / sqrt((double)hp->n_layer));
+    if (!gguf_find(g, "minicpm.logit_scale")) hp->logit_scale = (float)(hp->n_embd / 256.0);
+    return granite_adapt(hp, g, err);
 }
 
 /* The 7B model rotates, the 13B one has ALiBi. A file that does not say which has one of their
@@ -83,6 +155,28 @@ const lory_arch arch_granitemoe = { "granitemoe", embed_tokens, block_llama, hea
                                     normalise_experts, granite_adapt, NULL };
 const lory_arch arch_baichuan = { "baichuan", embed_tokens, block_llama, head_rms, false,
                                   NULL, baichuan_adapt, NULL };
+const lory_arch arch_minicpm = { "minicpm", embed_tokens, block_llama, head_rms, false,
+                                 NULL, minicpm_adapt, NULL };
+const lory_arch arch_deepseek = { "deepseek", embed_tokens, block_llama, head_rms, false,
+                                  NULL, NULL, NULL };
+const lory_arch arch_dots1 = { "dots1", embed_tokens, block_llama, head_rms, true,
+                               NULL, NULL, NULL };
+const lory_arch arch_ernie4_5 = { "ernie4_5", embed_tokens, block_llama, head_rms, false,
+                                  NULL, NULL, NULL };
+const lory_arch arch_exaone = { "exaone", embed_tokens, block_llama, head_rms, true,
+                                NULL, NULL, NULL };
+const lory_arch arch_hunyuan = { "hunyuan-dense", embed_tokens, block_hunyuan, head_rms, true,
+                                 NULL, NULL, NULL };
+const lory_arch arch_internlm2 = { "internlm2", embed_tokens, block_llama, head_rms, false,
+                                   NULL, NULL, NULL };
+const lory_arch arch_olmoe = { "olmoe", embed_tokens, block_olmoe, head_rms, true,
+                               NULL, NULL, NULL };
+const lory_arch arch_qwen = { "qwen", embed_tokens, block_llama, head_rms, true,
+                              NULL, adapt_qwen, NULL };
+const lory_arch arch_smollm3 = { "smollm3", embed_tokens, block_llama, head_rms, false,
+                                 preset_smollm3, NULL, NULL };
+const lory_arch arch_xverse = { "xverse", embed_tokens, block_llama, head_rms, false,
+                                NULL, NULL, NULL };
 /* One tensor holds Q, K and V, another gate and up; both are bound as views. */
 const lory_arch arch_phi3 = { "phi3", embed_tokens, block_llama, head_rms, true,
                               NULL, NULL, NULL };

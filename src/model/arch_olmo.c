@@ -1,4 +1,4 @@
-/* arch_olmo.c - OLMo (arXiv:2402.00838), whose layer norms have no weights, and OLMo 2
+/* arch_olmo.c - norms without weights, or after the sub-layers: EXAONE 4 (arXiv:2507.11407), OLMo (arXiv:2402.00838), whose layer norms have no weights, and OLMo 2
  * (arXiv:2501.00656), which has norms after its sub-layers and over all heads of Q and of K. */
 #include "model/arch.h"
 
@@ -45,5 +45,39 @@ static const lory_step block_olmo2[] = {
     { OP_RMS_NORM, F, F, W_FFN_POST_NORM,  0 },
     { OP_ADD,      X, F, W_NONE,           0 }, END };
 
+static const lory_step block_exaone4[] = {
+    { OP_MATMUL,    Q, X, W_ATTN_Q,         0 },
+    { OP_MATMUL,    K, X, W_ATTN_K,         0 },
+    { OP_MATMUL,    V, X, W_ATTN_V,         0 },
+    { OP_HEAD_NORM, Q, Q, W_Q_NORM,         0 },
+    { OP_HEAD_NORM, K, K, W_K_NORM,         0 },
+    { OP_ROPE,      Q, Q, W_NONE,           0 },
+    { OP_ROPE,      K, K, W_NONE,           0 },
+    { OP_ATTEND,    A, Q, W_NONE,           0 },
+    { OP_MATMUL,    H, A, W_ATTN_OUT,       0 },
+    { OP_RMS_NORM,  H, H, W_ATTN_POST_NORM, 0 },
+    { OP_ADD,       X, H, W_NONE,           0 },
+    { OP_MATMUL,    G, X, W_FFN_GATE,       0 },
+    { OP_MATMUL,    U, X, W_FFN_UP,         0 },
+    { OP_SILU_MUL,  G, U, W_NONE,           0 },
+    { OP_MATMUL,    F, G, W_FFN_DOWN,       0 },
+    { OP_RMS_NORM,  F, F, W_FFN_POST_NORM,  0 },
+    { OP_ADD,       X, F, W_NONE,           0 }, END };
+
+/* The large model has a window in three of four layers, and only those rotate. */
+static void preset_exaone4(hparams *hp)
+{
+    hparams_set_full(hp, 3, 4);
+}
+
+static bool adapt_exaone4(hparams *hp, const gguf *g, lory_err *err)
+{
+    (void)g, (void)err;
+    hparams_nope_if_full(hp);
+    return true;
+}
+
+const lory_arch arch_exaone4 = { "exaone4", embed_tokens, block_exaone4, head_rms, true,
+                                 preset_exaone4, adapt_exaone4, NULL };
 const lory_arch arch_olmo = { "olmo", embed_tokens, block_olmo, head_olmo, false, NULL, NULL, NULL };
 const lory_arch arch_olmo2 = { "olmo2", embed_tokens, block_olmo2, head_rms, true, NULL, NULL, NULL };

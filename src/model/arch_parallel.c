@@ -149,5 +149,20 @@ const lory_arch arch_falcon = { "falcon", embed_tokens, block_gptneox, head_laye
                                 preset_parallel, adapt_falcon, parallel_falcon };
 const lory_arch arch_stablelm = { "stablelm", embed_tokens, block_stablelm, head_layer, true,
                                   NULL, adapt_stablelm, parallel_gated };
+/* Command R7B: layers with a window rotate, every fourth, without one, does not. */
+static void preset_cohere2(hparams *hp)
+{
+    hparams_set_full(hp, 3, 4);
+}
+
+static bool adapt_cohere2(hparams *hp, const gguf *g, lory_err *err)
+{
+    (void)g, (void)err;
+    hparams_nope_if_full(hp);
+    return true;
+}
+
+const lory_arch arch_cohere2 = { "cohere2", embed_tokens, parallel_gated, head_layer, false,
+                                 preset_cohere2, adapt_cohere2, NULL };
 const lory_arch arch_command_r = { "command-r", embed_tokens, parallel_gated, head_layer, false,
                                    NULL, NULL, NULL };

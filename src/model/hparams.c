@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 enum {
     MAX_EMBD = 1 << 20,
@@ -189,6 +190,22 @@ static void set_bit(uint64_t *map, int i, bool value)
 {
     uint64_t bit = (uint64_t)1 << i % 64;
     map[i / 64] = value ? map[i / 64] | bit : map[i / 64] & ~bit;
+}
+
+void hparams_set_nope(hparams *hp, int first, int period)
+{
+    for (int il = 0; il < MAX_LAYER; il++)
+        set_bit(hp->nope_map, il, il >= first && (il - first) % period == 0);
+}
+
+void hparams_nope_if_full(hparams *hp)
+{
+    if (hp->window > 0) memcpy(hp->nope_map, hp->full_map, sizeof hp->nope_map);
+}
+
+bool hparams_rotates(const hparams *hp, int il)
+{
+    return hp->n_rot > 0 && !(hp->nope_map[il / 64] >> il % 64 & 1);
 }
 
 void hparams_set_full(hparams *hp, int first, int period)

@@ -20,6 +20,7 @@ typedef struct {
     int n_ctx_train;  /* tokens: ARCH.context_length */
     int n_embd;       /* ARCH.embedding_length */
     int n_layer;      /* ARCH.block_count */
+    int n_layer_more; /* layers behind those, which predict further tokens: not used */
     int n_head;       /* ARCH.attention.head_count */
     int n_kv_head;    /* ARCH.attention.head_count_kv, else n_head */
     int head_dim;     /* ARCH.attention.key_length, else n_embd / n_head */
@@ -45,6 +46,7 @@ typedef struct {
      * all: ARCH.attention.sliding_window, .sliding_window_pattern */
     int window;
     uint64_t full_map[HPARAMS_MAX_LAYER / 64]; /* bit il */
+    uint64_t nope_map[HPARAMS_MAX_LAYER / 64]; /* bit il: the layer does not rotate */
 
     /* Tokens before the first prefix_end_id see each other; those from it on are at the position of
      * the first gmask_id (else mask_id) and count 1, 2, ... in the second dimension. */
@@ -92,5 +94,9 @@ int hparams_window(const hparams *hp, int il); /* 0 = none */
 
 /* For presets: layers first, first + period, ... have no window. */
 void hparams_set_full(hparams *hp, int first, int period);
+void hparams_set_nope(hparams *hp, int first, int period); /* likewise: no rotation */
+/* For adapt: layers without a window don't rotate, if there is a window. */
+void hparams_nope_if_full(hparams *hp);
+bool hparams_rotates(const hparams *hp, int il);
 
 #endif

@@ -13,6 +13,24 @@ const lory_arch *const archs[] = {
     &arch_granite,
     &arch_granitemoe,
     &arch_baichuan,
+    &arch_minicpm,
+    &arch_deepseek,
+    &arch_dots1,
+    &arch_ernie4_5,
+    &arch_exaone,
+    &arch_hunyuan,
+    &arch_internlm2,
+    &arch_olmoe,
+    &arch_qwen,
+    &arch_smollm3,
+    &arch_xverse,
+    &arch_arcee,
+    &arch_nemotron,
+    &arch_cohere2,
+    &arch_exaone4,
+    &arch_glm4moe,
+    &arch_seed_oss,
+    &arch_codeshell,
     &arch_phi3,
     &arch_chatglm1,
     &arch_chatglm,
@@ -69,7 +87,7 @@ bool model_has_step(const model *m, int il, const lory_step *s)
     if (s->flags & DENSE && has_experts) return false;
     if (s->flags & (MOE | SHARED) && !has_experts) return false;
     if (s->flags & SHARED && hp->n_ff_shexp == 0) return false;
-    if (s->op == OP_ROPE && hp->n_rot == 0) return false;
+    if (s->op == OP_ROPE && !hparams_rotates(hp, il)) return false;
     if (s->op == OP_CLAMP && hp->clamp_kqv == 0.0f) return false;
     if (s->op == OP_SCALE && hp->logit_scale == 1.0f) return false;
     if (s->op == OP_SOFT_CAP && hp->logit_cap == 0.0f) return false;

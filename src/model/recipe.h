@@ -31,6 +31,7 @@ typedef enum {
     OP_CLIP_SWIGLU, /* dst = silu-like(dst) * (src + 1), both clipped: gpt-oss */
     OP_GELU,       /* in place; Hendrycks & Gimpel 2016, arXiv:1606.08415, by tanh */
     OP_GELU_ERF,   /* in place, by erf */
+    OP_RELU_SQR,   /* in place: max(x, 0)^2; So et al. 2021, arXiv:2109.08668 */
     OP_GATE,       /* dst *= sigmoid(src[0]) */
     OP_SCALE,      /* in place: times the logit scale */
     OP_SOFT_CAP,   /* in place: logit_cap * tanh(x / logit_cap) */

@@ -261,7 +261,8 @@ static bool bind_one(weights *w, const gguf *g, const hparams *hp, role_set want
                      const gguf_tensor *t, lory_err *err)
 {
     place p = place_of(t->name, wanted);
-    if (p.is_ignored) return true;
+    bool is_more = p.il >= hp->n_layer && p.il < hp->n_layer + hp->n_layer_more;
+    if (p.is_ignored || is_more) return true;
     int64_t n_rows = t->ne[p.is_bias ? 0 : 1];
     const fused_row *parts = p.il < hp->n_layer ? find_fused(hp, &p, n_rows, wanted) : NULL;
     if (parts) return bind_fused(w, g, hp, &p, parts, t, err);
