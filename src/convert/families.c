@@ -47,6 +47,9 @@ static const hf_row llama[] = { /* and Mixtral, and Granite with experts */
     { LAYER "block_sparse_moe.input_linear", BLK "ffn_gate_exps", .part = 0, .n_parts = 2 },
     { LAYER "block_sparse_moe.input_linear", BLK "ffn_up_exps", .part = 1, .n_parts = 2 },
     ROW(LAYER "block_sparse_moe.output_linear", BLK "ffn_down_exps"),
+    { LAYER "shared_mlp.input_linear", BLK "ffn_gate_shexp", .part = 0, .n_parts = 2 },
+    { LAYER "shared_mlp.input_linear", BLK "ffn_up_shexp", .part = 1, .n_parts = 2 },
+    ROW(LAYER "shared_mlp.output_linear", BLK "ffn_down_shexp"),
     END };
 
 static const hf_row moe[] = { /* Qwen2-MoE, Qwen3-MoE, DeepSeek */
@@ -94,6 +97,58 @@ static const hf_row olmo[] = {
     { .from = LAYER "self_attn.k_proj", .to = BLK "attn_k", .change = HF_ROPE_K },
     END };
 
+static const hf_row deepseek[] = { /* the first, without latents; then `moe` */
+    { .from = LAYER "self_attn.q_proj", .to = BLK "attn_q", .change = HF_ROPE_Q },
+    { .from = LAYER "self_attn.k_proj", .to = BLK "attn_k", .change = HF_ROPE_K },
+    ROW(LAYER "mlp.gate", BLK "ffn_gate_inp"),
+    ROW(LAYER "mlp.experts.%e.gate_proj", BLK "ffn_gate_exps"),
+    ROW(LAYER "mlp.experts.%e.up_proj", BLK "ffn_up_exps"),
+    ROW(LAYER "mlp.experts.%e.down_proj", BLK "ffn_down_exps"),
+    ROW(LAYER "mlp.shared_experts.gate_proj", BLK "ffn_gate_shexp"),
+    ROW(LAYER "mlp.shared_experts.up_proj", BLK "ffn_up_shexp"),
+    ROW(LAYER "mlp.shared_experts.down_proj", BLK "ffn_down_shexp"),
+    END };
+
+static const hf_row glm4moe[] = { /* and `moe` */
+    ROW(LAYER "post_attention_layernorm", BLK "post_attention_norm"),
+    ROW(LAYER "mlp.gate", BLK "ffn_gate_inp"),
+    ROW(LAYER "mlp.experts.%e.gate_proj", BLK "ffn_gate_exps"),
+    ROW(LAYER "mlp.experts.%e.up_proj", BLK "ffn_up_exps"),
+    ROW(LAYER "mlp.experts.%e.down_proj", BLK "ffn_down_exps"),
+    ROW(LAYER "mlp.shared_experts.gate_proj", BLK "ffn_gate_shexp"),
+    ROW(LAYER "mlp.shared_experts.up_proj", BLK "ffn_up_shexp"),
+    ROW(LAYER "mlp.shared_experts.down_proj", BLK "ffn_down_shexp"),
+    { .from = LAYER "mlp.gate.e_score_correction_bias", .to = BLK "exp_probs_b.bias",
+      .flags = HF_WHOLE_NAME },
+    NOT_NEEDED(LAYER "eh_proj.weight"), /* of the layers that predict further tokens */
+    NOT_NEEDED(LAYER "enorm.weight"),
+    NOT_NEEDED(LAYER "hnorm.weight"),
+    NOT_NEEDED(LAYER "embed_tokens.weight"),
+    NOT_NEEDED(LAYER "shared_head.head.weight"),
+    NOT_NEEDED(LAYER "shared_head.norm.weight"),
+    END };
+
+static const hf_row hunyuan[] = {
+    ROW(LAYER "self_attn.query_layernorm", BLK "attn_q_norm"),
+    ROW(LAYER "self_attn.key_layernorm", BLK "attn_k_norm"),
+    END };
+
+static const hf_row internlm2[] = {
+    ROW("model.tok_embeddings", "token_embd"),
+    ROW("model.norm", "output_norm"),
+    ROW("output", "output"),
+    ROW(LAYER "attention_norm", BLK "attn_norm"),
+    { .from = LAYER "attention.wqkv", .to = BLK "attn_q", .change = HF_GROUP_Q },
+    { .from = LAYER "attention.wqkv", .to = BLK "attn_k", .change = HF_GROUP_K },
+    { .from = LAYER "attention.wqkv", .to = BLK "attn_v", .change = HF_GROUP_V },
+    ROW(LAYER "attention.wo", BLK "attn_output"),
+    ROW(LAYER "ffn_norm", BLK "ffn_norm"),
+    ROW(LAYER "feed_forward.w1", BLK "ffn_gate"),
+    ROW(LAYER "feed_forward.w3", BLK "ffn_up"),
+    ROW(LAYER "feed_forward.w2", BLK "ffn_down"),
+    NOT_NEEDED(LAYER "attention.rotary_emb.inv_freq"),
+    END };
+
 static const hf_row olmo2[] = {
     ROW(LAYER "post_attention_layernorm", BLK "post_attention_norm"),
     ROW(LAYER "post_feedforward_layernorm", BLK "post_ffw_norm"),
@@ -114,12 +169,25 @@ static const hf_row phi2[] = {
     ROW(LAYER "mlp.fc2", BLK "ffn_down"),
     END };
 
+static const hf_row nemotron[] = { /* and Gemma's, without norms of Q and K */
+    PLUS_ONE("model.norm", "output_norm"),
+    PLUS_ONE(LAYER "input_layernorm", BLK "attn_norm"),
+    PLUS_ONE(LAYER "post_attention_layernorm", BLK "ffn_norm"),
+    END };
+
 static const hf_row starcoder2[] = {
     ROW(LAYER "mlp.c_fc", BLK "ffn_up"),
     ROW(LAYER "mlp.c_proj", BLK "ffn_down"),
     END };
 
 static const hf_row baichuan[] = {
+    { LAYER "self_attn.W_pack", BLK "attn_q", HF_ROPE_Q, .part = 0, .n_parts = 3 },
+    { LAYER "self_attn.W_pack", BLK "attn_k", HF_ROPE_K, .part = 1, .n_parts = 3 },
+    { LAYER "self_attn.W_pack", BLK "attn_v", HF_SAME, .part = 2, .n_parts = 3 },
+    END };
+
+static const hf_row baichuan2[] = { /* the output matrix is normalised whenever it is used */
+    { .from = "lm_head", .to = "output", .change = HF_UNIT_ROWS },
     { LAYER "self_attn.W_pack", BLK "attn_q", HF_ROPE_Q, .part = 0, .n_parts = 3 },
     { LAYER "self_attn.W_pack", BLK "attn_k", HF_ROPE_K, .part = 1, .n_parts = 3 },
     { LAYER "self_attn.W_pack", BLK "attn_v", HF_SAME, .part = 2, .n_parts = 3 },
@@ -179,6 +247,37 @@ static const hf_row openai_gpt[] = { /* norms stand behind the sums */
     { .from = H "mlp.c_proj", .to = BLK "ffn_down", .change = HF_TRANSPOSE },
     ROW(H "ln_2", BLK "ffn_norm"),
     NOT_NEEDED(H "attn.bias"),
+    END };
+
+static const hf_row qwen[] = {
+    ROW("wte", "token_embd"),
+    ROW("ln_f", "output_norm"),
+    ROW("lm_head", "output"),
+    ROW(H "ln_1", BLK "attn_norm"),
+    ROW(H "attn.c_attn", BLK "attn_qkv"),
+    ROW(H "attn.c_proj", BLK "attn_output"),
+    ROW(H "ln_2", BLK "ffn_norm"),
+    ROW(H "mlp.w2", BLK "ffn_gate"),
+    ROW(H "mlp.w1", BLK "ffn_up"),
+    ROW(H "mlp.c_proj", BLK "ffn_down"),
+    NOT_NEEDED(H "attn.rotary_emb.inv_freq"),
+    NOT_NEEDED("rotary_emb.inv_freq"),
+    END };
+
+static const hf_row exaone[] = {
+    ROW("wte", "token_embd"),
+    ROW("ln_f", "output_norm"),
+    ROW("lm_head", "output"),
+    ROW(H "ln_1", BLK "attn_norm"),
+    ROW(H "attn.attention.q_proj", BLK "attn_q"),
+    ROW(H "attn.attention.k_proj", BLK "attn_k"),
+    ROW(H "attn.attention.v_proj", BLK "attn_v"),
+    ROW(H "attn.attention.out_proj", BLK "attn_output"),
+    ROW(H "ln_2", BLK "ffn_norm"),
+    ROW(H "mlp.c_fc_0", BLK "ffn_gate"),
+    ROW(H "mlp.c_fc_1", BLK "ffn_up"),
+    ROW(H "mlp.c_proj", BLK "ffn_down"),
+    NOT_NEEDED(H "attn.attention.rotary.inv_freq"),
     END };
 
 static const hf_row gpt_bigcode[] = {
@@ -333,11 +432,30 @@ static const hf_family families[] = {
     { "GemmaForCausalLM",                   "gemma",     gemma, common,        NULL, keys_gemma },
     { "Gemma2ForCausalLM",                  "gemma2",    gemma2, common,       NULL, keys_gemma },
     { "Gemma3ForCausalLM Gemma3TextModel",  "gemma3",    gemma2, common,       NULL, keys_gemma },
+    { "ArceeForCausalLM",                   "arcee",     llama, common,        NULL, keys_arcee },
+    { "Cohere2ForCausalLM",                 "cohere2",   none, common,         NULL, keys_cohere2 },
+    { "DeepseekForCausalLM",                "deepseek",  deepseek, common,     NULL, keys_deepseek },
+    { "Dots1ForCausalLM",                   "dots1",     moe, common,          NULL, keys_dots1 },
+    { "Ernie4_5ForCausalLM Ernie4_5_ForCausalLM",
+                                            "ernie4_5",  none, common,         NULL, keys_base },
+    { "ExaoneForCausalLM",                  "exaone",    exaone, none,         NULL, keys_exaone },
+    { "Exaone4ForCausalLM",                 "exaone4",   olmo2, common,        NULL, keys_exaone4 },
+    { "Glm4MoeForCausalLM",                 "glm4moe",   glm4moe, common,      NULL, keys_glm4moe },
+    { "HunYuanDenseV1ForCausalLM",          "hunyuan-dense", hunyuan, common,  NULL, keys_hunyuan },
+    { "InternLM2ForCausalLM",               "internlm2", internlm2, none,      NULL, keys_internlm2 },
+    { "MiniCPMForCausalLM",                 "minicpm",   llama, common,        NULL, keys_minicpm },
+    { "NemotronForCausalLM",                "nemotron",  nemotron, common,     NULL, keys_nemotron },
+    { "OlmoeForCausalLM",                   "olmoe",     moe, common,          NULL, keys_olmoe },
+    { "QWenLMHeadModel",                    "qwen",      qwen, none,           NULL, keys_qwen },
+    { "SeedOssForCausalLM",                 "seed_oss",  glm4moe, common,      NULL, keys_base },
+    { "SmolLM3ForCausalLM",                 "smollm3",   llama, common,        NULL, keys_smollm3 },
+    { "XverseForCausalLM",                  "xverse",    llama, common,        NULL, keys_base },
+    { "CodeShellForCausalLM",               "codeshell", gpt_bigcode, none,    shape_codeshell, keys_codeshell },
     { "PhiForCausalLM",                     "phi2",      phi2, common,         NULL, keys_phi2 },
     { "Phi3ForCausalLM",                    "phi3",      none, common,         NULL, keys_phi3 },
     { "CohereForCausalLM",                  "command-r", none, common,         NULL, keys_cohere },
     { "GraniteForCausalLM",                 "granite",   llama, common,        NULL, keys_granite },
-    { "GraniteMoeForCausalLM",              "granitemoe", llama, common,       NULL, keys_granite },
+    { "GraniteMoeForCausalLM GraniteMoeSharedForCausalLM", "granitemoe", llama, common,       NULL, keys_granite },
     { "OlmoForCausalLM",                    "olmo",      olmo, common,         NULL, keys_olmo },
     { "Olmo2ForCausalLM",                   "olmo2",     olmo2, common,        NULL, keys_base },
     { "StableLmForCausalLM StableLMEpochForCausalLM",
@@ -345,6 +463,7 @@ static const hf_family families[] = {
     { "Starcoder2ForCausalLM",              "starcoder2", starcoder2, common,  NULL, keys_starcoder2 },
     { "BaichuanForCausalLM BaiChuanForCausalLM",
                                             "baichuan",  baichuan, common,     NULL, keys_baichuan },
+    { "BaichuanForCausalLM",                "baichuan",  baichuan2, common,    NULL, keys_baichuan },
     { "GlmForCausalLM",                     "chatglm",   none, common,         NULL, keys_chatglm },
     { "Glm4ForCausalLM",                    "glm4",      glm4, common,         NULL, keys_glm4 },
     { "GptOssForCausalLM",                  "gpt-oss",   gpt_oss, common,      NULL, keys_gpt_oss },
@@ -373,10 +492,14 @@ static bool has_word(const char *words, const char *word)
     return false;
 }
 
-/* ChatGLM-6B has the class names of its successors; its positions are 2-D. */
+/* ChatGLM-6B has the class names of its successors; its positions are 2-D. Baichuan 2 has those of
+ * the first one, and another vocabulary. */
 static bool fits(const hf_family *f, const json *root, const char *class_name)
 {
+    const json *n_vocab = json_get(root, "vocab_size");
+    bool is_second = n_vocab && n_vocab->type == JSON_NUMBER && n_vocab->i == 125696;
     if (!has_word(f->classes, class_name)) return false;
+    if (f->put_keys == keys_baichuan) return (f->rows == baichuan2) == is_second;
     bool is_first = json_get(root, "position_encoding_2d") || json_get(root, "inner_hidden_size");
     if (f->rows == chatglm) return !is_first;
     return f->rows != chatglm1 || is_first;
@@ -389,13 +512,37 @@ const hf_family *family_of_arch(gguf_str arch, const hf_family *last)
     return f < families + N_FAMILIES ? f : NULL;
 }
 
+static const char *class_of(const json *root)
+{
+    const json *classes = json_get(root, "architectures");
+    const json *c = classes && classes->type == JSON_ARRAY ? classes->first : NULL;
+    return c && c->type == JSON_STRING ? c->str : "";
+}
+
+/* The class of the text model within another one: named, or by its type. */
+static const char *text_class_of(const json *text)
+{
+    static const char *const types[][2] = {
+        { "gemma3_text", "Gemma3ForCausalLM" }, { "llama", "LlamaForCausalLM" },
+        { "mistral", "MistralForCausalLM" },    { "qwen2", "Qwen2ForCausalLM" },
+        { "qwen3", "Qwen3ForCausalLM" },        { "qwen3_moe", "Qwen3MoeForCausalLM" },
+        { "gemma", "GemmaForCausalLM" },        { "gemma2", "Gemma2ForCausalLM" },
+        { "cohere2", "Cohere2ForCausalLM" },    { "smollm3", "SmolLM3ForCausalLM" },
+    };
+    if (*class_of(text)) return class_of(text);
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (json_str_is(json_get(text, "model_type"), types[i][0])) return types[i][1];
+    return "";
+}
+
 const hf_family *family_find(const json *root, const char *path, lory_err *err)
 {
-    const json *classes = json_get(root, "architectures"), *type = json_get(root, "model_type");
-    const json *c = classes && classes->type == JSON_ARRAY ? classes->first : NULL;
-    const char *name = c && c->type == JSON_STRING ? c->str : "";
+    const json *type = json_get(root, "model_type"), *text = json_get(root, "text_config");
+    const char *name = class_of(root), *within = text ? text_class_of(text) : "";
     for (int i = 0; i < N_FAMILIES; i++)
         if (fits(&families[i], root, name)) return &families[i];
+    for (int i = 0; i < N_FAMILIES; i++)
+        if (text && fits(&families[i], text, within)) return &families[i];
     err_set(err, LORY_E_UNSUPPORTED,
             "%s: models of architecture '%.64s' (model_type '%.64s') are not "
             "known to convert",

@@ -13,6 +13,10 @@ typedef enum {
     HF_ROPE_K,    /* the same over the heads of K */
     HF_BY_HEAD,   /* [n_head, (q, k, v), head_dim] becomes q of all heads, k of all, v of all */
     HF_GROUPED,   /* [n_kv_head, (q .., k, v), head_dim] likewise */
+    HF_GROUP_Q,   /* of that the rows of Q, to pairs as by HF_ROPE_Q */
+    HF_GROUP_K,   /* of K, likewise */
+    HF_GROUP_V,
+    HF_UNIT_ROWS, /* each row is divided by its length */
     HF_TRANSPOSE, /* [cols, rows], as GPT-2's Conv1D has it */
     HF_PLUS_ONE,  /* the file has w, the model multiplies by 1 + w */
     HF_MXFP4,     /* "_blocks" of nibbles with "_scales" beside them */

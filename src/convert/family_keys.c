@@ -16,9 +16,11 @@ void family_shape(const hf_family *f, config *c, hf_shape *s)
 {
     *s = (hf_shape){ 0 };
     s->n_layer = config_int(c, "num_hidden_layers n_layer num_layers n_layers", CONFIG_NEEDED);
-    s->n_head = config_int(c, "num_attention_heads n_head n_heads num_heads", CONFIG_NEEDED);
+    bool is_gemma3 = strcmp(f->arch, "gemma3") == 0; /* larger models leave out what is usual */
+    s->n_head = config_int(c, "num_attention_heads n_head n_heads num_heads",
+                           is_gemma3 ? 8 : CONFIG_NEEDED);
     s->n_kv_head = config_int(c, "num_key_value_heads multi_query_group_num num_kv_heads n_head_kv",
-                              s->n_head);
+                              is_gemma3 && s->n_head == 8 ? 4 : s->n_head);
     s->n_expert = config_int(c, "num_local_experts num_experts n_routed_experts", 0);
     if (f->shape) f->shape(c, s);
     if (s->n_layer < 1 || s->n_head < 1 || s->n_kv_head < 1)
@@ -212,7 +214,8 @@ static void put_sizes(config *c, const hf_shape *s)
 {
     config_put_int(c, "block_count", s->n_layer);
     config_put_int(c, "context_length",
-                   config_int(c, "max_position_embeddings n_positions n_ctx", CONFIG_NEEDED));
+                   config_int(c, "max_position_embeddings n_positions n_ctx",
+                              strcmp(c->arch, "gemma3") == 0 ? 131072 : CONFIG_NEEDED));
     config_put_int(c, "embedding_length", n_embd_of(c));
     config_put_int(c, "attention.head_count", s->n_head);
 }
@@ -361,6 +364,225 @@ void keys_cohere(config *c, const hf_shape *s)
     config_put_str(c, "rope.scaling.type", "none");
 }
 
+/* Whether the layers of "layer_types" (absent: as the pattern has it) all are `name` where
+ * (il + 1) % period != 0, and something else where it is. */
+static bool follows_pattern(config *c, const char *name, int64_t period)
+{
+    const json *types = config_find(c, "layer_types");
+    int64_t il = 1;
+    for (const json *t = types ? types->first : NULL; t; t = t->next, il++)
+        if (json_str_is(t, name) != (il % period != 0)) return false;
+    return true;
+}
+
+static void put_pattern(config *c, int64_t period)
+{
+    if (!follows_pattern(c, "sliding_attention", period))
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "layer_types that are not %d with a window and one without are not known of %s",
+                     (int)period - 1, c->arch);
+    if (period != 4) config_put_int(c, "attention.sliding_window_pattern", period);
+}
+
+void keys_cohere2(config *c, const hf_shape *s)
+{
+    put_activation(c, "silu", "silu");
+    put_base(c, s);
+    put_head_dim(c);
+    config_put_num(c, "logit_scale", config_num(c, "logit_scale", 0.0625));
+    config_put_int(c, "rope.dimension_count", head_dim_of(c, s));
+    config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 4096));
+    put_pattern(c, config_int(c, "sliding_window_pattern _sliding_window_pattern", 4));
+    if (!config_find(c, "rope_scaling rope_parameters"))
+        config_put_str(c, "rope.scaling.type", "none");
+}
+
+void keys_exaone4(config *c, const hf_shape *s)
+{
+    keys_base(c, s);
+    config_put_int(c, "rope.dimension_count", head_dim_of(c, s));
+    if (!config_find(c, "sliding_window")) return;
+    const json *pattern = config_find(c, "sliding_window_pattern");
+    bool is_known = !pattern || pattern->type != JSON_STRING || json_str_is(pattern, "LLLG");
+    config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 4096));
+    if (!is_known)
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "a sliding_window_pattern other than LLLG is not known of exaone4");
+    put_pattern(c, pattern && pattern->type == JSON_NUMBER ? config_int(c, "sliding_window_pattern", 4)
+                                                        : 4);
+}
+
+/* "no_rope_layers" says of each layer whether it rotates. */
+void keys_smollm3(config *c, const hf_shape *s)
+{
+    const json *rotates = config_find(c, "no_rope_layers");
+    int64_t il = 1, period = config_int(c, "no_rope_layer_interval", 4);
+    bool is_known = rotates || period == 4;
+    keys_llama(c, s);
+    for (const json *j = rotates ? rotates->first : NULL; j; j = j->next, il++)
+        is_known = is_known && (j->i != 0) == (il % 4 != 0);
+    if (!is_known || config_bool(c, "use_sliding_window", false))
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "other than each fourth layer without rotation, or windows, are not known of "
+                     "smollm3");
+}
+
+void keys_arcee(config *c, const hf_shape *s)
+{
+    put_activation(c, "relu2", "relu2");
+    put_base(c, s);
+    put_head_dim(c);
+    config_put_int(c, "rope.dimension_count", head_dim_of(c, s));
+}
+
+void keys_nemotron(config *c, const hf_shape *s)
+{
+    put_activation(c, "relu2", "relu2");
+    put_base(c, s);
+    put_head_dim(c);
+    config_put_int(
+        c, "rope.dimension_count",
+        (int64_t)(config_num(c, "partial_rotary_factor rope_percent", 0.5) * head_dim_of(c, s)));
+}
+
+/* Experts as in the first DeepSeek model. */
+void keys_deepseek(config *c, const hf_shape *s)
+{
+    put_activation(c, "silu", "silu");
+    put_base(c, s);
+    if (config_int(c, "moe_layer_freq", 1) != 1)
+        config_wrong(c, LORY_E_UNSUPPORTED, "moe_layer_freq is not known of deepseek");
+    config_one_of(c, "scoring_func", "scoring_func", "softmax", "softmax");
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_put_int(c, "rope.dimension_count", head_dim_of(c, s));
+    config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "expert_shared_count", config_int(c, "n_shared_experts", 0));
+    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
+    if (config_bool(c, "norm_topk_prob", false)) config_put_bool(c, "expert_weights_norm", true);
+}
+
+/* Experts chosen by sigmoid, with a bias for the choice, as in DeepSeek-V3. */
+static void put_sigmoid_experts(config *c)
+{
+    config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "expert_shared_count", config_int(c, "n_shared_experts", 0));
+    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
+    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
+    config_put_int(c, "expert_gating_func", 2); /* gguf-py's number */
+    if (config_int(c, "n_group", 1) > 1) {
+        config_put_int(c, "expert_group_count", config_int(c, "n_group", 1));
+        config_put_int(c, "expert_group_used_count", config_int(c, "topk_group", 1));
+    }
+}
+
+void keys_dots1(config *c, const hf_shape *s)
+{
+    keys_base(c, s);
+    put_sigmoid_experts(c);
+    if (!follows_pattern(c, "full_attention", INT64_MAX))
+        config_wrong(c, LORY_E_UNSUPPORTED, "layers with a window are not known of dots1");
+}
+
+void keys_glm4moe(config *c, const hf_shape *s)
+{
+    keys_base(c, s);
+    config_put_int(c, "rope.dimension_count",
+                   (int64_t)(config_num(c, "partial_rotary_factor", 0.5) * head_dim_of(c, s)));
+    put_sigmoid_experts(c);
+}
+
+/* NTK-aware: with "alpha" theta grows. */
+void keys_hunyuan(config *c, const hf_shape *s)
+{
+    config rope = rope_part(c);
+    double alpha = config_num(&rope, "alpha", 1.0), n = (double)head_dim_of(c, s);
+    double theta = rope_theta(c, 10000.0);
+    put_activation(c, "silu", "silu");
+    put_sizes(c, s);
+    put_head_dim(c);
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    put_eps(c);
+    if (rope.root && rope_is(&rope, "dynamic") && alpha > 0.0 && n > 2.0)
+        theta *= math_pow(alpha, n / (n - 2.0));
+    else
+        put_rope_scaling(c);
+    config_put_num(c, "rope.freq_base", theta);
+    join(c, &rope);
+}
+
+/* Scaling "dynamic" is none up to the trained length, which is the context here. */
+void keys_internlm2(config *c, const hf_shape *s)
+{
+    config rope = rope_part(c);
+    put_activation(c, "silu", "silu");
+    put_sizes(c, s);
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    config_put_num(c, "rope.freq_base", rope_theta(c, 10000.0));
+    config_put_int(c, "rope.dimension_count", head_dim_of(c, s));
+    put_eps(c);
+    if (!rope.root || !rope_is(&rope, "dynamic")) put_rope_scaling(c);
+}
+
+void keys_minicpm(config *c, const hf_shape *s)
+{
+    double n_base = config_num(c, "dim_model_base", 256.0);
+    keys_base(c, s);
+    config_put_int(c, "rope.dimension_count", head_dim_of(c, s));
+    config_put_num(c, "embedding_scale", config_num(c, "scale_emb", 1.0));
+    config_put_num(c, "residual_scale",
+                   config_num(c, "scale_depth", 1.0) / sqrt((double)s->n_layer));
+    config_put_num(c, "logit_scale", (double)n_embd_of(c) / (n_base > 0.0 ? n_base : 1.0));
+}
+
+void keys_olmoe(config *c, const hf_shape *s)
+{
+    keys_base(c, s);
+    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", false));
+    if (config_find(c, "clip_qkv"))
+        config_put_num(c, "attention.clamp_kqv", config_num(c, "clip_qkv", 0.0));
+}
+
+/* Beyond the trained length the original changes theta and scales its queries; up to it, not. */
+void keys_qwen(config *c, const hf_shape *s)
+{
+    config_put_int(c, "block_count", s->n_layer);
+    config_put_int(c, "context_length",
+                   config_int(c, "seq_length max_position_embeddings", CONFIG_NEEDED));
+    config_put_int(c, "embedding_length", n_embd_of(c));
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_put_num(c, "rope.freq_base", rope_theta(c, 10000.0));
+    config_put_int(c, "rope.dimension_count", n_rot_of(c, s));
+    config_put_int(c, "attention.head_count", s->n_head);
+    config_put_num(c, "attention.layer_norm_rms_epsilon",
+                   config_num(c, "layer_norm_epsilon", 1e-6));
+}
+
+void keys_exaone(config *c, const hf_shape *s)
+{
+    put_activation(c, "silu", "silu");
+    put_sizes(c, s);
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    config_put_num(c, "attention.layer_norm_rms_epsilon",
+                   config_num(c, "layer_norm_epsilon", 1e-5));
+    config_put_num(c, "rope.freq_base", rope_theta(c, 10000.0));
+    config_put_int(c, "rope.dimension_count", n_rot_of(c, s));
+    put_rope_scaling(c);
+}
+
+void shape_codeshell(config *c, hf_shape *s)
+{
+    s->n_kv_head = config_bool(c, "group_query_attention", true)
+                       ? config_int(c, "num_query_groups", s->n_head)
+                       : s->n_head;
+}
+
 void keys_granite(config *c, const hf_shape *s)
 {
     put_activation(c, "silu", "silu");
@@ -371,6 +593,9 @@ void keys_granite(config *c, const hf_shape *s)
     config_put_num(c, "embedding_scale", config_num(c, "embedding_multiplier", 1.0));
     config_put_num(c, "residual_scale", config_num(c, "residual_multiplier", 1.0));
     config_put_num(c, "logit_scale", config_num(c, "logits_scaling", 1.0));
+    if (config_find(c, "shared_intermediate_size"))
+        config_put_int(c, "expert_shared_feed_forward_length",
+                       config_int(c, "shared_intermediate_size", 0));
 }
 
 void keys_olmo(config *c, const hf_shape *s)
@@ -567,6 +792,17 @@ void keys_gptj(config *c, const hf_shape *s)
     put_activation(c, "gelu_new", gelus);
     put_gpt(c, s, "layer_norm_epsilon");
     config_put_int(c, "rope.dimension_count", config_int(c, "rotary_dim", CONFIG_NEEDED));
+}
+
+void keys_codeshell(config *c, const hf_shape *s)
+{
+    put_activation(c, "gelu_pytorch_tanh", gelus);
+    put_gpt(c, s, "layer_norm_epsilon");
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    config_put_num(c, "rope.freq_base", rope_theta(c, 10000.0));
+    config_put_int(c, "rope.dimension_count", head_dim_of(c, s));
+    config_one_of(c, "position_embedding_type", "position_embedding_type", "rope", "rope");
+    put_rope_scaling(c);
 }
 
 /* Layers alternate as "attention_types" says: [[["global", "local"], 12]]. */

@@ -48,6 +48,12 @@ static const char *const prefixes[] = { "", "transformer.", "language_model.", "
 
 const hf_row *names_match(const hf_family *f, const char *name, hf_match *m)
 {
+    static const char within[] = "model.language_model."; /* stands for "model." */
+    char text_name[HF_MAX_NAME];
+    if (strncmp(name, within, sizeof within - 1) == 0 && strlen(name) < HF_MAX_NAME) {
+        snprintf(text_name, sizeof text_name, "model.%s", name + sizeof within - 1);
+        name = text_name;
+    }
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
         size_t n = strlen(prefixes[i]);
         if (strncmp(name, prefixes[i], n) != 0) continue;

@@ -1,6 +1,7 @@
 /* tensor_rows.c - see tensor_rows.h and tensors.h. */
 #include "convert/tensor_rows.h"
 #include "base/bytes.h"
+#include <math.h>
 #include <string.h>
 
 enum { MXFP4_BLOCK = 32, MXFP4_CODES = 16 }; /* weights, bytes; quant/block.h has block_mxfp4 */
@@ -9,7 +10,8 @@ enum { MXFP4_BLOCK = 32, MXFP4_CODES = 16 }; /* weights, bytes; quant/block.h ha
 
 static int64_t heads_of(const hf_output *o)
 {
-    return o->row->change == HF_ROPE_K ? o->shape.n_kv_head : o->shape.n_head;
+    bool is_q = o->row->change == HF_ROPE_Q || o->row->change == HF_GROUP_Q;
+    return is_q ? o->shape.n_head : o->shape.n_kv_head;
 }
 
 static bool is_qkv_divided(const hf_output *o, int64_t n)
@@ -28,6 +30,11 @@ static int64_t rows_out(const hf_output *o, int64_t n)
     n /= divisor;
     if ((r->change == HF_ROPE_Q || r->change == HF_ROPE_K) && n % (2 * heads_of(o))) return 0;
     if ((r->change == HF_BY_HEAD || r->change == HF_GROUPED) && !is_qkv_divided(o, n)) return 0;
+    if (r->change >= HF_GROUP_Q && r->change <= HF_GROUP_V) {
+        if (!is_qkv_divided(o, n)) return 0;
+        n = n / (o->shape.n_head + 2 * o->shape.n_kv_head) * heads_of(o);
+        if (n % (2 * heads_of(o))) return 0;
+    }
     return n;
 }
 
@@ -116,6 +123,17 @@ static int64_t grouped_row(int64_t r, const hf_shape *s, int64_t head_dim)
     return slot * head_dim + r % head_dim;
 }
 
+/* Row r of the n rows of Q, K or V alone. */
+static int64_t group_row(const hf_output *o, int64_t r, int64_t n)
+{
+    const hf_shape *s = &o->shape;
+    int64_t head_dim = n / heads_of(o), first = 0;
+    if (o->row->change != HF_GROUP_V) r = rope_row(r, head_dim);
+    if (o->row->change != HF_GROUP_Q) first = s->n_head * head_dim;
+    if (o->row->change == HF_GROUP_V) first += s->n_kv_head * head_dim;
+    return grouped_row(first + r, s, head_dim);
+}
+
 /* Of the n rows (or elements) that the output has, row r is this one of the source. */
 static int64_t source_row(const hf_output *o, int64_t r, int64_t n)
 {
@@ -125,6 +143,9 @@ static int64_t source_row(const hf_output *o, int64_t r, int64_t n)
     case HF_ROPE_Q:
     case HF_ROPE_K: r = rope_row(r, n / heads_of(o)); break;
     case HF_BY_HEAD: r = by_head_row(r, s->n_head, n / (3 * s->n_head)); break;
+    case HF_GROUP_Q:
+    case HF_GROUP_K:
+    case HF_GROUP_V: r = group_row(o, r, n); break;
     case HF_GROUPED: r = grouped_row(r, s, n / (s->n_head + 2 * s->n_kv_head)); break;
     default: break;
     }
@@ -193,6 +214,14 @@ static void apply_scales(const row_place *p, int64_t n, float *out)
     }
 }
 
+static void make_unit(int64_t n, float *x)
+{
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
+    double length = sqrt(sum);
+    for (int64_t i = 0; i < n && length > 1e-12; i++) x[i] = (float)((double)x[i] / length);
+}
+
 void tensors_row(const void *source, const gguf_tensor *t, int64_t row, float *out)
 {
     const hf_tensors *ts = source;
@@ -209,7 +238,9 @@ void tensors_row(const void *source, const gguf_tensor *t, int64_t row, float *o
     else
         st_to_f32(p.in, p.first + p.r * o->n_cols, t->ne[0], out);
     if (p.scales) apply_scales(&p, t->ne[0], out);
-    for (int64_t i = 0; o->row->change == HF_PLUS_ONE && i < t->ne[0]; i++) out[i] += 1.0f;
+    bool adds_one = o->row->change == HF_PLUS_ONE && is_weight(t->name);
+    for (int64_t i = 0; adds_one && i < t->ne[0]; i++) out[i] += 1.0f;
+    if (o->row->change == HF_UNIT_ROWS) make_unit(t->ne[0], out);
     for (int64_t i = 0; o->scale != 0.0f && i < t->ne[0]; i++) out[i] *= o->scale;
 }
 
@@ -247,7 +278,8 @@ bool tensors_bytes(const void *source, const gguf_tensor *t, int64_t row, void *
     }
     row_place p = place_of(ts, t, row);
     if (o->is_vector || p.scales || o->scale != 0.0f || !is_same_type(p.in->dtype, t->type)
-        || o->row->change == HF_TRANSPOSE || o->row->change == HF_PLUS_ONE)
+        || o->row->change == HF_TRANSPOSE || o->row->change == HF_PLUS_ONE
+        || o->row->change == HF_UNIT_ROWS)
         return false;
     size_t size = st_dtype_bytes(p.in->dtype);
     memcpy(out, p.in->data + (size_t)(p.first + p.r * o->n_cols) * size, (size_t)t->ne[0] * size);

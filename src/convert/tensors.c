@@ -10,6 +10,20 @@
 
 enum { MAX_NAME = HF_MAX_NAME, MAX_EXTRA = 4096, MAX_EXPERTS = 4096 };
 
+/* What a model that does more than text has beside it. */
+static bool is_beside_text(const char *name)
+{
+    static const char *const parts[] = {
+        "vision_tower.",           "vision_model.", "vision_encoder.", "visual.",
+        "audio_tower.",            "patch_merger.", "mm_projector.",   "multi_modal_projector.",
+        "vision_language_adapter.", "image_newline", "embed_vision.",   "embed_audio.",
+    };
+    if (strncmp(name, "model.", 6) == 0) name += 6;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (strncmp(name, parts[i], strlen(parts[i])) == 0) return true;
+    return false;
+}
+
 /* ---- the plan under construction ----------------------------------------------------------- */
 
 typedef struct {
@@ -211,7 +225,7 @@ static bool add_tensor(planner *p, hf_tensor *t)
     hf_match m;
     const hf_row *row = names_match(p->family, t->name.s, &m);
     if (!row)
-        return is_companion(p, t)
+        return is_companion(p, t) || is_beside_text(t->name.s)
                || wrong(p, t, "is not known of its architecture, which would not be whole without");
     for (const hf_row *r = row; r->from && strcmp(r->from, row->from) == 0; r++) {
         m.row = r;

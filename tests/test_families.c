@@ -1,0 +1,479 @@
+/* test_families.c - families that no reference file is here for: a made-up folder, as the
+ * transformers library would write it, is converted and run, and held against a decoder in doubles
+ * that goes by the names and the layout of the folder (hf_reference.c). */
+#include "hf_reference.h"
+#include "lory.h"
+#include <math.h>
+
+enum { N = 9 };
+static const int text[N] = { 3, 17, 4, 4, 31, 0, 22, 39, 8 };
+
+/* ---- names and numbers that many share ------------------------------------------------------- */
+
+#define L           "model.layers.%d."
+#define T           "transformer.h.%d."
+#define CLASS(name) "{\"architectures\":[\"" name "\"],\"vocab_size\":40,"
+#define SIZES                                                                                      \
+    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,"                        \
+    "\"num_key_value_heads\":2,\"intermediate_size\":48,\"max_position_embeddings\":64,"           \
+    "\"rms_norm_eps\":1e-5,\"rope_theta\":10000.0"
+#define EXPERTS ",\"moe_intermediate_size\":24,\"n_routed_experts\":4,\"num_experts_per_tok\":2"
+#define QKV     .q = L "self_attn.q_proj", .k = L "self_attn.k_proj", .v = L "self_attn.v_proj"
+#define MOST                                                                                       \
+    .embd = "model.embed_tokens", .out_norm = "model.norm", .o = L "self_attn.o_proj",             \
+    .gate = L "mlp.gate_proj", .up = L "mlp.up_proj", .down = L "mlp.down_proj"
+#define UNTIED    .head = "lm_head"
+#define COMMON    MOST, QKV
+#define PRE_NORMS .attn_norm = L "input_layernorm", .ffn_norm = L "post_attention_layernorm"
+#define HEAD_NORMS                                                                                 \
+    .qk_norm = REF_HEADS, .q_norm = L "self_attn.q_norm", .k_norm = L "self_attn.k_norm"
+#define MOE                                                                                        \
+    .router = L "mlp.gate", .exp_gate = L "mlp.experts.%d.gate_proj.weight",                       \
+    .exp_up = L "mlp.experts.%d.up_proj.weight", .exp_down = L "mlp.experts.%d.down_proj.weight"
+#define SHARED_EXPERTS                                                                             \
+    .sh_gate = L "mlp.shared_experts.gate_proj", .sh_up = L "mlp.shared_experts.up_proj",          \
+    .sh_down = L "mlp.shared_experts.down_proj"
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+typedef struct {
+    const double *want;
+    double max_diff;
+    int n_rows;
+} comparison;
+
+static bool on_logits(void *user, size_t pos, const float *logits)
+{
+    comparison *c = user;
+    for (int i = 0; i < REF_VOCAB; i++)
+        c->max_diff =
+            fmax(c->max_diff, fabs(c->want[pos * REF_VOCAB + (size_t)i] - (double)logits[i]));
+    c->n_rows++;
+    return true;
+}
+
+static double range_of(const double *v, int n)
+{
+    double low = v[0], high = v[0];
+    for (int i = 1; i < n; i++) low = fmin(low, v[i]), high = fmax(high, v[i]);
+    return high - low;
+}
+
+/* The converted file, whole and token by token. */
+static void run_file(const char *path, const char *arch, const double *want)
+{
+    lory_err err = { 0 };
+    lory_token ids[N];
+    for (int i = 0; i < N; i++) ids[i] = text[i];
+    lory_model *m = lory_model_open(path, &err);
+    REQUIRE(m, "%s: %s", arch, err.text);
+    for (int by = 1; by <= N; by += N - 1) {
+        lory_session_params params = { .n_ctx = 64, .cache_type = LORY_CACHE_F32, .n_threads = 1 };
+        comparison c = { .want = want };
+        lory_session *s = lory_session_new(m, &params, &err);
+        REQUIRE(s, "%s: %s", arch, err.text);
+        for (int i = 0; i < N; i += by) {
+            CHECK(lory_session_eval_all(s, ids + i, (size_t)by, on_logits, &c, &err), "%s: %s",
+                  arch, err.text);
+        }
+        CHECK(c.n_rows == N && c.max_diff < 2e-6 * range_of(want, N * REF_VOCAB),
+              "%s, %d at a time: differs by %g of %g", arch, by, c.max_diff,
+              range_of(want, N * REF_VOCAB));
+        lory_session_free(s);
+    }
+    lory_model_close(m);
+}
+
+static void check(const ref_spec *s, const char *arch)
+{
+    static double want[N * REF_VOCAB];
+    char out[500];
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    gguf_str name = { "", 0 };
+    hf_test f = ref_run(s, arch, text, N, want);
+    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s: %s", arch, err.text);
+    CHECK(gguf_get_str(&g, "general.architecture", &name, &err) && gguf_str_is(name, arch));
+    CHECK(!notes.data || !strstr(notes.data, "not used"), "%s: %s", arch, notes.data);
+    gguf_close(&g);
+    buf_free(&notes);
+    snprintf(out, sizeof out, "%s.gguf", f.path);
+    run_file(out, arch, want);
+}
+
+/* ---- families -------------------------------------------------------------------------------- */
+
+TEST(arcee_gives_the_reference_logits)
+{
+    check(&(ref_spec){ .config = CLASS("ArceeForCausalLM") SIZES ",\"hidden_act\":\"relu2\"}",
+                       COMMON,
+                       UNTIED,
+                       PRE_NORMS,
+                       .act = REF_RELU2 },
+          "arcee");
+}
+
+/* Its layers are those of the first Baichuan, which there are files of; the output is not. */
+TEST(baichuan_2_has_an_output_of_unit_rows)
+{
+    static double want[N * REF_VOCAB];
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    hf_test f = ref_run(&(ref_spec){ .config = "{\"architectures\":[\"BaichuanForCausalLM\"],"
+                                               "\"vocab_size\":125696,\"hidden_size\":32,"
+                                               "\"num_hidden_layers\":4,\"num_attention_heads\":4,"
+                                               "\"intermediate_size\":48,\"model_max_length\":64,"
+                                               "\"rms_norm_eps\":1e-5}",
+                                     MOST,
+                                     UNTIED,
+                                     PRE_NORMS,
+                                     .kv = 4,
+                                     .q = L "self_attn.W_pack",
+                                     .qkv = REF_FUSED },
+                        "baichuan2", text, N, want);
+    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
+    for (int row = 0; row < REF_VOCAB; row++) {
+        double sum = 0.0;
+        for (int i = 0; i < REF_EMBD; i++)
+            sum += pow((double)hf_at(&g, "output.weight", row * REF_EMBD + i), 2.0);
+        CHECK(fabs(sum - 1.0) < 1e-6, "row %d: %g", row, sum);
+    }
+    gguf_close(&g);
+    buf_free(&notes);
+}
+
+TEST(cohere2_gives_the_reference_logits)
+{
+    check(&(ref_spec){ .config = CLASS("Cohere2ForCausalLM") SIZES
+                       ",\"layer_norm_eps\":1e-5,\"logit_scale\":0.25,\"sliding_window\":3,"
+                       "\"sliding_window_pattern\":4}",
+                       COMMON,
+                       .attn_norm = L "input_layernorm",
+                       .norm = REF_LAYER_NORM,
+                       .parallel = true,
+                       .pairs = true,
+                       .logit_scale = 0.25,
+                       .window = 3,
+                       .rotation = REF_WINDOWS_ONLY },
+          "cohere2");
+}
+
+TEST(codeshell_gives_the_reference_logits)
+{
+    check(
+        &(ref_spec){
+            .config =
+                CLASS("CodeShellForCausalLM") "\"n_embd\":32,\"n_layer\":4,"
+                                              "\"n_head\":4,\"num_query_groups\":2,\"n_inner\":48,"
+                                              "\"n_positions\":64,\"layer_norm_epsilon\":1e-5,"
+                                              "\"activation_function\":\"gelu_pytorch_tanh\","
+                                              "\"position_embedding_type\":\"rope\"}",
+            .embd = "transformer.wte",
+            .out_norm = "transformer.ln_f",
+            .head = "lm_head",
+            .attn_norm = T "ln_1",
+            .q = T "attn.c_attn",
+            .qkv = REF_FUSED,
+            .o = T "attn.c_proj",
+            .ffn_norm = T "ln_2",
+            .up = T "mlp.c_fc",
+            .down = T "mlp.c_proj",
+            .norm = REF_LAYER_NORM,
+            .norm_bias = true,
+            .qkv_bias = true,
+            .o_bias = true,
+            .ffn_bias = true,
+            .act = REF_GELU },
+        "codeshell");
+}
+
+TEST(deepseek_gives_the_reference_logits)
+{
+    check(&(ref_spec){ .config = CLASS("DeepseekForCausalLM") SIZES EXPERTS
+                       ",\"n_shared_experts\":2,\"first_k_dense_replace\":1,"
+                       "\"norm_topk_prob\":false,\"scoring_func\":\"softmax\"}",
+                       COMMON,
+                       UNTIED,
+                       PRE_NORMS,
+                       MOE,
+                       SHARED_EXPERTS,
+                       .n_dense = 1,
+                       .n_shared = 2 },
+          "deepseek");
+}
+
+TEST(dots1_gives_the_reference_logits)
+{
+    check(&(ref_spec){ .config = CLASS("Dots1ForCausalLM") SIZES EXPERTS
+                       ",\"n_shared_experts\":1,\"first_k_dense_replace\":1,"
+                       "\"norm_topk_prob\":true,\"routed_scaling_factor\":2.5,"
+                       "\"head_dim\":8}",
+                       COMMON,
+                       UNTIED,
+                       PRE_NORMS,
+                       HEAD_NORMS,
+                       MOE,
+                       SHARED_EXPERTS,
+                       .n_dense = 1,
+                       .n_shared = 1,
+                       .sigmoid = true,
+                       .normalises = true,
+                       .expert_scale = 2.5,
+                       .router_bias = L "mlp.gate.e_score_correction_bias" },
+          "dots1");
+}
+
+TEST(ernie4_5_gives_the_reference_logits)
+{
+    check(&(ref_spec){ .config = CLASS("Ernie4_5ForCausalLM") SIZES
+                       ",\"head_dim\":8,\"tie_word_embeddings\":true}",
+                       COMMON,
+                       PRE_NORMS,
+                       .pairs = true },
+          "ernie4_5");
+}
+
+TEST(exaone_gives_the_reference_logits)
+{
+    check(
+        &(ref_spec){
+            .config = CLASS(
+                "ExaoneForCausalLM") "\"hidden_size\":32,\"num_layers\":4,"
+                                     "\"num_attention_heads\":4,\"num_key_value_heads\":2,"
+                                     "\"intermediate_size\":48,\"max_position_embeddings\":64,"
+                                     "\"layer_norm_epsilon\":1e-5,\"rope_theta\":500.0,"
+                                     "\"activation_function\":\"silu\"}",
+            .embd = "transformer.wte",
+            .out_norm = "transformer.ln_f",
+            .head = "lm_head",
+            .attn_norm = T "ln_1",
+            .ffn_norm = T "ln_2",
+            .q = T "attn.attention.q_proj",
+            .k = T "attn.attention.k_proj",
+            .v = T "attn.attention.v_proj",
+            .o = T "attn.attention.out_proj",
+            .gate = T "mlp.c_fc_0",
+            .up = T "mlp.c_fc_1",
+            .down = T "mlp.c_proj",
+            .theta = 500.0 },
+        "exaone");
+}
+
+TEST(exaone4_gives_the_reference_logits)
+{
+    static const char *const configs[] = {
+        CLASS("Exaone4ForCausalLM") SIZES ",\"head_dim\":8,\"sliding_window\":null}",
+        CLASS("Exaone4ForCausalLM") SIZES ",\"head_dim\":8,\"sliding_window\":3,"
+                                          "\"sliding_window_pattern\":\"LLLG\","
+                                          "\"layer_types\":[\"sliding_attention\","
+                                          "\"sliding_attention\",\"sliding_attention\","
+                                          "\"full_attention\"]}",
+    };
+    for (int i = 0; i < 2; i++)
+        check(&(ref_spec){ .config = configs[i],
+                           COMMON,
+                           UNTIED,
+                           HEAD_NORMS,
+                           .attn_post_norm = L "post_attention_layernorm",
+                           .ffn_post_norm = L "post_feedforward_layernorm",
+                           .window = i ? 3 : 0,
+                           .rotation = i ? REF_WINDOWS_ONLY : REF_ROTATES },
+              "exaone4");
+}
+
+TEST(glm4moe_gives_the_reference_logits)
+{
+    check(&(ref_spec){ .config = CLASS("Glm4MoeForCausalLM") SIZES EXPERTS
+                       ",\"n_shared_experts\":1,\"first_k_dense_replace\":1,\"n_group\":1,"
+                       "\"norm_topk_prob\":true,\"routed_scaling_factor\":1.5,\"head_dim\":8,"
+                       "\"partial_rotary_factor\":0.5,\"use_qk_norm\":true}",
+                       COMMON,
+                       UNTIED,
+                       PRE_NORMS,
+                       HEAD_NORMS,
+                       MOE,
+                       SHARED_EXPERTS,
+                       .qkv_bias = true,
+                       .n_dense = 1,
+                       .n_shared = 1,
+                       .n_rot = 4,
+                       .sigmoid = true,
+                       .normalises = true,
+                       .expert_scale = 1.5,
+                       .router_bias = L "mlp.gate.e_score_correction_bias" },
+          "glm4moe");
+}
+
+TEST(granite_with_shared_experts_gives_the_reference_logits)
+{
+    check(
+        &(ref_spec){
+            .config = CLASS(
+                "GraniteMoeSharedForCausalLM") "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_"
+                                               "attention_heads\":4,"
+                                               "\"num_key_value_heads\":2,\"intermediate_size\":24,"
+                                               "\"shared_intermediate_size\":48,\"max_position_"
+                                               "embeddings\":64,"
+                                               "\"rms_norm_eps\":1e-5,\"num_local_experts\":4,"
+                                               "\"num_experts_per_tok\":2,\"embedding_multiplier\":"
+                                               "3.0,"
+                                               "\"residual_multiplier\":0.5,\"logits_scaling\":4.0,"
+                                               "\"attention_multiplier\":0.25}",
+            COMMON,
+            UNTIED,
+            PRE_NORMS,
+            .router = L "block_sparse_moe.router.layer",
+            .exp_in = L "block_sparse_moe.input_linear.weight",
+            .exp_out = L "block_sparse_moe.output_linear.weight",
+            .sh_in = L "shared_mlp.input_linear",
+            .sh_down = L "shared_mlp.output_linear",
+            .n_shared = 2,
+            .normalises = true,
+            .embd_scale = 3.0,
+            .residual_scale = 0.5,
+            .logit_scale = 0.25,
+            .attn_scale = 0.25 },
+        "granitemoe");
+}
+
+TEST(hunyuan_gives_the_reference_logits)
+{
+    static const char *const scaling[] = { "", ",\"rope_scaling\":{\"type\":\"dynamic\","
+                                               "\"alpha\":4.0,\"factor\":1.0}" };
+    for (int i = 0; i < 2; i++) {
+        char config[600];
+        snprintf(config, sizeof config,
+                 CLASS("HunYuanDenseV1ForCausalLM") SIZES
+                 ",\"head_dim\":8,\"use_qk_norm\":true,\"tie_word_embeddings\":true%s}",
+                 scaling[i]);
+        check(&(ref_spec){ .config = config,
+                           COMMON,
+                           PRE_NORMS,
+                           .qk_norm = REF_HEADS_LATE,
+                           .q_norm = L "self_attn.query_layernorm",
+                           .k_norm = L "self_attn.key_layernorm",
+                           .theta = i ? 10000.0 * pow(4.0, 8.0 / 6.0) : 10000.0 },
+              "hunyuan-dense");
+    }
+}
+
+TEST(internlm2_gives_the_reference_logits)
+{
+    check(&(ref_spec){ .config = CLASS("InternLM2ForCausalLM") SIZES
+                       ",\"bias\":false,"
+                       "\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2.0}}",
+                       .embd = "model.tok_embeddings",
+                       .out_norm = "model.norm",
+                       .head = "output",
+                       .attn_norm = L "attention_norm",
+                       .q = L "attention.wqkv",
+                       .qkv = REF_GROUPED,
+                       .o = L "attention.wo",
+                       .ffn_norm = L "ffn_norm",
+                       .gate = L "feed_forward.w1",
+                       .up = L "feed_forward.w3",
+                       .down = L "feed_forward.w2" },
+          "internlm2");
+}
+
+TEST(minicpm_gives_the_reference_logits)
+{
+    check(&(ref_spec){ .config = CLASS("MiniCPMForCausalLM") SIZES
+                       ",\"scale_emb\":12,\"scale_depth\":1.4,\"dim_model_base\":8}",
+                       COMMON,
+                       PRE_NORMS,
+                       .embd_scale = 12.0,
+                       .residual_scale = 0.7,
+                       .logit_scale = 0.25 },
+          "minicpm");
+}
+
+TEST(nemotron_gives_the_reference_logits)
+{
+    check(&(ref_spec){ .config = CLASS("NemotronForCausalLM") SIZES
+                       ",\"norm_eps\":1e-5,\"hidden_act\":\"relu2\",\"head_dim\":8,"
+                       "\"partial_rotary_factor\":0.5}",
+                       COMMON,
+                       UNTIED,
+                       PRE_NORMS,
+                       .norm = REF_LAYER_NORM_1P,
+                       .norm_bias = true,
+                       .act = REF_RELU2,
+                       .n_rot = 4 },
+          "nemotron");
+}
+
+TEST(olmoe_gives_the_reference_logits)
+{
+    check(
+        &(ref_spec){ .config = CLASS(
+                         "OlmoeForCausalLM") "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_"
+                                             "attention_heads\":4,"
+                                             "\"num_key_value_heads\":2,\"intermediate_size\":24,"
+                                             "\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"
+                                             "\"num_experts\":4,\"num_experts_per_tok\":2,"
+                                             "\"norm_topk_prob\":false}",
+                     COMMON,
+                     UNTIED,
+                     PRE_NORMS,
+                     MOE,
+                     .qk_norm = REF_ALL,
+                     .q_norm = L "self_attn.q_norm",
+                     .k_norm = L "self_attn.k_norm" },
+        "olmoe");
+}
+
+TEST(qwen_gives_the_reference_logits)
+{
+    check(
+        &(ref_spec){
+            .config = CLASS(
+                "QWenLMHeadModel") "\"hidden_size\":32,"
+                                   "\"num_hidden_layers\":4,\"num_attention_heads\":4,"
+                                   "\"kv_channels\":8,\"intermediate_size\":96,\"seq_length\":64,"
+                                   "\"layer_norm_epsilon\":1e-5,\"rotary_emb_base\":10000,"
+                                   "\"no_bias\":true}",
+            .embd = "transformer.wte",
+            .out_norm = "transformer.ln_f",
+            .head = "lm_head",
+            .attn_norm = T "ln_1",
+            .q = T "attn.c_attn",
+            .qkv = REF_FUSED,
+            .qkv_bias = true,
+            .o = T "attn.c_proj",
+            .ffn_norm = T "ln_2",
+            .gate = T "mlp.w2",
+            .up = T "mlp.w1",
+            .down = T "mlp.c_proj",
+            .kv = 4 },
+        "qwen");
+}
+
+TEST(seed_oss_gives_the_reference_logits)
+{
+    check(&(ref_spec){ .config = CLASS("SeedOssForCausalLM") SIZES
+                       ",\"head_dim\":8,\"attention_bias\":true}",
+                       COMMON,
+                       UNTIED,
+                       PRE_NORMS,
+                       .qkv_bias = true },
+          "seed_oss");
+}
+
+TEST(smollm3_gives_the_reference_logits)
+{
+    check(&(ref_spec){ .config = CLASS("SmolLM3ForCausalLM") SIZES
+                       ",\"tie_word_embeddings\":true,\"no_rope_layers\":[1,1,1,0]}",
+                       COMMON,
+                       PRE_NORMS,
+                       .rotation = REF_NOT_FOURTH },
+          "smollm3");
+}
+
+TEST(xverse_gives_the_reference_logits)
+{
+    check(&(ref_spec){ .config = CLASS("XverseForCausalLM") SIZES "}", COMMON, UNTIED, PRE_NORMS },
+          "xverse");
+}
