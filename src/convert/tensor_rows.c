@@ -238,7 +238,7 @@ void tensors_row(const void *source, const gguf_tensor *t, int64_t row, float *o
     else
         st_to_f32(p.in, p.first + p.r * o->n_cols, t->ne[0], out);
     if (p.scales) apply_scales(&p, t->ne[0], out);
-    bool adds_one = o->row->change == HF_PLUS_ONE && is_weight(t->name);
+    bool adds_one = o->row->change == HF_PLUS_ONE && ends_with(t->name, ".weight");
     for (int64_t i = 0; adds_one && i < t->ne[0]; i++) out[i] += 1.0f;
     if (o->row->change == HF_UNIT_ROWS) make_unit(t->ne[0], out);
     for (int64_t i = 0; o->scale != 0.0f && i < t->ne[0]; i++) out[i] *= o->scale;

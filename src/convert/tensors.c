@@ -5,6 +5,7 @@
 #include "convert/tensor_rows.h"
 #include "gguf/retype.h"
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
