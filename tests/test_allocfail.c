@@ -79,5 +79,5 @@ TEST(running_out_of_memory_is_one_clean_error_with_byte_level_bpe)
 
 TEST(running_out_of_memory_is_one_clean_error_with_sentencepiece_bpe)
 {
-    fail_each_allocation("models/tales-3m-q8_0.gguf");
+    fail_each_allocation("models/tales-tiny-q8_0.gguf");
 }

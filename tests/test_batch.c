@@ -7,7 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#define MODEL "models/tales-3m-q8_0.gguf"
+#define MODEL "models/tales-tiny-q8_0.gguf"
 enum { N_REQUEST = 66, TEXT_MAX = 1200, N_CTX = 192 };
 
 static const char shared_text[] =

@@ -96,10 +96,11 @@ static void become(const char *script, const char *out, const char *err, const c
     char full[PATH_MAX];
     set_path("LORY", getenv("LORY"));
     set_path("VECTORS", "tests/vectors");
-    set_path("MODEL", "models/tales-3m-q8_0.gguf");
+    set_path("MODEL", "models/tales-tiny-q8_0.gguf");
+    set_path("BUNDLED", "models/tales-3m-q8_0.gguf");
     set_path("SHARED", "../shared");
     setenv("LC_ALL", "C", 1);
-    unsetenv("LORY_MODEL");
+    set_path("LORY_MODEL", "models/tales-tiny-q8_0.gguf");
     signal(SIGINT, SIG_DFL); /* whoever runs the tests may ignore them */
     signal(SIGPIPE, SIG_DFL);
     redirect(0, "/dev/null", O_RDONLY);

@@ -5,7 +5,7 @@ echo '{"prompt": "The", "max_tokens": 3}
 "$LORY" batch -i in -o out && cp out kept
 sed 's/A/B/' in > other
 try -i other -o out --resume
-try -m "$VECTORS/../../models/$(basename "$MODEL")" -i in -o out --resume
+try -m "$BUNDLED" -i in -o out --resume
 try -i in -o out --resume --temp 0.5
 try -i in -o out --resume -s 1
 try -i in -o out --resume --shard 1/2

@@ -1,4 +1,5 @@
 # One line that says where it was looked for; the last folder is a matter of the build.
+unset LORY_MODEL
 mkdir -p a/b/bin
 cp "$LORY" a/b/bin/lory
 here=$(pwd -P)

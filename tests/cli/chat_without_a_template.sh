@@ -1,4 +1,5 @@
-echo hello | "$LORY" chat -m "$MODEL" || echo "exit $?"
+LC_ALL=C sed "s/tokenizer.chat_template/tokenizer.chat_templatX/" "$MODEL" > bare.gguf
+echo hello | "$LORY" chat -m bare.gguf || echo "exit $?"
 echo hello | "$LORY" chat -m "$MODEL" --template nowhere.jinja || echo "exit $?"
 echo '{% if %}' > bad.jinja
 echo hello | "$LORY" chat -m "$MODEL" --template bad.jinja || echo "exit $?"

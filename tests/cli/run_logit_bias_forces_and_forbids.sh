@@ -5,5 +5,5 @@ try() { "$LORY" "$@" && echo "exit 0" || echo "exit $?"; }
 try run -p a --logit-bias x
 try run -p a --logit-bias 5
 try run -p a --logit-bias 5+x
-try run -p a --logit-bias 2048+1
+try run -p a --logit-bias 512+1
 try run -p a --logit-bias +5
