@@ -89,6 +89,7 @@ static void write_folder(const ref *r, hf_test *f)
         hf_tensor_bytes(f, t->name, "F32", shape, v, (size_t)count * sizeof *v);
         free(v);
     }
+    for (int i = 0; i < 2 && r->s->beside[i]; i++) hf_add(f, r->s->beside[i], 2, 3, 0.0f);
     hf_weights(f, "model.safetensors");
 }
 
@@ -158,13 +159,13 @@ static double silu(double x)
 
 static bool has_window(const ref_spec *s, int il)
 {
-    return s->window > 0 && (il + 1) % 4 != 0;
+    return s->window > 0 && (s->alternates ? il % 2 != 0 : (il + 1) % 4 != 0);
 }
 
 static bool rotates(const ref_spec *s, int il)
 {
     if (s->rotation == REF_NOT_FOURTH) return (il + 1) % 4 != 0;
-    return s->rotation == REF_ROTATES || has_window(s, il);
+    return s->rotation == REF_ROTATES || (s->rotation == REF_WINDOWS_ONLY && has_window(s, il));
 }
 
 /* Q, K and V of one token, from one tensor or three. */
@@ -399,6 +400,9 @@ hf_test ref_run(const ref_spec *s, const char *name, const int *ids, int n, doub
     for (int t = 0; t < n; t++)
         for (int i = 0; i < E; i++)
             r->x[t][i] = embd[ids[t] * E + i] * (s->embd_scale ? s->embd_scale : 1.0);
+    const double *positions =
+        s->positions ? get(r, 0, REF_CTX, E, "%s.weight", s->positions) : NULL;
+    for (int i = 0; positions && i < n * E; i++) r->x[i / E][i % E] += positions[i];
     for (int il = 0; il < REF_LAYER; il++) layer(r, il);
     for (int t = 0; t < n; t++) predict(r, r->x[t], logits + t * V);
     hf_text(&f, "config.json", s->config);

@@ -13,12 +13,14 @@ typedef enum { REF_RMS, REF_LAYER_NORM, REF_LAYER_NORM_1P } ref_norm; /* 1P: wei
 typedef enum { REF_NO_NORM, REF_HEADS, REF_HEADS_LATE, REF_ALL } ref_qk_norm; /* LATE: after RoPE */
 typedef enum { REF_SEPARATE, REF_FUSED, REF_GROUPED } ref_qkv;
 typedef enum { REF_SILU, REF_GELU, REF_RELU2 } ref_act; /* the first with a gate */
-typedef enum { REF_ROTATES, REF_NOT_FOURTH, REF_WINDOWS_ONLY } ref_rotation;
+typedef enum { REF_ROTATES, REF_NOT_FOURTH, REF_WINDOWS_ONLY, REF_NEVER } ref_rotation;
 
 /* Names of a layer have one %d, of experts a second one; NULL: there is none. */
 typedef struct {
     const char *config;                 /* the whole config.json */
     const char *embd, *out_norm, *head; /* head NULL: tied */
+    const char *positions;              /* learned; NULL: none */
+    const char *beside[2];              /* tensors of no use to the text */
     const char *attn_norm, *q, *k, *v, *o, *q_norm, *k_norm, *attn_post_norm;
     const char *ffn_norm, *gate, *up, *down, *ffn_post_norm;
     const char *router, *router_bias, *exp_gate, *exp_up, *exp_down;
@@ -35,8 +37,9 @@ typedef struct {
     ref_qkv qkv; /* FUSED and GROUPED: the tensor is named by q */
     ref_act act;
     ref_rotation rotation;
-    bool pairs;    /* RoPE of (2i, 2i + 1), else of (i, i + n/2) */
-    bool parallel; /* attention and feed-forward from one norm */
+    bool pairs;      /* RoPE of (2i, 2i + 1), else of (i, i + n/2) */
+    bool alternates; /* the window is in layers 1, 3, .. instead */
+    bool parallel;   /* attention and feed-forward from one norm */
     bool norm_bias, qkv_bias, o_bias, ffn_bias;
     bool sigmoid, normalises; /* how the router's scores become weights */
 } ref_spec;

@@ -2,7 +2,9 @@
  * transformers library would write it, is converted and run, and held against a decoder in doubles
  * that goes by the names and the layout of the folder (hf_reference.c). */
 #include "hf_reference.h"
+#include "base/file.h"
 #include "lory.h"
+#include "model/model.h"
 #include <math.h>
 
 enum { N = 9 };
@@ -306,6 +308,38 @@ TEST(glm4moe_gives_the_reference_logits)
           "glm4moe");
 }
 
+TEST(gpt_neo_gives_the_reference_logits)
+{
+    check(&(ref_spec){ .config = CLASS(
+                           "GPTNeoForCausalLM") "\"hidden_size\":32,\"num_layers\":4,"
+                                                "\"num_heads\":4,\"intermediate_size\":48,"
+                                                "\"max_position_embeddings\":64,\"window_size\":3,"
+                                                "\"attention_types\":[[[\"global\",\"local\"],2]],"
+                                                "\"layer_norm_epsilon\":1e-5}",
+                       .embd = "transformer.wte",
+                       .positions = "transformer.wpe",
+                       .out_norm = "transformer.ln_f",
+                       .attn_norm = T "ln_1",
+                       .q = T "attn.attention.q_proj",
+                       .k = T "attn.attention.k_proj",
+                       .v = T "attn.attention.v_proj",
+                       .o = T "attn.attention.out_proj",
+                       .ffn_norm = T "ln_2",
+                       .up = T "mlp.c_fc",
+                       .down = T "mlp.c_proj",
+                       .kv = 4,
+                       .norm = REF_LAYER_NORM,
+                       .norm_bias = true,
+                       .o_bias = true,
+                       .ffn_bias = true,
+                       .act = REF_GELU,
+                       .rotation = REF_NEVER,
+                       .window = 3,
+                       .alternates = true,
+                       .attn_scale = 1.0 },
+          "gptneo");
+}
+
 TEST(granite_with_shared_experts_gives_the_reference_logits)
 {
     check(
@@ -476,4 +510,55 @@ TEST(xverse_gives_the_reference_logits)
 {
     check(&(ref_spec){ .config = CLASS("XverseForCausalLM") SIZES "}", COMMON, UNTIED, PRE_NORMS },
           "xverse");
+}
+
+/* A text model within another: its config is a part, its names have more before them. */
+TEST(the_text_part_of_a_model_that_sees_is_converted)
+{
+    static double want[N * REF_VOCAB];
+    gguf g;
+    buf notes = { 0 };
+    char out[500];
+    lory_err err = { 0 };
+    hf_test f =
+        ref_run(&(ref_spec){ .config = "{\"architectures\":[\"SomeForConditionalGeneration\"],"
+                                       "\"text_config\":{\"model_type\":\"mistral\","
+                                       "\"vocab_size\":40," SIZES "},"
+                                       "\"vision_config\":{\"hidden_size\":64}}",
+                             .embd = "model.language_model.embed_tokens",
+                             .beside = { "model.vision_tower.patch.weight",
+                                         "model.multi_modal_projector.weight" },
+                             .out_norm = "model.language_model.norm",
+                             .head = "lm_head",
+                             .attn_norm = "model.language_model.layers.%d.input_layernorm",
+                             .ffn_norm = "model.language_model.layers.%d.post_attention_layernorm",
+                             .q = "model.language_model.layers.%d.self_attn.q_proj",
+                             .k = "model.language_model.layers.%d.self_attn.k_proj",
+                             .v = "model.language_model.layers.%d.self_attn.v_proj",
+                             .o = "model.language_model.layers.%d.self_attn.o_proj",
+                             .gate = "model.language_model.layers.%d.mlp.gate_proj",
+                             .up = "model.language_model.layers.%d.mlp.up_proj",
+                             .down = "model.language_model.layers.%d.mlp.down_proj" },
+                "seeing", text, N, want);
+    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
+    CHECK(notes.data && strstr(notes.data, "not used: model.vision_tower.patch.weight\n")
+              && strstr(notes.data, "not used: model.multi_modal_projector.weight\n"),
+          "%s", notes.data);
+    gguf_close(&g);
+    buf_free(&notes);
+    snprintf(out, sizeof out, "%s.gguf", f.path);
+    run_file(out, "llama", want);
+}
+
+TEST(every_architecture_is_in_the_page_of_models)
+{
+    buf page = { 0 };
+    lory_err err = { 0 };
+    char name[64];
+    REQUIRE(file_read("models/FORMATS.md", 1 << 20, &page, &err), "%s", err.text);
+    for (int i = 0; archs[i]; i++) {
+        snprintf(name, sizeof name, "`%s`", archs[i]->name);
+        CHECK(strstr(page.data, name), "models/FORMATS.md lacks %s", name);
+    }
+    buf_free(&page);
 }
