@@ -251,15 +251,18 @@ bool lory_session_eval_all(lory_session *s, const lory_token *ids, size_t n,
  * common prefix with what it holds (at least the last token). Same bits as from scratch. */
 bool lory_session_set(lory_session *s, const lory_token *ids, size_t n, lory_err *err);
 
-/* Forgets all but the first n tokens; logits are gone until the next evaluation. */
+/* Forgets all but the first n tokens; logits are gone until the next evaluation. Layers with a
+ * window keep just that and n_batch tokens: cut back further, the next evaluation does all n again. */
 void lory_session_truncate(lory_session *s, size_t n);
 
 /* The state of a session: its tokens and what is cached of them, as bytes that another session goes
  * on from instead of evaluating them again, with the same bits. The format has a version
  * (src/engine/session_state.h); the bytes are checked as a whole when they are read. */
 typedef bool (*lory_on_bytes)(void *user, const void *bytes, size_t n); /* false stops it */
-size_t lory_session_state_bytes(const lory_session *s, size_t n_tok); /* of the first n_tok tokens */
-/* LORY_E_ARGUMENT: it does not hold so many; LORY_E_INTERRUPTED: `put` returned false. */
+/* Of the first n_tok tokens; 0 when it does not hold them, or cut back so far that layers with a
+ * window have lost what they end with. */
+size_t lory_session_state_bytes(const lory_session *s, size_t n_tok);
+/* LORY_E_ARGUMENT: it does not hold them; LORY_E_INTERRUPTED: `put` returned false. */
 bool lory_session_write_state(const lory_session *s, size_t n_tok, lory_on_bytes put, void *user,
                               lory_err *err);
 /* In the place of what the session holds, without logits. LORY_E_ARGUMENT: another model, other

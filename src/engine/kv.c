@@ -16,11 +16,39 @@ static size_t chunk_bytes(const kv_shape *s)
     return (n + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN;
 }
 
+/* Pages of a ring: the first position that is seen and the last one may lie anywhere in theirs. */
+static int ring_pages(const kv_shape *s)
+{
+    int n_page = pages_for(s->n_ctx);
+    if (!s->hp || s->hp->window == 0) return n_page;
+    int64_t n = ((int64_t)s->hp->window + s->n_batch) / KV_CHUNK + 2;
+    return n < n_page ? (int)n : n_page;
+}
+
+static bool is_ring(const kv_shape *s, int il)
+{
+    return s->hp && hparams_window(s->hp, il) > 0;
+}
+
+/* Lays out the layers, from *n_bytes = 0 on; layer == NULL measures. */
+static bool lay_out(const kv_shape *s, size_t *layer, size_t *n_bytes)
+{
+    size_t page, ring, full;
+    *n_bytes = 0;
+    if (!mem_mul(chunk_bytes(s), 2 * (size_t)s->n_kv_head, &page)
+        || !mem_mul(page, (size_t)ring_pages(s), &ring)
+        || !mem_mul(page, (size_t)pages_for(s->n_ctx), &full))
+        return false;
+    for (int il = 0; il < s->n_layer; il++) {
+        if (layer) layer[il] = *n_bytes;
+        if (!mem_add(*n_bytes, is_ring(s, il) ? ring : full, n_bytes)) return false;
+    }
+    return true;
+}
+
 bool kv_bytes(const kv_shape *s, size_t *n_bytes)
 {
-    return mem_mul(chunk_bytes(s), 2 * (size_t)s->n_kv_head, n_bytes)
-           && mem_mul(*n_bytes, (size_t)pages_for(s->n_ctx), n_bytes)
-           && mem_mul(*n_bytes, (size_t)s->n_layer, n_bytes);
+    return lay_out(s, NULL, n_bytes);
 }
 
 static bool allocate(kv_cache *kv, lory_err *err)
@@ -30,6 +58,7 @@ static bool allocate(kv_cache *kv, lory_err *err)
         return err_set(err, LORY_E_MEMORY, "KV cache: %d tokens do not fit the address space",
                        kv->shape.n_ctx);
     kv->data = mem_new_lazy(kv->data_bytes);
+    kv->layer = mem_new((size_t)kv->shape.n_layer, sizeof *kv->layer);
     kv->free_page = mem_new((size_t)kv->n_page, sizeof *kv->free_page);
     kv->n_user = mem_new((size_t)kv->n_page, sizeof *kv->n_user);
     kv->seq = mem_new((size_t)kv->shape.n_seq, sizeof *kv->seq);
@@ -39,7 +68,8 @@ static bool allocate(kv_cache *kv, lory_err *err)
             kv->seq[i].page = pages + (size_t)i * (size_t)kv->n_seq_page;
     else
         mem_free(pages);
-    if (kv->data && kv->free_page && kv->n_user && kv->seq && pages) return true;
+    if (kv->layer) lay_out(&kv->shape, kv->layer, &kv->data_bytes);
+    if (kv->data && kv->layer && kv->free_page && kv->n_user && kv->seq && pages) return true;
     return err_set(err, LORY_E_MEMORY, "KV cache: no memory for %d tokens (%zu MB)",
                    kv->shape.n_ctx, kv->data_bytes >> 20);
 }
@@ -57,7 +87,9 @@ bool kv_open(kv_cache *kv, const kv_shape *shape, lory_err *err)
 {
     *kv = (kv_cache){ .shape = *shape };
     if (!kv_check(shape, err)) return false;
+    assert(!shape->hp || shape->n_seq == 1);
     kv->n_page = pages_for(shape->n_ctx);
+    kv->n_ring = ring_pages(shape);
     kv->n_seq_page = shape->n_seq_ctx ? pages_for(shape->n_seq_ctx) : kv->n_page;
     kv->row_bytes = qtype_row_bytes(shape->type, shape->head_dim);
     kv->chunk_bytes = chunk_bytes(shape);
@@ -73,6 +105,7 @@ bool kv_open(kv_cache *kv, const kv_shape *shape, lory_err *err)
 void kv_close(kv_cache *kv)
 {
     mem_free_lazy(kv->data, kv->data_bytes);
+    mem_free(kv->layer);
     mem_free(kv->free_page);
     mem_free(kv->n_user);
     if (kv->seq) mem_free(kv->seq[0].page);
@@ -105,7 +138,7 @@ static void copy_last(kv_cache *kv, kv_seq *s)
     size_t n_bytes = (size_t)kv->shape.n_kv_head * 2 * kv->chunk_bytes; /* of a page in a layer */
     *last = take_page(kv);
     for (int il = 0; il < kv->shape.n_layer; il++) {
-        unsigned char *layer = kv->data + (size_t)il * (size_t)kv->n_page * n_bytes;
+        unsigned char *layer = kv->data + kv->layer[il];
         memcpy(layer + (size_t)*last * n_bytes, layer + (size_t)from * n_bytes, n_bytes);
     }
     release_page(kv, from);
@@ -127,6 +160,12 @@ static int room(const kv_cache *kv, const kv_seq *s)
     return pages_for(s->n_tok) * KV_CHUNK - s->n_tok + (n_free < n_left ? n_free : n_left) * KV_CHUNK;
 }
 
+/* A chunk of a ring takes the place of the one n_ring before it. */
+static void lose(kv_seq *s, int n_chunk)
+{
+    if (s->n_lost < n_chunk) s->n_lost = n_chunk;
+}
+
 int kv_reserve(kv_cache *kv, int seq, int n_tok, lory_err *err)
 {
     kv_seq *s = &kv->seq[seq];
@@ -138,6 +177,7 @@ int kv_reserve(kv_cache *kv, int seq, int n_tok, lory_err *err)
     if (n_tok > 0 && shares_last(kv, s)) copy_last(kv, s);
     for (int i = pages_for(first); i < pages_for(first + n_tok); i++) s->page[i] = take_page(kv);
     s->n_tok += n_tok;
+    lose(s, pages_for(s->n_tok) - kv->n_ring);
     return first;
 }
 
@@ -152,19 +192,37 @@ void kv_share(kv_cache *kv, int from, int to, int n_tok)
     s->n_tok = n_tok;
 }
 
+static int first_chunk(const kv_cache *kv, int pos)
+{
+    return kv_first_seen(kv->shape.hp ? kv->shape.hp->window : 0, pos) / KV_CHUNK;
+}
+
+bool kv_has_window(const kv_cache *kv, int seq, int n_tok)
+{
+    return first_chunk(kv, n_tok) >= kv->seq[seq].n_lost;
+}
+
+void kv_forget_before_window(kv_cache *kv, int seq)
+{
+    lose(&kv->seq[seq], first_chunk(kv, kv->seq[seq].n_tok));
+}
+
 void kv_truncate(kv_cache *kv, int seq, int n_tok)
 {
     kv_seq *s = &kv->seq[seq];
     if (n_tok >= s->n_tok) return;
+    if (!kv_has_window(kv, seq, n_tok)) n_tok = 0;
+    if (n_tok == 0) s->n_lost = 0;
     for (int i = pages_for(s->n_tok) - 1; i >= pages_for(n_tok); i--) release_page(kv, s->page[i]);
     s->n_tok = n_tok;
 }
 
 static unsigned char *chunk_at(const kv_cache *kv, kv_place at)
 {
-    size_t page = (size_t)kv->seq[at.seq].page[at.pos / KV_CHUNK];
-    size_t i = (size_t)at.il * (size_t)kv->n_page + page;
-    return kv->data + (i * (size_t)kv->shape.n_kv_head + (size_t)at.head) * 2 * kv->chunk_bytes;
+    size_t page = (size_t)(is_ring(&kv->shape, at.il) ? at.pos / KV_CHUNK % kv->n_ring
+                                                      : kv->seq[at.seq].page[at.pos / KV_CHUNK]);
+    return kv->data + kv->layer[at.il]
+           + (page * (size_t)kv->shape.n_kv_head + (size_t)at.head) * 2 * kv->chunk_bytes;
 }
 
 static void store_row(const kv_cache *kv, const lory_kernels *kn, const float *x, void *row)

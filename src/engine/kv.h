@@ -6,6 +6,9 @@
  * so sequences of any length share one pool. Within a page, a head's keys lie together, then its
  * values: what attention reads for one head is one stream.
  *
+ * Layers that see a window only may keep just that of the one sequence: a ring of pages, in which
+ * chunk i lies at i modulo their number.
+ *
  * Sequences that begin alike may share pages, which are counted: a page goes back to the pool with
  * its last user, and a shared page that a sequence is to write is copied for it first. */
 #ifndef LORY_ENGINE_KV_H
@@ -13,6 +16,7 @@
 
 #include "kernels/kernel.h"
 #include "lory.h"
+#include "model/hparams.h"
 
 typedef struct {
     int n_layer, n_kv_head, head_dim;
@@ -20,10 +24,15 @@ typedef struct {
     int n_seq;
     qtype type;    /* QT_F32, QT_F16 or QT_Q8_0 */
     int n_seq_ctx; /* most tokens of one sequence; 0 = n_ctx */
+    /* for one sequence: layers with a window become rings that hold it and n_batch tokens more, by
+     * which the sequence may also be cut back; NULL = no rings */
+    const hparams *hp;
+    int n_batch;
 } kv_shape;
 
 typedef struct {
-    int n_tok; /* positions in use */
+    int n_tok;  /* positions in use */
+    int n_lost; /* chunks from the first one on that rings do not have */
     int *page; /* [n_seq_page] its pages in order; the rest unset */
 } kv_seq;
 
@@ -37,7 +46,9 @@ typedef struct {
     size_t row_bytes;    /* of one head's key or value */
     size_t chunk_bytes;  /* KV_CHUNK rows, aligned to 64 */
     size_t data_bytes;
-    unsigned char *data; /* [n_layer][n_page][n_kv_head][key, value][chunk_bytes] */
+    int n_ring;          /* pages of a layer that is a ring; n_page when there are none */
+    size_t *layer;       /* [n_layer] where a layer begins in data */
+    unsigned char *data; /* [n_layer][n_page or n_ring][n_kv_head][key, value][chunk_bytes] */
 } kv_cache;
 
 /* LORY_E_ARGUMENT: q8_0 with a head_dim that is not a multiple of 32. Then no size is one. */
@@ -61,8 +72,20 @@ int kv_reserve(kv_cache *kv, int seq, int n_tok, lory_err *err);
  * the one that both would write is copied when the first of them reserves more. */
 void kv_share(kv_cache *kv, int from, int to, int n_tok);
 
-/* Keeps the first n_tok positions of a sequence; pages that nobody has go back to the pool. */
+/* Keeps the first n_tok positions of a sequence, or none where a ring has lost what the next token
+ * would see of them; pages that nobody has go back to the pool. */
 void kv_truncate(kv_cache *kv, int seq, int n_tok);
+
+/* The first position of the first chunk that a token at `pos` sees through a window; 0 = none. */
+static inline int kv_first_seen(int window, int pos)
+{
+    return window > 0 && pos >= window ? (pos + 1 - window) / KV_CHUNK * KV_CHUNK : 0;
+}
+
+/* Whether the rings have all that a token after the first n_tok sees of them. */
+bool kv_has_window(const kv_cache *kv, int seq, int n_tok);
+/* The rings have but what the next token sees: the rest was not filled in. */
+void kv_forget_before_window(kv_cache *kv, int seq);
 
 /* Writes one head's key and value [head_dim] at a reserved position. */
 typedef struct {

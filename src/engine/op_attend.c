@@ -149,7 +149,7 @@ static int keys_end(const exec *e, int pos)
 /* Chunks of keys that the query at pos sees: from *first on, positions up to *end. */
 static void chunks_of(const exec *e, int pos, int window, int *first, int *end)
 {
-    *first = window && pos + 1 > window ? (pos + 1 - window) / KV_CHUNK * KV_CHUNK : 0;
+    *first = kv_first_seen(window, pos);
     *end = keys_end(e, pos);
 }
 

@@ -63,9 +63,16 @@ static bool check_loras(const model *m, const lory_session_params *p, lory_err *
     return true;
 }
 
-static kv_shape shape_of(const model *m, int n_ctx, qtype type)
+static kv_shape shape_of(const model *m, int n_ctx, int n_batch, qtype type)
 {
-    return (kv_shape){ m->hp.n_layer, m->hp.n_kv_head, m->hp.head_dim, n_ctx, 1, type, 0 };
+    return (kv_shape){ .n_layer = m->hp.n_layer,
+                       .n_kv_head = m->hp.n_kv_head,
+                       .head_dim = m->hp.head_dim,
+                       .n_ctx = n_ctx,
+                       .n_seq = 1,
+                       .type = type,
+                       .hp = &m->hp,
+                       .n_batch = n_batch };
 }
 
 static exec_params exec_params_of(const lory_memory_plan *mp, const lory_session_params *p)
@@ -91,20 +98,36 @@ void session_plan_total(lory_memory_plan *mp)
                       + mp->program_bytes;
 }
 
+/* The most whole pages, up to n_most, that take `budget` bytes at most, ids of their tokens counted
+ * too: where all layers have a window, nothing else grows. */
+static int pages_within(const model *m, qtype type, int n_batch, int n_most, uint64_t budget)
+{
+    int n_fit = 0, n_over = n_most + 1;
+    while (n_over - n_fit > 1) {
+        int n = n_fit + (n_over - n_fit) / 2;
+        kv_shape shape = shape_of(m, n * KV_CHUNK, n_batch, type);
+        size_t n_bytes, id_bytes = (size_t)n * KV_CHUNK * sizeof(lory_token);
+        if (kv_bytes(&shape, &n_bytes) && n_bytes + id_bytes <= budget) n_fit = n;
+        else n_over = n;
+    }
+    return n_fit;
+}
+
 /* The whole pages that fit beside all else; at most the positions that the model can tell apart. */
 static bool find_fit(const model *m, qtype type, lory_memory_plan *mp, lory_err *err)
 {
-    kv_shape page = shape_of(m, KV_CHUNK, type);
+    kv_shape page = shape_of(m, KV_CHUNK, mp->n_batch, type);
     uint64_t taken = mp->weights_bytes + mp->lora_bytes + mp->scratch_bytes + mp->program_bytes;
     uint64_t budget = mp->machine_bytes > taken ? mp->machine_bytes - taken : 0;
-    uint64_t n_most = m->n_ctx_max ? (uint64_t)m->n_ctx_max : MAX_CTX;
+    int n_most = m->n_ctx_max ? m->n_ctx_max : MAX_CTX;
     size_t page_bytes;
     if (!kv_check(&page, err)) return false;
     if (!kv_bytes(&page, &page_bytes))
         return err_set(err, LORY_E_MEMORY, "%s: its KV cache does not fit the address space",
                        gguf_path(&m->file));
-    uint64_t n_fit = budget / page_bytes * KV_CHUNK;
-    mp->n_ctx_fit = (int)(n_fit < n_most ? n_fit : n_most);
+    int n_page = (n_most + KV_CHUNK - 1) / KV_CHUNK;
+    mp->n_ctx_fit = pages_within(m, type, mp->n_batch, n_page, budget) * KV_CHUNK;
+    if (mp->n_ctx_fit > n_most) mp->n_ctx_fit = n_most;
     if (mp->n_ctx_fit > 0) return true;
     return err_set(err, LORY_E_MEMORY,
                    "%s: needs %llu MB beside %zu MB per %d tokens, %llu MB are available",
@@ -151,7 +174,7 @@ bool session_plan(const model *m, const lory_session_params *p, lory_memory_plan
     if (!exec_bytes(m, &par, &n_bytes, err)) return false;
     mp->scratch_bytes = n_bytes;
     if (!choose_context(m, p, mp, err)) return false;
-    kv_shape shape = shape_of(m, mp->n_ctx, session_cache_type(p));
+    kv_shape shape = shape_of(m, mp->n_ctx, mp->n_batch, session_cache_type(p));
     if (!kv_bytes(&shape, &n_bytes))
         return err_set(err, LORY_E_MEMORY, "context: %d tokens do not fit the address space",
                        mp->n_ctx);
@@ -189,7 +212,7 @@ bool session_open(session *s, const model *m, const lory_session_params *params,
                        "context: %d tokens take %llu MB, this process may use %llu MB",
                        mp.n_ctx, (unsigned long long)(mp.kv_bytes + mp.scratch_bytes) >> 20,
                        (unsigned long long)cpu_memory_bytes() >> 20);
-    kv_shape shape = shape_of(m, mp.n_ctx, session_cache_type(params));
+    kv_shape shape = shape_of(m, mp.n_ctx, mp.n_batch, session_cache_type(params));
     exec_params par = exec_params_of(&mp, params);
     if (!allocate(s, &mp, err) || !kv_open(&s->kv, &shape, err)
         || !exec_open(&s->e, m, &s->kv, &par, err)) {
@@ -283,6 +306,7 @@ static void settle(session *s, size_t n_all)
 {
     bool is_long = s->m->rope_long.inv_freq && n_all > (size_t)s->m->hp.rope_n_ctx_orig;
     exec_prefix prefix = find_prefix(s, (int)n_all);
+    s->n = (size_t)s->kv.seq[0].n_tok; /* fewer than before when rings were cut back too far */
     bool is_same = s->e.long_rope == is_long && s->prefix.n == prefix.n
                    && s->prefix.mask_pos == prefix.mask_pos && s->n >= (size_t)prefix.n;
     if (!is_same) session_truncate(s, 0);

@@ -16,16 +16,28 @@ enum { W_TYPE, W_LAYER, W_KV_HEAD, W_HEAD_DIM, W_TOK, W_LONG, W_PREFIX, W_MASK }
 
 static const unsigned char magic[8] = { 'L', 'O', 'R', 'Y', 'K', 'V', 0, 1 };
 
-/* Of the keys and values of one token. */
-static size_t token_bytes(const session *s)
+/* The first of n tokens whose rows of layer il are in the state. */
+static size_t first_tok(const session *s, int il, size_t n)
 {
-    const kv_shape *shape = &s->kv.shape;
-    return 2 * s->kv.row_bytes * (size_t)shape->n_kv_head * (size_t)shape->n_layer;
+    return (size_t)kv_first_seen(hparams_window(&s->m->hp, il), (int)n);
+}
+
+static size_t state_bytes(const session *s, size_t n)
+{
+    size_t n_row = 0; /* of one head */
+    for (int il = 0; il < s->kv.shape.n_layer; il++) n_row += n - first_tok(s, il, n);
+    return HEAD_BYTES + n * sizeof(int32_t)
+           + n_row * 2 * s->kv.row_bytes * (size_t)s->kv.shape.n_kv_head + TAIL_BYTES;
+}
+
+static bool holds(const session *s, size_t n)
+{
+    return n <= (size_t)s->kv.seq[0].n_tok && kv_has_window(&s->kv, 0, (int)n);
 }
 
 size_t session_state_bytes(const session *s, size_t n)
 {
-    return HEAD_BYTES + n * (sizeof(int32_t) + token_bytes(s)) + TAIL_BYTES;
+    return holds(s, n) ? state_bytes(s, n) : 0;
 }
 
 /* The head of the state of the first n tokens. */
@@ -53,16 +65,31 @@ typedef struct {
     size_t n_bytes;
 } stretch;
 
-/* The i-th stretch of n tokens; false when there are no more. */
-static bool stretch_at(const session *s, size_t n, size_t i, stretch *st)
+static stretch stretch_at(const session *s, size_t n, int il, int ih, size_t pos)
 {
-    const kv_shape *shape = &s->kv.shape;
-    size_t n_chunk = (n + KV_CHUNK - 1) / KV_CHUNK, n_head = (size_t)shape->n_kv_head;
-    if (i >= n_chunk * n_head * (size_t)shape->n_layer) return false;
-    size_t pos = i % n_chunk * KV_CHUNK, n_row = n - pos < KV_CHUNK ? n - pos : KV_CHUNK;
-    st->at = (kv_place){ (int)(i / n_chunk / n_head), 0, (int)pos, (int)(i / n_chunk % n_head) };
-    st->n_bytes = n_row * s->kv.row_bytes;
-    return true;
+    size_t n_row = n - pos < KV_CHUNK ? n - pos : KV_CHUNK;
+    return (stretch){ { il, 0, (int)pos, ih }, n_row * s->kv.row_bytes };
+}
+
+static stretch first_stretch(const session *s, size_t n)
+{
+    return stretch_at(s, n, 0, 0, first_tok(s, 0, n));
+}
+
+static bool is_stretch(const session *s, const stretch *st)
+{
+    return st->at.il < s->kv.shape.n_layer && st->n_bytes > 0;
+}
+
+static void next_stretch(const session *s, size_t n, stretch *st)
+{
+    int il = st->at.il, ih = st->at.head;
+    size_t pos = (size_t)st->at.pos + KV_CHUNK;
+    if (pos >= n) {
+        if (++ih == s->kv.shape.n_kv_head) ih = 0, il++;
+        pos = il < s->kv.shape.n_layer ? first_tok(s, il, n) : 0;
+    }
+    *st = stretch_at(s, n, il, ih, pos);
 }
 
 /* ---- writing ----------------------------------------------------------------------------- */
@@ -81,9 +108,8 @@ static bool put_bytes(writer *w, const void *bytes, size_t n)
 
 static bool put_rows(const session *s, size_t n, writer *w)
 {
-    stretch st;
     bool ok = true;
-    for (size_t i = 0; ok && stretch_at(s, n, i, &st); i++) {
+    for (stretch st = first_stretch(s, n); ok && is_stretch(s, &st); next_stretch(s, n, &st)) {
         const unsigned char *keys = kv_chunk(&s->kv, st.at);
         ok = put_bytes(w, keys, st.n_bytes) && put_bytes(w, keys + s->kv.chunk_bytes, st.n_bytes);
     }
@@ -95,8 +121,8 @@ bool session_state_write(const session *s, size_t n, uint64_t owner, lory_on_byt
 {
     writer w = { .put = put, .user = user };
     unsigned char head[HEAD_BYTES], word[TAIL_BYTES];
-    if (n > s->n)
-        return err_set(err, LORY_E_ARGUMENT, "session: it holds %zu tokens, not %zu", s->n, n);
+    if (!holds(s, n))
+        return err_set(err, LORY_E_ARGUMENT, "session: it holds %zu tokens, not all of %zu", s->n, n);
     hash64_begin(&w.h, 0);
     make_head(s, n, owner, head);
     bool ok = put_bytes(&w, head, sizeof head);
@@ -139,7 +165,7 @@ static bool check_state(const session *s, const unsigned char *state, size_t n_b
     if (n > (size_t)s->n_ctx)
         return err_set(err, LORY_E_FULL, "KV cache: %zu tokens are more than the context's %d", n,
                        s->n_ctx);
-    bool ok = n_bytes == session_state_bytes(s, n) && word_of(state, W_LONG) <= 1
+    bool ok = n_bytes == state_bytes(s, n) && word_of(state, W_LONG) <= 1
               && word_of(state, W_PREFIX) <= n && word_of(state, W_MASK) <= n
               && bytes_u64(state + n_bytes - TAIL_BYTES)
                      == hash64_of(state, n_bytes - TAIL_BYTES, 0);
@@ -150,11 +176,11 @@ static bool check_state(const session *s, const unsigned char *state, size_t n_b
 
 static void get_rows(session *s, size_t n, const unsigned char *from)
 {
-    stretch st;
-    for (size_t i = 0; stretch_at(s, n, i, &st); i++, from += 2 * st.n_bytes) {
+    for (stretch st = first_stretch(s, n); is_stretch(s, &st); next_stretch(s, n, &st)) {
         unsigned char *keys = kv_chunk_to_fill(&s->kv, st.at);
         memcpy(keys, from, st.n_bytes);
         memcpy(keys + s->kv.chunk_bytes, from + st.n_bytes, st.n_bytes);
+        from += 2 * st.n_bytes;
     }
 }
 
@@ -172,6 +198,7 @@ bool session_state_read(session *s, const void *bytes, size_t n_bytes, uint64_t 
     for (size_t i = 0; i < n; i++)
         s->id[i] = (lory_token)bytes_u32(state + HEAD_BYTES + 4 * i);
     get_rows(s, n, state + HEAD_BYTES + 4 * n);
+    kv_forget_before_window(&s->kv, 0);
     s->n = n;
     s->e.long_rope = word_of(state, W_LONG);
     s->prefix = (exec_prefix){ .n = (int)word_of(state, W_PREFIX),

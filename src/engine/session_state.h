@@ -8,7 +8,8 @@
  *             texts, tokens of the prefix, position of its mask, 0
  *   i32 [n]   the tokens
  *   then for each layer, each KV head, each stretch of KV_CHUNK tokens (the last may be shorter) the
- *   rows of its keys, then those of its values, as the cache stores them
+ *   rows of its keys, then those of its values, as the cache stores them; of a layer with a window
+ *   only the stretches that token n sees
  *   u64       XXH64 of all bytes before
  * Layer: engine. */
 #ifndef LORY_ENGINE_SESSION_STATE_H
@@ -16,9 +17,10 @@
 
 #include "engine/session.h"
 
-/* Bytes of the state of the first n tokens, n <= s->n. */
+/* Bytes of the state of the first n tokens; 0 when the session does not hold all of it. */
 size_t session_state_bytes(const session *s, size_t n);
-/* Hands them on in pieces; LORY_E_INTERRUPTED when `put` returns false. */
+/* Hands them on in pieces; LORY_E_INTERRUPTED when `put` returns false; LORY_E_ARGUMENT when the
+ * session does not hold so many tokens, or has lost what comes before their end in a window. */
 bool session_state_write(const session *s, size_t n, uint64_t owner, lory_on_bytes put, void *user,
                          lory_err *err);
 /* Makes the session hold what the bytes say; without logits. LORY_E_FORMAT: they are no state, or

@@ -47,16 +47,29 @@ static void add_recipe(const extent *x, const lory_step *r, int il, lory_work *w
     }
 }
 
-/* Each token against all before it and itself; each step reads the cache as it stands then. */
+/* The mean of n counts of keys, the first of them `first` and each `step` more, none over `most`. */
+static double mean_keys(double n, double first, double step, double most)
+{
+    double n_under = most < first ? 0.0 : (most - first) / step;
+    if (n_under > n) n_under = n;
+    return (n_under * (first + (n_under - 1.0) * step / 2.0) + (n - n_under) * most) / n;
+}
+
+/* Each token against all before it and itself, or those in the layer's window; each step reads the
+ * cache as it stands then, of a window as much as its tokens see. */
 static void add_attention(const model *m, qtype type, double n_tokens, double depth, double n_steps,
                           lory_work *work)
 {
     const hparams *hp = &m->hp;
-    double mean_keys = depth + (n_tokens + 1.0) / 2.0;
-    double mean_step_keys = depth + n_tokens * (n_steps + 1.0) / (2.0 * n_steps);
-    double row_bytes = (double)qtype_row_bytes(type, hp->head_dim);
-    work->f32_macs += 2.0 * hp->n_layer * hp->n_head * hp->head_dim * n_tokens * mean_keys;
-    work->read_bytes += 2.0 * hp->n_layer * hp->n_kv_head * row_bytes * n_steps * mean_step_keys;
+    double n_step = n_tokens / n_steps, row_bytes = (double)qtype_row_bytes(type, hp->head_dim);
+    for (int il = 0; il < hp->n_layer; il++) {
+        int window = hparams_window(hp, il);
+        double most = window > 0 ? window : 1e18;
+        double keys = mean_keys(n_tokens, depth + 1.0, 1.0, most);
+        double step_keys = mean_keys(n_steps, depth + n_step, n_step, most + n_step - 1.0);
+        work->f32_macs += 2.0 * hp->n_head * hp->head_dim * n_tokens * keys;
+        work->read_bytes += 2.0 * hp->n_kv_head * row_bytes * n_steps * step_keys;
+    }
 }
 
 void work_count(const model *m, const lory_session_params *p, int n_tokens, int depth,
