@@ -179,6 +179,27 @@ TEST(every_reference_chat_gives_the_same_bytes)
     CHECK(s.n > 0 && s.n_passed == s.n, "%zu of %zu", s.n_passed, s.n);
 }
 
+/* Small templates over values of every kind: [template, text], or [template] where Python raises. */
+TEST(snippets_give_what_python_gives)
+{
+    json_doc d;
+    size_t n_same = 0, n = 0;
+    const char *path = test_vector("jinja/cases.json");
+    REQUIRE(path && read_json(&d, path));
+    for (const json *c = json_get(d.root, "cases")->first; c; c = c->next, n++) {
+        const json *template = c->first, *want = template->next;
+        char *got = render_json(template->str, template->n, json_get(d.root, "variables"));
+        bool is_same = want ? strlen(got) == want->n && memcmp(got, want->str, want->n) == 0
+                            : is_error(got);
+        CHECK(is_same, "%s: got \"%.120s\", want \"%.120s\"", template->str, got,
+              want ? want->str : "an error");
+        n_same += is_same;
+        free(got);
+    }
+    CHECK(n > 2000 && n_same == n, "%zu of %zu", n_same, n);
+    json_close(&d);
+}
+
 TEST(every_reference_snippet_gives_the_same_bytes)
 {
     json_doc d;

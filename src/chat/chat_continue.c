@@ -106,10 +106,11 @@ static bool check(const json *vars, const char *name, lory_err *err)
     if (content
         && (content->type == JSON_STRING || (content->type == JSON_ARRAY && last_text(content))))
         return true;
-    return err_set(err, LORY_E_ARGUMENT,
-                   "%s: continue_final_message is set but we could not find any text to continue in "
-                   "the final message!",
-                   name);
+    return err_set(
+        err, LORY_E_ARGUMENT,
+        "%s: continue_final_message is set but we could not find any text to continue in "
+        "the final message!",
+        name);
 }
 
 bool chat_continue_vars(const json *vars, const char *name, buf *out, bool *is_set, lory_err *err)

@@ -1,6 +1,7 @@
 /* jinja_filters.c - the filters that work on texts and numbers, and the search for any filter.
  * Layer: chat. */
 #include "chat/jinja_run.h"
+#include "chat/jinja_wrap.h"
 #include "text/unicode_case.h"
 #include "text/utf8.h"
 #include <math.h>
@@ -531,7 +532,7 @@ static bool filter_round(jrun *r, const jval *a, jval *out)
     }
     double unit = pow(10, (double)n);
     if (!isfinite(f * unit)) return jfail(r, "cannot convert float infinity to integer");
-    *out = jfloat((*how == 'c' ? ceil(f * unit) : floor(f * unit)) / unit);
+    *out = jfloat((*how == 'c' ? ceil(f * unit) : floor(f * unit)) / unit + 0.0); /* no -0.0 */
     return true;
 }
 
@@ -586,9 +587,10 @@ static const jbuiltin filters[] = {
     { "urlencode", filter_urlencode, "", 0, NULL, NULL },
     { "xmlattr", filter_xmlattr, "autospace", 0, NULL, NULL },
     { "filesizeformat", filter_filesizeformat, "binary", 0, NULL, NULL },
-    { "wordwrap", NULL, NULL, 0, NULL, "no chat template wraps text" },
+    { "wordwrap", jfilter_wordwrap, "width,break_long_words,wrapstring,break_on_hyphens", 0, NULL,
+      NULL },
     { "urlize", NULL, NULL, 0, NULL, "it is for web pages" },
-    { "pprint", NULL, NULL, 0, NULL, "it is for debugging" },
+    { "pprint", jfilter_pprint, "", 0, NULL, NULL },
     { NULL, NULL, NULL, 0, NULL, NULL },
 };
 

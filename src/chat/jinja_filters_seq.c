@@ -415,6 +415,8 @@ static bool filter_sort(jrun *r, const jval *a, jval *out)
     jlist *l;
     getter *g;
     size_t n;
+    if (a[1].type != J_MISSING && !jis_int(a[1]))
+        return jfail(r, "'%s' object cannot be interpreted as an integer", jtype_name(a[1]));
     if (!parse_attributes(r, a[3], !flag(a[2]), &g, &n) || !jto_list(r, a[0], &l)) return false;
     jval *key = jalloc(r, l->n, sizeof *key);
     for (size_t i = 0; key && i < l->n; i++)

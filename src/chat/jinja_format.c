@@ -206,6 +206,9 @@ static bool percent_text(jrun *r, percent *p, spec *s, jval v)
             return false;
         str = text.s;
     }
+    if (p->format->is_safe) { /* a Markup escapes what it takes in */
+        if (!jescape(r, s->type == 's' ? v : text, &text) || !jto_str(r, text, &str)) return false;
+    }
     if (s->precision >= 0) {
         if (!jnew_slice(r, str, 0, jstr_offset(str, (size_t)s->precision), &text)) return false;
         str = text.s;
@@ -295,7 +298,7 @@ bool jpercent(jrun *r, const jstr *format, jval args, jval *out)
                      || args.type == J_UNDEF; /* whatever Python takes for a mapping */
     if (!is_used && !takes_any)
         return jfail(r, "not all arguments converted during string formatting");
-    return jtext_finish(r, p.t, out);
+    return jtext_finish(r, p.t, out) && (!format->is_safe || jmark_safe(r, out->s, out));
 }
 
 /* ---- str.format -------------------------------------------------------------------------- */

@@ -564,9 +564,11 @@ static bool str_join(jrun *r, const jval *a, jval *out)
         if (l->item[i].type != J_STR)
             return jfail(r, "sequence item %zu: expected str instance, %s found", i,
                          jtype_name(l->item[i]));
-        if ((i && !jtext_put_str(r, t, a[0].s)) || !jtext_put_str(r, t, l->item[i].s)) return false;
+        jval item = l->item[i];
+        if (a[0].s->is_safe && !jescape(r, item, &item)) return false;
+        if ((i && !jtext_put_str(r, t, a[0].s)) || !jtext_put_str(r, t, item.s)) return false;
     }
-    return jtext_finish(r, t, out);
+    return jtext_finish(r, t, out) && (!a[0].s->is_safe || jmark_safe(r, out->s, out));
 }
 
 static bool str_format(jrun *r, jval self, const jargs *args, jval *out)

@@ -121,6 +121,10 @@ static bool parse_parameters(jparser *p, jnode **list)
         jnode *n = t ? jnode_new(p, N_NAME, t->at) : NULL;
         if (!n || !(n->name = jtoken_str(p, t->s, t->n))) return false;
         n->flag = true;
+        for (const jnode *m = *list; m; m = m->next)
+            if (m->name->n == n->name->n && memcmp(m->name->s, n->name->s, n->name->n) == 0)
+                return jfail_parse(p, t->at, "duplicate argument '%.*s' in function definition",
+                                   (int)t->n, t->s);
         if (jskip(p, TK_ASSIGN)) {
             if (!(n->a = jparse_expression(p))) return false;
             has_default = true;
@@ -258,13 +262,18 @@ static jnode *parse_named_block(jparser *p, size_t at)
     jnode *n = jnode_new(p, N_BLOCK, at);
     const jtoken *t = n ? jexpect(p, TK_NAME) : NULL;
     if (!t || !(n->name = jtoken_str(p, t->s, t->n))) return NULL;
-    if (jis_word(p, "scoped") || jis_word(p, "required"))
-        return jfail_parse(p, p->token->at, "scoped and required blocks are not supported");
+    bool is_scoped = jskip_word(p, "scoped");
+    if (jis_word(p, "required"))
+        return jfail_parse(p, p->token->at, "required blocks are not supported");
     for (jnode *b = p->t->blocks; b; b = b->c)
         if (b->name->n == t->n && memcmp(b->name->s, t->s, t->n) == 0)
             return jfail_parse(p, at, "block '%.*s' defined twice", (int)t->n, t->s);
-    n->c = p->t->blocks;
-    p->t->blocks = n;
+    if (is_scoped) { /* it sees the variables around it, and nothing takes its place */
+        n->kind = N_WITH;
+    } else {
+        n->c = p->t->blocks;
+        p->t->blocks = n;
+    }
     if (!parse_function_to(p, "endblock", &n->list)) return NULL;
     if (jis(p, TK_NAME) && p->token->n == t->n && memcmp(p->token->s, t->s, t->n) == 0) jnext(p);
     return n;

@@ -138,14 +138,21 @@ static bool test_lower(jrun *r, const jval *a, jval *out)
     return test_case(r, a[0], false, out);
 }
 
+/* Python looks the name up in a dict. */
+static bool check_hash(jrun *r, jval v)
+{
+    return (v.type != J_LIST && v.type != J_DICT)
+           || jfail(r, "unhashable type: '%s'", jtype_name(v));
+}
+
 static bool test_filter(jrun *r, const jval *a, jval *out)
 {
-    return answer(r, a[0].type == J_STR && jfilter_find(a[0].s), out);
+    return check_hash(r, a[0]) && answer(r, a[0].type == J_STR && jfilter_find(a[0].s), out);
 }
 
 static bool test_test(jrun *r, const jval *a, jval *out)
 {
-    return answer(r, a[0].type == J_STR && jtest_find(a[0].s), out);
+    return check_hash(r, a[0]) && answer(r, a[0].type == J_STR && jtest_find(a[0].s), out);
 }
 
 static bool compare(jrun *r, const jval *a, int op, jval *out)

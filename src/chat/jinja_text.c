@@ -1,5 +1,6 @@
 /* jinja_text.c - see jinja_text.h. */
 #include "chat/jinja_text.h"
+#include "chat/jinja_run.h"
 #include "text/unicode.h"
 #include "text/unicode_case.h"
 #include "text/utf8.h"
@@ -359,6 +360,15 @@ static bool put_range(jrun *r, jtext *t, const jrange *range)
     return jtext_puts(r, t, text);
 }
 
+static bool put_loop(jrun *r, jtext *t, jloop *loop)
+{
+    static const jstr name = { .s = "length", .n = 6, .is_ascii = true };
+    jval length = { 0 };
+    return jloop_attr(r, loop, &name, &length) && jtext_puts(r, t, "<LoopContext ")
+           && jtext_put_int(r, t, loop->index0 + 1) && jtext_puts(r, t, "/")
+           && jtext_put_int(r, t, length.i) && jtext_puts(r, t, ">");
+}
+
 static bool put_container(jrun *r, jtext *t, jval v, put_fn put)
 {
     switch (v.type) {
@@ -373,6 +383,13 @@ static bool put_container(jrun *r, jtext *t, jval v, put_fn put)
     case J_VIEW:
         return jtext_puts(r, t, jtype_name(v)) && jtext_puts(r, t, "([") && put_view(r, t, v.p, put)
                && jtext_puts(r, t, "])");
+    case J_MACRO: {
+        const jnode *n = ((const jmacro *)v.p)->node;
+        return n->name ? jtext_puts(r, t, "<Macro ") && put_quoted(r, t, n->name, false)
+                             && jtext_puts(r, t, ">")
+                       : jtext_puts(r, t, "<Macro anonymous>");
+    }
+    case J_LOOP: return put_loop(r, t, v.p);
     default: /* Python would print where in memory it lies */
         return jfail(r, "a %s has no text of its own", jtype_name(v));
     }

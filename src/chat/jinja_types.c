@@ -40,13 +40,26 @@ static bool dict_copy(jrun *r, const jval *a, jval *out)
     return true;
 }
 
+static bool dict_fromkeys(jrun *r, const jval *a, jval *out)
+{
+    jdict *d;
+    jval key;
+    jiter_result found = JITER_END;
+    jiter *it = jiter_of(r, a[1]);
+    if (!it || !jnew_dict(r, &d)) return false;
+    while ((found = jiter_next(r, it, &key)) == JITER_VALUE)
+        if (!jdict_put(r, d, key, a[2].type == J_MISSING ? jnone() : a[2])) return false;
+    *out = jdict_value(d);
+    return found == JITER_END;
+}
+
 static const jbuiltin dict_methods[] = {
     { "get", dict_get, "/key,default", 1, NULL, NULL },
     { "keys", dict_keys, "/", 0, NULL, NULL },
     { "values", dict_values, "/", 0, NULL, NULL },
     { "items", dict_items, "/", 0, NULL, NULL },
     { "copy", dict_copy, "/", 0, NULL, NULL },
-    { "fromkeys", NULL, NULL, 0, NULL, "use a loop" },
+    { "fromkeys", dict_fromkeys, "/iterable,value", 1, NULL, NULL },
     { NULL, NULL, NULL, 0, NULL, NULL },
 };
 
@@ -89,6 +102,25 @@ static bool list_copy(jrun *r, const jval *a, jval *out)
     *out = jlist_value(l);
     return true;
 }
+
+static bool range_count(jrun *r, const jval *a, jval *out)
+{
+    bool is_in;
+    *out = jint(0);
+    return jcontains(r, a[0], a[1], &is_in) && ((out->i = is_in), true);
+}
+
+static bool range_index(jrun *r, const jval *a, jval *out)
+{
+    jval list[4] = { { 0 }, a[1] };
+    return list_copy(r, a, &list[0]) && seq_index(r, list, out);
+}
+
+static const jbuiltin range_methods[] = {
+    { "count", range_count, "/value", 1, NULL, NULL },
+    { "index", range_index, "/value", 1, NULL, NULL },
+    { NULL, NULL, NULL, 0, NULL, NULL },
+};
 
 static const jbuiltin list_methods[] = {
     { "count", seq_count, "/value", 1, NULL, NULL },
@@ -193,6 +225,7 @@ static const jbuiltin *table_of(jval v)
     case J_DICT: return dict_methods;
     case J_LIST: return list_methods;
     case J_TUPLE: return tuple_methods;
+    case J_RANGE: return range_methods;
     case J_FLOAT: return float_methods;
     case J_BOOL:
     case J_INT: return int_methods;
