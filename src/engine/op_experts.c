@@ -173,10 +173,13 @@ static void product(const op_ctx *c, const plan_step *s, int expert, int r0, int
     exec *e = c->e;
     const weight *w = s->w[0];
     int row0 = e->expert_row[expert], n_tok = e->expert_row[expert + 1] - row0;
-    size_t ir = (size_t)expert * (size_t)w->n_rows + (size_t)r0, ld = e->ld[s->dst[0]];
+    size_t first = (size_t)expert * (size_t)w->n_rows, ir = first + (size_t)r0;
+    size_t ld = e->ld[s->dst[0]];
+    const unsigned char *rows =
+        w->slice ? w->slice[expert] : (const unsigned char *)w->data + first * w->row_bytes;
     float *out = op_row(e, s->dst[0], row0) + r0;
     matmul(e->kn, &(matmul_args){
-        .w = (const unsigned char *)w->data + ir * w->row_bytes,
+        .w = rows + (size_t)r0 * w->row_bytes,
         .row_bytes = w->row_bytes, .type = w->type, .n_rows = r1 - r0, .k = w->k,
         .act = e->input_i8 + (size_t)row0 * (size_t)(w->k / QT_GROUP),
         .x = s->prepared ? e->input_f32 + (size_t)row0 * e->ld_pair : op_row(e, s->src, row0),

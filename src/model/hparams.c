@@ -129,17 +129,22 @@ static bool read_sizes(reader *r, hparams *hp)
            && read_count(r, "attention.kv_lora_rank", MAX_EMBD, &hp->kv_lora_rank);
 }
 
+/* Files that are made for attention over the latents themselves have the lengths of those under the
+ * usual keys, and one head of keys; the heads' own lengths have keys of their own. */
 static bool read_heads(reader *r, hparams *hp)
 {
     int derived = hp->n_embd % hp->n_head == 0 ? hp->n_embd / hp->n_head : 0;
+    bool is_mla = gguf_find(r->g, key_of(r, "attention.key_length_mla")) != NULL;
+    if (is_mla) hp->n_kv_head = hp->n_head;
     if (hp->n_head % hp->n_kv_head != 0)
         return err_set(r->err, LORY_E_FORMAT,
                        "%s: %d attention heads are not a multiple of %d key/value heads",
                        gguf_path(r->g), hp->n_head, hp->n_kv_head);
     if (derived > MAX_HEAD_DIM) derived = 0;
-    if (!read_int(r, "attention.key_length", MAX_HEAD_DIM, derived, &hp->head_dim)
-        || !read_int(r, "attention.value_length", MAX_HEAD_DIM, hp->head_dim,
-                     &hp->value_dim)
+    if (!read_int(r, is_mla ? "attention.key_length_mla" : "attention.key_length", MAX_HEAD_DIM,
+                  derived, &hp->head_dim)
+        || !read_int(r, is_mla ? "attention.value_length_mla" : "attention.value_length",
+                     MAX_HEAD_DIM, hp->head_dim, &hp->value_dim)
         || !read_int(r, "rope.dimension_count", MAX_HEAD_DIM, hp->head_dim, &hp->n_rot))
         return false;
     if (hp->value_dim != hp->head_dim && hp->kv_lora_rank == 0)
@@ -159,9 +164,6 @@ static bool read_heads(reader *r, hparams *hp)
 static bool check_latent(reader *r, const hparams *hp)
 {
     if (hp->kv_lora_rank == 0) return true;
-    if (gguf_find(r->g, key_of(r, "attention.key_length_mla")))
-        return err_set(r->err, LORY_E_UNSUPPORTED,
-                       "%s: %s: attention by absorbed latents is not known", gguf_path(r->g), r->key);
     if (hp->n_kv_head != hp->n_head)
         return err_set(r->err, LORY_E_FORMAT, "%s: %s is %d (expected %d)", gguf_path(r->g),
                        key_of(r, "attention.head_count_kv"), hp->n_kv_head, hp->n_head);

@@ -274,6 +274,9 @@ static bool bind_one(weights *w, const gguf *g, const hparams *hp, role_set want
     weight *to = slot_of(w, p.il, p.role);
     bool is_vector = row->rows == D_ONE;
     int64_t slices = dim_of(hp, row->slices);
+    if (to->slice)
+        return err_set(err, LORY_E_FORMAT, "%s: %.*s is there whole and in pieces",
+                       gguf_path(g), (int)t->name.n, t->name.s);
     set_shape(to, hp, p.role);
     if (p.is_bias)
         return check_shape(g, t, is_vector ? to->k : to->n_rows, slices, 1, err)
@@ -284,6 +287,140 @@ static bool bind_one(weights *w, const gguf *g, const hparams *hp, role_set want
     to->row_bytes = qtype_row_bytes(to->type, to->k);
     to->data = is_f32 ? (const void *)floats_of(w, g, t, err) : t->data;
     return to->data != NULL;
+}
+
+/* ---- tensors in pieces ----------------------------------------------------------------------- */
+
+/* Files of the first Mixtral have a tensor for each expert: "blk.0.ffn_gate.7.weight". The role, and
+ * the expert's number; W_NONE: the name is not of that kind. */
+static lory_role role_of_expert(gguf_str base, role_set wanted, int *expert)
+{
+    static const struct {
+        const char *start;
+        lory_role role;
+    } rows[] = {
+        { "ffn_gate.", W_EXP_GATE }, { "ffn_up.", W_EXP_UP }, { "ffn_down.", W_EXP_DOWN },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        size_t n = strlen(rows[i].start);
+        if (base.n <= n || base.n > n + 4 || memcmp(base.s, rows[i].start, n) != 0
+            || !(wanted >> rows[i].role & 1))
+            continue;
+        for (*expert = 0; n < base.n && base.s[n] >= '0' && base.s[n] <= '9'; n++)
+            *expert = *expert * 10 + (base.s[n] - '0');
+        if (n == base.n) return rows[i].role;
+    }
+    return W_NONE;
+}
+
+static bool bind_expert(weights *w, const gguf *g, const hparams *hp, const place *p,
+                        const gguf_tensor *t, lory_role role, int expert, lory_err *err)
+{
+    weight *to = slot_of(w, p->il, role);
+    if (expert >= hp->n_expert || p->is_bias || (to->data && !to->slice))
+        return err_set(err, LORY_E_FORMAT, "%s: tensor %.*s is of no expert of %d",
+                       gguf_path(g), (int)t->name.n, t->name.s, hp->n_expert);
+    set_shape(to, hp, role);
+    if (!check_shape(g, t, to->k, to->n_rows, 1, err)) return false;
+    if (to->slice && to->type != t->type)
+        return err_set(err, LORY_E_UNSUPPORTED, "%s: tensor %.*s has not the type of its like",
+                       gguf_path(g), (int)t->name.n, t->name.s);
+    const void **slices = to->slice ? (const void **)to->slice
+                                    : arena_new(&w->arena, (size_t)hp->n_expert, sizeof *slices);
+    if (!slices) return err_set(err, LORY_E_MEMORY, "%s: no memory", gguf_path(g));
+    slices[expert] = t->data;
+    to->slice = slices;
+    to->type = t->type;
+    to->row_bytes = qtype_row_bytes(t->type, to->k);
+    to->data = t->data;
+    return true;
+}
+
+static bool check_experts(const weights *w, const gguf *g, const hparams *hp, lory_err *err)
+{
+    for (int il = 0; il < hp->n_layer; il++)
+        for (int role = W_EXP_GATE; role <= W_EXP_DOWN; role++) {
+            const weight *x = weights_get(w, il, (lory_role)role);
+            for (int i = 0; x->slice && i < hp->n_expert; i++)
+                if (!x->slice[i])
+                    return err_set(err, LORY_E_FORMAT, "%s: layer %d lacks expert %d of %s",
+                                   gguf_path(g), il, i, roles[role].name);
+        }
+    return true;
+}
+
+/* Newer files have the latents' keys and values apart and by head, the keys transposed:
+ * attn_k_b [n_head, kv_lora_rank, keys], attn_v_b [n_head, values, kv_lora_rank]. */
+static bool is_part_of_kv_b(gguf_str base, role_set wanted)
+{
+    return wanted >> W_KV_B & 1
+           && (gguf_str_is(base, "attn_k_b") || gguf_str_is(base, "attn_v_b"));
+}
+
+static void put_head(const hparams *hp, const gguf_tensor *k, const gguf_tensor *v, int ih,
+                     float *row, float *out)
+{
+    int n_k = hp->head_dim - hp->n_rot, n_v = hp->value_dim, rank = hp->kv_lora_rank;
+    size_t k_bytes = qtype_row_bytes(k->type, n_k), v_bytes = qtype_row_bytes(v->type, rank);
+    for (int c = 0; c < rank; c++) {
+        qtypes[k->type].to_f32(n_k, (const char *)k->data + ((size_t)ih * (size_t)rank + (size_t)c)
+                                        * k_bytes, row);
+        for (int j = 0; j < n_k; j++) out[(size_t)j * (size_t)rank + (size_t)c] = row[j];
+    }
+    out += (size_t)n_k * (size_t)rank;
+    qtypes[v->type].to_f32((int64_t)n_v * rank,
+                           (const char *)v->data + (size_t)ih * (size_t)n_v * v_bytes, out);
+}
+
+static bool join_layer(weights *w, const gguf *g, const hparams *hp, int il, float *row,
+                       lory_err *err)
+{
+    char name[2][40];
+    weight *to = slot_of(w, il, W_KV_B);
+    int n_k = hp->head_dim - hp->n_rot;
+    snprintf(name[0], sizeof name[0], "blk.%d.attn_k_b.weight", il);
+    snprintf(name[1], sizeof name[1], "blk.%d.attn_v_b.weight", il);
+    const gguf_tensor *k = gguf_find_tensor(g, name[0]), *v = gguf_find_tensor(g, name[1]);
+    if (!k && !v) return true; /* whole, or missing */
+    if (!k || !v || to->data)
+        return err_set(err, LORY_E_FORMAT, "%s: layer %d has not just attn_k_b and attn_v_b",
+                       gguf_path(g), il);
+    set_shape(to, hp, W_KV_B);
+    if (!check_shape(g, k, n_k, hp->kv_lora_rank, hp->n_head, err)
+        || !check_shape(g, v, hp->kv_lora_rank, hp->value_dim, hp->n_head, err))
+        return false;
+    float *out = arena_new(&w->arena, (size_t)to->n_rows * (size_t)to->k, sizeof *out);
+    if (!out) return err_set(err, LORY_E_MEMORY, "%s: no memory for %s", gguf_path(g), name[0]);
+    for (int ih = 0; ih < hp->n_head; ih++)
+        put_head(hp, k, v, ih, row,
+                 out + (size_t)ih * (size_t)(n_k + hp->value_dim) * (size_t)hp->kv_lora_rank);
+    to->type = QT_F32;
+    to->row_bytes = qtype_row_bytes(QT_F32, to->k);
+    to->data = out;
+    return true;
+}
+
+static bool join_kv_b(weights *w, const gguf *g, const hparams *hp, lory_err *err)
+{
+    float *row = mem_new((size_t)hp->head_dim, sizeof *row);
+    bool ok = row || err_set(err, LORY_E_MEMORY, "%s: no memory", gguf_path(g));
+    for (int il = 0; ok && il < hp->n_layer; il++) ok = join_layer(w, g, hp, il, row, err);
+    mem_free(row);
+    return ok;
+}
+
+/* ---- all ------------------------------------------------------------------------------------- */
+
+static bool bind_tensor(weights *w, const gguf *g, const hparams *hp, role_set wanted,
+                        const gguf_tensor *t, lory_err *err)
+{
+    place p = place_of(t->name, wanted);
+    int expert;
+    if (p.role != W_NONE || p.il < 0 || p.il >= hp->n_layer)
+        return bind_one(w, g, hp, wanted, t, err);
+    lory_role role = role_of_expert(p.base, wanted, &expert);
+    if (role != W_NONE) return bind_expert(w, g, hp, &p, t, role, expert, err);
+    return is_part_of_kv_b(p.base, wanted) || bind_one(w, g, hp, wanted, t, err);
 }
 
 static bool make_ones(weights *w, const hparams *hp, const gguf *g, lory_err *err)
@@ -304,7 +441,9 @@ bool weights_bind(weights *w, const gguf *g, const hparams *hp, role_set wanted,
     bool ok = w->layer || err_set(err, LORY_E_MEMORY, "%s: no memory for %d layers", gguf_path(g),
                                   hp->n_layer);
     for (size_t i = 0; ok && i < g->n_tensors; i++)
-        ok = bind_one(w, g, hp, wanted, &g->tensors[i], err);
+        ok = bind_tensor(w, g, hp, wanted, &g->tensors[i], err);
+    if (ok) ok = check_experts(w, g, hp, err);
+    if (ok && wanted >> W_KV_B & 1) ok = join_kv_b(w, g, hp, err);
     if (ok && wanted >> W_ONES & 1) ok = make_ones(w, hp, g, err);
     if (!ok) {
         weights_free(w);

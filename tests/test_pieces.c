@@ -1,0 +1,190 @@
+/* test_pieces.c - files of other times, which have one tensor in several: each expert by itself,
+ * the keys and values of latents apart. Made here from files that have them whole; the logits must
+ * not change by a bit. */
+#include "gguf/gguf_write.h"
+#include "base/mem.h"
+#include "lory.h"
+#include "test.h"
+#include <stdlib.h>
+
+enum { N = 12, MAX_VOCAB = 1024 };
+
+typedef struct {
+    float *at;
+    int n_vocab;
+} rows;
+
+static bool on_logits(void *user, size_t pos, const float *logits)
+{
+    rows *r = user;
+    memcpy(r->at + pos * (size_t)r->n_vocab, logits, (size_t)r->n_vocab * sizeof *logits);
+    return true;
+}
+
+/* logits [N, MAX_VOCAB]; the size of the vocabulary. */
+static int run(const char *path, float *logits)
+{
+    lory_err err = { 0 };
+    lory_model_info info;
+    lory_token ids[N];
+    lory_model *m = lory_model_open(path, &err);
+    if (!m) test_fail(__FILE__, __LINE__, "%s", err.text);
+    if (!m) return 0;
+    lory_model_get_info(m, &info);
+    for (int i = 0; i < N; i++) ids[i] = (lory_token)(i * 37 % info.n_vocab);
+    lory_session *s =
+        lory_session_new(m, &(lory_session_params){ .n_ctx = 64, .n_threads = 2 }, &err);
+    CHECK(s && lory_session_eval_all(s, ids, N, on_logits, &(rows){ logits, info.n_vocab }, &err),
+          "%s", err.text);
+    lory_session_free(s);
+    lory_model_close(m);
+    return info.n_vocab;
+}
+
+/* ---- a file in pieces ------------------------------------------------------------------------ */
+
+typedef struct {
+    char name[64];
+    qtype type;
+    int n_dims;
+    int64_t ne[4];
+    void *data; /* malloc'ed */
+    size_t n_bytes;
+} piece;
+
+typedef struct {
+    piece p[400];
+    int n;
+} pieces;
+
+static piece *add(pieces *all, const char *name, qtype type, int n_dims, const int64_t *ne,
+                  const void *data)
+{
+    piece *p = &all->p[all->n++];
+    int64_t n_rows = 1;
+    *p = (piece){ .type = type, .n_dims = n_dims };
+    for (int i = 0; i < n_dims; i++) p->ne[i] = ne[i], n_rows *= i ? ne[i] : 1;
+    snprintf(p->name, sizeof p->name, "%s", name);
+    p->n_bytes = qtype_row_bytes(type, ne[0]) * (size_t)n_rows;
+    p->data = calloc(1, p->n_bytes);
+    if (data) memcpy(p->data, data, p->n_bytes);
+    return p;
+}
+
+/* blk.0.ffn_gate_exps -> blk.0.ffn_gate.0, .1, .. */
+static bool split_experts(pieces *all, const gguf_tensor *t)
+{
+    char name[64], one[64];
+    snprintf(name, sizeof name, "%.*s", (int)t->name.n, t->name.s);
+    char *end = strstr(name, "_exps.weight");
+    if (!end) return false;
+    *end = '\0';
+    for (int64_t e = 0; e < t->ne[2]; e++) {
+        snprintf(one, sizeof one, "%.40s.%d.weight", name, (int)e);
+        size_t n = qtype_row_bytes(t->type, t->ne[0]) * (size_t)t->ne[1];
+        add(all, one, t->type, 2, t->ne, (const char *)t->data + (size_t)e * n);
+    }
+    return true;
+}
+
+enum { N_ROT = 16, N_VALUE = 32 }; /* of the heads of golden/deepseek-v2 */
+
+/* blk.0.attn_kv_b -> attn_k_b, transposed, and attn_v_b. */
+static bool split_kv_b(pieces *all, const gguf_tensor *t, int n_head)
+{
+    char name[64];
+    int il, rank = (int)t->ne[0], n_k = (int)(t->ne[1] / n_head) - N_VALUE;
+    float row[1024];
+    snprintf(name, sizeof name, "%.*s", (int)t->name.n, t->name.s);
+    if (sscanf(name, "blk.%d.attn_kv_b.weight", &il) != 1 || !strstr(name, "attn_kv_b"))
+        return false;
+    snprintf(name, sizeof name, "blk.%d.attn_k_b.weight", il);
+    float *k = add(all, name, QT_F32, 3, (const int64_t[]){ n_k, rank, n_head }, NULL)->data;
+    snprintf(name, sizeof name, "blk.%d.attn_v_b.weight", il);
+    float *v = add(all, name, QT_F32, 3, (const int64_t[]){ rank, N_VALUE, n_head }, NULL)->data;
+    for (int r = 0; r < t->ne[1]; r++) {
+        int ih = r / (n_k + N_VALUE), j = r % (n_k + N_VALUE);
+        qtypes[t->type].to_f32(
+            rank, (const char *)t->data + (size_t)r * qtype_row_bytes(t->type, rank), row);
+        for (int c = 0; c < rank; c++)
+            if (j < n_k)
+                k[(ih * rank + c) * n_k + j] = row[c];
+            else
+                v[(ih * N_VALUE + j - n_k) * rank + c] = row[c];
+    }
+    return true;
+}
+
+static void put_keys(gguf_writer *w, const gguf *g, bool is_mla)
+{
+    static const char *const replaced[] = { "deepseek2.attention.key_length",
+                                            "deepseek2.attention.value_length",
+                                            "deepseek2.attention.head_count_kv" };
+    for (size_t i = 0; i < g->n_kv; i++) {
+        bool is_replaced = false;
+        for (int k = 0; k < 3; k++) is_replaced |= is_mla && gguf_str_is(g->kv[i].key, replaced[k]);
+        if (!is_replaced) gguf_put_kv(w, &g->kv[i]);
+    }
+}
+
+static void write_file(const char *path, const gguf *g, const pieces *all, bool is_mla, int n_key)
+{
+    gguf_writer w;
+    lory_err err = { 0 };
+    REQUIRE(gguf_create(&w, path, &err), "%s", err.text);
+    put_keys(&w, g, is_mla);
+    if (is_mla) {
+        uint64_t rank = 0;
+        gguf_get_uint(g, "deepseek2.attention.kv_lora_rank", 1024, &rank, &err);
+        gguf_put_u32(&w, "deepseek2.attention.key_length", (uint32_t)rank + N_ROT);
+        gguf_put_u32(&w, "deepseek2.attention.value_length", (uint32_t)rank);
+        gguf_put_u32(&w, "deepseek2.attention.head_count_kv", 1);
+        gguf_put_u32(&w, "deepseek2.attention.key_length_mla", (uint32_t)n_key);
+        gguf_put_u32(&w, "deepseek2.attention.value_length_mla", N_VALUE);
+    }
+    for (int i = 0; i < all->n; i++)
+        gguf_add_tensor(&w, (gguf_str){ all->p[i].name, strlen(all->p[i].name) }, all->p[i].type,
+                        all->p[i].n_dims, all->p[i].ne);
+    bool ok = gguf_begin_data(&w, &err);
+    for (int i = 0; ok && i < all->n; i++)
+        ok = gguf_write_data(&w, all->p[i].data, all->p[i].n_bytes, &err);
+    REQUIRE(ok && gguf_commit(&w, &err), "%s", err.text);
+}
+
+static void check(const char *vector, bool is_mla)
+{
+    static float whole[N * MAX_VOCAB], in_pieces[N * MAX_VOCAB];
+    pieces *all = calloc(1, sizeof *all);
+    gguf g;
+    lory_err err = { 0 };
+    uint64_t n_head = 1, n_key = 0;
+    const char *path = test_vector(vector);
+    REQUIRE(path && gguf_open(&g, path, &err), "%s", err.text);
+    gguf_get_uint(&g, "deepseek2.attention.head_count", 64, &n_head, &err);
+    gguf_get_uint(&g, "deepseek2.attention.key_length", 64, &n_key, &err);
+    for (size_t i = 0; i < g.n_tensors; i++) {
+        const gguf_tensor *t = &g.tensors[i];
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", (int)t->name.n, t->name.s);
+        if (is_mla ? !split_kv_b(all, t, (int)n_head) : !split_experts(all, t))
+            add(all, name, t->type, t->n_dims, t->ne, t->data);
+    }
+    CHECK(all->n > (int)g.n_tensors);
+    write_file(test_temp("pieces.gguf"), &g, all, is_mla, (int)n_key);
+    int n = run(path, whole);
+    CHECK(n > 0 && n <= MAX_VOCAB && run(test_temp("pieces.gguf"), in_pieces) == n);
+    CHECK_SAME(in_pieces, whole, (size_t)(N * n) * sizeof *whole, "%s", vector);
+    for (int i = 0; i < all->n; i++) free(all->p[i].data);
+    free(all);
+    gguf_close(&g);
+}
+
+TEST(experts_in_tensors_of_their_own_give_the_same_bits)
+{
+    check("golden/mixtral/model-q4_0.gguf", false);
+}
+
+TEST(latents_with_keys_and_values_apart_give_the_same_bits)
+{
+    check("golden/deepseek-v2/model-bf16.gguf", true);
+}
