@@ -133,10 +133,23 @@ static void tell_notes(const buf *notes)
     for (; *at; at += strcspn(at, "\n") + 1) cli_note("%.*s", (int)strcspn(at, "\n"), at);
 }
 
+/* A folder whose numbers and tensors contradict each other makes a file that does not open; it does
+ * not stay. */
+static bool check_model(const convert_opts *o, lory_err *err)
+{
+    lory_err why = { 0 };
+    lory_model *m = lory_model_open(o->out, &why);
+    lory_model_close(m);
+    if (m || why.code == LORY_E_MEMORY) return true;
+    remove(o->out);
+    return err_set(err, LORY_E_FORMAT, "%s: makes no model that runs: %.600s", o->src, why.text);
+}
+
 static bool convert_any(const convert_opts *o, const convert_params *p, buf *notes, lory_err *err)
 {
     if (peft_is_adapter(o->src)) return lora_convert(o->src, o->base, p, err);
-    return is_folder(o->src) ? hf_convert(o->src, p, notes, err) : convert_file(o->src, p, err);
+    if (!is_folder(o->src)) return convert_file(o->src, p, err);
+    return hf_convert(o->src, p, notes, err) && check_model(o, err);
 }
 
 static int convert(const convert_opts *o, qtype type)
