@@ -14,7 +14,7 @@ enum { N_MAX = 8 };
 
 typedef struct {
     team *t;
-    int n_rounds;
+    int n_rounds, n_used;
     int sums[N_MAX][16]; /* a line each */
     atomic_int n_bad;
 } shared;
@@ -22,7 +22,7 @@ typedef struct {
 static void count_self(void *arg, int ith, int nth)
 {
     shared *s = arg;
-    if (nth != team_size(s->t) || ith < 0 || ith >= nth)
+    if (nth != (s->n_used ? s->n_used : team_size(s->t)) || ith < 0 || ith >= nth)
         atomic_fetch_add(&s->n_bad, 1);
     else
         s->sums[ith][0]++;
@@ -39,6 +39,31 @@ TEST(team_runs_every_thread_once_a_run)
         for (int i = 0; i < N_MAX; i++) CHECK(s.sums[i][0] == (i < n ? N_RUNS : 0));
         team_free(s.t);
     }
+    CHECK(mem_live_bytes() == 0);
+}
+
+TEST(team_uses_as_many_threads_as_it_is_told)
+{
+    enum { N_RUNS = 2000 };
+    shared s = { .t = team_new(N_MAX, NULL) };
+    int n_runs[N_MAX] = { 0 };
+    REQUIRE(s.t);
+    uint32_t x = 1;
+    for (int i = 0; i < N_RUNS; i++) {
+        x = x * 1664525u + 1013904223u;
+        int n = 1 + (int)(x >> 24) % N_MAX;
+        if (x >> 23 & 1) team_use(s.t, N_MAX); /* and then otherwise, before anyone could look */
+        team_use(s.t, n);
+        s.n_used = n;
+        team_run(s.t, count_self, &s);
+        for (int j = 0; j < n; j++) n_runs[j]++;
+    }
+    CHECK(s.n_bad == 0);
+    for (int i = 0; i < N_MAX; i++) CHECK(s.sums[i][0] == n_runs[i], "thread %d", i);
+    team_use(s.t, 2); /* most are asleep when it ends */
+    s.n_used = 2;
+    team_run(s.t, count_self, &s);
+    team_free(s.t);
     CHECK(mem_live_bytes() == 0);
 }
 

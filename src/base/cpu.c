@@ -236,6 +236,12 @@ uint64_t cpu_memory_available_bytes(void)
     return min_u64(min_u64(meminfo("MemAvailable"), address_left()), cgroup_memory_available(&g));
 }
 
+int64_t cpu_preemptions(void)
+{
+    struct rusage r;
+    return getrusage(RUSAGE_SELF, &r) == 0 ? (int64_t)r.ru_nivcsw : 0;
+}
+
 /* Better than getrusage, whose count begins with the program that started this one. */
 uint64_t cpu_memory_peak_bytes(void)
 {

@@ -43,6 +43,10 @@ uint64_t cpu_memory_available_bytes(void);
 /* The most that this process has had resident since it was started; 0 when unknown. */
 uint64_t cpu_memory_peak_bytes(void);
 
+/* How often a thread of this process was taken off its core for another's sake so far; 0 when
+ * unknown. */
+int64_t cpu_preemptions(void);
+
 /* ---- parsers of the kernel's texts, for the functions above and the tests -------------------- */
 
 /* The least number of a list as "0,4" or "2-3,8-11" that allowed[0 .. n) has; -1 = none. */

@@ -26,7 +26,7 @@ static bool size_is_good(int n_threads, lory_err *err)
 #include <omp.h>
 
 struct team {
-    int n_threads;
+    int n_threads, n_used;
 };
 
 /* The runtime makes its threads in the first region of a size: made here, they block signals. */
@@ -46,6 +46,7 @@ team *team_new(int n_threads, lory_err *err)
         t->n_threads = omp_get_num_threads();
     }
     pthread_sigmask(SIG_SETMASK, &saved, NULL);
+    t->n_used = t->n_threads;
     return t;
 }
 
@@ -54,19 +55,24 @@ void team_free(team *t)
     mem_free(t);
 }
 
+void team_use(team *t, int n)
+{
+    t->n_used = n;
+}
+
 void team_run(team *t, team_fn fn, void *arg)
 {
-    if (t->n_threads == 1) {
+    if (t->n_used == 1) {
         fn(arg, 0, 1);
         return;
     }
-#pragma omp parallel num_threads(t->n_threads)
+#pragma omp parallel num_threads(t->n_used)
     fn(arg, omp_get_thread_num(), omp_get_num_threads());
 }
 
 void team_barrier(team *t)
 {
-    if (t->n_threads == 1) return;
+    if (t->n_used == 1) return;
 #pragma omp barrier
 }
 
@@ -77,14 +83,16 @@ void team_barrier(team *t)
 #include <time.h>
 
 enum {
+    USED_BITS = 11,  /* of start's turn: how many threads the run uses; 0 = the workers leave */
     LINE = 64,       /* bytes: what one thread writes and another polls has lines of its own */
     SPIN_NS = 50000, /* the longest a wait polls before it sleeps, on a machine with room, */
     MIN_SHARE = 32,  /* and the part of it that is left on a crowded one */
 };
 
-/* Opens again and again; a thread waits until it has opened once more than it has seen. */
+/* Opens again and again, each time with another turn; a thread waits for one that is not the one
+ * that it has seen. */
 typedef struct {
-    _Alignas(LINE) atomic_uint turn; /* how often it opened */
+    _Alignas(LINE) atomic_uint_least64_t turn;
     atomic_int n_asleep;
     _Alignas(LINE) pthread_mutex_t lock; /* for those asleep only */
     pthread_cond_t opened;
@@ -98,12 +106,16 @@ typedef struct {
 
 struct team {
     int n_threads;   /* with the caller */
+    int n_used;      /* that the next run uses */
     int n_started;   /* workers that have a thread */
     int max_spins;   /* polls in SPIN_NS */
     worker *workers; /* [n_threads - 1] */
-    team_fn fn;      /* NULL: the workers leave; written before `start` opens, like arg */
+    team_fn fn;      /* written before `start` opens, like arg */
     void *arg;
-    gate start, done, barrier;
+    gate start;      /* its turn: the number of the run, then USED_BITS of threads */
+    gate done, barrier;
+    gate more;       /* opens when more threads come into use; the unused sleep before it */
+    atomic_uint_least64_t last_run; /* start's turn then */
     _Alignas(LINE) atomic_int n_busy;    /* workers that have not returned from fn */
     _Alignas(LINE) atomic_int n_arrived; /* threads at the barrier */
     _Alignas(LINE) atomic_int n_spins;   /* polls before a wait sleeps, now; seldom written */
@@ -132,7 +144,7 @@ static int64_t now_ns(void)
 static int count_spins(void)
 {
     enum { N_RUNS = 5, N_POLLS = 200 };
-    atomic_uint turn = 0;
+    atomic_uint_least64_t turn = 0;
     int64_t least = INT64_MAX;
     for (int run = 0; run < N_RUNS; run++) {
         int64_t start = now_ns();
@@ -157,16 +169,16 @@ static void gate_destroy(gate *g)
 
 /* The opener raises turn, then looks for sleepers; a sleeper counts itself, then looks at turn. In
  * the one order of these (all are seq_cst) at least one sees the other. */
-static void gate_open(gate *g)
+static void gate_open(gate *g, uint64_t turn)
 {
-    atomic_fetch_add(&g->turn, 1);
+    atomic_store(&g->turn, turn);
     if (atomic_load(&g->n_asleep) == 0) return;
     pthread_mutex_lock(&g->lock);
     pthread_cond_broadcast(&g->opened);
     pthread_mutex_unlock(&g->lock);
 }
 
-static bool gate_poll(gate *g, unsigned seen, int n_spins)
+static bool gate_poll(gate *g, uint64_t seen, int n_spins)
 {
     for (int i = 0; i < n_spins; i++) {
         if (atomic_load_explicit(&g->turn, memory_order_acquire) != seen) return true;
@@ -175,7 +187,7 @@ static bool gate_poll(gate *g, unsigned seen, int n_spins)
     return false;
 }
 
-static void gate_sleep(gate *g, unsigned seen)
+static void gate_sleep(gate *g, uint64_t seen)
 {
     pthread_mutex_lock(&g->lock);
     atomic_fetch_add(&g->n_asleep, 1);
@@ -186,7 +198,7 @@ static void gate_sleep(gate *g, unsigned seen)
 
 /* Polls, then sleeps. Where the others have no core to run on, polling only keeps them from one:
  * each wait that had to sleep halves the patience of the team, each that did not adds to it. */
-static void wait_for(team *t, gate *g, unsigned seen)
+static void wait_for(team *t, gate *g, uint64_t seen)
 {
     int n = atomic_load_explicit(&t->n_spins, memory_order_relaxed), next = n;
     if (gate_poll(g, seen, n))
@@ -202,16 +214,36 @@ static void wait_for(team *t, gate *g, unsigned seen)
 
 /* ---- the workers --------------------------------------------------------------------------- */
 
+/* A run that uses this thread cannot end without it, so the turn stays; one that does not may be over
+ * when the thread looks. `more` is looked at first: once it has opened, last_run is a turn before
+ * any run that uses the thread again. */
 static void *work(void *arg)
 {
     worker *w = arg;
     team *t = w->team;
-    for (unsigned seen = 0;; seen++) {
+    uint64_t seen = 0, more = 0;
+    for (;;) {
         wait_for(t, &t->start, seen);
-        if (!t->fn) return NULL;
-        t->fn(t->arg, w->ith, t->n_threads);
-        if (atomic_fetch_sub(&t->n_busy, 1) == 1) gate_open(&t->done);
+        seen = atomic_load(&t->start.turn);
+        int n_used = (int)(seen & ((1u << USED_BITS) - 1));
+        if (n_used == 0) return NULL;
+        if (w->ith < n_used) {
+            t->fn(t->arg, w->ith, n_used);
+            if (atomic_fetch_sub(&t->n_busy, 1) == 1)
+                gate_open(&t->done, atomic_load(&t->done.turn) + 1);
+            continue;
+        }
+        gate_sleep(&t->more, more);
+        more = atomic_load(&t->more.turn);
+        seen = atomic_load(&t->last_run);
     }
+}
+
+/* Opens `start` for n threads. */
+static void start_run(team *t, int n)
+{
+    uint64_t run = atomic_load(&t->start.turn) >> USED_BITS;
+    gate_open(&t->start, (run + 1) << USED_BITS | (uint64_t)n);
 }
 
 static bool start_workers(team *t, lory_err *err)
@@ -241,8 +273,9 @@ team *team_new(int n_threads, lory_err *err)
         err_set(err, LORY_E_MEMORY, "threads: out of memory");
         return NULL;
     }
-    t->n_threads = n_threads;
+    t->n_threads = t->n_used = n_threads;
     gate_init(&t->start);
+    gate_init(&t->more);
     gate_init(&t->done);
     gate_init(&t->barrier);
     if (n_threads == 1) return t;
@@ -260,41 +293,52 @@ team *team_new(int n_threads, lory_err *err)
 void team_free(team *t)
 {
     if (!t) return;
-    t->fn = NULL;
-    gate_open(&t->start);
+    team_use(t, t->n_threads);
+    start_run(t, 0);
     for (int i = 0; i < t->n_started; i++) pthread_join(t->workers[i].thread, NULL);
     gate_destroy(&t->start);
+    gate_destroy(&t->more);
     gate_destroy(&t->done);
     gate_destroy(&t->barrier);
     mem_free(t->workers);
     mem_free(t);
 }
 
+/* Who wakes late must not take the turn before for a new one: last_run is set first. */
+void team_use(team *t, int n)
+{
+    bool is_more = n > t->n_used;
+    t->n_used = n;
+    if (!is_more) return;
+    atomic_store(&t->last_run, atomic_load(&t->start.turn));
+    gate_open(&t->more, atomic_load(&t->more.turn) + 1);
+}
+
 void team_run(team *t, team_fn fn, void *arg)
 {
-    if (t->n_threads == 1) {
+    if (t->n_used == 1) {
         fn(arg, 0, 1);
         return;
     }
-    unsigned seen = atomic_load(&t->done.turn);
+    uint64_t seen = atomic_load(&t->done.turn);
     t->fn = fn;
     t->arg = arg;
-    atomic_store(&t->n_busy, t->n_threads - 1);
-    gate_open(&t->start);
-    fn(arg, 0, t->n_threads);
+    atomic_store(&t->n_busy, t->n_used - 1);
+    start_run(t, t->n_used);
+    fn(arg, 0, t->n_used);
     wait_for(t, &t->done, seen);
 }
 
 void team_barrier(team *t)
 {
-    if (t->n_threads == 1) return;
-    unsigned seen = atomic_load(&t->barrier.turn); /* cannot move on before this thread arrives */
-    if (atomic_fetch_add(&t->n_arrived, 1) + 1 < t->n_threads) {
+    if (t->n_used == 1) return;
+    uint64_t seen = atomic_load(&t->barrier.turn); /* cannot move on before this thread arrives */
+    if (atomic_fetch_add(&t->n_arrived, 1) + 1 < t->n_used) {
         wait_for(t, &t->barrier, seen);
         return;
     }
     atomic_store(&t->n_arrived, 0); /* before the gate: the next barrier counts from 0 */
-    gate_open(&t->barrier);
+    gate_open(&t->barrier, seen + 1);
 }
 
 #endif

@@ -1,7 +1,9 @@
 /* exec.c - see exec.h. */
 #include "engine/exec.h"
+#include "base/cpu.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/timer.h"
 #include "engine/ops.h"
 #include <limits.h>
 
@@ -136,6 +138,7 @@ bool exec_open(exec *e, const model *m, kv_cache *kv, const exec_params *par, lo
         return false;
     }
     lay_out(e, e->block);
+    for (int i = 0; i < N_PACES; i++) pace_init(&e->pace[i], team_size(e->team));
     return true;
 }
 
@@ -179,16 +182,37 @@ static void run_steps(void *arg, int ith, int nth)
     }
 }
 
+/* The pace of runs of as many tokens: few and many cost differently. */
+static pace *pace_of(exec *e)
+{
+    int i = 0;
+    for (int n = e->n_row; n > 1 && i < N_PACES - 1; n /= 2) i++;
+    return &e->pace[i];
+}
+
+/* Runs the layers with as many threads as have proved good. */
+static bool run_body(exec *e)
+{
+    pace *p = pace_of(e);
+    int64_t n_lost = cpu_preemptions();
+    double begin = timer_now();
+    team_run(e->team, run_steps, e);
+    if (atomic_load(&e->stop_step) < e->end_step) return false;
+    pace_record(p, timer_now() - begin, e->n_row, cpu_preemptions() - n_lost);
+    return true;
+}
+
 bool exec_body(exec *e, const exec_batch *b, lory_err *err)
 {
     e->batch = *b;
     e->n_row = b->n_tok;
+    e->n_used = pace_of(e)->n;
     e->is_cut = op_attend_is_cut(e);
     e->step = 0;
     e->end_step = e->plan.n_body;
     atomic_store(&e->stop_step, INT_MAX);
-    team_run(e->team, run_steps, e);
-    if (atomic_load(&e->stop_step) >= e->end_step) return true;
+    team_use(e->team, e->n_used);
+    if (run_body(e)) return true;
     return err_set(err, LORY_E_INTERRUPTED, "interrupted");
 }
 

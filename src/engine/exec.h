@@ -6,6 +6,7 @@
 
 #include "base/team.h"
 #include "engine/kv.h"
+#include "engine/pace.h"
 #include "engine/plan.h"
 #include <stdatomic.h>
 
@@ -19,6 +20,8 @@ typedef struct {
     const lory_lora_use *lora; /* [n_lora] adapters, read by exec_open only */
     size_t n_lora;
 } exec_params;
+
+enum { N_PACES = 16 };
 
 /* Where the prefix of a sequence ends, for models that have one (hparams.has_prefix). */
 typedef struct {
@@ -66,9 +69,12 @@ typedef struct {
     unsigned char *thread_scratch; /* [n_threads, thread_bytes] */
     size_t thread_bytes;
 
+    pace pace[N_PACES];      /* of runs of 1, 2 .. 3, 4 .. 7, ... tokens */
+
     /* the batch at hand */
     exec_batch batch;
     const int *pick;         /* [n_row of the head] rows of the batch whose logits are wanted */
+    int n_used;              /* threads at work */
     bool is_cut;             /* the one token's heads are cut into chunks that threads share */
     int n_row;               /* rows of the phase: tokens in the body, picked ones in the head */
     int step, end_step;      /* the phase's part of the plan */

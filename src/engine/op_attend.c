@@ -294,14 +294,14 @@ static size_t lay_out_parts(attend_parts *p, const hparams *hp, void *at)
 size_t op_attend_parts_bytes(const exec *e)
 {
     attend_parts p;
-    if (e->m->hp.n_kv_head % e->par.n_threads == 0) return 0;
+    if (e->par.n_threads == 1) return 0;
     return lay_out_parts(&p, &e->m->hp, NULL);
 }
 
 bool op_attend_is_cut(const exec *e)
 {
     const hparams *hp = &e->m->hp;
-    if (e->n_row != 1 || hp->n_kv_head % e->par.n_threads == 0) return false;
+    if (e->n_row != 1 || hp->n_kv_head % e->n_used == 0) return false;
     return keys_end(e, e->batch.pos[0]) >= MIN_CUT_CHUNKS * KV_CHUNK;
 }
 
