@@ -94,7 +94,7 @@ TOOLS := $(patsubst %.c,$(BUILD)/%,$(TOOL_SRC))
 
 # ---- targets -------------------------------------------------------------------------------
 .DEFAULT_GOAL := all
-.PHONY: all lory lib liblory.a test asan ubsan tsan fuzz coverage layers tools bench format install \
+.PHONY: all lory lib liblory.a test asan ubsan tsan fuzz coverage layers tools model bench format install \
         uninstall clean help FORCE
 
 all: lory lib ## build ./lory and ./liblory.a
@@ -126,6 +126,11 @@ layers: ## hold every include against the floors of the house
 	@tools/layers.sh
 
 tools: $(TOOLS) ## build the programs for developers, build/release/tools/*
+
+CORPUS ?= ../shared/corpus
+model: $(BUILD)/lory $(TOOLS) ## train the models of models/ anew, from the texts in CORPUS=DIR (hours)
+	TOOLS=$(BUILD)/tools LORY=$(BUILD)/lory tools/train_tales.sh "$(CORPUS)" build/model
+	cp build/model/tales-3m-q8_0.gguf build/model/tales-tiny-q8_0.gguf models/
 
 bench: lory ## measure speed on the bundled model, against the machine's limits
 	./lory bench

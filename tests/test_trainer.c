@@ -201,20 +201,13 @@ TEST(trained_weights_do_not_depend_on_threads)
     trainer_free(one);
 }
 
-static void temp_path(char *path, size_t n, const char *name)
-{
-    const char *dir = getenv("TMPDIR");
-    snprintf(path, n, "%s/lory-%s-%ld", dir ? dir : "/tmp", name, (long)getpid());
-}
-
 TEST(training_goes_on_bit_by_bit_from_a_checkpoint)
 {
-    char path[4096];
     lory_err err;
     trainer *whole = make_trainer(&quick, 2), *first = make_trainer(&quick, 1),
             *second = make_trainer(&quick, 2);
     REQUIRE(whole && first && second);
-    temp_path(path, sizeof path, "checkpoint");
+    const char *path = test_temp("checkpoint");
     run_steps(whole, 6);
     run_steps(first, 3);
     trainer_score score;
@@ -256,11 +249,10 @@ TEST(bad_checkpoints_are_refused)
     } bad[] = { { "LORYTRN0", "is no checkpoint" },
                 { "", "is no checkpoint" },
                 { "LORYTRN1", "another shape" } };
-    char path[4096];
     lory_err err;
     trainer *t = make_trainer(&quick, 1);
     REQUIRE(t);
-    temp_path(path, sizeof path, "bad-checkpoint");
+    const char *path = test_temp("bad-checkpoint");
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         FILE *f = fopen(path, "w");
         fprintf(f, "%s%*s", bad[i].bytes, 200, "");
@@ -361,12 +353,11 @@ static bool write_text(const char *path, const char *text)
 
 TEST(texts_are_cut_at_separators)
 {
-    char path[4096];
     lory_err err;
     data_source s = { 0 };
     lory_model *m = lory_model_open(TINY, &err);
     REQUIRE(m, "%s", err.text);
-    temp_path(path, sizeof path, "text");
+    const char *path = test_temp("text");
     REQUIRE(
         write_text(path, "One dog.\n<|endoftext|>\n\nTwo cats.\n<|endoftext|>\n<|endoftext|>\n"));
     REQUIRE(data_read_text(&s, path, m, true, &err), "%s", err.text);
@@ -384,13 +375,13 @@ TEST(texts_are_cut_at_separators)
 
 TEST(only_what_the_assistant_says_is_learnt)
 {
-    char path[4096], said[64] = "";
+    char said[64] = "";
     lory_err err;
     data_source s = { 0 };
     int n_ends = 0;
     lory_model *m = lory_model_open(TINY, &err);
     REQUIRE(m, "%s", err.text);
-    temp_path(path, sizeof path, "chat");
+    const char *path = test_temp("chat");
     REQUIRE(write_text(
         path, "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"},"
               "{\"role\":\"assistant\",\"content\":\"Yes\"},{\"role\":\"user\",\"content\":\"Go\"},"
@@ -419,11 +410,10 @@ TEST(bad_conversations_name_the_line)
                 { "{\"messages\":[{\"role\":\"bad\",\"content\":\"x\"},"
                   "{\"role\":\"assistant\",\"content\":\"x\"}]}\n",
                   "roles are" } };
-    char path[4096];
     lory_err err;
     lory_model *m = lory_model_open(TINY, &err);
     REQUIRE(m, "%s", err.text);
-    temp_path(path, sizeof path, "bad-chat");
+    const char *path = test_temp("bad-chat");
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         data_source s = { 0 };
         REQUIRE(write_text(path, bad[i].text));
@@ -438,7 +428,6 @@ TEST(bad_conversations_name_the_line)
 
 TEST(a_model_is_written_and_read_back)
 {
-    char path[4096];
     lory_err err;
     gguf vocab;
     lory_model_info info;
@@ -449,7 +438,7 @@ TEST(a_model_is_written_and_read_back)
     s.n_vocab = info.n_vocab;
     trainer *t = trainer_new(&s, &quick, 1, 1, &err), *u = trainer_new(&s, &quick, 1, 1, &err);
     REQUIRE(t && u, "%s", err.text);
-    temp_path(path, sizeof path, "model");
+    const char *path = test_temp("model");
     store_about about = { .name = "small", .licence = "MIT" };
     trainer_get_state(t)->w[7] = 1.25f;
     REQUIRE(store_model(t, false, &vocab, &about, path, &err), "%s", err.text);

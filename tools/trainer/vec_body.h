@@ -15,6 +15,7 @@ enum {
 };
 typedef float vf __attribute__((vector_size(4 * W)));
 typedef int32_t vi __attribute__((vector_size(4 * W)));
+typedef uint32_t vu __attribute__((vector_size(4 * W)));
 
 INLINE vf load(const float *p)
 {
@@ -48,7 +49,7 @@ INLINE vf vexp(vf x)
     x = pick(x < all(MATH_EXP_MAX), x, all(MATH_EXP_MAX));
     vf t = x * MATH_EXP_LOG2E + MATH_EXP_MAGIC, n = t - MATH_EXP_MAGIC;
     vf r = n * -MATH_LN2_LO + (n * -MATH_LN2_HI + x);
-    vf h = (vf)((vi)t << 23);
+    vf h = (vf)((vu)t << 23);
     vf c = MATH_EXP_C7 * r + MATH_EXP_C6;
     c = c * r + MATH_EXP_C5;
     c = c * r + MATH_EXP_C4;
