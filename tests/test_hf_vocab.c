@@ -149,7 +149,7 @@ TEST(the_names_of_expressions_go_by_normal_form_and_merges)
         "\"model\":{\"ignore_merges\":%s}}";
     static const char *const cases[][4] = {
         { "null", "{1,3}", "true", "llama-bpe" },         { "null", "{1,3}", "false", "dbrx" },
-        { "{\"type\":\"NFC\"}", "", "false", "qwen2" },   { "null", "", "false", "stablelm2" },
+        { "{\"type\":\"NFC\"}", "", "false", "qwen2" },   { "null", "", "false", "hunyuan" },
         { "{\"type\":\"NFC\"}", "{1,3}", "false", NULL },
     };
     char text[1000];
@@ -334,6 +334,26 @@ TEST(tiktoken_ranks_become_merges)
     hf_test bad = begin("bad-tiktoken", "");
     hf_text(&bad, "tokenizer.model", "YQ== 0\nY?== 1\n");
     hf_refused(&bad, "/tokenizer.model: line 2 is no token with its rank");
+}
+
+TEST(the_first_qwen_has_its_special_tokens_behind_the_ranks)
+{
+    gguf g;
+    hf_test t = begin("qwen", "");
+    hf_text(&t, "config.json",
+            "{\"architectures\":[\"QWenLMHeadModel\"],\"hidden_size\":4,\"num_hidden_layers\":1,"
+            "\"num_attention_heads\":1,\"intermediate_size\":8,\"seq_length\":64,"
+            "\"vocab_size\":12}");
+    hf_add(&t, "transformer.wte.weight", N_VOCAB, 4, 0.0f);
+    hf_weights(&t, "model.safetensors");
+    hf_text(&t, "qwen.tiktoken", "YQ== 0\nYg== 1\nYw== 2\nIA== 3\nYWI= 4\n");
+    if (!make(&t, &g)) return;
+    check_str(&g, "tokenizer.ggml.pre", "qwen2");
+    check_list(&g, "tokenizer.ggml.tokens",
+               "a|b|c|\u0120|ab|<|endoftext|>|<|im_start|>|<|im_end|>|<|extra_0|>|<|extra_1|>|"
+               "<|extra_2|>|<|extra_3|>");
+    check_list(&g, "tokenizer.ggml.token_type", "111113333333");
+    gguf_close(&g);
 }
 
 TEST(tokens_without_a_row_are_left_out_and_said)

@@ -68,7 +68,7 @@ static const pre_row rows[] = {
     { "dbrx", 0, { LLAMA3 } },
     { "dbrx", 0, { CL100K } },
     { "qwen2", NFC, { QWEN2 } },
-    { "stablelm2", 0, { QWEN2 } },
+    { "hunyuan", 0, { QWEN2 } }, /* stablelm2, like qwen2, normalises */
     { "bailingmoe", 0, { BAILING } },
     { "qwen35", ANY, { QWEN35 } },
     { "seed-coder", ANY, { SEED } },

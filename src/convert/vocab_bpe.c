@@ -317,6 +317,26 @@ static bool add_all(ranks *r)
     return ok;
 }
 
+/* The first Qwen's special tokens stand in its Python code only: they follow the ranks. */
+static bool add_qwen_specials(ranks *r)
+{
+    static const char *const first[] = { "<|endoftext|>", "<|im_start|>", "<|im_end|>" };
+    enum { N_EXTRA = 205 };
+    int64_t id = 0;
+    for (size_t i = 0; i < r->n; i++)
+        if (r->tokens[i].rank >= id) id = r->tokens[i].rank + 1;
+    for (int i = 0; i < 3 + N_EXTRA; i++, id++) {
+        char text[24];
+        if (i < 3)
+            snprintf(text, sizeof text, "%s", first[i]);
+        else
+            snprintf(text, sizeof text, "<|extra_%d|>", i - 3);
+        if (!hf_vocab_set(r->v, id, (gguf_str){ text, strlen(text) }, TOKEN_CONTROL, 0.0f, r->err))
+            return false;
+    }
+    return true;
+}
+
 bool read_tiktoken(hf_vocab *v, const buf *bytes, const char *path, const char *arch, lory_err *err)
 {
     const uint64_t key[2] = { (uint64_t)(uintptr_t)bytes->data, (uint64_t)(uintptr_t)v };
@@ -327,6 +347,7 @@ bool read_tiktoken(hf_vocab *v, const buf *bytes, const char *path, const char *
              : strcmp(arch, "llama") == 0                                ? "llama-bpe"
                                                                          : "dbrx";
     bool ok = read_ranks(&r, bytes) && add_all(&r);
+    if (ok && strcmp(arch, "qwen") == 0) ok = add_qwen_specials(&r);
     mem_free(r.by_text.slots);
     return ok;
 }
