@@ -23,7 +23,7 @@ const char *lory_version(void)
     return LORY_VERSION;
 }
 
-/* ---- model ------------------------------------------------------------------------------------ */
+/* ---- model -------------------------------------------------------------------------------- */
 
 static bool find_ends(lory_model *m, lory_err *err)
 {
@@ -146,7 +146,7 @@ uint64_t lory_fingerprint(const lory_model *m, const lory_lora_use *lora, size_t
     return hash64_end(&h);
 }
 
-/* ---- tokens ----------------------------------------------------------------------------------- */
+/* ---- tokens ------------------------------------------------------------------------------- */
 
 void lory_tokens_free(lory_tokens *t)
 {
@@ -212,7 +212,7 @@ void lory_detok_flush(lory_detok *d, const char **text, size_t *n_bytes)
     detok_flush(&d->d, text, n_bytes);
 }
 
-/* ---- chat templates ---------------------------------------------------------------------------- */
+/* ---- chat templates ----------------------------------------------------------------------- */
 
 const char *lory_model_chat_template(const lory_model *m, const char *name, size_t *n)
 {
@@ -278,7 +278,7 @@ bool lory_tokenize_prompt(const lory_model *m, const lory_prompt *p, lory_tokens
     return need_tokenizer(m, err) && tokenizer_encode(&m->m.tok, &t, out, err);
 }
 
-/* ---- session ---------------------------------------------------------------------------------- */
+/* ---- session ------------------------------------------------------------------------------ */
 
 bool lory_plan_memory(const lory_model *m, const lory_session_params *p, lory_memory_plan *mp,
                       lory_err *err)
@@ -381,7 +381,7 @@ void lory_session_interrupt(lory_session *s)
     atomic_store(&s->s.interrupt, true);
 }
 
-/* ---- grammars --------------------------------------------------------------------------------- */
+/* ---- grammars ----------------------------------------------------------------------------- */
 
 lory_grammar *lory_grammar_new(const char *gbnf, size_t n, const char *name, lory_err *err)
 {
@@ -404,7 +404,7 @@ bool lory_grammar_check(lory_grammar *g, const char *text, size_t n, size_t *n_v
     return ok;
 }
 
-/* ---- sampler ---------------------------------------------------------------------------------- */
+/* ---- sampler ------------------------------------------------------------------------------ */
 
 void lory_sampler_defaults(const lory_model *m, lory_sampler_params *p)
 {
@@ -444,7 +444,7 @@ bool lory_sampler_draw(lory_sampler *s, const float *logits, const lory_token *h
     return chain_draw(s->c, &in, id, err);
 }
 
-/* ---- generation ------------------------------------------------------------------------------- */
+/* ---- generation --------------------------------------------------------------------------- */
 
 static bool draw(session *s, const lory_sampler *sampler, const lory_tokens *banned, lory_token *id,
                  lory_err *err)
@@ -503,7 +503,7 @@ void lory_model_work(const lory_model *m, const lory_session_params *p, int n_to
     work_count(&m->m, p, n_tokens, depth, work);
 }
 
-/* ---- the machine ------------------------------------------------------------------------------ */
+/* ---- the machine -------------------------------------------------------------------------- */
 
 bool lory_measure_limits(int n_threads, lory_machine_limits *limits, lory_err *err)
 {

@@ -179,7 +179,8 @@ TEST(every_reference_chat_gives_the_same_bytes)
     CHECK(s.n > 0 && s.n_passed == s.n, "%zu of %zu", s.n_passed, s.n);
 }
 
-/* Small templates over values of every kind: [template, text], or [template] where Python raises. */
+/* Small templates over values of every kind: [template, text], or [template] where Python raises.
+ * */
 TEST(snippets_give_what_python_gives)
 {
     json_doc d;

@@ -1,5 +1,5 @@
-/* test_session_state.c - a session that goes on from the bytes of another gives the same bits; bytes
- * that are not those that were written are refused, and nothing is changed. */
+/* test_session_state.c - a session that goes on from the bytes of another gives the same bits;
+ * bytes that are not those that were written are refused, and nothing is changed. */
 #include "base/buf.h"
 #include "lory.h"
 #include "test.h"
@@ -116,8 +116,8 @@ TEST(a_state_of_something_else_is_refused)
     lory_session_free(s);
     p = (lory_session_params){ .n_ctx = 64, .n_threads = 1 };
     s = lory_session_new(m, &p, &err);
-    CHECK(s && !lory_session_read_state(s, state.data, state.len, &err)
-          && err.code == LORY_E_FULL, "%s", err.text);
+    CHECK(s && !lory_session_read_state(s, state.data, state.len, &err) && err.code == LORY_E_FULL,
+          "%s", err.text);
     lory_session_free(s);
     lory_model_close(m);
     lory_model_close(other);

@@ -94,6 +94,6 @@ sleep 0.7
 keys C-c
 sleep 0.5
 keys '/stats' Enter
-sees 'context [0-9]* of 100000 tokens, 1 turns'
+sees 'context [0-9]* of 100000 tokens, 1 turn,'
 keys C-d
 sees 'left with 0'

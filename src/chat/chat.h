@@ -15,8 +15,8 @@ typedef struct {
 
 /* Renders `vars`, an object: "messages", "tools", "add_generation_prompt" and any other variable.
  * As Hugging Face has it, tools and documents are None and add_generation_prompt is false when
- * they are not there, and "continue_final_message" is no variable: when true, the text ends within the
- * last message. The names of roles and the special tokens are the template's own text,
+ * they are not there, and "continue_final_message" is no variable: when true, the text ends within
+ * the last message. The names of roles and the special tokens are the template's own text,
  * everything else of vars is plain: see jinja_output. Fails as jinja_parse and jinja_render. */
 bool chat_render(const chat_template *t, const json *vars, jinja_output *out, lory_err *err);
 

@@ -1,5 +1,5 @@
-/* chat_continue.h - "continue_final_message": a prompt that ends within the last message, so that the
- * model goes on with it. As Hugging Face does it: a tag is put behind that message, and what is
+/* chat_continue.h - "continue_final_message": a prompt that ends within the last message, so that
+ * the model goes on with it. As Hugging Face does it: a tag is put behind that message, and what is
  * rendered is cut where the tag comes out.
  * Layer: chat. No state. */
 #ifndef LORY_CHAT_CHAT_CONTINUE_H

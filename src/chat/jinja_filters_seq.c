@@ -197,7 +197,7 @@ static bool filter_rejectattr(jrun *r, jval self, const jargs *args, jval *out)
     return new_selection(r, self, args, (selection){ .by_attribute = true, .rejects = true }, out);
 }
 
-/* ---- generators that make their list when it is first asked for ------------------------------- */
+/* ---- generators that make their list when it is first asked for -------------------------- */
 
 typedef bool (*list_maker)(jrun *r, const jval *a, jlist **out);
 

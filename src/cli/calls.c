@@ -160,7 +160,8 @@ static size_t json_end(const reader *r, size_t at)
 
 /* ---- names ------------------------------------------------------------------------------- */
 
-/* "functions.add:0" (Kimi K2, gpt-oss) and "search.call" (Llama 3) are the tools "add", "search". */
+/* "functions.add:0" (Kimi K2, gpt-oss) and "search.call" (Llama 3) are the tools "add", "search".
+ * */
 static piece bare_name(piece p)
 {
     static const char prefix[] = "functions.", suffix[] = ".call";
@@ -187,8 +188,8 @@ static size_t skip_tag(const reader *r, size_t at, size_t end)
     return p ? (size_t)(p - r->s) + 1 : at;
 }
 
-/* The name in what stands before the arguments, [at, end): the last word that is the name of a tool,
- * else the last that is none of the forms' own words. */
+/* The name in what stands before the arguments, [at, end): the last word that is the name of a
+ * tool, else the last that is none of the forms' own words. */
 static piece name_in(const reader *r, size_t at, size_t end)
 {
     static const char *const own[] = { "json", "function", "commentary", "to", "assistant", NULL };

@@ -27,7 +27,7 @@ extern const char *const call_marks[];
 
 /* Reads the calls of text[0..n), which begins with a mark or is a call as a whole, and appends them
  * to *out. Arguments come in one of these forms, whatever the mark:
- *   {"name": NAME, "arguments": {...}}          also parameters, args, tool_name, {"function": {...}}
+ *   {"name": NAME, "arguments": {...}}          also parameters, args, tool_name; within "function"
  *   {"NAME": {...}}
  *   NAME ... {...}                              tags, [ARGS], ```json and the like between the two
  *   <function=NAME> <parameter=KEY>VALUE</parameter> ... or {...}
@@ -38,7 +38,7 @@ extern const char *const call_marks[];
  * False with *out as it was: LORY_E_FORMAT says what is wrong, LORY_E_MEMORY. */
 bool calls_read(const char *text, size_t n, const json *tools, tool_calls *out, lory_err *err);
 
-/* The definition of the tool of that name, as {"name", "parameters", ...}; NULL when there is none. */
+/* The definition of the tool of that name, as {"name", "parameters", ...}; NULL: there is none. */
 const json *calls_find_tool(const json *tools, const char *name, size_t n);
 
 #endif

@@ -1,6 +1,6 @@
 /* chat.h - one run of lory chat: what its files share.
- * Layer: cli. cmd_chat.c opens and closes it; chat_answer.c, chat_commands.c and chat_file.c work on
- * it. */
+ * Layer: cli. cmd_chat.c opens and closes it; chat_answer.c, chat_commands.c and chat_file.c work
+ * on it. */
 #ifndef LORY_CLI_CHAT_H
 #define LORY_CLI_CHAT_H
 
@@ -50,8 +50,9 @@ typedef struct {
 /* ---- chat_answer.c ----------------------------------------------------------------------- */
 
 /* Lets the model answer an input, prints the answer, each tool call in it as a line {"tool_call":
- * {"id", "name", "arguments"}}, and adds the turn, which *in becomes a part of. False when it failed:
- * *err says why, talk and *in are as they were; LORY_E_INTERRUPTED: stopped before the first token. */
+ * {"id", "name", "arguments"}}, and adds the turn, which *in becomes a part of. False when it
+ * failed: *err says why, talk and *in are as they were; LORY_E_INTERRUPTED: stopped before the
+ * first token. */
 bool chat_answer(chat *c, talk_input *in, int n_retries, lory_err *err);
 /* Tokens of the context that the talk takes now, when they are known; else 0. */
 size_t chat_used(const chat *c);
@@ -87,13 +88,16 @@ bool chat_set(chat *c, const char *name, const char *value, lory_err *err);
  *     system      text or null
  *     settings    {option: number}, those that are not the model's default
  *     logit_bias, stop  [text] of these options
- *     tools       the definitions, when there are any; replies [text] to calls, when some are missing
+ *     tools       the definitions, when there are any; replies [text] to calls, when some are
+ *     missing
  *     turns       [{"user": text or "replies": [text], "answer", "retries", "ids": [...], and of an
  *                 answer with calls "content", "calls": [{"id", "name", "arguments"}]}]
- *   the KV cache, perhaps: lory_session_write_state. Without it, or when it does not fit, the tokens
+ *   the KV cache, perhaps: lory_session_write_state. Without it, or when it does not fit, the
+ *   tokens
  *   are evaluated again, to the same bits. */
 bool chat_save(const chat *c, const char *path, bool has_kv, lory_err *err);
 /* Replaces the talk and its settings; on failure nothing changed. */
 bool chat_load(chat *c, const char *path, lory_err *err);
+void chat_tell_loaded(const chat *c, const char *path); /* to a person */
 
 #endif

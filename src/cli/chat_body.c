@@ -1,5 +1,5 @@
-/* chat_body.c - see chat_body.h. What is read is built aside and takes the place of the talk when it
- * is whole. */
+/* chat_body.c - see chat_body.h. What is read is built aside and takes the place of the talk when
+ * it is whole. */
 #include "cli/chat_body.h"
 #include "base/err.h"
 #include "base/hash.h"

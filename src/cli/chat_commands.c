@@ -56,7 +56,11 @@ static bool undo(chat *c, const char *argument, lory_err *err)
         buf_free(&c->replies.text[--c->replies.n]);
         return true;
     }
-    return need_turn(c, "undo", err) && talk_drop(&c->talk, c->talk.n - 1, 1, err);
+    talk_turn last;
+    if (!need_turn(c, "undo", err)) return false;
+    bool ok = talk_pop(&c->talk, &last, err);
+    turn_free(&last);
+    return ok;
 }
 
 /* Nothing is lost when there is no new answer: then the old one comes back. */
@@ -66,8 +70,8 @@ static bool retry(chat *c, const char *argument, lory_err *err)
     talk *t = &c->talk;
     if (!need_turn(c, "retry", err)) return false;
     talk_input_free(&c->replies);
-    talk_turn old = t->turn[--t->n];
-    bool ok = talk_rebuild(t, err) && chat_answer(c, &old.input, old.n_retries + 1, err);
+    talk_turn old;
+    bool ok = talk_pop(t, &old, err) && chat_answer(c, &old.input, old.n_retries + 1, err);
     if (ok) {
         turn_free(&old);
         return true;
@@ -110,7 +114,9 @@ static bool save(chat *c, const char *argument, lory_err *err)
 
 static bool load(chat *c, const char *argument, lory_err *err)
 {
-    return chat_load(c, argument, err);
+    if (!chat_load(c, argument, err)) return false;
+    chat_tell_loaded(c, argument);
+    return true;
 }
 
 /* The oldest turns go until half of the context is free; the last turn and the system text stay. */
@@ -145,8 +151,8 @@ static bool stats(chat *c, const char *argument, lory_err *err)
     (void)argument, (void)err;
     size_t n;
     lory_session_tokens(c->s, &n);
-    cli_note("context %zu of %d tokens, %zu turns, seed %lld", n, lory_session_n_ctx(c->s),
-             c->talk.n, (long long)c->o->settings.sampling.seed);
+    cli_note("context %zu of %d tokens, %zu turn%s, seed %lld", n, lory_session_n_ctx(c->s),
+             c->talk.n, c->talk.n == 1 ? "" : "s", (long long)c->o->settings.sampling.seed);
     cli_note("last answer: prompt %zu tokens, %zu of them new, %.1f tok/s; generated %zu tokens, "
              "%.1f tok/s; peak memory %.1f MB",
              c->n_prompt, c->n_evaluated, per_second(c->n_evaluated, c->prompt_ms), c->n_generated,

@@ -78,6 +78,7 @@ bool chat_save(const chat *c, const char *path, bool has_kv, lory_err *err)
     size_t n_cached = has_kv ? count_cached(c) : 0;
     size_t n_kv = n_cached > 0 ? lory_session_state_bytes(c->s, n_cached) : 0;
     if (n_kv == 0) n_cached = 0;
+    if (n_kv == 0) n_cached = 0;
     chat_put_body(c, &body);
     if (!body.failed) put_head(&body, n_kv, &lines);
     buf_put(&lines, body.data, body.len);
@@ -85,8 +86,8 @@ bool chat_save(const chat *c, const char *path, bool has_kv, lory_err *err)
     if (!ok) err_set(err, LORY_E_MEMORY, "%s: no memory for the talk", path);
     ok = ok && write_file(c, path, &lines, n_cached, err);
     if (ok && has_kv && c->is_interactive)
-        cli_note("%s: %zu turns, %.1f MB, %.1f of them the KV cache", path, c->talk.n,
-                 (double)(lines.len + n_kv) / 1e6, (double)n_kv / 1e6);
+        cli_note("%s: %zu turn%s, %.1f MB, %.1f of them the KV cache", path, c->talk.n,
+                 c->talk.n == 1 ? "" : "s", (double)(lines.len + n_kv) / 1e6, (double)n_kv / 1e6);
     buf_free(&lines);
     buf_free(&body);
     return ok;
@@ -131,7 +132,8 @@ static bool split(const file_map *m, part *body, part *kv, lory_err *err)
                                "%s: damaged: its bytes are not those that were written", m->path);
 }
 
-/* Whatever is wrong with the KV cache, the talk goes on: it is worked out again, to the same bits. */
+/* Whatever is wrong with the KV cache, the talk goes on: it is worked out again, to the same bits.
+ * */
 static void take_kv(const chat *c, const char *path, const part *kv)
 {
     lory_err err;
@@ -153,4 +155,11 @@ bool chat_load(chat *c, const char *path, lory_err *err)
     if (ok) take_kv(c, path, &kv);
     file_map_close(&m);
     return ok;
+}
+
+void chat_tell_loaded(const chat *c, const char *path)
+{
+    if (c->is_interactive)
+        cli_note("%s: %zu turn%s, %zu tokens", path, c->talk.n, c->talk.n == 1 ? "" : "s",
+                 chat_used(c));
 }

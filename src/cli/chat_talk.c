@@ -245,13 +245,24 @@ static void forget_ids(talk *t)
     buf_clear(&t->text);
 }
 
+/* Notes how to go back, before ids and text take the place of what is held. */
+static void note_before(const talk *t, const lory_tokens *ids, const buf *text, talk_turn *turn)
+{
+    turn->n_ids_before = t->ids.n;
+    turn->n_text_before = t->text.len;
+    turn->has_before = t->ids.n > 0 && t->ids.n <= ids->n && t->text.len <= text->len
+                       && memcmp(t->ids.id, ids->id, t->ids.n * sizeof *ids->id) == 0
+                       && memcmp(t->text.data, text->data, t->text.len) == 0;
+}
+
 /* What is read and drawn after a turn: its prompt, then the answer. */
-static bool hold(talk *t, const talk_turn *turn, lory_tokens *ids, buf *text, lory_err *err)
+static bool hold(talk *t, talk_turn *turn, lory_tokens *ids, buf *text, lory_err *err)
 {
     bool is_known = turn->ids.n > 0;
     if (is_known && !add_ids(ids, turn->ids.id, turn->ids.n, err)) return false;
     if (is_known && !buf_put(text, turn->answer.data, turn->answer.len))
         return err_set(err, LORY_E_MEMORY, "chat: no memory for the talk");
+    note_before(t, ids, text, turn);
     lory_tokens_free(&t->ids);
     buf_free(&t->text);
     t->ids = *ids;
@@ -286,7 +297,7 @@ bool talk_rebuild(talk *t, lory_err *err)
     bool ok = true;
     forget_ids(t);
     for (size_t i = 0; i < t->n && ok; i++) {
-        const talk_turn *turn = &t->turn[i];
+        talk_turn *turn = &t->turn[i];
         lory_tokens ids = { 0 };
         buf text = { 0 };
         ok = prompt_at(t, i, &turn->input, &ids, &text, err) && hold(t, turn, &ids, &text, err);
@@ -295,6 +306,15 @@ bool talk_rebuild(talk *t, lory_err *err)
     }
     if (!ok) forget_ids(t);
     return ok;
+}
+
+bool talk_pop(talk *t, talk_turn *turn, lory_err *err)
+{
+    *turn = t->turn[--t->n];
+    if (!turn->has_before || t->ids.n == 0) return talk_rebuild(t, err);
+    t->ids.n = turn->n_ids_before;
+    t->text.len = turn->n_text_before;
+    return true;
 }
 
 bool talk_drop(talk *t, size_t from, size_t n, lory_err *err)

@@ -24,6 +24,8 @@ typedef struct {
     buf content;      /* of an answer with calls: what is no call */
     lory_tokens ids;  /* of the answer; empty: only its text is known */
     int n_retries;    /* how often it was asked for again: a part of its seed */
+    bool has_before;  /* what the talk held before is the beginning of what it holds now: */
+    size_t n_ids_before, n_text_before;
 } talk_turn;
 
 typedef struct {
@@ -57,6 +59,9 @@ bool talk_measure(const talk *t, lory_tokens *ids, lory_err *err);
 /* Takes a whole turn, whose buffers become the talk's; ids and text are what talk_prompt gave. On
  * failure the talk and the turn are as they were. */
 bool talk_add(talk *t, talk_turn *turn, lory_tokens *ids, buf *text, lory_err *err);
+/* Takes the last turn out of the talk, which then holds what it held before, to the byte. Only
+ * where the template shows a talk anew is it worked out. On failure as talk_rebuild. */
+bool talk_pop(talk *t, talk_turn *turn, lory_err *err);
 /* The turns that go together from turn i on: one, and those that reply to its calls. */
 size_t talk_group(const talk *t, size_t i);
 /* Drops turns [from, from + n) and works out the tokens of what is left. */

@@ -57,7 +57,8 @@ bool chat_open_template(const lory_model *m, const char *subject, const char *na
     if (name && !*builtin) return file_read(name, MAX_TEMPLATE_BYTES, text, err);
     if (!name && !own)
         return err_set(err, LORY_E_UNSUPPORTED,
-                       "%s: the model has no chat template (--template FILE or one of %s gives it one)",
+                       "%s: the model has no chat template (--template FILE or one of %s gives it "
+                       "one)",
                        subject, chat_builtin_names);
     if (name ? buf_puts(text, (*builtin)->text) : buf_put(text, own, n)) return true;
     return err_set(err, LORY_E_MEMORY, "no memory for the chat template");

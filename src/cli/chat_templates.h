@@ -1,5 +1,5 @@
-/* chat_templates.h - which chat template counts, and the clock that it sees; templates that come with
- * the program, for models that have none.
+/* chat_templates.h - which chat template counts, and the clock that it sees; templates that come
+ * with the program, for models that have none.
  * Layer: cli. */
 #ifndef LORY_CLI_CHAT_TEMPLATES_H
 #define LORY_CLI_CHAT_TEMPLATES_H
@@ -16,9 +16,9 @@ typedef struct {
 extern const chat_builtin chat_builtins[];
 extern const char chat_builtin_names[]; /* "chatml, gemma, ..." */
 
-/* The template that --template names, built in or a file, its text appended to *text; the model's own
- * when name is NULL. *builtin is NULL where it is none of those built in. An error that the model has
- * none begins with subject. */
+/* The template that --template names, built in or a file, its text appended to *text; the model's
+ * own when name is NULL. *builtin is NULL where it is none of those built in. An error that the
+ * model has none begins with subject. */
 bool chat_open_template(const lory_model *m, const char *subject, const char *name, buf *text,
                         const chat_builtin **builtin, lory_err *err);
 

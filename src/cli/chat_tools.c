@@ -229,8 +229,8 @@ static bool holds(const char *text, size_t n, const char *what)
     return false;
 }
 
-/* The marks that the template has, or what it makes of a call; all, when it shows no calls and names
- * no form. */
+/* The marks that the template has, or what it makes of a call; all, when it shows no calls and
+ * names no form. */
 static void choose_marks(const probe *p, chat_tools *t)
 {
     const char *answer = p->made.text + answer_at(p);

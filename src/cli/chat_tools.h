@@ -1,5 +1,5 @@
-/* chat_tools.h - the tools that a model may call: their definitions, and how its chat template shows
- * calls, which is found out by rendering a call whose parts can be told apart.
+/* chat_tools.h - the tools that a model may call: their definitions, and how its chat template
+ * shows calls, which is found out by rendering a call whose parts can be told apart.
  * Layer: cli; no output. A zeroed one has no tools. */
 #ifndef LORY_CLI_CHAT_TOOLS_H
 #define LORY_CLI_CHAT_TOOLS_H

@@ -183,6 +183,7 @@ static int open_chat(chat *c)
     edit_open(&c->edit, &c->history);
     c->is_interactive = c->edit.is_terminal;
     if (c->is_interactive) open_history(c);
+    if (c->o->load) chat_tell_loaded(c, c->o->load);
     return 0;
 }
 
@@ -201,7 +202,8 @@ static void close_chat(chat *c)
 
 /* ---- the loop ---------------------------------------------------------------------------- */
 
-/* The name of the tool that should reply, for a person; it is the model's, so it may be anything. */
+/* The name of the tool that should reply, for a person; it is the model's, so it may be anything.
+ * */
 static const char *awaited_name(const chat *c)
 {
     const tool_calls *calls = talk_awaits(&c->talk);
@@ -281,7 +283,8 @@ static chat_outcome take_line(chat *c, const buf *line)
     lory_err err;
     const char *text = line->data;
     chat_outcome outcome = chat_command(c, text);
-    if (outcome != CHAT_NO_COMMAND) return outcome == CHAT_DONE && !keep(c, false) ? CHAT_FAILED : outcome;
+    if (outcome == CHAT_DONE && !keep(c, false)) return CHAT_FAILED;
+    if (outcome != CHAT_NO_COMMAND) return outcome;
     if (text[0] == '/' && text[1] == '/') text++;
     if (take_text(c, text, &err)) return keep(c, false) ? CHAT_DONE : CHAT_FAILED;
     if (err.code == LORY_E_INTERRUPTED)

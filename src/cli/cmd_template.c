@@ -30,9 +30,9 @@ static const opts_page page = {
     .rows = rows,
     .notes = "The object has \"messages\", and optionally \"tools\",\n"
              "\"add_generation_prompt\" and any other variable of the template. With\n"
-             "\"continue_final_message\": true the text ends within the last message. bos_token and\n"
-             "eos_token are the model's unless it has them. SOURCE_DATE_EPOCH (seconds, UTC)\n"
-             "fixes the clock that templates see.\n\n"
+             "\"continue_final_message\": true the text ends within the last message.\n"
+             "bos_token and eos_token are the model's unless it has them.\n"
+             "SOURCE_DATE_EPOCH (seconds, UTC) fixes the clock that templates see.\n\n"
              "Example:\n"
              "  echo '{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}],\n"
              "         \"add_generation_prompt\": true}' | lory template -m model.gguf\n",

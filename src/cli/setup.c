@@ -134,7 +134,7 @@ lory_session *cli_open_session(lory_model *m, session_opts *o, lory_err *err)
 const opt_row sampling_rows[] = {
     { 0, "Sampling (defaults: the model's own metadata, else as shown)", OPT_HEAD, .help = NULL },
     { 's', "seed", OPT_INT64, SAMPLING(seed), "N", .min = -1,
-      .help = "sampler seed; -1 = from the system's entropy (--stats tells which)" },
+      .help = "sampler seed; -1 = from the system's entropy (the statistics tell which)" },
     { 0, "temp", OPT_FLOAT, SAMPLING(temp), "X", .max = FLT_MAX, .help = "temperature; 0 = greedy",
       .shown = "0.8" },
     { 0, "top-k", OPT_INT, SAMPLING(top_k), "N", .max = INT_MAX,

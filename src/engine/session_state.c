@@ -122,7 +122,8 @@ bool session_state_write(const session *s, size_t n, uint64_t owner, lory_on_byt
     writer w = { .put = put, .user = user };
     unsigned char head[HEAD_BYTES], word[TAIL_BYTES];
     if (!holds(s, n))
-        return err_set(err, LORY_E_ARGUMENT, "session: it holds %zu tokens, not all of %zu", s->n, n);
+        return err_set(err, LORY_E_ARGUMENT, "session: it holds %zu tokens, not all of %zu", s->n,
+                       n);
     hash64_begin(&w.h, 0);
     make_head(s, n, owner, head);
     bool ok = put_bytes(&w, head, sizeof head);

@@ -7,7 +7,8 @@
  *   u32 [9]   storage type, layers, KV heads, head_dim, n tokens, whether heads rotate as in long
  *             texts, tokens of the prefix, position of its mask, 0
  *   i32 [n]   the tokens
- *   then for each layer, each KV head, each stretch of KV_CHUNK tokens (the last may be shorter) the
+ *   then for each layer, each KV head, each stretch of KV_CHUNK tokens (the last may be shorter)
+ *   the
  *   rows of its keys, then those of its values, as the cache stores them; of a layer with a window
  *   only the stretches that token n sees
  *   u64       XXH64 of all bytes before
