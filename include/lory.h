@@ -280,12 +280,18 @@ void lory_session_interrupt(lory_session *s);
 /* ---- grammars ---------------------------------------------------------------------------- */
 
 /* A set of texts that output can be held to. Compiled once; any number of samplers and threads may
- * use it. */
+ * use it, all of them with one model, which is closed after it. */
 typedef struct lory_grammar lory_grammar;
 
 /* From GBNF, the notation of llama.cpp. LORY_E_FORMAT: "NAME: line L, column C: ..." says what is
  * wrong in it, or that no text matches it. */
 lory_grammar *lory_grammar_new(const char *gbnf, size_t n, const char *name, lory_err *err);
+/* From a JSON Schema: the JSON texts that are valid by it, as far as src/sample/schema.h says.
+ * LORY_E_UNSUPPORTED: "NAME: #/json/pointer: ..." names what it does not know; nothing is left out. */
+lory_grammar *lory_grammar_from_schema(const char *schema, size_t n, const char *name,
+                                       lory_err *err);
+/* The same grammar once more: each is freed for itself. */
+lory_grammar *lory_grammar_keep(lory_grammar *g);
 void lory_grammar_free(lory_grammar *g); /* samplers that were made with it keep what they need */
 
 /* *is_whole: the text is one of the grammar's; *n_valid: how many of its bytes some text of the
@@ -303,7 +309,7 @@ typedef struct {
     float bias; /* added to the logit */
 } lory_logit_bias;
 
-/* Stages run in this order: logit bias, penalties, top-n-sigma, top-k, typical, top-p, min-p, XTC,
+/* Stages run in this order: logit bias, penalties, grammar, top-n-sigma, top-k, typical, top-p, min-p, XTC,
  * temperature, draw. Formulas and sources: src/sample/stage.h. */
 typedef struct {
     uint64_t seed;           /* a draw depends on (seed, position) only */
@@ -323,6 +329,7 @@ typedef struct {
     float dynatemp_exponent;
     const lory_logit_bias *logit_bias; /* [n_logit_bias], copied by lory_sampler_new */
     size_t n_logit_bias;
+    lory_grammar *grammar; /* that the text is held to; NULL = any text */
 } lory_sampler_params;
 
 /* The model's own metadata (general.sampling.*) where it has any, else lory's defaults. */
@@ -332,9 +339,15 @@ void lory_sampler_defaults(const lory_model *m, lory_sampler_params *p);
 lory_sampler *lory_sampler_new(const lory_model *m, const lory_sampler_params *p, lory_err *err);
 void lory_sampler_free(lory_sampler *s);
 
+/* The text that the sampler's grammar holds begins behind history[0..n). lory_generate and
+ * lory_batch say so themselves. */
+void lory_sampler_begin_text(lory_sampler *s, const lory_model *m, const lory_token *history,
+                             size_t n);
+
 /* Draws the token at position pos from logits [n_vocab], which stay as they are. history holds
  * the n tokens before it, for the penalties. LORY_E_NAN when a logit is NaN or +inf, or all are
- * -inf; LORY_E_ARGUMENT when the bias leaves no token. */
+ * -inf; LORY_E_ARGUMENT when the bias leaves no token. With a grammar, *id is -1 when the text is
+ * complete, nothing may follow it, and the model has no end token. */
 bool lory_sampler_draw(lory_sampler *s, const float *logits, const lory_token *history, size_t n,
                        size_t pos, lory_token *id, lory_err *err);
 

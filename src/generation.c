@@ -9,8 +9,7 @@ bool generation_check(const lory_generate_params *p, lory_err *err)
     return true;
 }
 
-/* Whether what is generated goes on after text; after control tokens only, it begins one. */
-static bool holds_text(const tokenizer *tok, const lory_token *history, size_t n)
+bool generation_holds_text(const tokenizer *tok, const lory_token *history, size_t n)
 {
     size_t n_bytes = 0;
     for (size_t i = 0; i < n && n_bytes == 0; i++) tokenizer_piece(tok, history[i], &n_bytes);
@@ -22,7 +21,7 @@ void generation_begin(generation *g, const lory_token *history, size_t n)
     g->stop = (stop_finder){ .text = g->p->stop, .n = g->p->n_stop };
     if (g->tok)
         detok_init(&g->d, g->tok, g->p->show_special ? LORY_SHOW_SPECIAL : 0,
-                   holds_text(g->tok, history, n));
+                   generation_holds_text(g->tok, history, n));
 }
 
 bool generation_wants_none(generation *g)
@@ -56,7 +55,7 @@ bool generation_take(generation *g, lory_token id, const float *logits, size_t n
 {
     *is_over = true;
     g->result.reason = LORY_STOP_END;
-    if (g->tok && tokenizer_is_end(g->tok, id)) return true;
+    if (id < 0 || (g->tok && tokenizer_is_end(g->tok, id))) return true;
     if (!put_token(g, (lory_piece){ .id = id, .text = "", .logits = logits }, is_over, err))
         return false;
     if (*is_over) return true;

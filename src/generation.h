@@ -21,13 +21,18 @@ typedef struct {
 /* LORY_E_ARGUMENT names what is wrong. */
 bool generation_check(const lory_generate_params *p, lory_err *err);
 
+/* Whether what is generated after this history goes on after text; after control tokens only, it
+ * begins one. */
+bool generation_holds_text(const tokenizer *tok, const lory_token *history, size_t n);
+
 /* The n tokens of history are what the text goes on from. */
 void generation_begin(generation *g, const lory_token *history, size_t n);
 
 /* Whether not even one token is to be drawn. */
 bool generation_wants_none(generation *g);
 
-/* Takes the token that was drawn from `logits` after n_seen tokens, and hands on its text.
+/* Takes the token that was drawn from `logits` after n_seen tokens (-1: a complete text), and hands
+ * on its text.
  * *is_over: it was the last, g->result says why. */
 bool generation_take(generation *g, lory_token id, const float *logits, size_t n_seen,
                      bool *is_over, lory_err *err);

@@ -34,6 +34,17 @@ static bool find_ends(lory_model *m, lory_err *err)
     return true;
 }
 
+static bool add_trie(lory_model *m, lory_err *err)
+{
+    model_trie *x = mem_new(1, sizeof *x);
+    if (x && lock_init(&x->lock)) {
+        m->trie = x;
+        return true;
+    }
+    mem_free(x);
+    return err_set(err, LORY_E_MEMORY, "no memory for a model");
+}
+
 lory_model *lory_model_open(const char *path, lory_err *err)
 {
     return lory_model_open_with(path, NULL, err);
@@ -46,7 +57,7 @@ lory_model *lory_model_open_with(const char *path, const lory_model_params *p, l
         err_set(err, LORY_E_MEMORY, "%s: no memory", path);
         return NULL;
     }
-    if (model_open(&m->m, path, p, err) && find_ends(m, err)) return m;
+    if (model_open(&m->m, path, p, err) && find_ends(m, err) && add_trie(m, err)) return m;
     lory_model_close(m);
     return NULL;
 }
@@ -55,6 +66,11 @@ void lory_model_close(lory_model *m)
 {
     if (!m) return;
     lory_tokens_free(&m->ends);
+    if (m->trie) {
+        token_trie_free(m->trie->t);
+        lock_free(&m->trie->lock);
+    }
+    mem_free(m->trie);
     while (m->loras) {
         lory_lora *l = m->loras;
         m->loras = l->next;
@@ -388,6 +404,17 @@ lory_grammar *lory_grammar_new(const char *gbnf, size_t n, const char *name, lor
     return grammar_from_gbnf(gbnf, n, name, err);
 }
 
+lory_grammar *lory_grammar_from_schema(const char *schema, size_t n, const char *name,
+                                       lory_err *err)
+{
+    return grammar_from_schema(schema, n, name, err);
+}
+
+lory_grammar *lory_grammar_keep(lory_grammar *g)
+{
+    return grammar_keep(g);
+}
+
 void lory_grammar_free(lory_grammar *g)
 {
     grammar_give(g);
@@ -404,7 +431,35 @@ bool lory_grammar_check(lory_grammar *g, const char *text, size_t n, size_t *n_v
     return ok;
 }
 
+const token_trie *model_trie_of(const lory_model *m, lory_err *err)
+{
+    lory_model_info info;
+    lory_model_get_info(m, &info);
+    if (!m->m.has_tokenizer) {
+        err_set(err, LORY_E_UNSUPPORTED, "grammar: the model has no tokenizer");
+        return NULL;
+    }
+    lock_take(&m->trie->lock);
+    if (!m->trie->t) m->trie->t = token_trie_new(&m->m.tok, info.n_vocab, err);
+    const token_trie *t = m->trie->t;
+    lock_give(&m->trie->lock);
+    return t;
+}
+
 /* ---- sampler ------------------------------------------------------------------------------ */
+
+chain *model_chain_new(const lory_model *m, const lory_sampler_params *p, bool is_small,
+                       lory_err *err)
+{
+    lory_model_info info;
+    const token_trie *t = NULL;
+    lory_model_get_info(m, &info);
+    if (p->grammar && !(t = model_trie_of(m, err))) return NULL;
+    chain *c = is_small ? chain_new_small(info.n_vocab, p, err) : chain_new(info.n_vocab, p, err);
+    if (!c || !t || chain_hold(c, p->grammar, t, err)) return c;
+    chain_free(c);
+    return NULL;
+}
 
 void lory_sampler_defaults(const lory_model *m, lory_sampler_params *p)
 {
@@ -418,14 +473,12 @@ void lory_sampler_defaults(const lory_model *m, lory_sampler_params *p)
 
 lory_sampler *lory_sampler_new(const lory_model *m, const lory_sampler_params *p, lory_err *err)
 {
-    lory_model_info info;
-    lory_model_get_info(m, &info);
     lory_sampler *s = mem_new(1, sizeof *s);
     if (!s) {
         err_set(err, LORY_E_MEMORY, "sampler: no memory");
         return NULL;
     }
-    s->c = chain_new(info.n_vocab, p, err);
+    s->c = model_chain_new(m, p, false, err);
     if (s->c) return s;
     mem_free(s);
     return NULL;
@@ -435,6 +488,12 @@ void lory_sampler_free(lory_sampler *s)
 {
     if (s) chain_free(s->c);
     mem_free(s);
+}
+
+void lory_sampler_begin_text(lory_sampler *s, const lory_model *m, const lory_token *history,
+                             size_t n)
+{
+    chain_begin_text(s->c, n, !m->m.has_tokenizer || !generation_holds_text(&m->m.tok, history, n));
 }
 
 bool lory_sampler_draw(lory_sampler *s, const float *logits, const lory_token *history, size_t n,
@@ -487,6 +546,7 @@ bool lory_generate(lory_session *s, lory_sampler *sampler, const lory_generate_p
         return err_set(err, LORY_E_ARGUMENT, "session: nothing has been evaluated to go on from");
     if (!generation_check(p, err)) return false;
     generation_begin(&g, s->s.id, s->s.n);
+    chain_begin_text(sampler->c, s->s.n, g.d.at_start);
     bool ok = generate(&g, s, sampler, err);
     if (!ok && err->code == LORY_E_INTERRUPTED) {
         g.result.reason = LORY_STOP_CALLER;

@@ -138,7 +138,7 @@ bool lory_batch_add(lory_batch *b, const lory_request *r, lory_err *err)
     request q = { .on_done = r->on_done };
     int slot = -1;
     if (!generation_check(r->generate, err)) return false;
-    q.c = chain_new_small(m->hp.n_vocab, r->sampler, err);
+    q.c = model_chain_new(b->m, r->sampler, true, err);
     if (q.c && copy_params(&q, r->generate, err)) slot = batch_add(&b->b, r->ids, r->n, err);
     if (slot < 0) {
         free_request(&q);
@@ -149,6 +149,7 @@ bool lory_batch_add(lory_batch *b, const lory_request *r, lory_err *err)
     to->g = (generation){ .tok = m->has_tokenizer ? &m->tok : NULL, .p = &to->p,
                           .n_ctx = (size_t)b->b.n_ctx, .on_piece = r->on_piece, .user = r->user };
     generation_begin(&to->g, r->ids, r->n);
+    chain_begin_text(to->c, r->n, to->g.d.at_start);
     return true;
 }
 

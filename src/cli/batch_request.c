@@ -63,18 +63,17 @@ static bool read_bool(const json *body, const char *name, bool *out, lory_err *e
     return !j || json_get_bool(j, out) || wrong(err, name, "true or false");
 }
 
-/* Fields that would change the answer and are not known here; false, 1 and "text" change nothing. */
+/* Fields that would change the answer and are not known here; false and 1 change nothing. */
 static bool refuse_unknown(const json *body, lory_err *err)
 {
     static const char *const names[] = {
         "stream", "echo", "best_of", "suffix", "tools", "tool_choice", "functions", "function_call",
-        "modalities", "audio", "prediction", "response_format", "grammar", "json_schema"
+        "modalities", "audio", "prediction", "grammar", "json_schema"
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const json *j = field(body, names[i]);
         int64_t v;
-        bool is_plain = !j || j->type == JSON_FALSE || (json_get_int(j, &v) && v == 1)
-                        || json_str_is(json_get(j, "type"), "text");
+        bool is_plain = !j || j->type == JSON_FALSE || (json_get_int(j, &v) && v == 1);
         if (!is_plain)
             return err_set(err, LORY_E_UNSUPPORTED, "\"%s\" is not supported here", names[i]);
     }
@@ -158,6 +157,15 @@ static bool read_logprobs(batch_request *r, const json *body, lory_err *err)
     return read_int(body, "top_logprobs", 0, BATCH_MAX_LOGPROBS, &r->n_logprobs, err);
 }
 
+static bool read_format(batch_request *r, const batch_defaults *d, const json *body, lory_err *err)
+{
+    const json *format = field(body, "response_format");
+    if (!format) return true;
+    if (!batch_read_format(d->grammars, format, &r->grammar, err)) return false;
+    r->sampler.grammar = r->grammar;
+    return true;
+}
+
 static bool read_params(batch_request *r, const batch_defaults *d, const json *body, lory_err *err)
 {
     lory_sampler_params *s = &r->sampler;
@@ -174,7 +182,7 @@ static bool read_params(batch_request *r, const batch_defaults *d, const json *b
            && read_float(body, "frequency_penalty", &s->frequency_penalty, err)
            && read_int(body, "n", 1, BATCH_MAX_CHOICES, &r->n, err)
            && read_logprobs(r, body, err) && read_stop(r, body, err)
-           && read_biases(r, d, body, err);
+           && read_biases(r, d, body, err) && read_format(r, d, body, err);
 }
 
 /* ---- what ------------------------------------------------------------------------------------ */
@@ -287,6 +295,7 @@ void batch_request_free(batch_request *r)
     buf_free(&r->id);
     buf_free(&r->model);
     lory_tokens_free(&r->ids);
+    lory_grammar_free(r->grammar);
     arena_free(&r->arena);
     *r = (batch_request){ 0 };
 }

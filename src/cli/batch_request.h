@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "cli/batch_grammar.h"
 #include "lory.h"
 
 enum { BATCH_MAX_CHOICES = 128, BATCH_MAX_LOGPROBS = 20, BATCH_MAX_LINE_BYTES = 8 << 20 };
@@ -23,6 +24,7 @@ typedef struct {
     size_t n_ctx;
     bool special; /* control-token text in prompts counts; in messages it never does */
     lory_template tmpl;        /* of messages; no text: there is none */
+    batch_grammars *grammars;  /* of "response_format" */
     const char *template_stop; /* ends an answer to messages; NULL: the model's own tokens do */
 } batch_defaults;
 
@@ -35,6 +37,7 @@ typedef struct {
     lory_tokens ids;    /* of the prompt */
     lory_sampler_params sampler;   /* its biases are in the arena, like */
     lory_generate_params generate; /* the stop texts */
+    lory_grammar *grammar;         /* the line's own; NULL: none */
     mem_arena arena;
     int n;              /* choices */
     int n_logprobs;     /* likeliest tokens a token; -1 = no log-probabilities */

@@ -25,6 +25,7 @@ typedef struct {
     chat_settings settings;
     const char *system, *template, *tools, *load, *save;
     opt_list stop;
+    constraint_opts constraint; /* of each answer */
     bool no_history, no_kv;
 } chat_opts;
 
@@ -32,6 +33,7 @@ typedef struct {
     chat_opts *o;
     lory_model *m;
     lory_session *s;
+    cli_grammar grammar;
     editor edit;
     history history;
     talk talk;

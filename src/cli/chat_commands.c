@@ -178,7 +178,7 @@ bool chat_set(chat *c, const char *name, const char *value, lory_err *err)
     if (r == OPTS_HELP) return err_set(err, LORY_E_ARGUMENT, "--help: no such setting");
     if (r != OPTS_OK) return false;
     if (changed.sampling.seed < 0) changed.sampling.seed = (int64_t)cli_entropy_seed();
-    lory_sampler *s = cli_open_sampler(c->m, &changed.sampling, &seed, &status, err);
+    lory_sampler *s = cli_open_sampler(c->m, &changed.sampling, NULL, &seed, &status, err);
     if (!s) return false;
     lory_sampler_free(s);
     changed.sampling.logit_bias = c->o->settings.sampling.logit_bias;

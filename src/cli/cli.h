@@ -133,19 +133,25 @@ extern const opt_row sampling_rows[]; /* -s --temp --top-k ... --logit-bias */
 bool cli_sampler_params(const lory_model *m, const sampling_opts *o, lory_sampler_params *p,
                         lory_logit_bias **bias, lory_err *err);
 
-/* The sampler that the options ask for; *seed gets the seed in use. NULL with *err on failure;
- * *status gets EXIT_USAGE when it is the options that are wrong, else EXIT_FAILED. */
-lory_sampler *cli_open_sampler(const lory_model *m, const sampling_opts *o, uint64_t *seed,
-                               int *status, lory_err *err);
-
 typedef struct {
     const char *grammar; /* a file; NULL: none */
+    const char *schema;  /* a file, or the JSON itself */
 } constraint_opts;
-extern const opt_row constraint_rows[]; /* --grammar */
+extern const opt_row constraint_rows[]; /* --grammar, --json-schema */
 
-/* The grammar that the options ask for, NULL when they ask for none. False on failure; *status gets
+typedef struct {
+    lory_grammar *g; /* NULL: none; free with lory_grammar_free */
+    uint64_t hash;   /* of its text */
+} cli_grammar;
+
+/* The grammar that the options ask for, if any. False on failure; *status gets
  * EXIT_USAGE when it is the grammar that is wrong, else EXIT_FAILED. */
-bool cli_open_grammar(const constraint_opts *o, lory_grammar **g, int *status, lory_err *err);
+bool cli_open_grammar(const constraint_opts *o, cli_grammar *g, int *status, lory_err *err);
+
+/* The sampler that the options ask for, held to g (NULL: to none); *seed gets the seed in use. NULL with *err on failure;
+ * *status gets EXIT_USAGE when it is the options that are wrong, else EXIT_FAILED. */
+lory_sampler *cli_open_sampler(const lory_model *m, const sampling_opts *o, lory_grammar *g,
+                               uint64_t *seed, int *status, lory_err *err);
 
 /* The tokens of a prompt, at least one and at most n_ctx; "SUBJECT: ..." in *err says why not. */
 typedef struct {

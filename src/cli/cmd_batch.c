@@ -29,6 +29,7 @@ typedef struct {
     model_opts model;
     session_opts session;
     sampling_opts sampling;
+    constraint_opts constraint;
     const char *in, *out, *shard, *template;
     const char *stats; /* NULL: none, "": a line of text, "json" */
     opt_list stop;
@@ -59,6 +60,7 @@ static const opt_row rows[] = {
     { 'n', "predict", OPT_INT, AT(n_predict), "N", .min = -1, .max = INT_MAX,
       .help = "most tokens to generate; -1 = until the end or the context is full" },
     { 0, "stop", OPT_LIST, AT(stop), "TEXT", .help = "stop at this text (repeatable)" },
+    { 0, NULL, OPT_GROUP, AT(constraint), .rows = constraint_rows },
     { 0, "ignore-eos", OPT_BOOL, AT(ignore_eos), .help = "go on past the end-of-text token" },
     { 0, "template", OPT_STR, AT(template), "NAME|FILE", .shown = "the model's own",
       .help = "chat template (Jinja) of lines with messages: chatml, gemma, llama3, plain, zephyr, or "
@@ -102,6 +104,8 @@ typedef struct {
     lory_batch *batch;
     batch_defaults d;
     lory_logit_bias *bias;
+    cli_grammar grammar;     /* of lines without one of their own */
+    batch_grammars grammars; /* of those with one */
     buf template_text;
     batch_state state;
     lines in;
@@ -237,6 +241,7 @@ static bool describe_settings(run *r, lory_err *err)
     put_int_setting(&w, "ctx-size", (int64_t)r->d.n_ctx);
     put_text_setting(&w, "cache-type", cache_types[r->o->session.cache_type]);
     put_template(&w, r);
+    if (r->grammar.g) put_int_setting(&w, "grammar", (int64_t)(r->grammar.hash >> 1));
     put_lists(&w, r);
     put_text_setting(&w, "shard", r->o->shard ? r->o->shard : "1/1");
     json_end_object(&w);
@@ -486,9 +491,19 @@ static bool open_template(run *r, lory_err *err)
 static bool check_sampling(run *r, lory_err *err)
 {
     uint64_t seed;
-    lory_sampler *s = cli_open_sampler(r->m, &r->o->sampling, &seed, &r->status, err);
+    if (!cli_open_grammar(&r->o->constraint, &r->grammar, &r->status, err)) return false;
+    lory_sampler *s =
+        cli_open_sampler(r->m, &r->o->sampling, r->grammar.g, &seed, &r->status, err);
     lory_sampler_free(s);
     return s != NULL;
+}
+
+static bool set_sampler(run *r, lory_err *err)
+{
+    if (!cli_sampler_params(r->m, &r->o->sampling, &r->d.sampler, &r->bias, err)) return false;
+    r->d.sampler.grammar = r->grammar.g;
+    r->d.grammars = &r->grammars;
+    return true;
 }
 
 static bool open_run(run *r, lory_err *err)
@@ -496,7 +511,7 @@ static bool open_run(run *r, lory_err *err)
     r->status = EXIT_FAILED;
     return open_input(r, err) && open_model(r, err) && open_template(r, err)
            && check_sampling(r, err)
-           && cli_sampler_params(r->m, &r->o->sampling, &r->d.sampler, &r->bias, err)
+           && set_sampler(r, err)
            && choose_lines(r, err)
            && describe_settings(r, err)
            && batch_window_open(&r->window, &r->d, r->batch, r->o->n_parallel, err)
@@ -513,6 +528,8 @@ static void close_run(run *r)
     batch_state_free(&r->state);
     lines_close(&r->in);
     if (r->in_fd > STDIN_FILENO) close(r->in_fd);
+    lory_grammar_free(r->grammar.g);
+    batch_grammars_free(&r->grammars);
     mem_free(r->bias);
     buf_free(&r->text);
     buf_free(&r->template_text);

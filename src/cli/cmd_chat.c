@@ -37,6 +37,7 @@ static const opt_row rows[] = {
       .help = "keep no KV cache in files: smaller, read again when loaded" },
     { 0, "stop", OPT_LIST, AT(stop), "TEXT",
       .help = "an answer ends at this text, which is not printed (repeatable)" },
+    { 0, NULL, OPT_GROUP, AT(constraint), .rows = constraint_rows },
     { 0, "no-history", OPT_BOOL, AT(no_history), .help = "keep no history of what is entered" },
     { 0, "Model", OPT_HEAD, .help = NULL },
     { 0, NULL, OPT_GROUP, AT(model), .rows = model_rows },
@@ -131,7 +132,9 @@ static int open_sampling(chat *c)
     lory_err err;
     int status = EXIT_FAILED;
     uint64_t seed;
-    lory_sampler *s = cli_open_sampler(c->m, &c->o->settings.sampling, &seed, &status, &err);
+    lory_sampler *s = NULL;
+    if (cli_open_grammar(&c->o->constraint, &c->grammar, &status, &err))
+        s = cli_open_sampler(c->m, &c->o->settings.sampling, c->grammar.g, &seed, &status, &err);
     if (!s) return status == EXIT_USAGE ? cli_usage("%s", err.text) : cli_fail(&err);
     lory_sampler_free(s);
     c->o->settings.sampling.seed = (int64_t)seed;
@@ -196,6 +199,7 @@ static void close_chat(chat *c)
     chat_tools_free(&c->tools);
     mem_free(c->stop);
     arena_free(&c->texts);
+    lory_grammar_free(c->grammar.g);
     lory_session_free(c->s);
     lory_model_close(c->m);
 }

@@ -18,15 +18,18 @@ static const opt_row rows[] = {
 
 static const opts_page page = {
     .name = "grammar",
-    .usage = "--grammar FILE < TEXT",
+    .usage = "--grammar FILE | --json-schema FILE < TEXT",
     .about = "Checks that the whole of standard input is a text of the grammar: every byte of it, a "
              "line's end at its end too. The exit status is 0 when it is, 1 with the first byte "
              "that cannot be there when it is not, and 2 when the grammar itself is wrong.",
     .rows = rows,
-    .notes = "Grammars are written in GBNF, the notation of llama.cpp.\n\n"
+    .notes = "Grammars are written in GBNF, the notation of llama.cpp. A JSON Schema stands\n"
+             "for the texts that constrained output may be: properties in the order of the\n"
+             "schema, and no blanks but one behind each : and , (lory.1 says it all).\n\n"
              "Example:\n"
              "  echo 'root ::= \"yes\" | \"no\"' > answer.gbnf\n"
-             "  printf yes | lory grammar --grammar answer.gbnf\n",
+             "  printf yes | lory grammar --grammar answer.gbnf\n"
+             "  printf '[1, 2]' | lory grammar --json-schema '{\"items\": {\"minimum\": 1}}'\n",
 };
 
 /* "stdin: byte N: ..." about the byte at `at`, the first that can't be there. */
@@ -57,7 +60,7 @@ static bool check(lory_grammar *g, lory_err *err)
 int cmd_grammar(int argc, char **argv)
 {
     grammar_opts o = { 0 };
-    lory_grammar *g;
+    cli_grammar g;
     lory_err err;
     int status;
     if (!cli_parse(&page, &o, argc, argv, &status)) return status;
@@ -65,8 +68,8 @@ int cmd_grammar(int argc, char **argv)
         cli_fail(&err);
         return status;
     }
-    if (!g) return cli_usage("grammar: none is given (expected --grammar FILE)");
-    status = check(g, &err) ? EXIT_OK : cli_fail(&err);
-    lory_grammar_free(g);
+    if (!g.g) return cli_usage("grammar: none is given (expected --grammar FILE or --json-schema FILE)");
+    status = check(g.g, &err) ? EXIT_OK : cli_fail(&err);
+    lory_grammar_free(g.g);
     return status;
 }

@@ -17,6 +17,7 @@ typedef struct {
     model_opts model;
     session_opts session;
     sampling_opts sampling;
+    constraint_opts constraint;
     const char *prompt, *file;
     const char *stats; /* NULL: none, "": a line of text, "json" */
     opt_list stop;
@@ -42,6 +43,7 @@ static const opt_row rows[] = {
     { 0, "stop", OPT_LIST, AT(stop), "TEXT",
       .help = "stop at this text, which is not printed (repeatable)" },
     { 0, "ignore-eos", OPT_BOOL, AT(ignore_eos), .help = "go on past the end-of-text token" },
+    { 0, NULL, OPT_GROUP, AT(constraint), .rows = constraint_rows },
     { 0, "echo", OPT_BOOL, AT(echo), .help = "print the prompt first" },
     { 0, "logprobs", OPT_INT, AT(n_logprobs), "N", .max = 1000, .shown = "",
       .help = "print a JSON object a token, with its log-probability and the N likeliest tokens" },
@@ -77,6 +79,7 @@ typedef struct {
     const char *source; /* of the prompt, for errors */
     lory_model *m;
     lory_session *s;
+    cli_grammar grammar;
     lory_sampler *sampler;
     logprobs *logprobs; /* NULL: print text */
     buf prompt, out;
@@ -242,7 +245,9 @@ static int open_run(run *r)
         || !(r->s = cli_open_session(r->m, &r->o->session, &err)))
         return cli_fail(&err);
     r->load_ms = cli_now_ms() - start_ms;
-    r->sampler = cli_open_sampler(r->m, &r->o->sampling, &r->seed, &status, &err);
+    if (cli_open_grammar(&r->o->constraint, &r->grammar, &status, &err))
+        r->sampler =
+            cli_open_sampler(r->m, &r->o->sampling, r->grammar.g, &r->seed, &status, &err);
     if (!r->sampler) return status == EXIT_USAGE ? cli_usage("%s", err.text) : cli_fail(&err);
     if (r->o->n_logprobs >= 0 && !(r->logprobs = logprobs_new(r->m, r->o->n_logprobs))) {
         err_set(&err, LORY_E_MEMORY, "--logprobs: no memory");
@@ -259,6 +264,7 @@ static void close_run(run *r)
     buf_free(&r->out);
     logprobs_free(r->logprobs);
     lory_sampler_free(r->sampler);
+    lory_grammar_free(r->grammar.g);
     lory_session_free(r->s);
     lory_model_close(r->m);
 }

@@ -1,6 +1,7 @@
 /* setup.c - the option groups that commands share, and what they open; see cli.h. */
 #include "base/err.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "cli/bundled.h"
 #include "cli/cli.h"
@@ -127,6 +128,45 @@ lory_session *cli_open_session(lory_model *m, session_opts *o, lory_err *err)
     return s;
 }
 
+/* ---- grammar ----------------------------------------------------------------------------- */
+
+const opt_row constraint_rows[] = {
+    { 0, "grammar", OPT_STR, offsetof(constraint_opts, grammar), "FILE",
+      .help = "hold the text to a grammar (GBNF)" },
+    { 0, "json-schema", OPT_STR, offsetof(constraint_opts, schema), "FILE|JSON",
+      .help = "hold the text to JSON that is valid by a schema" },
+    { .kind = OPT_END },
+};
+
+/* A schema is given as itself or in a file: no file's name begins with a brace. */
+static bool read_constraint(const constraint_opts *o, buf *text, const char **name, lory_err *err)
+{
+    *name = o->grammar ? o->grammar : o->schema;
+    if (o->grammar || o->schema[strspn(o->schema, " \t\r\n")] != '{')
+        return file_read(*name, MAX_GRAMMAR_BYTES, text, err);
+    *name = "--json-schema";
+    return buf_puts(text, o->schema) || err_set(err, LORY_E_MEMORY, "--json-schema: no memory");
+}
+
+bool cli_open_grammar(const constraint_opts *o, cli_grammar *g, int *status, lory_err *err)
+{
+    buf text = { 0 };
+    const char *name;
+    *g = (cli_grammar){ 0 };
+    *status = o->grammar && o->schema ? EXIT_USAGE : EXIT_FAILED;
+    if (!o->grammar && !o->schema) return true;
+    if (o->grammar && o->schema)
+        return err_set(err, LORY_E_ARGUMENT, "--grammar: cannot go with --json-schema");
+    bool ok = read_constraint(o, &text, &name, err);
+    const char *s = text.data ? text.data : "";
+    if (ok && o->grammar) g->g = lory_grammar_new(s, text.len, name, err);
+    if (ok && o->schema) g->g = lory_grammar_from_schema(s, text.len, name, err);
+    if (ok && !g->g && err->code != LORY_E_MEMORY) *status = EXIT_USAGE;
+    g->hash = hash64_of(s, text.len, o->schema != NULL);
+    buf_free(&text);
+    return g->g != NULL;
+}
+
 /* ---- sampler ----------------------------------------------------------------------------- */
 
 #define SAMPLING(field) offsetof(sampling_opts, field)
@@ -231,13 +271,14 @@ static void name_option(lory_err *err)
     err_set(err, inner.code, "--%s", inner.text);
 }
 
-lory_sampler *cli_open_sampler(const lory_model *m, const sampling_opts *o, uint64_t *seed,
-                               int *status, lory_err *err)
+lory_sampler *cli_open_sampler(const lory_model *m, const sampling_opts *o, lory_grammar *g,
+                               uint64_t *seed, int *status, lory_err *err)
 {
     lory_sampler *s = NULL;
     lory_sampler_params p;
     lory_logit_bias *bias;
     if (cli_sampler_params(m, o, &p, &bias, err)) {
+        p.grammar = g;
         s = lory_sampler_new(m, &p, err);
         if (!s && err->code == LORY_E_ARGUMENT) name_option(err);
     }
@@ -245,27 +286,6 @@ lory_sampler *cli_open_sampler(const lory_model *m, const sampling_opts *o, uint
     *seed = p.seed;
     if (!s) *status = err->code == LORY_E_ARGUMENT ? EXIT_USAGE : EXIT_FAILED;
     return s;
-}
-
-/* ---- grammar ----------------------------------------------------------------------------- */
-
-const opt_row constraint_rows[] = {
-    { 0, "grammar", OPT_STR, offsetof(constraint_opts, grammar), "FILE",
-      .help = "hold the text to a grammar (GBNF)" },
-    { .kind = OPT_END },
-};
-
-bool cli_open_grammar(const constraint_opts *o, lory_grammar **g, int *status, lory_err *err)
-{
-    buf text = { 0 };
-    *g = NULL;
-    *status = EXIT_FAILED;
-    if (!o->grammar) return true;
-    bool ok = file_read(o->grammar, MAX_GRAMMAR_BYTES, &text, err);
-    if (ok) *g = lory_grammar_new(text.data ? text.data : "", text.len, o->grammar, err);
-    if (ok && !*g && err->code != LORY_E_MEMORY) *status = EXIT_USAGE;
-    buf_free(&text);
-    return *g != NULL;
 }
 
 /* ---- prompt ------------------------------------------------------------------------------ */

@@ -2,6 +2,7 @@
  * are rows in `chain_fields`. */
 #include "sample/chain.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "sample/candidates.h"
@@ -119,6 +120,7 @@ static bool xtc_is_on(params *p)
 
 /* clang-format off */
 static bool bias_is_on(params *p)        { return p->n_logit_bias > 0; }
+static bool grammar_is_on(params *p)     { return p->grammar != NULL; }
 static bool top_n_sigma_is_on(params *p) { return p->top_n_sigma > 0.0f; }
 static bool top_k_is_on(params *p)       { return p->top_k > 0; }
 static bool typical_is_on(params *p)     { return p->typical < 1.0f; }
@@ -131,6 +133,7 @@ static bool is_not_greedy(params *p)     { return !is_greedy(p); }
 
 typedef enum {
     ADJUSTS,    /* changes logits, by id: before any that drops */
+    HOLDS,      /* drops what may not be; something is left */
     KEEPS_BEST, /* drops, but never the largest logit: idle before a greedy pick */
     MAY_DROP_BEST,
     ENDS,
@@ -148,6 +151,7 @@ typedef struct {
 static const stage_row stages[] = {
     { "logit-bias",  bias_is_on,        stage_logit_bias,  ADJUSTS       },
     { "penalties",   penalties_are_on,  stage_penalties,   ADJUSTS       },
+    { "grammar",     grammar_is_on,     stage_grammar,     HOLDS         },
     { "top-n-sigma", top_n_sigma_is_on, stage_top_n_sigma, KEEPS_BEST    },
     { "top-k",       top_k_is_on,       stage_top_k,       KEEPS_BEST    },
     { "typical",     typical_is_on,     stage_typical,     MAY_DROP_BEST },
@@ -160,6 +164,17 @@ static const stage_row stages[] = {
 /* clang-format on */
 enum { N_STAGE = sizeof stages / sizeof stages[0] };
 
+/* The text that a grammar holds, as far as it has been read. */
+typedef struct {
+    grammar_reader reader; /* zeroed without a grammar */
+    const token_trie *t;
+    size_t begin;   /* tokens of the history before it */
+    bool at_start;  /* when it has no token yet, nothing stands before it */
+    bool has_text;  /* some token has */
+    size_t n_read;  /* tokens of it */
+    hash64 hash;    /* of those */
+} held_text;
+
 struct chain {
     lory_sampler_params params; /* its logit_bias points at `bias` */
     lory_logit_bias *bias;
@@ -167,6 +182,7 @@ struct chain {
     const stage_row *on[N_STAGE]; /* [n_on] */
     int n_on;
     chain_desk *desk; /* NULL in a small chain */
+    held_text held;
 };
 
 struct chain_desk {
@@ -198,7 +214,8 @@ chain_desk *chain_desk_new(int n_vocab, lory_err *err)
         c->p = mem_new(n, sizeof *c->p);
         c->key = mem_new(n, sizeof *c->key);
         d->draw.count = mem_new(n, sizeof *d->draw.count);
-        if (c->id && c->logit && c->p && c->key && d->draw.count) return d;
+        d->draw.allowed = mem_new(n / 64 + 1, sizeof *d->draw.allowed);
+        if (c->id && c->logit && c->p && c->key && d->draw.count && d->draw.allowed) return d;
     }
     err_set(err, LORY_E_MEMORY, "sampler: no memory for a vocabulary of %d tokens", n_vocab);
     chain_desk_free(d);
@@ -213,6 +230,7 @@ void chain_desk_free(chain_desk *d)
     mem_free(d->draw.c.p);
     mem_free(d->draw.c.key);
     mem_free(d->draw.count);
+    mem_free(d->draw.allowed);
     mem_free(d);
 }
 
@@ -257,6 +275,7 @@ chain *chain_new(int n_vocab, const lory_sampler_params *p, lory_err *err)
 void chain_free(chain *s)
 {
     if (!s) return;
+    grammar_close(&s->held.reader);
     mem_free(s->bias);
     chain_desk_free(s->desk);
     mem_free(s);
@@ -325,6 +344,93 @@ static bool check_history(const chain *s, const chain_input *in, lory_err *err)
     return true;
 }
 
+/* ---- grammar ------------------------------------------------------------------------------- */
+
+bool chain_hold(chain *s, grammar *g, const token_trie *t, lory_err *err)
+{
+    if (!grammar_bind(g, t, err)) return false;
+    s->held.t = t;
+    grammar_open(&s->held.reader, g);
+    chain_begin_text(s, 0, true);
+    return true;
+}
+
+static void read_again(held_text *h)
+{
+    h->n_read = 0;
+    h->has_text = false;
+    hash64_begin(&h->hash, 0);
+    grammar_rewind(&h->reader);
+}
+
+void chain_begin_text(chain *s, size_t n_history, bool at_start)
+{
+    if (!s->held.reader.g) return;
+    s->held.begin = n_history;
+    s->held.at_start = at_start;
+    read_again(&s->held);
+}
+
+static bool read_token(held_text *h, lory_token id, lory_err *err)
+{
+    size_t n_full, n, n_read;
+    token_trie_text(h->t, id, false, &n_full);
+    const char *text = token_trie_text(h->t, id, h->at_start && !h->has_text, &n);
+    if (!grammar_read(&h->reader, text, n, &n_read, err)) return false;
+    if (n_read < n)
+        return err_set(err, LORY_E_ARGUMENT,
+                       "history: token %zu of the text (%" PRId32 ") is not allowed by the grammar",
+                       h->n_read, id);
+    h->has_text = h->has_text || n_full > 0;
+    h->n_read++;
+    hash64_put(&h->hash, &id, sizeof id);
+    return true;
+}
+
+/* Brings the reader to the end of the history, from wherever an earlier draw left it. */
+static bool catch_up(held_text *h, const chain_input *in, lory_err *err)
+{
+    size_t n = in->n_history > h->begin ? in->n_history - h->begin : 0;
+    const lory_token *text = n ? in->history + h->begin : NULL;
+    if (h->n_read > n || hash64_of(text, h->n_read * sizeof *text, 0) != hash64_end(&h->hash))
+        read_again(h);
+    while (h->n_read < n)
+        if (!read_token(h, text[h->n_read], err)) return false;
+    return true;
+}
+
+static bool is_banned(const chain_input *in, lory_token id)
+{
+    for (size_t i = 0; i < in->n_banned; i++)
+        if (in->banned[i] == id) return true;
+    return false;
+}
+
+static bool any_bit(const uint64_t *mask, size_t n_words)
+{
+    uint64_t any = 0;
+    for (size_t i = 0; i < n_words; i++) any |= mask[i];
+    return any != 0;
+}
+
+/* Fills the mask of the tokens that may follow; *is_over: there is none, and needs to be none. */
+static bool fill_allowed(held_text *h, const chain_input *in, uint64_t *allowed, bool *is_over,
+                         lory_err *err)
+{
+    *is_over = false;
+    if (!catch_up(h, in, err)
+        || !grammar_allowed(&h->reader, h->at_start && !h->has_text, allowed, err))
+        return false;
+    bool is_whole = grammar_accepts(&h->reader);
+    for (uint32_t i = 0; is_whole && i < h->t->n_ends; i++)
+        if (!is_banned(in, h->t->end[i])) mask_put(allowed, h->t->end[i]);
+    if (any_bit(allowed, h->t->n_words)) return true;
+    *is_over = is_whole;
+    return is_whole
+           || err_set(err, LORY_E_ARGUMENT,
+                      "grammar: no token of the vocabulary can follow the text as it is");
+}
+
 /* Streams keep the two uses of chance at one position apart. */
 enum { STREAM_DRAW, STREAM_XTC };
 
@@ -335,15 +441,20 @@ bool chain_draw_at(chain *s, chain_desk *desk, const chain_input *in, lory_token
     if (!check_history(s, in, err) || !load(&d->c, in->logits, s->n_vocab, err)
         || !ban(&d->c, in, err))
         return false;
+    bool is_over = false;
+    if (s->held.reader.g && !fill_allowed(&s->held, in, d->allowed, &is_over, err)) return false;
+    *id = -1;
+    if (is_over) return true;
     d->params = &s->params;
     d->history = in->history;
     d->n_history = in->n_history;
     d->u_draw = rng_uniform_at(s->params.seed, in->pos, STREAM_DRAW);
     d->u_xtc = rng_uniform_at(s->params.seed, in->pos, STREAM_XTC);
     int i = 0;
-    for (; i < s->n_on && s->on[i]->kind == ADJUSTS; i++) s->on[i]->apply(d);
+    for (; i < s->n_on && s->on[i]->kind <= HOLDS; i++) s->on[i]->apply(d);
     if (d->c.logit[candidates_best(&d->c)] == -INFINITY)
-        return err_set(err, LORY_E_ARGUMENT, "sampler: bias and bans leave no token to draw");
+        return err_set(err, LORY_E_ARGUMENT, "sampler: %s leave no token to draw",
+                       s->held.reader.g ? "bias, bans and grammar" : "bias and bans");
     for (; i < s->n_on; i++) s->on[i]->apply(d);
     *id = d->c.id[0];
     return true;

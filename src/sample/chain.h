@@ -1,13 +1,14 @@
 /* chain.h - the sampler chain: logits in, one token out, through the stages that are on.
  * Layer: sample. A chain belongs to one thread at a time. chain_new takes all the memory there
- * will be (24 bytes a token of the vocabulary, in a desk); a draw allocates nothing.
+ * will be (24 bytes a token of the vocabulary, in a desk); a draw allocates nothing, except for
+ * what a grammar learns (automaton.h bounds it).
  *
  * The order of the stages is the table in chain.c. A draw depends on the logits, the history and
  * (seed, position) only: not on earlier draws, so any position can be drawn again. */
 #ifndef LORY_SAMPLE_CHAIN_H
 #define LORY_SAMPLE_CHAIN_H
 
-#include "lory.h"
+#include "sample/grammar.h"
 
 typedef struct chain chain;
 
@@ -49,18 +50,25 @@ chain *chain_new(int n_vocab, const lory_sampler_params *p, lory_err *err);
 chain *chain_new_small(int n_vocab, const lory_sampler_params *p, lory_err *err);
 void chain_free(chain *s);
 
+/* Holds what is drawn to a grammar (kept), over the tokens of t, which outlives the chain. */
+bool chain_hold(chain *s, grammar *g, const token_trie *t, lory_err *err);
+/* The text that the grammar holds begins behind n tokens of history (0 before the first call);
+ * at_start: nothing stands before it, so a first blank may be lost. */
+void chain_begin_text(chain *s, size_t n_history, bool at_start);
+
 typedef struct {
     const float *logits;       /* [n_vocab], stay as they are */
-    const lory_token *history; /* [n_history] the tokens before, for the penalties */
+    const lory_token *history; /* [n_history] the tokens before, for penalties and the grammar */
     size_t n_history;
     size_t pos;               /* of the token to draw */
     const lory_token *banned; /* [n_banned] not to be drawn this time */
     size_t n_banned;
 } chain_input;
 
-/* Draws one token. LORY_E_NAN: a logit is NaN or +inf (a sum that overflowed has no softmax), or
- * all are -inf. LORY_E_ARGUMENT: bias and bans leave no token, or an id is not in the
- * vocabulary. */
+/* Draws one token. *id is -1 when the grammar's text is complete, nothing may follow, and there is
+ * no end token to say so that is not banned. LORY_E_NAN: a logit is NaN or +inf (a sum that overflowed has no softmax), or
+ * all are -inf. LORY_E_ARGUMENT: bias, bans and grammar leave no token, an id is not in the
+ * vocabulary, or the history behind where the text began is no text of the grammar. */
 bool chain_draw(chain *s, const chain_input *in, lory_token *id, lory_err *err);
 /* The same at a desk for the chain's vocabulary that nobody else uses meanwhile. */
 bool chain_draw_at(chain *s, chain_desk *desk, const chain_input *in, lory_token *id,

@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "sample/automaton.h"
 #include "sample/gbnf.h"
+#include "sample/schema.h"
+#include "sample/token_mask.h"
 #include <stdatomic.h>
 
 enum { COLLECT_BYTES = 32 << 20 }; /* states beyond this are forgotten now and then */
@@ -15,6 +17,7 @@ struct lory_grammar {
     lock lock; /* guards what follows */
     automaton a;
     size_t collect_at; /* bytes of states */
+    token_mask mask;   /* zeroed until it is bound */
     grammar_reader *readers;
 };
 
@@ -43,6 +46,24 @@ grammar *grammar_from_gbnf(const char *text, size_t n, const char *name, lory_er
     return g;
 }
 
+bool grammar_bind(grammar *g, const token_trie *t, lory_err *err)
+{
+    lock_take(&g->lock);
+    bool ok = g->mask.t == t || (!g->mask.t && token_mask_init(&g->mask, &g->a, t, err));
+    bool is_other = !ok && g->mask.t;
+    lock_give(&g->lock);
+    if (is_other) err_set(err, LORY_E_ARGUMENT, "grammar: it is in use with another model");
+    return ok;
+}
+
+grammar *grammar_from_schema(const char *text, size_t n, const char *name, lory_err *err)
+{
+    syntax s = { 0 };
+    grammar *g = schema_read(&s, text, n, name, err) ? open_grammar(&s, name, err) : NULL;
+    syntax_free(&s);
+    return g;
+}
+
 grammar *grammar_keep(grammar *g)
 {
     atomic_fetch_add(&g->n_keepers, 1);
@@ -52,6 +73,7 @@ grammar *grammar_keep(grammar *g)
 void grammar_give(grammar *g)
 {
     if (!g || atomic_fetch_sub(&g->n_keepers, 1) > 1) return;
+    token_mask_free(&g->mask);
     automaton_free(&g->a);
     pushdown_free(&g->p);
     lock_free(&g->lock);
@@ -131,4 +153,17 @@ bool grammar_accepts(const grammar_reader *r)
     bool accepts = r->g->a.state[r->state].accepts;
     lock_give(&r->g->lock);
     return accepts;
+}
+
+bool grammar_allowed(grammar_reader *r, bool at_start, uint64_t *mask, lory_err *err)
+{
+    grammar *g = r->g;
+    lory_err why = { 0 };
+    lock_take(&g->lock);
+    bool ok = (automaton_bytes(&g->a) <= g->collect_at || collect(g, &why))
+              && token_mask_fill(&g->mask, r->state, at_start, mask, &why);
+    if (why.code == LORY_E_FULL) /* what other readers learnt may take the room */
+        ok = collect(g, &why) && token_mask_fill(&g->mask, r->state, at_start, mask, &why);
+    lock_give(&g->lock);
+    return ok || err_set(err, why.code, "%s", why.text);
 }

@@ -5,12 +5,19 @@
 #ifndef LORY_SAMPLE_GRAMMAR_H
 #define LORY_SAMPLE_GRAMMAR_H
 
-#include "lory.h"
+#include "sample/token_trie.h"
 
 typedef struct lory_grammar grammar;
 
 /* From GBNF (gbnf.h). NULL on failure; *err is then "NAME: ...". */
 grammar *grammar_from_gbnf(const char *text, size_t n, const char *name, lory_err *err);
+
+/* From a JSON Schema (schema.h). */
+grammar *grammar_from_schema(const char *text, size_t n, const char *name, lory_err *err);
+
+/* Binds it to the vocabulary whose tokens grammar_allowed tells; once for each model that uses it.
+ * LORY_E_ARGUMENT: it is bound to another, which it keeps; LORY_E_MEMORY. */
+bool grammar_bind(grammar *g, const token_trie *t, lory_err *err);
 
 grammar *grammar_keep(grammar *g);
 void grammar_give(grammar *g); /* accepts NULL */
@@ -32,5 +39,9 @@ void grammar_rewind(grammar_reader *r);           /* back to the beginning */
 bool grammar_read(grammar_reader *r, const char *bytes, size_t n, size_t *n_read, lory_err *err);
 
 bool grammar_accepts(const grammar_reader *r); /* what was read is a text of the grammar */
+
+/* The tokens that may follow, as bits of mask[n_words] (token_trie.h); at_start: as the first of a
+ * text. Of a bound grammar only. Fails as grammar_read does. */
+bool grammar_allowed(grammar_reader *r, bool at_start, uint64_t *mask, lory_err *err);
 
 #endif

@@ -25,6 +25,7 @@ typedef struct {
     size_t n_history;
     double u_draw, u_xtc; /* uniform in [0, 1), of this draw's seed and position */
     uint32_t *count;      /* [n_vocab] scratch of the penalties, all zero between stages */
+    uint64_t *allowed;    /* a bit for each token: what the grammar allows */
     candidates c;
 } sample_draw;
 
@@ -37,6 +38,9 @@ void stage_logit_bias(sample_draw *d); /* l += b */
  * arXiv:1909.05858, with the usual care for negative logits), then l -= n * frequency + presence
  * (the OpenAI API's definition). */
 void stage_penalties(sample_draw *d);
+
+/* Drops what the grammar does not allow, so that all that follows is over what it does. */
+void stage_grammar(sample_draw *d);
 
 /* ---- truncate ------------------------------------------------------------------------------ */
 

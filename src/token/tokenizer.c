@@ -263,6 +263,32 @@ bool tokenizer_is_end(const tokenizer *t, lory_token id)
     return is_token(t, id) && t->v.is_end[id];
 }
 
+/* Whether the blank that the piece begins with is the one encoding puts before a text. */
+static bool has_first_blank(const tokenizer *t, lory_token id, gguf_str s)
+{
+    return s.n > 0 && s.s[0] == ' ' && t->v.add_space_prefix
+           && t->kind->flags & KIND_STRIPS_FIRST_BLANK
+           && !(t->v.has_glm_text && t->v.type[id] == TOKEN_USER_DEFINED);
+}
+
+bool tokenizer_is_text(const tokenizer *t, lory_token id)
+{
+    return is_token(t, id) && !is_special(t, id) && t->v.type[id] != TOKEN_UNUSED
+           && !t->v.is_end[id];
+}
+
+bool tokenizer_drops_first_blank(const tokenizer *t, lory_token id)
+{
+    gguf_str s;
+    s.s = tokenizer_piece(t, id, &s.n);
+    return has_first_blank(t, id, s);
+}
+
+bool tokenizer_holds_last_blank(const tokenizer *t)
+{
+    return t->kind->flags & KIND_HOLDS_LAST_BLANK;
+}
+
 lory_token tokenizer_bos(const tokenizer *t)
 {
     return t->v.bos;
@@ -300,14 +326,6 @@ static void hand_out(detok *d, size_t n, const char **text, size_t *n_text)
     d->n_handed = n;
     *text = n ? d->text.data : "";
     *n_text = n;
-}
-
-/* Whether the blank that the piece begins with is the one encoding puts before a text. */
-static bool has_first_blank(const tokenizer *t, lory_token id, gguf_str s)
-{
-    return s.n > 0 && s.s[0] == ' ' && t->v.add_space_prefix
-           && t->kind->flags & KIND_STRIPS_FIRST_BLANK
-           && !(t->v.has_glm_text && t->v.type[id] == TOKEN_USER_DEFINED);
 }
 
 /* The bytes that token `id` adds to the text, where one is at its start or not. */

@@ -10,7 +10,7 @@ nonsense
 {"id": 9, "prompt": "The", "stop": ""}
 {"id": 10, "prompt": [99999]}
 {"id": 11, "prompt": "The", "logit_bias": {"x": 1}}
-{"id": 12, "prompt": "The", "response_format": {"type": "json_object"}}
+{"id": 12, "prompt": "The", "response_format": {"type": "xml"}}
 {"custom_id": 13, "url": "/v1/completions", "body": {"prompt": "The"}}
 {"custom_id": "c14", "url": "/v1/embeddings", "body": {"input": "The"}}
 {"custom_id": "c15", "url": "/v1/completions", "body": {"prompt": "The", "tools": []}}

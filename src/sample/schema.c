@@ -1,0 +1,725 @@
+/* schema.c - see schema.h: lists of conjuncts, alternatives, constants; the types are in files of
+ * their own. */
+#include "sample/schema.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "sample/automaton.h"
+#include "sample/regex.h"
+#include "sample/schema_build.h"
+#include "sample/vec.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_CONJUNCTS = 16, MAX_OPTIONS = 256 };
+
+/* ---- errors ---------------------------------------------------------------------------------------- */
+
+/* Writes the JSON pointer of `at` into b when it lies in j, whose own pointer b holds. */
+static bool find_pointer(const json *j, const json *at, buf *b)
+{
+    size_t n = b->len, i = 0;
+    if (j == at) return true;
+    if (j->type != JSON_OBJECT && j->type != JSON_ARRAY) return false;
+    for (const json *m = j->first; m; m = m->next, i++) {
+        buf_putc(b, '/');
+        if (!m->key) buf_printf(b, "%zu", i);
+        for (size_t k = 0; m->key && k < m->n_key; k++) {
+            if (m->key[k] == '~') buf_puts(b, "~0");
+            else if (m->key[k] == '/') buf_puts(b, "~1");
+            else buf_putc(b, m->key[k]);
+        }
+        if (find_pointer(m, at, b)) return true;
+        b->len = n;
+    }
+    return false;
+}
+
+bool schema_fail(builder *b, const json *at, lory_status code, const char *fmt, ...)
+{
+    char what[400];
+    buf pointer = { 0 };
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(what, sizeof what, fmt, ap);
+    va_end(ap);
+    buf_putc(&pointer, '#');
+    find_pointer(b->root, at, &pointer);
+    if (pointer.data) pointer.data[pointer.len] = 0;
+    err_set(b->err, code, "%s: %s: %s", b->name, pointer.data ? pointer.data : "#", what);
+    buf_free(&pointer);
+    return false;
+}
+
+static bool no_memory(builder *b)
+{
+    return err_set(b->err, LORY_E_MEMORY, "%s: no memory for the schema", b->name);
+}
+
+/* ---- keywords -------------------------------------------------------------------------------------- */
+
+static const char *const keywords[] = {
+    "type", "enum", "const", "properties", "required", "additionalProperties", "patternProperties",
+    "unevaluatedProperties", "minProperties", "maxProperties", "items", "prefixItems",
+    "additionalItems", "minItems", "maxItems", "uniqueItems", "minLength", "maxLength", "pattern",
+    "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "anyOf",
+    "oneOf", "allOf", "$ref",
+    /* these have no effect on what is valid */
+    "$schema", "$id", "id", "$comment", "$defs", "definitions", "title", "description", "default",
+    "example", "examples", "deprecated", "readOnly", "writeOnly", "contentEncoding",
+    "contentMediaType", "contentSchema"
+};
+
+static bool check_keywords(builder *b, const json *schema)
+{
+    for (const json *j = schema->first; j; j = j->next) {
+        bool is_known = strncmp(j->key, "x-", 2) == 0;
+        for (size_t i = 0; i < sizeof keywords / sizeof keywords[0] && !is_known; i++)
+            is_known = strcmp(j->key, keywords[i]) == 0;
+        if (!is_known) return schema_fail(b, j, LORY_E_UNSUPPORTED, "is not supported");
+    }
+    return true;
+}
+
+const json *conjunct_get(const conjunct *c, const char *keyword)
+{
+    if (c->without & WITHOUT_ANY_OF && strcmp(keyword, "anyOf") == 0) return NULL;
+    if (c->without & WITHOUT_ONE_OF && strcmp(keyword, "oneOf") == 0) return NULL;
+    if (c->without & WITHOUT_VALUES && (strcmp(keyword, "enum") == 0 || strcmp(keyword, "const") == 0))
+        return NULL;
+    return json_get(c->at, keyword);
+}
+
+bool schema_count(builder *b, const conjunct *c, const char *keyword, uint32_t *v)
+{
+    const json *j = conjunct_get(c, keyword);
+    int64_t n;
+    if (!j) return true;
+    if (!json_get_int(j, &n) || n < 0)
+        return schema_fail(b, j, LORY_E_FORMAT, "is not a whole number of 0 or more");
+    *v = n < SYNTAX_MANY ? (uint32_t)n : SYNTAX_MANY - 1;
+    return true;
+}
+
+/* ---- lists ----------------------------------------------------------------------------------------- */
+
+void conjuncts_free(conjuncts *l)
+{
+    mem_free(l->item);
+    *l = (conjuncts){ 0 };
+}
+
+static bool put(builder *b, conjuncts *l, const json *at, unsigned without, bool *is_new)
+{
+    *is_new = false;
+    for (size_t i = 0; i < l->n; i++)
+        if (l->item[i].at == at && l->item[i].without == without) return true;
+    if (l->n == MAX_CONJUNCTS)
+        return schema_fail(b, at, LORY_E_UNSUPPORTED,
+                           "more than %d schemas for one value are not supported", MAX_CONJUNCTS);
+    conjunct *all = vec_room(l->item, l->n, &l->cap, 1, sizeof *all);
+    if (!all) return no_memory(b);
+    l->item = all;
+    l->item[l->n++] = (conjunct){ at, without };
+    *is_new = true;
+    return true;
+}
+
+/* One step of a JSON pointer, "~1" and "~0" (and %XX) being what they stand for. */
+static const json *step_to(const json *j, const char *s, size_t n)
+{
+    char name[256];
+    size_t len = 0;
+    for (size_t i = 0; i < n && len < sizeof name - 1; i++) {
+        unsigned hex;
+        if (s[i] == '~' && i + 1 < n) name[len++] = s[++i] == '1' ? '/' : '~';
+        else if (s[i] == '%' && i + 2 < n && sscanf(s + i + 1, "%2x", &hex) == 1) {
+            name[len++] = (char)hex;
+            i += 2;
+        } else name[len++] = s[i];
+    }
+    name[len] = 0;
+    if (j->type == JSON_OBJECT) return json_get(j, name);
+    if (j->type != JSON_ARRAY || len == 0 || strspn(name, "0123456789") != len || len > 6) return NULL;
+    const json *at = j->first;
+    for (long i = atol(name); at && i > 0; i--) at = at->next;
+    return at;
+}
+
+static const json *resolve(builder *b, const json *ref)
+{
+    const char *s;
+    size_t n;
+    if (!json_get_str(ref, &s, &n)) {
+        schema_fail(b, ref, LORY_E_FORMAT, "is not a text");
+        return NULL;
+    }
+    const json *at = n > 0 && s[0] == '#' && (n == 1 || s[1] == '/') ? b->root : NULL;
+    for (size_t i = 1; at && i < n;) {
+        size_t len = strcspn(s + i + 1, "/");
+        at = step_to(at, s + i + 1, len);
+        i += 1 + len;
+    }
+    if (at) return at;
+    schema_fail(b, ref, LORY_E_UNSUPPORTED, "there is no \"%.80s\" in the schema", s);
+    return NULL;
+}
+
+/* Recursion goes as deep as allOf and $ref lead without a new conjunct in between. */
+bool conjuncts_add(builder *b, conjuncts *l, const json *schema, unsigned without)
+{
+    bool is_new;
+    if (schema->type == JSON_FALSE) l->is_never = true;
+    if (schema->type == JSON_FALSE || schema->type == JSON_TRUE) return true;
+    if (schema->type != JSON_OBJECT)
+        return schema_fail(b, schema, LORY_E_FORMAT, "is not a schema (an object, true or false)");
+    if (!check_keywords(b, schema) || !put(b, l, schema, without, &is_new)) return false;
+    if (!is_new) return true;
+    const json *ref = json_get(schema, "$ref"), *all = json_get(schema, "allOf");
+    const json *to = ref ? resolve(b, ref) : NULL;
+    if (ref && (!to || !conjuncts_add(b, l, to, 0))) return false;
+    if (all && (all->type != JSON_ARRAY || all->n == 0))
+        return schema_fail(b, all, LORY_E_FORMAT, "is not an array of schemas");
+    for (const json *j = all ? all->first : NULL; j; j = j->next)
+        if (!conjuncts_add(b, l, j, 0)) return false;
+    return true;
+}
+
+/* ---- rules of lists -------------------------------------------------------------------------------- */
+
+static uint64_t hash_of(const conjuncts *l)
+{
+    hash64 h;
+    hash64_begin(&h, l->is_never);
+    for (size_t i = 0; i < l->n; i++) {
+        hash64_put(&h, &l->item[i].at, sizeof l->item[i].at);
+        hash64_put(&h, &l->item[i].without, sizeof l->item[i].without);
+    }
+    return hash64_end(&h);
+}
+
+static bool is_same_list(const conjuncts *x, const conjuncts *y)
+{
+    if (x->n != y->n || x->is_never != y->is_never) return false;
+    for (size_t i = 0; i < x->n; i++)
+        if (x->item[i].at != y->item[i].at || x->item[i].without != y->item[i].without) return false;
+    return true;
+}
+
+static size_t slot_of(const builder *b, const conjuncts *l)
+{
+    size_t i = hash_of(l) & (b->n_slots - 1);
+    while (b->slot[i] && !is_same_list(&b->memo[b->slot[i] - 1].list, l))
+        i = (i + 1) & (b->n_slots - 1);
+    return i;
+}
+
+static bool grow_slots(builder *b)
+{
+    size_t n = b->n_slots ? 2 * b->n_slots : 64;
+    uint32_t *slot = mem_new(n, sizeof *slot);
+    if (!slot) return false;
+    mem_free(b->slot);
+    b->slot = slot;
+    b->n_slots = n;
+    for (size_t i = 0; i < b->n_memos; i++)
+        b->slot[slot_of(b, &b->memo[i].list)] = (uint32_t)i + 1;
+    return true;
+}
+
+/* A rule that is built later, so that no recursion follows the schema's. */
+static const expr *new_rule(builder *b, conjuncts *l)
+{
+    schema_memo *all = vec_room(b->memo, b->n_memos, &b->cap_memos, 1, sizeof *all);
+    if (!all) return NULL;
+    b->memo = all;
+    uint32_t rule = syntax_add_rule(b->s);
+    if (b->s->failed) return NULL;
+    b->memo[b->n_memos++] = (schema_memo){ *l, rule };
+    *l = (conjuncts){ 0 };
+    return syntax_ref(b->s, rule);
+}
+
+const expr *schema_value(builder *b, conjuncts *l)
+{
+    const expr *e = NULL;
+    bool is_full = b->s->n_rules > SCHEMA_MAX_RULES;
+    if (is_full)
+        err_set(b->err, LORY_E_UNSUPPORTED, "%s: the schema is too large (it takes more than %d rules)",
+                b->name, SCHEMA_MAX_RULES);
+    else if (2 * b->n_memos < b->n_slots || grow_slots(b)) {
+        size_t at = slot_of(b, l);
+        if (b->slot[at]) e = syntax_ref(b->s, b->memo[b->slot[at] - 1].rule);
+        else if ((e = new_rule(b, l)) != NULL) b->slot[at] = (uint32_t)b->n_memos;
+    }
+    conjuncts_free(l);
+    if (!e && !is_full) no_memory(b);
+    return e;
+}
+
+const expr *schema_value_of(builder *b, const json *schema)
+{
+    conjuncts l = { 0 };
+    if (!schema || conjuncts_add(b, &l, schema, 0)) return schema_value(b, &l);
+    conjuncts_free(&l);
+    return NULL;
+}
+
+/* ---- texts ----------------------------------------------------------------------------------------- */
+
+const expr *schema_text(builder *b, const char *text)
+{
+    return syntax_text(b->s, text, strlen(text));
+}
+
+const expr *schema_never(builder *b)
+{
+    return syntax_alt(b->s, NULL, 0);
+}
+
+const expr *schema_constant(builder *b, const json *value)
+{
+    buf text = { 0 };
+    json_put_value(&(json_writer){ &text, false }, value);
+    const expr *e = text.failed ? NULL : syntax_text(b->s, text.data, text.len);
+    if (!e) no_memory(b);
+    buf_free(&text);
+    return e;
+}
+
+const expr *schema_key(builder *b, const char *key, size_t n)
+{
+    buf text = { 0 };
+    json_put_bytes(&(json_writer){ &text, false }, key, n);
+    buf_putc(&text, ':');
+    const expr *e = text.failed ? NULL : syntax_text(b->s, text.data, text.len);
+    buf_free(&text);
+    return syntax_seq(b->s, (const expr *[]){ e, b->blank }, 2);
+}
+
+/* Whether a grammar has the text. */
+static bool is_text_of(builder *b, const syntax *s, const char *text, size_t n, bool *is_one)
+{
+    pushdown p;
+    automaton a;
+    lory_err inner;
+    *is_one = false;
+    if (!pushdown_compile(&p, s, b->name, &inner))
+        return inner.code == LORY_E_FORMAT || err_set(b->err, inner.code, "%s", inner.text);
+    bool ok = automaton_init(&a, &p, b->err);
+    uint32_t state = ok ? a.start : AUTOMATON_DEAD;
+    for (size_t i = 0; ok && i < n && state != AUTOMATON_DEAD; i++)
+        ok = automaton_step(&a, state, (uint8_t)text[i], &state, b->err);
+    *is_one = ok && a.state[state].accepts;
+    automaton_free(&a);
+    pushdown_free(&p);
+    return ok;
+}
+
+bool schema_matches(builder *b, const json *at, const char *text, size_t n, bool *matches)
+{
+    syntax s = { 0 };
+    lory_err inner;
+    const expr *e = regex_read(&s, at->key, at->n_key, syntax_chars, "pattern", &inner);
+    bool ok = e || schema_fail(b, at, inner.code, "%s", inner.text);
+    syntax_add_rule(&s);
+    if (ok && s.failed) ok = no_memory(b);
+    if (ok) {
+        s.rule[0] = e;
+        ok = is_text_of(b, &s, text, n, matches);
+    }
+    syntax_free(&s);
+    return ok;
+}
+
+/* ---- types ----------------------------------------------------------------------------------------- */
+
+enum { T_NULL = 1, T_BOOL = 2, T_WHOLE = 4, T_NUMBER = 8, T_STRING = 16, T_ARRAY = 32, T_OBJECT = 64,
+       T_ALL = 127 };
+
+static bool read_type(builder *b, const json *j, unsigned *types)
+{
+    static const struct {
+        const char *name;
+        unsigned types;
+    } names[] = { { "null", T_NULL },     { "boolean", T_BOOL }, { "integer", T_WHOLE },
+                  { "number", T_WHOLE | T_NUMBER }, { "string", T_STRING }, { "array", T_ARRAY },
+                  { "object", T_OBJECT } };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (json_str_is(j, names[i].name)) {
+            *types |= names[i].types;
+            return true;
+        }
+    return schema_fail(b, j, LORY_E_FORMAT, "is not the name of a type");
+}
+
+/* The types that a conjunct allows. */
+static bool types_of(builder *b, const conjunct *c, unsigned *types)
+{
+    const json *type = conjunct_get(c, "type");
+    *types = type ? 0 : T_ALL;
+    if (!type) return true;
+    if (type->type != JSON_ARRAY) return read_type(b, type, types);
+    for (const json *j = type->first; j; j = j->next)
+        if (!read_type(b, j, types)) return false;
+    return true;
+}
+
+static bool types_of_all(builder *b, const conjuncts *l, unsigned *types)
+{
+    *types = l->is_never ? 0 : T_ALL;
+    for (size_t i = 0; i < l->n; i++) {
+        unsigned own;
+        if (!types_of(b, &l->item[i], &own)) return false;
+        *types &= own;
+    }
+    return true;
+}
+
+static unsigned type_of_value(const json *j)
+{
+    static const unsigned types[] = { [JSON_NULL] = T_NULL,     [JSON_FALSE] = T_BOOL,
+                                      [JSON_TRUE] = T_BOOL,     [JSON_STRING] = T_STRING,
+                                      [JSON_ARRAY] = T_ARRAY,   [JSON_OBJECT] = T_OBJECT };
+    int64_t v;
+    if (j->type != JSON_NUMBER) return types[j->type];
+    return json_get_int(j, &v) ? T_WHOLE : T_NUMBER;
+}
+
+static const expr *of_types(builder *b, const conjuncts *l, unsigned types)
+{
+    expr_list list = { 0 };
+    bool ok = true;
+    if (types & T_NULL) expr_list_put(b->s, &list, schema_text(b, "null"));
+    if (types & T_BOOL) {
+        expr_list_put(b->s, &list, schema_text(b, "true"));
+        expr_list_put(b->s, &list, schema_text(b, "false"));
+    }
+    for (unsigned t = T_WHOLE; ok && t <= T_OBJECT; t <<= 1) {
+        const expr *e = NULL;
+        bool is_in_number = t == T_WHOLE && types & T_NUMBER;
+        if (!(types & t) || is_in_number) continue;
+        if (t == T_WHOLE || t == T_NUMBER) e = schema_number(b, l, t == T_WHOLE);
+        if (t == T_STRING) e = schema_string(b, l);
+        if (t == T_ARRAY) e = schema_array(b, l);
+        if (t == T_OBJECT) e = schema_object(b, l);
+        ok = e != NULL;
+        expr_list_put(b->s, &list, e);
+    }
+    const expr *e = ok ? syntax_alt(b->s, list.item, list.n) : NULL;
+    mem_free(list.item);
+    return e;
+}
+
+/* ---- constants ------------------------------------------------------------------------------------- */
+
+static bool is_equal(const json *x, const json *y)
+{
+    if (x->type != y->type || x->n != y->n) return x->type == JSON_NUMBER && x->type == y->type && x->num == y->num;
+    if (x->type == JSON_STRING) return memcmp(x->str, y->str, x->n) == 0;
+    if (x->type == JSON_NUMBER) return x->is_int && y->is_int ? x->i == y->i : x->num == y->num;
+    if (x->type != JSON_ARRAY && x->type != JSON_OBJECT) return true;
+    const json *j = y->first;
+    for (const json *i = x->first; i; i = i->next) {
+        const json *other = x->type == JSON_ARRAY ? j : json_get(y, i->key);
+        if (!other || !is_equal(i, other)) return false;
+        if (x->type == JSON_ARRAY) j = j->next;
+    }
+    return true;
+}
+
+/* Whether a conjunct's enum and const allow the value. */
+static bool allows(const conjunct *c, const json *value)
+{
+    const json *one = conjunct_get(c, "const"), *list = conjunct_get(c, "enum");
+    bool is_listed = !list;
+    for (const json *j = list ? list->first : NULL; j; j = j->next)
+        is_listed = is_listed || is_equal(j, value);
+    return is_listed && (!one || is_equal(one, value));
+}
+
+static bool allows_all(const conjuncts *l, const json *value)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (!allows(&l->item[i], value)) return false;
+    return true;
+}
+
+/* The first enum or const: *first to be walked by next, with *is_one only itself. */
+static bool find_values(builder *b, const conjuncts *l, const json **first, bool *is_one)
+{
+    *first = NULL;
+    for (size_t i = 0; i < l->n; i++) {
+        const json *one = conjunct_get(&l->item[i], "const"), *list = conjunct_get(&l->item[i], "enum");
+        if (list && list->type != JSON_ARRAY)
+            return schema_fail(b, list, LORY_E_FORMAT, "is not an array");
+        *is_one = one != NULL;
+        if (one || (list && list->n > 0)) *first = one ? one : list->first;
+        if (one || list) return true;
+    }
+    return true;
+}
+
+static bool has_values(const conjuncts *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (conjunct_get(&l->item[i], "const") || conjunct_get(&l->item[i], "enum")) return true;
+    return false;
+}
+
+/* Whether the list says more about values than types and constants. */
+static bool says_more(const conjuncts *l)
+{
+    static const char *const less[] = { "type", "enum", "const", "anyOf", "oneOf", "allOf", "$ref" };
+    for (size_t i = 0; i < l->n; i++)
+        for (const json *j = l->item[i].at->first; j; j = j->next) {
+            bool is_less = false;
+            for (size_t k = 0; k < sizeof less / sizeof less[0]; k++)
+                is_less = is_less || strcmp(j->key, less[k]) == 0;
+            for (size_t k = 0; k < sizeof keywords / sizeof keywords[0] && !is_less; k++)
+                if (strcmp(keywords[k], "$schema") == 0) break;
+                else if (strcmp(keywords[k], j->key) == 0) return true;
+        }
+    return false;
+}
+
+static bool run(builder *b);
+static void close_builder(builder *b);
+
+/* Whether a value is valid by what the list says besides its constants. */
+static bool is_valid(builder *b, const conjuncts *l, const json *value, bool *valid)
+{
+    unsigned types;
+    syntax s = { 0 };
+    buf text = { 0 };
+    builder other = { .s = &s, .root = b->root, .name = b->name, .err = b->err };
+    if (!types_of_all(b, l, &types)) return false;
+    *valid = (types & type_of_value(value)) != 0;
+    if (!*valid || !says_more(l)) return true;
+    conjuncts rest = { 0 };
+    bool ok = true, is_new;
+    for (size_t i = 0; ok && i < l->n; i++)
+        ok = put(b, &rest, l->item[i].at, l->item[i].without | WITHOUT_VALUES, &is_new);
+    const expr *e = ok ? schema_value(&other, &rest) : NULL;
+    conjuncts_free(&rest);
+    json_put_value(&(json_writer){ &text, false }, value);
+    ok = e && run(&other) && !text.failed;
+    if (ok) {
+        s.root = e->rule;
+        ok = is_text_of(b, &s, text.data, text.len, valid);
+    }
+    buf_free(&text);
+    close_builder(&other);
+    syntax_free(&s);
+    return ok;
+}
+
+static const expr *of_values(builder *b, const conjuncts *l)
+{
+    const json *j;
+    bool is_one, ok = true;
+    expr_list list = { 0 };
+    if (!find_values(b, l, &j, &is_one)) return NULL;
+    for (; ok && j; j = is_one ? NULL : j->next) {
+        bool valid = false;
+        ok = !allows_all(l, j) || is_valid(b, l, j, &valid);
+        if (ok && valid) expr_list_put(b->s, &list, schema_constant(b, j));
+    }
+    const expr *e = ok ? syntax_alt(b->s, list.item, list.n) : NULL;
+    mem_free(list.item);
+    return e;
+}
+
+/* ---- alternatives ---------------------------------------------------------------------------------- */
+
+/* The list with one option of conjunct k's anyOf or oneOf in its place. */
+static bool with_option(builder *b, const conjuncts *l, size_t k, unsigned without, const json *option,
+                        conjuncts *out)
+{
+    bool is_new, ok = true;
+    *out = (conjuncts){ .is_never = l->is_never };
+    for (size_t i = 0; ok && i < l->n; i++)
+        ok = put(b, out, l->item[i].at, l->item[i].without | (i == k ? without : 0), &is_new);
+    ok = ok && conjuncts_add(b, out, option, 0);
+    if (!ok) conjuncts_free(out);
+    return ok;
+}
+
+static bool are_apart(builder *b, const conjuncts *x, const conjuncts *y, bool *apart);
+
+/* Whether all constants of x are none of y's. */
+static bool have_other_values(const conjuncts *x, const conjuncts *y)
+{
+    for (size_t i = 0; i < x->n; i++) {
+        const json *one = conjunct_get(&x->item[i], "const"), *list = conjunct_get(&x->item[i], "enum");
+        bool any = false;
+        if (one) any = allows_all(y, one);
+        for (const json *j = list ? list->first : NULL; j && !one; j = j->next)
+            any = any || allows_all(y, j);
+        if ((one || list) && !any) return true;
+    }
+    return false;
+}
+
+static bool requires(const conjuncts *l, const char *key)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        const json *required = conjunct_get(&l->item[i], "required");
+        for (const json *j = required && required->type == JSON_ARRAY ? required->first : NULL; j; j = j->next)
+            if (json_str_is(j, key)) return true;
+    }
+    return false;
+}
+
+/* The schemas that a list has for a property. */
+static bool schemas_of(builder *b, const conjuncts *l, const char *key, conjuncts *out)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        const json *p = json_get(conjunct_get(&l->item[i], "properties"), key);
+        const json *others = conjunct_get(&l->item[i], "additionalProperties");
+        bool is_others = !p && others && !conjunct_get(&l->item[i], "patternProperties");
+        if (p && !conjuncts_add(b, out, p, 0)) return false;
+        if (is_others && !conjuncts_add(b, out, others, 0)) return false;
+    }
+    return true;
+}
+
+/* Whether a property that x requires and y requires, or does not allow, tells objects apart. */
+static bool property_tells(builder *b, const conjuncts *x, const conjuncts *y, const char *key,
+                           bool *apart)
+{
+    conjuncts in_x = { 0 }, in_y = { 0 };
+    bool ok = schemas_of(b, x, key, &in_x) && schemas_of(b, y, key, &in_y);
+    *apart = false;
+    if (ok && (in_y.is_never || in_x.is_never)) *apart = true;
+    else if (ok && requires(y, key)) ok = are_apart(b, &in_x, &in_y, apart);
+    conjuncts_free(&in_x);
+    conjuncts_free(&in_y);
+    return ok;
+}
+
+static bool properties_tell(builder *b, const conjuncts *x, const conjuncts *y, bool *apart)
+{
+    for (size_t i = 0; i < x->n; i++) {
+        const json *required = conjunct_get(&x->item[i], "required");
+        const json *j = required && required->type == JSON_ARRAY ? required->first : NULL;
+        for (; j && !*apart; j = j->next)
+            if (j->type == JSON_STRING && !property_tells(b, x, y, j->str, apart)) return false;
+    }
+    return true;
+}
+
+/* Whether no value is valid by both, as far as can be seen. Properties of properties are not looked
+ * into beyond constants and types. */
+static bool are_apart(builder *b, const conjuncts *x, const conjuncts *y, bool *apart)
+{
+    unsigned of_x, of_y;
+    if (!types_of_all(b, x, &of_x) || !types_of_all(b, y, &of_y)) return false;
+    *apart = (of_x & of_y) == 0 || have_other_values(x, y) || have_other_values(y, x);
+    return true;
+}
+
+static bool check_apart(builder *b, const json *list, const json *x, const json *y)
+{
+    conjuncts in_x = { 0 }, in_y = { 0 };
+    unsigned of_x = 0, of_y = 0;
+    bool apart = false;
+    bool ok = conjuncts_add(b, &in_x, x, 0) && conjuncts_add(b, &in_y, y, 0)
+              && are_apart(b, &in_x, &in_y, &apart) && types_of_all(b, &in_x, &of_x)
+              && types_of_all(b, &in_y, &of_y);
+    if (ok && !apart && (of_x & of_y) == T_OBJECT)
+        ok = properties_tell(b, &in_x, &in_y, &apart) && (apart || properties_tell(b, &in_y, &in_x, &apart));
+    conjuncts_free(&in_x);
+    conjuncts_free(&in_y);
+    if (!ok || apart) return ok;
+    return schema_fail(b, list, LORY_E_UNSUPPORTED,
+                       "it cannot be seen that the schemas exclude each other, by type, constants or "
+                       "a required property (anyOf needs no such thing)");
+}
+
+static bool check_one_of(builder *b, const json *list)
+{
+    for (const json *x = list->first; x; x = x->next)
+        for (const json *y = x->next; y; y = y->next)
+            if (!check_apart(b, list, x, y)) return false;
+    return true;
+}
+
+static const expr *of_options(builder *b, const conjuncts *l, size_t k, const json *options,
+                              unsigned without)
+{
+    expr_list list = { 0 };
+    bool ok = true;
+    if (options->type != JSON_ARRAY || options->n == 0 || options->n > MAX_OPTIONS) {
+        schema_fail(b, options, LORY_E_FORMAT, "is not an array of 1 to %d schemas", MAX_OPTIONS);
+        return NULL;
+    }
+    if (without == WITHOUT_ONE_OF && !check_one_of(b, options)) return NULL;
+    for (const json *j = options->first; ok && j; j = j->next) {
+        conjuncts one;
+        ok = with_option(b, l, k, without, j, &one);
+        const expr *e = ok ? schema_value(b, &one) : NULL;
+        ok = e != NULL;
+        expr_list_put(b->s, &list, e);
+    }
+    const expr *e = ok ? syntax_alt(b->s, list.item, list.n) : NULL;
+    mem_free(list.item);
+    return e;
+}
+
+/* ---- the rule of one list -------------------------------------------------------------------------- */
+
+static const expr *build(builder *b, const conjuncts *l)
+{
+    unsigned types;
+    if (l->is_never) return schema_never(b);
+    for (size_t k = 0; k < l->n; k++) {
+        const json *any = conjunct_get(&l->item[k], "anyOf"), *one = conjunct_get(&l->item[k], "oneOf");
+        if (any) return of_options(b, l, k, any, WITHOUT_ANY_OF);
+        if (one) return of_options(b, l, k, one, WITHOUT_ONE_OF);
+    }
+    if (has_values(l)) return of_values(b, l);
+    return types_of_all(b, l, &types) ? of_types(b, l, types) : NULL;
+}
+
+/* Builds every rule that was asked for, those included that are asked for meanwhile. */
+static bool run(builder *b)
+{
+    bool ok = true;
+    const expr *blank = syntax_text(b->s, " ", 1);
+    if (!b->blank) b->blank = syntax_repeat(b->s, blank, 0, 1);
+    for (; ok && b->n_built < b->n_memos; b->n_built++) {
+        conjuncts list = b->memo[b->n_built].list; /* memo may move, its lists do not */
+        uint32_t rule = b->memo[b->n_built].rule;
+        const expr *e = build(b, &list);
+        ok = e != NULL && !b->s->failed;
+        if (!ok && b->s->failed) no_memory(b);
+        b->s->rule[rule] = e;
+    }
+    return ok;
+}
+
+static void close_builder(builder *b)
+{
+    for (size_t i = 0; i < b->n_memos; i++) conjuncts_free(&b->memo[i].list);
+    mem_free(b->memo);
+    mem_free(b->slot);
+}
+
+bool schema_read(syntax *s, const char *text, size_t n, const char *name, lory_err *err)
+{
+    json_doc doc;
+    lory_err local = { 0 };
+    if (n > SCHEMA_MAX_BYTES)
+        return err_set(err, LORY_E_FORMAT, "%s: a schema of %zu bytes (expected at most %d)", name, n,
+                       SCHEMA_MAX_BYTES);
+    if (!json_read(&doc, text, n, name, err)) return false;
+    builder b = { .s = s, .root = doc.root, .name = name, .err = err ? err : &local };
+    const expr *e = schema_value_of(&b, doc.root);
+    if (e) s->root = e->rule;
+    bool ok = e && run(&b);
+    close_builder(&b);
+    json_close(&doc);
+    return ok;
+}

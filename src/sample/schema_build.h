@@ -1,0 +1,81 @@
+/* schema_build.h - what the files that turn a JSON Schema into a grammar share.
+ * Layer: sample. A builder lives as long as schema_read; one thread.
+ *
+ * A value must hold to several schemas at once when allOf, $ref or anyOf bring them together: a
+ * list of conjuncts, each a schema without, perhaps, some of its keywords. A list becomes a rule,
+ * the same list the same rule, so recursion ends. */
+#ifndef LORY_SAMPLE_SCHEMA_BUILD_H
+#define LORY_SAMPLE_SCHEMA_BUILD_H
+
+#include "sample/syntax.h"
+#include "text/json.h"
+
+enum { WITHOUT_ANY_OF = 1, WITHOUT_ONE_OF = 2, WITHOUT_VALUES = 4 /* enum, const */ };
+
+typedef struct {
+    const json *at; /* an object of the schema */
+    unsigned without;
+} conjunct;
+
+typedef struct {
+    conjunct *item; /* [n] */
+    size_t n, cap;
+    bool is_never; /* one of them is `false` */
+} conjuncts; /* zeroed = any value; free with conjuncts_free */
+
+typedef struct {
+    conjuncts list; /* flat, owned */
+    uint32_t rule;
+} schema_memo;
+
+typedef struct {
+    syntax *s;
+    const json *root;
+    const char *name; /* of the schema, for errors */
+    lory_err *err;
+    schema_memo *memo; /* [n_memos] the first n_built have their rules */
+    size_t n_memos, cap_memos, n_built;
+    uint32_t *slot; /* [n_slots] open addressing: a memo + 1; 0: free */
+    size_t n_slots;
+    const expr *blank; /* what may stand behind : and , */
+    const expr *string; /* any text in quotes; NULL: not needed yet */
+    const expr *number, *character;
+} builder;
+
+/* "NAME: #/pointer/to/at: ..."; always false. */
+bool schema_fail(builder *b, const json *at, lory_status code, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+void conjuncts_free(conjuncts *l);
+/* Adds a schema, its $ref followed and its allOf taken apart. */
+bool conjuncts_add(builder *b, conjuncts *l, const json *schema, unsigned without);
+/* The keyword of one of them, or NULL. */
+const json *conjunct_get(const conjunct *c, const char *keyword);
+
+/* The rule of a list, which is freed. NULL on failure. */
+const expr *schema_value(builder *b, conjuncts *l);
+/* That of one schema; NULL: any value. */
+const expr *schema_value_of(builder *b, const json *schema);
+
+const expr *schema_text(builder *b, const char *text);
+const expr *schema_constant(builder *b, const json *value); /* compact */
+const expr *schema_key(builder *b, const char *key, size_t n); /* "key": and a blank */
+const expr *schema_never(builder *b);
+
+/* Whether the text is one of the regular expression's (in the JSON of a schema, at `at`). */
+bool schema_matches(builder *b, const json *at, const char *text, size_t n, bool *matches);
+
+/* A whole number of 0 or more; *v stays as it was when the keyword is not there. */
+bool schema_count(builder *b, const conjunct *c, const char *keyword, uint32_t *v);
+
+/* The texts of one type that a list allows; NULL on failure. */
+const expr *schema_string(builder *b, const conjuncts *l);
+const expr *schema_number(builder *b, const conjuncts *l, bool is_whole);
+const expr *schema_array(builder *b, const conjuncts *l);
+const expr *schema_object(builder *b, const conjuncts *l);
+/* Any text in quotes without escapes: a name of a property. */
+const expr *schema_any_key(builder *b);
+/* One that the regular expression matches which is the name of `at`. */
+const expr *schema_matching_key(builder *b, const json *at);
+
+#endif
