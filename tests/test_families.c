@@ -485,6 +485,43 @@ TEST(qwen_gives_the_reference_logits)
         "qwen");
 }
 
+TEST(text_of_qwen2_vl_gives_the_reference_logits)
+{
+    check(&(ref_spec){ .config = CLASS("Qwen2_5_VLForConditionalGeneration") SIZES
+                       ",\"rope_scaling\":{\"type\":\"mrope\",\"mrope_section\":[1,1,2]}}",
+                       COMMON,
+                       UNTIED,
+                       PRE_NORMS,
+                       .qkv_bias = true },
+          "qwen2vl");
+}
+
+#define TL "model.language_model.layers.%d."
+
+TEST(text_of_qwen3_vl_gives_the_reference_logits)
+{
+    check(&(ref_spec){ .config = "{\"architectures\":[\"Qwen3VLForConditionalGeneration\"],"
+                                 "\"text_config\":{\"model_type\":\"qwen3_vl_text\","
+                                 "\"vocab_size\":40,\"head_dim\":8," SIZES
+                                 ",\"rope_scaling\":{\"rope_type\":\"default\","
+                                 "\"mrope_interleaved\":true,\"mrope_section\":[2,1,1]}}}",
+                       .embd = "model.language_model.embed_tokens",
+                       .out_norm = "model.language_model.norm",
+                       .attn_norm = TL "input_layernorm",
+                       .ffn_norm = TL "post_attention_layernorm",
+                       .q = TL "self_attn.q_proj",
+                       .k = TL "self_attn.k_proj",
+                       .v = TL "self_attn.v_proj",
+                       .o = TL "self_attn.o_proj",
+                       .qk_norm = REF_HEADS,
+                       .q_norm = TL "self_attn.q_norm",
+                       .k_norm = TL "self_attn.k_norm",
+                       .gate = TL "mlp.gate_proj",
+                       .up = TL "mlp.up_proj",
+                       .down = TL "mlp.down_proj" },
+          "qwen3vl");
+}
+
 TEST(seed_oss_gives_the_reference_logits)
 {
     check(&(ref_spec){ .config = CLASS("SeedOssForCausalLM") SIZES
@@ -530,15 +567,15 @@ TEST(the_text_part_of_a_model_that_sees_is_converted)
                                          "model.multi_modal_projector.weight" },
                              .out_norm = "model.language_model.norm",
                              .head = "lm_head",
-                             .attn_norm = "model.language_model.layers.%d.input_layernorm",
-                             .ffn_norm = "model.language_model.layers.%d.post_attention_layernorm",
-                             .q = "model.language_model.layers.%d.self_attn.q_proj",
-                             .k = "model.language_model.layers.%d.self_attn.k_proj",
-                             .v = "model.language_model.layers.%d.self_attn.v_proj",
-                             .o = "model.language_model.layers.%d.self_attn.o_proj",
-                             .gate = "model.language_model.layers.%d.mlp.gate_proj",
-                             .up = "model.language_model.layers.%d.mlp.up_proj",
-                             .down = "model.language_model.layers.%d.mlp.down_proj" },
+                             .attn_norm = TL "input_layernorm",
+                             .ffn_norm = TL "post_attention_layernorm",
+                             .q = TL "self_attn.q_proj",
+                             .k = TL "self_attn.k_proj",
+                             .v = TL "self_attn.v_proj",
+                             .o = TL "self_attn.o_proj",
+                             .gate = TL "mlp.gate_proj",
+                             .up = TL "mlp.up_proj",
+                             .down = TL "mlp.down_proj" },
                 "seeing", text, N, want);
     REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
     CHECK(notes.data && strstr(notes.data, "not used: model.vision_tower.patch.weight\n")

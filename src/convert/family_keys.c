@@ -4,6 +4,7 @@
 #include "base/fmath.h"
 #include "convert/families.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static const double PI = 3.14159265358979323846;
@@ -126,8 +127,9 @@ static void put_rope_scaling(config *c)
     } else if (rope_is(&rope, "yarn")) {
         put_yarn(c, &rope);
     } else {
+        bool has_sections = config_find(&rope, "mrope_section") != NULL;
         config_one_of(&rope, "RoPE scaling", "rope_type type", "default",
-                      "default none linear yarn llama3");
+                      has_sections ? "default none mrope" : "default none linear yarn llama3");
     }
     join(c, &rope);
 }
@@ -269,6 +271,29 @@ void keys_qwen2(config *c, const hf_shape *s)
                      "a window over some layers (use_sliding_window) is not "
                      "known of %s",
                      c->arch);
+}
+
+/* How many of a head's frequencies go with each dimension of a position: time, height, width, and a
+ * fourth that other readers want. In text all positions are the same, so that none matters. */
+static void put_sections(config *c)
+{
+    config rope = rope_part(c);
+    const json *list = config_find(&rope, "mrope_section");
+    int32_t sections[4] = { 0 };
+    char key[64];
+    int n = 0;
+    for (const json *j = list ? list->first : NULL; j && n < 4; j = j->next)
+        sections[n++] = (int32_t)j->i;
+    if (n != 3)
+        config_wrong(c, LORY_E_FORMAT, "config.json has no mrope_section of three numbers");
+    snprintf(key, sizeof key, "%s.rope.dimension_sections", c->arch);
+    gguf_put_i32s(c->w, key, sections, 4);
+}
+
+void keys_qwen_vl(config *c, const hf_shape *s)
+{
+    keys_qwen2(c, s);
+    put_sections(c);
 }
 
 void keys_qwen_moe(config *c, const hf_shape *s)

@@ -28,6 +28,7 @@ extern const lory_step block_llama[];
 extern const lory_arch arch_llama;  /* LLaMA 1-3, Mistral, Mixtral, and what is like them */
 extern const lory_arch arch_qwen2;  /* LLaMA with biases on Q, K and V */
 extern const lory_arch arch_qwen3;  /* LLaMA with norms on the heads of Q and K */
+extern const lory_arch arch_qwen2vl, arch_qwen3vl;
 extern const lory_arch arch_qwen2moe, arch_qwen3moe;
 extern const lory_arch arch_granite, arch_granitemoe;
 extern const lory_arch arch_baichuan;

@@ -145,6 +145,11 @@ const lory_arch arch_qwen2 = { "qwen2", embed_tokens, block_llama, head_rms, tru
                                NULL, NULL, NULL };
 const lory_arch arch_qwen3 = { "qwen3", embed_tokens, block_llama, head_rms, true,
                                NULL, NULL, NULL };
+/* The text parts of models that see: positions in three dimensions, which are one in text. */
+const lory_arch arch_qwen2vl = { "qwen2vl", embed_tokens, block_llama, head_rms, true,
+                                 NULL, NULL, NULL };
+const lory_arch arch_qwen3vl = { "qwen3vl", embed_tokens, block_llama, head_rms, true,
+                                 NULL, NULL, NULL };
 const lory_arch arch_qwen2moe = { "qwen2moe", embed_tokens, block_llama, head_rms, true,
                                   NULL, NULL, NULL };
 const lory_arch arch_qwen3moe = { "qwen3moe", embed_tokens, block_llama, head_rms, true,

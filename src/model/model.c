@@ -8,6 +8,8 @@ const lory_arch *const archs[] = {
     &arch_llama,
     &arch_qwen2,
     &arch_qwen3,
+    &arch_qwen2vl,
+    &arch_qwen3vl,
     &arch_qwen2moe,
     &arch_qwen3moe,
     &arch_granite,
