@@ -383,8 +383,14 @@ INLINE void float_block(const qtype type, int n_rows, float_tile t)
     }
 }
 
+#include "kernels/float_panels.h"
+
 INLINE void gemm_float(const qtype type, const matmul_args *a)
 {
+    if (a->n_tok >= PANELS_MIN_TOKENS) {
+        gemm_float_panels(type, a);
+        return;
+    }
     float sums[ROW_BLOCK * F_TOK * 16] __attribute__((aligned(64)));
     const int n_part = (a->n_tok + F_TOK - 1) / F_TOK;
     for (int ir = 0; ir < a->n_rows; ir += ROW_BLOCK) {

@@ -132,6 +132,8 @@ typedef struct {
     void *scratch; /* the calling thread's own, matmul_scratch_bytes() of it, aligned 64 */
 } matmul_args;
 
+enum { MATMUL_SCRATCH_BYTES = 656 << 10 }; /* most of a second level cache of 1 MB */
+
 /* ---- attention ------------------------------------------------------------------------------ */
 
 enum { KV_CHUNK = 64 }; /* positions per chunk, cut at multiples of it by absolute position */

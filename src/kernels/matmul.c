@@ -11,7 +11,7 @@
 #include "kernels/generic.h"
 
 enum {
-    SCRATCH_BYTES = 256 << 10,
+    SCRATCH_BYTES = 256 << 10, /* of it, for panels of codes */
     FEW_TOK = 8,      /* up to here a stream through the first level cache beats panels */
     SLICE_GROUPS = 8, /* slices of k are whole blocks of 256 weights */
     AHEAD_BYTES = 72 << 10,
@@ -21,7 +21,7 @@ enum {
 
 size_t matmul_scratch_bytes(void)
 {
-    return SCRATCH_BYTES;
+    return MATMUL_SCRATCH_BYTES;
 }
 
 /* How a product is cut: `slice` groups of 32 along k, panels of `rows` rows at once. */
