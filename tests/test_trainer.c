@@ -405,7 +405,7 @@ TEST(bad_conversations_name_the_line)
     static const struct {
         const char *text, *why;
     } bad[] = { { "{\"messages\":[]}\n{\"message\":1}\n", "line 2: no list" },
-                { "{\"messages\":\n", "byte" },
+                { "\n{\"messages\":\n", "line 2: line 1, byte" },
                 { "", "holds no text" },
                 { "{\"messages\":[{\"role\":\"bad\",\"content\":\"x\"},"
                   "{\"role\":\"assistant\",\"content\":\"x\"}]}\n",

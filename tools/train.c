@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/cpu.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/timer.h"
 #include "cli/opts.h"
 #include "trainer/store.h"
@@ -281,6 +282,15 @@ static bool begin(trainer *t, const options *o, const lory_model *m, lory_err *e
     return !o->from || store_read_weights(t, o->from, err);
 }
 
+/* Whether the model can be written, before hours of training. */
+static bool try_out(const char *path, lory_err *err)
+{
+    file_new f;
+    if (!file_create(&f, path, err)) return false;
+    file_abandon(&f);
+    return true;
+}
+
 static bool train(options *o, lory_err *err)
 {
     gguf vocab;
@@ -289,7 +299,7 @@ static bool train(options *o, lory_err *err)
     progress g = { 0 };
     lory_model_info info = { 0 };
     if (!o->vocab || !o->out) return err_set(err, LORY_E_ARGUMENT, "--vocab and --out are needed");
-    lory_model *m = lory_model_open(o->vocab, err);
+    lory_model *m = try_out(o->out, err) ? lory_model_open(o->vocab, err) : NULL;
     if (!m) return false;
     bool has_vocab = gguf_open(&vocab, o->vocab, err), ok = has_vocab;
     lory_model_get_info(m, &info);
@@ -322,7 +332,7 @@ int main(int argc, char **argv)
     switch (opts_parse(&page, &o, argc, argv, &err)) {
     case OPTS_HELP:
         opts_help(&page, &o, false, &help);
-        fputs(help.data, stdout);
+        printf("Usage:%s", help.data + strlen("Usage: lory")); /* this is a program of its own */
         buf_free(&help);
         return 0;
     case OPTS_WRONG: fprintf(stderr, "train: %s\n", err.text); return 2;

@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "text/json.h"
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -191,7 +192,9 @@ bool data_read_chat(data_source *s, const char *path, const lory_model *m, lory_
         f.line++;
         json_doc d;
         if (stop > at) {
-            ok = json_read(&d, at, (size_t)(stop - at), path, err);
+            char where[PATH_MAX + 32];
+            snprintf(where, sizeof where, "%s, line %lld", path, (long long)f.line);
+            ok = json_read(&d, at, (size_t)(stop - at), where, err);
             if (ok) {
                 ok = put_conversation(s, &f, d.root, err);
                 json_close(&d);
