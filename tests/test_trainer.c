@@ -80,12 +80,12 @@ static double loss_beside(bench *b, const net_tensor *t, float step, const windo
     return loss;
 }
 
-static void check_gradients(const vec_table *v, float dropout)
+static void check_gradients(const vec_table *v, float dropout, float tokens)
 {
     bench b = { 0 };
     window win;
     net_tensor t;
-    net_dropout d = { dropout, 11, 5 };
+    net_dropout d = { dropout, tokens, 11, 5 };
     make_window(&win, 1);
     REQUIRE(bench_open(&b, v));
     net_gradient(&b.n, b.work, &win.win, &d, b.grad, true);
@@ -109,17 +109,17 @@ static void check_gradients(const vec_table *v, float dropout)
 
 TEST(gradients_are_the_slopes_of_the_loss)
 {
-    check_gradients(vec_select(), 0.0f);
+    check_gradients(vec_select(), 0.0f, 0.0f);
 }
 
 TEST(gradients_are_the_slopes_under_dropout)
 {
-    check_gradients(vec_select(), 0.25f);
+    check_gradients(vec_select(), 0.25f, 0.2f);
 }
 
 TEST(gradients_are_the_slopes_in_the_baseline)
 {
-    check_gradients(&vec_baseline, 0.0f);
+    check_gradients(&vec_baseline, 0.0f, 0.0f);
 }
 
 /* ---- steps -------------------------------------------------------------------------------- */
@@ -135,6 +135,7 @@ static const trainer_params quick = { .n_steps = 6,
                                       .decay = 0.1f,
                                       .clip = 1.0f,
                                       .dropout = 0.1f,
+                                      .drop_tokens = 0.1f,
                                       .average = 0.5f,
                                       .seed = 9 };
 
@@ -229,7 +230,7 @@ TEST(a_tiny_model_learns_to_count)
     trainer_params p = quick;
     p.n_steps = 120;
     p.n_batch = 4;
-    p.dropout = 0.0f;
+    p.dropout = p.drop_tokens = 0.0f;
     trainer *t = make_trainer(&p, 2);
     REQUIRE(t);
     double first = run_steps(t, 1), last = run_steps(t, 119);

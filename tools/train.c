@@ -108,6 +108,8 @@ static const opt_row rows[] = {
       .max = 1e9 },
     { 0, "dropout", OPT_FLOAT, AT(p.dropout), "X",
       .help = "share of what layers add that is dropped", .min = 0, .max = 0.9 },
+    { 0, "drop-tokens", OPT_FLOAT, AT(p.drop_tokens), "X",
+      .help = "share of the tokens that the model does not see", .min = 0, .max = 0.9 },
     { 0, "average", OPT_FLOAT, AT(p.average), "X",
       .help = "how much of an average of the weights a step "
               "keeps; the model is the average; 0 = none",

@@ -416,6 +416,15 @@ static void drop_row(const net_dropout *d, int site, int it, int n, float *x)
     }
 }
 
+/* Row `it` of the embeddings, or of their gradient: a token that is not seen is 0. */
+static void drop_embedding(const net_dropout *d, int it, int n, float *x)
+{
+    if (d->rate > 0.0f) drop_row(d, 0, it, n, x);
+    if (d->token > 0.0f
+        && rng_uniform_at(d->seed, d->position, (uint64_t)it << 24) < (double)d->token)
+        memset(x, 0, (size_t)n * sizeof *x);
+}
+
 /* to = from + y, with some of y dropped. */
 static void add_dropped(const net *n, const net_dropout *d, int site, const float *from, float *y,
                         float *to)
@@ -446,7 +455,7 @@ static void embed(const net *n, const net_window *win, const net_dropout *d, flo
         float *at = x + it * row_of(n->s.n_embd);
         memcpy(at, n->w + n->embd.at + (size_t)win->token[it] * (size_t)n->s.n_embd,
                (size_t)n->s.n_embd * sizeof *at);
-        if (d->rate > 0.0f) drop_row(d, 0, it, n->s.n_embd, at);
+        drop_embedding(d, it, n->s.n_embd, at);
     }
 }
 
@@ -551,7 +560,7 @@ static void embed_back(const net *n, net_work *k, const net_window *win, const n
 {
     for (int it = 0; it < n->s.n_ctx; it++) {
         float *dx = k->dx + it * row_of(n->s.n_embd);
-        if (d->rate > 0.0f) drop_row(d, 0, it, n->s.n_embd, dx);
+        drop_embedding(d, it, n->s.n_embd, dx);
         n->v->add(n->s.n_embd, dx,
                   grad + n->embd.at + (size_t)win->token[it] * (size_t)n->s.n_embd);
     }

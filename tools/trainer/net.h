@@ -70,7 +70,8 @@ typedef struct {
 } net_window;
 
 typedef struct {
-    float rate; /* share of each layer's output that is dropped; 0 = none */
+    float rate;  /* share of each layer's output that is dropped; 0 = none */
+    float token; /* share of the tokens that the model does not see */
     uint64_t seed;
     uint64_t position; /* of the window among all: what the draws depend on */
 } net_dropout;

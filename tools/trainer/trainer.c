@@ -77,7 +77,8 @@ static void run_lanes(trainer *t, int ith)
     for (int il; (il = atomic_fetch_add(&t->next, 1)) < t->n_lanes;)
         for (int i = il; i < t->p.n_batch; i += t->n_lanes) {
             net_window win = net_window_at(t, i);
-            net_dropout d = { t->p.dropout, t->p.seed, t->s.window + (uint64_t)i };
+            net_dropout d = { t->p.dropout, t->p.drop_tokens, t->p.seed,
+                              t->s.window + (uint64_t)i };
             t->loss[i] = net_gradient(&t->n, t->work[ith], &win, &d, t->lane[il], i == il);
         }
 }
@@ -228,6 +229,9 @@ static bool check_params(const trainer_params *p, lory_err *err)
     if (p->n_batch < 1 || p->n_batch > MAX_BATCH)
         return err_set(err, LORY_E_ARGUMENT, "a batch of %d windows, must be 1 .. %d", p->n_batch,
                        MAX_BATCH);
+    if (!(p->drop_tokens >= 0.0f && p->drop_tokens < 1.0f))
+        return err_set(err, LORY_E_ARGUMENT, "the share of tokens dropped is %g, must be below 1",
+                       (double)p->drop_tokens);
     if (!(p->dropout >= 0.0f && p->dropout < 1.0f))
         return err_set(err, LORY_E_ARGUMENT, "dropout is %g, must be below 1", (double)p->dropout);
     return true;

@@ -15,7 +15,7 @@ enum { N_LANES = 12, MAX_SOURCES = 16, MAX_BATCH = 1024 };
 typedef struct {
     int n_steps, n_warmup, n_batch; /* steps; windows of a step */
     float lr, lr_end;               /* the cosine's ends; lr_end as a share of lr */
-    float beta1, beta2, eps, decay, clip, dropout;
+    float beta1, beta2, eps, decay, clip, dropout, drop_tokens;
     float average; /* how much of the average a step keeps; 0 = no average */
     uint64_t seed;
 } trainer_params;
