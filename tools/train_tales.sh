@@ -44,16 +44,21 @@ first="--text $(text tinystories 0.6) --text $(text tinystories-renamed-1 0.1)
 checkpoint=first train first-a $shape $first --steps 4000 --stop-after 1660
 checkpoint=first train first-b $shape $first --steps 7000 --stop-after 2560
 
-# Much the same stories with many other names, conversations too, against fitting too closely.
+# Much the same stories with many other names, conversations too, against fitting too closely; then
+# more is dropped on the way.
 renamed=
 for k in 1 2 3 4 5 6 7 8; do renamed="$renamed --text $(text tinystories-renamed-$k 0.04)"; done
 second="--text $(text tinystories 0.3) $renamed --text $(text books-plain 0.1)
         --chat $(chat requests 0.06) --chat $(chat persona 0.08) --chat $(chat persona-swapped 0.06)
         --chat $(chat soda 0.02) --chat $(chat smalltalk 0.03)
-        --batch 9 --warmup 50 --lr 2e-3 --decay 0.3 --dropout 0.1 --seed 2"
+        --batch 9 --warmup 50 --lr 2e-3 --decay 0.3 --seed 2"
 from=$out/first-b.gguf
-checkpoint=second train second-a $shape $second --from "$from" --steps 2600 --stop-after 1397
-checkpoint=second train second $shape $held $second --from "$from" --steps 3100
+checkpoint=second train second-a $shape $second --from "$from" --dropout 0.1 --steps 2600 \
+    --stop-after 1397
+checkpoint=second train second-b $shape $second --from "$from" --dropout 0.1 --steps 3100 \
+    --stop-after 2052
+checkpoint=second train second $shape $held $second --from "$from" --dropout 0.2 --drop-tokens 0.1 \
+    --steps 3600
 
 # Fine-tuning on conversations, with stories so that they stay.
 train tuned $shape $held --from "$out/second.gguf" --text "$(text tinystories 0.2)" \
