@@ -155,10 +155,11 @@ $(BUILD)/lory $(BUILD)/lory-test $(BUILD)/example $(TOOLS):
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %libcli.a,$^) $(filter %liblory.a,$^) $(LIBS)
 
+$(BUILD)/fuzz_talk $(BUILD)/fuzz_history $(BUILD)/fuzz_calls: $(BUILD)/libcli.a
 $(BUILD)/fuzz_tokenizer: $(call obj,tests/tiny_gguf.c tests/tiny_vocab.c)
 $(FUZZERS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/liblory.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.o,$^) $(filter %libcli.a,$^) $(filter %liblory.a,$^) $(LIBS)
 
 $(BUILD)/liblory.a: $(call obj,$(LIB_SRC)) $(BUILD)/sources
 $(BUILD)/libcli.a: $(call obj,$(filter-out src/cli/main.c,$(CLI_SRC))) $(BUILD)/sources # for its tests

@@ -205,6 +205,21 @@ TEST(fuzz_grammar_survives_mutated_grammars)
     survives("grammar", fuzz_grammar, "grammar");
 }
 
+TEST(fuzz_talk_survives_mutated_files)
+{
+    survives("talk", fuzz_talk, "talk");
+}
+
+TEST(fuzz_history_survives_mutated_files)
+{
+    survives("history", fuzz_history, "history");
+}
+
+TEST(fuzz_calls_survives_mutated_texts)
+{
+    survives("calls", fuzz_calls, "calls");
+}
+
 TEST(fuzz_safetensors_survives_mutated_files)
 {
     survives("safetensors", fuzz_safetensors, "safetensors");

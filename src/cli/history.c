@@ -98,8 +98,7 @@ static bool read_entry(history *h, const char *line, size_t n, size_t i_line, lo
     return ok;
 }
 
-/* *is_long: there is a line without end, or more than is kept. */
-static bool read_lines(history *h, const buf *b, bool *is_long, lory_err *err)
+bool history_read(history *h, const buf *b, bool *is_long, lory_err *err)
 {
     size_t n_first = sizeof first_line - 1, i_line = 1;
     if (b->len < n_first || memcmp(b->data, first_line, n_first) != 0)
@@ -125,7 +124,7 @@ static bool load(history *h, lory_err *err)
     if (stat(h->path, &st) != 0 && errno == ENOENT) return rewrite(h, err);
     if (!S_ISREG(st.st_mode))
         return err_set(err, LORY_E_IO, "%s: no regular file: history is not kept", h->path);
-    bool ok = file_read(h->path, HISTORY_MAX_BYTES, &b, err) && read_lines(h, &b, &is_long, err);
+    bool ok = file_read(h->path, HISTORY_MAX_BYTES, &b, err) && history_read(h, &b, &is_long, err);
     buf_free(&b);
     return ok && (!is_long || rewrite(h, err));
 }

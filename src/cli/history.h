@@ -7,6 +7,7 @@
 #ifndef LORY_CLI_HISTORY_H
 #define LORY_CLI_HISTORY_H
 
+#include "base/buf.h"
 #include "lory.h"
 
 enum { HISTORY_MAX = 1000 /* entries kept */, HISTORY_MAX_BYTES = 16 << 20 /* of the file */ };
@@ -23,6 +24,9 @@ bool history_open(history *h, const char *path, lory_err *err);
 /* $XDG_STATE_HOME/lory/history, else ~/.local/state/lory/history, folders made (0700). False when
  * there is no such place: no error. */
 bool history_default_path(char *path, size_t cap);
+
+/* Reads the bytes of a file into *h. *is_long: there is a line without end, or more than is kept. */
+bool history_read(history *h, const buf *b, bool *is_long, lory_err *err);
 
 /* Adds text[0..n) unless it is blank or what was added last; appends it to the file (0600). The
  * oldest goes when there are HISTORY_MAX. */

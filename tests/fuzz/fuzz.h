@@ -26,6 +26,9 @@ int fuzz_jinja(const uint8_t *data, size_t n);     /* a chat template, parsed an
 int fuzz_utf8(const uint8_t *data, size_t n);      /* decoding, cutting at whole characters */
 int fuzz_tokenizer(const uint8_t *data, size_t n); /* text to ids and back, several vocabularies */
 int fuzz_grammar(const uint8_t *data, size_t n);   /* GBNF, and a text read by it */
+int fuzz_talk(const uint8_t *data, size_t n);      /* a saved talk, and the state of its session */
+int fuzz_history(const uint8_t *data, size_t n);   /* what was entered in a chat before */
+int fuzz_calls(const uint8_t *data, size_t n);     /* tool calls in an answer */
 int fuzz_safetensors(const uint8_t *data, size_t n); /* a file of tensors, and their values */
 
 #define FUZZ_MAIN(fuzz_x)                                                                          \
