@@ -48,3 +48,37 @@ TEST(thinking_is_dimmed_on_a_terminal_which_sees_no_escape_of_the_model)
     check(p, "", "\033]0;title\007a\tb\r\n", "]0;titlea\tb\n");
     check(p, "", "<think>so", "\033[2m<think>so\033[22m");
 }
+
+TEST(channels_are_told_apart_and_their_marks_are_no_text)
+{
+    static const char text[] =
+        "<|channel|>analysis<|message|>Hm. "
+        "<|end|><|start|>assistant<|channel|>commentary<|message|>"
+        "I look.<|end|><|start|>assistant<|channel|>final<|message|>It is <|x|> 3.";
+    static const chat_printer shown = { .has_channels = true };
+    static const chat_printer hidden = { .has_channels = true, .hides = true };
+    static const chat_printer dimmed = { .has_channels = true,
+                                         .is_terminal = true,
+                                         .has_colour = true };
+    buf b = { 0 };
+    check(shown, "", text, "Hm. \nI look.It is <|x|> 3.");
+    check(hidden, "", text, "I look.It is <|x|> 3.");
+    check(dimmed, "", text, "\033[2mHm. \n\033[22mI look.It is <|x|> 3.");
+    chat_put_final(text, strlen(text), &b);
+    CHECK_STR(b.data, "It is <|x|> 3.");
+    buf_clear(&b);
+    chat_put_final(text, strlen(text) - 59, &b); /* cut behind the commentary */
+    CHECK_STR(b.data, "I look.");
+    buf_clear(&b);
+    chat_put_final(text, 33, &b); /* cut in the analysis */
+    CHECK(b.len == 0);
+    buf_free(&b);
+}
+
+TEST(what_controls_a_terminal_is_left_out)
+{
+    static const chat_printer p = { .is_terminal = true };
+    static const char text[] = "a\x01\x1b[31mb\x7f\xC2\x9B"
+                               "1mc\xC2\x85\td\n\xC3\xA9\x9B";
+    CHECK_STR(printed(p, "", text, strlen(text)), "a[31mb1mc\td\n\xC3\xA9\xEF\xBF\xBD");
+}

@@ -31,7 +31,8 @@ const char *const call_marks[] = {
     "<function_call>",                      /* xLAM, Cogito */
     "functools[",                           /* FireFunction, Phi-4-mini */
     "Action: ```json",                      /* Command R */
-    "to=functions.",                        /* gpt-oss */
+    "<|channel|>commentary to=functions.",  /* gpt-oss */
+    "to=functions.",
     NULL,
 };
 /* clang-format on */

@@ -156,18 +156,24 @@ static bool finish(answer *a, lory_err *err)
     return true;
 }
 
+static bool has_channels_of(const chat *c)
+{
+    return chat_has_channels(c->talk.template_text.data, c->talk.template_text.len);
+}
+
 static bool generate(answer *a, lory_err *err)
 {
     chat *c = a->c;
-    bool has_tools = chat_has_tools(&c->tools);
+    bool has_tools = chat_has_tools(&c->tools), has_channels = has_channels_of(c);
     lory_generate_params p = { .n_predict = c->o->settings.n_predict,
-                               .show_special = has_tools, /* what marks a call is often special */
+                               .show_special = has_tools || has_channels, /* what marks them is */
                                .stop = c->stop,
                                .n_stop = c->n_stop };
     a->printer = (chat_printer){ .hides = c->o->settings.hides,
                                  .is_terminal = out_is_terminal(),
                                  .has_colour = out_is_terminal() && !getenv("NO_COLOR"),
-                                 .tools = has_tools ? &c->tools : NULL };
+                                 .tools = has_tools ? &c->tools : NULL,
+                                 .has_channels = has_channels };
     chat_print_begin(&a->printer, a->text.data, a->text.len);
     double start_ms = cli_now_ms();
     bool ok = lory_generate(c->s, a->sampler, &p, on_piece, a, &a->result, err);
@@ -182,6 +188,10 @@ static bool keep_turn(answer *a, talk_input *in, lory_err *err)
     talk_turn *t = &a->turn;
     if (a->result.reason == LORY_STOP_TEXT) t->ids.n = 0;
     talk_put_text(&t->answer, a->written.data, a->written.len);
+    if (a->printer.has_channels) {
+        buf_clear(&t->content);
+        chat_put_final(t->answer.data, t->calls.n ? 0 : t->answer.len, &t->content);
+    }
     if (t->answer.failed || t->content.failed)
         return err_set(err, LORY_E_MEMORY, "chat: no memory for the talk");
     t->input = *in;

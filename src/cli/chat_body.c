@@ -105,10 +105,8 @@ static void put_turn(json_writer *w, const talk_turn *t)
     else
         put_bytes(w, "user", &t->input.text[0]);
     put_bytes(w, "answer", &t->answer);
-    if (t->calls.n > 0) {
-        put_bytes(w, "content", &t->content);
-        put_calls(w, &t->calls);
-    }
+    if (t->content.len > 0 || t->calls.n > 0) put_bytes(w, "content", &t->content);
+    if (t->calls.n > 0) put_calls(w, &t->calls);
     put_int(w, "retries", t->n_retries);
     json_put_key(w, "ids");
     json_begin_array(w);
@@ -241,9 +239,9 @@ static bool read_turn(const reader *r, const json *j, int n_vocab, talk_turn *t)
     if (!json_get_int(json_get(j, "retries"), &n_retries) || n_retries < 0 || n_retries > INT_MAX)
         return wrong(r, "the retries of a turn are missing");
     t->n_retries = (int)n_retries;
-    if (calls
-        && !(read_calls(r, calls, &t->calls) && read_text(r, json_get(j, "content"), &t->content)))
-        return false;
+    const json *content = json_get(j, "content");
+    if (calls && !read_calls(r, calls, &t->calls)) return false;
+    if ((calls || content) && !read_text(r, content, &t->content)) return false;
     if (user && !json_get_str(user, &s, &n)) return wrong(r, "a text of the talk is missing");
     return (user ? talk_input_add(&t->input, s, n, r->err)
                  : read_texts(r, json_get(j, "replies"), &t->input))
@@ -404,7 +402,7 @@ static bool read_all(const reader *r, chat *c, const json *j, loaded *l)
                                  &l->builtin, r->err)
            && read_tools(r, c, j, l) && talk_rebuild(&l->talk, r->err)
            && read_list(r, c, json_get(j, "logit_bias"), &c->o->settings.sampling.logit_bias,
-                     &l->bias)
+                        &l->bias)
            && read_list(r, c, json_get(j, "stop"), &c->o->stop, &l->stop)
            && read_settings(r, c, json_get(j, "settings"), &l->bias)
            && chat_set_stops(c, &l->stop, l->builtin, r->err);

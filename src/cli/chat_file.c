@@ -108,8 +108,8 @@ static bool split(const file_map *m, part *body, part *kv, lory_err *err)
     json_doc d;
     int64_t version = 0, n_body = -1, n_kv = -1;
     if (!end || !json_read(&d, data, n_head, m->path, NULL))
-        return err_set(err, LORY_E_FORMAT,
-                       "%s: no talk of lory (its first line is no JSON object)", m->path);
+        return err_set(err, LORY_E_FORMAT, "%s: no talk of lory (its first line is no JSON object)",
+                       m->path);
     bool is_talk = json_str_is(json_get(d.root, "format"), format_name)
                    && json_get_int(json_get(d.root, "version"), &version);
     bool has_sizes = json_get_int(json_get(d.root, "body"), &n_body)
@@ -117,9 +117,9 @@ static bool split(const file_map *m, part *body, part *kv, lory_err *err)
                      && (uint64_t)n_body <= m->size - n_head - 1;
     *body = (part){ data + n_head + 1, has_sizes ? (size_t)n_body : 0 };
     *kv = (part){ body->s + body->n, m->size - n_head - 1 - body->n };
-    bool is_whole = has_sizes
-                    && json_str_is(json_get(d.root, "hash"),
-                                   hex64_of(hash64_of(body->s, body->n, 0)).text);
+    bool is_whole =
+        has_sizes
+        && json_str_is(json_get(d.root, "hash"), hex64_of(hash64_of(body->s, body->n, 0)).text);
     if (n_kv == 0) kv->n = 0;
     json_close(&d);
     if (!is_talk)
@@ -128,8 +128,9 @@ static bool split(const file_map *m, part *body, part *kv, lory_err *err)
     if (version != VERSION)
         return err_set(err, LORY_E_UNSUPPORTED, "%s: a talk of version %" PRId64 " (known: %d)",
                        m->path, version, VERSION);
-    return is_whole || err_set(err, LORY_E_FORMAT,
-                               "%s: damaged: its bytes are not those that were written", m->path);
+    return is_whole
+           || err_set(err, LORY_E_FORMAT, "%s: damaged: its bytes are not those that were written",
+                      m->path);
 }
 
 /* Whatever is wrong with the KV cache, the talk goes on: it is worked out again, to the same bits.

@@ -12,6 +12,16 @@ static const char *const marks[][2] = {
 };
 enum { N_MARKS = sizeof marks / sizeof marks[0], NO_MARK = -1, CALL = -2 };
 
+/* Of channels; the first is where thinking begins, the second where it ends. */
+static const char *const channel_marks[] = {
+    "<|channel|>analysis<|message|>",
+    "<|end|>",
+    "<|start|>assistant",
+    "<|channel|>final<|message|>",
+    "<|channel|>commentary<|message|>",
+};
+enum { N_CHANNEL_MARKS = sizeof channel_marks / sizeof channel_marks[0], CHANNEL = N_MARKS };
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\n' || c == '\t' || c == '\r';
@@ -71,6 +81,16 @@ static int call_at(const chat_printer *p, const char *s, size_t n, bool *may)
     return NO_MARK;
 }
 
+static int channel_mark_at(const chat_printer *p, const char *s, size_t n, bool *may)
+{
+    for (int k = 0; p->has_channels && k < N_CHANNEL_MARKS; k++) {
+        if (!begins_with(s, n, channel_marks[k])) continue;
+        if (strlen(channel_marks[k]) <= n) return CHANNEL + k;
+        *may = true;
+    }
+    return NO_MARK;
+}
+
 /* How many bytes of s a mark is found at or may begin at: *i_mark is its kind, NO_MARK when it is
  * only perhaps one. */
 static size_t find_mark(const chat_printer *p, const char *s, size_t n, int *i_mark)
@@ -84,12 +104,25 @@ static size_t find_mark(const chat_printer *p, const char *s, size_t n, int *i_m
             *i_mark = strlen(mark) <= n - i ? k : NO_MARK;
             return i;
         }
+        *i_mark = channel_mark_at(p, s + i, n - i, &may);
+        if (*i_mark != NO_MARK || may) return i;
         if (i > 0 && is_blank(s[i - 1])) continue; /* then nothing began at the blanks */
         *i_mark = call_at(p, s + i, n - i, &may);
         if (*i_mark == CALL || may) return i;
     }
     *i_mark = NO_MARK;
     return n;
+}
+
+/* Marks of channels are not shown. */
+static bool pass_channel_mark(chat_printer *p, int k)
+{
+    bool was_thinking = p->is_thinking;
+    if (k > 1 || was_thinking == (k == 0)) return true;
+    bool ok = k == 0 || p->hides || put(p, "\n", 1);
+    p->is_thinking = k == 0;
+    p->i_mark = NO_MARK; /* no other mark ends it */
+    return ok && colour(p);
 }
 
 /* The mark itself is shown as thinking is. */
@@ -134,6 +167,11 @@ bool chat_print(chat_printer *p, const char *text, size_t n)
         at += n_free;
         p->is_in_call = k == CALL;
         if (k < 0) break;
+        if (k >= CHANNEL) {
+            at += strlen(channel_marks[k - CHANNEL]);
+            ok = ok && pass_channel_mark(p, k - CHANNEL);
+            continue;
+        }
         const char *mark = marks[k][p->is_thinking];
         at += strlen(mark);
         ok = ok && pass_mark(p, mark, k);
@@ -151,4 +189,45 @@ bool chat_print_end(chat_printer *p)
     if (p->is_thinking && p->has_colour && !p->hides) ok = out_put("\033[22m", 5) && ok;
     buf_free(&p->held);
     return ok;
+}
+
+/* ---- channels ---------------------------------------------------------------------------- */
+
+static const char *find_text(const char *s, size_t n, const char *what)
+{
+    size_t n_what = strlen(what);
+    for (; n >= n_what; s++, n--)
+        if (memcmp(s, what, n_what) == 0) return s;
+    return NULL;
+}
+
+bool chat_has_channels(const char *template_text, size_t n)
+{
+    return find_text(template_text, n, "<|channel|>analysis<|message|>")
+           && find_text(template_text, n, "<|channel|>final<|message|>");
+}
+
+void chat_put_final(const char *answer, size_t n, buf *out)
+{
+    const char *end = answer + n, *s = answer, *mark;
+    while ((mark = find_text(s, (size_t)(end - s), channel_marks[3])))
+        s = mark + strlen(channel_marks[3]);
+    if (s == answer) { /* no final channel: what comes after the analysis, if that has ended */
+        const char *analysis = find_text(s, n, channel_marks[0]);
+        const char *over =
+            analysis ? find_text(analysis, (size_t)(end - analysis), channel_marks[1]) : NULL;
+        s = over ? over + strlen(channel_marks[1]) : analysis ? end : s;
+    }
+    chat_printer p = { .has_channels = true };
+    while (s < end) { /* without the marks that are left */
+        int k;
+        size_t n_free = find_mark(&p, s, (size_t)(end - s), &k);
+        buf_put(out, s, n_free);
+        s += n_free;
+        if (k < CHANNEL) {
+            if (s < end) buf_putc(out, *s++);
+        } else {
+            s += strlen(channel_marks[k - CHANNEL]);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 /* chat_print.h - prints an answer as it comes: what the model thinks aloud between <think> and
  * </think> (and the like) dimmed on a terminal, or left out; tool calls held back.
- * Layer: cli. A zeroed one with its first four fields set is at the start of an answer. */
+ * Layer: cli. A zeroed one with its first five fields set is at the start of an answer. */
 #ifndef LORY_CLI_CHAT_PRINT_H
 #define LORY_CLI_CHAT_PRINT_H
 
@@ -11,6 +11,7 @@ typedef struct {
     bool is_terminal; /* control characters but newlines and tabs are left out */
     bool has_colour;
     const chat_tools *tools;        /* whose calls are held back; NULL = none */
+    bool has_channels; /* the text has the marks of gpt-oss\'s channels, which are no text */
     bool is_thinking, skips_blanks; /* the marks and blanks after hidden thinking go too */
     int i_mark;                     /* which kind of mark began it */
     bool has_content;               /* something else than thinking and blanks was there */
@@ -18,6 +19,11 @@ typedef struct {
     char last;                      /* byte printed; 0 = none */
     buf held;                       /* what may become a mark */
 } chat_printer;
+
+/* Whether a template makes a model write into channels (gpt-oss: analysis, commentary, final). */
+bool chat_has_channels(const char *template_text, size_t n);
+/* Appends what such an answer says to the user: its final channel, else what is no analysis. */
+void chat_put_final(const char *answer, size_t n, buf *out);
 
 /* The prompt ended with a mark: the answer begins inside it. */
 void chat_print_begin(chat_printer *p, const char *prompt, size_t n);

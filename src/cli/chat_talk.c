@@ -57,7 +57,9 @@ static void put_answer(json_writer *w, const talk *t, const talk_turn *turn)
     if (turn->calls.n > 0 && t->tools && !t->tools->is_raw)
         chat_put_calls(w, t->tools, text_of(&turn->content), &turn->calls);
     else
-        chat_put_message(w, "assistant", text_of(&turn->answer));
+        chat_put_message(
+            w, "assistant",
+            text_of(turn->content.len && !turn->calls.n ? &turn->content : &turn->answer));
 }
 
 static const tool_calls *calls_before(const talk *t, size_t i)

@@ -21,7 +21,8 @@ typedef struct {
     talk_input input;
     buf answer;       /* as it was written; valid UTF-8 */
     tool_calls calls; /* in it; each has an id */
-    buf content;      /* of an answer with calls: what is no call */
+    buf content;      /* what of it a template is given: without calls, of the final channel; or
+                         empty: all of it */
     lory_tokens ids;  /* of the answer; empty: only its text is known */
     int n_retries;    /* how often it was asked for again: a part of its seed */
     bool has_before;  /* what the talk held before is the beginning of what it holds now: */
