@@ -624,6 +624,21 @@ static void slot_gelu_mul(const lory_kernels *kn, int n, const float *a, float *
 {
     kn->gelu_mul(n, a, x);
 }
+static void slot_clip_swiglu(const lory_kernels *kn, int n, const float *a, float *x)
+{
+    kn->scale(n, 4.0f, x); /* past the limits too */
+    kn->clip_swiglu(n, a, x);
+}
+static void slot_clamp(const lory_kernels *kn, int n, const float *a, float *x)
+{
+    (void)a;
+    kn->clamp(n, 0.75f, x);
+}
+static void slot_soft_cap(const lory_kernels *kn, int n, const float *a, float *x)
+{
+    (void)a;
+    kn->soft_cap(n, 30.0f, x);
+}
 static void slot_softmax(const lory_kernels *kn, int n, const float *a, float *x)
 {
     (void)a;
@@ -652,6 +667,9 @@ static const struct {
                     { "gelu", slot_gelu },
                     { "gelu_erf", slot_gelu_erf },
                     { "gelu_mul", slot_gelu_mul },
+                    { "clip_swiglu", slot_clip_swiglu },
+                    { "clamp", slot_clamp },
+                    { "soft_cap", slot_soft_cap },
                     { "softmax", slot_softmax },
                     { "dot", slot_dot },
                     { "rms_norm", slot_rms_norm },

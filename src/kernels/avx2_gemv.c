@@ -252,9 +252,98 @@ static void gemv_q5_k(const matmul_args *a)
     all_rows(a, q5_k_rows);
 }
 
+/* ---- Q6_K ------------------------------------------------------------------------------------------------ */
+
+/* In each 128 bits: the sums of four dwords of a, b, c, d; each dword fits 16 bits, pairs do not:
+ * 4 * 63 * 127 = 32004. */
+INLINE __m256i net_wide(__m256i a, __m256i b, __m256i c, __m256i d)
+{
+    return _mm256_hadd_epi32(add_pairs(_mm256_packs_epi32(a, b)),
+                             add_pairs(_mm256_packs_epi32(c, d)));
+}
+
+/* 128 weights of a row, low bits at q, high at qh: t[g] = eight sums of four weights of group g. */
+INLINE void q6_k_half(const uint8_t *q, const uint8_t *qh, const act_group *x, __m256i t[4])
+{
+    const __m256i top = _mm256_set1_epi8(48), h = load32(qh);
+    const __m256i a = load32(q), b = load32(q + 32);
+    const __m256i c[4] = {
+        _mm256_or_si256(low4(a), _mm256_and_si256(_mm256_slli_epi16(h, 4), top)),
+        _mm256_or_si256(low4(b), _mm256_and_si256(_mm256_slli_epi16(h, 2), top)),
+        _mm256_or_si256(high4(a), _mm256_and_si256(h, top)),
+        _mm256_or_si256(high4(b), _mm256_and_si256(_mm256_srli_epi16(h, 2), top)),
+    };
+    UNROLL
+    for (int g = 0; g < 4; g++) t[g] = add_pairs(_mm256_maddubs_epi16(c[g], load32(x[g].q)));
+}
+
+INLINE __m256 signed_byte_f32(__m256i v, int i)
+{
+    return _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_slli_epi32(v, 24 - 8 * i), 24));
+}
+
+/* acc and half a super-block: sums t of its four groups, their scales in sc[0] and sc[1]. */
+INLINE __m256 q6_k_add(__m256 acc, __m256i t[4][ROWS], const __m256i sc[2], __m256 d,
+                       const act_group *x)
+{
+    UNROLL
+    for (int g = 0; g < 4; g++) {
+        const __m256i a = net_wide(t[g][0], t[g][1], t[g][2], t[g][3]);
+        const __m256i b = net_wide(t[g][4], t[g][5], t[g][6], t[g][7]);
+        const __m256i sum[2] = { _mm256_permute2x128_si256(a, b, 0x20),
+                                 _mm256_permute2x128_si256(a, b, 0x31) };
+        __m256 u = _mm256_setzero_ps();
+        UNROLL
+        for (int s = 0; s < 2; s++) {
+            const __m256i start = _mm256_set1_epi32(x[g].start[s] >> 2);
+            __m256 f = _mm256_cvtepi32_ps(_mm256_add_epi32(sum[s], start));
+            __m256 scale = _mm256_mul_ps(d, signed_byte_f32(sc[g / 2], 2 * (g % 2) + s));
+            u = s == 0 ? _mm256_mul_ps(scale, f) : _mm256_fmadd_ps(scale, f, u);
+        }
+        acc = _mm256_fmadd_ps(_mm256_set1_ps(x[g].dx), u, acc);
+    }
+    return acc;
+}
+
+static __m256 q6_k_rows(const rows_args *r)
+{
+    enum { BYTES = sizeof(block_q6_k), HALF = 4 };
+    const size_t rb = r->rb;
+    const uint8_t *p = r->w;
+    __m256 acc = _mm256_setzero_ps();
+    for (int ig = 0; ig < r->n_group; ig += GROUPS, p += BYTES) {
+        const __m256 d = _mm256_cvtph_ps(words8(p + 208, rb));
+        __m256i sc[4]; /* sc[i]: scales 4i .. 4i + 3 of 8 rows */
+        UNROLL
+        for (size_t i = 0; i < 4; i++)
+            sc[i] = _mm256_set_m128i(load16(p + 192 + (i + 4) * rb), load16(p + 192 + i * rb));
+        transpose_dwords(sc);
+        for (size_t h = 0; h < 2; h++) {
+            const act_group *x = r->x + ig + HALF * (int)h;
+            const size_t at = (size_t)(p - r->w) * ROWS + h * (BYTES / 2 * ROWS);
+            __m256i t[HALF][ROWS];
+            for (size_t i = 0; i < ROWS; i++) { /* some lines before every row */
+                prefetch(r->ahead, at + i * (BYTES / 2), BYTES / 2);
+                __m256i row[HALF];
+                q6_k_half(p + 64 * h + i * rb, p + 128 + 32 * h + i * rb, x, row);
+                UNROLL
+                for (int g = 0; g < HALF; g++) t[g][i] = row[g];
+            }
+            acc = q6_k_add(acc, t, sc + 2 * h, d, x);
+        }
+    }
+    return acc;
+}
+
+static void gemv_q6_k(const matmul_args *a)
+{
+    all_rows(a, q6_k_rows);
+}
+
 const lory_kernels kernels_avx2_gemv = {
     .gemv = { [QT_Q4_0] = gemv_q4_0,
               [QT_Q8_0] = gemv_q8_0,
               [QT_Q4_K] = gemv_q4_k,
-              [QT_Q5_K] = gemv_q5_k },
+              [QT_Q5_K] = gemv_q5_k,
+              [QT_Q6_K] = gemv_q6_k },
 };

@@ -163,6 +163,35 @@ static void gelu_mul(int n, const float *u, float *g)
     }
 }
 
+INLINE v16 v_clamp(v16 x, v16 limit) /* a NaN stays */
+{
+    return v_min(limit, v_max(v_sub(v_set(-0.0f), limit), x));
+}
+
+static void clip_swiglu(int n, const float *u, float *g)
+{
+    const v16 limit = v_set(7.0f), one = v_set(1.0f);
+    for (int i = 0; i < n; i += 16) {
+        v16 x = v_min(limit, load_part(g + i, n - i));
+        v16 y = v_div(x, v_add(one, v_exp(v_mul(v_set(-1.702f), x))));
+        v16 v = v_clamp(load_part(u + i, n - i), limit);
+        store_part(g + i, n - i, v_mul(y, v_add(v, one)));
+    }
+}
+
+static void clamp(int n, float limit, float *x)
+{
+    for (int i = 0; i < n; i += 16)
+        store_part(x + i, n - i, v_clamp(load_part(x + i, n - i), v_set(limit)));
+}
+
+static void soft_cap(int n, float cap, float *x)
+{
+    for (int i = 0; i < n; i += 16)
+        store_part(x + i, n - i,
+                   v_mul(v_set(cap), v_tanh(v_div(load_part(x + i, n - i), v_set(cap)))));
+}
+
 /* x = exp(x - m); returns their sum in lanes. */
 static float exp_and_sum(int n, float m, float *x)
 {

@@ -11,9 +11,10 @@
 #include "kernels/generic.h"
 
 enum {
-    SCRATCH_BYTES = 256 << 10, /* of it, for panels of codes */
+    SCRATCH_BYTES = 448 << 10, /* of it, for panels of codes */
     FEW_TOK = 8,      /* up to here a stream through the first level cache beats panels */
-    SLICE_GROUPS = 8, /* slices of k are whole blocks of 256 weights */
+    SLICE_GROUPS = 8, /* slices of k are whole blocks of 256 weights, */
+    MOST_GROUPS = 64, /* and no longer: more rows can share each read of the activations */
     AHEAD_BYTES = 72 << 10,
     TOK_STEP = 4 * ACT_TILE,
     LINE = 64 /* bytes */
@@ -32,9 +33,8 @@ typedef struct {
 static cut cut_for(const matmul_args *a)
 {
     const size_t group_bytes = panel_group_bytes(a->type);
-    const int most = (int)(SCRATCH_BYTES / (2 * group_bytes)); /* room for two panels at least */
     cut c = { .n_group = a->k / QT_GROUP };
-    int n_slice = (c.n_group + most - 1) / most;
+    int n_slice = (c.n_group + MOST_GROUPS - 1) / MOST_GROUPS;
     c.slice = (c.n_group + n_slice - 1) / n_slice;
     c.slice = (c.slice + SLICE_GROUPS - 1) / SLICE_GROUPS * SLICE_GROUPS;
     if (c.slice > c.n_group) c.slice = c.n_group;
