@@ -220,6 +220,11 @@ TEST(fuzz_calls_survives_mutated_texts)
     survives("calls", fuzz_calls, "calls");
 }
 
+TEST(fuzz_schema_survives_mutated_schemas)
+{
+    survives("schema", fuzz_schema, "schema");
+}
+
 TEST(fuzz_safetensors_survives_mutated_files)
 {
     survives("safetensors", fuzz_safetensors, "safetensors");

@@ -9,7 +9,7 @@
 #include "text/utf8.h"
 #include <stdlib.h>
 
-/* ---- the obvious recogniser --------------------------------------------------------------------- */
+/* ---- the obvious recogniser ----------------------------------------------------------------- */
 
 /* Sets of positions are bits. ends[r][i]: where rule r can end when it begins at i; open[r][i]:
  * whether the text may end inside it. Both grow from nothing until nothing is new. */
@@ -107,8 +107,7 @@ static bool obvious_reads(obvious *o, const char *text, bool *open)
 {
     bool is_new = true;
     o->n = 0;
-    for (size_t i = 0, n = strlen(text); i < n;)
-        i += utf8_decode(text + i, n - i, &o->cp[o->n++]);
+    for (size_t i = 0, n = strlen(text); i < n;) i += utf8_decode(text + i, n - i, &o->cp[o->n++]);
     memset(o->ends, 0, sizeof o->ends);
     memset(o->open, 0, sizeof o->open);
     while (is_new) {
@@ -140,7 +139,7 @@ static void obvious_init(obvious *o, const syntax *s)
     }
 }
 
-/* ---- random grammars ----------------------------------------------------------------------------- */
+/* ---- random grammars ------------------------------------------------------------------------ */
 
 typedef struct {
     uint64_t seed, at;
@@ -154,12 +153,14 @@ static int pick(chance *c, int n)
 
 static void put_random(chance *c, buf *b, int depth)
 {
-    static const char *const leaf[] = { "\"a\"", "\"b\"", "\"ab\"", "[ab]", "\"\\u00e9\"", "[^a]",
-                                        "\"\"", "." };
+    static const char *const leaf[] = { "\"a\"",       "\"b\"", "\"ab\"", "[ab]",
+                                        "\"\\u00e9\"", "[^a]",  "\"\"",   "." };
     static const char *const times[] = { "*", "+", "?", "{2}", "{1,}", "{,2}", "{2,3}", "{0}" };
     int what = pick(c, depth > 3 ? 5 : 12);
-    if (what < 3) buf_puts(b, leaf[pick(c, 8)]);
-    else if (what < 5) buf_printf(b, "r%d", pick(c, c->n_rules));
+    if (what < 3)
+        buf_puts(b, leaf[pick(c, 8)]);
+    else if (what < 5)
+        buf_printf(b, "r%d", pick(c, c->n_rules));
     else if (what < 8) {
         put_random(c, b, depth + 1);
         buf_puts(b, " ");
@@ -213,7 +214,8 @@ static void agrees_with_the_obvious(grammar *g, obvious *o, const char *gbnf)
         grammar_open(&r, g);
         REQUIRE(grammar_read(&r, text, strlen(text), &n_read, &err), "%s in\n%s", err.text, gbnf);
         bool is_valid = n_read == strlen(text);
-        CHECK(is_valid == (ends || open), "\"%s\" is %svalid in\n%s", text, is_valid ? "" : "in", gbnf);
+        CHECK(is_valid == (ends || open), "\"%s\" is %svalid in\n%s", text, is_valid ? "" : "in",
+              gbnf);
         CHECK((is_valid && grammar_accepts(&r)) == ends, "\"%s\" is%s a text of\n%s", text,
               ends ? " not" : "", gbnf);
         grammar_close(&r);
@@ -243,7 +245,7 @@ TEST(grammars_at_random_read_what_the_obvious_recogniser_reads)
     buf_free(&b);
 }
 
-/* ---- the notation -------------------------------------------------------------------------------- */
+/* ---- the notation --------------------------------------------------------------------------- */
 
 /* How far `text` is read, and whether it is whole; "1+2!" reads 3. */
 static void reads(const char *gbnf, const char *text, size_t n_valid, bool is_whole)
@@ -274,7 +276,8 @@ TEST(gbnf_escapes_classes_and_repetitions_are_read_as_llama_cpp_documents_them)
     reads("root ::= [a]{ 2 , }", "aaaa", 4, true);
     reads("root ::= [a]{2,3}", "aaaa", 3, false);
     reads("root ::= [a]{0}\"b\"", "b", 1, true);
-    reads("root ::= \"a\" |\n  # a comment\n \"b\" # another\n | (\n \"c\"\n \"d\"\n)\r\n", "cd", 2, true);
+    reads("root ::= \"a\" |\n  # a comment\n \"b\" # another\n | (\n \"c\"\n \"d\"\n)\r\n", "cd", 2,
+          true);
     reads("root::=x_1 Y-2\nx_1::=\"1\"\nY-2::=\"2\"", "12", 2, true);
 }
 
@@ -321,7 +324,7 @@ TEST(ambiguous_and_nested_grammars_do_not_blow_up)
     CHECK(mem_peak_bytes() < (size_t)1 << 30, "%zu bytes", mem_peak_bytes());
 }
 
-/* ---- errors -------------------------------------------------------------------------------------- */
+/* ---- errors --------------------------------------------------------------------------------- */
 
 TEST(errors_in_gbnf_say_where_and_what)
 {
@@ -331,12 +334,13 @@ TEST(errors_in_gbnf_say_where_and_what)
         { "root ::= \"a\" b\n", "g: line 1, column 14: there is no rule 'b'" },
         { "\n\nab ::= \"a\"", "g: there is no rule 'root', where a text begins" },
         { "", "g: there is no rule 'root', where a text begins" },
-        { "root ::= \"\xc3\xa9\" \"\\q\"",
-          "g: line 1, column 15: unknown escape (expected \\n \\r \\t \\\\ \\\" \\[ \\] \\x \\u or \\U)" },
+        { "root ::= \"\xc3\xa9\" \"\\q\"", "g: line 1, column 15: unknown escape (expected \\n \\r "
+                                           "\\t \\\\ \\\" \\[ \\] \\x \\u or \\U)" },
         { "root ::= \"a\n", "g: line 1, column 10: the \" is never closed" },
         { "root ::= [a", "g: line 1, column 10: the [ is never closed" },
         { "root ::= (\"a\"", "g: line 1, column 10: the ( is never closed" },
-        { "root ::= (\"a\" ]", "g: line 1, column 15: unexpected ']' (expected ')' or more of the group)" },
+        { "root ::= (\"a\" ]",
+          "g: line 1, column 15: unexpected ']' (expected ')' or more of the group)" },
         { "root ::= [z-a]", "g: line 1, column 11: the range ends before it begins" },
         { "root ::= []", "g: line 1, column 10: the class has no characters" },
         { "root ::= * \"a\"", "g: line 1, column 10: there is nothing to repeat before it" },
@@ -347,11 +351,13 @@ TEST(errors_in_gbnf_say_where_and_what)
         { "root ::= \"\\u12g4\"", "g: line 1, column 15: unexpected 'g' (expected 4 hex digits)" },
         { "root ::= \"\\uD800\"", "g: line 1, column 11: the escape is no Unicode character" },
         { "root = \"a\"", "g: line 1, column 6: unexpected '=' (expected ::=)" },
-        { "root ::= \"a\"\nroot ::= \"b\"", "g: line 2, column 1: the rule is defined a second time" },
+        { "root ::= \"a\"\nroot ::= \"b\"",
+          "g: line 2, column 1: the rule is defined a second time" },
         { "root ::= \"a\" ? ) ",
           "g: line 1, column 16: unexpected ')' (expected text, class, name, group, '|' or the end "
           "of the line)" },
-        { "root ::= \"a\"\n*", "g: line 2, column 1: unexpected '*' (expected the name of a rule)" },
+        { "root ::= \"a\"\n*",
+          "g: line 2, column 1: unexpected '*' (expected the name of a rule)" },
         { "root ::= \xff", "g: line 1, column 10: a byte that is not UTF-8" },
         { "root ::= \"a\" root", "g: no text at all matches the grammar" },
     };

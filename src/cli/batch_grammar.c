@@ -41,8 +41,10 @@ static bool grammar_of(batch_grammars *all, buf *schema, lory_grammar **g, lory_
         all->kept[i].g = lory_grammar_from_schema(all->kept[i].schema.data, all->kept[i].schema.len,
                                                   "\"response_format\"", err);
     }
-    if (all->kept[i].g) *g = lory_grammar_keep(all->kept[i].g);
-    else all->kept[i].last_use = 0; /* its place is the next to be taken */
+    if (all->kept[i].g)
+        *g = lory_grammar_keep(all->kept[i].g);
+    else
+        all->kept[i].last_use = 0; /* its place is the next to be taken */
     return all->kept[i].g != NULL;
 }
 
@@ -59,8 +61,10 @@ bool batch_read_format(batch_grammars *all, const json *format, lory_grammar **g
                        "\"json_schema\"");
     if (json_str_is(type, "json_schema") && !schema)
         return err_set(err, LORY_E_ARGUMENT, "\"response_format\" has no \"schema\"");
-    if (schema) json_put_value(&(json_writer){ &text, false }, schema);
-    else buf_puts(&text, "{\"type\":\"object\"}");
+    if (schema)
+        json_put_value(&(json_writer){ &text, false }, schema);
+    else
+        buf_puts(&text, "{\"type\":\"object\"}");
     bool ok = !text.failed ? grammar_of(all, &text, g, err)
                            : err_set(err, LORY_E_MEMORY, "no memory for the line");
     buf_free(&text);

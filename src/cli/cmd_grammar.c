@@ -19,9 +19,10 @@ static const opt_row rows[] = {
 static const opts_page page = {
     .name = "grammar",
     .usage = "--grammar FILE | --json-schema FILE < TEXT",
-    .about = "Checks that the whole of standard input is a text of the grammar: every byte of it, a "
-             "line's end at its end too. The exit status is 0 when it is, 1 with the first byte "
-             "that cannot be there when it is not, and 2 when the grammar itself is wrong.",
+    .about =
+        "Checks that the whole of standard input is a text of the grammar: every byte of it, a "
+        "line's end at its end too. The exit status is 0 when it is, 1 with the first byte "
+        "that cannot be there when it is not, and 2 when the grammar itself is wrong.",
     .rows = rows,
     .notes = "Grammars are written in GBNF, the notation of llama.cpp. A JSON Schema stands\n"
              "for the texts that constrained output may be: properties in the order of the\n"
@@ -68,7 +69,8 @@ int cmd_grammar(int argc, char **argv)
         cli_fail(&err);
         return status;
     }
-    if (!g.g) return cli_usage("grammar: none is given (expected --grammar FILE or --json-schema FILE)");
+    if (!g.g)
+        return cli_usage("grammar: none is given (expected --grammar FILE or --json-schema FILE)");
     status = check(g.g, &err) ? EXIT_OK : cli_fail(&err);
     lory_grammar_free(g.g);
     return status;

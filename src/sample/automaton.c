@@ -18,7 +18,7 @@ static bool no_memory(lory_err *err)
     return err_set(err, LORY_E_MEMORY, "grammar: no memory for the states of the text");
 }
 
-/* ---- sets of pairs ----------------------------------------------------------------------------- */
+/* ---- sets of pairs -------------------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t x) /* splitmix64's finaliser */
 {
@@ -80,7 +80,7 @@ static bool set_put(pair_set *s, uint64_t key, bool *is_new)
     return true;
 }
 
-/* ---- nodes and states ------------------------------------------------------------------------------ */
+/* ---- nodes and states ----------------------------------------------------------------------- */
 
 static uint64_t hash_pairs(const uint64_t *pairs, size_t n, bool accepts)
 {
@@ -102,7 +102,8 @@ static bool grow_slots(uint32_t **slot, size_t *n_slots)
 static void enter_node(automaton *a, uint32_t i)
 {
     const automaton_node *node = &a->node[i];
-    size_t mask = a->n_node_slots - 1, at = hash_pairs(a->edge + node->first, node->n, false) & mask;
+    size_t mask = a->n_node_slots - 1,
+           at = hash_pairs(a->edge + node->first, node->n, false) & mask;
     while (a->node_slot[at]) at = (at + 1) & mask;
     a->node_slot[at] = i + 1;
 }
@@ -216,7 +217,7 @@ static bool state_of(automaton *a, bool accepts, uint32_t *state, lory_err *err)
     return reserve_state_slot(a) || no_memory(err);
 }
 
-/* ---- a byte ---------------------------------------------------------------------------------------- */
+/* ---- a byte --------------------------------------------------------------------------------- */
 
 static bool put_todo(automaton *a, uint64_t at, lory_err *err)
 {
@@ -386,7 +387,7 @@ bool automaton_step(automaton *a, uint32_t from, uint8_t byte, uint32_t *to, lor
     return true;
 }
 
-/* ---- life ------------------------------------------------------------------------------------------ */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 /* State 0 is dead, node 0 has nothing below it. */
 static bool begin(automaton *a, lory_err *err)
@@ -398,8 +399,7 @@ static bool begin(automaton *a, lory_err *err)
     if (!a->found || !a->item || !a->edge || !reserve_node_slot(a) || !reserve_state_slot(a))
         return no_memory(err);
     begin_state(a);
-    if (!state_of(a, false, &dead, err) || !node_of(a, a->found, 0, &bottom, err))
-        return false;
+    if (!state_of(a, false, &dead, err) || !node_of(a, a->found, 0, &bottom, err)) return false;
     return put_todo(a, pair(a->p->start[a->p->root], 0), err)
            && close_state(a, a->p->root_is_empty, &a->start, err);
 }
@@ -436,7 +436,7 @@ size_t automaton_bytes(const automaton *a)
            + a->n_rows * (size_t)a->p->n_classes * sizeof *a->next;
 }
 
-/* ---- collecting ------------------------------------------------------------------------------------ */
+/* ---- collecting ----------------------------------------------------------------------------- */
 
 /* Marks what the kept states stand on. Edges lead to lower nodes, so one walk down finds all. */
 static void mark_nodes(const automaton *a, const uint32_t *state_to, uint32_t *node_to)

@@ -14,22 +14,22 @@
 #include "sample/pushdown.h"
 
 enum {
-    AUTOMATON_DEAD = 0,         /* the state of texts that no text of the grammar begins with */
+    AUTOMATON_DEAD = 0,            /* the state of texts that no text of the grammar begins with */
     AUTOMATON_MAX_DEPTH = 1 << 16, /* of a stack */
     AUTOMATON_MAX_WAYS = 1 << 18,  /* pairs that are met when one byte is read */
     AUTOMATON_MAX_BYTES = 256 << 20,
 };
 
 typedef struct {
-    size_t first;   /* of its items */
-    uint32_t n;     /* items */
-    uint32_t next;  /* the row of its known successors, from 1; 0: none yet */
-    bool accepts;   /* the text is in the language */
+    size_t first;  /* of its items */
+    uint32_t n;    /* items */
+    uint32_t next; /* the row of its known successors, from 1; 0: none yet */
+    bool accepts;  /* the text is in the language */
 } automaton_state;
 
 typedef struct {
-    size_t first;   /* of its edges */
-    uint32_t n;     /* edges */
+    size_t first; /* of its edges */
+    uint32_t n;   /* edges */
     uint32_t depth;
 } automaton_node;
 
@@ -49,8 +49,8 @@ typedef struct {
 
 typedef struct {
     const pushdown *p;
-    uint32_t start; /* the state of the empty text */
-    uint32_t n_collected; /* times that states got new numbers */
+    uint32_t start;         /* the state of the empty text */
+    uint32_t n_collected;   /* times that states got new numbers */
     automaton_state *state; /* [n_states] */
     automaton_node *node;   /* [n_nodes] node 0: below it is nothing */
     uint64_t *item; /* [n_items] of states: pushdown state << 32 | node, ascending in each */
@@ -61,8 +61,8 @@ typedef struct {
     size_t n_rows, cap_next, n_state_slots, n_node_slots;
     /* of the byte at hand */
     pair_set met;
-    uint64_t *todo; /* [n_todo] pairs */
-    uint64_t *found; /* [n_found] the items of the new state, later the edges of a new node */
+    uint64_t *todo;       /* [n_todo] pairs */
+    uint64_t *found;      /* [n_found] the items of the new state, later the edges of a new node */
     automaton_call *call; /* [n_calls] a heap, lowest rank first */
     size_t n_todo, cap_todo, n_found, cap_found, n_calls, cap_calls;
 } automaton;

@@ -66,7 +66,8 @@ typedef struct {
 } chain_input;
 
 /* Draws one token. *id is -1 when the grammar's text is complete, nothing may follow, and there is
- * no end token to say so that is not banned. LORY_E_NAN: a logit is NaN or +inf (a sum that overflowed has no softmax), or
+ * no end token to say so that is not banned. LORY_E_NAN: a logit is NaN or +inf (a sum that
+ * overflowed has no softmax), or
  * all are -inf. LORY_E_ARGUMENT: bias, bans and grammar leave no token, an id is not in the
  * vocabulary, or the history behind where the text began is no text of the grammar. */
 bool chain_draw(chain *s, const chain_input *in, lory_token *id, lory_err *err);

@@ -1,4 +1,5 @@
-/* gbnf.c - see gbnf.h. By recursive descent; each function leaves the reader behind what it read. */
+/* gbnf.c - see gbnf.h. By recursive descent; each function leaves the reader behind what it has
+ * read. */
 #include "sample/gbnf.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -26,7 +27,7 @@ typedef struct {
     lory_err *err;
 } reader;
 
-/* ---- errors ---------------------------------------------------------------------------------- */
+/* ---- errors --------------------------------------------------------------------------------- */
 
 /* The subject of every error: where it is. Always false. */
 static bool fail_at(reader *r, const char *at, const char *what)
@@ -48,9 +49,12 @@ static bool unexpected(reader *r, const char *expected)
     char what[160];
     uint32_t cp = 0;
     size_t n = r->at < r->end ? utf8_decode(r->at, (size_t)(r->end - r->at), &cp) : 0;
-    if (n == 0) snprintf(what, sizeof what, "the grammar ends (expected %s)", expected);
-    else if (cp == UTF8_BAD) snprintf(what, sizeof what, "a byte that is not UTF-8");
-    else if (cp == '\n') snprintf(what, sizeof what, "the line ends (expected %s)", expected);
+    if (n == 0)
+        snprintf(what, sizeof what, "the grammar ends (expected %s)", expected);
+    else if (cp == UTF8_BAD)
+        snprintf(what, sizeof what, "a byte that is not UTF-8");
+    else if (cp == '\n')
+        snprintf(what, sizeof what, "the line ends (expected %s)", expected);
     else
         snprintf(what, sizeof what, "unexpected '%.*s' (expected %s)", (int)n, r->at, expected);
     return fail_at(r, r->at, what);
@@ -61,7 +65,7 @@ static bool no_memory(reader *r)
     return err_set(r->err, LORY_E_MEMORY, "%s: no memory for the grammar", r->name);
 }
 
-/* ---- rules by name --------------------------------------------------------------------------- */
+/* ---- rules by name -------------------------------------------------------------------------- */
 
 static size_t slot_of(const reader *r, const char *s, size_t n)
 {
@@ -104,7 +108,7 @@ static bool rule_of(reader *r, const char *s, size_t n, uint32_t *rule)
     return true;
 }
 
-/* ---- words ----------------------------------------------------------------------------------- */
+/* ---- words ---------------------------------------------------------------------------------- */
 
 static bool is_next(const reader *r, const char *word)
 {
@@ -147,7 +151,7 @@ static bool read_number(reader *r, uint32_t *v)
     return r->at > begin || unexpected(r, "a number");
 }
 
-/* ---- characters ------------------------------------------------------------------------------ */
+/* ---- characters ----------------------------------------------------------------------------- */
 
 static int hex_value(char c)
 {
@@ -256,7 +260,7 @@ static bool read_class(reader *r, const expr **e)
     return ok;
 }
 
-/* ---- expressions ----------------------------------------------------------------------------- */
+/* ---- expressions ---------------------------------------------------------------------------- */
 
 static bool read_alternatives(reader *r, bool is_nested, const expr **e);
 
@@ -290,7 +294,10 @@ static bool read_item(reader *r, const expr **e)
     case '"': return read_literal(r, e);
     case '[': return read_class(r, e);
     case '(': return read_group(r, e);
-    case '.': r->at++; *e = syntax_chars(r->s, &any, 1, false); return true;
+    case '.':
+        r->at++;
+        *e = syntax_chars(r->s, &any, 1, false);
+        return true;
     default: return read_reference(r, e);
     }
 }
@@ -333,8 +340,10 @@ static bool read_repetitions(reader *r, bool is_nested, const expr **e)
         const char *begin = r->at;
         uint32_t min = *r->at == '+', max = *r->at == '?' ? 1 : SYNTAX_MANY;
         if (n == GBNF_MAX_DEPTH) return fail_at(r, begin, "more than 200 repetitions of one item");
-        if (*r->at != '{') r->at++;
-        else if (!read_counts(r, is_nested, &min, &max)) return false;
+        if (*r->at != '{')
+            r->at++;
+        else if (!read_counts(r, is_nested, &min, &max))
+            return false;
         *e = syntax_repeat(r->s, *e, min, max);
         skip_space(r, is_nested);
     }
@@ -417,8 +426,8 @@ static bool check_rules(reader *r)
     for (uint32_t i = 0; i < r->s->n_rules; i++) {
         const rule_name *name = &r->rule[i];
         if (!r->s->rule[i]) {
-            snprintf(what, sizeof what, "there is no rule '%.*s'", (int)(name->n < 99 ? name->n : 99),
-                     name->s);
+            snprintf(what, sizeof what, "there is no rule '%.*s'",
+                     (int)(name->n < 99 ? name->n : 99), name->s);
             return fail_at(r, name->s, what);
         }
         if (name->n != 4 || memcmp(name->s, "root", 4) != 0) continue;

@@ -21,7 +21,7 @@ struct lory_grammar {
     grammar_reader *readers;
 };
 
-/* ---- life ------------------------------------------------------------------------------------------ */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 static grammar *open_grammar(const syntax *s, const char *name, lory_err *err)
 {
@@ -80,7 +80,7 @@ void grammar_give(grammar *g)
     mem_free(g);
 }
 
-/* ---- readers --------------------------------------------------------------------------------------- */
+/* ---- readers -------------------------------------------------------------------------------- */
 
 void grammar_open(grammar_reader *r, grammar *g)
 {
@@ -99,8 +99,10 @@ void grammar_close(grammar_reader *r)
     if (!g) return;
     lock_take(&g->lock);
     if (r->next) r->next->before = r->before;
-    if (r->before) r->before->next = r->next;
-    else g->readers = r->next;
+    if (r->before)
+        r->before->next = r->next;
+    else
+        g->readers = r->next;
     lock_give(&g->lock);
     grammar_give(g);
     *r = (grammar_reader){ 0 };

@@ -25,8 +25,8 @@ void grammar_give(grammar *g); /* accepts NULL */
 /* How far one text has been read. Belongs to one thread at a time. */
 typedef struct grammar_reader grammar_reader;
 struct grammar_reader {
-    grammar *g;     /* kept; NULL: not open */
-    uint32_t state; /* of g's automaton */
+    grammar *g;                    /* kept; NULL: not open */
+    uint32_t state;                /* of g's automaton */
     grammar_reader *next, *before; /* all readers of g */
 };
 

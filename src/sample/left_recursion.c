@@ -19,7 +19,7 @@
 typedef struct {
     pda_draft *d;
     draft_index by_from;
-    uint32_t *seen;  /* [n_states] the last walk that met it */
+    uint32_t *seen; /* [n_states] the last walk that met it */
     uint32_t n_walks;
     uint32_t *stack; /* [n_states] of a walk */
 } walker;
@@ -36,7 +36,8 @@ static void walk(walker *w, uint32_t start, on_edge fn, void *user)
         uint32_t s = w->stack[--n];
         for (uint32_t i = w->by_from.first[s]; i < w->by_from.first[s + 1]; i++) {
             draft_edge e = w->d->edge[w->by_from.item[i]];
-            if (e.e.kind != PDA_EMPTY) fn(user, &e);
+            if (e.e.kind != PDA_EMPTY)
+                fn(user, &e);
             else if (w->seen[e.e.to] != walk_id) {
                 w->seen[e.e.to] = walk_id;
                 w->stack[n++] = e.e.to;
@@ -45,7 +46,7 @@ static void walk(walker *w, uint32_t start, on_edge fn, void *user)
     }
 }
 
-/* ---- circles --------------------------------------------------------------------------------------- */
+/* ---- circles -------------------------------------------------------------------------------- */
 
 typedef struct {
     uint32_t from, rule, to; /* rule `from` calls `rule` on its left and goes on at state `to` */
@@ -54,7 +55,7 @@ typedef struct {
 typedef struct {
     left_call *call; /* [n] in the order of `from` */
     size_t n, cap;
-    uint32_t from; /* the rule at hand */
+    uint32_t from;   /* the rule at hand */
     uint32_t *first; /* [n_rules + 1] */
     bool failed;
 } left_calls;
@@ -95,9 +96,9 @@ typedef struct {
     uint32_t *component; /* [n_rules] from 1; 0: not yet known */
     uint32_t *order;     /* [n_rules] when it was met, from 1 */
     uint32_t *low;
-    uint32_t *next;  /* its call to be followed next */
-    uint32_t *open;  /* [n_open] met, component not yet known */
-    uint32_t *path;  /* [n_path] from the root of the search to here */
+    uint32_t *next; /* its call to be followed next */
+    uint32_t *open; /* [n_open] met, component not yet known */
+    uint32_t *path; /* [n_path] from the root of the search to here */
     uint32_t n_open, n_path, n_met, n_components;
 } circles;
 
@@ -131,8 +132,10 @@ static void search(circles *c, uint32_t root)
             continue;
         }
         uint32_t to = c->l->call[c->next[r]++].rule;
-        if (c->order[to] == 0) enter(c, to);
-        else if (c->component[to] == 0 && c->order[to] < c->low[r]) c->low[r] = c->order[to];
+        if (c->order[to] == 0)
+            enter(c, to);
+        else if (c->component[to] == 0 && c->order[to] < c->low[r])
+            c->low[r] = c->order[to];
     }
 }
 
@@ -160,7 +163,7 @@ static void free_circles(circles *c)
     mem_free(c->path);
 }
 
-/* ---- the transform --------------------------------------------------------------------------------- */
+/* ---- the transform -------------------------------------------------------------------------- */
 
 typedef struct {
     walker w;
@@ -203,7 +206,7 @@ static uint32_t without_empty(unwinding *u, uint32_t state)
     return u->is_empty[state] ? begin_at(u, state, 0) : state;
 }
 
-/* Ranks: what a base calls on its left is of a lower component; a rest is never called on a left. */
+/* Ranks: what a base calls on its left is of a lower component; a rest never is. */
 static void make_parts(unwinding *u, size_t n_rules)
 {
     pda_draft *d = u->w.d;
@@ -255,8 +258,10 @@ static bool rewrite_all(unwinding *u, size_t n_rules)
     for (uint32_t r = 0; ok && r < n_rules; r++) member[first[u->c.component[r] + 1]++] = r;
     for (uint32_t r = 0; ok && r < n_rules && !u->w.d->failed; r++) {
         uint32_t c = u->c.component[r];
-        if (u->base[r] != PDA_NONE) rewrite(u, r, member + first[c], first[c + 1] - first[c]);
-        else u->w.d->rule[r].start = without_empty(u, u->w.d->rule[r].start);
+        if (u->base[r] != PDA_NONE)
+            rewrite(u, r, member + first[c], first[c + 1] - first[c]);
+        else
+            u->w.d->rule[r].start = without_empty(u, u->w.d->rule[r].start);
         u->w.d->rule[r].rank = 2 * (u->c.n_components - c) + 1;
     }
     mem_free(first);
@@ -273,9 +278,8 @@ bool draft_unwind_left_recursion(pda_draft *d, const uint8_t *is_empty)
     u.w.stack = mem_new(d->n_states, sizeof *u.w.stack);
     u.base = mem_new(n_rules, sizeof *u.base);
     u.read = mem_new(n_rules, sizeof *u.read);
-    bool ok = u.w.seen && u.w.stack && u.base && u.read
-              && draft_index_new(&u.w.by_from, d, BY_FROM) && find_left_calls(&u.w, &u.l)
-              && find_circles(&u.c, n_rules)
+    bool ok = u.w.seen && u.w.stack && u.base && u.read && draft_index_new(&u.w.by_from, d, BY_FROM)
+              && find_left_calls(&u.w, &u.l) && find_circles(&u.c, n_rules)
               && (u.rest = mem_new(u.l.n, sizeof *u.rest)) != NULL;
     if (ok) {
         memset(u.base, 0xFF, n_rules * sizeof *u.base);

@@ -8,7 +8,7 @@
 #include "text/utf8.h"
 #include <string.h>
 
-/* ---- the draft --------------------------------------------------------------------------------- */
+/* ---- the draft ------------------------------------------------------------------------------ */
 
 void draft_free(pda_draft *d)
 {
@@ -21,8 +21,10 @@ void draft_free(pda_draft *d)
 uint32_t draft_add_state(pda_draft *d, uint8_t flags)
 {
     uint8_t *all = NULL;
-    if (d->n_states >= PDA_MAX_STATES) d->too_large = true;
-    else all = vec_room(d->flags, d->n_states, &d->cap_states, 1, 1);
+    if (d->n_states >= PDA_MAX_STATES)
+        d->too_large = true;
+    else
+        all = vec_room(d->flags, d->n_states, &d->cap_states, 1, 1);
     if (!all) {
         d->failed = true;
         return 0;
@@ -47,8 +49,10 @@ uint32_t draft_add_rule(pda_draft *d, uint32_t start, const expr *e)
 void draft_put(pda_draft *d, uint32_t from, pda_edge e)
 {
     draft_edge *all = NULL;
-    if (d->n_edges >= PDA_MAX_EDGES) d->too_large = true;
-    else all = vec_room(d->edge, d->n_edges, &d->cap_edges, 1, sizeof *all);
+    if (d->n_edges >= PDA_MAX_EDGES)
+        d->too_large = true;
+    else
+        all = vec_room(d->edge, d->n_edges, &d->cap_edges, 1, sizeof *all);
     if (!all) {
         d->failed = true;
         return;
@@ -72,7 +76,7 @@ static void put_bytes(pda_draft *d, uint32_t from, uint8_t lo, uint8_t hi, uint3
     draft_put(d, from, (pda_edge){ .kind = PDA_BYTES, .to = to, .lo = lo, .hi = hi });
 }
 
-/* ---- characters ---------------------------------------------------------------------------------- */
+/* ---- characters ----------------------------------------------------------------------------- */
 
 /* Where the ranges of one class end: tail[n] takes any n continuation bytes, shared by all. */
 typedef struct {
@@ -157,7 +161,7 @@ static void put_text(pda_draft *d, const expr *e, uint32_t from, uint32_t to)
     }
 }
 
-/* ---- the others ---------------------------------------------------------------------------------- */
+/* ---- the others ----------------------------------------------------------------------------- */
 
 /* About how many edges the expression takes, counted up to `limit` and not beyond. */
 static size_t size_of(const expr *e, size_t limit)
@@ -181,8 +185,10 @@ typedef struct {
 
 static void put_once(pda_draft *d, repeated r, uint32_t from, uint32_t to)
 {
-    if (r.rule == PDA_NONE) put_expr(d, r.item, from, to);
-    else draft_put_call(d, from, r.rule, to);
+    if (r.rule == PDA_NONE)
+        put_expr(d, r.item, from, to);
+    else
+        draft_put_call(d, from, r.rule, to);
 }
 
 static void put_repeat(pda_draft *d, const expr *e, uint32_t from, uint32_t to)
@@ -239,7 +245,7 @@ void draft_build(pda_draft *d, const syntax *s)
     }
 }
 
-/* ---- index --------------------------------------------------------------------------------------- */
+/* ---- index ---------------------------------------------------------------------------------- */
 
 static uint32_t key_of(const draft_edge *e, draft_key key)
 {

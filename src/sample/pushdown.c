@@ -4,7 +4,7 @@
 #include "sample/pda_draft.h"
 #include <string.h>
 
-/* ---- what reaches the end -------------------------------------------------------------------------- */
+/* ---- what reaches the end ------------------------------------------------------------------- */
 
 /* Backwards from the ends of the rules. */
 typedef struct {
@@ -93,7 +93,7 @@ static uint8_t *open_empty_calls(pda_draft *d)
     return is_empty;
 }
 
-/* ---- the finished automaton ------------------------------------------------------------------------ */
+/* ---- the finished automaton ----------------------------------------------------------------- */
 
 /* Sets PDA_READS and PDA_TAIL: a tail is a state that reaches none without bytes that reads or
  * calls. */
@@ -160,7 +160,8 @@ static bool finish(pushdown *p, const pda_draft *d, uint32_t root)
         p->first = by_from.first;
         by_from.first = NULL;
         find_classes(p);
-    } else ok = false;
+    } else
+        ok = false;
     draft_index_free(&by_from);
     return ok;
 }

@@ -32,12 +32,12 @@ enum {
 
 typedef struct {
     uint32_t n_states, n_rules;
-    uint32_t *first;  /* [n_states + 1] its edges are edge[first[i]] to edge[first[i + 1] - 1] */
-    pda_edge *edge;   /* [first[n_states]] */
-    uint8_t *flags;   /* [n_states] PDA_* */
-    uint32_t *start;  /* [n_rules] a state */
-    uint32_t *rank;   /* [n_rules] */
-    uint32_t root;    /* a rule */
+    uint32_t *first;    /* [n_states + 1] its edges are edge[first[i]] to edge[first[i + 1] - 1] */
+    pda_edge *edge;     /* [first[n_states]] */
+    uint8_t *flags;     /* [n_states] PDA_* */
+    uint32_t *start;    /* [n_rules] a state */
+    uint32_t *rank;     /* [n_rules] */
+    uint32_t root;      /* a rule */
     bool root_is_empty; /* the empty text is one of the grammar's */
     uint8_t class_of[256]; /* bytes of one class have the same edges everywhere */
     uint8_t byte_of[256];  /* [n_classes] one byte of each */

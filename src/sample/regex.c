@@ -45,7 +45,7 @@ static bool take(reader *r, const char *word)
     return true;
 }
 
-/* ---- characters ---------------------------------------------------------------------------------- */
+/* ---- characters ----------------------------------------------------------------------------- */
 
 static bool put_range(reader *r, ranges *l, uint32_t lo, uint32_t hi)
 {
@@ -57,7 +57,7 @@ static bool put_range(reader *r, ranges *l, uint32_t lo, uint32_t hi)
 /* White space and line ends of ECMA-262. */
 static const char_range digits[] = { { '0', '9' } };
 static const char_range word[] = { { '0', '9' }, { 'A', 'Z' }, { '_', '_' }, { 'a', 'z' } };
-static const char_range space[] = { { 9, 13 },         { 32, 32 },         { 0xA0, 0xA0 },
+static const char_range space[] = { { 9, 13 },          { 32, 32 },         { 0xA0, 0xA0 },
                                     { 0x1680, 0x1680 }, { 0x2000, 0x200A }, { 0x2028, 0x2029 },
                                     { 0x202F, 0x202F }, { 0x205F, 0x205F }, { 0x3000, 0x3000 },
                                     { 0xFEFF, 0xFEFF } };
@@ -115,13 +115,18 @@ static bool read_escape(reader *r, ranges *l, uint32_t *cp, bool *is_class)
     *cp = (uint32_t)(unsigned char)c;
     *is_class = c && strchr("dDwWsS", c);
     if (*is_class) return put_named(r, l, c);
-    if (name) *cp = (uint32_t)values[name - names];
-    else if (c == 'x') return read_hex(r, 2, cp);
-    else if (c == 'u') return read_hex(r, 4, cp);
+    if (name)
+        *cp = (uint32_t)values[name - names];
+    else if (c == 'x')
+        return read_hex(r, 2, cp);
+    else if (c == 'u')
+        return read_hex(r, 4, cp);
     else if ((c | 32) >= 'a' && (c | 32) <= 'z')
         return unsupported(r, c == 'b' || c == 'B' ? "\\b" : "an escape with this letter");
-    else if (c >= '1' && c <= '9') return unsupported(r, "a back-reference");
-    else if (*cp >= 0x80) return wrong(r, "has a bad escape");
+    else if (c >= '1' && c <= '9')
+        return unsupported(r, "a back-reference");
+    else if (*cp >= 0x80)
+        return wrong(r, "has a bad escape");
     return true;
 }
 
@@ -163,7 +168,7 @@ static bool read_class(reader *r, const expr **e)
     return true;
 }
 
-/* ---- expressions --------------------------------------------------------------------------------- */
+/* ---- expressions ---------------------------------------------------------------------------- */
 
 static bool read_alternatives(reader *r, bool is_outermost, const expr **e);
 
@@ -184,7 +189,8 @@ static bool read_atom(reader *r, const expr **e)
     bool is_class = false;
     if (take(r, "(")) return read_group(r, e);
     if (take(r, "[")) return read_class(r, e);
-    if (is_next(r, "^") || is_next(r, "$")) return unsupported(r, "an anchor that is not at an end");
+    if (is_next(r, "^") || is_next(r, "$"))
+        return unsupported(r, "an anchor that is not at an end");
     if (is_next(r, "*") || is_next(r, "+") || is_next(r, "?") || is_next(r, "{"))
         return wrong(r, "has a repetition of nothing");
     if (take(r, ".")) {
@@ -210,9 +216,12 @@ static bool read_number(reader *r, uint32_t *v)
 static bool read_repetition(reader *r, const expr **e)
 {
     uint32_t min = 0, max = SYNTAX_MANY;
-    if (take(r, "*")) min = 0;
-    else if (take(r, "+")) min = 1;
-    else if (take(r, "?")) max = 1;
+    if (take(r, "*"))
+        min = 0;
+    else if (take(r, "+"))
+        min = 1;
+    else if (take(r, "?"))
+        max = 1;
     else if (take(r, "{")) {
         if (!read_number(r, &min)) return false;
         max = min;
@@ -221,7 +230,8 @@ static bool read_repetition(reader *r, const expr **e)
             if (!is_next(r, "}") && !read_number(r, &max)) return false;
         }
         if (!take(r, "}") || min > max) return wrong(r, "has a bad repetition");
-    } else return true;
+    } else
+        return true;
     take(r, "?"); /* lazy: the same texts */
     *e = syntax_repeat(r->s, *e, min, max);
     return true;
@@ -263,8 +273,9 @@ static bool read_alternatives(reader *r, bool is_outermost, const expr **e)
 const expr *regex_read(syntax *s, const char *text, size_t n, regex_chars chars,
                        const char *subject, lory_err *err)
 {
-    reader r = { .s = s, .at = text, .end = text + n, .subject = subject, .chars = chars,
-                 .err = err };
+    reader r = {
+        .s = s, .at = text, .end = text + n, .subject = subject, .chars = chars, .err = err
+    };
     const expr *e = NULL;
     if (!read_alternatives(&r, true, &e)) return NULL;
     if (r.at < r.end) {

@@ -14,7 +14,7 @@
 
 enum { MAX_CONJUNCTS = 16, MAX_OPTIONS = 256 };
 
-/* ---- errors ---------------------------------------------------------------------------------------- */
+/* ---- errors --------------------------------------------------------------------------------- */
 
 /* Writes the JSON pointer of `at` into b when it lies in j, whose own pointer b holds. */
 static bool find_pointer(const json *j, const json *at, buf *b)
@@ -26,9 +26,12 @@ static bool find_pointer(const json *j, const json *at, buf *b)
         buf_putc(b, '/');
         if (!m->key) buf_printf(b, "%zu", i);
         for (size_t k = 0; m->key && k < m->n_key; k++) {
-            if (m->key[k] == '~') buf_puts(b, "~0");
-            else if (m->key[k] == '/') buf_puts(b, "~1");
-            else buf_putc(b, m->key[k]);
+            if (m->key[k] == '~')
+                buf_puts(b, "~0");
+            else if (m->key[k] == '/')
+                buf_puts(b, "~1");
+            else
+                buf_putc(b, m->key[k]);
         }
         if (find_pointer(m, at, b)) return true;
         b->len = n;
@@ -57,7 +60,7 @@ static bool no_memory(builder *b)
     return err_set(b->err, LORY_E_MEMORY, "%s: no memory for the schema", b->name);
 }
 
-/* ---- keywords -------------------------------------------------------------------------------------- */
+/* ---- keywords ------------------------------------------------------------------------------- */
 
 static const char *const keywords[] = {
     "type", "enum", "const", "properties", "required", "additionalProperties", "patternProperties",
@@ -86,7 +89,8 @@ const json *conjunct_get(const conjunct *c, const char *keyword)
 {
     if (c->without & WITHOUT_ANY_OF && strcmp(keyword, "anyOf") == 0) return NULL;
     if (c->without & WITHOUT_ONE_OF && strcmp(keyword, "oneOf") == 0) return NULL;
-    if (c->without & WITHOUT_VALUES && (strcmp(keyword, "enum") == 0 || strcmp(keyword, "const") == 0))
+    if (c->without & WITHOUT_VALUES
+        && (strcmp(keyword, "enum") == 0 || strcmp(keyword, "const") == 0))
         return NULL;
     return json_get(c->at, keyword);
 }
@@ -102,7 +106,7 @@ bool schema_count(builder *b, const conjunct *c, const char *keyword, uint32_t *
     return true;
 }
 
-/* ---- lists ----------------------------------------------------------------------------------------- */
+/* ---- lists ---------------------------------------------------------------------------------- */
 
 void conjuncts_free(conjuncts *l)
 {
@@ -133,15 +137,18 @@ static const json *step_to(const json *j, const char *s, size_t n)
     size_t len = 0;
     for (size_t i = 0; i < n && len < sizeof name - 1; i++) {
         unsigned hex;
-        if (s[i] == '~' && i + 1 < n) name[len++] = s[++i] == '1' ? '/' : '~';
+        if (s[i] == '~' && i + 1 < n)
+            name[len++] = s[++i] == '1' ? '/' : '~';
         else if (s[i] == '%' && i + 2 < n && sscanf(s + i + 1, "%2x", &hex) == 1) {
             name[len++] = (char)hex;
             i += 2;
-        } else name[len++] = s[i];
+        } else
+            name[len++] = s[i];
     }
     name[len] = 0;
     if (j->type == JSON_OBJECT) return json_get(j, name);
-    if (j->type != JSON_ARRAY || len == 0 || strspn(name, "0123456789") != len || len > 6) return NULL;
+    if (j->type != JSON_ARRAY || len == 0 || strspn(name, "0123456789") != len || len > 6)
+        return NULL;
     const json *at = j->first;
     for (long i = atol(name); at && i > 0; i--) at = at->next;
     return at;
@@ -186,7 +193,7 @@ bool conjuncts_add(builder *b, conjuncts *l, const json *schema, unsigned withou
     return true;
 }
 
-/* ---- rules of lists -------------------------------------------------------------------------------- */
+/* ---- rules of lists ------------------------------------------------------------------------- */
 
 static uint64_t hash_of(const conjuncts *l)
 {
@@ -203,7 +210,8 @@ static bool is_same_list(const conjuncts *x, const conjuncts *y)
 {
     if (x->n != y->n || x->is_never != y->is_never) return false;
     for (size_t i = 0; i < x->n; i++)
-        if (x->item[i].at != y->item[i].at || x->item[i].without != y->item[i].without) return false;
+        if (x->item[i].at != y->item[i].at || x->item[i].without != y->item[i].without)
+            return false;
     return true;
 }
 
@@ -223,8 +231,7 @@ static bool grow_slots(builder *b)
     mem_free(b->slot);
     b->slot = slot;
     b->n_slots = n;
-    for (size_t i = 0; i < b->n_memos; i++)
-        b->slot[slot_of(b, &b->memo[i].list)] = (uint32_t)i + 1;
+    for (size_t i = 0; i < b->n_memos; i++) b->slot[slot_of(b, &b->memo[i].list)] = (uint32_t)i + 1;
     return true;
 }
 
@@ -246,12 +253,15 @@ const expr *schema_value(builder *b, conjuncts *l)
     const expr *e = NULL;
     bool is_full = b->s->n_rules > SCHEMA_MAX_RULES;
     if (is_full)
-        err_set(b->err, LORY_E_UNSUPPORTED, "%s: the schema is too large (it takes more than %d rules)",
-                b->name, SCHEMA_MAX_RULES);
+        err_set(b->err, LORY_E_UNSUPPORTED,
+                "%s: the schema is too large (it takes more than %d rules)", b->name,
+                SCHEMA_MAX_RULES);
     else if (2 * b->n_memos < b->n_slots || grow_slots(b)) {
         size_t at = slot_of(b, l);
-        if (b->slot[at]) e = syntax_ref(b->s, b->memo[b->slot[at] - 1].rule);
-        else if ((e = new_rule(b, l)) != NULL) b->slot[at] = (uint32_t)b->n_memos;
+        if (b->slot[at])
+            e = syntax_ref(b->s, b->memo[b->slot[at] - 1].rule);
+        else if ((e = new_rule(b, l)) != NULL)
+            b->slot[at] = (uint32_t)b->n_memos;
     }
     conjuncts_free(l);
     if (!e && !is_full) no_memory(b);
@@ -266,7 +276,7 @@ const expr *schema_value_of(builder *b, const json *schema)
     return NULL;
 }
 
-/* ---- texts ----------------------------------------------------------------------------------------- */
+/* ---- texts ---------------------------------------------------------------------------------- */
 
 const expr *schema_text(builder *b, const char *text)
 {
@@ -333,18 +343,27 @@ bool schema_matches(builder *b, const json *at, const char *text, size_t n, bool
     return ok;
 }
 
-/* ---- types ----------------------------------------------------------------------------------------- */
+/* ---- types ---------------------------------------------------------------------------------- */
 
-enum { T_NULL = 1, T_BOOL = 2, T_WHOLE = 4, T_NUMBER = 8, T_STRING = 16, T_ARRAY = 32, T_OBJECT = 64,
-       T_ALL = 127 };
+enum {
+    T_NULL = 1,
+    T_BOOL = 2,
+    T_WHOLE = 4,
+    T_NUMBER = 8,
+    T_STRING = 16,
+    T_ARRAY = 32,
+    T_OBJECT = 64,
+    T_ALL = 127
+};
 
 static bool read_type(builder *b, const json *j, unsigned *types)
 {
     static const struct {
         const char *name;
         unsigned types;
-    } names[] = { { "null", T_NULL },     { "boolean", T_BOOL }, { "integer", T_WHOLE },
-                  { "number", T_WHOLE | T_NUMBER }, { "string", T_STRING }, { "array", T_ARRAY },
+    } names[] = { { "null", T_NULL },     { "boolean", T_BOOL },
+                  { "integer", T_WHOLE }, { "number", T_WHOLE | T_NUMBER },
+                  { "string", T_STRING }, { "array", T_ARRAY },
                   { "object", T_OBJECT } };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (json_str_is(j, names[i].name)) {
@@ -379,9 +398,10 @@ static bool types_of_all(builder *b, const conjuncts *l, unsigned *types)
 
 static unsigned type_of_value(const json *j)
 {
-    static const unsigned types[] = { [JSON_NULL] = T_NULL,     [JSON_FALSE] = T_BOOL,
-                                      [JSON_TRUE] = T_BOOL,     [JSON_STRING] = T_STRING,
-                                      [JSON_ARRAY] = T_ARRAY,   [JSON_OBJECT] = T_OBJECT };
+    static const unsigned types[] = {
+        [JSON_NULL] = T_NULL,     [JSON_FALSE] = T_BOOL,  [JSON_TRUE] = T_BOOL,
+        [JSON_STRING] = T_STRING, [JSON_ARRAY] = T_ARRAY, [JSON_OBJECT] = T_OBJECT
+    };
     int64_t v;
     if (j->type != JSON_NUMBER) return types[j->type];
     return json_get_int(j, &v) ? T_WHOLE : T_NUMBER;
@@ -412,11 +432,12 @@ static const expr *of_types(builder *b, const conjuncts *l, unsigned types)
     return e;
 }
 
-/* ---- constants ------------------------------------------------------------------------------------- */
+/* ---- constants ------------------------------------------------------------------------------ */
 
 static bool is_equal(const json *x, const json *y)
 {
-    if (x->type != y->type || x->n != y->n) return x->type == JSON_NUMBER && x->type == y->type && x->num == y->num;
+    if (x->type != y->type || x->n != y->n)
+        return x->type == JSON_NUMBER && x->type == y->type && x->num == y->num;
     if (x->type == JSON_STRING) return memcmp(x->str, y->str, x->n) == 0;
     if (x->type == JSON_NUMBER) return x->is_int && y->is_int ? x->i == y->i : x->num == y->num;
     if (x->type != JSON_ARRAY && x->type != JSON_OBJECT) return true;
@@ -451,7 +472,8 @@ static bool find_values(builder *b, const conjuncts *l, const json **first, bool
 {
     *first = NULL;
     for (size_t i = 0; i < l->n; i++) {
-        const json *one = conjunct_get(&l->item[i], "const"), *list = conjunct_get(&l->item[i], "enum");
+        const json *one = conjunct_get(&l->item[i], "const"),
+                   *list = conjunct_get(&l->item[i], "enum");
         if (list && list->type != JSON_ARRAY)
             return schema_fail(b, list, LORY_E_FORMAT, "is not an array");
         *is_one = one != NULL;
@@ -471,15 +493,19 @@ static bool has_values(const conjuncts *l)
 /* Whether the list says more about values than types and constants. */
 static bool says_more(const conjuncts *l)
 {
-    static const char *const less[] = { "type", "enum", "const", "anyOf", "oneOf", "allOf", "$ref" };
+    static const char *const less[] = {
+        "type", "enum", "const", "anyOf", "oneOf", "allOf", "$ref"
+    };
     for (size_t i = 0; i < l->n; i++)
         for (const json *j = l->item[i].at->first; j; j = j->next) {
             bool is_less = false;
             for (size_t k = 0; k < sizeof less / sizeof less[0]; k++)
                 is_less = is_less || strcmp(j->key, less[k]) == 0;
             for (size_t k = 0; k < sizeof keywords / sizeof keywords[0] && !is_less; k++)
-                if (strcmp(keywords[k], "$schema") == 0) break;
-                else if (strcmp(keywords[k], j->key) == 0) return true;
+                if (strcmp(keywords[k], "$schema") == 0)
+                    break;
+                else if (strcmp(keywords[k], j->key) == 0)
+                    return true;
         }
     return false;
 }
@@ -531,11 +557,11 @@ static const expr *of_values(builder *b, const conjuncts *l)
     return e;
 }
 
-/* ---- alternatives ---------------------------------------------------------------------------------- */
+/* ---- alternatives --------------------------------------------------------------------------- */
 
 /* The list with one option of conjunct k's anyOf or oneOf in its place. */
-static bool with_option(builder *b, const conjuncts *l, size_t k, unsigned without, const json *option,
-                        conjuncts *out)
+static bool with_option(builder *b, const conjuncts *l, size_t k, unsigned without,
+                        const json *option, conjuncts *out)
 {
     bool is_new, ok = true;
     *out = (conjuncts){ .is_never = l->is_never };
@@ -552,7 +578,8 @@ static bool are_apart(builder *b, const conjuncts *x, const conjuncts *y, bool *
 static bool have_other_values(const conjuncts *x, const conjuncts *y)
 {
     for (size_t i = 0; i < x->n; i++) {
-        const json *one = conjunct_get(&x->item[i], "const"), *list = conjunct_get(&x->item[i], "enum");
+        const json *one = conjunct_get(&x->item[i], "const"),
+                   *list = conjunct_get(&x->item[i], "enum");
         bool any = false;
         if (one) any = allows_all(y, one);
         for (const json *j = list ? list->first : NULL; j && !one; j = j->next)
@@ -566,7 +593,8 @@ static bool requires(const conjuncts *l, const char *key)
 {
     for (size_t i = 0; i < l->n; i++) {
         const json *required = conjunct_get(&l->item[i], "required");
-        for (const json *j = required && required->type == JSON_ARRAY ? required->first : NULL; j; j = j->next)
+        for (const json *j = required && required->type == JSON_ARRAY ? required->first : NULL; j;
+             j = j->next)
             if (json_str_is(j, key)) return true;
     }
     return false;
@@ -592,8 +620,10 @@ static bool property_tells(builder *b, const conjuncts *x, const conjuncts *y, c
     conjuncts in_x = { 0 }, in_y = { 0 };
     bool ok = schemas_of(b, x, key, &in_x) && schemas_of(b, y, key, &in_y);
     *apart = false;
-    if (ok && (in_y.is_never || in_x.is_never)) *apart = true;
-    else if (ok && requires(y, key)) ok = are_apart(b, &in_x, &in_y, apart);
+    if (ok && (in_y.is_never || in_x.is_never))
+        *apart = true;
+    else if (ok && requires(y, key))
+        ok = are_apart(b, &in_x, &in_y, apart);
     conjuncts_free(&in_x);
     conjuncts_free(&in_y);
     return ok;
@@ -629,13 +659,15 @@ static bool check_apart(builder *b, const json *list, const json *x, const json 
               && are_apart(b, &in_x, &in_y, &apart) && types_of_all(b, &in_x, &of_x)
               && types_of_all(b, &in_y, &of_y);
     if (ok && !apart && (of_x & of_y) == T_OBJECT)
-        ok = properties_tell(b, &in_x, &in_y, &apart) && (apart || properties_tell(b, &in_y, &in_x, &apart));
+        ok = properties_tell(b, &in_x, &in_y, &apart)
+             && (apart || properties_tell(b, &in_y, &in_x, &apart));
     conjuncts_free(&in_x);
     conjuncts_free(&in_y);
     if (!ok || apart) return ok;
-    return schema_fail(b, list, LORY_E_UNSUPPORTED,
-                       "it cannot be seen that the schemas exclude each other, by type, constants or "
-                       "a required property (anyOf needs no such thing)");
+    return schema_fail(
+        b, list, LORY_E_UNSUPPORTED,
+        "it cannot be seen that the schemas exclude each other, by type, constants or "
+        "a required property (anyOf needs no such thing)");
 }
 
 static bool check_one_of(builder *b, const json *list)
@@ -668,14 +700,15 @@ static const expr *of_options(builder *b, const conjuncts *l, size_t k, const js
     return e;
 }
 
-/* ---- the rule of one list -------------------------------------------------------------------------- */
+/* ---- the rule of one list ------------------------------------------------------------------- */
 
 static const expr *build(builder *b, const conjuncts *l)
 {
     unsigned types;
     if (l->is_never) return schema_never(b);
     for (size_t k = 0; k < l->n; k++) {
-        const json *any = conjunct_get(&l->item[k], "anyOf"), *one = conjunct_get(&l->item[k], "oneOf");
+        const json *any = conjunct_get(&l->item[k], "anyOf"),
+                   *one = conjunct_get(&l->item[k], "oneOf");
         if (any) return of_options(b, l, k, any, WITHOUT_ANY_OF);
         if (one) return of_options(b, l, k, one, WITHOUT_ONE_OF);
     }
@@ -712,8 +745,8 @@ bool schema_read(syntax *s, const char *text, size_t n, const char *name, lory_e
     json_doc doc;
     lory_err local = { 0 };
     if (n > SCHEMA_MAX_BYTES)
-        return err_set(err, LORY_E_FORMAT, "%s: a schema of %zu bytes (expected at most %d)", name, n,
-                       SCHEMA_MAX_BYTES);
+        return err_set(err, LORY_E_FORMAT, "%s: a schema of %zu bytes (expected at most %d)", name,
+                       n, SCHEMA_MAX_BYTES);
     if (!json_read(&doc, text, n, name, err)) return false;
     builder b = { .s = s, .root = doc.root, .name = name, .err = err ? err : &local };
     const expr *e = schema_value_of(&b, doc.root);

@@ -21,7 +21,7 @@ typedef struct {
     conjunct *item; /* [n] */
     size_t n, cap;
     bool is_never; /* one of them is `false` */
-} conjuncts; /* zeroed = any value; free with conjuncts_free */
+} conjuncts;       /* zeroed = any value; free with conjuncts_free */
 
 typedef struct {
     conjuncts list; /* flat, owned */
@@ -37,7 +37,7 @@ typedef struct {
     size_t n_memos, cap_memos, n_built;
     uint32_t *slot; /* [n_slots] open addressing: a memo + 1; 0: free */
     size_t n_slots;
-    const expr *blank; /* what may stand behind : and , */
+    const expr *blank;  /* what may stand behind : and , */
     const expr *string; /* any text in quotes; NULL: not needed yet */
     const expr *number, *character;
 } builder;
@@ -58,7 +58,7 @@ const expr *schema_value(builder *b, conjuncts *l);
 const expr *schema_value_of(builder *b, const json *schema);
 
 const expr *schema_text(builder *b, const char *text);
-const expr *schema_constant(builder *b, const json *value); /* compact */
+const expr *schema_constant(builder *b, const json *value);    /* compact */
 const expr *schema_key(builder *b, const char *key, size_t n); /* "key": and a blank */
 const expr *schema_never(builder *b);
 

@@ -26,7 +26,8 @@ static const expr *as_rule(builder *b, const expr *e)
 
 static const expr *between(builder *b, const char *open, const expr *inner, const char *close)
 {
-    return syntax_seq(b->s, (const expr *[]){ schema_text(b, open), inner, schema_text(b, close) }, 3);
+    return syntax_seq(b->s, (const expr *[]){ schema_text(b, open), inner, schema_text(b, close) },
+                      3);
 }
 
 /* one (, one){min - 1, max - 1}, or nothing when min is 0. */
@@ -38,7 +39,7 @@ static const expr *listed(builder *b, const expr *one, uint32_t min, uint32_t ma
     return syntax_repeat(b->s, seq2(b, one, more), min > 0, 1);
 }
 
-/* ---- arrays ---------------------------------------------------------------------------------------- */
+/* ---- arrays --------------------------------------------------------------------------------- */
 
 /* Schemas of the first items: "prefixItems", or "items" when it is an array as in older drafts. */
 static const json *prefix_of(const conjunct *c)
@@ -70,7 +71,8 @@ static const expr *item_value(builder *b, const conjuncts *l, size_t i)
     return schema_value(b, &item);
 }
 
-static bool check_array(builder *b, const conjunct *c, uint32_t *min, uint32_t *max, size_t *n_prefix)
+static bool check_array(builder *b, const conjunct *c, uint32_t *min, uint32_t *max,
+                        size_t *n_prefix)
 {
     uint32_t least = 0, most = SYNTAX_MANY;
     const json *prefix = prefix_of(c), *unique = conjunct_get(c, "uniqueItems");
@@ -85,8 +87,8 @@ static bool check_array(builder *b, const conjunct *c, uint32_t *min, uint32_t *
     if (most < *max) *max = most;
     if (prefix && prefix->n > *n_prefix) *n_prefix = prefix->n;
     return (*min <= SYNTAX_MAX_REPEAT && (*max <= SYNTAX_MAX_REPEAT || *max == SYNTAX_MANY))
-           || schema_fail(b, c->at, LORY_E_UNSUPPORTED, "a number of items above %d is not supported",
-                          SYNTAX_MAX_REPEAT);
+           || schema_fail(b, c->at, LORY_E_UNSUPPORTED,
+                          "a number of items above %d is not supported", SYNTAX_MAX_REPEAT);
 }
 
 const expr *schema_array(builder *b, const conjuncts *l)
@@ -115,7 +117,7 @@ const expr *schema_array(builder *b, const conjuncts *l)
     return between(b, "[", tail, "]");
 }
 
-/* ---- names that are none of some ------------------------------------------------------------------- */
+/* ---- names that are none of some ------------------------------------------------------------ */
 
 typedef struct {
     const char *s; /* [n] */
@@ -146,8 +148,9 @@ static const expr *other_name(builder *b, const name *names, size_t n, size_t at
         if (n_below == 0 || n_first == 64) continue;
         first[n_first++] = c;
         char_range r = { c, c };
-        expr_list_put(b->s, &l, seq2(b, syntax_chars(b->s, &r, 1, false),
-                                     as_rule(b, other_name(b, below, n_below, at + 1))));
+        expr_list_put(b->s, &l,
+                      seq2(b, syntax_chars(b->s, &r, 1, false),
+                           as_rule(b, other_name(b, below, n_below, at + 1))));
     }
     for (size_t i = 0; i < n; i++) may_end = may_end && names[i].n != at;
     if (may_end) expr_list_put(b->s, &l, schema_text(b, ""));
@@ -157,7 +160,7 @@ static const expr *other_name(builder *b, const name *names, size_t n, size_t at
     return e;
 }
 
-/* ---- objects --------------------------------------------------------------------------------------- */
+/* ---- objects -------------------------------------------------------------------------------- */
 
 enum { MAX_PROPERTIES = 256, MAX_NAME = 200 /* bytes, where it must be told from others */ };
 
@@ -173,10 +176,10 @@ typedef struct {
     const conjuncts *l;
     property p[MAX_PROPERTIES];
     size_t n;
-    uint32_t min, max;     /* properties */
-    bool is_closed;        /* no others */
-    bool wants_others;     /* some schema asks for them */
-    const json *pattern;   /* the only member of patternProperties */
+    uint32_t min, max;   /* properties */
+    bool is_closed;      /* no others */
+    bool wants_others;   /* some schema asks for them */
+    const json *pattern; /* the only member of patternProperties */
 } object;
 
 static property *find_property(object *o, const char *key, size_t n)
@@ -190,8 +193,8 @@ static bool add_property(object *o, const json *at, const char *key, size_t n, b
 {
     property *p = find_property(o, key, n);
     if (!p && o->n == MAX_PROPERTIES)
-        return schema_fail(o->b, at, LORY_E_UNSUPPORTED, "more than %d properties are not supported",
-                           MAX_PROPERTIES);
+        return schema_fail(o->b, at, LORY_E_UNSUPPORTED,
+                           "more than %d properties are not supported", MAX_PROPERTIES);
     if (!p) *(p = &o->p[o->n++]) = (property){ .key = key, .n = n };
     p->is_required = p->is_required || is_required;
     return true;
@@ -213,8 +216,7 @@ static bool read_required(object *o, const json *required)
     if (required->type != JSON_ARRAY)
         return schema_fail(o->b, required, LORY_E_FORMAT, "is not an array of names");
     for (const json *j = required->first; j; j = j->next) {
-        if (!json_get_str(j, &key, &n))
-            return schema_fail(o->b, j, LORY_E_FORMAT, "is not a name");
+        if (!json_get_str(j, &key, &n)) return schema_fail(o->b, j, LORY_E_FORMAT, "is not a name");
         if (!add_property(o, j, key, n, true)) return false;
     }
     return true;
@@ -231,12 +233,15 @@ static bool read_others(object *o, const conjunct *c)
         return schema_fail(o->b, pattern, LORY_E_FORMAT, "is not an object");
     if (pattern && pattern->n > 0) {
         if (pattern->n > 1 || o->l->n > 1)
-            return schema_fail(o->b, pattern, LORY_E_UNSUPPORTED,
-                               "more than one pattern, or one beside another schema, is not supported");
+            return schema_fail(
+                o->b, pattern, LORY_E_UNSUPPORTED,
+                "more than one pattern, or one beside another schema, is not supported");
         o->pattern = pattern->first;
     }
-    if (others && others->type == JSON_FALSE) o->is_closed = true;
-    else if (others) o->wants_others = true;
+    if (others && others->type == JSON_FALSE)
+        o->is_closed = true;
+    else if (others)
+        o->wants_others = true;
     if (uneval) o->is_closed = true;
     return true;
 }
@@ -272,7 +277,8 @@ static bool add_schema_of(object *o, const conjunct *c, const property *p, conju
     if (o->pattern && !schema_matches(o->b, o->pattern, p->key, p->n, &matches)) return false;
     if (matches)
         return schema_fail(o->b, o->pattern, LORY_E_UNSUPPORTED,
-                           "a pattern that matches the property \"%.40s\" too is not supported", p->key);
+                           "a pattern that matches the property \"%.40s\" too is not supported",
+                           p->key);
     return own || !others || conjuncts_add(o->b, value, others, 0);
 }
 
@@ -324,9 +330,12 @@ static const expr *other_pair(object *o)
         }
         names[n++] = (name){ o->p[i].key, o->p[i].n };
     }
-    if (o->pattern) key = schema_matching_key(b, o->pattern);
-    else if (n == 0) key = schema_any_key(b);
-    else key = syntax_seq(b->s, (const expr *[]){ quote, other_name(b, names, n, 0), quote }, 3);
+    if (o->pattern)
+        key = schema_matching_key(b, o->pattern);
+    else if (n == 0)
+        key = schema_any_key(b);
+    else
+        key = syntax_seq(b->s, (const expr *[]){ quote, other_name(b, names, n, 0), quote }, 3);
     if (!key || !v) return NULL;
     return syntax_seq(b->s, (const expr *[]){ key, schema_text(b, ":"), b->blank, v }, 4);
 }
@@ -336,10 +345,12 @@ static bool check_counts(object *o, bool has_others)
 {
     size_t n_required = 0;
     for (size_t i = 0; i < o->n; i++) n_required += o->p[i].is_required;
-    if (o->n == 0 || (o->min <= n_required && (o->max >= o->n && (!has_others || o->max == SYNTAX_MANY))))
+    if (o->n == 0
+        || (o->min <= n_required && (o->max >= o->n && (!has_others || o->max == SYNTAX_MANY))))
         return true;
-    return schema_fail(o->b, o->l->item[0].at, LORY_E_UNSUPPORTED,
-                       "minProperties or maxProperties that \"required\" does not imply is not supported");
+    return schema_fail(
+        o->b, o->l->item[0].at, LORY_E_UNSUPPORTED,
+        "minProperties or maxProperties that \"required\" does not imply is not supported");
 }
 
 /* The pairs in their order; `more` is what may follow the last, `only` what may stand alone. */

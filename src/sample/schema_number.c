@@ -26,7 +26,7 @@ typedef struct {
     uint64_t step;    /* of whole numbers; 0: any */
 } interval;
 
-/* ---- decimals -------------------------------------------------------------------------------------- */
+/* ---- decimals ------------------------------------------------------------------------------- */
 
 static void trim(decimal *d)
 {
@@ -46,9 +46,12 @@ static bool read_decimal(const json *j, decimal *d)
     *d = (decimal){ .is_negative = j->str[0] == '-' };
     const char *c = j->str + d->is_negative;
     for (; *c && *c != 'e' && *c != 'E'; c++) {
-        if (*c == '.') point = n;
-        else if (n == MAX_DIGITS) return false;
-        else all[n++] = *c;
+        if (*c == '.')
+            point = n;
+        else if (n == MAX_DIGITS)
+            return false;
+        else
+            all[n++] = *c;
     }
     if (point < 0) point = n;
     if (*c && sscanf(c + 1, "%6d", &exponent) != 1) return false;
@@ -60,8 +63,10 @@ static bool read_decimal(const json *j, decimal *d)
         int at = d->n_whole + d->n_fraction;
         if (at == 2 * MAX_DIGITS) return false;
         d->digit[at] = i < n ? all[i] : '0';
-        if (i < point && d->n_fraction == 0) d->n_whole++;
-        else d->n_fraction++;
+        if (i < point && d->n_fraction == 0)
+            d->n_whole++;
+        else
+            d->n_fraction++;
     }
     trim(d);
     return true;
@@ -81,7 +86,7 @@ static int compare(const decimal *a, const decimal *b)
     return a->is_negative ? compare_sizes(b, a) : compare_sizes(a, b);
 }
 
-/* ---- bounds ---------------------------------------------------------------------------------------- */
+/* ---- bounds --------------------------------------------------------------------------------- */
 
 static bool take_bound(builder *b, const conjunct *c, const char *keyword, bool is_open, bound *to)
 {
@@ -137,7 +142,7 @@ static bool find_interval(builder *b, const conjuncts *l, bool is_whole, interva
     return true;
 }
 
-/* ---- whole numbers --------------------------------------------------------------------------------- */
+/* ---- whole numbers -------------------------------------------------------------------------- */
 
 static const expr *digits(builder *b, char lo, char hi)
 {
@@ -172,7 +177,8 @@ static const expr *between(builder *b, const char *lo, const char *hi, int n)
     if (lo[0] == hi[0]) return seq2(b, digits(b, lo[0], lo[0]), between(b, lo + 1, hi + 1, n - 1));
     char first = lo[0], last = hi[0];
     if (!is_all(lo + 1, n - 1, '0'))
-        part[n_parts++] = seq2(b, digits(b, first, first), between(b, lo + 1, nines, n - 1)), first++;
+        part[n_parts++] = seq2(b, digits(b, first, first), between(b, lo + 1, nines, n - 1)),
+        first++;
     if (!is_all(hi + 1, n - 1, '9'))
         part[n_parts++] = seq2(b, digits(b, last, last), between(b, zeros, hi + 1, n - 1)), last--;
     if (first <= last)
@@ -209,7 +215,8 @@ static int64_t whole_bound(const bound *x, bool is_hi)
     int64_t v = 0;
     if (!x->is_there) return is_hi ? largest : -largest;
     bool is_cut = x->at.n_fraction > 0, neg = x->at.is_negative;
-    if (x->at.n_whole > MAX_WHOLE) v = largest + 1;
+    if (x->at.n_whole > MAX_WHOLE)
+        v = largest + 1;
     else
         for (int i = 0; i < x->at.n_whole; i++) v = v * 10 + (x->at.digit[i] - '0');
     if (neg) v = -v;
@@ -259,8 +266,9 @@ static const expr *multiples(builder *b, uint32_t step)
             size_t n = 0;
             if (r == 0) part[n++] = schema_text(b, "");
             for (uint32_t d = 0; left > 0 && d < 10; d++)
-                part[n++] = seq2(b, digits(b, (char)('0' + d), (char)('0' + d)),
-                                 syntax_ref(b->s, first + (10 * r + d) % step * MAX_WHOLE + left - 1));
+                part[n++] =
+                    seq2(b, digits(b, (char)('0' + d), (char)('0' + d)),
+                         syntax_ref(b->s, first + (10 * r + d) % step * MAX_WHOLE + left - 1));
             b->s->rule[first + r * MAX_WHOLE + left] = syntax_alt(b->s, part, n);
         }
     for (uint32_t d = 1; d < 10; d++)
@@ -268,8 +276,8 @@ static const expr *multiples(builder *b, uint32_t step)
                         syntax_ref(b->s, first + d % step * MAX_WHOLE + MAX_WHOLE - 1));
     const expr *minus = syntax_repeat(b->s, schema_text(b, "-"), 0, 1);
     start[0] = schema_text(b, "0");
-    return syntax_alt(b->s,
-                      (const expr *[]){ start[0], seq2(b, minus, syntax_alt(b->s, start + 1, 9)) }, 2);
+    return syntax_alt(
+        b->s, (const expr *[]){ start[0], seq2(b, minus, syntax_alt(b->s, start + 1, 9)) }, 2);
 }
 
 static const expr *whole_number(builder *b, const conjuncts *l, const interval *x)
@@ -285,7 +293,7 @@ static const expr *whole_number(builder *b, const conjuncts *l, const interval *
     return NULL;
 }
 
-/* ---- fractions ------------------------------------------------------------------------------------- */
+/* ---- fractions ------------------------------------------------------------------------------ */
 
 /* What a fraction 0.f must lie between; NULL: no bound. */
 typedef struct {
@@ -320,8 +328,9 @@ static const expr *fraction_digits(builder *b, fraction f, int i, int n_left)
         if (!f.hi || d < hi) next.hi = NULL;
         bool is_dead = next.hi && next.hi_open && is_rest_zero(f.hi, f.n_hi, i + 1);
         if (is_dead) continue;
-        expr_list_put(b->s, &l, seq2(b, digits(b, (char)('0' + d), (char)('0' + d)),
-                                     fraction_digits(b, next, i + 1, n_left - 1)));
+        expr_list_put(b->s, &l,
+                      seq2(b, digits(b, (char)('0' + d), (char)('0' + d)),
+                           fraction_digits(b, next, i + 1, n_left - 1)));
     }
     const expr *e = syntax_alt(b->s, l.item, l.n);
     mem_free(l.item);
@@ -343,8 +352,9 @@ static const expr *fraction_part(builder *b, fraction f, int max_digits)
         if (!f.lo || d > lo) next.lo = NULL;
         if (!f.hi || d < hi) next.hi = NULL;
         if (next.hi && next.hi_open && is_rest_zero(f.hi, f.n_hi, 1)) continue;
-        expr_list_put(b->s, &l, seq2(b, digits(b, (char)('0' + d), (char)('0' + d)),
-                                     fraction_digits(b, next, 1, max_digits - 1)));
+        expr_list_put(b->s, &l,
+                      seq2(b, digits(b, (char)('0' + d), (char)('0' + d)),
+                           fraction_digits(b, next, 1, max_digits - 1)));
     }
     part[n++] = seq2(b, schema_text(b, "."), syntax_alt(b->s, l.item, l.n));
     mem_free(l.item);
@@ -365,9 +375,12 @@ static const expr *sizes_between(builder *b, const bound *lo, const bound *hi, i
     uint64_t first = lo->is_there ? whole_of(&lo->at) : 0;
     uint64_t last = hi->is_there ? whole_of(&hi->at) : (uint64_t)largest;
     fraction from = { .lo = lo->is_there ? lo->at.digit + lo->at.n_whole : NULL,
-                      .n_lo = lo->at.n_fraction, .lo_open = lo->is_open };
+                      .n_lo = lo->at.n_fraction,
+                      .lo_open = lo->is_open };
     fraction to = { .hi = hi->is_there ? hi->at.digit + hi->at.n_whole : NULL,
-                    .n_hi = hi->at.n_fraction, .hi_open = hi->is_open }, all = { 0 };
+                    .n_hi = hi->at.n_fraction,
+                    .hi_open = hi->is_open },
+             all = { 0 };
     expr_list l = { 0 };
     if (last > (uint64_t)largest) {
         last = (uint64_t)largest;
@@ -375,14 +388,17 @@ static const expr *sizes_between(builder *b, const bound *lo, const bound *hi, i
     }
     if (first == last) {
         from.hi = to.hi, from.n_hi = to.n_hi, from.hi_open = to.hi_open;
-        expr_list_put(b->s, &l, seq2(b, whole_between(b, first, first),
-                                     fraction_part(b, from, max_fraction)));
+        expr_list_put(
+            b->s, &l,
+            seq2(b, whole_between(b, first, first), fraction_part(b, from, max_fraction)));
     } else if (first < last) {
-        expr_list_put(b->s, &l, seq2(b, whole_between(b, first, first),
-                                     fraction_part(b, from, max_fraction)));
+        expr_list_put(
+            b->s, &l,
+            seq2(b, whole_between(b, first, first), fraction_part(b, from, max_fraction)));
         if (last - first > 1)
-            expr_list_put(b->s, &l, seq2(b, whole_between(b, first + 1, last - 1),
-                                         fraction_part(b, all, max_fraction)));
+            expr_list_put(b->s, &l,
+                          seq2(b, whole_between(b, first + 1, last - 1),
+                               fraction_part(b, all, max_fraction)));
         expr_list_put(b->s, &l,
                       seq2(b, whole_between(b, last, last), fraction_part(b, to, max_fraction)));
     }
@@ -401,15 +417,15 @@ static const expr *bounded_number(builder *b, const interval *x)
     if (lo_neg)
         part[n++] = seq2(b, schema_text(b, "-"),
                          sizes_between(b, hi_neg ? &x->hi : &above_zero, &x->lo, x->max_fraction));
-    if (!hi_neg)
-        part[n++] = sizes_between(b, lo_neg ? &zero : &x->lo, &x->hi, x->max_fraction);
+    if (!hi_neg) part[n++] = sizes_between(b, lo_neg ? &zero : &x->lo, &x->hi, x->max_fraction);
     return syntax_alt(b->s, part, n);
 }
 
 /* -?(0|[1-9][0-9]{0,15})(\.[0-9]{1,16})?([eE][+-]?[0-9]{1,2})? */
 static const expr *any_number(builder *b)
 {
-    static const char_range e[] = { { 'E', 'E' }, { 'e', 'e' } }, sign[] = { { '+', '+' }, { '-', '-' } };
+    static const char_range e[] = { { 'E', 'E' }, { 'e', 'e' } },
+                            sign[] = { { '+', '+' }, { '-', '-' } };
     if (b->number) return b->number;
     const expr *whole[] = { schema_text(b, "0"),
                             seq2(b, digits(b, '1', '9'), any_digits(b, 0, MAX_WHOLE - 1)) };

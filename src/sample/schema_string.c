@@ -2,7 +2,7 @@
  * Layer: sample.
  *
  * A string that is free is written in any way that JSON knows, but for lone surrogates; one that a
- * pattern or format restricts has each character in one way: as itself, or escaped if it must be. */
+ * pattern or format restricts has each character in one way: itself, or escaped if it must be. */
 #include "sample/regex.h"
 #include "sample/schema_build.h"
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 static const char_range must_escape[] = { { 0, 0x1F }, { '"', '"' }, { '\\', '\\' } };
 
-/* ---- characters ------------------------------------------------------------------------------------ */
+/* ---- characters ----------------------------------------------------------------------------- */
 
 static const expr *chars_of(builder *b, const char *ranges) /* "azAZ": a-z, A-Z */
 {
@@ -24,7 +24,8 @@ static const expr *chars_of(builder *b, const char *ranges) /* "azAZ": a-z, A-Z 
 static const expr *unicode_escape(builder *b, const char *first, const char *second)
 {
     const expr *hex = chars_of(b, "09AFaf");
-    const expr *all[] = { schema_text(b, "\\u"), chars_of(b, first), chars_of(b, second), hex, hex };
+    const expr *all[] = { schema_text(b, "\\u"), chars_of(b, first), chars_of(b, second), hex,
+                          hex };
     return syntax_seq(b->s, all, 5);
 }
 
@@ -35,7 +36,8 @@ static const expr *any_character(builder *b)
     const expr *pair[] = { unicode_escape(b, "DDdd", "89ABab"), unicode_escape(b, "DDdd", "CFcf") };
     const expr *one[] = {
         syntax_chars(b->s, must_escape, 3, true),
-        syntax_seq(b->s, (const expr *[]){ schema_text(b, "\\"), chars_of(b, "\"\"\\\\//bbffnnrrtt") }, 2),
+        syntax_seq(
+            b->s, (const expr *[]){ schema_text(b, "\\"), chars_of(b, "\"\"\\\\//bbffnnrrtt") }, 2),
         unicode_escape(b, "09ACEFacef", "09AFaf"),
         unicode_escape(b, "DDdd", "07"),
         syntax_seq(b->s, pair, 2),
@@ -52,8 +54,10 @@ static const expr *escaped(syntax *s, uint32_t cp)
     static const char letters[] = "\b\f\n\r\t\"\\", names[] = "bfnrt\"\\";
     char text[8];
     const char *at = cp ? strchr(letters, (int)cp) : NULL;
-    if (at) snprintf(text, sizeof text, "\\%c", names[at - letters]);
-    else snprintf(text, sizeof text, "\\u%04X", (unsigned)cp);
+    if (at)
+        snprintf(text, sizeof text, "\\%c", names[at - letters]);
+    else
+        snprintf(text, sizeof text, "\\u%04X", (unsigned)cp);
     return syntax_text(s, text, strlen(text));
 }
 
@@ -76,7 +80,8 @@ static const expr *json_chars(syntax *s, const char_range *range, size_t n, bool
         for (size_t k = 0; k < 3 && at <= hi; k++) {
             if (must_escape[k].hi < at) continue;
             if (must_escape[k].lo > hi) break;
-            if (must_escape[k].lo > at) plain[n_plain++] = (char_range){ at, must_escape[k].lo - 1 };
+            if (must_escape[k].lo > at)
+                plain[n_plain++] = (char_range){ at, must_escape[k].lo - 1 };
             at = must_escape[k].hi + 1;
         }
         if (at <= hi) plain[n_plain++] = (char_range){ at, hi };
@@ -90,16 +95,18 @@ static const expr *json_chars(syntax *s, const char_range *range, size_t n, bool
     return s->failed ? NULL : all;
 }
 
-/* ---- patterns and formats -------------------------------------------------------------------------- */
+/* ---- patterns and formats ------------------------------------------------------------------- */
 
 #define DATE                                                                                       \
     "([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"       \
     "|02-(0[1-9]|1[0-9]|2[0-8]))|([0-9]{2}(0[48]|[2468][048]|[13579][26])"                         \
     "|([02468][048]|[13579][26])00)-02-29)"
-#define TIME "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
-#define BYTE "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-#define IPV4 BYTE "(\\." BYTE "){3}"
-#define H16  "[0-9a-fA-F]{1,4}"
+#define TIME                                                                                       \
+    "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9]" \
+    ")"
+#define BYTE  "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+#define IPV4  BYTE "(\\." BYTE "){3}"
+#define H16   "[0-9a-fA-F]{1,4}"
 #define LABEL "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 
 /* Formats of JSON Schema (RFC 3339, 4122, 5321, 2673, 4291, 1123, 3986), some of them narrower than
@@ -110,15 +117,21 @@ static const struct {
     { "date", "^" DATE "$" },
     { "time", "^" TIME "$" },
     { "date-time", "^" DATE "T" TIME "$" },
-    { "duration", "^P([0-9]{1,4}W|[0-9]{1,4}D|[0-9]{1,4}M([0-9]{1,4}D)?|[0-9]{1,4}Y([0-9]{1,4}M([0-9]{1,4}D)?)?"
-                  "|([0-9]{1,4}D)?T([0-9]{1,4}S|[0-9]{1,4}M([0-9]{1,4}S)?|[0-9]{1,4}H([0-9]{1,4}M([0-9]{1,4}S)?)?))$" },
+    { "duration",
+      "^P([0-9]{1,4}W|[0-9]{1,4}D|[0-9]{1,4}M([0-9]{1,4}D)?|[0-9]{1,4}Y([0-9]{1,4}M([0-9]{1,4}D)?)?"
+      "|([0-9]{1,4}D)?T([0-9]{1,4}S|[0-9]{1,4}M([0-9]{1,4}S)?|[0-9]{1,4}H([0-9]{1,4}M([0-9]{1,4}S)?"
+      ")?))$" },
     { "uuid", "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" },
-    { "email", "^[A-Za-z0-9_+-]{1,20}(\\.[A-Za-z0-9_+-]{1,20}){0,2}@" LABEL "(\\." LABEL "){1,3}$" },
+    { "email",
+      "^[A-Za-z0-9_+-]{1,20}(\\.[A-Za-z0-9_+-]{1,20}){0,2}@" LABEL "(\\." LABEL "){1,3}$" },
     { "hostname", "^" LABEL "(\\." LABEL "){0,2}$" },
     { "ipv4", "^" IPV4 "$" },
-    { "ipv6", "^(" H16 "(:" H16 "){7}|" H16 "(:" H16 "){0,2}::(" H16 "(:" H16 "){0,2})?|::(" H16 "(:" H16 "){0,4})?)$" },
-    { "uri", "^[a-z][a-z0-9+.-]{0,15}://" LABEL "(\\." LABEL "){0,3}(:[0-9]{1,5})?(/([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-F]{2})*)*"
-             "(\\?([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})*)?(#([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})*)?$" },
+    { "ipv6", "^(" H16 "(:" H16 "){7}|" H16 "(:" H16 "){0,2}::(" H16 "(:" H16 "){0,2})?|::(" H16
+              "(:" H16 "){0,4})?)$" },
+    { "uri", "^[a-z][a-z0-9+.-]{0,15}://" LABEL "(\\." LABEL
+             "){0,3}(:[0-9]{1,5})?(/([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-F]{2})*)*"
+             "(\\?([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})*)?(#([A-Za-z0-9._~!$&'()*+,;=:@/"
+             "?-]|%[0-9A-F]{2})*)?$" },
 };
 
 static const char *format_pattern(const char *name)
@@ -162,7 +175,7 @@ static bool is_same(const restriction *x, const restriction *y)
     return x->n == y->n && memcmp(x->pattern, y->pattern, x->n) == 0;
 }
 
-/* ---- lengths --------------------------------------------------------------------------------------- */
+/* ---- lengths -------------------------------------------------------------------------------- */
 
 typedef struct {
     uint64_t min, max; /* characters; max: at most UINT32_MAX, which stands for any number */
@@ -203,12 +216,13 @@ static bool check_length(builder *b, const restriction *r, uint32_t min, uint32_
     if (!e) return false;
     length has = length_of(e);
     return (has.min >= min && has.max <= max)
-           || schema_fail(b, r->at, LORY_E_UNSUPPORTED,
-                          "a pattern or format beside minLength or maxLength that it does not imply "
-                          "is not supported");
+           || schema_fail(
+               b, r->at, LORY_E_UNSUPPORTED,
+               "a pattern or format beside minLength or maxLength that it does not imply "
+               "is not supported");
 }
 
-/* ---- strings --------------------------------------------------------------------------------------- */
+/* ---- strings -------------------------------------------------------------------------------- */
 
 static const expr *quoted(builder *b, const expr *inner)
 {

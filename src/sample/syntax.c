@@ -26,8 +26,10 @@ uint32_t syntax_add_rule(syntax *s)
 static expr *new_expr(syntax *s, expr_kind kind, size_t n)
 {
     expr *e = arena_new(&s->arena, 1, sizeof *e);
-    if (e) *e = (expr){ .kind = kind, .n = n };
-    else s->failed = true;
+    if (e)
+        *e = (expr){ .kind = kind, .n = n };
+    else
+        s->failed = true;
     return e;
 }
 
@@ -52,7 +54,8 @@ static size_t join(char_range *r, size_t n)
     for (size_t i = 0; i < n; i++) {
         if (n_out > 0 && r[i].lo <= r[n_out - 1].hi + 1) {
             if (r[i].hi > r[n_out - 1].hi) r[n_out - 1].hi = r[i].hi;
-        } else r[n_out++] = r[i];
+        } else
+            r[n_out++] = r[i];
     }
     return n_out;
 }

@@ -47,7 +47,7 @@ typedef struct {
     size_t n_rules, cap_rules;
     uint32_t root; /* where it begins */
     bool failed;   /* memory could not be had */
-} syntax; /* zeroed = empty */
+} syntax;          /* zeroed = empty */
 
 void syntax_free(syntax *s);
 

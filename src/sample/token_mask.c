@@ -35,7 +35,7 @@ void token_mask_free(token_mask *m)
     *m = (token_mask){ 0 };
 }
 
-/* ---- the main way ------------------------------------------------------------------------------------ */
+/* ---- the main way --------------------------------------------------------------------------- */
 
 enum { FIRST_PRINTABLE = 0x20, LAST_PRINTABLE = 0x7E };
 
@@ -48,8 +48,10 @@ static bool find_way(token_mask *m, uint32_t state, main_way *w, lory_err *err)
     for (int b = FIRST_PRINTABLE; b <= LAST_PRINTABLE; b++) {
         if (!automaton_step(m->a, state, (uint8_t)b, &to[b], err)) return false;
         if (n_votes == 0) w->to = to[b] + 1;
-        if (w->to == to[b] + 1) n_votes++;
-        else n_votes--;
+        if (w->to == to[b] + 1)
+            n_votes++;
+        else
+            n_votes--;
     }
     for (int b = FIRST_PRINTABLE; b <= LAST_PRINTABLE && w->to != AUTOMATON_DEAD + 1; b++)
         if (to[b] + 1 == w->to) w->bytes.bits[b / 64] |= (uint64_t)1 << (b % 64);
@@ -59,7 +61,8 @@ static bool find_way(token_mask *m, uint32_t state, main_way *w, lory_err *err)
 static bool way_of(token_mask *m, uint32_t state, main_way *w, lory_err *err)
 {
     if (state >= m->n_ways) {
-        main_way *all = vec_room(m->way, m->n_ways, &m->cap_ways, state + 1 - m->n_ways, sizeof *all);
+        main_way *all =
+            vec_room(m->way, m->n_ways, &m->cap_ways, state + 1 - m->n_ways, sizeof *all);
         if (!all) return err_set(err, LORY_E_MEMORY, "grammar: no memory for its states");
         memset(all + m->n_ways, 0, (state + 1 - m->n_ways) * sizeof *all);
         m->way = all;
@@ -94,7 +97,7 @@ static bool takes_all(token_mask *m, uint32_t state, const byte_set *bytes, int 
     return true;
 }
 
-/* ---- the walk ---------------------------------------------------------------------------------------- */
+/* ---- the walk ------------------------------------------------------------------------------- */
 
 typedef struct {
     token_mask *m;
@@ -123,18 +126,19 @@ static bool try_all(walk *w, uint32_t i, uint32_t state, bool *all)
     return true;
 }
 
-/* Of the tokens that begin with a blank, those that do not lose it. */
+/* Of the tokens that begin with a blank, those that do not lose it, or have nothing else. */
 static void forbid_others(walk *w, const trie_node *blank)
 {
     const token_trie *t = w->m->t;
     for (uint32_t i = blank->first; i < t->node[blank->end].first; i++) {
         lory_token id = t->token[i];
-        if (!mask_has(t->no_blank, id)) w->mask[id / 64] &= ~((uint64_t)1 << (id % 64));
+        bool is_blank = i < blank[1].first; /* and nothing else: no progress */
+        if (is_blank || !mask_has(t->no_blank, id)) w->mask[id / 64] &= ~((uint64_t)1 << (id % 64));
     }
 }
 
 /* One of the two tries. At the start of a text a token that begins with a blank goes on as if the
- * blank were not there, and the blank alone would be no progress. */
+ * blank were not there. */
 static bool walk_trie(walk *w, uint32_t root, uint32_t state)
 {
     const token_trie *t = w->m->t;
@@ -148,14 +152,16 @@ static bool walk_trie(walk *w, uint32_t root, uint32_t state)
         bool is_lost = w->at_start && node->depth == 1 && node->byte == ' ';
         w->n_met++;
         if (is_lost) lost = i;
-        if (is_lost) to = from;
-        else if (!automaton_step(w->m->a, from, node->byte, &to, w->err)) return false;
+        if (is_lost)
+            to = from;
+        else if (!automaton_step(w->m->a, from, node->byte, &to, w->err))
+            return false;
         if (to == AUTOMATON_DEAD) {
             i = node->end;
             continue;
         }
         if (!try_all(w, i, to, &all)) return false;
-        if (!all && !is_lost) allow(w, node->first, node[1].first);
+        if (!all) allow(w, node->first, node[1].first);
         stack[node->depth] = to;
         i = all ? node->end : i + 1;
     }
@@ -169,7 +175,7 @@ static bool walk_tries(walk *w, uint32_t state)
     return walk_trie(w, w->m->t->root[0], state) && walk_trie(w, w->m->t->root[1], state);
 }
 
-/* ---- kept masks -------------------------------------------------------------------------------------- */
+/* ---- kept masks ----------------------------------------------------------------------------- */
 
 static void forget_masks(token_mask *m)
 {

@@ -33,8 +33,8 @@ typedef struct {
 bool token_mask_init(token_mask *m, automaton *a, const token_trie *t, lory_err *err);
 void token_mask_free(token_mask *m);
 
-/* The tokens that may follow in `state`, as bits of mask[n_words]; at_start: as the first of a text.
- * Fails as automaton_step does. */
+/* The tokens that may follow in `state`, as bits of mask[n_words]; at_start: as the first of a
+ * text. Fails as automaton_step does. */
 bool token_mask_fill(token_mask *m, uint32_t state, bool at_start, uint64_t *mask, lory_err *err);
 
 #endif

@@ -60,7 +60,7 @@ static entry *list_tokens(token_trie *tt, const tokenizer *t, uint32_t *n_entrie
     return e;
 }
 
-/* ---- nodes ----------------------------------------------------------------------------------------- */
+/* ---- nodes ---------------------------------------------------------------------------------- */
 
 typedef struct {
     token_trie *tt;
@@ -135,7 +135,7 @@ static bool build(token_trie *tt, const entry *e, uint32_t n)
     return ok;
 }
 
-/* ---- sets ------------------------------------------------------------------------------------------ */
+/* ---- sets ----------------------------------------------------------------------------------- */
 
 static bool build_sets(token_trie *tt)
 {
@@ -154,7 +154,7 @@ static bool build_sets(token_trie *tt)
     return true;
 }
 
-/* ---- life ------------------------------------------------------------------------------------------ */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 token_trie *token_trie_new(const tokenizer *t, int n_vocab, lory_err *err)
 {

@@ -16,26 +16,26 @@ typedef struct {
 } byte_set;
 
 typedef struct {
-    uint32_t end;   /* the node behind all that lie below this one; they follow it */
-    uint32_t first; /* its own tokens are token[first] up to the next node's first */
-    uint32_t set;   /* of the bytes below it, sets[set - 1]; 0: too few nodes to have one */
-    uint16_t depth; /* bytes from the root, whose depth is 0 */
+    uint32_t end;    /* the node behind all that lie below this one; they follow it */
+    uint32_t first;  /* its own tokens are token[first] up to the next node's first */
+    uint32_t set;    /* of the bytes below it, sets[set - 1]; 0: too few nodes to have one */
+    uint16_t depth;  /* bytes from the root, whose depth is 0 */
     uint16_t height; /* most bytes below it */
     uint8_t byte;
 } trie_node;
 
 typedef struct {
     const tokenizer *t; /* outlives it */
-    trie_node *node;   /* [n_nodes] and one behind them; the two roots are node 0 and root[1] */
+    trie_node *node;    /* [n_nodes] and one behind them; the two roots are node 0 and root[1] */
     uint32_t n_nodes, root[2];
     lory_token *token; /* [n_tokens] those of a node and all below it lie together */
     uint32_t n_tokens;
     byte_set *sets;
     size_t n_sets;
-    uint64_t *plain;   /* [n_words] bits: the tokens of the first trie */
+    uint64_t *plain;    /* [n_words] bits: the tokens of the first trie */
     uint64_t *no_blank; /* [n_words] bits: tokens that lose a blank at the start of a text */
-    bool drops_blank;  /* there are such */
-    lory_token *end;   /* [n_ends] tokens that end a generation */
+    bool drops_blank;   /* there are such */
+    lory_token *end;    /* [n_ends] tokens that end a generation */
     uint32_t n_ends;
     size_t n_words; /* of a mask, a bit for each of the n_vocab tokens */
     int n_vocab;    /* of the logits */
@@ -46,7 +46,8 @@ typedef struct {
 token_trie *token_trie_new(const tokenizer *t, int n_vocab, lory_err *err);
 void token_trie_free(token_trie *t); /* accepts NULL */
 
-/* The bytes of a token, none when it is no text, in the running text or (at_start) at the beginning of one. */
+/* The bytes of a token, none when it is no text, in the running text or (at_start) at the beginning
+ * of one. */
 const char *token_trie_text(const token_trie *tt, lory_token id, bool at_start, size_t *n);
 
 static inline bool mask_has(const uint64_t *mask, lory_token id)

@@ -29,6 +29,7 @@ int fuzz_grammar(const uint8_t *data, size_t n);   /* GBNF, and a text read by i
 int fuzz_talk(const uint8_t *data, size_t n);      /* a saved talk, and the state of its session */
 int fuzz_history(const uint8_t *data, size_t n);   /* what was entered in a chat before */
 int fuzz_calls(const uint8_t *data, size_t n);     /* tool calls in an answer */
+int fuzz_schema(const uint8_t *data, size_t n);    /* a JSON Schema, and its grammar */
 int fuzz_safetensors(const uint8_t *data, size_t n); /* a file of tensors, and their values */
 
 #define FUZZ_MAIN(fuzz_x)                                                                          \

@@ -1,5 +1,5 @@
-/* fuzz_grammar.c - any bytes as GBNF, up to a byte 0, and the rest as a text of the grammar. What is
- * accepted reads the same whether states were forgotten on the way or not. */
+/* fuzz_grammar.c - any bytes as GBNF, up to a byte 0, and the rest as a text of the grammar. What
+ * is accepted reads the same whether states were forgotten on the way or not. */
 #include "fuzz.h"
 #include "sample/automaton.h"
 #include "sample/gbnf.h"
@@ -12,7 +12,7 @@
         if (!(claim)) abort();                                                                     \
     } while (0)
 
-enum { MAX_TEXT = 200 };
+enum { MAX_TEXT = 60 };
 
 /* Reads the text; with `forgets`, forgets all other states before each byte. */
 static size_t read_text(automaton *a, const uint8_t *text, size_t n, bool forgets, bool *accepts)
@@ -53,7 +53,8 @@ int fuzz_grammar(const uint8_t *data, size_t n)
     lory_err err = { 0 };
     bool ok = gbnf_read(&s, (const char *)data, n_grammar, "fuzz", &err)
               && pushdown_compile(&p, &s, "fuzz", &err);
-    if (ok) read_with(&p, text, n_text < MAX_TEXT ? n_text : MAX_TEXT);
+    if (ok)
+        read_with(&p, text, n_text < MAX_TEXT ? n_text : MAX_TEXT);
     else {
         MUST(err.code == LORY_E_FORMAT || err.code == LORY_E_UNSUPPORTED);
         MUST(strncmp(err.text, "fuzz: ", 6) == 0 && !strchr(err.text, '\n'));

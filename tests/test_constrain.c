@@ -1,0 +1,218 @@
+/* test_constrain.c - output held to a grammar: masks against each token by itself, generation. */
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "handles.h"
+#include "test.h"
+#include "text/json.h"
+#include <stdlib.h>
+
+static const char *const model_path = "models/tales-tiny-q8_0.gguf";
+
+/* ---- masks ---------------------------------------------------------------------------------- */
+
+/* The tokens that the grammar lets through from where r is, each tried by a reader of its own. */
+static void check_mask(grammar_reader *r, const token_trie *t, bool at_start, const uint64_t *mask,
+                       const char *what)
+{
+    for (lory_token id = 0; id < t->n_vocab; id++) {
+        grammar_reader one;
+        size_t n, n_read = 0;
+        lory_err err;
+        const char *text = token_trie_text(t, id, at_start, &n);
+        grammar_open(&one, r->g);
+        one.state = r->state;
+        bool ok = n == 0 || grammar_read(&one, text, n, &n_read, &err);
+        CHECK(ok && mask_has(mask, id) == (n > 0 && n_read == n), "%s: token %d \"%.*s\" is %s",
+              what, id, (int)n, text, mask_has(mask, id) ? "allowed" : "forbidden");
+        grammar_close(&one);
+    }
+}
+
+static void follow_masks(grammar *g, const token_trie *t, uint64_t seed, const char *what)
+{
+    uint64_t *mask = mem_new(t->n_words, sizeof *mask);
+    grammar_reader r;
+    lory_err err;
+    grammar_open(&r, g);
+    for (uint64_t i = 0; i < 25 && !test_failed(); i++) {
+        lory_token allowed[4096];
+        int n_allowed = 0;
+        size_t n, n_read;
+        REQUIRE(grammar_allowed(&r, i == 0, mask, &err), "%s: %s", what, err.text);
+        check_mask(&r, t, i == 0, mask, what);
+        for (lory_token id = 0; id < t->n_vocab && n_allowed < 4096; id++)
+            if (mask_has(mask, id)) allowed[n_allowed++] = id;
+        if (n_allowed == 0) {
+            CHECK(grammar_accepts(&r), "%s: a dead end", what);
+            break;
+        }
+        lory_token id = allowed[rng_at(seed, i, 3) % (uint64_t)n_allowed];
+        const char *text = token_trie_text(t, id, i == 0, &n);
+        REQUIRE(grammar_read(&r, text, n, &n_read, &err) && n_read == n);
+    }
+    grammar_close(&r);
+    mem_free(mask);
+}
+
+static const char *const grammars[] = {
+    "root ::= [^\"\\\\]{3,9} \"!\" | \"a\"*",
+    "root ::= \" \"? (\"the\" | \"The\" | \"a\") ( \" \" [a-z]+ )* \".\"",
+    "root ::= [^a]*",
+    "root ::= (\"\\u00e9\" | \"\\u20ac\" | \"\\U0001F600\" | [\\x20-\\x7e])+",
+    "root ::= root \"(\" root \")\" | \"\" | [a-e ]",
+};
+static const char *const schemas[] = {
+    "true",
+    "{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\",\"maxLength\":20},\"age\":{"
+    "\"type\":\"integer\","
+    "\"minimum\":3,\"maximum\":140}},\"required\":[\"name\"]}",
+};
+
+TEST(a_mask_has_the_tokens_that_a_reader_lets_through_one_by_one)
+{
+    lory_err err;
+    lory_model *m = lory_model_open(model_path, &err);
+    if (!m) {
+        test_skip(err.text);
+        return;
+    }
+    const token_trie *t = model_trie_of(m, &err);
+    REQUIRE(t, "%s", err.text);
+    for (size_t i = 0; i < 7; i++) {
+        const char *what = i < 5 ? grammars[i] : schemas[i - 5];
+        grammar *g = i < 5 ? grammar_from_gbnf(what, strlen(what), "g", &err)
+                           : grammar_from_schema(what, strlen(what), "s", &err);
+        REQUIRE(g && grammar_bind(g, t, &err), "%s", err.text);
+        for (uint64_t seed = 0; seed < 3; seed += (uint64_t)test_stride(3))
+            follow_masks(g, t, seed, what);
+        grammar_give(g);
+    }
+    lory_model_close(m);
+}
+
+/* ---- generation ----------------------------------------------------------------------------- */
+
+static bool keep_text(void *user, const lory_piece *piece)
+{
+    return buf_put(user, piece->text, piece->n_text);
+}
+
+/* The text that a schema lets the model say after "Once", by a sampler made anew or used before. */
+static lory_stop_reason say(lory_model *m, lory_sampler *sampler, bool ignores_end, buf *text)
+{
+    lory_err err;
+    lory_tokens ids = { 0 };
+    lory_generate_result result = { 0 };
+    lory_generate_params p = { .n_predict = 400, .ignore_end = ignores_end };
+    lory_session *s = lory_session_new(m, &(lory_session_params){ .n_threads = 1 }, &err);
+    buf_clear(text);
+    bool ok = s && lory_tokenize(m, "Once", 4, LORY_ADD_SPECIAL, &ids, &err)
+              && lory_session_eval(s, ids.id, ids.n, &err)
+              && lory_generate(s, sampler, &p, keep_text, text, &result, &err);
+    CHECK(ok, "%s", err.text);
+    lory_tokens_free(&ids);
+    lory_session_free(s);
+    return result.reason;
+}
+
+static const char strict[] = "{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\","
+                             "\"minLength\":1,\"maxLength\":9},"
+                             "\"age\":{\"type\":\"integer\",\"minimum\":3,\"maximum\":14},\"mood\":"
+                             "{\"enum\":[\"glad\",\"sad\"]},"
+                             "\"toys\":{\"type\":\"array\",\"items\":{\"type\":\"string\","
+                             "\"maxLength\":8},\"minItems\":1,\"maxItems\":3}},"
+                             "\"required\":[\"name\",\"age\",\"mood\",\"toys\"]}";
+
+static void check_child(const buf *text)
+{
+    json_doc d;
+    lory_err err;
+    int64_t age = 0;
+    size_t n;
+    const char *s;
+    bool ok = json_read(&d, text->data ? text->data : "", text->len, "answer", &err);
+    CHECK(ok, "%s: %s", err.text, text->data);
+    if (!ok) return;
+    const json *mood = json_get(d.root, "mood"), *toys = json_get(d.root, "toys");
+    CHECK(d.root->n == 4 && json_get_str(json_get(d.root, "name"), &s, &n) && n >= 1, "%s",
+          text->data);
+    CHECK(json_get_int(json_get(d.root, "age"), &age) && age >= 3 && age <= 14, "%s", text->data);
+    CHECK(json_str_is(mood, "glad") || json_str_is(mood, "sad"), "%s", text->data);
+    CHECK(toys && toys->type == JSON_ARRAY && toys->n >= 1 && toys->n <= 3, "%s", text->data);
+    json_close(&d);
+}
+
+TEST(what_is_generated_under_a_schema_is_valid_and_ends_by_itself)
+{
+    lory_err err;
+    buf text = { 0 }, again = { 0 };
+    lory_model *m = lory_model_open(model_path, &err);
+    if (!m) {
+        test_skip(err.text);
+        return;
+    }
+    lory_grammar *g = lory_grammar_from_schema(strict, strlen(strict), "s", &err);
+    REQUIRE(g, "%s", err.text);
+    for (uint64_t seed = 0; seed < 6; seed += (uint64_t)test_stride(3)) {
+        lory_sampler_params p;
+        lory_sampler_defaults(m, &p);
+        p.seed = seed;
+        p.temp = seed % 3 == 0 ? 0.0f : 1.5f; /* greedy, and nearly at random */
+        p.grammar = g;
+        lory_sampler *s = lory_sampler_new(m, &p, &err);
+        REQUIRE(s, "%s", err.text);
+        CHECK(say(m, s, false, &text) == LORY_STOP_END, "%s", text.data);
+        check_child(&text);
+        CHECK(say(m, s, false, &again) == LORY_STOP_END); /* begins anew */
+        CHECK_STR(again.data, text.data);
+        CHECK(say(m, s, true, &again) == LORY_STOP_END); /* nothing can follow */
+        check_child(&again);
+        lory_sampler_free(s);
+    }
+    lory_grammar_free(g);
+    lory_model_close(m);
+    buf_free(&text);
+    buf_free(&again);
+}
+
+/* A draw depends on the history alone: going back, and on in another way, is no matter. */
+TEST(a_draw_under_a_grammar_can_be_repeated_from_any_point)
+{
+    static const char gbnf[] = "root ::= (\"ab\" | \"ba\" | \"c\"){1,30}";
+    lory_err err;
+    lory_model *m = lory_model_open(model_path, &err);
+    if (!m) {
+        test_skip(err.text);
+        return;
+    }
+    lory_model_info info;
+    lory_model_get_info(m, &info);
+    float *logits = mem_new((size_t)info.n_vocab, sizeof *logits);
+    lory_grammar *g = lory_grammar_new(gbnf, strlen(gbnf), "g", &err);
+    lory_sampler_params p;
+    lory_sampler_defaults(m, &p);
+    p.grammar = g;
+    p.seed = 5;
+    lory_sampler *s = lory_sampler_new(m, &p, &err), *fresh;
+    REQUIRE(logits && g && s, "%s", err.text);
+    lory_token text[16], id;
+    for (size_t i = 0; i < 16; i++)
+        REQUIRE(lory_sampler_draw(s, logits, text, i, i, &text[i], &err), "%s", err.text);
+    for (size_t i = 16; i-- > 0;) {
+        REQUIRE(lory_sampler_draw(s, logits, text, i, i, &id, &err), "%s", err.text);
+        CHECK(id == text[i], "token %zu: %d, was %d", i, id, text[i]);
+        fresh = lory_sampler_new(m, &p, &err);
+        REQUIRE(lory_sampler_draw(fresh, logits, text, i, i, &id, &err), "%s", err.text);
+        CHECK(id == text[i], "token %zu of another sampler: %d, was %d", i, id, text[i]);
+        lory_sampler_free(fresh);
+    }
+    lory_tokens x = { 0 };
+    REQUIRE(lory_tokenize(m, "x", 1, 0, &x, &err));
+    CHECK(!lory_sampler_draw(s, logits, x.id, x.n, x.n, &id, &err) && err.code == LORY_E_ARGUMENT);
+    lory_tokens_free(&x);
+    lory_sampler_free(s);
+    lory_grammar_free(g);
+    mem_free(logits);
+    lory_model_close(m);
+}

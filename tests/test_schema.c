@@ -1,0 +1,332 @@
+/* test_schema.c - JSON Schema as a grammar: which texts it has, that all are JSON, errors. */
+#include "base/buf.h"
+#include "base/rng.h"
+#include "sample/automaton.h"
+#include "sample/schema.h"
+#include "test.h"
+#include "text/json.h"
+#include <stdlib.h>
+
+typedef struct {
+    syntax s;
+    pushdown p;
+    automaton a;
+} reader;
+
+static bool open_reader(reader *r, const char *schema, lory_err *err)
+{
+    *r = (reader){ 0 };
+    return schema_read(&r->s, schema, strlen(schema), "s", err)
+           && pushdown_compile(&r->p, &r->s, "s", err) && automaton_init(&r->a, &r->p, err);
+}
+
+static void close_reader(reader *r)
+{
+    if (r->a.p) automaton_free(&r->a);
+    pushdown_free(&r->p);
+    syntax_free(&r->s);
+}
+
+static bool has_text(reader *r, const char *text)
+{
+    uint32_t state = r->a.start;
+    lory_err err;
+    for (; *text && state != AUTOMATON_DEAD; text++)
+        if (!automaton_step(&r->a, state, (uint8_t)*text, &state, &err)) return false;
+    return r->a.state[state].accepts;
+}
+
+/* ---- which texts ---------------------------------------------------------------------------- */
+
+/* Texts are separated by " ; ", those after " ! " are refused. */
+static void takes(const char *schema, const char *texts)
+{
+    reader r;
+    lory_err err;
+    bool ok = open_reader(&r, schema, &err), wanted = true;
+    CHECK(ok, "%s: %s", schema, err.text);
+    for (const char *c = texts; ok && *c;) {
+        char one[200];
+        const char *end = strstr(c, " ; "), *no = strstr(c, " ! ");
+        if (no && (!end || no < end)) end = no;
+        size_t n = end ? (size_t)(end - c) : strlen(c);
+        snprintf(one, sizeof one, "%.*s", (int)n, c);
+        CHECK(has_text(&r, one) == wanted, "%s %s %s", schema, wanted ? "lacks" : "has", one);
+        if (end && end == no) wanted = false;
+        c += n + (end ? 3 : 0);
+    }
+    close_reader(&r);
+}
+
+TEST(schemas_of_types_constants_and_strings)
+{
+    takes("true",
+          "null ; [1,2] ; {\"a\": {\"b\":[]}} ; -0.5e+10 ! {\"a\" :1} ! [1,  2] ! 01 ! nul");
+    takes("{\"type\":[\"null\",\"boolean\"]}", "null ; true ; false ! 1 ! \"\"");
+    takes("{\"enum\":[1,\"a\",[1,{\"b\":null}],2.50]}",
+          "1 ; \"a\" ; [1,{\"b\":null}] ; 2.50 ! 2 ! 2.5");
+    takes("{\"const\":\"\\u00e9\\n\"}", "\"\xc3\xa9\\n\" ! \"\"");
+    takes("{\"type\":\"string\",\"minLength\":2,\"maxLength\":3}",
+          "\"ab\" ; \"\xc3\xa9\\u00e9x\" ; \"\\ud83d\\ude00\\n\" ! \"a\" ! \"abcd\" ! "
+          "\"\\ud83dab\" ! \"a\nb\"");
+    takes("{\"type\":\"string\",\"pattern\":\"^(ab|c)+\\\\d{2,}$\"}",
+          "\"abc12\" ; \"c123\" ! \"c1\" ! \"12\"");
+    takes("{\"type\":\"string\",\"pattern\":\"b\"}", "\"b\" ; \"abc\" ; \"\\nb\" ! \"\" ! \"ac\"");
+    takes("{\"type\":\"string\",\"pattern\":\"^[^a-z]\\\"\\\\\\\\?$\"}",
+          "\"A\\\"\" ; \"\\n\\\"\\\\\" ! \"a\\\"\"");
+    takes("{\"type\":\"string\",\"pattern\":\"^a|b$\"}", "\"ax\" ; \"xb\" ! \"xax\" ! \"bx\"");
+    takes("{\"type\":\"string\",\"pattern\":\"^\\\\w{3}$\",\"maxLength\":3}",
+          "\"a_9\" ! \"ab\" ! \"a-b\"");
+    takes("{\"enum\":[1,5,\"x\",null],\"type\":\"integer\",\"minimum\":2}", "5 ! 1 ! \"x\" ! null");
+}
+
+TEST(schemas_of_formats)
+{
+    takes("{\"type\":\"string\",\"format\":\"date\"}",
+          "\"2024-02-29\" ; \"2000-02-29\" ; \"2023-12-31\" ! \"2023-02-29\" ! \"1900-02-29\" ! "
+          "\"2023-04-31\" ! \"2023-13-01\"");
+    takes("{\"type\":\"string\",\"format\":\"time\"}",
+          "\"23:59:59Z\" ; \"00:00:00.25+05:30\" ! \"24:00:00Z\" ! \"12:00\"");
+    takes("{\"type\":\"string\",\"format\":\"date-time\"}",
+          "\"2024-02-29T10:00:00Z\" ! \"2024-02-29 10:00:00Z\"");
+    takes("{\"type\":\"string\",\"format\":\"uuid\"}",
+          "\"123e4567-e89b-12d3-a456-426614174000\" ! \"123e4567\"");
+    takes("{\"type\":\"string\",\"format\":\"email\"}",
+          "\"a.b@c-d.org\" ! \"a@b\" ! \"@b.c\" ! \"a@-b.c\"");
+    takes("{\"type\":\"string\",\"format\":\"ipv4\"}",
+          "\"192.168.0.255\" ! \"1.2.3\" ! \"256.1.1.1\" ! \"01.1.1.1\"");
+    takes("{\"type\":\"string\",\"format\":\"ipv6\"}",
+          "\"::1\" ; \"fe80::1:2\" ; \"1:2:3:4:5:6:7:8\" ! \"1:2\" ! \"::1::2\"");
+    takes("{\"type\":\"string\",\"format\":\"uri\"}", "\"https://a.org/b?c=d#e\" ! \"a.org\"");
+    takes("{\"type\":\"string\",\"format\":\"duration\"}",
+          "\"P3DT4H\" ; \"PT5M\" ; \"P2W\" ! \"P\" ! \"PT\"");
+}
+
+TEST(schemas_of_numbers_take_what_lies_between_their_bounds_and_nothing_else)
+{
+    static const int bounds[][2] = { { 0, 0 },      { 0, 9 },     { 7, 23 },   { 99, 101 },
+                                     { -3, 3 },     { -120, -7 }, { 10, 999 }, { -10, 10 },
+                                     { 123, 4567 }, { 5, 4 } };
+    char text[160];
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
+        reader r;
+        lory_err err;
+        snprintf(text, sizeof text, "{\"type\":\"integer\",\"minimum\":%d,\"maximum\":%d}",
+                 bounds[i][0], bounds[i][1]);
+        bool ok = open_reader(&r, text, &err);
+        CHECK(ok == (bounds[i][0] <= bounds[i][1]), "%s", text);
+        for (int v = -5000; ok && v <= 5000; v++) {
+            snprintf(text, sizeof text, "%d", v);
+            CHECK(has_text(&r, text) == (v >= bounds[i][0] && v <= bounds[i][1]), "%d in %d..%d", v,
+                  bounds[i][0], bounds[i][1]);
+        }
+        close_reader(&r);
+    }
+    takes("{\"type\":\"integer\"}",
+          "0 ; -1 ; 9999999999999999 ! -0 ! 00 ! 1.0 ! 10000000000000000");
+    takes("{\"type\":\"integer\",\"exclusiveMinimum\":2.5,\"exclusiveMaximum\":5}",
+          "3 ; 4 ! 2 ! 5");
+    takes("{\"type\":\"integer\",\"minimum\":-2.5,\"maximum\":1e1}", "-2 ; 10 ! -3 ! 11");
+    takes("{\"type\":\"integer\",\"multipleOf\":7}", "0 ; 7 ; -21 ; 700000 ! 8 ! 07 ! -0");
+    takes("{\"type\":\"integer\",\"multipleOf\":5,\"minimum\":-7,\"maximum\":12}",
+          "-5 ; 0 ; 5 ; 10 ! -10 ! 15 ! 1");
+    takes("{\"type\":\"number\"}", "1 ; -1.5 ; 2.5E-10 ; 0.0 ! .5 ! 1. ! 1e999 ! +1");
+    takes("{\"type\":\"number\",\"multipleOf\":0.01}", "1 ; 1.25 ; 1.5 ! 1.255 ! 1e5");
+}
+
+TEST(schemas_of_fractions_compare_digit_by_digit)
+{
+    static const char *const bounds[][2] = {
+        { "0.5", "1.25" }, { "-1.5", "0.05" }, { "2", "2.1" }, { "-0.75", "-0.2" }, { "0", "10.01" }
+    };
+    static const char *const forms[] = { "%.0f", "%.1f", "%.2f", "%.3f" };
+    for (int open = 0; open < 2; open++)
+        for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
+            char text[160];
+            reader r;
+            lory_err err;
+            double lo = atof(bounds[i][0]), hi = atof(bounds[i][1]);
+            snprintf(text, sizeof text, "{\"type\":\"number\",\"%s\":%s,\"%s\":%s}",
+                     open ? "exclusiveMinimum" : "minimum", bounds[i][0],
+                     open ? "exclusiveMaximum" : "maximum", bounds[i][1]);
+            REQUIRE(open_reader(&r, text, &err), "%s", err.text);
+            for (int v = -2000; v <= 11000; v += v % 50 ? 7 + (v > 2500 && v < 9900) * 100 : 1)
+                for (int f = 0; f < 4; f++) {
+                    snprintf(text, sizeof text, forms[f], v / 1000.0);
+                    double x = atof(text);
+                    bool is_in = open ? x > lo && x < hi : x >= lo && x <= hi;
+                    if (x == 0 && text[0] == '-') is_in = false; /* written without a sign */
+                    CHECK(has_text(&r, text) == is_in, "%s in %s..%s", text, bounds[i][0],
+                          bounds[i][1]);
+                }
+            close_reader(&r);
+        }
+}
+
+TEST(schemas_of_arrays_and_objects)
+{
+    takes("{\"type\":\"array\",\"items\":{\"type\":\"null\"},\"minItems\":1,\"maxItems\":2}",
+          "[null] ; [null, null] ! [] ! [null,null,null] ! [1]");
+    takes("{\"type\":\"array\",\"prefixItems\":[{\"const\":1},{\"const\":2}],\"items\":{\"const\":"
+          "3},\"minItems\":1}",
+          "[1] ; [1,2] ; [1,2,3,3] ! [] ! [2] ! [1,3]");
+    takes("{\"type\":\"array\",\"prefixItems\":[{\"const\":1},{\"const\":2}],\"items\":false,"
+          "\"maxItems\":1}",
+          "[] ; [1] ! [1,2]");
+    const char *object =
+        "{\"type\":\"object\",\"properties\":{\"a\":{\"const\":1},\"b\":{\"const\":2},"
+        "\"c\":{\"const\":3}},\"required\":[\"b\"]}";
+    takes(object, "{\"b\":2} ; {\"a\": 1, \"b\": 2,\"c\":3} ; {\"b\":2,\"c\":3} ! {} ! {\"a\":1} ! "
+                  "{\"b\":2,\"a\":1} ! {\"b\":2,} ! {\"b\":2,\"d\":1}");
+    takes("{\"type\":\"object\",\"properties\":{\"a\":{\"const\":1},\"b\":{\"const\":2}}}",
+          "{} ; {\"a\":1} ; {\"b\":2} ; {\"a\":1,\"b\":2} ! {,\"b\":2}");
+    takes("{\"type\":\"object\",\"properties\":{\"ab\":{\"const\":1}},\"additionalProperties\":{"
+          "\"const\":0}}",
+          "{} ; {\"ab\":1} ; {\"ab\":1,\"x\":0} ; {\"a\":0,\"abc\":0} ; {\"\":0} ! {\"ab\":0} ! "
+          "{\"x\":0,\"ab\":1}");
+    takes("{\"type\":\"object\",\"patternProperties\":{\"^x\":{\"const\":1}},"
+          "\"additionalProperties\":false}",
+          "{} ; {\"x1\":1, \"x\":1} ! {\"a\":1} ! {\"x\":2}");
+    takes("{\"type\":\"object\",\"minProperties\":1,\"maxProperties\":2,\"additionalProperties\":"
+          "true}",
+          "{\"a\":1} ; {\"a\":1,\"b\":[]} ! {} ! {\"a\":1,\"b\":1,\"c\":1}");
+    takes("{\"type\":\"object\",\"required\":[\"k\"],\"additionalProperties\":{\"const\":5}}",
+          "{\"k\":5} ; {\"k\":5,\"l\":5} ! {} ! {\"l\":5}");
+}
+
+TEST(schemas_brought_together_and_recursive)
+{
+    takes("{\"anyOf\":[{\"const\":1},{\"type\":\"string\"}]}", "1 ; \"x\" ! 2");
+    takes("{\"oneOf\":[{\"type\":\"integer\"},{\"type\":\"string\"}]}", "1 ; \"x\" ! null");
+    takes("{\"type\":\"integer\",\"anyOf\":[{\"minimum\":5},{\"maximum\":2}]}", "1 ; 5 ! 3");
+    takes("{\"allOf\":[{\"type\":\"integer\",\"minimum\":3},{\"maximum\":6},{\"enum\":[1,4,5,9]}]}",
+          "4 ; 5 ! 1 ! 9 ! 3");
+    takes("{\"allOf\":[{\"properties\":{\"a\":{\"type\":\"integer\"}}},{\"properties\":{\"a\":{"
+          "\"minimum\":4},"
+          "\"b\":{\"const\":0}},\"required\":[\"a\"]}],\"type\":\"object\"}",
+          "{\"a\":4} ; {\"a\":5,\"b\":0} ! {\"a\":3} ! {\"b\":0}");
+    takes("{\"$defs\":{\"t\":{\"type\":\"object\",\"properties\":{\"l\":{\"$ref\":\"#/$defs/"
+          "t\"},\"v\":{\"const\":1}},"
+          "\"required\":[\"v\"]}},\"$ref\":\"#/$defs/t\"}",
+          "{\"v\":1} ; {\"l\":{\"l\":{\"v\":1},\"v\":1},\"v\":1} ! {\"l\":{},\"v\":1}");
+    takes("{\"type\":\"array\",\"items\":{\"$ref\":\"#\"}}", "[] ; [[],[[]]] ! [1]");
+    takes("{\"oneOf\":[{\"properties\":{\"k\":{\"const\":\"a\"},\"x\":{\"const\":1}},\"required\":["
+          "\"k\",\"x\"],\"type\":\"object\"},"
+          "{\"properties\":{\"k\":{\"const\":\"b\"}},\"required\":[\"k\"],\"type\":\"object\"}]}",
+          "{\"k\":\"a\",\"x\":1} ; {\"k\":\"b\"} ! {\"k\":\"a\"}");
+    takes("{\"type\":\"object\",\"properties\":{\"a\":false,\"b\":true}}",
+          "{} ; {\"b\":[1]} ! {\"a\":1}");
+    takes("{\"$ref\":\"#/$defs/a~1b\",\"$defs\":{\"a/b\":{\"const\":1}}}", "1 ! 2");
+}
+
+/* ---- texts at random are JSON --------------------------------------------------------------- */
+
+/* A text of the grammar: bytes at random, of the kind that ends things after a while. */
+static bool random_text(reader *r, uint64_t seed, buf *text)
+{
+    static const char ends[] = "\"]}, :ntfrueals0129-";
+    uint32_t state = r->a.start, to;
+    lory_err err;
+    buf_clear(text);
+    for (uint64_t i = 0; i < 4000; i++) {
+        uint8_t may[256];
+        size_t n = 0;
+        if (r->a.state[state].accepts && (i > 60 || rng_at(seed, i, 1) % 4 == 0)) return true;
+        for (int b = 0; b < 256; b++) {
+            if (!automaton_step(&r->a, state, (uint8_t)b, &to, &err)) return false;
+            bool is_end = b && strchr(ends, b);
+            for (int k = 0; to != AUTOMATON_DEAD && k < 1 + (is_end && i > 60) * 200 && n < 256;
+                 k++)
+                may[n++] = (uint8_t)b;
+        }
+        if (n == 0) return r->a.state[state].accepts;
+        uint8_t b = may[rng_at(seed, i, 2) % n];
+        buf_putc(text, (char)b);
+        if (!automaton_step(&r->a, state, b, &state, &err)) return false;
+    }
+    return false;
+}
+
+TEST(every_text_of_a_schema_is_strict_json_and_no_way_is_a_dead_end)
+{
+    static const struct {
+        const char *text;
+    } schemas[] = {
+        { "true" },
+        { "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"maxLength\":5},\"b\":{"
+          "\"type\":\"number\"},"
+          "\"c\":{\"type\":\"array\",\"items\":{\"enum\":[1,\"\\u0001\",null]},\"maxItems\":3}},"
+          "\"required\":[\"a\"],"
+          "\"additionalProperties\":{\"type\":\"integer\",\"maximum\":-3}}" },
+        { "{\"type\":\"string\",\"pattern\":\"^[\\\\s\\\\S]{0,4}$\"}" },
+        { "{\"type\":\"number\",\"minimum\":-1.75,\"maximum\":123.5}" },
+        { "{\"type\":\"array\",\"items\":{\"anyOf\":[{\"type\":\"string\",\"format\":\"date-time\"}"
+          ",{"
+          "\"type\":\"string\","
+          "\"format\":\"email\"},{\"type\":\"string\",\"format\":\"uri\"}]},\"maxItems\":3}" },
+        { "{\"type\":\"object\",\"patternProperties\":{\"\\\"|\\\\\\\\\":{\"type\":\"boolean\"}},"
+          "\"maxProperties\":2}" },
+    };
+    buf text = { 0 };
+    int n_whole = 0;
+    for (size_t i = 0; i < sizeof schemas / sizeof schemas[0]; i++) {
+        reader r;
+        lory_err err;
+        REQUIRE(open_reader(&r, schemas[i].text, &err), "%s: %s", schemas[i].text, err.text);
+        for (uint64_t seed = 0; seed < 20; seed += (uint64_t)test_stride(5)) {
+            json_doc d;
+            if (!random_text(&r, seed, &text)) continue;
+            n_whole++;
+            bool ok = json_read(&d, text.data ? text.data : "", text.len, "t", &err);
+            CHECK(ok, "%s: %s: %.*s", schemas[i].text, err.text, (int)text.len, text.data);
+            if (ok) json_close(&d);
+        }
+        close_reader(&r);
+    }
+    CHECK(n_whole >= 80 / test_stride(5), "%d whole texts", n_whole);
+    buf_free(&text);
+}
+
+/* ---- errors --------------------------------------------------------------------------------- */
+
+TEST(errors_in_schemas_name_the_place_by_json_pointer)
+{
+    static const struct {
+        const char *schema, *line;
+    } bad[] = {
+        { "{\"type\":\"array\",\"contains\":{}}", "s: #/contains: is not supported" },
+        { "{\"properties\":{\"a/b\":{\"not\":{}}}}", "s: #/properties/a~1b/not: is not supported" },
+        { "{\"type\":\"text\"}", "s: #/type: is not the name of a type" },
+        { "{\"type\":\"string\",\"pattern\":\"a(?=b)\"}",
+          "s: #/pattern: pattern: a group with (? in a regular expression is not supported" },
+        { "{\"type\":\"string\",\"pattern\":\"(a\"}",
+          "s: #/pattern: pattern: the regular expression has a ( that is never closed" },
+        { "{\"type\":\"string\",\"format\":\"color\"}",
+          "s: #/format: the format \"color\" is not supported" },
+        { "{\"$ref\":\"#/$defs/x\"}", "s: #/$ref: there is no \"#/$defs/x\" in the schema" },
+        { "{\"items\":{\"minItems\":-1}}",
+          "s: #/items/minItems: is not a whole number of 0 or more" },
+        { "{\"minimum\":\"1\"}", "s: #/minimum: is not a number" },
+        { "{\"uniqueItems\":true}", "s: #/uniqueItems: is not supported" },
+        { "{\"oneOf\":[{\"minimum\":1},{\"minimum\":2}]}",
+          "s: #/oneOf: it cannot be seen that the schemas exclude each other, by type, constants "
+          "or a "
+          "required property (anyOf needs no such thing)" },
+        { "{\"items\":3}", "s: #/items: is not a schema (an object, true or false)" },
+        { "{\"type\":\"string\",\"pattern\":\"^a*$\",\"maxLength\":3}",
+          "s: #/pattern: a pattern or format beside minLength or maxLength that it does not imply "
+          "is "
+          "not supported" },
+        { "{\"anyOf\":[]}", "s: #/anyOf: is not an array of 1 to 256 schemas" },
+        { "[]", "s: #: is not a schema (an object, true or false)" },
+        { "{", "s: line 1, byte 2: not JSON (found the end, expected a key in quotes)" },
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        syntax s = { 0 };
+        lory_err err = { 0 };
+        CHECK(!schema_read(&s, bad[i].schema, strlen(bad[i].schema), "s", &err), "accepted: %s",
+              bad[i].schema);
+        CHECK_STR(err.text, bad[i].line);
+        syntax_free(&s);
+    }
+}
