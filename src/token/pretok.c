@@ -126,24 +126,24 @@ static const words_rule words_deepseek3 = {
 
 /* ---- runs -------------------------------------------------------------------------------- */
 
-static const char_range newline_chars[] = { { '\n', '\n' }, { '\r', '\r' }, { 0, 0 } };
-static const char_range ascii_digits[] = { { '0', '9' }, { 0, 0 } };
+static const char_range newline_chars[] = { { '\n', '\n' }, { '\r', '\r' } };
+static const char_range ascii_digits[] = { { '0', '9' } };
 static const char_range ascii_symbols[] = { /* of $+<=>^~| */
-    { '$', '$' }, { '+', '+' }, { '<', '>' }, { '^', '^' }, { '|', '|' }, { '~', '~' }, { 0, 0 } };
+    { '$', '$' }, { '+', '+' }, { '<', '>' }, { '^', '^' }, { '|', '|' }, { '~', '~' } };
 static const char_range ascii_symbols_falcon[] = { /* and ` */
     { '$', '$' }, { '+', '+' }, { '<', '>' }, { '^', '^' }, { '`', '`' }, { '|', '|' },
-    { '~', '~' }, { 0, 0 } };
+    { '~', '~' } };
 static const char_range ascii_punct[] = {
-    { '!', '/' }, { ':', '@' }, { '[', '`' }, { '{', '~' }, { 0, 0 } };
+    { '!', '/' }, { ':', '@' }, { '[', '`' }, { '{', '~' } };
 static const char_range bloom_ends[] = { /* (|.,!?…。，、।۔،) */
     { '!', '!' }, { '(', ')' }, { ',', ',' }, { '.', '.' }, { '?', '?' }, { '|', '|' },
     { 0x60C, 0x60C }, { 0x6D4, 0x6D4 }, { 0x964, 0x964 }, { 0x2026, 0x2026 },
-    { 0x3001, 0x3002 }, { 0xFF0C, 0xFF0C }, { 0, 0 } };
-static const char_range cjk_kana[] = { { 0x3040, 0x30FF }, { 0x4E00, 0x9FA5 }, { 0, 0 } };
-static const char_range deepseek_cjk[] = { { 0x800, 0x9FA5 }, { 0xAC00, 0xD7FF }, { 0, 0 } };
+    { 0x3001, 0x3002 }, { 0xFF0C, 0xFF0C } };
+static const char_range cjk_kana[] = { { 0x3040, 0x30FF }, { 0x4E00, 0x9FA5 } };
+static const char_range deepseek_cjk[] = { { 0x800, 0x9FA5 }, { 0xAC00, 0xD7FF } };
 static const char_range deepseek_punct[] = {
     { '!', '/' }, { ':', '~' }, { 0x2018, 0x201F }, { 0x3000, 0x3002 }, { 0xFF01, 0xFF0F },
-    { 0xFF1A, 0xFF5E }, { 0, 0 } };
+    { 0xFF1A, 0xFF5E } };
 static const char_range deepseek_letters[] = { /* the letters with case, of some Unicode version */
     { 0x41, 0x5A }, { 0x61, 0x7A }, { 0xB5, 0xB5 }, { 0xC0, 0xD6 }, { 0xD8, 0xF6 },
     { 0xF8, 0x1BA }, { 0x1BC, 0x1BF }, { 0x1C4, 0x293 }, { 0x295, 0x2AF }, { 0x370, 0x373 },
@@ -164,36 +164,37 @@ static const char_range deepseek_letters[] = { /* the letters with case, of some
     { 0xA680, 0xA69B }, { 0xA722, 0xA76F }, { 0xA771, 0xA787 }, { 0xA78B, 0xA78E },
     { 0xAB70, 0xABBF }, { 0xFB00, 0xFB06 }, { 0xFB13, 0xFB17 }, { 0xFF21, 0xFF3A },
     { 0xFF41, 0xFF5A }, { 0x10400, 0x1044F }, { 0x104B0, 0x104D3 }, { 0x104D8, 0x104FB },
-    { 0x10C80, 0x10CB2 }, { 0x10CC0, 0x10CF2 }, { 0x118A0, 0x118DF }, { 0x1E900, 0x1E943 },
-    { 0, 0 } };
+    { 0x10C80, 0x10CB2 }, { 0x10CC0, 0x10CF2 }, { 0x118A0, 0x118DF }, { 0x1E900, 0x1E943 } };
 static const char_range afmoe_scripts[] = { /* scripts written without spaces */
     { 0xE40, 0xEFF }, { 0x1000, 0x109F }, { 0x1100, 0x11FF }, { 0x1780, 0x17FF },
     { 0x2F00, 0x2FDF }, { 0x3040, 0x30FF }, { 0x3400, 0x4DBF }, { 0x4E00, 0x9FFF },
     { 0xA9E0, 0xA9FF }, { 0xAA60, 0xAA7F }, { 0xAC00, 0xD7AF }, { 0xF900, 0xFAFF },
-    { 0xFF65, 0xFF9F }, { 0, 0 } };
-static const char_range hangul[] = { { 0x3131, 0x318E }, { 0xAC00, 0xD7A3 }, { 0, 0 } };
+    { 0xFF65, 0xFF9F } };
+static const char_range hangul[] = { { 0x3131, 0x318E }, { 0xAC00, 0xD7A3 } };
 static const char_range youtu_punct[] = {
     { 0x2014, 0x2014 }, { 0x2018, 0x2019 }, { 0x201C, 0x201D }, { 0x2026, 0x2026 },
     { 0x3001, 0x303F }, { 0xFE30, 0xFE4F }, { 0xFF01, 0xFF01 }, { 0xFF0C, 0xFF0C },
-    { 0xFF1A, 0xFF1B }, { 0, 0 } };
-static const char_range bopomofo[] = { { 0x3105, 0x312F }, { 0, 0 } };
+    { 0xFF1A, 0xFF1B } };
+static const char_range bopomofo[] = { { 0x3105, 0x312F } };
 
-static const char_set set_newline = { .ranges = newline_chars };
+#define RANGES(list) .ranges = (list), .n_ranges = sizeof(list) / sizeof(list)[0]
+
+static const char_set set_newline = { RANGES(newline_chars) };
 static const char_set set_number = { .bits = UNICODE_N };
 static const char_set set_letter = { .bits = UNICODE_L };
 static const char_set set_punct = { .bits = UNICODE_P };
-static const char_set set_ascii_digit = { .ranges = ascii_digits };
-static const char_set set_punct_default = { .bits = UNICODE_P, .ranges = ascii_symbols };
-static const char_set set_punct_falcon = { .bits = UNICODE_P, .ranges = ascii_symbols_falcon };
-static const char_set set_punct_chameleon = { .bits = UNICODE_P, .ranges = ascii_punct };
-static const char_set set_bloom = { .bits = UNICODE_SPACE, .ranges = bloom_ends, .negated = true };
-static const char_set set_cjk_kana = { .ranges = cjk_kana };
-static const char_set set_deepseek_cjk = { .ranges = deepseek_cjk };
-static const char_set set_deepseek_punct = { .ranges = deepseek_punct };
-static const char_set set_deepseek_letter = { .ranges = deepseek_letters };
-static const char_set set_afmoe = { .ranges = afmoe_scripts };
+static const char_set set_ascii_digit = { RANGES(ascii_digits) };
+static const char_set set_punct_default = { .bits = UNICODE_P, RANGES(ascii_symbols) };
+static const char_set set_punct_falcon = { .bits = UNICODE_P, RANGES(ascii_symbols_falcon) };
+static const char_set set_punct_chameleon = { .bits = UNICODE_P, RANGES(ascii_punct) };
+static const char_set set_bloom = { .bits = UNICODE_SPACE, RANGES(bloom_ends), .negated = true };
+static const char_set set_cjk_kana = { RANGES(cjk_kana) };
+static const char_set set_deepseek_cjk = { RANGES(deepseek_cjk) };
+static const char_set set_deepseek_punct = { RANGES(deepseek_punct) };
+static const char_set set_deepseek_letter = { RANGES(deepseek_letters) };
+static const char_set set_afmoe = { RANGES(afmoe_scripts) };
 static const char_set sets_youtu[] = {
-    { .ranges = hangul }, { .ranges = youtu_punct }, { .ranges = bopomofo }, { .ranges = cjk_kana } };
+    { RANGES(hangul) }, { RANGES(youtu_punct) }, { RANGES(bopomofo) }, { RANGES(cjk_kana) } };
 
 static const run_rule one_newline = { &set_newline, 1, LEAD_NONE, 1, 1 };
 static const run_rule one_number = { &set_number, 1, LEAD_NONE, 1, 1 };

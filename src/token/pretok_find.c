@@ -241,19 +241,23 @@ bool find_words(pretok_text *t, size_t from, const void *rule, size_t *start, si
 
 /* ---- runs -------------------------------------------------------------------------------- */
 
-static bool in_ranges(uint32_t cp, const char_range *r)
+static bool in_ranges(uint32_t cp, const char_set *set)
 {
-    for (; r->last; r++) {
-        if (cp < r->first) return false;
-        if (cp <= r->last) return true;
+    size_t lo = 0, hi = set->n_ranges;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (set->ranges[mid].last < cp)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
-    return false;
+    return lo < set->n_ranges && set->ranges[lo].first <= cp;
 }
 
 static bool in_set(chr c, const char_set *set)
 {
     if (!c.bits) return false;
-    return ((c.bits & set->bits) || (set->ranges && in_ranges(c.cp, set->ranges))) != set->negated;
+    return ((c.bits & set->bits) || in_ranges(c.cp, set)) != set->negated;
 }
 
 static size_t match_set(const pretok_text *t, size_t at, const char_set *set, const run_rule *r)
@@ -305,9 +309,8 @@ bool find_run(pretok_text *t, size_t from, const void *rule, size_t *start, size
 static bool set_may_start(const char_set *set, unsigned char c)
 {
     if (c < 0x80) return in_set((chr){ c, unicode_bits(c), 0 }, set);
-    const char_range *last = set->ranges;
-    while (last && last->last && last[1].last) last++;
-    return set->negated || set->bits || (last && last->last >= 0x80);
+    return set->negated || set->bits
+           || (set->n_ranges && set->ranges[set->n_ranges - 1].last >= 0x80);
 }
 
 bool pass_may_start(const struct pretok_pass *pass, unsigned char c)

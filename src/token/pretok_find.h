@@ -33,10 +33,11 @@ typedef struct {
     uint32_t first, last;
 } char_range;
 
-/* A set of characters: by Unicode class, and by ranges, ascending, ended by { 0, 0 }. */
+/* A set of characters: by Unicode class, and by ranges, ascending and apart. */
 typedef struct {
     uint32_t bits; /* of unicode_bits */
-    const char_range *ranges;
+    const char_range *ranges; /* [n_ranges] */
+    size_t n_ranges;
     bool negated;
 } char_set;
 
