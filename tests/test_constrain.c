@@ -216,3 +216,63 @@ TEST(a_draw_under_a_grammar_can_be_repeated_from_any_point)
     mem_free(logits);
     lory_model_close(m);
 }
+
+/* ---- without memory --------------------------------------------------------------------------------- */
+
+/* A grammar of each kind, compiled and drawn with. */
+static bool draw_some(lory_model *m, const float *logits, bool is_schema, lory_err *err)
+{
+    static const char gbnf[] =
+        "root ::= root \"+\" unit | unit\nunit ::= [a-z0-9\\u00e9]{1,3} | \"(\" root \")\"";
+    lory_sampler_params p;
+    lory_token text[6];
+    lory_sampler_defaults(m, &p);
+    p.grammar = is_schema ? lory_grammar_from_schema(strict, strlen(strict), "s", err)
+                          : lory_grammar_new(gbnf, strlen(gbnf), "g", err);
+    lory_sampler *s = p.grammar ? lory_sampler_new(m, &p, err) : NULL;
+    bool ok = s != NULL;
+    for (size_t i = 0; ok && i < 6; i++)
+        ok = lory_sampler_draw(s, logits, text, i, i, &text[i], err);
+    lory_sampler_free(s);
+    lory_grammar_free(p.grammar);
+    return ok;
+}
+
+TEST(running_out_of_memory_under_a_grammar_is_one_clean_error)
+{
+    lory_err err;
+    lory_model *m = lory_model_open(model_path, &err);
+    if (!m) {
+        test_skip(err.text);
+        return;
+    }
+    lory_model_info info;
+    lory_model_get_info(m, &info);
+    float *logits = mem_new((size_t)info.n_vocab, sizeof *logits);
+    bool ok = false;
+    for (uint64_t n = 1; n < 100 && !ok;
+         n++) { /* the trie of the vocabulary, which the model keeps */
+        mem_fail_at(n);
+        ok = model_trie_of(m, &err) != NULL;
+        mem_fail_at(0);
+        CHECK(ok || err.code == LORY_E_MEMORY, "allocation %d: %s", (int)n, err.text);
+    }
+    REQUIRE(ok);
+    for (int is_schema = 0; is_schema < 2; is_schema++) {
+        ok = false;
+        for (uint64_t n = 1; n < 3000 && !ok; n += n < 60 ? 1 : (uint64_t)test_stride(3)) {
+            size_t live = mem_live_bytes();
+            err = (lory_err){ 0 };
+            mem_fail_at(n);
+            ok = draw_some(m, logits, is_schema, &err);
+            mem_fail_at(0);
+            CHECK(ok || err.code == LORY_E_MEMORY, "allocation %d: code %d, %s", (int)n, err.code,
+                  err.text);
+            CHECK(mem_live_bytes() == live, "allocation %d: %zu bytes more", (int)n,
+                  mem_live_bytes() - live);
+        }
+        CHECK(ok, "more than 3000 allocations");
+    }
+    mem_free(logits);
+    lory_model_close(m);
+}

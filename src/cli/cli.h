@@ -118,6 +118,7 @@ typedef struct {
     int64_t seed; /* -1: from the system's entropy */
     float temp, top_p, min_p, typical;
     float repeat_penalty, presence_penalty, frequency_penalty;
+    float top_n_sigma, xtc_probability, xtc_threshold, dynatemp_range, dynatemp_exponent;
     int top_k, repeat_last_n;
     opt_list logit_bias; /* "ID+X" or "ID-X" */
 } sampling_opts;
@@ -125,6 +126,8 @@ typedef struct {
     {                                                                                              \
         .seed = -1, .temp = NAN, .top_p = NAN, .min_p = NAN, .typical = NAN,                       \
         .repeat_penalty = NAN, .presence_penalty = NAN, .frequency_penalty = NAN,                  \
+        .top_n_sigma = NAN, .xtc_probability = NAN, .xtc_threshold = NAN, .dynatemp_range = NAN,   \
+        .dynatemp_exponent = NAN,                                                                  \
         .top_k = INT_MIN, .repeat_last_n = INT_MIN                                                 \
     }
 extern const opt_row sampling_rows[]; /* -s --temp --top-k ... --logit-bias */

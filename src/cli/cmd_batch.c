@@ -235,6 +235,11 @@ static bool describe_settings(run *r, lory_err *err)
     put_int_setting(&w, "repeat-last-n", s->repeat_last_n);
     put_float_setting(&w, "presence-penalty", s->presence_penalty);
     put_float_setting(&w, "frequency-penalty", s->frequency_penalty);
+    put_float_setting(&w, "top-n-sigma", s->top_n_sigma);
+    put_float_setting(&w, "xtc-probability", s->xtc_probability);
+    put_float_setting(&w, "xtc-threshold", s->xtc_threshold);
+    put_float_setting(&w, "dynatemp-range", s->dynatemp_range);
+    put_float_setting(&w, "dynatemp-exp", s->dynatemp_exponent);
     put_int_setting(&w, "predict", r->o->n_predict);
     put_int_setting(&w, "ignore-eos", r->o->ignore_eos);
     put_int_setting(&w, "special", r->o->special);

@@ -187,6 +187,19 @@ const opt_row sampling_rows[] = {
     { 0, "typical", OPT_FLOAT, SAMPLING(typical), "X", .max = 1,
       .help = "keep the most typical tokens that make up X of the probability; 1 = off",
       .shown = "1" },
+    { 0, "top-n-sigma", OPT_FLOAT, SAMPLING(top_n_sigma), "X", .max = FLT_MAX,
+      .help = "keep tokens whose logit is within X standard deviations of the best; 0 = off",
+      .shown = "0" },
+    { 0, "xtc-probability", OPT_FLOAT, SAMPLING(xtc_probability), "X", .max = 1,
+      .help = "how often XTC drops all likely tokens but the least likely of them; 0 = off",
+      .shown = "0" },
+    { 0, "xtc-threshold", OPT_FLOAT, SAMPLING(xtc_threshold), "X", .max = 1,
+      .help = "the probability from which XTC calls a token likely; above 0.5 = off",
+      .shown = "0.1" },
+    { 0, "dynatemp-range", OPT_FLOAT, SAMPLING(dynatemp_range), "X", .max = FLT_MAX,
+      .help = "the temperature moves by up to X with the entropy; 0 = off", .shown = "0" },
+    { 0, "dynatemp-exp", OPT_FLOAT, SAMPLING(dynatemp_exponent), "X", .min = FLT_MIN,
+      .max = FLT_MAX, .help = "the exponent of the entropy in that", .shown = "1" },
     { 0, "repeat-penalty", OPT_FLOAT, SAMPLING(repeat_penalty), "X", .max = FLT_MAX,
       .help = "make tokens of the last text X times less likely; 1 = off", .shown = "1" },
     { 0, "repeat-last-n", OPT_INT, SAMPLING(repeat_last_n), "N", .min = -1, .max = INT_MAX,
@@ -253,6 +266,11 @@ bool cli_sampler_params(const lory_model *m, const sampling_opts *o, lory_sample
     set_int(&p->repeat_last_n, o->repeat_last_n);
     set_float(&p->presence_penalty, o->presence_penalty);
     set_float(&p->frequency_penalty, o->frequency_penalty);
+    set_float(&p->top_n_sigma, o->top_n_sigma);
+    set_float(&p->xtc_probability, o->xtc_probability);
+    set_float(&p->xtc_threshold, o->xtc_threshold);
+    set_float(&p->dynatemp_range, o->dynatemp_range);
+    set_float(&p->dynatemp_exponent, o->dynatemp_exponent);
     *bias = mem_new(o->logit_bias.n, sizeof **bias);
     if (!*bias)
         return err_set(err, LORY_E_MEMORY, "--logit-bias: no memory for %zu tokens",

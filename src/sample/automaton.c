@@ -178,6 +178,7 @@ static bool node_of(automaton *a, const uint64_t *edges, size_t n, uint32_t *nod
         return err_set(err, LORY_E_UNSUPPORTED,
                        "grammar: the text nests too deeply (expected at most %d open rules)",
                        AUTOMATON_MAX_DEPTH);
+    if (!reserve_node_slot(a)) return no_memory(err);
     automaton_node *all = vec_room(a->node, a->n_nodes, &a->cap_nodes, 1, sizeof *all);
     if (!all) return no_memory(err);
     a->node = all;
@@ -189,7 +190,7 @@ static bool node_of(automaton *a, const uint64_t *edges, size_t n, uint32_t *nod
     a->node[a->n_nodes++] = (automaton_node){ a->n_edges, (uint32_t)n, depth };
     a->n_edges += n;
     enter_node(a, *node);
-    return reserve_node_slot(a) || no_memory(err);
+    return true;
 }
 
 /* The state with the items that were found. */
@@ -202,6 +203,7 @@ static bool state_of(automaton *a, bool accepts, uint32_t *state, lory_err *err)
                        "grammar: the text can be read in too many ways (its states take more than "
                        "%d MB)",
                        AUTOMATON_MAX_BYTES >> 20);
+    if (!reserve_state_slot(a)) return no_memory(err);
     automaton_state *all = vec_room(a->state, a->n_states, &a->cap_states, 1, sizeof *all);
     if (!all) return no_memory(err);
     a->state = all;
@@ -214,7 +216,7 @@ static bool state_of(automaton *a, bool accepts, uint32_t *state, lory_err *err)
         (automaton_state){ .first = a->n_items, .n = (uint32_t)n, .accepts = accepts };
     a->n_items += n;
     enter_state(a, *state);
-    return reserve_state_slot(a) || no_memory(err);
+    return true;
 }
 
 /* ---- a byte --------------------------------------------------------------------------------- */
