@@ -228,7 +228,7 @@ static bool random_text(reader *r, uint64_t seed, buf *text)
     uint32_t state = r->a.start, to;
     lory_err err;
     buf_clear(text);
-    for (uint64_t i = 0; i < 4000; i++) {
+    for (uint64_t i = 0; i < 1500; i++) {
         uint8_t may[256];
         size_t n = 0;
         if (r->a.state[state].accepts && (i > 60 || rng_at(seed, i, 1) % 4 == 0)) return true;
@@ -273,7 +273,7 @@ TEST(every_text_of_a_schema_is_strict_json_and_no_way_is_a_dead_end)
         reader r;
         lory_err err;
         REQUIRE(open_reader(&r, schemas[i].text, &err), "%s: %s", schemas[i].text, err.text);
-        for (uint64_t seed = 0; seed < 20; seed += (uint64_t)test_stride(5)) {
+        for (uint64_t seed = 0; seed < 8; seed += (uint64_t)test_stride(5)) {
             json_doc d;
             if (!random_text(&r, seed, &text)) continue;
             n_whole++;
@@ -283,7 +283,7 @@ TEST(every_text_of_a_schema_is_strict_json_and_no_way_is_a_dead_end)
         }
         close_reader(&r);
     }
-    CHECK(n_whole >= 80 / test_stride(5), "%d whole texts", n_whole);
+    CHECK(n_whole >= 30 / test_stride(5), "%d whole texts", n_whole);
     buf_free(&text);
 }
 
