@@ -1,5 +1,6 @@
 /* jinja_filters.c - the filters that work on texts and numbers, and the search for any filter.
  * Layer: chat. */
+#include "chat/jinja_big.h"
 #include "chat/jinja_run.h"
 #include "chat/jinja_wrap.h"
 #include "text/unicode_case.h"
@@ -369,7 +370,7 @@ bool jtruncate_float(jrun *r, double f, jval *out)
 {
     if (f != f) return jfail(r, "cannot convert float NaN to integer");
     if (isinf(f)) return jfail(r, "cannot convert float infinity to integer");
-    if (f >= 0x1p63 || f < -0x1p63) return jfail(r, "an integer needs more than 64 bits");
+    if (f >= 0x1p63 || f < -0x1p63) return jbig_from_float(r, f, out);
     *out = jint((int64_t)f);
     return true;
 }
@@ -442,8 +443,11 @@ static bool parse_int(jrun *r, const jstr *text, int base, bool *ok, jval *out)
     }
     *ok = *ok && after_digit; /* counted downwards: the least int64 has no positive */
     if (*ok && is_auto && base == 10 && s->n - start > 1 && s->s[start] == '0') *ok = v == 0;
-    if (*ok && (overflows || (!is_negative && v == INT64_MIN)))
-        return jfail(r, "an integer needs more than 64 bits");
+    if (*ok && (overflows || (!is_negative && v == INT64_MIN))) {
+        bool is_plain = base == 10 && !memchr(s->s, '_', s->n);
+        if (!is_plain) return jfail(r, "an integer needs more than 64 bits");
+        return jbig_from_digits(r, s->s + start, s->n - start, is_negative, out);
+    }
     *out = jint(is_negative ? v : *ok ? -v : 0);
     return true;
 }
@@ -481,6 +485,8 @@ static bool filter_float(jrun *r, const jval *a, jval *out)
 static bool filter_abs(jrun *r, const jval *a, jval *out)
 {
     if (a[0].type == J_UNDEF) return jfail_undef(r, a[0]);
+    *out = a[0];
+    if (a[0].type == J_BIG) return a[0].s->s[0] != '-' || jbig_negate(r, a[0], out);
     if (!jis_number(a[0])) return jfail(r, "bad operand type for abs(): '%s'", jtype_name(a[0]));
     if (a[0].type == J_FLOAT)
         *out = jfloat(fabs(a[0].f));
@@ -517,6 +523,8 @@ static bool filter_round(jrun *r, const jval *a, jval *out)
         return jfail(r, "method must be common, ceil or floor");
     if (!jget_int(r, a[1], "round", &n)) return false;
     if (a[0].type == J_UNDEF) return jfail_undef(r, a[0]);
+    *out = a[0];
+    if (a[0].type == J_BIG && n >= 0 && how[1] == 'o') return true;
     if (!jis_number(a[0]))
         return jfail(r, "type %s doesn't define __round__ method", jtype_name(a[0]));
     if (n > 1000 || n < -1000) return jfail(r, "round: the precision is out of range");

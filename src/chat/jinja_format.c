@@ -1,5 +1,6 @@
 /* jinja_format.c - Python's two ways to format: "%d items" % n and "{} items".format(n).
  * Layer: chat. Widths and precisions are bounded by what a text may be. */
+#include "chat/jinja_big.h"
 #include "chat/jinja_run.h"
 #include "text/utf8.h"
 #include <ctype.h>
@@ -230,12 +231,16 @@ static bool percent_char(jrun *r, percent *p, spec *s, jval v)
 
 static bool percent_int(jrun *r, percent *p, spec *s, jval v)
 {
-    char digits[80 + MAX_PRECISION];
+    char digits[80 + MAX_PRECISION + JBIG_MAX_DIGITS];
     if (v.type == J_FLOAT && is_in("diu", s->type) && !jtruncate_float(r, v.f, &v)) return false;
-    if (v.type == J_BIG) return jfail(r, "an integer needs more than 64 bits");
-    if (!jis_int(v)) return fail_type(r, s->type, v);
+    if (!jis_any_int(v)) return fail_type(r, s->type, v);
     char type = s->type == 'i' || s->type == 'u' ? 'd' : s->type;
-    int_digits(jint_of(v), type, digits);
+    bool is_negative = v.type == J_BIG ? v.s->s[0] == '-' : jint_of(v) < 0;
+    if (v.type == J_BIG && type != 'd') return jfail(r, "an integer needs more than 64 bits");
+    if (v.type == J_BIG)
+        snprintf(digits, sizeof digits, "%.*s", (int)v.s->n - is_negative, v.s->s + is_negative);
+    else
+        int_digits(jint_of(v), type, digits);
     size_t n = strlen(digits), least = s->precision > 0 ? (size_t)s->precision : 0;
     if (n < least) {
         memmove(digits + least - n, digits, n + 1);
@@ -246,7 +251,7 @@ static bool percent_int(jrun *r, percent *p, spec *s, jval v)
                          : type == 'x'                   ? "0x"
                                                          : "0X";
     if (s->has_zero && s->align != '<') s->align = '=', s->fill = '0';
-    return put_number(r, p->t, s, jint_of(v) < 0, prefix, digits);
+    return put_number(r, p->t, s, is_negative, prefix, digits);
 }
 
 static bool percent_float(jrun *r, percent *p, spec *s, jval v)

@@ -1,6 +1,7 @@
 /* jinja_ops.c - Python's operators on values of any type.
- * Layer: chat. Integers have 64 bits: what does not fit is an error, never a wrong number. */
+ * Layer: chat. Integers that do not fit 64 bits are those of jinja_big.h. */
 #include "base/fmath.h"
+#include "chat/jinja_big.h"
 #include "chat/jinja_run.h"
 #include <math.h>
 #include <string.h>
@@ -28,11 +29,6 @@ static bool fail_types(jrun *r, int op, jval a, jval b)
                  jtype_name(b));
 }
 
-static bool fail_range(jrun *r)
-{
-    return jfail(r, "an integer needs more than 64 bits");
-}
-
 /* ---- numbers ----------------------------------------------------------------------------- */
 
 /* Rounds towards minus infinity, as Python does. */
@@ -44,6 +40,7 @@ static int64_t floor_div(int64_t a, int64_t b)
 
 static bool int_pow(jrun *r, int64_t base, int64_t exp, jval *out)
 {
+    const int64_t whole = base, n = exp;
     int64_t v = 1;
     if (exp < 0) {
         if (base == 0) return jfail(r, "0.0 cannot be raised to a negative power");
@@ -51,9 +48,9 @@ static bool int_pow(jrun *r, int64_t base, int64_t exp, jval *out)
         return true;
     }
     while (exp > 0) {
-        if (exp & 1 && __builtin_mul_overflow(v, base, &v)) return fail_range(r);
+        if (exp & 1 && __builtin_mul_overflow(v, base, &v)) return jbig_binary(r, TK_POW, jint(whole), jint(n), out);
         exp >>= 1;
-        if (exp > 0 && __builtin_mul_overflow(base, base, &base)) return fail_range(r);
+        if (exp > 0 && __builtin_mul_overflow(base, base, &base)) return jbig_binary(r, TK_POW, jint(whole), jint(n), out);
     }
     *out = jint(v);
     return true;
@@ -67,17 +64,17 @@ static bool int_binary(jrun *r, int op, int64_t a, int64_t b, jval *out)
     if (b == 0 && op == TK_MOD) return jfail(r, "integer modulo by zero");
     switch (op) {
     case TK_ADD:
-        if (__builtin_add_overflow(a, b, &v)) return fail_range(r);
+        if (__builtin_add_overflow(a, b, &v)) return jbig_binary(r, op, jint(a), jint(b), out);
         break;
     case TK_SUB:
-        if (__builtin_sub_overflow(a, b, &v)) return fail_range(r);
+        if (__builtin_sub_overflow(a, b, &v)) return jbig_binary(r, op, jint(a), jint(b), out);
         break;
     case TK_MUL:
-        if (__builtin_mul_overflow(a, b, &v)) return fail_range(r);
+        if (__builtin_mul_overflow(a, b, &v)) return jbig_binary(r, op, jint(a), jint(b), out);
         break;
     case TK_DIV: *out = jfloat((double)a / (double)b); return true;
     case TK_FLOORDIV:
-        if (a == INT64_MIN && b == -1) return fail_range(r);
+        if (a == INT64_MIN && b == -1) return jbig_negate(r, jint(a), out);
         v = floor_div(a, b);
         break;
     case TK_MOD: v = b == -1 ? 0 : a - floor_div(a, b) * b; break;
@@ -192,6 +189,20 @@ static bool multiply_any(jrun *r, jval a, jval b, jval *out)
     return fail_types(r, TK_MUL, a, b);
 }
 
+/* One of them is beyond 64 bits. The quotient of two is refused: it would have to be rounded once. */
+static bool big_operands(jrun *r, int op, jval a, jval b, jval *out)
+{
+    double x, y;
+    bool are_ints = jis_any_int(a) && jis_any_int(b);
+    if (are_ints && jis_int(b) && jint_of(b) == 0 && op != TK_DIV) {
+        if (op == TK_FLOORDIV) return jfail(r, "integer division or modulo by zero");
+        if (op == TK_MOD) return jfail(r, "integer modulo by zero");
+    }
+    if (are_ints && op != TK_DIV) return jbig_binary(r, op, a, b, out);
+    if (are_ints) return jfail(r, "division of integers beyond 64 bits is not supported");
+    return jbig_to_float(r, a, &x) && jbig_to_float(r, b, &y) && float_binary(r, op, x, y, out);
+}
+
 /* An undefined operand fails first, but for the values of a format string. */
 bool jbinary(jrun *r, int op, jval a, jval b, jval *out)
 {
@@ -200,7 +211,9 @@ bool jbinary(jrun *r, int op, jval a, jval b, jval *out)
     if (b.type == J_UNDEF) return jfail_undef(r, b);
     if (jis_int(a) && jis_int(b)) return int_binary(r, op, jint_of(a), jint_of(b), out);
     if (jis_number(a) && jis_number(b)) return float_binary(r, op, jfloat_of(a), jfloat_of(b), out);
-    if (a.type == J_BIG || b.type == J_BIG) return fail_range(r);
+    bool has_big = a.type == J_BIG || b.type == J_BIG;
+    bool are_numbers = (jis_number(a) || a.type == J_BIG) && (jis_number(b) || b.type == J_BIG);
+    if (has_big && are_numbers) return big_operands(r, op, a, b, out);
     if (op == TK_ADD) return add_any(r, a, b, out);
     if (op == TK_MUL) return multiply_any(r, a, b, out);
     return fail_types(r, op, a, b);
@@ -213,8 +226,8 @@ bool jnegate(jrun *r, jval v, jval *out)
         *out = jfloat(-v.f);
     else if (jis_int(v) && jint_of(v) != INT64_MIN)
         *out = jint(-jint_of(v));
-    else if (v.type == J_BIG || jis_int(v))
-        return fail_range(r);
+    else if (jis_any_int(v))
+        return jbig_negate(r, v, out);
     else
         return jfail(r, "bad operand type for unary -: '%s'", jtype_name(v));
     return true;
@@ -253,7 +266,8 @@ bool jcompare(jrun *r, int op, jval a, jval b, bool *out)
     }
     if (a.type == J_UNDEF) return jfail_undef(r, a);
     bool is_ordered =
-        (jis_number(a) && jis_number(b)) || (a.type == b.type && (a.type == J_STR || jis_seq(a)));
+        ((jis_number(a) || a.type == J_BIG) && (jis_number(b) || b.type == J_BIG))
+        || (a.type == b.type && (a.type == J_STR || jis_seq(a)));
     if (!is_ordered && b.type != J_UNDEF)
         return jfail(r, "'%s' not supported between instances of '%s' and '%s'", op_text(op),
                      jtype_name(a), jtype_name(b));

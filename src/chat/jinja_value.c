@@ -1,5 +1,6 @@
 /* jinja_value.c - see jinja_value.h. */
 #include "chat/jinja_value.h"
+#include "chat/jinja_big.h"
 #include "chat/jinja_parse.h"
 #include "chat/jinja_text.h"
 #include "text/utf8.h"
@@ -595,6 +596,16 @@ bool jless(jrun *r, jval a, jval b, const char *op, bool *out)
     if (b.type == J_UNDEF) return jfail_undef(r, b);
     if (jis_number(a) && jis_number(b)) {
         *out = !is_nan(a) && !is_nan(b) && compare_numbers(a, b) < 0;
+        return true;
+    }
+    if (jis_any_int(a) && jis_any_int(b)) {
+        *out = jbig_compare(a, b) < 0;
+        return true;
+    }
+    if ((a.type == J_BIG && b.type == J_FLOAT) || (a.type == J_FLOAT && b.type == J_BIG)) {
+        double x, y;
+        if (!jbig_to_float(r, a, &x) || !jbig_to_float(r, b, &y)) return false;
+        *out = x < y;
         return true;
     }
     if (a.type == J_STR && b.type == J_STR) {

@@ -17,7 +17,7 @@ typedef enum {
     J_NONE,
     J_BOOL,
     J_INT,
-    J_BIG, /* an int beyond 64 bits: can be printed and compared, not computed with */
+    J_BIG, /* an int beyond 64 bits: jinja_big.h */
     J_FLOAT,
     J_STR,
     J_LIST,
