@@ -228,6 +228,16 @@ typedef struct {
 bool lory_plan_memory(const lory_model *m, const lory_session_params *p, lory_memory_plan *plan,
                       lory_err *err);
 
+/* One step of the plan that a session runs for each batch of tokens. */
+typedef struct {
+    int first_layer, last_layer; /* that have this step; -1 outside of layers */
+    const char *text;            /* "matmul       q k v <- x: attn_q attn_k attn_v (q8_0)"; valid
+                                    during the call */
+} lory_plan_step;
+typedef void (*lory_on_plan_step)(void *user, const lory_plan_step *s);
+bool lory_describe_plan(const lory_model *m, const lory_session_params *p,
+                        lory_on_plan_step on_step, void *user, lory_err *err);
+
 /* NULL params = all defaults. All memory is taken here; evaluation allocates nothing. */
 lory_session *lory_session_new(lory_model *m, const lory_session_params *p, lory_err *err);
 void lory_session_free(lory_session *s);
@@ -458,6 +468,30 @@ void lory_batch_get_stats(const lory_batch *b, lory_batch_stats *stats);
 uint64_t lory_model_fingerprint(const lory_model *m);
 /* The same of a model with adapters: of their files too, and of their scales, in their order. */
 uint64_t lory_fingerprint(const lory_model *m, const lory_lora_use *lora, size_t n_lora);
+
+/* ---- files that do not run ----------------------------------------------------------------- */
+
+typedef enum {
+    LORY_UNKNOWN_ARCH,      /* name: the architecture */
+    LORY_UNKNOWN_TYPE,      /* name: a tensor; text: its type */
+    LORY_UNKNOWN_TENSOR,    /* name: a tensor that no part of the model, as lory knows it, is */
+    LORY_UNKNOWN_TOKENIZER, /* text: what is unknown or wrong in it */
+    LORY_UNKNOWN_OTHER,     /* text: a value that lory does not know, or that makes no sense */
+    LORY_UNUSED_KEY,        /* name: a key of the architecture that nothing reads; no obstacle */
+} lory_finding_kind;
+
+typedef struct {
+    lory_finding_kind kind;
+    const char *name; /* [n_name], no NUL */
+    size_t n_name;
+    const char *text; /* "" where the name says it all */
+} lory_finding;       /* valid during the call */
+
+typedef void (*lory_on_finding)(void *user, const lory_finding *f);
+
+/* Looks a GGUF file through and reports all that lory does not know in it, where lory_model_open
+ * ends with the first. False when the file can't be read at all. */
+bool lory_survey(const char *path, lory_on_finding on_finding, void *user, lory_err *err);
 
 /* ---- the machine ------------------------------------------------------------------------- */
 

@@ -8,10 +8,12 @@
 #include "text/utf8.h"
 #include "base/hash.h"
 #include "engine/limits.h"
+#include "engine/plan_text.h"
 #include "engine/session_state.h"
 #include "engine/work.h"
 #include "generation.h"
 #include "handles.h"
+#include "model/survey.h"
 #include "sample/grammar.h"
 
 struct lory_detok {
@@ -160,6 +162,15 @@ uint64_t lory_fingerprint(const lory_model *m, const lory_lora_use *lora, size_t
         hash64_put(&h, &lora[i].scale, sizeof lora[i].scale);
     }
     return hash64_end(&h);
+}
+
+bool lory_survey(const char *path, lory_on_finding on_finding, void *user, lory_err *err)
+{
+    gguf g;
+    if (!gguf_open_any(&g, path, err)) return false;
+    survey(&g, on_finding, user);
+    gguf_close(&g);
+    return true;
 }
 
 /* ---- tokens ------------------------------------------------------------------------------- */
@@ -311,6 +322,19 @@ static bool keep_loras(lory_session *s, const lory_session_params *p, lory_err *
     memcpy(s->lora, p->lora, p->n_lora * sizeof *s->lora);
     s->n_lora = p->n_lora;
     return true;
+}
+
+bool lory_describe_plan(const lory_model *m, const lory_session_params *p,
+                        lory_on_plan_step on_step, void *user, lory_err *err)
+{
+    plan made;
+    plan_params par = { .fuse = !p || !p->on_input, .lora = p ? p->lora : NULL,
+                        .n_lora = p ? p->n_lora : 0 };
+    if (!m->m.arch) return err_set(err, m->m.why_not.code, "%s", m->m.why_not.text);
+    if (!plan_make(&made, &m->m, &par, err)) return false;
+    bool ok = plan_describe(&made, &m->m, on_step, user, err);
+    plan_free(&made);
+    return ok;
 }
 
 lory_session *lory_session_new(lory_model *m, const lory_session_params *p, lory_err *err)

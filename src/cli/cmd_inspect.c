@@ -25,8 +25,9 @@ static const opts_page page = {
     .name = "inspect",
     .usage = "FILE [--json] [--tensors] [-c N]",
     .about =
-        "Prints what a GGUF file has: its model, tokenizer, types of weights and metadata, and "
-        "the memory that a session with these options would take.",
+        "Prints what a GGUF file has: its model, tokenizer, types of weights and metadata; the steps "
+        "of the plan that lory runs, or what it does not know of the file; and the memory that a "
+        "session with these options would take.",
     .rows = rows,
     .notes = "Examples:\n"
              "  lory inspect model.gguf\n"
@@ -35,11 +36,12 @@ static const opts_page page = {
 };
 
 /* The plan needs the model that lory would run; without one the rest is still worth showing. */
-static void plan_memory(inspection *x, session_opts *o)
+static void plan(inspection *x, session_opts *o)
 {
     lory_model *m = lory_model_open(x->path, &x->plan_err);
     bool ok = m && cli_open_loras(m, &o->lora, &x->plan_err);
     lory_session_params p = cli_session_params(o);
+    ok = ok && inspect_plan(x, m, &p, &x->plan_err);
     x->has_plan = ok && lory_plan_memory(m, &p, &x->plan, &x->plan_err);
     lory_model_close(m);
 }
@@ -52,17 +54,21 @@ static int inspect(inspect_opts *o)
                      .with_tensors = o->tensors,
                      .cache_type = cache_types[o->session.cache_type] };
     buf out = { 0 };
-    if (!gguf_open(&x.g, o->path, &err)) return cli_fail(&err);
+    if (!gguf_open_any(&x.g, o->path, &err)) return cli_fail(&err);
+    if (!inspect_survey(&x, &err)) {
+        inspect_free(&x);
+        return cli_fail(&err);
+    }
     gguf_count_types(&x.g, x.use);
     for (int i = 0; i < QT_COUNT; i++) x.n_params += x.use[i].n_elems;
-    plan_memory(&x, &o->session);
+    plan(&x, &o->session);
     if (o->json)
         inspect_json(&x, &out);
     else
         inspect_text(&x, out_is_terminal() && !getenv("NO_COLOR"), &out);
     int status = out_buf(&out) ? EXIT_OK : EXIT_FAILED;
     buf_free(&out);
-    gguf_close(&x.g);
+    inspect_free(&x);
     return status;
 }
 

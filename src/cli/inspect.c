@@ -21,13 +21,37 @@ gguf_str inspect_token(const gguf *g, uint64_t id)
     return (gguf_str){ "", 0 };
 }
 
+static const char *arch_key(const gguf *g, const char *suffix, char key[128])
+{
+    gguf_str arch = inspect_str(g, "general.architecture");
+    snprintf(key, 128, "%.*s.%s", arch.n < 64 ? (int)arch.n : 64, arch.s, suffix);
+    return key;
+}
+
 bool inspect_arch_uint(const gguf *g, const char *suffix, uint64_t *value)
 {
     char key[128];
-    gguf_str arch = inspect_str(g, "general.architecture");
-    if (arch.n > 64) return false;
-    snprintf(key, sizeof key, "%.*s.%s", (int)arch.n, arch.s, suffix);
-    return gguf_find(g, key) && gguf_get_uint(g, key, UINT64_MAX, value, NULL);
+    return gguf_find(g, arch_key(g, suffix, key)) && gguf_get_uint(g, key, UINT64_MAX, value, NULL);
+}
+
+double inspect_arch_number(const gguf *g, const char *suffix, double otherwise)
+{
+    char key[128];
+    float v = (float)otherwise;
+    return gguf_get_f32(g, arch_key(g, suffix, key), &v, NULL) ? (double)v : otherwise;
+}
+
+gguf_str inspect_arch_str(const gguf *g, const char *suffix)
+{
+    char key[128];
+    return inspect_str(g, arch_key(g, suffix, key));
+}
+
+const char *inspect_type_name(const gguf_tensor *t, char text[32])
+{
+    if (t->type != QT_COUNT) return qtypes[t->type].name;
+    snprintf(text, 32, "type %u", (unsigned)t->type_id);
+    return text;
 }
 
 const char *inspect_scaled(double v, const char *unit, char text[32])

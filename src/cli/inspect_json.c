@@ -2,7 +2,9 @@
  *
  * {"file", "size_bytes", "version", "alignment", "arch", "name", "n_params", "n_tensors",
  *  "tensor_bytes", "types": [{"type", "n_tensors", "n_params", "n_bytes"}], "tokenizer": {...} or
- *  null, "metadata": {key: value}, "memory": {...} or null, "memory_error", "tensors": [...]}
+ *  null, "metadata": {key: value}, "runs": bool, "findings": [{"kind", "name", "text", "n"}],
+ *  "plan": [{"layers": [first, last] or null, "step"}], "memory": {...} or null, "memory_error",
+ *  "tensors": [...]}
  * An array of more than MAX_ARRAY values is {"array": type, "n", "first": [...]}. */
 #include "cli/inspect.h"
 #include "text/json.h"
@@ -172,8 +174,56 @@ static void put_memory(json_writer *w, const inspection *x)
     json_end_object(w);
 }
 
+static const char *const finding_names[] = {
+    [LORY_UNKNOWN_ARCH] = "architecture",   [LORY_UNKNOWN_TYPE] = "tensor_type",
+    [LORY_UNKNOWN_TENSOR] = "tensor",       [LORY_UNKNOWN_TOKENIZER] = "tokenizer",
+    [LORY_UNKNOWN_OTHER] = "value",         [LORY_UNUSED_KEY] = "unused_key",
+};
+
+static void put_support(json_writer *w, const inspection *x)
+{
+    json_put_key(w, "runs");
+    json_put_bool(w, inspect_runs(x));
+    json_put_key(w, "findings");
+    json_begin_array(w);
+    for (size_t i = 0; i < x->n_finding; i++) {
+        const inspect_finding *f = &x->finding[i];
+        json_begin_object(w);
+        json_put_key(w, "kind");
+        json_put_str(w, finding_names[f->kind]);
+        put_str(w, "name", (gguf_str){ f->name, strlen(f->name) });
+        put_str(w, "text", (gguf_str){ f->text, strlen(f->text) });
+        put_uint(w, "n", f->n);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+static void put_plan(json_writer *w, const inspection *x)
+{
+    json_put_key(w, "plan");
+    json_begin_array(w);
+    for (size_t i = 0; i < x->n_step; i++) {
+        json_begin_object(w);
+        json_put_key(w, "layers");
+        if (x->step[i].first_layer < 0) {
+            json_put_null(w);
+        } else {
+            json_begin_array(w);
+            json_put_int(w, x->step[i].first_layer);
+            json_put_int(w, x->step[i].last_layer);
+            json_end_array(w);
+        }
+        json_put_key(w, "step");
+        json_put_str(w, x->step[i].text);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
 static void put_tensors(json_writer *w, const gguf *g)
 {
+    char type[32];
     json_put_key(w, "tensors");
     json_begin_array(w);
     for (size_t i = 0; i < g->n_tensors; i++) {
@@ -181,7 +231,7 @@ static void put_tensors(json_writer *w, const gguf *g)
         json_begin_object(w);
         put_str(w, "name", t->name);
         json_put_key(w, "type");
-        json_put_str(w, qtypes[t->type].name);
+        json_put_str(w, inspect_type_name(t, type));
         json_put_key(w, "shape");
         json_begin_array(w);
         for (int k = 0; k < t->n_dims; k++) json_put_int(w, t->ne[k]);
@@ -211,6 +261,8 @@ void inspect_json(const inspection *x, buf *out)
     put_types(&w, x);
     put_tokenizer(&w, g);
     put_metadata(&w, g);
+    put_support(&w, x);
+    put_plan(&w, x);
     put_memory(&w, x);
     if (x->with_tensors) put_tensors(&w, g);
     json_end_object(&w);

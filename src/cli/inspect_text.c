@@ -88,6 +88,40 @@ static void put_heads(page *p)
     buf_putc(p->out, '\n');
 }
 
+static void put_experts(page *p)
+{
+    uint64_t n, n_used;
+    if (!inspect_arch_uint(&p->x->g, "expert_count", &n) || n == 0) return;
+    label(p, "experts");
+    buf_printf(p->out, "%" PRIu64, n);
+    if (inspect_arch_uint(&p->x->g, "expert_used_count", &n_used))
+        buf_printf(p->out, ", %" PRIu64 " for a token", n_used);
+    buf_putc(p->out, '\n');
+}
+
+/* "base 500000, 64 values of a head, yarn: 4 times 32768 tokens" */
+static void put_rope(page *p)
+{
+    const gguf *g = &p->x->g;
+    double base = inspect_arch_number(g, "rope.freq_base", 0);
+    double n_rot = inspect_arch_number(g, "rope.dimension_count", 0);
+    double factor = inspect_arch_number(g, "rope.scaling.factor", 1);
+    double n_orig = inspect_arch_number(g, "rope.scaling.original_context_length", 0);
+    gguf_str kind = inspect_arch_str(g, "rope.scaling.type");
+    const char *comma = "";
+    if (base == 0 && n_rot == 0 && kind.n == 0) return;
+    label(p, "rope");
+    if (base > 0) buf_printf(p->out, "base %.9g", base), comma = ", ";
+    if (n_rot > 0) buf_printf(p->out, "%s%.0f values of a head", comma, n_rot), comma = ", ";
+    if (kind.n) {
+        buf_puts(p->out, comma);
+        put_clean(p->out, kind, 20);
+        if (factor != 1) buf_printf(p->out, ", %.4g times", factor);
+        if (n_orig > 0) buf_printf(p->out, " of %.0f tokens", n_orig);
+    }
+    buf_putc(p->out, '\n');
+}
+
 static void put_model(page *p)
 {
     char text[32];
@@ -103,7 +137,9 @@ static void put_model(page *p)
     put_arch_line(p, "embedding", "embedding_length");
     put_arch_line(p, "feed-forward", "feed_forward_length");
     put_heads(p);
-    put_arch_line(p, "experts", "expert_count");
+    put_experts(p);
+    put_arch_line(p, "window", "attention.sliding_window");
+    put_rope(p);
 }
 
 /* ---- the tokenizer ----------------------------------------------------------------------- */
@@ -192,7 +228,7 @@ static void put_weights(page *p)
 static void put_tensors(page *p)
 {
     const gguf *g = &p->x->g;
-    char size[32], shape[96];
+    char size[32], shape[96], type[32];
     heading(p, "Tensors");
     for (size_t i = 0; i < g->n_tensors; i++) {
         const gguf_tensor *t = &g->tensors[i];
@@ -200,10 +236,65 @@ static void put_tensors(page *p)
         for (int k = 0; k < t->n_dims; k++)
             n += snprintf(shape + n, sizeof shape - (size_t)n, "%s%" PRId64, k ? " x " : "",
                           t->ne[k]);
-        buf_printf(p->out, "  %-8s %12s  %-22s ", qtypes[t->type].name, bytes(t->n_bytes, size),
-                   shape);
+        buf_printf(p->out, "  %-8s %12s  %-22s ", inspect_type_name(t, type),
+                   t->type == QT_COUNT ? "?" : bytes(t->n_bytes, size), shape);
         put_clean(p->out, t->name, MAX_TEXT);
         buf_putc(p->out, '\n');
+    }
+}
+
+/* ---- what lory knows of it ----------------------------------------------------------------- */
+
+/* The findings of one kind under one label; `shown`: their names, or else their texts. */
+static void put_findings(page *p, const char *title, lory_finding_kind kind)
+{
+    const inspection *x = p->x;
+    bool is_first = true;
+    for (size_t i = 0; i < x->n_finding; i++) {
+        const inspect_finding *f = &x->finding[i];
+        if (f->kind != kind) continue;
+        label(p, is_first ? title : "");
+        is_first = false;
+        put_clean(p->out, (gguf_str){ f->name, strlen(f->name) }, 2 * MAX_TEXT);
+        if (f->n > 1) buf_printf(p->out, " (%zu)", f->n);
+        buf_puts(p->out, *f->name && *f->text ? ": " : "");
+        put_clean(p->out, (gguf_str){ f->text, strlen(f->text) }, 1024);
+        buf_putc(p->out, '\n');
+    }
+}
+
+static void put_support(page *p)
+{
+    const inspection *x = p->x;
+    bool runs = inspect_runs(x);
+    if (x->g.n_tensors == 0 || (runs && x->n_finding == 0)) return;
+    heading(p, runs ? "Not used" : "What lory does not know");
+    put_findings(p, "architecture", LORY_UNKNOWN_ARCH);
+    put_findings(p, "tensor types", LORY_UNKNOWN_TYPE);
+    put_findings(p, "tensors", LORY_UNKNOWN_TENSOR);
+    put_findings(p, "tokenizer", LORY_UNKNOWN_TOKENIZER);
+    put_findings(p, "values", LORY_UNKNOWN_OTHER);
+    put_findings(p, runs ? "keys" : "unused keys", LORY_UNUSED_KEY);
+    if (!runs && x->n_finding == 0) { /* opening says it, and for memory the section of that */
+        label(p, "error");
+        put_clean(p->out, (gguf_str){ x->plan_err.text, strlen(x->plan_err.text) }, 1024);
+        buf_putc(p->out, '\n');
+    }
+}
+
+static void put_plan(page *p)
+{
+    const inspection *x = p->x;
+    if (x->n_step == 0) return;
+    heading(p, "Plan");
+    for (size_t i = 0; i < x->n_step; i++) {
+        const inspect_step *s = &x->step[i];
+        bool is_first = i == 0 || s[-1].first_layer != s->first_layer;
+        if (is_first && s->first_layer >= 0 && s->last_layer > s->first_layer)
+            buf_printf(p->out, "  layers %d to %d, each\n", s->first_layer, s->last_layer);
+        else if (is_first && s->first_layer >= 0)
+            buf_printf(p->out, "  layer %d\n", s->first_layer);
+        buf_printf(p->out, "  %s%s\n", s->first_layer >= 0 ? "  " : "", s->text);
     }
 }
 
@@ -299,6 +390,8 @@ void inspect_text(const inspection *x, bool is_bold, buf *out)
     put_model(&p);
     put_tokenizer(&p);
     put_weights(&p);
+    put_support(&p);
+    put_plan(&p);
     put_memory(&p);
     put_metadata(&p);
     if (x->with_tensors) put_tensors(&p);

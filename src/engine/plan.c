@@ -405,8 +405,8 @@ static void find_sizes(plan *p, const model *m)
 static void append_head(plan *p, const model *m)
 {
     p->n_body = p->n_step;
-    append(p, OP_PICK, PICKED, X, 0);
-    append_recipe(p, m, m->arch->head, 0);
+    append(p, OP_PICK, PICKED, X, -1);
+    append_recipe(p, m, m->arch->head, -1);
     for (int i = p->n_body + 1; i < p->n_step; i++)
         if (p->step[i].src == X) p->step[i].src = PICKED;
 }
@@ -429,7 +429,7 @@ bool plan_make(plan *p, const model *m, const plan_params *par, lory_err *err)
     size_t n_max = 2 * ((size_t)count(a->embed) + n_block * n_layer + (size_t)count(a->head)) + 1;
     *p = (plan){ .step = mem_new(n_max, sizeof(plan_step)) };
     if (!p->step) return err_set(err, LORY_E_MEMORY, "plan: no memory for %zu steps", n_max);
-    append_recipe(p, m, a->embed, 0);
+    append_recipe(p, m, a->embed, -1);
     for (int il = 0; il < m->hp.n_layer; il++) append_recipe(p, m, block, il);
     append_head(p, m);
     if (par->fuse) fuse_steps(p);

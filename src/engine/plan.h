@@ -33,7 +33,7 @@ typedef struct {
     uint8_t src;     /* lory_slot */
     uint8_t dst[PLAN_MAX_FUSED];
     uint8_t n_matmul; /* OP_MATMUL: products of the same input, w[i] -> dst[i] */
-    int16_t il;
+    int16_t il;      /* -1: of no layer */
     bool prepared;  /* OP_MATMUL: reads what OP_INPUT prepared, else slot src */
     uint8_t then;   /* OP_MATMUL: then this activation of dst[0] (with dst[1]), or OP_END */
     uint8_t norm;   /* OP_INPUT: after this norm of src, or OP_END */

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "lory.h"
 #include "quant/qtype.h"
+#include <stdatomic.h>
 
 enum {
     GGUF_MAX_DIMS = 4,
@@ -52,7 +53,8 @@ typedef struct {
 
 typedef struct {
     gguf_str name;
-    qtype type;
+    qtype type;                /* QT_COUNT: unknown, after gguf_open_any only */
+    uint32_t type_id;          /* as the file has it */
     int n_dims;                /* 1 .. 4 */
     int64_t ne[GGUF_MAX_DIMS]; /* elements, fastest first; unused ones are 1; each >= 1 */
     uint64_t offset;           /* of data in the file's tensor data, a multiple of its alignment */
@@ -71,6 +73,8 @@ typedef struct {
     uint32_t *kv_slots, *tensor_slots; /* hash tables, open addressing, index + 1; 0 = empty */
     size_t n_kv_slots, n_tensor_slots; /* powers of two */
     uint64_t hash_key[2];              /* differs from run to run: no file can aim at it */
+    atomic_uchar *was_read;            /* [n_kv] gguf_find was asked for it */
+    bool takes_any_type;               /* gguf_open_any */
 } gguf;
 
 /* On failure *g is closed and err says what and where: LORY_E_IO, _FORMAT (also big-endian, v1,
@@ -81,11 +85,15 @@ bool gguf_open_copy(gguf *g, const char *path, lory_err *err);
 /* The same over bytes in memory, which stay the caller's, aligned as the tensors need to be;
  * `name` is the subject of errors. */
 bool gguf_open_bytes(gguf *g, const void *bytes, size_t n, const char *name, lory_err *err);
+/* For those who only look: tensors of types that lory does not know have neither type nor data. */
+bool gguf_open_any(gguf *g, const char *path, lory_err *err);
 void gguf_close(gguf *g);
 const char *gguf_path(const gguf *g); /* as given to gguf_open: the subject of errors */
 
 const gguf_kv *gguf_find(const gguf *g, const char *key); /* NULL when absent */
 const gguf_tensor *gguf_find_tensor(const gguf *g, const char *name);
+/* Whether anyone looked for kv[i], by gguf_find or a getter below. */
+bool gguf_was_read(const gguf *g, size_t i);
 
 /* Typed values. Absent: *value stays as it is (the caller's default), true. Present but of
  * another kind or out of range: LORY_E_FORMAT naming file, key, what was found. Integers of any

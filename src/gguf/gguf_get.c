@@ -41,7 +41,14 @@ bool gguf_str_is(gguf_str a, const char *b)
 const gguf_kv *gguf_find(const gguf *g, const char *key)
 {
     name_table t = { g->kv, sizeof *g->kv, g->kv_slots, g->n_kv_slots, g->hash_key };
-    return name_table_find(&t, (gguf_str){ key, strlen(key) });
+    const gguf_kv *kv = name_table_find(&t, (gguf_str){ key, strlen(key) });
+    if (kv && g->was_read) atomic_store_explicit(&g->was_read[kv - g->kv], 1, memory_order_relaxed);
+    return kv;
+}
+
+bool gguf_was_read(const gguf *g, size_t i)
+{
+    return atomic_load_explicit(&g->was_read[i], memory_order_relaxed);
 }
 
 const gguf_tensor *gguf_find_tensor(const gguf *g, const char *name)
@@ -192,6 +199,7 @@ void gguf_count_types(const gguf *g, gguf_type_use use[QT_COUNT])
     memset(use, 0, QT_COUNT * sizeof *use);
     for (size_t i = 0; i < g->n_tensors; i++) {
         const gguf_tensor *t = &g->tensors[i];
+        if (t->type == QT_COUNT) continue;
         use[t->type].n_tensors++;
         use[t->type].n_elems += (uint64_t)(t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3]);
         use[t->type].n_bytes += t->n_bytes;

@@ -293,7 +293,8 @@ static bool read_qtype(reader *r, gguf_tensor *t)
     uint32_t id;
     if (!take_u32(r, "its type", &id)) return false;
     t->type = qtype_from_gguf(id);
-    if (t->type != QT_COUNT) return true;
+    t->type_id = id;
+    if (t->type != QT_COUNT || r->g->takes_any_type) return true;
     const char *name = qtype_foreign_name(id);
     return wrong(r, LORY_E_UNSUPPORTED,
                  "is of a type that lory does not know (number %" PRIu32 "%s%s)", id,
@@ -325,7 +326,7 @@ static bool read_tensor(reader *r, gguf_tensor *t)
 {
     r->name = (gguf_str){ 0 };
     return take_name(r, &t->name) && read_shape(r, t) && read_qtype(r, t)
-           && take_u64(r, "its offset", &t->offset) && size_tensor(r, t);
+           && take_u64(r, "its offset", &t->offset) && (t->type == QT_COUNT || size_tensor(r, t));
 }
 
 static bool read_tensors(reader *r, uint64_t n_tensors)
@@ -453,6 +454,8 @@ static bool read_all(gguf *g, lory_err *err)
     if (!read_header(&r, &n_tensors, &n_kv) || !read_kvs(&r, n_kv) || !index_kvs(&r)
         || !read_alignment(&r) || !read_tensors(&r, n_tensors) || !index_tensors(&r))
         return false;
+    g->was_read = mem_new(g->n_kv, sizeof *g->was_read);
+    if (!g->was_read) return err_set(err, LORY_E_MEMORY, "%s: no memory", gguf_path(g));
     size_t padding = (g->alignment - r.at % g->alignment) % g->alignment;
     return place_tensors(&r, r.at + padding) && check_overlap(&r);
 }
@@ -470,6 +473,12 @@ static bool open_mapped(gguf *g, lory_err *err)
 bool gguf_open(gguf *g, const char *path, lory_err *err)
 {
     *g = (gguf){ 0 };
+    return file_map_open(&g->map, path, err) && open_mapped(g, err);
+}
+
+bool gguf_open_any(gguf *g, const char *path, lory_err *err)
+{
+    *g = (gguf){ .takes_any_type = true };
     return file_map_open(&g->map, path, err) && open_mapped(g, err);
 }
 
@@ -491,6 +500,7 @@ void gguf_close(gguf *g)
     mem_free(g->tensors);
     mem_free(g->kv_slots);
     mem_free(g->tensor_slots);
+    mem_free(g->was_read);
     file_map_close(&g->map);
     *g = (gguf){ 0 };
 }

@@ -2,6 +2,7 @@
 #include "model/model.h"
 #include "base/err.h"
 #include "base/fmath.h"
+#include "model/keys.h"
 #include <string.h>
 
 const lory_arch *const archs[] = {
@@ -60,10 +61,10 @@ const lory_arch *const archs[] = {
     NULL,
 };
 
-static const lory_arch *find_arch(const char *name)
+const lory_arch *model_find_arch(gguf_str name)
 {
     for (int i = 0; archs[i]; i++)
-        if (strcmp(archs[i]->name, name) == 0) return archs[i];
+        if (gguf_str_is(name, archs[i]->name)) return archs[i];
     return NULL;
 }
 
@@ -116,7 +117,7 @@ static role_set roles_in(const lory_step *s)
 }
 
 /* What the file may have: what the recipes use, and the factors of rotary positions. */
-static role_set roles_wanted(const model *m)
+role_set model_roles(const model *m)
 {
     role_set set = roles_in(m->arch->embed) | roles_in(model_block(m)) | roles_in(m->arch->head);
     if (m->hp.n_rot > 0)
@@ -254,19 +255,19 @@ static bool make_rope(model *m, lory_err *err)
 
 /* ---- opening ------------------------------------------------------------------------------------ */
 
-static bool read_hparams(model *m, lory_err *err)
+bool model_read_hparams(model *m, lory_err *err)
 {
     m->hp = hparams_default;
     if (m->arch->preset) m->arch->preset(&m->hp);
     if (!hparams_read(&m->hp, &m->file, m->arch->name, err)) return false;
     if (m->arch->adapt && !m->arch->adapt(&m->hp, &m->file, err)) return false;
     if (!has_op(model_block(m), OP_ROPE)) m->hp.n_rot = 0;
-    return true;
+    return keys_check(&m->file, m->arch->name, err);
 }
 
 static bool read_weights(model *m, lory_err *err)
 {
-    if (!read_hparams(m, err) || !weights_bind(&m->w, &m->file, &m->hp, roles_wanted(m), err)
+    if (!model_read_hparams(m, err) || !weights_bind(&m->w, &m->file, &m->hp, model_roles(m), err)
         || !check_recipes(m, err))
         return false;
     if (weights_get(&m->w, 0, W_POS_EMBD)->data) m->n_ctx_max = m->hp.n_ctx_train;
@@ -294,7 +295,7 @@ static bool read_model(model *m, lory_err *err)
         return err_set(err, LORY_E_UNSUPPORTED,
                        "%s: is an adapter, not a model (--lora applies it to one)",
                        gguf_path(&m->file));
-    m->arch = find_arch(m->arch_name);
+    m->arch = model_find_arch((gguf_str){ m->arch_name, strlen(m->arch_name) });
     if (m->arch) return read_weights(m, err);
     err_set(&m->why_not, LORY_E_UNSUPPORTED, "%s: architecture \"%s\" is not one that lory runs",
             gguf_path(&m->file), m->arch_name);

@@ -123,6 +123,13 @@ const weight *weights_get(const weights *w, int il, lory_role role)
     return role < W_LAYER_COUNT ? &w->layer[index_of(il, role)] : &w->global[role - W_LAYER_COUNT];
 }
 
+lory_role weights_role_of(const weights *w, int n_layer, const weight *one)
+{
+    bool is_layers = one >= w->layer && one < w->layer + index_of(n_layer, (lory_role)0);
+    return (lory_role)(is_layers ? (one - w->layer) % W_LAYER_COUNT
+                                 : one - w->global + W_LAYER_COUNT);
+}
+
 /* What a tensor's name says. */
 typedef struct {
     gguf_str base;  /* without "blk.N." and ".weight" or ".bias" */
@@ -229,6 +236,16 @@ int weights_roles(const hparams *hp, role_set wanted, gguf_str name, int64_t n_r
     part[0] = p.role;
     if (parts) memcpy(part, parts->part, sizeof parts->part);
     return parts ? parts->n_parts : p.role != W_NONE;
+}
+
+bool weights_has_role(const hparams *hp, role_set wanted, const gguf_tensor *t)
+{
+    place p = place_of(t->name, wanted);
+    if (p.is_ignored) return true;
+    if (hp && p.il >= hp->n_layer) return false;
+    bool is_fused = hp && find_fused(hp, &p, t->ne[p.is_bias ? 0 : 1], wanted);
+    for (int i = 0; !hp && i < N_FUSED; i++) is_fused |= gguf_str_is(p.base, fused[i].name);
+    return is_fused || p.role != W_NONE;
 }
 
 /* Each part is a view of its rows. */

@@ -44,6 +44,11 @@ const weight *weights_get(const weights *w, int il, lory_role role);
 enum { WEIGHTS_MAX_PARTS = 3 };
 int weights_roles(const hparams *hp, role_set wanted, gguf_str name, int64_t n_rows, int *il,
                   lory_role part[WEIGHTS_MAX_PARTS]);
+/* Whether a tensor, or bias, is of one of the `wanted` roles, or one that is passed over. hp NULL: in
+ * a layer of any number, of any shape. */
+bool weights_has_role(const hparams *hp, role_set wanted, const gguf_tensor *t);
+/* The role that `one` of w has in its layer or in the model. */
+lory_role weights_role_of(const weights *w, int n_layer, const weight *one);
 /* The tensor name of a role, "blk.3.attn_q.weight", into name; returns name. */
 const char *weights_name(lory_role role, int il, char *name, size_t cap);
 

@@ -1,0 +1,75 @@
+/* survey.c - see survey.h. */
+#include "model/survey.h"
+#include "model/keys.h"
+#include "model/model.h"
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    const gguf *g;
+    lory_on_finding on_finding;
+    void *user;
+} surveyor;
+
+static void report(const surveyor *s, lory_finding_kind kind, gguf_str name, const char *text)
+{
+    s->on_finding(s->user, &(lory_finding){ kind, name.s, name.n, text });
+}
+
+static void report_err(const surveyor *s, lory_finding_kind kind, const lory_err *err)
+{
+    report(s, kind, (gguf_str){ "", 0 }, err->text);
+}
+
+static void survey_types(const surveyor *s)
+{
+    char text[48];
+    for (size_t i = 0; i < s->g->n_tensors; i++) {
+        const gguf_tensor *t = &s->g->tensors[i];
+        const char *name = qtype_foreign_name(t->type_id);
+        if (t->type != QT_COUNT) continue;
+        snprintf(text, sizeof text, "number %u%s%s", (unsigned)t->type_id, name ? ", " : "",
+                 name ? name : "");
+        report(s, LORY_UNKNOWN_TYPE, t->name, text);
+    }
+}
+
+/* hp NULL: any layer, any role. */
+static void survey_tensors(const surveyor *s, const hparams *hp, role_set wanted)
+{
+    for (size_t i = 0; i < s->g->n_tensors; i++)
+        if (!weights_has_role(hp, wanted, &s->g->tensors[i]))
+            report(s, LORY_UNKNOWN_TENSOR, s->g->tensors[i].name, "");
+}
+
+static void survey_tokenizer(const surveyor *s)
+{
+    tokenizer tok;
+    lory_err err;
+    if (!gguf_find(s->g, "tokenizer.ggml.model")) return;
+    if (tokenizer_init(&tok, s->g, &err)) tokenizer_free(&tok);
+    else report_err(s, LORY_UNKNOWN_TOKENIZER, &err);
+}
+
+void survey(const gguf *g, lory_on_finding on_finding, void *user)
+{
+    surveyor s = { g, on_finding, user };
+    model m = { .file = *g }; /* borrowed, like all it points to */
+    gguf_str name = { "", 0 };
+    lory_err err;
+    gguf_get_str(g, "general.architecture", &name, NULL);
+    m.arch = model_find_arch(name);
+    survey_types(&s);
+    survey_tokenizer(&s);
+    if (g->n_tensors == 0) return;
+    if (!m.arch) {
+        report(&s, LORY_UNKNOWN_ARCH, name, "");
+        survey_tensors(&s, NULL, ~(role_set)0);
+        return;
+    }
+    if (!model_read_hparams(&m, &err)) report_err(&s, LORY_UNKNOWN_OTHER, &err);
+    else survey_tensors(&s, &m.hp, model_roles(&m));
+    size_t i = 0;
+    for (const gguf_kv *kv; (kv = keys_next_unused(g, m.arch->name, &i)) != NULL;)
+        report(&s, LORY_UNUSED_KEY, kv->key, "");
+}
