@@ -84,7 +84,7 @@ static size_t thread_bytes(const exec *e)
     size_t n = op_attend_scratch_bytes(&e->m->hp), more = op_route_scratch_bytes(&e->m->hp);
     if (n < more) n = more;
     if (n < matmul_scratch_bytes()) n = matmul_scratch_bytes();
-    return round_up(n, MEM_ALIGN);
+    return round_up(n, MEM_ALIGN) + (e->plan.n_lora > 0 ? OP_LORA_SCRATCH_BYTES : 0);
 }
 
 /* Lays out everything that running takes; the same code measures and assigns. */
@@ -116,11 +116,35 @@ static bool make_plan(plan *p, const model *m, const exec_params *par, lory_err 
     return plan_make(p, m, &pp, err);
 }
 
+/* Of a thread's scratch what is ever written: a product packs no more than the thread's share of its
+ * largest matrix. */
+static size_t touched_bytes(const exec *e)
+{
+    enum { FEW_TOK = 8 }; /* up to here nothing is packed */
+    size_t n = op_attend_scratch_bytes(&e->m->hp), more = op_route_scratch_bytes(&e->m->hp);
+    if (n < more) n = more;
+    for (int i = 0; i < e->plan.n_step && e->par.n_batch > FEW_TOK; i++) {
+        const plan_step *s = &e->plan.step[i];
+        int n_matmul = s->op == OP_MATMUL ? s->n_matmul : s->op == OP_EXPERTS;
+        for (int j = 0; j < n_matmul; j++) {
+            const weight *w = s->w[j];
+            bool is_i8 = qtypes[w->type].n_sub > 0;
+            size_t rows = round_up((size_t)(w->n_rows / e->par.n_threads + 1), PANEL_ROWS);
+            size_t row_bytes = is_i8 ? (size_t)(w->k / QT_GROUP) * panel_group_bytes(w->type) / PANEL_ROWS
+                                     : (size_t)w->k * sizeof(float);
+            if (n < rows * row_bytes) n = rows * row_bytes;
+        }
+    }
+    if (e->plan.n_lora > 0) n += OP_LORA_SCRATCH_BYTES;
+    return n < e->thread_bytes ? n : e->thread_bytes;
+}
+
 bool exec_bytes(const model *m, const exec_params *par, size_t *n_bytes, lory_err *err)
 {
     exec e = { .m = m, .par = *par };
     if (!make_plan(&e.plan, m, par, err)) return false;
     *n_bytes = lay_out(&e, NULL);
+    *n_bytes -= (size_t)par->n_threads * (e.thread_bytes - touched_bytes(&e));
     plan_free(&e.plan);
     return true;
 }

@@ -83,7 +83,7 @@ typedef struct {
     bool long_rope;          /* rotate by the model's table for long texts, where it has one */
 } exec;
 
-/* Bytes of scratch that exec_open would take, its threads' stacks excepted. */
+/* Bytes of scratch that running would touch, its threads' stacks excepted. */
 bool exec_bytes(const model *m, const exec_params *par, size_t *n_bytes, lory_err *err);
 
 /* kv, with as many layers and heads as the model, stays the caller's and outlives the exec. */

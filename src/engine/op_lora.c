@@ -17,15 +17,16 @@ typedef struct {
     size_t ld_t;
 } down_args;
 
-static void go_down(const exec *e, const plan_lora *l, const down_args *d)
+static void go_down(const op_ctx *c, const plan_lora *l, const down_args *d)
 {
+    const exec *e = c->e;
     const weight *a = &l->pair->a;
     size_t row = d->i_matrix * (size_t)a->n_rows + (size_t)d->r0;
     if (d->n_tok == 0 || d->r0 == d->r1) return;
-    e->kn->gemm_f[a->type](&(matmul_args){
+    matmul(e->kn, &(matmul_args){
         .w = (const unsigned char *)a->data + row * a->row_bytes, .row_bytes = a->row_bytes,
         .type = a->type, .n_rows = d->r1 - d->r0, .k = a->k, .x = d->x, .ld_x = d->ld_x,
-        .n_tok = d->n_tok, .out = d->t + d->r0, .ld_out = d->ld_t });
+        .n_tok = d->n_tok, .out = d->t + d->r0, .ld_out = d->ld_t, .scratch = op_scratch(c) });
     for (int it = 0; it < d->n_tok; it++)
         e->kn->scale(d->r1 - d->r0, l->scale, d->t + (size_t)it * d->ld_t + d->r0);
 }
@@ -44,7 +45,7 @@ void op_lora(const op_ctx *c, const plan_step *s)
                             .r1 = l->pair->a.n_rows, .t = op_row(e, LR, it0) + l->at,
                             .ld_t = e->ld[LR] };
             if (e->n_row == 1) op_share(c, l->pair->a.n_rows, &d.r0, &d.r1);
-            if (!l->is_made) go_down(e, l, &d);
+            if (!l->is_made) go_down(c, l, &d);
         }
 }
 
@@ -58,7 +59,7 @@ void op_expert_lora(const op_ctx *c, const plan_step *s)
         int row0 = e->expert_row[i] > first ? e->expert_row[i] : first;
         int row1 = e->expert_row[i + 1] < last ? e->expert_row[i + 1] : last;
         for (const plan_lora *l = s->lora[0]; l && row0 < row1; l = l->next)
-            go_down(e, l, &(down_args){
+            go_down(c, l, &(down_args){
                 .x = s->prepared ? e->input_f32 + (size_t)row0 * e->ld_pair
                                  : op_row(e, s->src, row0),
                 .ld_x = s->prepared ? e->ld_pair : e->ld[s->src], .n_tok = row1 - row0,
@@ -69,9 +70,12 @@ void op_expert_lora(const op_ctx *c, const plan_step *s)
 
 /* ---- out += b t ---------------------------------------------------------------------------------- */
 
-enum { TILE_ROWS = 256, TILE_TOKENS = 64 }; /* of b t at once, in the thread's scratch */
-_Static_assert((TILE_ROWS * TILE_TOKENS + LORA_MAX_RANK) * sizeof(float) <= 256 << 10,
-               "a tile and a row of t fit what matmul_scratch_bytes gives");
+_Static_assert(OP_LORA_SCRATCH_BYTES % MEM_ALIGN == 0, "the scratch of the next thread stays aligned");
+
+static float *tile_of(const op_ctx *c)
+{
+    return (float *)((char *)op_scratch(c) + c->e->thread_bytes - OP_LORA_SCRATCH_BYTES);
+}
 
 static int at_most(int n, int most)
 {
@@ -84,30 +88,30 @@ static void go_up(const op_ctx *c, const plan_lora *l, const lora_args *a, int i
     const weight *b = &l->pair->b;
     const lory_kernels *kn = c->e->kn;
     size_t row = a->i_matrix * (size_t)b->n_rows + (size_t)ir;
-    float *tile = op_scratch(c);
-    for (int it = 0; it < a->n_tok; it += TILE_TOKENS) {
+    float *tile = tile_of(c);
+    for (int it = 0; it < a->n_tok; it += LORA_TILE_TOKENS) {
         matmul_args m = { .w = (const unsigned char *)b->data + row * b->row_bytes,
                           .row_bytes = b->row_bytes, .type = b->type, .n_rows = n, .k = b->k,
                           .x = a->t + (size_t)it * a->ld_t + l->at, .ld_x = a->ld_t,
-                          .n_tok = at_most(a->n_tok - it, TILE_TOKENS),
-                          .out = tile, .ld_out = TILE_ROWS };
-        kn->gemm_f[b->type](&m);
+                          .n_tok = at_most(a->n_tok - it, LORA_TILE_TOKENS),
+                          .out = tile, .ld_out = LORA_TILE_ROWS, .scratch = op_scratch(c) };
+        matmul(kn, &m);
         for (int i = 0; i < m.n_tok; i++)
-            kn->add(n, tile + i * TILE_ROWS, a->out + (size_t)(it + i) * a->ld_out + (ir - a->r0));
+            kn->add(n, tile + i * LORA_TILE_ROWS, a->out + (size_t)(it + i) * a->ld_out + (ir - a->r0));
     }
 }
 
 void op_add_lora(const op_ctx *c, const lora_args *a)
 {
     for (const plan_lora *l = a->lora; l; l = l->next)
-        for (int ir = a->r0; ir < a->r1; ir += TILE_ROWS)
-            go_up(c, l, a, ir, at_most(a->r1 - ir, TILE_ROWS));
+        for (int ir = a->r0; ir < a->r1; ir += LORA_TILE_ROWS)
+            go_up(c, l, a, ir, at_most(a->r1 - ir, LORA_TILE_ROWS));
 }
 
 void op_embed_lora(const op_ctx *c, const plan_lora *l, lory_token id, float *dst)
 {
-    float *t = (float *)op_scratch(c) + TILE_ROWS * TILE_TOKENS;
     for (; l; l = l->next) {
+        float *t = tile_of(c) + LORA_TILE;
         const weight *a = &l->pair->a;
         plan_lora only = *l;
         only.next = NULL;

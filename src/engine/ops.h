@@ -32,6 +32,14 @@ typedef struct {
     float *out;            /* [n_tok, ld_out] from column r0 on */
     size_t ld_out;
 } lora_args;
+/* At the end of the thread's scratch, where there are adapters: b t of some rows and tokens, and a
+ * row of t. The products in between use the beginning. */
+enum {
+    LORA_TILE_ROWS = 256,
+    LORA_TILE_TOKENS = 64,
+    LORA_TILE = LORA_TILE_ROWS * LORA_TILE_TOKENS,
+    OP_LORA_SCRATCH_BYTES = (LORA_TILE + LORA_MAX_RANK) * (int)sizeof(float)
+};
 void op_add_lora(const op_ctx *c, const lora_args *a);
 /* dst += what adapters make of token id's embedding. */
 void op_embed_lora(const op_ctx *c, const plan_lora *l, lory_token id, float *dst);
