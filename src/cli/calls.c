@@ -362,8 +362,9 @@ static bool read_object(reader *r, size_t before)
 static bool value_to(reader *r, size_t from, const char *name, piece *value)
 {
     size_t close = find(r, from, name), end = close;
+    if (close == r->n) return wrong(r, "a value does not end");
     while (end > from && !(r->s[end] == '<' && r->s[end + 1] == '/')) end--;
-    if (close == r->n || r->s[end] != '<') return wrong(r, "a value does not end");
+    if (r->s[end] != '<') return wrong(r, "a value does not end");
     r->at = close + strlen(name);
     if (from < end && r->s[from] == '\n') from++;
     if (from < end && r->s[end - 1] == '\n') end--;
