@@ -44,8 +44,8 @@ first="--text $(text tinystories 0.6) --text $(text tinystories-renamed-1 0.1)
 checkpoint=first train first-a $shape $first --steps 4000 --stop-after 1660
 checkpoint=first train first-b $shape $first --steps 7000 --stop-after 2560
 
-# Much the same stories with many other names, conversations too, against fitting too closely; then
-# more is dropped on the way.
+# Much the same stories with many other names, conversations too, against fitting too closely; more
+# is dropped for a while in the middle.
 renamed=
 for k in 1 2 3 4 5 6 7 8; do renamed="$renamed --text $(text tinystories-renamed-$k 0.04)"; done
 second="--text $(text tinystories 0.3) $renamed --text $(text books-plain 0.1)
@@ -57,8 +57,9 @@ checkpoint=second train second-a $shape $second --from "$from" --dropout 0.1 --s
     --stop-after 1397
 checkpoint=second train second-b $shape $second --from "$from" --dropout 0.1 --steps 3100 \
     --stop-after 2052
-checkpoint=second train second $shape $held $second --from "$from" --dropout 0.2 --drop-tokens 0.1 \
-    --steps 3600
+checkpoint=second train second-c $shape $second --from "$from" --dropout 0.2 --drop-tokens 0.1 \
+    --steps 3600 --stop-after 2587
+checkpoint=second train second $shape $held $second --from "$from" --dropout 0.1 --steps 3500
 
 # Fine-tuning on conversations, with stories so that they stay.
 train tuned $shape $held --from "$out/second.gguf" --text "$(text tinystories 0.2)" \
@@ -66,7 +67,7 @@ train tuned $shape $held --from "$out/second.gguf" --text "$(text tinystories 0.
     --chat "$(chat requests 0.2)" --chat "$(chat requests-renamed-1 0.05)" \
     --chat "$(chat requests-renamed-2 0.05)" --chat "$(chat persona 0.12)" \
     --chat "$(chat persona-swapped 0.08)" --chat "$(chat soda 0.04)" \
-    --chat "$(chat smalltalk 0.16)" --batch 9 --steps 350 --warmup 20 --lr 5e-4 --dropout 0.1 \
+    --chat "$(chat smalltalk 0.16)" --batch 9 --steps 350 --warmup 20 --lr 3e-4 --dropout 0.1 \
     --seed 3
 "$lory" quantize "$out/tuned.gguf" "$out/tales-3m-q8_0.gguf" q8_0
 
