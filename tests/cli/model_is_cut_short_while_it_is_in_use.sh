@@ -1,4 +1,4 @@
-cp "$MODEL" m.gguf && chmod u+w m.gguf
+cp "$BUNDLED" m.gguf && chmod u+w m.gguf
 mkfifo pipe
 "$LORY" batch -m m.gguf < pipe > out 2> err & lory=$!
 exec 3> pipe
