@@ -96,6 +96,18 @@ static void preset_smollm3(hparams *hp)
     hparams_set_nope(hp, 3, 4);
 }
 
+/* The text parts of models that see: positions have three dimensions, which are one in text, and
+ * what images add to the first layers is nothing there. So these keys count as read. */
+static bool adapt_qwen_vl(hparams *hp, const gguf *g, lory_err *err)
+{
+    static const char *const keys[] = { "qwen2vl.rope.dimension_sections",
+                                        "qwen3vl.rope.dimension_sections",
+                                        "qwen3vl.n_deepstack_layers" };
+    (void)hp, (void)err;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) (void)gguf_find(g, keys[i]);
+    return true;
+}
+
 /* The key counts gate and up together. */
 static bool adapt_qwen(hparams *hp, const gguf *g, lory_err *err)
 {
@@ -145,11 +157,10 @@ const lory_arch arch_qwen2 = { "qwen2", embed_tokens, block_llama, head_rms, tru
                                NULL, NULL, NULL };
 const lory_arch arch_qwen3 = { "qwen3", embed_tokens, block_llama, head_rms, true,
                                NULL, NULL, NULL };
-/* The text parts of models that see: positions in three dimensions, which are one in text. */
 const lory_arch arch_qwen2vl = { "qwen2vl", embed_tokens, block_llama, head_rms, true,
-                                 NULL, NULL, NULL };
+                                 NULL, adapt_qwen_vl, NULL };
 const lory_arch arch_qwen3vl = { "qwen3vl", embed_tokens, block_llama, head_rms, true,
-                                 NULL, NULL, NULL };
+                                 NULL, adapt_qwen_vl, NULL };
 const lory_arch arch_qwen2moe = { "qwen2moe", embed_tokens, block_llama, head_rms, true,
                                   NULL, NULL, NULL };
 const lory_arch arch_qwen3moe = { "qwen3moe", embed_tokens, block_llama, head_rms, true,
