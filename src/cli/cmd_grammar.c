@@ -19,10 +19,10 @@ static const opt_row rows[] = {
 static const opts_page page = {
     .name = "grammar",
     .usage = "--grammar FILE | --json-schema FILE < TEXT",
-    .about =
-        "Checks that the whole of standard input is a text of the grammar: every byte of it, a "
-        "line's end at its end too. The exit status is 0 when it is, 1 with the first byte "
-        "that cannot be there when it is not, and 2 when the grammar itself is wrong.",
+    .about = "Checks that the whole of standard input is a text of the grammar: every byte of it, "
+             "a line's end at its end too (but behind JSON). The exit status is 0 when it is, 1 "
+             "with the first byte that cannot be there when it is not, and 2 when the grammar "
+             "itself is wrong.",
     .rows = rows,
     .notes = "Grammars are written in GBNF, the notation of llama.cpp. A JSON Schema stands\n"
              "for the texts that constrained output may be: properties in the order of the\n"
@@ -46,14 +46,15 @@ static bool refuse(const buf *text, size_t at, lory_err *err)
                    at, found);
 }
 
-static bool check(lory_grammar *g, lory_err *err)
+/* Behind JSON a line's end has no meaning, so it may be there as files and pipes have it. */
+static bool check(lory_grammar *g, bool is_json, lory_err *err)
 {
     buf text = { 0 };
     size_t n_valid;
-    bool is_whole;
-    bool ok = file_read("-", SIZE_MAX, &text, err)
-              && lory_grammar_check(g, text.data, text.len, &n_valid, &is_whole, err)
-              && (is_whole || refuse(&text, n_valid, err));
+    bool is_whole, ok = file_read("-", SIZE_MAX, &text, err);
+    if (is_json && text.len > 0 && text.data[text.len - 1] == '\n') text.len--;
+    ok = ok && lory_grammar_check(g, text.data, text.len, &n_valid, &is_whole, err)
+         && (is_whole || refuse(&text, n_valid, err));
     buf_free(&text);
     return ok;
 }
@@ -71,7 +72,7 @@ int cmd_grammar(int argc, char **argv)
     }
     if (!g.g)
         return cli_usage("grammar: none is given (expected --grammar FILE or --json-schema FILE)");
-    status = check(g.g, &err) ? EXIT_OK : cli_fail(&err);
+    status = check(g.g, o.constraint.schema != NULL, &err) ? EXIT_OK : cli_fail(&err);
     lory_grammar_free(g.g);
     return status;
 }

@@ -9,7 +9,7 @@
 #include "sample/token_mask.h"
 #include <stdatomic.h>
 
-enum { COLLECT_BYTES = 32 << 20 }; /* states beyond this are forgotten now and then */
+enum { COLLECT_BYTES = 16 << 20 }; /* states beyond this are forgotten now and then */
 
 struct lory_grammar {
     atomic_uint n_keepers;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum {
-    KEPT_BYTES = 16 << 20, /* of masks */
+    KEPT_BYTES = 8 << 20, /* of masks */
     DEAR_NODES = 256,      /* a walk over more nodes is worth a kept mask */
 };
 

@@ -16,3 +16,12 @@ printf 'root ::= "a" root' > wrong.gbnf
 "$LORY" grammar --grammar wrong.gbnf || echo "exit $?"
 "$LORY" grammar --grammar missing.gbnf || echo "exit $?"
 "$LORY" grammar || echo "exit $?"
+schema='{"type": "object", "properties": {"a": {"type": "integer", "maximum": 12}}, "required": ["a"]}'
+try() { printf "$1" | "$LORY" grammar --json-schema "$schema" && echo "exit 0" || echo "exit $?"; }
+try '{"a": 12}'
+try '{"a":7}\n'
+try '{"a": 13}'
+try '{"a": 1}\n\n'
+echo '{"type": "array", "contains": {}}' > s.json
+"$LORY" grammar --json-schema s.json || echo "exit $?"
+"$LORY" grammar --json-schema s.json --grammar sum.gbnf || echo "exit $?"
