@@ -2,8 +2,11 @@
 #include "base/team.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 /* Blocks every signal that is not the doing of a thread's own instruction (and a profiler's). */
 static void block_signals(sigset_t *saved)
@@ -20,67 +23,6 @@ static bool size_is_good(int n_threads, lory_err *err)
     if (n_threads >= 1 && n_threads <= TEAM_MAX) return true;
     return err_set(err, LORY_E_ARGUMENT, "threads: %d (expected 1 to %d)", n_threads, TEAM_MAX);
 }
-
-#ifdef LORY_OPENMP
-
-#include <omp.h>
-
-struct team {
-    int n_threads, n_used;
-};
-
-/* The runtime makes its threads in the first region of a size: made here, they block signals. */
-team *team_new(int n_threads, lory_err *err)
-{
-    sigset_t saved;
-    if (!size_is_good(n_threads, err)) return NULL;
-    team *t = mem_new(1, sizeof *t);
-    if (!t) {
-        err_set(err, LORY_E_MEMORY, "threads: out of memory");
-        return NULL;
-    }
-    block_signals(&saved);
-#pragma omp parallel num_threads(n_threads)
-    {
-#pragma omp master
-        t->n_threads = omp_get_num_threads();
-    }
-    pthread_sigmask(SIG_SETMASK, &saved, NULL);
-    t->n_used = t->n_threads;
-    return t;
-}
-
-void team_free(team *t)
-{
-    mem_free(t);
-}
-
-void team_use(team *t, int n)
-{
-    t->n_used = n;
-}
-
-void team_run(team *t, team_fn fn, void *arg)
-{
-    if (t->n_used == 1) {
-        fn(arg, 0, 1);
-        return;
-    }
-#pragma omp parallel num_threads(t->n_used)
-    fn(arg, omp_get_thread_num(), omp_get_num_threads());
-}
-
-void team_barrier(team *t)
-{
-    if (t->n_used == 1) return;
-#pragma omp barrier
-}
-
-#else
-
-#include <pthread.h>
-#include <stdatomic.h>
-#include <time.h>
 
 enum {
     USED_BITS = 11,  /* of start's turn: how many threads the run uses; 0 = the workers leave */
@@ -107,6 +49,7 @@ typedef struct {
 struct team {
     int n_threads;   /* with the caller */
     int n_used;      /* that the next run uses */
+    atomic_int n_now; /* that the run at hand has */
     int n_started;   /* workers that have a thread */
     int max_spins;   /* polls in SPIN_NS */
     worker *workers; /* [n_threads - 1] */
@@ -212,6 +155,64 @@ static void wait_for(team *t, gate *g, uint64_t seen)
     if (next != n) atomic_store_explicit(&t->n_spins, next, memory_order_relaxed);
 }
 
+#ifdef LORY_OPENMP
+
+/* ---- the runtime's threads ------------------------------------------------------------------- */
+
+#include <omp.h>
+
+/* The runtime makes its threads in the first region of a size: made here, they block signals. */
+team *team_new(int n_threads, lory_err *err)
+{
+    sigset_t saved;
+    if (!size_is_good(n_threads, err)) return NULL;
+    team *t = mem_new(1, sizeof *t);
+    if (!t) {
+        err_set(err, LORY_E_MEMORY, "threads: out of memory");
+        return NULL;
+    }
+    block_signals(&saved);
+#pragma omp parallel num_threads(n_threads)
+    {
+#pragma omp master
+        t->n_threads = omp_get_num_threads();
+    }
+    pthread_sigmask(SIG_SETMASK, &saved, NULL);
+    t->n_used = t->n_threads;
+    t->max_spins = count_spins();
+    atomic_init(&t->n_spins, t->max_spins);
+    gate_init(&t->barrier);
+    return t;
+}
+
+void team_free(team *t)
+{
+    if (t) gate_destroy(&t->barrier);
+    mem_free(t);
+}
+
+void team_use(team *t, int n)
+{
+    t->n_used = n;
+}
+
+void team_run(team *t, team_fn fn, void *arg)
+{
+    atomic_store_explicit(&t->n_now, 1, memory_order_relaxed);
+    if (t->n_used == 1) {
+        fn(arg, 0, 1);
+        return;
+    }
+#pragma omp parallel num_threads(t->n_used)
+    {
+        int n = omp_get_num_threads();
+        atomic_store_explicit(&t->n_now, n, memory_order_relaxed);
+        fn(arg, omp_get_thread_num(), n);
+    }
+}
+
+#else
+
 /* ---- the workers --------------------------------------------------------------------------- */
 
 /* A run that uses this thread cannot end without it, so the turn stays; one that does not may be over
@@ -263,7 +264,7 @@ static bool start_workers(team *t, lory_err *err)
                    t->n_started + 2, t->n_threads, strerror(failure));
 }
 
-/* ---- the five functions -------------------------------------------------------------------- */
+/* ---- threads of our own -------------------------------------------------------------------- */
 
 team *team_new(int n_threads, lory_err *err)
 {
@@ -316,6 +317,7 @@ void team_use(team *t, int n)
 
 void team_run(team *t, team_fn fn, void *arg)
 {
+    atomic_store_explicit(&t->n_now, t->n_used, memory_order_relaxed);
     if (t->n_used == 1) {
         fn(arg, 0, 1);
         return;
@@ -329,19 +331,22 @@ void team_run(team *t, team_fn fn, void *arg)
     wait_for(t, &t->done, seen);
 }
 
+#endif
+
+/* ---- both ------------------------------------------------------------------------------------ */
+
 void team_barrier(team *t)
 {
-    if (t->n_used == 1) return;
+    int n = atomic_load_explicit(&t->n_now, memory_order_relaxed);
+    if (n == 1) return;
     uint64_t seen = atomic_load(&t->barrier.turn); /* cannot move on before this thread arrives */
-    if (atomic_fetch_add(&t->n_arrived, 1) + 1 < t->n_used) {
+    if (atomic_fetch_add(&t->n_arrived, 1) + 1 < n) {
         wait_for(t, &t->barrier, seen);
         return;
     }
     atomic_store(&t->n_arrived, 0); /* before the gate: the next barrier counts from 0 */
     gate_open(&t->barrier, seen + 1);
 }
-
-#endif
 
 int team_size(const team *t)
 {
