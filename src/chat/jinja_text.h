@@ -49,8 +49,7 @@ bool jmark_safe(jrun *r, const jstr *s, jval *out);
  * Returns their number; f is finite and not negative. */
 enum { JFLOAT_DIGITS = 17 };
 int jfloat_digits(double f, char digits[JFLOAT_DIGITS + 1], int *exp);
-/* The number that text[0..n) is, in Python's syntax without blanks around; false when it is none.
- * */
+/* The number that text[0..n) is, in Python's syntax without blanks around; false: it is none. */
 bool jparse_float(const char *s, size_t n, double *f);
 
 #endif

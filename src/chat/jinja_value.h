@@ -39,8 +39,7 @@ typedef struct jinja jinja;
 typedef struct jrun jrun;
 typedef struct jval jval;
 
-/* Bytes that a string shares with the one it was made from by appending: the newest grows in place.
- * */
+/* Bytes that a string shares with that which it was appended to: the newest grows in place. */
 typedef struct {
     char *data;     /* [cap], [used] of it taken */
     uint8_t *plain; /* [cap], or NULL while all bytes are alike */

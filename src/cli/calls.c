@@ -161,13 +161,12 @@ static size_t json_end(const reader *r, size_t at)
 
 /* ---- names ------------------------------------------------------------------------------- */
 
-/* "functions.add:0" (Kimi K2, gpt-oss) and "search.call" (Llama 3) are the tools "add", "search".
- * */
+/* "functions.add:0" (Kimi K2, gpt-oss), "search.call" (Llama 3) are the tools "add", "search". */
 static piece bare_name(piece p)
 {
     static const char prefix[] = "functions.", suffix[] = ".call";
     size_t n_prefix = sizeof prefix - 1, n_suffix = sizeof suffix - 1;
-    const char *colon = memchr(p.s, ':', p.n);
+    const char *colon = p.n ? memchr(p.s, ':', p.n) : NULL;
     if (p.n > n_prefix && memcmp(p.s, prefix, n_prefix) == 0) p.s += n_prefix, p.n -= n_prefix;
     if (colon && colon > p.s) p.n = (size_t)(colon - p.s);
     if (p.n > n_suffix && memcmp(p.s + p.n - n_suffix, suffix, n_suffix) == 0) p.n -= n_suffix;

@@ -206,8 +206,7 @@ static void close_chat(chat *c)
 
 /* ---- the loop ---------------------------------------------------------------------------- */
 
-/* The name of the tool that should reply, for a person; it is the model's, so it may be anything.
- * */
+/* The name of the tool that should reply, for a person; it is the model's, so may be anything. */
 static const char *awaited_name(const chat *c)
 {
     const tool_calls *calls = talk_awaits(&c->talk);
