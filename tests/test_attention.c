@@ -107,7 +107,8 @@ static void check_logits(const session *s, const lory_token *ids, int n, const c
     float want[MAX_VOCAB];
     full_logits(s->m, ids, n, want);
     REQUIRE(s->logits && s->n == (size_t)n, "%s", what);
-    CHECK_SAME(s->logits, want, (size_t)s->m->hp.n_vocab * sizeof *want, "%s of %d tokens", what, n);
+    CHECK_SAME(s->logits, want, (size_t)s->m->hp.n_vocab * sizeof *want, "%s of %d tokens", what,
+               n);
 }
 
 static void open_ring(session *s, model *m, int i)
@@ -154,7 +155,7 @@ TEST(a_session_is_cut_back_exactly_however_far)
             fill_ids(&m, ids, 7), fill_ids(&m, other, 8);
             CHECK(session_set(&s, ids, N_RING_TOK, &err), "%s", err.text);
             session_truncate(&s, (size_t)cuts[j]);
-            /* 7 chunks in rings of 2: those from position 320 on are there, its window lets 335 see all */
+            /* 7 chunks in rings of 2: positions from 320 on are there, all that 335 sees */
             CHECK(s.kv.seq[0].n_tok == (cuts[j] >= 335 ? cuts[j] : 0), "cut to %d", cuts[j]);
             ids[cuts[j]] = other[cuts[j]];
             CHECK(session_eval(&s, ids + cuts[j], 1, NULL, NULL, &err), "%s", err.text);

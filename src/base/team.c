@@ -215,9 +215,9 @@ void team_run(team *t, team_fn fn, void *arg)
 
 /* ---- the workers --------------------------------------------------------------------------- */
 
-/* A run that uses this thread cannot end without it, so the turn stays; one that does not may be over
- * when the thread looks. `more` is looked at first: once it has opened, last_run is a turn before
- * any run that uses the thread again. */
+/* A run that uses this thread cannot end without it, so the turn stays; one that does not may be
+ * over when the thread looks. `more` is looked at first: once it has opened, last_run is a turn
+ * before any run that uses the thread again. */
 static void *work(void *arg)
 {
     worker *w = arg;

@@ -22,8 +22,8 @@ typedef void (*team_fn)(void *arg, int ith, int nth);
 team *team_new(int n_threads, lory_err *err);
 void team_free(team *t); /* NULL is accepted */
 
-/* Runs fn(arg, ith, nth) on the threads in use and returns when all have returned. What the caller wrote
- * before is seen by all, what they wrote is seen by the caller. Not from inside fn. */
+/* Runs fn(arg, ith, nth) on the threads in use and returns when all have returned. What the caller
+ * wrote before is seen by all, what they wrote is seen by the caller. Not from inside fn. */
 void team_run(team *t, team_fn fn, void *arg);
 
 /* Only from inside fn, and by every thread that runs it: returns when all have called it. What

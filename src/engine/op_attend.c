@@ -86,7 +86,8 @@ typedef struct {
     int it, n_tok, ih;
 } attend_unit;
 
-static void gather_queries(const exec *e, const plan_step *s, attend_unit u, const attend_scratch *a)
+static void gather_queries(const exec *e, const plan_step *s, attend_unit u,
+                           const attend_scratch *a)
 {
     const hparams *hp = &e->m->hp;
     int group = hp->n_head / hp->n_kv_head, dim = hp->head_dim;

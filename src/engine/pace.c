@@ -26,8 +26,8 @@ static void judge(pace *p, double each)
     p->rest = p->pause;
 }
 
-/* What the next window is for: one thread fewer while cores are lost, all of them again in turn with
- * that or when none are, or no trial. */
+/* What the next window is for: one thread fewer while cores are lost, all of them again in turn
+ * with that or when none are, or no trial. */
 static int choose(pace *p, double lost_rate)
 {
     bool is_crowded = lost_rate >= lost_per_s, may_grow = p->n_best < p->n_max;

@@ -47,7 +47,7 @@ static void add_recipe(const extent *x, const lory_step *r, int il, lory_work *w
     }
 }
 
-/* The mean of n counts of keys, the first of them `first` and each `step` more, none over `most`. */
+/* The mean of n counts of keys, the first of them `first`, each `step` more, none over `most`. */
 static double mean_keys(double n, double first, double step, double most)
 {
     double n_under = most < first ? 0.0 : (most - first) / step;

@@ -485,7 +485,8 @@ INLINE void score_tile(const int nq, const int nk, const qtype type, const atten
     for (int d = 0; d < dim; d += 16) {
         v16 kv[2 * K_TILE];
         UNROLL
-        for (int j = 0; j < nk; j++) kv[j] = load_kv(type, k + (size_t)j * a->row_bytes, d, dim - d);
+        for (int j = 0; j < nk; j++)
+            kv[j] = load_kv(type, k + (size_t)j * a->row_bytes, d, dim - d);
         UNROLL
         for (int i = 0; i < nq; i++) {
             v16 qv = load_part(q + (size_t)i * a->ld_q + d, dim - d);
