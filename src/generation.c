@@ -9,10 +9,10 @@ bool generation_check(const lory_generate_params *p, lory_err *err)
     return true;
 }
 
-bool generation_holds_text(const tokenizer *tok, const lory_token *history, size_t n)
+bool generation_goes_on(const tokenizer *tok, const lory_token *history, size_t n)
 {
     size_t n_bytes = 0;
-    for (size_t i = 0; i < n && n_bytes == 0; i++) tokenizer_piece(tok, history[i], &n_bytes);
+    if (n > 0) tokenizer_piece(tok, history[n - 1], &n_bytes);
     return n_bytes > 0;
 }
 
@@ -21,7 +21,7 @@ void generation_begin(generation *g, const lory_token *history, size_t n)
     g->stop = (stop_finder){ .text = g->p->stop, .n = g->p->n_stop };
     if (g->tok)
         detok_init(&g->d, g->tok, g->p->show_special ? LORY_SHOW_SPECIAL : 0,
-                   generation_holds_text(g->tok, history, n));
+                   generation_goes_on(g->tok, history, n));
 }
 
 bool generation_wants_none(generation *g)

@@ -21,9 +21,9 @@ typedef struct {
 /* LORY_E_ARGUMENT names what is wrong. */
 bool generation_check(const lory_generate_params *p, lory_err *err);
 
-/* Whether what is generated after this history goes on after text; after control tokens only, it
- * begins one. */
-bool generation_holds_text(const tokenizer *tok, const lory_token *history, size_t n);
+/* Whether what is generated after this history goes on with its text. After a control token a text
+ * begins, as when it is encoded: the blank that SentencePiece puts before a text is not shown. */
+bool generation_goes_on(const tokenizer *tok, const lory_token *history, size_t n);
 
 /* The n tokens of history are what the text goes on from. */
 void generation_begin(generation *g, const lory_token *history, size_t n);

@@ -517,7 +517,7 @@ void lory_sampler_free(lory_sampler *s)
 void lory_sampler_begin_text(lory_sampler *s, const lory_model *m, const lory_token *history,
                              size_t n)
 {
-    chain_begin_text(s->c, n, !m->m.has_tokenizer || !generation_holds_text(&m->m.tok, history, n));
+    chain_begin_text(s->c, n, !m->m.has_tokenizer || !generation_goes_on(&m->m.tok, history, n));
 }
 
 bool lory_sampler_draw(lory_sampler *s, const float *logits, const lory_token *history, size_t n,
