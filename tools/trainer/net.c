@@ -178,7 +178,7 @@ void net_init_weights(const net *n, uint64_t seed, float *w)
 
 /* ---- packing ------------------------------------------------------------------------------ */
 
-static void pack_matrix(net *n, const net_matrix *m, int ith, int nth)
+static void pack_matrix(const net *n, const net_matrix *m, int ith, int nth)
 {
     const float *w = n->w + m->at;
     size_t n_cols = (size_t)m->n_cols, n_rows = (size_t)m->n_rows;
@@ -195,17 +195,14 @@ static void pack_matrix(net *n, const net_matrix *m, int ith, int nth)
     }
 }
 
-void net_pack(net *n, const float *w, int ith, int nth)
+void net_pack(const net *n, int ith, int nth)
 {
-    if (ith == 0) n->w = w;
-    net copy = *n;
-    copy.w = w;
-    pack_matrix(&copy, &n->embd, ith, nth);
+    pack_matrix(n, &n->embd, ith, nth);
     for (int il = 0; il < n->s.n_layer; il++) {
-        pack_matrix(&copy, &n->layer[il].qkv, ith, nth);
-        pack_matrix(&copy, &n->layer[il].out, ith, nth);
-        pack_matrix(&copy, &n->layer[il].gate_up, ith, nth);
-        pack_matrix(&copy, &n->layer[il].down, ith, nth);
+        pack_matrix(n, &n->layer[il].qkv, ith, nth);
+        pack_matrix(n, &n->layer[il].out, ith, nth);
+        pack_matrix(n, &n->layer[il].gate_up, ith, nth);
+        pack_matrix(n, &n->layer[il].down, ith, nth);
     }
 }
 
@@ -297,7 +294,7 @@ static double processor_time(void)
 static void measure_peak(const net *n, net_work *k)
 {
     double began = processor_time();
-    k->speed.peak_macs += n->v->spin(1 << 13);
+    k->speed.peak_macs += n->v->spin(1 << 13, &k->spun);
     k->speed.peak_seconds += processor_time() - began;
 }
 

@@ -42,7 +42,7 @@ typedef struct {
     net_matrix embd;
     net_layer layer[NET_MAX_LAYER];
     size_t out_norm;
-    const float *w;        /* [n_params] of the last net_pack */
+    const float *w;        /* [n_params] the caller's; net_pack follows a change */
     float *by_out, *by_in; /* [n_matrix] panels of outputs, for x W^T; of inputs, for dy W */
     float *cos_sin;        /* [n_ctx, head_dim / 2, 2] */
 } net;
@@ -52,8 +52,8 @@ void net_free(net *n);
 /* Random weights: normal, standard deviation 0.5 / sqrt(inputs), less where a layer adds to the
  * residual; norms are 1. */
 void net_init_weights(const net *n, uint64_t seed, float *w);
-/* Packs w [n_params]; thread ith of nth does its share. w stays the caller's. */
-void net_pack(net *n, const float *w, int ith, int nth);
+/* Packs n->w, whenever it has changed; thread ith of nth does its share. */
+void net_pack(const net *n, int ith, int nth);
 /* A tensor as the file has it, i = 0, 1 ...; false at the end. */
 typedef struct {
     char name[64];

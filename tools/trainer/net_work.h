@@ -37,6 +37,7 @@ struct net_work {
     float *dx, *dh;        /* [n_ctx, n_embd] */
     float *dqkv, *dgu, *ds;
     net_speed speed;
+    float spun; /* of measuring it */
 };
 
 void work_product(const net *n, net_work *k, const vec_product *p);

@@ -150,7 +150,7 @@ static void step_on_team(void *arg, int ith, int nth)
 {
     trainer *t = arg;
     if (t->is_changed) {
-        net_pack(&t->n, t->s.w, ith, nth);
+        net_pack(&t->n, ith, nth);
         team_barrier(t->team);
     }
     run_lanes(t, ith);
@@ -161,12 +161,13 @@ static void step_on_team(void *arg, int ith, int nth)
     team_barrier(t->team);
     update(t, ith, nth);
     team_barrier(t->team);
-    net_pack(&t->n, t->s.w, ith, nth);
+    net_pack(&t->n, ith, nth);
 }
 
 void trainer_step(trainer *t, trainer_report *report)
 {
     take_windows(t);
+    t->n.w = t->s.w;
     atomic_store(&t->next, 0);
     team_run(t->team, step_on_team, t);
     t->is_changed = false;
@@ -182,10 +183,10 @@ void trainer_step(trainer *t, trainer_report *report)
 
 /* ---- evaluation --------------------------------------------------------------------------- */
 
-static void pack_average(void *arg, int ith, int nth)
+static void pack(void *arg, int ith, int nth)
 {
     trainer *t = arg;
-    net_pack(&t->n, t->p.average > 0.0f ? t->s.average : t->s.w, ith, nth);
+    net_pack(&t->n, ith, nth);
 }
 
 static void eval_windows(void *arg, int ith, int nth)
@@ -203,7 +204,8 @@ void trainer_eval(trainer *t, const data_source *s, trainer_score *score)
 {
     net_loss sum = { 0 };
     size_t i_doc = 0, offset = 0;
-    team_run(t->team, pack_average, t);
+    t->n.w = t->p.average > 0.0f ? t->s.average : t->s.w;
+    team_run(t->team, pack, t);
     do {
         for (t->n_windows = 0; t->n_windows < t->p.n_batch; t->n_windows++) {
             data_window w = window_at(t, t->n_windows);

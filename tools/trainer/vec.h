@@ -37,8 +37,9 @@ typedef struct {
 typedef struct {
     const char *name;
     void (*product)(const vec_product *p);
-    /* Multiply-adds in registers, n rounds of them, as fast as this CPU can; returns how many. */
-    double (*spin)(int n);
+    /* Multiply-adds in registers, n rounds of them, as fast as this CPU can; returns how many,
+     * and a value of no meaning so that they are done. */
+    double (*spin)(int n, float *out);
     /* y[n] = x * w / rms(x); returns 1 / rms(x) */
     float (*rms_norm)(int n, const float *x, const float *w, float *y, float eps);
     /* dx[n] += of the above, dw[n] += ; r = 1 / rms(x) */

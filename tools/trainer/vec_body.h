@@ -171,8 +171,7 @@ static void product(const vec_product *p)
                           p->k - l < DEPTH ? p->k - l : DEPTH);
 }
 
-static volatile float spun; /* so that the rounds are not left out */
-static double spin(int n)
+static double spin(int n, float *out)
 {
     vf acc[16], a = all(0.999f), b = all(0.001f);
     UNROLL
@@ -183,7 +182,7 @@ static double spin(int n)
     }
     UNROLL
     for (int i = 0; i < 16; i++) b += acc[i];
-    spun = b[0];
+    *out = b[0];
     return 16.0 * W * n;
 }
 
