@@ -2,21 +2,24 @@
  *
  * A prompt row evaluates -p tokens at once after -d others; its limit is the multiply-accumulate
  * rate. A generation row evaluates -n tokens one by one; its limit is the rate at which memory is
- * read. Both limits are measured in the same run with the same threads. Weights that stay in the
- * caches are read faster than memory: a share above 1 is no mistake.
+ * read. With --parallel N the steps of a generation row evaluate a token of each of N sequences that
+ * have nothing in common; either limit may bind. The limits are measured in the same run with the
+ * same threads. Weights that stay in the caches are read faster than memory: a share above 1 is no
+ * mistake.
  * Layer: cli. */
 #include "base/err.h"
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "text/json.h"
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 typedef struct {
     model_opts model;
     int n_prompt, n_gen, depth, n_runs, n_batch, cache_type;
-    opt_ints threads; /* none: the default */
-    const char *parallel;
+    opt_ints threads;  /* none: the default */
+    opt_ints parallel; /* none: 1 */
     bool json;
     lora_opts lora;
 } bench_opts;
@@ -37,7 +40,8 @@ static const opt_row rows[] = {
       .help = "threads, one pair of rows for each",
       .shown = "physical cores this process may use" },
     { 'r', "repeat", OPT_INT, AT(n_runs), "N", .min = 1, .max = 1000, .help = "runs of each row" },
-    { 0, "parallel", OPT_STR, AT(parallel), "N,N,...", .help = "sequences at once", .shown = "1" },
+    { 0, "parallel", OPT_INTS, AT(parallel), "N,N,...", .min = 1, .max = 4096,
+      .help = "sequences at once; above 1 a generation row alone", .shown = "1" },
     { 0, "json", OPT_BOOL, AT(json), .help = "print one JSON object a row" },
     { 0, NULL, OPT_GROUP, AT(model), .rows = model_rows },
     { 'b', "batch-size", OPT_INT, AT(n_batch), "N", .min = 1, .max = INT_MAX,
@@ -66,8 +70,11 @@ typedef struct {
     lory_session_params session;
     lory_machine_limits limits;
     lory_token *ids; /* [max(depth, n_prompt)] */
-    int n_vocab;
+    int n_vocab, n_ctx_train;
     double *speeds; /* [n_runs] tokens a second */
+    lory_batch *batch;
+    int n_pieces;    /* tokens that the batch has drawn */
+    bool is_over;    /* its sequences are to end */
 } bench;
 
 /* ---- measuring ----------------------------------------------------------------------------- */
@@ -88,6 +95,7 @@ static bool run_generation(bench *b, lory_err *err)
 
 typedef struct {
     int n_prompt, n_gen; /* one of them is 0 */
+    int n_parallel;
     bool (*run)(bench *b, lory_err *err);
 } bench_row;
 
@@ -114,6 +122,73 @@ static bool measure(bench *b, const bench_row *row, lory_err *err)
     return true;
 }
 
+/* ---- several sequences at once --------------------------------------------------------------- */
+
+static bool on_piece(void *user, const lory_piece *piece)
+{
+    bench *b = user;
+    (void)piece;
+    b->n_pieces++;
+    return !b->is_over;
+}
+
+static void on_done(void *user, const lory_generate_result *result, const lory_err *err)
+{
+    (void)user;
+    (void)result;
+    (void)err;
+}
+
+/* Begins n sequences of depth + 1 tokens, each with a first token of its own. */
+static bool begin_sequences(bench *b, int n, lory_err *err)
+{
+    lory_sampler_params greedy;
+    lory_generate_params endless = { .n_predict = -1, .ignore_end = true };
+    lory_sampler_defaults(b->m, &greedy);
+    greedy.temp = 0;
+    for (int i = 0; i < n; i++) {
+        lory_request r = { .ids = b->ids, .n = (size_t)b->o->depth + 1, .sampler = &greedy,
+                           .generate = &endless, .on_piece = on_piece, .on_done = on_done,
+                           .user = b };
+        b->ids[0] = (lory_token)((i + 1) % b->n_vocab);
+        if (!lory_batch_add(b->batch, &r, err)) return false;
+    }
+    return true;
+}
+
+/* Steps in which n sequences are evaluated up to their first token. */
+static int steps_before(const bench *b, int n)
+{
+    int64_t n_tokens = (int64_t)n * (b->o->depth + 1), n_free = b->session.n_batch - n;
+    return (int)(2 + n_tokens / (n_free > 0 ? n_free : 1));
+}
+
+static bool take_steps(bench *b, int n, lory_err *err)
+{
+    for (int i = 0; i < n; i++) {
+        if (cli_interrupted()) return err_set(err, LORY_E_INTERRUPTED, "interrupted");
+        if (!lory_batch_step(b->batch, err)) return false;
+    }
+    return true;
+}
+
+/* The sequences' own tokens go first, step by step; then n_gen steps of all of them count. */
+static bool run_together(bench *b, const bench_row *row, double *tokens_per_s, lory_err *err)
+{
+    int n = row->n_parallel, n_steps = steps_before(b, n);
+    b->is_over = false;
+    if (!begin_sequences(b, n, err) || !take_steps(b, n_steps, err)) return false;
+    b->n_pieces = 0;
+    double start_ms = cli_now_ms();
+    if (!take_steps(b, row->n_gen, err)) return false;
+    double seconds = (cli_now_ms() - start_ms) / 1e3;
+    *tokens_per_s = b->n_pieces / (seconds > 0 ? seconds : 1e-9);
+    b->is_over = true;
+    while (lory_batch_active(b->batch) > 0)
+        if (!take_steps(b, 1, err)) return false;
+    return true;
+}
+
 static double median(const double *sorted, int n)
 {
     return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
@@ -130,7 +205,14 @@ static double limit_of(const bench *b, const bench_row *row)
                   + work.f32_macs / b->limits.f32_macs_per_s);
     }
     lory_model_work(b->m, &b->session, 1, b->o->depth + row->n_gen / 2, &work);
-    return b->limits.read_bytes_per_s / work.read_bytes;
+    if (row->n_parallel == 1) return b->limits.read_bytes_per_s / work.read_bytes;
+    lory_work alone;
+    lory_model_work(b->m, &b->session, 1, 0, &alone);
+    double n = row->n_parallel, kv_bytes = work.read_bytes - alone.read_bytes;
+    double read_s = (alone.read_bytes + n * kv_bytes) / b->limits.read_bytes_per_s;
+    double compute_s = n * (work.i8_macs / b->limits.i8_macs_per_s
+                            + work.f32_macs / b->limits.f32_macs_per_s);
+    return n / (read_s > compute_s ? read_s : compute_s);
 }
 
 /* ---- printing ------------------------------------------------------------------------------ */
@@ -144,7 +226,7 @@ static void put_json(const bench *b, const bench_row *row, double share, buf *ou
     } counts[] = { { "n_prompt", row->n_prompt },
                    { "n_gen", row->n_gen },
                    { "depth", b->o->depth },
-                   { "parallel", 1 },
+                   { "parallel", row->n_parallel },
                    { "threads", b->session.n_threads } };
     json_begin_object(&w);
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
@@ -165,8 +247,11 @@ static void put_json(const bench *b, const bench_row *row, double share, buf *ou
 
 static void put_text(const bench *b, const bench_row *row, double share, buf *out)
 {
-    buf_printf(out, "%-10s %6d %6d %7d %11.1f %11.1f %11.1f %8.1f %%\n",
-               row->n_prompt ? "prompt" : "generation", row->n_prompt + row->n_gen, b->o->depth,
+    char name[24] = "generation";
+    if (row->n_prompt) snprintf(name, sizeof name, "prompt");
+    if (row->n_parallel > 1) snprintf(name, sizeof name, "%d at once", row->n_parallel);
+    buf_printf(out, "%-10s %6d %6d %7d %11.1f %11.1f %11.1f %8.1f %%\n", name,
+               row->n_prompt + row->n_gen, b->o->depth,
                b->session.n_threads, median(b->speeds, b->o->n_runs), b->speeds[0],
                b->speeds[b->o->n_runs - 1], 100 * share);
 }
@@ -214,16 +299,13 @@ static bool print_limits(const bench *b)
 
 /* ---- the command --------------------------------------------------------------------------- */
 
-/* Both rows with n_threads. Returns the exit status. */
-static int bench_threads(bench *b, int n_threads)
+static int bench_alone(bench *b)
 {
     const bench_opts *o = b->o;
-    const bench_row both[] = { { o->n_prompt, 0, run_prompt }, { 0, o->n_gen, run_generation } };
+    const bench_row both[] = { { o->n_prompt, 0, 1, run_prompt },
+                               { 0, o->n_gen, 1, run_generation } };
     lory_err err;
     int status = EXIT_OK;
-    b->session.n_threads = n_threads;
-    if (!lory_measure_limits(n_threads, &b->limits, &err)) return cli_fail(&err);
-    if (!o->json && !print_limits(b)) return EXIT_FAILED;
     b->s = lory_session_new(b->m, &b->session, &err);
     if (!b->s) return cli_fail(&err);
     cli_catch_interrupt(b->s);
@@ -236,6 +318,53 @@ static int bench_threads(bench *b, int n_threads)
     }
     cli_catch_interrupt(NULL);
     lory_session_free(b->s);
+    return status;
+}
+
+static bool measure_together(bench *b, const bench_row *row, lory_err *err)
+{
+    lory_batch_params p = { .session = b->session, .n_parallel = row->n_parallel };
+    int64_t n_ctx = (int64_t)b->o->depth + 2 + steps_before(b, row->n_parallel) + row->n_gen;
+    double warm_up;
+    if (n_ctx > b->n_ctx_train)
+        return err_set(err, LORY_E_ARGUMENT,
+                       "--parallel: %d sequences need a context of %lld tokens (the model was trained "
+                       "for %d; -n or -b change it)",
+                       row->n_parallel, (long long)n_ctx, b->n_ctx_train);
+    p.session.n_ctx = (int)n_ctx;
+    p.n_kv = 0;
+    if (!(b->batch = lory_batch_new(b->m, &p, err))) return false;
+    cli_catch_batch_interrupt(b->batch);
+    bool ok = run_together(b, row, &warm_up, err);
+    for (int i = 0; i < b->o->n_runs && ok; i++) ok = run_together(b, row, &b->speeds[i], err);
+    cli_catch_batch_interrupt(NULL);
+    lory_batch_free(b->batch);
+    qsort(b->speeds, (size_t)b->o->n_runs, sizeof b->speeds[0], by_value);
+    return ok;
+}
+
+static int bench_together(bench *b, int n_parallel)
+{
+    const bench_row row = { 0, b->o->n_gen, n_parallel, NULL };
+    lory_err err;
+    if (n_parallel == 1) return bench_alone(b);
+    if (row.n_gen == 0) return EXIT_OK;
+    if (!measure_together(b, &row, &err)) return cli_fail(&err);
+    return print_row(b, &row) ? EXIT_OK : EXIT_FAILED;
+}
+
+/* All rows with n_threads. Returns the exit status. */
+static int bench_threads(bench *b, int n_threads)
+{
+    const opt_ints *parallel = &b->o->parallel;
+    lory_err err;
+    int status = EXIT_OK;
+    b->session.n_threads = n_threads;
+    if (!lory_measure_limits(n_threads, &b->limits, &err)) return cli_fail(&err);
+    if (!b->o->json && !print_limits(b)) return EXIT_FAILED;
+    if (parallel->n == 0) return bench_alone(b);
+    for (int i = 0; i < parallel->n && status == EXIT_OK; i++)
+        status = bench_together(b, parallel->item[i]);
     return status;
 }
 
@@ -268,8 +397,9 @@ static bool open_bench(bench *b, bench_opts *o, lory_err *err)
     if (!b->m || !cli_open_loras(b->m, &o->lora, err)) return false;
     lory_model_get_info(b->m, &info);
     if (!fit_context(b, o, &info, err)) return false;
-    size_t n_ids = (size_t)b->session.n_ctx;
+    size_t n_ids = (size_t)b->session.n_ctx + 1;
     b->n_vocab = info.n_vocab;
+    b->n_ctx_train = info.n_ctx_train;
     b->ids = mem_new(n_ids, sizeof *b->ids);
     b->speeds = mem_new((size_t)o->n_runs, sizeof *b->speeds);
     if (!b->ids || !b->speeds) return err_set(err, LORY_E_MEMORY, "bench: no memory");
@@ -294,7 +424,6 @@ int cmd_bench(int argc, char **argv)
     lory_err err;
     int status;
     if (!cli_parse(&page, &o, argc, argv, &status)) return status;
-    if (o.parallel) return cli_usage("--parallel: several sequences at once are not there yet");
     bench b = { .o = &o };
     status = open_bench(&b, &o, &err) ? run_bench(&b) : cli_fail(&err);
     mem_free(b.ids);

@@ -2,6 +2,7 @@
  * signal handlers may; lory_session_interrupt is made for them. */
 #include "cli/cli.h"
 #include <signal.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t n_interrupts, is_kept;
@@ -57,6 +58,8 @@ bool cli_take_interrupt(void)
     return was;
 }
 
+static atomic_flag is_told = ATOMIC_FLAG_INIT;
+
 /* Reading a page of a mapped file that is not there any more. */
 static void on_lost_page(int sig, siginfo_t *info, void *context)
 {
@@ -67,6 +70,8 @@ static void on_lost_page(int sig, siginfo_t *info, void *context)
         signal(sig, SIG_DFL);
         return; /* to the same instruction, which ends the program now */
     }
+    if (atomic_flag_test_and_set(&is_told)) /* by another thread, which ends the program */
+        for (;;) pause();
     ssize_t n = write(STDERR_FILENO, text, sizeof text - 1);
     (void)n; /* nobody is left to tell */
     _exit(EXIT_FAILED);
