@@ -2,11 +2,15 @@
 #include "base/team.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include <limits.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Blocks every signal that is not the doing of a thread's own instruction (and a profiler's). */
 static void block_signals(sigset_t *saved)
@@ -32,12 +36,11 @@ enum {
 };
 
 /* Opens again and again, each time with another turn; a thread waits for one that is not the one
- * that it has seen. */
+ * that it has seen. The kernel is asked directly (futex(2)): a condition variable of glibc before
+ * 2.41 may lose a wake-up (sourceware bug 25847), and then a team waits for ever. */
 typedef struct {
     _Alignas(LINE) atomic_uint_least64_t turn;
     atomic_int n_asleep;
-    _Alignas(LINE) pthread_mutex_t lock; /* for those asleep only */
-    pthread_cond_t opened;
 } gate;
 
 typedef struct {
@@ -98,16 +101,11 @@ static int count_spins(void)
     return (int)(SPIN_NS * (int64_t)N_POLLS / (least > N_POLLS ? least : N_POLLS));
 }
 
-static void gate_init(gate *g)
+/* The lower half of a turn, which is what the kernel compares. */
+static uint32_t *word_of(gate *g)
 {
-    pthread_mutex_init(&g->lock, NULL);
-    pthread_cond_init(&g->opened, NULL);
-}
-
-static void gate_destroy(gate *g)
-{
-    pthread_cond_destroy(&g->opened);
-    pthread_mutex_destroy(&g->lock);
+    uint32_t *half = (uint32_t *)(void *)&g->turn;
+    return half + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
 }
 
 /* The opener raises turn, then looks for sleepers; a sleeper counts itself, then looks at turn. In
@@ -115,10 +113,8 @@ static void gate_destroy(gate *g)
 static void gate_open(gate *g, uint64_t turn)
 {
     atomic_store(&g->turn, turn);
-    if (atomic_load(&g->n_asleep) == 0) return;
-    pthread_mutex_lock(&g->lock);
-    pthread_cond_broadcast(&g->opened);
-    pthread_mutex_unlock(&g->lock);
+    if (atomic_load(&g->n_asleep) > 0)
+        syscall(SYS_futex, word_of(g), FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
 static bool gate_poll(gate *g, uint64_t seen, int n_spins)
@@ -132,11 +128,10 @@ static bool gate_poll(gate *g, uint64_t seen, int n_spins)
 
 static void gate_sleep(gate *g, uint64_t seen)
 {
-    pthread_mutex_lock(&g->lock);
     atomic_fetch_add(&g->n_asleep, 1);
-    while (atomic_load(&g->turn) == seen) pthread_cond_wait(&g->opened, &g->lock);
+    while (atomic_load(&g->turn) == seen) /* else the kernel returns at once */
+        syscall(SYS_futex, word_of(g), FUTEX_WAIT_PRIVATE, (uint32_t)seen, NULL, NULL, 0);
     atomic_fetch_sub(&g->n_asleep, 1);
-    pthread_mutex_unlock(&g->lock);
 }
 
 /* Polls, then sleeps. Where the others have no core to run on, polling only keeps them from one:
@@ -181,13 +176,11 @@ team *team_new(int n_threads, lory_err *err)
     t->n_used = t->n_threads;
     t->max_spins = count_spins();
     atomic_init(&t->n_spins, t->max_spins);
-    gate_init(&t->barrier);
     return t;
 }
 
 void team_free(team *t)
 {
-    if (t) gate_destroy(&t->barrier);
     mem_free(t);
 }
 
@@ -275,10 +268,6 @@ team *team_new(int n_threads, lory_err *err)
         return NULL;
     }
     t->n_threads = t->n_used = n_threads;
-    gate_init(&t->start);
-    gate_init(&t->more);
-    gate_init(&t->done);
-    gate_init(&t->barrier);
     if (n_threads == 1) return t;
     t->max_spins = count_spins();
     atomic_init(&t->n_spins, t->max_spins);
@@ -297,10 +286,6 @@ void team_free(team *t)
     team_use(t, t->n_threads);
     start_run(t, 0);
     for (int i = 0; i < t->n_started; i++) pthread_join(t->workers[i].thread, NULL);
-    gate_destroy(&t->start);
-    gate_destroy(&t->more);
-    gate_destroy(&t->done);
-    gate_destroy(&t->barrier);
     mem_free(t->workers);
     mem_free(t);
 }
