@@ -144,7 +144,7 @@ static drop_reason put_line(talk *t, const char *s, size_t n)
 static drop_reason talk_read(talk *t, const char *s, size_t n)
 {
     drop_reason reason = N_DROPS;
-    for (const char *end = s + n; s < end && reason == N_DROPS;) {
+    for (const char *end = n ? s + n : s; s < end && reason == N_DROPS;) {
         const char *stop = memchr(s, '\n', (size_t)(end - s));
         size_t n_line = (size_t)((stop ? stop : end) - s), n_text = n_line;
         const char *mark = memmem(s, n_line, DOCUMENT_END, sizeof DOCUMENT_END - 1);

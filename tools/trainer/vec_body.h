@@ -152,7 +152,7 @@ static void product_block(const vec_product *p, int i0, int i1, int l, int k)
         const float *b = p->b + j / VEC_PANEL * p->b_panel + j % VEC_PANEL + l * p->b_row;
         for (int i = i0; i < i1; i += TILE_ROWS) {
             float *c = p->c + i * p->c_row + j;
-            const float *a = packed + (i - whole) * k;
+            const float *a = i < whole ? NULL : packed + (i - whole) * k;
             if (i < whole)
                 tile_by_rows(k, p->a + i * p->a_row + l, p->a_row, b, p->b_row, c, p->c_row, add);
             else if (i1 - i < TILE_ROWS)
