@@ -105,11 +105,7 @@ bool batch_read_messages(batch_request *r, const batch_defaults *d, const json *
         return err_set(err, LORY_E_ARGUMENT, "\"messages\" is not an array of messages");
     if (extra && extra->type != JSON_OBJECT && extra->type != JSON_NULL)
         return err_set(err, LORY_E_ARGUMENT, "\"chat_template_kwargs\" is not an object");
-    if (!d->tmpl.text)
-        return err_set(err, LORY_E_UNSUPPORTED,
-                       "\"messages\": the model has no chat template (--template FILE or one of %s "
-                       "gives it one)",
-                       chat_builtin_names);
+    if (!d->tmpl.text) return chat_no_template("\"messages\"", err);
     bool ok = put_variables(&(json_writer){ &variables, false }, messages, extra, err)
               && encode(r, d, &variables, err) && add_stop(r, d->template_stop, err);
     buf_free(&variables);

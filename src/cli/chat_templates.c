@@ -48,6 +48,13 @@ static const chat_builtin *find_builtin(const char *name)
     return NULL;
 }
 
+bool chat_no_template(const char *subject, lory_err *err)
+{
+    return err_set(err, LORY_E_UNSUPPORTED,
+                   "%s: the model has no chat template (--template FILE or one of %s gives it one)",
+                   subject, chat_builtin_names);
+}
+
 bool chat_open_template(const lory_model *m, const char *subject, const char *name, buf *text,
                         const chat_builtin **builtin, lory_err *err)
 {
@@ -56,10 +63,7 @@ bool chat_open_template(const lory_model *m, const char *subject, const char *na
     *builtin = name ? find_builtin(name) : NULL;
     if (name && !*builtin) return file_read(name, MAX_TEMPLATE_BYTES, text, err);
     if (!name && !own)
-        return err_set(err, LORY_E_UNSUPPORTED,
-                       "%s: the model has no chat template (--template FILE or one of %s gives it "
-                       "one)",
-                       subject, chat_builtin_names);
+        return chat_no_template(subject, err);
     if (name ? buf_puts(text, (*builtin)->text) : buf_put(text, own, n)) return true;
     return err_set(err, LORY_E_MEMORY, "no memory for the chat template");
 }

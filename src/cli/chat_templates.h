@@ -22,6 +22,8 @@ extern const char chat_builtin_names[]; /* "chatml, gemma, ..." */
 bool chat_open_template(const lory_model *m, const char *subject, const char *name, buf *text,
                         const chat_builtin **builtin, lory_err *err);
 
+bool chat_no_template(const char *subject, lory_err *err); /* that error; false */
+
 /* SOURCE_DATE_EPOCH, when that is set (then *is_fixed), else the time. */
 bool chat_clock(int64_t *now, bool *is_fixed, lory_err *err);
 

@@ -332,7 +332,6 @@ static bool measure_together(bench *b, const bench_row *row, lory_err *err)
                        "for %d; -n or -b change it)",
                        row->n_parallel, (long long)n_ctx, b->n_ctx_train);
     p.session.n_ctx = (int)n_ctx;
-    p.n_kv = 0;
     if (!(b->batch = lory_batch_new(b->m, &p, err))) return false;
     cli_catch_batch_interrupt(b->batch);
     bool ok = run_together(b, row, &warm_up, err);

@@ -100,8 +100,9 @@ static int32_t char_id(const gpt1_scratch *x, const char *s, size_t n, bool is_l
     return id >= 0 ? id : x->t->v.unk;
 }
 
-static bool merge_word(gpt1_scratch *x, const char *s, size_t n)
+static bool merge_word(void *user, const char *s, size_t n)
 {
+    gpt1_scratch *x = user;
     uint32_t cp;
     merge_clear(&x->merge);
     for (size_t i = 0, len; i < n; i += len) {
@@ -121,15 +122,7 @@ no_memory:
 static bool encode_word(void *user, const char *s, size_t n)
 {
     gpt1_scratch *x = user;
-    if (n > WORD_CACHE_MAX_BYTES) return merge_word(x, s, n);
-    uint64_t hash = hash_bytes(s, n);
-    bool is_hit;
-    word_entry *e = word_cache_find(&x->cache, s, n, hash, &is_hit);
-    size_t first = x->out->n;
-    if (is_hit) return word_cache_repeat(e, x->out, x->err);
-    if (!merge_word(x, s, n)) return false;
-    word_cache_put(e, s, n, hash, first, x->out->n - first);
-    return true;
+    return word_cache_encode(&x->cache, &(word_sink){ x->out, x->err, merge_word, x }, s, n);
 }
 
 static bool encode(const tokenizer *t, void *scratch, const char *s, size_t n, lory_tokens *out,

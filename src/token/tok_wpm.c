@@ -87,8 +87,9 @@ static bool put_pieces(const wpm_scratch *x, const char *s, size_t n, bool *is_p
     return true;
 }
 
-static bool cut_word(const wpm_scratch *x, const char *s, size_t n)
+static bool cut_word(void *user, const char *s, size_t n)
 {
+    const wpm_scratch *x = user;
     bool is_put = false;
     if (n <= MAX_WORD_CHARS * UTF8_MAX_BYTES && utf8_count(s, n) <= MAX_WORD_CHARS
         && !put_pieces(x, s, n, &is_put))
@@ -99,15 +100,7 @@ static bool cut_word(const wpm_scratch *x, const char *s, size_t n)
 static bool encode_word(void *user, const char *s, size_t n)
 {
     wpm_scratch *x = user;
-    if (n > WORD_CACHE_MAX_BYTES) return cut_word(x, s, n);
-    uint64_t hash = hash_bytes(s, n);
-    bool is_hit;
-    word_entry *e = word_cache_find(&x->cache, s, n, hash, &is_hit);
-    size_t first = x->out->n;
-    if (is_hit) return word_cache_repeat(e, x->out, x->err);
-    if (!cut_word(x, s, n)) return false;
-    word_cache_put(e, s, n, hash, first, x->out->n - first);
-    return true;
+    return word_cache_encode(&x->cache, &(word_sink){ x->out, x->err, cut_word, x }, s, n);
 }
 
 static bool encode(const tokenizer *t, void *scratch, const char *s, size_t n, lory_tokens *out,

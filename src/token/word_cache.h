@@ -64,4 +64,26 @@ static inline bool word_cache_put(word_entry *e, const char *s, size_t n, uint64
     return true;
 }
 
+/* Where the tokens of a call go, and how a word that the cache does not have is encoded there. */
+typedef struct {
+    lory_tokens *out;
+    lory_err *err;
+    bool (*encode)(void *user, const char *s, size_t n);
+    void *user;
+} word_sink;
+
+/* Encodes a word, or puts out again what it gave before. */
+static inline bool word_cache_encode(word_cache *c, const word_sink *to, const char *s, size_t n)
+{
+    if (n > WORD_CACHE_MAX_BYTES) return to->encode(to->user, s, n);
+    uint64_t hash = hash_bytes(s, n);
+    bool is_hit;
+    word_entry *e = word_cache_find(c, s, n, hash, &is_hit);
+    size_t first = to->out->n;
+    if (is_hit) return word_cache_repeat(e, to->out, to->err);
+    if (!to->encode(to->user, s, n)) return false;
+    word_cache_put(e, s, n, hash, first, to->out->n - first);
+    return true;
+}
+
 #endif
