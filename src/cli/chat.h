@@ -93,7 +93,11 @@ bool chat_set(chat *c, const char *name, const char *value, lory_err *err);
  *     tools       the definitions, when there are any; replies [text] to calls, when some are
  *     missing
  *     turns       [{"user": text or "replies": [text], "answer", "retries", "ids": [...], and of an
- *                 answer with calls "content", "calls": [{"id", "name", "arguments"}]}]
+ *                 answer with calls "content", "calls": [{"id", "name", "arguments"}]; and
+ *                 "before": [tokens, bytes] that undoing it leaves of "held"}]
+ *     held        {"bytes", "ids": [...]}: the talk as the model has read and drawn it, so that
+ *                 nothing need be worked out; empty when that is not known, missing in files of
+ *                 before, which are read anew as after a change of the system text
  *   the KV cache, perhaps: lory_session_write_state. Without it, or when it does not fit, the
  *   tokens
  *   are evaluated again, to the same bits. */

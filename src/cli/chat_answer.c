@@ -22,7 +22,7 @@ typedef struct {
 
 size_t chat_used(const chat *c)
 {
-    return c->talk.ids.n;
+    return c->talk.held.ids.n;
 }
 
 static bool on_piece(void *user, const lory_piece *piece)

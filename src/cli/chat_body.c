@@ -97,6 +97,14 @@ static void put_calls(json_writer *w, const tool_calls *calls)
     json_end_array(w);
 }
 
+static void put_ids(json_writer *w, const lory_tokens *ids)
+{
+    json_put_key(w, "ids");
+    json_begin_array(w);
+    for (size_t i = 0; i < ids->n; i++) json_put_int(w, ids->id[i]);
+    json_end_array(w);
+}
+
 static void put_turn(json_writer *w, const talk_turn *t)
 {
     json_begin_object(w);
@@ -108,10 +116,23 @@ static void put_turn(json_writer *w, const talk_turn *t)
     if (t->content.len > 0 || t->calls.n > 0) put_bytes(w, "content", &t->content);
     if (t->calls.n > 0) put_calls(w, &t->calls);
     put_int(w, "retries", t->n_retries);
-    json_put_key(w, "ids");
-    json_begin_array(w);
-    for (size_t i = 0; i < t->ids.n; i++) json_put_int(w, t->ids.id[i]);
-    json_end_array(w);
+    put_ids(w, &t->ids);
+    if (t->has_before) {
+        json_put_key(w, "before");
+        json_begin_array(w);
+        json_put_int(w, (int64_t)t->n_ids_before);
+        json_put_int(w, (int64_t)t->n_text_before);
+        json_end_array(w);
+    }
+    json_end_object(w);
+}
+
+static void put_held(json_writer *w, const talk_held *h)
+{
+    json_put_key(w, "held");
+    json_begin_object(w);
+    put_int(w, "bytes", (int64_t)h->text.len);
+    put_ids(w, &h->ids);
     json_end_object(w);
 }
 
@@ -154,6 +175,7 @@ void chat_put_body(const chat *c, buf *out)
     json_begin_array(&w);
     for (size_t i = 0; i < c->talk.n; i++) put_turn(&w, &c->talk.turn[i]);
     json_end_array(&w);
+    put_held(&w, &c->talk.held);
     json_end_object(&w);
     buf_putc(out, '\n');
 }
@@ -230,6 +252,21 @@ static bool check_input(const reader *r, const talk_input *in, const tool_calls 
            || wrong(r, "a turn does not go with the calls before it");
 }
 
+/* How to undo it, where the file says so. */
+static bool read_before(const reader *r, const json *j, talk_turn *t)
+{
+    int64_t n_ids, n_text;
+    if (!j) return true;
+    bool is_pair = j->type == JSON_ARRAY && j->n == 2 && json_get_int(j->first, &n_ids)
+                   && json_get_int(j->first->next, &n_text);
+    if (!is_pair || n_ids < 0 || n_text < 0)
+        return wrong(r, "what was before a turn is no pair of numbers");
+    t->has_before = true;
+    t->n_ids_before = (size_t)n_ids;
+    t->n_text_before = (size_t)n_text;
+    return true;
+}
+
 static bool read_turn(const reader *r, const json *j, int n_vocab, talk_turn *t)
 {
     int64_t n_retries;
@@ -246,7 +283,8 @@ static bool read_turn(const reader *r, const json *j, int n_vocab, talk_turn *t)
     return (user ? talk_input_add(&t->input, s, n, r->err)
                  : read_texts(r, json_get(j, "replies"), &t->input))
            && read_text(r, json_get(j, "answer"), &t->answer)
-           && read_ids(r, json_get(j, "ids"), n_vocab, &t->ids);
+           && read_ids(r, json_get(j, "ids"), n_vocab, &t->ids)
+           && read_before(r, json_get(j, "before"), t);
 }
 
 static bool read_turns(const reader *r, const json *j, talk *t)
@@ -332,13 +370,36 @@ static bool check_model(const reader *r, const chat *c, const json *j)
                    r->path, name);
 }
 
+static bool has_same_template(const talk *t, const json *j)
+{
+    return json_str_is(json_get(j, "template"), template_hash(t).text);
+}
+
+/* The tokens that the talk goes on from: those of the file, unless it has none, as older ones, or
+ * they are of another template. */
+static bool read_held(const reader *r, const json *j, talk *t)
+{
+    const json *held = json_get(j, "held");
+    lory_model_info info;
+    lory_tokens ids = { 0 };
+    int64_t n_text;
+    if (!held || !has_same_template(t, j)) return talk_rebuild(t, r->err);
+    lory_model_get_info(t->m, &info);
+    bool ok = read_ids(r, json_get(held, "ids"), info.n_vocab, &ids);
+    if (ok && (!json_get_int(json_get(held, "bytes"), &n_text) || n_text < 0
+               || !talk_restore(t, &ids, (size_t)n_text)))
+        ok = wrong(r, "the tokens of the talk do not go with its turns");
+    lory_tokens_free(&ids);
+    return ok;
+}
+
 /* What makes it go on otherwise than it would have. */
 static void tell_differences(const reader *r, const chat *c, const json *j)
 {
     const char *now = cache_names[c->o->session.cache_type];
     if (!json_str_is(json_get(j, "cache_type"), now))
         cli_note("%s: the talk had another --cache-type: it goes on with %s", r->path, now);
-    if (!json_str_is(json_get(j, "template"), template_hash(&c->talk).text))
+    if (!has_same_template(&c->talk, j))
         cli_note("%s: the talk had another template: it goes on with %s", r->path,
                  c->talk.template_name);
 }
@@ -400,7 +461,7 @@ static bool read_all(const reader *r, chat *c, const json *j, loaded *l)
     return check_model(r, c, j) && read_talk(r, j, &l->talk)
            && chat_read_template(c, json_get(j, "tools") != NULL, &l->talk.template_text,
                                  &l->builtin, r->err)
-           && read_tools(r, c, j, l) && talk_rebuild(&l->talk, r->err)
+           && read_tools(r, c, j, l) && read_held(r, j, &l->talk)
            && read_list(r, c, json_get(j, "logit_bias"), &c->o->settings.sampling.logit_bias,
                         &l->bias)
            && read_list(r, c, json_get(j, "stop"), &c->o->stop, &l->stop)

@@ -40,7 +40,7 @@ static bool reset(chat *c, const char *argument, lory_err *err)
     (void)argument;
     c->was_warned = false;
     talk_input_free(&c->replies);
-    return talk_drop(&c->talk, 0, c->talk.n, err);
+    return talk_drop(&c->talk, c->talk.n, err);
 }
 
 static bool need_turn(const chat *c, const char *name, lory_err *err)
@@ -68,17 +68,17 @@ static bool retry(chat *c, const char *argument, lory_err *err)
 {
     (void)argument;
     talk *t = &c->talk;
-    if (!need_turn(c, "retry", err)) return false;
-    talk_input_free(&c->replies);
+    talk_held held;
     talk_turn old;
+    if (!need_turn(c, "retry", err) || !talk_copy_held(t, &held, err)) return false;
+    talk_input_free(&c->replies);
     bool ok = talk_pop(t, &old, err) && chat_answer(c, &old.input, old.n_retries + 1, err);
-    if (ok) {
+    if (ok)
         turn_free(&old);
-        return true;
-    }
-    t->turn[t->n++] = old;
-    talk_rebuild(t, NULL);
-    return false;
+    else
+        talk_unpop(t, &old, &held);
+    talk_held_free(&held);
+    return ok;
 }
 
 static bool set_system(chat *c, const char *argument, lory_err *err)
@@ -103,7 +103,6 @@ static bool set_system(chat *c, const char *argument, lory_err *err)
     buf_free(&c->talk.system);
     c->talk.system = before;
     c->talk.has_system = had;
-    talk_rebuild(&c->talk, NULL);
     return false;
 }
 
@@ -119,25 +118,44 @@ static bool load(chat *c, const char *argument, lory_err *err)
     return true;
 }
 
+static size_t group_begin(const talk *t, size_t i)
+{
+    while (t->turn[i].input.is_reply) i--;
+    return i;
+}
+
+/* The first turn that half of the context has room for with all that follow it, else the last. */
+static bool first_that_fits(const chat *c, size_t *first, lory_err *err)
+{
+    const talk *t = &c->talk;
+    size_t n_ctx = (size_t)lory_session_n_ctx(c->s), low = 0, high = group_begin(t, t->n - 1);
+    lory_tokens ids = { 0 };
+    bool ok = true;
+    while (low < high && ok) {
+        size_t middle = group_begin(t, low + (high - low) / 2);
+        ids.n = 0;
+        ok = talk_measure(t, middle, &ids, err);
+        if (ids.n * 2 <= n_ctx)
+            high = middle;
+        else
+            low = middle + talk_group(t, middle);
+    }
+    lory_tokens_free(&ids);
+    *first = high;
+    return ok;
+}
+
 /* The oldest turns go until half of the context is free; the last turn and the system text stay. */
 static bool compact(chat *c, const char *argument, lory_err *err)
 {
     (void)argument;
-    size_t n_ctx = (size_t)lory_session_n_ctx(c->s), n_before = c->talk.n, n = 0;
-    bool ok = true;
-    lory_tokens ids = { 0 };
-    while (ok && talk_group(&c->talk, 0) < c->talk.n) {
-        ids.n = 0;
-        ok = talk_measure(&c->talk, &ids, err);
-        n = ids.n;
-        if (n * 2 <= n_ctx) break;
-        ok = ok && talk_drop(&c->talk, 0, talk_group(&c->talk, 0), err);
-    }
-    lory_tokens_free(&ids);
+    size_t n_before = c->talk.n, first = 0;
+    bool ok = n_before == 0 || first_that_fits(c, &first, err);
+    ok = ok && (first == 0 || talk_drop(&c->talk, first, err));
     c->was_warned = false;
     if (ok)
-        cli_note("compact: %zu of %zu turns dropped, the oldest; %zu are left",
-                 n_before - c->talk.n, n_before, c->talk.n);
+        cli_note("compact: %zu of %zu turns dropped, the oldest; %zu are left", first, n_before,
+                 c->talk.n);
     return ok;
 }
 

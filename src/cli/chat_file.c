@@ -36,10 +36,10 @@ static void put_head(const buf *body, size_t n_kv, buf *out)
 static size_t count_cached(const chat *c)
 {
     lory_tokens ids = { 0 };
-    const lory_tokens *known = &c->talk.ids;
+    const lory_tokens *known = &c->talk.held.ids;
     size_t n, n_same = 0;
     const lory_token *held = lory_session_tokens(c->s, &n);
-    if (known->n == 0) known = talk_measure(&c->talk, &ids, NULL) ? &ids : &(lory_tokens){ 0 };
+    if (known->n == 0) known = talk_measure(&c->talk, 0, &ids, NULL) ? &ids : &(lory_tokens){ 0 };
     while (n_same < n && n_same < known->n && held[n_same] == known->id[n_same]) n_same++;
     lory_tokens_free(&ids);
     return n_same;

@@ -68,18 +68,24 @@ static const tool_calls *calls_before(const talk *t, size_t i)
     return i > 0 ? &t->turn[i - 1].calls : &none;
 }
 
-static void put_variables(const talk *t, size_t n_turns, const talk_input *in, buf *out)
+/* Of the turns [from, to), then the input. */
+typedef struct {
+    size_t from, to;
+    const talk_input *in;
+} span;
+
+static void put_variables(const talk *t, const span *s, buf *out)
 {
     json_writer w = { out, false };
     json_begin_object(&w);
     json_put_key(&w, "messages");
     json_begin_array(&w);
     if (t->has_system) chat_put_message(&w, "system", text_of(&t->system));
-    for (size_t i = 0; i < n_turns; i++) {
+    for (size_t i = s->from; i < s->to; i++) {
         put_input(&w, &t->turn[i].input, calls_before(t, i));
         put_answer(&w, t, &t->turn[i]);
     }
-    put_input(&w, in, calls_before(t, n_turns));
+    put_input(&w, s->in, calls_before(t, s->to));
     json_end_array(&w);
     if (t->tools && chat_has_tools(t->tools)) {
         json_put_key(&w, "tools");
@@ -90,15 +96,14 @@ static void put_variables(const talk *t, size_t n_turns, const talk_input *in, b
     json_end_object(&w);
 }
 
-static bool render(const talk *t, size_t n_turns, const talk_input *in, lory_prompt *p,
-                   lory_err *err)
+static bool render(const talk *t, const span *s, lory_prompt *p, lory_err *err)
 {
     buf variables = { 0 };
     lory_template tmpl = { .text = t->template_text.data,
                            .n = t->template_text.len,
                            .name = t->template_name,
                            .now = t->now };
-    put_variables(t, n_turns, in, &variables);
+    put_variables(t, s, &variables);
     bool ok = variables.failed
                   ? err_set(err, LORY_E_MEMORY, "chat: no memory for the talk")
                   : lory_render_template(t->m, &tmpl, variables.data, variables.len, p, err);
@@ -109,7 +114,7 @@ static bool render(const talk *t, size_t n_turns, const talk_input *in, lory_pro
 /* The part of a prompt's text that the talk's tokens already stand for. */
 static bool tokenize_held(const talk *t, const lory_prompt *p, lory_tokens *held, lory_err *err)
 {
-    lory_prompt part = { .text = p->text, .n = t->text.len, .plain = p->plain };
+    lory_prompt part = { .text = p->text, .n = t->held.text.len, .plain = p->plain };
     while (part.n_plain < p->n_plain && p->plain[part.n_plain].end <= part.n) part.n_plain++;
     return lory_tokenize_prompt(t->m, &part, held, err);
 }
@@ -119,11 +124,12 @@ static bool tokenize_held(const talk *t, const lory_prompt *p, lory_tokens *held
 static bool goes_on(const talk *t, const lory_prompt *p, const lory_tokens *all, size_t *n_skip)
 {
     lory_tokens held = { 0 };
-    if (t->ids.n == 0 || p->n < t->text.len || memcmp(p->text, t->text.data, t->text.len) != 0)
+    if (t->held.ids.n == 0 || p->n < t->held.text.len
+        || memcmp(p->text, t->held.text.data, t->held.text.len) != 0)
         return false;
     /* a border in the middle of what a user or the model wrote is none */
     for (size_t i = 0; i < p->n_plain; i++)
-        if (p->plain[i].start < t->text.len && p->plain[i].end > t->text.len) return false;
+        if (p->plain[i].start < t->held.text.len && p->plain[i].end > t->held.text.len) return false;
     bool ok = tokenize_held(t, p, &held, NULL) && held.n <= all->n
               && memcmp(held.id, all->id, held.n * sizeof *held.id) == 0;
     *n_skip = held.n;
@@ -131,16 +137,16 @@ static bool goes_on(const talk *t, const lory_prompt *p, const lory_tokens *all,
     return ok;
 }
 
-/* The prompt of turn n_turns, whose input is given. */
-static bool prompt_at(const talk *t, size_t n_turns, const talk_input *in, lory_tokens *ids,
-                      buf *text, lory_err *err)
+/* The prompt that ends with the input of turn s->to. */
+static bool prompt_at(const talk *t, const span *s, lory_tokens *ids, buf *text, lory_err *err)
 {
     lory_prompt p = { 0 };
     lory_tokens all = { 0 };
     size_t n_skip = 0;
-    if (!render(t, n_turns, in, &p, err)) return false;
+    if (!render(t, s, &p, err)) return false;
     bool ok = lory_tokenize_prompt(t->m, &p, &all, err);
-    if (ok && goes_on(t, &p, &all, &n_skip)) ok = add_ids(ids, t->ids.id, t->ids.n, err);
+    if (ok && s->from == 0 && goes_on(t, &p, &all, &n_skip))
+        ok = add_ids(ids, t->held.ids.id, t->held.ids.n, err);
     ok = ok && add_ids(ids, all.id + n_skip, all.n - n_skip, err);
     if (ok && ids->n == 0)
         ok =
@@ -153,18 +159,20 @@ static bool prompt_at(const talk *t, size_t n_turns, const talk_input *in, lory_
 
 bool talk_prompt(const talk *t, const talk_input *in, lory_tokens *ids, buf *text, lory_err *err)
 {
-    return prompt_at(t, t->n, in, ids, text, err);
+    const span all = { 0, t->n, in };
+    return prompt_at(t, &all, ids, text, err);
 }
 
-bool talk_measure(const talk *t, lory_tokens *ids, lory_err *err)
+bool talk_measure(const talk *t, size_t from, lory_tokens *ids, lory_err *err)
 {
     const tool_calls *awaited = talk_awaits(t);
     talk_input in = { .is_reply = awaited != NULL };
+    const span at = { from, t->n, &in };
     buf text = { 0 };
     bool ok = true;
     for (size_t i = 0; ok && i < (awaited ? awaited->n : 1); i++)
         ok = talk_input_add(&in, "", 0, err);
-    ok = ok && talk_prompt(t, &in, ids, &text, err);
+    ok = ok && prompt_at(t, &at, ids, &text, err);
     buf_free(&text);
     talk_input_free(&in);
     return ok;
@@ -241,20 +249,41 @@ void turn_free(talk_turn *turn)
     *turn = (talk_turn){ 0 };
 }
 
+/* ---- what is held ------------------------------------------------------------------------ */
+
+void talk_held_free(talk_held *h)
+{
+    lory_tokens_free(&h->ids);
+    buf_free(&h->text);
+    *h = (talk_held){ 0 };
+}
+
+bool talk_copy_held(const talk *t, talk_held *to, lory_err *err)
+{
+    *to = (talk_held){ 0 };
+    if (add_ids(&to->ids, t->held.ids.id, t->held.ids.n, err)) {
+        if (t->held.text.len == 0 || buf_put(&to->text, t->held.text.data, t->held.text.len))
+            return true;
+        err_set(err, LORY_E_MEMORY, "chat: no memory for the talk");
+    }
+    talk_held_free(to);
+    return false;
+}
+
 static void forget_ids(talk *t)
 {
-    t->ids.n = 0;
-    buf_clear(&t->text);
+    t->held.ids.n = 0;
+    buf_clear(&t->held.text);
 }
 
 /* Notes how to go back, before ids and text take the place of what is held. */
 static void note_before(const talk *t, const lory_tokens *ids, const buf *text, talk_turn *turn)
 {
-    turn->n_ids_before = t->ids.n;
-    turn->n_text_before = t->text.len;
-    turn->has_before = t->ids.n > 0 && t->ids.n <= ids->n && t->text.len <= text->len
-                       && memcmp(t->ids.id, ids->id, t->ids.n * sizeof *ids->id) == 0
-                       && memcmp(t->text.data, text->data, t->text.len) == 0;
+    turn->n_ids_before = t->held.ids.n;
+    turn->n_text_before = t->held.text.len;
+    turn->has_before = t->held.ids.n > 0 && t->held.ids.n <= ids->n && t->held.text.len <= text->len
+                       && memcmp(t->held.ids.id, ids->id, t->held.ids.n * sizeof *ids->id) == 0
+                       && memcmp(t->held.text.data, text->data, t->held.text.len) == 0;
 }
 
 /* What is read and drawn after a turn: its prompt, then the answer. */
@@ -265,10 +294,8 @@ static bool hold(talk *t, talk_turn *turn, lory_tokens *ids, buf *text, lory_err
     if (is_known && !buf_put(text, turn->answer.data, turn->answer.len))
         return err_set(err, LORY_E_MEMORY, "chat: no memory for the talk");
     note_before(t, ids, text, turn);
-    lory_tokens_free(&t->ids);
-    buf_free(&t->text);
-    t->ids = *ids;
-    t->text = *text;
+    talk_held_free(&t->held);
+    t->held = (talk_held){ *ids, *text };
     *ids = (lory_tokens){ 0 };
     *text = (buf){ 0 };
     if (!is_known) forget_ids(t);
@@ -294,37 +321,106 @@ bool talk_add(talk *t, talk_turn *turn, lory_tokens *ids, buf *text, lory_err *e
     return true;
 }
 
-bool talk_rebuild(talk *t, lory_err *err)
+/* Works out what is held after turns [from, n) from what is held before them. */
+static bool hold_from(talk *t, size_t from, lory_err *err)
 {
     bool ok = true;
-    forget_ids(t);
-    for (size_t i = 0; i < t->n && ok; i++) {
+    for (size_t i = from; i < t->n && ok; i++) {
         talk_turn *turn = &t->turn[i];
+        const span at = { 0, i, &turn->input };
         lory_tokens ids = { 0 };
         buf text = { 0 };
-        ok = prompt_at(t, i, &turn->input, &ids, &text, err) && hold(t, turn, &ids, &text, err);
+        ok = prompt_at(t, &at, &ids, &text, err) && hold(t, turn, &ids, &text, err);
         lory_tokens_free(&ids);
         buf_free(&text);
     }
-    if (!ok) forget_ids(t);
     return ok;
+}
+
+bool talk_rebuild(talk *t, lory_err *err)
+{
+    talk_held before = t->held;
+    t->held = (talk_held){ 0 };
+    bool ok = hold_from(t, t->n > 0 ? t->n - 1 : 0, err);
+    for (size_t i = 0; i < t->n && ok; i++) t->turn[i].has_before = false;
+    talk_held_free(ok ? &before : &t->held);
+    if (!ok) t->held = before;
+    return ok;
+}
+
+/* The last turn whose prompt was read from the start; all later ones went on from it. */
+static size_t last_start(const talk *t)
+{
+    size_t i = t->n;
+    while (i > 0 && t->turn[--i].has_before) {}
+    return i;
 }
 
 bool talk_pop(talk *t, talk_turn *turn, lory_err *err)
 {
     *turn = t->turn[--t->n];
-    if (!turn->has_before || t->ids.n == 0) return talk_rebuild(t, err);
-    t->ids.n = turn->n_ids_before;
-    t->text.len = turn->n_text_before;
+    if (turn->has_before && t->held.ids.n > 0) {
+        t->held.ids.n = turn->n_ids_before;
+        t->held.text.len = turn->n_text_before;
+        return true;
+    }
+    forget_ids(t);
+    if (hold_from(t, last_start(t), err)) return true;
+    forget_ids(t);
+    return false;
+}
+
+void talk_unpop(talk *t, talk_turn *turn, talk_held *held)
+{
+    t->turn[t->n++] = *turn;
+    talk_held_free(&t->held);
+    t->held = *held;
+    *turn = (talk_turn){ 0 };
+    *held = (talk_held){ 0 };
+}
+
+bool talk_drop(talk *t, size_t n, lory_err *err)
+{
+    for (size_t i = 0; i < n; i++) turn_free(&t->turn[i]);
+    memmove(t->turn, t->turn + n, (t->n - n) * sizeof *t->turn);
+    t->n -= n;
+    if (talk_rebuild(t, err)) return true;
+    forget_ids(t);
+    return false;
+}
+
+/* Whether undoing one turn after the other cuts off a part of what is left each time. */
+static bool are_cuts_in_order(const talk *t, size_t n_ids, size_t n_text)
+{
+    if (t->turn[0].has_before) return false;
+    for (size_t i = t->n; i > 0 && t->turn[i - 1].has_before; i--) {
+        const talk_turn *turn = &t->turn[i - 1];
+        if (turn->n_ids_before > n_ids || turn->n_text_before > n_text) return false;
+        n_ids = turn->n_ids_before;
+        n_text = turn->n_text_before;
+    }
     return true;
 }
 
-bool talk_drop(talk *t, size_t from, size_t n, lory_err *err)
+bool talk_restore(talk *t, lory_tokens *ids, size_t n_text)
 {
-    for (size_t i = from; i < from + n; i++) turn_free(&t->turn[i]);
-    memmove(t->turn + from, t->turn + from + n, (t->n - from - n) * sizeof *t->turn);
-    t->n -= n;
-    return talk_rebuild(t, err);
+    const talk_turn *last = t->n > 0 ? &t->turn[t->n - 1] : NULL;
+    if (!last || ids->n == 0) return ids->n == 0;
+    const span at = { 0, t->n - 1, &last->input };
+    lory_prompt p = { 0 };
+    buf text = { 0 };
+    bool ok = are_cuts_in_order(t, ids->n, n_text) && render(t, &at, &p, NULL)
+              && buf_put(&text, p.text, p.n) && buf_put(&text, last->answer.data, last->answer.len)
+              && text.len == n_text;
+    lory_prompt_free(&p);
+    if (!ok) {
+        buf_free(&text);
+        return false;
+    }
+    talk_held_free(&t->held);
+    t->held = (talk_held){ *ids, text };
+    *ids = (lory_tokens){ 0 };
+    return true;
 }
 
 void talk_free(talk *t)
@@ -333,7 +429,6 @@ void talk_free(talk *t)
     mem_free(t->turn);
     buf_free(&t->template_text);
     buf_free(&t->system);
-    buf_free(&t->text);
-    lory_tokens_free(&t->ids);
+    talk_held_free(&t->held);
     *t = (talk){ 0 };
 }

@@ -2,8 +2,9 @@
  *
  * The tokens of an answer are kept as they were drawn. A prompt begins with the tokens of the talk
  * so far wherever the template shows the same text again, so only what is new is evaluated; where
- * it does not (a template that leaves out thinking), the whole text is read anew. What is kept
- * follows from the turns alone: undoing, saving and loading give the same tokens.
+ * it does not (a template that leaves out thinking), the whole text is read anew, as it is after a
+ * change of the system text. Undoing, saving and loading give the same tokens; each of them takes
+ * time by the length of the talk, and only undoing what was read anew takes more.
  * Layer: cli; no output. */
 #ifndef LORY_CLI_CHAT_TALK_H
 #define LORY_CLI_CHAT_TALK_H
@@ -29,6 +30,12 @@ typedef struct {
     size_t n_ids_before, n_text_before;
 } talk_turn;
 
+/* What a model has read and drawn, as tokens and as text. */
+typedef struct {
+    lory_tokens ids; /* empty: not known */
+    buf text;
+} talk_held; /* zeroed = nothing; free with talk_held_free */
+
 typedef struct {
     const lory_model *m;     /* the caller's */
     const chat_tools *tools; /* the caller's; NULL = none */
@@ -39,9 +46,8 @@ typedef struct {
     buf system;
     talk_turn *turn; /* [n] */
     size_t n, cap;
-    lory_tokens ids; /* read and drawn so far; empty: not known */
-    buf text;        /* the same as text */
-} talk;              /* free with talk_free; a zeroed one is empty */
+    talk_held held; /* of all turns */
+} talk;             /* free with talk_free; a zeroed one is empty */
 
 /* Adds a text, with U+FFFD for malformed bytes. */
 bool talk_input_add(talk_input *in, const char *s, size_t n, lory_err *err);
@@ -55,21 +61,30 @@ bool talk_name_calls(const talk *t, tool_calls *calls, lory_err *err);
 
 /* The tokens to read before the answer to an input, appended to *ids, their text to *text. */
 bool talk_prompt(const talk *t, const talk_input *in, lory_tokens *ids, buf *text, lory_err *err);
-/* The same before an input without text, as far as that can be said. */
-bool talk_measure(const talk *t, lory_tokens *ids, lory_err *err);
+/* The same before an input without text, as far as that can be said, of the turns from `from` on. */
+bool talk_measure(const talk *t, size_t from, lory_tokens *ids, lory_err *err);
 /* Takes a whole turn, whose buffers become the talk's; ids and text are what talk_prompt gave. On
  * failure the talk and the turn are as they were. */
 bool talk_add(talk *t, talk_turn *turn, lory_tokens *ids, buf *text, lory_err *err);
 /* Takes the last turn out of the talk, which then holds what it held before, to the byte. Only
- * where the template shows a talk anew is it worked out. On failure as talk_rebuild. */
+ * where the template shows a talk anew is it worked out; when that fails, what is held is not known,
+ * which costs reading again. */
 bool talk_pop(talk *t, talk_turn *turn, lory_err *err);
+/* Puts a turn back that talk_pop took, and what the talk held with it; both become the talk's. */
+void talk_unpop(talk *t, talk_turn *turn, talk_held *held);
+bool talk_copy_held(const talk *t, talk_held *to, lory_err *err);
 /* The turns that go together from turn i on: one, and those that reply to its calls. */
 size_t talk_group(const talk *t, size_t i);
-/* Drops turns [from, from + n) and works out the tokens of what is left. */
-bool talk_drop(talk *t, size_t from, size_t n, lory_err *err);
-/* Works out the tokens from the turns, as after a change of the system text. On failure they are
- * not known, which costs reading again. */
+/* Drops the first n turns; then as talk_rebuild, but on failure what is held is not known. */
+bool talk_drop(talk *t, size_t n, lory_err *err);
+/* Reads the text of all turns anew, as after a change of the system text. On failure what is held
+ * is as it was. */
 bool talk_rebuild(talk *t, lory_err *err);
+/* Gives a talk whose turns were read from a file the tokens ids, which become the talk's, and the
+ * text, of n_text bytes, that its template makes. False, with both as they were, when they do not go
+ * with each other or with the turns. */
+bool talk_restore(talk *t, lory_tokens *ids, size_t n_text);
+void talk_held_free(talk_held *h);
 void turn_free(talk_turn *turn);
 void talk_free(talk *t);
 /* Appends s[0..n) with U+FFFD for malformed bytes. */
