@@ -50,7 +50,7 @@ enum { LORY_ERR_MAX = 1024 };
 
 typedef struct {
     lory_status code;
-    char text[LORY_ERR_MAX]; /* one line without newline: "SUBJECT: what is wrong (found, expected)" */
+    char text[LORY_ERR_MAX]; /* one line, no newline: "SUBJECT: what is wrong (found, expected)" */
 } lory_err;
 
 /* ---- model ------------------------------------------------------------------------------- */
@@ -120,7 +120,8 @@ enum { LORY_SHOW_SPECIAL = 1 }; /* control tokens give their text instead of not
 lory_detok *lory_detok_new(const lory_model *m, unsigned flags, bool continues);
 void lory_detok_free(lory_detok *d);
 /* *text gets *n_bytes bytes (perhaps none), valid until the next call on d. */
-bool lory_detok_put(lory_detok *d, lory_token id, const char **text, size_t *n_bytes, lory_err *err);
+bool lory_detok_put(lory_detok *d, lory_token id, const char **text, size_t *n_bytes,
+                    lory_err *err);
 /* What is still held back, at the end of the text. */
 void lory_detok_flush(lory_detok *d, const char **text, size_t *n_bytes);
 
@@ -165,8 +166,8 @@ bool lory_tokenize_prompt(const lory_model *m, const lory_prompt *p, lory_tokens
 
 /* ---- LoRA adapters ----------------------------------------------------------------------- */
 
-/* Pairs of thin matrices beside weights of a model: y = W x + scale * alpha/rank * B (A x). They are
- * applied as the model runs; its own weights stay as they are. */
+/* Pairs of thin matrices beside weights of a model: y = W x + scale * alpha/rank * B (A x). They
+ * are applied as the model runs; its own weights stay as they are. */
 typedef struct lory_lora lory_lora;
 
 /* Maps a LoRA adapter (GGUF) and checks it against m, which owns it from then on: it is freed by
@@ -210,8 +211,8 @@ typedef struct {
     size_t n_lora;
 } lory_session_params; /* zeroed = all defaults */
 
-/* What a session will take to generate, before it is taken; lory_session_eval_all takes up to 31 rows
- * of logits more. */
+/* What a session will take to generate, before it is taken; lory_session_eval_all takes up to 31
+ * rows of logits more. */
 typedef struct {
     uint64_t weights_bytes; /* mapped, shared with other processes */
     uint64_t lora_bytes;    /* of adapters */
@@ -221,7 +222,7 @@ typedef struct {
     uint64_t total_bytes;   /* resident at most, when the whole context is in use */
     uint64_t machine_bytes; /* memory this process may use (cgroup-aware) */
     int n_ctx, n_batch, n_threads;
-    int n_ctx_fit;      /* the largest context that would fit; may be more than it was trained for */
+    int n_ctx_fit;      /* the largest context that would fit; it may be more than trained for */
     bool n_ctx_lowered; /* the model's own context did not fit */
 } lory_memory_plan;
 
@@ -262,7 +263,8 @@ bool lory_session_eval_all(lory_session *s, const lory_token *ids, size_t n,
 bool lory_session_set(lory_session *s, const lory_token *ids, size_t n, lory_err *err);
 
 /* Forgets all but the first n tokens; logits are gone until the next evaluation. Layers with a
- * window keep just that and n_batch tokens: cut back further, the next evaluation does all n again. */
+ * window keep just that and n_batch tokens: cut back further,
+ * the next evaluation does all n again. */
 void lory_session_truncate(lory_session *s, size_t n);
 
 /* The state of a session: its tokens and what is cached of them, as bytes that another session goes
@@ -276,8 +278,8 @@ size_t lory_session_state_bytes(const lory_session *s, size_t n_tok);
 bool lory_session_write_state(const lory_session *s, size_t n_tok, lory_on_bytes put, void *user,
                               lory_err *err);
 /* In the place of what the session holds, without logits. LORY_E_ARGUMENT: another model, other
- * adapters or another cache type; LORY_E_FULL; LORY_E_FORMAT; LORY_E_UNSUPPORTED: another version of
- * the format. On failure the session is as it was. */
+ * adapters or another cache type; LORY_E_FULL; LORY_E_FORMAT; LORY_E_UNSUPPORTED: another version
+ * of the format. On failure the session is as it was. */
 bool lory_session_read_state(lory_session *s, const void *bytes, size_t n, lory_err *err);
 
 /* [n_vocab] logits of the last token evaluated, or NULL before any; owned by the session. */
@@ -297,7 +299,8 @@ typedef struct lory_grammar lory_grammar;
  * wrong in it, or that no text matches it. */
 lory_grammar *lory_grammar_new(const char *gbnf, size_t n, const char *name, lory_err *err);
 /* From a JSON Schema: the JSON texts that are valid by it, as far as src/sample/schema.h says.
- * LORY_E_UNSUPPORTED: "NAME: #/json/pointer: ..." names what it does not know; nothing is left out. */
+ * LORY_E_UNSUPPORTED: "NAME: #/json/pointer: ..." names what it does not know;
+ * nothing is left out. */
 lory_grammar *lory_grammar_from_schema(const char *schema, size_t n, const char *name,
                                        lory_err *err);
 /* The same grammar once more: each is freed for itself. */
@@ -319,8 +322,8 @@ typedef struct {
     float bias; /* added to the logit */
 } lory_logit_bias;
 
-/* Stages run in this order: logit bias, penalties, grammar, top-n-sigma, top-k, typical, top-p, min-p, XTC,
- * temperature, draw. Formulas and sources: src/sample/stage.h. */
+/* Stages run in this order: logit bias, penalties, grammar, top-n-sigma, top-k, typical, top-p,
+ * min-p, XTC, temperature, draw. Formulas and sources: src/sample/stage.h. */
 typedef struct {
     uint64_t seed;           /* a draw depends on (seed, position) only */
     float temp;              /* 0 = greedy */
@@ -364,7 +367,7 @@ bool lory_sampler_draw(lory_sampler *s, const float *logits, const lory_token *h
 /* ---- generation -------------------------------------------------------------------------- */
 
 typedef struct {
-    int n_predict;           /* most tokens to generate; -1 = until the end or the context is full */
+    int n_predict;           /* most tokens to generate; -1 = to the end, or until it is full */
     bool ignore_end;         /* go on past end-of-generation tokens (never drawn) */
     bool show_special;       /* the text of control tokens is handed on too */
     const char *const *stop; /* [n_stop] texts that end the generation and are not handed on */

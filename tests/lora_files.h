@@ -61,8 +61,8 @@ static inline void lora_shape(const adapter *a, const gguf_tensor *t, int which,
     ne[2] = t->ne[2];
 }
 
-static inline void lora_write_half(gguf_writer *w, const adapter *a, const gguf_tensor *t, int which,
-                                   lory_err *err)
+static inline void lora_write_half(gguf_writer *w, const adapter *a, const gguf_tensor *t,
+                                   int which, lory_err *err)
 {
     int64_t ne[3];
     lora_shape(a, t, which, ne);
@@ -164,7 +164,7 @@ static inline void lora_write_model(const gguf *base, const adapter *a, const fl
     CHECK(gguf_commit(&w, &err), "%s", err.text);
 }
 
-/* ---- logits, to compare -------------------------------------------------------------------------- */
+/* ---- logits, to compare -------------------------------------------------------------------- */
 
 enum { LORA_N_TOK = 90 };
 
@@ -196,7 +196,8 @@ static inline float *lora_logits(const model *m, const lory_session_params *p, s
     lory_token ids[LORA_N_TOK];
     lory_err err;
     session s;
-    lora_rows r = { calloc((size_t)LORA_N_TOK * (size_t)m->hp.n_vocab, sizeof(float)), m->hp.n_vocab };
+    lora_rows r = { calloc((size_t)LORA_N_TOK * (size_t)m->hp.n_vocab, sizeof(float)),
+                    m->hp.n_vocab };
     lora_fill_ids(m, ids);
     if (!session_open(&s, m, p, &err)) {
         test_fail(__FILE__, __LINE__, "%s", err.text);
@@ -204,7 +205,8 @@ static inline float *lora_logits(const model *m, const lory_session_params *p, s
     }
     if (kn) s.e.kn = kn;
     for (size_t i = 0; i < LORA_N_TOK; i += cut)
-        CHECK(session_eval(&s, ids + i, LORA_N_TOK - i < cut ? LORA_N_TOK - i : cut, lora_keep_row, &r, &err),
+        CHECK(session_eval(&s, ids + i, LORA_N_TOK - i < cut ? LORA_N_TOK - i : cut, lora_keep_row,
+                           &r, &err),
               "%s", err.text);
     session_close(&s);
     return r.at;

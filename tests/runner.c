@@ -2,9 +2,10 @@
  *
  *     lory-test [-v] [-l] [-j N] [--lory PATH] [NAME-PART ...]
  *
- * A test runs when its name or its file has one of the parts. What it writes is kept and shown in the
- * order of the tests, for failures only (-v: for all, with times). The last line is
- * "N passed, N failed" and, when there were any, ", N skipped"; the status is 0 when none failed. */
+ * A test runs when its name or its file has one of the parts. What it writes is kept and shown in
+ * the order of the tests, for failures only (-v: for all, with times). The last line is
+ * "N passed, N failed" and, when there were any, ", N skipped";
+ * the status is 0 when none failed. */
 #include "test.h"
 #include <errno.h>
 #include <fcntl.h>

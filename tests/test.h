@@ -33,13 +33,15 @@ const char *test_name(void); /* of the running test */
 #define CHECK(...)         TEST_PICK(CHECK, __VA_ARGS__)(__VA_ARGS__)
 #define REQUIRE(...)       TEST_PICK(REQUIRE, __VA_ARGS__)(__VA_ARGS__)
 /* clang-format off */
-#define CHECK_1(cond)        do { if (!(cond)) test_fail(__FILE__, __LINE__, "%s", #cond); } while (0)
-#define CHECK_N(cond, ...)   do { if (!(cond)) test_fail(__FILE__, __LINE__, __VA_ARGS__); } while (0)
-#define REQUIRE_1(cond)      do { if (!(cond)) { test_fail(__FILE__, __LINE__, "%s", #cond); return; } } while (0)
-#define REQUIRE_N(cond, ...) do { if (!(cond)) { test_fail(__FILE__, __LINE__, __VA_ARGS__); return; } } while (0)
+#define FAIL(...)            test_fail(__FILE__, __LINE__, __VA_ARGS__)
+#define CHECK_1(cond)        do { if (!(cond)) FAIL("%s", #cond); } while (0)
+#define CHECK_N(cond, ...)   do { if (!(cond)) FAIL(__VA_ARGS__); } while (0)
+#define REQUIRE_1(cond)      do { if (!(cond)) { FAIL("%s", #cond); return; } } while (0)
+#define REQUIRE_N(cond, ...) do { if (!(cond)) { FAIL(__VA_ARGS__); return; } } while (0)
 /* x##_1 for one argument, x##_N for 2 to 12 */
 #define TEST_PICK(x, ...) \
-    TEST_13TH(__VA_ARGS__, x##_N, x##_N, x##_N, x##_N, x##_N, x##_N, x##_N, x##_N, x##_N, x##_N, x##_N, x##_1, 0)
+    TEST_13TH(__VA_ARGS__, x##_N, x##_N, x##_N, x##_N, x##_N, x##_N, x##_N, x##_N, x##_N, x##_N, \
+              x##_N, x##_1, 0)
 #define TEST_13TH(a, b, c, d, e, f, g, h, i, j, k, l, pick, ...) pick
 /* clang-format on */
 #define CHECK_STR(got, want)                                                                       \

@@ -36,7 +36,8 @@ static bool run_job(job *j, const char *path, lory_err *err)
            && (j->session = lory_session_new(j->model, &session, err))
            && (j->sampler = lory_sampler_new(j->model, &sampler, err))
            && lory_session_eval(j->session, j->ids.id, j->ids.n, err)
-           && lory_generate(j->session, j->sampler, &generate, count_piece, &n_pieces, &result, err);
+           && lory_generate(j->session, j->sampler, &generate, count_piece, &n_pieces, &result,
+                            err);
 }
 
 static void end_job(job *j)

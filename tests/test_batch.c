@@ -68,8 +68,10 @@ static void make_jobs(lory_model *m, job *jobs)
         job *j = &jobs[i];
         memset(j, 0, sizeof *j);
         snprintf(text, sizeof text, "%s%.*s number %d", i % 3 ? shared_text : "A", i * 3 % 90,
-                 i % 3 == 1 ? "The dog ran. The cat ran. The bird sang. The sun was warm and bright."
-                            : "Tom and Ben went to the shop. They bought milk. They came home.", i);
+                 i % 3 == 1
+                     ? "The dog ran. The cat ran. The bird sang. The sun was warm and bright."
+                     : "Tom and Ben went to the shop. They bought milk. They came home.",
+                 i);
         CHECK(lory_tokenize(m, text, strlen(text), LORY_ADD_SPECIAL, &j->ids, &err));
         lory_sampler_defaults(m, &j->sampler);
         j->sampler.seed = (uint64_t)i;
@@ -99,7 +101,8 @@ static void run_alone(lory_model *m, job *jobs, int n_jobs)
         lory_sampler *sampler = lory_sampler_new(m, &j->sampler, &err);
         lory_session_truncate(s, 0);
         CHECK(lory_session_eval(s, j->ids.id, j->ids.n, &err), "%s", err.text);
-        CHECK(lory_generate(s, sampler, &j->generate, on_piece, j, &j->result, &err), "%s", err.text);
+        CHECK(lory_generate(s, sampler, &j->generate, on_piece, j, &j->result, &err), "%s",
+              err.text);
         lory_sampler_free(sampler);
     }
     lory_session_free(s);
@@ -107,8 +110,13 @@ static void run_alone(lory_model *m, job *jobs, int n_jobs)
 
 static bool add(lory_batch *b, job *j, lory_err *err)
 {
-    lory_request r = { .ids = j->ids.id, .n = j->ids.n, .sampler = &j->sampler,
-                       .generate = &j->generate, .on_piece = on_piece, .on_done = on_done, .user = j };
+    lory_request r = { .ids = j->ids.id,
+                       .n = j->ids.n,
+                       .sampler = &j->sampler,
+                       .generate = &j->generate,
+                       .on_piece = on_piece,
+                       .on_done = on_done,
+                       .user = j };
     return lory_batch_add(b, &r, err);
 }
 
@@ -141,8 +149,11 @@ static void compare(const job *got, const job *want, int n_jobs, const lory_batc
         const job *g = &got[i], *w = &want[i];
         bool same = g->is_done && !g->failed && g->n_id == w->n_id && g->logits == w->logits
                     && g->n_text == w->n_text && memcmp(g->text, w->text, w->n_text) == 0
-                    && g->result.reason == w->result.reason && g->result.n_tokens == w->result.n_tokens;
-        CHECK(same, "request %d differs, %d at once, %d threads, %d kv: %zu tokens \"%.60s\", want %zu \"%.60s\"",
+                    && g->result.reason == w->result.reason
+                    && g->result.n_tokens == w->result.n_tokens;
+        CHECK(same,
+              "request %d differs, %d at once, %d threads, %d kv: %zu tokens \"%.60s\", want %zu "
+              "\"%.60s\"",
               i, p->n_parallel, p->session.n_threads, p->n_kv, g->n_id, g->text, w->n_id, w->text);
     }
 }
@@ -188,7 +199,8 @@ TEST(requests_that_gave_up_their_memory_give_the_same_bits)
     REQUIRE(m, "%s", err.text);
     make_jobs(m, want), make_jobs(m, got);
     for (int i = 0; i < N; i++)
-        want[i].generate = got[i].generate = (lory_generate_params){ .n_predict = -1, .ignore_end = true };
+        want[i].generate = got[i].generate =
+            (lory_generate_params){ .n_predict = -1, .ignore_end = true };
     run_alone(m, want, N);
     lory_batch_stats stats = run_batch(m, got, N, &p);
     compare(got, want, N, &p);
@@ -216,7 +228,8 @@ TEST(cache_types_of_a_batch_give_the_bits_of_a_session)
         alone.generate.n_predict = 20;
         alone.n_vocab = info.n_vocab;
         lory_sampler_defaults(m, &alone.sampler);
-        CHECK(lory_tokenize(m, shared_text, strlen(shared_text), LORY_ADD_SPECIAL, &alone.ids, &err));
+        CHECK(
+            lory_tokenize(m, shared_text, strlen(shared_text), LORY_ADD_SPECIAL, &alone.ids, &err));
         shared[0] = shared[1] = alone;
         lory_sampler *sampler = lory_sampler_new(m, &alone.sampler, &err);
         CHECK(lory_session_eval(s, alone.ids.id, alone.ids.n, &err)
@@ -281,7 +294,8 @@ static void check_growing(const char *path, int n_orig)
     g.b = &b, g.n_vocab = m.hp.n_vocab;
     REQUIRE(batch_open(&b, &m, &p, &err) && session_open(&s, &m, &p.session, &err), "%s", err.text);
     for (int i = 0; i < N_GROW; i++) {
-        for (int j = 0; j < GROW_TO; j++) g.ids[i][j] = (lory_token)((j < 60 ? j * 7 : j * (i + 5)) % 250);
+        for (int j = 0; j < GROW_TO; j++)
+            g.ids[i][j] = (lory_token)((j < 60 ? j * 7 : j * (i + 5)) % 250);
         CHECK(batch_add(&b, g.ids[i], (size_t)(GROW_FROM + i * 4), &err) == i, "%s", err.text);
     }
     while (b.n_live > 0) REQUIRE(batch_step(&b, on_ready, &g, &err), "%s", err.text);
@@ -290,8 +304,8 @@ static void check_growing(const char *path, int n_orig)
         session_truncate(&s, 0);
         for (int n = GROW_FROM + i * 4; n <= GROW_TO; n++) {
             CHECK(session_set(&s, g.ids[i], (size_t)n, &err), "%s", err.text);
-            CHECK(hash_logits(s.logits, g.n_vocab) == g.hash[i][n - 1], "%s: sequence %d, %d tokens",
-                  path, i, n);
+            CHECK(hash_logits(s.logits, g.n_vocab) == g.hash[i][n - 1],
+                  "%s: sequence %d, %d tokens", path, i, n);
         }
     }
     session_close(&s);
@@ -396,8 +410,10 @@ TEST(a_batch_refuses_what_is_wrong_and_goes_on)
     lory_batch_free(b); /* with a request in progress */
     CHECK(!b2.is_done);
     CHECK(!lory_batch_new(m, &(lory_batch_params){ .n_parallel = -1 }, &err)
-          && !lory_batch_new(m, &(lory_batch_params){ .session = { .n_ctx = 64 }, .n_kv = 63 }, &err)
-          && strstr(err.text, "63"), "%s", err.text);
+              && !lory_batch_new(m, &(lory_batch_params){ .session = { .n_ctx = 64 }, .n_kv = 63 },
+                                 &err)
+              && strstr(err.text, "63"),
+          "%s", err.text);
     lory_model_close(m);
 }
 

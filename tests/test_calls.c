@@ -39,10 +39,11 @@ static const char *calls_of(const char *text)
 
 TEST(json_calls_of_every_family_are_read)
 {
-    CHECK_STR(calls_of("<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Par\xC3"
-                       "\xADs\"}}\n</tool_call>\n<tool_call>\n{\"name\": \"add\", \"arguments\": "
-                       "{\"a\": 1.50, \"b\": -2}}\n</tool_call>"),
-              WEATHER " add({\"a\":1.50,\"b\":-2})");
+    CHECK_STR(
+        calls_of("<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Par\xC3"
+                 "\xADs\"}}\n</tool_call>\n<tool_call>\n{\"name\": \"add\", \"arguments\": "
+                 "{\"a\": 1.50, \"b\": -2}}\n</tool_call>"),
+        WEATHER " add({\"a\":1.50,\"b\":-2})");
     CHECK_STR(calls_of("[TOOL_CALLS] [{\"name\": \"add\", \"arguments\": {\"a\": 1}, \"id\": "
                        "\"abcdefghi\"}, {\"name\": \"add\", \"arguments\": {}}]"),
               "add({\"a\":1})#abcdefghi add({})");
@@ -123,12 +124,13 @@ TEST(what_is_no_call_is_one_line)
 {
     static const char *const bad[] = {
         "", "<tool_call>", "<tool_call>\n{\"name\": \"add\"", "<tool_call>{}</tool_call>",
-        "<tool_call>{\"name\": 1, \"arguments\": {}}", "<tool_call>{\"name\": \"a\", \"arguments\": 3}",
-        "{\"a\": }", "[1, 2]", "<function=add", "<function=add>", "<function=>{}</function>",
-        "<function=add><parameter=a>1</function>", "<function=add>{\"a\": 1", "add(", "add(1)",
-        "add(a=", "add(a='", "add(a=b)", "add(a=[1)", "<tool_call>add<arg_key>a</arg_key>",
-        "<tool_call>add<arg_key>a</arg_key><arg_value>", "<arg_key>a</arg_key>", "invoke name=\"",
-        "[CALL_ID]", "print(\"hi\")", "{\"name\": \"a\", \"arguments\": \"{\"}",
+        "<tool_call>{\"name\": 1, \"arguments\": {}}",
+        "<tool_call>{\"name\": \"a\", \"arguments\": 3}", "{\"a\": }", "[1, 2]", "<function=add",
+        "<function=add>", "<function=>{}</function>", "<function=add><parameter=a>1</function>",
+        "<function=add>{\"a\": 1", "add(", "add(1)", "add(a=", "add(a='", "add(a=b)", "add(a=[1)",
+        "<tool_call>add<arg_key>a</arg_key>", "<tool_call>add<arg_key>a</arg_key><arg_value>",
+        "<arg_key>a</arg_key>", "invoke name=\"", "[CALL_ID]", "print(\"hi\")",
+        "{\"name\": \"a\", \"arguments\": \"{\"}",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         const char *got = calls_of(bad[i]);
@@ -187,9 +189,12 @@ TEST(what_a_template_wants_is_found_out)
                     "{% endfor %}", &err), "%s", err.text);
     CHECK(t.is_raw);
     chat_tools_free(&t);
-    REQUIRE(fit(&t, "{{ tools }}{% for m in messages %}{% if m.tool_calls %}{{ {'name': m.tool_calls"
-                    "[0].function.name, 'parameters': m.tool_calls[0].function.arguments} | tojson "
-                    "}}{% else %}{{ m.content }}{% endif %}{% endfor %}", &err), "%s", err.text);
+    REQUIRE(fit(&t,
+                "{{ tools }}{% for m in messages %}{% if m.tool_calls %}{{ {'name': m.tool_calls"
+                "[0].function.name, 'parameters': m.tool_calls[0].function.arguments} | tojson "
+                "}}{% else %}{{ m.content }}{% endif %}{% endfor %}",
+                &err),
+            "%s", err.text);
     CHECK(t.is_bare && t.n_mark == 0);
     chat_tools_free(&t);
     CHECK(!fit(&t, "{% for m in messages %}<tool_call>{{ m.content }}{% endfor %}", &err));
@@ -199,14 +204,18 @@ TEST(what_a_template_wants_is_found_out)
             err.text);
     CHECK(t.is_raw && t.n_mark > 20);
     chat_tools_free(&t);
-    CHECK(!fit(&t, "{{ tools }}{% for m in messages %}{% if m.tool_calls %}!{{ m.tool_calls[0]."
-                   "function.name }}{{ m.tool_calls[0].function.arguments | tojson }}{% endif %}{% endfor %}", &err));
+    CHECK(!fit(
+        &t,
+        "{{ tools }}{% for m in messages %}{% if m.tool_calls %}!{{ m.tool_calls[0]."
+        "function.name }}{{ m.tool_calls[0].function.arguments | tojson }}{% endif %}{% endfor %}",
+        &err));
     CHECK_STR(err.text, "--tools: the chat template shows calls in a form that is not known");
     chat_tools_free(&t);
 }
 
 /* What the template makes of a question and, when there are any, calls. */
-static lory_prompt prompt_of(const chat_tools *t, const lory_template *tmpl, const tool_calls *calls)
+static lory_prompt prompt_of(const chat_tools *t, const lory_template *tmpl,
+                             const tool_calls *calls)
 {
     buf b = { 0 };
     json_writer w = { &b, false };
@@ -250,7 +259,8 @@ static void read_back(const char *name, const chat_tools *t, const lory_template
     while (at < asked.n && asked.text[at] == made.text[at]) at++;
     const char *call = call_in(made.text + at, t);
     REQUIRE(call, "%s: no call in %s", name, made.text + at);
-    REQUIRE(chat_tools_calls(t, call, strlen(call), &got, &err), "%s: %s in %s", name, err.text, call);
+    REQUIRE(chat_tools_calls(t, call, strlen(call), &got, &err), "%s: %s in %s", name, err.text,
+            call);
     CHECK(got.n == 1 && strcmp(got.call[0].name.data, "get_weather") == 0, "%s: %s", name, call);
     CHECK(strcmp(got.call[0].arguments.data, arguments) == 0, "%s: %s", name, call);
     tool_calls_free(&got);
@@ -316,7 +326,7 @@ TEST(calls_that_the_reference_templates_show_are_read_back)
     json_close(&index);
     buf_free(&b);
     /* 4 want other variables, 2 pass a generator to tojson, 1 has a form of its own */
-    CHECK(n.n_fit > 0 && n.n_failed <= 7, "%zu fit, %zu raw, %zu have no tools, %zu failed", n.n_fit,
-          n.n_raw, n.n_none, n.n_failed);
+    CHECK(n.n_fit > 0 && n.n_failed <= 7, "%zu fit, %zu raw, %zu have no tools, %zu failed",
+          n.n_fit, n.n_raw, n.n_none, n.n_failed);
     CHECK(stride > 1 || n.n_fit >= 53, "%zu fit", n.n_fit);
 }

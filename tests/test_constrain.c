@@ -217,7 +217,7 @@ TEST(a_draw_under_a_grammar_can_be_repeated_from_any_point)
     lory_model_close(m);
 }
 
-/* ---- without memory --------------------------------------------------------------------------------- */
+/* ---- without memory ------------------------------------------------------------------------ */
 
 /* A grammar of each kind, compiled and drawn with. */
 static bool draw_some(lory_model *m, const float *logits, bool is_schema, lory_err *err)

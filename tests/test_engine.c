@@ -238,7 +238,8 @@ TEST(sequences_in_one_batch_do_not_touch_each_other)
     exec e;
     size_t ld;
     float *alone, want[N_SEQ][1024];
-    REQUIRE(model_open(&m, test_vector("golden/qwen3/model-bf16.gguf"), NULL, &err), "%s", err.text);
+    REQUIRE(model_open(&m, test_vector("golden/qwen3/model-bf16.gguf"), NULL, &err), "%s",
+            err.text);
     fill_ids(&m, ids);
     kv_shape shape = { m.hp.n_layer, m.hp.n_kv_head, m.hp.head_dim, 512, N_SEQ, QT_F16, 0,
                        NULL, 0 };
@@ -262,7 +263,8 @@ TEST(sequences_in_one_batch_do_not_touch_each_other)
     CHECK(exec_body(&e, &(exec_batch){ n, batch_id, pos, seq, { 0 } }, &err));
     alone = (float *)(uintptr_t)exec_head(&e, last, N_SEQ, &ld);
     for (int i = 0; i < N_SEQ; i++)
-        CHECK_SAME(alone + (size_t)i * ld, want[i], (size_t)m.hp.n_vocab * sizeof(float), "seq %d", i);
+        CHECK_SAME(alone + (size_t)i * ld, want[i], (size_t)m.hp.n_vocab * sizeof(float), "seq %d",
+                   i);
     exec_close(&e);
     kv_close(&kv);
     model_close(&m);
@@ -323,7 +325,8 @@ TEST(a_shared_page_is_copied_before_it_is_written)
     kv_share(&kv, 0, 1, N - 2);
     kv_share(&kv, 0, 2, KV_CHUNK);
     CHECK(kv.n_free == 4 && kv.seq[1].n_tok == N - 2, "sharing takes no page");
-    CHECK(kv_pages_for(&kv, 1, 1) == 1 && kv_pages_for(&kv, 2, 1) == 1 && kv_pages_for(&kv, 0, 0) == 0);
+    CHECK(kv_pages_for(&kv, 1, 1) == 1 && kv_pages_for(&kv, 2, 1) == 1
+          && kv_pages_for(&kv, 0, 0) == 0);
     CHECK(kv_reserve(&kv, 1, 3, &err) == N - 2);
     CHECK(kv_pages_for(&kv, 0, 1) == 0, "the first page's owner is alone with it again");
     store_all(&kv, 1, N - 2, 3, 1);
@@ -392,7 +395,8 @@ TEST(a_text_that_outgrows_the_original_context_is_rotated_anew)
     session s, fresh;
     lory_token ids[N_TOK];
     lory_session_params p = { .n_ctx = 160, .n_batch = 32, .n_threads = 2 };
-    REQUIRE(model_open(&m, test_vector("golden/phi3-longrope/model-bf16.gguf"), NULL, &err), "%s", err.text);
+    REQUIRE(model_open(&m, test_vector("golden/phi3-longrope/model-bf16.gguf"), NULL, &err), "%s",
+            err.text);
     fill_ids(&m, ids);
     size_t n_bytes = (size_t)m.hp.n_vocab * sizeof(float);
     m.hp.rope_n_ctx_orig = 100;
@@ -400,7 +404,8 @@ TEST(a_text_that_outgrows_the_original_context_is_rotated_anew)
     float *before = malloc(n_bytes);
     CHECK(session_eval(&s, ids, 90, NULL, NULL, &err));
     memcpy(before, s.logits, n_bytes);
-    for (int i = 90; i < 110; i++) CHECK(session_eval(&s, ids + i, 1, NULL, NULL, &err) && s.e.long_rope == (i >= 100));
+    for (int i = 90; i < 110; i++)
+        CHECK(session_eval(&s, ids + i, 1, NULL, NULL, &err) && s.e.long_rope == (i >= 100));
     CHECK(session_eval(&fresh, ids, 110, NULL, NULL, &err));
     CHECK_SAME(s.logits, fresh.logits, n_bytes, "beyond, by steps and at once");
     CHECK(session_set(&s, ids, 90, &err));
@@ -425,7 +430,8 @@ TEST(a_prefix_is_read_at_once_however_it_comes)
     session s, fresh;
     lory_token ids[N_TOK];
     lory_session_params p = { .n_ctx = 160, .n_batch = 48, .n_threads = 2 };
-    REQUIRE(model_open(&m, test_vector("golden/chatglm1/model-q8_0.gguf"), NULL, &err), "%s", err.text);
+    REQUIRE(model_open(&m, test_vector("golden/chatglm1/model-q8_0.gguf"), NULL, &err), "%s",
+            err.text);
     fill_ids(&m, ids);
     for (int i = 0; i < N_ALL; i++) ids[i] = ids[i] % 90;
     ids[N_PREFIX - 1] = m.hp.gmask_id;
@@ -437,7 +443,8 @@ TEST(a_prefix_is_read_at_once_however_it_comes)
     for (int c = 0; c < 5; c++) {
         session_truncate(&s, 0);
         for (size_t i = 0; i < N_ALL; i += cuts[c])
-            CHECK(session_eval(&s, ids + i, N_ALL - i < cuts[c] ? N_ALL - i : cuts[c], NULL, NULL, &err),
+            CHECK(session_eval(&s, ids + i, N_ALL - i < cuts[c] ? N_ALL - i : cuts[c], NULL, NULL,
+                               &err),
                   "%s", err.text);
         CHECK_SAME(s.logits, fresh.logits, n_bytes, "cut %zu", cuts[c]);
     }
@@ -447,7 +454,8 @@ TEST(a_prefix_is_read_at_once_however_it_comes)
     CHECK(session_eval(&fresh, ids, N_ALL, NULL, NULL, &err));
     CHECK_SAME(s.logits, fresh.logits, n_bytes, "another prefix");
     session_truncate(&s, 0);
-    CHECK(!session_eval(&s, ids, 39, NULL, NULL, &err) || !session_eval(&s, ids, 10, NULL, NULL, &err));
+    CHECK(!session_eval(&s, ids, 39, NULL, NULL, &err)
+          || !session_eval(&s, ids, 10, NULL, NULL, &err));
     CHECK(err.code == LORY_E_ARGUMENT && strstr(err.text, "batch size"), "%s", err.text);
     session_close(&s);
     session_close(&fresh);
@@ -462,7 +470,8 @@ TEST(a_context_beyond_learned_positions_is_refused)
     REQUIRE(model_open(&m, test_vector("golden/gpt2/model-q8_0.gguf"), NULL, &err), "%s", err.text);
     CHECK(!session_open(&s, &m, &(lory_session_params){ .n_ctx = m.n_ctx_max + 1 }, &err)
           && err.code == LORY_E_ARGUMENT && strstr(err.text, "320 positions"), "%s", err.text);
-    CHECK(session_open(&s, &m, &(lory_session_params){ .n_ctx = m.n_ctx_max }, &err), "%s", err.text);
+    CHECK(session_open(&s, &m, &(lory_session_params){ .n_ctx = m.n_ctx_max }, &err), "%s",
+          err.text);
     session_close(&s);
     model_close(&m);
 }

@@ -1,6 +1,7 @@
 /* test_fuzz.c - the fuzz entries without a fuzzer: every good input of fuzz/seeds/X/, then a fixed
  * series of mutations of them, for a moment. Mutation i is a function of i alone, so a crash is
- * found again; the entry runs in a child process, and the input that ended it is written to /tmp. */
+ * found again; the entry runs in a child process,
+ * and the input that ended it is written to /tmp. */
 #include "base/mem.h"
 #include "fuzz/fuzz.h"
 #include "test.h"

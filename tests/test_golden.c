@@ -84,7 +84,8 @@ static void check_case(lory_model *m, const json *g, const char *name, double ma
     comparison c = { .rows = json_get(g, "logits_rows"), .argmax = json_get(g, "argmax"),
                      .ids = ids, .n_vocab = info.n_vocab, .n_tok = (int)n_tok, .is_finite = true };
     lory_session *s = lory_session_new(
-        m, &(lory_session_params){ .n_ctx = 300, .cache_type = LORY_CACHE_F32, .n_threads = 2 }, &err);
+        m, &(lory_session_params){ .n_ctx = 300, .cache_type = LORY_CACHE_F32, .n_threads = 2 },
+        &err);
     REQUIRE(s, "%s: %s", name, err.text);
     CHECK(lory_session_eval_all(s, ids, (size_t)n_tok, on_logits, &c, &err), "%s", err.text);
     CHECK(c.is_finite, "%s: logits are not finite", name);
@@ -118,7 +119,8 @@ static void check_greedy(lory_model *m, const json *g, const char *name)
     json_get_int(json_get(g, "n_tokens"), &n_tok);
     for (int i = 0; i < n_tok; i++) ids[i] = (lory_token)at(json_get(g, "tokens"), i)->i;
     lory_session *s = lory_session_new(
-        m, &(lory_session_params){ .n_ctx = 300, .cache_type = LORY_CACHE_F32, .n_threads = 1 }, &err);
+        m, &(lory_session_params){ .n_ctx = 300, .cache_type = LORY_CACHE_F32, .n_threads = 1 },
+        &err);
     REQUIRE(s, "%s: %s", name, err.text);
     CHECK(lory_session_eval(s, ids, (size_t)n_tok, &err));
     for (int i = 0; i < N && at(margins, i)->num > 1e-3; i++) {

@@ -1,5 +1,5 @@
-/* test_hf.c - Hugging Face folders made here: where each row goes, what is refused; and all folders of
- * the shared data, to the bit. */
+/* test_hf.c - Hugging Face folders made here: where each row goes, what is refused; and all folders
+ * of the shared data, to the bit. */
 #include "hf_folder.h"
 #include "base/file.h"
 #include "lory.h"
@@ -427,7 +427,7 @@ TEST(mxfp4_blocks_change_their_order_of_nibbles_only)
     buf_free(&notes);
 }
 
-/* ---- the folders of the shared data ----------------------------------------------------------- */
+/* ---- the folders of the shared data -------------------------------------------------------- */
 
 /* What their converters put otherwise: names of models; and what config.json knows better. */
 static bool is_exception(const char *model, gguf_str key)
@@ -550,7 +550,7 @@ TEST(shared_folders_become_the_files_of_the_usual_converters)
         check_folder(models[i][0], models[i][1]);
 }
 
-/* ---- what nobody else converts: held against the reference logits ------------------------------ */
+/* ---- what nobody else converts: held against the reference logits -------------------------- */
 
 typedef struct {
     const json *rows; /* position -> logits */

@@ -436,20 +436,21 @@ TEST(a_final_message_is_continued_as_hugging_face_does)
         { "{% for m in messages %}{{ m.content }};{% endfor %}",
           "{\"messages\": [{\"content\": \"a\"}, {\"content\": \"\"}]}", "a;" },
         { "{{ messages[0].content[1].text }}",
-          "{\"messages\": [{\"content\": [{\"text\": \"x\"}, {\"text\": \"y\"}, {\"image\": 1}]}]}", "y" },
+          "{\"messages\": [{\"content\": [{\"text\": \"x\"}, {\"text\": \"y\"}, {\"image\": 1}]}]}",
+          "y" },
         { "{{ continue_final_message is defined }}{{ messages[-1].content }}",
           "{\"messages\": [{\"content\": \"a\"}]}", "Falsea" },
         { "x", "{\"messages\": [{\"content\": \"a\"}]}",
-          "ERROR: t: continue_final_message is set but the final message does not appear in the chat "
-          "after applying the chat template! This can happen if the chat template deletes portions "
-          "of the final message. Please verify the chat template and final message in your chat to "
-          "ensure they are compatible." },
+          "ERROR: t: continue_final_message is set but the final message does not appear in the "
+          "chat after applying the chat template! This can happen if the chat template deletes "
+          "portions of the final message. Please verify the chat template and final message in "
+          "your chat to ensure they are compatible." },
         { "x", "{\"messages\": [{\"content\": null}]}",
-          "ERROR: t: continue_final_message is set but we could not find any text to continue in the "
-          "final message!" },
+          "ERROR: t: continue_final_message is set but we could not find any text to continue in "
+          "the final message!" },
         { "x", "{\"messages\": []}",
-          "ERROR: t: continue_final_message is set but we could not find any text to continue in the "
-          "final message!" },
+          "ERROR: t: continue_final_message is set but we could not find any text to continue in "
+          "the final message!" },
         { "x", "{\"messages\": [{\"content\": \"a\"}], \"add_generation_prompt\": true}",
           "ERROR: t: continue_final_message and add_generation_prompt are not compatible: the one "
           "goes on with the last message, the other begins a new one" },

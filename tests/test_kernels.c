@@ -257,7 +257,8 @@ static float product(qtype t, int k, const void *row, const float *x)
             u = s == 0 ? d * (float)isum : fmaf(d, (float)isum, u);
         }
         for (int s = 0; s < n_sub && qtypes[t].has_min; s++)
-            u = fmaf(-min[ig * n_sub + s], n_sub == 2 ? act_half_sum(&act[ig], s) : act[ig].sum_all, u);
+            u = fmaf(-min[ig * n_sub + s], n_sub == 2 ? act_half_sum(&act[ig], s) : act[ig].sum_all,
+                     u);
         acc = fmaf(act[ig].dx, u, acc);
     }
     free(codes), free(scale), free(min), mem_free(act);
@@ -583,7 +584,7 @@ TEST(products_are_near_the_exact_ones)
     }
 }
 
-/* ---- floats ----------------------------------------------------------------------------------- */
+/* ---- floats -------------------------------------------------------------------------------- */
 
 static void check_floats(const isa *is, const char *slot, int n, const float *got,
                          const float *want)
@@ -808,7 +809,7 @@ TEST(conversions_are_the_same_on_every_isa)
     }
 }
 
-/* ---- attention --------------------------------------------------------------------------------- */
+/* ---- attention ----------------------------------------------------------------------------- */
 
 enum { N_Q = 13, CHUNKS = 3, DIM_MAX = 160 };
 
@@ -983,7 +984,7 @@ TEST(chunks_merge_outside_as_in_attention)
     }
 }
 
-/* ---- peaks ------------------------------------------------------------------------------------- */
+/* ---- peaks --------------------------------------------------------------------------------- */
 
 TEST(peaks_say_how_much_they_did)
 {

@@ -1,5 +1,5 @@
-/* test_llama2c.c - llama2.c checkpoints and tokenizers, made here in all three versions and wrong in
- * many ways, and the real ones of the shared data. */
+/* test_llama2c.c - llama2.c checkpoints and tokenizers, made here in all three versions and wrong
+ * in many ways, and the real ones of the shared data. */
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "base/mem.h"

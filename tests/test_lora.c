@@ -1,5 +1,5 @@
-/* test_lora.c - adapters at run time: equal to merging, the same bits however it is run, and what is
- * wrong with a file is said. */
+/* test_lora.c - adapters at run time: equal to merging, the same bits however it is run, and what
+ * is wrong with a file is said. */
 #include "lora_files.h"
 
 /* A model file with n adapters, written to the test's folder and opened. */
@@ -47,8 +47,8 @@ static void check_merged(const char *file, const adapter *a, const float *scale,
     float *want = lora_logits(&merged, &lora_plain, LORA_N_TOK, NULL);
     float *got = lora_logits(&d.m, &d.p, LORA_N_TOK, NULL);
     float *base = lora_logits(&d.m, &lora_plain, LORA_N_TOK, NULL);
-    CHECK(lora_distance(&merged, got, want) < 2e-6 * merged.hp.n_layer, "%s: off by %g of the range", file,
-          lora_distance(&merged, got, want));
+    CHECK(lora_distance(&merged, got, want) < 2e-6 * merged.hp.n_layer,
+          "%s: off by %g of the range", file, lora_distance(&merged, got, want));
     CHECK(lora_distance(&merged, base, want) > 0.02, "%s: the adapter changes only %g", file,
           lora_distance(&merged, base, want));
     free(want);
@@ -143,7 +143,8 @@ TEST(an_adapter_of_scale_0_changes_no_bit_and_is_in_the_memory_plan)
     float *got = lora_logits(&d.m, &d.p, LORA_N_TOK, NULL);
     CHECK_SAME(got, want, (size_t)LORA_N_TOK * (size_t)d.m.hp.n_vocab * sizeof(float), "scale 0");
     d.use[0].scale = 1.0f;
-    REQUIRE(session_plan(&d.m, &d.p, &with, &err) && session_plan(&d.m, &lora_plain, &without, &err));
+    REQUIRE(session_plan(&d.m, &d.p, &with, &err)
+            && session_plan(&d.m, &lora_plain, &without, &err));
     CHECK(with.lora_bytes == d.lora[0].file.tensor_bytes && with.lora_bytes > 0);
     CHECK(with.scratch_bytes > without.scratch_bytes);
     CHECK(with.total_bytes
@@ -209,11 +210,14 @@ TEST(what_is_wrong_with_an_adapter_is_one_line)
           ": tensor " Q " is no half of a pair (.weight.lora_a, .weight.lora_b), and replacing a "
           "weight is not known" },
         { { "adapter", "llama", "lora", 1, NULL, Q ".lora_a", Q ".lora_b", { 64, 4 }, { 5, 64 } },
-          ": tensor " Q ".lora_a has shape [64, 4, 1, 1] (expected [64, 5, 1]; of another model?)" },
+          ": tensor " Q
+          ".lora_a has shape [64, 4, 1, 1] (expected [64, 5, 1]; of another model?)" },
         { { "adapter", "llama", "lora", 1, NULL, Q ".lora_a", Q ".lora_b", { 96, 4 }, { 4, 64 } },
-          ": tensor " Q ".lora_a has shape [96, 4, 1, 1] (expected [64, 4, 1]; of another model?)" },
+          ": tensor " Q
+          ".lora_a has shape [96, 4, 1, 1] (expected [64, 4, 1]; of another model?)" },
         { { "adapter", "llama", "lora", 1, NULL, Q ".lora_a", Q ".lora_b", { 64, 4 }, { 4, 96 } },
-          ": tensor " Q ".lora_b has shape [4, 96, 1, 1] (expected [4, 64, 1]; of another model?)" },
+          ": tensor " Q
+          ".lora_b has shape [4, 96, 1, 1] (expected [4, 64, 1]; of another model?)" },
         { { "adapter", "llama", "lora", 1, NULL, Q ".lora_a", Q ".lora_b", { 1, 1 }, { 9000, 1 } },
           ": tensor " Q ".lora_b is of rank 9000 (expected at most 8192)" },
     };

@@ -5,7 +5,7 @@
 #include "hf_folder.h"
 #include "lora_files.h"
 
-/* ---- folders ----------------------------------------------------------------------------------- */
+/* ---- folders ------------------------------------------------------------------------------- */
 
 static float *random_floats(int64_t n, float size, const char *name)
 {
@@ -87,7 +87,8 @@ static void add_pair(hf_test *to, const recipe *rc, const hf_tensor *t, kind k, 
         for (int64_t j = 0; j < cols; j++) {
             int64_t in = k == LINEAR ? j : i, out = k == LINEAR ? i : j;
             double dot = 0;
-            for (int64_t l = 0; l < r; l++) dot += (double)b[out * r + l] * (double)a[l * n_in + in];
+            for (int64_t l = 0; l < r; l++)
+                dot += (double)b[out * r + l] * (double)a[l * n_in + in];
             v[i * cols + j] = (float)((double)v[i * cols + j] + scale_of(rc, t->name.s) * dot);
         }
     free(a);
@@ -111,11 +112,12 @@ static int make_folders(const hf_folder *f, const recipe *rc, hf_test *adapter_d
     int n_pairs = 0;
     *adapter_dir = hf_begin("adapter");
     *merged = hf_begin("merged");
-    snprintf(config, sizeof config,
-             "{\"peft_type\":\"LORA\",\"r\":%d,\"lora_alpha\":%d,\"use_rslora\":%s,\"bias\":\"none\","
-             "\"modules_to_save\":null,\"use_dora\":false,\"alpha_pattern\":{%s},"
-             "\"base_model_name_or_path\":\"elsewhere/model\"}",
-             rc->rank, ALPHA, rc->by_root ? "true" : "false", rc->by_root ? "\"v_proj\":5" : "");
+    snprintf(
+        config, sizeof config,
+        "{\"peft_type\":\"LORA\",\"r\":%d,\"lora_alpha\":%d,\"use_rslora\":%s,\"bias\":\"none\","
+        "\"modules_to_save\":null,\"use_dora\":false,\"alpha_pattern\":{%s},"
+        "\"base_model_name_or_path\":\"elsewhere/model\"}",
+        rc->rank, ALPHA, rc->by_root ? "true" : "false", rc->by_root ? "\"v_proj\":5" : "");
     hf_text(adapter_dir, "adapter_config.json", config);
     for (size_t i = 0; i < f->n_tensors; i++) {
         const hf_tensor *t = &f->tensors[i];
@@ -139,7 +141,7 @@ static int make_folders(const hf_folder *f, const recipe *rc, hf_test *adapter_d
     return n_pairs;
 }
 
-/* ---- the comparison ---------------------------------------------------------------------------- */
+/* ---- the comparison ------------------------------------------------------------------------ */
 
 static bool make_gguf(const char *folder, const char *out)
 {
@@ -157,7 +159,8 @@ static void check_same_file(const char *a, const char *b)
     buf x = { 0 }, y = { 0 };
     lory_err err;
     CHECK(file_read(a, 1 << 28, &x, &err) && file_read(b, 1 << 28, &y, &err), "%s", err.text);
-    CHECK(x.len == y.len && memcmp(x.data, y.data, x.len) == 0, "%s: other bytes by --base GGUF", a);
+    CHECK(x.len == y.len && memcmp(x.data, y.data, x.len) == 0, "%s: other bytes by --base GGUF",
+          a);
     buf_free(&x);
     buf_free(&y);
 }
@@ -219,12 +222,14 @@ static hf_test small_llama(void)
     static const struct {
         const char *name;
         int rows, cols;
-    } in_layer[] = { { "input_layernorm", 0, 32 },       { "self_attn.q_proj", 32, 32 },
-                     { "self_attn.k_proj", 16, 32 },     { "self_attn.v_proj", 16, 32 },
-                     { "self_attn.o_proj", 32, 32 },     { "post_attention_layernorm", 0, 32 },
-                     { "mlp.gate_proj", 48, 32 },        { "mlp.up_proj", 48, 32 },
+    } in_layer[] = { { "input_layernorm", 0, 32 },   { "self_attn.q_proj", 32, 32 },
+                     { "self_attn.k_proj", 16, 32 }, { "self_attn.v_proj", 16, 32 },
+                     { "self_attn.o_proj", 32, 32 }, { "post_attention_layernorm", 0, 32 },
+                     { "mlp.gate_proj", 48, 32 },    { "mlp.up_proj", 48, 32 },
                      { "mlp.down_proj", 32, 48 } },
-      outside[] = { { "model.embed_tokens", 40, 32 }, { "model.norm", 0, 32 }, { "lm_head", 40, 32 } };
+      outside[] = { { "model.embed_tokens", 40, 32 },
+                    { "model.norm", 0, 32 },
+                    { "lm_head", 40, 32 } };
     char name[200];
     hf_text(&t, "config.json",
             "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"hidden_size\":32,"
@@ -273,7 +278,7 @@ TEST(converted_adapters_of_every_family_give_what_merging_gives)
     }
 }
 
-/* ---- what is refused --------------------------------------------------------------------------- */
+/* ---- what is refused ----------------------------------------------------------------------- */
 
 static void refused(const char *config, const char *tensor, const char *want)
 {
@@ -297,23 +302,27 @@ TEST(what_an_adapter_folder_must_not_have_is_named)
 #define L "base_model.model.model.layers."
     refused(",\"use_dora\":true", NULL,
             "/adapter_config.json: \"use_dora\": DoRA is not known");
-    refused(",\"modules_to_save\":[\"lm_head\"]", NULL,
-            "/adapter_config.json: \"modules_to_save\" 'lm_head': modules trained as a whole are not "
-            "known");
+    refused(
+        ",\"modules_to_save\":[\"lm_head\"]", NULL,
+        "/adapter_config.json: \"modules_to_save\" 'lm_head': modules trained as a whole are not "
+        "known");
     refused(",\"bias\":\"lora_only\"", NULL,
             "/adapter_config.json: \"bias\" 'lora_only': trained biases are not known");
-    refused(",\"alpha_pattern\":{\"q_(proj|x)\":3}", NULL,
-            "/adapter_config.json: \"alpha_pattern\" 'q_(proj|x)': regular expressions are not known");
+    refused(
+        ",\"alpha_pattern\":{\"q_(proj|x)\":3}", NULL,
+        "/adapter_config.json: \"alpha_pattern\" 'q_(proj|x)': regular expressions are not known");
     refused(",\"r\":0", NULL, "/adapter_config.json: has no \"r\" and \"lora_alpha\" above 0");
     refused("", L "0.mlp.up_proj.lora_A.weight",
             ": tensor '" L "0.mlp.up_proj.lora_A.weight' is there without its B");
     refused("", L "0.mlp.up_proj.lora_B.weight",
             ": tensor '" L "0.mlp.up_proj.lora_B.weight' is there without its A");
-    refused("", "base_model.model.lm_head.weight",
-            ": tensor 'base_model.model.lm_head.weight' is no A or B of a LoRA pair: weights trained "
-            "as a whole are not known");
+    refused(
+        "", "base_model.model.lm_head.weight",
+        ": tensor 'base_model.model.lm_head.weight' is no A or B of a LoRA pair: weights trained "
+        "as a whole are not known");
     refused("", L "0.self_attn.q_proj.lora_magnitude_vector",
-            ": tensor '" L "0.self_attn.q_proj.lora_magnitude_vector' is of DoRA, which is not known");
+            ": tensor '" L
+            "0.self_attn.q_proj.lora_magnitude_vector' is of DoRA, which is not known");
 #undef L
 }
 
@@ -329,9 +338,11 @@ TEST(the_base_of_an_adapter_must_be_here)
     hf_add(&t, "base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight", 32, 2, 0);
     hf_weights(&t, "adapter_model.safetensors");
     CHECK(!lora_convert(t.path, NULL, &p, &err));
-    snprintf(want, sizeof want,
-             "%s: the model that it is for ('some/model') is not here; --base names its folder (only "
-             "config.json is read) or GGUF file", t.path);
+    snprintf(
+        want, sizeof want,
+        "%s: the model that it is for ('some/model') is not here; --base names its folder (only "
+        "config.json is read) or GGUF file",
+        t.path);
     CHECK_STR(err.text, want);
     CHECK(!lora_convert(t.path, "/nowhere", &p, &err));
     CHECK_STR(err.text, "/nowhere: is no folder with a config.json and no GGUF file");

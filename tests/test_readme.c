@@ -1,4 +1,5 @@
-/* test_readme.c - the program in README.md, which the Makefile builds beside the program under test. */
+/* test_readme.c - the program in README.md, which the Makefile builds beside the program under
+ * test. */
 #include "test.h"
 #include <stdlib.h>
 #include <sys/wait.h>

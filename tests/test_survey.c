@@ -95,7 +95,8 @@ TEST(all_that_is_unknown_in_a_file_is_reported)
 {
     char error[400];
     buf found = { 0 };
-    look(&(change){ .arch = "mamba9", .tensor = "blk.0.ssm_in.weight" }, &found, error, sizeof error);
+    look(&(change){ .arch = "mamba9", .tensor = "blk.0.ssm_in.weight" }, &found, error,
+         sizeof error);
     CHECK_STR(found.data, "0 mamba9\n2 blk.0.ssm_in.weight\n");
     CHECK_STR(error, "");
     look(&(change){ .tensor = "blk.0.attn_sub_norm.weight" }, &found, error, sizeof error);

@@ -537,7 +537,8 @@ TEST(tokenizer_broken_vocabularies_are_one_clear_line)
     /* clang-format off */
     static const broken rows[] = {
         { "no tokenizer (the key tokenizer.ggml.model is absent)", no_model },
-        { "unknown tokenizer \"nonesuch\" (tokenizer.ggml.model; known: llama gpt2", unknown_model },
+        { "unknown tokenizer \"nonesuch\" (tokenizer.ggml.model; known: llama gpt2",
+          unknown_model },
         { "tokenizer.ggml.tokens has 0 tokens", no_tokens },
         { "tokenizer.ggml.tokens has 0 tokens", empty_tokens },
         { "needs the key tokenizer.ggml.scores", no_scores },

@@ -1,6 +1,7 @@
 # tmux_chat.sh - lory chat in a real terminal: types, pastes, edits, interrupts, resizes, and looks
 # at the screen. Needs tmux, $LORY and $MODEL, and an empty working directory. Silent when all is
-# well; else says what was expected and prints the screen, status 1. Run by tests/cli/chat_on_a_terminal.sh.
+# well; else says what was expected and prints the screen, status 1. Run by
+# tests/cli/chat_on_a_terminal.sh.
 unset NO_COLOR TMUX
 export HOME="$PWD" XDG_STATE_HOME="$PWD/state" TERM=xterm-256color LC_ALL=C.UTF-8
 tm() { tmux -u -S "$PWD/socket" -f /dev/null "$@"; }

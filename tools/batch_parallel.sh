@@ -1,7 +1,8 @@
 #!/bin/sh
-# batch_parallel.sh N IN OUT [OPTIONS] - lory batch in N shards at once by GNU parallel, joined to OUT.
-# Started again after anything, it goes on where it was. $LORY is the program (lory), $JOBS how many
-# shards run at once (N); over several machines: PARALLEL='--sshlogin a,b' with a shared folder.
+# batch_parallel.sh N IN OUT [OPTIONS] - lory batch in N shards at once by GNU parallel, joined to
+# OUT. Started again after anything, it goes on where it was. $LORY is the program (lory), $JOBS how
+# many shards run at once (N); over several machines: PARALLEL='--sshlogin a,b' with a shared
+# folder.
 set -eu
 [ $# -ge 3 ] || { echo "usage: batch_parallel.sh N IN OUT [OPTIONS of lory batch]" >&2; exit 2; }
 n=$1 in=$2 out=$3

@@ -1,7 +1,8 @@
 #!/bin/sh
 # bench_batch.sh [SHAPE [LINES [OPTIONS]]] - tokens generated a second by lory batch at --parallel 1
 # and 32: LINES prompts (256) of about 200 tokens in common and a few of their own, 64 tokens
-# each, on a Q8_0 model of random weights (SHAPE of make_model: 135m). --parallel 1 takes an eighth of the lines.
+# each, on a Q8_0 model of random weights (SHAPE of make_model: 135m). --parallel 1 takes an eighth
+# of the lines.
 set -eu
 shape=${1:-135m} n=${2:-256}
 [ $# -lt 2 ] || shift

@@ -68,7 +68,7 @@ static void *random_weights(qtype t, size_t n_bytes)
     return w;
 }
 
-/* ---- one product ------------------------------------------------------------------------------- */
+/* ---- one product --------------------------------------------------------------------------- */
 
 typedef struct {
     matmul_args m;
@@ -116,7 +116,7 @@ static void run(const lory_kernels *kn, const product *p)
     matmul(kn, &p->m);
 }
 
-/* ---- prompts -------------------------------------------------------------------------------------- */
+/* ---- prompts ------------------------------------------------------------------------------- */
 
 /* GMAC/s of the peak that bounds the type. */
 static double peak(const lory_kernels *kn, qtype t)
@@ -149,7 +149,7 @@ static void bench_gemm(const lory_kernels *kn, qtype t)
     printf("   %7.1f\n", rate);
 }
 
-/* ---- generation ------------------------------------------------------------------------------------- */
+/* ---- generation ---------------------------------------------------------------------------- */
 
 static volatile uint64_t read_result;
 

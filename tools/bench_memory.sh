@@ -5,7 +5,8 @@
 #     tools/bench_memory.sh [-c N] MODEL.gguf ...     -c 512, LORY=./lory and THREADS=2 by default
 #
 # On a crowded machine lory works with fewer threads than it may, and touches less.
-# One line a run: model, context, batch, cache type, threads, MB foretold, MB at most, the error in %.
+# One line a run: model, context, batch, cache type, threads, MB foretold, MB at most, the error in
+# %.
 set -eu
 lory=${LORY:-./lory} threads=${THREADS:-2} ctx=512
 [ "${1-}" = -c ] && { ctx=$2; shift 2; }

@@ -1,8 +1,11 @@
 #!/bin/sh
-# coverage.sh BUILD - line coverage of every source file from the .gcda files that a run of the tests
-# left in BUILD (make coverage), lowest first, and the total.
+# coverage.sh BUILD - line coverage of every source file from the .gcda files that a run of the
+# tests left in BUILD (make coverage), lowest first, and the total.
 build=$1
-[ -n "$(find "$build/src" -name '*.gcda' | head -n 1)" ] || { echo "coverage: no .gcda files in $build" >&2; exit 1; }
+if [ -z "$(find "$build/src" -name '*.gcda' | head -n 1)" ]; then
+    echo "coverage: no .gcda files in $build" >&2
+    exit 1
+fi
 
 # gcov says for each object: File 'src/text/json.c' / Lines executed:97.10% of 345
 find "$build/src" -name '*.gcda' -exec gcov -n {} + 2> /dev/null | awk '

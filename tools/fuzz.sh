@@ -1,7 +1,7 @@
 #!/bin/sh
-# fuzz.sh SECONDS FUZZER... - runs each libFuzzer program on a corpus that starts from the good inputs
-# in tests/fuzz/seeds/ and is kept in build/fuzz/corpus/ from run to run. An input that crashes, hangs
-# or leaks is left in build/fuzz/found/; the status is 1 when there was one.
+# fuzz.sh SECONDS FUZZER... - runs each libFuzzer program on a corpus that starts from the good
+# inputs in tests/fuzz/seeds/ and is kept in build/fuzz/corpus/ from run to run. An input that
+# crashes, hangs or leaks is left in build/fuzz/found/; the status is 1 when there was one.
 seconds=$1
 shift
 status=0

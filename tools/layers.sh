@@ -45,8 +45,9 @@ FNR == 1 {
     file = substr(FILENAME, length(root) + 1)
     folder = file ~ /\// ? substr(file, 1, index(file, "/") - 1) : "lory.c"
     rule = folder
-    if (folder == "cli" && file ~ /inspect|quantize|convert|imatrix/) rule = "cli/inspect|quantize|convert|imatrix"
-    if (!(rule in may)) breach("no folder " folder " in the house: give it a row in tools/layers.sh")
+    if (folder == "cli" && file ~ /inspect|quantize|convert|imatrix/)
+        rule = "cli/inspect|quantize|convert|imatrix"
+    if (!(rule in may)) breach("no folder " folder " in the house: tools/layers.sh has no row of it")
     in_comment = 0
 }
 
@@ -57,14 +58,16 @@ FNR == 1 {
     if (to !~ /\// && folder == "lory.c") next # a neighbour on the top floor
     if (to !~ /\//) to = folder "/" to
     to_folder = substr(to, 1, index(to, "/") - 1)
-    if (to_folder != folder && !index(may[rule], " " to_folder " ")) breach(folder " may not include " to)
+    if (to_folder != folder && !index(may[rule], " " to_folder " "))
+        breach(folder " may not include " to)
     if (file ~ /\.h$/) print file, to > edges
     next
 }
 
 /^ *# *include *</ {
     once = file == "kernels/select.c" && /<pthread\.h>/ # it merges its table once, by pthread_once
-    if ($0 ~ os && folder !~ /^(base|cli)$/ && !once) breach("only base and cli know the operating system: " $0)
+    if ($0 ~ os && folder !~ /^(base|cli)$/ && !once)
+        breach("only base and cli know the operating system: " $0)
     if ($0 ~ isa && folder != "kernels") breach("only kernels have intrinsics: " $0)
 }
 

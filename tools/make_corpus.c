@@ -1,5 +1,6 @@
-/* make_corpus.c - makes what our models are trained on from the texts in the corpus folder, and what
- * they are measured on: the last 2 % of each text by bytes, set apart before anything else is done.
+/* make_corpus.c - makes what our models are trained on from the texts in the corpus folder, and
+ * what they are measured on: the last 2 % of each text by bytes, set apart before anything else is
+ * done.
  *
  *     make_corpus [--seed N] [--renamed N] CORPUS_DIR OUT_DIR
  *

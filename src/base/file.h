@@ -12,7 +12,7 @@ typedef struct {
     size_t size;               /* bytes */
     char *path;                /* as given, for errors */
     bool is_mapped;            /* else the bytes are the caller's */
-    bool is_of_file;           /* the pages are the file's own: they can leave memory and come back */
+    bool is_of_file;           /* the pages are the file's own: they can leave memory, come back */
 } file_map;
 
 /* Maps a regular file of at least one byte. FIFOs, directories, devices and empty files are

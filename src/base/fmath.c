@@ -148,7 +148,8 @@ static double double_of(uint64_t u)
  * below 1 + r are small enough to round twice. */
 static double exp_sum(double x, double x_lo)
 {
-    static const double LN2_41 = 0x1.62e42fefa3p-1, LN2_REST = 0x1.3de6af278ece6p-42; /* 41 bits and the next 53 */
+    static const double LN2_41 = 0x1.62e42fefa3p-1; /* ln 2: 41 bits */
+    static const double LN2_REST = 0x1.3de6af278ece6p-42; /* and the next 53 */
     static const double ROUND = 0x1.8p+52; /* adding and taking it away rounds to an integer */
     if (!(x < 709.8)) return x >= 709.8 ? INFINITY : x;
     if (x < -745.2) return 0.0;

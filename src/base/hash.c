@@ -51,7 +51,8 @@ void hash64_put(hash64 *h, const void *bytes, size_t n)
 
 static uint64_t merge_lanes(const uint64_t lane[4])
 {
-    uint64_t x = rotate(lane[0], 1) + rotate(lane[1], 7) + rotate(lane[2], 12) + rotate(lane[3], 18);
+    uint64_t x =
+        rotate(lane[0], 1) + rotate(lane[1], 7) + rotate(lane[2], 12) + rotate(lane[3], 18);
     for (int i = 0; i < 4; i++) x = (x ^ round_of(0, lane[i])) * PRIME_1 + PRIME_4;
     return x;
 }

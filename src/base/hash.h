@@ -1,6 +1,6 @@
-/* hash.h - XXH64 (Yann Collet's xxHash, github.com/Cyan4973/xxHash/doc/xxhash_spec.md), as a stream:
- * several bytes a cycle, to tell files apart; not against an adversary. `xxhsum -H64` gives the same.
- * Layer: base. No state but the caller's. */
+/* hash.h - XXH64 (Yann Collet's xxHash, github.com/Cyan4973/xxHash/doc/xxhash_spec.md), as a
+ * stream: several bytes a cycle, to tell files apart; not against an adversary. `xxhsum -H64` gives
+ * the same. Layer: base. No state but the caller's. */
 #ifndef LORY_BASE_HASH_H
 #define LORY_BASE_HASH_H
 

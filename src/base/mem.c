@@ -1,4 +1,5 @@
-/* mem.c - see mem.h. A block starts at a multiple of MEM_ALIGN within what calloc gave, a header before it. */
+/* mem.c - see mem.h. A block starts at a multiple of MEM_ALIGN within what calloc gave,
+ * a header before it. */
 #include "base/mem.h"
 #include <stdatomic.h>
 #include <stdlib.h>

@@ -48,9 +48,11 @@ static bool int_pow(jrun *r, int64_t base, int64_t exp, jval *out)
         return true;
     }
     while (exp > 0) {
-        if (exp & 1 && __builtin_mul_overflow(v, base, &v)) return jbig_binary(r, TK_POW, jint(whole), jint(n), out);
+        if (exp & 1 && __builtin_mul_overflow(v, base, &v))
+            return jbig_binary(r, TK_POW, jint(whole), jint(n), out);
         exp >>= 1;
-        if (exp > 0 && __builtin_mul_overflow(base, base, &base)) return jbig_binary(r, TK_POW, jint(whole), jint(n), out);
+        if (exp > 0 && __builtin_mul_overflow(base, base, &base))
+            return jbig_binary(r, TK_POW, jint(whole), jint(n), out);
     }
     *out = jint(v);
     return true;
@@ -189,7 +191,8 @@ static bool multiply_any(jrun *r, jval a, jval b, jval *out)
     return fail_types(r, TK_MUL, a, b);
 }
 
-/* One of them is beyond 64 bits. The quotient of two is refused: it would have to be rounded once. */
+/* One of them is beyond 64 bits. The quotient of two is refused:
+ * it would have to be rounded once. */
 static bool big_operands(jrun *r, int op, jval a, jval b, jval *out)
 {
     double x, y;

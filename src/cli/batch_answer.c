@@ -46,7 +46,8 @@ static bool put_logprobs(batch_choice *c, size_t n_top, const lory_model *m,
         c->top_logprob[c->n * n_top + i] = (float)(piece->logits[top[i]] - sum);
     lory_token_text(m, piece->id, &n_text);
     c->n_made += n_text;
-    c->token[c->n++] = (batch_token){ piece->id, (float)(piece->logits[piece->id] - sum), c->n_made };
+    c->token[c->n++] =
+        (batch_token){ piece->id, (float)(piece->logits[piece->id] - sum), c->n_made };
     return true;
 }
 

@@ -24,8 +24,8 @@ typedef struct {
 void batch_grammars_free(batch_grammars *all);
 
 /* Sets *g to what {"type": "text" | "json_object" | "json_schema", ...} asks for: NULL, or a
- * grammar that the caller frees. LORY_E_ARGUMENT and what lory_grammar_from_schema gives: *err is about the
- * line. */
+ * grammar that the caller frees. LORY_E_ARGUMENT and what lory_grammar_from_schema gives: *err is
+ * about the line. */
 bool batch_read_format(batch_grammars *all, const json *format, lory_grammar **g, lory_err *err);
 
 #endif

@@ -18,10 +18,12 @@ static bool put_parts(json_writer *w, const json *parts, size_t i, lory_err *err
     for (const json *p = parts->first; p; p = p->next) {
         const char *s;
         size_t n;
-        if (!json_str_is(json_get(p, "type"), "text") || !json_get_str(json_get(p, "text"), &s, &n)) {
+        if (!json_str_is(json_get(p, "type"), "text")
+            || !json_get_str(json_get(p, "text"), &s, &n)) {
             buf_free(&text);
             return err_set(err, LORY_E_UNSUPPORTED,
-                           "\"messages\": the content of message %zu has a part that is no text", i);
+                           "\"messages\": the content of message %zu has a part that is no text",
+                           i);
         }
         if (p != parts->first) buf_puts(&text, "\n");
         buf_put(&text, s, n);
@@ -87,11 +89,12 @@ static bool add_stop(batch_request *r, const char *text, lory_err *err)
 static bool encode(batch_request *r, const batch_defaults *d, const buf *variables, lory_err *err)
 {
     lory_prompt p = { 0 };
-    bool ok = lory_render_template(d->m, &d->tmpl, variables->data, variables->len, &p, err)
-              && lory_tokenize_prompt(d->m, &p, &r->ids, err)
-              && (r->ids.n > 0
-                  || err_set(err, LORY_E_FORMAT, "\"messages\": the template gives an empty prompt"))
-              && cli_fits("\"messages\"", r->ids.n, d->n_ctx, err);
+    bool ok =
+        lory_render_template(d->m, &d->tmpl, variables->data, variables->len, &p, err)
+        && lory_tokenize_prompt(d->m, &p, &r->ids, err)
+        && (r->ids.n > 0
+            || err_set(err, LORY_E_FORMAT, "\"messages\": the template gives an empty prompt"))
+        && cli_fits("\"messages\"", r->ids.n, d->n_ctx, err);
     lory_prompt_free(&p);
     return ok;
 }

@@ -1,5 +1,5 @@
-/* batch_out.h - the output of `lory batch`: whole lines, in order, each in the file as soon as it is
- * written, and nothing of a line that could not be.
+/* batch_out.h - the output of `lory batch`: whole lines, in order, each in the file as soon as it
+ * is written, and nothing of a line that could not be.
  * Layer: cli. One thread. */
 #ifndef LORY_CLI_BATCH_OUT_H
 #define LORY_CLI_BATCH_OUT_H

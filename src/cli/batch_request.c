@@ -80,7 +80,7 @@ static bool refuse_unknown(const json *body, lory_err *err)
     return true;
 }
 
-/* ---- stop texts, biases ------------------------------------------------------------------------ */
+/* ---- stop texts, biases -------------------------------------------------------------------- */
 
 static bool put_stop(batch_request *r, const char **to, const json *j, lory_err *err)
 {
@@ -205,7 +205,8 @@ static bool read_prompt_array(batch_request *r, const batch_defaults *d, const j
     lory_model_get_info(d->m, &info);
     for (const json *e = j->first; e; e = e->next) {
         int64_t id;
-        if (!json_get_int(e, &id)) return wrong(err, "prompt", "one text, or an array of token ids");
+        if (!json_get_int(e, &id))
+            return wrong(err, "prompt", "one text, or an array of token ids");
         if (id < 0 || id >= info.n_vocab)
             return err_set(err, LORY_E_ARGUMENT, "\"prompt\": %lld is not a token id (0 to %d)",
                            (long long)id, info.n_vocab - 1);
@@ -232,7 +233,7 @@ static bool read_prompt(batch_request *r, const batch_defaults *d, const json *b
     return wrong(err, "prompt", "a text");
 }
 
-/* ---- shape ------------------------------------------------------------------------------------- */
+/* ---- shape --------------------------------------------------------------------------------- */
 
 static bool keep(buf *b, const json *j, lory_err *err)
 {

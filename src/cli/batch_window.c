@@ -62,7 +62,7 @@ bool batch_window_has_room(const batch_window *w)
     return w->n < w->cap && (w->n_bytes < MAX_BYTES || w->n == 0);
 }
 
-/* ---- the end of a line ------------------------------------------------------------------------- */
+/* ---- the end of a line --------------------------------------------------------------------- */
 
 /* What the item holds is counted anew. */
 static void count_bytes(batch_item *it)
@@ -106,7 +106,7 @@ static void note(batch_item *it, int choice, const lory_err *err)
     it->err_choice = choice;
 }
 
-/* ---- from the batch ---------------------------------------------------------------------------- */
+/* ---- from the batch ------------------------------------------------------------------------ */
 
 static bool on_piece(void *user, const lory_piece *piece)
 {
@@ -128,7 +128,7 @@ static void on_done(void *user, const lory_generate_result *result, const lory_e
     if (++it->n_done == it->r.n) finish(it);
 }
 
-/* ---- into the batch ---------------------------------------------------------------------------- */
+/* ---- into the batch ------------------------------------------------------------------------ */
 
 static batch_item *new_item(batch_window *w)
 {

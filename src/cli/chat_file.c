@@ -133,7 +133,8 @@ static bool split(const file_map *m, part *body, part *kv, lory_err *err)
                       m->path);
 }
 
-/* Whatever is wrong with the KV cache, the talk goes on: it is worked out anew, to the same bits. */
+/* Whatever is wrong with the KV cache, the talk goes on: it is worked out anew,
+ * to the same bits. */
 static void take_kv(const chat *c, const char *path, const part *kv)
 {
     lory_err err;

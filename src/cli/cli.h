@@ -109,7 +109,8 @@ extern const opt_row session_rows[]; /* -t -c -b --cache-type --lora */
 /* What the options ask for, of the adapters those that cli_open_loras opened. */
 lory_session_params cli_session_params(const session_opts *o);
 
-/* Opens the adapters and makes the session; a note on stderr says when the model's own context did not fit memory. */
+/* Opens the adapters and makes the session; a note on stderr says when the model's own context did
+ * not fit memory. */
 lory_session *cli_open_session(lory_model *m, session_opts *o, lory_err *err);
 
 /* Sampling options that were not given hold the unset values of SAMPLING_DEFAULTS; what counts
@@ -151,8 +152,9 @@ typedef struct {
  * EXIT_USAGE when it is the grammar that is wrong, else EXIT_FAILED. */
 bool cli_open_grammar(const constraint_opts *o, cli_grammar *g, int *status, lory_err *err);
 
-/* The sampler that the options ask for, held to g (NULL: to none); *seed gets the seed in use. NULL with *err on failure;
- * *status gets EXIT_USAGE when it is the options that are wrong, else EXIT_FAILED. */
+/* The sampler that the options ask for, held to g (NULL: to none); *seed gets the seed in use. NULL
+ * with *err on failure; *status gets EXIT_USAGE when it is the options that are wrong,
+ * else EXIT_FAILED. */
 lory_sampler *cli_open_sampler(const lory_model *m, const sampling_opts *o, lory_grammar *g,
                                uint64_t *seed, int *status, lory_err *err);
 

@@ -42,8 +42,10 @@ typedef struct {
 static const char *const stats_forms[] = { "json", NULL };
 
 static const opt_row rows[] = {
-    { 'i', "input", OPT_STR, AT(in), "FILE", .help = "the requests, a JSON object a line; - is standard input" },
-    { 'o', "output", OPT_STR, AT(out), "FILE", .help = "the answers, in the same order; - is standard output" },
+    { 'i', "input", OPT_STR, AT(in), "FILE",
+      .help = "the requests, a JSON object a line; - is standard input" },
+    { 'o', "output", OPT_STR, AT(out), "FILE",
+      .help = "the answers, in the same order; - is standard output" },
     { 0, "parallel", OPT_INT, AT(n_parallel), "N", .min = 1, .max = 4096,
       .help = "sequences at once" },
     { 0, "resume", OPT_BOOL, AT(resume),
@@ -63,8 +65,8 @@ static const opt_row rows[] = {
     { 0, NULL, OPT_GROUP, AT(constraint), .rows = constraint_rows },
     { 0, "ignore-eos", OPT_BOOL, AT(ignore_eos), .help = "go on past the end-of-text token" },
     { 0, "template", OPT_STR, AT(template), "NAME|FILE", .shown = "the model's own",
-      .help = "chat template (Jinja) of lines with messages: chatml, gemma, llama3, plain, zephyr, or "
-              "a file" },
+      .help = "chat template (Jinja) of lines with messages: chatml, gemma, llama3, plain, "
+              "zephyr, or a file" },
     { 0, "special", OPT_BOOL, AT(special),
       .help = "read control-token text in prompts as control tokens" },
     { 0, "Model", OPT_HEAD, .help = NULL },
@@ -78,10 +80,10 @@ static const opts_page page = {
     .name = "batch",
     .usage = "-i IN.jsonl -o OUT.jsonl [--parallel N] [--resume] [options]",
     .about = "Answers every line of a JSONL file: one output line per input line, in the same "
-             "order. A line is {\"id\", \"prompt\"} or {\"id\", \"messages\"} with optional fields named as in the OpenAI "
-             "API (max_tokens, temperature, seed, stop, n, logprobs ...), or a request of the "
-             "OpenAI Batch API. A line that cannot be answered gives a line with \"error\", and "
-             "the exit status is 1 in the end.",
+             "order. A line is {\"id\", \"prompt\"} or {\"id\", \"messages\"} with optional fields "
+             "named as in the OpenAI API (max_tokens, temperature, seed, stop, n, logprobs ...), "
+             "or a request of the OpenAI Batch API. A line that cannot be answered gives a line "
+             "with \"error\", and the exit status is 1 in the end.",
     .rows = rows,
     .notes = "The bytes of the output depend on input, model and settings alone: not on -t,\n"
              "-b or --parallel, nor on being killed and resumed, or made in shards and\n"
@@ -109,7 +111,7 @@ typedef struct {
     buf template_text;
     batch_state state;
     lines in;
-    uint64_t line, end;   /* the next line's number, and one behind the last (UINT64_MAX: unknown) */
+    uint64_t line, end;   /* the next line's number, one behind the last (UINT64_MAX: unknown) */
     uint64_t first, n_old; /* the shard's first line; lines that were there already */
     batch_out out;
     batch_window window;
@@ -144,9 +146,11 @@ static bool choose_lines(run *r, lory_err *err)
     r->end = UINT64_MAX;
     if (!r->is_file) {
         if (r->o->shard)
-            return err_set(err, LORY_E_ARGUMENT, "--shard: needs an input that is a file, not a pipe");
+            return err_set(err, LORY_E_ARGUMENT,
+                           "--shard: needs an input that is a file, not a pipe");
         if (r->o->resume)
-            return err_set(err, LORY_E_ARGUMENT, "--resume: needs an input that is a file, not a pipe");
+            return err_set(err, LORY_E_ARGUMENT,
+                           "--resume: needs an input that is a file, not a pipe");
         r->line = 1;
         return true;
     }
@@ -383,7 +387,7 @@ static int run_lines(run *r)
     return status;
 }
 
-/* ---- what it prints at the end ----------------------------------------------------------------- */
+/* ---- what it prints at the end ------------------------------------------------------------- */
 
 static void put_int(json_writer *w, const char *key, uint64_t v)
 {
@@ -556,8 +560,9 @@ static int check_opts(run *r)
 {
     const batch_opts *o = r->o;
     if (!read_shard(o->shard, &r->shard, &r->n_shards))
-        return cli_usage("--shard: not one of N stretches (found \"%.40s\", expected K/N with K from 1 to N)",
-                         o->shard);
+        return cli_usage(
+            "--shard: not one of N stretches (found \"%.40s\", expected K/N with K from 1 to N)",
+            o->shard);
     for (size_t i = 0; i < o->stop.n; i++)
         if (!o->stop.item[i][0]) return cli_usage("--stop: the text is empty");
     return 0;

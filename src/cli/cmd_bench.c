@@ -2,10 +2,10 @@
  *
  * A prompt row evaluates -p tokens at once after -d others; its limit is the multiply-accumulate
  * rate. A generation row evaluates -n tokens one by one; its limit is the rate at which memory is
- * read. With --parallel N the steps of a generation row evaluate a token of each of N sequences that
- * have nothing in common; either limit may bind. The limits are measured in the same run with the
- * same threads. Weights that stay in the caches are read faster than memory: a share above 1 is no
- * mistake.
+ * read. With --parallel N the steps of a generation row evaluate a token of each of N sequences
+ * that have nothing in common; either limit may bind. The limits are measured in the same run with
+ * the same threads. Weights that stay in the caches are read faster than memory: a share above 1 is
+ * no mistake.
  * Layer: cli. */
 #include "base/err.h"
 #include "base/mem.h"
@@ -327,10 +327,11 @@ static bool measure_together(bench *b, const bench_row *row, lory_err *err)
     int64_t n_ctx = (int64_t)b->o->depth + 2 + steps_before(b, row->n_parallel) + row->n_gen;
     double warm_up;
     if (n_ctx > b->n_ctx_train)
-        return err_set(err, LORY_E_ARGUMENT,
-                       "--parallel: %d sequences need a context of %lld tokens (the model was trained "
-                       "for %d; -n or -b change it)",
-                       row->n_parallel, (long long)n_ctx, b->n_ctx_train);
+        return err_set(
+            err, LORY_E_ARGUMENT,
+            "--parallel: %d sequences need a context of %lld tokens (the model was trained "
+            "for %d; -n or -b change it)",
+            row->n_parallel, (long long)n_ctx, b->n_ctx_train);
     p.session.n_ctx = (int)n_ctx;
     if (!(b->batch = lory_batch_new(b->m, &p, err))) return false;
     cli_catch_batch_interrupt(b->batch);

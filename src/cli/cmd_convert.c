@@ -1,5 +1,5 @@
-/* cmd_convert.c - lory convert: a Hugging Face folder, a llama2.c checkpoint, or a GGUF file in another
- * type, as GGUF.
+/* cmd_convert.c - lory convert: a Hugging Face folder, a llama2.c checkpoint, or a GGUF file in
+ * another type, as GGUF.
  * Layer: cli, a file command. */
 #include "base/buf.h"
 #include "base/err.h"

@@ -1,5 +1,5 @@
-/* cmd_imatrix.c - lory imatrix: runs a text through a model and writes, for every weight matrix, how
- * large the values are that each of its columns is multiplied with.
+/* cmd_imatrix.c - lory imatrix: runs a text through a model and writes, for every weight matrix,
+ * how large the values are that each of its columns is multiplied with.
  *
  * The sums are the same bits for any number of threads and batch size: each column is added up by
  * one thread, in double precision, over the tokens in their order.

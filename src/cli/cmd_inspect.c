@@ -25,9 +25,9 @@ static const opts_page page = {
     .name = "inspect",
     .usage = "FILE [--json] [--tensors] [-c N]",
     .about =
-        "Prints what a GGUF file has: its model, tokenizer, types of weights and metadata; the steps "
-        "of the plan that lory runs, or what it does not know of the file; and the memory that a "
-        "session with these options would take.",
+        "Prints what a GGUF file has: its model, tokenizer, types of weights and metadata; the "
+        "steps of the plan that lory runs, or what it does not know of the file; and the memory "
+        "that a session with these options would take.",
     .rows = rows,
     .notes = "Examples:\n"
              "  lory inspect model.gguf\n"

@@ -25,7 +25,8 @@ bool history_open(history *h, const char *path, lory_err *err);
  * there is no such place: no error. */
 bool history_default_path(char *path, size_t cap);
 
-/* Reads the bytes of a file into *h. *is_long: there is a line without end, or more than is kept. */
+/* Reads the bytes of a file into *h. *is_long: there is a line without end,
+ * or more than is kept. */
 bool history_read(history *h, const buf *b, bool *is_long, lory_err *err);
 
 /* Adds text[0..n) unless it is blank or what was added last; appends it to the file (0600). The

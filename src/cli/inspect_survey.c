@@ -51,7 +51,8 @@ static void on_finding(void *user, const lory_finding *f)
     if (c->has_failed) return;
     for (size_t i = 0; i < x->n_finding; i++) {
         inspect_finding *o = &x->finding[i];
-        if (o->kind != f->kind || strcmp(o->name, name) != 0 || strcmp(o->text, text) != 0) continue;
+        if (o->kind != f->kind || strcmp(o->name, name) != 0 || strcmp(o->text, text) != 0)
+            continue;
         o->n++;
         return;
     }

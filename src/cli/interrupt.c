@@ -63,8 +63,9 @@ static atomic_flag is_told = ATOMIC_FLAG_INIT;
 /* Reading a page of a mapped file that is not there any more. */
 static void on_lost_page(int sig, siginfo_t *info, void *context)
 {
-    static const char text[] = "lory: a mapped file was cut short, or cannot be read any more, while it "
-                               "was in use (--no-mmap reads it into memory first)\n";
+    static const char text[] =
+        "lory: a mapped file was cut short, or cannot be read any more, while it "
+        "was in use (--no-mmap reads it into memory first)\n";
     (void)context;
     if (info->si_code != BUS_ADRERR) {
         signal(sig, SIG_DFL);

@@ -63,7 +63,8 @@ static bool fill(lines *l, lory_err *err)
 }
 
 /* The line of n bytes at `at` is complete, and its newline too unless it is the last. */
-static lines_result hand_out(lines *l, size_t n, size_t n_newline, const char **text, size_t *n_text)
+static lines_result hand_out(lines *l, size_t n, size_t n_newline, const char **text,
+                             size_t *n_text)
 {
     bool too_long = l->n_dropped + n > l->max;
     *text = n ? l->held.data + l->at : "";

@@ -29,7 +29,8 @@ typedef struct {
     int depth;
 } row_walk;
 
-/* The next row that is not a group or an end, or NULL; *at gets its offset in the options struct. */
+/* The next row that is not a group or an end, or NULL;
+ * *at gets its offset in the options struct. */
 static const opt_row *next_row(row_walk *w, size_t *at)
 {
     for (;;) {

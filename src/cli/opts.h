@@ -1,11 +1,18 @@
 /* opts.h - command-line options as rows: one table parses, checks, and prints the --help page.
  *
- *     typedef struct { const char *prompt; int n_predict; opt_list stop; session_opts session; } run_opts;
+ *     typedef struct {
+ *         const char *prompt;
+ *         int n_predict;
+ *         opt_list stop;
+ *         session_opts session;
+ *     } run_opts;
  *     static const opt_row rows[] = {
- *         { 'p', "prompt",  OPT_STR,   offsetof(run_opts, prompt),    "TEXT", .help = "the prompt" },
- *         { 'n', "predict", OPT_INT,   offsetof(run_opts, n_predict), "N", .min = -1, .max = INT_MAX,
- *           .help = "most tokens to generate" },
- *         { 0,   "stop",    OPT_LIST,  offsetof(run_opts, stop),      "TEXT", .help = "stop here" },
+ *         { 'p', "prompt",  OPT_STR,   offsetof(run_opts, prompt),    "TEXT",
+ *           .help = "the prompt" },
+ *         { 'n', "predict", OPT_INT,   offsetof(run_opts, n_predict), "N",
+ *           .min = -1, .max = INT_MAX, .help = "most tokens to generate" },
+ *         { 0,   "stop",    OPT_LIST,  offsetof(run_opts, stop),      "TEXT",
+ *           .help = "stop here" },
  *         { 0,   NULL,      OPT_GROUP, offsetof(run_opts, session),   NULL, .rows = session_rows },
  *         { .kind = OPT_END },
  *     };

@@ -403,9 +403,10 @@ static bool follows_pattern(config *c, const char *name, int64_t period)
 static void put_pattern(config *c, int64_t period)
 {
     if (!follows_pattern(c, "sliding_attention", period))
-        config_wrong(c, LORY_E_UNSUPPORTED,
-                     "layer_types that are not %d with a window and one without are not known of %s",
-                     (int)period - 1, c->arch);
+        config_wrong(
+            c, LORY_E_UNSUPPORTED,
+            "layer_types that are not %d with a window and one without are not known of %s",
+            (int)period - 1, c->arch);
     if (period != 4) config_put_int(c, "attention.sliding_window_pattern", period);
 }
 
@@ -433,8 +434,9 @@ void keys_exaone4(config *c, const hf_shape *s)
     if (!is_known)
         config_wrong(c, LORY_E_UNSUPPORTED,
                      "a sliding_window_pattern other than LLLG is not known of exaone4");
-    put_pattern(c, pattern && pattern->type == JSON_NUMBER ? config_int(c, "sliding_window_pattern", 4)
-                                                        : 4);
+    put_pattern(c, pattern && pattern->type == JSON_NUMBER
+                       ? config_int(c, "sliding_window_pattern", 4)
+                       : 4);
 }
 
 /* "no_rope_layers" says of each layer whether it rotates. */

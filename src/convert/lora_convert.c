@@ -27,7 +27,7 @@ typedef struct {
     lory_err *err;
 } work;
 
-/* ---- the base model ---------------------------------------------------------------------------- */
+/* ---- the base model ------------------------------------------------------------------------ */
 
 static bool read_base_folder(work *k, const char *base)
 {
@@ -35,8 +35,8 @@ static bool read_base_folder(work *k, const char *base)
     json_doc d;
     if (!folder_json(&f, "config.json", &d, k->err)) return false;
     if (!d.root)
-        return err_set(k->err, LORY_E_IO, "%s: has no config.json, as a Hugging Face model folder has",
-                       base);
+        return err_set(k->err, LORY_E_IO,
+                       "%s: has no config.json, as a Hugging Face model folder has", base);
     config c = { .root = config_text(d.root), .path = base };
     k->family = family_find(d.root, base, k->err);
     if (k->family) family_shape(k->family, &c, &k->shape);
@@ -45,7 +45,8 @@ static bool read_base_folder(work *k, const char *base)
     return ok;
 }
 
-static bool read_count(const gguf *g, const char *arch, const char *name, int64_t *out, lory_err *err)
+static bool read_count(const gguf *g, const char *arch, const char *name, int64_t *out,
+                       lory_err *err)
 {
     char key[128];
     uint64_t v = (uint64_t)*out;
@@ -80,8 +81,9 @@ static bool read_base_gguf(work *k, const char *base)
     if (!gguf_open(&g, base, k->err)) return false;
     bool ok = gguf_get_str(&g, "general.architecture", &arch, k->err);
     if (ok && !(k->family = family_of_names(k, arch)))
-        ok = err_set(k->err, LORY_E_UNSUPPORTED, "%s: models of architecture '%.*s' are not known to "
-                     "convert", base, arch.n < 64 ? (int)arch.n : 64, arch.s);
+        ok = err_set(k->err, LORY_E_UNSUPPORTED,
+                     "%s: models of architecture '%.*s' are not known to convert",
+                     base, arch.n < 64 ? (int)arch.n : 64, arch.s);
     hf_shape *s = &k->shape;
     ok = ok && read_count(&g, k->family->arch, "block_count", &s->n_layer, k->err)
          && read_count(&g, k->family->arch, "attention.head_count", &s->n_head, k->err);
@@ -89,7 +91,8 @@ static bool read_base_gguf(work *k, const char *base)
     ok = ok && read_count(&g, k->family->arch, "attention.head_count_kv", &s->n_kv_head, k->err)
          && read_count(&g, k->family->arch, "expert_count", &s->n_expert, k->err);
     if (ok && (s->n_layer < 1 || s->n_head < 1 || s->n_kv_head < 1))
-        ok = err_set(k->err, LORY_E_FORMAT, "%s: does not say how many layers and heads it has", base);
+        ok = err_set(k->err, LORY_E_FORMAT, "%s: does not say how many layers and heads it has",
+                     base);
     gguf_close(&g);
     return ok;
 }
@@ -103,13 +106,16 @@ static bool read_base(work *k, const char *base)
     if (*base && file_exists(path)) return read_base_folder(k, base);
     if (*base && file_exists(base)) return read_base_gguf(k, base);
     if (base != said)
-        return err_set(k->err, LORY_E_IO, "%s: is no folder with a config.json and no GGUF file", base);
-    return err_set(k->err, LORY_E_ARGUMENT,
-                   "%s: the model that it is for ('%.96s') is not here; --base names its folder (only "
-                   "config.json is read) or GGUF file", k->folder, *said ? said : "it does not say");
+        return err_set(k->err, LORY_E_IO, "%s: is no folder with a config.json and no GGUF file",
+                       base);
+    return err_set(
+        k->err, LORY_E_ARGUMENT,
+        "%s: the model that it is for ('%.96s') is not here; --base names its folder (only "
+        "config.json is read) or GGUF file",
+        k->folder, *said ? said : "it does not say");
 }
 
-/* ---- pairs ------------------------------------------------------------------------------------- */
+/* ---- pairs --------------------------------------------------------------------------------- */
 
 static bool no_memory(const work *k)
 {
@@ -186,17 +192,20 @@ static bool take_pair(const work *k, const st_tensor *t, pair *p)
         if (n >= sizeof p->module - 16) return wrong(k, t->name, "has too long a name");
         memcpy(p->module, t->name.s + n_prefix, n);
         if (is_b)
-            return find_half(k, p->module, ends[i].a) || wrong(k, t->name, "is there without its A");
+            return find_half(k, p->module, ends[i].a)
+                   || wrong(k, t->name, "is there without its A");
         p->a = t;
         p->b = find_half(k, p->module, ends[i].b);
         p->is_embedding = ends[i].is_embedding;
         return check_pair(k, p);
     }
-    if (strstr(t->name.s, "lora_magnitude_vector")) return wrong(k, t->name, "is of DoRA, which is not known");
-    return wrong(k, t->name, "is no A or B of a LoRA pair: weights trained as a whole are not known");
+    if (strstr(t->name.s, "lora_magnitude_vector"))
+        return wrong(k, t->name, "is of DoRA, which is not known");
+    return wrong(k, t->name,
+                 "is no A or B of a LoRA pair: weights trained as a whole are not known");
 }
 
-/* ---- outputs ----------------------------------------------------------------------------------- */
+/* ---- outputs ------------------------------------------------------------------------------- */
 
 static bool grow(work *k)
 {
@@ -257,8 +266,9 @@ static bool add_half(work *k, const pair *p, const hf_match *m, bool is_b)
     names_fill(m->row->to, m->layer, name);
     strcat(name, m->row->flags & HF_WHOLE_NAME ? "" : m->suffix);
     strcat(name, is_b ? ".lora_b" : ".lora_a");
-    *info = (gguf_tensor){ .name = { arena_strndup(&k->out.arena, name, strlen(name)), strlen(name) } };
-    *o = (hf_output){ .row = row_of_half(k, m->row, p, is_b), .layer = m->layer, .shape = k->shape };
+    size_t n = strlen(name);
+    *info = (gguf_tensor){ .name = { arena_strndup(&k->out.arena, name, n), n } };
+    *o = (hf_output){ row_of_half(k, m->row, p, is_b), .layer = m->layer, .shape = k->shape };
     if (!info->name.s || !o->row) return no_memory(k);
     if (!set_sources(k, o, p, m, is_b)) return false;
     if (!output_shape(o, info, &why)) return wrong(k, (is_b ? p->b : p->a)->name, why);
@@ -287,12 +297,13 @@ static bool add_pair(work *k, const pair *p)
     return true;
 }
 
-/* ---- types ------------------------------------------------------------------------------------- */
+/* ---- types --------------------------------------------------------------------------------- */
 
 static qtype type_of_source(const work *k)
 {
     uint64_t n[ST_DTYPE_COUNT] = { 0 };
-    for (size_t i = 0; i < k->st.n_tensors; i++) n[k->st.tensors[i].dtype] += k->st.tensors[i].n_bytes;
+    for (size_t i = 0; i < k->st.n_tensors; i++)
+        n[k->st.tensors[i].dtype] += k->st.tensors[i].n_bytes;
     if (n[ST_BF16] > n[ST_F32] && n[ST_BF16] > n[ST_F16]) return QT_BF16;
     return n[ST_F16] > n[ST_F32] ? QT_F16 : QT_F32;
 }
@@ -308,7 +319,7 @@ static void set_types(work *k)
     }
 }
 
-/* ---- the whole --------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------- */
 
 static bool open_weights(work *k)
 {
@@ -317,8 +328,9 @@ static bool open_weights(work *k)
     bool has_torch = file_exists(path);
     snprintf(path, sizeof path, "%s/%s", k->folder, weights_file);
     if (has_torch && !file_exists(path))
-        return err_set(k->err, LORY_E_UNSUPPORTED, "%s: has PyTorch weights only (adapter_model.bin); "
-                       "lory reads safetensors", k->folder);
+        return err_set(k->err, LORY_E_UNSUPPORTED,
+                       "%s: has PyTorch weights only (adapter_model.bin); lory reads safetensors",
+                       k->folder);
     if (!safetensors_open(&k->st, path, k->err)) return false;
     k->sorted = mem_new(k->st.n_tensors, sizeof *k->sorted);
     if (!k->sorted) return no_memory(k);

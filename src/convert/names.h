@@ -1,5 +1,5 @@
-/* names.h - the names of a family's tensors: which row of its tables a name is of, and what it becomes.
- * Layer: convert. */
+/* names.h - the names of a family's tensors: which row of its tables a name is of, and what it
+ * becomes. Layer: convert. */
 #ifndef LORY_CONVERT_NAMES_H
 #define LORY_CONVERT_NAMES_H
 

@@ -14,7 +14,7 @@ bool peft_is_adapter(const char *folder)
     return file_exists(path);
 }
 
-/* ---- settings ---------------------------------------------------------------------------------- */
+/* ---- settings ------------------------------------------------------------------------------ */
 
 /* Settings that would change the maths, and what they are where they don't. */
 typedef enum { FALSE_OR_NONE, EMPTY_OR_NONE, WORD } neutral;
@@ -73,8 +73,9 @@ static bool check_patterns(const json *patterns, const char *folder, lory_err *e
     for (const json *j = patterns ? patterns->first : NULL; j; j = j->next) {
         double v;
         if (!json_get_num(j, &v) || !(v > 0))
-            return err_set(err, LORY_E_FORMAT, "%s/%s: \"alpha_pattern\" '%.64s' is no number above 0",
-                           folder, config_file, j->key);
+            return err_set(err, LORY_E_FORMAT,
+                           "%s/%s: \"alpha_pattern\" '%.64s' is no number above 0", folder,
+                           config_file, j->key);
         if (strpbrk(j->key + (j->key[0] == '^'), "^$*+?()[]{}|\\"))
             return err_set(err, LORY_E_UNSUPPORTED,
                            "%s/%s: \"alpha_pattern\" '%.64s': regular expressions are not known",
@@ -120,7 +121,7 @@ void peft_close(peft_config *p)
     *p = (peft_config){ 0 };
 }
 
-/* ---- scales ------------------------------------------------------------------------------------ */
+/* ---- scales -------------------------------------------------------------------------------- */
 
 /* A key counts for the module of that name and for those whose last parts it is. */
 static bool is_of(const char *key, const char *module)

@@ -26,24 +26,25 @@ enum { NFC = 1, IGNORE_MERGES = 2, ANY = 4 /* whatever of these */ };
 #define GPT2    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
 #define LLAMA3  SUFFIX "|" WORD "|\\p{N}{1,3}|" SYMBOLS "|" SPACES
 #define QWEN2   SUFFIX "|" WORD "|\\p{N}|" SYMBOLS "|" SPACES
-#define CL100K  "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]++" \
-                "[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+"
-#define BAILING "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]++" \
-                "[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+"
-#define QWEN35  SUFFIX "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|" \
-                SPACES
+#define CL100K  "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}{1,3}|" \
+                " ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+"
+#define BAILING "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}|" \
+                " ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+"
+#define QWEN35  SUFFIX "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}|" \
+                " ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|" SPACES
 #define SEED    SUFFIX "|" WORD "|\\p{N}{1}| ?[^\\s\\p{L}\\p{N}\\r\\n]+|" SPACES
-#define EXAONE  SUFFIX "|[^\\r\\n\\p{L}\\p{N}]?(?:\\p{L}\\p{M}*(?: \\p{L}\\p{M}*)*)+|\\p{N}| ?[^\\s\\p{L}" \
-                "\\p{N}]+[\\r\\n/]?|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+"
-#define GPT4O   LEAD "[" UPPER_ "]*[" LOWER_ "]+" SUFFIX "?|" LEAD "[" UPPER_ "]+[" LOWER_ "]*" SUFFIX \
-                "?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|" SPACES
-#define TEKKEN  LEAD "[" UPPER_ "]*[" LOWER_ "]+|" LEAD "[" UPPER_ "]+[" LOWER_ "]*|\\p{N}| ?[^\\s\\p{L}" \
-                "\\p{N}]+[\\r\\n/]*|" SPACES
+#define EXAONE  SUFFIX "|[^\\r\\n\\p{L}\\p{N}]?(?:\\p{L}\\p{M}*(?: \\p{L}\\p{M}*)*)+|\\p{N}|" \
+                " ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]?|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+"
+#define GPT4O   LEAD "[" UPPER_ "]*[" LOWER_ "]+" SUFFIX "?|" \
+                LEAD "[" UPPER_ "]+[" LOWER_ "]*" SUFFIX "?|\\p{N}{1,3}|" \
+                " ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|" SPACES
+#define TEKKEN  LEAD "[" UPPER_ "]*[" LOWER_ "]+|" LEAD "[" UPPER_ "]+[" LOWER_ "]*|\\p{N}|" \
+                " ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|" SPACES
 #define BLOOM   " ?[^(\\s|[.,!?…。，、।۔،])]+"
 #define BLOOM_  " ?[^(\\s|.,!?…。，、।۔،)]+"
 #define CJK     "[一-龥\u3040-ゟ゠-ヿ]+"
-#define DEEPSEEK3 "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}" \
-                "\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|" SPACES
+#define DEEPSEEK3 "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|" \
+                "[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|" SPACES
 #define DS_NEWLINE "[\\r\\n]"
 #define DS_CJK  "[一-龥ࠀ-一가-\ud7ff]+"
 
@@ -80,8 +81,10 @@ static const pre_row rows[] = {
     { "viking", ANY, { BLOOM, DIGITS } },
     { "viking", ANY, { BLOOM_, DIGITS } },
     { "deepseek-v3", ANY, { "\\p{N}{1,3}", CJK, DEEPSEEK3 } },
-    { "deepseek-llm", ANY, { DS_NEWLINE, "\\s?[A-Za-zµÀ-Ö...", "\\s?[!-/:-~...", "\\s+$", DS_CJK, DIGITS } },
-    { "deepseek-llm", ANY, { DS_NEWLINE, "\\s?[A-Za-zµÀ-Ö...", "\\s?[!-/:-~...", "\\s+$", DS_CJK, RUNS } },
+    { "deepseek-llm", ANY,
+      { DS_NEWLINE, "\\s?[A-Za-zµÀ-Ö...", "\\s?[!-/:-~...", "\\s+$", DS_CJK, DIGITS } },
+    { "deepseek-llm", ANY,
+      { DS_NEWLINE, "\\s?[A-Za-zµÀ-Ö...", "\\s?[!-/:-~...", "\\s+$", DS_CJK, RUNS } },
     { "deepseek-coder", ANY, { DS_NEWLINE, "\\s?\\p{L}+", "\\s?\\p{P}+", DS_CJK, DIGITS } },
 };
 

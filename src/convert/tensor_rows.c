@@ -21,7 +21,8 @@ static bool is_qkv_divided(const hf_output *o, int64_t n)
     return s->n_head % s->n_kv_head == 0 && n % (s->n_head + 2 * s->n_kv_head) == 0;
 }
 
-/* How many of the n rows (or elements) of a source become rows of the output; 0: it does not fit. */
+/* How many of the n rows (or elements) of a source become rows of the output; 0:
+ * it does not fit. */
 static int64_t rows_out(const hf_output *o, int64_t n)
 {
     const hf_row *r = o->row;

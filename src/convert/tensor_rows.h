@@ -20,8 +20,8 @@ struct hf_output {
     float scale;            /* the values are multiplied by it; 0: they are not */
 };
 
-/* Fills n_rows, n_cols and is_vector, and the shape of *t, from o's row and sources. False with *why
- * set to the end of a sentence when they don't go together. */
+/* Fills n_rows, n_cols and is_vector, and the shape of *t, from o's row and sources. False with
+ * *why set to the end of a sentence when they don't go together. */
 bool output_shape(hf_output *o, gguf_tensor *t, const char **why);
 
 #endif

@@ -1,5 +1,5 @@
-/* tensors.h - the tensors of a GGUF file made of those of a Hugging Face folder: which becomes which,
- * and their rows on demand, whatever has to be permuted, stacked or unpacked on the way.
+/* tensors.h - the tensors of a GGUF file made of those of a Hugging Face folder: which becomes
+ * which, and their rows on demand, whatever has to be permuted, stacked or unpacked on the way.
  * Layer: convert. Immutable once planned; memory is a few words a tensor. */
 #ifndef LORY_CONVERT_TENSORS_H
 #define LORY_CONVERT_TENSORS_H

@@ -81,8 +81,8 @@ bool batch_plan(const model *m, const lory_batch_params *p, lory_memory_plan *mp
     if (!p) p = &defaults;
     if (!check_params(p, err) || !session_plan(m, &p->session, mp, err)) return false;
     if (m->hp.has_prefix)
-        return err_set(err, LORY_E_UNSUPPORTED, "%s: a prompt that is read at once can't be batched",
-                       gguf_path(&m->file));
+        return err_set(err, LORY_E_UNSUPPORTED,
+                       "%s: a prompt that is read at once can't be batched", gguf_path(&m->file));
     int n_parallel = n_parallel_of(p);
     mp->n_batch = session_n_batch(&p->session);
     if (mp->n_batch < n_parallel) mp->n_batch = n_parallel;
@@ -96,7 +96,8 @@ bool batch_plan(const model *m, const lory_batch_params *p, lory_memory_plan *mp
     *n_kv = p->n_kv ? p->n_kv : (int)fit_pool(mp, n_parallel, n_bytes);
     if (*n_kv < mp->n_ctx)
         return err_set(err, LORY_E_ARGUMENT,
-                       "KV cache: %d tokens do not hold one context of %d tokens", *n_kv, mp->n_ctx);
+                       "KV cache: %d tokens do not hold one context of %d tokens", *n_kv,
+                       mp->n_ctx);
     kv_shape shape = shape_of(m, p, mp->n_ctx, *n_kv, n_parallel);
     if (!kv_bytes(&shape, &n_bytes))
         return err_set(err, LORY_E_MEMORY, "KV cache: %d tokens do not fit the address space",
@@ -272,7 +273,7 @@ void batch_end(batch *b, int slot)
     if (s->n_id < MIN_SHARED) free_slot(b, slot);
 }
 
-/* ---- common prefixes --------------------------------------------------------------------------- */
+/* ---- common prefixes ----------------------------------------------------------------------- */
 
 /* Tokens of slot's beginning that slot `of` begins with too; the last one is the slot's own, since
  * its logits are wanted. */
@@ -334,7 +335,7 @@ static bool share(batch *b, int place)
     return true;
 }
 
-/* ---- making a step ----------------------------------------------------------------------------- */
+/* ---- making a step ------------------------------------------------------------------------- */
 
 /* Takes back the pages of the youngest sequence after queue[place] that is not in the step; false
  * when there is none. */

@@ -116,8 +116,8 @@ static bool make_plan(plan *p, const model *m, const exec_params *par, lory_err 
     return plan_make(p, m, &pp, err);
 }
 
-/* Of a thread's scratch what is ever written: a product packs no more than the thread's share of its
- * largest matrix. */
+/* Of a thread's scratch what is ever written: a product packs no more than the thread's share of
+ * its largest matrix. */
 static size_t touched_bytes(const exec *e)
 {
     enum { FEW_TOK = 8 }; /* up to here nothing is packed */
@@ -130,8 +130,9 @@ static size_t touched_bytes(const exec *e)
             const weight *w = s->w[j];
             bool is_i8 = qtypes[w->type].n_sub > 0;
             size_t rows = round_up((size_t)(w->n_rows / e->par.n_threads + 1), PANEL_ROWS);
-            size_t row_bytes = is_i8 ? (size_t)(w->k / QT_GROUP) * panel_group_bytes(w->type) / PANEL_ROWS
-                                     : (size_t)w->k * sizeof(float);
+            size_t row_bytes =
+                is_i8 ? (size_t)(w->k / QT_GROUP) * panel_group_bytes(w->type) / PANEL_ROWS
+                      : (size_t)w->k * sizeof(float);
             if (n < rows * row_bytes) n = rows * row_bytes;
         }
     }

@@ -157,7 +157,8 @@ static int room(const kv_cache *kv, const kv_seq *s)
     int n_left = kv->n_seq_page - pages_for(s->n_tok); /* pages */
     int n_free = kv->n_free - shares_last(kv, s);
     if (n_free < 0) return 0;
-    return pages_for(s->n_tok) * KV_CHUNK - s->n_tok + (n_free < n_left ? n_free : n_left) * KV_CHUNK;
+    return pages_for(s->n_tok) * KV_CHUNK - s->n_tok
+           + (n_free < n_left ? n_free : n_left) * KV_CHUNK;
 }
 
 /* A chunk of a ring takes the place of the one n_ring before it. */

@@ -96,7 +96,8 @@ void kv_store(kv_cache *kv, const lory_kernels *kn, kv_place at, const float *k,
 /* Keys of the chunk that holds position at.pos, [KV_CHUNK] rows of row_bytes; its values follow
  * chunk_bytes later. */
 const unsigned char *kv_chunk(const kv_cache *kv, kv_place at);
-unsigned char *kv_chunk_to_fill(kv_cache *kv, kv_place at); /* the same, for rows read from a file */
+/* The same, for rows read from a file. */
+unsigned char *kv_chunk_to_fill(kv_cache *kv, kv_place at);
 
 /* Keys and values of a chunk as f32 [KV_CHUNK, head_dim]: the first n_row rows of each, in scratch
  * [2][KV_CHUNK * head_dim]. */

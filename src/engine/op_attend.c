@@ -154,8 +154,10 @@ static void chunks_of(const exec *e, int pos, int window, int *first, int *end)
     *end = keys_end(e, pos);
 }
 
-/* Which keys of the chunk from position `chunk` on the query at pos sees: queries [iq, iq + n_q). */
-static void find_keys(const exec *e, int pos, int chunk, int window, int iq, const attend_scratch *a)
+/* Which keys of the chunk from position `chunk` on the query at pos sees: queries [iq,
+ * iq + n_q). */
+static void find_keys(const exec *e, int pos, int chunk, int window, int iq,
+                      const attend_scratch *a)
 {
     int group = e->m->hp.n_head / e->m->hp.n_kv_head;
     int n = keys_end(e, pos) - chunk;
@@ -212,8 +214,8 @@ static void set_rows(const exec *e, const plan_step *s, attend_unit u, int i, in
 }
 
 /* The chunk for n tokens of the unit, from the i-th on, which have it in one page. */
-static void attend_chunk(const op_ctx *c, const plan_step *s, attend_unit u, attend_args args, int i,
-                         int n, int chunk, const attend_scratch *a)
+static void attend_chunk(const op_ctx *c, const plan_step *s, attend_unit u, attend_args args,
+                         int i, int n, int chunk, const attend_scratch *a)
 {
     exec *e = c->e;
     int group = e->m->hp.n_head / e->m->hp.n_kv_head, iq = i * group, n_key = 0;

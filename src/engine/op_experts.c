@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- the choice -------------------------------------------------------------------------------- */
+/* ---- the choice ---------------------------------------------------------------------------- */
 
 typedef struct {
     float *score;       /* [n_expert] what the choice goes by */
@@ -138,7 +138,7 @@ void op_group(const op_ctx *c, const plan_step *s)
     row[0] = 0;
 }
 
-/* ---- products ---------------------------------------------------------------------------------- */
+/* ---- products ------------------------------------------------------------------------------ */
 
 /* The row of src that a pair reads. */
 static const float *source_row(const exec *e, int slot, int row)

@@ -5,7 +5,7 @@
  * quantised weight's own part is as without adapters. */
 #include "engine/ops.h"
 
-/* ---- t = scale * (a x) ------------------------------------------------------------------------- */
+/* ---- t = scale * (a x) --------------------------------------------------------------------- */
 
 /* Rows [r0, r1) of a, against n_tok rows of x, to columns of t. */
 typedef struct {
@@ -68,9 +68,10 @@ void op_expert_lora(const op_ctx *c, const plan_step *s)
     }
 }
 
-/* ---- out += b t ---------------------------------------------------------------------------------- */
+/* ---- out += b t ---------------------------------------------------------------------------- */
 
-_Static_assert(OP_LORA_SCRATCH_BYTES % MEM_ALIGN == 0, "the scratch of the next thread stays aligned");
+_Static_assert(OP_LORA_SCRATCH_BYTES % MEM_ALIGN == 0,
+               "the scratch of the next thread stays aligned");
 
 static float *tile_of(const op_ctx *c)
 {
@@ -97,7 +98,8 @@ static void go_up(const op_ctx *c, const plan_lora *l, const lora_args *a, int i
                           .out = tile, .ld_out = LORA_TILE_ROWS, .scratch = op_scratch(c) };
         matmul(kn, &m);
         for (int i = 0; i < m.n_tok; i++)
-            kn->add(n, tile + i * LORA_TILE_ROWS, a->out + (size_t)(it + i) * a->ld_out + (ir - a->r0));
+            kn->add(n, tile + i * LORA_TILE_ROWS,
+                    a->out + (size_t)(it + i) * a->ld_out + (ir - a->r0));
     }
 }
 

@@ -5,7 +5,7 @@
 static const double window_s = 0.025;  /* several time slices of the usual schedulers */
 static const double least_pause_s = 0.2, most_pause_s = 3.0;
 static const double gain = 0.94;       /* a window's time by the best one's, to be better */
-static const double lost_per_s = 120.0; /* from here on others want the cores; 40 on a quiet machine */
+static const double lost_per_s = 120.0; /* others want the cores; 40 on a quiet machine */
 
 void pace_init(pace *p, int n_max)
 {

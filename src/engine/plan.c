@@ -257,7 +257,7 @@ static void merge_adds(plan *p)
     }
 }
 
-/* ---- pass 3: adapters -------------------------------------------------------------------------- */
+/* ---- pass 3: adapters ---------------------------------------------------------------------- */
 
 static int n_products(const plan_step *s)
 {
@@ -298,7 +298,7 @@ static int link_loras(plan *p, const plan_params *par, plan_step *s)
             const lora_pair *pair = lora_find(par->lora[k].lora, s->w[j]);
             if (!pair || par->lora[k].scale == 0.0f) continue;
             plan_lora *l = &p->lora[p->n_lora++];
-            *l = (plan_lora){ .pair = pair, .scale = pair->scale * par->lora[k].scale, .at = width };
+            *l = (plan_lora){ pair, .scale = pair->scale * par->lora[k].scale, .at = width };
             if (!find_same(s, j, l)) width += pair->b.k;
             *end = l;
             end = &l->next;
@@ -367,7 +367,7 @@ static void mark_syncs(plan *p)
     p->step[p->n_step - 1].sync = SYNC_ALL;
 }
 
-/* ---- pass 5: sizes ---------------------------------------------------------------------------- */
+/* ---- pass 5: sizes ------------------------------------------------------------------------- */
 
 static void use_slot(plan *p, const hparams *hp, int slot)
 {
@@ -399,7 +399,7 @@ static void find_sizes(plan *p, const model *m)
     }
 }
 
-/* ---- the whole -------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------- */
 
 /* The head reads the picked rows wherever its recipe says X. */
 static void append_head(plan *p, const model *m)

@@ -87,7 +87,8 @@ static exec_params exec_params_of(const lory_memory_plan *mp, const lory_session
 /* What is resident beside the large blocks. A sampler's candidates are some words a token. */
 static uint64_t program_bytes(const model *m, int n_threads)
 {
-    uint64_t size = m->file.map.size, data = m->file.tensor_bytes, header = size > data ? size - data : 0;
+    uint64_t size = m->file.map.size, data = m->file.tensor_bytes,
+             header = size > data ? size - data : 0;
     return PROGRAM_BYTES + (uint64_t)n_threads * THREAD_BYTES + header + m->table_bytes
            + 24 * (uint64_t)m->hp.n_vocab;
 }
@@ -165,8 +166,9 @@ bool session_plan(const model *m, const lory_session_params *p, lory_memory_plan
     mp->n_threads = p->n_threads ? p->n_threads : cpu_usable_cores();
     mp->n_ctx = p->n_ctx ? p->n_ctx : m->hp.n_ctx_train;
     if (m->n_ctx_max && mp->n_ctx > m->n_ctx_max)
-        return err_set(err, LORY_E_ARGUMENT, "context size: %d is more than the model's %d positions",
-                       mp->n_ctx, m->n_ctx_max);
+        return err_set(err, LORY_E_ARGUMENT,
+                       "context size: %d is more than the model's %d positions", mp->n_ctx,
+                       m->n_ctx_max);
     if (mp->n_batch > mp->n_ctx) mp->n_batch = mp->n_ctx;
     mp->program_bytes = program_bytes(m, mp->n_threads);
     exec_params par = exec_params_of(mp, p);
@@ -220,7 +222,8 @@ bool session_open(session *s, const model *m, const lory_session_params *params,
         return false;
     }
     s->e.interrupt = &s->interrupt;
-    /* a cold file: the disk is kept busy ahead of the first step, which reads in about this order */
+    /* a cold file: the disk is kept busy ahead of the first step,
+     * which reads in about this order */
     if (mp.weights_bytes < mp.machine_bytes)
         file_map_will_need(&m->file.map, 0, m->file.map.size);
     return true;
@@ -243,8 +246,8 @@ static bool check_ids(const session *s, const lory_token *ids, size_t n, lory_er
 {
     for (size_t i = 0; i < n; i++)
         if (ids[i] < 0 || ids[i] >= s->m->hp.n_vocab)
-            return err_set(err, LORY_E_ARGUMENT, "tokens: number %zu is %d (expected 0 to %d)", i, ids[i],
-                           s->m->hp.n_vocab - 1);
+            return err_set(err, LORY_E_ARGUMENT, "tokens: number %zu is %d (expected 0 to %d)", i,
+                           ids[i], s->m->hp.n_vocab - 1);
     if (n > (size_t)s->n_ctx - s->n)
         return err_set(err, LORY_E_FULL, "context: no room for %zu tokens (%zu of %d are free)",
                        n, (size_t)s->n_ctx - s->n, s->n_ctx);
@@ -299,8 +302,8 @@ static exec_prefix find_prefix(const session *s, int n)
     return p;
 }
 
-/* What holds for a whole text and can change as it grows to n_all tokens: where its prefix ends; how
- * heads rotate in texts longer than the original context (LongRoPE, Ding et al. 2024,
+/* What holds for a whole text and can change as it grows to n_all tokens: where its prefix ends;
+ * how heads rotate in texts longer than the original context (LongRoPE, Ding et al. 2024,
  * arXiv:2402.13753). When it does, what the session holds must be evaluated again. */
 static void settle(session *s, size_t n_all)
 {
@@ -320,8 +323,10 @@ static bool choose_step(const session *s, size_t n_all, int *n_tok, lory_err *er
     size_t n = n_all - s->n, n_batch = (size_t)s->e.par.n_batch;
     *n_tok = (int)(n < n_batch ? n : n_batch);
     if (s->n + (size_t)*n_tok >= (size_t)s->prefix.n) return true;
-    return err_set(err, LORY_E_ARGUMENT, "batch size: %d is less than the prompt's %d tokens, which "
-                   "this model reads at once", s->e.par.n_batch, s->prefix.n);
+    return err_set(err, LORY_E_ARGUMENT,
+                   "batch size: %d is less than the prompt's %d tokens, which "
+                   "this model reads at once",
+                   s->e.par.n_batch, s->prefix.n);
 }
 
 bool session_eval(session *s, const lory_token *ids, size_t n, lory_on_logits on_logits, void *user,
@@ -343,7 +348,7 @@ bool session_eval(session *s, const lory_token *ids, size_t n, lory_on_logits on
         }
         bool is_last = s->n + (size_t)n_tok == n_all;
         if (!on_logits && is_last) s->logits = exec_head(&s->e, s->rows + n_tok - 1, 1, &ld);
-        int n_again = s->n < n_old ? (int)(n_old - s->n) : 0; /* whose logits were handed on before */
+        int n_again = s->n < n_old ? (int)(n_old - s->n) : 0; /* logits were handed on before */
         if (on_logits && !hand_on(s, n_again, n_tok, on_logits, user, err)) {
             s->n += (size_t)n_tok;
             return false;
@@ -358,7 +363,8 @@ bool session_set(session *s, const lory_token *ids, size_t n, lory_err *err)
     if (n == 0) return err_set(err, LORY_E_ARGUMENT, "a session can't be set to no tokens");
     while (same < s->n && same < n - 1 && s->id[same] == ids[same]) same++;
     if (n > (size_t)s->n_ctx)
-        return err_set(err, LORY_E_FULL, "context: no room for %zu tokens (it has %d)", n, s->n_ctx);
+        return err_set(err, LORY_E_FULL, "context: no room for %zu tokens (it has %d)", n,
+                       s->n_ctx);
     session_truncate(s, same);
     return session_eval(s, ids + same, n - same, NULL, NULL, err);
 }

@@ -38,7 +38,8 @@ static void add_recipe(const extent *x, const lory_step *r, int il, lory_work *w
         if ((r->op != OP_MATMUL && r->op != OP_EXPERTS) || !model_has_step(m, il, r)) continue;
         const weight *w = weights_get(&m->w, il, r->role);
         bool is_expert = r->op == OP_EXPERTS;
-        double n_used = is_expert ? m->hp.n_expert_used : 1, macs = n_rows * n_used * w->n_rows * w->k;
+        double n_used = is_expert ? m->hp.n_expert_used : 1,
+               macs = n_rows * n_used * w->n_rows * w->k;
         double n_read = n_steps * (is_expert ? experts_reached(&m->hp, n_rows / n_steps) : 1.0);
         if (qtypes[w->type].n_sub > 0) work->i8_macs += macs;
         else work->f32_macs += macs;

@@ -26,7 +26,8 @@ static bool no_memory(const char *path, lory_err *err)
     return err_set(err, LORY_E_MEMORY, "%s: no memory for the importance matrix", path);
 }
 
-/* Sums of squares of one matrix, over so many rows, as importance: all the same when none was seen. */
+/* Sums of squares of one matrix, over so many rows, as importance:
+ * all the same when none was seen. */
 static bool normalise(const char *path, gguf_str name, const void *sums, int64_t n, float *values,
                       lory_err *err)
 {

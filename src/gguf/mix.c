@@ -18,30 +18,49 @@ enum {
 };
 
 const mix_row mixes[MIX_COUNT] = {
-    [F32]     = { "f32",     QT_F32,     0,  false }, [F16]       = { "f16",       QT_F16,   1,  false },
-    [BF16]    = { "bf16",    QT_BF16,    32, false }, [Q8_0]      = { "q8_0",      QT_Q8_0,  7,  false },
-    [Q4_0]    = { "q4_0",    QT_Q4_0,    2,  false }, [Q4_1]      = { "q4_1",      QT_Q4_1,  3,  false },
-    [Q5_0]    = { "q5_0",    QT_Q5_0,    8,  false }, [Q5_1]      = { "q5_1",      QT_Q5_1,  9,  false },
-    [Q2_K]    = { "q2_k",    QT_Q2_K,    10, false }, [Q2_K_S]    = { "q2_k_s",    QT_Q2_K,  21, true },
-    [Q3_K_S]  = { "q3_k_s",  QT_Q3_K,    11, false }, [Q3_K_M]    = { "q3_k_m",    QT_Q3_K,  12, false },
-    [Q3_K_L]  = { "q3_k_l",  QT_Q3_K,    13, false }, [Q4_K_S]    = { "q4_k_s",    QT_Q4_K,  14, false },
-    [Q4_K_M]  = { "q4_k_m",  QT_Q4_K,    15, false }, [Q5_K_S]    = { "q5_k_s",    QT_Q5_K,  16, false },
-    [Q5_K_M]  = { "q5_k_m",  QT_Q5_K,    17, false }, [Q6_K]      = { "q6_k",      QT_Q6_K,  18, false },
-    [IQ1_S]   = { "iq1_s",   QT_IQ1_S,   24, true },  [IQ1_M]     = { "iq1_m",     QT_IQ1_M, 31, true },
-    [IQ2_XXS] = { "iq2_xxs", QT_IQ2_XXS, 19, true },  [IQ2_XS]    = { "iq2_xs",    QT_IQ2_XS, 20, true },
-    [IQ2_S]   = { "iq2_s",   QT_IQ2_XS,  28, true },  [IQ2_M]     = { "iq2_m",     QT_IQ2_S, 29, true },
-    [IQ3_XXS] = { "iq3_xxs", QT_IQ3_XXS, 23, false }, [IQ3_XS]    = { "iq3_xs",    QT_IQ3_S, 22, false },
-    [IQ3_S]   = { "iq3_s",   QT_IQ3_S,   26, false }, [IQ3_M]     = { "iq3_m",     QT_IQ3_S, 27, false },
-    [IQ4_NL]  = { "iq4_nl",  QT_IQ4_NL,  25, false }, [IQ4_XS]    = { "iq4_xs",    QT_IQ4_XS, 30, false },
-    [TQ1_0]   = { "tq1_0",   QT_TQ1_0,   36, false }, [TQ2_0]     = { "tq2_0",     QT_TQ2_0, 37, false },
-    [MXFP4]   = { "mxfp4",   QT_MXFP4,   38, false }, [MXFP4_MOE] = { "mxfp4_moe", QT_Q8_0,  38, false },
+    [F32]       = { "f32",       QT_F32,      0, false },
+    [F16]       = { "f16",       QT_F16,      1, false },
+    [BF16]      = { "bf16",      QT_BF16,    32, false },
+    [Q4_0]      = { "q4_0",      QT_Q4_0,     2, false },
+    [Q4_1]      = { "q4_1",      QT_Q4_1,     3, false },
+    [Q5_0]      = { "q5_0",      QT_Q5_0,     8, false },
+    [Q5_1]      = { "q5_1",      QT_Q5_1,     9, false },
+    [Q8_0]      = { "q8_0",      QT_Q8_0,     7, false },
+    [Q2_K]      = { "q2_k",      QT_Q2_K,    10, false },
+    [Q2_K_S]    = { "q2_k_s",    QT_Q2_K,    21, true  },
+    [Q3_K_S]    = { "q3_k_s",    QT_Q3_K,    11, false },
+    [Q3_K_M]    = { "q3_k_m",    QT_Q3_K,    12, false },
+    [Q3_K_L]    = { "q3_k_l",    QT_Q3_K,    13, false },
+    [Q4_K_S]    = { "q4_k_s",    QT_Q4_K,    14, false },
+    [Q4_K_M]    = { "q4_k_m",    QT_Q4_K,    15, false },
+    [Q5_K_S]    = { "q5_k_s",    QT_Q5_K,    16, false },
+    [Q5_K_M]    = { "q5_k_m",    QT_Q5_K,    17, false },
+    [Q6_K]      = { "q6_k",      QT_Q6_K,    18, false },
+    [IQ1_S]     = { "iq1_s",     QT_IQ1_S,   24, true  },
+    [IQ1_M]     = { "iq1_m",     QT_IQ1_M,   31, true  },
+    [IQ2_XXS]   = { "iq2_xxs",   QT_IQ2_XXS, 19, true  },
+    [IQ2_XS]    = { "iq2_xs",    QT_IQ2_XS,  20, true  },
+    [IQ2_S]     = { "iq2_s",     QT_IQ2_XS,  28, true  },
+    [IQ2_M]     = { "iq2_m",     QT_IQ2_S,   29, true  },
+    [IQ3_XXS]   = { "iq3_xxs",   QT_IQ3_XXS, 23, false },
+    [IQ3_XS]    = { "iq3_xs",    QT_IQ3_S,   22, false },
+    [IQ3_S]     = { "iq3_s",     QT_IQ3_S,   26, false },
+    [IQ3_M]     = { "iq3_m",     QT_IQ3_S,   27, false },
+    [IQ4_NL]    = { "iq4_nl",    QT_IQ4_NL,  25, false },
+    [IQ4_XS]    = { "iq4_xs",    QT_IQ4_XS,  30, false },
+    [TQ1_0]     = { "tq1_0",     QT_TQ1_0,   36, false },
+    [TQ2_0]     = { "tq2_0",     QT_TQ2_0,   37, false },
+    [MXFP4]     = { "mxfp4",     QT_MXFP4,   38, false },
+    [MXFP4_MOE] = { "mxfp4_moe", QT_Q8_0,    38, false },
 };
 
 /* ---- the rules ------------------------------------------------------------------------------ */
 
 /* What a tensor is, by its name. */
-typedef enum { OUTPUT, EMBED, ATTN_V, ATTN_K, ATTN_Q, FFN_DOWN, ATTN_OUT, ATTN_QKV, FFN_GATE, FFN_UP,
-               EXPERTS, OTHER } tensor_kind;
+typedef enum {
+    OUTPUT, EMBED, ATTN_V, ATTN_K, ATTN_Q, FFN_DOWN, ATTN_OUT, ATTN_QKV, FFN_GATE, FFN_UP, EXPERTS,
+    OTHER
+} tensor_kind;
 
 /* What a rule may ask of the tensor or the model, one bit each. */
 enum {
@@ -151,19 +170,21 @@ enum { N_RULES = sizeof rules / sizeof *rules };
 
 /* What serves instead of a type whose blocks do not fit the row. */
 static const qtype instead_of[QT_COUNT] = {
-    [QT_Q2_K] = QT_IQ4_NL,    [QT_Q3_K] = QT_IQ4_NL,   [QT_Q4_K] = QT_Q5_0,     [QT_Q5_K] = QT_Q5_1,
-    [QT_Q6_K] = QT_Q8_0,      [QT_IQ1_S] = QT_IQ4_NL,  [QT_IQ1_M] = QT_IQ4_NL,  [QT_IQ2_XXS] = QT_IQ4_NL,
-    [QT_IQ2_XS] = QT_IQ4_NL,  [QT_IQ2_S] = QT_IQ4_NL,  [QT_IQ3_XXS] = QT_IQ4_NL, [QT_IQ3_S] = QT_IQ4_NL,
-    [QT_IQ4_XS] = QT_IQ4_NL,  [QT_TQ1_0] = QT_Q4_0,    [QT_TQ2_0] = QT_Q4_0,
+    [QT_Q2_K]     = QT_IQ4_NL,    [QT_Q3_K]     = QT_IQ4_NL,    [QT_Q4_K]     = QT_Q5_0,
+    [QT_Q5_K]     = QT_Q5_1,      [QT_Q6_K]     = QT_Q8_0,      [QT_IQ1_S]    = QT_IQ4_NL,
+    [QT_IQ1_M]    = QT_IQ4_NL,    [QT_IQ2_XXS]  = QT_IQ4_NL,    [QT_IQ2_XS]   = QT_IQ4_NL,
+    [QT_IQ2_S]    = QT_IQ4_NL,    [QT_IQ3_XXS]  = QT_IQ4_NL,    [QT_IQ3_S]    = QT_IQ4_NL,
+    [QT_IQ4_XS]   = QT_IQ4_NL,    [QT_TQ1_0]    = QT_Q4_0,      [QT_TQ2_0]    = QT_Q4_0,
 };
 
 static const struct {
     const char *part;
     tensor_kind kind;
 } kinds[] = { /* the first part that the name has decides */
-    { "attn_v.weight", ATTN_V },        { "attn_k.weight", ATTN_K },     { "attn_q.weight", ATTN_Q },
-    { "ffn_down", FFN_DOWN },           { "attn_output.weight", ATTN_OUT },
-    { "attn_qkv.weight", ATTN_QKV },    { "ffn_gate", FFN_GATE },        { "ffn_up", FFN_UP },
+    { "attn_v.weight", ATTN_V },             { "attn_k.weight", ATTN_K },
+    { "attn_q.weight", ATTN_Q },             { "ffn_down", FFN_DOWN },
+    { "attn_output.weight", ATTN_OUT },      { "attn_qkv.weight", ATTN_QKV },
+    { "ffn_gate", FFN_GATE },                { "ffn_up", FFN_UP },
 };
 
 /* Matrices that engines use as floats: never quantised. */

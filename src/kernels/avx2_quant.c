@@ -10,7 +10,7 @@
 
 enum { TOKENS = 4, SLICE = 16 }; /* of a tile; groups that stay in the first level cache */
 
-/* ---- how codes lie -------------------------------------------------------------------------------- */
+/* ---- how codes lie ------------------------------------------------------------------------- */
 
 typedef struct {
     uint8_t zero; /* a power of two; 0 for codes with a minimum, and signed ones */
@@ -28,7 +28,7 @@ static uint8_t panel_zero(qtype type)
     return forms[type].zero;
 }
 
-/* ---- activations ---------------------------------------------------------------------------------- */
+/* ---- activations --------------------------------------------------------------------------- */
 
 INLINE __m256i abs_bits(__m256 x)
 {
@@ -82,7 +82,7 @@ static void quant_act(const act_args *a)
                         &a->act[act_index(it, ig, a->n_tok, a->n_group)]);
 }
 
-/* ---- one tile: 8 rows x some tokens ------------------------------------------------------------------ */
+/* ---- one tile: 8 rows x some tokens -------------------------------------------------------- */
 
 typedef struct {
     const uint8_t *panel; /* 8 rows of it, at the first group */
@@ -219,7 +219,7 @@ static tile_fn *tile_for(qtype type)
     return has_min ? tile_2_1_0 : tile_2_0_0;
 }
 
-/* ---- all tiles ---------------------------------------------------------------------------------------- */
+/* ---- all tiles ----------------------------------------------------------------------------- */
 
 /* 8 rows from ir on, groups [ig0, ig1), against all tokens. */
 static void rows_x_tokens(const gemm_args *a, int ir, int ig0, int ig1)
@@ -257,7 +257,7 @@ static void gemm_i8(const gemm_args *a)
     }
 }
 
-/* ---- peak ------------------------------------------------------------------------------------------------ */
+/* ---- peak ---------------------------------------------------------------------------------- */
 
 /* The products of 8-bit codes need two instructions at least: multiply, and add in 16 bits. */
 static double peak_i8(int64_t n)

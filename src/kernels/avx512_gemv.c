@@ -41,7 +41,7 @@ INLINE void all_rows(const matmul_args *a, rows_fn *run)
     }
 }
 
-/* ---- networks ----------------------------------------------------------------------------------------- */
+/* ---- networks ------------------------------------------------------------------------------ */
 
 /* In each 128 bits: the sums of a's, b's, c's and d's four dwords; pairs of them fit 16 bits. */
 INLINE __m512i net_16_bits(__m512i a, __m512i b, __m512i c, __m512i d)
@@ -105,7 +105,7 @@ INLINE __m512 halves16(const uint8_t *p, size_t rb)
     return _mm512_cvtph_ps(_mm256_set_m128i(words8(p + 8 * rb, rb), words8(p, rb)));
 }
 
-/* ---- Q4_0 ------------------------------------------------------------------------------------------------ */
+/* ---- Q4_0 ---------------------------------------------------------------------------------- */
 
 /* 4 blocks (72 bytes) of 16 rows: a lane is a block until the sums are there. */
 INLINE __m512 q4_0_4_blocks(__m512 acc, const uint8_t *p, size_t rb, const act_group *x)
@@ -177,7 +177,7 @@ static void gemv_q4_0(const matmul_args *a)
     all_rows(a, q4_0_rows);
 }
 
-/* ---- Q8_0 ------------------------------------------------------------------------------------------------ */
+/* ---- Q8_0 ---------------------------------------------------------------------------------- */
 
 /* 32 codes of two rows, made unsigned, times x: 16 partial sums, 8 a row. */
 INLINE __m512i q8_0_pair(const uint8_t *a, const uint8_t *b, __m512i x)
@@ -216,7 +216,7 @@ static void gemv_q8_0(const matmul_args *a)
     all_rows(a, q8_0_rows);
 }
 
-/* ---- Q4_K, Q5_K ------------------------------------------------------------------------------------------ */
+/* ---- Q4_K, Q5_K ---------------------------------------------------------------------------- */
 
 /* Where the parts of a super-block are; qh: the fifth bits, bit s of byte i for weight 32s + i. */
 typedef struct {
@@ -227,7 +227,8 @@ typedef struct {
 static const k_layout q4_k = { sizeof(block_q4_k), 16, 0, false };
 static const k_layout q5_k = { sizeof(block_q5_k), 48, 16, true };
 
-/* c + 16 where qh (32 bytes, twice) has bit s in the lower half of the vector, s + 2 in the upper. */
+/* c + 16 where qh (32 bytes, twice) has bit s in the lower half of the vector,
+ * s + 2 in the upper. */
 INLINE __m512i fifth(__m512i c, __m512i qh, const int s)
 {
     __m512i which =
@@ -347,7 +348,7 @@ static void gemv_q5_k(const matmul_args *a)
     all_rows(a, q5_k_rows);
 }
 
-/* ---- Q6_K ------------------------------------------------------------------------------------------------ */
+/* ---- Q6_K ---------------------------------------------------------------------------------- */
 
 /* In each 128 bits: the sums of four dwords of a, b, c, d; each dword fits 16 bits, pairs do not:
  * 4 * 63 * 127 = 32004. */

@@ -78,7 +78,7 @@ static void quant_act(const act_args *a)
                         &a->act[act_index(it, ig, a->n_tok, a->n_group)]);
 }
 
-/* ---- one tile ---------------------------------------------------------------------------------- */
+/* ---- one tile ------------------------------------------------------------------------------ */
 
 /* Panels side by side against some tokens of one tile of activations. */
 typedef struct {
@@ -258,7 +258,7 @@ static tile_fn *const tiles[2][2][2][TILE_NARROW] = {
 };
 static tile_fn *const exact_tiles[2][2] = { { exact_1_0, exact_1_1 }, { exact_2_0, exact_2_1 } };
 
-/* ---- all tiles ------------------------------------------------------------------------------------ */
+/* ---- all tiles ----------------------------------------------------------------------------- */
 
 static uint8_t panel_zero(qtype type)
 {
@@ -323,7 +323,7 @@ static void gemm_i8(const gemm_args *a)
     }
 }
 
-/* ---- peak ------------------------------------------------------------------------------------------ */
+/* ---- peak ---------------------------------------------------------------------------------- */
 
 static double peak_i8(int64_t n)
 {

@@ -3,8 +3,8 @@
  * defined v16, its operations and the sizes of their tiles, and put the functions in their table.
  *
  * What they define: v_zero v_set v_load v_store, v_load_n and v_store_n for the first n < 16
- * elements (zeros in the rest), v_load_f16 v_load_bf16 v_load_i8 (memory may be unaligned), v_set_f16
- * (of one in memory), v_store_f16,
+ * elements (zeros in the rest), v_load_f16 v_load_bf16 v_load_i8 (memory may be unaligned),
+ * v_set_f16 (of one in memory), v_store_f16,
  * v_add v_sub v_mul v_div v_fma (a * b + c), v_max (a > b ? a : b), v_min (a < b ? a : b), v_abs,
  * v_copysign, v_shl23 (bits << 23), v_fold (8-4-2-1), v_fold4 (of four vectors), v_top (greatest
  * lane); F_ROWS x F_TOK, the float matmul's tile, Q_TILE x K_TILE that of attention scores and
@@ -14,7 +14,7 @@
 #include <math.h>
 #include <stddef.h>
 
-/* ---- rows of any length: whole vectors, then the rest with zeros ------------------------------ */
+/* ---- rows of any length: whole vectors, then the rest with zeros --------------------------- */
 
 INLINE v16 load_part(const float *p, int n)
 {
@@ -73,7 +73,7 @@ static void scale(int n, float a, float *x)
         store_part(x + i, n - i, v_mul(load_part(x + i, n - i), v_set(a)));
 }
 
-/* ---- functions: base/fmath.h, operation by operation -------------------------------------------- */
+/* ---- functions: base/fmath.h, operation by operation --------------------------------------- */
 
 typedef struct {
     v16 m, h; /* e^r - 1 and 2^(n-1), where x = n ln 2 + r */
@@ -209,7 +209,7 @@ static void softmax(int n, float *x)
     scale(n, 1.0f / sum, x);
 }
 
-/* ---- norms, rope ---------------------------------------------------------------------------------- */
+/* ---- norms, rope --------------------------------------------------------------------------- */
 
 /* y = x * r * w */
 static void scale_mul(int n, const float *x, float r, const float *w, float *y)
@@ -252,7 +252,7 @@ static void rope(int n_head, int head_dim, int n_rot, bool neox, const float *cs
     }
 }
 
-/* ---- conversions ------------------------------------------------------------------------------------ */
+/* ---- conversions --------------------------------------------------------------------------- */
 
 static void f16_to_f32_row(int64_t n, const void *row, float *out)
 {
@@ -287,7 +287,7 @@ static void f32_to_f16_row(int64_t n, const float *in, uint16_t *out)
     for (; i < n; i++) out[i] = f32_to_f16(in[i]);
 }
 
-/* ---- float matmul: tiles of rows x tokens, a vector of 16 sums for each ------------------------------ */
+/* ---- float matmul: tiles of rows x tokens, a vector of 16 sums for each -------------------- */
 
 enum {
     K_SLICE = 512,         /* a slice of a tile's tokens stays in the first level cache */
@@ -453,7 +453,7 @@ static void gemm_bf16(const matmul_args *a)
     gemm_float(QT_BF16, a);
 }
 
-/* ---- attention ---------------------------------------------------------------------------------------- */
+/* ---- attention ----------------------------------------------------------------------------- */
 
 /* Elements [d, d + 16) of a key or value, of which n are there. */
 INLINE v16 load_kv(const qtype type, const uint8_t *row, int d, int n)

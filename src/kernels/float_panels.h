@@ -3,8 +3,8 @@
  * Layer: kernels. Not a header: float_lanes.h includes it, see there for v16 and F_ROWS x F_TOK.
  *
  * A tile reads its F_ROWS rows and F_TOK tokens from two contiguous stretches, step by step of 16.
- * As they lie, rows and tokens a power of two apart fall into the same sets of the caches, push each
- * other out, and come from the third level again and again: 3 times slower at k = 2048.
+ * As they lie, rows and tokens a power of two apart fall into the same sets of the caches, push
+ * each other out, and come from the third level again and again: 3 times slower at k = 2048.
  * Every output needs its 16 lanes until its row ends (64 bytes), so short rows go through at once,
  * and of long ones a chunk at a time, with the lanes of some tokens waiting in the scratch. */
 

@@ -2,12 +2,12 @@
  * Layer: kernels. Allocates nothing; what it writes besides the output is the caller's scratch.
  *
  * Few tokens: 16 rows at a time are read as they lie, by the type's gemv (one token), or packed a
- * little at a time into the first level cache and spent at once. 16 rows are 16 streams, which prefetchers
- * follow badly (56 to 80 % of the bandwidth): so what lies 72 KB further on is asked for in address
- * order meanwhile, and the memory sees one stream. Many tokens: a group of panels that fits half the second
- * level cache is packed into the scratch and spent on all tokens; meanwhile the next group's rows
- * are prefetched in address order. A long row is cut into slices of k, whose partial sums wait in
- * the output: the additions and their order are the same. */
+ * little at a time into the first level cache and spent at once. 16 rows are 16 streams, which
+ * prefetchers follow badly (56 to 80 % of the bandwidth): so what lies 72 KB further on is asked
+ * for in address order meanwhile, and the memory sees one stream. Many tokens: a group of panels
+ * that fits half the second level cache is packed into the scratch and spent on all tokens;
+ * meanwhile the next group's rows are prefetched in address order. A long row is cut into slices of
+ * k, whose partial sums wait in the output: the additions and their order are the same. */
 #include "kernels/generic.h"
 
 enum {

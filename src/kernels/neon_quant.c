@@ -4,7 +4,7 @@
 #include "kernels/neon.h"
 #include <arm_neon.h>
 
-/* ---- activations ---------------------------------------------------------------------------------- */
+/* ---- activations --------------------------------------------------------------------------- */
 
 /* 4 codes of x; NaN gives -127. */
 INLINE int32x4_t codes4(float32x4_t x, float to_code)
@@ -50,7 +50,7 @@ static void quant_act(const act_args *a)
                         &a->act[act_index(it, ig, a->n_tok, a->n_group)]);
 }
 
-/* ---- the step: 8 x 8 -> 16 bits, pairs added to 32 ---------------------------------------------------- */
+/* ---- the step: 8 x 8 -> 16 bits, pairs added to 32 ----------------------------------------- */
 
 typedef struct {
     int32x4_t lo, hi; /* rows 0 0 1 1 and 2 2 3 3 */

@@ -66,7 +66,7 @@ INLINE codes offset(const pack_args *a, int zero)
     return i_set8((char)(a->zero - zero));
 }
 
-/* ---- blocks of 32 ----------------------------------------------------------------------------- */
+/* ---- blocks of 32 -------------------------------------------------------------------------- */
 
 INLINE void pack_q4_0(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
 {
@@ -201,7 +201,7 @@ INLINE void pack_mxfp4(const pack_args *a, const uint8_t *p, size_t rb, uint8_t 
     }
 }
 
-/* ---- super-blocks of 256 ------------------------------------------------------------------------ */
+/* ---- super-blocks of 256 ------------------------------------------------------------------- */
 
 enum { GROUPS = QB_SUPER / QT_GROUP };
 
@@ -418,7 +418,7 @@ INLINE void pack_tq2_0(const pack_args *a, const uint8_t *p, size_t rb, uint8_t 
     }
 }
 
-/* ---- ternary ---------------------------------------------------------------------------------------- */
+/* ---- ternary ------------------------------------------------------------------------------- */
 
 /* The first digits in base 3 of bytes that are fractions, less 1; off: that too. */
 INLINE void put_trit(uint8_t *to, int j, codes q, codes off)
@@ -465,7 +465,7 @@ INLINE void pack_tq1_0(const pack_args *a, const uint8_t *p, size_t rb, uint8_t 
     }
 }
 
-/* ---- codebooks: points of 8 or 4 weights, looked up for all rows at once ------------------------------ */
+/* ---- codebooks: points of 8 or 4 weights, looked up for all rows at once ------------------- */
 
 /* Bits s .. s + n - 1 of each dword. */
 INLINE codes bits_at(codes v, int s, int n)
@@ -724,7 +724,7 @@ INLINE void pack_iq1_m(const pack_args *a, const uint8_t *p, size_t rb, uint8_t 
     }
 }
 
-/* ---- the slots: a panel is 16 / ROWS times ROWS rows ---------------------------------------------- */
+/* ---- the slots: a panel is 16 / ROWS times ROWS rows --------------------------------------- */
 
 #define PACK(fn)                                                                                   \
     static void fn##_panel(const pack_args *a)                                                     \

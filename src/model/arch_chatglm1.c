@@ -27,7 +27,8 @@ static const lory_step block[] = {
 static bool read_token(const gguf *g, const char *key, int *id, lory_err *err)
 {
     uint64_t value = 0;
-    if (!gguf_find(g, key)) return err_set(err, LORY_E_FORMAT, "%s: %s is missing", gguf_path(g), key);
+    if (!gguf_find(g, key))
+        return err_set(err, LORY_E_FORMAT, "%s: %s is missing", gguf_path(g), key);
     if (!gguf_get_uint(g, key, INT_MAX, &value, err)) return false;
     *id = (int)value;
     return true;

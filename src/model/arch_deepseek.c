@@ -1,5 +1,6 @@
 /* arch_deepseek.c - DeepSeek-V2 (arXiv:2405.04434) and V3 (arXiv:2412.19437): keys and values come
- * out of one latent per token, queries out of another one or not; experts after the first layers. */
+ * out of one latent per token, queries out of another one or not;
+ * experts after the first layers. */
 #include "model/arch.h"
 #include "base/fmath.h"
 

@@ -29,4 +29,6 @@ static void preset(hparams *hp)
     hp->yarn_exact = true;
 }
 
-const lory_arch arch_gpt_oss = { "gpt-oss", embed_tokens, block, head_rms, true, preset, NULL, NULL };
+const lory_arch arch_gpt_oss = {
+    "gpt-oss", embed_tokens, block, head_rms, true, preset, NULL, NULL
+};

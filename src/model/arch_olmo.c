@@ -1,5 +1,6 @@
-/* arch_olmo.c - norms without weights, or after the sub-layers: EXAONE 4 (arXiv:2507.11407), OLMo (arXiv:2402.00838), whose layer norms have no weights, and OLMo 2
- * (arXiv:2501.00656), which has norms after its sub-layers and over all heads of Q and of K. */
+/* arch_olmo.c - norms without weights, or after the sub-layers: EXAONE 4 (arXiv:2507.11407), OLMo
+ * (arXiv:2402.00838), whose layer norms have no weights, and OLMo 2 (arXiv:2501.00656), which has
+ * norms after its sub-layers and over all heads of Q and of K. */
 #include "model/arch.h"
 
 static const lory_step block_olmo[] = {
@@ -79,5 +80,9 @@ static bool adapt_exaone4(hparams *hp, const gguf *g, lory_err *err)
 
 const lory_arch arch_exaone4 = { "exaone4", embed_tokens, block_exaone4, head_rms, true,
                                  preset_exaone4, adapt_exaone4, NULL };
-const lory_arch arch_olmo = { "olmo", embed_tokens, block_olmo, head_olmo, false, NULL, NULL, NULL };
-const lory_arch arch_olmo2 = { "olmo2", embed_tokens, block_olmo2, head_rms, true, NULL, NULL, NULL };
+const lory_arch arch_olmo = {
+    "olmo", embed_tokens, block_olmo, head_olmo, false, NULL, NULL, NULL
+};
+const lory_arch arch_olmo2 = {
+    "olmo2", embed_tokens, block_olmo2, head_rms, true, NULL, NULL, NULL
+};

@@ -1,9 +1,9 @@
 /* arch_parallel.c - families whose layers can run attention and feed-forward side by side, from the
- * same residual stream: GPT-J, GPT-NeoX (arXiv:2204.06745), Phi-2, Falcon (arXiv:2311.16867), StableLM,
- * Command-R. Both sums come after both norms. */
+ * same residual stream: GPT-J, GPT-NeoX (arXiv:2204.06745), Phi-2, Falcon (arXiv:2311.16867),
+ * StableLM, Command-R. Both sums come after both norms. */
 #include "model/arch.h"
 
-/* ---- GPT-NeoX, Pythia --------------------------------------------------------------------------- */
+/* ---- GPT-NeoX, Pythia ---------------------------------------------------------------------- */
 
 static const lory_step parallel_gptneox[] = {
     { OP_LAYER_NORM, H,  X,  W_ATTN_NORM, 0 },
@@ -42,7 +42,7 @@ static void preset_parallel(hparams *hp)
     hp->is_parallel = true;
 }
 
-/* ---- Phi-2, GPT-J: one norm for both -------------------------------------------------------------------- */
+/* ---- Phi-2, GPT-J: one norm for both ------------------------------------------------------- */
 
 static const lory_step block_phi2[] = {
     { OP_LAYER_NORM, H, X, W_ATTN_NORM, 0 },
@@ -59,7 +59,7 @@ static const lory_step block_phi2[] = {
     { OP_MATMUL,     H, A, W_ATTN_OUT,  0 },
     { OP_ADD,        X, H, W_NONE,      0 }, END };
 
-/* ---- Falcon -------------------------------------------------------------------------------------- */
+/* ---- Falcon -------------------------------------------------------------------------------- */
 
 /* 40B and later have a second norm, which is attention's; with one norm both read it. */
 static const lory_step parallel_falcon[] = {
@@ -91,7 +91,7 @@ static bool adapt_falcon(hparams *hp, const gguf *g, lory_err *err)
     return true;
 }
 
-/* ---- StableLM ------------------------------------------------------------------------------------ */
+/* ---- StableLM ------------------------------------------------------------------------------ */
 
 /* Files have use_parallel_residual wrong; layers side by side lack the second norm. */
 static bool adapt_stablelm(hparams *hp, const gguf *g, lory_err *err)

@@ -262,8 +262,8 @@ static bool read_experts(reader *r, hparams *hp)
         || !read_count(r, "expert_shared_count", MAX_EXPERT, &hp->n_expert_shared))
         return false;
     int64_t shared = (int64_t)hp->n_expert_shared * hp->n_ff_exp;
-    if ((int64_t)hp->n_expert * hp->n_ff_exp > 1 << 30 || (int64_t)hp->n_expert * hp->n_embd > 1 << 30
-        || shared > MAX_FF)
+    if ((int64_t)hp->n_expert * hp->n_ff_exp > 1 << 30
+        || (int64_t)hp->n_expert * hp->n_embd > 1 << 30 || shared > MAX_FF)
         return err_set(r->err, LORY_E_FORMAT, "%s: %d experts of length %d are too many",
                        gguf_path(r->g), hp->n_expert, hp->n_ff_exp);
     hp->n_ff_shexp = (int)shared;
@@ -294,9 +294,10 @@ static bool read_rope_kind(reader *r, hparams *hp)
     else if (gguf_str_is(kind, "yarn")) hp->rope_scaling = ROPE_SCALE_YARN;
     else if (gguf_str_is(kind, "longrope")) hp->rope_scaling = ROPE_SCALE_NONE; /* all in tensors */
     else
-        return err_set(r->err, LORY_E_UNSUPPORTED,
-                       "%s: rope scaling \"%.*s\" is not known (expected none, linear, yarn or longrope)",
-                       gguf_path(r->g), kind.n > 40 ? 40 : (int)kind.n, kind.s);
+        return err_set(
+            r->err, LORY_E_UNSUPPORTED,
+            "%s: rope scaling \"%.*s\" is not known (expected none, linear, yarn or longrope)",
+            gguf_path(r->g), kind.n > 40 ? 40 : (int)kind.n, kind.s);
     return true;
 }
 

@@ -7,15 +7,16 @@
 
 enum { MAX_NAME = 128 };
 
-/* ---- keys -------------------------------------------------------------------------------------- */
+/* ---- keys ---------------------------------------------------------------------------------- */
 
 static bool check_text(const gguf *g, const char *key, const char *want, lory_err *err)
 {
     gguf_str s = { "", 0 };
     if (!gguf_get_str(g, key, &s, err)) return false;
     if (gguf_str_is(s, want)) return true;
-    return err_set(err, LORY_E_FORMAT, "%s: %s is \"%.*s\" (expected \"%s\", as in a LoRA adapter%s)",
-                   gguf_path(g), key, s.n < 64 ? (int)s.n : 64, s.s, want,
+    return err_set(err, LORY_E_FORMAT,
+                   "%s: %s is \"%.*s\" (expected \"%s\", as in a LoRA adapter%s)", gguf_path(g),
+                   key, s.n < 64 ? (int)s.n : 64, s.s, want,
                    strcmp(key, "general.architecture") == 0 ? " of this model" : "");
 }
 
@@ -50,7 +51,7 @@ static bool read_keys(const lory_lora *l, const model *m, float *alpha, lory_err
                    gguf_path(g), (double)*alpha);
 }
 
-/* ---- tensors ----------------------------------------------------------------------------------- */
+/* ---- tensors ------------------------------------------------------------------------------- */
 
 /* Two tensors and what they change. */
 typedef struct {

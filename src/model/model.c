@@ -76,7 +76,7 @@ static bool read_text(model *m, const char *key, char **out, lory_err *err)
     return *out || err_set(err, LORY_E_MEMORY, "%s: no memory for %s", gguf_path(&m->file), key);
 }
 
-/* ---- recipes against the file ----------------------------------------------------------------- */
+/* ---- recipes against the file -------------------------------------------------------------- */
 
 const lory_step *model_block(const model *m)
 {
@@ -182,7 +182,8 @@ static bool check_use(const model *m, int il, lory_err *err)
         if ((w->data && !(used >> role & 1)) || (w->bias && !(biased >> role & 1)))
             return err_set(err, LORY_E_UNSUPPORTED,
                            "%s: %s of tensor %s is not part of layer %d as lory knows it",
-                           gguf_path(&m->file), w->data && !(used >> role & 1) ? "the use" : "the bias",
+                           gguf_path(&m->file),
+                           w->data && !(used >> role & 1) ? "the use" : "the bias",
                            weights_name((lory_role)role, il, name, sizeof name), il);
     }
     return true;
@@ -199,10 +200,11 @@ static bool check_recipes(const model *m, lory_err *err)
                        gguf_path(&m->file), m->arch->name);
     for (int il = 0; il < m->hp.n_layer; il++)
         if (!check_steps(m, model_block(m), il, has_x, err) || !check_use(m, il, err)) return false;
-    return check_steps(m, m->arch->embed, 0, 0, err) && check_steps(m, m->arch->head, 0, has_x, err);
+    return check_steps(m, m->arch->embed, 0, 0, err)
+           && check_steps(m, m->arch->head, 0, has_x, err);
 }
 
-/* ---- tables ------------------------------------------------------------------------------------ */
+/* ---- tables -------------------------------------------------------------------------------- */
 
 static bool no_memory(const model *m, lory_err *err)
 {
@@ -253,7 +255,7 @@ static bool make_rope(model *m, lory_err *err)
     return true;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------ */
+/* ---- opening ------------------------------------------------------------------------------- */
 
 bool model_read_hparams(model *m, lory_err *err)
 {

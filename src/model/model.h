@@ -37,8 +37,8 @@ void model_close(model *m);
 const lory_step *model_block(const model *m);
 bool model_has_step(const model *m, int il, const lory_step *s);
 
-/* The parts of opening, for those who look at a file that may not run: the architecture of that name
- * or NULL; m->hp of m->file by m->arch; the roles that its tensors may have. */
+/* The parts of opening, for those who look at a file that may not run: the architecture of that
+ * name or NULL; m->hp of m->file by m->arch; the roles that its tensors may have. */
 const lory_arch *model_find_arch(gguf_str name);
 bool model_read_hparams(model *m, lory_err *err);
 role_set model_roles(const model *m);

@@ -17,35 +17,35 @@ typedef enum {
     OP_LAYER_NORM, /* Ba et al. 2016, arXiv:1607.06450; plus the bias if the file has one */
     OP_HEAD_NORM,  /* in place: RMS norm of each head's head_dim values, one weight for all heads */
     OP_HEAD_LAYER_NORM, /* in place: layer norm of each head, a row of the weight for each */
-    OP_MATMUL,     /* dst = src . weight^T, plus the bias if the file has one */
-    OP_CLAMP,      /* in place: to -clamp_kqv .. clamp_kqv */
-    OP_ROPE,       /* in place: rotary positions; Su et al. 2021, arXiv:2104.09864 */
-    OP_MLA_KV,     /* K and V from the latent's product src and the shared rotary key in KVA;
+    OP_MATMUL,          /* dst = src . weight^T, plus the bias if the file has one */
+    OP_CLAMP,           /* in place: to -clamp_kqv .. clamp_kqv */
+    OP_ROPE,            /* in place: rotary positions; Su et al. 2021, arXiv:2104.09864 */
+    OP_MLA_KV,          /* K and V from the latent's product src and the shared rotary key in KVA;
                       DeepSeek-AI 2024, arXiv:2405.04434 */
-    OP_ATTEND,     /* stores K and V in the cache; dst = causal attention of src over the cache,
+    OP_ATTEND,      /* stores K and V in the cache; dst = causal attention of src over the cache,
                       the weight: a sink for each head */
-    OP_ADD,        /* dst += src; where dst is X, src times the residual scale */
-    OP_RESTART,    /* dst = src times the restart scale */
-    OP_SILU_MUL,   /* dst = silu(dst) * src; Shazeer 2020, arXiv:2002.05202 */
-    OP_GELU_MUL,   /* dst = gelu(dst) * src, by tanh */
+    OP_ADD,         /* dst += src; where dst is X, src times the residual scale */
+    OP_RESTART,     /* dst = src times the restart scale */
+    OP_SILU_MUL,    /* dst = silu(dst) * src; Shazeer 2020, arXiv:2002.05202 */
+    OP_GELU_MUL,    /* dst = gelu(dst) * src, by tanh */
     OP_CLIP_SWIGLU, /* dst = silu-like(dst) * (src + 1), both clipped: gpt-oss */
-    OP_GELU,       /* in place; Hendrycks & Gimpel 2016, arXiv:1606.08415, by tanh */
-    OP_GELU_ERF,   /* in place, by erf */
-    OP_RELU_SQR,   /* in place: max(x, 0)^2; So et al. 2021, arXiv:2109.08668 */
-    OP_GATE,       /* dst *= sigmoid(src[0]) */
-    OP_SCALE,      /* in place: times the logit scale */
-    OP_SOFT_CAP,   /* in place: logit_cap * tanh(x / logit_cap) */
-    OP_ROUTE,      /* chooses each token's experts by src; the weight's bias: added for the choice */
-    OP_EXPERTS,    /* OP_MATMUL of each token and chosen expert, a slice of the weight for each */
+    OP_GELU,        /* in place; Hendrycks & Gimpel 2016, arXiv:1606.08415, by tanh */
+    OP_GELU_ERF,    /* in place, by erf */
+    OP_RELU_SQR,    /* in place: max(x, 0)^2; So et al. 2021, arXiv:2109.08668 */
+    OP_GATE,        /* dst *= sigmoid(src[0]) */
+    OP_SCALE,       /* in place: times the logit scale */
+    OP_SOFT_CAP,    /* in place: logit_cap * tanh(x / logit_cap) */
+    OP_ROUTE,   /* chooses each token's experts by src; the weight's bias: added for the choice */
+    OP_EXPERTS, /* OP_MATMUL of each token and chosen expert, a slice of the weight for each */
     OP_EXPERT_SUM, /* dst = the sum of src over the token's experts, each times its weight */
     /* what only lowering makes */
-    OP_PICK,       /* dst = the rows of src whose logits are wanted */
-    OP_INPUT,      /* src, after an optional norm, in the forms that the next matmul reads */
-    OP_STORE,      /* K and V into the cache */
-    OP_GROUP,      /* orders the chosen (token, expert) pairs by expert */
+    OP_PICK,         /* dst = the rows of src whose logits are wanted */
+    OP_INPUT,        /* src, after an optional norm, in the forms that the next matmul reads */
+    OP_STORE,        /* K and V into the cache */
+    OP_GROUP,        /* orders the chosen (token, expert) pairs by expert */
     OP_EXPERT_INPUT, /* the rows of src of all pairs, in the forms that OP_EXPERTS reads */
-    OP_LORA,       /* what adapters make of the next OP_MATMUL's input: a x of each, scaled */
-    OP_EXPERT_LORA, /* the same for the next OP_EXPERTS */
+    OP_LORA,         /* what adapters make of the next OP_MATMUL's input: a x of each, scaled */
+    OP_EXPERT_LORA,  /* the same for the next OP_EXPERTS */
     OP_COUNT
 } lory_op;
 

@@ -45,9 +45,12 @@ static const role_row roles[W_COUNT] = {
     [W_FFN_POST_NORM]  = { "post_ffw_norm",       .rows = D_ONE, .k = D_EMBD },
     [W_ROUTER]         = { "ffn_gate_inp",        .rows = D_EXPERTS, .k = D_EMBD },
     [W_EXP_PROBS]      = { "exp_probs_b",         .rows = D_ONE, .k = D_EXPERTS },
-    [W_EXP_GATE]       = { "ffn_gate_exps",       .rows = D_FF_EXP, .k = D_EMBD, .slices = D_EXPERTS },
-    [W_EXP_UP]         = { "ffn_up_exps",         .rows = D_FF_EXP, .k = D_EMBD, .slices = D_EXPERTS },
-    [W_EXP_DOWN]       = { "ffn_down_exps",       .rows = D_EMBD, .k = D_FF_EXP, .slices = D_EXPERTS },
+    [W_EXP_GATE]       = { "ffn_gate_exps",      .rows = D_FF_EXP, .k = D_EMBD,
+                           .slices = D_EXPERTS },
+    [W_EXP_UP]         = { "ffn_up_exps",        .rows = D_FF_EXP, .k = D_EMBD,
+                           .slices = D_EXPERTS },
+    [W_EXP_DOWN]       = { "ffn_down_exps",      .rows = D_EMBD, .k = D_FF_EXP,
+                           .slices = D_EXPERTS },
     [W_SH_ROUTER]      = { "ffn_gate_inp_shexp",  .rows = D_ONE, .k = D_EMBD },
     [W_SH_GATE]        = { "ffn_gate_shexp",      .rows = D_FF_SHARED, .k = D_EMBD },
     [W_SH_UP]          = { "ffn_up_shexp",        .rows = D_FF_SHARED, .k = D_EMBD },
@@ -181,7 +184,8 @@ static bool check_shape(const gguf *g, const gguf_tensor *t, int64_t k, int64_t 
 {
     if (t->ne[0] == k && t->ne[1] == n_rows && t->ne[2] == slices && t->ne[3] == 1) return true;
     return err_set(err, LORY_E_FORMAT,
-                   "%s: tensor %.*s has shape [%lld, %lld, %lld, %lld] (expected [%lld, %lld, %lld])",
+                   "%s: tensor %.*s has shape [%lld, %lld, %lld, %lld] "
+                   "(expected [%lld, %lld, %lld])",
                    gguf_path(g), (int)t->name.n, t->name.s, (long long)t->ne[0],
                    (long long)t->ne[1], (long long)t->ne[2], (long long)t->ne[3], (long long)k,
                    (long long)n_rows, (long long)slices);
@@ -308,8 +312,8 @@ static bool bind_one(weights *w, const gguf *g, const hparams *hp, role_set want
 
 /* ---- tensors in pieces ----------------------------------------------------------------------- */
 
-/* Files of the first Mixtral have a tensor for each expert: "blk.0.ffn_gate.7.weight". The role, and
- * the expert's number; W_NONE: the name is not of that kind. */
+/* Files of the first Mixtral have a tensor for each expert: "blk.0.ffn_gate.7.weight". The role,
+ * and the expert's number; W_NONE: the name is not of that kind. */
 static lory_role role_of_expert(gguf_str base, role_set wanted, int *expert)
 {
     static const struct {

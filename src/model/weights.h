@@ -30,22 +30,23 @@ typedef uint64_t role_set; /* bit r: lory_role r */
 _Static_assert(W_COUNT <= 64, "roles fit a role_set");
 
 /* Finds every role of `wanted` that the file has, under the names of weights.c's table; tensors
- * that hold several roles (attn_qkv) are bound as views. Fails when a tensor of the file has no such
- * role (it would be left out of the sum in silence), when a shape is not what the hyper-parameters
- * say, or when memory can't be had. A role that the file lacks stays absent: whether it may is the
- * recipe's to say. Without output.weight the token embedding serves. */
+ * that hold several roles (attn_qkv) are bound as views. Fails when a tensor of the file has no
+ * such role (it would be left out of the sum in silence), when a shape is not what the
+ * hyper-parameters say, or when memory can't be had. A role that the file lacks stays absent:
+ * whether it may is the recipe's to say. Without output.weight the token embedding serves. */
 bool weights_bind(weights *w, const gguf *g, const hparams *hp, role_set wanted, lory_err *err);
 void weights_free(weights *w);
 
 /* il is ignored for roles of the whole model. */
 const weight *weights_get(const weights *w, int il, lory_role role);
 /* The roles among `wanted` whose rows a tensor of this name and number of rows holds, one after the
- * other: as a rule one, of "blk.3.attn_qkv.weight" three; 0 when there is none. Their layer in *il. */
+ * other: as a rule one, of "blk.3.attn_qkv.weight" three; 0 when there is none.
+ * Their layer in *il. */
 enum { WEIGHTS_MAX_PARTS = 3 };
 int weights_roles(const hparams *hp, role_set wanted, gguf_str name, int64_t n_rows, int *il,
                   lory_role part[WEIGHTS_MAX_PARTS]);
-/* Whether a tensor, or bias, is of one of the `wanted` roles, or one that is passed over. hp NULL: in
- * a layer of any number, of any shape. */
+/* Whether a tensor, or bias, is of one of the `wanted` roles, or one that is passed over. hp NULL:
+ * in a layer of any number, of any shape. */
 bool weights_has_role(const hparams *hp, role_set wanted, const gguf_tensor *t);
 /* The role that `one` of w has in its layer or in the model. */
 lory_role weights_role_of(const weights *w, int n_layer, const weight *one);

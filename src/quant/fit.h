@@ -27,7 +27,8 @@ typedef struct {
     float scale, min;
 } fit_line;
 
-/* v rounded to the nearest integer, ties to even, held in [lo, hi] (within +-2^22); NaN gives lo. */
+/* v rounded to the nearest integer, ties to even, held in [lo, hi] (within +-2^22);
+ * NaN gives lo. */
 int fit_code(float v, int lo, int hi);
 /* The codes lo..hi of n weights; a scale of 0 gives the codes nearest to 0. */
 void fit_codes(int n, const float *x, fit_line line, int lo, int hi, int8_t *codes);

@@ -1,7 +1,7 @@
 /* iq_book.h - finds the codes of the codebook formats: points and scales with the least squared
  * error.
- * Layer: quant, private to it. Pure functions in a fixed order of float arithmetic: the same bits on
- * every machine.
+ * Layer: quant, private to it. Pure functions in a fixed order of float arithmetic: the same bits
+ * on every machine.
  *
  * The search for a point is exact. The error of a point is a sum over its weights, so it is one
  * number for the lower half of the packed point plus one for the upper half; both halves' numbers

@@ -1,6 +1,7 @@
 /* q_iq.c - the IQ formats: runs of weights taken from codebooks (IQ1, IQ2, IQ3), and 4-bit codes
  * that stand for sixteen uneven levels (IQ4).
- * Layer: quant. Layouts: block.h. Reads all of them and writes IQ4; q_iq_write.c writes the rest. */
+ * Layer: quant. Layouts: block.h. Reads all of them and writes IQ4;
+ * q_iq_write.c writes the rest. */
 #include "quant/block.h"
 #include "quant/fit.h"
 #include "quant/format.h"

@@ -1,5 +1,5 @@
-/* q_iq_write.c - writes the codebook formats, IQ1 to IQ3: iq_book.h finds the codes, this packs them.
- * Layer: quant. Layouts: block.h. */
+/* q_iq_write.c - writes the codebook formats, IQ1 to IQ3: iq_book.h finds the codes, this packs
+ * them. Layer: quant. Layouts: block.h. */
 #include "quant/block.h"
 #include "quant/format.h"
 #include "quant/iq_book.h"
@@ -13,11 +13,15 @@ enum { N_SUB = QB_SUPER / 32 }; /* sub-blocks of 32; each is four runs of eight 
 static const iq_form iq2_xxs = { 32, 16, 0.125f, true,  true,  1, 32, 20, { { 8, 25, 43, 1e9f } } };
 static const iq_form iq2_xs  = { 16, 16, 0.125f, true,  true,  1, 16, 20, { { 8, 25, 43, 1e9f } } };
 static const iq_form iq2_s   = { 16, 16, 0.125f, true,  false, 1, 16, 20, { { 8, 25, 43, 1e9f } } };
-static const iq_form iq3_xxs = { 32, 16, 0.25f,  true,  true,  1, 32, 24, { { 4, 12, 20, 28, 36, 44, 52, 62 } } };
-static const iq_form iq3_s   = { 32, 16, 1.0f,   true,  false, 1, 32, 6,  { { 1, 3, 5, 7, 9, 11, 13, 15 } } };
+static const iq_form iq3_xxs = { 32, 16, 0.25f,  true,  true,  1, 32, 24,
+                                 { { 4, 12, 20, 28, 36, 44, 52, 62 } } };
+static const iq_form iq3_s   = { 32, 16, 1.0f,   true,  false, 1, 32, 6,
+                                 { { 1, 3, 5, 7, 9, 11, 13, 15 } } };
 /* Levels are 8 * (code - 1 +- 1/8), as in iq1_expand. */
-static const iq_form iq1_s   = { 32, 8,  0.125f, false, false, 2, 32, 6,  { { -7, 1, 9, 1e9f }, { -9, -1, 7, 1e9f } } };
-static const iq_form iq1_m   = { 16, 8,  0.125f, false, false, 2, 8,  6,  { { -7, 1, 9, 1e9f }, { -9, -1, 7, 1e9f } } };
+static const iq_form iq1_s   = { 32, 8,  0.125f, false, false, 2, 32, 6,
+                                 { { -7, 1, 9, 1e9f }, { -9, -1, 7, 1e9f } } };
+static const iq_form iq1_m   = { 16, 8,  0.125f, false, false, 2, 8,  6,
+                                 { { -7, 1, 9, 1e9f }, { -9, -1, 7, 1e9f } } };
 /* clang-format on */
 
 /* ---- two bits ------------------------------------------------------------------------------- */

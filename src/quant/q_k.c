@@ -151,7 +151,8 @@ static uint16_t share_scale(int n, const float *x, int top, int lo, int hi, int8
     return d;
 }
 
-/* Sub-blocks of 16 without minima; scales and codes are symmetric: -scale_half .. scale_half - 1. */
+/* Sub-blocks of 16 without minima; scales and codes are symmetric: -scale_half ..
+ * scale_half - 1. */
 static void code_scales(fit_data f, int scale_half, int half, k_codes *k)
 {
     float scales[16];

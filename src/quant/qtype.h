@@ -31,9 +31,9 @@ typedef struct {
     bool has_min;
     /* n weights (a multiple of block_elems) to f32, bit-exact to ggml's reference. */
     void (*to_f32)(int64_t n, const void *row, float *out);
-    /* n floats to blocks, with a small squared error; deterministic, the same bits on every machine.
-     * importance [n], each finite and > 0, is what the squared error of each counts; NULL: all the
-     * same. */
+    /* n floats to blocks, with a small squared error; deterministic, the same bits on every
+     * machine. importance [n], each finite and > 0, is what the squared error of each counts; NULL:
+     * all the same. */
     void (*from_f32)(int64_t n, const float *in, const float *importance, void *row);
     /* One row to panel form: codes [n], scales [n/32][n_sub], mins [n/32][n_sub] (not touched
      * unless has_min). NULL when n_sub is 0. */

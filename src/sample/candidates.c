@@ -174,9 +174,9 @@ void candidates_keep_best(candidates *c, bool by_mass, double target)
     c->n = n;
 }
 
-/* Drops what k others are surely above. Of each of N_COLUMN columns the largest logit is found; k of
- * those are as large as the k-th of them, so nothing below that one is among the k best. Two passes
- * without a branch for each logit leave a few hundred of a vocabulary to select from. */
+/* Drops what k others are surely above. Of each of N_COLUMN columns the largest logit is found; k
+ * of those are as large as the k-th of them, so nothing below that one is among the k best. Two
+ * passes without a branch for each logit leave a few hundred of a vocabulary to select from. */
 static void thin(candidates *c, int k)
 {
     enum { N_COLUMN = 1024 };

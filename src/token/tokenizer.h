@@ -53,7 +53,7 @@ const char *tokenizer_piece(const tokenizer *t, lory_token id, size_t *n);
 
 size_t tokenizer_n_vocab(const tokenizer *t);
 bool tokenizer_is_end(const tokenizer *t, lory_token id);
-bool tokenizer_is_text(const tokenizer *t, lory_token id); /* neither special nor unused nor an end */
+bool tokenizer_is_text(const tokenizer *t, lory_token id); /* no special, unused or end token */
 /* Whether a decoded text that begins with the token lacks the token's leading blank. */
 bool tokenizer_drops_first_blank(const tokenizer *t, lory_token id);
 /* Whether a decoded text lacks the blank that its last word ends with. */

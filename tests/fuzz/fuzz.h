@@ -1,8 +1,8 @@
 /* fuzz.h - the entries that feed arbitrary bytes to a parser, one file fuzz_X.c each.
  *
- * A fuzz entry takes any bytes and returns 0: it may reject them, but it never crashes, hangs, leaks
- * or takes memory out of proportion to n. It checks what must hold of whatever was accepted (a
- * round trip, an order, a bound) and calls abort() when it does not.
+ * A fuzz entry takes any bytes and returns 0: it may reject them, but it never crashes, hangs,
+ * leaks or takes memory out of proportion to n. It checks what must hold of whatever was accepted
+ * (a round trip, an order, a bound) and calls abort() when it does not.
  *
  * The same function runs in two ways: tests/test_fuzz.c mutates the good inputs of seeds/X/ for a
  * moment in every `make test`; `make fuzz` gives it to clang's libFuzzer, which enters by the three

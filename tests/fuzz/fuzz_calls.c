@@ -1,5 +1,5 @@
-/* fuzz_calls.c - any bytes as tool calls: refused in one line, or calls with a name and a JSON object
- * for arguments. */
+/* fuzz_calls.c - any bytes as tool calls: refused in one line, or calls with a name and a JSON
+ * object for arguments. */
 #include "cli/calls.h"
 #include "fuzz.h"
 #include <stdlib.h>
@@ -7,8 +7,9 @@
 
 int fuzz_calls(const uint8_t *data, size_t n)
 {
-    static const char text[] = "[{\"function\": {\"name\": \"add\", \"parameters\": {\"properties\": "
-                               "{\"a\": {\"type\": \"string\"}}}}}]";
+    static const char text[] =
+        "[{\"function\": {\"name\": \"add\", \"parameters\": {\"properties\": "
+        "{\"a\": {\"type\": \"string\"}}}}}]";
     tool_calls calls = { 0 };
     lory_err err = { 0 };
     json_doc tools, d;

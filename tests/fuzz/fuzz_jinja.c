@@ -1,5 +1,6 @@
-/* fuzz_jinja.c - any bytes as a chat template and, behind a NUL, the JSON it is rendered over: refused
- * in one line that names the template, or the plain ranges lie within the text, in order. */
+/* fuzz_jinja.c - any bytes as a chat template and, behind a NUL, the JSON it is rendered over:
+ * refused in one line that names the template, or the plain ranges lie within the text,
+ * in order. */
 #include "chat/chat.h"
 #include "fuzz.h"
 #include <stdlib.h>

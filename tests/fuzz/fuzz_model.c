@@ -1,6 +1,6 @@
-/* fuzz_model.c - a whole model from any bytes: what opens must tokenize, evaluate and draw, or say in one
- * line that names the file why it does not. The file lies in memory (memfd), so its name is a path
- * under /proc. */
+/* fuzz_model.c - a whole model from any bytes: what opens must tokenize, evaluate and draw, or say
+ * in one line that names the file why it does not. The file lies in memory (memfd), so its name is
+ * a path under /proc. */
 #include "fuzz.h"
 #include "lory.h"
 #include <math.h>

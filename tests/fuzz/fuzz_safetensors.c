@@ -1,5 +1,5 @@
-/* fuzz_safetensors.c - any bytes as a safetensors file: refused in one line that names it, or all that
- * it then points to can be read and lies apart. */
+/* fuzz_safetensors.c - any bytes as a safetensors file: refused in one line that names it, or all
+ * that it then points to can be read and lies apart. */
 #include "fuzz.h"
 #include "gguf/safetensors.h"
 #include <stdlib.h>
