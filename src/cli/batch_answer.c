@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- a choice -------------------------------------------------------------------------------- */
+/* ---- a choice ---------------------------------------------------------------------------- */
 
 void batch_choice_free(batch_choice *c)
 {
@@ -66,7 +66,7 @@ bool batch_choice_put(batch_choice *c, const batch_request *r, const lory_model 
     return ok || err_set(err, LORY_E_MEMORY, "no memory for the answer");
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------ */
+/* ---- JSON -------------------------------------------------------------------------------- */
 
 static void put_int(json_writer *w, const char *key, uint64_t v)
 {
@@ -102,16 +102,16 @@ static void put_usage(json_writer *w, const batch_request *r, const batch_choice
                       bool with_total)
 {
     uint64_t n = 0;
-    for (int i = 0; i < r->n; i++) n += choice[i].n_tokens;
+    for (int i = 0; i < batch_n_choices(r); i++) n += choice[i].n_tokens;
     json_put_key(w, "usage");
     json_begin_object(w);
-    put_int(w, "prompt_tokens", r->ids.n);
+    put_int(w, "prompt_tokens", batch_n_prompt_tokens(r));
     put_int(w, "completion_tokens", n);
-    if (with_total) put_int(w, "total_tokens", r->ids.n + n);
+    if (with_total) put_int(w, "total_tokens", batch_n_prompt_tokens(r) + n);
     json_end_object(w);
 }
 
-/* ---- log-probabilities ----------------------------------------------------------------------- */
+/* ---- log-probabilities ------------------------------------------------------------------- */
 
 /* Tokens whose text was handed out: not those of a stop text. */
 static size_t n_shown(const batch_choice *c)
@@ -209,37 +209,42 @@ static void put_chat_logprobs(json_writer *w, const batch_choice *c, size_t n_to
 static void put_logprobs_of(json_writer *w, const batch_request *r, const batch_choice *c,
                             const lory_model *m)
 {
-    if (r->n_logprobs < 0) json_put_null(w);
-    else if (r->shape == BATCH_CHAT) put_chat_logprobs(w, c, n_top_of(r, m), m);
-    else put_completion_logprobs(w, c, n_top_of(r, m), m);
+    if (r->n_logprobs < 0)
+        json_put_null(w);
+    else if (r->shape == BATCH_CHAT)
+        put_chat_logprobs(w, c, n_top_of(r, m), m);
+    else
+        put_completion_logprobs(w, c, n_top_of(r, m), m);
 }
 
-/* ---- plain answers --------------------------------------------------------------------------- */
+/* ---- plain answers ----------------------------------------------------------------------- */
 
 /* With n > 1, "texts" and an array of each reason; "finish_reason" is then "length" when any of
  * the texts was cut. */
 static void put_plain_choices(json_writer *w, const batch_request *r, const batch_choice *choice)
 {
     const char *reason = "stop";
+    int n = batch_n_choices(r);
     json_put_key(w, "texts");
     json_begin_array(w);
-    for (int i = 0; i < r->n; i++) json_put_bytes(w, choice[i].text.data, choice[i].text.len);
+    for (int i = 0; i < n; i++) json_put_bytes(w, choice[i].text.data, choice[i].text.len);
     json_end_array(w);
-    for (int i = 0; i < r->n; i++)
+    for (int i = 0; i < n; i++)
         if (strcmp(finish_reason(&choice[i]), "length") == 0) reason = "length";
     put_str(w, "finish_reason", reason);
     json_put_key(w, "finish_reasons");
     json_begin_array(w);
-    for (int i = 0; i < r->n; i++) json_put_str(w, finish_reason(&choice[i]));
+    for (int i = 0; i < n; i++) json_put_str(w, finish_reason(&choice[i]));
     json_end_array(w);
 }
 
 static void put_plain(json_writer *w, const batch_request *r, const batch_defaults *d,
                       const batch_choice *choice)
 {
+    int n = batch_n_choices(r);
     json_begin_object(w);
     put_json(w, "id", &r->id);
-    if (r->n > 1) {
+    if (n > 1) {
         put_plain_choices(w, r, choice);
     } else {
         put_text(w, "text", choice);
@@ -247,15 +252,15 @@ static void put_plain(json_writer *w, const batch_request *r, const batch_defaul
     }
     if (r->n_logprobs >= 0) {
         json_put_key(w, "logprobs");
-        if (r->n > 1) json_begin_array(w);
-        for (int i = 0; i < r->n; i++) put_logprobs_of(w, r, &choice[i], d->m);
-        if (r->n > 1) json_end_array(w);
+        if (n > 1) json_begin_array(w);
+        for (int i = 0; i < n; i++) put_logprobs_of(w, r, &choice[i], d->m);
+        if (n > 1) json_end_array(w);
     }
     put_usage(w, r, choice, false);
     json_end_object(w);
 }
 
-/* ---- API answers ----------------------------------------------------------------------------- */
+/* ---- API answers ------------------------------------------------------------------------- */
 
 /* What the API draws at random comes from the line and its number. */
 static void put_id(json_writer *w, const char *key, const char *prefix, const batch_request *r)
@@ -290,15 +295,18 @@ static void put_api_body(json_writer *w, const batch_request *r, const batch_def
                          const batch_choice *choice)
 {
     bool is_chat = r->shape == BATCH_CHAT;
+    int n = batch_n_choices(r);
     json_begin_object(w);
     put_id(w, "id", is_chat ? "chatcmpl-" : "cmpl-", r);
     put_str(w, "object", is_chat ? "chat.completion" : "text_completion");
     put_int(w, "created", r->line);
-    if (r->model.len) put_json(w, "model", &r->model);
-    else put_str(w, "model", d->model_name);
+    if (r->model.len)
+        put_json(w, "model", &r->model);
+    else
+        put_str(w, "model", d->model_name);
     json_put_key(w, "choices");
     json_begin_array(w);
-    for (int i = 0; i < r->n; i++) put_api_choice(w, r, d, &choice[i], i);
+    for (int i = 0; i < n; i++) put_api_choice(w, r, d, &choice[i], i);
     json_end_array(w);
     put_usage(w, r, choice, true);
     json_end_object(w);
@@ -326,12 +334,14 @@ bool batch_put_answer(const batch_request *r, const batch_defaults *d, const bat
                       buf *out)
 {
     json_writer w = { out, false };
-    if (r->shape == BATCH_PLAIN) put_plain(&w, r, d, choice);
-    else put_api(&w, r, d, choice);
+    if (r->shape == BATCH_PLAIN)
+        put_plain(&w, r, d, choice);
+    else
+        put_api(&w, r, d, choice);
     return buf_putc(out, '\n');
 }
 
-/* ---- errors ---------------------------------------------------------------------------------- */
+/* ---- errors ------------------------------------------------------------------------------ */
 
 static const char error_mark[] = "\"error\":{\"line\":";
 

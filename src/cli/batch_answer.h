@@ -31,7 +31,7 @@ void batch_choice_free(batch_choice *c);
 bool batch_choice_put(batch_choice *c, const batch_request *r, const lory_model *m,
                       const lory_piece *piece, lory_err *err);
 
-/* Appends the answer of a line with its r->n choices, and a newline. False when memory can't be
+/* Appends the answer of a line with its choices, and a newline. False when memory can't be
  * had (out->failed). */
 bool batch_put_answer(const batch_request *r, const batch_defaults *d, const batch_choice *choice,
                       buf *out);

@@ -10,7 +10,7 @@ static bool no_memory(lory_err *err)
     return err_set(err, LORY_E_MEMORY, "no memory for the line");
 }
 
-/* ---- what the template sees ------------------------------------------------------------------ */
+/* ---- what the template sees -------------------------------------------------------------- */
 
 static bool put_parts(json_writer *w, const json *parts, size_t i, lory_err *err)
 {
@@ -46,8 +46,10 @@ static bool put_message(json_writer *w, const json *message, size_t i, lory_err 
     json_begin_object(w);
     for (const json *member = message->first; member; member = member->next) {
         json_put_key_bytes(w, member->key, member->n_key);
-        if (member != content || content->type != JSON_ARRAY) json_put_value(w, member);
-        else if (!put_parts(w, content, i, err)) return false;
+        if (member != content || content->type != JSON_ARRAY)
+            json_put_value(w, member);
+        else if (!put_parts(w, content, i, err))
+            return false;
     }
     json_end_object(w);
     return true;
@@ -72,7 +74,7 @@ static bool put_variables(json_writer *w, const json *messages, const json *extr
     return !w->out->failed || no_memory(err);
 }
 
-/* ---- the prompt ------------------------------------------------------------------------------ */
+/* ---- the prompt -------------------------------------------------------------------------- */
 
 static bool add_stop(batch_request *r, const char *text, lory_err *err)
 {
@@ -89,12 +91,14 @@ static bool add_stop(batch_request *r, const char *text, lory_err *err)
 static bool encode(batch_request *r, const batch_defaults *d, const buf *variables, lory_err *err)
 {
     lory_prompt p = { 0 };
+    if (!batch_request_prompts(r, 1, err)) return false;
+    lory_tokens *ids = &r->prompt[0];
     bool ok =
         lory_render_template(d->m, &d->tmpl, variables->data, variables->len, &p, err)
-        && lory_tokenize_prompt(d->m, &p, &r->ids, err)
-        && (r->ids.n > 0
+        && lory_tokenize_prompt(d->m, &p, ids, err)
+        && (ids->n > 0
             || err_set(err, LORY_E_FORMAT, "\"messages\": the template gives an empty prompt"))
-        && cli_fits("\"messages\"", r->ids.n, d->n_ctx, err);
+        && cli_fits("\"messages\"", ids->n, d->n_ctx, err);
     lory_prompt_free(&p);
     return ok;
 }

@@ -16,7 +16,7 @@ static bool cannot(const batch_out *o, const char *what, lory_err *err)
     return err_set_errno(err, LORY_E_IO, "%s: cannot %s", o->name, what);
 }
 
-/* ---- opening --------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------- */
 
 /* File systems without locks are used without. */
 static bool lock(const batch_out *o, lory_err *err)
@@ -58,7 +58,7 @@ bool batch_out_clear(batch_out *o, lory_err *err)
     return ftruncate(o->fd, 0) == 0 || cannot(o, "write", err);
 }
 
-/* ---- going on -------------------------------------------------------------------------------- */
+/* ---- going on ---------------------------------------------------------------------------- */
 
 bool batch_out_repair(batch_out *o, uint64_t *n_lines, uint64_t *n_errors, lory_err *err)
 {
@@ -81,7 +81,7 @@ bool batch_out_repair(batch_out *o, uint64_t *n_lines, uint64_t *n_errors, lory_
     return cannot(o, "repair its last line", err);
 }
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 /* The bytes of text[0..n) that are whole lines. */
 static size_t whole_lines(const char *text, size_t n, uint64_t *n_lines)

@@ -19,7 +19,32 @@ uint64_t batch_request_seed(const batch_request *r, int i)
     return i == 0 ? seed : rng_at(seed, (uint64_t)i, STREAM_CHOICE) >> SEED_SHIFT;
 }
 
-/* ---- fields ---------------------------------------------------------------------------------- */
+int batch_n_choices(const batch_request *r)
+{
+    return (int)r->n_prompt * r->n;
+}
+
+const lory_tokens *batch_prompt_of(const batch_request *r, int i_choice)
+{
+    return &r->prompt[i_choice / r->n];
+}
+
+bool batch_request_prompts(batch_request *r, size_t n, lory_err *err)
+{
+    r->prompt = mem_new(n, sizeof *r->prompt);
+    if (!r->prompt) return err_set(err, LORY_E_MEMORY, "no memory for the line");
+    r->n_prompt = n;
+    return true;
+}
+
+size_t batch_n_prompt_tokens(const batch_request *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->n_prompt; i++) n += r->prompt[i].n;
+    return n;
+}
+
+/* ---- fields ------------------------------------------------------------------------------ */
 
 /* The member, or NULL when it is missing or null, which mean the same to the API. */
 static const json *field(const json *body, const char *name)
@@ -66,10 +91,10 @@ static bool read_bool(const json *body, const char *name, bool *out, lory_err *e
 /* Fields that would change the answer and are not known here; false and 1 change nothing. */
 static bool refuse_unknown(const json *body, lory_err *err)
 {
-    static const char *const names[] = {
-        "stream", "echo", "best_of", "suffix", "tools", "tool_choice", "functions", "function_call",
-        "modalities", "audio", "prediction", "grammar", "json_schema"
-    };
+    static const char *const names[] = { "stream",     "echo",        "best_of",    "suffix",
+                                         "tools",      "tool_choice", "functions",  "function_call",
+                                         "modalities", "audio",       "prediction", "grammar",
+                                         "json_schema" };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const json *j = field(body, names[i]);
         int64_t v;
@@ -80,7 +105,7 @@ static bool refuse_unknown(const json *body, lory_err *err)
     return true;
 }
 
-/* ---- stop texts, biases -------------------------------------------------------------------- */
+/* ---- stop texts, biases ------------------------------------------------------------------ */
 
 static bool put_stop(batch_request *r, const char **to, const json *j, lory_err *err)
 {
@@ -131,7 +156,7 @@ static bool read_biases(batch_request *r, const batch_defaults *d, const json *b
     return true;
 }
 
-/* ---- how ------------------------------------------------------------------------------------- */
+/* ---- how --------------------------------------------------------------------------------- */
 
 static bool read_seed(batch_request *r, const json *body, lory_err *err)
 {
@@ -180,60 +205,79 @@ static bool read_params(batch_request *r, const batch_defaults *d, const json *b
            && read_float(body, "min_p", &s->min_p, err)
            && read_float(body, "presence_penalty", &s->presence_penalty, err)
            && read_float(body, "frequency_penalty", &s->frequency_penalty, err)
-           && read_int(body, "n", 1, BATCH_MAX_CHOICES, &r->n, err)
-           && read_logprobs(r, body, err) && read_stop(r, body, err)
-           && read_biases(r, d, body, err) && read_format(r, d, body, err);
+           && read_int(body, "n", 1, BATCH_MAX_CHOICES, &r->n, err) && read_logprobs(r, body, err)
+           && read_stop(r, body, err) && read_biases(r, d, body, err)
+           && read_format(r, d, body, err);
 }
 
-/* ---- what ------------------------------------------------------------------------------------ */
+/* ---- what -------------------------------------------------------------------------------- */
 
-static bool encode(batch_request *r, const batch_defaults *d, const char *text, size_t n,
+static const char prompt_forms[] = "a text, an array of token ids, or an array of these";
+
+static bool encode(const batch_defaults *d, const char *text, size_t n, lory_tokens *ids,
                    lory_err *err)
 {
     cli_prompt p = { .text = text, .n = n, .n_ctx = d->n_ctx, .special = d->special };
-    return cli_encode_prompt(d->m, "\"prompt\"", &p, &r->ids, err);
+    return cli_encode_prompt(d->m, "\"prompt\"", &p, ids, err);
 }
 
-/* An array of token ids is a prompt too; so is an array of one text. */
-static bool read_prompt_array(batch_request *r, const batch_defaults *d, const json *j,
-                              lory_err *err)
+static bool read_ids(const batch_defaults *d, const json *j, lory_tokens *ids, lory_err *err)
 {
-    const char *text;
-    size_t n;
     lory_model_info info;
-    if (j->n == 1 && json_get_str(j->first, &text, &n)) return encode(r, d, text, n, err);
     lory_model_get_info(d->m, &info);
     for (const json *e = j->first; e; e = e->next) {
         int64_t id;
-        if (!json_get_int(e, &id))
-            return wrong(err, "prompt", "one text, or an array of token ids");
+        if (!json_get_int(e, &id)) return wrong(err, "prompt", prompt_forms);
         if (id < 0 || id >= info.n_vocab)
             return err_set(err, LORY_E_ARGUMENT, "\"prompt\": %lld is not a token id (0 to %d)",
                            (long long)id, info.n_vocab - 1);
-        if (!cli_add_id(&r->ids, (lory_token)id))
+        if (!cli_add_id(ids, (lory_token)id))
             return err_set(err, LORY_E_MEMORY, "no memory for the line");
     }
-    if (!cli_fits("\"prompt\"", r->ids.n, d->n_ctx, err)) return false;
-    return r->ids.n > 0 || encode(r, d, "", 0, err);
+    if (!cli_fits("\"prompt\"", ids->n, d->n_ctx, err)) return false;
+    return ids->n > 0 || encode(d, "", 0, ids, err);
+}
+
+/* A text, or an array of token ids. */
+static bool read_one_prompt(const batch_defaults *d, const json *j, lory_tokens *ids, lory_err *err)
+{
+    const char *text;
+    size_t n;
+    if (json_get_str(j, &text, &n)) return encode(d, text, n, ids, err);
+    if (j->type == JSON_ARRAY) return read_ids(d, j, ids, err);
+    return wrong(err, "prompt", prompt_forms);
+}
+
+/* One prompt, or an array of them. */
+static bool read_prompts(batch_request *r, const batch_defaults *d, const json *j, lory_err *err)
+{
+    bool is_many = j->type == JSON_ARRAY && j->first && j->first->type != JSON_NUMBER;
+    size_t n = is_many ? j->n : 1;
+    if (n > (size_t)(BATCH_MAX_ANSWERS / r->n))
+        return err_set(err, LORY_E_ARGUMENT,
+                       "\"prompt\": %zu prompts of %d answers each are more than %d "
+                       "answers",
+                       n, r->n, BATCH_MAX_ANSWERS);
+    if (!batch_request_prompts(r, n, err)) return false;
+    if (!is_many) return read_one_prompt(d, j, &r->prompt[0], err);
+    for (const json *e = j->first; e; e = e->next, n--)
+        if (!read_one_prompt(d, e, &r->prompt[j->n - n], err)) return false;
+    return true;
 }
 
 static bool read_prompt(batch_request *r, const batch_defaults *d, const json *body, lory_err *err)
 {
     const json *prompt = field(body, "prompt"), *messages = field(body, "messages");
-    const char *text;
-    size_t n;
     if (prompt && messages)
         return err_set(err, LORY_E_ARGUMENT, "has both a \"prompt\" and \"messages\"");
     if (r->shape == BATCH_COMPLETION && messages)
         return err_set(err, LORY_E_ARGUMENT, "\"messages\" belong to /v1/chat/completions");
     if (messages || r->shape == BATCH_CHAT) return batch_read_messages(r, d, messages, body, err);
     if (!prompt) return err_set(err, LORY_E_ARGUMENT, "has no \"prompt\" and no \"messages\"");
-    if (prompt->type == JSON_ARRAY) return read_prompt_array(r, d, prompt, err);
-    if (json_get_str(prompt, &text, &n)) return encode(r, d, text, n, err);
-    return wrong(err, "prompt", "a text");
+    return read_prompts(r, d, prompt, err);
 }
 
-/* ---- shape --------------------------------------------------------------------------------- */
+/* ---- shape ------------------------------------------------------------------------------- */
 
 static bool keep(buf *b, const json *j, lory_err *err)
 {
@@ -275,7 +319,9 @@ bool batch_request_read(batch_request *r, const batch_defaults *d, uint64_t line
                         size_t n, lory_err *err)
 {
     json_doc doc;
-    *r = (batch_request){ .line = line, .hash = hash64_of(text, n, line), .sampler = d->sampler,
+    *r = (batch_request){ .line = line,
+                          .hash = hash64_of(text, n, line),
+                          .sampler = d->sampler,
                           .generate = d->generate };
     if (strspn(text, " \t\r") == n) return err_set(err, LORY_E_FORMAT, "the line is blank");
     if (!json_read(&doc, text, n, "line", err)) {
@@ -295,7 +341,8 @@ void batch_request_free(batch_request *r)
 {
     buf_free(&r->id);
     buf_free(&r->model);
-    lory_tokens_free(&r->ids);
+    for (size_t i = 0; i < r->n_prompt; i++) lory_tokens_free(&r->prompt[i]);
+    mem_free(r->prompt);
     lory_grammar_free(r->grammar);
     arena_free(&r->arena);
     *r = (batch_request){ 0 };

@@ -11,7 +11,12 @@
 #include "cli/batch_grammar.h"
 #include "lory.h"
 
-enum { BATCH_MAX_CHOICES = 128, BATCH_MAX_LOGPROBS = 20, BATCH_MAX_LINE_BYTES = 8 << 20 };
+enum {
+    BATCH_MAX_CHOICES = 128,   /* of a prompt */
+    BATCH_MAX_ANSWERS = 16384, /* choices of all prompts of a line */
+    BATCH_MAX_LOGPROBS = 20,
+    BATCH_MAX_LINE_BYTES = 8 << 20,
+};
 
 typedef enum { BATCH_PLAIN, BATCH_COMPLETION, BATCH_CHAT } batch_shape;
 
@@ -34,12 +39,13 @@ typedef struct {
     batch_shape shape;
     buf id;             /* JSON: "id" or "custom_id"; empty when there is none */
     buf model;          /* JSON: the body's "model"; empty when there is none */
-    lory_tokens ids;    /* of the prompt */
+    lory_tokens *prompt; /* [n_prompt] their ids */
+    size_t n_prompt;
     lory_sampler_params sampler;   /* its biases are in the arena, like */
     lory_generate_params generate; /* the stop texts */
     lory_grammar *grammar;         /* the line's own; NULL: none */
     mem_arena arena;
-    int n;              /* choices */
+    int n;              /* choices of each prompt */
     int n_logprobs;     /* likeliest tokens a token; -1 = no log-probabilities */
 } batch_request;
 
@@ -48,6 +54,14 @@ typedef struct {
 bool batch_request_read(batch_request *r, const batch_defaults *d, uint64_t line, const char *text,
                         size_t n, lory_err *err);
 void batch_request_free(batch_request *r);
+
+/* Makes n empty prompts. */
+bool batch_request_prompts(batch_request *r, size_t n, lory_err *err);
+
+/* Choices of the line: the first r->n are of the first prompt, and so on. */
+int batch_n_choices(const batch_request *r);
+const lory_tokens *batch_prompt_of(const batch_request *r, int i_choice);
+size_t batch_n_prompt_tokens(const batch_request *r);
 
 /* The seed of choice i: the first has the line's. */
 uint64_t batch_request_seed(const batch_request *r, int i);

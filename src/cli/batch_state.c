@@ -20,7 +20,7 @@ static bool name_of(const char *out_path, buf *name, lory_err *err)
     return err_set(err, LORY_E_MEMORY, "%s: no memory", out_path);
 }
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 static void put_int(json_writer *w, const char *key, uint64_t v)
 {
@@ -85,7 +85,7 @@ void batch_state_remove(const char *out_path)
     buf_free(&name);
 }
 
-/* ---- checking -------------------------------------------------------------------------------- */
+/* ---- checking ---------------------------------------------------------------------------- */
 
 static bool damaged(const char *name, lory_err *err)
 {

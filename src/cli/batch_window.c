@@ -13,20 +13,20 @@ enum {
 struct batch_item {
     batch_window *w;
     batch_request r;
-    batch_choice *choice; /* [r.n], each with the item as its owner; NULL when there is nothing to
+    batch_choice *choice; /* [n], each with the item as its owner; NULL when there is nothing to
                              generate, or it is done */
-    int n_begun, n_done;
+    int n, n_begun, n_done;
     size_t n_bytes;
     lory_err *err;  /* why it can't be answered; NULL = nothing is wrong */
     int err_choice; /* whose error it is */
     buf answer;     /* the output line, when it is done */
 };
 
-/* ---- life ------------------------------------------------------------------------------------ */
+/* ---- life -------------------------------------------------------------------------------- */
 
 static void free_work(batch_item *it)
 {
-    for (int i = 0; it->choice && i < it->r.n; i++) batch_choice_free(&it->choice[i]);
+    for (int i = 0; it->choice && i < it->n; i++) batch_choice_free(&it->choice[i]);
     mem_free(it->choice);
     mem_free(it->err);
     batch_request_free(&it->r);
@@ -62,12 +62,12 @@ bool batch_window_has_room(const batch_window *w)
     return w->n < w->cap && (w->n_bytes < MAX_BYTES || w->n == 0);
 }
 
-/* ---- the end of a line --------------------------------------------------------------------- */
+/* ---- the end of a line ------------------------------------------------------------------- */
 
 /* What the item holds is counted anew. */
 static void count_bytes(batch_item *it)
 {
-    size_t n = ITEM_BYTES + it->r.ids.n * sizeof(lory_token) + it->answer.cap;
+    size_t n = ITEM_BYTES + batch_n_prompt_tokens(&it->r) * sizeof(lory_token) + it->answer.cap;
     it->w->n_bytes += n - it->n_bytes;
     it->n_bytes = n;
 }
@@ -79,9 +79,8 @@ static void finish(batch_item *it)
                       : batch_put_answer(&it->r, w->d, it->choice, &it->answer);
     if (!ok) w->failed = true;
     w->n_errors += it->err != NULL;
-    w->n_prompt_tokens += it->r.ids.n;
-    for (int i = 0; it->choice && i < it->r.n; i++)
-        w->n_generated_tokens += it->choice[i].n_tokens;
+    w->n_prompt_tokens += batch_n_prompt_tokens(&it->r);
+    for (int i = 0; it->choice && i < it->n; i++) w->n_generated_tokens += it->choice[i].n_tokens;
     free_work(it);
     count_bytes(it);
 }
@@ -106,7 +105,12 @@ static void note(batch_item *it, int choice, const lory_err *err)
     it->err_choice = choice;
 }
 
-/* ---- from the batch ------------------------------------------------------------------------ */
+static void end_choice(batch_item *it)
+{
+    if (++it->n_done == it->n) finish(it);
+}
+
+/* ---- from the batch ---------------------------------------------------------------------- */
 
 static bool on_piece(void *user, const lory_piece *piece)
 {
@@ -125,10 +129,10 @@ static void on_done(void *user, const lory_generate_result *result, const lory_e
     c->reason = result->reason;
     c->n_tokens = result->n_tokens;
     if (err) note(it, (int)(c - it->choice), err);
-    if (++it->n_done == it->r.n) finish(it);
+    end_choice(it);
 }
 
-/* ---- into the batch ------------------------------------------------------------------------ */
+/* ---- into the batch ---------------------------------------------------------------------- */
 
 static batch_item *new_item(batch_window *w)
 {
@@ -146,8 +150,9 @@ static bool no_memory(uint64_t line, lory_err *err)
 
 static bool make_choices(batch_item *it)
 {
-    it->choice = mem_new((size_t)it->r.n, sizeof *it->choice);
-    for (int i = 0; it->choice && i < it->r.n; i++) it->choice[i].owner = it;
+    it->n = batch_n_choices(&it->r);
+    it->choice = mem_new((size_t)it->n, sizeof *it->choice);
+    for (int i = 0; it->choice && i < it->n; i++) it->choice[i].owner = it;
     return it->choice != NULL;
 }
 
@@ -176,8 +181,13 @@ static bool add(batch_window *w, batch_item *it, int i, lory_err *err)
 {
     lory_sampler_params sampler = it->r.sampler;
     sampler.seed = batch_request_seed(&it->r, i);
-    lory_request q = { .ids = it->r.ids.id, .n = it->r.ids.n, .sampler = &sampler,
-                       .generate = &it->r.generate, .on_piece = on_piece, .on_done = on_done,
+    const lory_tokens *prompt = batch_prompt_of(&it->r, i);
+    lory_request q = { .ids = prompt->id,
+                       .n = prompt->n,
+                       .sampler = &sampler,
+                       .generate = &it->r.generate,
+                       .on_piece = on_piece,
+                       .on_done = on_done,
                        .user = &it->choice[i] };
     return lory_batch_add(w->batch, &q, err);
 }
@@ -186,14 +196,14 @@ static bool add(batch_window *w, batch_item *it, int i, lory_err *err)
 static bool begin(batch_window *w, batch_item *it, lory_err *err)
 {
     lory_err why;
-    while (!is_done(it) && it->n_begun < it->r.n && lory_batch_room(w->batch) > 0) {
-        if (add(w, it, it->n_begun, &why)) {
-            it->n_begun++;
-            continue;
-        }
-        if (why.code == LORY_E_MEMORY) return no_memory(it->r.line, err);
-        note(it, 0, &why); /* what is wrong with one choice is with all: it is the first */
-        finish(it);
+    while (!is_done(it) && it->n_begun < it->n && lory_batch_room(w->batch) > 0) {
+        int i = it->n_begun;
+        bool ok = add(w, it, i, &why);
+        if (!ok && why.code == LORY_E_MEMORY) return no_memory(it->r.line, err);
+        it->n_begun++;
+        if (ok) continue;
+        note(it, i, &why);
+        end_choice(it);
     }
     return true;
 }
@@ -203,13 +213,13 @@ bool batch_window_begin(batch_window *w, lory_err *err)
     while (w->n_begun < w->n) {
         batch_item *it = w->item[(w->first + w->n_begun) % w->cap];
         if (!begin(w, it, err)) return false;
-        if (!is_done(it) && it->n_begun < it->r.n) return true;
+        if (!is_done(it) && it->n_begun < it->n) return true;
         w->n_begun++;
     }
     return true;
 }
 
-/* ---- out ------------------------------------------------------------------------------------- */
+/* ---- out --------------------------------------------------------------------------------- */
 
 bool batch_window_take(batch_window *w, buf *out, uint64_t *n_lines, lory_err *err)
 {
