@@ -33,6 +33,8 @@ enum {
     LINE = 64,       /* bytes: what one thread writes and another polls has lines of its own */
     SPIN_NS = 50000, /* the longest a wait polls before it sleeps, on a machine with room, */
     MIN_SHARE = 32,  /* and the part of it that is left on a crowded one */
+    VAIN_SHARE = 16, /* polling in vain may take this part of a core's time, */
+    VAIN_BURST_NS = 16 * 1000000, /* and all of that of so long at once */
 };
 
 /* Opens again and again, each time with another turn; a thread waits for one that is not the one
@@ -55,6 +57,7 @@ struct team {
     atomic_int n_now; /* that the run at hand has */
     int n_started;   /* workers that have a thread */
     int max_spins;   /* polls in SPIN_NS */
+    atomic_int_least64_t paid_at; /* until then polling in vain has used the time for it up, ns */
     worker *workers; /* [n_threads - 1] */
     team_fn fn;      /* written before `start` opens, like arg */
     void *arg;
@@ -134,20 +137,38 @@ static void gate_sleep(gate *g, uint64_t seen)
     atomic_fetch_sub(&g->n_asleep, 1);
 }
 
-/* Polls, then sleeps. Where the others have no core to run on, polling only keeps them from one:
- * each wait that had to sleep halves the patience of the team, each that did not adds to it. */
+/* Polls that a wait may make now. */
+static int spins_now(team *t)
+{
+    int n = atomic_load_explicit(&t->n_spins, memory_order_relaxed);
+    if (n == t->max_spins || now_ns() < atomic_load_explicit(&t->paid_at, memory_order_relaxed))
+        return n;
+    atomic_store_explicit(&t->n_spins, t->max_spins, memory_order_relaxed);
+    return t->max_spins;
+}
+
+/* A wait made all polls, in vain. Of threads that do so at once some may not count. */
+static void charge_spins(team *t)
+{
+    int64_t now = now_ns(), paid = atomic_load_explicit(&t->paid_at, memory_order_relaxed);
+    if (paid < now - VAIN_BURST_NS) paid = now - VAIN_BURST_NS;
+    paid += VAIN_SHARE * SPIN_NS;
+    atomic_store_explicit(&t->paid_at, paid, memory_order_relaxed);
+    if (paid > now)
+        atomic_store_explicit(&t->n_spins, t->max_spins / MIN_SHARE, memory_order_relaxed);
+}
+
+/* Polls, then sleeps. Where the others have no core to run on, polling only keeps them from one, so
+ * the time that the team may poll in vain is bounded: when it is used up, waits sleep almost at
+ * once until more of it has come. Nothing else ends that: sleeping makes the others' waits long too,
+ * so a team that grew patient again only with waits that succeed would not on an idle machine
+ * either, once it had stumbled. How long the caller leaves the team without work says nothing. */
 static void wait_for(team *t, gate *g, uint64_t seen)
 {
-    int n = atomic_load_explicit(&t->n_spins, memory_order_relaxed), next = n;
-    if (gate_poll(g, seen, n))
-        next += n / 8 + 1;
-    else {
-        gate_sleep(g, seen);
-        next /= 2;
-    }
-    if (next > t->max_spins) next = t->max_spins;
-    if (next < t->max_spins / MIN_SHARE) next = t->max_spins / MIN_SHARE;
-    if (next != n) atomic_store_explicit(&t->n_spins, next, memory_order_relaxed);
+    int n = spins_now(t);
+    if (gate_poll(g, seen, n)) return;
+    gate_sleep(g, seen);
+    if (n == t->max_spins && g != &t->start) charge_spins(t);
 }
 
 #ifdef LORY_OPENMP
