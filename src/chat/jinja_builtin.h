@@ -82,6 +82,8 @@ typedef enum {
 bool jstr_case(jrun *r, const jstr *s, jcase how, jval *out);
 bool jstr_replace(jrun *r, const jstr *s, const jstr *from, const jstr *to, int64_t max, jval *out);
 bool jstr_splitlines(jrun *r, const jstr *s, bool keeps_ends, jlist **out);
+bool jstr_translate(jrun *r, const jval *a, jval *out); /* a method */
+bool jstr_maketrans(jrun *r, const jval *a, jval *out); /* a method */
 bool jstr_is_case(const jstr *s, bool is_upper);
 /* The first place of `part` in s[from..to), or SIZE_MAX. */
 size_t jstr_find(const jstr *s, size_t from, size_t to, const jstr *part);

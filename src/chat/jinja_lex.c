@@ -235,7 +235,7 @@ static bool take_escape(jlexer *lx, size_t *at, size_t end, char **out)
         if (!take_hex(lx, at, end, c == 'x' ? 2 : c == 'u' ? 4 : 8, &cp))
             return fail_at(lx, start, "a cut \\%c escape", c);
     } else if (c == 'N') {
-        return fail_at(lx, start, "characters by name (\\N{...}) are not supported");
+        return fail_at(lx, start, "characters by name (\\N{...}) are not supported: write \\uXXXX");
     } else { /* as in Python, an unknown escape is no escape */
         *(*out)++ = '\\';
         *(*out)++ = (char)c;

@@ -629,7 +629,7 @@ const jbuiltin jstr_methods[] = {
     { "istitle", str_istitle, "/", 0, NULL, NULL },
     { "isidentifier", str_isidentifier, "/", 0, NULL, NULL },
     { "encode", NULL, NULL, 0, NULL, "it gives bytes" },
-    { "translate", NULL, NULL, 0, NULL, "it needs a table" },
-    { "maketrans", NULL, NULL, 0, NULL, "it makes a table for translate" },
+    { "translate", jstr_translate, "/table", 1, NULL, NULL },
+    { "maketrans", jstr_maketrans, "/x,y,z", 1, NULL, NULL },
     { NULL, NULL, NULL, 0, NULL, NULL },
 };

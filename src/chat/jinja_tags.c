@@ -257,14 +257,28 @@ static jnode *parse_autoescape(jparser *p, size_t at)
     return n;
 }
 
+/* A block that a template which extends this one has to give: there is none. */
+static bool be_required(jparser *p, jnode *n)
+{
+    for (const jnode *i = n->list; i; i = i->next) {
+        bool is_blank = i->kind == N_DATA;
+        for (size_t k = 0; is_blank && k < i->value.s->n; k++)
+            is_blank = strchr(" \t\n\r\v\f", i->value.s->s[k]) != NULL;
+        if (!is_blank)
+            return jfail_parse(p, n->at, "Required blocks can only contain comments or whitespace");
+    }
+    n->kind = N_REFUSED;
+    n->value.p = "a required block is not found: no other template gives it";
+    return true;
+}
+
 static jnode *parse_named_block(jparser *p, size_t at)
 {
     jnode *n = jnode_new(p, N_BLOCK, at);
     const jtoken *t = n ? jexpect(p, TK_NAME) : NULL;
     if (!t || !(n->name = jtoken_str(p, t->s, t->n))) return NULL;
     bool is_scoped = jskip_word(p, "scoped");
-    if (jis_word(p, "required"))
-        return jfail_parse(p, p->token->at, "required blocks are not supported");
+    bool is_required = jskip_word(p, "required");
     for (jnode *b = p->t->blocks; b; b = b->c)
         if (b->name->n == t->n && memcmp(b->name->s, t->s, t->n) == 0)
             return jfail_parse(p, at, "block '%.*s' defined twice", (int)t->n, t->s);
@@ -275,6 +289,7 @@ static jnode *parse_named_block(jparser *p, size_t at)
         p->t->blocks = n;
     }
     if (!parse_function_to(p, "endblock", &n->list)) return NULL;
+    if (is_required && !be_required(p, n)) return NULL;
     if (jis(p, TK_NAME) && p->token->n == t->n && memcmp(p->token->s, t->s, t->n) == 0) jnext(p);
     return n;
 }
