@@ -84,6 +84,8 @@ TEST(calls_with_the_name_before_the_arguments_are_read)
               "add({\"a\":{\"name\":1}})");
     CHECK_STR(calls_of("<function=add>{\"a\": 1}</function><function=unknown>{}</function>"),
               "add({\"a\":1}) unknown({})");
+    CHECK_STR(calls_of(" to=functions.add:\n{\"a\": 1}<|END_OF_FUNCTION_CALL|>"),
+              "add({\"a\":1})");
     CHECK_STR(calls_of("[TOOL_CALLS]a_new_one[CALL_ID]abcdef123[ARGS]{}"),
               "a_new_one({})#abcdef123");
 }
@@ -118,6 +120,67 @@ TEST(calls_written_as_python_are_read)
     CHECK_STR(calls_of("<|python_tag|>search.call(q='it\\'s \"\\u00e9\\x41\\n')"),
               "search({\"q\":\"it's \\\"\xC3\xA9" "A\\n\"})");
     CHECK_STR(calls_of("[add()]"), "add({})");
+}
+
+/* As calls_of, of an answer behind a prompt of functionary's. */
+static const char *parts_of(const char *prompt, const char *answer)
+{
+    static const char template_text[] = ">>> <|recipient|> <|content|>";
+    static char out[LORY_ERR_MAX];
+    tool_calls calls = { 0 };
+    lory_err err = { 0 };
+    const recipient_form *f =
+        recipients_of(template_text, strlen(template_text), prompt, strlen(prompt));
+    if (!f) return "no form";
+    bool ok = recipients_read_calls(f, answer, strlen(answer), NULL, &calls, &err);
+    int n = snprintf(out, sizeof out, "%s", ok ? "" : err.text);
+    for (size_t i = 0; i < calls.n; i++)
+        n += snprintf(out + n, sizeof out - (size_t)n, "%s%s(%s)", i ? " " : "",
+                      calls.call[i].name.data, calls.call[i].arguments.data);
+    CHECK(ok == (calls.n > 0));
+    tool_calls_free(&calls);
+    return out;
+}
+
+TEST(calls_that_are_parts_for_a_recipient_are_read)
+{
+    static const char v2[] = "...<|from|>assistant\n<|recipient|>", v3[] = "...assistant\n\n>>>";
+    CHECK_STR(parts_of(v3, "add\n{\"a\": 1}"), "add({\"a\":1})");
+    CHECK_STR(parts_of(v3, "all\nI add {1}.>>>add\n{\"a\": \">>>\"}>>>x.y-z\n{}>>>all\n{}"),
+              "add({\"a\":\">>>\"}) x.y-z({})");
+    CHECK_STR(parts_of(v3, ">>>add\n{}"), "add({})");
+    CHECK_STR(parts_of(v2, "all\n<|content|>I add.\n<|from|>assistant\n<|recipient|>add\n"
+                           "<|content|>{\"a\": 1}\n<|from|>assistant\n<|recipient|> x\n<|content|>{}"),
+              "add({\"a\":1}) x({})");
+    static const char *const bad[] = { "", "all\nHi.", "add", "add\n", "add\n{", "add\n{}>>>x\n1",
+                                       "python\nprint(1)", "\n{}", "Hi {}" };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        CHECK(strncmp(parts_of(v3, bad[i]), "tool call", 9) == 0, "%s: %s", bad[i],
+              parts_of(v3, bad[i]));
+    CHECK_STR(parts_of("... >>> ", "add\n{}"), "no form");
+}
+
+/* What of an answer is for all. */
+static void check_text(const char *prompt, const char *answer, const char *want)
+{
+    static const char template_text[] = ">>> <|recipient|> <|content|>";
+    const recipient_form *f =
+        recipients_of(template_text, strlen(template_text), prompt, strlen(prompt));
+    buf b = { 0 };
+    REQUIRE(f);
+    recipients_put_text(f, answer, strlen(answer), &b);
+    CHECK_STR(b.data ? b.data : "", want);
+    buf_free(&b);
+}
+
+TEST(what_is_for_all_is_the_text_of_an_answer)
+{
+    check_text(">>>", "all\nHi >>> you.>>>all\n Yes.", "Hi >>> you. Yes.");
+    check_text(">>>", "all\nHi.>>>add\n{}", "Hi.");
+    check_text(">>>", "Hi.>>>", "Hi.>>>");
+    check_text(">>>", "add\n{}", "");
+    check_text("<|from|>assistant\n<|recipient|>", " all\n<|content|>Hi.\n", "Hi.\n");
+    check_text("<|from|>assistant\n<|recipient|>", "all", "all");
 }
 
 TEST(what_is_no_call_is_one_line)
@@ -237,12 +300,12 @@ static lory_prompt prompt_of(const chat_tools *t, const lory_template *tmpl,
 static const char *call_in(const char *answer, const chat_tools *t)
 {
     const char *mark = NULL;
-    answer += strspn(answer, " \n");
+    if (!t->recipients) answer += strspn(answer, " \n");
     for (size_t i = 0; i < t->n_mark; i++) {
         const char *found = strstr(answer, t->mark[i]);
         if (found && (!mark || found < mark)) mark = found;
     }
-    return !mark && t->is_bare ? answer : mark;
+    return !mark && (t->is_bare || t->recipients) ? answer : mark;
 }
 
 static void read_back(const char *name, const chat_tools *t, const lory_template *tmpl)
@@ -325,8 +388,8 @@ TEST(calls_that_the_reference_templates_show_are_read_back)
     }
     json_close(&index);
     buf_free(&b);
-    /* 4 want other variables, 2 pass a generator to tojson, 1 has a form of its own */
-    CHECK(n.n_fit > 0 && n.n_failed <= 7, "%zu fit, %zu raw, %zu have no tools, %zu failed",
+    /* 4 want other variables, 2 pass a generator to tojson */
+    CHECK(n.n_fit > 0 && n.n_failed <= 6, "%zu fit, %zu raw, %zu have no tools, %zu failed",
           n.n_fit, n.n_raw, n.n_none, n.n_failed);
-    CHECK(stride > 1 || n.n_fit >= 53, "%zu fit", n.n_fit);
+    CHECK(stride > 1 || n.n_fit >= 54, "%zu fit", n.n_fit);
 }

@@ -75,6 +75,30 @@ TEST(channels_are_told_apart_and_their_marks_are_no_text)
     buf_free(&b);
 }
 
+TEST(heads_of_parts_are_no_text)
+{
+    static const char template_text[] = ">>> <|recipient|> <|content|>";
+    static const char old[] = "\n<|from|>assistant\n<|recipient|>";
+    const size_t n = strlen(template_text);
+    chat_tools tools = { 0 };
+    chat_printer v3 = { .recipients = recipients_of(template_text, n, ">>>", 3) };
+    chat_printer v2 = { .recipients = recipients_of(template_text, n, old, strlen(old)) };
+    REQUIRE(v3.recipients && v2.recipients);
+    check(v3, "", "all\nHi >>> you.>>>all\n Yes.", "Hi >>> you. Yes.");
+    check(v3, "", "Hi.>>>all\nYes.>>>al", "Hi.Yes.>>>al");
+    check(v3, "", "add\n{}>>>all\nx", "add\n{}x"); /* without tools it is no call */
+    check(v2, "", " all\n<|content|>Hi.\n<|from|>assistant\n<|recipient|>all\n<|content|> Yes",
+          "Hi. Yes");
+    v3.tools = &tools;
+    chat_print_begin(&v3, "", 0);
+    static const char text[] = "all\n<think>>>>a\n</think>>>>add\n{}";
+    for (size_t i = 0; text[i]; i++) CHECK(chat_print(&v3, text + i, 1));
+    CHECK(v3.is_in_call);
+    CHECK_STR(v3.held.data, ">>>add\n{}");
+    buf_clear(&v3.held);
+    CHECK(chat_print_end(&v3));
+}
+
 TEST(what_controls_a_terminal_is_left_out)
 {
     static const chat_printer p = { .is_terminal = true };

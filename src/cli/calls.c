@@ -221,7 +221,8 @@ static piece name_in(const reader *r, size_t at, size_t end)
 static piece id_in(const reader *r, size_t at, size_t end, piece name)
 {
     size_t from = find(r, at, call_id_mark) + strlen(call_id_mark);
-    if (name.s && memchr(name.s, ':', name.n)) return name;
+    const char *colon = name.s ? memchr(name.s, ':', name.n - 1) : NULL; /* behind it is a number */
+    if (colon) return name;
     if (from >= end) return (piece){ 0 };
     const char *past = memchr(r->s + from, '[', end - from);
     return past ? (piece){ r->s + from, (size_t)(past - r->s) - from } : (piece){ 0 };

@@ -96,11 +96,26 @@ static bool read_prompt(answer *a, lory_err *err)
     return ok;
 }
 
+/* What comes before calls, for the template. */
+static bool put_content(answer *a, const char *s, size_t n)
+{
+    buf all = { 0 };
+    if (a->printer.recipients) {
+        recipients_put_text(a->printer.recipients, s, n, &all);
+        s = all.data, n = all.len;
+    }
+    while (n > 0 && strchr(" \t\r\n", *s)) s++, n--;
+    talk_put_text(&a->turn.content, s, n);
+    bool ok = !all.failed && !a->turn.content.failed;
+    buf_free(&all);
+    return ok;
+}
+
 /* The calls in what was held back. Text that begins like one but is none is a text. */
 static bool read_calls(answer *a, lory_err *err)
 {
     chat_printer *p = &a->printer;
-    size_t n_blank = p->is_in_call ? strspn(p->held.data, " \t\r\n") : 0;
+    size_t n_blank = p->is_in_call && !p->recipients ? strspn(p->held.data, " \t\r\n") : 0;
     lory_err why = { 0 };
     if (!p->is_in_call) return true;
     if (!chat_tools_calls(p->tools, p->held.data + n_blank, p->held.len - n_blank, &a->turn.calls,
@@ -110,10 +125,8 @@ static bool read_calls(answer *a, lory_err *err)
             cli_note("%s: it is shown as it was written", why.text);
         return why.code == LORY_E_FORMAT || err_set(err, why.code, "%s", why.text);
     }
-    const char *s = a->written.data;
-    size_t n = a->written.len - p->held.len, n_lead = 0;
-    while (n_lead < n && strchr(" \t\r\n", s[n_lead])) n_lead++;
-    talk_put_text(&a->turn.content, s + n_lead, n - n_lead);
+    if (!put_content(a, a->written.data, a->written.len - p->held.len))
+        return err_set(err, LORY_E_MEMORY, "chat: no memory for a tool call");
     buf_clear(&p->held);
     return talk_name_calls(&a->c->talk, &a->turn.calls, err);
 }
@@ -156,24 +169,24 @@ static bool finish(answer *a, lory_err *err)
     return true;
 }
 
-static bool has_channels_of(const chat *c)
-{
-    return chat_has_channels(c->talk.template_text.data, c->talk.template_text.len);
-}
-
 static bool generate(answer *a, lory_err *err)
 {
     chat *c = a->c;
-    bool has_tools = chat_has_tools(&c->tools), has_channels = has_channels_of(c);
+    const buf *t = &c->talk.template_text;
+    bool has_tools = chat_has_tools(&c->tools), has_channels = chat_has_channels(t->data, t->len);
+    const recipient_form *recipients =
+        recipients_of(t->data, t->len, a->text.data ? a->text.data : "", a->text.len);
+    bool has_marks = has_tools || has_channels || recipients;
     lory_generate_params p = { .n_predict = c->o->settings.n_predict,
-                               .show_special = has_tools || has_channels, /* what marks them is */
+                               .show_special = has_marks, /* these are */
                                .stop = c->stop,
                                .n_stop = c->n_stop };
     a->printer = (chat_printer){ .hides = c->o->settings.hides,
                                  .is_terminal = out_is_terminal(),
                                  .has_colour = out_is_terminal() && !getenv("NO_COLOR"),
                                  .tools = has_tools ? &c->tools : NULL,
-                                 .has_channels = has_channels };
+                                 .has_channels = has_channels,
+                                 .recipients = recipients };
     chat_print_begin(&a->printer, a->text.data, a->text.len);
     double start_ms = cli_now_ms();
     bool ok = lory_generate(c->s, a->sampler, &p, on_piece, a, &a->result, err);
@@ -192,6 +205,9 @@ static bool keep_turn(answer *a, talk_input *in, lory_err *err)
         buf_clear(&t->content);
         chat_put_final(t->answer.data, t->calls.n ? 0 : t->answer.len, &t->content);
     }
+    if (a->printer.recipients && t->calls.n == 0)
+        recipients_put_text(a->printer.recipients, t->answer.data ? t->answer.data : "",
+                            t->answer.len, &t->content);
     if (t->answer.failed || t->content.failed)
         return err_set(err, LORY_E_MEMORY, "chat: no memory for the talk");
     t->input = *in;

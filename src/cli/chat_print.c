@@ -10,7 +10,7 @@ static const char *const marks[][2] = {
     { "<reasoning>", "</reasoning>" },
     { "[THINK]", "[/THINK]" },
 };
-enum { N_MARKS = sizeof marks / sizeof marks[0], NO_MARK = -1, CALL = -2 };
+enum { N_MARKS = sizeof marks / sizeof marks[0], NO_MARK = -1, CALL = -2, HEAD = -3 };
 
 /* Of channels; the first is where thinking begins, the second where it ends. */
 static const char *const channel_marks[] = {
@@ -91,6 +91,17 @@ static int channel_mark_at(const chat_printer *p, const char *s, size_t n, bool 
     return NO_MARK;
 }
 
+/* Whether a part for all begins at s: HEAD; one for a tool: CALL; whether they may: NO_MARK with
+ * *may. */
+static int head_at(const chat_printer *p, const char *s, size_t n, bool is_first, bool *may)
+{
+    size_t n_head;
+    if (!p->recipients || p->is_thinking) return NO_MARK;
+    recipient_kind k = recipient_at(p->recipients, s, n, is_first, &n_head);
+    *may |= k == RECIPIENT_PERHAPS;
+    return k == RECIPIENT_ALL ? HEAD : k == RECIPIENT_TOOL && p->tools ? CALL : NO_MARK;
+}
+
 /* How many bytes of s a mark is found at or may begin at: *i_mark is its kind, NO_MARK when it is
  * only perhaps one. */
 static size_t find_mark(const chat_printer *p, const char *s, size_t n, int *i_mark)
@@ -104,7 +115,8 @@ static size_t find_mark(const chat_printer *p, const char *s, size_t n, int *i_m
             *i_mark = strlen(mark) <= n - i ? k : NO_MARK;
             return i;
         }
-        *i_mark = channel_mark_at(p, s + i, n - i, &may);
+        *i_mark = head_at(p, s + i, n - i, i == 0 && !p->is_under_way, &may);
+        if (*i_mark == NO_MARK && !may) *i_mark = channel_mark_at(p, s + i, n - i, &may);
         if (*i_mark != NO_MARK || may) return i;
         if (i > 0 && is_blank(s[i - 1])) continue; /* then nothing began at the blanks */
         *i_mark = call_at(p, s + i, n - i, &may);
@@ -166,6 +178,13 @@ bool chat_print(chat_printer *p, const char *text, size_t n)
         ok = put(p, s, n_free);
         at += n_free;
         p->is_in_call = k == CALL;
+        if (k == HEAD) {
+            bool is_first = n_free == 0 && !p->is_under_way;
+            recipient_at(p->recipients, s + n_free, p->held.len - at, is_first, &n_free);
+            at += n_free;
+        }
+        p->is_under_way |= n_free > 0 || k != NO_MARK;
+        if (k == HEAD) continue;
         if (k < 0) break;
         if (k >= CHANNEL) {
             at += strlen(channel_marks[k - CHANNEL]);

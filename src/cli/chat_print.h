@@ -1,6 +1,6 @@
 /* chat_print.h - prints an answer as it comes: what the model thinks aloud between <think> and
  * </think> (and the like) dimmed on a terminal, or left out; tool calls held back.
- * Layer: cli. A zeroed one with its first five fields set is at the start of an answer. */
+ * Layer: cli. A zeroed one with its first six fields set is at the start of an answer. */
 #ifndef LORY_CLI_CHAT_PRINT_H
 #define LORY_CLI_CHAT_PRINT_H
 
@@ -11,9 +11,11 @@ typedef struct {
     bool is_terminal; /* control characters but newlines and tabs are left out */
     bool has_colour;
     const chat_tools *tools;        /* whose calls are held back; NULL = none */
-    bool has_channels; /* the text has the marks of gpt-oss\'s channels, which are no text */
+    bool has_channels; /* the text has the marks of gpt-oss's channels, which are no text */
+    const recipient_form *recipients; /* whose heads of parts are no text; NULL = none */
     bool is_thinking, skips_blanks; /* the marks and blanks after hidden thinking go too */
     int i_mark;                     /* which kind of mark began it */
+    bool is_under_way;              /* past its first head, or it has none */
     bool has_content;               /* something else than thinking and blanks was there */
     bool is_in_call;                /* held: from the blanks before a call on, all that comes */
     char last;                      /* byte printed; 0 = none */

@@ -251,7 +251,8 @@ bool chat_tools_fit(chat_tools *t, const lory_model *m, const lory_template *tmp
     t->is_raw = t->is_bare = false;
     bool ok = ask(&p, t, err) && choose_form(&p, t, err);
     if (ok) choose_marks(&p, t);
-    if (ok && t->n_mark == 0 && !t->is_bare)
+    t->recipients = recipients_of(tmpl->text, tmpl->n, p.asked.text, p.asked.n);
+    if (ok && t->n_mark == 0 && !t->is_bare && !t->recipients)
         ok = err_set(err, LORY_E_UNSUPPORTED,
                      "--tools: the chat template shows calls in a form that is not known");
     lory_prompt_free(&p.asked);
@@ -273,7 +274,9 @@ static bool has_mark(const chat_tools *t, const char *text, size_t n)
 bool chat_tools_calls(const chat_tools *t, const char *text, size_t n, tool_calls *out,
                       lory_err *err)
 {
-    if (!calls_read(text, n, t->doc.root, out, err)) return false;
+    bool ok = t->recipients ? recipients_read_calls(t->recipients, text, n, t->doc.root, out, err)
+                            : calls_read(text, n, t->doc.root, out, err);
+    if (!ok) return false;
     if (has_mark(t, text, n)) return true;
     for (size_t i = 0; i < out->n; i++)
         if (!calls_find_tool(t->doc.root, out->call[i].name.data, out->call[i].name.len)) {

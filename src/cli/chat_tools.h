@@ -4,7 +4,7 @@
 #ifndef LORY_CLI_CHAT_TOOLS_H
 #define LORY_CLI_CHAT_TOOLS_H
 
-#include "cli/calls.h"
+#include "cli/recipients.h"
 
 enum { CHAT_MAX_MARKS = 40 };
 
@@ -13,6 +13,7 @@ typedef struct {
     json_doc doc;                     /* the same, read */
     const char *mark[CHAT_MAX_MARKS]; /* [n_mark] what may begin calls in this template */
     size_t n_mark;
+    const recipient_form *recipients; /* whose parts are calls; NULL: answers have none */
     bool is_bare; /* an answer that begins with { or [ may be a call as a whole */
     bool is_raw;  /* the template has no form for calls: they go back as they were written */
     bool has_text_arguments; /* it wants arguments as a string of JSON, not as an object */

@@ -1,0 +1,106 @@
+/* recipients.c - see recipients.h. */
+#include "cli/recipients.h"
+#include "base/err.h"
+#include <string.h>
+
+static const recipient_form forms[] = {
+    { ">>>", 3, "", "recipient" },
+    { "\n<|from|>assistant\n<|recipient|>", 13, "<|content|>", "<|content|>" },
+};
+enum { N_FORMS = sizeof forms / sizeof forms[0] };
+
+static bool holds(const char *s, size_t n, const char *what)
+{
+    return memmem(s, n, what, strlen(what)) != NULL;
+}
+
+static bool ends_with(const char *s, size_t n, const char *end, size_t n_end)
+{
+    return n >= n_end && memcmp(s + n - n_end, end, n_end) == 0;
+}
+
+const recipient_form *recipients_of(const char *template_text, size_t n, const char *prompt,
+                                    size_t n_prompt)
+{
+    for (const recipient_form *f = forms; f < forms + N_FORMS; f++) {
+        const char *end = f->mark + strlen(f->mark) - f->n_prompt;
+        if (ends_with(prompt, n_prompt, end, f->n_prompt) && holds(template_text, n, end)
+            && holds(template_text, n, f->hint))
+            return f;
+    }
+    return NULL;
+}
+
+static bool is_name_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'
+           || c == '-' || c == '.';
+}
+
+/* Past `what` at s[*at..n): NONE when something else is there, PERHAPS when s ends before. */
+static recipient_kind pass(const char *s, size_t n, const char *what, size_t *at)
+{
+    for (; *what; what++, ++*at) {
+        if (*at == n) return RECIPIENT_PERHAPS;
+        if (s[*at] != *what) return RECIPIENT_NONE;
+    }
+    return RECIPIENT_ALL;
+}
+
+recipient_kind recipient_at(const recipient_form *f, const char *s, size_t n, bool is_first,
+                            size_t *n_head)
+{
+    size_t at = 0;
+    recipient_kind k = is_first ? RECIPIENT_ALL : pass(s, n, f->mark, &at);
+    if (k != RECIPIENT_ALL) return k;
+    while (at < n && s[at] == ' ') at++;
+    size_t name = at;
+    while (at < n && is_name_char(s[at])) at++;
+    size_t n_name = at - name;
+    if (at < n && n_name == 0) return RECIPIENT_NONE;
+    k = pass(s, n, "\n", &at);
+    if (k == RECIPIENT_ALL) k = pass(s, n, f->content, &at);
+    if (k != RECIPIENT_ALL) return k;
+    *n_head = at;
+    return n_name == 3 && memcmp(s + name, "all", 3) == 0 ? RECIPIENT_ALL : RECIPIENT_TOOL;
+}
+
+/* Where the part behind the one whose content begins at `at` begins; n: nowhere. */
+static size_t next_part(const recipient_form *f, const char *s, size_t n, size_t at)
+{
+    for (size_t n_head; at < n; at++)
+        if (s[at] == f->mark[0]
+            && recipient_at(f, s + at, n - at, false, &n_head) >= RECIPIENT_ALL)
+            return at;
+    return n;
+}
+
+void recipients_put_text(const recipient_form *f, const char *s, size_t n, buf *out)
+{
+    size_t n_head = 0;
+    recipient_kind k = recipient_at(f, s, n, true, &n_head);
+    if (k < RECIPIENT_ALL) k = RECIPIENT_ALL; /* no head: a text */
+    for (size_t at = 0; at < n;) {
+        size_t end = next_part(f, s, n, at + n_head);
+        if (k == RECIPIENT_ALL) buf_put(out, s + at + n_head, end - at - n_head);
+        at = end;
+        k = recipient_at(f, s + at, n - at, false, &n_head);
+    }
+}
+
+bool recipients_read_calls(const recipient_form *f, const char *s, size_t n, const json *tools,
+                           tool_calls *out, lory_err *err)
+{
+    size_t n_head = 0;
+    recipient_kind k = recipient_at(f, s, n, false, &n_head);
+    if (k < RECIPIENT_ALL) k = recipient_at(f, s, n, true, &n_head);
+    for (size_t at = 0, end; at < n; at = end) {
+        end = next_part(f, s, n, at + n_head);
+        if (k == RECIPIENT_TOOL && !calls_read(s + at, end - at, tools, out, err)) {
+            tool_calls_free(out);
+            return false;
+        }
+        k = recipient_at(f, s + end, n - end, false, &n_head);
+    }
+    return out->n > 0 || err_set(err, LORY_E_FORMAT, "tool call: there is none that can be read");
+}
