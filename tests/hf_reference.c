@@ -5,6 +5,7 @@
 #include <stdarg.h>
 
 enum { MAX_TENSORS = 400, MAX_TOKENS = 16, E = REF_EMBD, V = REF_VOCAB };
+enum { REF_FF_MAX = 256 }; /* where it is rounded up to that */
 
 typedef struct {
     char name[96];
@@ -17,6 +18,7 @@ typedef struct {
     ref_tensor t[MAX_TENSORS];
     int n_tensors;
     double x[MAX_TOKENS][E]; /* the residual stream */
+    double score[MAX_TOKENS][REF_EXPERTS]; /* the router's */
     int n;                   /* tokens */
 } ref;
 
@@ -42,7 +44,10 @@ static void fill(const ref *r, ref_tensor *t)
     double center = is_vector && !is_bias && r->s->norm != REF_LAYER_NORM_1P ? 1.0 : 0.0;
     double size = is_vector ? 0.3 : 1.8 / sqrt((double)t->n[t->n_dims - 1]);
     t->v = malloc((size_t)count * sizeof *t->v);
+    if (strstr(t->name, ".eps")) center = -0.5; /* so that it shows */
     for (int i = 0; i < count; i++) t->v[i] = (double)(float)(center + size * noise(&state));
+    for (int i = 0; i < count && strstr(t->name, "slopes"); i++)
+        t->v[i] = pow(2.0, -8.0 * (i + 1) / REF_HEAD);
 }
 
 /* The tensor of that name; slices, rows 0: it has none. */
@@ -107,8 +112,16 @@ static void multiply(const double *w, const double *bias, int rows, int cols, co
 static void linear(ref *r, const char *pattern, int il, bool has_bias, int rows, int cols,
                    const double *x, double *y)
 {
-    multiply(of_layer(r, pattern, ".weight", il, rows, cols),
-             has_bias ? of_layer(r, pattern, ".bias", il, 0, rows) : NULL, rows, cols, x, y);
+    const double *bias = has_bias ? of_layer(r, pattern, ".bias", il, 0, rows) : NULL;
+    if (!r->s->transposes) {
+        multiply(of_layer(r, pattern, ".weight", il, rows, cols), bias, rows, cols, x, y);
+        return;
+    }
+    const double *w = of_layer(r, pattern, ".weight", il, cols, rows);
+    for (int i = 0; i < rows; i++) {
+        y[i] = bias ? bias[i] : 0.0;
+        for (int k = 0; k < cols; k++) y[i] += w[k * rows + i] * x[k];
+    }
 }
 
 static void rms(const double *w, int n, double *x)
@@ -138,15 +151,33 @@ static void norm(ref *r, const char *pattern, int il, double *x)
     }
 }
 
-static void rotate(const ref_spec *s, int pos, double *head)
+/* The index whose wave turns so often in the original context. */
+static double yarn_index(const ref_spec *s, double n, double theta, double turns)
 {
-    int n = s->n_rot ? s->n_rot : REF_DIM;
+    return n * log(s->yarn_original / (turns * 2.0 * acos(-1.0))) / (2.0 * log(theta));
+}
+
+static double frequency(const ref_spec *s, int i, int n, bool is_scaled)
+{
+    double theta = s->theta ? s->theta : 10000.0, freq = pow(theta, -2.0 * i / n);
+    if (s->factors) freq /= s->factors[i];
+    if (s->yarn_factor == 0.0 || !is_scaled) return freq;
+    double low = fmax(floor(yarn_index(s, n, theta, 32.0)), 0.0);
+    double high = fmin(ceil(yarn_index(s, n, theta, 1.0)), n - 1.0);
+    double ramp = fmin(fmax((i - low) / fmax(high - low, 0.001), 0.0), 1.0);
+    return freq / s->yarn_factor * ramp + freq * (1.0 - ramp);
+}
+
+static void rotate(const ref_spec *s, int pos, int n, bool is_scaled, double *head)
+{
+    double size = s->magnitude ? s->magnitude : 1.0;
+    if (is_scaled && s->yarn_magnitude != 0.0) size = s->yarn_magnitude;
     for (int i = 0; i < n / 2; i++) {
-        double angle = pos * pow(s->theta ? s->theta : 10000.0, -2.0 * i / n);
+        double angle = pos * frequency(s, i, n, is_scaled);
         double *a = &head[s->pairs ? 2 * i : i], *b = &head[s->pairs ? 2 * i + 1 : i + n / 2];
         double x = *a, y = *b;
-        *a = x * cos(angle) - y * sin(angle);
-        *b = y * cos(angle) + x * sin(angle);
+        *a = (x * cos(angle) - y * sin(angle)) * size;
+        *b = (y * cos(angle) + x * sin(angle)) * size;
     }
 }
 
@@ -159,7 +190,9 @@ static double silu(double x)
 
 static bool has_window(const ref_spec *s, int il)
 {
-    return s->window > 0 && (s->alternates ? il % 2 != 0 : (il + 1) % 4 != 0);
+    if (s->window == 0) return false;
+    if (s->first_full) return il % 4 != 0;
+    return s->alternates ? il % 2 != 0 : (il + 1) % 4 != 0;
 }
 
 static bool rotates(const ref_spec *s, int il)
@@ -178,6 +211,13 @@ static void project(ref *r, int il, const double *h, double *q, double *k, doubl
         linear(r, s->q, il, s->qkv_bias, n_q, E, h, q);
         linear(r, s->k, il, s->qkv_bias, n_kv, E, h, k);
         linear(r, s->v, il, s->qkv_bias, n_kv, E, h, v);
+        return;
+    }
+    if (s->qkv == REF_KV_FUSED) {
+        linear(r, s->q, il, s->qkv_bias, n_q, E, h, q);
+        linear(r, s->k, il, s->qkv_bias, 2 * n_kv, E, h, all);
+        memcpy(k, all, (size_t)n_kv * sizeof *k);
+        memcpy(v, all + n_kv, (size_t)n_kv * sizeof *v);
         return;
     }
     linear(r, s->q, il, s->qkv_bias, n_q + 2 * n_kv, E, h, all);
@@ -204,22 +244,42 @@ static void norm_heads(ref *r, const char *pattern, int il, int n_head, double *
 
 static void finish_heads(ref *r, const char *pattern, int il, int pos, int n_head, double *x)
 {
-    ref_qk_norm kind = r->s->qk_norm;
+    static const double ones[REF_DIM] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+    const ref_spec *s = r->s;
+    ref_qk_norm kind = s->qk_norm;
+    bool is_scaled = !s->plain_windows || !has_window(s, il);
     if (kind == REF_HEADS || kind == REF_ALL) norm_heads(r, pattern, il, n_head, x);
-    for (int ih = 0; ih < n_head && rotates(r->s, il); ih++) rotate(r->s, pos, x + ih * REF_DIM);
+    for (int ih = 0; ih < n_head && rotates(s, il); ih++)
+        rotate(s, pos, s->n_rot ? s->n_rot : REF_DIM, is_scaled, x + ih * REF_DIM);
     if (kind == REF_HEADS_LATE) norm_heads(r, pattern, il, n_head, x);
+    for (int ih = 0; ih < n_head && kind == REF_UNIT_LATE && rotates(s, il); ih++)
+        rms(ones, REF_DIM, x + ih * REF_DIM);
 }
 
-/* One head of one query over the keys and values from `first` to `last`. */
-static void attend_head(const double *q, double scale, double (*k)[REF_HEAD * REF_DIM],
-                        double (*v)[REF_HEAD * REF_DIM], int offset, int first, int last,
-                        double *out)
+/* What a query at pos is multiplied by. */
+static double temperature(const ref_spec *s, int il, int pos)
+{
+    if (s->temp_scale == 0.0 || (s->temp_still && rotates(s, il))) return 1.0;
+    return 1.0 + s->temp_scale * log(1.0 + floor((pos + s->temp_offset) / s->temp_length));
+}
+
+static int first_seen(const ref_spec *s, int il, int t)
+{
+    if (!has_window(s, il)) return 0;
+    return s->chunks ? t / s->window * s->window : t >= s->window ? t - s->window + 1 : 0;
+}
+
+/* One head of one query over the keys and values from `first` to `last`, further ones counting less
+ * by the slope. */
+static void attend_head(const double *q, double scale, double slope,
+                        double (*k)[REF_HEAD * REF_DIM], double (*v)[REF_HEAD * REF_DIM],
+                        int offset, int first, int last, double *out)
 {
     double p[MAX_TOKENS], sum = 0.0;
     for (int t = first; t <= last; t++) {
         double dot = 0.0;
         for (int i = 0; i < REF_DIM; i++) dot += q[i] * k[t][offset + i];
-        p[t] = exp(dot * scale);
+        p[t] = exp(dot * scale + slope * (t - last));
         sum += p[t];
     }
     for (int i = 0; i < REF_DIM; i++) {
@@ -240,66 +300,189 @@ static void attention(ref *r, int il, double (*h)[E], double (*out)[E])
         project(r, il, h[t], q[t], k[t], v[t]);
         finish_heads(r, s->q_norm, il, t, REF_HEAD, q[t]);
         finish_heads(r, s->k_norm, il, t, n_kv_of(s), k[t]);
-        int first = has_window(s, il) && t >= s->window ? t - s->window + 1 : 0;
-        for (int ih = 0; ih < REF_HEAD; ih++)
-            attend_head(q[t] + ih * REF_DIM, scale, k, v, ih / (REF_HEAD / n_kv_of(s)) * REF_DIM,
-                        first, t, a + ih * REF_DIM);
+        const double *slopes = s->slopes ? get(r, 0, 0, REF_HEAD, "%s", s->slopes) : NULL;
+        for (int ih = 0; ih < REF_HEAD; ih++) {
+            double slope = slopes ? slopes[ih] : s->alibi ? pow(2.0, -8.0 * (ih + 1) / REF_HEAD) : 0;
+            attend_head(q[t] + ih * REF_DIM, scale * temperature(s, il, t), slope, k, v,
+                        ih / (REF_HEAD / n_kv_of(s)) * REF_DIM, first_seen(s, il, t), t,
+                        a + ih * REF_DIM);
+        }
+        linear(r, s->o, il, s->o_bias, E, REF_HEAD * REF_DIM, a, out[t]);
+    }
+}
+
+/* DeepSeek's: queries out of one latent, keys and values out of another; the end of a key is
+ * rotated and the same for all heads. */
+static void latent_attention(ref *r, int il, double (*h)[E], double (*out)[E])
+{
+    enum { KEY = REF_NOPE + REF_ROPE, KV = REF_NOPE + REF_DIM };
+    const ref_spec *s = r->s;
+    static double key[MAX_TOKENS][REF_HEAD][KEY], value[MAX_TOKENS][REF_HEAD][REF_DIM];
+    for (int t = 0; t < r->n; t++) {
+        double qa[REF_Q_RANK], q[REF_HEAD * KEY], kv[REF_KV_RANK + REF_ROPE], both[REF_HEAD * KV];
+        double a[REF_HEAD * REF_DIM], p[MAX_TOKENS];
+        linear(r, s->q_a, il, false, REF_Q_RANK, E, h[t], qa);
+        rms(of_layer(r, s->q_a_norm, ".weight", il, 0, REF_Q_RANK), REF_Q_RANK, qa);
+        linear(r, s->q_b, il, false, REF_HEAD * KEY, REF_Q_RANK, qa, q);
+        linear(r, s->kv_a, il, false, REF_KV_RANK + REF_ROPE, E, h[t], kv);
+        rms(of_layer(r, s->kv_a_norm, ".weight", il, 0, REF_KV_RANK), REF_KV_RANK, kv);
+        linear(r, s->kv_b, il, false, REF_HEAD * KV, REF_KV_RANK, kv, both);
+        rotate(s, t, REF_ROPE, true, kv + REF_KV_RANK);
+        for (int ih = 0; ih < REF_HEAD; ih++) {
+            double sum = 0.0;
+            memcpy(key[t][ih], both + ih * KV, REF_NOPE * sizeof *both);
+            memcpy(key[t][ih] + REF_NOPE, kv + REF_KV_RANK, REF_ROPE * sizeof *kv);
+            memcpy(value[t][ih], both + ih * KV + REF_NOPE, REF_DIM * sizeof *both);
+            rotate(s, t, REF_ROPE, true, q + ih * KEY + REF_NOPE);
+            for (int u = 0; u <= t; u++) {
+                double dot = 0.0;
+                for (int i = 0; i < KEY; i++) dot += q[ih * KEY + i] * key[u][ih][i];
+                sum += p[u] = exp(dot / sqrt((double)KEY));
+            }
+            for (int i = 0; i < REF_DIM; i++) {
+                a[ih * REF_DIM + i] = 0.0;
+                for (int u = 0; u <= t; u++) a[ih * REF_DIM + i] += p[u] / sum * value[u][ih][i];
+            }
+        }
         linear(r, s->o, il, s->o_bias, E, REF_HEAD * REF_DIM, a, out[t]);
     }
 }
 
 /* ---- feed-forward ------------------------------------------------------------------------ */
 
-static void gated(const double *gate, const double *up, const double *down, int n_ff,
-                  const double *x, double *out)
+static double gate_of(const ref_spec *s, double x)
+{
+    return s->act == REF_RELU ? fmax(x, 0.0) : silu(x);
+}
+
+static void gated(const ref_spec *s, const double *gate, const double *up, const double *down,
+                  int n_ff, const double *x, double *out)
 {
     double g[2 * REF_FF], u[2 * REF_FF];
     multiply(gate, NULL, n_ff, E, x, g);
     multiply(up, NULL, n_ff, E, x, u);
-    for (int i = 0; i < n_ff; i++) g[i] = silu(g[i]) * u[i];
+    for (int i = 0; i < n_ff; i++) g[i] = gate_of(s, g[i]) * u[i];
     multiply(down, NULL, E, n_ff, g, out);
+}
+
+/* A layer's own, with biases where it has some. */
+static void dense_gated(ref *r, int il, const double *x, double *out)
+{
+    const ref_spec *s = r->s;
+    double g[2 * REF_FF_MAX], u[REF_FF_MAX];
+    int n = s->gate_up ? REF_FF_MAX : REF_FF;
+    if (s->gate_up) {
+        linear(r, s->gate, il, s->ffn_bias, 2 * n, E, x, g);
+        memcpy(u, g + n, (size_t)n * sizeof *u);
+    } else {
+        linear(r, s->gate, il, s->ffn_bias, n, E, x, g);
+        linear(r, s->up, il, s->ffn_bias, n, E, x, u);
+    }
+    for (int i = 0; i < n; i++) g[i] = gate_of(s, g[i]) * u[i];
+    linear(r, s->down, il, s->ffn_bias, E, n, g, out);
+}
+
+static double soft_plus(double x)
+{
+    return log(1.0 + exp(x));
+}
+
+static double xielu(ref *r, int il, double x)
+{
+    const char *name = r->s->xielu;
+    double alpha_p = soft_plus(of_layer(r, name, "alpha_p", il, 0, 1)[0]);
+    double beta = of_layer(r, name, "beta", il, 0, 1)[0];
+    double alpha_n = beta + soft_plus(of_layer(r, name, "alpha_n", il, 0, 1)[0]);
+    double eps = of_layer(r, name, "eps", il, 0, 1)[0];
+    return x > 0.0 ? alpha_p * x * x + beta * x : (expm1(fmin(x, eps)) - x) * alpha_n + beta * x;
 }
 
 static void dense(ref *r, int il, const double *x, double *out)
 {
     const ref_spec *s = r->s;
     double u[REF_FF];
-    if (s->act == REF_SILU) {
-        gated(of_layer(r, s->gate, ".weight", il, REF_FF, E),
-              of_layer(r, s->up, ".weight", il, REF_FF, E),
-              of_layer(r, s->down, ".weight", il, E, REF_FF), REF_FF, x, out);
+    if (s->act <= REF_RELU) {
+        dense_gated(r, il, x, out);
         return;
     }
     linear(r, s->up, il, s->ffn_bias, REF_FF, E, x, u);
     for (int i = 0; i < REF_FF; i++) {
         double cube = u[i] + 0.044715 * u[i] * u[i] * u[i];
         double gelu = 0.5 * u[i] * (1.0 + tanh(0.79788456080286535588 * cube));
-        u[i] = s->act == REF_GELU ? gelu : u[i] > 0.0 ? u[i] * u[i] : 0.0;
+        if (s->act == REF_XIELU) u[i] = xielu(r, il, u[i]);
+        else u[i] = s->act == REF_GELU ? gelu : u[i] > 0.0 ? u[i] * u[i] : 0.0;
     }
     linear(r, s->down, il, s->ffn_bias, E, REF_FF, u, out);
 }
 
-/* The weights of the experts that a token goes to; 0 for the others. */
-static void route(ref *r, int il, const double *x, double *weight)
+/* SparseMixer without its training: the best of those left, by its part of a softmax over those near
+ * it, twice. */
+static void route_sparse(const double *score, double *weight)
+{
+    bool out[REF_EXPERTS] = { false };
+    memset(weight, 0, REF_EXPERTS * sizeof *weight);
+    for (int i = 0; i < REF_USED; i++) {
+        int best = -1;
+        double sum = 0.0;
+        for (int e = 0; e < REF_EXPERTS; e++)
+            if (!out[e] && (best < 0 || score[e] > score[best])) best = e;
+        for (int e = 0; e < REF_EXPERTS; e++) {
+            double factor = fmax(fabs(score[e]), score[best]);
+            if (!out[e] && !((score[best] - score[e]) / factor > 0.02))
+                sum += exp(score[e] - score[best]);
+        }
+        weight[best] = 1.0 / sum;
+        out[best] = true;
+    }
+}
+
+/* Groups of experts whose best two together are not among the best groups' are out. */
+static void limit_groups(const ref_spec *s, const double *score, bool *out)
+{
+    int n = s->n_group ? REF_EXPERTS / s->n_group : REF_EXPERTS;
+    double sum[REF_EXPERTS];
+    for (int g = 0; g < s->n_group; g++) {
+        double best = -1e9, second = -1e9;
+        for (int e = g * n; e < (g + 1) * n; e++) {
+            second = fmax(second, fmin(best, score[e]));
+            best = fmax(best, score[e]);
+        }
+        sum[g] = best + second;
+    }
+    for (int g = 0; g < s->n_group; g++) {
+        int n_better = 0;
+        for (int k = 0; k < s->n_group; k++) n_better += sum[k] > sum[g];
+        for (int e = g * n; e < (g + 1) * n; e++) out[e] = n_better >= s->n_group_used;
+    }
+}
+
+/* The weights of the experts that a token goes to, by the router's scores; 0 for the others. */
+static void route(ref *r, int il, double *score, double *weight)
 {
     const ref_spec *s = r->s;
-    double score[REF_EXPERTS], sum = 0.0;
-    linear(r, s->router, il, false, REF_EXPERTS, E, x, score);
+    double sum = 0.0, biased[REF_EXPERTS];
+    bool out[REF_EXPERTS] = { false };
+    if (s->sparse) {
+        route_sparse(score, weight);
+        return;
+    }
     for (int e = 0; e < REF_EXPERTS; e++)
         score[e] = s->sigmoid ? 1.0 / (1.0 + exp(-score[e])) : exp(score[e]);
     for (int e = 0; e < REF_EXPERTS; e++) sum += score[e];
     for (int e = 0; e < REF_EXPERTS && !s->sigmoid; e++) score[e] /= sum;
+    int rows = s->router_bias_is_row ? 1 : 0;
     const double *bias =
-        s->router_bias ? of_layer(r, s->router_bias, "", il, 0, REF_EXPERTS) : NULL;
-    for (int e = 0; e < REF_EXPERTS; e++) weight[e] = 0.0;
+        s->router_bias ? of_layer(r, s->router_bias, "", il, rows, REF_EXPERTS) : NULL;
+    for (int e = 0; e < REF_EXPERTS; e++) {
+        weight[e] = 0.0;
+        biased[e] = score[e] + (bias ? bias[e] : 0.0);
+    }
+    limit_groups(s, biased, out);
     sum = 0.0;
     for (int i = 0; i < REF_USED; i++) {
         int best = -1;
         for (int e = 0; e < REF_EXPERTS; e++)
-            if (weight[e] == 0.0
-                && (best < 0
-                    || score[e] + (bias ? bias[e] : 0.0) > score[best] + (bias ? bias[best] : 0.0)))
-                best = e;
+            if (!out[e] && weight[e] == 0.0 && (best < 0 || biased[e] > biased[best])) best = e;
         weight[best] = score[best];
         sum += score[best];
     }
@@ -313,14 +496,24 @@ static void expert(ref *r, int il, int e, const double *x, double *out)
 {
     const ref_spec *s = r->s;
     const int n_ff = REF_FF_EXP;
+    if (s->exp_in && s->exp_transposes) {
+        const double *in = get(r, REF_EXPERTS, E, 2 * n_ff, s->exp_in, il);
+        const double *down = get(r, REF_EXPERTS, n_ff, E, s->exp_out, il);
+        static double in_t[2 * REF_FF_EXP * E], down_t[E * REF_FF_EXP];
+        for (int i = 0; i < 2 * n_ff * E; i++)
+            in_t[i] = in[e * 2 * n_ff * E + i % E * 2 * n_ff + i / E];
+        for (int i = 0; i < E * n_ff; i++) down_t[i] = down[e * E * n_ff + i % n_ff * E + i / n_ff];
+        gated(s, in_t, in_t + n_ff * E, down_t, n_ff, x, out);
+        return;
+    }
     if (s->exp_in) {
         const double *in = get(r, REF_EXPERTS, 2 * n_ff, E, s->exp_in, il);
         const double *down = get(r, REF_EXPERTS, E, n_ff, s->exp_out, il);
         in += e * 2 * n_ff * E;
-        gated(in, in + n_ff * E, down + e * E * n_ff, n_ff, x, out);
+        gated(s, in, in + n_ff * E, down + e * E * n_ff, n_ff, x, out);
         return;
     }
-    gated(get(r, 0, n_ff, E, s->exp_gate, il, e), get(r, 0, n_ff, E, s->exp_up, il, e),
+    gated(s, get(r, 0, n_ff, E, s->exp_gate, il, e), get(r, 0, n_ff, E, s->exp_up, il, e),
           get(r, 0, E, n_ff, s->exp_down, il, e), n_ff, x, out);
 }
 
@@ -329,24 +522,31 @@ static void shared(ref *r, int il, const double *x, double *out)
     const ref_spec *s = r->s;
     int n_ff = s->n_shared * REF_FF_EXP;
     const double *in = s->sh_in ? of_layer(r, s->sh_in, ".weight", il, 2 * n_ff, E) : NULL;
-    gated(in ? in : of_layer(r, s->sh_gate, ".weight", il, n_ff, E),
+    gated(s, in ? in : of_layer(r, s->sh_gate, ".weight", il, n_ff, E),
           in ? in + n_ff * E : of_layer(r, s->sh_up, ".weight", il, n_ff, E),
           of_layer(r, s->sh_down, ".weight", il, E, n_ff), n_ff, x, out);
 }
 
-static void feed_forward(ref *r, int il, const double *x, double *out)
+static bool has_experts(const ref_spec *s, int il)
+{
+    return s->router && il >= s->n_dense && (il + 1) % (s->moe_step ? s->moe_step : 1) == 0;
+}
+
+static void feed_forward(ref *r, int il, int t, const double *x, double *out)
 {
     const ref_spec *s = r->s;
-    double weight[REF_EXPERTS], one[E];
-    if (!s->router || il < s->n_dense) {
+    double weight[REF_EXPERTS], one[E], in[E];
+    if (!has_experts(s, il)) {
         dense(r, il, x, out);
         return;
     }
     memset(out, 0, E * sizeof *out);
-    route(r, il, x, weight);
+    if (!s->early_router) linear(r, s->router, il, false, REF_EXPERTS, E, x, r->score[t]);
+    route(r, il, r->score[t], weight);
     for (int e = 0; e < REF_EXPERTS; e++) {
-        expert(r, il, e, x, one); /* every one: the folder must hold them all */
-        for (int i = 0; i < E; i++) out[i] += weight[e] * one[i];
+        for (int i = 0; i < E; i++) in[i] = x[i] * (s->weighs_input ? weight[e] : 1.0);
+        expert(r, il, e, in, one); /* every one: the folder must hold them all */
+        for (int i = 0; i < E; i++) out[i] += (s->weighs_input ? 1.0 : weight[e]) * one[i];
     }
     if (!s->n_shared) return;
     shared(r, il, x, one);
@@ -366,14 +566,16 @@ static void layer(ref *r, int il)
     static double h[MAX_TOKENS][E], a[MAX_TOKENS][E];
     double f[E];
     memcpy(h, r->x, sizeof h);
+    for (int t = 0; t < r->n && s->early_router; t++)
+        linear(r, s->router, il, false, REF_EXPERTS, E, h[t], r->score[t]);
     for (int t = 0; t < r->n && s->attn_norm; t++) norm(r, s->attn_norm, il, h[t]);
-    attention(r, il, h, a);
+    (s->kv_a ? latent_attention : attention)(r, il, h, a);
     for (int t = 0; t < r->n; t++) {
         if (s->attn_post_norm) norm(r, s->attn_post_norm, il, a[t]);
         add(r, r->x[t], a[t]);
         if (!s->parallel) memcpy(h[t], r->x[t], sizeof h[t]);
         if (s->ffn_norm) norm(r, s->ffn_norm, il, h[t]);
-        feed_forward(r, il, h[t], f);
+        feed_forward(r, il, t, h[t], f);
         if (s->ffn_post_norm) norm(r, s->ffn_post_norm, il, f);
         add(r, r->x[t], f);
     }
@@ -386,7 +588,12 @@ static void predict(ref *r, const double *x, double *logits)
     memcpy(h, x, sizeof h);
     norm(r, s->out_norm, 0, h);
     const double *w = of_layer(r, s->head ? s->head : s->embd, ".weight", 0, V, E);
-    multiply(w, NULL, V, E, h, logits);
+    for (int k = 0; k < E && s->unit_columns; k++) {
+        double sum = 0.0;
+        for (int i = 0; i < V; i++) sum += w[i * E + k] * w[i * E + k];
+        h[k] /= sqrt(sum) + 1e-7;
+    }
+    multiply(w, s->head_bias ? of_layer(r, s->head, ".bias", 0, 0, V) : NULL, V, E, h, logits);
     for (int i = 0; i < V && s->logit_scale != 0.0; i++) logits[i] *= s->logit_scale;
 }
 

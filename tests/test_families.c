@@ -1,114 +1,16 @@
 /* test_families.c - families that no reference file is here for: a made-up folder, as the
  * transformers library would write it, is converted and run, and held against a decoder in doubles
  * that goes by the names and the layout of the folder (hf_reference.c). */
-#include "hf_reference.h"
+#include "family_check.h"
 #include "base/file.h"
-#include "lory.h"
 #include "model/model.h"
 #include <math.h>
-
-enum { N = 9 };
-static const int text[N] = { 3, 17, 4, 4, 31, 0, 22, 39, 8 };
-
-/* ---- names and numbers that many share ------------------------------------------------------- */
-
-#define L           "model.layers.%d."
-#define T           "transformer.h.%d."
-#define CLASS(name) "{\"architectures\":[\"" name "\"],\"vocab_size\":40,"
-#define SIZES                                                                                      \
-    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,"                        \
-    "\"num_key_value_heads\":2,\"intermediate_size\":48,\"max_position_embeddings\":64,"           \
-    "\"rms_norm_eps\":1e-5,\"rope_theta\":10000.0"
-#define EXPERTS ",\"moe_intermediate_size\":24,\"n_routed_experts\":4,\"num_experts_per_tok\":2"
-#define QKV     .q = L "self_attn.q_proj", .k = L "self_attn.k_proj", .v = L "self_attn.v_proj"
-#define MOST                                                                                       \
-    .embd = "model.embed_tokens", .out_norm = "model.norm", .o = L "self_attn.o_proj",             \
-    .gate = L "mlp.gate_proj", .up = L "mlp.up_proj", .down = L "mlp.down_proj"
-#define UNTIED    .head = "lm_head"
-#define COMMON    MOST, QKV
-#define PRE_NORMS .attn_norm = L "input_layernorm", .ffn_norm = L "post_attention_layernorm"
-#define HEAD_NORMS                                                                                 \
-    .qk_norm = REF_HEADS, .q_norm = L "self_attn.q_norm", .k_norm = L "self_attn.k_norm"
-#define MOE                                                                                        \
-    .router = L "mlp.gate", .exp_gate = L "mlp.experts.%d.gate_proj.weight",                       \
-    .exp_up = L "mlp.experts.%d.up_proj.weight", .exp_down = L "mlp.experts.%d.down_proj.weight"
-#define SHARED_EXPERTS                                                                             \
-    .sh_gate = L "mlp.shared_experts.gate_proj", .sh_up = L "mlp.shared_experts.up_proj",          \
-    .sh_down = L "mlp.shared_experts.down_proj"
-
-/* ---- running --------------------------------------------------------------------------------- */
-
-typedef struct {
-    const double *want;
-    double max_diff;
-    int n_rows;
-} comparison;
-
-static bool on_logits(void *user, size_t pos, const float *logits)
-{
-    comparison *c = user;
-    for (int i = 0; i < REF_VOCAB; i++)
-        c->max_diff =
-            fmax(c->max_diff, fabs(c->want[pos * REF_VOCAB + (size_t)i] - (double)logits[i]));
-    c->n_rows++;
-    return true;
-}
-
-static double range_of(const double *v, int n)
-{
-    double low = v[0], high = v[0];
-    for (int i = 1; i < n; i++) low = fmin(low, v[i]), high = fmax(high, v[i]);
-    return high - low;
-}
-
-/* The converted file, whole and token by token. */
-static void run_file(const char *path, const char *arch, const double *want)
-{
-    lory_err err = { 0 };
-    lory_token ids[N];
-    for (int i = 0; i < N; i++) ids[i] = text[i];
-    lory_model *m = lory_model_open(path, &err);
-    REQUIRE(m, "%s: %s", arch, err.text);
-    for (int by = 1; by <= N; by += N - 1) {
-        lory_session_params params = { .n_ctx = 64, .cache_type = LORY_CACHE_F32, .n_threads = 1 };
-        comparison c = { .want = want };
-        lory_session *s = lory_session_new(m, &params, &err);
-        REQUIRE(s, "%s: %s", arch, err.text);
-        for (int i = 0; i < N; i += by) {
-            CHECK(lory_session_eval_all(s, ids + i, (size_t)by, on_logits, &c, &err), "%s: %s",
-                  arch, err.text);
-        }
-        CHECK(c.n_rows == N && c.max_diff < 2e-6 * range_of(want, N * REF_VOCAB),
-              "%s, %d at a time: differs by %g of %g", arch, by, c.max_diff,
-              range_of(want, N * REF_VOCAB));
-        lory_session_free(s);
-    }
-    lory_model_close(m);
-}
-
-static void check(const ref_spec *s, const char *arch)
-{
-    static double want[N * REF_VOCAB];
-    char out[500];
-    gguf g;
-    buf notes = { 0 };
-    lory_err err = { 0 };
-    gguf_str name = { "", 0 };
-    hf_test f = ref_run(s, arch, text, N, want);
-    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s: %s", arch, err.text);
-    CHECK(gguf_get_str(&g, "general.architecture", &name, &err) && gguf_str_is(name, arch));
-    CHECK(!notes.data || !strstr(notes.data, "not used"), "%s: %s", arch, notes.data);
-    gguf_close(&g);
-    buf_free(&notes);
-    snprintf(out, sizeof out, "%s.gguf", f.path);
-    run_file(out, arch, want);
-}
 
 /* ---- families -------------------------------------------------------------------------------- */
 
 TEST(arcee_gives_the_reference_logits)
 {
-    check(&(ref_spec){ .config = CLASS("ArceeForCausalLM") SIZES ",\"hidden_act\":\"relu2\"}",
+    family_check(&(ref_spec){ .config = CLASS("ArceeForCausalLM") SIZES ",\"hidden_act\":\"relu2\"}",
                        COMMON,
                        UNTIED,
                        PRE_NORMS,
@@ -119,7 +21,7 @@ TEST(arcee_gives_the_reference_logits)
 /* Its layers are those of the first Baichuan, which there are files of; the output is not. */
 TEST(baichuan_2_has_an_output_of_unit_rows)
 {
-    static double want[N * REF_VOCAB];
+    static double want[FAMILY_N * REF_VOCAB];
     gguf g;
     buf notes = { 0 };
     lory_err err = { 0 };
@@ -134,7 +36,7 @@ TEST(baichuan_2_has_an_output_of_unit_rows)
                                      .kv = 4,
                                      .q = L "self_attn.W_pack",
                                      .qkv = REF_FUSED },
-                        "baichuan2", text, N, want);
+                        "baichuan2", family_text, FAMILY_N, want);
     REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
     for (int row = 0; row < REF_VOCAB; row++) {
         double sum = 0.0;
@@ -148,7 +50,7 @@ TEST(baichuan_2_has_an_output_of_unit_rows)
 
 TEST(cohere2_gives_the_reference_logits)
 {
-    check(&(ref_spec){ .config = CLASS("Cohere2ForCausalLM") SIZES
+    family_check(&(ref_spec){ .config = CLASS("Cohere2ForCausalLM") SIZES
                        ",\"layer_norm_eps\":1e-5,\"logit_scale\":0.25,\"sliding_window\":3,"
                        "\"sliding_window_pattern\":4}",
                        COMMON,
@@ -164,7 +66,7 @@ TEST(cohere2_gives_the_reference_logits)
 
 TEST(codeshell_gives_the_reference_logits)
 {
-    check(
+    family_check(
         &(ref_spec){
             .config =
                 CLASS("CodeShellForCausalLM") "\"n_embd\":32,\"n_layer\":4,"
@@ -193,13 +95,13 @@ TEST(codeshell_gives_the_reference_logits)
 
 TEST(deepseek_gives_the_reference_logits)
 {
-    check(&(ref_spec){ .config = CLASS("DeepseekForCausalLM") SIZES EXPERTS
+    family_check(&(ref_spec){ .config = CLASS("DeepseekForCausalLM") SIZES EXPERTS
                        ",\"n_shared_experts\":2,\"first_k_dense_replace\":1,"
                        "\"norm_topk_prob\":false,\"scoring_func\":\"softmax\"}",
                        COMMON,
                        UNTIED,
                        PRE_NORMS,
-                       MOE,
+                       ROUTED,
                        SHARED_EXPERTS,
                        .n_dense = 1,
                        .n_shared = 2 },
@@ -208,7 +110,7 @@ TEST(deepseek_gives_the_reference_logits)
 
 TEST(dots1_gives_the_reference_logits)
 {
-    check(&(ref_spec){ .config = CLASS("Dots1ForCausalLM") SIZES EXPERTS
+    family_check(&(ref_spec){ .config = CLASS("Dots1ForCausalLM") SIZES EXPERTS
                        ",\"n_shared_experts\":1,\"first_k_dense_replace\":1,"
                        "\"norm_topk_prob\":true,\"routed_scaling_factor\":2.5,"
                        "\"head_dim\":8}",
@@ -216,7 +118,7 @@ TEST(dots1_gives_the_reference_logits)
                        UNTIED,
                        PRE_NORMS,
                        HEAD_NORMS,
-                       MOE,
+                       ROUTED,
                        SHARED_EXPERTS,
                        .n_dense = 1,
                        .n_shared = 1,
@@ -229,7 +131,7 @@ TEST(dots1_gives_the_reference_logits)
 
 TEST(ernie4_5_gives_the_reference_logits)
 {
-    check(&(ref_spec){ .config = CLASS("Ernie4_5ForCausalLM") SIZES
+    family_check(&(ref_spec){ .config = CLASS("Ernie4_5ForCausalLM") SIZES
                        ",\"head_dim\":8,\"tie_word_embeddings\":true}",
                        COMMON,
                        PRE_NORMS,
@@ -239,7 +141,7 @@ TEST(ernie4_5_gives_the_reference_logits)
 
 TEST(exaone_gives_the_reference_logits)
 {
-    check(
+    family_check(
         &(ref_spec){
             .config = CLASS(
                 "ExaoneForCausalLM") "\"hidden_size\":32,\"num_layers\":4,"
@@ -274,7 +176,7 @@ TEST(exaone4_gives_the_reference_logits)
                                           "\"full_attention\"]}",
     };
     for (int i = 0; i < 2; i++)
-        check(&(ref_spec){ .config = configs[i],
+        family_check(&(ref_spec){ .config = configs[i],
                            COMMON,
                            UNTIED,
                            HEAD_NORMS,
@@ -287,7 +189,7 @@ TEST(exaone4_gives_the_reference_logits)
 
 TEST(glm4moe_gives_the_reference_logits)
 {
-    check(&(ref_spec){ .config = CLASS("Glm4MoeForCausalLM") SIZES EXPERTS
+    family_check(&(ref_spec){ .config = CLASS("Glm4MoeForCausalLM") SIZES EXPERTS
                        ",\"n_shared_experts\":1,\"first_k_dense_replace\":1,\"n_group\":1,"
                        "\"norm_topk_prob\":true,\"routed_scaling_factor\":1.5,\"head_dim\":8,"
                        "\"partial_rotary_factor\":0.5,\"use_qk_norm\":true}",
@@ -295,7 +197,7 @@ TEST(glm4moe_gives_the_reference_logits)
                        UNTIED,
                        PRE_NORMS,
                        HEAD_NORMS,
-                       MOE,
+                       ROUTED,
                        SHARED_EXPERTS,
                        .qkv_bias = true,
                        .n_dense = 1,
@@ -310,7 +212,7 @@ TEST(glm4moe_gives_the_reference_logits)
 
 TEST(gpt_neo_gives_the_reference_logits)
 {
-    check(&(ref_spec){ .config = CLASS(
+    family_check(&(ref_spec){ .config = CLASS(
                            "GPTNeoForCausalLM") "\"hidden_size\":32,\"num_layers\":4,"
                                                 "\"num_heads\":4,\"intermediate_size\":48,"
                                                 "\"max_position_embeddings\":64,\"window_size\":3,"
@@ -342,7 +244,7 @@ TEST(gpt_neo_gives_the_reference_logits)
 
 TEST(granite_with_shared_experts_gives_the_reference_logits)
 {
-    check(
+    family_check(
         &(ref_spec){
             .config = CLASS(
                 "GraniteMoeSharedForCausalLM") "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_"
@@ -382,7 +284,7 @@ TEST(hunyuan_gives_the_reference_logits)
                  CLASS("HunYuanDenseV1ForCausalLM") SIZES
                  ",\"head_dim\":8,\"use_qk_norm\":true,\"tie_word_embeddings\":true%s}",
                  scaling[i]);
-        check(&(ref_spec){ .config = config,
+        family_check(&(ref_spec){ .config = config,
                            COMMON,
                            PRE_NORMS,
                            .qk_norm = REF_HEADS_LATE,
@@ -395,7 +297,7 @@ TEST(hunyuan_gives_the_reference_logits)
 
 TEST(internlm2_gives_the_reference_logits)
 {
-    check(&(ref_spec){ .config = CLASS("InternLM2ForCausalLM") SIZES
+    family_check(&(ref_spec){ .config = CLASS("InternLM2ForCausalLM") SIZES
                        ",\"bias\":false,"
                        "\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2.0}}",
                        .embd = "model.tok_embeddings",
@@ -414,7 +316,7 @@ TEST(internlm2_gives_the_reference_logits)
 
 TEST(minicpm_gives_the_reference_logits)
 {
-    check(&(ref_spec){ .config = CLASS("MiniCPMForCausalLM") SIZES
+    family_check(&(ref_spec){ .config = CLASS("MiniCPMForCausalLM") SIZES
                        ",\"scale_emb\":12,\"scale_depth\":1.4,\"dim_model_base\":8}",
                        COMMON,
                        PRE_NORMS,
@@ -426,7 +328,7 @@ TEST(minicpm_gives_the_reference_logits)
 
 TEST(nemotron_gives_the_reference_logits)
 {
-    check(&(ref_spec){ .config = CLASS("NemotronForCausalLM") SIZES
+    family_check(&(ref_spec){ .config = CLASS("NemotronForCausalLM") SIZES
                        ",\"norm_eps\":1e-5,\"hidden_act\":\"relu2\",\"head_dim\":8,"
                        "\"partial_rotary_factor\":0.5}",
                        COMMON,
@@ -441,7 +343,7 @@ TEST(nemotron_gives_the_reference_logits)
 
 TEST(olmoe_gives_the_reference_logits)
 {
-    check(
+    family_check(
         &(ref_spec){ .config = CLASS(
                          "OlmoeForCausalLM") "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_"
                                              "attention_heads\":4,"
@@ -452,7 +354,7 @@ TEST(olmoe_gives_the_reference_logits)
                      COMMON,
                      UNTIED,
                      PRE_NORMS,
-                     MOE,
+                     ROUTED,
                      .qk_norm = REF_ALL,
                      .q_norm = L "self_attn.q_norm",
                      .k_norm = L "self_attn.k_norm" },
@@ -461,7 +363,7 @@ TEST(olmoe_gives_the_reference_logits)
 
 TEST(qwen_gives_the_reference_logits)
 {
-    check(
+    family_check(
         &(ref_spec){
             .config = CLASS(
                 "QWenLMHeadModel") "\"hidden_size\":32,"
@@ -487,7 +389,7 @@ TEST(qwen_gives_the_reference_logits)
 
 TEST(text_of_qwen2_vl_gives_the_reference_logits)
 {
-    check(&(ref_spec){ .config = CLASS("Qwen2_5_VLForConditionalGeneration") SIZES
+    family_check(&(ref_spec){ .config = CLASS("Qwen2_5_VLForConditionalGeneration") SIZES
                        ",\"rope_scaling\":{\"type\":\"mrope\",\"mrope_section\":[1,1,2]}}",
                        COMMON,
                        UNTIED,
@@ -496,11 +398,10 @@ TEST(text_of_qwen2_vl_gives_the_reference_logits)
           "qwen2vl");
 }
 
-#define TL "model.language_model.layers.%d."
 
 TEST(text_of_qwen3_vl_gives_the_reference_logits)
 {
-    check(&(ref_spec){ .config = "{\"architectures\":[\"Qwen3VLForConditionalGeneration\"],"
+    family_check(&(ref_spec){ .config = "{\"architectures\":[\"Qwen3VLForConditionalGeneration\"],"
                                  "\"text_config\":{\"model_type\":\"qwen3_vl_text\","
                                  "\"vocab_size\":40,\"head_dim\":8," SIZES
                                  ",\"rope_scaling\":{\"rope_type\":\"default\","
@@ -524,7 +425,7 @@ TEST(text_of_qwen3_vl_gives_the_reference_logits)
 
 TEST(seed_oss_gives_the_reference_logits)
 {
-    check(&(ref_spec){ .config = CLASS("SeedOssForCausalLM") SIZES
+    family_check(&(ref_spec){ .config = CLASS("SeedOssForCausalLM") SIZES
                        ",\"head_dim\":8,\"attention_bias\":true}",
                        COMMON,
                        UNTIED,
@@ -535,7 +436,7 @@ TEST(seed_oss_gives_the_reference_logits)
 
 TEST(smollm3_gives_the_reference_logits)
 {
-    check(&(ref_spec){ .config = CLASS("SmolLM3ForCausalLM") SIZES
+    family_check(&(ref_spec){ .config = CLASS("SmolLM3ForCausalLM") SIZES
                        ",\"tie_word_embeddings\":true,\"no_rope_layers\":[1,1,1,0]}",
                        COMMON,
                        PRE_NORMS,
@@ -545,14 +446,163 @@ TEST(smollm3_gives_the_reference_logits)
 
 TEST(xverse_gives_the_reference_logits)
 {
-    check(&(ref_spec){ .config = CLASS("XverseForCausalLM") SIZES "}", COMMON, UNTIED, PRE_NORMS },
+    family_check(&(ref_spec){ .config = CLASS("XverseForCausalLM") SIZES "}", COMMON, UNTIED, PRE_NORMS },
           "xverse");
+}
+
+TEST(ministral3_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = CLASS("Ministral3ForCausalLM") SIZES
+                       ",\"head_dim\":8,\"rope_parameters\":{\"rope_type\":\"yarn\",\"factor\":16.0,"
+                       "\"original_max_position_embeddings\":4,\"mscale\":1.0,"
+                       "\"mscale_all_dim\":1.0,\"llama_4_scaling_beta\":0.3}}",
+                       COMMON,
+                       UNTIED,
+                       PRE_NORMS,
+                       .yarn_factor = 16.0,
+                       .yarn_original = 4.0,
+                       .temp_scale = 0.3,
+                       .temp_length = 4 },
+          "mistral3");
+}
+
+TEST(olmo3_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = CLASS("Olmo3ForCausalLM") SIZES
+                       ",\"sliding_window\":3,\"layer_types\":[\"sliding_attention\","
+                       "\"sliding_attention\",\"sliding_attention\",\"full_attention\"],"
+                       "\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":8.0,"
+                       "\"attention_factor\":1.2079441541679836,"
+                       "\"original_max_position_embeddings\":8}}",
+                       COMMON,
+                       UNTIED,
+                       .qk_norm = REF_ALL,
+                       .q_norm = L "self_attn.q_norm",
+                       .k_norm = L "self_attn.k_norm",
+                       .attn_post_norm = L "post_attention_layernorm",
+                       .ffn_post_norm = L "post_feedforward_layernorm",
+                       .window = 3,
+                       .yarn_factor = 8.0,
+                       .yarn_original = 8.0,
+                       .yarn_magnitude = 1.2079441541679836,
+                       .plain_windows = true },
+          "olmo2");
+}
+
+TEST(minicpm3_gives_the_reference_logits)
+{
+    static const double factors[] = { 1.0, 2.5 };
+    family_check(&(ref_spec){ .config = CLASS("MiniCPM3ForCausalLM") "\"hidden_size\":32,"
+                                 "\"num_hidden_layers\":4,\"num_attention_heads\":4,"
+                                 "\"num_key_value_heads\":4,\"intermediate_size\":48,"
+                                 "\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"
+                                 "\"q_lora_rank\":12,\"kv_lora_rank\":16,"
+                                 "\"qk_nope_head_dim\":8,\"qk_rope_head_dim\":4,"
+                                 "\"scale_emb\":12,\"scale_depth\":1.4,\"dim_model_base\":256,"
+                                 "\"rope_scaling\":{\"type\":\"longrope\","
+                                 "\"short_factor\":[1.0,2.5],\"long_factor\":[9,9],"
+                                 "\"original_max_position_embeddings\":64}}",
+                       MOST,
+                       PRE_NORMS,
+                       .kv = 4,
+                       .q_a = L "self_attn.q_a_proj",
+                       .q_a_norm = L "self_attn.q_a_layernorm",
+                       .q_b = L "self_attn.q_b_proj",
+                       .kv_a = L "self_attn.kv_a_proj_with_mqa",
+                       .kv_a_norm = L "self_attn.kv_a_layernorm",
+                       .kv_b = L "self_attn.kv_b_proj",
+                       .factors = factors,
+                       .embd_scale = 12.0,
+                       .residual_scale = 0.7,
+                       .logit_scale = 8.0 },
+          "minicpm3");
+}
+
+TEST(apertus_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = CLASS("ApertusForCausalLM") SIZES ",\"hidden_act\":\"xielu\"}",
+                       COMMON,
+                       UNTIED,
+                       HEAD_NORMS,
+                       .attn_norm = L "attention_layernorm",
+                       .ffn_norm = L "feedforward_layernorm",
+                       .act = REF_XIELU,
+                       .xielu = L "mlp.act_fn." },
+          "apertus");
+}
+
+TEST(orion_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = CLASS("OrionForCausalLM") SIZES "}",
+                       COMMON,
+                       UNTIED,
+                       PRE_NORMS,
+                       LAYER_NORMS },
+          "orion");
+}
+
+TEST(refact_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = CLASS("GPTRefactForCausalLM") "\"n_embd\":32,\"n_layer\":4,"
+                                 "\"n_head\":4,\"n_positions\":64,\"layer_norm_epsilon\":1e-5,"
+                                 "\"multi_query\":true}",
+                       .embd = "transformer.wte",
+                       .out_norm = "transformer.ln_f",
+                       .head = "lm_head",
+                       .attn_norm = T "ln_1",
+                       .q = T "attn.q",
+                       .k = T "attn.kv",
+                       .qkv = REF_KV_FUSED,
+                       .o = T "attn.c_proj",
+                       .ffn_norm = T "ln_2",
+                       .gate = T "mlp.gate_up_proj",
+                       .gate_up = true,
+                       .down = T "mlp.c_proj",
+                       .kv = 1,
+                       .alibi = true,
+                       .rotation = REF_NEVER },
+          "refact");
+}
+
+TEST(jais_gives_the_reference_logits)
+{
+    for (int is_tied = 0; is_tied < 2; is_tied++)
+        family_check(&(ref_spec){ .config = CLASS("JAISLMHeadModel") "\"n_embd\":32,\"n_layer\":4,"
+                                     "\"n_head\":4,\"n_inner\":48,\"n_positions\":64,"
+                                     "\"layer_norm_epsilon\":1e-5,"
+                                     "\"activation_function\":\"swiglu\","
+                                     "\"position_embedding_type\":\"alibi\","
+                                     "\"mup_embeddings_scale\":3.0,\"mup_output_alpha\":2.0,"
+                                     "\"mup_width_scale\":0.125,\"mup_scale_qk_dot_by_d\":true}",
+                           .embd = "transformer.wte",
+                           .out_norm = "transformer.ln_f",
+                           .head = is_tied ? NULL : "lm_head",
+                           .attn_norm = T "ln_1",
+                           .q = T "attn.c_attn",
+                           .qkv = REF_FUSED,
+                           .o = T "attn.c_proj",
+                           .ffn_norm = T "ln_2",
+                           .gate = T "mlp.c_fc2",
+                           .up = T "mlp.c_fc",
+                           .down = T "mlp.c_proj",
+                           .slopes = "transformer.relative_pe.slopes",
+                           LAYER_NORMS,
+                           .kv = 4,
+                           .transposes = true,
+                           .qkv_bias = true,
+                           .o_bias = true,
+                           .ffn_bias = true,
+                           .rotation = REF_NEVER,
+                           .embd_scale = 3.0,
+                           .logit_scale = 0.25,
+                           .attn_scale = 0.125 },
+              "jais");
 }
 
 /* A text model within another: its config is a part, its names have more before them. */
 TEST(the_text_part_of_a_model_that_sees_is_converted)
 {
-    static double want[N * REF_VOCAB];
+    static double want[FAMILY_N * REF_VOCAB];
     gguf g;
     buf notes = { 0 };
     char out[500];
@@ -576,7 +626,7 @@ TEST(the_text_part_of_a_model_that_sees_is_converted)
                              .gate = TL "mlp.gate_proj",
                              .up = TL "mlp.up_proj",
                              .down = TL "mlp.down_proj" },
-                "seeing", text, N, want);
+                "seeing", family_text, FAMILY_N, want);
     REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
     CHECK(notes.data && strstr(notes.data, "not used: model.vision_tower.patch.weight\n")
               && strstr(notes.data, "not used: model.multi_modal_projector.weight\n"),
@@ -584,7 +634,7 @@ TEST(the_text_part_of_a_model_that_sees_is_converted)
     gguf_close(&g);
     buf_free(&notes);
     snprintf(out, sizeof out, "%s.gguf", f.path);
-    run_file(out, "llama", want);
+    family_run(out, "llama", want);
 }
 
 TEST(every_architecture_is_in_the_page_of_models)

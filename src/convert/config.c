@@ -99,6 +99,17 @@ bool config_one_of(config *c, const char *what, const char *names, const char *o
     return false;
 }
 
+float config_tensor(config *c, const char *name, float otherwise)
+{
+    const hf_tensor *t = folder_find(c->folder, name, strlen(name));
+    float v = otherwise;
+    bool is_number = t && t->t->n_elems > 0 && st_dtype_is_float(t->t->dtype);
+    if (t ? !is_number : isnan(otherwise))
+        config_wrong(c, LORY_E_FORMAT, "has no tensor '%s' with a number in it", name);
+    if (is_number) st_to_f32(t->t, 0, 1, &v);
+    return v;
+}
+
 /* ---- keys -------------------------------------------------------------------------------- */
 
 static const char *full_key(const config *c, const char *key, char out[128])

@@ -4,6 +4,7 @@
 #ifndef LORY_CONVERT_CONFIG_H
 #define LORY_CONVERT_CONFIG_H
 
+#include "convert/folder.h"
 #include "gguf/gguf_write.h"
 #include "text/json.h"
 
@@ -12,6 +13,7 @@ typedef struct {
     const char *path; /* the folder: the subject of errors */
     const char *arch; /* the prefix of keys */
     gguf_writer *w;
+    const hf_folder *folder; /* whose tensors some keys come from */
     lory_err first; /* code LORY_OK: nothing went wrong */
 } config;
 
@@ -32,6 +34,8 @@ bool config_one_of(config *c, const char *what, const char *names, const char *o
                    const char *known);
 void config_wrong(config *c, lory_status code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* The first element of a tensor; absent: `otherwise`, or an error if that is NAN. */
+float config_tensor(config *c, const char *name, float otherwise);
 bool config_ok(const config *c, lory_err *err);
 
 /* ARCH.key */

@@ -74,6 +74,112 @@ static const hf_row moe[] = { /* Qwen2-MoE, Qwen3-MoE, DeepSeek */
     ROW(LAYER "self_attn.kv_b_proj", BLK "attn_kv_b"),
     END };
 
+/* Experts that are one tensor, transposed: gate and up, then down. */
+#define STACKED(a)                                                                                 \
+    { LAYER a "gate_up_proj", BLK "ffn_gate_exps.weight", HF_TRANSPOSE, .part = 0, .n_parts = 2,   \
+      .flags = HF_WHOLE_NAME },                                                                    \
+    { LAYER a "gate_up_proj", BLK "ffn_up_exps.weight", HF_TRANSPOSE, .part = 1, .n_parts = 2,     \
+      .flags = HF_WHOLE_NAME },                                                                    \
+    { LAYER a "down_proj", BLK "ffn_down_exps.weight", HF_TRANSPOSE, .flags = HF_WHOLE_NAME }
+
+static const hf_row qwen3vlmoe[] = {
+    ROW(LAYER "mlp.gate", BLK "ffn_gate_inp"),
+    STACKED("mlp.experts."),
+    END };
+
+static const hf_row llama4[] = {
+    ROW(LAYER "feed_forward.router", BLK "ffn_gate_inp"),
+    STACKED("feed_forward.experts."),
+    ROW(LAYER "feed_forward.shared_expert.gate_proj", BLK "ffn_gate_shexp"),
+    ROW(LAYER "feed_forward.shared_expert.up_proj", BLK "ffn_up_shexp"),
+    ROW(LAYER "feed_forward.shared_expert.down_proj", BLK "ffn_down_shexp"),
+    ROW(LAYER "feed_forward.gate_proj", BLK "ffn_gate"),
+    ROW(LAYER "feed_forward.up_proj", BLK "ffn_up"),
+    ROW(LAYER "feed_forward.down_proj", BLK "ffn_down"),
+    END };
+
+#define EXPERTS                                                                                    \
+    ROW(LAYER "mlp.experts.%e.gate_proj", BLK "ffn_gate_exps"),                                    \
+    ROW(LAYER "mlp.experts.%e.up_proj", BLK "ffn_up_exps"),                                        \
+    ROW(LAYER "mlp.experts.%e.down_proj", BLK "ffn_down_exps")
+#define SHARED(a)                                                                                  \
+    ROW(LAYER a "gate_proj", BLK "ffn_gate_shexp"), ROW(LAYER a "up_proj", BLK "ffn_up_shexp"),    \
+    ROW(LAYER a "down_proj", BLK "ffn_down_shexp")
+#define PROBS(a) { .from = LAYER a, .to = BLK "exp_probs_b.bias", .flags = HF_WHOLE_NAME }
+
+static const hf_row ernie_moe[] = {
+    ROW(LAYER "mlp.gate", BLK "ffn_gate_inp"),
+    PROBS("mlp.moe_statics.e_score_correction_bias"),
+    EXPERTS,
+    SHARED("mlp.shared_experts."),
+    END };
+
+static const hf_row hunyuan_moe[] = {
+    ROW(LAYER "self_attn.query_layernorm", BLK "attn_q_norm"),
+    ROW(LAYER "self_attn.key_layernorm", BLK "attn_k_norm"),
+    ROW(LAYER "mlp.gate.wg", BLK "ffn_gate_inp"),
+    EXPERTS,
+    SHARED("mlp.shared_mlp."),
+    END };
+
+#define BAILING                                                                                    \
+    ROW("model.word_embeddings", "token_embd"),                                                    \
+    { .from = LAYER "attention.query_key_value", .to = BLK "attn_q", .change = HF_CAT_Q },         \
+    { .from = LAYER "attention.query_key_value", .to = BLK "attn_k", .change = HF_CAT_K },         \
+    { .from = LAYER "attention.query_key_value", .to = BLK "attn_v", .change = HF_CAT_V },         \
+    ROW(LAYER "attention.dense", BLK "attn_output"),                                               \
+    ROW(LAYER "mlp.gate", BLK "ffn_gate_inp"),                                                     \
+    EXPERTS, SHARED("mlp.shared_experts.")
+
+static const hf_row bailing[] = { BAILING, END };
+
+static const hf_row bailing_normed[] = { /* the output matrix is normalised */
+    { .from = "lm_head", .to = "output", .change = HF_UNIT_COLUMNS },
+    BAILING,
+    END };
+
+static const hf_row bailing2[] = {
+    ROW("model.word_embeddings", "token_embd"),
+    ROW(LAYER "attention.query_key_value", BLK "attn_qkv"),
+    ROW(LAYER "attention.query_layernorm", BLK "attn_q_norm"),
+    ROW(LAYER "attention.key_layernorm", BLK "attn_k_norm"),
+    ROW(LAYER "attention.dense", BLK "attn_output"),
+    ROW(LAYER "mlp.gate", BLK "ffn_gate_inp"),
+    PROBS("mlp.gate.expert_bias"),
+    EXPERTS,
+    SHARED("mlp.shared_experts."),
+    NOT_NEEDED(LAYER "eh_proj.weight"), /* of the layers that predict further tokens */
+    NOT_NEEDED(LAYER "enorm.weight"),
+    NOT_NEEDED(LAYER "hnorm.weight"),
+    NOT_NEEDED(LAYER "final_layernorm.weight"),
+    END };
+
+static const hf_row sparse_moe[] = { /* Phi-3.5-MoE, MiniMax-M2 */
+    ROW(LAYER "block_sparse_moe.gate", BLK "ffn_gate_inp"),
+    PROBS("block_sparse_moe.e_score_correction_bias"),
+    ROW(LAYER "block_sparse_moe.experts.%e.w1", BLK "ffn_gate_exps"),
+    ROW(LAYER "block_sparse_moe.experts.%e.w2", BLK "ffn_down_exps"),
+    ROW(LAYER "block_sparse_moe.experts.%e.w3", BLK "ffn_up_exps"),
+    END };
+
+static const hf_row smallthinker[] = {
+    ROW(LAYER "block_sparse_moe.primary_router", BLK "ffn_gate_inp"),
+    ROW(LAYER "block_sparse_moe.experts.%e.gate", BLK "ffn_gate_exps"),
+    ROW(LAYER "block_sparse_moe.experts.%e.up", BLK "ffn_up_exps"),
+    ROW(LAYER "block_sparse_moe.experts.%e.down", BLK "ffn_down_exps"),
+    END };
+
+#define KEY(a) { .from = (a), .flags = HF_WHOLE_NAME | HF_AS_KEY }
+
+static const hf_row apertus[] = {
+    ROW(LAYER "attention_layernorm", BLK "attn_norm"),
+    ROW(LAYER "feedforward_layernorm", BLK "ffn_norm"),
+    KEY(LAYER "mlp.act_fn.alpha_n"),
+    KEY(LAYER "mlp.act_fn.alpha_p"),
+    KEY(LAYER "mlp.act_fn.beta"),
+    KEY(LAYER "mlp.act_fn.eps"),
+    END };
+
 #define PLUS_ONE(a, b) { .from = (a), .to = (b), .change = HF_PLUS_ONE }
 
 static const hf_row gemma[] = {
@@ -234,6 +340,38 @@ static const hf_row gpt2[] = {
     { .from = H "mlp.c_proj", .to = BLK "ffn_down", .change = HF_TRANSPOSE },
     NOT_NEEDED(H "attn.bias"), /* the causal mask */
     NOT_NEEDED(H "attn.masked_bias"),
+    END };
+
+static const hf_row jais[] = {
+    { .from = "wte", .to = "token_embd", .change = HF_SCALED },
+    { .from = "wte", .to = "output", .change = HF_SCALED, .flags = HF_IF_TIED },
+    ROW("ln_f", "output_norm"),
+    { .from = "lm_head", .to = "output", .change = HF_SCALED },
+    ROW(H "ln_1", BLK "attn_norm"),
+    { .from = H "attn.c_attn", .to = BLK "attn_qkv", .change = HF_TRANSPOSE },
+    { .from = H "attn.c_proj", .to = BLK "attn_output", .change = HF_TRANSPOSE },
+    ROW(H "ln_2", BLK "ffn_norm"),
+    { .from = H "mlp.c_fc", .to = BLK "ffn_up", .change = HF_TRANSPOSE },
+    { .from = H "mlp.c_fc2", .to = BLK "ffn_gate", .change = HF_TRANSPOSE },
+    { .from = H "mlp.c_proj", .to = BLK "ffn_down", .change = HF_TRANSPOSE },
+    KEY("relative_pe.slopes"),
+    NOT_NEEDED(H "attn.bias"),
+    NOT_NEEDED(H "attn.masked_bias"),
+    END };
+
+static const hf_row refact[] = {
+    ROW("wte", "token_embd"),
+    ROW("ln_f", "output_norm"),
+    ROW("lm_head", "output"),
+    ROW(H "ln_1", BLK "attn_norm"),
+    ROW(H "attn.q", BLK "attn_q"),
+    { H "attn.kv", BLK "attn_k", .part = 0, .n_parts = 2 },
+    { H "attn.kv", BLK "attn_v", .part = 1, .n_parts = 2 },
+    ROW(H "attn.c_proj", BLK "attn_output"),
+    ROW(H "ln_2", BLK "ffn_norm"),
+    { H "mlp.gate_up_proj", BLK "ffn_gate", .part = 0, .n_parts = 2 },
+    { H "mlp.gate_up_proj", BLK "ffn_up", .part = 1, .n_parts = 2 },
+    ROW(H "mlp.c_proj", BLK "ffn_down"),
     END };
 
 static const hf_row openai_gpt[] = { /* norms stand behind the sums */
@@ -457,6 +595,28 @@ static const hf_family families[] = {
     { "XverseForCausalLM",          "xverse",    llama, common,       NULL, keys_base },
     { "CodeShellForCausalLM",       "codeshell", gpt_bigcode, none,
                                     shape_codeshell, keys_codeshell },
+    { "Llama4ForCausalLM Llama4ForConditionalGeneration",
+                                    "llama4",    llama4, common,      NULL, keys_llama4 },
+    { "Ministral3ForCausalLM",      "mistral3",  llama, common,       NULL, keys_ministral3 },
+    { "Qwen3VLMoeForConditionalGeneration",
+                                    "qwen3vlmoe", qwen3vlmoe, common, NULL, keys_qwen_vl_moe },
+    { "Ernie4_5_MoeForCausalLM",    "ernie4_5-moe", ernie_moe, common, NULL, keys_ernie_moe },
+    { "BailingMoeForCausalLM",      "bailingmoe", bailing, common,    NULL, keys_bailing },
+    { "BailingMoeForCausalLM",      "bailingmoe", bailing_normed, common,
+                                                                      NULL, keys_bailing },
+    { "BailingMoeV2ForCausalLM",    "bailingmoe2", bailing2, common,  NULL, keys_bailing2 },
+    { "HunYuanMoEV1ForCausalLM",    "hunyuan-moe", hunyuan_moe, common,
+                                                                      NULL, keys_hunyuan_moe },
+    { "MiniMaxM2ForCausalLM",       "minimax-m2", sparse_moe, common, NULL, keys_minimax },
+    { "PhiMoEForCausalLM PhimoeForCausalLM",
+                                    "phimoe",    sparse_moe, common,  NULL, keys_phimoe },
+    { "SmallThinkerForCausalLM",    "smallthinker", smallthinker, common,
+                                                                      NULL, keys_smallthinker },
+    { "MiniCPM3ForCausalLM",        "minicpm3",  moe, common,         NULL, keys_minicpm3 },
+    { "ApertusForCausalLM",         "apertus",   apertus, common,     NULL, keys_apertus },
+    { "OrionForCausalLM",           "orion",     none, common,        NULL, keys_orion },
+    { "GPTRefactForCausalLM",       "refact",    refact, none,        NULL, keys_refact },
+    { "JAISLMHeadModel",            "jais",      jais, none,          shape_jais, keys_jais },
     { "PhiForCausalLM",             "phi2",      phi2, common,        NULL, keys_phi2 },
     { "Phi3ForCausalLM",            "phi3",      none, common,        NULL, keys_phi3 },
     { "CohereForCausalLM",          "command-r", none, common,        NULL, keys_cohere },
@@ -465,6 +625,7 @@ static const hf_family families[] = {
                                     "granitemoe", llama, common,      NULL, keys_granite },
     { "OlmoForCausalLM",            "olmo",      olmo, common,        NULL, keys_olmo },
     { "Olmo2ForCausalLM",           "olmo2",     olmo2, common,       NULL, keys_base },
+    { "Olmo3ForCausalLM",           "olmo2",     olmo2, common,       NULL, keys_olmo3 },
     { "StableLmForCausalLM StableLMEpochForCausalLM",
                                     "stablelm",  stablelm, common,    NULL, keys_stablelm },
     { "Starcoder2ForCausalLM",      "starcoder2", starcoder2, common, NULL, keys_starcoder2 },
@@ -511,6 +672,11 @@ static bool fits(const hf_family *f, const json *root, const char *class_name)
     bool is_second = n_vocab && n_vocab->type == JSON_NUMBER && n_vocab->i == 125696;
     if (!has_word(f->classes, class_name)) return false;
     if (f->put_keys == keys_baichuan) return (f->rows == baichuan2) == is_second;
+    if (f->put_keys == keys_bailing) {
+        bool is_normed = false;
+        json_get_bool(json_get(root, "norm_head"), &is_normed);
+        return (f->rows == bailing_normed) == is_normed;
+    }
     bool is_first = json_get(root, "position_encoding_2d") || json_get(root, "inner_hidden_size");
     if (f->rows == chatglm) return !is_first;
     return f->rows != chatglm1 || is_first;
@@ -539,6 +705,7 @@ static const char *text_class_of(const json *text)
         { "qwen3", "Qwen3ForCausalLM" },        { "qwen3_moe", "Qwen3MoeForCausalLM" },
         { "gemma", "GemmaForCausalLM" },        { "gemma2", "Gemma2ForCausalLM" },
         { "cohere2", "Cohere2ForCausalLM" },    { "smollm3", "SmolLM3ForCausalLM" },
+        { "ministral3", "Ministral3ForCausalLM" },
     };
     if (*class_of(text)) return class_of(text);
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)

@@ -1,6 +1,6 @@
-/* families.h - what becomes of config.json, family by family (family_keys.c), for the table in
- * families.c.
- * Layer: convert, private to those two. */
+/* families.h - what becomes of config.json, family by family (family_keys.c, family_keys_moe.c), for
+ * the table in families.c.
+ * Layer: convert, private to those three. */
 #ifndef LORY_CONVERT_FAMILIES_H
 #define LORY_CONVERT_FAMILIES_H
 
@@ -17,6 +17,7 @@ void keys_qwen_vl(config *c, const hf_shape *s);
 void keys_qwen_moe(config *c, const hf_shape *s);
 void keys_deepseek2(config *c, const hf_shape *s);
 void keys_gemma(config *c, const hf_shape *s);
+void shape_jais(config *c, hf_shape *s);
 void shape_codeshell(config *c, hf_shape *s);
 void keys_arcee(config *c, const hf_shape *s);
 void keys_codeshell(config *c, const hf_shape *s);
@@ -33,6 +34,22 @@ void keys_nemotron(config *c, const hf_shape *s);
 void keys_olmoe(config *c, const hf_shape *s);
 void keys_qwen(config *c, const hf_shape *s);
 void keys_smollm3(config *c, const hf_shape *s);
+void keys_qwen_vl_moe(config *c, const hf_shape *s);
+void keys_llama4(config *c, const hf_shape *s);
+void keys_ernie_moe(config *c, const hf_shape *s);
+void keys_bailing(config *c, const hf_shape *s);
+void keys_bailing2(config *c, const hf_shape *s);
+void keys_hunyuan_moe(config *c, const hf_shape *s);
+void keys_minimax(config *c, const hf_shape *s);
+void keys_phimoe(config *c, const hf_shape *s);
+void keys_smallthinker(config *c, const hf_shape *s);
+void keys_minicpm3(config *c, const hf_shape *s);
+void keys_ministral3(config *c, const hf_shape *s);
+void keys_olmo3(config *c, const hf_shape *s);
+void keys_apertus(config *c, const hf_shape *s);
+void keys_orion(config *c, const hf_shape *s);
+void keys_refact(config *c, const hf_shape *s);
+void keys_jais(config *c, const hf_shape *s);
 void keys_phi2(config *c, const hf_shape *s);
 void keys_phi3(config *c, const hf_shape *s);
 void keys_cohere(config *c, const hf_shape *s);
@@ -54,5 +71,30 @@ void keys_gptneox(config *c, const hf_shape *s);
 void keys_bloom(config *c, const hf_shape *s);
 void keys_falcon(config *c, const hf_shape *s);
 void keys_mpt(config *c, const hf_shape *s);
+
+/* ---- what families have in common -------------------------------------------------------------- */
+
+int64_t keys_n_embd(config *c);
+int64_t keys_head_dim(config *c, const hf_shape *s);
+int64_t keys_n_rot(config *c, const hf_shape *s); /* by the share of a head that rotates */
+void keys_put_activation(config *c, const char *otherwise, const char *known);
+void keys_put_sizes(config *c, const hf_shape *s); /* those that every family has */
+void keys_put_head_dim(config *c);
+void keys_put_eps(config *c);
+void keys_put_base(config *c, const hf_shape *s); /* sizes, norms, experts and rotation */
+
+/* What is said about rotation, as a config of its own; root NULL where nothing is. What goes wrong in
+ * it goes wrong in the whole by keys_join. */
+config keys_rope_part(const config *c);
+void keys_join(config *c, const config *part);
+bool keys_rope_is(const config *rope, const char *type);
+bool keys_is_longrope(const config *rope);
+double keys_rope_theta(config *c, double otherwise);
+void keys_put_rope_scaling(config *c);
+void keys_put_sections(config *c); /* of positions in three dimensions */
+
+/* Whether the layers of "layer_types" (absent: as the pattern has it) all are `name` where
+ * (il + 1) % period != 0, and something else where it is. */
+bool keys_follow_pattern(config *c, const char *name, int64_t period);
 
 #endif

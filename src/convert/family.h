@@ -16,7 +16,12 @@ typedef enum {
     HF_GROUP_Q,   /* of that the rows of Q, to pairs as by HF_ROPE_Q */
     HF_GROUP_K,   /* of K, likewise */
     HF_GROUP_V,
+    HF_CAT_Q,     /* [q of all heads, k of all, v of all] the rows of Q, to pairs */
+    HF_CAT_K,     /* of K, likewise */
+    HF_CAT_V,
     HF_UNIT_ROWS, /* each row is divided by its length */
+    HF_UNIT_COLUMNS, /* each column likewise */
+    HF_SCALED,    /* times the shape's embd_scale or, of an output, its output_scale */
     HF_TRANSPOSE, /* [cols, rows], as GPT-2's Conv1D has it */
     HF_PLUS_ONE,  /* the file has w, the model multiplies by 1 + w */
     HF_MXFP4,     /* "_blocks" of nibbles with "_scales" beside them */
@@ -25,6 +30,7 @@ typedef enum {
 enum {
     HF_WHOLE_NAME = 1, /* the names are whole; else ".weight" or ".bias" stands behind both */
     HF_IF_TIED = 2,    /* only where the file has no output matrix */
+    HF_AS_KEY = 4,     /* becomes part of a key */
 };
 
 /* %d is the layer, %e the expert: those of one layer become one tensor, by ascending number. */
@@ -36,9 +42,10 @@ typedef struct {
     unsigned flags;
 } hf_row;
 
-/* The sizes that the layout of tensors depends on. */
+/* The sizes that the layout of tensors depends on, and what HF_SCALED multiplies by. */
 typedef struct {
     int64_t n_layer, n_head, n_kv_head, n_expert;
+    float embd_scale, output_scale;
 } hf_shape;
 
 typedef struct {

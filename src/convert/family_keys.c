@@ -22,7 +22,8 @@ void family_shape(const hf_family *f, config *c, hf_shape *s)
                            is_gemma3 ? 8 : CONFIG_NEEDED);
     s->n_kv_head = config_int(c, "num_key_value_heads multi_query_group_num num_kv_heads n_head_kv",
                               is_gemma3 && s->n_head == 8 ? 4 : s->n_head);
-    s->n_expert = config_int(c, "num_local_experts num_experts n_routed_experts", 0);
+    s->n_expert = config_int(c, "num_local_experts num_experts n_routed_experts moe_num_experts "
+                                "moe_num_primary_experts", 0);
     if (f->shape) f->shape(c, s);
     if (s->n_layer < 1 || s->n_head < 1 || s->n_kv_head < 1)
         config_wrong(c, LORY_E_FORMAT, "config.json has no layers or no heads");
@@ -42,6 +43,15 @@ void shape_falcon(config *c, hf_shape *s)
     if (!is_new) s->n_kv_head = is_multi_query ? 1 : s->n_head;
 }
 
+/* Its embedding and output are scaled, which GGUF has in the tensors. */
+void shape_jais(config *c, hf_shape *s)
+{
+    double alpha = config_num(c, "mup_output_alpha", 0.0);
+    s->embd_scale = (float)config_num(c, "mup_embeddings_scale embeddings_scale", (double)NAN);
+    s->output_scale = (float)(alpha != 0.0 ? alpha * config_num(c, "mup_width_scale", (double)NAN)
+                                           : config_num(c, "width_scale", (double)NAN));
+}
+
 /* The part of the config under a name, as a config of its own; root NULL where there is none. */
 static config part_of(const config *c, const char *names)
 {
@@ -51,7 +61,7 @@ static config part_of(const config *c, const char *names)
 }
 
 /* What went wrong in a part went wrong in the whole. */
-static void join(config *c, const config *part)
+void keys_join(config *c, const config *part)
 {
     if (c->first.code == LORY_OK) c->first = part->first;
 }
@@ -60,36 +70,48 @@ void shape_mpt(config *c, hf_shape *s)
 {
     config attn = part_of(c, "attn_config");
     s->n_kv_head = config_int(&attn, "kv_n_heads", s->n_head);
-    join(c, &attn);
+    keys_join(c, &attn);
 }
 
-static int64_t n_embd_of(config *c)
+int64_t keys_n_embd(config *c)
 {
     return config_int(c, "hidden_size n_embd d_model n_embed", CONFIG_NEEDED);
 }
 
-static int64_t head_dim_of(config *c, const hf_shape *s)
+int64_t keys_head_dim(config *c, const hf_shape *s)
 {
-    return config_int(c, "head_dim kv_channels", n_embd_of(c) / (s->n_head ? s->n_head : 1));
+    return config_int(c, "head_dim kv_channels", keys_n_embd(c) / (s->n_head ? s->n_head : 1));
 }
 
 /* ---- RoPE -------------------------------------------------------------------------------- */
 
-static config rope_part(const config *c)
+config keys_rope_part(const config *c)
 {
     return part_of(c, "rope_scaling rope_parameters");
 }
 
-static bool rope_is(const config *rope, const char *type)
+bool keys_rope_is(const config *rope, const char *type)
 {
     return json_str_is(config_find(rope, "rope_type type"), type);
 }
 
-static double rope_theta(config *c, double otherwise)
+bool keys_is_longrope(const config *rope)
 {
-    config rope = rope_part(c);
+    return keys_rope_is(rope, "longrope") || keys_rope_is(rope, "su");
+}
+
+/* Whether "longrope" of that architecture becomes tensors: factors for long texts and short ones. */
+static bool has_two_tables(const char *arch)
+{
+    return strcmp(arch, "phi3") == 0 || strcmp(arch, "phimoe") == 0
+           || strcmp(arch, "minicpm") == 0 || strcmp(arch, "minicpm3") == 0;
+}
+
+double keys_rope_theta(config *c, double otherwise)
+{
+    config rope = keys_rope_part(c);
     double theta = config_num(&rope, "rope_theta", otherwise);
-    join(c, &rope);
+    keys_join(c, &rope);
     return config_num(c, "rope_theta rotary_emb_base", theta);
 }
 
@@ -117,21 +139,21 @@ static void put_yarn(config *c, config *rope)
     if (slow != 1.0) config_put_num(c, "rope.scaling.yarn_beta_slow", slow);
 }
 
-static void put_rope_scaling(config *c)
+void keys_put_rope_scaling(config *c)
 {
-    config rope = rope_part(c);
+    config rope = keys_rope_part(c);
     if (!rope.root) return;
-    if (rope_is(&rope, "linear")) {
+    if (keys_rope_is(&rope, "linear")) {
         config_put_str(c, "rope.scaling.type", "linear");
         config_put_num(c, "rope.scaling.factor", config_num(&rope, "factor", (double)NAN));
-    } else if (rope_is(&rope, "yarn")) {
+    } else if (keys_rope_is(&rope, "yarn")) {
         put_yarn(c, &rope);
-    } else {
+    } else if (!has_two_tables(c->arch) || !keys_is_longrope(&rope)) {
         bool has_sections = config_find(&rope, "mrope_section") != NULL;
         config_one_of(&rope, "RoPE scaling", "rope_type type", "default",
                       has_sections ? "default none mrope" : "default none linear yarn llama3");
     }
-    join(c, &rope);
+    keys_join(c, &rope);
 }
 
 /* LLaMA 3's: what each frequency is divided by. In floats, as the files of others have it. */
@@ -141,9 +163,9 @@ static int llama3_factors(config *c, config *rope, int64_t n_rot, float *out, in
     float low = (float)config_num(rope, "low_freq_factor", 1.0);
     float high = (float)config_num(rope, "high_freq_factor", 4.0);
     float n_ctx = (float)config_num(rope, "original_max_position_embeddings", 8192.0);
-    double theta = rope_theta(c, 10000.0);
+    double theta = keys_rope_theta(c, 10000.0);
     int n = n_rot / 2 <= cap ? (int)(n_rot / 2) : 0;
-    if (n == 0 || !(high > low) || !(low > 0.0f))
+    if (n == 0 || !(high >= low) || !(low > 0.0f)) /* Llama 4 has nothing between them */
         config_wrong(rope, LORY_E_FORMAT, "config.json has a rope_scaling that makes no sense");
     for (int i = 0; i < n; i++) {
         float freq = 1.0f / (float)math_pow(theta, (double)((float)(2 * i) / (float)n_rot));
@@ -168,42 +190,37 @@ static int list_factors(config *c, config *rope, const char *name, float *out, i
     return n;
 }
 
-static int64_t n_rot_of(config *c, const hf_shape *s)
+int64_t keys_n_rot(config *c, const hf_shape *s)
 {
     double share = config_num(c, "partial_rotary_factor rotary_pct rope_pct", 1.0);
-    return (int64_t)(share * (double)head_dim_of(c, s));
-}
-
-static bool is_longrope(const config *rope)
-{
-    return rope_is(rope, "longrope") || rope_is(rope, "su");
+    return (int64_t)(share * (double)keys_head_dim(c, s));
 }
 
 const char *family_extra(const hf_family *f, config *c, const hf_shape *s, int i, float *out,
                          int cap, int *n)
 {
-    config rope = rope_part(c);
+    config rope = keys_rope_part(c);
     const char *name = NULL;
-    if (rope.root && i == 0 && rope_is(&rope, "llama3")) {
+    if (rope.root && i == 0 && keys_rope_is(&rope, "llama3")) {
         name = "rope_freqs.weight";
-        *n = llama3_factors(c, &rope, n_rot_of(c, s), out, cap);
-    } else if (rope.root && i < 2 && f->put_keys == keys_phi3 && is_longrope(&rope)) {
+        *n = llama3_factors(c, &rope, keys_n_rot(c, s), out, cap);
+    } else if (rope.root && i < 2 && has_two_tables(f->arch) && keys_is_longrope(&rope)) {
         name = i == 0 ? "rope_factors_long.weight" : "rope_factors_short.weight";
         *n = list_factors(c, &rope, i == 0 ? "long_factor" : "short_factor", out, cap);
     }
-    join(c, &rope);
+    keys_join(c, &rope);
     return c->first.code == LORY_OK ? name : NULL;
 }
 
 /* ---- LLaMA and what came of it ------------------------------------------------------------- */
 
-static void put_activation(config *c, const char *otherwise, const char *known)
+void keys_put_activation(config *c, const char *otherwise, const char *known)
 {
     config_one_of(c, "activation", "hidden_activation hidden_act activation_function activation",
                   otherwise, known);
 }
 
-static void put_head_dim(config *c)
+void keys_put_head_dim(config *c)
 {
     int64_t n = config_int(c, "head_dim", 0);
     if (n == 0) return;
@@ -212,17 +229,17 @@ static void put_head_dim(config *c)
 }
 
 /* The sizes that every family has. */
-static void put_sizes(config *c, const hf_shape *s)
+void keys_put_sizes(config *c, const hf_shape *s)
 {
     config_put_int(c, "block_count", s->n_layer);
     config_put_int(c, "context_length",
                    config_int(c, "max_position_embeddings n_positions n_ctx",
                               strcmp(c->arch, "gemma3") == 0 ? 131072 : CONFIG_NEEDED));
-    config_put_int(c, "embedding_length", n_embd_of(c));
+    config_put_int(c, "embedding_length", keys_n_embd(c));
     config_put_int(c, "attention.head_count", s->n_head);
 }
 
-static void put_eps(config *c)
+void keys_put_eps(config *c)
 {
     if (config_find(c, "rms_norm_eps"))
         config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 0.0));
@@ -232,32 +249,32 @@ static void put_eps(config *c)
             config_num(c, "layer_norm_eps layer_norm_epsilon norm_epsilon norm_eps", 0.0));
 }
 
-static void put_base(config *c, const hf_shape *s)
+void keys_put_base(config *c, const hf_shape *s)
 {
-    put_sizes(c, s);
+    keys_put_sizes(c, s);
     config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
     if (config_find(c, "num_key_value_heads"))
         config_put_int(c, "attention.head_count_kv", s->n_kv_head);
-    config_put_num(c, "rope.freq_base", rope_theta(c, 10000.0));
-    put_eps(c);
+    config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
+    keys_put_eps(c);
     if (s->n_expert) config_put_int(c, "expert_count", s->n_expert);
     if (config_find(c, "num_experts_per_tok"))
         config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", 0));
-    put_rope_scaling(c);
+    keys_put_rope_scaling(c);
 }
 
 void keys_base(config *c, const hf_shape *s)
 {
-    put_activation(c, "silu", "silu swish");
-    put_base(c, s);
-    put_head_dim(c);
+    keys_put_activation(c, "silu", "silu swish");
+    keys_put_base(c, s);
+    keys_put_head_dim(c);
 }
 
 void keys_llama(config *c, const hf_shape *s)
 {
     keys_base(c, s);
     config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
-    config_put_int(c, "rope.dimension_count", head_dim_of(c, s));
+    config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
     if (config_find(c, "sliding_window"))
         config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 0));
 }
@@ -275,9 +292,9 @@ void keys_qwen2(config *c, const hf_shape *s)
 
 /* How many of a head's frequencies go with each dimension of a position: time, height, width, and a
  * fourth that other readers want. In text all positions are the same, so that none matters. */
-static void put_sections(config *c)
+void keys_put_sections(config *c)
 {
-    config rope = rope_part(c);
+    config rope = keys_rope_part(c);
     const json *list = config_find(&rope, "mrope_section");
     int32_t sections[4] = { 0 };
     char key[64];
@@ -293,72 +310,15 @@ static void put_sections(config *c)
 void keys_qwen_vl(config *c, const hf_shape *s)
 {
     keys_qwen2(c, s);
-    put_sections(c);
-}
-
-void keys_qwen_moe(config *c, const hf_shape *s)
-{
-    const json *dense = config_find(c, "mlp_only_layers");
-    bool is_normed = strcmp(c->arch, "qwen3moe") == 0;
-    keys_qwen2(c, s);
-    if (config_int(c, "decoder_sparse_step", 1) != 1 || (dense && dense->n))
-        config_wrong(c, LORY_E_UNSUPPORTED,
-                     "layers without experts (mlp_only_layers, "
-                     "decoder_sparse_step) are not known of %s",
-                     c->arch);
-    if (config_bool(c, "norm_topk_prob", is_normed) != is_normed)
-        config_put_bool(c, "expert_weights_norm", !is_normed);
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
-    if (config_find(c, "shared_expert_intermediate_size"))
-        config_put_int(c, "expert_shared_feed_forward_length",
-                       config_int(c, "shared_expert_intermediate_size", 0));
-}
-
-static void put_deepseek_experts(config *c)
-{
-    bool is_sigmoid = json_str_is(config_find(c, "scoring_func"), "sigmoid")
-                      || json_str_is(config_find(c, "model_type"), "deepseek_v3");
-    config_one_of(c, "scoring_func", "scoring_func", "softmax", "softmax sigmoid");
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
-    config_put_int(c, "expert_shared_count", config_int(c, "n_shared_experts", 0));
-    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
-    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", false));
-    config_put_int(c, "expert_gating_func", is_sigmoid ? 2 : 1); /* gguf-py's numbers */
-    if (config_int(c, "n_group", 1) > 1) {
-        config_put_int(c, "expert_group_count", config_int(c, "n_group", 1));
-        config_put_int(c, "expert_group_used_count", config_int(c, "topk_group", 1));
-    }
-}
-
-void keys_deepseek2(config *c, const hf_shape *s)
-{
-    config rope = rope_part(c);
-    int64_t n_rot = config_int(c, "qk_rope_head_dim", CONFIG_NEEDED);
-    put_activation(c, "silu", "silu");
-    put_base(c, s);
-    config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
-    if (config_find(c, "q_lora_rank"))
-        config_put_int(c, "attention.q_lora_rank", config_int(c, "q_lora_rank", 0));
-    config_put_int(c, "attention.kv_lora_rank", config_int(c, "kv_lora_rank", CONFIG_NEEDED));
-    config_put_int(c, "attention.key_length",
-                   config_int(c, "qk_nope_head_dim", CONFIG_NEEDED) + n_rot);
-    config_put_int(c, "attention.value_length", config_int(c, "v_head_dim", CONFIG_NEEDED));
-    config_put_int(c, "rope.dimension_count", n_rot);
-    if (rope.root && rope_is(&rope, "yarn") && config_find(&rope, "mscale_all_dim"))
-        config_put_num(c, "rope.scaling.yarn_log_multiplier",
-                       0.1 * config_num(&rope, "mscale_all_dim", 0.0));
-    put_deepseek_experts(c);
+    keys_put_sections(c);
 }
 
 void keys_gemma(config *c, const hf_shape *s)
 {
     int64_t head_dim = config_int(c, "head_dim", 256);
     double query = config_num(c, "query_pre_attn_scalar", (double)head_dim);
-    put_activation(c, "gelu_pytorch_tanh", gelus);
-    put_sizes(c, s);
+    keys_put_activation(c, "gelu_pytorch_tanh", gelus);
+    keys_put_sizes(c, s);
     config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
     config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 1e-6));
@@ -374,24 +334,24 @@ void keys_gemma(config *c, const hf_shape *s)
     if (strcmp(c->arch, "gemma3") == 0) {
         double local = config_num(c, "rope_local_base_freq", 10000.0);
         int64_t pattern = config_int(c, "sliding_window_pattern _sliding_window_pattern", 6);
-        config_put_num(c, "rope.freq_base", rope_theta(c, 1e6));
+        config_put_num(c, "rope.freq_base", keys_rope_theta(c, 1e6));
         if (local != 10000.0) config_put_num(c, "rope.freq_base_swa", local);
         if (pattern != 6) config_put_int(c, "attention.sliding_window_pattern", pattern);
     }
-    put_rope_scaling(c);
+    keys_put_rope_scaling(c);
 }
 
 void keys_cohere(config *c, const hf_shape *s)
 {
-    put_activation(c, "silu", "silu");
-    put_base(c, s);
+    keys_put_activation(c, "silu", "silu");
+    keys_put_base(c, s);
     config_put_num(c, "logit_scale", config_num(c, "logit_scale", 0.0625));
     config_put_str(c, "rope.scaling.type", "none");
 }
 
 /* Whether the layers of "layer_types" (absent: as the pattern has it) all are `name` where
  * (il + 1) % period != 0, and something else where it is. */
-static bool follows_pattern(config *c, const char *name, int64_t period)
+bool keys_follow_pattern(config *c, const char *name, int64_t period)
 {
     const json *types = config_find(c, "layer_types");
     int64_t il = 1;
@@ -402,7 +362,7 @@ static bool follows_pattern(config *c, const char *name, int64_t period)
 
 static void put_pattern(config *c, int64_t period)
 {
-    if (!follows_pattern(c, "sliding_attention", period))
+    if (!keys_follow_pattern(c, "sliding_attention", period))
         config_wrong(
             c, LORY_E_UNSUPPORTED,
             "layer_types that are not %d with a window and one without are not known of %s",
@@ -412,11 +372,11 @@ static void put_pattern(config *c, int64_t period)
 
 void keys_cohere2(config *c, const hf_shape *s)
 {
-    put_activation(c, "silu", "silu");
-    put_base(c, s);
-    put_head_dim(c);
+    keys_put_activation(c, "silu", "silu");
+    keys_put_base(c, s);
+    keys_put_head_dim(c);
     config_put_num(c, "logit_scale", config_num(c, "logit_scale", 0.0625));
-    config_put_int(c, "rope.dimension_count", head_dim_of(c, s));
+    config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
     config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 4096));
     put_pattern(c, config_int(c, "sliding_window_pattern _sliding_window_pattern", 4));
     if (!config_find(c, "rope_scaling rope_parameters"))
@@ -426,7 +386,7 @@ void keys_cohere2(config *c, const hf_shape *s)
 void keys_exaone4(config *c, const hf_shape *s)
 {
     keys_base(c, s);
-    config_put_int(c, "rope.dimension_count", head_dim_of(c, s));
+    config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
     if (!config_find(c, "sliding_window")) return;
     const json *pattern = config_find(c, "sliding_window_pattern");
     bool is_known = !pattern || pattern->type != JSON_STRING || json_str_is(pattern, "LLLG");
@@ -456,123 +416,80 @@ void keys_smollm3(config *c, const hf_shape *s)
 
 void keys_arcee(config *c, const hf_shape *s)
 {
-    put_activation(c, "relu2", "relu2");
-    put_base(c, s);
-    put_head_dim(c);
-    config_put_int(c, "rope.dimension_count", head_dim_of(c, s));
+    keys_put_activation(c, "relu2", "relu2");
+    keys_put_base(c, s);
+    keys_put_head_dim(c);
+    config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
 }
 
 void keys_nemotron(config *c, const hf_shape *s)
 {
-    put_activation(c, "relu2", "relu2");
-    put_base(c, s);
-    put_head_dim(c);
+    keys_put_activation(c, "relu2", "relu2");
+    keys_put_base(c, s);
+    keys_put_head_dim(c);
     config_put_int(
         c, "rope.dimension_count",
-        (int64_t)(config_num(c, "partial_rotary_factor rope_percent", 0.5) * head_dim_of(c, s)));
-}
-
-/* Experts as in the first DeepSeek model. */
-void keys_deepseek(config *c, const hf_shape *s)
-{
-    put_activation(c, "silu", "silu");
-    put_base(c, s);
-    if (config_int(c, "moe_layer_freq", 1) != 1)
-        config_wrong(c, LORY_E_UNSUPPORTED, "moe_layer_freq is not known of deepseek");
-    config_one_of(c, "scoring_func", "scoring_func", "softmax", "softmax");
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
-    config_put_int(c, "rope.dimension_count", head_dim_of(c, s));
-    config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
-    config_put_int(c, "expert_shared_count", config_int(c, "n_shared_experts", 0));
-    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
-    if (config_bool(c, "norm_topk_prob", false)) config_put_bool(c, "expert_weights_norm", true);
-}
-
-/* Experts chosen by sigmoid, with a bias for the choice, as in DeepSeek-V3. */
-static void put_sigmoid_experts(config *c)
-{
-    config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
-    config_put_int(c, "expert_shared_count", config_int(c, "n_shared_experts", 0));
-    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
-    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
-    config_put_int(c, "expert_gating_func", 2); /* gguf-py's number */
-    if (config_int(c, "n_group", 1) > 1) {
-        config_put_int(c, "expert_group_count", config_int(c, "n_group", 1));
-        config_put_int(c, "expert_group_used_count", config_int(c, "topk_group", 1));
-    }
-}
-
-void keys_dots1(config *c, const hf_shape *s)
-{
-    keys_base(c, s);
-    put_sigmoid_experts(c);
-    if (!follows_pattern(c, "full_attention", INT64_MAX))
-        config_wrong(c, LORY_E_UNSUPPORTED, "layers with a window are not known of dots1");
-}
-
-void keys_glm4moe(config *c, const hf_shape *s)
-{
-    keys_base(c, s);
-    config_put_int(c, "rope.dimension_count",
-                   (int64_t)(config_num(c, "partial_rotary_factor", 0.5) * head_dim_of(c, s)));
-    put_sigmoid_experts(c);
+        (int64_t)(config_num(c, "partial_rotary_factor rope_percent", 0.5) * keys_head_dim(c, s)));
 }
 
 /* NTK-aware: with "alpha" theta grows. */
 void keys_hunyuan(config *c, const hf_shape *s)
 {
-    config rope = rope_part(c);
-    double alpha = config_num(&rope, "alpha", 1.0), n = (double)head_dim_of(c, s);
-    double theta = rope_theta(c, 10000.0);
-    put_activation(c, "silu", "silu");
-    put_sizes(c, s);
-    put_head_dim(c);
+    config rope = keys_rope_part(c);
+    double alpha = config_num(&rope, "alpha", 1.0), n = (double)keys_head_dim(c, s);
+    double theta = keys_rope_theta(c, 10000.0);
+    keys_put_activation(c, "silu", "silu");
+    keys_put_sizes(c, s);
+    keys_put_head_dim(c);
     config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
-    put_eps(c);
-    if (rope.root && rope_is(&rope, "dynamic") && alpha > 0.0 && n > 2.0)
+    keys_put_eps(c);
+    if (rope.root && keys_rope_is(&rope, "dynamic") && alpha > 0.0 && n > 2.0)
         theta *= math_pow(alpha, n / (n - 2.0));
     else
-        put_rope_scaling(c);
+        keys_put_rope_scaling(c);
     config_put_num(c, "rope.freq_base", theta);
-    join(c, &rope);
+    keys_join(c, &rope);
 }
 
 /* Scaling "dynamic" is none up to the trained length, which is the context here. */
 void keys_internlm2(config *c, const hf_shape *s)
 {
-    config rope = rope_part(c);
-    put_activation(c, "silu", "silu");
-    put_sizes(c, s);
+    config rope = keys_rope_part(c);
+    keys_put_activation(c, "silu", "silu");
+    keys_put_sizes(c, s);
     config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
-    config_put_num(c, "rope.freq_base", rope_theta(c, 10000.0));
-    config_put_int(c, "rope.dimension_count", head_dim_of(c, s));
-    put_eps(c);
-    if (!rope.root || !rope_is(&rope, "dynamic")) put_rope_scaling(c);
+    config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
+    config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
+    keys_put_eps(c);
+    if (!rope.root || !keys_rope_is(&rope, "dynamic")) keys_put_rope_scaling(c);
+}
+
+/* What longrope multiplies the rotated values by, as the MiniCPMs have it. */
+static void put_long_context(config *c)
+{
+    config rope = keys_rope_part(c);
+    int64_t n_ctx = config_int(c, "max_position_embeddings", CONFIG_NEEDED), n_orig = n_ctx;
+    if (!rope.root || !keys_is_longrope(&rope)) return;
+    n_orig = config_int(&rope, "original_max_position_embeddings", n_ctx);
+    keys_join(c, &rope);
+    if (n_orig < 2 || n_orig >= n_ctx) return;
+    double scale = math_log((double)n_ctx / (double)n_orig) / math_log((double)n_orig);
+    config_put_int(c, "rope.scaling.original_context_length", n_orig);
+    config_put_num(c, "rope.scaling.attn_factor", sqrt(1.0 + scale));
 }
 
 void keys_minicpm(config *c, const hf_shape *s)
 {
     double n_base = config_num(c, "dim_model_base", 256.0);
     keys_base(c, s);
-    config_put_int(c, "rope.dimension_count", head_dim_of(c, s));
+    put_long_context(c);
+    config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
     config_put_num(c, "embedding_scale", config_num(c, "scale_emb", 1.0));
     config_put_num(c, "residual_scale",
                    config_num(c, "scale_depth", 1.0) / sqrt((double)s->n_layer));
-    config_put_num(c, "logit_scale", (double)n_embd_of(c) / (n_base > 0.0 ? n_base : 1.0));
-}
-
-void keys_olmoe(config *c, const hf_shape *s)
-{
-    keys_base(c, s);
-    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", false));
-    if (config_find(c, "clip_qkv"))
-        config_put_num(c, "attention.clamp_kqv", config_num(c, "clip_qkv", 0.0));
+    config_put_num(c, "logit_scale", (double)keys_n_embd(c) / (n_base > 0.0 ? n_base : 1.0));
 }
 
 /* Beyond the trained length the original changes theta and scales its queries; up to it, not. */
@@ -581,10 +498,10 @@ void keys_qwen(config *c, const hf_shape *s)
     config_put_int(c, "block_count", s->n_layer);
     config_put_int(c, "context_length",
                    config_int(c, "seq_length max_position_embeddings", CONFIG_NEEDED));
-    config_put_int(c, "embedding_length", n_embd_of(c));
+    config_put_int(c, "embedding_length", keys_n_embd(c));
     config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
-    config_put_num(c, "rope.freq_base", rope_theta(c, 10000.0));
-    config_put_int(c, "rope.dimension_count", n_rot_of(c, s));
+    config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
+    config_put_int(c, "rope.dimension_count", keys_n_rot(c, s));
     config_put_int(c, "attention.head_count", s->n_head);
     config_put_num(c, "attention.layer_norm_rms_epsilon",
                    config_num(c, "layer_norm_epsilon", 1e-6));
@@ -592,15 +509,15 @@ void keys_qwen(config *c, const hf_shape *s)
 
 void keys_exaone(config *c, const hf_shape *s)
 {
-    put_activation(c, "silu", "silu");
-    put_sizes(c, s);
+    keys_put_activation(c, "silu", "silu");
+    keys_put_sizes(c, s);
     config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
     config_put_num(c, "attention.layer_norm_rms_epsilon",
                    config_num(c, "layer_norm_epsilon", 1e-5));
-    config_put_num(c, "rope.freq_base", rope_theta(c, 10000.0));
-    config_put_int(c, "rope.dimension_count", n_rot_of(c, s));
-    put_rope_scaling(c);
+    config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
+    config_put_int(c, "rope.dimension_count", keys_n_rot(c, s));
+    keys_put_rope_scaling(c);
 }
 
 void shape_codeshell(config *c, hf_shape *s)
@@ -612,10 +529,10 @@ void shape_codeshell(config *c, hf_shape *s)
 
 void keys_granite(config *c, const hf_shape *s)
 {
-    put_activation(c, "silu", "silu");
-    put_base(c, s);
+    keys_put_activation(c, "silu", "silu");
+    keys_put_base(c, s);
     config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
-    config_put_int(c, "rope.dimension_count", n_embd_of(c) / (s->n_head ? s->n_head : 1));
+    config_put_int(c, "rope.dimension_count", keys_n_embd(c) / (s->n_head ? s->n_head : 1));
     config_put_num(c, "attention.scale", config_num(c, "attention_multiplier", 1.0));
     config_put_num(c, "embedding_scale", config_num(c, "embedding_multiplier", 1.0));
     config_put_num(c, "residual_scale", config_num(c, "residual_multiplier", 1.0));
@@ -635,60 +552,60 @@ void keys_olmo(config *c, const hf_shape *s)
 
 void keys_stablelm(config *c, const hf_shape *s)
 {
-    put_activation(c, "silu", "silu");
-    put_sizes(c, s);
+    keys_put_activation(c, "silu", "silu");
+    keys_put_sizes(c, s);
     config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
-    config_put_int(c, "rope.dimension_count", n_rot_of(c, s));
+    config_put_int(c, "rope.dimension_count", keys_n_rot(c, s));
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
     config_put_bool(c, "use_parallel_residual", config_bool(c, "use_parallel_residual", true));
-    if (rope_theta(c, 10000.0) != 10000.0)
-        config_put_num(c, "rope.freq_base", rope_theta(c, 10000.0));
-    put_eps(c);
-    put_rope_scaling(c);
+    if (keys_rope_theta(c, 10000.0) != 10000.0)
+        config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
+    keys_put_eps(c);
+    keys_put_rope_scaling(c);
 }
 
 void keys_starcoder2(config *c, const hf_shape *s)
 {
-    put_activation(c, "gelu_pytorch_tanh", gelus);
-    put_base(c, s);
+    keys_put_activation(c, "gelu_pytorch_tanh", gelus);
+    keys_put_base(c, s);
     if (config_find(c, "sliding_window"))
         config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 0));
 }
 
 void keys_phi2(config *c, const hf_shape *s)
 {
-    int64_t n_embd = n_embd_of(c);
-    put_activation(c, "gelu_new", gelus);
+    int64_t n_embd = keys_n_embd(c);
+    keys_put_activation(c, "gelu_new", gelus);
     if (config_bool(c, "qk_layernorm", false))
         config_wrong(c, LORY_E_UNSUPPORTED,
                      "norms of Q and K (qk_layernorm) are not known of phi2");
-    put_sizes(c, s);
+    keys_put_sizes(c, s);
     config_put_int(c, "feed_forward_length",
                    config_int(c, "intermediate_size n_inner", 4 * n_embd));
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
-    config_put_int(c, "rope.dimension_count", n_rot_of(c, s));
-    if (rope_theta(c, 10000.0) != 10000.0)
-        config_put_num(c, "rope.freq_base", rope_theta(c, 10000.0));
-    put_eps(c);
-    put_rope_scaling(c);
+    config_put_int(c, "rope.dimension_count", keys_n_rot(c, s));
+    if (keys_rope_theta(c, 10000.0) != 10000.0)
+        config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
+    keys_put_eps(c);
+    keys_put_rope_scaling(c);
 }
 
 void keys_phi3(config *c, const hf_shape *s)
 {
-    config rope = rope_part(c);
+    config rope = keys_rope_part(c);
     int64_t n_ctx = config_int(c, "max_position_embeddings n_positions", CONFIG_NEEDED);
     int64_t n_orig = config_int(c, "original_max_position_embeddings", n_ctx);
-    put_activation(c, "silu", "silu");
-    put_sizes(c, s);
+    keys_put_activation(c, "silu", "silu");
+    keys_put_sizes(c, s);
     config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
     config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 1e-5));
-    config_put_int(c, "rope.dimension_count", n_rot_of(c, s));
-    config_put_num(c, "rope.freq_base", rope_theta(c, 10000.0));
+    config_put_int(c, "rope.dimension_count", keys_n_rot(c, s));
+    config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
     config_put_int(c, "rope.scaling.original_context_length", n_orig);
     config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 0));
-    if (!rope.root || !is_longrope(&rope)) {
-        put_rope_scaling(c);
+    if (!rope.root || !keys_is_longrope(&rope)) {
+        keys_put_rope_scaling(c);
         return;
     }
     double scale = n_orig ? (double)n_ctx / (double)n_orig : 1.0;
@@ -698,29 +615,111 @@ void keys_phi3(config *c, const hf_shape *s)
 
 void keys_baichuan(config *c, const hf_shape *s)
 {
-    put_activation(c, "silu", "silu");
+    keys_put_activation(c, "silu", "silu");
     config_put_str(c, "tensor_data_layout", "Meta AI original pth");
     config_put_int(c, "context_length",
                    config_int(c, "max_sequence_length max_position_embeddings model_max_length",
                               CONFIG_NEEDED));
-    config_put_int(c, "embedding_length", n_embd_of(c));
+    config_put_int(c, "embedding_length", keys_n_embd(c));
     config_put_int(c, "block_count", s->n_layer);
     config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
-    config_put_int(c, "rope.dimension_count", head_dim_of(c, s));
+    config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
     config_put_int(c, "attention.head_count", s->n_head);
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
-    put_eps(c);
-    put_rope_scaling(c);
+    keys_put_eps(c);
+    keys_put_rope_scaling(c);
 }
 
 void keys_gpt_oss(config *c, const hf_shape *s)
 {
-    put_activation(c, "silu", "silu swiglu");
-    put_base(c, s);
-    put_head_dim(c);
+    keys_put_activation(c, "silu", "silu swiglu");
+    keys_put_base(c, s);
+    keys_put_head_dim(c);
     config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", CONFIG_NEEDED));
     config_put_int(c, "expert_feed_forward_length",
                    config_int(c, "intermediate_size", CONFIG_NEEDED));
+}
+
+/* As the first MiniCPM, with DeepSeek's latents. */
+void keys_minicpm3(config *c, const hf_shape *s)
+{
+    int64_t n_rot = config_int(c, "qk_rope_head_dim", CONFIG_NEEDED);
+    double base = config_num(c, "dim_model_base", 256.0), depth = config_num(c, "scale_depth", 1.4);
+    keys_put_activation(c, "silu", "silu");
+    keys_put_base(c, s);
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    if (config_find(c, "q_lora_rank"))
+        config_put_int(c, "attention.q_lora_rank", config_int(c, "q_lora_rank", 0));
+    config_put_int(c, "attention.kv_lora_rank", config_int(c, "kv_lora_rank", CONFIG_NEEDED));
+    config_put_int(c, "attention.key_length",
+                   config_int(c, "qk_nope_head_dim", CONFIG_NEEDED) + n_rot);
+    config_put_int(c, "rope.dimension_count", n_rot);
+    put_long_context(c);
+    if (config_num(c, "scale_emb", 12.0) != 12.0 || depth != 1.4 || base != 256.0) {
+        config_put_num(c, "embedding_scale", config_num(c, "scale_emb", 12.0));
+        config_put_num(c, "residual_scale", depth / sqrt((double)s->n_layer));
+        config_put_num(c, "logit_scale", (double)keys_n_embd(c) / (base > 0.0 ? base : 1.0));
+    }
+}
+
+/* YaRN's magnitude is 1 there, and queries grow beyond the original context. */
+void keys_ministral3(config *c, const hf_shape *s)
+{
+    config rope = keys_rope_part(c);
+    keys_llama(c, s);
+    if (!rope.root || !keys_rope_is(&rope, "yarn"))
+        config_wrong(c, LORY_E_UNSUPPORTED, "RoPE other than YaRN is not known of mistral3");
+    if (config_num(&rope, "mscale", 1.0) != config_num(&rope, "mscale_all_dim", 1.0))
+        config_wrong(c, LORY_E_UNSUPPORTED, "an mscale that is not mscale_all_dim is not known of "
+                     "mistral3");
+    config_put_num(c, "rope.scaling.yarn_log_multiplier", config_num(&rope, "mscale_all_dim", 1.0));
+    config_put_num(c, "attention.temperature_scale", config_num(&rope, "llama_4_scaling_beta", 0.0));
+    keys_join(c, &rope);
+}
+
+void keys_olmo3(config *c, const hf_shape *s)
+{
+    keys_base(c, s);
+    config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 4096));
+    put_pattern(c, 4);
+}
+
+/* xIELU's numbers are tensors of one element. */
+void keys_apertus(config *c, const hf_shape *s)
+{
+    static const struct {
+        const char *name, *key;
+        float otherwise;
+    } rows[] = { { "alpha_n", "xielu.alpha_n", NAN }, { "alpha_p", "xielu.alpha_p", NAN },
+                 { "beta", "xielu.beta", 0.5f },      { "eps", "xielu.eps", -1e-6f } };
+    float values[1024];
+    char name[128];
+    keys_put_activation(c, "xielu", "xielu");
+    keys_put_base(c, s);
+    keys_put_head_dim(c);
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
+    if (s->n_layer > 1024) config_wrong(c, LORY_E_UNSUPPORTED, "more than 1024 layers");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0] && s->n_layer <= 1024; i++) {
+        for (int il = 0; il < s->n_layer; il++) {
+            snprintf(name, sizeof name, "model.layers.%d.mlp.act_fn.%s", il, rows[i].name);
+            values[il] = config_tensor(c, name, rows[i].otherwise);
+        }
+        gguf_put_f32s(c->w, rows[i].key, values, (size_t)s->n_layer);
+    }
+}
+
+/* The key of its config says RMS, the model has layer norms. */
+void keys_orion(config *c, const hf_shape *s)
+{
+    keys_put_activation(c, "silu", "silu");
+    keys_put_sizes(c, s);
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    config_put_num(c, "attention.layer_norm_epsilon", config_num(c, "rms_norm_eps", 1e-5));
+    if (keys_rope_theta(c, 10000.0) != 10000.0)
+        config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
+    keys_put_rope_scaling(c);
 }
 
 /* ---- GLM ----------------------------------------------------------------------------------- */
@@ -728,11 +727,11 @@ void keys_gpt_oss(config *c, const hf_shape *s)
 /* ChatGLM 2 and 3, GLM-4; also under the names of the transformers library. */
 void keys_chatglm(config *c, const hf_shape *s)
 {
-    double theta = rope_theta(c, 10000.0) * config_num(c, "rope_ratio", 1.0);
+    double theta = keys_rope_theta(c, 10000.0) * config_num(c, "rope_ratio", 1.0);
     double share = config_num(c, "partial_rotary_factor", 0.5);
     config_put_int(c, "context_length",
                    config_int(c, "seq_length max_position_embeddings", CONFIG_NEEDED));
-    config_put_int(c, "embedding_length", n_embd_of(c));
+    config_put_int(c, "embedding_length", keys_n_embd(c));
     config_put_int(c, "feed_forward_length",
                    config_int(c, "ffn_hidden_size intermediate_size", CONFIG_NEEDED));
     config_put_int(c, "block_count", s->n_layer);
@@ -740,7 +739,7 @@ void keys_chatglm(config *c, const hf_shape *s)
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
     config_put_num(c, "attention.layer_norm_rms_epsilon",
                    config_num(c, "layernorm_epsilon rms_norm_eps", 1e-5));
-    config_put_int(c, "rope.dimension_count", (int64_t)(share * (double)head_dim_of(c, s)));
+    config_put_int(c, "rope.dimension_count", (int64_t)(share * (double)keys_head_dim(c, s)));
     config_put_num(c, "rope.freq_base", theta);
     if (!config_bool(c, "rmsnorm", true) || config_bool(c, "add_bias_linear", false)
         || config_bool(c, "apply_residual_connection_post_layernorm", false))
@@ -751,7 +750,7 @@ void keys_chatglm(config *c, const hf_shape *s)
 
 void keys_chatglm1(config *c, const hf_shape *s)
 {
-    int64_t n_embd = n_embd_of(c);
+    int64_t n_embd = keys_n_embd(c);
     config_put_int(c, "context_length",
                    config_int(c, "max_sequence_length max_position_embeddings", 2048));
     config_put_int(c, "embedding_length", n_embd);
@@ -760,7 +759,7 @@ void keys_chatglm1(config *c, const hf_shape *s)
     config_put_int(c, "attention.head_count", s->n_head);
     config_put_int(c, "attention.head_count_kv", s->n_head);
     config_put_num(c, "attention.layer_norm_epsilon", config_num(c, "layernorm_epsilon", 1e-5));
-    config_put_int(c, "rope.dimension_count", head_dim_of(c, s));
+    config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
     /* What divides the context from the answer. */
     config_put_int(c, "bos_token_id", config_int(c, "bos_token_id", 130004));
     config_put_int(c, "gmask_token_id", config_int(c, "gmask_token_id", 130001));
@@ -776,15 +775,15 @@ void keys_chatglm1(config *c, const hf_shape *s)
 void keys_glm4(config *c, const hf_shape *s)
 {
     keys_base(c, s);
-    config_put_int(c, "rope.dimension_count", n_rot_of(c, s));
+    config_put_int(c, "rope.dimension_count", keys_n_rot(c, s));
 }
 
 /* ---- of before LLaMA ----------------------------------------------------------------------- */
 
 static void put_gpt(config *c, const hf_shape *s, const char *eps)
 {
-    int64_t n_embd = n_embd_of(c);
-    put_sizes(c, s);
+    int64_t n_embd = keys_n_embd(c);
+    keys_put_sizes(c, s);
     config_put_int(c, "feed_forward_length",
                    config_int(c, "n_inner intermediate_size ffn_hidden_size", 4 * n_embd));
     config_put_num(c, "attention.layer_norm_epsilon", config_num(c, eps, 1e-5));
@@ -792,7 +791,7 @@ static void put_gpt(config *c, const hf_shape *s, const char *eps)
 
 void keys_gpt2(config *c, const hf_shape *s)
 {
-    put_activation(c, "gelu_new", gelus);
+    keys_put_activation(c, "gelu_new", gelus);
     put_gpt(c, s, "layer_norm_epsilon");
     if (!config_bool(c, "scale_attn_weights", true)
         || config_bool(c, "scale_attn_by_inverse_layer_idx", false))
@@ -807,29 +806,60 @@ void keys_openai_gpt(config *c, const hf_shape *s)
     put_gpt(c, s, "layer_norm_epsilon");
 }
 
+/* LLaMA's feed-forward layers in GPT-BigCode, their length rounded up to 256. */
+void keys_refact(config *c, const hf_shape *s)
+{
+    int64_t n_embd = keys_n_embd(c), n_ff = 2 * (4 * n_embd) / 3;
+    keys_put_activation(c, "silu", "silu");
+    keys_put_sizes(c, s);
+    config_put_int(c, "feed_forward_length", (n_ff + 255) / 256 * 256);
+    config_put_int(c, "attention.head_count_kv", 1);
+    config_put_num(c, "attention.layer_norm_rms_epsilon",
+                   config_num(c, "layer_norm_epsilon", 1e-5));
+    if (!config_bool(c, "multi_query", true))
+        config_wrong(c, LORY_E_UNSUPPORTED, "Refact without multi_query is not known");
+}
+
+/* The first slope of 2^k heads is 2^(-bias / 2^k). */
+void keys_jais(config *c, const hf_shape *s)
+{
+    float slope = config_tensor(c, "transformer.relative_pe.slopes", NAN);
+    int64_t n = 1;
+    while (2 * n <= s->n_head) n *= 2;
+    keys_put_activation(c, "swiglu", "swiglu");
+    put_gpt(c, s, "layer_norm_epsilon");
+    config_one_of(c, "position_embedding_type", "position_embedding_type", "alibi", "alibi");
+    config_put_num(c, "attention.max_alibi_bias",
+                   slope > 0.0f ? -round(math_log((double)slope) / math_log(2.0) * (double)n) : 8.0);
+    if (!config_bool(c, "mup_scale_qk_dot_by_d scale_qk_dot_by_d", true)
+        || config_find(c, "alibi_scaling"))
+        config_wrong(c, LORY_E_UNSUPPORTED, "scores divided by the root of the heads' length, and "
+                     "alibi_scaling, are not known of jais");
+}
+
 void keys_bigcode(config *c, const hf_shape *s)
 {
-    put_activation(c, "gelu_pytorch_tanh", gelus);
+    keys_put_activation(c, "gelu_pytorch_tanh", gelus);
     put_gpt(c, s, "layer_norm_epsilon");
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
 }
 
 void keys_gptj(config *c, const hf_shape *s)
 {
-    put_activation(c, "gelu_new", gelus);
+    keys_put_activation(c, "gelu_new", gelus);
     put_gpt(c, s, "layer_norm_epsilon");
     config_put_int(c, "rope.dimension_count", config_int(c, "rotary_dim", CONFIG_NEEDED));
 }
 
 void keys_codeshell(config *c, const hf_shape *s)
 {
-    put_activation(c, "gelu_pytorch_tanh", gelus);
+    keys_put_activation(c, "gelu_pytorch_tanh", gelus);
     put_gpt(c, s, "layer_norm_epsilon");
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
-    config_put_num(c, "rope.freq_base", rope_theta(c, 10000.0));
-    config_put_int(c, "rope.dimension_count", head_dim_of(c, s));
+    config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
+    config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
     config_one_of(c, "position_embedding_type", "position_embedding_type", "rope", "rope");
-    put_rope_scaling(c);
+    keys_put_rope_scaling(c);
 }
 
 /* Layers alternate as "attention_types" says: [[["global", "local"], 12]]. */
@@ -843,7 +873,7 @@ static bool alternates(const json *types)
 
 void keys_gpt_neo(config *c, const hf_shape *s)
 {
-    put_activation(c, "gelu_new", gelus);
+    keys_put_activation(c, "gelu_new", gelus);
     put_gpt(c, s, "layer_norm_epsilon");
     config_put_int(c, "attention.sliding_window", config_int(c, "window_size", 256));
     if (!alternates(config_find(c, "attention_types")))
@@ -854,18 +884,18 @@ void keys_gpt_neo(config *c, const hf_shape *s)
 
 void keys_gptneox(config *c, const hf_shape *s)
 {
-    put_activation(c, "gelu", gelus);
+    keys_put_activation(c, "gelu", gelus);
     put_gpt(c, s, "layer_norm_eps");
-    config_put_int(c, "rope.dimension_count", n_rot_of(c, s));
-    if (rope_theta(c, 10000.0) != 10000.0)
-        config_put_num(c, "rope.freq_base", rope_theta(c, 10000.0));
+    config_put_int(c, "rope.dimension_count", keys_n_rot(c, s));
+    if (keys_rope_theta(c, 10000.0) != 10000.0)
+        config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
     config_put_bool(c, "use_parallel_residual", config_bool(c, "use_parallel_residual", true));
-    put_rope_scaling(c);
+    keys_put_rope_scaling(c);
 }
 
 void keys_bloom(config *c, const hf_shape *s)
 {
-    int64_t n_embd = n_embd_of(c);
+    int64_t n_embd = keys_n_embd(c);
     config_put_int(c, "context_length", config_int(c, "seq_length", 2048)); /* ALiBi has no bound */
     config_put_int(c, "embedding_length", n_embd);
     config_put_int(c, "feed_forward_length", 4 * n_embd);
@@ -880,9 +910,9 @@ void keys_bloom(config *c, const hf_shape *s)
 
 void keys_falcon(config *c, const hf_shape *s)
 {
-    int64_t n_embd = n_embd_of(c);
+    int64_t n_embd = keys_n_embd(c);
     bool is_parallel = config_bool(c, "parallel_attn", true);
-    put_activation(c, "gelu", gelus);
+    keys_put_activation(c, "gelu", gelus);
     config_put_str(c, "tensor_data_layout", "jploski"); /* Q, K, V apart */
     config_put_int(c, "context_length", 2048);          /* not in config.json */
     config_put_int(c, "embedding_length", n_embd);
@@ -891,16 +921,16 @@ void keys_falcon(config *c, const hf_shape *s)
     config_put_int(c, "attention.head_count", s->n_head);
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
     config_put_num(c, "attention.layer_norm_epsilon", config_num(c, "layer_norm_epsilon", 1e-5));
-    if (rope_theta(c, 10000.0) != 10000.0)
-        config_put_num(c, "rope.freq_base", rope_theta(c, 10000.0));
+    if (keys_rope_theta(c, 10000.0) != 10000.0)
+        config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
     if (config_bool(c, "alibi", false)) config_put_num(c, "attention.max_alibi_bias", 8.0);
     if (!is_parallel) config_put_bool(c, "use_parallel_residual", false);
-    put_rope_scaling(c);
+    keys_put_rope_scaling(c);
 }
 
 void keys_mpt(config *c, const hf_shape *s)
 {
-    int64_t n_embd = n_embd_of(c);
+    int64_t n_embd = keys_n_embd(c);
     config attn = part_of(c, "attn_config");
     bool has_alibi = config_bool(&attn, "alibi", true);
     config_put_int(c, "context_length", config_int(c, "max_seq_len", CONFIG_NEEDED));
@@ -915,5 +945,5 @@ void keys_mpt(config *c, const hf_shape *s)
         config_put_num(c, "attention.clamp_kqv", config_num(&attn, "clip_qkv", 0.0));
     config_put_num(c, "attention.max_alibi_bias",
                    has_alibi ? config_num(&attn, "alibi_bias_max", 8.0) : 0.0);
-    join(c, &attn);
+    keys_join(c, &attn);
 }

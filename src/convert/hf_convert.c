@@ -194,7 +194,8 @@ static bool plan(work *k, lory_err *err)
     if (!check_quantization(k, err) || !(k->family = family_find(f->config.root, f->path, err)))
         return false;
     k->c = (config){
-        .root = config_text(f->config.root), .path = f->path, .arch = k->family->arch, .w = &k->w
+        .root = config_text(f->config.root), .path = f->path, .arch = k->family->arch, .w = &k->w,
+        .folder = f
     };
     family_shape(k->family, &k->c, &k->shape);
     return config_ok(&k->c, err)

@@ -10,7 +10,8 @@ enum { MXFP4_BLOCK = 32, MXFP4_CODES = 16 }; /* weights, bytes; quant/block.h ha
 
 static int64_t heads_of(const hf_output *o)
 {
-    bool is_q = o->row->change == HF_ROPE_Q || o->row->change == HF_GROUP_Q;
+    hf_change change = o->row->change;
+    bool is_q = change == HF_ROPE_Q || change == HF_GROUP_Q || change == HF_CAT_Q;
     return is_q ? o->shape.n_head : o->shape.n_kv_head;
 }
 
@@ -31,7 +32,7 @@ static int64_t rows_out(const hf_output *o, int64_t n)
     n /= divisor;
     if ((r->change == HF_ROPE_Q || r->change == HF_ROPE_K) && n % (2 * heads_of(o))) return 0;
     if ((r->change == HF_BY_HEAD || r->change == HF_GROUPED) && !is_qkv_divided(o, n)) return 0;
-    if (r->change >= HF_GROUP_Q && r->change <= HF_GROUP_V) {
+    if (r->change >= HF_GROUP_Q && r->change <= HF_CAT_V) {
         if (!is_qkv_divided(o, n)) return 0;
         n = n / (o->shape.n_head + 2 * o->shape.n_kv_head) * heads_of(o);
         if (n % (2 * heads_of(o))) return 0;
@@ -84,6 +85,7 @@ bool output_shape(hf_output *o, gguf_tensor *t, const char **why)
     int n;
     if (!source_dims(o, dims, &n, why)) return false;
     o->is_vector = n == 1 || !is_matrix(t->name);
+    if (o->is_vector && n == 2 && dims[0] == 1) dims[0] = dims[--n]; /* [1, n] is [n] */
     o->n_cols = dims[n - 1];
     o->n_rows = n > 1 ? dims[n - 2] : 1;
     *why = "is no matrix";
@@ -128,11 +130,12 @@ static int64_t grouped_row(int64_t r, const hf_shape *s, int64_t head_dim)
 static int64_t group_row(const hf_output *o, int64_t r, int64_t n)
 {
     const hf_shape *s = &o->shape;
-    int64_t head_dim = n / heads_of(o), first = 0;
-    if (o->row->change != HF_GROUP_V) r = rope_row(r, head_dim);
-    if (o->row->change != HF_GROUP_Q) first = s->n_head * head_dim;
-    if (o->row->change == HF_GROUP_V) first += s->n_kv_head * head_dim;
-    return grouped_row(first + r, s, head_dim);
+    bool is_grouped = o->row->change <= HF_GROUP_V;
+    int part = (int)o->row->change - (int)(is_grouped ? HF_GROUP_Q : HF_CAT_Q); /* Q, K, V */
+    int64_t head_dim = n / heads_of(o), first = part > 0 ? s->n_head * head_dim : 0;
+    if (part < 2) r = rope_row(r, head_dim);
+    else first += s->n_kv_head * head_dim;
+    return is_grouped ? grouped_row(first + r, s, head_dim) : first + r;
 }
 
 /* Of the n rows (or elements) that the output has, row r is this one of the source. */
@@ -146,7 +149,10 @@ static int64_t source_row(const hf_output *o, int64_t r, int64_t n)
     case HF_BY_HEAD: r = by_head_row(r, s->n_head, n / (3 * s->n_head)); break;
     case HF_GROUP_Q:
     case HF_GROUP_K:
-    case HF_GROUP_V: r = group_row(o, r, n); break;
+    case HF_GROUP_V:
+    case HF_CAT_Q:
+    case HF_CAT_K:
+    case HF_CAT_V: r = group_row(o, r, n); break;
     case HF_GROUPED: r = grouped_row(r, s, n / (s->n_head + 2 * s->n_kv_head)); break;
     default: break;
     }
@@ -242,6 +248,8 @@ void tensors_row(const void *source, const gguf_tensor *t, int64_t row, float *o
     bool adds_one = o->row->change == HF_PLUS_ONE && ends_with(t->name, ".weight");
     for (int64_t i = 0; adds_one && i < t->ne[0]; i++) out[i] += 1.0f;
     if (o->row->change == HF_UNIT_ROWS) make_unit(t->ne[0], out);
+    for (int64_t i = 0; o->column_length && i < t->ne[0]; i++)
+        out[i] = (float)((double)out[i] / o->column_length[i]);
     for (int64_t i = 0; o->scale != 0.0f && i < t->ne[0]; i++) out[i] *= o->scale;
 }
 
@@ -280,7 +288,7 @@ bool tensors_bytes(const void *source, const gguf_tensor *t, int64_t row, void *
     row_place p = place_of(ts, t, row);
     if (o->is_vector || p.scales || o->scale != 0.0f || !is_same_type(p.in->dtype, t->type)
         || o->row->change == HF_TRANSPOSE || o->row->change == HF_PLUS_ONE
-        || o->row->change == HF_UNIT_ROWS)
+        || o->row->change == HF_UNIT_ROWS || o->row->change == HF_UNIT_COLUMNS)
         return false;
     size_t size = st_dtype_bytes(p.in->dtype);
     memcpy(out, p.in->data + (size_t)(p.first + p.r * o->n_cols) * size, (size_t)t->ne[0] * size);

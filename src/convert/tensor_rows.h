@@ -17,6 +17,7 @@ struct hf_output {
     int64_t n_rows, n_cols; /* of one matrix of a source, before the change */
     bool is_vector;         /* the change is about the elements of a row, not about rows */
     const float *values;    /* [ne[0]] from config.json */
+    const double *column_length; /* [n_cols] HF_UNIT_COLUMNS divides by it */
     float scale;            /* the values are multiplied by it; 0: they are not */
 };
 

@@ -5,6 +5,7 @@
 #include "convert/tensor_rows.h"
 #include "gguf/retype.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,6 +182,28 @@ static bool set_sources(planner *p, hf_output *o, hf_tensor *t, const hf_match *
     return ok;
 }
 
+static float scale_of(const planner *p, const hf_row *row)
+{
+    if (row->change != HF_SCALED) return 0.0f;
+    return strcmp(row->to, "output") == 0 ? p->shape->output_scale : p->shape->embd_scale;
+}
+
+/* The lengths of a matrix' columns; false: no memory. */
+static bool measure_columns(planner *p, hf_output *o)
+{
+    size_t n = (size_t)o->n_cols;
+    double *sum = arena_new(&p->t->arena, n, sizeof *sum);
+    float *row = mem_new(n, sizeof *row);
+    for (int64_t r = 0; sum && row && r < o->n_rows; r++) {
+        st_to_f32(o->sources[0], r * o->n_cols, o->n_cols, row);
+        for (size_t i = 0; i < n; i++) sum[i] += (double)row[i] * (double)row[i];
+    }
+    for (size_t i = 0; sum && i < n; i++) sum[i] = sqrt(sum[i]) + 1e-7;
+    o->column_length = row ? sum : NULL;
+    mem_free(row);
+    return o->column_length != NULL;
+}
+
 /* One output of tensor t (and the other experts). */
 static bool add_output(planner *p, hf_tensor *t, const hf_match *m)
 {
@@ -194,6 +217,8 @@ static bool add_output(planner *p, hf_tensor *t, const hf_match *m)
     };
     if (!make_name(p, m, &info->name) || !set_sources(p, o, t, m)) return false;
     if (!output_shape(o, info, &why)) return wrong(p, t, why);
+    o->scale = scale_of(p, o->row);
+    if (o->row->change == HF_UNIT_COLUMNS && !measure_columns(p, o)) return no_memory(p);
     p->t->n++;
     return true;
 }
@@ -216,6 +241,7 @@ static bool is_companion(const planner *p, const hf_tensor *t)
     const hf_tensor *w = find_companion(p, t->name, ".weight_scale_inv", ".weight");
     if (!w) w = find_companion(p, t->name, ".weight_scale", ".weight");
     if (!w) w = find_companion(p, t->name, ".input_scale", ".weight");
+    if (!w) w = find_companion(p, t->name, ".activation_scale", ".weight");
     if (w) return is_f8(w->t->dtype);
     return find_companion(p, t->name, "_scales", "_blocks") != NULL;
 }
@@ -228,6 +254,7 @@ static bool add_tensor(planner *p, hf_tensor *t)
     if (!row)
         return is_companion(p, t) || is_beside_text(t->name.s)
                || wrong(p, t, "is not known of its architecture, which would not be whole without");
+    if (row->flags & HF_AS_KEY) t->is_used = true;
     for (const hf_row *r = row; r->from && strcmp(r->from, row->from) == 0; r++) {
         m.row = r;
         if (is_wanted(p, &m) && !add_output(p, t, &m)) return false;

@@ -150,7 +150,7 @@ static int keys_end(const exec *e, int pos)
 /* Chunks of keys that the query at pos sees: from *first on, positions up to *end. */
 static void chunks_of(const exec *e, int pos, int window, int *first, int *end)
 {
-    *first = kv_first_seen(window, pos);
+    *first = hparams_first_seen(&e->m->hp, window, pos) / KV_CHUNK * KV_CHUNK;
     *end = keys_end(e, pos);
 }
 
@@ -160,11 +160,11 @@ static void find_keys(const exec *e, int pos, int chunk, int window, int iq,
                       const attend_scratch *a)
 {
     int group = e->m->hp.n_head / e->m->hp.n_kv_head;
-    int n = keys_end(e, pos) - chunk;
+    int first = hparams_first_seen(&e->m->hp, window, pos);
     for (int i = iq; i < iq + group; i++) {
         a->pos[i] = pos - chunk;
-        a->first[i] = (int16_t)(window ? within_chunk(n - window) : 0);
-        a->last[i] = (int16_t)within_chunk(n);
+        a->first[i] = (int16_t)within_chunk(first - chunk);
+        a->last[i] = (int16_t)within_chunk(keys_end(e, pos) - chunk);
     }
 }
 

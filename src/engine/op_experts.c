@@ -82,11 +82,26 @@ static void limit_groups(const hparams *hp, const route_scratch *r, bool is_bias
     }
 }
 
+/* Of the experts that are not out those whose scores come near the best one's, as if scores were
+ * known to 1 % only: the best one's part of their softmax. */
+static float sparse_share(const route_scratch *r, int n, int best)
+{
+    const float near = 2.0f * 0.01f, top = r->score[best];
+    float sum = 0.0f;
+    for (int i = 0; i < n; i++) {
+        float size = fabsf(r->score[i]);
+        bool is_far = (top - r->score[i]) / (size > top ? size : top) > near; /* 0 / 0: near */
+        if (!r->out[i] && !is_far) sum += math_expf(r->score[i] - top);
+    }
+    return 1.0f / sum;
+}
+
 static void weigh(const exec *e, const float *p, const int *choice, float *out)
 {
     const hparams *hp = &e->m->hp;
     int n = hp->n_expert_used;
     float sum = 0.0f;
+    if (hp->expert_gating == GATING_SPARSE_MIXER) return; /* were known with the choice */
     for (int i = 0; i < n; i++) sum += out[i] = p[choice[i]];
     if (hp->expert_gating == GATING_SOFTMAX_CHOSEN) e->kn->softmax(n, out);
     else if (hp->expert_weights_norm)
@@ -106,16 +121,20 @@ void op_route(const op_ctx *c, const plan_step *s)
     for (int it = first; it < last; it++) {
         float *p = op_row(e, s->src, it);
         int *choice = e->choice + (size_t)it * (size_t)n;
+        float *share = e->choice_weight + (size_t)it * (size_t)n;
+        if (!bias) memcpy(r.score, p, (size_t)hp->n_expert * sizeof *p); /* nothing is rounded yet */
         gate(e, p);
-        memcpy(r.score, p, (size_t)hp->n_expert * sizeof *p);
+        if (bias) memcpy(r.score, p, (size_t)hp->n_expert * sizeof *p);
         if (bias) e->kn->add(hp->n_expert, bias, r.score);
         memset(r.out, 0, (size_t)hp->n_expert);
         limit_groups(hp, &r, bias != NULL);
         for (int i = 0; i < n; i++) {
             choice[i] = find_best(r.score, r.out, hp->n_expert);
+            if (hp->expert_gating == GATING_SPARSE_MIXER)
+                share[i] = sparse_share(&r, hp->n_expert, choice[i]);
             r.out[choice[i]] = 1;
         }
-        weigh(e, p, choice, e->choice_weight + (size_t)it * (size_t)n);
+        weigh(e, p, choice, share);
     }
 }
 
@@ -139,6 +158,19 @@ void op_group(const op_ctx *c, const plan_step *s)
 }
 
 /* ---- products ------------------------------------------------------------------------------ */
+
+void op_expert_weigh(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    int n_used = e->m->hp.n_expert_used, n = e->plan.width[s->dst[0]], first, last;
+    op_share(c, e->n_row * n_used, &first, &last);
+    for (int i = first; i < last; i++) {
+        float *dst = op_row(e, s->dst[0], e->pair_row[i]);
+        memcpy(dst, op_row(e, s->src, i / n_used), (size_t)n * sizeof *dst);
+        e->kn->scale(n, e->choice_weight[i], dst);
+        e->choice_weight[i] = 1.0f;
+    }
+}
 
 /* The row of src that a pair reads. */
 static const float *source_row(const exec *e, int slot, int row)

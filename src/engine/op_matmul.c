@@ -1,5 +1,6 @@
 /* op_matmul.c - products with weights: preparing their input, sharing their rows, what follows.
  * Layer: engine. */
+#include "base/fmath.h"
 #include "engine/ops.h"
 #include <string.h>
 
@@ -73,12 +74,29 @@ static void relu_sqr(int n, float *x)
     }
 }
 
-/* n values of g by an activation, with u where it takes two. */
-static void activate(const exec *e, int op, int n, const float *u, float *g)
+/* Up to one rounding. */
+static void relu_mul(int n, const float *u, float *g)
+{
+    for (int i = 0; i < n; i++) g[i] = (g[i] < 0.0f ? 0.0f : g[i]) * u[i];
+}
+
+static void xielu(const model_xielu *p, int n, float *x)
+{
+    for (int i = 0; i < n; i++) {
+        double v = x[i], low = v < p->eps ? v : p->eps;
+        double y = v > 0.0 ? p->alpha_p * v * v : (math_exp(low) - 1.0 - v) * p->alpha_n;
+        x[i] = (float)(y + p->beta * v);
+    }
+}
+
+/* n values of g by an activation of the step, with u where it takes two. */
+static void activate(const exec *e, const plan_step *s, int op, int n, const float *u, float *g)
 {
     switch (op) {
     case OP_SILU_MUL: e->kn->silu_mul(n, u, g); break;
     case OP_GELU_MUL: e->kn->gelu_mul(n, u, g); break;
+    case OP_RELU_MUL: relu_mul(n, u, g); break;
+    case OP_XIELU: xielu(&e->m->xielu[s->il], n, g); break;
     case OP_CLIP_SWIGLU: e->kn->clip_swiglu(n, u, g); break;
     case OP_GELU: e->kn->gelu(n, g); break;
     case OP_GELU_ERF: e->kn->gelu_erf(n, g); break;
@@ -92,7 +110,7 @@ static void follow_up(const exec *e, const plan_step *s, int r0, int r1)
 {
     for (int it = 0; it < e->n_row; it++) {
         float *dst = op_row(e, s->dst[0], it) + r0;
-        activate(e, s->then, r1 - r0, op_row(e, s->dst[s->n_matmul - 1], it) + r0, dst);
+        activate(e, s, s->then, r1 - r0, op_row(e, s->dst[s->n_matmul - 1], it) + r0, dst);
         if (!s->add) continue;
         if (e->m->hp.residual_scale != 1.0f) e->kn->scale(r1 - r0, e->m->hp.residual_scale, dst);
         e->kn->add(r1 - r0, dst, op_row(e, X, it) + r0);
@@ -128,5 +146,6 @@ void op_activate(const op_ctx *c, const plan_step *s)
     int first, last;
     op_share(c, n_row, &first, &last);
     for (int i = first; i < last; i++)
-        activate(e, s->op, e->plan.width[s->dst[0]], op_row(e, s->src, i), op_row(e, s->dst[0], i));
+        activate(e, s, s->op, e->plan.width[s->dst[0]], op_row(e, s->src, i),
+                 op_row(e, s->dst[0], i));
 }

@@ -2,6 +2,7 @@
  * Layer: engine. */
 #include "base/fmath.h"
 #include "engine/ops.h"
+#include <math.h>
 #include <string.h>
 
 /* The rotations of the token's position are made beside its embedding. */
@@ -212,6 +213,20 @@ static void rotate_head(const exec *e, const plan_step *s, int it, int ih, float
     if (hp->rope_2d)
         kn->rope(1, hp->head_dim, hp->n_rot, e->m->arch->rope_neox, e->rope_cs_2 + at,
                  head + hp->n_rot);
+}
+
+static void warm_head(const exec *e, const plan_step *s, int it, int ih, float *head)
+{
+    const hparams *hp = &e->m->hp;
+    double steps = floor((e->batch.pos[it] + (double)hp->temp_offset) / hp->temp_length);
+    (void)s, (void)ih;
+    if (steps >= 1.0)
+        e->kn->scale(hp->head_dim, (float)(1.0 + (double)hp->temp_scale * math_log(1.0 + steps)), head);
+}
+
+void op_temperature(const op_ctx *c, const plan_step *s)
+{
+    for_heads(c, s, warm_head);
 }
 
 void op_head_norm(const op_ctx *c, const plan_step *s)

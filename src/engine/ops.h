@@ -15,11 +15,12 @@ typedef void op_fn(const op_ctx *c, const plan_step *s);
 op_fn op_embed, op_position, op_pick, op_norm;                                  /* op_rows.c */
 op_fn op_head_norm, op_head_layer_norm;                                         /* op_rows.c */
 op_fn op_clamp, op_rope, op_mla_kv, op_add, op_restart, op_gate;                /* op_rows.c */
-op_fn op_scale, op_soft_cap;                                                    /* op_rows.c */
+op_fn op_scale, op_soft_cap, op_temperature;                                    /* op_rows.c */
 op_fn op_input, op_matmul, op_activate;                                         /* op_matmul.c */
 op_fn op_store, op_attend;                                                      /* op_attend.c */
 op_fn op_lora, op_expert_lora;                                                  /* op_lora.c */
-op_fn op_route, op_group, op_expert_input, op_experts, op_expert_sum;           /* op_experts.c */
+op_fn op_route, op_group, op_expert_weigh, op_expert_input;                     /* op_experts.c */
+op_fn op_experts, op_expert_sum;                                                /* op_experts.c */
 
 /* Shows the step's input to the observer, if it is a product (observe.c). */
 void op_show_input(const op_ctx *c, const plan_step *s);

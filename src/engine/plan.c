@@ -26,20 +26,24 @@ static const op_row op_rows[OP_COUNT] = {
     [OP_MATMUL]          = { "matmul",          BY_COLUMNS, false },
     [OP_CLAMP]           = { "clamp",           BY_TOKENS,  true  },
     [OP_ROPE]            = { "rope",            BY_HEADS,   true  },
+    [OP_TEMPERATURE]     = { "temperature",     BY_HEADS,   true  },
     [OP_MLA_KV]          = { "mla_kv",          BY_TOKENS,  false },
     [OP_ATTEND]          = { "attend",          BY_UNITS,   false },
     [OP_ADD]             = { "add",             BY_TOKENS,  true  },
     [OP_RESTART]         = { "restart",         BY_TOKENS,  false },
     [OP_SILU_MUL]        = { "silu_mul",        BY_TOKENS,  true  },
     [OP_GELU_MUL]        = { "gelu_mul",        BY_TOKENS,  true  },
+    [OP_RELU_MUL]        = { "relu_mul",        BY_TOKENS,  true  },
     [OP_CLIP_SWIGLU]     = { "clip_swiglu",     BY_TOKENS,  true  },
     [OP_GELU]            = { "gelu",            BY_TOKENS,  true  },
     [OP_GELU_ERF]        = { "gelu_erf",        BY_TOKENS,  true  },
     [OP_RELU_SQR]        = { "relu_sqr",        BY_TOKENS,  true  },
+    [OP_XIELU]           = { "xielu",           BY_TOKENS,  true  },
     [OP_GATE]            = { "gate",            BY_TOKENS,  true  },
     [OP_SCALE]           = { "scale",           BY_COLUMNS, true  },
     [OP_SOFT_CAP]        = { "soft_cap",        BY_COLUMNS, true  },
     [OP_ROUTE]           = { "route",           BY_TOKENS,  true  },
+    [OP_EXPERT_WEIGH]    = { "expert_weigh",    BY_UNITS,   false },
     [OP_EXPERTS]         = { "experts",         BY_COLUMNS, false },
     [OP_EXPERT_SUM]      = { "expert_sum",      BY_TOKENS,  false },
     [OP_PICK]            = { "pick",            BY_TOKENS,  false },
@@ -54,7 +58,7 @@ static const op_row op_rows[OP_COUNT] = {
 static const char *const slot_names[SLOT_COUNT] = {
     [X] = "x", [H] = "h", [H2] = "h2", [Q] = "q", [K] = "k", [V] = "v", [A] = "a", [G] = "g",
     [U] = "u", [F] = "f", [QA] = "qa", [KVA] = "kva", [KVN] = "kvn", [KVB] = "kvb", [RT] = "rt",
-    [EG] = "eg", [EU] = "eu", [ED] = "ed", [SG] = "sg", [SU] = "su", [SS] = "ss",
+    [EX] = "ex", [EG] = "eg", [EU] = "eu", [ED] = "ed", [SG] = "sg", [SU] = "su", [SS] = "ss",
     [LOGITS] = "logits", [PICKED] = "picked", [LR] = "lr", [ELR] = "elr",
 };
 
@@ -209,7 +213,7 @@ static void merge_norms(plan *p)
 
 static bool is_gated(int op)
 {
-    return op == OP_SILU_MUL || op == OP_GELU_MUL || op == OP_CLIP_SWIGLU;
+    return op == OP_SILU_MUL || op == OP_GELU_MUL || op == OP_RELU_MUL || op == OP_CLIP_SWIGLU;
 }
 
 /* matmul, then an activation of its output; of gate and up, then gate times up -> one step. */
@@ -217,8 +221,8 @@ static void merge_activations(plan *p)
 {
     for (int i = 0; i + 1 < p->n_step; i++) {
         plan_step *s = &p->step[i];
-        bool is_plain =
-            s[1].op == OP_GELU || s[1].op == OP_GELU_ERF || s[1].op == OP_RELU_SQR;
+        bool is_plain = s[1].op == OP_GELU || s[1].op == OP_GELU_ERF || s[1].op == OP_RELU_SQR
+                        || s[1].op == OP_XIELU;
         if (s->op != OP_MATMUL || s[1].dst[0] != s->dst[0]) continue;
         if (is_plain && s->n_matmul != 1) continue;
         if (!is_plain
@@ -378,7 +382,7 @@ static void use_slot(plan *p, const hparams *hp, int slot)
         [G] = hp->n_ff, [U] = hp->n_ff, [QA] = hp->q_lora_rank,
         [KVA] = hp->kv_lora_rank + hp->n_rot, [KVN] = hp->kv_lora_rank,
         [KVB] = hp->n_head * (hp->head_dim - hp->n_rot + hp->value_dim), [RT] = hp->n_expert,
-        [EG] = hp->n_ff_exp, [EU] = hp->n_ff_exp, [ED] = hp->n_embd,
+        [EX] = hp->n_embd, [EG] = hp->n_ff_exp, [EU] = hp->n_ff_exp, [ED] = hp->n_embd,
         [SG] = hp->n_ff_shexp, [SU] = hp->n_ff_shexp, [SS] = 1, [LOGITS] = hp->n_vocab,
         [LR] = p->width[LR], [ELR] = p->width[ELR],
     };

@@ -71,7 +71,7 @@ int plan_input_width(const plan *p, const plan_step *s);
 
 static inline bool plan_is_expert_slot(int slot)
 {
-    return slot == EG || slot == EU || slot == ED || slot == ELR;
+    return slot == EX || slot == EG || slot == EU || slot == ED || slot == ELR;
 }
 
 const char *plan_op_name(lory_op op);

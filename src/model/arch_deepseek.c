@@ -1,8 +1,10 @@
-/* arch_deepseek.c - DeepSeek-V2 (arXiv:2405.04434) and V3 (arXiv:2412.19437): keys and values come
- * out of one latent per token, queries out of another one or not;
- * experts after the first layers. */
+/* arch_deepseek.c - DeepSeek-V2 (arXiv:2405.04434) and V3 (arXiv:2412.19437), MiniCPM3: keys and
+ * values come out of one latent per token, queries out of another one or not; experts after the
+ * first layers. */
 #include "model/arch.h"
+#include "base/err.h"
 #include "base/fmath.h"
+#include <math.h>
 
 static const lory_step block[] = {
     { OP_RMS_NORM,   H,   X,   W_ATTN_NORM, 0          },
@@ -50,5 +52,24 @@ static bool adapt(hparams *hp, const gguf *g, lory_err *err)
     return true;
 }
 
+/* MiniCPM3 scales as the first MiniCPM does, by numbers that files do not hold. Of its values' length
+ * they hold none either: it is that of a head of n_embd. */
+static bool adapt_minicpm3(hparams *hp, const gguf *g, lory_err *err)
+{
+    if (!gguf_find(g, "minicpm3.attention.value_length")) hp->value_dim = hp->n_embd / hp->n_head;
+    if (hp->value_dim < 1 || hp->value_dim > hp->head_dim)
+        return err_set(err, LORY_E_UNSUPPORTED,
+                       "%s: minicpm3 with keys of length %d and values of length %d is not known",
+                       gguf_path(g), hp->head_dim, hp->value_dim);
+    if (!gguf_find(g, "minicpm3.embedding_scale")) hp->embd_scale = 12.0f;
+    if (!gguf_find(g, "minicpm3.residual_scale"))
+        hp->residual_scale = (float)(1.4 / sqrt((double)hp->n_layer));
+    hp->logit_scale = gguf_find(g, "minicpm3.logit_scale") ? 1.0f / hp->logit_scale
+                                                           : 256.0f / (float)hp->n_embd;
+    return true;
+}
+
+const lory_arch arch_minicpm3 = { "minicpm3", embed_tokens, block, head_rms, true,
+                                  NULL, adapt_minicpm3, NULL };
 const lory_arch arch_deepseek2 = { "deepseek2", embed_tokens, block, head_rms, false,
                                    NULL, adapt, NULL };

@@ -57,15 +57,9 @@ static void preset_glm4moe(hparams *hp)
     hp->expert_gating = GATING_SIGMOID;
 }
 
-/* The layers at the end that only predict further tokens are counted with the others. */
 static bool adapt_glm4moe(hparams *hp, const gguf *g, lory_err *err)
 {
-    static const char key[] = "glm4moe.nextn_predict_layers";
-    uint64_t n = 0;
-    if (!gguf_get_uint(g, key, (uint64_t)hp->n_layer - 1, &n, err)) return false;
-    hp->n_layer_more = (int)n;
-    hp->n_layer -= (int)n;
-    return true;
+    return hparams_leave_predictors(hp, g, "glm4moe.nextn_predict_layers", err);
 }
 
 const lory_arch arch_glm4moe = { "glm4moe", embed_tokens, block_glm4moe, head_rms, true,

@@ -4,6 +4,7 @@
  * arXiv:2401.04088. */
 #include "model/arch.h"
 #include "base/err.h"
+#include "base/fmath.h"
 #include <math.h>
 
 const lory_step block_llama[] = {
@@ -15,6 +16,7 @@ const lory_step block_llama[] = {
     { OP_HEAD_NORM,  K,  K,  W_K_NORM,    OPT          },
     { OP_ROPE,       Q,  Q,  W_NONE,      0            },
     { OP_ROPE,       K,  K,  W_NONE,      0            },
+    { OP_TEMPERATURE, Q, Q,  W_NONE,      0            },
     { OP_ATTEND,     A,  Q,  W_NONE,      0            },
     { OP_MATMUL,     H,  A,  W_ATTN_OUT,  0            },
     { OP_ADD,        X,  H,  W_NONE,      0            },
@@ -39,7 +41,7 @@ const lory_step block_llama[] = {
     { OP_ADD,        F,  H2, W_NONE,      SHARED       },
     { OP_ADD,        X,  F,  W_NONE,      0            }, END };
 
-/* OLMoE (arXiv:2409.02060): norms over all heads of Q and of K. */
+/* OLMoE (arXiv:2409.02060), MiniMax-M2: norms over all heads of Q and of K. */
 static const lory_step block_olmoe[] = {
     { OP_RMS_NORM,   H,  X,  W_ATTN_NORM,  0          },
     { OP_MATMUL,     Q,  H,  W_ATTN_Q,     0          },
@@ -67,23 +69,35 @@ static const lory_step block_olmoe[] = {
 
 /* Hunyuan: the heads are normed after they are rotated. */
 static const lory_step block_hunyuan[] = {
-    { OP_RMS_NORM,  H, X, W_ATTN_NORM, 0   },
-    { OP_MATMUL,    Q, H, W_ATTN_Q,    0   },
-    { OP_MATMUL,    K, H, W_ATTN_K,    0   },
-    { OP_MATMUL,    V, H, W_ATTN_V,    0   },
-    { OP_ROPE,      Q, Q, W_NONE,      0   },
-    { OP_ROPE,      K, K, W_NONE,      0   },
-    { OP_HEAD_NORM, Q, Q, W_Q_NORM,    OPT },
-    { OP_HEAD_NORM, K, K, W_K_NORM,    OPT },
-    { OP_ATTEND,    A, Q, W_NONE,      0   },
-    { OP_MATMUL,    H, A, W_ATTN_OUT,  0   },
-    { OP_ADD,       X, H, W_NONE,      0   },
-    { OP_RMS_NORM,  H, X, W_FFN_NORM,  0   },
-    { OP_MATMUL,    G, H, W_FFN_GATE,  0   },
-    { OP_MATMUL,    U, H, W_FFN_UP,    0   },
-    { OP_SILU_MUL,  G, U, W_NONE,      0   },
-    { OP_MATMUL,    F, G, W_FFN_DOWN,  0   },
-    { OP_ADD,       X, F, W_NONE,      0   }, END };
+    { OP_RMS_NORM,   H,  X,  W_ATTN_NORM, 0      },
+    { OP_MATMUL,     Q,  H,  W_ATTN_Q,    0      },
+    { OP_MATMUL,     K,  H,  W_ATTN_K,    0      },
+    { OP_MATMUL,     V,  H,  W_ATTN_V,    0      },
+    { OP_ROPE,       Q,  Q,  W_NONE,      0      },
+    { OP_ROPE,       K,  K,  W_NONE,      0      },
+    { OP_HEAD_NORM,  Q,  Q,  W_Q_NORM,    OPT    },
+    { OP_HEAD_NORM,  K,  K,  W_K_NORM,    OPT    },
+    { OP_ATTEND,     A,  Q,  W_NONE,      0      },
+    { OP_MATMUL,     H,  A,  W_ATTN_OUT,  0      },
+    { OP_ADD,        X,  H,  W_NONE,      0      },
+    { OP_RMS_NORM,   H,  X,  W_FFN_NORM,  0      },
+    { OP_MATMUL,     G,  H,  W_FFN_GATE,  DENSE  },
+    { OP_MATMUL,     U,  H,  W_FFN_UP,    DENSE  },
+    { OP_SILU_MUL,   G,  U,  W_NONE,      DENSE  },
+    { OP_MATMUL,     F,  G,  W_FFN_DOWN,  DENSE  },
+    { OP_MATMUL,     RT, H,  W_ROUTER,    MOE    },
+    { OP_ROUTE,      RT, RT, W_NONE,      MOE    },
+    { OP_EXPERTS,    EG, H,  W_EXP_GATE,  MOE    },
+    { OP_EXPERTS,    EU, H,  W_EXP_UP,    MOE    },
+    { OP_SILU_MUL,   EG, EU, W_NONE,      MOE    },
+    { OP_EXPERTS,    ED, EG, W_EXP_DOWN,  MOE    },
+    { OP_EXPERT_SUM, F,  ED, W_NONE,      MOE    },
+    { OP_MATMUL,     SG, H,  W_SH_GATE,   SHARED },
+    { OP_MATMUL,     SU, H,  W_SH_UP,     SHARED },
+    { OP_SILU_MUL,   SG, SU, W_NONE,      SHARED },
+    { OP_MATMUL,     H2, SG, W_SH_DOWN,   SHARED },
+    { OP_ADD,        F,  H2, W_NONE,      SHARED },
+    { OP_ADD,        X,  F,  W_NONE,      0      }, END };
 
 static void normalise_experts(hparams *hp)
 {
@@ -102,7 +116,9 @@ static bool adapt_qwen_vl(hparams *hp, const gguf *g, lory_err *err)
 {
     static const char *const keys[] = { "qwen2vl.rope.dimension_sections",
                                         "qwen3vl.rope.dimension_sections",
-                                        "qwen3vl.n_deepstack_layers" };
+                                        "qwen3vl.n_deepstack_layers",
+                                        "qwen3vlmoe.rope.dimension_sections",
+                                        "qwen3vlmoe.n_deepstack_layers" };
     (void)hp, (void)err;
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) (void)gguf_find(g, keys[i]);
     return true;
@@ -134,6 +150,32 @@ static bool minicpm_adapt(hparams *hp, const gguf *g, lory_err *err)
         hp->residual_scale = (float)(1.4 / sqrt((double)hp->n_layer));
     if (!gguf_find(g, "minicpm.logit_scale")) hp->logit_scale = (float)(hp->n_embd / 256.0);
     return granite_adapt(hp, g, err);
+}
+
+/* Ministral 3: YaRN without its magnitude; queries grow with the multiples of the original context
+ * that a position has behind it. */
+static bool mistral3_adapt(hparams *hp, const gguf *g, lory_err *err)
+{
+    float log_mul = 0.0f; /* was for the magnitude, which with it is 1 */
+    hp->temp_length = hp->rope_n_ctx_orig;
+    if (hp->rope_scaling == ROPE_SCALE_YARN)
+        hp->rope_attn_factor = (float)(1.0 / (1.0 + 0.1 * math_log((double)hp->rope_factor)));
+    return gguf_get_f32(g, "mistral3.attention.temperature_scale", &hp->temp_scale, err)
+           && gguf_get_f32(g, "mistral3.rope.scaling.yarn_log_multiplier", &log_mul, err);
+}
+
+/* ALiBi, which files are silent about. */
+static bool refact_adapt(hparams *hp, const gguf *g, lory_err *err)
+{
+    (void)g, (void)err;
+    hp->max_alibi_bias = 8.0f;
+    hp->n_rot = 0;
+    return true;
+}
+
+static bool bailingmoe2_adapt(hparams *hp, const gguf *g, lory_err *err)
+{
+    return hparams_leave_predictors(hp, g, "bailingmoe2.nextn_predict_layers", err);
 }
 
 /* The 7B model rotates, the 13B one has ALiBi. A file that does not say which has one of their
@@ -171,6 +213,22 @@ const lory_arch arch_granitemoe = { "granitemoe", embed_tokens, block_llama, hea
                                     normalise_experts, granite_adapt, NULL };
 const lory_arch arch_baichuan = { "baichuan", embed_tokens, block_llama, head_rms, false,
                                   NULL, baichuan_adapt, NULL };
+const lory_arch arch_mistral3 = { "mistral3", embed_tokens, block_llama, head_rms, false,
+                                  NULL, mistral3_adapt, NULL };
+const lory_arch arch_qwen3vlmoe = { "qwen3vlmoe", embed_tokens, block_llama, head_rms, true,
+                                    normalise_experts, adapt_qwen_vl, NULL };
+const lory_arch arch_refact = { "refact", embed_tokens, block_llama, head_rms, false,
+                                NULL, refact_adapt, NULL };
+const lory_arch arch_ernie4_5moe = { "ernie4_5-moe", embed_tokens, block_llama, head_rms, false,
+                                     normalise_experts, NULL, NULL };
+const lory_arch arch_bailingmoe = { "bailingmoe", embed_tokens, block_llama, head_rms, false,
+                                    NULL, NULL, NULL };
+const lory_arch arch_bailingmoe2 = { "bailingmoe2", embed_tokens, block_llama, head_rms, true,
+                                     NULL, bailingmoe2_adapt, NULL };
+const lory_arch arch_hunyuanmoe = { "hunyuan-moe", embed_tokens, block_hunyuan, head_rms, true,
+                                    normalise_experts, NULL, NULL };
+const lory_arch arch_minimaxm2 = { "minimax-m2", embed_tokens, block_olmoe, head_rms, true,
+                                   normalise_experts, NULL, NULL };
 const lory_arch arch_minicpm = { "minicpm", embed_tokens, block_llama, head_rms, false,
                                  NULL, minicpm_adapt, NULL };
 const lory_arch arch_deepseek = { "deepseek", embed_tokens, block_llama, head_rms, false,

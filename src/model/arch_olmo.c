@@ -1,6 +1,6 @@
 /* arch_olmo.c - norms without weights, or after the sub-layers: EXAONE 4 (arXiv:2507.11407), OLMo
- * (arXiv:2402.00838), whose layer norms have no weights, and OLMo 2 (arXiv:2501.00656), which has
- * norms after its sub-layers and over all heads of Q and of K. */
+ * (arXiv:2402.00838), whose layer norms have no weights, and OLMo 2 and 3 (arXiv:2501.00656), which
+ * have norms after their sub-layers and over all heads of Q and of K. */
 #include "model/arch.h"
 
 static const lory_step block_olmo[] = {
@@ -65,6 +65,19 @@ static const lory_step block_exaone4[] = {
     { OP_RMS_NORM,  F, F, W_FFN_POST_NORM,  0 },
     { OP_ADD,       X, F, W_NONE,           0 }, END };
 
+/* OLMo 3 has a window in three of four layers, whose rotation is not scaled. */
+static void preset_olmo2(hparams *hp)
+{
+    hparams_set_full(hp, 3, 4);
+}
+
+static bool adapt_olmo2(hparams *hp, const gguf *g, lory_err *err)
+{
+    (void)g, (void)err;
+    if (hp->window > 0 && hp->rope_theta_local == 0.0f) hp->rope_theta_local = hp->rope_theta;
+    return true;
+}
+
 /* The large model has a window in three of four layers, and only those rotate. */
 static void preset_exaone4(hparams *hp)
 {
@@ -84,5 +97,5 @@ const lory_arch arch_olmo = {
     "olmo", embed_tokens, block_olmo, head_olmo, false, NULL, NULL, NULL
 };
 const lory_arch arch_olmo2 = {
-    "olmo2", embed_tokens, block_olmo2, head_rms, true, NULL, NULL, NULL
+    "olmo2", embed_tokens, block_olmo2, head_rms, true, preset_olmo2, adapt_olmo2, NULL
 };

@@ -91,7 +91,7 @@ static bool adapt_falcon(hparams *hp, const gguf *g, lory_err *err)
     return true;
 }
 
-/* ---- StableLM ------------------------------------------------------------------------------ */
+/* ---- StableLM, Orion, Jais ------------------------------------------------------------------ */
 
 /* Files have use_parallel_residual wrong; layers side by side lack the second norm. */
 static bool adapt_stablelm(hparams *hp, const gguf *g, lory_err *err)
@@ -119,6 +119,15 @@ static const lory_step block_stablelm[] = {
     { OP_SILU_MUL,        G, U, W_NONE,         0   },
     { OP_MATMUL,          F, G, W_FFN_DOWN,     0   },
     { OP_ADD,             X, F, W_NONE,         0   }, END };
+
+/* Jais (arXiv:2308.16149) divides its scores by the heads' length, and rotates nothing. */
+static bool adapt_jais(hparams *hp, const gguf *g, lory_err *err)
+{
+    (void)err;
+    if (!gguf_find(g, "jais.attention.scale")) hp->attn_scale = 1.0f / (float)hp->head_dim;
+    hp->n_rot = 0;
+    return true;
+}
 
 /* Side by side, from one norm: StableLM 2 12B and Command-R. */
 static const lory_step parallel_gated[] = {
@@ -149,6 +158,10 @@ const lory_arch arch_falcon = { "falcon", embed_tokens, block_gptneox, head_laye
                                 preset_parallel, adapt_falcon, parallel_falcon };
 const lory_arch arch_stablelm = { "stablelm", embed_tokens, block_stablelm, head_layer, true,
                                   NULL, adapt_stablelm, parallel_gated };
+const lory_arch arch_orion = { "orion", embed_tokens, block_stablelm, head_layer, true,
+                               NULL, NULL, NULL };
+const lory_arch arch_jais = { "jais", embed_tokens, block_stablelm, head_layer, true,
+                              NULL, adapt_jais, NULL };
 /* Command R7B: layers with a window rotate, every fourth, without one, does not. */
 static void preset_cohere2(hparams *hp)
 {

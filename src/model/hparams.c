@@ -23,6 +23,7 @@ const hparams hparams_default = {
     .logit_scale = 1.0f,
     .alibi_scale = 1.0f,
     .n_expert_group = 1,
+    .n_moe_step = 1,
     .expert_gating = GATING_SOFTMAX,
     .expert_weights_scale = 1.0f,
     .rope_theta = 10000.0f,
@@ -210,6 +211,15 @@ bool hparams_rotates(const hparams *hp, int il)
     return hp->n_rot > 0 && !(hp->nope_map[il / 64] >> il % 64 & 1);
 }
 
+bool hparams_leave_predictors(hparams *hp, const gguf *g, const char *key, lory_err *err)
+{
+    uint64_t n = 0;
+    if (!gguf_get_uint(g, key, (uint64_t)hp->n_layer - 1, &n, err)) return false;
+    hp->n_layer_more = (int)n;
+    hp->n_layer -= (int)n;
+    return true;
+}
+
 void hparams_set_full(hparams *hp, int first, int period)
 {
     for (int il = 0; il < MAX_LAYER; il++)
@@ -245,8 +255,9 @@ static bool read_window(reader *r, hparams *hp)
 
 static bool read_gating(reader *r, hparams *hp)
 {
-    int func = (int)hp->expert_gating;
-    if (!read_int(r, "expert_gating_func", 1 << 30, func, &func)) return false;
+    int func = 0;
+    if (!gguf_find(r->g, key_of(r, "expert_gating_func"))) return true;
+    if (!read_int(r, "expert_gating_func", 1 << 30, 0, &func)) return false;
     hp->expert_gating = (expert_gating)func;
     if (func <= GATING_SOFTMAX_CHOSEN) return true;
     return err_set(r->err, LORY_E_UNSUPPORTED, "%s: %s is %d (expected 1 to 3)", gguf_path(r->g),
@@ -269,6 +280,7 @@ static bool read_experts(reader *r, hparams *hp)
     hp->n_ff_shexp = (int)shared;
     if (!read_count(r, "expert_shared_feed_forward_length", MAX_FF, &hp->n_ff_shexp)
         || !read_count(r, "leading_dense_block_count", MAX_LAYER, &hp->n_dense_lead)
+        || !read_int(r, "interleave_moe_layer_step", MAX_LAYER, hp->n_moe_step, &hp->n_moe_step)
         || !read_int(r, "expert_group_count", hp->n_expert, hp->n_expert_group, &hp->n_expert_group)
         || !read_int(r, "expert_group_used_count", hp->n_expert_group, hp->n_expert_group,
                      &hp->n_group_used)
@@ -342,10 +354,17 @@ bool hparams_read(hparams *hp, const gguf *g, const char *arch, lory_err *err)
 
 bool hparams_has_experts(const hparams *hp, int il)
 {
-    return hp->n_expert > 0 && il >= hp->n_dense_lead;
+    return hp->n_expert > 0 && il >= hp->n_dense_lead && (il + 1) % hp->n_moe_step == 0;
 }
 
 int hparams_window(const hparams *hp, int il)
 {
     return hp->full_map[il / 64] >> il % 64 & 1 ? 0 : hp->window;
+}
+
+int hparams_first_seen(const hparams *hp, int window, int pos)
+{
+    if (window == 0) return 0;
+    if (hp->window_is_chunk) return pos - pos % window;
+    return pos >= window ? pos + 1 - window : 0;
 }

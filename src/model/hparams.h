@@ -11,6 +11,8 @@ typedef enum { /* how a router's output becomes weights; numbers of expert_gatin
     GATING_SOFTMAX = 1,
     GATING_SIGMOID = 2,
     GATING_SOFTMAX_CHOSEN = 3, /* softmax over the chosen experts only */
+    GATING_SPARSE_MIXER, /* no number: for each choice softmax over those that come near it, of the
+                            experts that are left; Liu et al. 2023, arXiv:2310.00811 */
 } expert_gating;
 
 enum { HPARAMS_MAX_LAYER = 4096 };
@@ -41,10 +43,15 @@ typedef struct {
     float restart_scale;  /* of OP_RESTART */
     float max_alibi_bias; /* ARCH.attention.max_alibi_bias */
     float alibi_scale;    /* multiplies the slopes */
+    float temp_scale, temp_offset; /* of OP_TEMPERATURE; scale 0 = none */
+    int temp_length;               /* tokens */
+    bool has_unit_heads; /* heads of Q and K are normed, without a weight, after they are rotated */
 
     /* A query sees `window` positions, its own included; 0 = all. In layers of full_map it sees
-     * all: ARCH.attention.sliding_window, .sliding_window_pattern */
+     * all: ARCH.attention.sliding_window, .sliding_window_pattern. Or the text is cut into chunks
+     * of so many positions, and a query sees those of its chunk up to its own. */
     int window;
+    bool window_is_chunk;
     uint64_t full_map[HPARAMS_MAX_LAYER / 64]; /* bit il */
     uint64_t nope_map[HPARAMS_MAX_LAYER / 64]; /* bit il: the layer does not rotate */
 
@@ -57,6 +64,7 @@ typedef struct {
     int n_expert, n_expert_used, n_expert_shared;
     int n_ff_exp, n_ff_shexp; /* of one expert; of all shared ones together */
     int n_dense_lead;         /* first layers without experts: ARCH.leading_dense_block_count */
+    int n_moe_step; /* layers n - 1, 2n - 1, .. have experts: ARCH.interleave_moe_layer_step */
     int n_expert_group, n_group_used;
     expert_gating expert_gating;
     bool expert_weights_norm; /* the chosen weights are divided by their sum */
@@ -91,6 +99,8 @@ bool hparams_read(hparams *hp, const gguf *g, const char *arch, lory_err *err);
 /* Of layer il. */
 bool hparams_has_experts(const hparams *hp, int il);
 int hparams_window(const hparams *hp, int il); /* 0 = none */
+/* The first position that a query at pos sees in a layer of that window. */
+int hparams_first_seen(const hparams *hp, int window, int pos);
 
 /* For presets: layers first, first + period, ... have no window. */
 void hparams_set_full(hparams *hp, int first, int period);
@@ -98,5 +108,7 @@ void hparams_set_nope(hparams *hp, int first, int period); /* likewise: no rotat
 /* For adapt: layers without a window don't rotate, if there is a window. */
 void hparams_nope_if_full(hparams *hp);
 bool hparams_rotates(const hparams *hp, int il);
+/* For adapt: the layers that a key counts, at the end, predict further tokens only. */
+bool hparams_leave_predictors(hparams *hp, const gguf *g, const char *key, lory_err *err);
 
 #endif

@@ -58,6 +58,21 @@ const lory_arch *const archs[] = {
     &arch_command_r,
     &arch_gpt_oss,
     &arch_deepseek2,
+    &arch_llama4,
+    &arch_mistral3,
+    &arch_qwen3vlmoe,
+    &arch_ernie4_5moe,
+    &arch_bailingmoe,
+    &arch_bailingmoe2,
+    &arch_hunyuanmoe,
+    &arch_minimaxm2,
+    &arch_phimoe,
+    &arch_smallthinker,
+    &arch_minicpm3,
+    &arch_apertus,
+    &arch_orion,
+    &arch_refact,
+    &arch_jais,
     NULL,
 };
 
@@ -90,7 +105,10 @@ bool model_has_step(const model *m, int il, const lory_step *s)
     if (s->flags & DENSE && has_experts) return false;
     if (s->flags & (MOE | SHARED) && !has_experts) return false;
     if (s->flags & SHARED && hp->n_ff_shexp == 0) return false;
-    if (s->op == OP_ROPE && !hparams_rotates(hp, il)) return false;
+    if ((s->op == OP_ROPE || s->flags & TURNS) && !hparams_rotates(hp, il)) return false;
+    if (s->flags & STILL && hparams_rotates(hp, il)) return false;
+    if (s->op == OP_HEAD_NORM && s->role == W_ONES && !hp->has_unit_heads) return false;
+    if (s->op == OP_TEMPERATURE && hp->temp_scale == 0.0f) return false;
     if (s->op == OP_CLAMP && hp->clamp_kqv == 0.0f) return false;
     if (s->op == OP_SCALE && hp->logit_scale == 1.0f) return false;
     if (s->op == OP_SOFT_CAP && hp->logit_cap == 0.0f) return false;
@@ -228,6 +246,49 @@ static bool make_slopes(model *m, lory_err *err)
     return true;
 }
 
+static double soft_plus(double x)
+{
+    return x > 40.0 ? x : math_log(1.0 + math_exp(x));
+}
+
+/* Value il of a key that has one for each layer, or one for all. */
+static bool read_of_layer(const model *m, const char *key, int il, double *out, lory_err *err)
+{
+    const gguf_kv *kv = gguf_find(&m->file, key);
+    float one = 0.0f;
+    if (!kv)
+        return err_set(err, LORY_E_FORMAT, "%s: %s is missing", gguf_path(&m->file), key);
+    if (kv->type != GGUF_ARR) {
+        if (!gguf_get_f32(&m->file, key, &one, err)) return false;
+        *out = (double)one;
+        return true;
+    }
+    if (!gguf_get_array(&m->file, key, GGUF_F32, &kv, err)) return false;
+    if (kv->n != (uint64_t)m->hp.n_layer)
+        return err_set(err, LORY_E_FORMAT, "%s: %s has %llu values for %d layers",
+                       gguf_path(&m->file), key, (unsigned long long)kv->n, m->hp.n_layer);
+    *out = gguf_float_at(kv, (uint64_t)il);
+    return true;
+}
+
+static bool make_xielu(model *m, lory_err *err)
+{
+    if (!has_op(model_block(m), OP_XIELU)) return true;
+    m->xielu = arena_new(&m->arena, (size_t)m->hp.n_layer, sizeof *m->xielu);
+    if (!m->xielu) return no_memory(m, err);
+    for (int il = 0; il < m->hp.n_layer; il++) {
+        model_xielu *x = &m->xielu[il];
+        if (!read_of_layer(m, "xielu.alpha_n", il, &x->alpha_n, err)
+            || !read_of_layer(m, "xielu.alpha_p", il, &x->alpha_p, err)
+            || !read_of_layer(m, "xielu.beta", il, &x->beta, err)
+            || !read_of_layer(m, "xielu.eps", il, &x->eps, err))
+            return false;
+        x->alpha_n = x->beta + soft_plus(x->alpha_n);
+        x->alpha_p = soft_plus(x->alpha_p);
+    }
+    return true;
+}
+
 static bool new_table(model *m, rope_table *t, lory_err *err)
 {
     t->inv_freq = arena_new(&m->arena, (size_t)m->hp.n_rot / 2, sizeof *t->inv_freq);
@@ -277,7 +338,7 @@ static bool read_weights(model *m, lory_err *err)
         return err_set(err, LORY_E_FORMAT,
                        "%s: the tokenizer has %zu tokens, token_embd.weight %d rows",
                        gguf_path(&m->file), tokenizer_n_vocab(&m->tok), m->hp.n_vocab);
-    return make_slopes(m, err) && make_rope(m, err);
+    return make_slopes(m, err) && make_xielu(m, err) && make_rope(m, err);
 }
 
 static bool read_model(model *m, lory_err *err)

@@ -10,6 +10,12 @@
 #include "model/weights.h"
 #include "token/tokenizer.h"
 
+/* Of a layer: with a = alpha_p above 0, alpha_n below, x becomes beta x + a x^2, or below 0
+ * beta x + a (e^min(x, eps) - 1 - x). */
+typedef struct {
+    double alpha_n, alpha_p, beta, eps;
+} model_xielu;
+
 typedef struct {
     gguf file;
     tokenizer tok;
@@ -21,6 +27,7 @@ typedef struct {
     rope_table rope_local; /* of layers with a window, where they rotate differently */
     rope_table rope_long;  /* instead of `rope` in texts longer than hp.rope_n_ctx_orig */
     float *alibi_slope;    /* [n_head] or NULL; Press et al. 2021, arXiv:2108.12409 */
+    model_xielu *xielu;    /* [n_layer] or NULL: xielu.alpha_n, .alpha_p, .beta, .eps */
     int n_ctx_max;         /* positions that the model can tell apart; 0 = any number */
     lory_err why_not;
     uint64_t table_bytes;  /* that this took on the heap; about, if other threads were busy */

@@ -20,6 +20,8 @@ typedef enum {
     OP_MATMUL,          /* dst = src . weight^T, plus the bias if the file has one */
     OP_CLAMP,           /* in place: to -clamp_kqv .. clamp_kqv */
     OP_ROPE,            /* in place: rotary positions; Su et al. 2021, arXiv:2104.09864 */
+    OP_TEMPERATURE, /* in place: heads times 1 + temp_scale ln(1 + floor((position + temp_offset) /
+                       temp_length)): scores that do not flatten in long texts */
     OP_MLA_KV,          /* K and V from the latent's product src and the shared rotary key in KVA;
                       DeepSeek-AI 2024, arXiv:2405.04434 */
     OP_ATTEND,      /* stores K and V in the cache; dst = causal attention of src over the cache,
@@ -28,14 +30,18 @@ typedef enum {
     OP_RESTART,     /* dst = src times the restart scale */
     OP_SILU_MUL,    /* dst = silu(dst) * src; Shazeer 2020, arXiv:2002.05202 */
     OP_GELU_MUL,    /* dst = gelu(dst) * src, by tanh */
+    OP_RELU_MUL,    /* dst = max(dst, 0) * src */
     OP_CLIP_SWIGLU, /* dst = silu-like(dst) * (src + 1), both clipped: gpt-oss */
     OP_GELU,        /* in place; Hendrycks & Gimpel 2016, arXiv:1606.08415, by tanh */
     OP_GELU_ERF,    /* in place, by erf */
     OP_RELU_SQR,    /* in place: max(x, 0)^2; So et al. 2021, arXiv:2109.08668 */
+    OP_XIELU,       /* in place, by the layer's numbers; Huang & Schlag 2024, arXiv:2411.13010 */
     OP_GATE,        /* dst *= sigmoid(src[0]) */
     OP_SCALE,       /* in place: times the logit scale */
     OP_SOFT_CAP,    /* in place: logit_cap * tanh(x / logit_cap) */
     OP_ROUTE,   /* chooses each token's experts by src; the weight's bias: added for the choice */
+    OP_EXPERT_WEIGH, /* dst = src's row of each token and chosen expert, times its weight, which is
+                        1 from then on */
     OP_EXPERTS, /* OP_MATMUL of each token and chosen expert, a slice of the weight for each */
     OP_EXPERT_SUM, /* dst = the sum of src over the token's experts, each times its weight */
     /* what only lowering makes */
@@ -65,6 +71,7 @@ typedef enum {
     KVN,    /* [kv_lora_rank] the latent after its norm */
     KVB,    /* [n_head * (head_dim - n_rot + value_dim)] keys and values out of the latent */
     RT,     /* [n_expert] router */
+    EX,     /* [n_embd] expert slot: input */
     EG,     /* [n_ff_exp] expert slot: gate */
     EU,     /* [n_ff_exp] expert slot: up */
     ED,     /* [n_embd] expert slot: down */
@@ -93,7 +100,7 @@ typedef enum {
     W_LAYER_COUNT,
     W_TOK_EMBD = W_LAYER_COUNT, W_POS_EMBD, W_EMBD_NORM, W_OUT_NORM, W_OUTPUT,
     W_ROPE_FREQS, W_ROPE_LONG, W_ROPE_SHORT,
-    W_ONES, /* [n_embd] not of the file: for norms without a weight */
+    W_ONES, /* [n_embd, or head_dim] not of the file: for norms without a weight */
     W_COUNT,
     W_NONE = W_COUNT
 } lory_role;
@@ -103,7 +110,9 @@ enum { /* flags of a step */
     BARE = 2,   /* runs without its weight when the file has none */
     DENSE = 4,  /* only in layers with one feed-forward network */
     MOE = 8,    /* only in layers with experts */
-    SHARED = 16 /* only in layers with shared experts */
+    SHARED = 16, /* only in layers with shared experts */
+    TURNS = 32,  /* only in layers that rotate */
+    STILL = 64   /* only in layers that don't */
 };
 
 typedef struct {

@@ -447,9 +447,10 @@ static bool bind_tensor(weights *w, const gguf *g, const hparams *hp, role_set w
 static bool make_ones(weights *w, const hparams *hp, const gguf *g, lory_err *err)
 {
     weight *ones = slot_of(w, 0, W_ONES);
-    float *v = arena_new(&w->arena, (size_t)hp->n_embd, sizeof *v);
+    int n = hp->n_embd > hp->head_dim ? hp->n_embd : hp->head_dim;
+    float *v = arena_new(&w->arena, (size_t)n, sizeof *v);
     if (!v) return err_set(err, LORY_E_MEMORY, "%s: no memory", gguf_path(g));
-    for (int i = 0; i < hp->n_embd; i++) v[i] = 1.0f;
+    for (int i = 0; i < n; i++) v[i] = 1.0f;
     set_shape(ones, hp, W_ONES);
     ones->data = v;
     return true;

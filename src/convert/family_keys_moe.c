@@ -1,0 +1,352 @@
+/* family_keys_moe.c - see families.h: the same as family_keys.c, of families with experts. */
+#include "base/fmath.h"
+#include "convert/families.h"
+#include <math.h>
+#include <string.h>
+
+/* A number that some configs have once, others for each layer; all the same. */
+static int64_t one_of_all(config *c, const char *name)
+{
+    const json *list = config_find(c, name);
+    if (!list || list->type != JSON_ARRAY) return config_int(c, name, CONFIG_NEEDED);
+    for (const json *j = list->first; j; j = j->next)
+        if (j->i != list->first->i)
+            config_wrong(c, LORY_E_UNSUPPORTED, "\"%s\" that differs from layer to layer is not "
+                         "known of %s", name, c->arch);
+    return list->first && list->first->i > 0 ? list->first->i : 0;
+}
+
+/* Whether of a list with a number for each layer exactly every fourth one, from `first` on, is 0; a
+ * list that is not there is as it should be. */
+static bool zero_each_fourth(const config *c, const char *name, int64_t first)
+{
+    const json *list = config_find(c, name);
+    int64_t il = 0;
+    for (const json *j = list ? list->first : NULL; j; j = j->next, il++)
+        if ((j->i == 0) != (il % 4 == first)) return false;
+    return true;
+}
+
+static bool has_value(const config *c, const char *name, int64_t value)
+{
+    const json *list = config_find(c, name);
+    for (const json *j = list ? list->first : NULL; j; j = j->next)
+        if (j->i == value) return true;
+    return false;
+}
+
+/* ---- Qwen, DeepSeek, and what came of them ----------------------------------------------------- */
+
+void keys_qwen_moe(config *c, const hf_shape *s)
+{
+    const json *dense = config_find(c, "mlp_only_layers");
+    bool is_normed = strncmp(c->arch, "qwen3", 5) == 0;
+    keys_qwen2(c, s);
+    if (config_int(c, "decoder_sparse_step", 1) != 1 || (dense && dense->n))
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "layers without experts (mlp_only_layers, "
+                     "decoder_sparse_step) are not known of %s",
+                     c->arch);
+    if (config_bool(c, "norm_topk_prob", is_normed) != is_normed)
+        config_put_bool(c, "expert_weights_norm", !is_normed);
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
+    if (config_find(c, "shared_expert_intermediate_size"))
+        config_put_int(c, "expert_shared_feed_forward_length",
+                       config_int(c, "shared_expert_intermediate_size", 0));
+}
+
+void keys_qwen_vl_moe(config *c, const hf_shape *s)
+{
+    keys_qwen_moe(c, s);
+    keys_put_sections(c);
+}
+
+static void put_deepseek_experts(config *c)
+{
+    bool is_sigmoid = json_str_is(config_find(c, "scoring_func"), "sigmoid")
+                      || json_str_is(config_find(c, "model_type"), "deepseek_v3");
+    config_one_of(c, "scoring_func", "scoring_func", "softmax", "softmax sigmoid");
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "expert_shared_count", config_int(c, "n_shared_experts", 0));
+    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
+    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", false));
+    config_put_int(c, "expert_gating_func", is_sigmoid ? 2 : 1); /* gguf-py's numbers */
+    if (config_int(c, "n_group", 1) > 1) {
+        config_put_int(c, "expert_group_count", config_int(c, "n_group", 1));
+        config_put_int(c, "expert_group_used_count", config_int(c, "topk_group", 1));
+    }
+}
+
+void keys_deepseek2(config *c, const hf_shape *s)
+{
+    config rope = keys_rope_part(c);
+    int64_t n_rot = config_int(c, "qk_rope_head_dim", CONFIG_NEEDED);
+    keys_put_activation(c, "silu", "silu");
+    keys_put_base(c, s);
+    config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    if (config_find(c, "q_lora_rank"))
+        config_put_int(c, "attention.q_lora_rank", config_int(c, "q_lora_rank", 0));
+    config_put_int(c, "attention.kv_lora_rank", config_int(c, "kv_lora_rank", CONFIG_NEEDED));
+    config_put_int(c, "attention.key_length",
+                   config_int(c, "qk_nope_head_dim", CONFIG_NEEDED) + n_rot);
+    config_put_int(c, "attention.value_length", config_int(c, "v_head_dim", CONFIG_NEEDED));
+    config_put_int(c, "rope.dimension_count", n_rot);
+    if (rope.root && keys_rope_is(&rope, "yarn") && config_find(&rope, "mscale_all_dim"))
+        config_put_num(c, "rope.scaling.yarn_log_multiplier",
+                       0.1 * config_num(&rope, "mscale_all_dim", 0.0));
+    put_deepseek_experts(c);
+}
+
+/* Experts as in the first DeepSeek model. */
+void keys_deepseek(config *c, const hf_shape *s)
+{
+    keys_put_activation(c, "silu", "silu");
+    keys_put_base(c, s);
+    if (config_int(c, "moe_layer_freq", 1) != 1)
+        config_wrong(c, LORY_E_UNSUPPORTED, "moe_layer_freq is not known of deepseek");
+    config_one_of(c, "scoring_func", "scoring_func", "softmax", "softmax");
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
+    config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "expert_shared_count", config_int(c, "n_shared_experts", 0));
+    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
+    if (config_bool(c, "norm_topk_prob", false)) config_put_bool(c, "expert_weights_norm", true);
+}
+
+/* Experts chosen by sigmoid, with a bias for the choice, as in DeepSeek-V3. */
+static void put_sigmoid_experts(config *c)
+{
+    config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "expert_shared_count", config_int(c, "n_shared_experts", 0));
+    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
+    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
+    config_put_int(c, "expert_gating_func", 2); /* gguf-py's number */
+    if (config_int(c, "n_group", 1) > 1) {
+        config_put_int(c, "expert_group_count", config_int(c, "n_group", 1));
+        config_put_int(c, "expert_group_used_count", config_int(c, "topk_group", 1));
+    }
+}
+
+void keys_dots1(config *c, const hf_shape *s)
+{
+    keys_base(c, s);
+    put_sigmoid_experts(c);
+    if (!keys_follow_pattern(c, "full_attention", INT64_MAX))
+        config_wrong(c, LORY_E_UNSUPPORTED, "layers with a window are not known of dots1");
+}
+
+void keys_glm4moe(config *c, const hf_shape *s)
+{
+    keys_base(c, s);
+    config_put_int(c, "rope.dimension_count",
+                   (int64_t)(config_num(c, "partial_rotary_factor", 0.5) * keys_head_dim(c, s)));
+    put_sigmoid_experts(c);
+}
+
+void keys_olmoe(config *c, const hf_shape *s)
+{
+    keys_base(c, s);
+    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", false));
+    if (config_find(c, "clip_qkv"))
+        config_put_num(c, "attention.clamp_kqv", config_num(c, "clip_qkv", 0.0));
+}
+
+/* ---- Llama 4 ----------------------------------------------------------------------------------- */
+
+/* A number where it may stand for "yes". */
+static bool is_on(config *c, const char *name)
+{
+    const json *j = config_find(c, name);
+    return j && j->type == JSON_NUMBER ? j->i != 0 : config_bool(c, name, true);
+}
+
+/* How the queries of layers without rotation grow. What all models have is not in the file. */
+static void put_temperature(config *c)
+{
+    double scale = is_on(c, "attn_temperature_tuning") ? config_num(c, "attn_scale", 0.1) : 0.0;
+    int64_t length = config_int(c, "floor_scale", 8192);
+    if (scale != 0.1) config_put_num(c, "attention.temperature_scale", scale);
+    if (length != 8192) config_put_int(c, "attention.temperature_length", length);
+}
+
+static void check_llama4(config *c, const hf_shape *s, int64_t step)
+{
+    const json *with = config_find(c, "moe_layers");
+    int64_t n = step;
+    bool is_known = config_bool(c, "use_qk_norm", true) == (s->n_expert != 128);
+    for (const json *j = with ? with->first : NULL; j; j = j->next, n += step)
+        is_known = is_known && j->i == n - 1;
+    if (!is_known || config_int(c, "no_rope_layer_interval", 4) != 4)
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "other moe_layers than each %d., or a use_qk_norm and no_rope_layer_interval "
+                     "that no Llama 4 has, are not known of llama4", (int)step);
+}
+
+void keys_llama4(config *c, const hf_shape *s)
+{
+    int64_t step = config_int(c, "interleave_moe_layer_step", 1);
+    int64_t chunk = config_int(c, "attention_chunk_size", 8192);
+    bool turns_always = config_find(c, "no_rope_layers") && !has_value(c, "no_rope_layers", 0);
+    keys_put_activation(c, "silu", "silu");
+    keys_put_sizes(c, s);
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size_mlp", CONFIG_NEEDED));
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    config_put_num(c, "rope.freq_base", keys_rope_theta(c, 500000.0));
+    keys_put_eps(c);
+    config_put_int(c, "expert_count", s->n_expert);
+    config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", 1));
+    keys_put_rope_scaling(c);
+    keys_put_head_dim(c);
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
+    config_put_int(c, "interleave_moe_layer_step", step > 0 ? step : 1);
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "intermediate_size", CONFIG_NEEDED));
+    if (turns_always) chunk = 0;
+    else if (!zero_each_fourth(c, "no_rope_layers", 3))
+        config_wrong(c, LORY_E_UNSUPPORTED, "no_rope_layers other than each fourth are not known "
+                     "of llama4");
+    if (chunk != 8192) config_put_int(c, "attention.sliding_window", chunk);
+    put_temperature(c);
+    check_llama4(c, s, step);
+}
+
+/* ---- ERNIE, Ling, Hunyuan, MiniMax, Phi, SmallThinker --------------------------------------------- */
+
+void keys_ernie_moe(config *c, const hf_shape *s)
+{
+    int64_t n_ff = config_int(c, "moe_intermediate_size", CONFIG_NEEDED);
+    int64_t n_shared = config_int(c, "moe_num_shared_experts", 0);
+    keys_base(c, s);
+    config_put_int(c, "expert_used_count", config_int(c, "moe_k", CONFIG_NEEDED));
+    config_put_int(c, "interleave_moe_layer_step", config_int(c, "moe_layer_interval", 1));
+    config_put_int(c, "leading_dense_block_count", config_int(c, "moe_layer_start_index", 0));
+    config_put_int(c, "expert_feed_forward_length", n_ff);
+    config_put_int(c, "expert_shared_count", n_shared);
+    if (n_shared) config_put_int(c, "expert_shared_feed_forward_length", n_shared * n_ff);
+    if (config_int(c, "moe_layer_end_index", s->n_layer - 1) < s->n_layer - 1)
+        config_wrong(c, LORY_E_UNSUPPORTED, "last layers without experts (moe_layer_end_index) are "
+                     "not known of ernie4_5-moe");
+}
+
+/* Ling and Ring, the first ones. */
+void keys_bailing(config *c, const hf_shape *s)
+{
+    keys_base(c, s);
+    config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
+    config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
+    config_put_num(c, "expert_weights_scale", 1.0);
+    config_put_int(c, "expert_shared_count", config_int(c, "num_shared_experts", 0));
+    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
+}
+
+void keys_bailing2(config *c, const hf_shape *s)
+{
+    bool is_sigmoid = !json_str_is(config_find(c, "score_function"), "softmax");
+    int64_t n_ff = config_int(c, "moe_intermediate_size", CONFIG_NEEDED);
+    int64_t n_shared = config_int(c, "num_shared_experts", 0);
+    double share = config_num(c, "partial_rotary_factor", 0.5);
+    config_one_of(c, "score_function", "score_function", "sigmoid", "sigmoid softmax");
+    keys_base(c, s);
+    config_put_int(c, "rope.dimension_count", (int64_t)(share * (double)keys_head_dim(c, s)));
+    config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_put_int(c, "expert_feed_forward_length", n_ff);
+    config_put_int(c, "expert_shared_feed_forward_length",
+                   config_int(c, "moe_shared_expert_intermediate_size", n_shared * n_ff));
+    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
+    config_put_int(c, "expert_shared_count", n_shared);
+    config_put_int(c, "expert_group_count", config_int(c, "n_group", 1));
+    config_put_int(c, "expert_group_used_count", config_int(c, "topk_group", 1));
+    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
+    config_put_int(c, "expert_gating_func", is_sigmoid ? 2 : 1);
+    if (!config_bool(c, "use_qk_norm", true))
+        config_wrong(c, LORY_E_UNSUPPORTED, "heads without norms (use_qk_norm false) are not known "
+                     "of bailingmoe2");
+}
+
+void keys_hunyuan_moe(config *c, const hf_shape *s)
+{
+    int64_t n_ff = config_int(c, "intermediate_size", CONFIG_NEEDED);
+    keys_hunyuan(c, s);
+    config_put_int(c, "expert_count", s->n_expert);
+    config_put_int(c, "expert_used_count", one_of_all(c, "moe_topk"));
+    config_put_int(c, "expert_feed_forward_length", one_of_all(c, "moe_intermediate_size"));
+    config_put_int(c, "expert_shared_count", one_of_all(c, "num_shared_expert"));
+    config_put_int(c, "expert_shared_feed_forward_length", n_ff * one_of_all(c, "num_shared_expert"));
+    if (config_bool(c, "use_cla", false) || config_int(c, "moe_layer_num_skipped", 0) > 0)
+        config_wrong(c, LORY_E_UNSUPPORTED, "keys and values shared by layers (use_cla), and first "
+                     "layers without experts, are not known of hunyuan-moe");
+}
+
+void keys_minimax(config *c, const hf_shape *s)
+{
+    config_one_of(c, "scoring_func", "scoring_func", "sigmoid", "sigmoid");
+    config_one_of(c, "qk_norm_type", "qk_norm_type", "per_layer", "per_layer");
+    keys_base(c, s);
+    config_put_int(c, "rope.dimension_count", config_int(c, "rotary_dim", keys_head_dim(c, s)));
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "expert_gating_func", 2);
+}
+
+/* The magnitude of the rotation is given, for long texts and short ones. */
+void keys_phimoe(config *c, const hf_shape *s)
+{
+    config rope = keys_rope_part(c);
+    double magnitude = rope.root ? config_num(&rope, "short_mscale", 1.0) : 1.0;
+    keys_base(c, s);
+    config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
+    if (rope.root && keys_is_longrope(&rope)) {
+        int64_t n_orig = config_int(c, "original_max_position_embeddings", 0);
+        config_put_int(c, "rope.scaling.original_context_length",
+                       config_int(&rope, "original_max_position_embeddings", n_orig));
+        config_put_num(c, "rope.scaling.attn_factor", magnitude);
+        if (config_num(&rope, "long_mscale", magnitude) != magnitude)
+            config_wrong(c, LORY_E_UNSUPPORTED, "a long_mscale that is not the short_mscale is not "
+                         "known of phimoe");
+    }
+    keys_join(c, &rope);
+    if (config_find(c, "sliding_window"))
+        config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 0));
+    if (fabs(config_num(c, "router_jitter_noise", 0.01) - 0.01) > 1e-9)
+        config_wrong(c, LORY_E_UNSUPPORTED, "a router_jitter_noise other than 0.01 is not known of "
+                     "phimoe");
+}
+
+void keys_smallthinker(config *c, const hf_shape *s)
+{
+    int64_t n_ff = config_int(c, "moe_ffn_hidden_size", CONFIG_NEEDED);
+    bool is_softmax = config_bool(c, "moe_primary_router_apply_softmax", false);
+    bool has_window = has_value(c, "sliding_window_layout", 1);
+    keys_put_sizes(c, s);
+    config_put_int(c, "feed_forward_length", n_ff);
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
+    keys_put_eps(c);
+    keys_put_head_dim(c);
+    keys_put_rope_scaling(c);
+    config_put_int(c, "expert_count", s->n_expert);
+    config_put_int(c, "expert_used_count",
+                   config_int(c, "moe_num_active_primary_experts", CONFIG_NEEDED));
+    config_put_int(c, "expert_feed_forward_length", n_ff);
+    config_put_int(c, "expert_gating_func", is_softmax ? 1 : 2);
+    if (has_window)
+        config_put_int(c, "attention.sliding_window",
+                       config_int(c, "sliding_window_size", CONFIG_NEEDED));
+    if (has_window ? !zero_each_fourth(c, "sliding_window_layout", 0)
+                         || !zero_each_fourth(c, "rope_layout", 0)
+                   : has_value(c, "rope_layout", 0))
+        config_wrong(c, LORY_E_UNSUPPORTED, "other layers without window and rotation than each "
+                     "fourth are not known of smallthinker");
+}

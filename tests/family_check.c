@@ -1,0 +1,92 @@
+/* family_check.c - see family_check.h. */
+#include "family_check.h"
+#include "lory.h"
+#include <math.h>
+
+const int family_text[FAMILY_N] = { 3, 17, 4, 4, 31, 0, 22, 39, 8 };
+
+typedef struct {
+    const double *want;
+    double max_diff;
+    int n_rows;
+    float logits[FAMILY_N * REF_VOCAB];
+} comparison;
+
+static bool on_logits(void *user, size_t pos, const float *logits)
+{
+    comparison *c = user;
+    for (int i = 0; i < REF_VOCAB; i++)
+        c->max_diff =
+            fmax(c->max_diff, fabs(c->want[pos * REF_VOCAB + (size_t)i] - (double)logits[i]));
+    memcpy(c->logits + pos * REF_VOCAB, logits, REF_VOCAB * sizeof *logits);
+    c->n_rows++;
+    return true;
+}
+
+static double range_of(const double *v, int n)
+{
+    double low = v[0], high = v[0];
+    for (int i = 1; i < n; i++) low = fmin(low, v[i]), high = fmax(high, v[i]);
+    return high - low;
+}
+
+static void ignore_input(void *user, const lory_matmul_input *in, int ith, int nth)
+{
+    (void)user, (void)in, (void)ith, (void)nth;
+}
+
+/* The converted file, so many tokens at a time, by so many threads, with steps fused or not: near the
+ * reference, and with the same bits. */
+void family_run(const char *path, const char *arch, const double *want)
+{
+    static const struct {
+        int by, n_threads;
+        bool is_fused;
+    } ways[] = { { FAMILY_N, 1, true }, { 1, 1, true }, { 1, 3, true }, { 4, 2, true }, { FAMILY_N, 2, false } };
+    static comparison first;
+    lory_err err = { 0 };
+    lory_token ids[FAMILY_N];
+    for (int i = 0; i < FAMILY_N; i++) ids[i] = family_text[i];
+    lory_model *m = lory_model_open(path, &err);
+    REQUIRE(m, "%s: %s", arch, err.text);
+    for (size_t w = 0; w < sizeof ways / sizeof ways[0]; w++) {
+        lory_session_params params = { .n_ctx = 64,
+                                       .cache_type = LORY_CACHE_F32,
+                                       .n_threads = ways[w].n_threads,
+                                       .on_input = ways[w].is_fused ? NULL : ignore_input };
+        comparison c = { .want = want };
+        lory_session *s = lory_session_new(m, &params, &err);
+        REQUIRE(s, "%s: %s", arch, err.text);
+        for (int i = 0; i < FAMILY_N; i += ways[w].by) {
+            int n = FAMILY_N - i < ways[w].by ? FAMILY_N - i : ways[w].by;
+            CHECK(lory_session_eval_all(s, ids + i, (size_t)n, on_logits, &c, &err), "%s: %s",
+                  arch, err.text);
+        }
+        if (w == 0) first = c;
+        CHECK(c.n_rows == FAMILY_N && c.max_diff < 2e-6 * range_of(want, FAMILY_N * REF_VOCAB),
+              "%s, %d at a time: differs by %g of %g", arch, ways[w].by, c.max_diff,
+              range_of(want, FAMILY_N * REF_VOCAB));
+        CHECK_SAME(c.logits, first.logits, sizeof c.logits, "%s, %d at a time, %d threads", arch,
+                   ways[w].by, ways[w].n_threads);
+        lory_session_free(s);
+    }
+    lory_model_close(m);
+}
+
+void family_check(const ref_spec *s, const char *arch)
+{
+    static double want[FAMILY_N * REF_VOCAB];
+    char out[500];
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    gguf_str name = { "", 0 };
+    hf_test f = ref_run(s, arch, family_text, FAMILY_N, want);
+    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s: %s", arch, err.text);
+    CHECK(gguf_get_str(&g, "general.architecture", &name, &err) && gguf_str_is(name, arch));
+    CHECK(!notes.data || !strstr(notes.data, "not used"), "%s: %s", arch, notes.data);
+    gguf_close(&g);
+    buf_free(&notes);
+    snprintf(out, sizeof out, "%s.gguf", f.path);
+    family_run(out, arch, want);
+}

@@ -1,0 +1,46 @@
+/* family_check.h - what tests of families share: names and numbers of made-up folders, and holding a
+ * converted folder against the decoder in doubles (hf_reference.h). */
+#ifndef LORY_TESTS_FAMILY_CHECK_H
+#define LORY_TESTS_FAMILY_CHECK_H
+
+#include "hf_reference.h"
+
+enum { FAMILY_N = 9 };
+extern const int family_text[FAMILY_N];
+
+/* Runs a file of architecture `arch` on that text: it must come near want [FAMILY_N, REF_VOCAB], and
+ * give the same bits by any number of threads and tokens at a time, fused or not. */
+void family_run(const char *path, const char *arch, const double *want);
+
+/* The folder of a model is converted, and run. */
+void family_check(const ref_spec *s, const char *arch);
+
+/* ---- names and numbers that many share ------------------------------------------------------- */
+
+#define L           "model.layers.%d."
+#define T           "transformer.h.%d."
+#define CLASS(name) "{\"architectures\":[\"" name "\"],\"vocab_size\":40,"
+#define SIZES                                                                                      \
+    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,"                        \
+    "\"num_key_value_heads\":2,\"intermediate_size\":48,\"max_position_embeddings\":64,"           \
+    "\"rms_norm_eps\":1e-5,\"rope_theta\":10000.0"
+#define EXPERTS ",\"moe_intermediate_size\":24,\"n_routed_experts\":4,\"num_experts_per_tok\":2"
+#define QKV     .q = L "self_attn.q_proj", .k = L "self_attn.k_proj", .v = L "self_attn.v_proj"
+#define MOST                                                                                       \
+    .embd = "model.embed_tokens", .out_norm = "model.norm", .o = L "self_attn.o_proj",             \
+    .gate = L "mlp.gate_proj", .up = L "mlp.up_proj", .down = L "mlp.down_proj"
+#define UNTIED    .head = "lm_head"
+#define COMMON    MOST, QKV
+#define PRE_NORMS .attn_norm = L "input_layernorm", .ffn_norm = L "post_attention_layernorm"
+#define HEAD_NORMS                                                                                 \
+    .qk_norm = REF_HEADS, .q_norm = L "self_attn.q_norm", .k_norm = L "self_attn.k_norm"
+#define ROUTED                                                                                     \
+    .router = L "mlp.gate", .exp_gate = L "mlp.experts.%d.gate_proj.weight",                       \
+    .exp_up = L "mlp.experts.%d.up_proj.weight", .exp_down = L "mlp.experts.%d.down_proj.weight"
+#define SHARED_EXPERTS                                                                             \
+    .sh_gate = L "mlp.shared_experts.gate_proj", .sh_up = L "mlp.shared_experts.up_proj",          \
+    .sh_down = L "mlp.shared_experts.down_proj"
+#define LAYER_NORMS .norm = REF_LAYER_NORM, .norm_bias = true
+#define TL          "model.language_model.layers.%d."
+
+#endif
