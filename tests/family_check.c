@@ -35,14 +35,16 @@ static void ignore_input(void *user, const lory_matmul_input *in, int ith, int n
     (void)user, (void)in, (void)ith, (void)nth;
 }
 
-/* The converted file, so many tokens at a time, by so many threads, with steps fused or not: near the
- * reference, and with the same bits. */
 void family_run(const char *path, const char *arch, const double *want)
 {
     static const struct {
-        int by, n_threads;
+        int by, n_threads; /* tokens at a time */
         bool is_fused;
-    } ways[] = { { FAMILY_N, 1, true }, { 1, 1, true }, { 1, 3, true }, { 4, 2, true }, { FAMILY_N, 2, false } };
+    } ways[] = { { FAMILY_N, 1, true },
+                 { 1, 1, true },
+                 { 1, 3, true },
+                 { 4, 2, true },
+                 { FAMILY_N, 2, false } };
     static comparison first;
     lory_err err = { 0 };
     lory_token ids[FAMILY_N];
@@ -59,8 +61,8 @@ void family_run(const char *path, const char *arch, const double *want)
         REQUIRE(s, "%s: %s", arch, err.text);
         for (int i = 0; i < FAMILY_N; i += ways[w].by) {
             int n = FAMILY_N - i < ways[w].by ? FAMILY_N - i : ways[w].by;
-            CHECK(lory_session_eval_all(s, ids + i, (size_t)n, on_logits, &c, &err), "%s: %s",
-                  arch, err.text);
+            CHECK(lory_session_eval_all(s, ids + i, (size_t)n, on_logits, &c, &err), "%s: %s", arch,
+                  err.text);
         }
         if (w == 0) first = c;
         CHECK(c.n_rows == FAMILY_N && c.max_diff < 2e-6 * range_of(want, FAMILY_N * REF_VOCAB),

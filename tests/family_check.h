@@ -1,5 +1,5 @@
-/* family_check.h - what tests of families share: names and numbers of made-up folders, and holding a
- * converted folder against the decoder in doubles (hf_reference.h). */
+/* family_check.h - what tests of families share: names and numbers of made-up folders, and holding
+ * a converted folder against the decoder in doubles (hf_reference.h). */
 #ifndef LORY_TESTS_FAMILY_CHECK_H
 #define LORY_TESTS_FAMILY_CHECK_H
 
@@ -8,8 +8,8 @@
 enum { FAMILY_N = 9 };
 extern const int family_text[FAMILY_N];
 
-/* Runs a file of architecture `arch` on that text: it must come near want [FAMILY_N, REF_VOCAB], and
- * give the same bits by any number of threads and tokens at a time, fused or not. */
+/* Runs a file of architecture `arch` on that text: it must come near want [FAMILY_N, REF_VOCAB],
+ * and give the same bits by any number of threads and tokens at a time, fused or not. */
 void family_run(const char *path, const char *arch, const double *want);
 
 /* The folder of a model is converted, and run. */

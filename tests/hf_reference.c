@@ -17,9 +17,9 @@ typedef struct {
     const ref_spec *s;
     ref_tensor t[MAX_TENSORS];
     int n_tensors;
-    double x[MAX_TOKENS][E]; /* the residual stream */
+    double x[MAX_TOKENS][E];               /* the residual stream */
     double score[MAX_TOKENS][REF_EXPERTS]; /* the router's */
-    int n;                   /* tokens */
+    int n;                                 /* tokens */
 } ref;
 
 static int n_kv_of(const ref_spec *s)
@@ -302,7 +302,8 @@ static void attention(ref *r, int il, double (*h)[E], double (*out)[E])
         finish_heads(r, s->k_norm, il, t, n_kv_of(s), k[t]);
         const double *slopes = s->slopes ? get(r, 0, 0, REF_HEAD, "%s", s->slopes) : NULL;
         for (int ih = 0; ih < REF_HEAD; ih++) {
-            double slope = slopes ? slopes[ih] : s->alibi ? pow(2.0, -8.0 * (ih + 1) / REF_HEAD) : 0;
+            double slope = s->alibi ? pow(2.0, -8.0 * (ih + 1) / REF_HEAD) : 0.0;
+            if (slopes) slope = slopes[ih];
             attend_head(q[t] + ih * REF_DIM, scale * temperature(s, il, t), slope, k, v,
                         ih / (REF_HEAD / n_kv_of(s)) * REF_DIM, first_seen(s, il, t), t,
                         a + ih * REF_DIM);
@@ -409,14 +410,16 @@ static void dense(ref *r, int il, const double *x, double *out)
     for (int i = 0; i < REF_FF; i++) {
         double cube = u[i] + 0.044715 * u[i] * u[i] * u[i];
         double gelu = 0.5 * u[i] * (1.0 + tanh(0.79788456080286535588 * cube));
-        if (s->act == REF_XIELU) u[i] = xielu(r, il, u[i]);
-        else u[i] = s->act == REF_GELU ? gelu : u[i] > 0.0 ? u[i] * u[i] : 0.0;
+        if (s->act == REF_XIELU)
+            u[i] = xielu(r, il, u[i]);
+        else
+            u[i] = s->act == REF_GELU ? gelu : u[i] > 0.0 ? u[i] * u[i] : 0.0;
     }
     linear(r, s->down, il, s->ffn_bias, E, REF_FF, u, out);
 }
 
-/* SparseMixer without its training: the best of those left, by its part of a softmax over those near
- * it, twice. */
+/* SparseMixer without its training: the best of those left, by its part of a softmax over those
+ * near it, twice. */
 static void route_sparse(const double *score, double *weight)
 {
     bool out[REF_EXPERTS] = { false };

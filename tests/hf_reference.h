@@ -27,42 +27,43 @@ typedef struct {
     const char *beside[2];              /* tensors of no use to the text */
     const char *attn_norm, *q, *k, *v, *o, *q_norm, *k_norm, *attn_post_norm;
     const char *ffn_norm, *gate, *up, *down, *ffn_post_norm;
-    const char *q_a, *q_a_norm, *q_b, *kv_a, *kv_a_norm, *kv_b; /* latent attention, of the above o */
-    const char *slopes; /* ALiBi's, as a tensor */
-    const char *xielu;  /* behind it "alpha_n", "alpha_p", "beta", "eps" */
+    const char *q_a, *q_a_norm, *q_b, *kv_a, *kv_a_norm, *kv_b; /* latent attention; `o` too */
+    const char *slopes;                                         /* ALiBi's, as a tensor */
+    const char *xielu; /* behind it "alpha_n", "alpha_p", "beta", "eps" */
     const char *router, *router_bias, *exp_gate, *exp_up, *exp_down;
     const char *exp_in, *exp_out; /* all experts in one: gate and up, then down */
     const char *sh_gate, *sh_up, *sh_down, *sh_in;
-    int n_dense;  /* first layers without experts */
-    int n_shared; /* shared experts */
-    int kv;       /* heads of K and V; 0: REF_KV */
-    int n_rot;    /* 0: all of a head */
-    int window;   /* of layers (il + 1) % 4 != 0; 0: none */
-    int moe_step; /* layers (il + 1) % moe_step == 0 have experts; 0: all */
+    int n_dense;               /* first layers without experts */
+    int n_shared;              /* shared experts */
+    int kv;                    /* heads of K and V; 0: REF_KV */
+    int n_rot;                 /* 0: all of a head */
+    int window;                /* of layers (il + 1) % 4 != 0; 0: none */
+    int moe_step;              /* layers (il + 1) % moe_step == 0 have experts; 0: all */
     int n_group, n_group_used; /* of experts; 0: one */
     double theta, embd_scale, residual_scale, logit_scale, attn_scale, expert_scale; /* 0: usual */
     double temp_scale, temp_offset; /* queries grow with each temp_length tokens; 0: they don't */
     int temp_length;
-    double yarn_factor, yarn_original, yarn_magnitude; /* YaRN of the usual ramp; 0: none, none, 1 */
-    const double *factors; /* frequencies are divided by them; NULL: by 1 */
-    double magnitude;      /* of rotated values; 0: 1 */
+    double yarn_factor, yarn_original; /* YaRN of the usual ramp; 0: none */
+    double yarn_magnitude;             /* 0: 1 */
+    const double *factors;             /* frequencies are divided by them; NULL: by 1 */
+    double magnitude;                  /* of rotated values; 0: 1 */
     ref_norm norm;
     ref_qk_norm qk_norm;
     ref_qkv qkv; /* FUSED and GROUPED: the tensor is named by q */
     ref_act act;
     ref_rotation rotation;
-    bool pairs;      /* RoPE of (2i, 2i + 1), else of (i, i + n/2) */
+    bool pairs; /* RoPE of (2i, 2i + 1), else of (i, i + n/2) */
     bool alibi;
     bool transposes, exp_transposes; /* weights of layers, of all experts in one, are [in, out] */
-    bool chunks;     /* the window is a chunk of the text */
-    bool first_full; /* the window is in layers il % 4 != 0 instead */
-    bool temp_still; /* temperature in layers that don't rotate only */
-    bool plain_windows;    /* YaRN in layers without a window only */
-    bool weighs_input;     /* experts' inputs, not outputs, times the weights */
-    bool early_router;     /* it reads the residual stream before attention */
-    bool sparse;           /* routing by SparseMixer */
-    bool router_bias_is_row; /* [1, n] */
-    bool unit_columns;     /* of the output matrix */
+    bool chunks;                     /* the window is a chunk of the text */
+    bool first_full;                 /* the window is in layers il % 4 != 0 instead */
+    bool temp_still;                 /* temperature in layers that don't rotate only */
+    bool plain_windows;              /* YaRN in layers without a window only */
+    bool weighs_input;               /* experts' inputs, not outputs, times the weights */
+    bool early_router;               /* it reads the residual stream before attention */
+    bool sparse;                     /* routing by SparseMixer */
+    bool router_bias_is_row;         /* [1, n] */
+    bool unit_columns;               /* of the output matrix */
     bool head_bias;
     bool alternates; /* the window is in layers 1, 3, .. instead */
     bool gate_up;    /* one tensor, named by gate */

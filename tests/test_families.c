@@ -10,12 +10,13 @@
 
 TEST(arcee_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = CLASS("ArceeForCausalLM") SIZES ",\"hidden_act\":\"relu2\"}",
-                       COMMON,
-                       UNTIED,
-                       PRE_NORMS,
-                       .act = REF_RELU2 },
-          "arcee");
+    family_check(
+        &(ref_spec){ .config = CLASS("ArceeForCausalLM") SIZES ",\"hidden_act\":\"relu2\"}",
+                     COMMON,
+                     UNTIED,
+                     PRE_NORMS,
+                     .act = REF_RELU2 },
+        "arcee");
 }
 
 /* Its layers are those of the first Baichuan, which there are files of; the output is not. */
@@ -51,17 +52,17 @@ TEST(baichuan_2_has_an_output_of_unit_rows)
 TEST(cohere2_gives_the_reference_logits)
 {
     family_check(&(ref_spec){ .config = CLASS("Cohere2ForCausalLM") SIZES
-                       ",\"layer_norm_eps\":1e-5,\"logit_scale\":0.25,\"sliding_window\":3,"
-                       "\"sliding_window_pattern\":4}",
-                       COMMON,
-                       .attn_norm = L "input_layernorm",
-                       .norm = REF_LAYER_NORM,
-                       .parallel = true,
-                       .pairs = true,
-                       .logit_scale = 0.25,
-                       .window = 3,
-                       .rotation = REF_WINDOWS_ONLY },
-          "cohere2");
+                              ",\"layer_norm_eps\":1e-5,\"logit_scale\":0.25,\"sliding_window\":3,"
+                              "\"sliding_window_pattern\":4}",
+                              COMMON,
+                              .attn_norm = L "input_layernorm",
+                              .norm = REF_LAYER_NORM,
+                              .parallel = true,
+                              .pairs = true,
+                              .logit_scale = 0.25,
+                              .window = 3,
+                              .rotation = REF_WINDOWS_ONLY },
+                 "cohere2");
 }
 
 TEST(codeshell_gives_the_reference_logits)
@@ -96,47 +97,47 @@ TEST(codeshell_gives_the_reference_logits)
 TEST(deepseek_gives_the_reference_logits)
 {
     family_check(&(ref_spec){ .config = CLASS("DeepseekForCausalLM") SIZES EXPERTS
-                       ",\"n_shared_experts\":2,\"first_k_dense_replace\":1,"
-                       "\"norm_topk_prob\":false,\"scoring_func\":\"softmax\"}",
-                       COMMON,
-                       UNTIED,
-                       PRE_NORMS,
-                       ROUTED,
-                       SHARED_EXPERTS,
-                       .n_dense = 1,
-                       .n_shared = 2 },
-          "deepseek");
+                              ",\"n_shared_experts\":2,\"first_k_dense_replace\":1,"
+                              "\"norm_topk_prob\":false,\"scoring_func\":\"softmax\"}",
+                              COMMON,
+                              UNTIED,
+                              PRE_NORMS,
+                              ROUTED,
+                              SHARED_EXPERTS,
+                              .n_dense = 1,
+                              .n_shared = 2 },
+                 "deepseek");
 }
 
 TEST(dots1_gives_the_reference_logits)
 {
     family_check(&(ref_spec){ .config = CLASS("Dots1ForCausalLM") SIZES EXPERTS
-                       ",\"n_shared_experts\":1,\"first_k_dense_replace\":1,"
-                       "\"norm_topk_prob\":true,\"routed_scaling_factor\":2.5,"
-                       "\"head_dim\":8}",
-                       COMMON,
-                       UNTIED,
-                       PRE_NORMS,
-                       HEAD_NORMS,
-                       ROUTED,
-                       SHARED_EXPERTS,
-                       .n_dense = 1,
-                       .n_shared = 1,
-                       .sigmoid = true,
-                       .normalises = true,
-                       .expert_scale = 2.5,
-                       .router_bias = L "mlp.gate.e_score_correction_bias" },
-          "dots1");
+                              ",\"n_shared_experts\":1,\"first_k_dense_replace\":1,"
+                              "\"norm_topk_prob\":true,\"routed_scaling_factor\":2.5,"
+                              "\"head_dim\":8}",
+                              COMMON,
+                              UNTIED,
+                              PRE_NORMS,
+                              HEAD_NORMS,
+                              ROUTED,
+                              SHARED_EXPERTS,
+                              .n_dense = 1,
+                              .n_shared = 1,
+                              .sigmoid = true,
+                              .normalises = true,
+                              .expert_scale = 2.5,
+                              .router_bias = L "mlp.gate.e_score_correction_bias" },
+                 "dots1");
 }
 
 TEST(ernie4_5_gives_the_reference_logits)
 {
     family_check(&(ref_spec){ .config = CLASS("Ernie4_5ForCausalLM") SIZES
-                       ",\"head_dim\":8,\"tie_word_embeddings\":true}",
-                       COMMON,
-                       PRE_NORMS,
-                       .pairs = true },
-          "ernie4_5");
+                              ",\"head_dim\":8,\"tie_word_embeddings\":true}",
+                              COMMON,
+                              PRE_NORMS,
+                              .pairs = true },
+                 "ernie4_5");
 }
 
 TEST(exaone_gives_the_reference_logits)
@@ -177,69 +178,71 @@ TEST(exaone4_gives_the_reference_logits)
     };
     for (int i = 0; i < 2; i++)
         family_check(&(ref_spec){ .config = configs[i],
-                           COMMON,
-                           UNTIED,
-                           HEAD_NORMS,
-                           .attn_post_norm = L "post_attention_layernorm",
-                           .ffn_post_norm = L "post_feedforward_layernorm",
-                           .window = i ? 3 : 0,
-                           .rotation = i ? REF_WINDOWS_ONLY : REF_ROTATES },
-              "exaone4");
+                                  COMMON,
+                                  UNTIED,
+                                  HEAD_NORMS,
+                                  .attn_post_norm = L "post_attention_layernorm",
+                                  .ffn_post_norm = L "post_feedforward_layernorm",
+                                  .window = i ? 3 : 0,
+                                  .rotation = i ? REF_WINDOWS_ONLY : REF_ROTATES },
+                     "exaone4");
 }
 
 TEST(glm4moe_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = CLASS("Glm4MoeForCausalLM") SIZES EXPERTS
-                       ",\"n_shared_experts\":1,\"first_k_dense_replace\":1,\"n_group\":1,"
-                       "\"norm_topk_prob\":true,\"routed_scaling_factor\":1.5,\"head_dim\":8,"
-                       "\"partial_rotary_factor\":0.5,\"use_qk_norm\":true}",
-                       COMMON,
-                       UNTIED,
-                       PRE_NORMS,
-                       HEAD_NORMS,
-                       ROUTED,
-                       SHARED_EXPERTS,
-                       .qkv_bias = true,
-                       .n_dense = 1,
-                       .n_shared = 1,
-                       .n_rot = 4,
-                       .sigmoid = true,
-                       .normalises = true,
-                       .expert_scale = 1.5,
-                       .router_bias = L "mlp.gate.e_score_correction_bias" },
-          "glm4moe");
+    family_check(
+        &(ref_spec){ .config = CLASS("Glm4MoeForCausalLM") SIZES EXPERTS
+                     ",\"n_shared_experts\":1,\"first_k_dense_replace\":1,\"n_group\":1,"
+                     "\"norm_topk_prob\":true,\"routed_scaling_factor\":1.5,\"head_dim\":8,"
+                     "\"partial_rotary_factor\":0.5,\"use_qk_norm\":true}",
+                     COMMON,
+                     UNTIED,
+                     PRE_NORMS,
+                     HEAD_NORMS,
+                     ROUTED,
+                     SHARED_EXPERTS,
+                     .qkv_bias = true,
+                     .n_dense = 1,
+                     .n_shared = 1,
+                     .n_rot = 4,
+                     .sigmoid = true,
+                     .normalises = true,
+                     .expert_scale = 1.5,
+                     .router_bias = L "mlp.gate.e_score_correction_bias" },
+        "glm4moe");
 }
 
 TEST(gpt_neo_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = CLASS(
-                           "GPTNeoForCausalLM") "\"hidden_size\":32,\"num_layers\":4,"
-                                                "\"num_heads\":4,\"intermediate_size\":48,"
-                                                "\"max_position_embeddings\":64,\"window_size\":3,"
-                                                "\"attention_types\":[[[\"global\",\"local\"],2]],"
-                                                "\"layer_norm_epsilon\":1e-5}",
-                       .embd = "transformer.wte",
-                       .positions = "transformer.wpe",
-                       .out_norm = "transformer.ln_f",
-                       .attn_norm = T "ln_1",
-                       .q = T "attn.attention.q_proj",
-                       .k = T "attn.attention.k_proj",
-                       .v = T "attn.attention.v_proj",
-                       .o = T "attn.attention.out_proj",
-                       .ffn_norm = T "ln_2",
-                       .up = T "mlp.c_fc",
-                       .down = T "mlp.c_proj",
-                       .kv = 4,
-                       .norm = REF_LAYER_NORM,
-                       .norm_bias = true,
-                       .o_bias = true,
-                       .ffn_bias = true,
-                       .act = REF_GELU,
-                       .rotation = REF_NEVER,
-                       .window = 3,
-                       .alternates = true,
-                       .attn_scale = 1.0 },
-          "gptneo");
+    family_check(
+        &(ref_spec){
+            .config = CLASS("GPTNeoForCausalLM") "\"hidden_size\":32,\"num_layers\":4,"
+                                                 "\"num_heads\":4,\"intermediate_size\":48,"
+                                                 "\"max_position_embeddings\":64,\"window_size\":3,"
+                                                 "\"attention_types\":[[[\"global\",\"local\"],2]],"
+                                                 "\"layer_norm_epsilon\":1e-5}",
+            .embd = "transformer.wte",
+            .positions = "transformer.wpe",
+            .out_norm = "transformer.ln_f",
+            .attn_norm = T "ln_1",
+            .q = T "attn.attention.q_proj",
+            .k = T "attn.attention.k_proj",
+            .v = T "attn.attention.v_proj",
+            .o = T "attn.attention.out_proj",
+            .ffn_norm = T "ln_2",
+            .up = T "mlp.c_fc",
+            .down = T "mlp.c_proj",
+            .kv = 4,
+            .norm = REF_LAYER_NORM,
+            .norm_bias = true,
+            .o_bias = true,
+            .ffn_bias = true,
+            .act = REF_GELU,
+            .rotation = REF_NEVER,
+            .window = 3,
+            .alternates = true,
+            .attn_scale = 1.0 },
+        "gptneo");
 }
 
 TEST(granite_with_shared_experts_gives_the_reference_logits)
@@ -285,60 +288,60 @@ TEST(hunyuan_gives_the_reference_logits)
                  ",\"head_dim\":8,\"use_qk_norm\":true,\"tie_word_embeddings\":true%s}",
                  scaling[i]);
         family_check(&(ref_spec){ .config = config,
-                           COMMON,
-                           PRE_NORMS,
-                           .qk_norm = REF_HEADS_LATE,
-                           .q_norm = L "self_attn.query_layernorm",
-                           .k_norm = L "self_attn.key_layernorm",
-                           .theta = i ? 10000.0 * pow(4.0, 8.0 / 6.0) : 10000.0 },
-              "hunyuan-dense");
+                                  COMMON,
+                                  PRE_NORMS,
+                                  .qk_norm = REF_HEADS_LATE,
+                                  .q_norm = L "self_attn.query_layernorm",
+                                  .k_norm = L "self_attn.key_layernorm",
+                                  .theta = i ? 10000.0 * pow(4.0, 8.0 / 6.0) : 10000.0 },
+                     "hunyuan-dense");
     }
 }
 
 TEST(internlm2_gives_the_reference_logits)
 {
     family_check(&(ref_spec){ .config = CLASS("InternLM2ForCausalLM") SIZES
-                       ",\"bias\":false,"
-                       "\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2.0}}",
-                       .embd = "model.tok_embeddings",
-                       .out_norm = "model.norm",
-                       .head = "output",
-                       .attn_norm = L "attention_norm",
-                       .q = L "attention.wqkv",
-                       .qkv = REF_GROUPED,
-                       .o = L "attention.wo",
-                       .ffn_norm = L "ffn_norm",
-                       .gate = L "feed_forward.w1",
-                       .up = L "feed_forward.w3",
-                       .down = L "feed_forward.w2" },
-          "internlm2");
+                              ",\"bias\":false,"
+                              "\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2.0}}",
+                              .embd = "model.tok_embeddings",
+                              .out_norm = "model.norm",
+                              .head = "output",
+                              .attn_norm = L "attention_norm",
+                              .q = L "attention.wqkv",
+                              .qkv = REF_GROUPED,
+                              .o = L "attention.wo",
+                              .ffn_norm = L "ffn_norm",
+                              .gate = L "feed_forward.w1",
+                              .up = L "feed_forward.w3",
+                              .down = L "feed_forward.w2" },
+                 "internlm2");
 }
 
 TEST(minicpm_gives_the_reference_logits)
 {
     family_check(&(ref_spec){ .config = CLASS("MiniCPMForCausalLM") SIZES
-                       ",\"scale_emb\":12,\"scale_depth\":1.4,\"dim_model_base\":8}",
-                       COMMON,
-                       PRE_NORMS,
-                       .embd_scale = 12.0,
-                       .residual_scale = 0.7,
-                       .logit_scale = 0.25 },
-          "minicpm");
+                              ",\"scale_emb\":12,\"scale_depth\":1.4,\"dim_model_base\":8}",
+                              COMMON,
+                              PRE_NORMS,
+                              .embd_scale = 12.0,
+                              .residual_scale = 0.7,
+                              .logit_scale = 0.25 },
+                 "minicpm");
 }
 
 TEST(nemotron_gives_the_reference_logits)
 {
     family_check(&(ref_spec){ .config = CLASS("NemotronForCausalLM") SIZES
-                       ",\"norm_eps\":1e-5,\"hidden_act\":\"relu2\",\"head_dim\":8,"
-                       "\"partial_rotary_factor\":0.5}",
-                       COMMON,
-                       UNTIED,
-                       PRE_NORMS,
-                       .norm = REF_LAYER_NORM_1P,
-                       .norm_bias = true,
-                       .act = REF_RELU2,
-                       .n_rot = 4 },
-          "nemotron");
+                              ",\"norm_eps\":1e-5,\"hidden_act\":\"relu2\",\"head_dim\":8,"
+                              "\"partial_rotary_factor\":0.5}",
+                              COMMON,
+                              UNTIED,
+                              PRE_NORMS,
+                              .norm = REF_LAYER_NORM_1P,
+                              .norm_bias = true,
+                              .act = REF_RELU2,
+                              .n_rot = 4 },
+                 "nemotron");
 }
 
 TEST(olmoe_gives_the_reference_logits)
@@ -390,213 +393,222 @@ TEST(qwen_gives_the_reference_logits)
 TEST(text_of_qwen2_vl_gives_the_reference_logits)
 {
     family_check(&(ref_spec){ .config = CLASS("Qwen2_5_VLForConditionalGeneration") SIZES
-                       ",\"rope_scaling\":{\"type\":\"mrope\",\"mrope_section\":[1,1,2]}}",
-                       COMMON,
-                       UNTIED,
-                       PRE_NORMS,
-                       .qkv_bias = true },
-          "qwen2vl");
+                              ",\"rope_scaling\":{\"type\":\"mrope\",\"mrope_section\":[1,1,2]}}",
+                              COMMON,
+                              UNTIED,
+                              PRE_NORMS,
+                              .qkv_bias = true },
+                 "qwen2vl");
 }
-
 
 TEST(text_of_qwen3_vl_gives_the_reference_logits)
 {
     family_check(&(ref_spec){ .config = "{\"architectures\":[\"Qwen3VLForConditionalGeneration\"],"
-                                 "\"text_config\":{\"model_type\":\"qwen3_vl_text\","
-                                 "\"vocab_size\":40,\"head_dim\":8," SIZES
-                                 ",\"rope_scaling\":{\"rope_type\":\"default\","
-                                 "\"mrope_interleaved\":true,\"mrope_section\":[2,1,1]}}}",
-                       .embd = "model.language_model.embed_tokens",
-                       .out_norm = "model.language_model.norm",
-                       .attn_norm = TL "input_layernorm",
-                       .ffn_norm = TL "post_attention_layernorm",
-                       .q = TL "self_attn.q_proj",
-                       .k = TL "self_attn.k_proj",
-                       .v = TL "self_attn.v_proj",
-                       .o = TL "self_attn.o_proj",
-                       .qk_norm = REF_HEADS,
-                       .q_norm = TL "self_attn.q_norm",
-                       .k_norm = TL "self_attn.k_norm",
-                       .gate = TL "mlp.gate_proj",
-                       .up = TL "mlp.up_proj",
-                       .down = TL "mlp.down_proj" },
-          "qwen3vl");
+                                        "\"text_config\":{\"model_type\":\"qwen3_vl_text\","
+                                        "\"vocab_size\":40,\"head_dim\":8," SIZES
+                                        ",\"rope_scaling\":{\"rope_type\":\"default\","
+                                        "\"mrope_interleaved\":true,\"mrope_section\":[2,1,1]}}}",
+                              .embd = "model.language_model.embed_tokens",
+                              .out_norm = "model.language_model.norm",
+                              .attn_norm = TL "input_layernorm",
+                              .ffn_norm = TL "post_attention_layernorm",
+                              .q = TL "self_attn.q_proj",
+                              .k = TL "self_attn.k_proj",
+                              .v = TL "self_attn.v_proj",
+                              .o = TL "self_attn.o_proj",
+                              .qk_norm = REF_HEADS,
+                              .q_norm = TL "self_attn.q_norm",
+                              .k_norm = TL "self_attn.k_norm",
+                              .gate = TL "mlp.gate_proj",
+                              .up = TL "mlp.up_proj",
+                              .down = TL "mlp.down_proj" },
+                 "qwen3vl");
 }
 
 TEST(seed_oss_gives_the_reference_logits)
 {
     family_check(&(ref_spec){ .config = CLASS("SeedOssForCausalLM") SIZES
-                       ",\"head_dim\":8,\"attention_bias\":true}",
-                       COMMON,
-                       UNTIED,
-                       PRE_NORMS,
-                       .qkv_bias = true },
-          "seed_oss");
+                              ",\"head_dim\":8,\"attention_bias\":true}",
+                              COMMON,
+                              UNTIED,
+                              PRE_NORMS,
+                              .qkv_bias = true },
+                 "seed_oss");
 }
 
 TEST(smollm3_gives_the_reference_logits)
 {
     family_check(&(ref_spec){ .config = CLASS("SmolLM3ForCausalLM") SIZES
-                       ",\"tie_word_embeddings\":true,\"no_rope_layers\":[1,1,1,0]}",
-                       COMMON,
-                       PRE_NORMS,
-                       .rotation = REF_NOT_FOURTH },
-          "smollm3");
+                              ",\"tie_word_embeddings\":true,\"no_rope_layers\":[1,1,1,0]}",
+                              COMMON,
+                              PRE_NORMS,
+                              .rotation = REF_NOT_FOURTH },
+                 "smollm3");
 }
 
 TEST(xverse_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = CLASS("XverseForCausalLM") SIZES "}", COMMON, UNTIED, PRE_NORMS },
-          "xverse");
+    family_check(
+        &(ref_spec){ .config = CLASS("XverseForCausalLM") SIZES "}", COMMON, UNTIED, PRE_NORMS },
+        "xverse");
 }
 
 TEST(ministral3_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = CLASS("Ministral3ForCausalLM") SIZES
-                       ",\"head_dim\":8,\"rope_parameters\":{\"rope_type\":\"yarn\",\"factor\":16.0,"
-                       "\"original_max_position_embeddings\":4,\"mscale\":1.0,"
-                       "\"mscale_all_dim\":1.0,\"llama_4_scaling_beta\":0.3}}",
-                       COMMON,
-                       UNTIED,
-                       PRE_NORMS,
-                       .yarn_factor = 16.0,
-                       .yarn_original = 4.0,
-                       .temp_scale = 0.3,
-                       .temp_length = 4 },
-          "mistral3");
+    family_check(
+        &(ref_spec){ .config = CLASS("Ministral3ForCausalLM") SIZES
+                     ",\"head_dim\":8,\"rope_parameters\":{\"rope_type\":\"yarn\",\"factor\":16.0,"
+                     "\"original_max_position_embeddings\":4,\"mscale\":1.0,"
+                     "\"mscale_all_dim\":1.0,\"llama_4_scaling_beta\":0.3}}",
+                     COMMON,
+                     UNTIED,
+                     PRE_NORMS,
+                     .yarn_factor = 16.0,
+                     .yarn_original = 4.0,
+                     .temp_scale = 0.3,
+                     .temp_length = 4 },
+        "mistral3");
 }
 
 TEST(olmo3_gives_the_reference_logits)
 {
     family_check(&(ref_spec){ .config = CLASS("Olmo3ForCausalLM") SIZES
-                       ",\"sliding_window\":3,\"layer_types\":[\"sliding_attention\","
-                       "\"sliding_attention\",\"sliding_attention\",\"full_attention\"],"
-                       "\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":8.0,"
-                       "\"attention_factor\":1.2079441541679836,"
-                       "\"original_max_position_embeddings\":8}}",
-                       COMMON,
-                       UNTIED,
-                       .qk_norm = REF_ALL,
-                       .q_norm = L "self_attn.q_norm",
-                       .k_norm = L "self_attn.k_norm",
-                       .attn_post_norm = L "post_attention_layernorm",
-                       .ffn_post_norm = L "post_feedforward_layernorm",
-                       .window = 3,
-                       .yarn_factor = 8.0,
-                       .yarn_original = 8.0,
-                       .yarn_magnitude = 1.2079441541679836,
-                       .plain_windows = true },
-          "olmo2");
+                              ",\"sliding_window\":3,\"layer_types\":[\"sliding_attention\","
+                              "\"sliding_attention\",\"sliding_attention\",\"full_attention\"],"
+                              "\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":8.0,"
+                              "\"attention_factor\":1.2079441541679836,"
+                              "\"original_max_position_embeddings\":8}}",
+                              COMMON,
+                              UNTIED,
+                              .qk_norm = REF_ALL,
+                              .q_norm = L "self_attn.q_norm",
+                              .k_norm = L "self_attn.k_norm",
+                              .attn_post_norm = L "post_attention_layernorm",
+                              .ffn_post_norm = L "post_feedforward_layernorm",
+                              .window = 3,
+                              .yarn_factor = 8.0,
+                              .yarn_original = 8.0,
+                              .yarn_magnitude = 1.2079441541679836,
+                              .plain_windows = true },
+                 "olmo2");
 }
 
 TEST(minicpm3_gives_the_reference_logits)
 {
     static const double factors[] = { 1.0, 2.5 };
-    family_check(&(ref_spec){ .config = CLASS("MiniCPM3ForCausalLM") "\"hidden_size\":32,"
-                                 "\"num_hidden_layers\":4,\"num_attention_heads\":4,"
-                                 "\"num_key_value_heads\":4,\"intermediate_size\":48,"
-                                 "\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"
-                                 "\"q_lora_rank\":12,\"kv_lora_rank\":16,"
-                                 "\"qk_nope_head_dim\":8,\"qk_rope_head_dim\":4,"
-                                 "\"scale_emb\":12,\"scale_depth\":1.4,\"dim_model_base\":256,"
-                                 "\"rope_scaling\":{\"type\":\"longrope\","
-                                 "\"short_factor\":[1.0,2.5],\"long_factor\":[9,9],"
-                                 "\"original_max_position_embeddings\":64}}",
-                       MOST,
-                       PRE_NORMS,
-                       .kv = 4,
-                       .q_a = L "self_attn.q_a_proj",
-                       .q_a_norm = L "self_attn.q_a_layernorm",
-                       .q_b = L "self_attn.q_b_proj",
-                       .kv_a = L "self_attn.kv_a_proj_with_mqa",
-                       .kv_a_norm = L "self_attn.kv_a_layernorm",
-                       .kv_b = L "self_attn.kv_b_proj",
-                       .factors = factors,
-                       .embd_scale = 12.0,
-                       .residual_scale = 0.7,
-                       .logit_scale = 8.0 },
-          "minicpm3");
+    family_check(
+        &(ref_spec){
+            .config =
+                CLASS("MiniCPM3ForCausalLM") "\"hidden_size\":32,"
+                                             "\"num_hidden_layers\":4,\"num_attention_heads\":4,"
+                                             "\"num_key_value_heads\":4,\"intermediate_size\":48,"
+                                             "\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"
+                                             "\"q_lora_rank\":12,\"kv_lora_rank\":16,"
+                                             "\"qk_nope_head_dim\":8,\"qk_rope_head_dim\":4,"
+                                             "\"scale_emb\":12,\"scale_depth\":1.4,\"dim_model_"
+                                             "base\":256,"
+                                             "\"rope_scaling\":{\"type\":\"longrope\","
+                                             "\"short_factor\":[1.0,2.5],\"long_factor\":[9,9],"
+                                             "\"original_max_position_embeddings\":64}}",
+            MOST,
+            PRE_NORMS,
+            .kv = 4,
+            .q_a = L "self_attn.q_a_proj",
+            .q_a_norm = L "self_attn.q_a_layernorm",
+            .q_b = L "self_attn.q_b_proj",
+            .kv_a = L "self_attn.kv_a_proj_with_mqa",
+            .kv_a_norm = L "self_attn.kv_a_layernorm",
+            .kv_b = L "self_attn.kv_b_proj",
+            .factors = factors,
+            .embd_scale = 12.0,
+            .residual_scale = 0.7,
+            .logit_scale = 8.0 },
+        "minicpm3");
 }
 
 TEST(apertus_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = CLASS("ApertusForCausalLM") SIZES ",\"hidden_act\":\"xielu\"}",
-                       COMMON,
-                       UNTIED,
-                       HEAD_NORMS,
-                       .attn_norm = L "attention_layernorm",
-                       .ffn_norm = L "feedforward_layernorm",
-                       .act = REF_XIELU,
-                       .xielu = L "mlp.act_fn." },
-          "apertus");
+    family_check(
+        &(ref_spec){ .config = CLASS("ApertusForCausalLM") SIZES ",\"hidden_act\":\"xielu\"}",
+                     COMMON,
+                     UNTIED,
+                     HEAD_NORMS,
+                     .attn_norm = L "attention_layernorm",
+                     .ffn_norm = L "feedforward_layernorm",
+                     .act = REF_XIELU,
+                     .xielu = L "mlp.act_fn." },
+        "apertus");
 }
 
 TEST(orion_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = CLASS("OrionForCausalLM") SIZES "}",
-                       COMMON,
-                       UNTIED,
-                       PRE_NORMS,
-                       LAYER_NORMS },
-          "orion");
+    family_check(
+        &(ref_spec){
+            .config = CLASS("OrionForCausalLM") SIZES "}", COMMON, UNTIED, PRE_NORMS, LAYER_NORMS },
+        "orion");
 }
 
 TEST(refact_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = CLASS("GPTRefactForCausalLM") "\"n_embd\":32,\"n_layer\":4,"
-                                 "\"n_head\":4,\"n_positions\":64,\"layer_norm_epsilon\":1e-5,"
-                                 "\"multi_query\":true}",
-                       .embd = "transformer.wte",
-                       .out_norm = "transformer.ln_f",
-                       .head = "lm_head",
-                       .attn_norm = T "ln_1",
-                       .q = T "attn.q",
-                       .k = T "attn.kv",
-                       .qkv = REF_KV_FUSED,
-                       .o = T "attn.c_proj",
-                       .ffn_norm = T "ln_2",
-                       .gate = T "mlp.gate_up_proj",
-                       .gate_up = true,
-                       .down = T "mlp.c_proj",
-                       .kv = 1,
-                       .alibi = true,
-                       .rotation = REF_NEVER },
-          "refact");
+    family_check(&(ref_spec){ .config =
+                                  CLASS("GPTRefactForCausalLM") "\"n_embd\":32,\"n_layer\":4,"
+                                                                "\"n_head\":4,\"n_positions\":64,"
+                                                                "\"layer_norm_epsilon\":1e-5,"
+                                                                "\"multi_query\":true}",
+                              .embd = "transformer.wte",
+                              .out_norm = "transformer.ln_f",
+                              .head = "lm_head",
+                              .attn_norm = T "ln_1",
+                              .q = T "attn.q",
+                              .k = T "attn.kv",
+                              .qkv = REF_KV_FUSED,
+                              .o = T "attn.c_proj",
+                              .ffn_norm = T "ln_2",
+                              .gate = T "mlp.gate_up_proj",
+                              .gate_up = true,
+                              .down = T "mlp.c_proj",
+                              .kv = 1,
+                              .alibi = true,
+                              .rotation = REF_NEVER },
+                 "refact");
 }
 
 TEST(jais_gives_the_reference_logits)
 {
     for (int is_tied = 0; is_tied < 2; is_tied++)
-        family_check(&(ref_spec){ .config = CLASS("JAISLMHeadModel") "\"n_embd\":32,\"n_layer\":4,"
-                                     "\"n_head\":4,\"n_inner\":48,\"n_positions\":64,"
-                                     "\"layer_norm_epsilon\":1e-5,"
-                                     "\"activation_function\":\"swiglu\","
-                                     "\"position_embedding_type\":\"alibi\","
-                                     "\"mup_embeddings_scale\":3.0,\"mup_output_alpha\":2.0,"
-                                     "\"mup_width_scale\":0.125,\"mup_scale_qk_dot_by_d\":true}",
-                           .embd = "transformer.wte",
-                           .out_norm = "transformer.ln_f",
-                           .head = is_tied ? NULL : "lm_head",
-                           .attn_norm = T "ln_1",
-                           .q = T "attn.c_attn",
-                           .qkv = REF_FUSED,
-                           .o = T "attn.c_proj",
-                           .ffn_norm = T "ln_2",
-                           .gate = T "mlp.c_fc2",
-                           .up = T "mlp.c_fc",
-                           .down = T "mlp.c_proj",
-                           .slopes = "transformer.relative_pe.slopes",
-                           LAYER_NORMS,
-                           .kv = 4,
-                           .transposes = true,
-                           .qkv_bias = true,
-                           .o_bias = true,
-                           .ffn_bias = true,
-                           .rotation = REF_NEVER,
-                           .embd_scale = 3.0,
-                           .logit_scale = 0.25,
-                           .attn_scale = 0.125 },
-              "jais");
+        family_check(
+            &(ref_spec){
+                .config = CLASS(
+                    "JAISLMHeadModel") "\"n_embd\":32,\"n_layer\":4,"
+                                       "\"n_head\":4,\"n_inner\":48,\"n_positions\":64,"
+                                       "\"layer_norm_epsilon\":1e-5,"
+                                       "\"activation_function\":\"swiglu\","
+                                       "\"position_embedding_type\":\"alibi\","
+                                       "\"mup_embeddings_scale\":3.0,\"mup_output_alpha\":2.0,"
+                                       "\"mup_width_scale\":0.125,\"mup_scale_qk_dot_by_d\":true}",
+                .embd = "transformer.wte",
+                .out_norm = "transformer.ln_f",
+                .head = is_tied ? NULL : "lm_head",
+                .attn_norm = T "ln_1",
+                .q = T "attn.c_attn",
+                .qkv = REF_FUSED,
+                .o = T "attn.c_proj",
+                .ffn_norm = T "ln_2",
+                .gate = T "mlp.c_fc2",
+                .up = T "mlp.c_fc",
+                .down = T "mlp.c_proj",
+                .slopes = "transformer.relative_pe.slopes",
+                LAYER_NORMS,
+                .kv = 4,
+                .transposes = true,
+                .qkv_bias = true,
+                .o_bias = true,
+                .ffn_bias = true,
+                .rotation = REF_NEVER,
+                .embd_scale = 3.0,
+                .logit_scale = 0.25,
+                .attn_scale = 0.125 },
+            "jais");
 }
 
 /* A text model within another: its config is a part, its names have more before them. */

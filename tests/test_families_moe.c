@@ -15,27 +15,29 @@
 
 /* Chunk size and temperature are as the config says, or as all of the family have them. */
 #define LLAMA4(chunk, temperature)                                                                 \
-    { .config = "{\"architectures\":[\"Llama4ForConditionalGeneration\"],"                         \
-                "\"text_config\":{\"model_type\":\"llama4_text\",\"vocab_size\":40,"               \
-                "\"head_dim\":8," EXP_SIZES ",\"intermediate_size_mlp\":48,"                       \
-                "\"num_local_experts\":4,\"num_experts_per_tok\":2,"                               \
-                "\"interleave_moe_layer_step\":2,\"use_qk_norm\":true,"                            \
-                "\"no_rope_layers\":[1,1,1,0]," temperature                                        \
-                "\"attention_chunk_size\":" chunk "}}",                                            \
-      .embd = "language_model.model.embed_tokens", .out_norm = "language_model.model.norm",        \
-      .head = "language_model.lm_head", .attn_norm = LL "input_layernorm",                         \
-      .ffn_norm = LL "post_attention_layernorm", .q = LL "self_attn.q_proj",                       \
-      .k = LL "self_attn.k_proj", .v = LL "self_attn.v_proj", .o = LL "self_attn.o_proj",          \
-      .gate = LL "feed_forward.gate_proj", .up = LL "feed_forward.up_proj",                        \
-      .down = LL "feed_forward.down_proj", .router = LL "feed_forward.router",                     \
-      .exp_in = LL "feed_forward.experts.gate_up_proj",                                            \
-      .exp_out = LL "feed_forward.experts.down_proj",                                              \
-      .sh_gate = LL "feed_forward.shared_expert.gate_proj",                                        \
-      .sh_up = LL "feed_forward.shared_expert.up_proj",                                            \
-      .sh_down = LL "feed_forward.shared_expert.down_proj", .n_shared = 1, .moe_step = 2,          \
-      .exp_transposes = true, .weighs_input = true, .sigmoid = true, .pairs = true,                \
-      .rotation = REF_NOT_FOURTH, .qk_norm = REF_UNIT_LATE, .chunks = true, .temp_still = true,    \
-      .temp_offset = 1.0 }
+    {                                                                                              \
+        .config =                                                                                  \
+            "{\"architectures\":[\"Llama4ForConditionalGeneration\"],"                             \
+            "\"text_config\":{\"model_type\":\"llama4_text\",\"vocab_size\":40,"                   \
+            "\"head_dim\":8," EXP_SIZES ",\"intermediate_size_mlp\":48,"                           \
+            "\"num_local_experts\":4,\"num_experts_per_tok\":2,"                                   \
+            "\"interleave_moe_layer_step\":2,\"use_qk_norm\":true,"                                \
+            "\"no_rope_layers\":[1,1,1,0]," temperature "\"attention_chunk_size\":" chunk "}}",    \
+        .embd = "language_model.model.embed_tokens", .out_norm = "language_model.model.norm",      \
+        .head = "language_model.lm_head", .attn_norm = LL "input_layernorm",                       \
+        .ffn_norm = LL "post_attention_layernorm", .q = LL "self_attn.q_proj",                     \
+        .k = LL "self_attn.k_proj", .v = LL "self_attn.v_proj", .o = LL "self_attn.o_proj",        \
+        .gate = LL "feed_forward.gate_proj", .up = LL "feed_forward.up_proj",                      \
+        .down = LL "feed_forward.down_proj", .router = LL "feed_forward.router",                   \
+        .exp_in = LL "feed_forward.experts.gate_up_proj",                                          \
+        .exp_out = LL "feed_forward.experts.down_proj",                                            \
+        .sh_gate = LL "feed_forward.shared_expert.gate_proj",                                      \
+        .sh_up = LL "feed_forward.shared_expert.up_proj",                                          \
+        .sh_down = LL "feed_forward.shared_expert.down_proj", .n_shared = 1, .moe_step = 2,        \
+        .exp_transposes = true, .weighs_input = true, .sigmoid = true, .pairs = true,              \
+        .rotation = REF_NOT_FOURTH, .qk_norm = REF_UNIT_LATE, .chunks = true, .temp_still = true,  \
+        .temp_offset = 1.0                                                                         \
+    }
 
 TEST(llama4_gives_the_reference_logits)
 {
@@ -82,136 +84,140 @@ TEST(chunks_of_the_text_fit_a_ring)
 TEST(ernie4_5_with_experts_gives_the_reference_logits)
 {
     family_check(&(ref_spec){ .config = CLASS("Ernie4_5_MoeForCausalLM") SIZES
-                       ",\"head_dim\":8,\"moe_num_experts\":4,\"moe_k\":2,"
-                       "\"moe_intermediate_size\":24,\"moe_num_shared_experts\":2,"
-                       "\"moe_layer_interval\":2,\"moe_layer_start_index\":1,"
-                       "\"moe_layer_end_index\":3}",
-                       COMMON,
-                       UNTIED,
-                       PRE_NORMS,
-                       ROUTED,
-                       SHARED_EXPERTS,
-                       .pairs = true,
-                       .n_dense = 1,
-                       .moe_step = 2,
-                       .n_shared = 2,
-                       .normalises = true,
-                       .router_bias = L "mlp.moe_statics.e_score_correction_bias",
-                       .router_bias_is_row = true },
-          "ernie4_5-moe");
+                              ",\"head_dim\":8,\"moe_num_experts\":4,\"moe_k\":2,"
+                              "\"moe_intermediate_size\":24,\"moe_num_shared_experts\":2,"
+                              "\"moe_layer_interval\":2,\"moe_layer_start_index\":1,"
+                              "\"moe_layer_end_index\":3}",
+                              COMMON,
+                              UNTIED,
+                              PRE_NORMS,
+                              ROUTED,
+                              SHARED_EXPERTS,
+                              .pairs = true,
+                              .n_dense = 1,
+                              .moe_step = 2,
+                              .n_shared = 2,
+                              .normalises = true,
+                              .router_bias = L "mlp.moe_statics.e_score_correction_bias",
+                              .router_bias_is_row = true },
+                 "ernie4_5-moe");
 }
 
 #define BAILING                                                                                    \
     .embd = "model.word_embeddings", .out_norm = "model.norm", .head = "lm_head",                  \
     .q = L "attention.query_key_value", .qkv = REF_FUSED, .o = L "attention.dense",                \
-    .gate = L "mlp.gate_proj", .up = L "mlp.up_proj", .down = L "mlp.down_proj", PRE_NORMS, ROUTED,   \
-    SHARED_EXPERTS
+    .gate = L "mlp.gate_proj", .up = L "mlp.up_proj", .down = L "mlp.down_proj", PRE_NORMS,        \
+    ROUTED, SHARED_EXPERTS
 
 TEST(bailing_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = CLASS("BailingMoeForCausalLM") SIZES
-                       ",\"head_dim\":8,\"num_experts\":4,\"num_experts_per_tok\":2,"
-                       "\"moe_intermediate_size\":24,\"num_shared_experts\":2,"
-                       "\"first_k_dense_replace\":0,\"norm_topk_prob\":true,\"norm_head\":true}",
-                       BAILING,
-                       .n_shared = 2,
-                       .normalises = true,
-                       .unit_columns = true },
-          "bailingmoe");
+    family_check(
+        &(ref_spec){ .config = CLASS("BailingMoeForCausalLM") SIZES
+                     ",\"head_dim\":8,\"num_experts\":4,\"num_experts_per_tok\":2,"
+                     "\"moe_intermediate_size\":24,\"num_shared_experts\":2,"
+                     "\"first_k_dense_replace\":0,\"norm_topk_prob\":true,\"norm_head\":true}",
+                     BAILING,
+                     .n_shared = 2,
+                     .normalises = true,
+                     .unit_columns = true },
+        "bailingmoe");
 }
 
 TEST(bailing2_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = CLASS("BailingMoeV2ForCausalLM") SIZES
-                       ",\"head_dim\":8,\"num_experts\":4,\"num_experts_per_tok\":2,"
-                       "\"moe_intermediate_size\":24,\"num_shared_experts\":1,\"n_group\":2,"
-                       "\"topk_group\":1,\"routed_scaling_factor\":2.5,\"norm_topk_prob\":true,"
-                       "\"score_function\":\"sigmoid\",\"first_k_dense_replace\":1,"
-                       "\"partial_rotary_factor\":0.5,\"use_qk_norm\":true}",
-                       BAILING,
-                       .qk_norm = REF_HEADS,
-                       .q_norm = L "attention.query_layernorm",
-                       .k_norm = L "attention.key_layernorm",
-                       .n_dense = 1,
-                       .n_shared = 1,
-                       .n_rot = 4,
-                       .n_group = 2,
-                       .n_group_used = 1,
-                       .sigmoid = true,
-                       .normalises = true,
-                       .expert_scale = 2.5,
-                       .router_bias = L "mlp.gate.expert_bias" },
-          "bailingmoe2");
+    family_check(
+        &(ref_spec){ .config = CLASS("BailingMoeV2ForCausalLM") SIZES
+                     ",\"head_dim\":8,\"num_experts\":4,\"num_experts_per_tok\":2,"
+                     "\"moe_intermediate_size\":24,\"num_shared_experts\":1,\"n_group\":2,"
+                     "\"topk_group\":1,\"routed_scaling_factor\":2.5,\"norm_topk_prob\":true,"
+                     "\"score_function\":\"sigmoid\",\"first_k_dense_replace\":1,"
+                     "\"partial_rotary_factor\":0.5,\"use_qk_norm\":true}",
+                     BAILING,
+                     .qk_norm = REF_HEADS,
+                     .q_norm = L "attention.query_layernorm",
+                     .k_norm = L "attention.key_layernorm",
+                     .n_dense = 1,
+                     .n_shared = 1,
+                     .n_rot = 4,
+                     .n_group = 2,
+                     .n_group_used = 1,
+                     .sigmoid = true,
+                     .normalises = true,
+                     .expert_scale = 2.5,
+                     .router_bias = L "mlp.gate.expert_bias" },
+        "bailingmoe2");
 }
 
 TEST(hunyuan_with_experts_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = CLASS("HunYuanMoEV1ForCausalLM") SIZES
-                       ",\"head_dim\":8,\"num_experts\":4,\"moe_topk\":[2,2,2,2],"
-                       "\"moe_intermediate_size\":[24,24,24,24],\"num_shared_expert\":[1,1,1,1],"
-                       "\"use_qk_norm\":true,\"use_cla\":false,"
-                       "\"rope_scaling\":{\"type\":\"dynamic\",\"alpha\":4.0,\"factor\":1.0}}",
-                       COMMON,
-                       UNTIED,
-                       PRE_NORMS,
-                       .qk_norm = REF_HEADS_LATE,
-                       .q_norm = L "self_attn.query_layernorm",
-                       .k_norm = L "self_attn.key_layernorm",
-                       .router = L "mlp.gate.wg",
-                       .exp_gate = L "mlp.experts.%d.gate_proj.weight",
-                       .exp_up = L "mlp.experts.%d.up_proj.weight",
-                       .exp_down = L "mlp.experts.%d.down_proj.weight",
-                       .sh_gate = L "mlp.shared_mlp.gate_proj",
-                       .sh_up = L "mlp.shared_mlp.up_proj",
-                       .sh_down = L "mlp.shared_mlp.down_proj",
-                       .n_shared = 2, /* one of twice the length */
-                       .normalises = true,
-                       .theta = 10000.0 * pow(4.0, 8.0 / 6.0) },
-          "hunyuan-moe");
+    family_check(
+        &(ref_spec){ .config = CLASS("HunYuanMoEV1ForCausalLM") SIZES
+                     ",\"head_dim\":8,\"num_experts\":4,\"moe_topk\":[2,2,2,2],"
+                     "\"moe_intermediate_size\":[24,24,24,24],\"num_shared_expert\":[1,1,1,1],"
+                     "\"use_qk_norm\":true,\"use_cla\":false,"
+                     "\"rope_scaling\":{\"type\":\"dynamic\",\"alpha\":4.0,\"factor\":1.0}}",
+                     COMMON,
+                     UNTIED,
+                     PRE_NORMS,
+                     .qk_norm = REF_HEADS_LATE,
+                     .q_norm = L "self_attn.query_layernorm",
+                     .k_norm = L "self_attn.key_layernorm",
+                     .router = L "mlp.gate.wg",
+                     .exp_gate = L "mlp.experts.%d.gate_proj.weight",
+                     .exp_up = L "mlp.experts.%d.up_proj.weight",
+                     .exp_down = L "mlp.experts.%d.down_proj.weight",
+                     .sh_gate = L "mlp.shared_mlp.gate_proj",
+                     .sh_up = L "mlp.shared_mlp.up_proj",
+                     .sh_down = L "mlp.shared_mlp.down_proj",
+                     .n_shared = 2, /* one of twice the length */
+                     .normalises = true,
+                     .theta = 10000.0 * pow(4.0, 8.0 / 6.0) },
+        "hunyuan-moe");
 }
 
 TEST(minimax_m2_gives_the_reference_logits)
 {
     family_check(&(ref_spec){ .config = CLASS("MiniMaxM2ForCausalLM") EXP_SIZES
-                       ",\"head_dim\":8,\"rotary_dim\":4,\"num_local_experts\":4,"
-                       "\"num_experts_per_tok\":2,\"scoring_func\":\"sigmoid\","
-                       "\"qk_norm_type\":\"per_layer\",\"use_qk_norm\":true}",
-                       COMMON,
-                       UNTIED,
-                       PRE_NORMS,
-                       SPARSE_MOE,
-                       .qk_norm = REF_ALL,
-                       .q_norm = L "self_attn.q_norm",
-                       .k_norm = L "self_attn.k_norm",
-                       .n_rot = 4,
-                       .sigmoid = true,
-                       .normalises = true,
-                       .router_bias = L "block_sparse_moe.e_score_correction_bias" },
-          "minimax-m2");
+                              ",\"head_dim\":8,\"rotary_dim\":4,\"num_local_experts\":4,"
+                              "\"num_experts_per_tok\":2,\"scoring_func\":\"sigmoid\","
+                              "\"qk_norm_type\":\"per_layer\",\"use_qk_norm\":true}",
+                              COMMON,
+                              UNTIED,
+                              PRE_NORMS,
+                              SPARSE_MOE,
+                              .qk_norm = REF_ALL,
+                              .q_norm = L "self_attn.q_norm",
+                              .k_norm = L "self_attn.k_norm",
+                              .n_rot = 4,
+                              .sigmoid = true,
+                              .normalises = true,
+                              .router_bias = L "block_sparse_moe.e_score_correction_bias" },
+                 "minimax-m2");
 }
 
 TEST(phimoe_gives_the_reference_logits)
 {
     static const double factors[] = { 1.0, 1.5, 2.0, 4.0 };
-    family_check(&(ref_spec){ .config = CLASS("PhiMoEForCausalLM") EXP_SIZES
-                       ",\"num_local_experts\":4,\"num_experts_per_tok\":2,"
-                       "\"attention_bias\":true,\"lm_head_bias\":true,"
-                       "\"router_jitter_noise\":0.01,\"rope_scaling\":{\"type\":\"longrope\","
-                       "\"short_factor\":[1.0,1.5,2.0,4.0],\"long_factor\":[9,9,9,9],"
-                       "\"short_mscale\":1.25,\"long_mscale\":1.25,"
-                       "\"original_max_position_embeddings\":64}}",
-                       COMMON,
-                       UNTIED,
-                       PRE_NORMS,
-                       SPARSE_MOE,
-                       LAYER_NORMS,
-                       .qkv_bias = true,
-                       .o_bias = true,
-                       .head_bias = true,
-                       .sparse = true,
-                       .factors = factors,
-                       .magnitude = 1.25 },
-          "phimoe");
+    family_check(
+        &(ref_spec){ .config = CLASS("PhiMoEForCausalLM") EXP_SIZES
+                     ",\"num_local_experts\":4,\"num_experts_per_tok\":2,"
+                     "\"attention_bias\":true,\"lm_head_bias\":true,"
+                     "\"router_jitter_noise\":0.01,\"rope_scaling\":{\"type\":\"longrope\","
+                     "\"short_factor\":[1.0,1.5,2.0,4.0],\"long_factor\":[9,9,9,9],"
+                     "\"short_mscale\":1.25,\"long_mscale\":1.25,"
+                     "\"original_max_position_embeddings\":64}}",
+                     COMMON,
+                     UNTIED,
+                     PRE_NORMS,
+                     SPARSE_MOE,
+                     LAYER_NORMS,
+                     .qkv_bias = true,
+                     .o_bias = true,
+                     .head_bias = true,
+                     .sparse = true,
+                     .factors = factors,
+                     .magnitude = 1.25 },
+        "phimoe");
 }
 
 TEST(smallthinker_gives_the_reference_logits)
@@ -229,49 +235,49 @@ TEST(smallthinker_gives_the_reference_logits)
                  "\"moe_primary_router_apply_softmax\":false,\"sliding_window_size\":3,%s",
                  layouts[i]);
         family_check(&(ref_spec){ .config = config,
-                           COMMON,
-                           UNTIED,
-                           PRE_NORMS,
-                           .router = L "block_sparse_moe.primary_router",
-                           .exp_gate = L "block_sparse_moe.experts.%d.gate.weight",
-                           .exp_up = L "block_sparse_moe.experts.%d.up.weight",
-                           .exp_down = L "block_sparse_moe.experts.%d.down.weight",
-                           .early_router = true,
-                           .act = REF_RELU,
-                           .sigmoid = true,
-                           .normalises = true,
-                           .first_full = true,
-                           .window = i ? 3 : 0,
-                           .rotation = i ? REF_WINDOWS_ONLY : REF_ROTATES },
-              "smallthinker");
+                                  COMMON,
+                                  UNTIED,
+                                  PRE_NORMS,
+                                  .router = L "block_sparse_moe.primary_router",
+                                  .exp_gate = L "block_sparse_moe.experts.%d.gate.weight",
+                                  .exp_up = L "block_sparse_moe.experts.%d.up.weight",
+                                  .exp_down = L "block_sparse_moe.experts.%d.down.weight",
+                                  .early_router = true,
+                                  .act = REF_RELU,
+                                  .sigmoid = true,
+                                  .normalises = true,
+                                  .first_full = true,
+                                  .window = i ? 3 : 0,
+                                  .rotation = i ? REF_WINDOWS_ONLY : REF_ROTATES },
+                     "smallthinker");
     }
 }
 
 TEST(text_of_qwen3_vl_with_experts_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = "{\"architectures\":[\"Qwen3VLMoeForConditionalGeneration\"],"
-                                 "\"text_config\":{\"model_type\":\"qwen3_vl_moe_text\","
-                                 "\"vocab_size\":40,\"head_dim\":8," SIZES
-                                 ",\"num_experts\":4,\"num_experts_per_tok\":2,"
-                                 "\"moe_intermediate_size\":24,\"rope_scaling\":{"
-                                 "\"rope_type\":\"default\",\"mrope_section\":[2,1,1]}}}",
-                       .embd = "model.language_model.embed_tokens",
-                       .out_norm = "model.language_model.norm",
-                       .head = "lm_head",
-                       .attn_norm = TL "input_layernorm",
-                       .ffn_norm = TL "post_attention_layernorm",
-                       .q = TL "self_attn.q_proj",
-                       .k = TL "self_attn.k_proj",
-                       .v = TL "self_attn.v_proj",
-                       .o = TL "self_attn.o_proj",
-                       .qk_norm = REF_HEADS,
-                       .q_norm = TL "self_attn.q_norm",
-                       .k_norm = TL "self_attn.k_norm",
-                       .router = TL "mlp.gate",
-                       .exp_in = TL "mlp.experts.gate_up_proj",
-                       .exp_out = TL "mlp.experts.down_proj",
-                       .exp_transposes = true,
-                       .normalises = true },
-          "qwen3vlmoe");
+    family_check(&(ref_spec){ .config =
+                                  "{\"architectures\":[\"Qwen3VLMoeForConditionalGeneration\"],"
+                                  "\"text_config\":{\"model_type\":\"qwen3_vl_moe_text\","
+                                  "\"vocab_size\":40,\"head_dim\":8," SIZES
+                                  ",\"num_experts\":4,\"num_experts_per_tok\":2,"
+                                  "\"moe_intermediate_size\":24,\"rope_scaling\":{"
+                                  "\"rope_type\":\"default\",\"mrope_section\":[2,1,1]}}}",
+                              .embd = "model.language_model.embed_tokens",
+                              .out_norm = "model.language_model.norm",
+                              .head = "lm_head",
+                              .attn_norm = TL "input_layernorm",
+                              .ffn_norm = TL "post_attention_layernorm",
+                              .q = TL "self_attn.q_proj",
+                              .k = TL "self_attn.k_proj",
+                              .v = TL "self_attn.v_proj",
+                              .o = TL "self_attn.o_proj",
+                              .qk_norm = REF_HEADS,
+                              .q_norm = TL "self_attn.q_norm",
+                              .k_norm = TL "self_attn.k_norm",
+                              .router = TL "mlp.gate",
+                              .exp_in = TL "mlp.experts.gate_up_proj",
+                              .exp_out = TL "mlp.experts.down_proj",
+                              .exp_transposes = true,
+                              .normalises = true },
+                 "qwen3vlmoe");
 }
-

@@ -1,5 +1,5 @@
-/* families.h - what becomes of config.json, family by family (family_keys.c, family_keys_moe.c), for
- * the table in families.c.
+/* families.h - what becomes of config.json, family by family (family_keys.c, family_keys_moe.c),
+ * for the table in families.c.
  * Layer: convert, private to those three. */
 #ifndef LORY_CONVERT_FAMILIES_H
 #define LORY_CONVERT_FAMILIES_H
@@ -72,7 +72,7 @@ void keys_bloom(config *c, const hf_shape *s);
 void keys_falcon(config *c, const hf_shape *s);
 void keys_mpt(config *c, const hf_shape *s);
 
-/* ---- what families have in common -------------------------------------------------------------- */
+/* ---- what families have in common ------------------------------------------------------------ */
 
 int64_t keys_n_embd(config *c);
 int64_t keys_head_dim(config *c, const hf_shape *s);
@@ -83,8 +83,8 @@ void keys_put_head_dim(config *c);
 void keys_put_eps(config *c);
 void keys_put_base(config *c, const hf_shape *s); /* sizes, norms, experts and rotation */
 
-/* What is said about rotation, as a config of its own; root NULL where nothing is. What goes wrong in
- * it goes wrong in the whole by keys_join. */
+/* What is said about rotation, as a config of its own; root NULL where nothing is. What goes wrong
+ * in it goes wrong in the whole by keys_join. */
 config keys_rope_part(const config *c);
 void keys_join(config *c, const config *part);
 bool keys_rope_is(const config *rope, const char *type);

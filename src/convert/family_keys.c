@@ -22,8 +22,10 @@ void family_shape(const hf_family *f, config *c, hf_shape *s)
                            is_gemma3 ? 8 : CONFIG_NEEDED);
     s->n_kv_head = config_int(c, "num_key_value_heads multi_query_group_num num_kv_heads n_head_kv",
                               is_gemma3 && s->n_head == 8 ? 4 : s->n_head);
-    s->n_expert = config_int(c, "num_local_experts num_experts n_routed_experts moe_num_experts "
-                                "moe_num_primary_experts", 0);
+    s->n_expert = config_int(c,
+                             "num_local_experts num_experts n_routed_experts moe_num_experts "
+                             "moe_num_primary_experts",
+                             0);
     if (f->shape) f->shape(c, s);
     if (s->n_layer < 1 || s->n_head < 1 || s->n_kv_head < 1)
         config_wrong(c, LORY_E_FORMAT, "config.json has no layers or no heads");
@@ -100,11 +102,11 @@ bool keys_is_longrope(const config *rope)
     return keys_rope_is(rope, "longrope") || keys_rope_is(rope, "su");
 }
 
-/* Whether "longrope" of that architecture becomes tensors: factors for long texts and short ones. */
+/* Whether "longrope" of that architecture becomes tensors: factors for long and short texts. */
 static bool has_two_tables(const char *arch)
 {
-    return strcmp(arch, "phi3") == 0 || strcmp(arch, "phimoe") == 0
-           || strcmp(arch, "minicpm") == 0 || strcmp(arch, "minicpm3") == 0;
+    return strcmp(arch, "phi3") == 0 || strcmp(arch, "phimoe") == 0 || strcmp(arch, "minicpm") == 0
+           || strcmp(arch, "minicpm3") == 0;
 }
 
 double keys_rope_theta(config *c, double otherwise)
@@ -301,8 +303,7 @@ void keys_put_sections(config *c)
     int n = 0;
     for (const json *j = list ? list->first : NULL; j && n < 4; j = j->next)
         sections[n++] = (int32_t)j->i;
-    if (n != 3)
-        config_wrong(c, LORY_E_FORMAT, "config.json has no mrope_section of three numbers");
+    if (n != 3) config_wrong(c, LORY_E_FORMAT, "config.json has no mrope_section of three numbers");
     snprintf(key, sizeof key, "%s.rope.dimension_sections", c->arch);
     gguf_put_i32s(c->w, key, sections, 4);
 }
@@ -670,10 +671,12 @@ void keys_ministral3(config *c, const hf_shape *s)
     if (!rope.root || !keys_rope_is(&rope, "yarn"))
         config_wrong(c, LORY_E_UNSUPPORTED, "RoPE other than YaRN is not known of mistral3");
     if (config_num(&rope, "mscale", 1.0) != config_num(&rope, "mscale_all_dim", 1.0))
-        config_wrong(c, LORY_E_UNSUPPORTED, "an mscale that is not mscale_all_dim is not known of "
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "an mscale that is not mscale_all_dim is not known of "
                      "mistral3");
     config_put_num(c, "rope.scaling.yarn_log_multiplier", config_num(&rope, "mscale_all_dim", 1.0));
-    config_put_num(c, "attention.temperature_scale", config_num(&rope, "llama_4_scaling_beta", 0.0));
+    config_put_num(c, "attention.temperature_scale",
+                   config_num(&rope, "llama_4_scaling_beta", 0.0));
     keys_join(c, &rope);
 }
 
@@ -690,8 +693,10 @@ void keys_apertus(config *c, const hf_shape *s)
     static const struct {
         const char *name, *key;
         float otherwise;
-    } rows[] = { { "alpha_n", "xielu.alpha_n", NAN }, { "alpha_p", "xielu.alpha_p", NAN },
-                 { "beta", "xielu.beta", 0.5f },      { "eps", "xielu.eps", -1e-6f } };
+    } rows[] = { { "alpha_n", "xielu.alpha_n", NAN },
+                 { "alpha_p", "xielu.alpha_p", NAN },
+                 { "beta", "xielu.beta", 0.5f },
+                 { "eps", "xielu.eps", -1e-6f } };
     float values[1024];
     char name[128];
     keys_put_activation(c, "xielu", "xielu");
@@ -823,17 +828,18 @@ void keys_refact(config *c, const hf_shape *s)
 /* The first slope of 2^k heads is 2^(-bias / 2^k). */
 void keys_jais(config *c, const hf_shape *s)
 {
-    float slope = config_tensor(c, "transformer.relative_pe.slopes", NAN);
+    double slope = (double)config_tensor(c, "transformer.relative_pe.slopes", NAN);
     int64_t n = 1;
     while (2 * n <= s->n_head) n *= 2;
     keys_put_activation(c, "swiglu", "swiglu");
     put_gpt(c, s, "layer_norm_epsilon");
     config_one_of(c, "position_embedding_type", "position_embedding_type", "alibi", "alibi");
     config_put_num(c, "attention.max_alibi_bias",
-                   slope > 0.0f ? -round(math_log((double)slope) / math_log(2.0) * (double)n) : 8.0);
+                   slope > 0.0 ? -round(math_log(slope) / math_log(2.0) * (double)n) : 8.0);
     if (!config_bool(c, "mup_scale_qk_dot_by_d scale_qk_dot_by_d", true)
         || config_find(c, "alibi_scaling"))
-        config_wrong(c, LORY_E_UNSUPPORTED, "scores divided by the root of the heads' length, and "
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "scores divided by the root of the heads' length, and "
                      "alibi_scaling, are not known of jais");
 }
 

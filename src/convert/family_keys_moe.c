@@ -11,8 +11,10 @@ static int64_t one_of_all(config *c, const char *name)
     if (!list || list->type != JSON_ARRAY) return config_int(c, name, CONFIG_NEEDED);
     for (const json *j = list->first; j; j = j->next)
         if (j->i != list->first->i)
-            config_wrong(c, LORY_E_UNSUPPORTED, "\"%s\" that differs from layer to layer is not "
-                         "known of %s", name, c->arch);
+            config_wrong(c, LORY_E_UNSUPPORTED,
+                         "\"%s\" that differs from layer to layer is not "
+                         "known of %s",
+                         name, c->arch);
     return list->first && list->first->i > 0 ? list->first->i : 0;
 }
 
@@ -35,7 +37,7 @@ static bool has_value(const config *c, const char *name, int64_t value)
     return false;
 }
 
-/* ---- Qwen, DeepSeek, and what came of them ----------------------------------------------------- */
+/* ---- Qwen, DeepSeek, and what came of them --------------------------------------------------- */
 
 void keys_qwen_moe(config *c, const hf_shape *s)
 {
@@ -158,7 +160,7 @@ void keys_olmoe(config *c, const hf_shape *s)
         config_put_num(c, "attention.clamp_kqv", config_num(c, "clip_qkv", 0.0));
 }
 
-/* ---- Llama 4 ----------------------------------------------------------------------------------- */
+/* ---- Llama 4 --------------------------------------------------------------------------------- */
 
 /* A number where it may stand for "yes". */
 static bool is_on(config *c, const char *name)
@@ -186,7 +188,8 @@ static void check_llama4(config *c, const hf_shape *s, int64_t step)
     if (!is_known || config_int(c, "no_rope_layer_interval", 4) != 4)
         config_wrong(c, LORY_E_UNSUPPORTED,
                      "other moe_layers than each %d., or a use_qk_norm and no_rope_layer_interval "
-                     "that no Llama 4 has, are not known of llama4", (int)step);
+                     "that no Llama 4 has, are not known of llama4",
+                     (int)step);
 }
 
 void keys_llama4(config *c, const hf_shape *s)
@@ -209,16 +212,18 @@ void keys_llama4(config *c, const hf_shape *s)
     config_put_int(c, "interleave_moe_layer_step", step > 0 ? step : 1);
     config_put_int(c, "expert_feed_forward_length",
                    config_int(c, "intermediate_size", CONFIG_NEEDED));
-    if (turns_always) chunk = 0;
+    if (turns_always)
+        chunk = 0;
     else if (!zero_each_fourth(c, "no_rope_layers", 3))
-        config_wrong(c, LORY_E_UNSUPPORTED, "no_rope_layers other than each fourth are not known "
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "no_rope_layers other than each fourth are not known "
                      "of llama4");
     if (chunk != 8192) config_put_int(c, "attention.sliding_window", chunk);
     put_temperature(c);
     check_llama4(c, s, step);
 }
 
-/* ---- ERNIE, Ling, Hunyuan, MiniMax, Phi, SmallThinker --------------------------------------------- */
+/* ---- ERNIE, Ling, Hunyuan, MiniMax, Phi, SmallThinker ------------------------------------*/
 
 void keys_ernie_moe(config *c, const hf_shape *s)
 {
@@ -232,7 +237,8 @@ void keys_ernie_moe(config *c, const hf_shape *s)
     config_put_int(c, "expert_shared_count", n_shared);
     if (n_shared) config_put_int(c, "expert_shared_feed_forward_length", n_shared * n_ff);
     if (config_int(c, "moe_layer_end_index", s->n_layer - 1) < s->n_layer - 1)
-        config_wrong(c, LORY_E_UNSUPPORTED, "last layers without experts (moe_layer_end_index) are "
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "last layers without experts (moe_layer_end_index) are "
                      "not known of ernie4_5-moe");
 }
 
@@ -271,7 +277,8 @@ void keys_bailing2(config *c, const hf_shape *s)
     config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
     config_put_int(c, "expert_gating_func", is_sigmoid ? 2 : 1);
     if (!config_bool(c, "use_qk_norm", true))
-        config_wrong(c, LORY_E_UNSUPPORTED, "heads without norms (use_qk_norm false) are not known "
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "heads without norms (use_qk_norm false) are not known "
                      "of bailingmoe2");
 }
 
@@ -283,9 +290,11 @@ void keys_hunyuan_moe(config *c, const hf_shape *s)
     config_put_int(c, "expert_used_count", one_of_all(c, "moe_topk"));
     config_put_int(c, "expert_feed_forward_length", one_of_all(c, "moe_intermediate_size"));
     config_put_int(c, "expert_shared_count", one_of_all(c, "num_shared_expert"));
-    config_put_int(c, "expert_shared_feed_forward_length", n_ff * one_of_all(c, "num_shared_expert"));
+    config_put_int(c, "expert_shared_feed_forward_length",
+                   n_ff * one_of_all(c, "num_shared_expert"));
     if (config_bool(c, "use_cla", false) || config_int(c, "moe_layer_num_skipped", 0) > 0)
-        config_wrong(c, LORY_E_UNSUPPORTED, "keys and values shared by layers (use_cla), and first "
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "keys and values shared by layers (use_cla), and first "
                      "layers without experts, are not known of hunyuan-moe");
 }
 
@@ -313,14 +322,16 @@ void keys_phimoe(config *c, const hf_shape *s)
                        config_int(&rope, "original_max_position_embeddings", n_orig));
         config_put_num(c, "rope.scaling.attn_factor", magnitude);
         if (config_num(&rope, "long_mscale", magnitude) != magnitude)
-            config_wrong(c, LORY_E_UNSUPPORTED, "a long_mscale that is not the short_mscale is not "
+            config_wrong(c, LORY_E_UNSUPPORTED,
+                         "a long_mscale that is not the short_mscale is not "
                          "known of phimoe");
     }
     keys_join(c, &rope);
     if (config_find(c, "sliding_window"))
         config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 0));
     if (fabs(config_num(c, "router_jitter_noise", 0.01) - 0.01) > 1e-9)
-        config_wrong(c, LORY_E_UNSUPPORTED, "a router_jitter_noise other than 0.01 is not known of "
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "a router_jitter_noise other than 0.01 is not known of "
                      "phimoe");
 }
 
@@ -347,6 +358,7 @@ void keys_smallthinker(config *c, const hf_shape *s)
     if (has_window ? !zero_each_fourth(c, "sliding_window_layout", 0)
                          || !zero_each_fourth(c, "rope_layout", 0)
                    : has_value(c, "rope_layout", 0))
-        config_wrong(c, LORY_E_UNSUPPORTED, "other layers without window and rotation than each "
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "other layers without window and rotation than each "
                      "fourth are not known of smallthinker");
 }

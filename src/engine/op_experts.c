@@ -122,7 +122,7 @@ void op_route(const op_ctx *c, const plan_step *s)
         float *p = op_row(e, s->src, it);
         int *choice = e->choice + (size_t)it * (size_t)n;
         float *share = e->choice_weight + (size_t)it * (size_t)n;
-        if (!bias) memcpy(r.score, p, (size_t)hp->n_expert * sizeof *p); /* nothing is rounded yet */
+        if (!bias) memcpy(r.score, p, (size_t)hp->n_expert * sizeof *p); /* not rounded yet */
         gate(e, p);
         if (bias) memcpy(r.score, p, (size_t)hp->n_expert * sizeof *p);
         if (bias) e->kn->add(hp->n_expert, bias, r.score);

@@ -220,8 +220,8 @@ static void warm_head(const exec *e, const plan_step *s, int it, int ih, float *
     const hparams *hp = &e->m->hp;
     double steps = floor((e->batch.pos[it] + (double)hp->temp_offset) / hp->temp_length);
     (void)s, (void)ih;
-    if (steps >= 1.0)
-        e->kn->scale(hp->head_dim, (float)(1.0 + (double)hp->temp_scale * math_log(1.0 + steps)), head);
+    double warmth = 1.0 + (double)hp->temp_scale * math_log(1.0 + steps);
+    if (steps >= 1.0) e->kn->scale(hp->head_dim, (float)warmth, head);
 }
 
 void op_temperature(const op_ctx *c, const plan_step *s)

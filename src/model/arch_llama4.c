@@ -62,4 +62,6 @@ static bool adapt(hparams *hp, const gguf *g, lory_err *err)
     return true;
 }
 
-const lory_arch arch_llama4 = { "llama4", embed_tokens, block, head_rms, false, preset, adapt, NULL };
+const lory_arch arch_llama4 = {
+    "llama4", embed_tokens, block, head_rms, false, preset, adapt, NULL
+};

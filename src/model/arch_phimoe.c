@@ -27,4 +27,6 @@ static void preset(hparams *hp)
     hp->expert_gating = GATING_SPARSE_MIXER;
 }
 
-const lory_arch arch_phimoe = { "phimoe", embed_tokens, block, head_layer, true, preset, NULL, NULL };
+const lory_arch arch_phimoe = {
+    "phimoe", embed_tokens, block, head_layer, true, preset, NULL, NULL
+};

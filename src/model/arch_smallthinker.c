@@ -1,5 +1,5 @@
-/* arch_smallthinker.c - SmallThinker (arXiv:2507.20984): the router reads what attention reads, before
- * the norm, and the experts' gates are ReLUs. */
+/* arch_smallthinker.c - SmallThinker (arXiv:2507.20984): the router reads what attention reads,
+ * before the norm, and the experts' gates are ReLUs. */
 #include "model/arch.h"
 
 static const lory_step block[] = {
