@@ -31,7 +31,7 @@ endif
 # source says fmaf(). The prefix map keeps the name of this folder out of the binary.
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 BASE := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -ffp-contract=off -fno-math-errno -pthread \
-        -ffile-prefix-map=$(CURDIR)=. -Iinclude -Isrc
+        '-ffile-prefix-map=$(CURDIR)=.' -Iinclude -Isrc
 LIBS := -lm -pthread
 
 # gcc sees uninitialised variables where there are none when it instruments code.

@@ -18,13 +18,17 @@ sees() {
         sleep 0.1
     done
 }
-start() {
-    tm respawn-pane -k "'$LORY' chat -m '$MODEL' --template plain -s 1 -n 8 $*; echo left with \$?; stty -a | grep -o ' icanon'; exec sleep 100"
+# lory chat with these options, by a shell that a Ctrl-C for lory does not end.
+run() {
+    tm respawn-pane -k "trap : INT; '$LORY' chat -m '$MODEL' $*; echo left with \$?; \
+        stty -a | grep -o ' icanon'; exec sleep 100"
     sees '% >$'
 }
+start() { run --template plain -s 1 -n 8; }
 
 tm new-session -d -x 60 -y 20 'sleep 100'
 tm set-option -g remain-on-exit on
+tm set-option -g default-shell /bin/sh
 
 # typing, editing, wide characters
 start
@@ -88,8 +92,7 @@ keys C-u '/exit' Enter
 sees 'left with 0'
 
 # Ctrl-C while an answer comes that would go on for long
-tm respawn-pane -k "'$LORY' chat -m '$MODEL' --template plain -s 1 -c 100000 --logit-bias 1-100 --logit-bias 2-100; echo left with \$?; exec sleep 100"
-sees '% >$'
+run --template plain -s 1 -c 100000 --logit-bias 1-100 --logit-bias 2-100
 keys 'Tell me a very long tale.' Enter
 sleep 0.7
 keys C-c
