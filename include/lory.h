@@ -322,7 +322,7 @@ typedef struct {
     float bias; /* added to the logit */
 } lory_logit_bias;
 
-/* Stages run in this order: logit bias, penalties, grammar, top-n-sigma, top-k, typical, top-p,
+/* Stages run in this order: logit bias, penalties, DRY, grammar, top-n-sigma, top-k, typical, top-p,
  * min-p, XTC, temperature, draw. Formulas and sources: src/sample/stage.h. */
 typedef struct {
     uint64_t seed;           /* a draw depends on (seed, position) only */
@@ -335,6 +335,10 @@ typedef struct {
     int repeat_last_n;       /* tokens that the penalties look back; 0 = off, -1 = all */
     float presence_penalty;  /* 0 = off */
     float frequency_penalty; /* 0 = off */
+    float dry_multiplier;    /* 0 = off */
+    float dry_base;          /* below 1 = off */
+    int dry_allowed_length;  /* tokens that may be repeated as they were */
+    int dry_penalty_last_n;  /* tokens that DRY looks back; 0 = off, -1 = all */
     float top_n_sigma;       /* 0 = off */
     float xtc_probability;   /* 0 = off */
     float xtc_threshold;     /* above 0.5 = off */
@@ -342,6 +346,9 @@ typedef struct {
     float dynatemp_exponent;
     const lory_logit_bias *logit_bias; /* [n_logit_bias], copied by lory_sampler_new */
     size_t n_logit_bias;
+    const char *const *dry_breakers; /* [n_dry_breakers] texts across which nothing is a repetition,
+                                        copied by lory_sampler_new; none is empty */
+    size_t n_dry_breakers;
     lory_grammar *grammar; /* that the text is held to; NULL = any text */
 } lory_sampler_params;
 

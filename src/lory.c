@@ -480,6 +480,7 @@ chain *model_chain_new(const lory_model *m, const lory_sampler_params *p, bool i
     lory_model_get_info(m, &info);
     if (p->grammar && !(t = model_trie_of(m, err))) return NULL;
     chain *c = is_small ? chain_new_small(info.n_vocab, p, err) : chain_new(info.n_vocab, p, err);
+    if (c && m->m.has_tokenizer) chain_read_breakers(c, &m->m.tok);
     if (!c || !t || chain_hold(c, p->grammar, t, err)) return c;
     chain_free(c);
     return NULL;

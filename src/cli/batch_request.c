@@ -102,33 +102,40 @@ static bool refuse_unknown(const json *body, lory_err *err)
         if (!is_plain)
             return err_set(err, LORY_E_UNSUPPORTED, "\"%s\" is not supported here", names[i]);
     }
-    return true;
+    const json *mirostat = field(body, "mirostat");
+    int64_t version;
+    bool is_off = !mirostat || (json_get_int(mirostat, &version) && version == 0);
+    return is_off
+           || err_set(err, LORY_E_UNSUPPORTED,
+                      "\"mirostat\" is not supported: each draw would depend on those before");
 }
 
 /* ---- stop texts, biases ------------------------------------------------------------------ */
 
-static bool put_stop(batch_request *r, const char **to, const json *j, lory_err *err)
+static bool put_text(batch_request *r, const char **to, const json *j, const char *name,
+                     lory_err *err)
 {
     const char *s;
     size_t n;
-    if (!json_get_str(j, &s, &n)) return wrong(err, "stop", "a text or an array of texts");
-    if (n == 0 || memchr(s, 0, n)) return wrong(err, "stop", "of texts that have bytes, none 0");
+    if (!json_get_str(j, &s, &n)) return wrong(err, name, "a text or an array of texts");
+    if (n == 0 || memchr(s, 0, n)) return wrong(err, name, "of texts that have bytes, none 0");
     *to = arena_strndup(&r->arena, s, n);
     return *to || err_set(err, LORY_E_MEMORY, "no memory for the line");
 }
 
-static bool read_stop(batch_request *r, const json *body, lory_err *err)
+/* A text or an array of texts; *to stays as it is when the field is not there. */
+static bool read_texts(batch_request *r, const json *body, const char *name, const char *const **to,
+                       size_t *n, lory_err *err)
 {
-    const json *j = field(body, "stop");
+    const json *j = field(body, name);
     if (!j) return true;
     bool is_array = j->type == JSON_ARRAY;
-    size_t n = is_array ? j->n : 1;
-    const char **stop = arena_new(&r->arena, n, sizeof *stop);
-    if (!stop) return err_set(err, LORY_E_MEMORY, "no memory for the line");
-    r->generate.stop = stop;
-    r->generate.n_stop = n;
+    *n = is_array ? j->n : 1;
+    const char **text = arena_new(&r->arena, *n, sizeof *text);
+    if (!text) return err_set(err, LORY_E_MEMORY, "no memory for the line");
+    *to = text;
     for (const json *e = is_array ? j->first : j; e; e = is_array ? e->next : NULL)
-        if (!put_stop(r, stop++, e, err)) return false;
+        if (!put_text(r, text++, e, name, err)) return false;
     return true;
 }
 
@@ -191,6 +198,18 @@ static bool read_format(batch_request *r, const batch_defaults *d, const json *b
     return true;
 }
 
+/* As llama.cpp's server names them. */
+static bool read_dry(batch_request *r, const json *body, lory_err *err)
+{
+    lory_sampler_params *s = &r->sampler;
+    return read_float(body, "dry_multiplier", &s->dry_multiplier, err)
+           && read_float(body, "dry_base", &s->dry_base, err)
+           && read_int(body, "dry_allowed_length", 0, INT_MAX, &s->dry_allowed_length, err)
+           && read_int(body, "dry_penalty_last_n", -1, INT_MAX, &s->dry_penalty_last_n, err)
+           && read_texts(r, body, "dry_sequence_breakers", &s->dry_breakers, &s->n_dry_breakers,
+                         err);
+}
+
 static bool read_params(batch_request *r, const batch_defaults *d, const json *body, lory_err *err)
 {
     lory_sampler_params *s = &r->sampler;
@@ -205,8 +224,9 @@ static bool read_params(batch_request *r, const batch_defaults *d, const json *b
            && read_float(body, "min_p", &s->min_p, err)
            && read_float(body, "presence_penalty", &s->presence_penalty, err)
            && read_float(body, "frequency_penalty", &s->frequency_penalty, err)
-           && read_int(body, "n", 1, BATCH_MAX_CHOICES, &r->n, err) && read_logprobs(r, body, err)
-           && read_stop(r, body, err) && read_biases(r, d, body, err)
+           && read_dry(r, body, err) && read_int(body, "n", 1, BATCH_MAX_CHOICES, &r->n, err) && read_logprobs(r, body, err)
+           && read_texts(r, body, "stop", &r->generate.stop, &r->generate.n_stop, err)
+           && read_biases(r, d, body, err)
            && read_format(r, d, body, err);
 }
 

@@ -89,7 +89,7 @@ bool chat_set(chat *c, const char *name, const char *value, lory_err *err);
  *     time        the template's clock, seconds since 1970
  *     system      text or null
  *     settings    {option: number}, those that are not the model's default
- *     logit_bias, stop  [text] of these options
+ *     logit_bias, stop, dry_breakers  [text] of these options; the last may be missing
  *     tools       the definitions, when there are any; replies [text] to calls, when some are
  *     missing
  *     turns       [{"user": text or "replies": [text], "answer", "retries", "ids": [...], and of an

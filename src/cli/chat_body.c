@@ -165,6 +165,7 @@ void chat_put_body(const chat *c, buf *out)
     json_put_key(&w, "settings");
     put_settings(&w, &c->o->settings);
     put_list(&w, "logit_bias", &c->o->settings.sampling.logit_bias);
+    put_list(&w, "dry_breakers", &c->o->settings.sampling.dry_breakers);
     put_list(&w, "stop", &c->o->stop);
     if (chat_has_tools(&c->tools)) {
         json_put_key(&w, "tools");
@@ -314,15 +315,35 @@ static bool read_talk(const reader *r, const json *j, talk *t)
     return read_turns(r, json_get(j, "turns"), t);
 }
 
+/* What a file says, until it takes the place of what there was. */
+typedef struct {
+    talk talk;
+    chat_tools tools;
+    talk_input replies;
+    opt_list bias, breakers, stop;
+    const chat_builtin *builtin;
+} loaded;
+
+static void loaded_free(loaded *l)
+{
+    talk_free(&l->talk);
+    chat_tools_free(&l->tools);
+    talk_input_free(&l->replies);
+    mem_free(l->bias.item);
+    mem_free(l->breakers.item);
+    mem_free(l->stop.item);
+}
+
 /* Settings are options: they are checked as those are. */
-static bool read_settings(const reader *r, chat *c, const json *j, const opt_list *bias)
+static bool read_settings(const reader *r, chat *c, const json *j, const loaded *l)
 {
     lory_err inner;
     int hides = c->o->settings.hides;
     if (!j || j->type != JSON_OBJECT) return wrong(r, "the settings are missing");
     c->o->settings =
         (chat_settings){ .sampling = SAMPLING_DEFAULTS, .n_predict = -1, .hides = hides };
-    c->o->settings.sampling.logit_bias = *bias;
+    c->o->settings.sampling.logit_bias = l->bias;
+    c->o->settings.sampling.dry_breakers = l->breakers;
     for (const json *e = j->first; e; e = e->next) {
         if (e->type != JSON_NUMBER) return wrong(r, "a setting is no number");
         if (!chat_set(c, e->key, e->str, &inner))
@@ -355,6 +376,13 @@ static bool read_list(const reader *r, chat *c, const json *j, const opt_list *g
     for (size_t i = 0; i < n_given; i++)
         if (!has_item(out, given->item[i])) out->item[out->n++] = given->item[i];
     return true;
+}
+
+/* Files of before have none. */
+static bool read_breakers(const reader *r, chat *c, const json *j, opt_list *out)
+{
+    static const json none = { .type = JSON_ARRAY };
+    return read_list(r, c, j ? j : &none, &c->o->settings.sampling.dry_breakers, out);
 }
 
 static bool check_model(const reader *r, const chat *c, const json *j)
@@ -404,28 +432,10 @@ static void tell_differences(const reader *r, const chat *c, const json *j)
                  c->talk.template_name);
 }
 
-/* What a file says, until it takes the place of what there was. */
-typedef struct {
-    talk talk;
-    chat_tools tools;
-    talk_input replies;
-    opt_list bias, stop;
-    const chat_builtin *builtin;
-} loaded;
-
-static void loaded_free(loaded *l)
+/* The settings have the new lists already, these are the old ones. */
+static void exchange(chat *c, loaded *l, const sampling_opts *o)
 {
-    talk_free(&l->talk);
-    chat_tools_free(&l->tools);
-    talk_input_free(&l->replies);
-    mem_free(l->bias.item);
-    mem_free(l->stop.item);
-}
-
-/* The settings have the new bias already, `bias` is the old one. */
-static void exchange(chat *c, loaded *l, const opt_list *bias)
-{
-    loaded old = { c->talk, c->tools, c->replies, *bias, c->o->stop, NULL };
+    loaded old = { c->talk, c->tools, c->replies, o->logit_bias, o->dry_breakers, c->o->stop, NULL };
     c->talk = l->talk;
     c->tools = l->tools;
     c->replies = l->replies;
@@ -464,8 +474,9 @@ static bool read_all(const reader *r, chat *c, const json *j, loaded *l)
            && read_tools(r, c, j, l) && read_held(r, j, &l->talk)
            && read_list(r, c, json_get(j, "logit_bias"), &c->o->settings.sampling.logit_bias,
                         &l->bias)
+           && read_breakers(r, c, json_get(j, "dry_breakers"), &l->breakers)
            && read_list(r, c, json_get(j, "stop"), &c->o->stop, &l->stop)
-           && read_settings(r, c, json_get(j, "settings"), &l->bias)
+           && read_settings(r, c, json_get(j, "settings"), l)
            && chat_set_stops(c, &l->stop, l->builtin, r->err);
 }
 
@@ -477,7 +488,7 @@ bool chat_take_body(chat *c, const char *path, const json *j, lory_err *err)
     l.talk.tools = &l.tools;
     bool ok = read_all(&r, c, j, &l);
     if (ok) {
-        exchange(c, &l, &before.sampling.logit_bias);
+        exchange(c, &l, &before.sampling);
         tell_differences(&r, c, j);
     } else {
         c->o->settings = before;

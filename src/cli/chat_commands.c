@@ -188,8 +188,8 @@ bool chat_set(chat *c, const char *name, const char *value, lory_err *err)
     char option[64], *argv[] = { "set", option, (char *)value, NULL };
     uint64_t seed;
     int status;
-    if (strcmp(name, "logit-bias") == 0)
-        return err_set(err, LORY_E_ARGUMENT, "logit-bias: is set on the command line only");
+    if (strcmp(name, "logit-bias") == 0 || strcmp(name, "dry-sequence-breaker") == 0)
+        return err_set(err, LORY_E_ARGUMENT, "%s: is set on the command line only", name);
     snprintf(option, sizeof option, "--%s", name);
     changed.sampling.logit_bias = (opt_list){ 0 };
     opts_result r = opts_parse(&settings_page, &changed, 3, argv, err);

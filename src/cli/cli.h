@@ -120,20 +120,24 @@ typedef struct {
     float temp, top_p, min_p, typical;
     float repeat_penalty, presence_penalty, frequency_penalty;
     float top_n_sigma, xtc_probability, xtc_threshold, dynatemp_range, dynatemp_exponent;
-    int top_k, repeat_last_n;
+    float dry_multiplier, dry_base;
+    int top_k, repeat_last_n, dry_allowed_length, dry_penalty_last_n;
     opt_list logit_bias; /* "ID+X" or "ID-X" */
+    opt_list dry_breakers;
 } sampling_opts;
 #define SAMPLING_DEFAULTS                                                                          \
     {                                                                                              \
         .seed = -1, .temp = NAN, .top_p = NAN, .min_p = NAN, .typical = NAN,                       \
         .repeat_penalty = NAN, .presence_penalty = NAN, .frequency_penalty = NAN,                  \
         .top_n_sigma = NAN, .xtc_probability = NAN, .xtc_threshold = NAN, .dynatemp_range = NAN,   \
-        .dynatemp_exponent = NAN,                                                                  \
-        .top_k = INT_MIN, .repeat_last_n = INT_MIN                                                 \
+        .dynatemp_exponent = NAN, .dry_multiplier = NAN, .dry_base = NAN,                          \
+        .top_k = INT_MIN, .repeat_last_n = INT_MIN, .dry_allowed_length = INT_MIN,                 \
+        .dry_penalty_last_n = INT_MIN                                                              \
     }
 extern const opt_row sampling_rows[]; /* -s --temp --top-k ... --logit-bias */
 
-/* What the options ask for, *p's logit biases in *bias: free it with mem_free, also on failure. */
+/* What the options ask for, *p's logit biases in *bias: free it with mem_free, also on failure.
+ * DRY's breakers stay the options'. */
 bool cli_sampler_params(const lory_model *m, const sampling_opts *o, lory_sampler_params *p,
                         lory_logit_bias **bias, lory_err *err);
 

@@ -207,6 +207,12 @@ static void put_lists(json_writer *w, const run *r)
     put_list(w, "stop", &text);
     inner = (json_writer){ &text, false };
     json_begin_array(&inner);
+    for (size_t i = 0; i < r->d.sampler.n_dry_breakers; i++)
+        json_put_str(&inner, r->d.sampler.dry_breakers[i]);
+    json_end_array(&inner);
+    put_list(w, "dry-sequence-breaker", &text);
+    inner = (json_writer){ &text, false };
+    json_begin_array(&inner);
     for (size_t i = 0; i < r->d.sampler.n_logit_bias; i++) {
         json_put_int(&inner, r->d.sampler.logit_bias[i].id);
         json_put_f32(&inner, r->d.sampler.logit_bias[i].bias);
@@ -244,6 +250,10 @@ static bool describe_settings(run *r, lory_err *err)
     put_float_setting(&w, "xtc-threshold", s->xtc_threshold);
     put_float_setting(&w, "dynatemp-range", s->dynatemp_range);
     put_float_setting(&w, "dynatemp-exp", s->dynatemp_exponent);
+    put_float_setting(&w, "dry-multiplier", s->dry_multiplier);
+    put_float_setting(&w, "dry-base", s->dry_base);
+    put_int_setting(&w, "dry-allowed-length", s->dry_allowed_length);
+    put_int_setting(&w, "dry-penalty-last-n", s->dry_penalty_last_n);
     put_int_setting(&w, "predict", r->o->n_predict);
     put_int_setting(&w, "ignore-eos", r->o->ignore_eos);
     put_int_setting(&w, "special", r->o->special);

@@ -324,7 +324,7 @@ static nearest nearest_option(const opts_page *page, const char *word)
     bool is_short = strlen(name) == 2 && name[1] != '-';
     while ((r = next_row(&w, &at))) {
         char letter[2] = { r->letter, 0 };
-        if (!is_option(r)) continue;
+        if (!is_option(r) || r->kind == OPT_REFUSED) continue;
         if (r->name) nearer(&best, name, "--", r->name);
         if (r->letter && is_short) nearer(&best, name, "-", letter);
     }
@@ -405,6 +405,10 @@ static opts_result take_option(parser *p)
     if (!r) {
         bool is_help = strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
         return is_help ? OPTS_HELP : wrong_option(p, word);
+    }
+    if (r->kind == OPT_REFUSED) {
+        err_set(p->err, LORY_E_ARGUMENT, "%s: is not there: %s", subject, r->help);
+        return OPTS_WRONG;
     }
     if (equals && (r->kind == OPT_BOOL || r->kind == OPT_SET)) {
         err_set(p->err, LORY_E_ARGUMENT, "%s: takes no value (found \"%s\")", subject,
@@ -589,7 +593,7 @@ static size_t left_width(const opts_page *page)
     size_t widest = strlen("-h, --help"), at;
     char left[WORD_MAX];
     while ((r = next_row(&w, &at))) {
-        if (r->kind == OPT_HEAD) continue;
+        if (r->kind == OPT_HEAD || r->kind == OPT_REFUSED) continue;
         put_left(r, left);
         if (strlen(left) <= LEFT_MAX && strlen(left) > widest) widest = strlen(left);
     }
@@ -612,6 +616,7 @@ void opts_help(const opts_page *page, const void *o, bool bold, buf *out)
                page->name, page->usage);
     put_wrapped(out, page->about, 0, 0);
     while ((r = next_row(&w, &at))) {
+        if (r->kind == OPT_REFUSED) continue;
         if (r->kind == OPT_HEAD)
             put_head(out, r->name, bold);
         else if (!has_head)

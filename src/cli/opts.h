@@ -39,6 +39,7 @@ typedef enum {
     OPT_INT64,  /* int64_t, at least min */
     OPT_FLOAT,  /* float in min .. max */
     OPT_CHOICE, /* int: index into choices */
+    OPT_REFUSED, /* none, though other programs have it: `help` says why; not on the help page */
     OPT_LIST,   /* opt_list: repeatable, in order */
     OPT_INTS,   /* opt_ints: N,N,... each in min .. max */
     OPT_ARG,    /* const char *: an argument without option, in row order */

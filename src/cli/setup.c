@@ -169,6 +169,11 @@ bool cli_open_grammar(const constraint_opts *o, cli_grammar *g, int *status, lor
 
 /* ---- sampler ----------------------------------------------------------------------------- */
 
+/* Its state is made of the logits of all draws before, which neither a text nor a seed brings back. */
+static const char no_mirostat[] =
+    "each draw would depend on those before, and no token could be drawn again alone "
+    "(--dynatemp-range and --top-n-sigma follow the entropy without that)";
+
 #define SAMPLING(field) offsetof(sampling_opts, field)
 
 const opt_row sampling_rows[] = {
@@ -208,10 +213,35 @@ const opt_row sampling_rows[] = {
       .help = "taken from the logit of each token of the last text", .shown = "0" },
     { 0, "frequency-penalty", OPT_FLOAT, SAMPLING(frequency_penalty), "X",
       .help = "the same, for each time it is there", .shown = "0" },
+    { 0, "dry-multiplier", OPT_FLOAT, SAMPLING(dry_multiplier), "X", .max = FLT_MAX,
+      .help = "DRY: what going on with a repetition costs a token's logit; 0 = off", .shown = "0" },
+    { 0, "dry-base", OPT_FLOAT, SAMPLING(dry_base), "X", .max = FLT_MAX,
+      .help = "each token that the repetition is longer makes it cost X times as much",
+      .shown = "1.75" },
+    { 0, "dry-allowed-length", OPT_INT, SAMPLING(dry_allowed_length), "N", .max = INT_MAX,
+      .help = "tokens from which a repetition counts", .shown = "2" },
+    { 0, "dry-penalty-last-n", OPT_INT, SAMPLING(dry_penalty_last_n), "N", .min = -1,
+      .max = INT_MAX, .help = "tokens that DRY looks back; 0 = off, -1 = all", .shown = "-1" },
+    { 0, "dry-sequence-breaker", OPT_LIST, SAMPLING(dry_breakers), "TEXT",
+      .help = "a text across which nothing is a repetition (repeatable); none = there is none",
+      .shown = "a newline, :, \" and *" },
+    { 0, "mirostat", OPT_REFUSED, 0, "N", .help = no_mirostat },
+    { 0, "mirostat-lr", OPT_REFUSED, 0, "X", .help = no_mirostat },
+    { 0, "mirostat-ent", OPT_REFUSED, 0, "X", .help = no_mirostat },
     { 0, "logit-bias", OPT_LIST, SAMPLING(logit_bias), "ID(+|-)X",
       .help = "add to a token's logit (repeatable)" },
     { .kind = OPT_END },
 };
+
+/* The last ones, behind a "none". */
+static void set_breakers(lory_sampler_params *p, const opt_list *given)
+{
+    size_t first = given->n;
+    while (first > 0 && strcmp(given->item[first - 1], "none") != 0) first--;
+    if (given->n == 0) return;
+    p->dry_breakers = given->item + first;
+    p->n_dry_breakers = given->n - first;
+}
 
 static void set_float(float *to, float given)
 {
@@ -266,6 +296,11 @@ bool cli_sampler_params(const lory_model *m, const sampling_opts *o, lory_sample
     set_int(&p->repeat_last_n, o->repeat_last_n);
     set_float(&p->presence_penalty, o->presence_penalty);
     set_float(&p->frequency_penalty, o->frequency_penalty);
+    set_float(&p->dry_multiplier, o->dry_multiplier);
+    set_float(&p->dry_base, o->dry_base);
+    set_int(&p->dry_allowed_length, o->dry_allowed_length);
+    set_int(&p->dry_penalty_last_n, o->dry_penalty_last_n);
+    set_breakers(p, &o->dry_breakers);
     set_float(&p->top_n_sigma, o->top_n_sigma);
     set_float(&p->xtc_probability, o->xtc_probability);
     set_float(&p->xtc_threshold, o->xtc_threshold);

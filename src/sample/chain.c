@@ -31,6 +31,10 @@ const chain_field chain_fields[] = {
     { FIELD(repeat_last_n),     META("penalty_last_n"),  CHAIN_INT,   -1.0,     INT_MAX, 64.0 },
     { FIELD(presence_penalty),  META("penalty_present"), CHAIN_FLOAT, -FLT_MAX, FLT_MAX, 0.0  },
     { FIELD(frequency_penalty), META("penalty_freq"),    CHAIN_FLOAT, -FLT_MAX, FLT_MAX, 0.0  },
+    { FIELD(dry_multiplier),    NULL,                    CHAIN_FLOAT, 0.0,      FLT_MAX, 0.0  },
+    { FIELD(dry_base),          NULL,                    CHAIN_FLOAT, 0.0,      FLT_MAX, 1.75 },
+    { FIELD(dry_allowed_length), NULL,                   CHAIN_INT,   0.0,      INT_MAX, 2.0  },
+    { FIELD(dry_penalty_last_n), NULL,                   CHAIN_INT,   -1.0,     INT_MAX, -1.0 },
     { FIELD(top_n_sigma),       NULL,                    CHAIN_FLOAT, 0.0,      FLT_MAX, 0.0  },
     { FIELD(xtc_probability),   META("xtc_probability"), CHAIN_FLOAT, 0.0,      1.0,     0.0  },
     { FIELD(xtc_threshold),     META("xtc_threshold"),   CHAIN_FLOAT, 0.0,      1.0,     0.1  },
@@ -57,9 +61,13 @@ static double field_value(const lory_sampler_params *p, const chain_field *f)
     return f->kind == CHAIN_INT ? *(const int *)(const void *)at : *(const float *)(const void *)at;
 }
 
+static const char *const default_breakers[] = { "\n", ":", "\"", "*" };
+
 void chain_defaults(lory_sampler_params *p)
 {
-    *p = (lory_sampler_params){ 0 };
+    *p = (lory_sampler_params){ .dry_breakers = default_breakers,
+                                .n_dry_breakers =
+                                    sizeof default_breakers / sizeof default_breakers[0] };
     for (int i = 0; i < n_chain_fields; i++)
         chain_field_set(p, &chain_fields[i], chain_fields[i].value);
 }
@@ -99,6 +107,9 @@ static bool check_params(int n_vocab, const lory_sampler_params *p, lory_err *er
     }
     for (size_t i = 0; i < p->n_logit_bias; i++)
         if (!check_bias(&p->logit_bias[i], n_vocab, err)) return false;
+    for (size_t i = 0; i < p->n_dry_breakers; i++)
+        if (!p->dry_breakers[i][0])
+            return err_set(err, LORY_E_ARGUMENT, "dry_sequence_breaker: the text is empty");
     return true;
 }
 
@@ -111,6 +122,11 @@ static bool penalties_are_on(params *p)
     return p->repeat_last_n != 0
            && (p->repeat_penalty != 1.0f || p->presence_penalty != 0.0f
                || p->frequency_penalty != 0.0f);
+}
+
+static bool dry_is_on(params *p)
+{
+    return p->dry_multiplier > 0.0f && p->dry_base >= 1.0f && p->dry_penalty_last_n != 0;
 }
 
 static bool xtc_is_on(params *p)
@@ -151,6 +167,7 @@ typedef struct {
 static const stage_row stages[] = {
     { "logit-bias",  bias_is_on,        stage_logit_bias,  ADJUSTS       },
     { "penalties",   penalties_are_on,  stage_penalties,   ADJUSTS       },
+    { "dry",         dry_is_on,         stage_dry,         ADJUSTS       },
     { "grammar",     grammar_is_on,     stage_grammar,     HOLDS         },
     { "top-n-sigma", top_n_sigma_is_on, stage_top_n_sigma, KEEPS_BEST    },
     { "top-k",       top_k_is_on,       stage_top_k,       KEEPS_BEST    },
@@ -178,6 +195,7 @@ typedef struct {
 struct chain {
     lory_sampler_params params; /* its logit_bias points at `bias` */
     lory_logit_bias *bias;
+    dry_breakers breakers; /* none while DRY is off */
     int n_vocab;
     const stage_row *on[N_STAGE]; /* [n_on] */
     int n_on;
@@ -186,7 +204,8 @@ struct chain {
 };
 
 struct chain_desk {
-    sample_draw draw; /* owns the arrays of the candidates */
+    sample_draw draw; /* owns the arrays of the candidates, and z */
+    size_t n_z;
 };
 
 /* A greedy pick takes the best of what is left, so stages that keep it are not run for it. */
@@ -231,6 +250,7 @@ void chain_desk_free(chain_desk *d)
     mem_free(d->draw.c.key);
     mem_free(d->draw.count);
     mem_free(d->draw.allowed);
+    mem_free(d->draw.z);
     mem_free(d);
 }
 
@@ -259,7 +279,9 @@ chain *chain_new_small(int n_vocab, const lory_sampler_params *p, lory_err *err)
     }
     *s = (chain){ .params = *p, .n_vocab = n_vocab };
     choose_stages(s);
-    if (copy_bias(s, err)) return s;
+    size_t n_breakers = dry_is_on(p) ? p->n_dry_breakers : 0;
+    if (copy_bias(s, err) && dry_breakers_copy(&s->breakers, p->dry_breakers, n_breakers, err))
+        return s;
     chain_free(s);
     return NULL;
 }
@@ -277,6 +299,7 @@ void chain_free(chain *s)
     if (!s) return;
     grammar_close(&s->held.reader);
     mem_free(s->bias);
+    dry_breakers_free(&s->breakers);
     chain_desk_free(s->desk);
     mem_free(s);
 }
@@ -335,13 +358,30 @@ static bool ban(candidates *c, const chain_input *in, lory_err *err)
 
 static bool check_history(const chain *s, const chain_input *in, lory_err *err)
 {
-    if (!penalties_are_on(&s->params)) return true;
+    if (!penalties_are_on(&s->params) && !dry_is_on(&s->params)) return true;
     for (size_t i = 0; i < in->n_history; i++)
         if (in->history[i] < 0 || in->history[i] >= s->n_vocab)
             return err_set(err, LORY_E_ARGUMENT,
                            "history: there is no token %" PRId32 " (expected 0 to %d)",
                            in->history[i], s->n_vocab - 1);
     return true;
+}
+
+/* Room for DRY over this history. */
+static bool make_room(const chain *s, chain_desk *desk, size_t n_history, lory_err *err)
+{
+    if (!dry_is_on(&s->params) || n_history <= desk->n_z) return true;
+    size_t n = n_history < 512 ? 1024 : 2 * n_history;
+    uint32_t *grown = mem_resize(desk->draw.z, desk->n_z, n, sizeof *grown);
+    if (!grown) return err_set(err, LORY_E_MEMORY, "sampler: no memory for %zu tokens", n);
+    desk->draw.z = grown;
+    desk->n_z = n;
+    return true;
+}
+
+void chain_read_breakers(chain *s, const tokenizer *t)
+{
+    s->breakers.t = t;
 }
 
 /* ---- grammar ------------------------------------------------------------------------------- */
@@ -438,8 +478,8 @@ bool chain_draw_at(chain *s, chain_desk *desk, const chain_input *in, lory_token
                    lory_err *err)
 {
     sample_draw *d = &desk->draw;
-    if (!check_history(s, in, err) || !load(&d->c, in->logits, s->n_vocab, err)
-        || !ban(&d->c, in, err))
+    if (!check_history(s, in, err) || !make_room(s, desk, in->n_history, err)
+        || !load(&d->c, in->logits, s->n_vocab, err) || !ban(&d->c, in, err))
         return false;
     bool is_over = false;
     if (s->held.reader.g && !fill_allowed(&s->held, in, d->allowed, &is_over, err)) return false;
@@ -448,6 +488,7 @@ bool chain_draw_at(chain *s, chain_desk *desk, const chain_input *in, lory_token
     d->params = &s->params;
     d->history = in->history;
     d->n_history = in->n_history;
+    d->breakers = &s->breakers;
     d->u_draw = rng_uniform_at(s->params.seed, in->pos, STREAM_DRAW);
     d->u_xtc = rng_uniform_at(s->params.seed, in->pos, STREAM_XTC);
     int i = 0;

@@ -1,7 +1,8 @@
 /* chain.h - the sampler chain: logits in, one token out, through the stages that are on.
  * Layer: sample. A chain belongs to one thread at a time. chain_new takes all the memory there
  * will be (24 bytes a token of the vocabulary, in a desk); a draw allocates nothing, except for
- * what a grammar learns (automaton.h bounds it).
+ * what a grammar learns (automaton.h bounds it), and for DRY 8 bytes or less a token of the history.
+ *
  *
  * The order of the stages is the table in chain.c. A draw depends on the logits, the history and
  * (seed, position) only: not on earlier draws, so any position can be drawn again. */
@@ -50,6 +51,8 @@ chain *chain_new(int n_vocab, const lory_sampler_params *p, lory_err *err);
 chain *chain_new_small(int n_vocab, const lory_sampler_params *p, lory_err *err);
 void chain_free(chain *s);
 
+/* The texts of tokens are those of t, which outlives the chain: without, DRY has no breakers. */
+void chain_read_breakers(chain *s, const tokenizer *t);
 /* Holds what is drawn to a grammar (kept), over the tokens of t, which outlives the chain. */
 bool chain_hold(chain *s, grammar *g, const token_trie *t, lory_err *err);
 /* The text that the grammar holds begins behind n tokens of history (0 before the first call);

@@ -8,7 +8,7 @@
 #ifndef LORY_SAMPLE_STAGE_H
 #define LORY_SAMPLE_STAGE_H
 
-#include "lory.h"
+#include "sample/dry.h"
 
 typedef struct {
     int n;          /* candidates left, 1 or more */
@@ -25,6 +25,8 @@ typedef struct {
     size_t n_history;
     double u_draw, u_xtc; /* uniform in [0, 1), of this draw's seed and position */
     uint32_t *count;      /* [n_vocab] scratch of the penalties, all zero between stages */
+    uint32_t *z;          /* [n_history] scratch of DRY, when that is on */
+    const dry_breakers *breakers;
     uint64_t *allowed;    /* a bit for each token: what the grammar allows */
     candidates c;
 } sample_draw;
@@ -38,6 +40,12 @@ void stage_logit_bias(sample_draw *d); /* l += b */
  * arXiv:1909.05858, with the usual care for negative logits), then l -= n * frequency + presence
  * (the OpenAI API's definition). */
 void stage_penalties(sample_draw *d);
+/* Don't Repeat Yourself (by p-e-w, text-generation-webui, pull request 5677). For a token t that
+ * came, among the last dry_penalty_last_n tokens, after a repetition of the last n, n as large as can
+ * be and at most what lies behind the last breaker: if n >= dry_allowed_length,
+ * l -= dry_multiplier * dry_base^(n - dry_allowed_length), at most FLT_MAX. Tokens that hold a
+ * breaker are spared. */
+void stage_dry(sample_draw *d);
 
 /* Drops what the grammar does not allow, so that all that follows is over what it does. */
 void stage_grammar(sample_draw *d);
