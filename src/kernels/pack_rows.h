@@ -14,9 +14,9 @@
  * i_shr16 i_shl32 i_shr32 i_sra32 i_table (16 bytes of table by index) i_negate_where (bytes where
  * `bits` has the one bit of `which`) i_points (of a grid, by index), f_of (from int32) f_bits f_set
  * f_mul f_add f_sub, put, put_f32 (aligned). */
-#include "quant/block.h"
+#include "kernels/scale_rows.h"
 
-enum { CODES = QT_GROUP * PANEL_ROWS, FLOATS = PANEL_ROWS * (int)sizeof(float) }; /* bytes */
+enum { CODES = QT_GROUP * PANEL_ROWS }; /* bytes */
 
 /* Bytes p[0..31] of the rows. */
 INLINE void i_rows32(const uint8_t *p, size_t rb, codes o[8])
@@ -25,39 +25,10 @@ INLINE void i_rows32(const uint8_t *p, size_t rb, codes o[8])
     i_rows16(p + 16, rb, o + 4);
 }
 
-/* Byte i of each dword, as a float. */
-INLINE floats byte_f32(codes v, int i)
-{
-    return f_of(i_and(i_shr32(v, 8 * i), i_set32(255)));
-}
-INLINE floats signed_byte_f32(codes v, int i)
-{
-    return f_of(i_sra32(i_shl32(v, 24 - 8 * i), 24));
-}
-
 /* c + off at step j */
 INLINE void put_codes(uint8_t *to, int j, codes c, codes off)
 {
     put(to + 64 * j, i_add8(c, off));
-}
-
-INLINE codes low4(codes v)
-{
-    return i_and(v, i_set8(15));
-}
-INLINE codes high4(codes v)
-{
-    return low4(i_shr16(v, 4));
-}
-/* Bits s, s+1 of every byte. */
-INLINE codes pair(codes v, int s)
-{
-    return i_and(i_shr16(v, s), i_set8(3));
-}
-/* Bit s of every byte, moved to bit `to`. */
-INLINE codes bit(codes v, int s, int to)
-{
-    return i_and(s < to ? i_shl16(v, to - s) : i_shr16(v, s - to), i_set8((char)(1 << to)));
 }
 
 /* What to add to codes that are `zero` too great. */
@@ -179,18 +150,6 @@ INLINE void pack_iq4_nl(const pack_args *a, const uint8_t *p, size_t rb, uint8_t
     }
 }
 
-/* 2^(n - 64) of each row, n of 0 .. 190. */
-INLINE floats power(codes n)
-{
-    return f_bits(i_shl32(i_sub32(n, i_set32(64 - 127)), 23));
-}
-/* 2^(e - 128) of each row, in two factors: exact where it is subnormal. */
-INLINE floats powers(const uint8_t *p, size_t rb)
-{
-    codes e = i_and(i_dwords(p, rb), i_set32(255)), half = i_shr32(e, 1);
-    return f_mul(power(half), power(i_sub32(e, half)));
-}
-
 INLINE void pack_mxfp4(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
 {
     static const int8_t level[16] = { 0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12 };
@@ -203,30 +162,12 @@ INLINE void pack_mxfp4(const pack_args *a, const uint8_t *p, size_t rb, uint8_t 
 
 /* ---- super-blocks of 256 ------------------------------------------------------------------- */
 
-enum { GROUPS = QB_SUPER / QT_GROUP };
-
-/* The scales and minima of Q4_K and Q5_K: their first 16 bytes are d, dmin and 12 scale bytes. */
-INLINE void put_k_scales(uint8_t *to, size_t stride, const uint8_t *p, size_t rb)
-{
-    const codes six = i_set8(63), top = i_set8(48);
-    codes h[4];
-    i_rows16(p, rb, h);
-    floats d = f_low_halves(h[0]), dmin = f_low_halves(i_shr32(h[0], 16));
-    codes sc[2] = { i_and(h[1], six), i_or(low4(h[3]), i_and(i_shr16(h[1], 2), top)) };
-    codes mn[2] = { i_and(h[2], six), i_or(high4(h[3]), i_and(i_shr16(h[2], 2), top)) };
-    UNROLL
-    for (int s = 0; s < GROUPS; s++, to += stride) {
-        put_f32(to + CODES, f_mul(d, byte_f32(sc[s / 4], s % 4)));
-        put_f32(to + CODES + FLOATS, f_mul(dmin, byte_f32(mn[s / 4], s % 4)));
-    }
-}
-
 INLINE void pack_q4_k(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
 {
     enum { STRIDE = CODES + 2 * FLOATS };
     const codes off = offset(a, 0);
     for (int ig = a->ig0; ig < a->ig1; ig += GROUPS, p += sizeof(block_q4_k)) {
-        put_k_scales(to, STRIDE, p, rb);
+        scales_q4_k(to + CODES, STRIDE, p, rb);
         for (int h = 0; h < 4; h++, to += 2 * STRIDE) {
             UNROLL
             for (int half = 0; half < 2; half++) {
@@ -247,7 +188,7 @@ INLINE void pack_q5_k(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *
     enum { STRIDE = CODES + 2 * FLOATS };
     const codes off = offset(a, 0);
     for (int ig = a->ig0; ig < a->ig1; ig += GROUPS, p += sizeof(block_q5_k)) {
-        put_k_scales(to, STRIDE, p, rb);
+        scales_q4_k(to + CODES, STRIDE, p, rb);
         for (int half = 0; half < 2; half++) {
             codes qh[4];
             i_rows16(p + 16 + 16 * half, rb, qh);
@@ -295,13 +236,7 @@ INLINE void pack_q6_k(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *
                 put_codes(t + 3 * STRIDE, i, i_or(high4(hi[i]), b3), off);
             }
         }
-        codes s[4];
-        floats d = f_halves(p + 208, rb);
-        i_rows16(p + 192, rb, s);
-        UNROLL
-        for (int i = 0; i < 16; i++)
-            put_f32(to + i / 2 * STRIDE + CODES + i % 2 * FLOATS,
-                    f_mul(d, signed_byte_f32(s[i / 4], i % 4)));
+        scales_q6_k(to + CODES, STRIDE, p, rb);
     }
 }
 
@@ -311,8 +246,7 @@ INLINE void pack_q2_k(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *
     const codes off = offset(a, 0);
     for (int ig = a->ig0; ig < a->ig1;
          ig += GROUPS, p += sizeof(block_q2_k), to += GROUPS * STRIDE) {
-        codes s[4], dm = i_dwords(p + 80, rb);
-        floats d = f_low_halves(dm), dmin = f_low_halves(i_shr32(dm, 16));
+        scales_q2_k(to + CODES, STRIDE, p, rb);
         for (int e = 0; e < 4; e++) {
             codes o[4];
             i_rows16(p + 16 + 16 * e, rb, o);
@@ -323,13 +257,6 @@ INLINE void pack_q2_k(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *
                     put_codes(to + (4 * (e / 2) + g) * STRIDE, 4 * (e % 2) + i, pair(o[i], 2 * g),
                               off);
             }
-        }
-        i_rows16(p, rb, s);
-        UNROLL
-        for (int i = 0; i < 16; i++) {
-            uint8_t *t = to + i / 2 * STRIDE + CODES + i % 2 * FLOATS;
-            put_f32(t, f_mul(d, byte_f32(low4(s[i / 4]), i % 4)));
-            put_f32(t + 2 * FLOATS, f_mul(dmin, byte_f32(high4(s[i / 4]), i % 4)));
         }
     }
 }
@@ -356,22 +283,7 @@ INLINE void pack_q3_k(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *
                 }
             }
         }
-        codes b[4], s[4]; /* the last 14 bytes and 2 before: 12 of scales, then d */
-        i_rows16(p + 94, rb, b);
-        floats d = f_low_halves(i_shr32(b[3], 16));
-        UNROLL
-        for (int i = 0; i < 3; i++) /* the three dwords, two bytes further on */
-            b[i] = i_or(i_shr32(b[i], 16), i_shl32(b[i + 1], 16));
-        UNROLL
-        for (int i = 0; i < 4; i++) {
-            codes low = i < 2 ? low4(b[i]) : high4(b[i - 2]);
-            s[i] = i_or(low, i_shl16(pair(b[2], 2 * i), 4));
-        }
-        UNROLL
-        for (int i = 0; i < 16; i++) {
-            floats f = f_sub(byte_f32(s[i / 4], i % 4), f_set(32.0f));
-            put_f32(to + i / 2 * STRIDE + CODES + i % 2 * FLOATS, f_mul(d, f));
-        }
+        scales_q3_k(to + CODES, STRIDE, p, rb);
     }
 }
 
@@ -380,18 +292,9 @@ INLINE void pack_iq4_xs(const pack_args *a, const uint8_t *p, size_t rb, uint8_t
     enum { STRIDE = CODES + FLOATS };
     const codes table = iq4_table(a);
     for (int ig = a->ig0; ig < a->ig1; ig += GROUPS, p += sizeof(block_iq4_xs)) {
-        codes h[4];
-        i_rows16(p, rb, h); /* d and scale_h, scale_l */
-        floats d = f_low_halves(h[0]);
+        scales_iq4_xs(to + CODES, STRIDE, p, rb);
         UNROLL
-        for (int s = 0; s < GROUPS; s++, to += STRIDE) {
-            put_levels(to, p + 8 + 16 * s, rb, table);
-            codes lo = i_and(i_shr32(h[1], (4 * s)), i_set32(15));
-            codes hi = i_and(i_shr32(h[0], (16 + 2 * s)), i_set32(3));
-            codes sc = i_or(lo, i_shl32(hi, 4));
-            sc = i_sub32(sc, i_set32(32));
-            put_f32(to + CODES, f_mul(d, f_of(sc)));
-        }
+        for (int g = 0; g < GROUPS; g++, to += STRIDE) put_levels(to, p + 8 + 16 * g, rb, table);
     }
 }
 
@@ -401,7 +304,7 @@ INLINE void pack_tq2_0(const pack_args *a, const uint8_t *p, size_t rb, uint8_t 
     const codes off = offset(a, 1);
     for (int ig = a->ig0; ig < a->ig1;
          ig += GROUPS, p += sizeof(block_tq2_0), to += GROUPS * STRIDE) {
-        floats d = f_halves(p + 64, rb);
+        scales_tq2_0(to + CODES, STRIDE, p, rb);
         for (int e = 0; e < 4; e++) {
             codes o[4];
             i_rows16(p + 16 * e, rb, o);
@@ -413,8 +316,6 @@ INLINE void pack_tq2_0(const pack_args *a, const uint8_t *p, size_t rb, uint8_t 
                               off);
             }
         }
-        UNROLL
-        for (int s = 0; s < GROUPS; s++) put_f32(to + s * STRIDE + CODES, d);
     }
 }
 
@@ -459,19 +360,11 @@ INLINE void pack_tq1_0(const pack_args *a, const uint8_t *p, size_t rb, uint8_t 
         }
         for (int t = 0; t < 4; t++, last = next_trit(last))
             put_trit(to + 7 * STRIDE, 4 + t, last, off);
-        floats d = f_halves(p + 52, rb);
-        UNROLL
-        for (int s = 0; s < GROUPS; s++) put_f32(to + s * STRIDE + CODES, d);
+        scales_tq1_0(to + CODES, STRIDE, p, rb);
     }
 }
 
 /* ---- codebooks: points of 8 or 4 weights, looked up for all rows at once ------------------- */
-
-/* Bits s .. s + n - 1 of each dword. */
-INLINE codes bits_at(codes v, int s, int n)
-{
-    return i_and(i_shr32(v, s), i_set32((1 << n) - 1));
-}
 
 /* The four fields of two bits in the low byte of each dword, a byte each. */
 INLINE codes spread_2(codes point)
@@ -521,12 +414,6 @@ INLINE void put_iq2(uint8_t *to, int l, const uint16_t *grid, codes index, codes
     put_signed(to, 2 * l + 1, i_table(table, spread_2(i_shr32(point, 8))), signs, off);
 }
 
-/* d * (n + 1/2) * unit */
-INLINE floats half_scale(floats d, codes n, float unit)
-{
-    return f_mul(f_mul(d, f_add(f_of(n), f_set(0.5f))), f_set(unit));
-}
-
 INLINE void pack_iq2_xxs(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
 {
     enum { STRIDE = CODES + FLOATS };
@@ -548,26 +435,13 @@ INLINE void pack_iq2_xxs(const pack_args *a, const uint8_t *p, size_t rb, uint8_
     }
 }
 
-/* The two scales of each sub-block of IQ2_XS and IQ2_S from their eight bytes. */
-INLINE void put_iq2_scales(uint8_t *to, floats d, const codes bytes[2])
-{
-    enum { STRIDE = CODES + 2 * FLOATS };
-    UNROLL
-    for (int s = 0; s < GROUPS; s++, to += STRIDE) {
-        put_f32(to + CODES, half_scale(d, bits_at(bytes[s / 4], 8 * (s % 4), 4), 0.25f));
-        put_f32(to + CODES + FLOATS,
-                half_scale(d, bits_at(bytes[s / 4], 8 * (s % 4) + 4, 4), 0.25f));
-    }
-}
-
 INLINE void pack_iq2_xs(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
 {
     enum { STRIDE = CODES + 2 * FLOATS };
     const codes off = offset(a, 0);
     for (int ig = a->ig0; ig < a->ig1; ig += GROUPS, p += sizeof(block_iq2_xs)) {
         codes o[4];
-        i_rows16(p + 58, rb, o); /* the last words and the scales */
-        put_iq2_scales(to, f_halves(p, rb), o + 2);
+        scales_iq2_xs(to + CODES, STRIDE, p, rb);
         for (int i = 0; i < 4; i++) { /* two sub-blocks of four words */
             i_rows16(p + 2 + 16 * i, rb, o);
             for (int h = 0; h < 2; h++, to += STRIDE) {
@@ -598,7 +472,7 @@ INLINE void pack_iq2_s(const pack_args *a, const uint8_t *p, size_t rb, uint8_t 
     for (int ig = a->ig0; ig < a->ig1; ig += GROUPS, p += sizeof(block_iq2_s)) {
         codes tail[4]; /* high bits of the indices, scales */
         i_rows16(p + 66, rb, tail);
-        put_iq2_scales(to, f_halves(p, rb), tail + 2);
+        put_iq2_scales(to + CODES, STRIDE, f_halves(p, rb), tail + 2);
         for (int i = 0; i < 2; i++) {
             codes index[4], sign[4];
             i_rows16(p + 2 + 16 * i, rb, index);
@@ -620,16 +494,15 @@ INLINE void pack_iq3_xxs(const pack_args *a, const uint8_t *p, size_t rb, uint8_
     static const int8_t level[16] = { 4, 12, 20, 28, 36, 44, 52, 62 };
     const codes off = offset(a, 0), table = i_repeat(level);
     for (int ig = a->ig0; ig < a->ig1; ig += GROUPS, p += sizeof(block_iq3_xxs)) {
-        const floats d = f_halves(p, rb);
+        scales_iq3_xxs(to + CODES, STRIDE, p, rb);
         for (int s = 0; s < GROUPS; s++, to += STRIDE) {
-            const codes sign = i_dwords(p + 66 + 4 * s, rb), signs = signs_of_28(sign);
+            const codes signs = signs_of_28(i_dwords(p + 66 + 4 * s, rb));
             const codes index[2] = { i_dwords(p + 2 + 8 * s, rb), i_dwords(p + 6 + 8 * s, rb) };
             UNROLL
             for (int j = 0; j < 8; j++) {
                 codes point = i_points(iq3_xxs_grid, bits_at(index[j / 4], 8 * (j % 4), 8));
                 put_signed(to, j, i_table(table, spread_3(point)), signs, off);
             }
-            put_f32(to + CODES, half_scale(d, i_shr32(sign, 28), 0.5f));
         }
     }
 }
@@ -639,9 +512,8 @@ INLINE void pack_iq3_s(const pack_args *a, const uint8_t *p, size_t rb, uint8_t 
     enum { STRIDE = CODES + FLOATS };
     const codes off = offset(a, 0), one = i_set8(1);
     for (int ig = a->ig0; ig < a->ig1; ig += GROUPS, p += sizeof(block_iq3_s)) {
-        const floats d = f_halves(p, rb);
-        const codes scale = i_dwords(p + 106, rb);
         codes high[4];
+        scales_iq3_s(to + CODES, STRIDE, p, rb);
         i_rows16(p + 66, rb, high);
         UNROLL
         for (int s = 0; s < GROUPS; s++, to += STRIDE) {
@@ -653,8 +525,6 @@ INLINE void pack_iq3_s(const pack_args *a, const uint8_t *p, size_t rb, uint8_t 
                 codes k = spread_3(i_points(iq3_s_grid, at));
                 put_signed(to, j, i_add8(i_add8(k, k), one), signs, off);
             }
-            codes n = bits_at(scale, 4 * s, 4);
-            put_f32(to + CODES, f_mul(d, f_of(i_or(i_shl32(n, 1), i_set32(1)))));
         }
     }
 }
@@ -670,20 +540,14 @@ INLINE void put_iq1(uint8_t *to, int l, codes index, codes head, int delta, code
     put_codes(to, 2 * l + 1, i_table(table, spread_2(i_shr32(point, 8))), off);
 }
 
-/* d * (2 n + 1) / 8 */
-INLINE floats iq1_scale(floats d, codes n)
-{
-    return f_mul(f_mul(d, f_of(i_or(i_shl32(n, 1), i_set32(1)))), f_set(0.125f));
-}
-
 INLINE void pack_iq1_s(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
 {
     enum { STRIDE = CODES + FLOATS };
     const codes off = offset(a, 0);
     for (int ig = a->ig0; ig < a->ig1; ig += GROUPS, p += sizeof(block_iq1_s)) {
-        const floats d = f_halves(p, rb);
         codes head[4];
         i_rows16(p + 34, rb, head);
+        scales_iq1_s(to + CODES, STRIDE, p, rb);
         UNROLL
         for (int s = 0; s < GROUPS; s++, to += STRIDE) {
             const codes index = i_dwords(p + 2 + 4 * s, rb), h = head[s / 2];
@@ -691,7 +555,6 @@ INLINE void pack_iq1_s(const pack_args *a, const uint8_t *p, size_t rb, uint8_t 
             UNROLL
             for (int l = 0; l < 4; l++)
                 put_iq1(to, l, index_at(index, l, h, word + 3 * l, 3), h, word + 15, off);
-            put_f32(to + CODES, iq1_scale(d, bits_at(h, word + 12, 3)));
         }
     }
 }
@@ -701,14 +564,9 @@ INLINE void pack_iq1_m(const pack_args *a, const uint8_t *p, size_t rb, uint8_t 
     enum { STRIDE = CODES + 2 * FLOATS };
     const codes off = offset(a, 0);
     for (int ig = a->ig0; ig < a->ig1; ig += GROUPS, p += sizeof(block_iq1_m)) {
-        codes head[4], o[4];
+        codes head[4];
         i_rows16(p + 32, rb, head);
-        i_rows16(p + 40, rb, o);
-        const codes scale[2] = { o[2], o[3] }; /* four words, whose top nibbles are d */
-        codes low = i_or(bits_at(o[2], 12, 4), i_and(i_shr32(o[2], 24), i_set32(0xf0)));
-        codes high = i_or(i_and(i_shr32(o[3], 4), i_set32(0xf00)),
-                          i_and(i_shr32(o[3], 16), i_set32(0xf000)));
-        const floats d = f_low_halves(i_or(low, high));
+        scales_iq1_m(to + CODES, STRIDE, p, rb);
         UNROLL
         for (int s = 0; s < GROUPS; s++, to += STRIDE) {
             const codes index = i_dwords(p + 4 * s, rb), h = head[s / 2];
@@ -717,9 +575,6 @@ INLINE void pack_iq1_m(const pack_args *a, const uint8_t *p, size_t rb, uint8_t 
                 const int nibble = 16 * (s % 2) + 4 * l;
                 put_iq1(to, l, index_at(index, l, h, nibble, 3), h, nibble + 3, off);
             }
-            const int first = 16 * (s / 2 % 2) + 6 * (s % 2);
-            put_f32(to + CODES, iq1_scale(d, bits_at(scale[s / 4], first, 3)));
-            put_f32(to + CODES + FLOATS, iq1_scale(d, bits_at(scale[s / 4], first + 3, 3)));
         }
     }
 }

@@ -1,0 +1,156 @@
+/* avx2_vec.h - AVX2: the vectors that pack_rows.h and gemv_rows.h are written over.
+ * Layer: kernels, private to the files compiled for AVX2. */
+#ifndef LORY_KERNELS_AVX2_VEC_H
+#define LORY_KERNELS_AVX2_VEC_H
+
+#include "kernels/x86.h"
+#include "quant/iq_grid.h"
+
+typedef __m256i codes;
+typedef __m256 floats;
+enum { ROWS = 8 };
+
+INLINE codes i_set8(char v)
+{
+    return _mm256_set1_epi8(v);
+}
+INLINE codes i_set32(int v)
+{
+    return _mm256_set1_epi32(v);
+}
+INLINE codes i_repeat(const int8_t *p)
+{
+    return _mm256_broadcastsi128_si256(load16(p));
+}
+INLINE codes i_and(codes a, codes b)
+{
+    return _mm256_and_si256(a, b);
+}
+INLINE codes i_or(codes a, codes b)
+{
+    return _mm256_or_si256(a, b);
+}
+INLINE codes i_xor(codes a, codes b)
+{
+    return _mm256_xor_si256(a, b);
+}
+INLINE codes i_sub8(codes a, codes b)
+{
+    return _mm256_sub_epi8(a, b);
+}
+INLINE codes i_ge8(codes a, codes b)
+{
+    return _mm256_cmpeq_epi8(_mm256_max_epu8(a, b), a);
+}
+INLINE codes i_negate_where(codes a, codes bits, codes which)
+{
+    __m256i m = _mm256_cmpeq_epi8(_mm256_and_si256(bits, which), which);
+    return _mm256_sub_epi8(_mm256_xor_si256(a, m), m);
+}
+INLINE codes i_points(const uint16_t *grid, codes at)
+{
+    __m256i two = _mm256_i32gather_epi32((const int *)(const void *)grid,
+                                         _mm256_srli_epi32(at, 1), 4);
+    __m256i odd = _mm256_and_si256(_mm256_slli_epi32(at, 4), _mm256_set1_epi32(16));
+    return _mm256_and_si256(_mm256_srlv_epi32(two, odd), _mm256_set1_epi32(0xffff));
+}
+INLINE codes i_add8(codes a, codes b)
+{
+    return _mm256_add_epi8(a, b);
+}
+INLINE codes i_sub32(codes a, codes b)
+{
+    return _mm256_sub_epi32(a, b);
+}
+INLINE codes i_eq8(codes a, codes b)
+{
+    return _mm256_cmpeq_epi8(a, b);
+}
+INLINE codes i_shl16(codes a, int n)
+{
+    return _mm256_slli_epi16(a, n);
+}
+INLINE codes i_shr16(codes a, int n)
+{
+    return _mm256_srli_epi16(a, n);
+}
+INLINE codes i_shl32(codes a, int n)
+{
+    return _mm256_slli_epi32(a, n);
+}
+INLINE codes i_shr32(codes a, int n)
+{
+    return _mm256_srli_epi32(a, n);
+}
+INLINE codes i_sra32(codes a, int n)
+{
+    return _mm256_srai_epi32(a, n);
+}
+INLINE codes i_table(codes table, codes at)
+{
+    return _mm256_shuffle_epi8(table, at);
+}
+INLINE floats f_of(codes a)
+{
+    return _mm256_cvtepi32_ps(a);
+}
+INLINE floats f_bits(codes a)
+{
+    return _mm256_castsi256_ps(a);
+}
+INLINE floats f_set(float a)
+{
+    return _mm256_set1_ps(a);
+}
+INLINE floats f_mul(floats a, floats b)
+{
+    return _mm256_mul_ps(a, b);
+}
+INLINE floats f_add(floats a, floats b)
+{
+    return _mm256_add_ps(a, b);
+}
+INLINE floats f_sub(floats a, floats b)
+{
+    return _mm256_sub_ps(a, b);
+}
+INLINE void put(uint8_t *to, codes v)
+{
+    _mm256_store_si256((__m256i *)(void *)to, v);
+}
+INLINE void put_f32(uint8_t *to, floats v)
+{
+    _mm256_store_ps((float *)(void *)to, v);
+}
+
+/* Bytes p[0..15] of 8 rows, rb apart: o[i] holds bytes 4i..4i+3 of row after row, by one 4 x 4
+ * transpose of dwords in each 128 bits. */
+INLINE void i_rows16(const uint8_t *p, size_t rb, codes o[4])
+{
+    __m256i z[4];
+    UNROLL
+    for (size_t i = 0; i < 4; i++)
+        z[i] = _mm256_set_m128i(load16(p + (i + 4) * rb), load16(p + i * rb));
+    __m256i a = _mm256_unpacklo_epi32(z[0], z[1]), b = _mm256_unpackhi_epi32(z[0], z[1]);
+    __m256i c = _mm256_unpacklo_epi32(z[2], z[3]), d = _mm256_unpackhi_epi32(z[2], z[3]);
+    o[0] = _mm256_unpacklo_epi64(a, c), o[1] = _mm256_unpackhi_epi64(a, c);
+    o[2] = _mm256_unpacklo_epi64(b, d), o[3] = _mm256_unpackhi_epi64(b, d);
+}
+
+INLINE codes i_dwords(const uint8_t *p, size_t rb)
+{
+    return _mm256_set_m128i(dwords4(p + 4 * rb, rb), dwords4(p, rb));
+}
+INLINE floats f_halves(const uint8_t *p, size_t rb)
+{
+    return _mm256_cvtph_ps(words8(p, rb));
+}
+INLINE floats f_low_halves(codes v)
+{
+    const __m256i low = _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, -1, -1, -1, -1, -1, -1, -1, -1,
+                                         0, 1, 4, 5, 8, 9, 12, 13, -1, -1, -1, -1, -1, -1, -1, -1);
+    __m256i w = _mm256_permute4x64_epi64(_mm256_shuffle_epi8(v, low), 0x08);
+    return _mm256_cvtph_ps(_mm256_castsi256_si128(w));
+}
+
+#endif

@@ -1,0 +1,157 @@
+/* avx512_vec.h - AVX-512: the vectors that pack_rows.h and gemv_rows.h are written over.
+ * Layer: kernels, private to the files compiled for AVX-512. */
+#ifndef LORY_KERNELS_AVX512_VEC_H
+#define LORY_KERNELS_AVX512_VEC_H
+
+#include "kernels/x86.h"
+#include "quant/iq_grid.h"
+
+typedef __m512i codes;
+typedef __m512 floats;
+enum { ROWS = 16 };
+
+INLINE codes i_set8(char v)
+{
+    return _mm512_set1_epi8(v);
+}
+INLINE codes i_set32(int v)
+{
+    return _mm512_set1_epi32(v);
+}
+INLINE codes i_repeat(const int8_t *p)
+{
+    return _mm512_broadcast_i32x4(load16(p));
+}
+INLINE codes i_and(codes a, codes b)
+{
+    return _mm512_and_si512(a, b);
+}
+INLINE codes i_or(codes a, codes b)
+{
+    return _mm512_or_si512(a, b);
+}
+INLINE codes i_xor(codes a, codes b)
+{
+    return _mm512_xor_si512(a, b);
+}
+INLINE codes i_sub8(codes a, codes b)
+{
+    return _mm512_sub_epi8(a, b);
+}
+INLINE codes i_ge8(codes a, codes b)
+{
+    return _mm512_movm_epi8(_mm512_cmpge_epu8_mask(a, b));
+}
+INLINE codes i_negate_where(codes a, codes bits, codes which)
+{
+    return _mm512_mask_sub_epi8(a, _mm512_test_epi8_mask(bits, which), _mm512_setzero_si512(), a);
+}
+INLINE codes i_points(const uint16_t *grid, codes at)
+{
+    __m512i two = _mm512_i32gather_epi32(_mm512_srli_epi32(at, 1), grid, 4);
+    __m512i odd = _mm512_and_si512(_mm512_slli_epi32(at, 4), _mm512_set1_epi32(16));
+    return _mm512_and_si512(_mm512_srlv_epi32(two, odd), _mm512_set1_epi32(0xffff));
+}
+INLINE codes i_add8(codes a, codes b)
+{
+    return _mm512_add_epi8(a, b);
+}
+INLINE codes i_sub32(codes a, codes b)
+{
+    return _mm512_sub_epi32(a, b);
+}
+INLINE codes i_eq8(codes a, codes b)
+{
+    return _mm512_movm_epi8(_mm512_cmpeq_epi8_mask(a, b));
+}
+INLINE codes i_shl16(codes a, int n)
+{
+    return _mm512_slli_epi16(a, (unsigned)n);
+}
+INLINE codes i_shr16(codes a, int n)
+{
+    return _mm512_srli_epi16(a, (unsigned)n);
+}
+INLINE codes i_shl32(codes a, int n)
+{
+    return _mm512_slli_epi32(a, (unsigned)n);
+}
+INLINE codes i_shr32(codes a, int n)
+{
+    return _mm512_srli_epi32(a, (unsigned)n);
+}
+INLINE codes i_sra32(codes a, int n)
+{
+    return _mm512_srai_epi32(a, (unsigned)n);
+}
+INLINE codes i_table(codes table, codes at)
+{
+    return _mm512_shuffle_epi8(table, at);
+}
+INLINE floats f_of(codes a)
+{
+    return _mm512_cvtepi32_ps(a);
+}
+INLINE floats f_bits(codes a)
+{
+    return _mm512_castsi512_ps(a);
+}
+INLINE floats f_set(float a)
+{
+    return _mm512_set1_ps(a);
+}
+INLINE floats f_mul(floats a, floats b)
+{
+    return _mm512_mul_ps(a, b);
+}
+INLINE floats f_add(floats a, floats b)
+{
+    return _mm512_add_ps(a, b);
+}
+INLINE floats f_sub(floats a, floats b)
+{
+    return _mm512_sub_ps(a, b);
+}
+INLINE void put(uint8_t *to, codes v)
+{
+    _mm512_store_si512(to, v);
+}
+INLINE void put_f32(uint8_t *to, floats v)
+{
+    _mm512_store_ps(to, v);
+}
+
+/* Bytes p[0..15] of 16 rows, rb apart: o[i] holds bytes 4i..4i+3 of row after row. Loads into a
+ * masked 128 bits cost no shuffle; then one 4 x 4 transpose of dwords in each 128 bits. */
+INLINE void i_rows16(const uint8_t *p, size_t rb, codes o[4])
+{
+    __m512i z[4];
+    UNROLL
+    for (size_t i = 0; i < 4; i++) {
+        z[i] = _mm512_castsi128_si512(load16(p + i * rb));
+        z[i] = _mm512_mask_broadcast_i32x4(z[i], 0x00f0, load16(p + (i + 4) * rb));
+        z[i] = _mm512_mask_broadcast_i32x4(z[i], 0x0f00, load16(p + (i + 8) * rb));
+        z[i] = _mm512_mask_broadcast_i32x4(z[i], 0xf000, load16(p + (i + 12) * rb));
+    }
+    __m512i a = _mm512_unpacklo_epi32(z[0], z[1]), b = _mm512_unpackhi_epi32(z[0], z[1]);
+    __m512i c = _mm512_unpacklo_epi32(z[2], z[3]), d = _mm512_unpackhi_epi32(z[2], z[3]);
+    o[0] = _mm512_unpacklo_epi64(a, c), o[1] = _mm512_unpackhi_epi64(a, c);
+    o[2] = _mm512_unpacklo_epi64(b, d), o[3] = _mm512_unpackhi_epi64(b, d);
+}
+
+INLINE codes i_dwords(const uint8_t *p, size_t rb)
+{
+    __m256i lo = _mm256_set_m128i(dwords4(p + 4 * rb, rb), dwords4(p, rb));
+    __m256i hi = _mm256_set_m128i(dwords4(p + 12 * rb, rb), dwords4(p + 8 * rb, rb));
+    return _mm512_inserti64x4(_mm512_castsi256_si512(lo), hi, 1);
+}
+INLINE floats f_halves(const uint8_t *p, size_t rb)
+{
+    return _mm512_cvtph_ps(_mm256_set_m128i(words8(p + 8 * rb, rb), words8(p, rb)));
+}
+INLINE floats f_low_halves(codes v)
+{
+    return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(v));
+}
+
+#endif
