@@ -1,69 +1,7 @@
 /* avx2_gemv.c - AVX2: one token straight from the rows of the commonest types.
  * Layer: kernels. As avx512_gemv.c, 8 rows at a time: see there. */
-#include "kernels/x86.h"
-#include "quant/block.h"
-
-enum { ROWS = 8, AHEAD_BYTES = 72 << 10, LINE = 64, GROUPS = QB_SUPER / QT_GROUP };
-
-typedef struct {
-    const uint8_t *w; /* the first of 8 rows */
-    size_t rb;        /* bytes from row to row */
-    const act_group *x;
-    int n_group;
-    const uint8_t *ahead;
-} rows_args;
-
-/* Asks for the bytes [at, at + n) of what comes later. */
-INLINE void prefetch(const uint8_t *ahead, size_t at, const int n)
-{
-    for (int i = 0; i < n; i += LINE)
-        _mm_prefetch((const char *)ahead + at + (size_t)i, _MM_HINT_T1);
-}
-
-typedef __m256 rows_fn(const rows_args *r);
-
-/* 8 rows at a time; n_rows is a multiple of 16, n_tok 1. */
-INLINE void all_rows(const matmul_args *a, rows_fn *run)
-{
-    const size_t bytes = ROWS * a->row_bytes;
-    rows_args r = { a->w, a->row_bytes, a->act, a->k / QT_GROUP, NULL };
-    for (int ir = 0; ir < a->n_rows; ir += ROWS, r.w += bytes) {
-        r.ahead = r.w + (bytes > AHEAD_BYTES ? bytes : AHEAD_BYTES);
-        _mm256_storeu_ps(a->out + ir, run(&r));
-    }
-}
-
-INLINE __m256i load32(const void *p)
-{
-    return _mm256_loadu_si256(p);
-}
-INLINE __m256i low4(__m256i v)
-{
-    return _mm256_and_si256(v, _mm256_set1_epi8(15));
-}
-INLINE __m256i high4(__m256i v)
-{
-    return low4(_mm256_srli_epi16(v, 4));
-}
-/* Pairs of 16 bits added to 32. */
-INLINE __m256i add_pairs(__m256i v)
-{
-    return _mm256_madd_epi16(v, _mm256_set1_epi16(1));
-}
-/* In each 128 bits: the sums of a's, b's, c's and d's four dwords; pairs of them fit 16 bits. */
-INLINE __m256i net_16_bits(__m256i a, __m256i b, __m256i c, __m256i d)
-{
-    __m256i ab = add_pairs(_mm256_packs_epi32(a, b)), cd = add_pairs(_mm256_packs_epi32(c, d));
-    return add_pairs(_mm256_packs_epi32(ab, cd));
-}
-
-/* acc + dx * (scale * (sums - zero * xsum)), where shift = log2(128 / zero). */
-INLINE __m256 add_group(__m256 acc, const act_group *x, __m256 scale, __m256i sums, int shift)
-{
-    __m256i whole = _mm256_add_epi32(sums, _mm256_set1_epi32(x->start_all >> shift));
-    __m256 u = _mm256_mul_ps(scale, _mm256_cvtepi32_ps(whole));
-    return _mm256_fmadd_ps(_mm256_set1_ps(x->dx), u, acc);
-}
+#include "kernels/avx2_vec.h"
+#include "kernels/gemv.h"
 
 /* ---- Q4_0 ---------------------------------------------------------------------------------- */
 
@@ -167,29 +105,6 @@ INLINE __m256i k_row(const k_layout l, const uint8_t *p, const act_group *x)
                             _mm256_permute2x128_si256(a, b, 0x31));
 }
 
-INLINE void transpose_dwords(__m256i v[4])
-{
-    __m256i a = _mm256_unpacklo_epi32(v[0], v[1]), b = _mm256_unpackhi_epi32(v[0], v[1]);
-    __m256i c = _mm256_unpacklo_epi32(v[2], v[3]), d = _mm256_unpackhi_epi32(v[2], v[3]);
-    v[0] = _mm256_unpacklo_epi64(a, c), v[1] = _mm256_unpackhi_epi64(a, c);
-    v[2] = _mm256_unpacklo_epi64(b, d), v[3] = _mm256_unpackhi_epi64(b, d);
-}
-
-/* Byte i of each dword, as a float. */
-INLINE __m256 byte_f32(__m256i v, int i)
-{
-    return _mm256_cvtepi32_ps(
-        _mm256_and_si256(_mm256_srli_epi32(v, 8 * i), _mm256_set1_epi32(255)));
-}
-
-/* The halves in the low 16 bits of 8 dwords. */
-INLINE __m256 low_halves(__m256i v)
-{
-    __m256i low = _mm256_and_si256(v, _mm256_set1_epi32(0xffff));
-    __m256i w = _mm256_permute4x64_epi64(_mm256_packus_epi32(low, low), 0x08);
-    return _mm256_cvtph_ps(_mm256_castsi256_si128(w));
-}
-
 /* The super-block at p of 8 rows, its scales taken out of 8 transposed headers at once. */
 INLINE __m256 k_block(const k_layout l, __m256 acc, const rows_args *r, const uint8_t *p,
                       const act_group *x)
@@ -206,7 +121,7 @@ INLINE __m256 k_block(const k_layout l, __m256 acc, const rows_args *r, const ui
         h[i] = _mm256_set_m128i(load16(p + (i + 4) * r->rb), load16(p + i * r->rb));
     transpose_dwords(h); /* d and dmin; the 12 scale bytes */
     transpose_dwords(row), transpose_dwords(row + 4);
-    const __m256 d = low_halves(h[0]), dmin = low_halves(_mm256_srli_epi32(h[0], 16));
+    const __m256 d = f_low_halves(h[0]), dmin = f_low_halves(_mm256_srli_epi32(h[0], 16));
     const __m256i high_sc = _mm256_and_si256(_mm256_srli_epi16(h[1], 2), top);
     const __m256i high_mn = _mm256_and_si256(_mm256_srli_epi16(h[2], 2), top);
     const __m256i sc[2] = { _mm256_and_si256(h[1], six), _mm256_or_si256(low4(h[3]), high_sc) };
@@ -275,11 +190,6 @@ INLINE void q6_k_half(const uint8_t *q, const uint8_t *qh, const act_group *x, _
     };
     UNROLL
     for (int g = 0; g < 4; g++) t[g] = add_pairs(_mm256_maddubs_epi16(c[g], load32(x[g].q)));
-}
-
-INLINE __m256 signed_byte_f32(__m256i v, int i)
-{
-    return _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_slli_epi32(v, 24 - 8 * i), 24));
 }
 
 /* acc and half a super-block: sums t of its four groups, their scales in sc[0] and sc[1]. */

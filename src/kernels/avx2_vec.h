@@ -58,6 +58,10 @@ INLINE codes i_add8(codes a, codes b)
 {
     return _mm256_add_epi8(a, b);
 }
+INLINE codes i_add32(codes a, codes b)
+{
+    return _mm256_add_epi32(a, b);
+}
 INLINE codes i_sub32(codes a, codes b)
 {
     return _mm256_sub_epi32(a, b);
@@ -106,6 +110,14 @@ INLINE floats f_mul(floats a, floats b)
 {
     return _mm256_mul_ps(a, b);
 }
+INLINE floats f_fma(floats a, floats b, floats c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+INLINE floats f_fnma(floats a, floats b, floats c)
+{
+    return _mm256_fnmadd_ps(a, b, c);
+}
 INLINE floats f_add(floats a, floats b)
 {
     return _mm256_add_ps(a, b);
@@ -113,6 +125,14 @@ INLINE floats f_add(floats a, floats b)
 INLINE floats f_sub(floats a, floats b)
 {
     return _mm256_sub_ps(a, b);
+}
+INLINE codes load32(const void *p)
+{
+    return _mm256_loadu_si256(p);
+}
+INLINE void f_store(float *to, floats v)
+{
+    _mm256_storeu_ps(to, v);
 }
 INLINE void put(uint8_t *to, codes v)
 {
@@ -123,18 +143,34 @@ INLINE void put_f32(uint8_t *to, floats v)
     _mm256_store_ps((float *)(void *)to, v);
 }
 
-/* Bytes p[0..15] of 8 rows, rb apart: o[i] holds bytes 4i..4i+3 of row after row, by one 4 x 4
- * transpose of dwords in each 128 bits. */
+/* 16 bytes at each of p, p + step. */
+INLINE codes i_lanes16(const void *at, size_t step)
+{
+    const uint8_t *p = at;
+    return _mm256_set_m128i(load16(p + step), load16(p));
+}
+
+/* Transposes: 2 x 2 lanes of 128 bits; the 4 x 4 dwords in each. */
+INLINE void transpose_lanes(codes v[2])
+{
+    __m256i a = _mm256_permute2x128_si256(v[0], v[1], 0x20);
+    v[1] = _mm256_permute2x128_si256(v[0], v[1], 0x31);
+    v[0] = a;
+}
+INLINE void transpose_dwords(codes v[4])
+{
+    __m256i a = _mm256_unpacklo_epi32(v[0], v[1]), b = _mm256_unpackhi_epi32(v[0], v[1]);
+    __m256i c = _mm256_unpacklo_epi32(v[2], v[3]), d = _mm256_unpackhi_epi32(v[2], v[3]);
+    v[0] = _mm256_unpacklo_epi64(a, c), v[1] = _mm256_unpackhi_epi64(a, c);
+    v[2] = _mm256_unpacklo_epi64(b, d), v[3] = _mm256_unpackhi_epi64(b, d);
+}
+
+/* Bytes p[0..15] of 8 rows, rb apart: o[i] holds bytes 4i..4i+3 of row after row. */
 INLINE void i_rows16(const uint8_t *p, size_t rb, codes o[4])
 {
-    __m256i z[4];
     UNROLL
-    for (size_t i = 0; i < 4; i++)
-        z[i] = _mm256_set_m128i(load16(p + (i + 4) * rb), load16(p + i * rb));
-    __m256i a = _mm256_unpacklo_epi32(z[0], z[1]), b = _mm256_unpackhi_epi32(z[0], z[1]);
-    __m256i c = _mm256_unpacklo_epi32(z[2], z[3]), d = _mm256_unpackhi_epi32(z[2], z[3]);
-    o[0] = _mm256_unpacklo_epi64(a, c), o[1] = _mm256_unpackhi_epi64(a, c);
-    o[2] = _mm256_unpacklo_epi64(b, d), o[3] = _mm256_unpackhi_epi64(b, d);
+    for (size_t i = 0; i < 4; i++) o[i] = i_lanes16(p + i * rb, 4 * rb);
+    transpose_dwords(o);
 }
 
 INLINE codes i_dwords(const uint8_t *p, size_t rb)
@@ -151,6 +187,26 @@ INLINE floats f_low_halves(codes v)
                                          0, 1, 4, 5, 8, 9, 12, 13, -1, -1, -1, -1, -1, -1, -1, -1);
     __m256i w = _mm256_permute4x64_epi64(_mm256_shuffle_epi8(v, low), 0x08);
     return _mm256_cvtph_ps(_mm256_castsi256_si128(w));
+}
+
+/* ---- sums ----------------------------------------------------------------------------------------------- */
+
+/* Pairs of 16 bits added to 32. */
+INLINE __m256i add_pairs(__m256i v)
+{
+    return _mm256_madd_epi16(v, _mm256_set1_epi16(1));
+}
+/* In each 128 bits: the sums of a's, b's, c's and d's four dwords; pairs of them fit 16 bits. */
+INLINE __m256i net_16_bits(__m256i a, __m256i b, __m256i c, __m256i d)
+{
+    __m256i ab = add_pairs(_mm256_packs_epi32(a, b)), cd = add_pairs(_mm256_packs_epi32(c, d));
+    return add_pairs(_mm256_packs_epi32(ab, cd));
+}
+
+/* The same of any dwords. */
+INLINE __m256i net_32_bits(__m256i a, __m256i b, __m256i c, __m256i d)
+{
+    return _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
 }
 
 #endif

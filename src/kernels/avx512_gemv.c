@@ -4,106 +4,9 @@
  * A group's 16 or 32 codes of one row are multiplied as they lie; the partial sums of 16 rows then
  * meet in a network of shuffles and adds, which is exact, and one vector of 16 rows does the float
  * part in the order that kernel.h states. Nothing is transposed or stored, which is where it beats
- * packing. 4-bit codes: no sum of a network's 16-bit stages exceeds 16 * 15 * 127 = 30480.
- *
- * 16 rows at once are 16 streams, which prefetchers follow badly: what lies one panel (72 KB at
- * least) further on is asked for in address order meanwhile, so that the memory sees one. */
-#include "kernels/x86.h"
-#include "quant/block.h"
-
-enum { AHEAD_BYTES = 72 << 10, LINE = 64, GROUPS = QB_SUPER / QT_GROUP };
-
-typedef struct {
-    const uint8_t *w; /* the first of 16 rows */
-    size_t rb;        /* bytes from row to row */
-    const act_group *x;
-    int n_group;
-    const uint8_t *ahead;
-} rows_args;
-
-/* Asks for the bytes [at, at + n) of what comes later. */
-INLINE void prefetch(const uint8_t *ahead, size_t at, const int n)
-{
-    for (int i = 0; i < n; i += LINE)
-        _mm_prefetch((const char *)ahead + at + (size_t)i, _MM_HINT_T1);
-}
-
-typedef __m512 rows_fn(const rows_args *r);
-
-/* 16 rows at a time; n_rows is a multiple of 16, n_tok 1. */
-INLINE void all_rows(const matmul_args *a, rows_fn *run)
-{
-    const size_t panel = PANEL_ROWS * a->row_bytes;
-    rows_args r = { a->w, a->row_bytes, a->act, a->k / QT_GROUP, NULL };
-    for (int ir = 0; ir < a->n_rows; ir += PANEL_ROWS, r.w += panel) {
-        r.ahead = r.w + (panel > AHEAD_BYTES ? panel : AHEAD_BYTES);
-        _mm512_storeu_ps(a->out + ir, run(&r));
-    }
-}
-
-/* ---- networks ------------------------------------------------------------------------------ */
-
-/* In each 128 bits: the sums of a's, b's, c's and d's four dwords; pairs of them fit 16 bits. */
-INLINE __m512i net_16_bits(__m512i a, __m512i b, __m512i c, __m512i d)
-{
-    const __m512i one = _mm512_set1_epi16(1);
-    __m512i ab = _mm512_madd_epi16(_mm512_packs_epi32(a, b), one);
-    __m512i cd = _mm512_madd_epi16(_mm512_packs_epi32(c, d), one);
-    return _mm512_madd_epi16(_mm512_packs_epi32(ab, cd), one);
-}
-INLINE __m512i net_32_bits(__m512i a, __m512i b, __m512i c, __m512i d)
-{
-    __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
-    __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
-    return _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
-}
-/* 4 x 4 transposes: of lanes of 128 bits, and of the dwords in them. */
-INLINE void transpose_lanes(__m512i v[4])
-{
-    __m512i a = _mm512_shuffle_i32x4(v[0], v[1], 0x44), b = _mm512_shuffle_i32x4(v[0], v[1], 0xee);
-    __m512i c = _mm512_shuffle_i32x4(v[2], v[3], 0x44), d = _mm512_shuffle_i32x4(v[2], v[3], 0xee);
-    v[0] = _mm512_shuffle_i32x4(a, c, 0x88), v[1] = _mm512_shuffle_i32x4(a, c, 0xdd);
-    v[2] = _mm512_shuffle_i32x4(b, d, 0x88), v[3] = _mm512_shuffle_i32x4(b, d, 0xdd);
-}
-INLINE void transpose_dwords(__m512i v[4])
-{
-    __m512i a = _mm512_unpacklo_epi32(v[0], v[1]), b = _mm512_unpackhi_epi32(v[0], v[1]);
-    __m512i c = _mm512_unpacklo_epi32(v[2], v[3]), d = _mm512_unpackhi_epi32(v[2], v[3]);
-    v[0] = _mm512_unpacklo_epi64(a, c), v[1] = _mm512_unpackhi_epi64(a, c);
-    v[2] = _mm512_unpacklo_epi64(b, d), v[3] = _mm512_unpackhi_epi64(b, d);
-}
-
-/* 16 bytes at each of p, p + step, p + 2 step, p + 3 step. */
-INLINE __m512i four16(const void *at, size_t step)
-{
-    const uint8_t *p = at;
-    __m512i z = _mm512_castsi128_si512(load16(p));
-    z = _mm512_mask_broadcast_i32x4(z, 0x00f0, load16(p + step));
-    z = _mm512_mask_broadcast_i32x4(z, 0x0f00, load16(p + 2 * step));
-    return _mm512_mask_broadcast_i32x4(z, 0xf000, load16(p + 3 * step));
-}
-
-INLINE __m512i low4(__m512i v)
-{
-    return _mm512_and_si512(v, _mm512_set1_epi8(15));
-}
-INLINE __m512i high4(__m512i v)
-{
-    return low4(_mm512_srli_epi16(v, 4));
-}
-
-/* acc + dx * (scale * (sums - zero * xsum)), where shift = log2(128 / zero). */
-INLINE __m512 add_group(__m512 acc, const act_group *x, __m512 scale, __m512i sums, int shift)
-{
-    __m512i whole = _mm512_add_epi32(sums, _mm512_set1_epi32(x->start_all >> shift));
-    __m512 u = _mm512_mul_ps(scale, _mm512_cvtepi32_ps(whole));
-    return _mm512_fmadd_ps(_mm512_set1_ps(x->dx), u, acc);
-}
-
-INLINE __m512 halves16(const uint8_t *p, size_t rb)
-{
-    return _mm512_cvtph_ps(_mm256_set_m128i(words8(p + 8 * rb, rb), words8(p, rb)));
-}
+ * packing. 4-bit codes: no sum of a network's 16-bit stages exceeds 16 * 15 * 127 = 30480. */
+#include "kernels/avx512_vec.h"
+#include "kernels/gemv.h"
 
 /* ---- Q4_0 ---------------------------------------------------------------------------------- */
 
@@ -113,7 +16,7 @@ INLINE __m512 q4_0_4_blocks(__m512 acc, const uint8_t *p, size_t rb, const act_g
     /* the scales are the words 0, 9, 18 and 27 of a row's 72 bytes: each 8 times, for 8 rows */
     const __m512i at = _mm512_set_epi16(27, 27, 27, 27, 27, 27, 27, 27, 18, 18, 18, 18, 18, 18, 18,
                                         18, 9, 9, 9, 9, 9, 9, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0);
-    const __m512i lo = four16(x->q, sizeof *x), hi = four16(x->q + 16, sizeof *x);
+    const __m512i lo = i_lanes16(x->q, sizeof *x), hi = i_lanes16(x->q + 16, sizeof *x);
     __m512i sum[4], d[2] = { lo, lo };
     UNROLL
     for (int g = 0; g < 4; g++) {
@@ -122,7 +25,7 @@ INLINE __m512 q4_0_4_blocks(__m512 acc, const uint8_t *p, size_t rb, const act_g
         for (int i = 0; i < 4; i++) {
             const int r = 4 * g + i;
             const uint8_t *row = p + (size_t)r * rb;
-            __m512i q = four16(row + 2, sizeof(block_q4_0));
+            __m512i q = i_lanes16(row + 2, sizeof(block_q4_0));
             v[i] = _mm512_dpbusd_epi32(_mm512_setzero_si512(), low4(q), lo);
             v[i] = _mm512_dpbusd_epi32(v[i], high4(q), hi);
             d[r / 8] = _mm512_mask_permutexvar_epi16(d[r / 8], 0x01010101u << r % 8, at,
@@ -148,11 +51,11 @@ INLINE __m512 q4_0_block(__m512 acc, const uint8_t *p, size_t rb, const act_grou
     __m512i v[4];
     UNROLL
     for (size_t g = 0; g < 4; g++) { /* rows g, g + 4, g + 8, g + 12 */
-        __m512i q = four16(p + 2 + g * rb, 4 * rb);
+        __m512i q = i_lanes16(p + 2 + g * rb, 4 * rb);
         v[g] = _mm512_dpbusd_epi32(_mm512_setzero_si512(), low4(q), lo);
         v[g] = _mm512_dpbusd_epi32(v[g], high4(q), hi);
     }
-    return add_group(acc, x, halves16(p, rb), net_16_bits(v[0], v[1], v[2], v[3]), 4);
+    return add_group(acc, x, f_halves(p, rb), net_16_bits(v[0], v[1], v[2], v[3]), 4);
 }
 
 static __m512 q4_0_rows(const rows_args *r)
@@ -206,7 +109,7 @@ static __m512 q8_0_rows(const rows_args *r)
         __m512i a = net_32_bits(v[0], v[1], v[2], v[3]), b = net_32_bits(v[4], v[5], v[6], v[7]);
         __m512i sums = _mm512_add_epi32(_mm512_permutex2var_epi64(a, even, b),
                                         _mm512_permutex2var_epi64(a, odd, b));
-        acc = add_group(acc, &r->x[ig], halves16(p, rb), sums, 0);
+        acc = add_group(acc, &r->x[ig], f_halves(p, rb), sums, 0);
     }
     return acc;
 }
@@ -287,13 +190,6 @@ INLINE void k_sums(const k_layout l, const rows_args *r, const uint8_t *p, size_
     }
 }
 
-/* Byte i of each dword, as a float. */
-INLINE __m512 byte_f32(__m512i v, int i)
-{
-    return _mm512_cvtepi32_ps(
-        _mm512_and_si512(_mm512_srli_epi32(v, (unsigned)(8 * i)), _mm512_set1_epi32(255)));
-}
-
 /* The super-block at p of 16 rows, its scales taken out of 16 transposed headers at once. */
 INLINE __m512 k_block(const k_layout l, __m512 acc, const rows_args *r, const uint8_t *p, size_t at,
                       const act_group *x)
@@ -302,7 +198,7 @@ INLINE __m512 k_block(const k_layout l, __m512 acc, const rows_args *r, const ui
     __m512i sum[8], h[4];
     k_sums(l, r, p, at, x, sum);
     UNROLL
-    for (size_t i = 0; i < 4; i++) h[i] = four16(p + i * r->rb, 4 * r->rb);
+    for (size_t i = 0; i < 4; i++) h[i] = i_lanes16(p + i * r->rb, 4 * r->rb);
     transpose_dwords(h); /* d and dmin; the 12 scale bytes */
     const __m512 d = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(h[0]));
     const __m512 dmin = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(h[0], 16)));
@@ -392,11 +288,6 @@ INLINE void q6_k_sums(const uint8_t *q, const uint8_t *qh, size_t rb, const act_
     transpose_lanes(sum), transpose_lanes(sum + 4);
 }
 
-INLINE __m512 signed_byte_f32(__m512i v, int i)
-{
-    return _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(v, (unsigned)(24 - 8 * i)), 24));
-}
-
 static __m512 q6_k_rows(const rows_args *r)
 {
     enum { BYTES = sizeof(block_q6_k), HALF = 4 };
@@ -404,10 +295,10 @@ static __m512 q6_k_rows(const rows_args *r)
     const uint8_t *p = r->w, *ahead = r->ahead;
     __m512 acc = _mm512_setzero_ps();
     for (int ig = 0; ig < r->n_group; ig += GROUPS, p += BYTES) {
-        const __m512 d = halves16(p + 208, rb);
+        const __m512 d = f_halves(p + 208, rb);
         __m512i sc[4]; /* sc[i]: scales 4i .. 4i + 3 of 16 rows */
         UNROLL
-        for (size_t i = 0; i < 4; i++) sc[i] = four16(p + 192 + i * rb, 4 * rb);
+        for (size_t i = 0; i < 4; i++) sc[i] = i_lanes16(p + 192 + i * rb, 4 * rb);
         transpose_dwords(sc);
         for (int h = 0; h < 2; h++, ahead += BYTES * PANEL_ROWS / 2) {
             const act_group *x = r->x + ig + HALF * h;

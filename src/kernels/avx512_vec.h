@@ -56,6 +56,10 @@ INLINE codes i_add8(codes a, codes b)
 {
     return _mm512_add_epi8(a, b);
 }
+INLINE codes i_add32(codes a, codes b)
+{
+    return _mm512_add_epi32(a, b);
+}
 INLINE codes i_sub32(codes a, codes b)
 {
     return _mm512_sub_epi32(a, b);
@@ -104,6 +108,14 @@ INLINE floats f_mul(floats a, floats b)
 {
     return _mm512_mul_ps(a, b);
 }
+INLINE floats f_fma(floats a, floats b, floats c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+INLINE floats f_fnma(floats a, floats b, floats c)
+{
+    return _mm512_fnmadd_ps(a, b, c);
+}
 INLINE floats f_add(floats a, floats b)
 {
     return _mm512_add_ps(a, b);
@@ -111,6 +123,10 @@ INLINE floats f_add(floats a, floats b)
 INLINE floats f_sub(floats a, floats b)
 {
     return _mm512_sub_ps(a, b);
+}
+INLINE void f_store(float *to, floats v)
+{
+    _mm512_storeu_ps(to, v);
 }
 INLINE void put(uint8_t *to, codes v)
 {
@@ -121,22 +137,39 @@ INLINE void put_f32(uint8_t *to, floats v)
     _mm512_store_ps(to, v);
 }
 
-/* Bytes p[0..15] of 16 rows, rb apart: o[i] holds bytes 4i..4i+3 of row after row. Loads into a
- * masked 128 bits cost no shuffle; then one 4 x 4 transpose of dwords in each 128 bits. */
+/* 16 bytes at each of p, p + step, p + 2 step, p + 3 step. Loads into a masked 128 bits cost no
+ * shuffle. */
+INLINE codes i_lanes16(const void *at, size_t step)
+{
+    const uint8_t *p = at;
+    __m512i z = _mm512_castsi128_si512(load16(p));
+    z = _mm512_mask_broadcast_i32x4(z, 0x00f0, load16(p + step));
+    z = _mm512_mask_broadcast_i32x4(z, 0x0f00, load16(p + 2 * step));
+    return _mm512_mask_broadcast_i32x4(z, 0xf000, load16(p + 3 * step));
+}
+
+/* 4 x 4 transposes: of lanes of 128 bits, and of the dwords in them. */
+INLINE void transpose_lanes(codes v[4])
+{
+    __m512i a = _mm512_shuffle_i32x4(v[0], v[1], 0x44), b = _mm512_shuffle_i32x4(v[0], v[1], 0xee);
+    __m512i c = _mm512_shuffle_i32x4(v[2], v[3], 0x44), d = _mm512_shuffle_i32x4(v[2], v[3], 0xee);
+    v[0] = _mm512_shuffle_i32x4(a, c, 0x88), v[1] = _mm512_shuffle_i32x4(a, c, 0xdd);
+    v[2] = _mm512_shuffle_i32x4(b, d, 0x88), v[3] = _mm512_shuffle_i32x4(b, d, 0xdd);
+}
+INLINE void transpose_dwords(codes v[4])
+{
+    __m512i a = _mm512_unpacklo_epi32(v[0], v[1]), b = _mm512_unpackhi_epi32(v[0], v[1]);
+    __m512i c = _mm512_unpacklo_epi32(v[2], v[3]), d = _mm512_unpackhi_epi32(v[2], v[3]);
+    v[0] = _mm512_unpacklo_epi64(a, c), v[1] = _mm512_unpackhi_epi64(a, c);
+    v[2] = _mm512_unpacklo_epi64(b, d), v[3] = _mm512_unpackhi_epi64(b, d);
+}
+
+/* Bytes p[0..15] of 16 rows, rb apart: o[i] holds bytes 4i..4i+3 of row after row. */
 INLINE void i_rows16(const uint8_t *p, size_t rb, codes o[4])
 {
-    __m512i z[4];
     UNROLL
-    for (size_t i = 0; i < 4; i++) {
-        z[i] = _mm512_castsi128_si512(load16(p + i * rb));
-        z[i] = _mm512_mask_broadcast_i32x4(z[i], 0x00f0, load16(p + (i + 4) * rb));
-        z[i] = _mm512_mask_broadcast_i32x4(z[i], 0x0f00, load16(p + (i + 8) * rb));
-        z[i] = _mm512_mask_broadcast_i32x4(z[i], 0xf000, load16(p + (i + 12) * rb));
-    }
-    __m512i a = _mm512_unpacklo_epi32(z[0], z[1]), b = _mm512_unpackhi_epi32(z[0], z[1]);
-    __m512i c = _mm512_unpacklo_epi32(z[2], z[3]), d = _mm512_unpackhi_epi32(z[2], z[3]);
-    o[0] = _mm512_unpacklo_epi64(a, c), o[1] = _mm512_unpackhi_epi64(a, c);
-    o[2] = _mm512_unpacklo_epi64(b, d), o[3] = _mm512_unpackhi_epi64(b, d);
+    for (size_t i = 0; i < 4; i++) o[i] = i_lanes16(p + i * rb, 4 * rb);
+    transpose_dwords(o);
 }
 
 INLINE codes i_dwords(const uint8_t *p, size_t rb)
@@ -154,4 +187,20 @@ INLINE floats f_low_halves(codes v)
     return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(v));
 }
 
+/* ---- sums ----------------------------------------------------------------------------------------------- */
+
+/* In each 128 bits: the sums of a's, b's, c's and d's four dwords; pairs of them fit 16 bits. */
+INLINE __m512i net_16_bits(__m512i a, __m512i b, __m512i c, __m512i d)
+{
+    const __m512i one = _mm512_set1_epi16(1);
+    __m512i ab = _mm512_madd_epi16(_mm512_packs_epi32(a, b), one);
+    __m512i cd = _mm512_madd_epi16(_mm512_packs_epi32(c, d), one);
+    return _mm512_madd_epi16(_mm512_packs_epi32(ab, cd), one);
+}
+INLINE __m512i net_32_bits(__m512i a, __m512i b, __m512i c, __m512i d)
+{
+    __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+    __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+    return _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+}
 #endif
