@@ -134,16 +134,9 @@ INLINE void put_levels(uint8_t *to, const uint8_t *q, size_t rb, codes table)
     }
 }
 
-INLINE codes iq4_table(const pack_args *a)
-{
-    static const int8_t level[16] = { -127, -104, -83, -65, -49, -35, -22, -10,
-                                      1,    13,   25,  38,  53,  69,  89,  113 };
-    return i_add8(i_repeat(level), offset(a, 0));
-}
-
 INLINE void pack_iq4_nl(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
 {
-    const codes table = iq4_table(a);
+    const codes table = iq4_levels(a->zero);
     for (int ig = a->ig0; ig < a->ig1; ig++, p += sizeof(block_iq4_nl), to += CODES + FLOATS) {
         put_levels(to, p + 2, rb, table);
         put_f32(to + CODES, f_halves(p, rb));
@@ -152,8 +145,7 @@ INLINE void pack_iq4_nl(const pack_args *a, const uint8_t *p, size_t rb, uint8_t
 
 INLINE void pack_mxfp4(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
 {
-    static const int8_t level[16] = { 0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12 };
-    const codes table = i_add8(i_repeat(level), offset(a, 0));
+    const codes table = mxfp4_levels(a->zero);
     for (int ig = a->ig0; ig < a->ig1; ig++, p += sizeof(block_mxfp4), to += CODES + FLOATS) {
         put_levels(to, p + 1, rb, table);
         put_f32(to + CODES, powers(p, rb));
@@ -290,7 +282,7 @@ INLINE void pack_q3_k(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *
 INLINE void pack_iq4_xs(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
 {
     enum { STRIDE = CODES + FLOATS };
-    const codes table = iq4_table(a);
+    const codes table = iq4_levels(a->zero);
     for (int ig = a->ig0; ig < a->ig1; ig += GROUPS, p += sizeof(block_iq4_xs)) {
         scales_iq4_xs(to + CODES, STRIDE, p, rb);
         UNROLL

@@ -47,6 +47,19 @@ INLINE codes bits_at(codes v, int s, int n)
     return i_and(i_shr32(v, s), i_set32((1 << n) - 1));
 }
 
+/* The codes that nibbles stand for, + zero. */
+INLINE codes iq4_levels(int zero)
+{
+    static const int8_t level[16] = { -127, -104, -83, -65, -49, -35, -22, -10,
+                                      1,    13,   25,  38,  53,  69,  89,  113 };
+    return i_add8(i_repeat(level), i_set8((char)zero));
+}
+INLINE codes mxfp4_levels(int zero)
+{
+    static const int8_t level[16] = { 0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12 };
+    return i_add8(i_repeat(level), i_set8((char)zero));
+}
+
 /* ---- scales: of the block at p of ROWS rows, rb apart; those of group g go to `to + g * stride`,
  * aligned, as a panel has them -------------------------------------------------------------------- */
 

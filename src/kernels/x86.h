@@ -9,10 +9,12 @@
 
 extern const lory_kernels kernels_avx2;         /* avx2.c */
 extern const lory_kernels kernels_avx2_gemv;    /* avx2_gemv.c */
+extern const lory_kernels kernels_avx2_gemv_rare; /* avx2_gemv_rare.c */
 extern const lory_kernels kernels_avx2_pack;    /* avx2_pack.c */
 extern const lory_kernels kernels_avx2_quant;   /* avx2_quant.c */
 extern const lory_kernels kernels_avx512;       /* avx512.c */
 extern const lory_kernels kernels_avx512_gemv;  /* avx512_gemv.c */
+extern const lory_kernels kernels_avx512_gemv_rare; /* avx512_gemv_rare.c */
 extern const lory_kernels kernels_avx512_pack;  /* avx512_pack.c */
 extern const lory_kernels kernels_avx512_quant; /* avx512_quant.c */
 
@@ -27,6 +29,13 @@ INLINE __m128i load16(const void *p)
 INLINE int load_u16(const uint8_t *p)
 {
     uint16_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+INLINE int32_t load_i32(const uint8_t *p)
+{
+    int32_t v;
     memcpy(&v, p, sizeof v);
     return v;
 }
