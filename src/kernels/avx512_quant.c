@@ -86,6 +86,7 @@ typedef struct {
     size_t panel_bytes;   /* from panel to panel */
     const act_group *x;   /* the first token, at the first group */
     size_t width;         /* tokens of the tile: from group to group */
+    const act_group *ahead; /* asked for: one with each group */
     int n_group;
     bool is_first;  /* else out holds the sums so far */
     __mmask16 last; /* rows of the last panel that are there */
@@ -192,6 +193,7 @@ INLINE bool tile(const int n_sub, const bool has_min, const bool exact, const in
         }
     }
     for (int ig = 0; ig < t->n_group; ig++, x += t->width, p += group_bytes) {
+        __builtin_prefetch(t->ahead + ig, 0, 2);
         __m512 u[2][TILE_NARROW];
         group(n_sub, has_min, exact, rv, n, p, t->panel_bytes, x, u);
         UNROLL
@@ -282,7 +284,8 @@ static void tile_exactly(const qtype_row *type, int rv, int n, tile_args t)
     }
 }
 
-/* rv panels from row ir on, groups [ig0, ig1), against all tokens. */
+/* rv panels from row ir on, groups [ig0, ig1), against all tokens. Meanwhile each run of a tile asks
+ * for its part of what lies there for the tokens that come next: 12 runs for all of it. */
 static void panels_x_tokens(const gemm_args *a, int ir, int rv, int ig0, int ig1)
 {
     const qtype_row *type = &qtypes[a->type];
@@ -300,12 +303,15 @@ static void panels_x_tokens(const gemm_args *a, int ir, int rv, int ig0, int ig1
               + (size_t)(ig0 - a->ig0) * group_bytes;
     for (int first = 0; first < a->n_tok; first += ACT_TILE) {
         if (a->n_tok - first < ACT_TILE) t.width = (size_t)(a->n_tok - first);
-        const act_group *x = a->act + act_index(first, ig0, a->n_tok, a->n_group);
+        const size_t at = act_index(first, ig0, a->n_tok, a->n_group);
+        const act_group *x = a->act + at;
         const int width = (int)t.width;
         int n_left = (width + n_max - 1) / n_max; /* parts of nearly equal size */
-        for (int it = 0, n; it < width; it += n, n_left--) {
+        int run = a->next ? ir / (2 * PANEL_ROWS) * n_left : ACT_TILE;
+        for (int it = 0, n; it < width; it += n, n_left--, run++) {
             n = (width - it + n_left - 1) / n_left;
             t.x = x + it;
+            t.ahead = run < ACT_TILE ? a->next + at + run * t.n_group : t.x;
             t.out = a->out + (size_t)(first + it) * a->ld_out + ir;
             if (!fn[n - 1](&t)) tile_exactly(type, rv, n, t);
         }

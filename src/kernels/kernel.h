@@ -105,7 +105,8 @@ typedef struct {
     int ig0, ig1;
     const void *panels;
     const act_group *act;
-    float *out; /* [n_tok, ld_out] */
+    const act_group *next; /* tokens that come next, laid out alike: a kernel may ask for them; or NULL */
+    float *out;            /* [n_tok, ld_out] */
     size_t ld_out;
 } gemm_args;
 

@@ -83,13 +83,15 @@ static void prefetch_step(ahead *p)
     p->left -= n;
 }
 
-/* The packed panels (g: all but tokens) against all tokens, a few tiles at a time. */
+/* The packed panels (g: all but tokens) against all tokens, a few tiles at a time. After the last of
+ * them the first come again, for the next panels. */
 static void spend_panels(const lory_kernels *kn, const matmul_args *a, gemm_args g, ahead *p)
 {
     float *out = g.out;
     for (int it = 0; it < a->n_tok; it += TOK_STEP) {
         g.n_tok = a->n_tok - it < TOK_STEP ? a->n_tok - it : TOK_STEP;
         g.act = a->act + (size_t)it * (size_t)g.n_group;
+        g.next = it + TOK_STEP < a->n_tok ? g.act + (size_t)TOK_STEP * (size_t)g.n_group : a->act;
         g.out = out + (size_t)it * a->ld_out;
         kn->gemm_i8(&g);
         prefetch_step(p);
