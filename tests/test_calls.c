@@ -230,7 +230,7 @@ static bool fit(chat_tools *t, const char *text, lory_err *err)
 {
     lory_template tmpl = { .text = text, .n = strlen(text) };
     return chat_tools_read(t, tools_text, strlen(tools_text), "tools", err)
-           && chat_tools_fit(t, NULL, &tmpl, err);
+           && chat_tools_fit(t, "--tools", NULL, &tmpl, err);
 }
 
 TEST(what_a_template_wants_is_found_out)
@@ -355,7 +355,7 @@ static void try_template(const char *path, const char *name, tally *n)
     buf_put(&text, tmpl.text, tmpl.n);
     tmpl = (lory_template){ .text = text.data, .n = text.len };
     REQUIRE(chat_tools_read(&t, tools_text, strlen(tools_text), "tools", &err), "%s", err.text);
-    bool ok = chat_tools_fit(&t, NULL, &tmpl, &err);
+    bool ok = chat_tools_fit(&t, "--tools", NULL, &tmpl, &err);
     if (ok && !t.is_raw) read_back(name, &t, &tmpl);
     bool is_none = !ok && strstr(err.text, "does not show any");
     n->n_fit += ok && !t.is_raw, n->n_raw += ok && t.is_raw;

@@ -12,6 +12,7 @@
 void batch_choice_free(batch_choice *c)
 {
     buf_free(&c->text);
+    batch_reply_free(&c->reply);
     mem_free(c->token);
     mem_free(c->top);
     mem_free(c->top_logprob);
@@ -89,13 +90,50 @@ static void put_json(json_writer *w, const char *key, const buf *b)
 
 static const char *finish_reason(const batch_choice *c)
 {
-    return c->reason == LORY_STOP_LENGTH || c->reason == LORY_STOP_CONTEXT ? "length" : "stop";
+    if (c->reason == LORY_STOP_LENGTH || c->reason == LORY_STOP_CONTEXT) return "length";
+    return c->reply.calls.n ? "tool_calls" : "stop";
 }
 
-static void put_text(json_writer *w, const char *key, const batch_choice *c)
+/* null when there is nothing but calls. */
+static void put_content(json_writer *w, const batch_reply *reply)
+{
+    if (reply->content.len == 0 && reply->calls.n > 0)
+        json_put_null(w);
+    else
+        json_put_bytes(w, reply->content.data, reply->content.len);
+}
+
+static void put_buf(json_writer *w, const char *key, const buf *b)
 {
     json_put_key(w, key);
-    json_put_bytes(w, c->text.data, c->text.len);
+    json_put_bytes(w, b->len ? b->data : "", b->len);
+}
+
+static void put_calls(json_writer *w, const tool_calls *calls)
+{
+    json_begin_array(w);
+    for (size_t i = 0; i < calls->n; i++) {
+        json_begin_object(w);
+        put_buf(w, "id", &calls->call[i].id);
+        put_str(w, "type", "function");
+        json_put_key(w, "function");
+        json_begin_object(w);
+        put_buf(w, "name", &calls->call[i].name);
+        put_buf(w, "arguments", &calls->call[i].arguments);
+        json_end_object(w);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+/* A choice's text under `key`, and its calls when it has some. */
+static void put_reply(json_writer *w, const char *key, const batch_reply *reply)
+{
+    json_put_key(w, key);
+    put_content(w, reply);
+    if (reply->calls.n == 0) return;
+    json_put_key(w, "tool_calls");
+    put_calls(w, &reply->calls);
 }
 
 static void put_usage(json_writer *w, const batch_request *r, const batch_choice *choice,
@@ -219,19 +257,33 @@ static void put_logprobs_of(json_writer *w, const batch_request *r, const batch_
 
 /* ---- plain answers ----------------------------------------------------------------------- */
 
-/* With n > 1, "texts" and an array of each reason; "finish_reason" is then "length" when any of
- * the texts was cut. */
-static void put_plain_choices(json_writer *w, const batch_request *r, const batch_choice *choice)
+/* The first of the reasons that some choice has. */
+static const char *common_reason(const batch_choice *choice, int n)
 {
-    const char *reason = "stop";
-    int n = batch_n_choices(r);
+    static const char *const reasons[] = { "length", "tool_calls" };
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < n; i++)
+            if (strcmp(finish_reason(&choice[i]), reasons[k]) == 0) return reasons[k];
+    return "stop";
+}
+
+/* With several choices, arrays of their texts, calls and reasons; and one reason for all: "length"
+ * when any of the texts was cut. */
+static void put_plain_choices(json_writer *w, const batch_choice *choice, int n)
+{
+    bool has_calls = false;
     json_put_key(w, "texts");
     json_begin_array(w);
-    for (int i = 0; i < n; i++) json_put_bytes(w, choice[i].text.data, choice[i].text.len);
+    for (int i = 0; i < n; i++) put_content(w, &choice[i].reply);
     json_end_array(w);
-    for (int i = 0; i < n; i++)
-        if (strcmp(finish_reason(&choice[i]), "length") == 0) reason = "length";
-    put_str(w, "finish_reason", reason);
+    for (int i = 0; i < n; i++) has_calls = has_calls || choice[i].reply.calls.n > 0;
+    if (has_calls) {
+        json_put_key(w, "tool_calls");
+        json_begin_array(w);
+        for (int i = 0; i < n; i++) put_calls(w, &choice[i].reply.calls);
+        json_end_array(w);
+    }
+    put_str(w, "finish_reason", common_reason(choice, n));
     json_put_key(w, "finish_reasons");
     json_begin_array(w);
     for (int i = 0; i < n; i++) json_put_str(w, finish_reason(&choice[i]));
@@ -245,9 +297,9 @@ static void put_plain(json_writer *w, const batch_request *r, const batch_defaul
     json_begin_object(w);
     put_json(w, "id", &r->id);
     if (n > 1) {
-        put_plain_choices(w, r, choice);
+        put_plain_choices(w, choice, n);
     } else {
-        put_text(w, "text", choice);
+        put_reply(w, "text", &choice->reply);
         put_str(w, "finish_reason", finish_reason(choice));
     }
     if (r->n_logprobs >= 0) {
@@ -279,10 +331,10 @@ static void put_api_choice(json_writer *w, const batch_request *r, const batch_d
         json_put_key(w, "message");
         json_begin_object(w);
         put_str(w, "role", "assistant");
-        put_text(w, "content", c);
+        put_reply(w, "content", &c->reply);
         json_end_object(w);
     } else {
-        put_text(w, "text", c);
+        put_reply(w, "text", &c->reply);
     }
     json_put_key(w, "logprobs");
     put_logprobs_of(w, r, c, d->m);
@@ -330,10 +382,12 @@ static void put_api(json_writer *w, const batch_request *r, const batch_defaults
     json_end_object(w);
 }
 
-bool batch_put_answer(const batch_request *r, const batch_defaults *d, const batch_choice *choice,
+bool batch_put_answer(const batch_request *r, const batch_defaults *d, batch_choice *choice,
                       buf *out)
 {
     json_writer w = { out, false };
+    for (int i = 0; i < batch_n_choices(r); i++)
+        if (!batch_read_reply(r, i, &choice[i].text, &choice[i].reply)) return false;
     if (r->shape == BATCH_PLAIN)
         put_plain(&w, r, d, choice);
     else

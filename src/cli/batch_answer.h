@@ -3,7 +3,7 @@
 #ifndef LORY_CLI_BATCH_ANSWER_H
 #define LORY_CLI_BATCH_ANSWER_H
 
-#include "cli/batch_request.h"
+#include "cli/batch_tools.h"
 
 /* A generated token, for log-probabilities. */
 typedef struct {
@@ -17,6 +17,7 @@ typedef struct {
     lory_stop_reason reason;
     size_t n_tokens;
     void *owner; /* whatever its user likes */
+    batch_reply reply; /* what the whole text says */
     /* with log-probabilities only: */
     size_t n_made;      /* bytes of the text of all tokens */
     batch_token *token; /* [n] */
@@ -32,8 +33,8 @@ bool batch_choice_put(batch_choice *c, const batch_request *r, const lory_model 
                       const lory_piece *piece, lory_err *err);
 
 /* Appends the answer of a line with its choices, and a newline. False when memory can't be
- * had (out->failed). */
-bool batch_put_answer(const batch_request *r, const batch_defaults *d, const batch_choice *choice,
+ * had. */
+bool batch_put_answer(const batch_request *r, const batch_defaults *d, batch_choice *choice,
                       buf *out);
 /* The same for a line that can't be answered. */
 bool batch_put_error(const batch_request *r, const lory_err *why, buf *out);

@@ -1,54 +1,33 @@
 /* batch_grammar.c - see batch_grammar.h. */
 #include "cli/batch_grammar.h"
 #include "base/err.h"
-#include <string.h>
 
-void batch_grammars_free(batch_grammars *all)
+static void free_grammar(void *g)
 {
-    for (size_t i = 0; i < all->n; i++) {
-        buf_free(&all->kept[i].schema);
-        lory_grammar_free(all->kept[i].g);
-    }
-    *all = (batch_grammars){ 0 };
+    lory_grammar_free(g);
 }
 
-/* The place of a schema that is kept, or for a new one: that of the one used longest ago. */
-static size_t place_of(batch_grammars *all, const buf *schema)
+kept batch_grammars(void)
 {
-    size_t oldest = 0;
-    for (size_t i = 0; i < all->n; i++) {
-        const buf *have = &all->kept[i].schema;
-        if (have->len == schema->len && memcmp(have->data, schema->data, have->len) == 0) return i;
-        if (all->kept[i].last_use < all->kept[oldest].last_use) oldest = i;
-    }
-    if (all->n < BATCH_MAX_GRAMMARS) return all->n;
-    buf_free(&all->kept[oldest].schema);
-    lory_grammar_free(all->kept[oldest].g);
-    all->kept[oldest].g = NULL;
-    return oldest;
+    return (kept){ .free_value = free_grammar };
 }
 
-/* Takes the text. */
-static bool grammar_of(batch_grammars *all, buf *schema, lory_grammar **g, lory_err *err)
+bool batch_grammar_of(kept *grammars, buf *schema, const char *name, lory_grammar **g,
+                      lory_err *err)
 {
-    size_t i = place_of(all, schema);
-    bool is_new = i == all->n || !all->kept[i].g;
-    all->kept[i].last_use = ++all->n_uses;
-    if (is_new) {
-        all->n += i == all->n;
-        all->kept[i].schema = *schema;
-        *schema = (buf){ 0 };
-        all->kept[i].g = lory_grammar_from_schema(all->kept[i].schema.data, all->kept[i].schema.len,
-                                                  "\"response_format\"", err);
+    lory_grammar *have = schema->failed ? NULL : kept_find(grammars, schema);
+    *g = NULL;
+    if (!have && schema->failed) return err_set(err, LORY_E_MEMORY, "no memory for the line");
+    if (!have) {
+        have = lory_grammar_from_schema(schema->data, schema->len, name, err);
+        if (!have) return false;
+        kept_put(grammars, schema, have);
     }
-    if (all->kept[i].g)
-        *g = lory_grammar_keep(all->kept[i].g);
-    else
-        all->kept[i].last_use = 0; /* its place is the next to be taken */
-    return all->kept[i].g != NULL;
+    *g = lory_grammar_keep(have);
+    return true;
 }
 
-bool batch_read_format(batch_grammars *all, const json *format, lory_grammar **g, lory_err *err)
+bool batch_read_format(kept *grammars, const json *format, lory_grammar **g, lory_err *err)
 {
     const json *type = json_get(format, "type"), *named = json_get(format, "json_schema");
     const json *schema = json_get(named ? named : format, "schema");
@@ -65,8 +44,7 @@ bool batch_read_format(batch_grammars *all, const json *format, lory_grammar **g
         json_put_value(&(json_writer){ &text, false }, schema);
     else
         buf_puts(&text, "{\"type\":\"object\"}");
-    bool ok = !text.failed ? grammar_of(all, &text, g, err)
-                           : err_set(err, LORY_E_MEMORY, "no memory for the line");
+    bool ok = batch_grammar_of(grammars, &text, "\"response_format\"", g, err);
     buf_free(&text);
     return ok;
 }

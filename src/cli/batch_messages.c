@@ -1,6 +1,8 @@
 /* batch_messages.c - see batch_messages.h. */
 #include "cli/batch_messages.h"
 #include "base/err.h"
+#include "cli/batch_tools.h"
+#include "cli/chat_print.h"
 #include "cli/chat_templates.h"
 #include "cli/cli.h"
 #include <string.h>
@@ -34,36 +36,160 @@ static bool put_parts(json_writer *w, const json *parts, size_t i, lory_err *err
     return ok || no_memory(err);
 }
 
-static bool put_message(json_writer *w, const json *message, size_t i, lory_err *err)
+/* The arguments of a call as the template wants them: an object, or JSON in a text. */
+static bool put_arguments(json_writer *w, const json *arguments, const chat_tools *t, lory_err *err)
+{
+    buf text = { 0 };
+    json_doc d = { 0 };
+    bool ok = true;
+    if (arguments->type == JSON_STRING && !t->has_text_arguments) {
+        ok = json_read(&d, arguments->str, arguments->n, "\"messages\": arguments of a call", err);
+        if (ok) json_put_value(w, d.root);
+        if (ok) json_close(&d);
+    } else if (arguments->type != JSON_STRING && t->has_text_arguments) {
+        json_put_value(&(json_writer){ &text, false }, arguments);
+        json_put_bytes(w, text.len ? text.data : "", text.len);
+    } else {
+        json_put_value(w, arguments);
+    }
+    ok = ok && (!text.failed || no_memory(err));
+    buf_free(&text);
+    return ok;
+}
+
+/* A call, or its "function". */
+static bool put_call(json_writer *w, const json *call, const chat_tools *t, lory_err *err)
+{
+    bool ok = true;
+    if (call->type != JSON_OBJECT)
+        return err_set(err, LORY_E_ARGUMENT,
+                       "\"messages\": \"tool_calls\" is not an array of calls");
+    json_begin_object(w);
+    for (const json *e = call->first; e && ok; e = e->next) {
+        json_put_key_bytes(w, e->key, e->n_key);
+        if (strcmp(e->key, "arguments") == 0)
+            ok = put_arguments(w, e, t, err);
+        else if (strcmp(e->key, "function") == 0)
+            ok = put_call(w, e, t, err);
+        else
+            json_put_value(w, e);
+    }
+    json_end_object(w);
+    return ok;
+}
+
+static bool put_calls(json_writer *w, const json *calls, const chat_tools *t, lory_err *err)
+{
+    if (t->is_raw)
+        return err_set(err, LORY_E_UNSUPPORTED,
+                       "\"messages\": the chat template does not show \"tool_calls\"");
+    json_begin_array(w);
+    for (const json *c = calls->first; c; c = c->next)
+        if (!put_call(w, c, t, err)) return false;
+    json_end_array(w);
+    return true;
+}
+
+static const json *calls_in(const json *message)
+{
+    const json *calls = json_get(message, "tool_calls");
+    return calls && calls->type == JSON_ARRAY && calls->n > 0 ? calls : NULL;
+}
+
+static bool is_same_text(const json *a, const json *b)
+{
+    return a && b && a->type == JSON_STRING && b->type == JSON_STRING && a->n == b->n
+           && memcmp(a->str, b->str, a->n) == 0;
+}
+
+/* The name of the function whose call a tool's message replies to, which the API leaves out and
+ * some templates show; NULL: it has one, or there is no such call. */
+static const json *name_of_reply(const json *messages, const json *reply)
+{
+    const json *id = json_get(reply, "tool_call_id"), *name = NULL;
+    if (!json_str_is(json_get(reply, "role"), "tool") || json_get(reply, "name")) return NULL;
+    for (const json *m = messages->first; m != reply; m = m->next) {
+        const json *calls = calls_in(m);
+        for (const json *c = calls ? calls->first : NULL; c; c = c->next)
+            if (is_same_text(json_get(c, "id"), id))
+                name = json_get(json_get(c, "function"), "name");
+    }
+    return name;
+}
+
+/* The content of message i, which may be missing beside calls. */
+static bool put_content(json_writer *w, const json *message, size_t i, const chat_tools *t,
+                        lory_err *err)
+{
+    const json *content = json_get(message, "content");
+    bool is_none =
+        !content || content->type == JSON_NULL || (content->type == JSON_STRING && content->n == 0);
+    if (content && content->type == JSON_ARRAY) return put_parts(w, content, i, err);
+    if (!calls_in(message) || !is_none)
+        json_put_value(w, content);
+    else if (t->has_null_content)
+        json_put_null(w);
+    else
+        json_put_str(w, "");
+    return true;
+}
+
+static bool check_message(const json *message, size_t i, lory_err *err)
 {
     const json *role = json_get(message, "role"), *content = json_get(message, "content");
     if (!role || role->type != JSON_STRING)
         return err_set(err, LORY_E_ARGUMENT, "\"messages\": message %zu has no \"role\"", i);
-    if (content && content->type != JSON_STRING && content->type != JSON_ARRAY
-        && content->type != JSON_NULL)
-        return err_set(err, LORY_E_ARGUMENT,
-                       "\"messages\": the content of message %zu is not a text", i);
-    json_begin_object(w);
-    for (const json *member = message->first; member; member = member->next) {
-        json_put_key_bytes(w, member->key, member->n_key);
-        if (member != content || content->type != JSON_ARRAY)
-            json_put_value(w, member);
-        else if (!put_parts(w, content, i, err))
-            return false;
-    }
-    json_end_object(w);
-    return true;
+    if (!content || content->type == JSON_STRING || content->type == JSON_ARRAY
+        || content->type == JSON_NULL)
+        return true;
+    return err_set(err, LORY_E_ARGUMENT, "\"messages\": the content of message %zu is not a text",
+                   i);
 }
 
-static bool put_variables(json_writer *w, const json *messages, const json *extra, lory_err *err)
+/* Message i, `message` of messages, in the form that the template wants. */
+static bool put_message(json_writer *w, const json *messages, const json *message, size_t i,
+                        const chat_tools *t, lory_err *err)
 {
+    const json *name = name_of_reply(messages, message);
+    bool ok = check_message(message, i, err);
+    json_begin_object(w);
+    for (const json *e = message->first; e && ok; e = e->next) {
+        json_put_key_bytes(w, e->key, e->n_key);
+        if (strcmp(e->key, "content") == 0)
+            ok = put_content(w, message, i, t, err);
+        else if (strcmp(e->key, "tool_calls") == 0 && calls_in(message))
+            ok = put_calls(w, e, t, err);
+        else
+            json_put_value(w, e);
+    }
+    if (ok && calls_in(message) && !json_get(message, "content")) {
+        json_put_key(w, "content");
+        ok = put_content(w, message, i, t, err);
+    }
+    if (name) {
+        json_put_key(w, "name");
+        json_put_value(w, name);
+    }
+    json_end_object(w);
+    return ok;
+}
+
+static bool put_variables(json_writer *w, const batch_request *r, const json *messages,
+                          const json *extra, lory_err *err)
+{
+    static const chat_tools plain;
+    const batch_toolset *set = r->tools.set;
     size_t i = 1;
     json_begin_object(w);
     json_put_key(w, "messages");
     json_begin_array(w);
     for (const json *m = messages->first; m; m = m->next)
-        if (!put_message(w, m, i++, err)) return false;
+        if (!put_message(w, messages, m, i++, set ? &set->t : &plain, err)) return false;
     json_end_array(w);
+    if (batch_shows_tools(r)) {
+        json_put_key(w, "tools");
+        json_put_raw(w, set->t.text.data, set->t.text.len);
+    }
     json_put_key(w, "add_generation_prompt");
     json_put_bool(w, true);
     for (const json *v = extra ? extra->first : NULL; v; v = v->next) {
@@ -88,19 +214,52 @@ static bool add_stop(batch_request *r, const char *text, lory_err *err)
     return true;
 }
 
+/* The prompt as rendered, and what a forced call begins with behind it. */
+static bool tokenize(batch_request *r, const batch_defaults *d, const lory_prompt *p, lory_err *err)
+{
+    enum { END_BYTES = 32 };
+    size_t n_end = p->n < END_BYTES ? p->n : END_BYTES;
+    buf text = { 0 };
+    lory_tokens *ids = &r->prompt[0];
+    buf_put(&r->prompt_end, p->text + p->n - n_end, n_end);
+    buf_put(&text, p->text, p->n);
+    buf_put(&text, r->tools.before.data, r->tools.before.len);
+    lory_prompt whole = {
+        .text = text.data, .n = text.len, .plain = p->plain, .n_plain = p->n_plain
+    };
+    bool ok = !r->prompt_end.failed && !text.failed ? true : no_memory(err);
+    ok = ok && lory_tokenize_prompt(d->m, &whole, ids, err)
+         && (ids->n > 0
+             || err_set(err, LORY_E_FORMAT, "\"messages\": the template gives an empty prompt"))
+         && cli_fits("\"messages\"", ids->n, d->n_ctx, err);
+    buf_free(&text);
+    return ok;
+}
+
 static bool encode(batch_request *r, const batch_defaults *d, const buf *variables, lory_err *err)
 {
+    const lory_template *t = batch_template_of(r, d);
     lory_prompt p = { 0 };
-    if (!batch_request_prompts(r, 1, err)) return false;
-    lory_tokens *ids = &r->prompt[0];
-    bool ok =
-        lory_render_template(d->m, &d->tmpl, variables->data, variables->len, &p, err)
-        && lory_tokenize_prompt(d->m, &p, ids, err)
-        && (ids->n > 0
-            || err_set(err, LORY_E_FORMAT, "\"messages\": the template gives an empty prompt"))
-        && cli_fits("\"messages\"", ids->n, d->n_ctx, err);
+    bool ok = batch_request_prompts(r, 1, err)
+              && lory_render_template(d->m, t, variables->data, variables->len, &p, err)
+              && tokenize(r, d, &p, err);
     lory_prompt_free(&p);
+    r->has_channels = chat_has_channels(t->text, t->n);
+    r->recipients = recipients_of(t->text, t->n, r->prompt_end.len ? r->prompt_end.data : "",
+                                  r->prompt_end.len);
+    if (r->has_channels || r->recipients || batch_shows_tools(r))
+        r->generate.show_special = true; /* the marks are special */
     return ok;
+}
+
+/* How the template wants calls, where there are some to show or to be made. */
+static bool read_tools(batch_request *r, const batch_defaults *d, const json *messages,
+                       const json *body, lory_err *err)
+{
+    bool has_calls = false;
+    if (!batch_read_tools(r, d, body, err)) return false;
+    for (const json *m = messages->first; m; m = m->next) has_calls = has_calls || calls_in(m);
+    return r->tools.set || !has_calls || batch_find_form(r, d, err);
 }
 
 bool batch_read_messages(batch_request *r, const batch_defaults *d, const json *messages,
@@ -113,7 +272,8 @@ bool batch_read_messages(batch_request *r, const batch_defaults *d, const json *
     if (extra && extra->type != JSON_OBJECT && extra->type != JSON_NULL)
         return err_set(err, LORY_E_ARGUMENT, "\"chat_template_kwargs\" is not an object");
     if (!d->tmpl.text) return chat_no_template("\"messages\"", err);
-    bool ok = put_variables(&(json_writer){ &variables, false }, messages, extra, err)
+    bool ok = read_tools(r, d, messages, body, err)
+              && put_variables(&(json_writer){ &variables, false }, r, messages, extra, err)
               && encode(r, d, &variables, err) && add_stop(r, d->template_stop, err);
     buf_free(&variables);
     return ok;

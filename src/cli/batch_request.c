@@ -89,18 +89,14 @@ static bool read_bool(const json *body, const char *name, bool *out, lory_err *e
 }
 
 /* Fields that would change the answer and are not known here; false and 1 change nothing. */
-static bool refuse_unknown(const json *body, lory_err *err)
+static bool refuse(const json *body, const char *const *names, lory_err *err)
 {
-    static const char *const names[] = { "stream",     "echo",        "best_of",    "suffix",
-                                         "tools",      "tool_choice", "functions",  "function_call",
-                                         "modalities", "audio",       "prediction", "grammar",
-                                         "json_schema" };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const json *j = field(body, names[i]);
+    for (; *names; names++) {
+        const json *j = field(body, *names);
         int64_t v;
         bool is_plain = !j || j->type == JSON_FALSE || (json_get_int(j, &v) && v == 1);
         if (!is_plain)
-            return err_set(err, LORY_E_UNSUPPORTED, "\"%s\" is not supported here", names[i]);
+            return err_set(err, LORY_E_UNSUPPORTED, "\"%s\" is not supported here", *names);
     }
     const json *mirostat = field(body, "mirostat");
     int64_t version;
@@ -108,6 +104,14 @@ static bool refuse_unknown(const json *body, lory_err *err)
     return is_off
            || err_set(err, LORY_E_UNSUPPORTED,
                       "\"mirostat\" is not supported: each draw would depend on those before");
+}
+
+static bool refuse_unknown(const json *body, lory_err *err)
+{
+    static const char *const names[] = { "stream",     "echo",          "best_of",     "suffix",
+                                         "functions",  "function_call", "modalities",  "audio",
+                                         "prediction", "grammar",       "json_schema", NULL };
+    return refuse(body, names, err);
 }
 
 /* ---- stop texts, biases ------------------------------------------------------------------ */
@@ -287,6 +291,7 @@ static bool read_prompts(batch_request *r, const batch_defaults *d, const json *
 
 static bool read_prompt(batch_request *r, const batch_defaults *d, const json *body, lory_err *err)
 {
+    static const char *const of_messages[] = { "tools", "tool_choice", NULL };
     const json *prompt = field(body, "prompt"), *messages = field(body, "messages");
     if (prompt && messages)
         return err_set(err, LORY_E_ARGUMENT, "has both a \"prompt\" and \"messages\"");
@@ -294,7 +299,7 @@ static bool read_prompt(batch_request *r, const batch_defaults *d, const json *b
         return err_set(err, LORY_E_ARGUMENT, "\"messages\" belong to /v1/chat/completions");
     if (messages || r->shape == BATCH_CHAT) return batch_read_messages(r, d, messages, body, err);
     if (!prompt) return err_set(err, LORY_E_ARGUMENT, "has no \"prompt\" and no \"messages\"");
-    return read_prompts(r, d, prompt, err);
+    return refuse(body, of_messages, err) && read_prompts(r, d, prompt, err);
 }
 
 /* ---- shape ------------------------------------------------------------------------------- */
@@ -361,6 +366,10 @@ void batch_request_free(batch_request *r)
 {
     buf_free(&r->id);
     buf_free(&r->model);
+    buf_free(&r->prompt_end);
+    buf_free(&r->tools.before);
+    buf_free(&r->tools.after);
+    batch_toolset_give(r->tools.set);
     for (size_t i = 0; i < r->n_prompt; i++) lory_tokens_free(&r->prompt[i]);
     mem_free(r->prompt);
     lory_grammar_free(r->grammar);

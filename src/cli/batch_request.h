@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "cli/batch_grammar.h"
+#include "cli/chat_tools.h"
 #include "lory.h"
 
 enum {
@@ -27,26 +28,47 @@ typedef struct {
     lory_generate_params generate;
     const char *model_name; /* in API answers to lines that name none */
     size_t n_ctx;
-    bool special; /* control-token text in prompts counts; in messages it never does */
+    bool special;              /* control-token text in prompts counts; in messages it never does */
     lory_template tmpl;        /* of messages; no text: there is none */
-    batch_grammars *grammars;  /* of "response_format" */
+    lory_template tool_tmpl;   /* of messages with tools; no text: the same */
+    kept *grammars;            /* of schemas that lines have */
+    kept *toolsets;            /* of "tools" */
     const char *template_stop; /* ends an answer to messages; NULL: the model's own tokens do */
 } batch_defaults;
 
+/* The tools of a line, of which others may be users too. */
 typedef struct {
-    uint64_t line;      /* its number, from 1 */
-    uint64_t hash;      /* of the line, for the ids of API answers */
+    chat_tools t;
+    int n_users;
+} batch_toolset;
+void batch_toolset_give(batch_toolset *set); /* accepts NULL */
+
+typedef struct {
+    batch_toolset *set; /* NULL: there are none, or what the template wants is not known */
+    bool is_hidden;     /* the template is not told of them */
+    bool is_single;     /* at most one call is given */
+    bool is_forced;     /* the answer is a call: */
+    buf before, after;  /* the text around what is generated of it; the prompt has the first */
+} batch_tools;
+
+typedef struct {
+    uint64_t line; /* its number, from 1 */
+    uint64_t hash; /* of the line, for the ids of API answers */
     batch_shape shape;
-    buf id;             /* JSON: "id" or "custom_id"; empty when there is none */
-    buf model;          /* JSON: the body's "model"; empty when there is none */
+    buf id;              /* JSON: "id" or "custom_id"; empty when there is none */
+    buf model;           /* JSON: the body's "model"; empty when there is none */
     lory_tokens *prompt; /* [n_prompt] their ids */
     size_t n_prompt;
     lory_sampler_params sampler;   /* its biases are in the arena, like */
     lory_generate_params generate; /* the stop texts */
     lory_grammar *grammar;         /* the line's own; NULL: none */
+    batch_tools tools;             /* of messages */
+    bool has_channels;             /* the messages' template makes the model write into channels */
+    const recipient_form *recipients; /* ... or say of each part whom it is for; NULL: neither */
+    buf prompt_end;                   /* some text that the prompt of messages ends with */
     mem_arena arena;
-    int n;              /* choices of each prompt */
-    int n_logprobs;     /* likeliest tokens a token; -1 = no log-probabilities */
+    int n;          /* choices of each prompt */
+    int n_logprobs; /* likeliest tokens a token; -1 = no log-probabilities */
 } batch_request;
 
 /* Reads a line. On failure *err is for the line's answer; `id` and `shape` are what could be made

@@ -69,9 +69,14 @@ static void call_free(tool_call *c)
     buf_free(&c->arguments);
 }
 
+void tool_calls_cut(tool_calls *t, size_t n)
+{
+    while (t->n > n) call_free(&t->call[--t->n]);
+}
+
 void tool_calls_free(tool_calls *t)
 {
-    for (size_t i = 0; i < t->n; i++) call_free(&t->call[i]);
+    tool_calls_cut(t, 0);
     mem_free(t->call);
     *t = (tool_calls){ 0 };
 }
@@ -138,13 +143,12 @@ static piece trim(piece p)
     return p;
 }
 
-/* The end of the JSON object or array that begins at `at`; 0 when it does not end. */
-static size_t json_end(const reader *r, size_t at)
+size_t calls_json_end(const char *s, size_t n, size_t at)
 {
     int depth = 0;
     bool in_string = false;
-    for (size_t i = at; i < r->n; i++) {
-        char c = r->s[i];
+    for (size_t i = at; i < n; i++) {
+        char c = s[i];
         if (in_string && c == '\\')
             i++;
         else if (c == '"')
@@ -346,7 +350,7 @@ static bool take_object(reader *r, const json *j, size_t before)
 static bool read_object(reader *r, size_t before)
 {
     json_doc d;
-    size_t end = json_end(r, r->at);
+    size_t end = calls_json_end(r->s, r->n, r->at);
     if (!end) return wrong(r, "its JSON does not end");
     if (!json_read(&d, r->s + r->at, end - r->at, "tool call", r->err)) return false;
     bool ok = take_object(r, d.root, before);
@@ -406,7 +410,7 @@ static bool read_function(reader *r, const char *name_end, const char *close)
     if (!c) return false;
     if (is_at(r, body, "{")) {
         json_doc d;
-        size_t past = json_end(r, body);
+        size_t past = calls_json_end(r->s, r->n, body);
         if (!past) return wrong(r, "its JSON does not end");
         if (!json_read(&d, r->s + body, past - body, "tool call", r->err)) return false;
         bool ok = put_arguments(r, c, d.root);
@@ -512,6 +516,6 @@ bool calls_read(const char *text, size_t n, const json *tools, tool_calls *out, 
     while (ok && !is_over) ok = read_next(&r, &is_over);
     if (ok && out->n == n_before) ok = wrong(&r, "there is none that can be read");
     if (ok) return true;
-    while (out->n > n_before) call_free(&out->call[--out->n]);
+    tool_calls_cut(out, n_before);
     return false;
 }

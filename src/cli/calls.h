@@ -22,6 +22,9 @@ void tool_calls_free(tool_calls *t);
 /* A zeroed call at the end of the list; NULL when memory can't be had. */
 tool_call *tool_calls_add(tool_calls *t);
 
+/* Leaves the first n. */
+void tool_calls_cut(tool_calls *t, size_t n);
+
 /* The texts that begin calls, NULL at the end. */
 extern const char *const call_marks[];
 
@@ -37,6 +40,9 @@ extern const char *const call_marks[];
  * tools, the definitions, may be NULL; they say which names there are and which VALUE is a text.
  * False with *out as it was: LORY_E_FORMAT says what is wrong, LORY_E_MEMORY. */
 bool calls_read(const char *text, size_t n, const json *tools, tool_calls *out, lory_err *err);
+
+/* The end of the JSON object or array that begins at s[at]; 0 when it does not end. */
+size_t calls_json_end(const char *s, size_t n, size_t at);
 
 /* The definition of the tool of that name, as {"name", "parameters", ...}; NULL: there is none. */
 const json *calls_find_tool(const json *tools, const char *name, size_t n);

@@ -458,7 +458,7 @@ static bool read_tools(const reader *r, const chat *c, const json *j, loaded *l)
     json_put_value(&w, tools);
     bool ok = !text.failed || err_set(r->err, LORY_E_MEMORY, "%s: no memory", r->path);
     ok = ok && chat_tools_read(&l->tools, text.data, text.len, r->path, r->err)
-         && chat_tools_fit(&l->tools, c->m, &tmpl, r->err)
+         && chat_tools_fit(&l->tools, "--tools", c->m, &tmpl, r->err)
          && read_texts(r, json_get(j, "replies"), &l->replies);
     buf_free(&text);
     if (ok && l->replies.n > 0 && !(calls && l->replies.n < calls->n))

@@ -32,7 +32,7 @@ static bool put(chat_printer *p, const char *s, size_t n)
     for (size_t i = 0; i < n && !p->is_thinking && !p->has_content; i++)
         p->has_content = !is_blank(s[i]);
     while (p->skips_blanks && n > 0 && (*s == '\n' || *s == ' ')) s++, n--;
-    if (n == 0 || (p->hides && p->is_thinking)) return true;
+    if (n == 0 || p->is_quiet || (p->hides && p->is_thinking)) return true;
     p->skips_blanks = false;
     p->last = s[n - 1];
     if (!p->is_terminal) return out_put(s, n);
@@ -199,7 +199,7 @@ bool chat_print(chat_printer *p, const char *text, size_t n)
         memmove(p->held.data, p->held.data + at, p->held.len - at);
         p->held.len -= at;
     }
-    return ok && out_flush();
+    return ok && (p->is_quiet || out_flush());
 }
 
 bool chat_print_end(chat_printer *p)

@@ -1,6 +1,6 @@
 /* chat_print.h - prints an answer as it comes: what the model thinks aloud between <think> and
  * </think> (and the like) dimmed on a terminal, or left out; tool calls held back.
- * Layer: cli. A zeroed one with its first six fields set is at the start of an answer. */
+ * Layer: cli. A zeroed one with its first seven fields set is at the start of an answer. */
 #ifndef LORY_CLI_CHAT_PRINT_H
 #define LORY_CLI_CHAT_PRINT_H
 
@@ -13,6 +13,7 @@ typedef struct {
     const chat_tools *tools;        /* whose calls are held back; NULL = none */
     bool has_channels; /* the text has the marks of gpt-oss's channels, which are no text */
     const recipient_form *recipients; /* whose heads of parts are no text; NULL = none */
+    bool is_quiet;     /* nothing is printed: only where calls begin is found out */
     bool is_thinking, skips_blanks; /* the marks and blanks after hidden thinking go too */
     int i_mark;                     /* which kind of mark began it */
     bool is_under_way;              /* past its first head, or it has none */

@@ -39,6 +39,7 @@ bool chat_tools_read(chat_tools *t, const char *text, size_t n, const char *name
 void chat_tools_free(chat_tools *t)
 {
     buf_free(&t->text);
+    buf_free(&t->shown);
     json_close(&t->doc);
     *t = (chat_tools){ 0 };
 }
@@ -113,12 +114,11 @@ void chat_put_reply(json_writer *w, const tool_call *c, chat_text content)
 
 /* ---- the template ------------------------------------------------------------------------ */
 
-/* A call as no model makes one, so that its parts are found in what a template makes of it. */
-static const char probe_name[] = "lory_probe", probe_key[] = "lory_key",
-                  probe_value[] = "lory_value", probe_arguments[] = "{\"lory_key\":\"lory_value\"}",
-                  probe_id[] = "call00001";
+const chat_probe_call chat_probe = { "lory_probe", "lory_key", "lory_value", "call00001" };
+static const char probe_arguments[] = "{\"lory_key\":\"lory_value\"}";
 
 typedef struct {
+    const char *subject; /* of messages */
     const lory_model *m;
     const lory_template *tmpl;
     lory_prompt asked; /* a user's text, up to where the answer begins */
@@ -140,7 +140,7 @@ static bool render(const probe *p, const buf *messages, const buf *tools, lory_p
     json_put_key(&w, "add_generation_prompt");
     json_put_bool(&w, true);
     json_end_object(&w);
-    bool ok = b.failed ? err_set(err, LORY_E_MEMORY, "--tools: no memory")
+    bool ok = b.failed ? err_set(err, LORY_E_MEMORY, "%s: no memory", p->subject)
                        : lory_render_template(p->m, p->tmpl, b.data, b.len, out, err);
     buf_free(&b);
     return ok;
@@ -157,7 +157,8 @@ static bool ask(probe *p, const chat_tools *t, lory_err *err)
     bool ok = render(p, &messages, &t->text, &p->asked, err);
     if (ok && render(p, &messages, NULL, &without, NULL) && without.n == p->asked.n
         && memcmp(without.text, p->asked.text, without.n) == 0)
-        ok = err_set(err, LORY_E_UNSUPPORTED, "--tools: the chat template does not show any");
+        ok =
+            err_set(err, LORY_E_UNSUPPORTED, "%s: the chat template does not show any", p->subject);
     lory_prompt_free(&without);
     buf_free(&messages);
     return ok;
@@ -175,17 +176,17 @@ static bool make(probe *p, const chat_tools *t, lory_err *err)
     json_writer w = { &messages, false };
     tool_calls calls = { 0 };
     tool_call *c = tool_calls_add(&calls);
-    bool ok = c && buf_puts(&c->id, probe_id) && buf_puts(&c->name, probe_name)
+    bool ok = c && buf_puts(&c->id, chat_probe.id) && buf_puts(&c->name, chat_probe.name)
               && buf_puts(&c->arguments, probe_arguments);
     json_begin_array(&w);
     chat_put_message(&w, "user", text_of_str("Hi"));
-    if (ok && t->is_raw) chat_put_message(&w, "assistant", text_of_str(probe_name));
+    if (ok && t->is_raw) chat_put_message(&w, "assistant", text_of_str(chat_probe.name));
     if (ok && !t->is_raw) chat_put_calls(&w, t, (chat_text){ 0 }, &calls);
     if (ok) chat_put_reply(&w, c, text_of_str("1"));
     json_end_array(&w);
     lory_prompt_free(&p->made);
     ok = ok ? render(p, &messages, &t->text, &p->made, err)
-            : err_set(err, LORY_E_MEMORY, "--tools: no memory");
+            : err_set(err, LORY_E_MEMORY, "%s: no memory", p->subject);
     tool_calls_free(&calls);
     buf_free(&messages);
     return ok;
@@ -204,8 +205,9 @@ static size_t answer_at(const probe *p)
 static bool is_shown(const probe *p)
 {
     const char *answer = p->made.text + answer_at(p);
-    return strstr(answer, probe_name) && strstr(answer, probe_key) && strstr(answer, probe_value)
-           && !strstr(answer, "'lory_key':") && !strstr(answer, "\\\"lory_key");
+    return strstr(answer, chat_probe.name) && strstr(answer, chat_probe.key)
+           && strstr(answer, chat_probe.value) && !strstr(answer, "'lory_key':")
+           && !strstr(answer, "\\\"lory_key");
 }
 
 /* Tries what templates want of a message with calls, what Hugging Face documents first. */
@@ -244,9 +246,20 @@ static void choose_marks(const probe *p, chat_tools *t)
         for (int i = 0; call_marks[i]; i++) t->mark[t->n_mark++] = call_marks[i];
 }
 
-bool chat_tools_fit(chat_tools *t, const lory_model *m, const lory_template *tmpl, lory_err *err)
+/* Keeps the answer, if the prompt ends where it begins. */
+static bool keep_shown(const probe *p, chat_tools *t, lory_err *err)
 {
-    probe p = { .m = m, .tmpl = tmpl };
+    size_t at = answer_at(p);
+    buf_clear(&t->shown);
+    if (t->is_raw || at < p->asked.n || buf_put(&t->shown, p->made.text + at, p->made.n - at))
+        return true;
+    return err_set(err, LORY_E_MEMORY, "%s: no memory", p->subject);
+}
+
+bool chat_tools_fit(chat_tools *t, const char *subject, const lory_model *m,
+                    const lory_template *tmpl, lory_err *err)
+{
+    probe p = { .subject = subject, .m = m, .tmpl = tmpl };
     t->n_mark = 0;
     t->is_raw = t->is_bare = false;
     bool ok = ask(&p, t, err) && choose_form(&p, t, err);
@@ -254,7 +267,8 @@ bool chat_tools_fit(chat_tools *t, const lory_model *m, const lory_template *tmp
     t->recipients = recipients_of(tmpl->text, tmpl->n, p.asked.text, p.asked.n);
     if (ok && t->n_mark == 0 && !t->is_bare && !t->recipients)
         ok = err_set(err, LORY_E_UNSUPPORTED,
-                     "--tools: the chat template shows calls in a form that is not known");
+                     "%s: the chat template shows calls in a form that is not known", subject);
+    ok = ok && keep_shown(&p, t, err);
     lory_prompt_free(&p.asked);
     lory_prompt_free(&p.made);
     return ok;

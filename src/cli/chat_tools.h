@@ -18,13 +18,23 @@ typedef struct {
     bool is_raw;  /* the template has no form for calls: they go back as they were written */
     bool has_text_arguments; /* it wants arguments as a string of JSON, not as an object */
     bool has_null_content;   /* it wants null as the content of a message with calls */
+    buf shown; /* what follows a prompt that the model answers by a call of chat_probe: empty when
+                  the template ends its prompts with what such an answer does not begin with */
 } chat_tools;
+
+/* A call as no model makes one, so that its parts are found in what a template makes of it. */
+typedef struct {
+    const char *name, *key, *value, *id;
+} chat_probe_call;
+extern const chat_probe_call chat_probe; /* its arguments are {KEY: VALUE} */
 
 /* Reads a JSON array of definitions, {"type": "function", "function": {"name", "description",
  * "parameters"}} or the inner objects alone. `name` begins the message about what is wrong. */
 bool chat_tools_read(chat_tools *t, const char *text, size_t n, const char *name, lory_err *err);
-/* Finds out what the template wants. LORY_E_UNSUPPORTED: it does not show tools, or no replies. */
-bool chat_tools_fit(chat_tools *t, const lory_model *m, const lory_template *tmpl, lory_err *err);
+/* Finds out what the template wants. LORY_E_UNSUPPORTED: it does not show tools, or no replies;
+ * subject, where the tools come from, begins the message. */
+bool chat_tools_fit(chat_tools *t, const char *subject, const lory_model *m,
+                    const lory_template *tmpl, lory_err *err);
 void chat_tools_free(chat_tools *t);
 
 static inline bool chat_has_tools(const chat_tools *t)

@@ -81,7 +81,8 @@ static const opts_page page = {
     .usage = "-i IN.jsonl -o OUT.jsonl [--parallel N] [--resume] [options]",
     .about = "Answers every line of a JSONL file: one output line per input line, in the same "
              "order. A line is {\"id\", \"prompt\"} or {\"id\", \"messages\"} with optional fields "
-             "named as in the OpenAI API (max_tokens, temperature, seed, stop, n, logprobs ...), "
+             "named as in the OpenAI API (max_tokens, temperature, seed, stop, n, logprobs, "
+             "tools ...), "
              "or a request of the OpenAI Batch API. A line that cannot be answered gives a line "
              "with \"error\", and the exit status is 1 in the end.",
     .rows = rows,
@@ -106,8 +107,8 @@ typedef struct {
     lory_batch *batch;
     batch_defaults d;
     lory_logit_bias *bias;
-    cli_grammar grammar;     /* of lines without one of their own */
-    batch_grammars grammars; /* of those with one */
+    cli_grammar grammar;      /* of lines without one of their own */
+    kept grammars, toolsets;  /* of those with one; of those with tools */
     buf template_text;
     batch_state state;
     lines in;
@@ -500,6 +501,8 @@ static bool open_template(run *r, lory_err *err)
     t->n = r->template_text.len;
     t->name = r->o->template;
     r->d.template_stop = builtin ? builtin->stop : NULL;
+    r->d.tool_tmpl.text = r->o->template ? NULL : lory_model_chat_template(r->m, "tool_use", &n);
+    if (r->d.tool_tmpl.text) r->d.tool_tmpl = (lory_template){ r->d.tool_tmpl.text, n, NULL, t->now };
     if (!is_fixed && strstr(t->text, "strftime_now"))
         cli_note("the chat template asks for the date and is told 1 January 1970, so that the same "
                  "lines give the same bytes (SOURCE_DATE_EPOCH sets it)");
@@ -521,7 +524,10 @@ static bool set_sampler(run *r, lory_err *err)
 {
     if (!cli_sampler_params(r->m, &r->o->sampling, &r->d.sampler, &r->bias, err)) return false;
     r->d.sampler.grammar = r->grammar.g;
+    r->grammars = batch_grammars();
+    r->toolsets = batch_toolsets();
     r->d.grammars = &r->grammars;
+    r->d.toolsets = &r->toolsets;
     return true;
 }
 
@@ -548,7 +554,8 @@ static void close_run(run *r)
     lines_close(&r->in);
     if (r->in_fd > STDIN_FILENO) close(r->in_fd);
     lory_grammar_free(r->grammar.g);
-    batch_grammars_free(&r->grammars);
+    kept_free(&r->grammars);
+    kept_free(&r->toolsets);
     mem_free(r->bias);
     buf_free(&r->text);
     buf_free(&r->template_text);

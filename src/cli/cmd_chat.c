@@ -106,7 +106,7 @@ static bool read_tools(chat *c, lory_err *err)
     if (!c->o->tools) return true;
     bool ok = file_read(c->o->tools, 1 << 24, &text, err)
               && chat_tools_read(&c->tools, text.len ? text.data : "", text.len, c->o->tools, err)
-              && chat_tools_fit(&c->tools, c->m, &tmpl, err);
+              && chat_tools_fit(&c->tools, "--tools", c->m, &tmpl, err);
     buf_free(&text);
     return ok;
 }
