@@ -472,7 +472,7 @@ TEST(each_token_is_a_target_once_an_epoch)
     put_counting(&s, 17, 90);
     size_t n = 0;
     while (s.at.epoch < 3) {
-        data_next(&s, N_CTX, 0, 1, &w);
+        data_next(&s, N_CTX, 0, 1, NULL, &w);
         n += (size_t)count_targets(&m);
         for (int i = 1; i < N_CTX; i++)
             CHECK(m.start[i] >= m.start[i - 1] && m.start[i] <= i, "token %d", i);
@@ -514,13 +514,13 @@ TEST(texts_are_cut_at_separators)
     const char *path = test_temp("text");
     REQUIRE(
         write_text(path, "One dog.\n<|endoftext|>\n\nTwo cats.\n<|endoftext|>\n<|endoftext|>\n"));
-    REQUIRE(data_read_text(&s, path, m, true, &err), "%s", err.text);
+    REQUIRE(data_read_text(&s, path, m, DATA_TEXTS, &err), "%s", err.text);
     CHECK(s.n_docs == 2 && s.n_bytes == 17, "%zu texts, %d bytes", s.n_docs, (int)s.n_bytes);
     for (size_t i = 1; i <= s.n_docs; i++)
         CHECK(s.token[s.doc[i] - 1] == lory_token_eos(m), "text %zu ends with the end token", i);
     REQUIRE(write_text(path, " \n<|endoftext|>\n"));
     data_free(&s);
-    CHECK(!data_read_text(&s, path, m, true, &err) && strstr(err.text, "holds no text"), "%s",
+    CHECK(!data_read_text(&s, path, m, DATA_TEXTS, &err) && strstr(err.text, "holds no text"), "%s",
           err.text);
     unlink(path);
     data_free(&s);

@@ -23,7 +23,7 @@
 
 typedef struct {
     const char *vocab, *out, *from, *checkpoint;
-    opt_list text, chat, held_text, held_chat;
+    opt_list text, running, chat, held_text, held_chat;
     net_shape shape;
     trainer_params p;
     int64_t seed;
@@ -65,6 +65,8 @@ static const opt_row rows[] = {
     { 0, "text", OPT_LIST, AT(text), "FILE[:W]",
       .help = "text, documents between lines <|endoftext|>; W: "
               "its weight among the sources (default: 1)" },
+    { 0, "running", OPT_LIST, AT(running), "FILE[:W]",
+      .help = "one running text, the lines <|endoftext|> included" },
     { 0, "chat", OPT_LIST, AT(chat), "FILE[:W]",
       .help = "conversations, {\"messages\": [...]} a line" },
     { 0, "held-back", OPT_LIST, AT(held_text), "FILE", .help = "text to evaluate on" },
@@ -110,6 +112,9 @@ static const opt_row rows[] = {
       .help = "share of what layers add that is dropped", .min = 0, .max = 0.9 },
     { 0, "drop-tokens", OPT_FLOAT, AT(p.drop_tokens), "X",
       .help = "share of the tokens that the model does not see", .min = 0, .max = 0.9 },
+    { 0, "split", OPT_FLOAT, AT(p.split), "X",
+      .help = "share of the tokens that come as two shorter ones; it falls with the rate", .min = 0,
+      .max = 1 },
     { 0, "average", OPT_FLOAT, AT(p.average), "X",
       .help = "how much of an average of the weights a step "
               "keeps; the model is the average; 0 = none",
@@ -160,8 +165,8 @@ static bool split_weight(char *word, double *weight, lory_err *err)
     return opts_float(word, colon + 1, 0, 1e9, weight, err);
 }
 
-static bool add_source(trainer_state *s, const char *item, bool is_chat, const lory_model *m,
-                       lory_err *err)
+static bool add_source(trainer_state *s, const char *item, bool is_chat, data_text kind,
+                       const lory_model *m, lory_err *err)
 {
     if (s->n_sources == MAX_SOURCES)
         return err_set(err, LORY_E_ARGUMENT, "more than %d sources", MAX_SOURCES);
@@ -169,7 +174,7 @@ static bool add_source(trainer_state *s, const char *item, bool is_chat, const l
     char *word = (char *)(uintptr_t)item; /* of argv, which is ours to write to */
     bool ok =
         split_weight(word, &src->weight, err)
-        && (is_chat ? data_read_chat(src, word, m, err) : data_read_text(src, word, m, true, err));
+        && (is_chat ? data_read_chat(src, word, m, err) : data_read_text(src, word, m, kind, err));
     if (ok)
         fprintf(stderr, "%s: %zu documents, %.2f M tokens, weight %g\n", word, src->n_docs,
                 (double)src->n * 1e-6, src->weight);
@@ -179,8 +184,12 @@ static bool add_source(trainer_state *s, const char *item, bool is_chat, const l
 static bool add_sources(trainer_state *s, const options *o, const lory_model *m, lory_err *err)
 {
     bool ok = true;
-    for (size_t i = 0; ok && i < o->text.n; i++) ok = add_source(s, o->text.item[i], false, m, err);
-    for (size_t i = 0; ok && i < o->chat.n; i++) ok = add_source(s, o->chat.item[i], true, m, err);
+    for (size_t i = 0; ok && i < o->text.n; i++)
+        ok = add_source(s, o->text.item[i], false, DATA_TEXTS, m, err);
+    for (size_t i = 0; ok && i < o->running.n; i++)
+        ok = add_source(s, o->running.item[i], false, DATA_RUNNING, m, err);
+    for (size_t i = 0; ok && i < o->chat.n; i++)
+        ok = add_source(s, o->chat.item[i], true, DATA_TEXTS, m, err);
     if (ok && s->n_sources == 0)
         return err_set(err, LORY_E_ARGUMENT, "no text: --text or --chat names some");
     return ok;
@@ -196,7 +205,7 @@ static bool read_held_back(held_back *h, const options *o, const lory_model *m, 
     bool ok = o->held_text.n + o->held_chat.n <= MAX_SOURCES
               || err_set(err, LORY_E_ARGUMENT, "more than %d files held back", MAX_SOURCES);
     for (size_t i = 0; ok && i < o->held_text.n; i++)
-        ok = data_read_text(&h->source[h->n++], o->held_text.item[i], m, false, err);
+        ok = data_read_text(&h->source[h->n++], o->held_text.item[i], m, DATA_HELD, err);
     for (size_t i = 0; ok && i < o->held_chat.n; i++)
         ok = data_read_chat(&h->source[h->n++], o->held_chat.item[i], m, err);
     return ok;
@@ -279,7 +288,9 @@ static bool run(trainer *t, const options *o, const held_back *h, progress *g, l
 
 static bool begin(trainer *t, const options *o, const lory_model *m, lory_err *err)
 {
-    if (!add_sources(trainer_get_state(t), o, m, err)) return false;
+    if (!add_sources(trainer_get_state(t), o, m, err)
+        || !data_split_init(&trainer_get_state(t)->split, m, o->shape.n_vocab, err))
+        return false;
     if (o->checkpoint && file_exists(o->checkpoint)) return store_resume(t, o->checkpoint, err);
     return !o->from || store_read_weights(t, o->from, err);
 }

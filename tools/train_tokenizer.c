@@ -18,7 +18,7 @@ enum { MIN_VOCAB = 512, MAX_VOCAB = 65536 };
 typedef struct {
     long n_vocab;
     double coverage;
-    const char *out;
+    const char *out, *running;
 } options;
 
 static void report(const options *o, const word_list *w, const bpe *b)
@@ -34,7 +34,7 @@ static bool make(const options *o, char *const *texts, lory_err *err)
 {
     word_list w = { 0 };
     bpe b = { 0 };
-    bool ok = true;
+    bool ok = !o->running || words_add_running(&w, o->running, err);
     for (; ok && *texts; texts++) ok = words_add_file(&w, *texts, err);
     ok = ok && bpe_learn(&b, &w, (size_t)o->n_vocab - VOCAB_FILE_EXTRA, o->coverage, err)
          && vocab_file_write(&b, o->out, err);
@@ -47,7 +47,8 @@ static bool make(const options *o, char *const *texts, lory_err *err)
 static int usage(FILE *to, const char *what)
 {
     if (what) fprintf(to, "train_tokenizer: %s\n", what);
-    fputs("usage: train_tokenizer [--vocab N] [--coverage X] -o FILE.gguf TEXT ...\n\n"
+    fputs("usage: train_tokenizer [--vocab N] [--coverage X] [--running TEXT] -o FILE.gguf TEXT "
+          "...\n\n"
           "Trains a SentencePiece-style BPE vocabulary and writes it as GGUF, with the control\n"
           "tokens and the template of our chats. A TEXT is plain text with lines <|endoftext|>\n"
           "between documents or, if its name ends in .jsonl, a conversation a line:\n"
@@ -56,6 +57,8 @@ static int usage(FILE *to, const char *what)
           "  --vocab N     tokens, 512 to 65536 (default: 4096)\n"
           "  --coverage X  part of the text whose characters get a token of their own; the rest\n"
           "                is written as bytes (default: 0.9999)\n"
+          "  --running TEXT  another text, in which the lines <|endoftext|> are text as well: a\n"
+          "                model that is to write it ends where it begins to write one\n"
           "  -o FILE       the file to write\n",
           to);
     return to == stdout ? 0 : 2;
@@ -65,6 +68,7 @@ static bool set_option(options *o, const char *name, const char *value)
 {
     char *end = NULL;
     if (strcmp(name, "-o") == 0) return *(o->out = value) != '\0';
+    if (strcmp(name, "--running") == 0) return *(o->running = value) != '\0';
     if (strcmp(name, "--vocab") == 0) {
         o->n_vocab = strtol(value, &end, 10);
         return *value && !*end && o->n_vocab >= MIN_VOCAB && o->n_vocab <= MAX_VOCAB;

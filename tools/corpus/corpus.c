@@ -92,12 +92,13 @@ static bool make_requests(const corpus_job *j, const docs *stories, uint64_t see
 }
 
 /* Variant i: other names, and other wordings of the requests. */
-static bool make_variant(const corpus_job *j, const docs *stories, long i, lory_err *err)
+static bool make_variant(const corpus_job *j, const docs *raw, const docs *stories, long i,
+                         lory_err *err)
 {
     uint64_t seed = rng_at(j->seed, (uint64_t)i, 1);
     char name[64];
     docs renamed = { 0 }, all = { 0 };
-    stories_rename(&renamed, stories, false, seed);
+    stories_rename(&renamed, raw, false, seed);
     stories_rename(&all, stories, true, seed);
     snprintf(name, sizeof name, "tinystories-renamed-%ld.train.txt", i);
     bool ok = write_docs(j, &renamed, name, err);
@@ -110,12 +111,17 @@ static bool make_variant(const corpus_job *j, const docs *stories, long i, lory_
 
 static bool make_stories(const corpus_job *j, docs parts[2], lory_err *err)
 {
+    docs raw[2] = { 0 };
     bool ok = read_text(j, "tinystories.txt", DOCUMENT_END "\n", stories_read, parts, err)
+              && read_text(j, "tinystories.txt", DOCUMENT_END "\n", stories_read_raw, raw, err)
+              && write_docs(j, &raw[0], "tinystories-raw.train.txt", err)
               && write_docs(j, &parts[0], "tinystories.train.txt", err)
               && write_docs(j, &parts[1], "tinystories.held.txt", err)
               && make_requests(j, &parts[0], j->seed, "requests.train.jsonl", err)
               && make_requests(j, &parts[1], j->seed, "requests.held.jsonl", err);
-    for (long i = 1; ok && i <= j->n_renamed; i++) ok = make_variant(j, &parts[0], i, err);
+    for (long i = 1; ok && i <= j->n_renamed; i++) ok = make_variant(j, &raw[0], &parts[0], i, err);
+    docs_free(&raw[0]);
+    docs_free(&raw[1]);
     return ok;
 }
 

@@ -47,6 +47,18 @@ void stories_read(docs *out, const char *s, size_t n)
     }
 }
 
+void stories_read_raw(docs *out, const char *s, size_t n)
+{
+    for (const char *end = s + n, *next; s < end; s = next) {
+        const char *mark = memmem(s, (size_t)(end - s), DOCUMENT_END, sizeof DOCUMENT_END - 1);
+        const char *last = mark ? mark : end;
+        next = mark ? mark + sizeof DOCUMENT_END - 1 : end;
+        while (s < last && *s == '\n') s++;
+        while (s < last && last[-1] == '\n') last--;
+        if (last > s) docs_put(out, s, (size_t)(last - s));
+    }
+}
+
 /* ---- words -------------------------------------------------------------------------------- */
 
 /* The next word of *t, letters only; empty at the end. *t goes on after it. */

@@ -10,6 +10,9 @@
 /* Appends the stories in s[0..n), between which stands DOCUMENT_END. */
 void stories_read(docs *out, const char *s, size_t n);
 
+/* The same as they stand there, but for blank lines at both ends. */
+void stories_read_raw(docs *out, const char *s, size_t n);
+
 /* Appends each story with its people renamed, by draw: each known name becomes another one of
  * its sex, the same throughout a story. A story that names nobody stays as it is if `keeps_all`,
  * else it is left out. */

@@ -75,7 +75,15 @@ static void put_tokens(token_table *v, const bpe *b)
         v->texts[i] = (gguf_str){ v->text.data + v->start[i], v->start[i + 1] - v->start[i] };
 }
 
-static void put_keys(gguf_writer *w, const token_table *v)
+/* The piece that every line <|endoftext|> begins with, and nothing else in English text: a model
+ * that has seen such lines between texts writes it where a text is over. 0: there is none. */
+static uint32_t find_marker(const bpe *b)
+{
+    int64_t i = strings_find(&b->symbols, "<|", 2), n_alphabet = (int64_t)b->n_alphabet;
+    return i < n_alphabet ? 0 : (uint32_t)(N_SPECIALS + N_BYTES + i - n_alphabet);
+}
+
+static void put_keys(gguf_writer *w, const token_table *v, uint32_t marker)
 {
     gguf_put_str(w, "general.architecture", "llama");
     gguf_put_str(w, "tokenizer.ggml.model", "llama");
@@ -87,6 +95,7 @@ static void put_keys(gguf_writer *w, const token_table *v)
     gguf_put_u32(w, "tokenizer.ggml.bos_token_id", ID_BOS);
     gguf_put_u32(w, "tokenizer.ggml.eos_token_id", ID_EOS);
     gguf_put_u32(w, "tokenizer.ggml.eot_token_id", N_BYTES + ID_END);
+    if (marker) gguf_put_u32(w, "tokenizer.ggml.eom_token_id", marker);
     gguf_put_bool(w, "tokenizer.ggml.add_bos_token", true);
     gguf_put_bool(w, "tokenizer.ggml.add_eos_token", false);
     gguf_put_bool(w, "tokenizer.ggml.add_space_prefix", true);
@@ -107,7 +116,7 @@ bool vocab_file_write(const bpe *b, const char *path, lory_err *err)
     if (!ok || v.text.failed) ok = err_set(err, LORY_E_MEMORY, "%s: out of memory", path);
     ok = ok && gguf_create(&w, path, err);
     if (ok) {
-        put_keys(&w, &v);
+        put_keys(&w, &v, find_marker(b));
         ok = gguf_begin_data(&w, err) && gguf_commit(&w, err);
     }
     gguf_abandon(&w);

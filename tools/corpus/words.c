@@ -136,6 +136,15 @@ static bool add_chats(word_list *w, const char *s, size_t n, const char *path, l
     return ok;
 }
 
+bool words_add_running(word_list *w, const char *path, lory_err *err)
+{
+    file_map m;
+    if (!file_map_open(&m, path, err)) return false;
+    bool ok = words_add(w, (const char *)m.data, m.size, err);
+    file_map_close(&m);
+    return ok;
+}
+
 bool words_add_file(word_list *w, const char *path, lory_err *err)
 {
     file_map m;

@@ -18,6 +18,8 @@ bool words_add(word_list *w, const char *s, size_t n, lory_err *err);
 /* Adds the documents of a file. Plain text: they end at DOCUMENT_END. Of a name ending in .jsonl: a
  * conversation a line, {"messages": [{"content": "..."}, ...]}; each message is a document. */
 bool words_add_file(word_list *w, const char *path, lory_err *err);
+/* Adds a whole file as one document, what stands between documents too. */
+bool words_add_running(word_list *w, const char *path, lory_err *err);
 void words_free(word_list *w);
 
 #endif

@@ -26,9 +26,13 @@ typedef struct {
     data_place at;
 } data_source;
 
-/* Appends the documents of a text file: between lines "<|endoftext|>". With learns_end each ends
- * with the model's end token, which the model is to predict. */
-bool data_read_text(data_source *s, const char *path, const lory_model *m, bool learns_end,
+typedef enum {
+    DATA_HELD,    /* texts between lines "<|endoftext|>", each by itself */
+    DATA_TEXTS,   /* the same, and how they end is to be predicted too */
+    DATA_RUNNING, /* one text, those lines included */
+} data_text;
+/* Appends the text of a file as documents. */
+bool data_read_text(data_source *s, const char *path, const lory_model *m, data_text kind,
                     lory_err *err);
 /* Appends conversations, {"messages": [...]} a line, as the chat template of m writes them; only
  * what the assistant says is to be predicted, with what the template has after it. */
@@ -41,8 +45,19 @@ typedef struct {
     int *start;                 /* [n_ctx] */
 } data_window;
 
-/* Fills the next window for training and moves s->at. */
-void data_next(data_source *s, int n_ctx, lory_token bos, uint64_t seed, const data_window *w);
+/* Tokens by the pieces that make them up: BPE dropout (Provilkov et al. 2020), one level deep. */
+typedef struct {
+    float share;      /* of the tokens that are split */
+    uint64_t seed;    /* of the draws */
+    uint32_t *first;  /* [n_vocab + 1] pair of each token */
+    lory_token *half; /* [first[n_vocab], 2] */
+} data_split;
+bool data_split_init(data_split *x, const lory_model *m, int n_vocab, lory_err *err);
+void data_split_free(data_split *x);
+
+/* Fills the next window for training and moves s->at; split may be NULL. */
+void data_next(data_source *s, int n_ctx, lory_token bos, uint64_t seed, const data_split *split,
+               const data_window *w);
 /* Fills a window with whole documents from *i_doc, *offset on, in file order; false when there is
  * nothing left. Only documents longer than a window are cut. */
 bool data_next_in_order(const data_source *s, int n_ctx, lory_token bos, size_t *i_doc,

@@ -60,13 +60,24 @@ static int pick_source(const trainer *t, uint64_t window)
     return t->s.n_sources - 1;
 }
 
+static double learning_rate(const trainer_params *p, uint64_t step)
+{
+    if (step < (uint64_t)p->n_warmup) return p->lr * (double)(step + 1) / p->n_warmup;
+    double left = (double)p->n_steps - p->n_warmup, done = (double)step - p->n_warmup;
+    double share = left > 0 && done < left ? done / left : 1.0;
+    return p->lr * (p->lr_end + (1.0 - p->lr_end) * 0.5 * (1.0 + cos(3.141592653589793 * share)));
+}
+
 static void take_windows(trainer *t)
 {
+    t->s.split.share = t->p.split * (float)learning_rate(&t->p, t->s.step) / t->p.lr;
+    t->s.split.seed = t->p.seed;
     for (int i = 0; i < t->p.n_batch; i++) {
         int is = pick_source(t, t->s.window + (uint64_t)i);
         data_window w = window_at(t, i);
         data_next(&t->s.source[is], t->n.s.n_ctx, t->bos,
-                  rng_at(t->p.seed, (uint64_t)is, FOR_ORDER), &w);
+                  rng_at(t->p.seed, (uint64_t)is, FOR_ORDER),
+                  t->p.split > 0.0f ? &t->s.split : NULL, &w);
     }
 }
 
@@ -97,14 +108,6 @@ static void add_lanes(trainer *t, int ith, int nth)
             t->n.v->add(n, t->lane[il] + i * CHUNK, t->lane[0] + i * CHUNK);
         t->squares[i] = t->n.v->sum_squares(n, t->lane[0] + i * CHUNK);
     }
-}
-
-static double learning_rate(const trainer_params *p, uint64_t step)
-{
-    if (step < (uint64_t)p->n_warmup) return p->lr * (double)(step + 1) / p->n_warmup;
-    double left = (double)p->n_steps - p->n_warmup, done = (double)step - p->n_warmup;
-    double share = left > 0 && done < left ? done / left : 1.0;
-    return p->lr * (p->lr_end + (1.0 - p->lr_end) * 0.5 * (1.0 + cos(3.141592653589793 * share)));
 }
 
 static void prepare_update(trainer *t)
@@ -289,6 +292,7 @@ void trainer_free(trainer *t)
     for (int i = 0; i < TEAM_MAX; i++) net_work_free(t->work[i]);
     for (int i = 0; i < N_LANES; i++) mem_free(t->lane[i]);
     for (int i = 0; i < t->s.n_sources; i++) data_free(&t->s.source[i]);
+    data_split_free(&t->s.split);
     mem_free(t->tokens);
     mem_free(t->starts);
     mem_free(t->loss);

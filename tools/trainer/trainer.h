@@ -10,12 +10,13 @@
 #include "data.h"
 #include "net.h"
 
-enum { N_LANES = 12, MAX_SOURCES = 16, MAX_BATCH = 1024 };
+enum { N_LANES = 12, MAX_SOURCES = 64, MAX_BATCH = 1024 };
 
 typedef struct {
     int n_steps, n_warmup, n_batch; /* steps; windows of a step */
     float lr, lr_end;               /* the cosine's ends; lr_end as a share of lr */
     float beta1, beta2, eps, decay, clip, dropout, drop_tokens;
+    float split;   /* share of the tokens that come as two pieces; it falls with the rate */
     float average; /* how much of the average a step keeps; 0 = no average */
     uint64_t seed;
 } trainer_params;
@@ -36,6 +37,7 @@ typedef struct {
     uint64_t window;            /* windows taken */
     data_source source[MAX_SOURCES];
     int n_sources;
+    data_split split; /* its memory is t's, too */
 } trainer_state;
 
 trainer *trainer_new(const net_shape *s, const trainer_params *p, lory_token bos, int n_threads,
