@@ -422,6 +422,7 @@ TEST(a_corpus_is_made_the_same_twice_and_its_end_is_held_back)
         "smalltalk.train.jsonl",
         "persona-swapped.train.jsonl",
         "books-plain.train.txt",
+        "tinystories-raw.train.txt",
         "tinystories-renamed-1.train.txt",
         "requests-renamed-1.train.jsonl",
     };
@@ -445,6 +446,9 @@ TEST(a_corpus_is_made_the_same_twice_and_its_end_is_held_back)
     REQUIRE(train.data && held.data);
     CHECK(!strstr(train.data, "The fat fat dog") && strstr(train.data, "The red red dog"));
     CHECK(strstr(held.data, "The fat fat dog") && held.len < train.len / 50);
+    buf raw = read_output(to[0], "tinystories-raw.train.txt");
+    CHECK(raw.data && strstr(raw.data, "The red red dog") && !strstr(raw.data, "The fat fat dog"));
+    buf_free(&raw);
     buf_free(&train);
     buf_free(&held);
 }

@@ -1,6 +1,6 @@
 /* The trainer of tools/train.c: gradients against finite differences, sums that do not depend on
  * threads, training that goes on where it stopped. */
-#include "../tools/trainer/store.h"
+#include "../tools/trainer/trainer.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "test.h"
@@ -47,12 +47,13 @@ static bool bench_open(bench *b, const vec_table *v)
 {
     lory_err err;
     if (!net_init(&b->n, &small, v, &err)) return false;
-    b->work = net_work_new(&b->n, true, &err);
+    b->work = net_work_new(&b->n, &err);
     b->w = mem_new(b->n.n_params, sizeof *b->w);
     b->grad = mem_new(b->n.n_params, sizeof *b->grad);
     net_init_weights(&b->n, 7, b->w);
     for (size_t i = 0; i < b->n.n_params; i++) /* larger than usual, so that all of it matters */
-        b->w[i] = i < b->n.n_matrix ? 2.0f * b->w[i] : 1.0f + 0.3f * (float)rng_uniform_at(3, i, 0);
+        b->w[i] =
+            i < b->n.n_in_matrices ? 2.0f * b->w[i] : 1.0f + 0.3f * (float)rng_uniform_at(3, i, 0);
     b->n.w = b->w;
     net_pack(&b->n, 0, 1);
     return b->work && b->w && b->grad;
@@ -70,33 +71,31 @@ static void bench_close(bench *b)
 static double loss_beside(bench *b, const net_tensor *t, float step, const window *win,
                           const net_dropout *d)
 {
-    size_t n = (size_t)t->n_cols * (size_t)(t->n_rows ? t->n_rows : 1);
     float *w = mem_new(b->n.n_params, sizeof *w);
     memcpy(w, b->w, b->n.n_params * sizeof *w);
-    for (size_t i = t->at; i < t->at + n; i++) w[i] += rng_at(5, i, 0) & 1 ? step : -step;
+    for (size_t i = t->at; i < t->at + t->n; i++) w[i] += rng_at(5, i, 0) & 1 ? step : -step;
     b->n.w = w;
     net_pack(&b->n, 0, 1);
-    double loss = net_forward(&b->n, b->work, &win->win, d).loss;
+    double loss = net_run(b->work, &win->win, d, NULL, false).loss;
     b->n.w = b->w;
     net_pack(&b->n, 0, 1);
     mem_free(w);
     return loss;
 }
 
-static void check_gradients(const vec_table *v, float dropout, float tokens)
+static void check_gradients(const vec_table *v, float dropout)
 {
     bench b = { 0 };
     window win;
     net_tensor t;
-    net_dropout d = { dropout, tokens, 11, 5 };
+    net_dropout d = { dropout, 11, 5 };
     make_window(&win, 1);
     REQUIRE(bench_open(&b, v));
-    net_gradient(&b.n, b.work, &win.win, &d, b.grad, true);
+    net_run(b.work, &win.win, &d, b.grad, true);
     for (int i = 0; net_tensor_at(&b.n, i, &t); i++) {
-        size_t n = (size_t)t.n_cols * (size_t)(t.n_rows ? t.n_rows : 1);
-        float step = 0.05f / sqrtf((float)n);
+        float step = 0.05f / sqrtf((float)t.n);
         double along = 0.0, size = 0.0;
-        for (size_t k = t.at; k < t.at + n; k++) {
+        for (size_t k = t.at; k < t.at + t.n; k++) {
             along += rng_at(5, k, 0) & 1 ? b.grad[k] : -b.grad[k];
             size += (double)b.grad[k] * b.grad[k];
         }
@@ -111,17 +110,17 @@ static void check_gradients(const vec_table *v, float dropout, float tokens)
 
 TEST(gradients_are_the_slopes_of_the_loss)
 {
-    check_gradients(vec_select(), 0.0f, 0.0f);
+    check_gradients(vec_select(), 0.0f);
 }
 
 TEST(gradients_are_the_slopes_under_dropout)
 {
-    check_gradients(vec_select(), 0.25f, 0.2f);
+    check_gradients(vec_select(), 0.25f);
 }
 
 TEST(gradients_are_the_slopes_in_the_baseline)
 {
-    check_gradients(&vec_baseline, 0.0f, 0.0f);
+    check_gradients(&vec_baseline, 0.0f);
 }
 
 /* ---- operations, in each instruction set that this CPU has ----------------------------------- */
@@ -154,8 +153,8 @@ static void check_product(const vec_table *v, const vec_product *p, const float 
         for (int j = 0; j < p->n; j++) {
             double want = p->add ? (double)c_before[i * p->c_row + j] : 0.0;
             for (int l = 0; l < p->k; l++)
-                want += (double)p->a[i * p->a_row + l * p->a_col]
-                        * (double)p->b[j / 32 * p->b_panel + l * p->b_row + j % 32];
+                want += (double)p->a.x[i * p->a.row + l * p->a.col]
+                        * (double)p->b.x[j / 32 * p->b.panel + l * p->b.row + j % 32];
             double off = fabs(want - (double)p->c[i * p->c_row + j]);
             worst = off > worst ? off : worst;
         }
@@ -170,18 +169,12 @@ static void check_products(const vec_table *v)
     for (int m = 1; m < 120; m += 7)
         for (int k = 1; k < 150; k += 37)
             for (int kind = 0; kind < 4; kind++) {
-                vec_product p = { .m = m,
-                                  .n = kind < 2 ? 32 : 96,
-                                  .k = k,
-                                  .a = a,
-                                  .b = b,
-                                  .b_panel = kind < 2 ? 32 : 32 * k,
-                                  .b_row = kind < 2 ? 112 : 32,
-                                  .c = c,
-                                  .c_row = 112,
-                                  .add = kind % 2 };
-                p.a_row = kind % 2 ? 1 : 155;
-                p.a_col = kind % 2 ? 121 : 1;
+                vec_product p = { .m = m, .n = kind < 2 ? 32 : 96, .k = k };
+                p.a = kind % 2 ? (vec_rows){ a, 1, 121 } : (vec_rows){ a, 155, 1 };
+                p.b = kind < 2 ? (vec_panels){ b, 32, 112 } : (vec_panels){ b, 32 * k, 32 };
+                p.c = c;
+                p.c_row = 112;
+                p.add = kind % 2;
                 memcpy(c, before, sizeof c);
                 v->product(&p);
                 check_product(v, &p, before);
@@ -281,15 +274,8 @@ static const trainer_params quick = { .n_steps = 6,
                                       .n_warmup = 2,
                                       .n_batch = 5,
                                       .lr = 1e-2f,
-                                      .lr_end = 0.1f,
-                                      .beta1 = 0.9f,
-                                      .beta2 = 0.98f,
-                                      .eps = 1e-8f,
                                       .decay = 0.1f,
-                                      .clip = 1.0f,
                                       .dropout = 0.1f,
-                                      .drop_tokens = 0.1f,
-                                      .average = 0.5f,
                                       .seed = 9 };
 
 /* A source of tokens without a file: texts that count upwards from anywhere, by one. */
@@ -314,28 +300,26 @@ static trainer *make_trainer(const trainer_params *p, int n_threads)
         test_fail(__FILE__, __LINE__, "%s", err.text);
         return NULL;
     }
-    trainer_state *s = trainer_get_state(t);
-    put_counting(&s->source[0], 13, 50);
-    put_counting(&s->source[1], 5, 200);
-    s->n_sources = 2;
+    put_counting(&t->data.source[0], 13, 50);
+    put_counting(&t->data.source[1], 5, 200);
+    t->data.n = 2;
     return t;
 }
 
 static double run_steps(trainer *t, int n)
 {
-    trainer_report r = { 0 };
-    for (int i = 0; i < n; i++) trainer_step(t, &r);
-    return r.loss;
+    double loss = 0.0;
+    for (int i = 0; i < n; i++) loss = trainer_step(t);
+    return loss;
 }
 
-static void check_same_state(trainer *a, trainer *b, const char *what)
+static void check_same_state(const trainer *a, const trainer *b, const char *what)
 {
-    size_t n_bytes = trainer_net(a)->n_params * sizeof(float);
-    trainer_state *x = trainer_get_state(a), *y = trainer_get_state(b);
-    CHECK_SAME(x->w, y->w, n_bytes, "weights, %s", what);
-    CHECK_SAME(x->m, y->m, n_bytes, "first moments, %s", what);
-    CHECK_SAME(x->v, y->v, n_bytes, "second moments, %s", what);
-    CHECK_SAME(x->average, y->average, n_bytes, "averages, %s", what);
+    size_t n_bytes = a->n.n_params * sizeof(float);
+    CHECK_SAME(a->w, b->w, n_bytes, "weights, %s", what);
+    CHECK_SAME(a->m, b->m, n_bytes, "first moments, %s", what);
+    CHECK_SAME(a->v, b->v, n_bytes, "second moments, %s", what);
+    CHECK_SAME(a->average, b->average, n_bytes, "averages, %s", what);
 }
 
 TEST(trained_weights_do_not_depend_on_threads)
@@ -364,10 +348,9 @@ TEST(training_goes_on_bit_by_bit_from_a_checkpoint)
     const char *path = test_temp("checkpoint");
     run_steps(whole, 6);
     run_steps(first, 3);
-    trainer_score score;
-    trainer_eval(first, &trainer_get_state(first)->source[0], &score); /* changes nothing */
-    REQUIRE(store_checkpoint(first, path, &err), "%s", err.text);
-    REQUIRE(store_resume(second, path, &err), "%s", err.text);
+    trainer_eval(first, &first->data.source[0]); /* changes nothing */
+    REQUIRE(trainer_save(first, path, &err), "%s", err.text);
+    REQUIRE(trainer_resume(second, path, &err), "%s", err.text);
     run_steps(first, 3);
     run_steps(second, 3);
     check_same_state(first, whole, "after an evaluation and a checkpoint");
@@ -383,14 +366,13 @@ TEST(a_tiny_model_learns_to_count)
     trainer_params p = quick;
     p.n_steps = 120;
     p.n_batch = 4;
-    p.dropout = p.drop_tokens = 0.0f;
+    p.dropout = 0.0f;
     trainer *t = make_trainer(&p, 2);
     REQUIRE(t);
     double first = run_steps(t, 1), last = run_steps(t, 119);
     CHECK(fabs(first - log(N_VOCAB)) < 0.5, "the first loss is %g", first);
     CHECK(last < 0.2, "the last loss is %g", last);
-    trainer_score score;
-    trainer_eval(t, &trainer_get_state(t)->source[1], &score);
+    trainer_score score = trainer_eval(t, &t->data.source[1]);
     CHECK(score.loss < 0.2 && score.n_targets > 900, "evaluated: %g over %lld", score.loss,
           (long long)score.n_targets);
     trainer_free(t);
@@ -400,9 +382,9 @@ TEST(bad_checkpoints_are_refused)
 {
     static const struct {
         const char *bytes, *why;
-    } bad[] = { { "LORYTRN0", "is no checkpoint" },
+    } bad[] = { { "LORYTRN1", "is no checkpoint" },
                 { "", "is no checkpoint" },
-                { "LORYTRN1", "another shape" } };
+                { "LORYTRN2", "another shape" } };
     lory_err err;
     trainer *t = make_trainer(&quick, 1);
     REQUIRE(t);
@@ -411,11 +393,11 @@ TEST(bad_checkpoints_are_refused)
         FILE *f = fopen(path, "w");
         fprintf(f, "%s%*s", bad[i].bytes, 200, "");
         fclose(f);
-        CHECK(!store_resume(t, path, &err) && strstr(err.text, bad[i].why), "%s", err.text);
+        CHECK(!trainer_resume(t, path, &err) && strstr(err.text, bad[i].why), "%s", err.text);
     }
-    REQUIRE(store_checkpoint(t, path, &err), "%s", err.text);
+    REQUIRE(trainer_save(t, path, &err), "%s", err.text);
     REQUIRE(truncate(path, 5000) == 0);
-    CHECK(!store_resume(t, path, &err) && strstr(err.text, "has 5000 bytes"), "%s", err.text);
+    CHECK(!trainer_resume(t, path, &err) && strstr(err.text, "has 5000 bytes"), "%s", err.text);
     unlink(path);
     trainer_free(t);
 }
@@ -444,12 +426,7 @@ TEST(shapes_that_do_not_fit_are_refused)
 
 /* ---- windows ------------------------------------------------------------------------------ */
 
-typedef struct {
-    lory_token token[N_CTX], target[N_CTX];
-    int start[N_CTX];
-} window_memory;
-
-static int count_targets(const window_memory *m)
+static int count_targets(const window *m)
 {
     int n = 0;
     for (int i = 0; i < N_CTX; i++) n += m->target[i] >= 0;
@@ -466,13 +443,14 @@ static size_t tokens_before(const data_source *s)
 
 TEST(each_token_is_a_target_once_an_epoch)
 {
-    window_memory m;
-    data_window w = { m.token, m.target, m.start };
+    window m;
+    data_rule r = { .n_ctx = N_CTX };
     data_source s;
+    make_window(&m, 1);
     put_counting(&s, 17, 90);
     size_t n = 0;
     while (s.at.epoch < 3) {
-        data_next(&s, N_CTX, 0, 1, NULL, &w);
+        data_next(&s, &r, &m.win);
         n += (size_t)count_targets(&m);
         for (int i = 1; i < N_CTX; i++)
             CHECK(m.start[i] >= m.start[i - 1] && m.start[i] <= i, "token %d", i);
@@ -484,14 +462,14 @@ TEST(each_token_is_a_target_once_an_epoch)
 
 TEST(an_evaluation_takes_each_token_once)
 {
-    window_memory m;
-    data_window w = { m.token, m.target, m.start };
+    window m;
+    data_rule r = { .n_ctx = N_CTX, .in_order = true };
+    make_window(&m, 1);
     for (int n_tokens = 10; n_tokens < 200; n_tokens += 19) {
         data_source s;
-        size_t i_doc = 0, offset = 0, n = 0;
+        size_t n = 0;
         put_counting(&s, 7, n_tokens);
-        while (data_next_in_order(&s, N_CTX, 0, &i_doc, &offset, &w))
-            n += (size_t)count_targets(&m);
+        while (data_next(&s, &r, &m.win)) n += (size_t)count_targets(&m);
         CHECK(n == s.n, "%zu targets of %zu tokens, %d a text", n, s.n, n_tokens);
         data_free(&s);
     }
@@ -514,15 +492,89 @@ TEST(texts_are_cut_at_separators)
     const char *path = test_temp("text");
     REQUIRE(
         write_text(path, "One dog.\n<|endoftext|>\n\nTwo cats.\n<|endoftext|>\n<|endoftext|>\n"));
-    REQUIRE(data_read_text(&s, path, m, DATA_TEXTS, &err), "%s", err.text);
+    REQUIRE(data_read(&s, path, DATA_TEXTS, m, &err), "%s", err.text);
     CHECK(s.n_docs == 2 && s.n_bytes == 17, "%zu texts, %d bytes", s.n_docs, (int)s.n_bytes);
     for (size_t i = 1; i <= s.n_docs; i++)
         CHECK(s.token[s.doc[i] - 1] == lory_token_eos(m), "text %zu ends with the end token", i);
     REQUIRE(write_text(path, " \n<|endoftext|>\n"));
     data_free(&s);
-    CHECK(!data_read_text(&s, path, m, DATA_TEXTS, &err) && strstr(err.text, "holds no text"), "%s",
+    CHECK(!data_read(&s, path, DATA_TEXTS, m, &err) && strstr(err.text, "holds no text"), "%s",
           err.text);
     unlink(path);
+    data_free(&s);
+    lory_model_close(m);
+}
+
+TEST(a_running_text_keeps_its_separators)
+{
+    static const char text[] = "One dog.\n<|endoftext|>\nTwo cats.";
+    lory_err err;
+    data_source s = { 0 };
+    lory_model *m = lory_model_open(TINY, &err);
+    REQUIRE(m, "%s", err.text);
+    const char *path = test_temp("running");
+    REQUIRE(write_text(path, text));
+    REQUIRE(data_read(&s, path, DATA_RUNNING, m, &err), "%s", err.text);
+    buf got = { 0 };
+    for (size_t i = 0; i < s.n; i++) {
+        size_t n;
+        const char *piece = lory_token_text(m, s.token[i], &n);
+        buf_put(&got, piece, n);
+    }
+    buf_putc(&got, '\0');
+    CHECK_STR(got.data + 1, text); /* after the blank that a text begins with */
+    CHECK(s.n_docs == 1, "%zu texts", s.n_docs);
+    buf_free(&got);
+    unlink(path);
+    data_free(&s);
+    lory_model_close(m);
+}
+
+/* The text of a window that is a single text. */
+static void window_text(const lory_model *m, const window *w, buf *out)
+{
+    buf_clear(out);
+    for (int i = 1; i < N_CTX && w->start[i] == 0; i++) {
+        size_t n;
+        const char *piece = lory_token_text(m, w->token[i], &n);
+        buf_put(out, piece, n);
+    }
+    buf_putc(out, '\0');
+}
+
+TEST(split_tokens_spell_the_same_text)
+{
+    lory_err err;
+    lory_model_info info;
+    data_source s = { 0 };
+    data_pieces pieces;
+    window whole, halves;
+    buf a = { 0 }, b = { 0 };
+    lory_model *m = lory_model_open(TINY, &err);
+    REQUIRE(m, "%s", err.text);
+    lory_model_get_info(m, &info);
+    const char *path = test_temp("split");
+    REQUIRE(write_text(path, "Once upon a time, there was a little girl named Lily.\n"));
+    REQUIRE(data_read(&s, path, DATA_HELD, m, &err)
+                && data_pieces_init(&pieces, m, info.n_vocab, &err),
+            "%s", err.text);
+    make_window(&whole, 1);
+    make_window(&halves, 1);
+    data_rule r = { .n_ctx = N_CTX, .bos = 1, .in_order = true };
+    REQUIRE(data_next(&s, &r, &whole.win));
+    s.at = (data_place){ 0 };
+    r.pieces = &pieces;
+    r.split = 1.0f;
+    REQUIRE(data_next(&s, &r, &halves.win));
+    window_text(m, &whole, &a);
+    window_text(m, &halves, &b);
+    CHECK_STR(b.data, a.data);
+    CHECK(count_targets(&halves) > count_targets(&whole) + 5, "%d tokens of %d",
+          count_targets(&halves), count_targets(&whole));
+    buf_free(&a);
+    buf_free(&b);
+    unlink(path);
+    data_pieces_free(&pieces);
     data_free(&s);
     lory_model_close(m);
 }
@@ -540,7 +592,7 @@ TEST(only_what_the_assistant_says_is_learnt)
         path, "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"},"
               "{\"role\":\"assistant\",\"content\":\"Yes\"},{\"role\":\"user\",\"content\":\"Go\"},"
               "{\"role\":\"assistant\",\"content\":\"No\"}]}\n"));
-    REQUIRE(data_read_chat(&s, path, m, &err), "%s", err.text);
+    REQUIRE(data_read(&s, path, DATA_CHATS, m, &err), "%s", err.text);
     for (size_t i = 0; i < s.n; i++) {
         size_t n;
         if (s.token[i] < 0) continue;
@@ -559,7 +611,7 @@ TEST(bad_conversations_name_the_line)
     static const struct {
         const char *text, *why;
     } bad[] = { { "{\"messages\":[]}\n{\"message\":1}\n", "line 2: no list" },
-                { "\n{\"messages\":\n", "line 2: line 1, byte" },
+                { "\n{\"messages\":\n", "line 2, byte" },
                 { "", "holds no text" },
                 { "{\"messages\":[{\"role\":\"bad\",\"content\":\"x\"},"
                   "{\"role\":\"assistant\",\"content\":\"x\"}]}\n",
@@ -571,8 +623,8 @@ TEST(bad_conversations_name_the_line)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         data_source s = { 0 };
         REQUIRE(write_text(path, bad[i].text));
-        CHECK(!data_read_chat(&s, path, m, &err) && strstr(err.text, bad[i].why), "%zu: %s", i,
-              err.text);
+        CHECK(!data_read(&s, path, DATA_CHATS, m, &err) && strstr(err.text, bad[i].why), "%zu: %s",
+              i, err.text);
         CHECK(!strchr(err.text, '\n'), "one line");
         data_free(&s);
     }
@@ -593,18 +645,19 @@ TEST(a_model_is_written_and_read_back)
     trainer *t = trainer_new(&s, &quick, 1, 1, &err), *u = trainer_new(&s, &quick, 1, 1, &err);
     REQUIRE(t && u, "%s", err.text);
     const char *path = test_temp("model");
-    store_about about = { .name = "small", .licence = "MIT" };
-    trainer_get_state(t)->w[7] = 1.25f;
-    REQUIRE(store_model(t, false, &vocab, &about, path, &err), "%s", err.text);
-    REQUIRE(store_read_weights(u, path, &err), "%s", err.text);
-    CHECK_SAME(trainer_get_state(u)->w, trainer_get_state(t)->w,
-               trainer_net(t)->n_params * sizeof(float), "weights");
+    const char *about[] = { "name=small", "license=MIT" }, *bad = "small";
+    for (size_t i = 0; i < t->n.n_params; i++) t->average[i] = (float)i;
+    REQUIRE(trainer_write_model(t, &vocab, about, 2, path, &err), "%s", err.text);
+    REQUIRE(trainer_read_model(u, path, &err), "%s", err.text);
+    CHECK_SAME(u->w, t->average, t->n.n_params * sizeof(float), "weights");
     lory_model *written = lory_model_open(path, &err);
     REQUIRE(written, "%s", err.text);
     lory_model_get_info(written, &info);
     CHECK_STR(info.name, "small");
     CHECK(lory_model_chat_template(written, NULL, &(size_t){ 0 }) != NULL, "has the template");
-    CHECK(!store_read_weights(u, TINY, &err) && strstr(err.text, "has no tensor"), "%s", err.text);
+    CHECK(!trainer_write_model(t, &vocab, &bad, 1, path, &err) && strstr(err.text, "KEY=VALUE"),
+          "%s", err.text);
+    CHECK(!trainer_read_model(u, TINY, &err) && strstr(err.text, "has no tensor"), "%s", err.text);
     lory_model_close(written);
     unlink(path);
     trainer_free(t);

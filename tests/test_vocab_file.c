@@ -219,6 +219,36 @@ TEST(documents_and_messages_are_learnt_from_alike)
     }
 }
 
+/* Such a text ends where the model begins to write the line, and no control token is needed. */
+TEST(a_running_text_makes_its_separator_an_end)
+{
+    static const char text[] = "low\n<|endoftext|>\nlow\n<|endoftext|>\nlow low";
+    word_list w = { 0 };
+    bpe b;
+    lory_tokens ids = { 0 };
+    write_text(test_temp("running.txt"), text, sizeof text - 1);
+    REQUIRE(words_add_running(&w, test_temp("running.txt"), &err), "%s", err.text);
+    CHECK(w.n_docs == 1);
+    REQUIRE(bpe_learn(&b, &w, 26, 1.0, &err) && vocab_file_write(&b, test_temp("v.gguf"), &err),
+            "%s", err.text);
+    lory_model *m = lory_model_open(test_temp("v.gguf"), &err);
+    REQUIRE(m, "%s", err.text);
+    REQUIRE(lory_tokenize(m, "low\n<|endoftext|>", 17, 0, &ids, &err), "%s", err.text);
+    size_t n_ends = 0;
+    for (size_t i = 0; i < ids.n; i++) {
+        size_t n;
+        const char *piece = lory_token_text(m, ids.id[i], &n);
+        if (!lory_token_is_end(m, ids.id[i])) continue;
+        n_ends++;
+        CHECK(n == 2 && memcmp(piece, "<|", 2) == 0, "token %zu", i);
+    }
+    CHECK(n_ends == 1, "%zu ends", n_ends);
+    lory_tokens_free(&ids);
+    lory_model_close(m);
+    bpe_free(&b);
+    words_free(&w);
+}
+
 TEST(texts_that_give_no_vocabulary_are_refused)
 {
     static const struct {

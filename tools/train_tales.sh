@@ -1,6 +1,6 @@
 #!/bin/sh -eu
 # train_tales.sh - makes the models of models/ from the corpus folder: texts, vocabularies, training,
-# quantisation. What models/README.md says of them is of just these commands.
+# fine-tuning, quantisation. What models/README.md says of them is of just these commands.
 #
 #     tools/train_tales.sh CORPUS OUT        (programs from $TOOLS and $LORY)
 #
@@ -10,70 +10,66 @@ tools=${TOOLS:-build/release/tools} lory=${LORY:-build/release/lory}
 mkdir -p "$out"
 log() { echo "train_tales: $*" >&2; }
 
-log "texts"
-"$tools/make_corpus" --renamed 8 "$corpus" "$out" 2> "$out/counts.txt"
-for n in 512 2048; do
-    "$tools/train_tokenizer" --vocab $n -o "$out/tokenizer-$n.gguf" "$out/tinystories.train.txt" \
-        "$out/tinystories.train.txt" "$out/tinystories.train.txt" "$out/books.train.txt" \
-        "$out/persona.train.jsonl" "$out/soda.train.jsonl" "$out/smalltalk.train.jsonl"
-done
-
-# train NAME STEPS-OF-ALL OPTIONS ...: a step of the making, skipped when it is done
+# train NAME OPTIONS ...: a stage of the training, skipped when it is done
 train() {
     name=$1
     shift
     if [ -s "$out/$name.gguf" ]; then return; fi
     log "$name"
-    "$tools/train" --checkpoint "$out/${checkpoint:-$name}.ckpt" --author lory --name "$as" \
-        --licence "$licence" \
-        --description "$about" --beta2 0.99 --lr-end 0.02 --average 0.98 -o "$out/$name.gguf" "$@"
+    "$tools/train" --checkpoint "$out/$name.ckpt" -o "$out/$name.gguf" --set author=lory "$@"
 }
-text() { echo "$out/$1.train.txt:$2"; }
-chat() { echo "$out/$1.train.jsonl:$2"; }
 
-licence="weights MIT; texts CDLA-Sharing-1.0, CC BY 4.0 and public domain"
-as=tales-3m about="Tells short tales and makes small talk. Trained from scratch with lory's own trainer."
-shape="--vocab $out/tokenizer-2048.gguf --n-embd 256 --n-layer 4 --n-head 8 --n-kv-head 4 --n-ff 512 --n-ctx 512"
+# use OPTION FILE WEIGHT, and the same for each of the renamed stories
+use() { echo "$1 $out/$2:$3"; }
+renamed() {
+    for k in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
+        use "$1" "tinystories-renamed-$k.train.txt" "$2"
+    done
+}
+
+log "texts"
+"$tools/make_corpus" --renamed 16 "$corpus" "$out" 2> "$out/counts.txt"
+raw=$out/tinystories-raw.train.txt
+"$tools/train_tokenizer" --vocab 2048 --running "$raw" -o "$out/tokenizer-2048.gguf" "$raw" "$raw" \
+    "$out/books-plain.train.txt" "$out/persona.train.jsonl" "$out/soda.train.jsonl" \
+    "$out/smalltalk.train.jsonl"
+
+# Stories, each by itself and as one running text, with their own names and sixteen times with
+# others; books; conversations.
+shape="--vocab $out/tokenizer-2048.gguf --n-embd 256 --n-layer 4 --n-head 8 --n-kv-head 4 --n-ff 512"
 held="--held-back $out/tinystories.held.txt --held-back $out/books.held.txt
       --held-back-chat $out/persona.held.jsonl --held-back-chat $out/requests.held.jsonl"
+train pretrained $shape $held \
+    $(use --text tinystories-raw.train.txt 0.12) $(renamed --text 0.0125) \
+    $(use --running tinystories-raw.train.txt 0.13) $(renamed --running 0.0125) \
+    $(use --text books-plain.train.txt 0.12) $(use --chat requests.train.jsonl 0.06) \
+    $(use --chat persona.train.jsonl 0.06) $(use --chat persona-swapped.train.jsonl 0.05) \
+    $(use --chat soda.train.jsonl 0.02) $(use --chat smalltalk.train.jsonl 0.02) \
+    --batch 6 --steps 8400 --lr 3e-3 --decay 0.5 --dropout 0.1 --split 0.06 --eval-every 1000 --seed 1
 
-# Stories and plain books, no dropout; the schedule was changed on the way.
-first="--text $(text tinystories 0.6) --text $(text tinystories-renamed-1 0.1)
-       --text $(text tinystories-renamed-2 0.1) --text $(text books-plain 0.2)
-       --batch 6 --warmup 100 --lr 3e-3 --seed 1"
-checkpoint=first train first-a $shape $first --steps 4000 --stop-after 1660
-checkpoint=first train first-b $shape $first --steps 7000 --stop-after 2560
-
-# Much the same stories with many other names, conversations too, against fitting too closely; more
-# is dropped for a while in the middle.
-renamed=
-for k in 1 2 3 4 5 6 7 8; do renamed="$renamed --text $(text tinystories-renamed-$k 0.04)"; done
-second="--text $(text tinystories 0.3) $renamed --text $(text books-plain 0.1)
-        --chat $(chat requests 0.06) --chat $(chat persona 0.08) --chat $(chat persona-swapped 0.06)
-        --chat $(chat soda 0.02) --chat $(chat smalltalk 0.03)
-        --batch 9 --warmup 50 --lr 2e-3 --decay 0.3 --seed 2"
-from=$out/first-b.gguf
-checkpoint=second train second-a $shape $second --from "$from" --dropout 0.1 --steps 2600 \
-    --stop-after 1397
-checkpoint=second train second-b $shape $second --from "$from" --dropout 0.1 --steps 3100 \
-    --stop-after 2052
-checkpoint=second train second-c $shape $second --from "$from" --dropout 0.2 --drop-tokens 0.1 \
-    --steps 3600 --stop-after 2587
-checkpoint=second train second $shape $held $second --from "$from" --dropout 0.1 --steps 3500
-
-# Fine-tuning on conversations, with stories so that they stay.
-train tuned $shape $held --from "$out/second.gguf" --text "$(text tinystories 0.2)" \
-    --text "$(text tinystories-renamed-1 0.05)" --text "$(text tinystories-renamed-2 0.05)" \
-    --chat "$(chat requests 0.2)" --chat "$(chat requests-renamed-1 0.05)" \
-    --chat "$(chat requests-renamed-2 0.05)" --chat "$(chat persona 0.12)" \
-    --chat "$(chat persona-swapped 0.08)" --chat "$(chat soda 0.04)" \
-    --chat "$(chat smalltalk 0.16)" --batch 9 --steps 350 --warmup 20 --lr 3e-4 --dropout 0.1 \
-    --seed 3
+# Mostly conversations, with stories so that they stay.
+train tuned $shape $held --from "$out/pretrained.gguf" \
+    $(use --text tinystories-raw.train.txt 0.12) $(renamed --text 0.006) \
+    $(use --running tinystories-raw.train.txt 0.12) $(renamed --running 0.006) \
+    $(use --chat requests.train.jsonl 0.16) $(use --chat requests-renamed-1.train.jsonl 0.04) \
+    $(use --chat requests-renamed-2.train.jsonl 0.04) $(use --chat persona.train.jsonl 0.12) \
+    $(use --chat persona-swapped.train.jsonl 0.08) $(use --chat soda.train.jsonl 0.04) \
+    $(use --chat smalltalk.train.jsonl 0.12) \
+    --batch 9 --steps 300 --warmup 20 --lr 3e-4 --decay 0.5 --dropout 0.1 --seed 3 \
+    --set name=tales-3m \
+    --set "license=weights MIT; texts CDLA-Sharing-1.0, CC BY 4.0 and public domain" \
+    --set "description=Tells short tales and makes small talk. Trained from scratch with lory's own trainer."
 "$lory" quantize "$out/tuned.gguf" "$out/tales-3m-q8_0.gguf" q8_0
 
-licence="weights MIT; texts CDLA-Sharing-1.0 (TinyStories)"
-as=tales-tiny about="A tiny model for tests. Trained from scratch on TinyStories (part) with train.c."
-train tiny --vocab "$out/tokenizer-512.gguf" --text "$(text tinystories 0.6)" \
-    --chat "$(chat requests 0.3)" --chat "$(chat smalltalk 0.1)" --n-embd 64 --n-layer 3 --n-head 2 \
-    --n-kv-head 1 --n-ff 160 --batch 6 --steps 1500 --warmup 50 --lr 1e-2 --seed 1
+# The tiny one for tests.
+stories=$out/tinystories.train.txt
+"$tools/train_tokenizer" --vocab 512 -o "$out/tokenizer-512.gguf" "$stories" "$stories" "$stories" \
+    "$out/books.train.txt" "$out/persona.train.jsonl" "$out/soda.train.jsonl" \
+    "$out/smalltalk.train.jsonl"
+train tiny --vocab "$out/tokenizer-512.gguf" $(use --text tinystories.train.txt 0.6) \
+    $(use --chat requests.train.jsonl 0.3) $(use --chat smalltalk.train.jsonl 0.1) \
+    --n-embd 64 --n-layer 3 --n-head 2 --n-kv-head 1 --n-ff 160 \
+    --batch 6 --steps 1500 --warmup 50 --lr 1e-2 --seed 1 \
+    --set name=tales-tiny --set "license=weights MIT; texts CDLA-Sharing-1.0 (TinyStories)" \
+    --set "description=A tiny model for tests. Trained from scratch on TinyStories (part) with train.c."
 "$lory" quantize "$out/tiny.gguf" "$out/tales-tiny-q8_0.gguf" q8_0

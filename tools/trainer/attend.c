@@ -1,168 +1,148 @@
 /* attend.c - attention of a window and its gradient, head by head, QUERY_BLOCK queries at once.
  * Scores are not kept: the way back makes them again from the log of their sums. */
-#include "net_work.h"
+#include "net.h"
 #include <math.h>
 #include <string.h>
 
-/* One head: where its rows begin, and how far apart they are. */
-typedef struct {
-    const float *q, *k, *v;
-    ptrdiff_t row; /* of q, k, v */
-    float scale;
-} head;
-
-static head head_of(const net *n, const layer_work *l, int ih)
-{
-    int ikv = ih / (n->s.n_head / n->s.n_kv_head);
-    const float *k = l->qkv + n->n_q + ikv * n->head_dim;
-    return (head){ l->qkv + ih * n->head_dim, k, k + n->n_kv, row_of(n->n_q + 2 * n->n_kv),
-                   1.0f / sqrtf((float)n->head_dim) };
-}
-
-/* Queries [i0, i1), and the keys [lo, hi) that any of them attends to. */
+/* Queries [i0, i1) of a head, the keys [lo, hi) that any of them attends to, and where the rows of
+ * the head begin in those of l->qkv. */
 typedef struct {
     int i0, i1, lo, hi;
+    int q, k, v;
+    ptrdiff_t row; /* of l->qkv */
+    float scale;
 } block;
 
-static block block_at(const net *n, const int *start, int i0)
+static block block_at(const net *n, const int *start, int ih, int i0)
 {
     int i1 = i0 + QUERY_BLOCK < n->s.n_ctx ? i0 + QUERY_BLOCK : n->s.n_ctx;
-    return (block){ i0, i1, start[i0] / VEC_PANEL * VEC_PANEL, i1 };
+    int k = n->n_q + ih / (n->s.n_head / n->s.n_kv_head) * n->head_dim;
+    return (block){ i0,
+                    i1,
+                    start[i0] / VEC_PANEL * VEC_PANEL,
+                    i1,
+                    ih * n->head_dim,
+                    k,
+                    k + n->n_kv,
+                    row_of(n->n_q + 2 * n->n_kv),
+                    1.0f / sqrtf((float)n->head_dim) };
 }
 
-static void transpose(int n_row, int n_col, const float *x, ptrdiff_t x_row, float *t,
-                      ptrdiff_t t_row)
+/* Whether this is the first of the heads that share their keys and values. */
+static bool begins_group(const net *n, int ih)
 {
-    for (int i = 0; i < n_row; i++)
-        for (int j = 0; j < n_col; j++) t[j * t_row + i] = x[i * x_row + j];
+    return ih % (n->s.n_head / n->s.n_kv_head) == 0;
 }
 
-static void fill(float *x, int n, float value)
+/* t = x^T, for the n_ctx rows of a head. */
+static void transpose(const net *n, const float *x, ptrdiff_t row, float *t)
 {
-    for (int i = 0; i < n; i++) x[i] = value;
+    for (int i = 0; i < n->s.n_ctx; i++)
+        for (int j = 0; j < n->head_dim; j++) t[j * row_of(n->s.n_ctx) + i] = x[i * row + j];
 }
 
 /* Sets what query i0 + i may not see in its row of keys [lo, hi). */
-static void mask(const block *b, const int *start, float *s, ptrdiff_t row, float value)
+static void mask(const net *n, const block *b, const int *start, float *s, float value)
 {
-    for (int i = b->i0; i < b->i1; i++) {
-        float *at = s + (i - b->i0) * row;
-        fill(at, start[i] - b->lo, value);
-        fill(at + (i + 1 - b->lo), b->hi - i - 1, value);
+    for (int i = b->i0; i < b->i1; i++, s += row_of(n->s.n_ctx)) {
+        for (int j = b->lo; j < start[i]; j++) s[j - b->lo] = value;
+        for (int j = i + 1; j < b->hi; j++) s[j - b->lo] = value;
     }
 }
 
-/* k->score = x[i0 .. i1) t[.., lo .. hi) of one head */
-static void scores(const net *n, net_work *k, const block *b, const float *x, ptrdiff_t x_row,
-                   const float *t, float *out)
+/* s = x[i0 .. i1) t[.., lo .. hi): scores, or their gradient */
+static void scores(net_work *k, const block *b, vec_rows x, const float *t, float *s)
 {
-    work_product(n, k,
-                 &(vec_product){ .m = b->i1 - b->i0,
-                                 .n = b->hi - b->lo,
-                                 .k = n->head_dim,
-                                 .a = x + b->i0 * x_row,
-                                 .a_row = x_row,
-                                 .a_col = 1,
-                                 .b = t + b->lo,
-                                 .b_panel = VEC_PANEL,
-                                 .b_row = row_of(n->s.n_ctx),
-                                 .c = out,
-                                 .c_row = row_of(n->s.n_ctx) });
+    const net *n = k->n;
+    x.x += b->i0 * x.row;
+    net_product(k, &(vec_product){ b->i1 - b->i0,
+                                   b->hi - b->lo,
+                                   n->head_dim,
+                                   x,
+                                   { t + b->lo, VEC_PANEL, row_of(n->s.n_ctx) },
+                                   s,
+                                   row_of(n->s.n_ctx),
+                                   false });
 }
 
-void attend(const net *n, net_work *k, layer_work *l, const int *start)
+/* y[i0 .. i1) = s x[lo .. hi): what queries take from values, or from keys on the way back */
+static void take(net_work *k, const block *b, const float *s, const float *x, float *y,
+                 ptrdiff_t y_row)
 {
-    ptrdiff_t s_row = row_of(n->s.n_ctx), a_row = row_of(n->n_q);
-    for (int ih = 0; ih < n->s.n_head; ih++) {
-        head h = head_of(n, l, ih);
-        if (ih % (n->s.n_head / n->s.n_kv_head) == 0)
-            transpose(n->s.n_ctx, n->head_dim, h.k, h.row, k->kt, s_row);
+    const net *n = k->n;
+    net_product(k, &(vec_product){ b->i1 - b->i0,
+                                   n->head_dim,
+                                   b->hi - b->lo,
+                                   { s, row_of(n->s.n_ctx), 1 },
+                                   { x + b->lo * b->row, VEC_PANEL, b->row },
+                                   y + b->i0 * y_row,
+                                   y_row,
+                                   false });
+}
+
+/* dx[lo .. hi) += s^T y[i0 .. i1): what keys, or values, get from queries */
+static void give(net_work *k, const block *b, const float *s, vec_panels y, float *dx)
+{
+    const net *n = k->n;
+    y.x += b->i0 * y.row;
+    net_product(k, &(vec_product){ b->hi - b->lo,
+                                   n->head_dim,
+                                   b->i1 - b->i0,
+                                   { s, 1, row_of(n->s.n_ctx) },
+                                   y,
+                                   dx + b->lo * b->row,
+                                   b->row,
+                                   true });
+}
+
+void net_attend(net_work *k, net_layer_work *l)
+{
+    const net *n = k->n;
+    const int *start = k->win->start;
+    for (int ih = 0; ih < n->s.n_head; ih++)
         for (int i0 = 0; i0 < n->s.n_ctx; i0 += QUERY_BLOCK) {
-            block b = block_at(n, start, i0);
-            scores(n, k, &b, h.q, h.row, k->kt, k->score);
-            mask(&b, start, k->score, s_row, -INFINITY);
+            block b = block_at(n, start, ih, i0);
+            if (i0 == 0 && begins_group(n, ih)) transpose(n, l->qkv + b.k, b.row, k->kt);
+            scores(k, &b, (vec_rows){ l->qkv + b.q, b.row, 1 }, k->kt, k->score);
+            mask(n, &b, start, k->score, -INFINITY);
             for (int i = b.i0; i < b.i1; i++)
                 l->lse[ih * n->s.n_ctx + i] =
-                    n->v->softmax(b.hi - b.lo, k->score + (i - b.i0) * s_row, h.scale);
-            work_product(n, k,
-                         &(vec_product){ .m = b.i1 - b.i0,
-                                         .n = n->head_dim,
-                                         .k = b.hi - b.lo,
-                                         .a = k->score,
-                                         .a_row = s_row,
-                                         .a_col = 1,
-                                         .b = h.v + b.lo * h.row,
-                                         .b_panel = VEC_PANEL,
-                                         .b_row = h.row,
-                                         .c = l->a + b.i0 * a_row + ih * n->head_dim,
-                                         .c_row = a_row });
+                    n->v->softmax(b.hi - b.lo, k->score + (i - b.i0) * row_of(n->s.n_ctx), b.scale);
+            take(k, &b, k->score, l->qkv + b.v, l->a + b.q, row_of(n->n_q));
         }
-    }
 }
 
-/* dx[lo .. hi) += s^T y[i0 .. i1): what the keys, or values, get from a block of queries. */
-static void give(const net *n, net_work *k, const block *b, const float *s, const float *y,
-                 ptrdiff_t y_row, float *dx, ptrdiff_t dx_row)
+static void block_back(net_work *k, const net_layer_work *l, int ih, int i0)
 {
-    work_product(n, k,
-                 &(vec_product){ .m = b->hi - b->lo,
-                                 .n = n->head_dim,
-                                 .k = b->i1 - b->i0,
-                                 .a = s,
-                                 .a_row = 1,
-                                 .a_col = row_of(n->s.n_ctx),
-                                 .b = y + b->i0 * y_row,
-                                 .b_panel = VEC_PANEL,
-                                 .b_row = y_row,
-                                 .c = dx + b->lo * dx_row,
-                                 .c_row = dx_row,
-                                 .add = true });
-}
-
-static void back_block(const net *n, net_work *k, const layer_work *l, const int *start, int ih,
-                       int i0)
-{
-    head h = head_of(n, l, ih);
-    block b = block_at(n, start, i0);
+    const net *n = k->n;
+    const int *start = k->win->start;
+    block b = block_at(n, start, ih, i0);
     ptrdiff_t s_row = row_of(n->s.n_ctx), a_row = row_of(n->n_q);
-    const float *da = k->dh + ih * n->head_dim, *a = l->a + ih * n->head_dim;
-    float *dq = k->dqkv + (h.q - l->qkv), *dk = k->dqkv + (h.k - l->qkv), *dv = dk + n->n_kv;
-    scores(n, k, &b, h.q, h.row, k->kt, k->score);
+    const float *da = k->dh + b.q, *a = l->a + b.q;
+    if (i0 == 0 && begins_group(n, ih)) {
+        transpose(n, l->qkv + b.k, b.row, k->kt);
+        transpose(n, l->qkv + b.v, b.row, k->vt);
+    }
+    scores(k, &b, (vec_rows){ l->qkv + b.q, b.row, 1 }, k->kt, k->score);
     for (int i = b.i0; i < b.i1; i++)
-        n->v->exp_minus(b.hi - b.lo, k->score + (i - b.i0) * s_row, h.scale,
+        n->v->exp_minus(b.hi - b.lo, k->score + (i - b.i0) * s_row, b.scale,
                         l->lse[ih * n->s.n_ctx + i]);
-    mask(&b, start, k->score, s_row, 0.0f);
-    give(n, k, &b, k->score, da, a_row, dv, h.row);
-    scores(n, k, &b, da, a_row, k->vt, k->dscore);
+    mask(n, &b, start, k->score, 0.0f);
+    give(k, &b, k->score, (vec_panels){ da, VEC_PANEL, a_row }, k->dqkv + b.v);
+    scores(k, &b, (vec_rows){ da, a_row, 1 }, k->vt, k->dscore);
     for (int i = b.i0; i < b.i1; i++)
         n->v->softmax_back(b.hi - b.lo, k->score + (i - b.i0) * s_row,
-                           n->v->dot(n->head_dim, da + i * a_row, a + i * a_row), h.scale,
+                           n->v->dot(n->head_dim, da + i * a_row, a + i * a_row), b.scale,
                            k->dscore + (i - b.i0) * s_row);
-    work_product(n, k,
-                 &(vec_product){ .m = b.i1 - b.i0,
-                                 .n = n->head_dim,
-                                 .k = b.hi - b.lo,
-                                 .a = k->dscore,
-                                 .a_row = s_row,
-                                 .a_col = 1,
-                                 .b = h.k + b.lo * h.row,
-                                 .b_panel = VEC_PANEL,
-                                 .b_row = h.row,
-                                 .c = dq + b.i0 * h.row,
-                                 .c_row = h.row });
-    give(n, k, &b, k->dscore, h.q, h.row, dk, h.row);
+    take(k, &b, k->dscore, l->qkv + b.k, k->dqkv + b.q, b.row);
+    give(k, &b, k->dscore, (vec_panels){ l->qkv + b.q, VEC_PANEL, b.row }, k->dqkv + b.k);
 }
 
-void attend_back(const net *n, net_work *k, const layer_work *l, const int *start)
+void net_attend_back(net_work *k, const net_layer_work *l)
 {
-    ptrdiff_t row = row_of(n->n_q + 2 * n->n_kv), s_row = row_of(n->s.n_ctx);
+    const net *n = k->n;
+    ptrdiff_t row = row_of(n->n_q + 2 * n->n_kv);
     memset(k->dqkv, 0, (size_t)(n->s.n_ctx * row) * sizeof *k->dqkv);
-    for (int ih = 0; ih < n->s.n_head; ih++) {
-        head h = head_of(n, l, ih);
-        if (ih % (n->s.n_head / n->s.n_kv_head) == 0) {
-            transpose(n->s.n_ctx, n->head_dim, h.k, h.row, k->kt, s_row);
-            transpose(n->s.n_ctx, n->head_dim, h.v, h.row, k->vt, s_row);
-        }
-        for (int i0 = 0; i0 < n->s.n_ctx; i0 += QUERY_BLOCK) back_block(n, k, l, start, ih, i0);
-    }
+    for (int ih = 0; ih < n->s.n_head; ih++)
+        for (int i0 = 0; i0 < n->s.n_ctx; i0 += QUERY_BLOCK) block_back(k, l, ih, i0);
 }

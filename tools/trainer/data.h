@@ -6,8 +6,17 @@
 #ifndef LORY_TRAINER_DATA_H
 #define LORY_TRAINER_DATA_H
 
+#include "../corpus/strings.h"
 #include "lory.h"
 #include "net.h"
+
+typedef enum {
+    DATA_TEXTS,   /* texts between lines "<|endoftext|>"; how they end is to be predicted too */
+    DATA_RUNNING, /* one text, those lines included */
+    DATA_CHATS,   /* conversations, {"messages": [...]} a line, as the chat template writes them; to
+                     be predicted is what the assistant says, and what the template has after it */
+    DATA_HELD,    /* texts, but not how they end: to measure bits per byte */
+} data_kind;
 
 typedef struct {
     uint64_t epoch, i_doc, offset; /* of the next token in the order of this epoch */
@@ -20,47 +29,43 @@ typedef struct {
     size_t n, cap;
     size_t *doc; /* [n_docs + 1] first token of each */
     size_t n_docs, docs_cap;
-    uint64_t n_bytes; /* of the text, for bits per byte */
+    uint64_t n_bytes; /* of the text, for bits per byte; 0 for conversations */
     uint32_t *order;  /* [n_docs] of the epoch at hand */
     uint64_t ordered; /* that epoch + 1; 0 = none yet */
     data_place at;
 } data_source;
 
-typedef enum {
-    DATA_HELD,    /* texts between lines "<|endoftext|>", each by itself */
-    DATA_TEXTS,   /* the same, and how they end is to be predicted too */
-    DATA_RUNNING, /* one text, those lines included */
-} data_text;
-/* Appends the text of a file as documents. */
-bool data_read_text(data_source *s, const char *path, const lory_model *m, data_text kind,
-                    lory_err *err);
-/* Appends conversations, {"messages": [...]} a line, as the chat template of m writes them; only
- * what the assistant says is to be predicted, with what the template has after it. */
-bool data_read_chat(data_source *s, const char *path, const lory_model *m, lory_err *err);
-void data_free(data_source *s);
-
-/* Memory of windows of n_ctx tokens. */
+enum { DATA_MAX_SOURCES = 64 };
 typedef struct {
-    lory_token *token, *target; /* [n_ctx] */
-    int *start;                 /* [n_ctx] */
-} data_window;
+    data_source source[DATA_MAX_SOURCES];
+    int n;
+} data_list;
+
+/* Reads a file into a zeroed source. */
+bool data_read(data_source *s, const char *path, data_kind kind, const lory_model *m,
+               lory_err *err);
+void data_free(data_source *s);
 
 /* Tokens by the pieces that make them up: BPE dropout (Provilkov et al. 2020), one level deep. */
 typedef struct {
-    float share;      /* of the tokens that are split */
-    uint64_t seed;    /* of the draws */
-    uint32_t *first;  /* [n_vocab + 1] pair of each token */
-    lory_token *half; /* [first[n_vocab], 2] */
-} data_split;
-bool data_split_init(data_split *x, const lory_model *m, int n_vocab, lory_err *err);
-void data_split_free(data_split *x);
+    const lory_model *m;
+    strings texts;     /* of the tokens; m's */
+    lory_token *id_of; /* [texts.n] */
+} data_pieces;
+bool data_pieces_init(data_pieces *p, const lory_model *m, int n_vocab, lory_err *err);
+void data_pieces_free(data_pieces *p);
 
-/* Fills the next window for training and moves s->at; split may be NULL. */
-void data_next(data_source *s, int n_ctx, lory_token bos, uint64_t seed, const data_split *split,
-               const data_window *w);
-/* Fills a window with whole documents from *i_doc, *offset on, in file order; false when there is
- * nothing left. Only documents longer than a window are cut. */
-bool data_next_in_order(const data_source *s, int n_ctx, lory_token bos, size_t *i_doc,
-                        size_t *offset, const data_window *w);
+/* How windows are filled. */
+typedef struct {
+    int n_ctx;
+    lory_token bos;            /* begins each text of a window */
+    bool in_order;             /* one epoch, only documents longer than a window are cut */
+    const data_pieces *pieces; /* to split tokens into; NULL = they stay whole */
+    float split;               /* share of the tokens that are split */
+    uint64_t order_seed, split_seed;
+} data_rule;
+
+/* Fills the next window and moves s->at; false when in_order has come to the end. */
+bool data_next(data_source *s, const data_rule *r, const net_window *w);
 
 #endif

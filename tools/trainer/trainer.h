@@ -1,4 +1,5 @@
-/* trainer.h - steps of training: gradients of a batch, AdamW, averages of the weights.
+/* trainer.h - steps of training: gradients of a batch, AdamW, an average of the weights, and the
+ * files that training begins with and ends in.
  *
  * The windows of a batch belong to N_LANES lanes, window i to lane i % N_LANES. A lane adds up the
  * gradients of its windows in their order, and lanes are added in theirs; threads only take lanes
@@ -8,57 +9,74 @@
 
 #include "base/team.h"
 #include "data.h"
+#include "gguf/gguf.h"
 #include "net.h"
+#include <stdatomic.h>
 
-enum { N_LANES = 12, MAX_SOURCES = 64, MAX_BATCH = 1024 };
+enum { N_LANES = 12, MAX_BATCH = 1024 };
 
 typedef struct {
     int n_steps, n_warmup, n_batch; /* steps; windows of a step */
-    float lr, lr_end;               /* the cosine's ends; lr_end as a share of lr */
-    float beta1, beta2, eps, decay, clip, dropout, drop_tokens;
-    float split;   /* share of the tokens that come as two pieces; it falls with the rate */
-    float average; /* how much of the average a step keeps; 0 = no average */
+    float lr, decay;                /* AdamW's; the rate falls by a cosine */
+    float dropout;
+    float split; /* share of the tokens that come as two pieces; it falls with the rate */
     uint64_t seed;
 } trainer_params;
 
-typedef struct trainer trainer;
-
-/* What a step did. */
 typedef struct {
-    double loss; /* nats a target */
+    trainer_params p;
+    net n;
+    float *w, *m, *v, *average; /* [n_params], one after another; AdamW's moments are m and v */
+    uint64_t step, window;      /* that are done */
+    data_list data;
+    data_pieces pieces; /* needed when tokens are to be split */
+    lory_token bos;
+
+    team *team;
+    net_work *work[TEAM_MAX];
+    float *lane[N_LANES]; /* [n_params] gradients; lane 0 then holds the sum of all */
+    int n_lanes;
+    net_window *win;    /* [n_batch], */
+    net_loss *loss;     /* [n_batch] */
+    lory_token *tokens; /* and their memory */
+    int *starts;
+    int n_windows;   /* of an evaluation's batch */
+    double *squares; /* [n_chunks] of the gradient */
+    size_t n_chunks;
+    atomic_int next; /* lane, or window, to be worked on */
+    vec_adam_step adam;
     double norm; /* of the gradient, before clipping */
-    double lr;
-    int64_t n_targets;
-} trainer_report;
+} trainer;
 
-typedef struct {
-    float *w, *m, *v, *average; /* [n_params] */
-    uint64_t step;              /* steps done */
-    uint64_t window;            /* windows taken */
-    data_source source[MAX_SOURCES];
-    int n_sources;
-    data_split split; /* its memory is t's, too */
-} trainer_state;
-
+/* A trainer with random weights and no data, which the caller adds; it becomes its own. */
 trainer *trainer_new(const net_shape *s, const trainer_params *p, lory_token bos, int n_threads,
                      lory_err *err);
 void trainer_free(trainer *t);
-net *trainer_net(trainer *t);
-trainer_state *trainer_get_state(trainer *t); /* sources are put here; their memory is t's */
-/* After w was changed from outside. */
-void trainer_changed(trainer *t);
 
-/* One step; allocates nothing. */
-void trainer_step(trainer *t, trainer_report *report);
+/* One step; returns its loss in nats a target. Allocates nothing. */
+double trainer_step(trainer *t);
 
 typedef struct {
     double loss;          /* nats a target */
     double bits_per_byte; /* of the source's bytes */
     int64_t n_targets;
 } trainer_score;
-/* The loss over a whole source, by the averages of the weights if there are any. */
-void trainer_eval(trainer *t, const data_source *s, trainer_score *score);
+/* The loss over a whole source, by the average of the weights. Changes nothing. */
+trainer_score trainer_eval(trainer *t, const data_source *s);
 
 net_speed trainer_speed(const trainer *t); /* of all threads so far */
+
+/* ---- files, in store.c -------------------------------------------------------------------- */
+
+/* Writes weights, moments, average and places. It appears whole or not at all. */
+bool trainer_save(const trainer *t, const char *path, lory_err *err);
+/* Reads what a trainer of the same shape and number of sources saved. On failure t is unusable. */
+bool trainer_resume(trainer *t, const char *path, lory_err *err);
+/* Writes the average of the weights as a model in f32, with the keys tokenizer.* of vocab and
+ * n_texts keys "general.KEY=VALUE". */
+bool trainer_write_model(const trainer *t, const gguf *vocab, const char *const *texts,
+                         size_t n_texts, const char *path, lory_err *err);
+/* Takes the weights of such a model; its shape must be t's. */
+bool trainer_read_model(trainer *t, const char *path, lory_err *err);
 
 #endif

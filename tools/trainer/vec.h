@@ -11,15 +11,21 @@
 
 enum { VEC_PANEL = 32 }; /* columns of a packed panel; every n and row length is a multiple */
 
-/* c[m, n] (+)= a[m, k] b[k, n]. Element (i, l) of a is a[i * a_row + l * a_col], and one of the two
+/* c[m, n] = or += a[m, k] b[k, n]. Element (i, l) of a is x[i * row + l * col], and one of the two
  * strides is 1. Columns of b come in panels of VEC_PANEL: (l, j) is
- * b[j / 32 * b_panel + l * b_row + j % 32]. Each sum takes l ascending. */
+ * x[j / 32 * panel + l * row + j % 32]. Each sum takes l ascending. */
+typedef struct {
+    const float *x;
+    ptrdiff_t row, col;
+} vec_rows;
+typedef struct {
+    const float *x;
+    ptrdiff_t panel, row;
+} vec_panels;
 typedef struct {
     int m, n, k;
-    const float *a;
-    ptrdiff_t a_row, a_col;
-    const float *b;
-    ptrdiff_t b_panel, b_row;
+    vec_rows a;
+    vec_panels b;
     float *c;
     ptrdiff_t c_row;
     bool add; /* to what c holds */
@@ -56,8 +62,7 @@ typedef struct {
     /* ds[n] = p * (ds - mean) * scale */
     void (*softmax_back)(int n, const float *p, float mean, float scale, float *ds);
     float (*dot)(int n, const float *a, const float *b);
-    void (*add)(int n, const float *x, float *y);                /* y += x */
-    void (*scale_add)(int n, float a, const float *x, float *y); /* y += a x */
+    void (*add)(int n, const float *x, float *y); /* y += x */
     double (*sum_squares)(int n, const float *x);
     /* w, m, v, average [n]; decays when is_matrix */
     void (*adam)(int n, const vec_adam_step *s, bool is_matrix, const float *g, float *w, float *m,

@@ -95,20 +95,14 @@ static __attribute__((noinline)) void tile_by_rows(int k, const float *a, ptrdif
                                                    const float *b, ptrdiff_t b_row, float *c,
                                                    ptrdiff_t c_row, bool add)
 {
-    if (add)
-        tile(k, a, a_row, 1, b, b_row, c, c_row, true);
-    else
-        tile(k, a, a_row, 1, b, b_row, c, c_row, false);
+    tile(k, a, a_row, 1, b, b_row, c, c_row, add);
 }
 
-static __attribute__((noinline)) void tile_by_cols(int k, const float *a, ptrdiff_t a_col,
-                                                   const float *b, ptrdiff_t b_row, float *c,
-                                                   ptrdiff_t c_row, bool add)
+static __attribute__((noinline)) void tile_by_cols(int k, const float *a, const float *b,
+                                                   ptrdiff_t b_row, float *c, ptrdiff_t c_row,
+                                                   bool add)
 {
-    if (add)
-        tile(k, a, 1, a_col, b, b_row, c, c_row, true);
-    else
-        tile(k, a, 1, a_col, b, b_row, c, c_row, false);
+    tile(k, a, 1, TILE_ROWS, b, b_row, c, c_row, add);
 }
 
 /* Rows [i, i + n), columns [l, l + k) of a by columns, so that tiles read them in one stream; what
@@ -116,15 +110,15 @@ static __attribute__((noinline)) void tile_by_cols(int k, const float *a, ptrdif
 static void pack_rows(const vec_product *p, int i, int n, int l, int k, float *out)
 {
     for (int t = 0; t < n; t += TILE_ROWS) {
-        const float *a = p->a + (i + t) * p->a_row + l * p->a_col;
+        const float *a = p->a.x + (i + t) * p->a.row + l * p->a.col;
         int m = n - t < TILE_ROWS ? n - t : TILE_ROWS;
         for (int c = 0; c < k; c++, out += TILE_ROWS) {
-            if (m == TILE_ROWS && p->a_row == 1) {
-                memcpy(out, a + c * p->a_col, TILE_ROWS * sizeof *out);
+            if (m == TILE_ROWS && p->a.row == 1) {
+                memcpy(out, a + c * p->a.col, TILE_ROWS * sizeof *out);
                 continue;
             }
             for (int r = 0; r < TILE_ROWS; r++)
-                out[r] = r < m ? a[r * p->a_row + c * p->a_col] : 0.0f;
+                out[r] = r < m ? a[r * p->a.row + c * p->a.col] : 0.0f;
         }
     }
 }
@@ -137,7 +131,7 @@ static __attribute__((noinline)) void tile_edge(int m, int k, const float *a, co
     float out[TILE_ROWS * TILE_COLS] = { 0 };
     for (int i = 0; add && i < m; i++)
         memcpy(out + i * TILE_COLS, c + i * c_row, TILE_COLS * sizeof *c);
-    tile_by_cols(k, a, TILE_ROWS, b, b_row, out, TILE_COLS, true);
+    tile_by_cols(k, a, b, b_row, out, TILE_COLS, true);
     for (int i = 0; i < m; i++) memcpy(c + i * c_row, out + i * TILE_COLS, TILE_COLS * sizeof *c);
 }
 
@@ -146,19 +140,19 @@ static void product_block(const vec_product *p, int i0, int i1, int l, int k)
 {
     float packed[ROWS * DEPTH];
     bool add = p->add || l > 0;
-    int whole = p->a_col == 1 ? i0 + (i1 - i0) / TILE_ROWS * TILE_ROWS : i0; /* not packed */
+    int whole = p->a.col == 1 ? i0 + (i1 - i0) / TILE_ROWS * TILE_ROWS : i0; /* not packed */
     pack_rows(p, whole, i1 - whole, l, k, packed);
     for (int j = 0; j < p->n; j += TILE_COLS) {
-        const float *b = p->b + j / VEC_PANEL * p->b_panel + j % VEC_PANEL + l * p->b_row;
+        const float *b = p->b.x + j / VEC_PANEL * p->b.panel + j % VEC_PANEL + l * p->b.row;
         for (int i = i0; i < i1; i += TILE_ROWS) {
             float *c = p->c + i * p->c_row + j;
             const float *a = i < whole ? NULL : packed + (i - whole) * k;
             if (i < whole)
-                tile_by_rows(k, p->a + i * p->a_row + l, p->a_row, b, p->b_row, c, p->c_row, add);
+                tile_by_rows(k, p->a.x + i * p->a.row + l, p->a.row, b, p->b.row, c, p->c_row, add);
             else if (i1 - i < TILE_ROWS)
-                tile_edge(i1 - i, k, a, b, p->b_row, c, p->c_row, add);
+                tile_edge(i1 - i, k, a, b, p->b.row, c, p->c_row, add);
             else
-                tile_by_cols(k, a, TILE_ROWS, b, p->b_row, c, p->c_row, add);
+                tile_by_cols(k, a, b, p->b.row, c, p->c_row, add);
         }
     }
 }
@@ -273,11 +267,6 @@ static void add(int n, const float *x, float *y)
     for (int i = 0; i < n; i += W) store(y + i, load(y + i) + load(x + i));
 }
 
-static void scale_add(int n, float a, const float *x, float *y)
-{
-    for (int i = 0; i < n; i += W) store(y + i, load(y + i) + a * load(x + i));
-}
-
 static double sum_squares(int n, const float *x)
 {
     double total = 0.0;
@@ -310,6 +299,6 @@ static void adam(int n, const vec_adam_step *s, bool is_matrix, const float *g_,
 }
 
 const vec_table VEC_TABLE = {
-    VEC_NAME,  product,      spin, rms_norm, rms_norm_back, swiglu,      swiglu_back, softmax,
-    exp_minus, softmax_back, dot,  add,      scale_add,     sum_squares, adam,
+    VEC_NAME, product,   spin,         rms_norm, rms_norm_back, swiglu,      swiglu_back,
+    softmax,  exp_minus, softmax_back, dot,      add,           sum_squares, adam,
 };
