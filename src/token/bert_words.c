@@ -1,7 +1,11 @@
 /* bert_words.c - see bert_words.h. */
 #include "token/bert_words.h"
+#include "base/err.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
+
+typedef struct bert_words bert_words;
+typedef bool (*bert_sink)(void *user, const char *word, size_t n);
 
 static bool is_removed(uint32_t cp)
 {
@@ -90,13 +94,13 @@ static size_t put_letters(bert_words *w, const char *s, size_t n)
     return len;
 }
 
-void bert_words_init(bert_words *w)
+static void init(bert_words *w)
 {
     *w = (bert_words){ 0 };
     for (int c = 0; c < 256; c++) w->class_of[c] = (uint8_t)ascii_class((unsigned char)c);
 }
 
-bool bert_words_split(bert_words *w, const char *s, size_t n, bert_sink sink, void *user)
+static bool split(bert_words *w, const char *s, size_t n, bert_sink sink, void *user)
 {
     bool ok = true;
     buf_clear(&w->word);
@@ -120,14 +124,31 @@ bool bert_words_split(bert_words *w, const char *s, size_t n, bert_sink sink, vo
     return ok && flush(w, sink, user);
 }
 
-bool bert_words_failed(const bert_words *w)
+/* ---- the scratch of a tokenizer ------------------------------------------------------------- */
+
+void *bert_scratch_new(size_t size, const tokenizer *t, size_t n)
 {
-    return w->clean.failed || w->parts.failed || w->word.failed;
+    bert_scratch *x = word_scratch_new(size, t, n);
+    if (x) init(&x->words);
+    return x;
 }
 
-void bert_words_free(bert_words *w)
+void bert_scratch_free(bert_scratch *x)
 {
-    buf_free(&w->clean);
-    buf_free(&w->parts);
-    buf_free(&w->word);
+    buf_free(&x->words.clean);
+    buf_free(&x->words.parts);
+    buf_free(&x->words.word);
+    word_scratch_free(&x->w);
+}
+
+bool bert_encode(bert_scratch *x, const char *s, size_t n, bert_sink encode_word,
+                 lory_tokens *out, lory_err *err)
+{
+    const bert_words *w = &x->words;
+    x->w.out = out;
+    x->w.err = err;
+    if (split(&x->words, s, n, encode_word, x)) return true;
+    if (w->clean.failed || w->parts.failed || w->word.failed)
+        err_set(err, LORY_E_MEMORY, "text: no memory to encode %zu bytes", n);
+    return false;
 }

@@ -6,19 +6,23 @@
 #define LORY_TOKEN_BERT_WORDS_H
 
 #include "base/buf.h"
+#include "token/word_cache.h"
 
+/* The scratch of a tokenizer of such words, or the first member of it. */
 typedef struct {
-    buf clean, parts, word; /* scratch */
-    uint8_t class_of[256];  /* what ASCII characters are */
-} bert_words;
+    word_scratch w;
+    struct bert_words {
+        buf clean, parts, word;
+        uint8_t class_of[256]; /* what ASCII characters are */
+    } words;
+} bert_scratch;
 
-void bert_words_init(bert_words *w);
+void *bert_scratch_new(size_t size, const tokenizer *t, size_t n); /* as word_scratch_new */
+void bert_scratch_free(bert_scratch *x);
 
-/* Hands every word, valid UTF-8 and not empty, to sink; a false return stops. On a lack of memory
- * returns false with w->clean.failed, w->parts.failed or w->word.failed set. */
-typedef bool (*bert_sink)(void *user, const char *word, size_t n);
-bool bert_words_split(bert_words *w, const char *s, size_t n, bert_sink sink, void *user);
-bool bert_words_failed(const bert_words *w);
-void bert_words_free(bert_words *w);
+/* Hands every word of s, valid UTF-8 and not empty, to encode_word, whose false stops it. */
+bool bert_encode(bert_scratch *x, const char *s, size_t n,
+                 bool (*encode_word)(void *scratch, const char *word, size_t n), lory_tokens *out,
+                 lory_err *err);
 
 #endif

@@ -31,10 +31,7 @@ typedef struct {
 } bpe;
 
 typedef struct {
-    const tokenizer *t;
-    lory_tokens *out;
-    lory_err *err;
-    word_cache cache;
+    word_scratch w;
     merge_scratch merge;
     const char *word; /* the one being merged */
     buf normal;       /* the text in normal form C, where that is another */
@@ -157,7 +154,7 @@ static bool pair(void *user, const merge_symbol *l, const merge_symbol *r, uint3
                  int32_t *id)
 {
     const bpe_scratch *x = user;
-    const bpe *m = x->t->state;
+    const bpe *m = x->w.t->state;
     if (l->len == 1 && r->len == 1) {
         const byte_pair *p = byte_pair_at(m, (char[]){ x->word[l->start], x->word[r->start] });
         *priority = p->rank;
@@ -171,7 +168,7 @@ static bool pair(void *user, const merge_symbol *l, const merge_symbol *r, uint3
  * trained without the full alphabet lack bytes of rare scripts. */
 static bool put_symbols(bpe_scratch *x, const char *s, size_t n)
 {
-    const bpe *m = x->t->state;
+    const bpe *m = x->w.t->state;
     merge_clear(&x->merge);
     for (size_t i = 0; i < n; i++) {
         merge_symbol symbol = { (uint32_t)i, 1, m->byte_id[(unsigned char)s[i]], false };
@@ -180,61 +177,48 @@ static bool put_symbols(bpe_scratch *x, const char *s, size_t n)
     return true;
 }
 
-static bool merge(bpe_scratch *x, const char *s, size_t n)
+static bool merge(void *scratch, const char *s, size_t n)
 {
+    bpe_scratch *x = scratch;
     x->word = s;
     if (!put_symbols(x, s, n) || !merge_run(&x->merge, pair, x))
-        return err_set(x->err, LORY_E_MEMORY, "text: no memory to encode a word of %zu bytes", n);
+        return err_set(x->w.err, LORY_E_MEMORY, "text: no memory to encode a word of %zu bytes", n);
     for (size_t i = 0; i < x->merge.n; i++)
-        if (!tokens_put(x->out, x->merge.symbols[i].id, x->err)) return false;
-    return true;
-}
-
-/* Encodes s by `encode_new`, or as before if the word is in the cache. */
-static bool encode_known(bpe_scratch *x, const char *s, size_t n,
-                         bool (*encode_new)(bpe_scratch *x, const char *s, size_t n))
-{
-    if (n > WORD_CACHE_MAX_BYTES) return encode_new(x, s, n);
-    uint64_t hash = hash_bytes(s, n);
-    bool is_hit;
-    word_entry *e = word_cache_find(&x->cache, s, n, hash, &is_hit);
-    size_t first = x->out->n;
-    if (is_hit) return word_cache_repeat(e, x->out, x->err);
-    if (!encode_new(x, s, n)) return false;
-    word_cache_put(e, s, n, hash, first, x->out->n - first);
+        if (!tokens_put(x->w.out, x->merge.symbols[i].id, x->w.err)) return false;
     return true;
 }
 
 /* The parts of a long word. A byte that is no token is left out, and what is around it joined. */
 static bool merge_parts(bpe_scratch *x, const char *s, size_t n)
 {
-    const bpe *m = x->t->state;
+    const bpe *m = x->w.t->state;
     for (size_t i = 1, start = 0; i <= n; i++) {
         if (i < n
             && (byte_pair_at(m, s + i - 1)->id != NOT_JOINED
                 || m->byte_id[(unsigned char)s[i - 1]] < 0 || m->byte_id[(unsigned char)s[i]] < 0))
             continue;
-        if (!encode_known(x, s + start, i - start, merge)) return false;
+        if (!word_scratch_encode(&x->w, s + start, i - start, merge)) return false;
         start = i;
     }
     return true;
 }
 
-static bool merge_word(bpe_scratch *x, const char *s, size_t n)
+static bool merge_word(void *scratch, const char *s, size_t n)
 {
-    const bpe *m = x->t->state;
+    bpe_scratch *x = scratch;
+    const bpe *m = x->w.t->state;
     if (m->pre.rule->flags & PRETOK_IGNORE_MERGES) {
         int32_t id = str_map_find(&m->map, s, n);
-        if (id >= 0) return tokens_put(x->out, id, x->err);
+        if (id >= 0) return tokens_put(x->w.out, id, x->w.err);
     } else if (n > WORD_CACHE_MAX_BYTES) {
         return merge_parts(x, s, n);
     }
     return merge(x, s, n);
 }
 
-static bool encode_word(void *user, const char *s, size_t n)
+static bool encode_word(void *scratch, const char *s, size_t n)
 {
-    return encode_known(user, s, n, merge_word);
+    return word_scratch_encode(scratch, s, n, merge_word);
 }
 
 /* ---- text -------------------------------------------------------------------------------- */
@@ -244,8 +228,8 @@ static bool encode(const tokenizer *t, void *scratch, const char *s, size_t n, l
 {
     const bpe *m = t->state;
     bpe_scratch *x = scratch;
-    x->out = out;
-    x->err = err;
+    x->w.out = out;
+    x->w.err = err;
     if (m->pre.rule->flags & PRETOK_NFC && !unicode_is_surely_nfc(s, n)) {
         buf_clear(&x->normal);
         if (!unicode_nfc(&x->normal, s, n))
@@ -261,18 +245,12 @@ static void scratch_free(void *scratch)
     bpe_scratch *x = scratch;
     buf_free(&x->normal);
     merge_free(&x->merge);
-    mem_free(x->cache.entries);
-    mem_free(x);
+    word_scratch_free(&x->w);
 }
 
 static void *scratch_new(const tokenizer *t, size_t n)
 {
-    bpe_scratch *x = mem_new(1, sizeof *x);
-    if (!x) return NULL;
-    x->t = t;
-    if (word_cache_init(&x->cache, n)) return x;
-    scratch_free(x);
-    return NULL;
+    return word_scratch_new(sizeof(bpe_scratch), t, n);
 }
 
 const tokenizer_kind kind_bpe = {

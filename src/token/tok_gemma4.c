@@ -19,10 +19,7 @@ typedef struct {
 } gemma4;
 
 typedef struct {
-    const tokenizer *t;
-    lory_tokens *out;
-    lory_err *err;
-    word_cache cache;
+    word_scratch w;
     merge_scratch merge;
     buf text; /* with blanks for U+2581, where it has some */
 } gemma4_scratch;
@@ -51,13 +48,13 @@ static bool pair(void *user, const merge_symbol *l, const merge_symbol *r, uint3
                  int32_t *id)
 {
     const gemma4_scratch *x = user;
-    const gemma4 *m = x->t->state;
+    const gemma4 *m = x->w.t->state;
     return pair_find(&m->pairs, l->id, r->id, priority, id);
 }
 
 static bool put_symbols(gemma4_scratch *x, const char *s, size_t n)
 {
-    const gemma4 *m = x->t->state;
+    const gemma4 *m = x->w.t->state;
     merge_clear(&x->merge);
     for (size_t i = 0, len; i < n; i += len) {
         uint32_t cp;
@@ -69,33 +66,21 @@ static bool put_symbols(gemma4_scratch *x, const char *s, size_t n)
     return true;
 }
 
-static bool merge_word(gemma4_scratch *x, const char *s, size_t n)
+static bool merge_word(void *scratch, const char *s, size_t n)
 {
-    const gemma4 *m = x->t->state;
+    gemma4_scratch *x = scratch;
+    const gemma4 *m = x->w.t->state;
     bool last_is_unknown = false;
     if (!put_symbols(x, s, n) || !merge_run(&x->merge, pair, x))
-        return err_set(x->err, LORY_E_MEMORY, "text: no memory to encode a word of %zu bytes", n);
+        return err_set(x->w.err, LORY_E_MEMORY, "text: no memory to encode a word of %zu bytes", n);
     for (size_t i = 0; i < x->merge.n; i++) {
         const merge_symbol *symbol = &x->merge.symbols[i];
-        bool ok = symbol->id >= 0 ? tokens_put(x->out, symbol->id, x->err)
-                                  : sp_put_unknown(x->t, &m->base, s + symbol->start, symbol->len,
-                                                   &last_is_unknown, x->out, x->err);
+        bool ok = symbol->id >= 0 ? tokens_put(x->w.out, symbol->id, x->w.err)
+                                  : sp_put_unknown(x->w.t, &m->base, s + symbol->start, symbol->len,
+                                                   &last_is_unknown, x->w.out, x->w.err);
         if (!ok) return false;
         last_is_unknown = last_is_unknown && symbol->id < 0;
     }
-    return true;
-}
-
-static bool encode_word(gemma4_scratch *x, const char *s, size_t n)
-{
-    if (n > WORD_CACHE_MAX_BYTES) return merge_word(x, s, n);
-    uint64_t hash = hash_bytes(s, n);
-    bool is_hit;
-    word_entry *e = word_cache_find(&x->cache, s, n, hash, &is_hit);
-    size_t first = x->out->n;
-    if (is_hit) return word_cache_repeat(e, x->out, x->err);
-    if (!merge_word(x, s, n)) return false;
-    word_cache_put(e, s, n, hash, first, x->out->n - first);
     return true;
 }
 
@@ -116,8 +101,8 @@ static bool encode(const tokenizer *t, void *scratch, const char *s, size_t n, l
 {
     const gemma4 *m = t->state;
     gemma4_scratch *x = scratch;
-    x->out = out;
-    x->err = err;
+    x->w.out = out;
+    x->w.err = err;
     if (memmem(s, n, "\xE2\x96\x81", 3)) {
         buf_clear(&x->text);
         if (!sp_put_plain(&x->text, s, n))
@@ -128,7 +113,7 @@ static bool encode(const tokenizer *t, void *scratch, const char *s, size_t n, l
     for (size_t at = 0, end = 0, len; at < n; at += len) {
         if (at == end) end += line_end(s + at, n - at);
         len = sp_word_end(&m->base, s + at, end - at);
-        if (!encode_word(x, s + at, len)) return false;
+        if (!word_scratch_encode(&x->w, s + at, len, merge_word)) return false;
     }
     return true;
 }
@@ -138,18 +123,12 @@ static void scratch_free(void *scratch)
     gemma4_scratch *x = scratch;
     buf_free(&x->text);
     merge_free(&x->merge);
-    mem_free(x->cache.entries);
-    mem_free(x);
+    word_scratch_free(&x->w);
 }
 
 static void *scratch_new(const tokenizer *t, size_t n)
 {
-    gemma4_scratch *x = mem_new(1, sizeof *x);
-    if (!x) return NULL;
-    x->t = t;
-    if (word_cache_init(&x->cache, n)) return x;
-    scratch_free(x);
-    return NULL;
+    return word_scratch_new(sizeof(gemma4_scratch), t, n);
 }
 
 const tokenizer_kind kind_gemma4 = {

@@ -8,7 +8,6 @@
 #include "token/kind.h"
 #include "token/merge.h"
 #include "token/pair_table.h"
-#include "token/word_cache.h"
 
 #define WORD_END "</w>"
 enum { WORD_END_BYTES = 4 };
@@ -21,12 +20,8 @@ typedef struct {
 } gpt1;
 
 typedef struct {
-    const tokenizer *t;
-    lory_tokens *out;
-    lory_err *err;
-    bert_words words;
+    bert_scratch b;
     merge_scratch merge;
-    word_cache cache;
 } gpt1_scratch;
 
 static bool ends_word(gguf_str s)
@@ -85,19 +80,19 @@ static bool pair(void *user, const merge_symbol *l, const merge_symbol *r, uint3
                  int32_t *id)
 {
     const gpt1_scratch *x = user;
-    const gpt1 *m = x->t->state;
+    const gpt1 *m = x->b.w.t->state;
     return pair_find(&m->pairs, l->id, r->id, priority, id);
 }
 
 /* The token of one character of a word, or the unknown token. */
 static int32_t char_id(const gpt1_scratch *x, const char *s, size_t n, bool is_last)
 {
-    const gpt1 *m = x->t->state;
+    const gpt1 *m = x->b.w.t->state;
     char text[UTF8_MAX_BYTES + WORD_END_BYTES];
     memcpy(text, s, n);
     memcpy(text + n, WORD_END, WORD_END_BYTES);
     int32_t id = str_map_find(&m->map, text, n + (is_last ? WORD_END_BYTES : 0));
-    return id >= 0 ? id : x->t->v.unk;
+    return id >= 0 ? id : x->b.w.t->v.unk;
 }
 
 static bool merge_word(void *user, const char *s, size_t n)
@@ -108,54 +103,39 @@ static bool merge_word(void *user, const char *s, size_t n)
     for (size_t i = 0, len; i < n; i += len) {
         len = utf8_decode(s + i, n - i, &cp);
         int32_t id = char_id(x, s + i, len, i + len == n);
-        merge_symbol symbol = { (uint32_t)i, (uint32_t)len, id, id == x->t->v.unk };
+        merge_symbol symbol = { (uint32_t)i, (uint32_t)len, id, id == x->b.w.t->v.unk };
         if (id >= 0 && !merge_put(&x->merge, symbol)) goto no_memory;
     }
     if (!merge_run(&x->merge, pair, x)) goto no_memory;
     for (size_t i = 0; i < x->merge.n; i++)
-        if (!tokens_put(x->out, x->merge.symbols[i].id, x->err)) return false;
+        if (!tokens_put(x->b.w.out, x->merge.symbols[i].id, x->b.w.err)) return false;
     return true;
 no_memory:
-    return err_set(x->err, LORY_E_MEMORY, "text: no memory to encode a word of %zu bytes", n);
+    return err_set(x->b.w.err, LORY_E_MEMORY, "text: no memory to encode a word of %zu bytes", n);
 }
 
-static bool encode_word(void *user, const char *s, size_t n)
+static bool encode_word(void *scratch, const char *s, size_t n)
 {
-    gpt1_scratch *x = user;
-    return word_cache_encode(&x->cache, &(word_sink){ x->out, x->err, merge_word, x }, s, n);
+    return word_scratch_encode(scratch, s, n, merge_word);
 }
 
 static bool encode(const tokenizer *t, void *scratch, const char *s, size_t n, lory_tokens *out,
                    lory_err *err)
 {
-    gpt1_scratch *x = scratch;
     (void)t;
-    x->out = out;
-    x->err = err;
-    if (bert_words_split(&x->words, s, n, encode_word, x)) return true;
-    if (bert_words_failed(&x->words))
-        err_set(err, LORY_E_MEMORY, "text: no memory to encode %zu bytes", n);
-    return false;
+    return bert_encode(scratch, s, n, encode_word, out, err);
 }
 
 static void scratch_free(void *scratch)
 {
     gpt1_scratch *x = scratch;
-    bert_words_free(&x->words);
     merge_free(&x->merge);
-    mem_free(x->cache.entries);
-    mem_free(x);
+    bert_scratch_free(&x->b);
 }
 
 static void *scratch_new(const tokenizer *t, size_t n)
 {
-    gpt1_scratch *x = mem_new(1, sizeof *x);
-    if (!x) return NULL;
-    x->t = t;
-    bert_words_init(&x->words);
-    if (word_cache_init(&x->cache, n)) return x;
-    scratch_free(x);
-    return NULL;
+    return bert_scratch_new(sizeof(gpt1_scratch), t, n);
 }
 
 const tokenizer_kind kind_gpt1 = {

@@ -20,9 +20,8 @@ typedef struct {
 } spm;
 
 typedef struct {
-    const tokenizer *t;
+    word_scratch w;
     buf text; /* normalised */
-    word_cache cache;
     merge_scratch merge;
     const char *word;       /* the word being merged */
     uint32_t *unused_split; /* [n_vocab] bytes of the left half an unused piece was made of */
@@ -74,18 +73,18 @@ static bool pair(void *user, const merge_symbol *l, const merge_symbol *r, uint3
                  int32_t *id)
 {
     spm_scratch *x = user;
-    const spm *m = x->t->state;
+    const spm *m = x->w.t->state;
     if (l->len + r->len > m->max_piece) return false;
     *id = str_map_find(&m->map, x->word + l->start, l->len + r->len);
     if (*id < 0) return false;
-    *priority = priority_of(x->t->v.score[*id]);
-    if (x->unused_split && x->t->v.type[*id] == TOKEN_UNUSED) x->unused_split[*id] = l->len;
+    *priority = priority_of(x->w.t->v.score[*id]);
+    if (x->unused_split && x->w.t->v.type[*id] == TOKEN_UNUSED) x->unused_split[*id] = l->len;
     return true;
 }
 
 static bool put_symbols(spm_scratch *x, const char *s, size_t n)
 {
-    const spm *m = x->t->state;
+    const spm *m = x->w.t->state;
     merge_clear(&x->merge);
     for (size_t i = 0, len; i < n; i += len) {
         merge_symbol symbol = { .start = (uint32_t)i, .id = -1 };
@@ -101,51 +100,48 @@ static bool put_symbols(spm_scratch *x, const char *s, size_t n)
 
 /* An unused piece serves to merge but is not put out: the halves it was made of are. Halves are
  * shorter, so the depth is bounded by the longest piece; real ones nest a few levels. */
-static bool put_symbol(spm_scratch *x, const char *s, size_t n, lory_tokens *out, lory_err *err)
+static bool put_symbol(spm_scratch *x, const char *s, size_t n)
 {
-    const spm *m = x->t->state;
+    const word_scratch *w = &x->w;
+    const spm *m = w->t->state;
     for (;;) {
         int32_t id = n <= m->max_piece ? str_map_find(&m->map, s, n) : -1;
-        if (id < 0) return sp_put_unknown(x->t, &m->base, s, n, &x->last_is_unknown, out, err);
-        size_t left = x->t->v.type[id] == TOKEN_UNUSED ? x->unused_split[id] : 0;
+        if (id < 0)
+            return sp_put_unknown(w->t, &m->base, s, n, &x->last_is_unknown, w->out, w->err);
+        size_t left = w->t->v.type[id] == TOKEN_UNUSED ? x->unused_split[id] : 0;
         if (left == 0 || left >= n) {
             x->last_is_unknown = false;
-            return tokens_put(out, id, err);
+            return tokens_put(w->out, id, w->err);
         }
-        if (!put_symbol(x, s, left, out, err)) return false;
+        if (!put_symbol(x, s, left)) return false;
         s += left;
         n -= left;
     }
 }
 
-static bool merge_word(spm_scratch *x, const char *s, size_t n, lory_tokens *out, lory_err *err)
+static bool merge_word(void *scratch, const char *s, size_t n)
 {
+    spm_scratch *x = scratch;
+    const word_scratch *w = &x->w;
     x->word = s;
     if (!put_symbols(x, s, n) || !merge_run(&x->merge, pair, x))
-        return err_set(err, LORY_E_MEMORY, "text: no memory to encode a word of %zu bytes", n);
+        return err_set(w->err, LORY_E_MEMORY, "text: no memory to encode a word of %zu bytes", n);
     for (size_t i = 0; i < x->merge.n; i++) {
         merge_symbol *symbol = &x->merge.symbols[i];
-        bool is_done = symbol->id >= 0 && x->t->v.type[symbol->id] != TOKEN_UNUSED;
+        bool is_done = symbol->id >= 0 && w->t->v.type[symbol->id] != TOKEN_UNUSED;
         if (is_done) x->last_is_unknown = false;
-        if (is_done ? !tokens_put(out, symbol->id, err)
-                    : !put_symbol(x, s + symbol->start, symbol->len, out, err))
+        if (is_done ? !tokens_put(w->out, symbol->id, w->err)
+                    : !put_symbol(x, s + symbol->start, symbol->len))
             return false;
     }
     return true;
 }
 
-static bool encode_word(spm_scratch *x, const char *s, size_t n, lory_tokens *out, lory_err *err)
+/* An unknown token stands for a run of unknown characters, over words too: no word is known alone. */
+static bool encode_word(spm_scratch *x, const char *s, size_t n)
 {
-    const spm *m = x->t->state;
-    if (n > WORD_CACHE_MAX_BYTES || !m->base.has_bytes) return merge_word(x, s, n, out, err);
-    uint64_t hash = hash_bytes(s, n);
-    bool is_hit;
-    word_entry *e = word_cache_find(&x->cache, s, n, hash, &is_hit);
-    size_t first = out->n;
-    if (is_hit) return word_cache_repeat(e, out, err);
-    if (!merge_word(x, s, n, out, err)) return false;
-    word_cache_put(e, s, n, hash, first, out->n - first);
-    return true;
+    const spm *m = x->w.t->state;
+    return m->base.has_bytes ? word_scratch_encode(&x->w, s, n, merge_word) : merge_word(x, s, n);
 }
 
 /* ---- text -------------------------------------------------------------------------------- */
@@ -155,13 +151,15 @@ static bool encode(const tokenizer *t, void *scratch, const char *s, size_t n, l
 {
     const spm *m = t->state;
     spm_scratch *x = scratch;
+    x->w.out = out;
+    x->w.err = err;
     buf_clear(&x->text);
     x->last_is_unknown = false;
     if (!sp_normalize(&m->base, &t->v, s, n, &x->text))
         return err_set(err, LORY_E_MEMORY, "text: no memory to encode %zu bytes", n);
     for (size_t at = 0, len; at < x->text.len; at += len) {
         len = sp_word_end(&m->base, x->text.data + at, x->text.len - at);
-        if (!encode_word(x, x->text.data + at, len, out, err)) return false;
+        if (!encode_word(x, x->text.data + at, len)) return false;
     }
     return true;
 }
@@ -171,21 +169,17 @@ static void scratch_free(void *scratch)
     spm_scratch *x = scratch;
     buf_free(&x->text);
     merge_free(&x->merge);
-    mem_free(x->cache.entries);
     mem_free(x->unused_split);
-    mem_free(x);
+    word_scratch_free(&x->w);
 }
 
 static void *scratch_new(const tokenizer *t, size_t n)
 {
     const spm *m = t->state;
-    spm_scratch *x = mem_new(1, sizeof *x);
+    spm_scratch *x = word_scratch_new(sizeof *x, t, n);
     if (!x) return NULL;
-    x->t = t;
     if (m->has_unused) x->unused_split = mem_new(t->v.n, sizeof *x->unused_split);
-    if (word_cache_init(&x->cache, n) && buf_reserve(&x->text, n + 1)
-        && (x->unused_split || !m->has_unused))
-        return x;
+    if (buf_reserve(&x->text, n + 1) && (x->unused_split || !m->has_unused)) return x;
     scratch_free(x);
     return NULL;
 }

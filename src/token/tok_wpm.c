@@ -9,7 +9,6 @@
 #include "text/utf8.h"
 #include "token/bert_words.h"
 #include "token/kind.h"
-#include "token/word_cache.h"
 
 #define BLANK "\xE2\x96\x81" /* U+2581 */
 enum { BLANK_BYTES = 3, MAX_WORD_CHARS = 100 };
@@ -17,14 +16,6 @@ enum { BLANK_BYTES = 3, MAX_WORD_CHARS = 100 };
 typedef struct {
     trie first, other; /* pieces that begin a word, and that go on with one */
 } wpm;
-
-typedef struct {
-    const tokenizer *t;
-    lory_tokens *out;
-    lory_err *err;
-    bert_words words;
-    word_cache cache;
-} wpm_scratch;
 
 static bool begins_word(gguf_str s)
 {
@@ -69,70 +60,54 @@ static void wpm_free(void *state)
 }
 
 /* Appends the pieces of a word; false when it has none. */
-static bool put_pieces(const wpm_scratch *x, const char *s, size_t n, bool *is_put)
+static bool put_pieces(const word_scratch *w, const char *s, size_t n, bool *is_put)
 {
-    const wpm *m = x->t->state;
-    size_t n_before = x->out->n;
+    const wpm *m = w->t->state;
+    size_t n_before = w->out->n;
     int32_t id = -1;
     *is_put = false;
     for (size_t i = 0, len; i < n; i += len) {
         len = trie_longest(i ? &m->other : &m->first, s + i, n - i, &id);
         if (len == 0) {
-            x->out->n = n_before;
+            w->out->n = n_before;
             return true;
         }
-        if (!tokens_put(x->out, id, x->err)) return false;
+        if (!tokens_put(w->out, id, w->err)) return false;
     }
     *is_put = true;
     return true;
 }
 
-static bool cut_word(void *user, const char *s, size_t n)
+static bool cut_word(void *scratch, const char *s, size_t n)
 {
-    const wpm_scratch *x = user;
+    const word_scratch *w = scratch;
     bool is_put = false;
     if (n <= MAX_WORD_CHARS * UTF8_MAX_BYTES && utf8_count(s, n) <= MAX_WORD_CHARS
-        && !put_pieces(x, s, n, &is_put))
+        && !put_pieces(w, s, n, &is_put))
         return false;
-    return is_put || x->t->v.unk < 0 || tokens_put(x->out, x->t->v.unk, x->err);
+    return is_put || w->t->v.unk < 0 || tokens_put(w->out, w->t->v.unk, w->err);
 }
 
-static bool encode_word(void *user, const char *s, size_t n)
+static bool encode_word(void *scratch, const char *s, size_t n)
 {
-    wpm_scratch *x = user;
-    return word_cache_encode(&x->cache, &(word_sink){ x->out, x->err, cut_word, x }, s, n);
+    return word_scratch_encode(scratch, s, n, cut_word);
 }
 
 static bool encode(const tokenizer *t, void *scratch, const char *s, size_t n, lory_tokens *out,
                    lory_err *err)
 {
-    wpm_scratch *x = scratch;
     (void)t;
-    x->out = out;
-    x->err = err;
-    if (bert_words_split(&x->words, s, n, encode_word, x)) return true;
-    if (bert_words_failed(&x->words))
-        err_set(err, LORY_E_MEMORY, "text: no memory to encode %zu bytes", n);
-    return false;
+    return bert_encode(scratch, s, n, encode_word, out, err);
 }
 
 static void scratch_free(void *scratch)
 {
-    wpm_scratch *x = scratch;
-    bert_words_free(&x->words);
-    mem_free(x->cache.entries);
-    mem_free(x);
+    bert_scratch_free(scratch);
 }
 
 static void *scratch_new(const tokenizer *t, size_t n)
 {
-    wpm_scratch *x = mem_new(1, sizeof *x);
-    if (!x) return NULL;
-    x->t = t;
-    bert_words_init(&x->words);
-    if (word_cache_init(&x->cache, n)) return x;
-    scratch_free(x);
-    return NULL;
+    return bert_scratch_new(sizeof(bert_scratch), t, n);
 }
 
 const tokenizer_kind kind_wpm = {

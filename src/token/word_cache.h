@@ -1,6 +1,8 @@
 /* word_cache.h - the ids of the words that one call of encode has met: ordinary text repeats its
  * words, and looking one up is many times faster than merging it again.
- * Layer: token. Scratch of one call; direct-mapped, so it never grows and never fails. */
+ * Layer: token. Scratch of one call; direct-mapped, so it never grows and never fails.
+ *
+ * word_scratch is the scratch of a tokenizer that works by words, or the first member of it. */
 #ifndef LORY_TOKEN_WORD_CACHE_H
 #define LORY_TOKEN_WORD_CACHE_H
 
@@ -64,25 +66,43 @@ static inline bool word_cache_put(word_entry *e, const char *s, size_t n, uint64
     return true;
 }
 
-/* Where the tokens of a call go, and how a word that the cache does not have is encoded there. */
 typedef struct {
-    lory_tokens *out;
+    const tokenizer *t;
+    lory_tokens *out; /* where the tokens of a call go */
     lory_err *err;
-    bool (*encode)(void *user, const char *s, size_t n);
-    void *user;
-} word_sink;
+    word_cache cache;
+} word_scratch;
 
-/* Encodes a word, or puts out again what it gave before. */
-static inline bool word_cache_encode(word_cache *c, const word_sink *to, const char *s, size_t n)
+/* A scratch of `size` bytes, zeros behind the word_scratch that it begins with, for a text of n
+ * bytes; NULL when there is no memory. */
+static inline void *word_scratch_new(size_t size, const tokenizer *t, size_t n)
 {
-    if (n > WORD_CACHE_MAX_BYTES) return to->encode(to->user, s, n);
+    word_scratch *w = mem_new(1, size);
+    if (!w) return NULL;
+    w->t = t;
+    if (word_cache_init(&w->cache, n)) return w;
+    mem_free(w);
+    return NULL;
+}
+
+static inline void word_scratch_free(word_scratch *w)
+{
+    mem_free(w->cache.entries);
+    mem_free(w);
+}
+
+/* Encodes a word by `encode`, or puts out again what it gave before. */
+static inline bool word_scratch_encode(word_scratch *w, const char *s, size_t n,
+                                       bool (*encode)(void *scratch, const char *s, size_t n))
+{
+    if (n > WORD_CACHE_MAX_BYTES) return encode(w, s, n);
     uint64_t hash = hash_bytes(s, n);
     bool is_hit;
-    word_entry *e = word_cache_find(c, s, n, hash, &is_hit);
-    size_t first = to->out->n;
-    if (is_hit) return word_cache_repeat(e, to->out, to->err);
-    if (!to->encode(to->user, s, n)) return false;
-    word_cache_put(e, s, n, hash, first, to->out->n - first);
+    word_entry *e = word_cache_find(&w->cache, s, n, hash, &is_hit);
+    size_t first = w->out->n;
+    if (is_hit) return word_cache_repeat(e, w->out, w->err);
+    if (!encode(w, s, n)) return false;
+    word_cache_put(e, s, n, hash, first, w->out->n - first);
     return true;
 }
 
