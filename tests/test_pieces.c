@@ -1,10 +1,11 @@
 /* test_pieces.c - files of other times, which have one tensor in several: each expert by itself,
  * the keys and values of latents apart. Made here from files that have them whole; the logits must
- * not change by a bit. */
+ * not change, of experts not by a bit. */
 #include "gguf/gguf_write.h"
 #include "base/mem.h"
 #include "lory.h"
 #include "test.h"
+#include <math.h>
 #include <stdlib.h>
 
 enum { N = 12, MAX_VOCAB = 1024 };
@@ -33,7 +34,10 @@ static int run(const char *path, float *logits)
     lory_model_get_info(m, &info);
     for (int i = 0; i < N; i++) ids[i] = (lory_token)(i * 37 % info.n_vocab);
     lory_session *s =
-        lory_session_new(m, &(lory_session_params){ .n_ctx = 64, .n_threads = 2 }, &err);
+        lory_session_new(m,
+                         &(lory_session_params){
+                             .n_ctx = 64, .n_threads = 2, .cache_type = LORY_CACHE_F32 },
+                         &err);
     CHECK(s && lory_session_eval_all(s, ids, N, on_logits, &(rows){ logits, info.n_vocab }, &err),
           "%s", err.text);
     lory_session_free(s);
@@ -87,7 +91,7 @@ static bool split_experts(pieces *all, const gguf_tensor *t)
     return true;
 }
 
-enum { N_ROT = 16, N_VALUE = 32 }; /* of the heads of golden/deepseek-v2 */
+enum { N_ROT = 16, N_VALUE = 32, RANK = 32 }; /* of golden/deepseek-v2 */
 
 /* blk.0.attn_kv_b -> attn_k_b, transposed, and attn_v_b. */
 static bool split_kv_b(pieces *all, const gguf_tensor *t, int n_head)
@@ -113,6 +117,20 @@ static bool split_kv_b(pieces *all, const gguf_tensor *t, int n_head)
                 v[(ih * N_VALUE + j - n_k) * rank + c] = row[c];
     }
     return true;
+}
+
+/* Floats become blocks of another type. */
+static void store_as(piece *p, qtype type)
+{
+    size_t n_rows = (size_t)(p->ne[1] * p->ne[2]), n = qtype_row_bytes(type, p->ne[0]);
+    char *blocks = calloc(n_rows, n);
+    for (size_t r = 0; r < n_rows; r++)
+        qtypes[type].from_f32(p->ne[0], (const float *)p->data + r * (size_t)p->ne[0], NULL,
+                              blocks + r * n);
+    free(p->data);
+    p->data = blocks;
+    p->type = type;
+    p->n_bytes = n_rows * n;
 }
 
 static void put_keys(gguf_writer *w, const gguf *g, bool is_mla)
@@ -151,9 +169,21 @@ static void write_file(const char *path, const gguf *g, const pieces *all, bool 
     REQUIRE(ok && gguf_commit(&w, &err), "%s", err.text);
 }
 
-static void check(const char *vector, bool is_mla)
+/* Over latents sums go in another order. */
+static void check_near(const float *got, const float *want, int n)
 {
-    static float whole[N * MAX_VOCAB], in_pieces[N * MAX_VOCAB];
+    float low = want[0], high = want[0], diff = 0.0f;
+    for (int i = 0; i < n; i++) {
+        low = fminf(low, want[i]);
+        high = fmaxf(high, want[i]);
+        diff = fmaxf(diff, fabsf(got[i] - want[i]));
+    }
+    CHECK(diff < 2e-6f * (high - low), "differs by %g of %g", (double)diff, (double)(high - low));
+}
+
+/* pieces.gguf of a golden file; the latents' products of a type. */
+static void make_file(const char *vector, bool is_mla, qtype type)
+{
     pieces *all = calloc(1, sizeof *all);
     gguf g;
     lory_err err = { 0 };
@@ -169,14 +199,24 @@ static void check(const char *vector, bool is_mla)
         if (is_mla ? !split_kv_b(all, t, (int)n_head) : !split_experts(all, t))
             add(all, name, t->type, t->n_dims, t->ne, t->data);
     }
+    for (int i = 0; i < all->n; i++)
+        if (strstr(all->p[i].name, "attn_k_b") || strstr(all->p[i].name, "attn_v_b"))
+            store_as(&all->p[i], type);
     CHECK(all->n > (int)g.n_tensors);
     write_file(test_temp("pieces.gguf"), &g, all, is_mla, (int)n_key);
-    int n = run(path, whole);
-    CHECK(n > 0 && n <= MAX_VOCAB && run(test_temp("pieces.gguf"), in_pieces) == n);
-    CHECK_SAME(in_pieces, whole, (size_t)(N * n) * sizeof *whole, "%s", vector);
     for (int i = 0; i < all->n; i++) free(all->p[i].data);
     free(all);
     gguf_close(&g);
+}
+
+static void check(const char *vector, bool is_mla)
+{
+    static float whole[N * MAX_VOCAB], in_pieces[N * MAX_VOCAB];
+    make_file(vector, is_mla, QT_F32);
+    int n = run(test_vector(vector), whole);
+    CHECK(n > 0 && n <= MAX_VOCAB && run(test_temp("pieces.gguf"), in_pieces) == n);
+    if (!is_mla) CHECK_SAME(in_pieces, whole, (size_t)(N * n) * sizeof *whole, "%s", vector);
+    check_near(in_pieces, whole, N * n);
 }
 
 TEST(experts_in_tensors_of_their_own_give_the_same_bits)
@@ -184,7 +224,92 @@ TEST(experts_in_tensors_of_their_own_give_the_same_bits)
     check("golden/mixtral/model-q4_0.gguf", false);
 }
 
-TEST(latents_with_keys_and_values_apart_give_the_same_bits)
+TEST(attention_over_latents_gives_what_it_gives_over_keys_and_values)
 {
     check("golden/deepseek-v2/model-bf16.gguf", true);
+}
+
+/* ---- latents, however they are run -------------------------------------------------------------- */
+
+enum { N_LONG = 700 }; /* so many that one token's heads are cut */
+
+static void ignore_input(void *user, const lory_matmul_input *in, int ith, int nth)
+{
+    (void)user, (void)in, (void)ith, (void)nth;
+}
+
+/* The last logits of N_LONG tokens, `by` at a time from the 600th on. */
+static void run_long(lory_model *m, lory_session_params params, int by, float *logits)
+{
+    lory_err err = { 0 };
+    lory_model_info info;
+    lory_token ids[N_LONG];
+    lory_model_get_info(m, &info);
+    for (int i = 0; i < N_LONG; i++) ids[i] = (lory_token)(i * 37 % info.n_vocab);
+    params.n_ctx = 768;
+    lory_session *s = lory_session_new(m, &params, &err);
+    REQUIRE(s, "%s", err.text);
+    for (int i = 0, n; i < N_LONG; i += n) {
+        n = i < 600 ? 600 : i + by < N_LONG ? by : N_LONG - i;
+        CHECK(lory_session_eval(s, ids + i, (size_t)n, &err), "%s", err.text);
+    }
+    memcpy(logits, lory_session_logits(s), (size_t)info.n_vocab * sizeof *logits);
+    lory_session_free(s);
+}
+
+static void check_ways(qtype type)
+{
+    static const lory_session_params ways[] = {
+        { .n_threads = 1 },
+        { .n_threads = 3 },
+        { .n_threads = 2, .n_batch = 48 },
+        { .n_threads = 2, .on_input = ignore_input },
+    };
+    static float want[MAX_VOCAB], got[MAX_VOCAB];
+    static const lory_cache_type caches[] = { LORY_CACHE_F16, LORY_CACHE_F32 };
+    lory_err err = { 0 };
+    lory_model_info info;
+    make_file("golden/deepseek-v2/model-bf16.gguf", true, type);
+    lory_model *m = lory_model_open(test_temp("pieces.gguf"), &err);
+    REQUIRE(m, "%s", err.text);
+    lory_model_get_info(m, &info);
+    for (int c = 0; c < 2; c++)
+        for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+            lory_session_params p = ways[i];
+            p.cache_type = caches[c];
+            for (int by = 1; by <= 40; by += 39) {
+                run_long(m, p, by, i == 0 && by == 1 ? want : got);
+                if (i > 0 || by > 1)
+                    CHECK_SAME(got, want, (size_t)info.n_vocab * sizeof *got, "way %zu, by %d", i,
+                               by);
+            }
+        }
+    lory_model_close(m);
+}
+
+TEST(attention_over_latents_has_the_same_bits_however_it_is_run)
+{
+    check_ways(QT_F32);
+    check_ways(QT_Q8_0);
+}
+
+/* A key of 576 numbers, say, and not 128 keys of 192 with as many values. */
+TEST(latents_are_all_that_is_cached)
+{
+    lory_err err = { 0 };
+    lory_memory_plan whole, latent;
+    lory_session_params p = { .n_ctx = 256, .cache_type = LORY_CACHE_F32 };
+    make_file("golden/deepseek-v2/model-bf16.gguf", true, QT_F32);
+    lory_model *a = lory_model_open(test_vector("golden/deepseek-v2/model-bf16.gguf"), &err);
+    lory_model *b = lory_model_open(test_temp("pieces.gguf"), &err);
+    REQUIRE(a && b, "%s", err.text);
+    REQUIRE(lory_plan_memory(a, &p, &whole, &err)
+            && lory_plan_memory(b, &p, &latent, &err), "%s", err.text);
+    lory_model_info info;
+    lory_model_get_info(b, &info);
+    CHECK(latent.kv_bytes == 256 * 4 * (uint64_t)(RANK + N_ROT) * (uint64_t)info.n_layer,
+          "%llu bytes", (unsigned long long)latent.kv_bytes);
+    CHECK(whole.kv_bytes > 2 * latent.kv_bytes);
+    lory_model_close(a);
+    lory_model_close(b);
 }

@@ -19,6 +19,8 @@ static op_fn *const ops[OP_COUNT] = {
     [OP_ROPE] = op_rope,
     [OP_TEMPERATURE] = op_temperature,
     [OP_MLA_KV] = op_mla_kv,
+    [OP_MLA_LATENT] = op_mla_latent,
+    [OP_HEAD_MATMUL] = op_head_matmul,
     [OP_ADD] = op_add,
     [OP_RESTART] = op_restart,
     [OP_GATE] = op_gate,
@@ -87,7 +89,8 @@ static size_t thread_bytes(const exec *e)
 {
     size_t n = op_attend_scratch_bytes(&e->m->hp), more = op_route_scratch_bytes(&e->m->hp);
     if (n < more) n = more;
-    if (n < matmul_scratch_bytes()) n = matmul_scratch_bytes();
+    size_t product = op_matmul_scratch_bytes(&e->m->hp);
+    if (n < product) n = product;
     return round_up(n, MEM_ALIGN) + (e->plan.n_lora > 0 ? OP_LORA_SCRATCH_BYTES : 0);
 }
 
@@ -130,6 +133,7 @@ static size_t touched_bytes(const exec *e)
     for (int i = 0; i < e->plan.n_step && e->par.n_batch > FEW_TOK; i++) {
         const plan_step *s = &e->plan.step[i];
         int n_matmul = s->op == OP_MATMUL ? s->n_matmul : s->op == OP_EXPERTS;
+        if (s->op == OP_HEAD_MATMUL) return e->thread_bytes;
         for (int j = 0; j < n_matmul; j++) {
             const weight *w = s->w[j];
             bool is_i8 = qtypes[w->type].n_sub > 0;

@@ -16,6 +16,12 @@ static size_t chunk_bytes(const kv_shape *s)
     return (n + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN;
 }
 
+/* Chunks of one head in a page. */
+static size_t n_parts(const kv_shape *s)
+{
+    return s->is_shared ? 1 : 2;
+}
+
 /* Pages of a ring: the first position that is seen and the last one may lie anywhere in theirs. */
 static int ring_pages(const kv_shape *s)
 {
@@ -35,7 +41,7 @@ static bool lay_out(const kv_shape *s, size_t *layer, size_t *n_bytes)
 {
     size_t page, ring, full;
     *n_bytes = 0;
-    if (!mem_mul(chunk_bytes(s), 2 * (size_t)s->n_kv_head, &page)
+    if (!mem_mul(chunk_bytes(s), n_parts(s) * (size_t)s->n_kv_head, &page)
         || !mem_mul(page, (size_t)ring_pages(s), &ring)
         || !mem_mul(page, (size_t)pages_for(s->n_ctx), &full))
         return false;
@@ -93,6 +99,7 @@ bool kv_open(kv_cache *kv, const kv_shape *shape, lory_err *err)
     kv->n_seq_page = shape->n_seq_ctx ? pages_for(shape->n_seq_ctx) : kv->n_page;
     kv->row_bytes = qtype_row_bytes(shape->type, shape->head_dim);
     kv->chunk_bytes = chunk_bytes(shape);
+    kv->value_at = shape->is_shared ? 0 : kv->chunk_bytes;
     if (!allocate(kv, err)) {
         kv_close(kv);
         return false;
@@ -135,7 +142,8 @@ static void release_page(kv_cache *kv, int page)
 static void copy_last(kv_cache *kv, kv_seq *s)
 {
     int *last = &s->page[s->n_tok / KV_CHUNK], from = *last;
-    size_t n_bytes = (size_t)kv->shape.n_kv_head * 2 * kv->chunk_bytes; /* of a page in a layer */
+    size_t n_bytes = (size_t)kv->shape.n_kv_head * n_parts(&kv->shape)
+                     * kv->chunk_bytes; /* of a page in a layer */
     *last = take_page(kv);
     for (int il = 0; il < kv->shape.n_layer; il++) {
         unsigned char *layer = kv->data + kv->layer[il];
@@ -223,7 +231,8 @@ static unsigned char *chunk_at(const kv_cache *kv, kv_place at)
     size_t page = (size_t)(is_ring(&kv->shape, at.il) ? at.pos / KV_CHUNK % kv->n_ring
                                                       : kv->seq[at.seq].page[at.pos / KV_CHUNK]);
     return kv->data + kv->layer[at.il]
-           + (page * (size_t)kv->shape.n_kv_head + (size_t)at.head) * 2 * kv->chunk_bytes;
+           + (page * (size_t)kv->shape.n_kv_head + (size_t)at.head) * n_parts(&kv->shape)
+                 * kv->chunk_bytes;
 }
 
 static void store_row(const kv_cache *kv, const lory_kernels *kn, const float *x, void *row)
@@ -236,7 +245,7 @@ void kv_store(kv_cache *kv, const lory_kernels *kn, kv_place at, const float *k,
 {
     unsigned char *row = chunk_at(kv, at) + (size_t)(at.pos % KV_CHUNK) * kv->row_bytes;
     store_row(kv, kn, k, row);
-    store_row(kv, kn, v, row + kv->chunk_bytes);
+    if (kv->value_at > 0) store_row(kv, kn, v, row + kv->value_at);
 }
 
 const unsigned char *kv_chunk(const kv_cache *kv, kv_place at)
@@ -254,5 +263,6 @@ void kv_to_f32(const kv_cache *kv, const lory_kernels *kn, const unsigned char *
 {
     int64_t n = (int64_t)n_row * kv->shape.head_dim;
     kn->to_f32[kv->shape.type](n, chunk, scratch);
-    kn->to_f32[kv->shape.type](n, chunk + kv->chunk_bytes, scratch + KV_CHUNK * kv->shape.head_dim);
+    if (kv->value_at > 0)
+        kn->to_f32[kv->shape.type](n, chunk + kv->value_at, scratch + KV_CHUNK * kv->shape.head_dim);
 }

@@ -28,6 +28,7 @@ typedef struct {
      * which the sequence may also be cut back; NULL = no rings */
     const hparams *hp;
     int n_batch;
+    bool is_shared; /* values are the beginnings of keys, and are not kept beside them */
 } kv_shape;
 
 typedef struct {
@@ -48,6 +49,7 @@ typedef struct {
     size_t data_bytes;
     int n_ring;          /* pages of a layer that is a ring; n_page when there are none */
     size_t *layer;       /* [n_layer] where a layer begins in data */
+    size_t value_at;     /* bytes from a chunk's keys to its values; 0: they are the same */
     unsigned char *data; /* [n_layer][n_page or n_ring][n_kv_head][key, value][chunk_bytes] */
 } kv_cache;
 
@@ -87,20 +89,20 @@ bool kv_has_window(const kv_cache *kv, int seq, int n_tok);
 /* The rings have but what the next token sees: the rest was not filled in. */
 void kv_forget_before_window(kv_cache *kv, int seq);
 
-/* Writes one head's key and value [head_dim] at a reserved position. */
+/* Writes one head's key and value [head_dim] at a reserved position; of shared ones the key. */
 typedef struct {
     int il, seq, pos, head;
 } kv_place;
 void kv_store(kv_cache *kv, const lory_kernels *kn, kv_place at, const float *k, const float *v);
 
 /* Keys of the chunk that holds position at.pos, [KV_CHUNK] rows of row_bytes; its values follow
- * chunk_bytes later. */
+ * value_at bytes later. */
 const unsigned char *kv_chunk(const kv_cache *kv, kv_place at);
 /* The same, for rows read from a file. */
 unsigned char *kv_chunk_to_fill(kv_cache *kv, kv_place at);
 
 /* Keys and values of a chunk as f32 [KV_CHUNK, head_dim]: the first n_row rows of each, in scratch
- * [2][KV_CHUNK * head_dim]. */
+ * [2][KV_CHUNK * head_dim]; of shared ones just the keys. */
 void kv_to_f32(const kv_cache *kv, const lory_kernels *kn, const unsigned char *chunk, int n_row,
                float *scratch);
 

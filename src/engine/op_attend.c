@@ -30,8 +30,8 @@ void op_store(const op_ctx *c, const plan_step *s)
     for (int it = first; it < last; it++)
         for (int ih = head; ih < hp->n_kv_head; ih += stride) {
             kv_place at = { s->il, e->batch.seq[it], e->batch.pos[it], ih };
-            kv_store(e->kv, e->kn, at, op_row(e, K, it) + ih * hp->head_dim,
-                     op_row(e, V, it) + ih * hp->head_dim);
+            kv_store(e->kv, e->kn, at, op_row(e, K, it) + ih * hp->kv_dim,
+                     op_row(e, V, it) + ih * hp->kv_dim);
         }
 }
 
@@ -62,7 +62,7 @@ static size_t lay_out(attend_scratch *a, const hparams *hp, void *at)
 {
     mem_carver c = { at, 0 };
     size_t n_q = (size_t)tokens_per_unit(hp) * (size_t)(hp->n_head / hp->n_kv_head);
-    size_t dim = (size_t)hp->head_dim;
+    size_t dim = (size_t)hp->kv_dim;
     a->q = mem_carve(&c, n_q * dim, sizeof(float));
     a->o = mem_carve(&c, n_q * dim, sizeof(float));
     a->kv = mem_carve(&c, 2 * KV_CHUNK * dim, sizeof(float));
@@ -81,7 +81,24 @@ size_t op_attend_scratch_bytes(const hparams *hp)
     return lay_out(&a, hp, NULL);
 }
 
-/* A unit: key/value head ih for tokens [it, it + n_tok) of the batch. */
+/* Query heads go in groups that read the same keys together. Where all share one key/value head, a
+ * token alone has smaller groups, so that every thread has some; else units are of tokens. */
+static int n_groups(const exec *e)
+{
+    enum { FEW_HEADS = 4 };
+    const hparams *hp = &e->m->hp;
+    int n = hp->n_head;
+    if (!hp->is_latent || e->n_row > 1 || e->is_cut) return hp->n_kv_head;
+    while (n % 2 == 0 && hp->n_head / n < FEW_HEADS) n /= 2;
+    return n;
+}
+
+static int group_of(const exec *e)
+{
+    return e->m->hp.n_head / n_groups(e);
+}
+
+/* A unit: group ih of the query heads for tokens [it, it + n_tok) of the batch. */
 typedef struct {
     int it, n_tok, ih;
 } attend_unit;
@@ -90,7 +107,7 @@ static void gather_queries(const exec *e, const plan_step *s, attend_unit u,
                            const attend_scratch *a)
 {
     const hparams *hp = &e->m->hp;
-    int group = hp->n_head / hp->n_kv_head, dim = hp->head_dim;
+    int group = group_of(e), dim = hp->kv_dim;
     size_t n = (size_t)(group * dim);
     for (int i = 0; i < u.n_tok; i++)
         memcpy(a->q + (size_t)i * n, op_row(e, s->src, u.it + i) + (size_t)u.ih * n,
@@ -107,9 +124,9 @@ static void reset_states(int n, attend_state *state)
 static attend_args args_of(const exec *e, const attend_scratch *a)
 {
     const hparams *hp = &e->m->hp;
-    size_t dim = (size_t)hp->head_dim;
+    size_t dim = (size_t)hp->kv_dim;
     return (attend_args){ .q = a->q, .ld_q = dim, .o = a->o, .ld_o = dim, .state = a->state,
-                          .first = a->first, .last = a->last, .head_dim = hp->head_dim,
+                          .first = a->first, .last = a->last, .head_dim = hp->kv_dim,
                           .slope = e->m->alibi_slope ? a->slope : NULL, .pos = a->pos,
                           .scale = hp->attn_scale, .cap = hp->attn_cap, .scratch = a->kernel };
 }
@@ -127,9 +144,9 @@ static float share_of(attend_state st, const weight *sinks, int ih)
 static void scatter(const exec *e, const plan_step *s, attend_unit u, const attend_scratch *a)
 {
     const hparams *hp = &e->m->hp;
-    int group = hp->n_head / hp->n_kv_head, n = hp->value_dim;
+    int group = group_of(e), n = hp->kv_value_dim;
     for (int i = 0; i < u.n_tok * group; i++) {
-        float *o = a->o + (size_t)i * (size_t)hp->head_dim;
+        float *o = a->o + (size_t)i * (size_t)hp->kv_dim;
         int ih = u.ih * group + i % group;
         e->kn->scale(n, share_of(a->state[i], s->w[0], ih), o);
         memcpy(op_row(e, s->dst[0], u.it + i / group) + ih * n, o, (size_t)n * sizeof(float));
@@ -159,7 +176,7 @@ static void chunks_of(const exec *e, int pos, int window, int *first, int *end)
 static void find_keys(const exec *e, int pos, int chunk, int window, int iq,
                       const attend_scratch *a)
 {
-    int group = e->m->hp.n_head / e->m->hp.n_kv_head;
+    int group = group_of(e);
     int first = hparams_first_seen(&e->m->hp, window, pos);
     for (int i = iq; i < iq + group; i++) {
         a->pos[i] = pos - chunk;
@@ -191,7 +208,8 @@ static void set_rows(const exec *e, const plan_step *s, attend_unit u, int i, in
                      const attend_scratch *a, attend_args *args)
 {
     const kv_cache *kv = e->kv;
-    kv_place at = { s->il, e->batch.seq[u.it + i], chunk, u.ih };
+    int head = u.ih * e->m->hp.n_kv_head / n_groups(e);
+    kv_place at = { s->il, e->batch.seq[u.it + i], chunk, head };
     const unsigned char *keys = kv_chunk(kv, at);
     args->type = kv->shape.type;
     if (args->type != QT_F32 && args->n_q > DIRECT_QUERIES) {
@@ -200,17 +218,17 @@ static void set_rows(const exec *e, const plan_step *s, attend_unit u, int i, in
         args->type = QT_F32;
         args->row_bytes = n * sizeof(float);
         args->k = a->kv;
-        args->v = a->kv + KV_CHUNK * n;
+        args->v = kv->value_at > 0 ? a->kv + KV_CHUNK * n : a->kv;
         return;
     }
     args->row_bytes = kv->row_bytes;
     args->k = keys;
-    args->v = keys + kv->chunk_bytes;
+    args->v = keys + kv->value_at;
     at.pos += KV_CHUNK;
     if (at.pos >= kv->seq[at.seq].n_tok) return;
     keys = kv_chunk(kv, at);
     args->next_k = keys;
-    args->next_v = keys + kv->chunk_bytes;
+    args->next_v = keys + kv->value_at;
 }
 
 /* The chunk for n tokens of the unit, from the i-th on, which have it in one page. */
@@ -218,7 +236,7 @@ static void attend_chunk(const op_ctx *c, const plan_step *s, attend_unit u, att
                          int i, int n, int chunk, const attend_scratch *a)
 {
     exec *e = c->e;
-    int group = e->m->hp.n_head / e->m->hp.n_kv_head, iq = i * group, n_key = 0;
+    int group = group_of(e), iq = i * group, n_key = 0;
     int window = hparams_window(&e->m->hp, s->il);
     for (int j = i; j < i + n; j++) {
         int pos = e->batch.pos[u.it + j], last = within_chunk(keys_end(e, pos) - chunk);
@@ -244,7 +262,7 @@ static void attend_one(const op_ctx *c, const plan_step *s, attend_unit u, const
     int window = hparams_window(hp, s->il);
     int begin = INT_MAX, end = 0;
     gather_queries(e, s, u, a);
-    reset_states(u.n_tok * (hp->n_head / hp->n_kv_head), a->state);
+    reset_states(u.n_tok * group_of(e), a->state);
     for (int i = 0; i < u.n_tok; i++) {
         int from, to;
         chunks_of(e, e->batch.pos[u.it + i], window, &from, &to);
@@ -288,7 +306,7 @@ static size_t lay_out_parts(attend_parts *p, const hparams *hp, void *at)
 {
     mem_carver c = { at, 0 };
     size_t n = (size_t)hp->n_head;
-    p->o = mem_carve(&c, CUT_CHUNKS * n * (size_t)hp->head_dim, sizeof(float));
+    p->o = mem_carve(&c, CUT_CHUNKS * n * (size_t)hp->kv_dim, sizeof(float));
     p->state = mem_carve(&c, CUT_CHUNKS * n, sizeof(attend_state));
     p->total = mem_carve(&c, n, sizeof(attend_state));
     return c.used;
@@ -313,8 +331,8 @@ static void attend_parts_of(const op_ctx *c, const plan_step *s, int begin, int 
                             const attend_scratch *a, const attend_parts *p)
 {
     const hparams *hp = &c->e->m->hp;
-    int group = hp->n_head / hp->n_kv_head, first, last, had = -1;
-    size_t dim = (size_t)hp->head_dim;
+    int group = group_of(c->e), first, last, had = -1;
+    size_t dim = (size_t)hp->kv_dim;
     op_share(c, hp->n_kv_head * n, &first, &last);
     for (int i = first; i < last; i++) {
         attend_unit u = { 0, 1, i / n };
@@ -340,8 +358,8 @@ static void merge_parts(const op_ctx *c, const plan_step *s, int n, const attend
     for (int ih = first; ih < last; ih++)
         for (int i = 0; i < n; i++) {
             size_t at = (size_t)i * (size_t)hp->n_head + (size_t)ih;
-            e->kn->attend_merge(hp->value_dim, p->state[at], p->o + at * (size_t)hp->head_dim,
-                                &p->total[ih], op_row(e, s->dst[0], 0) + ih * hp->value_dim);
+            e->kn->attend_merge(hp->kv_value_dim, p->state[at], p->o + at * (size_t)hp->kv_dim,
+                                &p->total[ih], op_row(e, s->dst[0], 0) + ih * hp->kv_value_dim);
         }
 }
 
@@ -364,8 +382,8 @@ static void attend_cut(const op_ctx *c, const plan_step *s, const attend_scratch
         if (begin + n * KV_CHUNK < end) team_barrier(e->team);
     }
     for (int ih = first; ih < last; ih++)
-        e->kn->scale(hp->value_dim, share_of(p.total[ih], s->w[0], ih),
-                     op_row(e, s->dst[0], 0) + ih * hp->value_dim);
+        e->kn->scale(hp->kv_value_dim, share_of(p.total[ih], s->w[0], ih),
+                     op_row(e, s->dst[0], 0) + ih * hp->kv_value_dim);
 }
 
 /* ---- the step -------------------------------------------------------------------------------- */
@@ -384,7 +402,7 @@ void op_attend(const op_ctx *c, const plan_step *s)
         return;
     }
     for (int it = 0; it < e->n_row; it += n_block)
-        for (int ih = 0; ih < hp->n_kv_head; ih++)
+        for (int ih = 0; ih < n_groups(e); ih++)
             if (i++ % c->nth == c->ith) {
                 int n_tok = e->n_row - it < n_block ? e->n_row - it : n_block;
                 attend_one(c, s, (attend_unit){ it, n_tok, ih }, &a);

@@ -139,6 +139,49 @@ void op_matmul(const op_ctx *c, const plan_step *s)
     }
 }
 
+enum { HEAD_TOKENS = 32 }; /* of a product by heads at a time */
+
+size_t op_matmul_scratch_bytes(const hparams *hp)
+{
+    size_t n_group = (size_t)(hp->kv_value_dim > hp->head_dim ? hp->kv_value_dim : hp->head_dim)
+                     / QT_GROUP;
+    return matmul_scratch_bytes() + (hp->is_latent ? HEAD_TOKENS * n_group * sizeof(act_group) : 0);
+}
+
+/* One head of n_tok tokens. */
+static void head_product(const op_ctx *c, const plan_step *s, int ih, int it, int n_tok)
+{
+    exec *e = c->e;
+    const weight *w = s->w[0];
+    size_t n_head = (size_t)e->m->hp.n_head, n = (size_t)w->n_rows;
+    size_t src_dim = (size_t)e->plan.width[s->src] / n_head;
+    size_t dst_dim = (size_t)e->plan.width[s->dst[0]] / n_head;
+    const float *x = op_row(e, s->src, it) + (size_t)ih * src_dim;
+    float *out = op_row(e, s->dst[0], it) + (size_t)ih * dst_dim;
+    act_group *act = (act_group *)((char *)op_scratch(c) + matmul_scratch_bytes());
+    if (qtypes[w->type].n_sub > 0)
+        e->kn->quant_act(&(act_args){ .x = x, .ld_x = e->ld[s->src], .n_tok = n_tok,
+                                      .n_group = w->k / QT_GROUP, .it0 = 0, .it1 = n_tok,
+                                      .ig0 = 0, .ig1 = w->k / QT_GROUP, .act = act });
+    matmul(e->kn, &(matmul_args){
+        .w = (const unsigned char *)w->data + (size_t)ih * n * w->row_bytes,
+        .row_bytes = w->row_bytes, .type = w->type, .n_rows = w->n_rows, .k = w->k, .act = act,
+        .x = x, .ld_x = e->ld[s->src], .n_tok = n_tok, .out = out, .ld_out = e->ld[s->dst[0]],
+        .scratch = op_scratch(c) });
+    for (int i = 0; i < n_tok && dst_dim > n; i++)
+        memcpy(out + (size_t)i * e->ld[s->dst[0]] + n, x + (size_t)i * e->ld[s->src] + w->k,
+               (dst_dim - n) * sizeof *out);
+}
+
+void op_head_matmul(const op_ctx *c, const plan_step *s)
+{
+    int first, last, n_row = c->e->n_row;
+    op_share(c, c->e->m->hp.n_head, &first, &last);
+    for (int ih = first; ih < last; ih++)
+        for (int it = 0; it < n_row; it += HEAD_TOKENS)
+            head_product(c, s, ih, it, n_row - it < HEAD_TOKENS ? n_row - it : HEAD_TOKENS);
+}
+
 void op_activate(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;

@@ -161,6 +161,21 @@ void op_mla_kv(const op_ctx *c, const plan_step *s)
     }
 }
 
+/* One head: the latent, then the part that is rotated. */
+void op_mla_latent(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    const hparams *hp = &e->m->hp;
+    size_t rank = (size_t)hp->kv_lora_rank, n_rot = (size_t)hp->n_rot;
+    int first, last;
+    op_share(c, e->n_row, &first, &last);
+    for (int it = first; it < last; it++) {
+        float *k = op_row(e, s->dst[0], it);
+        memcpy(k, op_row(e, s->src, it), rank * sizeof *k);
+        memcpy(k + rank, op_row(e, KVA, it) + rank, n_rot * sizeof *k);
+    }
+}
+
 /* Ops on heads take the tokens' rows in turn when there are many. With one token a thread takes
  * the key/value heads ith, ith + nth, ... and the query heads of their groups, so that one thread
  * carries a head from here through attention and no barrier is needed between. */
@@ -172,17 +187,18 @@ static void for_heads(const op_ctx *c, const plan_step *s, head_fn *fn)
     const hparams *hp = &e->m->hp;
     int n_head = s->dst[0] == K ? hp->n_kv_head : hp->n_head;
     int group = n_head / hp->n_kv_head; /* heads of this slot per key/value head */
+    int dim = s->dst[0] == K ? hp->kv_dim : hp->head_dim;
     int first, last;
     op_share(c, e->n_row, &first, &last);
     if (e->n_row > 1) {
         for (int it = first; it < last; it++)
             for (int ih = 0; ih < n_head; ih++)
-                fn(e, s, it, ih, op_row(e, s->dst[0], it) + ih * hp->head_dim);
+                fn(e, s, it, ih, op_row(e, s->dst[0], it) + ih * dim);
         return;
     }
     for (int ig = c->ith; ig < hp->n_kv_head; ig += c->nth)
         for (int ih = ig * group; ih < (ig + 1) * group; ih++)
-            fn(e, s, 0, ih, op_row(e, s->dst[0], 0) + ih * hp->head_dim);
+            fn(e, s, 0, ih, op_row(e, s->dst[0], 0) + ih * dim);
 }
 
 static void norm_head(const exec *e, const plan_step *s, int it, int ih, float *head)
@@ -207,8 +223,9 @@ static void rotate_head(const exec *e, const plan_step *s, int it, int ih, float
     size_t at = (size_t)it * (size_t)hp->n_rot;
     const lory_kernels *kn = e->kn;
     (void)ih;
-    if (hp->kv_lora_rank > 0) head += hp->head_dim - hp->n_rot;
-    kn->rope(1, hp->head_dim, hp->n_rot, e->m->arch->rope_neox,
+    int dim = s->dst[0] == K ? hp->kv_dim : hp->head_dim;
+    if (hp->kv_lora_rank > 0) head += dim - hp->n_rot;
+    kn->rope(1, dim, hp->n_rot, e->m->arch->rope_neox,
              (is_local ? e->rope_cs_2 : e->rope_cs) + at, head);
     if (hp->rope_2d)
         kn->rope(1, hp->head_dim, hp->n_rot, e->m->arch->rope_neox, e->rope_cs_2 + at,

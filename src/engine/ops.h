@@ -15,8 +15,8 @@ typedef void op_fn(const op_ctx *c, const plan_step *s);
 op_fn op_embed, op_position, op_pick, op_norm;                                  /* op_rows.c */
 op_fn op_head_norm, op_head_layer_norm;                                         /* op_rows.c */
 op_fn op_clamp, op_rope, op_mla_kv, op_add, op_restart, op_gate;                /* op_rows.c */
-op_fn op_scale, op_soft_cap, op_temperature;                                    /* op_rows.c */
-op_fn op_input, op_matmul, op_activate;                                         /* op_matmul.c */
+op_fn op_scale, op_soft_cap, op_temperature, op_mla_latent;                     /* op_rows.c */
+op_fn op_input, op_matmul, op_activate, op_head_matmul;                         /* op_matmul.c */
 op_fn op_store, op_attend;                                                      /* op_attend.c */
 op_fn op_lora, op_expert_lora;                                                  /* op_lora.c */
 op_fn op_route, op_group, op_expert_weigh, op_expert_input;                     /* op_experts.c */
@@ -76,5 +76,7 @@ size_t op_attend_parts_bytes(const exec *e);
 /* Whether the batch at hand is one token whose heads the team should cut. */
 bool op_attend_is_cut(const exec *e);
 size_t op_route_scratch_bytes(const hparams *hp);
+/* Bytes of it that products do; a product by heads has its input behind the product's own part. */
+size_t op_matmul_scratch_bytes(const hparams *hp);
 
 #endif

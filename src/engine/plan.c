@@ -28,6 +28,7 @@ static const op_row op_rows[OP_COUNT] = {
     [OP_ROPE]            = { "rope",            BY_HEADS,   true  },
     [OP_TEMPERATURE]     = { "temperature",     BY_HEADS,   true  },
     [OP_MLA_KV]          = { "mla_kv",          BY_TOKENS,  false },
+    [OP_MLA_LATENT]      = { "mla_latent",      BY_TOKENS,  false },
     [OP_ATTEND]          = { "attend",          BY_UNITS,   false },
     [OP_ADD]             = { "add",             BY_TOKENS,  true  },
     [OP_RESTART]         = { "restart",         BY_TOKENS,  false },
@@ -43,6 +44,7 @@ static const op_row op_rows[OP_COUNT] = {
     [OP_SCALE]           = { "scale",           BY_COLUMNS, true  },
     [OP_SOFT_CAP]        = { "soft_cap",        BY_COLUMNS, true  },
     [OP_ROUTE]           = { "route",           BY_TOKENS,  true  },
+    [OP_HEAD_MATMUL]     = { "head_matmul",     BY_UNITS,   false },
     [OP_EXPERT_WEIGH]    = { "expert_weigh",    BY_UNITS,   false },
     [OP_EXPERTS]         = { "experts",         BY_COLUMNS, false },
     [OP_EXPERT_SUM]      = { "expert_sum",      BY_TOKENS,  false },
@@ -144,7 +146,7 @@ static bool is_read_later(const plan *p, int i, int slot)
         if (s->src == slot && s->op != OP_EMBED && !(s->op == OP_MATMUL && s->prepared))
             return true;
         if (s->op == OP_STORE && (slot == K || slot == V)) return true;
-        if (s->op == OP_MLA_KV && slot == KVA) return true;
+        if ((s->op == OP_MLA_KV || s->op == OP_MLA_LATENT) && slot == KVA) return true;
         for (int j = 0; j < (s->op == OP_MATMUL ? s->n_matmul : 1); j++)
             if (s->dst[j] == slot) return op_rows[s->op].reads_dst;
     }
@@ -352,7 +354,8 @@ static plan_sync sync_after(const plan_step *s)
     share a = op_rows[s->op].by, b = op_rows[next->op].by;
     if (a == BY_TOKENS && b == BY_TOKENS) return SYNC_NONE;
     if (a == BY_HEADS && b == BY_HEADS) return SYNC_NONE;
-    if (a == BY_HEADS && next->op == OP_ATTEND) return SYNC_HEADS; /* one token: its heads stay */
+    if (a == BY_HEADS && next->op == OP_ATTEND && next->src == Q)
+        return SYNC_HEADS; /* one token: its heads stay */
     if (a == BY_ALL && next->op == OP_MATMUL) {
         /* a thread that is still reading the source must not see it written */
         bool overwrites = next->add && s->src == X;
@@ -378,7 +381,8 @@ static void use_slot(plan *p, const hparams *hp, int slot)
     const int width[SLOT_COUNT] = {
         [X] = hp->n_embd, [H] = hp->n_embd, [H2] = hp->n_embd, [F] = hp->n_embd,
         [PICKED] = hp->n_embd, [Q] = hp->n_head * hp->head_dim, [A] = hp->n_head * hp->value_dim,
-        [K] = hp->n_kv_head * hp->head_dim, [V] = hp->n_kv_head * hp->head_dim,
+        [K] = hp->n_kv_head * hp->kv_dim, [V] = hp->n_kv_head * hp->kv_dim,
+        [QL] = hp->n_head * hp->kv_dim, [AL] = hp->n_head * hp->kv_value_dim,
         [G] = hp->n_ff, [U] = hp->n_ff, [QA] = hp->q_lora_rank,
         [KVA] = hp->kv_lora_rank + hp->n_rot, [KVN] = hp->kv_lora_rank,
         [KVB] = hp->n_head * (hp->head_dim - hp->n_rot + hp->value_dim), [RT] = hp->n_expert,

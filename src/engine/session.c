@@ -67,7 +67,8 @@ static kv_shape shape_of(const model *m, int n_ctx, int n_batch, qtype type)
 {
     return (kv_shape){ .n_layer = m->hp.n_layer,
                        .n_kv_head = m->hp.n_kv_head,
-                       .head_dim = m->hp.head_dim,
+                       .head_dim = m->hp.kv_dim,
+                       .is_shared = m->hp.is_latent,
                        .n_ctx = n_ctx,
                        .n_seq = 1,
                        .type = type,

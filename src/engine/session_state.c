@@ -22,12 +22,18 @@ static size_t first_tok(const session *s, int il, size_t n)
     return (size_t)kv_first_seen(hparams_window(&s->m->hp, il), (int)n);
 }
 
+/* Rows of a head and token: a key, and a value where it is not part of the key. */
+static size_t n_parts(const session *s)
+{
+    return s->kv.value_at > 0 ? 2 : 1;
+}
+
 static size_t state_bytes(const session *s, size_t n)
 {
     size_t n_row = 0; /* of one head */
     for (int il = 0; il < s->kv.shape.n_layer; il++) n_row += n - first_tok(s, il, n);
     return HEAD_BYTES + n * sizeof(int32_t)
-           + n_row * 2 * s->kv.row_bytes * (size_t)s->kv.shape.n_kv_head + TAIL_BYTES;
+           + n_row * n_parts(s) * s->kv.row_bytes * (size_t)s->kv.shape.n_kv_head + TAIL_BYTES;
 }
 
 static bool holds(const session *s, size_t n)
@@ -111,7 +117,8 @@ static bool put_rows(const session *s, size_t n, writer *w)
     bool ok = true;
     for (stretch st = first_stretch(s, n); ok && is_stretch(s, &st); next_stretch(s, n, &st)) {
         const unsigned char *keys = kv_chunk(&s->kv, st.at);
-        ok = put_bytes(w, keys, st.n_bytes) && put_bytes(w, keys + s->kv.chunk_bytes, st.n_bytes);
+        ok = put_bytes(w, keys, st.n_bytes)
+             && (s->kv.value_at == 0 || put_bytes(w, keys + s->kv.value_at, st.n_bytes));
     }
     return ok;
 }
@@ -180,8 +187,8 @@ static void get_rows(session *s, size_t n, const unsigned char *from)
     for (stretch st = first_stretch(s, n); is_stretch(s, &st); next_stretch(s, n, &st)) {
         unsigned char *keys = kv_chunk_to_fill(&s->kv, st.at);
         memcpy(keys, from, st.n_bytes);
-        memcpy(keys + s->kv.chunk_bytes, from + st.n_bytes, st.n_bytes);
-        from += 2 * st.n_bytes;
+        if (s->kv.value_at > 0) memcpy(keys + s->kv.value_at, from + st.n_bytes, st.n_bytes);
+        from += n_parts(s) * st.n_bytes;
     }
 }
 

@@ -35,12 +35,14 @@ static void add_recipe(const extent *x, const lory_step *r, int il, lory_work *w
     const model *m = x->m;
     double n_rows = x->n_rows, n_steps = x->n_steps;
     for (; r->op != OP_END; r++) {
-        if ((r->op != OP_MATMUL && r->op != OP_EXPERTS) || !model_has_step(m, il, r)) continue;
+        bool is_expert = r->op == OP_EXPERTS, is_heads = r->op == OP_HEAD_MATMUL;
+        if (!(r->op == OP_MATMUL || is_expert || is_heads) || !model_has_step(m, il, r)) continue;
         const weight *w = weights_get(&m->w, il, r->role);
-        bool is_expert = r->op == OP_EXPERTS;
-        double n_used = is_expert ? m->hp.n_expert_used : 1,
+        double n_used = is_expert ? m->hp.n_expert_used : is_heads ? m->hp.n_head : 1,
                macs = n_rows * n_used * w->n_rows * w->k;
-        double n_read = n_steps * (is_expert ? experts_reached(&m->hp, n_rows / n_steps) : 1.0);
+        double n_read = n_steps * (is_expert  ? experts_reached(&m->hp, n_rows / n_steps)
+                                   : is_heads ? m->hp.n_head
+                                              : 1.0);
         if (qtypes[w->type].n_sub > 0) work->i8_macs += macs;
         else work->f32_macs += macs;
         work->read_bytes += n_read * w->n_rows * (double)w->row_bytes;
@@ -62,14 +64,15 @@ static void add_attention(const model *m, qtype type, double n_tokens, double de
                           lory_work *work)
 {
     const hparams *hp = &m->hp;
-    double n_step = n_tokens / n_steps, row_bytes = (double)qtype_row_bytes(type, hp->head_dim);
+    double n_step = n_tokens / n_steps, row_bytes = (double)qtype_row_bytes(type, hp->kv_dim);
     for (int il = 0; il < hp->n_layer; il++) {
         int window = hparams_window(hp, il);
         double most = window > 0 ? window : 1e18;
         double keys = mean_keys(n_tokens, depth + 1.0, 1.0, most);
         double step_keys = mean_keys(n_steps, depth + n_step, n_step, most + n_step - 1.0);
-        work->f32_macs += 2.0 * hp->n_head * hp->head_dim * n_tokens * keys;
-        work->read_bytes += 2.0 * hp->n_kv_head * row_bytes * n_steps * step_keys;
+        work->f32_macs += 2.0 * hp->n_head * hp->kv_dim * n_tokens * keys;
+        work->read_bytes +=
+            (hp->is_latent ? 1.0 : 2.0) * hp->n_kv_head * row_bytes * n_steps * step_keys;
     }
 }
 

@@ -1,6 +1,7 @@
 /* arch_deepseek.c - DeepSeek-V2 (arXiv:2405.04434) and V3 (arXiv:2412.19437), MiniCPM3: keys and
  * values come out of one latent per token, queries out of another one or not; experts after the
- * first layers. */
+ * first layers. Where a file has the latents' products by head, they are moved to queries and
+ * outputs, so that attention is over the latents themselves, and they alone are cached. */
 #include "model/arch.h"
 #include "base/err.h"
 #include "base/fmath.h"
@@ -14,11 +15,15 @@ static const lory_step block[] = {
     { OP_MATMUL,     Q,   H,   W_ATTN_Q,    OPT        },
     { OP_MATMUL,     KVA, H,   W_KV_A,      0          },
     { OP_RMS_NORM,   KVN, KVA, W_KV_A_NORM, 0          },
-    { OP_MATMUL,     KVB, KVN, W_KV_B,      0          },
-    { OP_MLA_KV,     K,   KVB, W_NONE,      0          },
+    { OP_MATMUL,     KVB, KVN, W_KV_B,      JOINED     },
+    { OP_MLA_KV,     K,   KVB, W_NONE,      JOINED     },
+    { OP_MLA_LATENT, K,   KVN, W_NONE,      LATENT     },
     { OP_ROPE,       Q,   Q,   W_NONE,      0          },
     { OP_ROPE,       K,   K,   W_NONE,      0          },
-    { OP_ATTEND,     A,   Q,   W_NONE,      0          },
+    { OP_ATTEND,     A,   Q,   W_NONE,      JOINED     },
+    { OP_HEAD_MATMUL, QL, Q,   W_K_B,       LATENT     },
+    { OP_ATTEND,     AL,  QL,  W_NONE,      LATENT     },
+    { OP_HEAD_MATMUL, A,  AL,  W_V_B,       LATENT     },
     { OP_MATMUL,     H,   A,   W_ATTN_OUT,  0          },
     { OP_ADD,        X,   H,   W_NONE,      0          },
     { OP_RMS_NORM,   H,   X,   W_FFN_NORM,  0          },
@@ -43,7 +48,8 @@ static const lory_step block[] = {
 /* With YaRN the attention's scores grow, not the rotated values. */
 static bool adapt(hparams *hp, const gguf *g, lory_err *err)
 {
-    (void)g, (void)err;
+    (void)err;
+    hparams_use_latents(hp, g);
     if (hp->rope_scaling != ROPE_SCALE_YARN) return true;
     double log_factor = math_log((double)hp->rope_factor);
     double growth = hp->rope_attn_factor * (1.0 + hp->yarn_log_mul * log_factor);

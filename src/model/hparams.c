@@ -211,6 +211,16 @@ bool hparams_rotates(const hparams *hp, int il)
     return hp->n_rot > 0 && !(hp->nope_map[il / 64] >> il % 64 & 1);
 }
 
+void hparams_use_latents(hparams *hp, const gguf *g)
+{
+    int n_key = hp->kv_lora_rank + hp->n_rot;
+    if (n_key > MAX_HEAD_DIM || !gguf_find_tensor(g, "blk.0.attn_k_b.weight")) return;
+    hp->is_latent = true;
+    hp->n_kv_head = 1;
+    hp->kv_dim = n_key;
+    hp->kv_value_dim = hp->kv_lora_rank;
+}
+
 bool hparams_leave_predictors(hparams *hp, const gguf *g, const char *key, lory_err *err)
 {
     uint64_t n = 0;

@@ -72,6 +72,9 @@ typedef struct {
 
     /* multi-head latent attention; 0 = no latent: ARCH.attention.q_lora_rank, .kv_lora_rank */
     int q_lora_rank, kv_lora_rank;
+    /* Over latents: one head of keys, latent and rotary key, whose first values are the values. */
+    bool is_latent;
+    int kv_dim, kv_value_dim; /* of a cached key; of what attention makes of a head's values */
 
     /* ARCH.rope.freq_base and ARCH.rope.scaling.*; YaRN: Peng et al. 2023, arXiv:2309.00071 */
     rope_scaling rope_scaling;
@@ -109,6 +112,8 @@ void hparams_set_nope(hparams *hp, int first, int period); /* likewise: no rotat
 void hparams_nope_if_full(hparams *hp);
 bool hparams_rotates(const hparams *hp, int il);
 /* For adapt: the layers that a key counts, at the end, predict further tokens only. */
+/* For adapt: files that have keys' and values' products by head attend over latents. */
+void hparams_use_latents(hparams *hp, const gguf *g);
 bool hparams_leave_predictors(hparams *hp, const gguf *g, const char *key, lory_err *err);
 
 #endif

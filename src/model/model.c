@@ -107,6 +107,7 @@ bool model_has_step(const model *m, int il, const lory_step *s)
     if (s->flags & SHARED && hp->n_ff_shexp == 0) return false;
     if ((s->op == OP_ROPE || s->flags & TURNS) && !hparams_rotates(hp, il)) return false;
     if (s->flags & STILL && hparams_rotates(hp, il)) return false;
+    if (s->flags & (hp->is_latent ? JOINED : LATENT)) return false;
     if (s->op == OP_HEAD_NORM && s->role == W_ONES && !hp->has_unit_heads) return false;
     if (s->op == OP_TEMPERATURE && hp->temp_scale == 0.0f) return false;
     if (s->op == OP_CLAMP && hp->clamp_kqv == 0.0f) return false;
@@ -325,6 +326,10 @@ bool model_read_hparams(model *m, lory_err *err)
     if (!hparams_read(&m->hp, &m->file, m->arch->name, err)) return false;
     if (m->arch->adapt && !m->arch->adapt(&m->hp, &m->file, err)) return false;
     if (!has_op(model_block(m), OP_ROPE)) m->hp.n_rot = 0;
+    if (!m->hp.is_latent) {
+        m->hp.kv_dim = m->hp.head_dim;
+        m->hp.kv_value_dim = m->hp.value_dim;
+    }
     return keys_check(&m->file, m->arch->name, err);
 }
 

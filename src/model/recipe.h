@@ -24,6 +24,7 @@ typedef enum {
                        temp_length)): scores that do not flatten in long texts */
     OP_MLA_KV,          /* K and V from the latent's product src and the shared rotary key in KVA;
                       DeepSeek-AI 2024, arXiv:2405.04434 */
+    OP_MLA_LATENT,      /* K from the latent src and the rotary key in KVA; V is its beginning */
     OP_ATTEND,      /* stores K and V in the cache; dst = causal attention of src over the cache,
                       the weight: a sink for each head */
     OP_ADD,         /* dst += src; where dst is X, src times the residual scale */
@@ -40,6 +41,8 @@ typedef enum {
     OP_SCALE,       /* in place: times the logit scale */
     OP_SOFT_CAP,    /* in place: logit_cap * tanh(x / logit_cap) */
     OP_ROUTE,   /* chooses each token's experts by src; the weight's bias: added for the choice */
+    OP_HEAD_MATMUL, /* OP_MATMUL of each head with its slice of the weight; what heads of src have
+                       more is put behind */
     OP_EXPERT_WEIGH, /* dst = src's row of each token and chosen expert, times its weight, which is
                         1 from then on */
     OP_EXPERTS, /* OP_MATMUL of each token and chosen expert, a slice of the weight for each */
@@ -70,6 +73,8 @@ typedef enum {
     KVA,    /* [kv_lora_rank + n_rot] MLA: the latent of keys and values, the rotary key */
     KVN,    /* [kv_lora_rank] the latent after its norm */
     KVB,    /* [n_head * (head_dim - n_rot + value_dim)] keys and values out of the latent */
+    QL,     /* [n_head * kv_dim] MLA over latents: queries of their length */
+    AL,     /* [n_head * kv_value_dim] and what attention makes of them */
     RT,     /* [n_expert] router */
     EX,     /* [n_embd] expert slot: input */
     EG,     /* [n_ff_exp] expert slot: gate */
@@ -92,7 +97,7 @@ typedef enum {
     W_Q_NORM, W_K_NORM,             /* [head_dim] */
     W_Q_NORM_ALL, W_K_NORM_ALL,     /* [all heads' values] */
     W_Q_NORM_HEADS, W_K_NORM_HEADS, /* [heads, head_dim] */
-    W_Q_A, W_Q_A_NORM, W_Q_B, W_KV_A, W_KV_A_NORM, W_KV_B,
+    W_Q_A, W_Q_A_NORM, W_Q_B, W_KV_A, W_KV_A_NORM, W_KV_B, W_K_B, W_V_B,
     W_SINKS, W_ATTN_OUT, W_ATTN_POST_NORM,
     W_FFN_NORM, W_FFN_GATE, W_FFN_UP, W_FFN_DOWN, W_FFN_POST_NORM,
     W_ROUTER, W_EXP_PROBS, W_EXP_GATE, W_EXP_UP, W_EXP_DOWN,
@@ -112,11 +117,14 @@ enum { /* flags of a step */
     MOE = 8,    /* only in layers with experts */
     SHARED = 16, /* only in layers with shared experts */
     TURNS = 32,  /* only in layers that rotate */
-    STILL = 64   /* only in layers that don't */
+    STILL = 64,  /* only in layers that don't */
+    JOINED = 128, /* only where MLA makes keys and values of all heads */
+    LATENT = 256  /* only where it attends over latents */
 };
 
 typedef struct {
-    uint8_t op, dst, src, role, flags;
+    uint8_t op, dst, src, role;
+    uint16_t flags;
 } lory_step;
 
 #define END { OP_END, 0, 0, W_NONE, 0 }

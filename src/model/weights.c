@@ -7,7 +7,8 @@
 /* Sizes by name, so that the table reads as shapes. */
 typedef enum {
     D_ONE, D_EMBD, D_Q, D_K, D_V, D_ATTN, D_HEADS, D_KV_HEADS, D_HEAD, D_FF, D_VOCAB, D_CTX,
-    D_HALF_ROT, D_Q_LORA, D_KV_LORA, D_KV_A, D_KV_B, D_EXPERTS, D_FF_EXP, D_FF_SHARED,
+    D_HALF_ROT, D_NOPE, D_VALUE, D_Q_LORA, D_KV_LORA, D_KV_A, D_KV_B, D_EXPERTS, D_FF_EXP,
+    D_FF_SHARED,
 } dim;
 
 typedef struct {
@@ -35,6 +36,8 @@ static const role_row roles[W_COUNT] = {
     [W_KV_A]           = { "attn_kv_a_mqa",       .rows = D_KV_A, .k = D_EMBD },
     [W_KV_A_NORM]      = { "attn_kv_a_norm",      .rows = D_ONE, .k = D_KV_LORA },
     [W_KV_B]           = { "attn_kv_b",           .rows = D_KV_B, .k = D_KV_LORA },
+    [W_K_B]            = { "attn_k_b", .rows = D_KV_LORA, .k = D_NOPE, .slices = D_HEADS },
+    [W_V_B]            = { "attn_v_b", .rows = D_VALUE, .k = D_KV_LORA, .slices = D_HEADS },
     [W_SINKS]          = { "attn_sinks",          .rows = D_ONE, .k = D_HEADS },
     [W_ATTN_OUT]       = { "attn_output",         .rows = D_EMBD, .k = D_ATTN },
     [W_ATTN_POST_NORM] = { "post_attention_norm", .rows = D_ONE, .k = D_EMBD },
@@ -98,6 +101,8 @@ static int64_t dim_of(const hparams *hp, dim d)
     case D_VOCAB: return hp->n_vocab;
     case D_CTX: return hp->n_ctx_train;
     case D_HALF_ROT: return hp->n_rot / 2;
+    case D_NOPE: return hp->head_dim - hp->n_rot;
+    case D_VALUE: return hp->value_dim;
     case D_Q_LORA: return hp->q_lora_rank;
     case D_KV_LORA: return hp->kv_lora_rank;
     case D_KV_A: return hp->kv_lora_rank + hp->n_rot;
@@ -370,66 +375,6 @@ static bool check_experts(const weights *w, const gguf *g, const hparams *hp, lo
     return true;
 }
 
-/* Newer files have the latents' keys and values apart and by head, the keys transposed:
- * attn_k_b [n_head, kv_lora_rank, keys], attn_v_b [n_head, values, kv_lora_rank]. */
-static bool is_part_of_kv_b(gguf_str base, role_set wanted)
-{
-    return wanted >> W_KV_B & 1
-           && (gguf_str_is(base, "attn_k_b") || gguf_str_is(base, "attn_v_b"));
-}
-
-static void put_head(const hparams *hp, const gguf_tensor *k, const gguf_tensor *v, int ih,
-                     float *row, float *out)
-{
-    int n_k = hp->head_dim - hp->n_rot, n_v = hp->value_dim, rank = hp->kv_lora_rank;
-    size_t k_bytes = qtype_row_bytes(k->type, n_k), v_bytes = qtype_row_bytes(v->type, rank);
-    for (int c = 0; c < rank; c++) {
-        qtypes[k->type].to_f32(n_k, (const char *)k->data + ((size_t)ih * (size_t)rank + (size_t)c)
-                                        * k_bytes, row);
-        for (int j = 0; j < n_k; j++) out[(size_t)j * (size_t)rank + (size_t)c] = row[j];
-    }
-    out += (size_t)n_k * (size_t)rank;
-    qtypes[v->type].to_f32((int64_t)n_v * rank,
-                           (const char *)v->data + (size_t)ih * (size_t)n_v * v_bytes, out);
-}
-
-static bool join_layer(weights *w, const gguf *g, const hparams *hp, int il, float *row,
-                       lory_err *err)
-{
-    char name[2][40];
-    weight *to = slot_of(w, il, W_KV_B);
-    int n_k = hp->head_dim - hp->n_rot;
-    snprintf(name[0], sizeof name[0], "blk.%d.attn_k_b.weight", il);
-    snprintf(name[1], sizeof name[1], "blk.%d.attn_v_b.weight", il);
-    const gguf_tensor *k = gguf_find_tensor(g, name[0]), *v = gguf_find_tensor(g, name[1]);
-    if (!k && !v) return true; /* whole, or missing */
-    if (!k || !v || to->data)
-        return err_set(err, LORY_E_FORMAT, "%s: layer %d has not just attn_k_b and attn_v_b",
-                       gguf_path(g), il);
-    set_shape(to, hp, W_KV_B);
-    if (!check_shape(g, k, n_k, hp->kv_lora_rank, hp->n_head, err)
-        || !check_shape(g, v, hp->kv_lora_rank, hp->value_dim, hp->n_head, err))
-        return false;
-    float *out = arena_new(&w->arena, (size_t)to->n_rows * (size_t)to->k, sizeof *out);
-    if (!out) return err_set(err, LORY_E_MEMORY, "%s: no memory for %s", gguf_path(g), name[0]);
-    for (int ih = 0; ih < hp->n_head; ih++)
-        put_head(hp, k, v, ih, row,
-                 out + (size_t)ih * (size_t)(n_k + hp->value_dim) * (size_t)hp->kv_lora_rank);
-    to->type = QT_F32;
-    to->row_bytes = qtype_row_bytes(QT_F32, to->k);
-    to->data = out;
-    return true;
-}
-
-static bool join_kv_b(weights *w, const gguf *g, const hparams *hp, lory_err *err)
-{
-    float *row = mem_new((size_t)hp->head_dim, sizeof *row);
-    bool ok = row || err_set(err, LORY_E_MEMORY, "%s: no memory", gguf_path(g));
-    for (int il = 0; ok && il < hp->n_layer; il++) ok = join_layer(w, g, hp, il, row, err);
-    mem_free(row);
-    return ok;
-}
-
 /* ---- all ------------------------------------------------------------------------------------- */
 
 static bool bind_tensor(weights *w, const gguf *g, const hparams *hp, role_set wanted,
@@ -441,7 +386,7 @@ static bool bind_tensor(weights *w, const gguf *g, const hparams *hp, role_set w
         return bind_one(w, g, hp, wanted, t, err);
     lory_role role = role_of_expert(p.base, wanted, &expert);
     if (role != W_NONE) return bind_expert(w, g, hp, &p, t, role, expert, err);
-    return is_part_of_kv_b(p.base, wanted) || bind_one(w, g, hp, wanted, t, err);
+    return bind_one(w, g, hp, wanted, t, err);
 }
 
 static bool make_ones(weights *w, const hparams *hp, const gguf *g, lory_err *err)
@@ -465,7 +410,6 @@ bool weights_bind(weights *w, const gguf *g, const hparams *hp, role_set wanted,
     for (size_t i = 0; ok && i < g->n_tensors; i++)
         ok = bind_tensor(w, g, hp, wanted, &g->tensors[i], err);
     if (ok) ok = check_experts(w, g, hp, err);
-    if (ok && wanted >> W_KV_B & 1) ok = join_kv_b(w, g, hp, err);
     if (ok && wanted >> W_ONES & 1) ok = make_ones(w, hp, g, err);
     if (!ok) {
         weights_free(w);
