@@ -109,7 +109,8 @@ static void exec_logits(const model *m, const lory_kernels *kn, bool no_fuse, in
     exec e;
     size_t ld;
     fill_ids(m, ids);
-    kv_shape shape = { m->hp.n_layer, m->hp.n_kv_head, m->hp.head_dim, 160, 1, QT_F16, 0, NULL, 0, false };
+    kv_shape shape = { m->hp.n_layer, m->hp.n_kv_head, m->hp.head_dim, 160, 1, QT_F16, 0, NULL, 0,
+                       false };
     exec_params par = { .n_batch = N_TOK, .n_out = 1, .n_threads = n_threads, .no_fuse = no_fuse };
     REQUIRE(kv_open(&kv, &shape, &err) && exec_open(&e, m, &kv, &par, &err), "%s", err.text);
     e.kn = kn;

@@ -2,6 +2,7 @@
  * the keys and values of latents apart. Made here from files that have them whole; the logits must
  * not change, of experts not by a bit. */
 #include "gguf/gguf_write.h"
+#include "base/buf.h"
 #include "base/mem.h"
 #include "lory.h"
 #include "test.h"
@@ -33,11 +34,9 @@ static int run(const char *path, float *logits)
     if (!m) return 0;
     lory_model_get_info(m, &info);
     for (int i = 0; i < N; i++) ids[i] = (lory_token)(i * 37 % info.n_vocab);
-    lory_session *s =
-        lory_session_new(m,
-                         &(lory_session_params){
-                             .n_ctx = 64, .n_threads = 2, .cache_type = LORY_CACHE_F32 },
-                         &err);
+    lory_session *s = lory_session_new(
+        m, &(lory_session_params){ .n_ctx = 64, .n_threads = 2, .cache_type = LORY_CACHE_F32 },
+        &err);
     CHECK(s && lory_session_eval_all(s, ids, N, on_logits, &(rows){ logits, info.n_vocab }, &err),
           "%s", err.text);
     lory_session_free(s);
@@ -229,7 +228,7 @@ TEST(attention_over_latents_gives_what_it_gives_over_keys_and_values)
     check("golden/deepseek-v2/model-bf16.gguf", true);
 }
 
-/* ---- latents, however they are run -------------------------------------------------------------- */
+/* ---- latents, however they are run ---------------------------------------------------------- */
 
 enum { N_LONG = 700 }; /* so many that one token's heads are cut */
 
@@ -293,6 +292,40 @@ TEST(attention_over_latents_has_the_same_bits_however_it_is_run)
     check_ways(QT_Q8_0);
 }
 
+static bool keep_bytes(void *user, const void *bytes, size_t n)
+{
+    buf_put(user, bytes, n);
+    return true;
+}
+
+TEST(saved_latents_are_read_back)
+{
+    static const lory_token ids[] = { 5, 9, 2, 7, 1, 30, 12, 8 };
+    static float want[MAX_VOCAB];
+    lory_err err = { 0 };
+    lory_model_info info;
+    buf bytes = { 0 };
+    make_file("golden/deepseek-v2/model-bf16.gguf", true, QT_F32);
+    lory_model *m = lory_model_open(test_temp("pieces.gguf"), &err);
+    REQUIRE(m, "%s", err.text);
+    lory_model_get_info(m, &info);
+    for (int i = 0; i < 2; i++) {
+        lory_session *s =
+            lory_session_new(m, &(lory_session_params){ .n_ctx = 64, .n_threads = 1 }, &err);
+        REQUIRE(s, "%s", err.text);
+        CHECK(i ? lory_session_read_state(s, bytes.data, bytes.len, &err)
+                : lory_session_eval(s, ids, 7, &err),
+              "%s", err.text);
+        if (i == 0) CHECK(lory_session_write_state(s, 7, keep_bytes, &bytes, &err), "%s", err.text);
+        CHECK(lory_session_eval(s, ids + 7, 1, &err), "%s", err.text);
+        if (i == 0) memcpy(want, lory_session_logits(s), (size_t)info.n_vocab * sizeof *want);
+        CHECK_SAME(lory_session_logits(s), want, (size_t)info.n_vocab * sizeof *want, "state");
+        lory_session_free(s);
+    }
+    buf_free(&bytes);
+    lory_model_close(m);
+}
+
 /* A key of 576 numbers, say, and not 128 keys of 192 with as many values. */
 TEST(latents_are_all_that_is_cached)
 {
@@ -303,8 +336,8 @@ TEST(latents_are_all_that_is_cached)
     lory_model *a = lory_model_open(test_vector("golden/deepseek-v2/model-bf16.gguf"), &err);
     lory_model *b = lory_model_open(test_temp("pieces.gguf"), &err);
     REQUIRE(a && b, "%s", err.text);
-    REQUIRE(lory_plan_memory(a, &p, &whole, &err)
-            && lory_plan_memory(b, &p, &latent, &err), "%s", err.text);
+    REQUIRE(lory_plan_memory(a, &p, &whole, &err) && lory_plan_memory(b, &p, &latent, &err), "%s",
+            err.text);
     lory_model_info info;
     lory_model_get_info(b, &info);
     CHECK(latent.kv_bytes == 256 * 4 * (uint64_t)(RANK + N_ROT) * (uint64_t)info.n_layer,

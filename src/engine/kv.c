@@ -261,8 +261,9 @@ unsigned char *kv_chunk_to_fill(kv_cache *kv, kv_place at)
 void kv_to_f32(const kv_cache *kv, const lory_kernels *kn, const unsigned char *chunk, int n_row,
                float *scratch)
 {
-    int64_t n = (int64_t)n_row * kv->shape.head_dim;
+    int dim = kv->shape.head_dim;
+    int64_t n = (int64_t)n_row * dim;
     kn->to_f32[kv->shape.type](n, chunk, scratch);
     if (kv->value_at > 0)
-        kn->to_f32[kv->shape.type](n, chunk + kv->value_at, scratch + KV_CHUNK * kv->shape.head_dim);
+        kn->to_f32[kv->shape.type](n, chunk + kv->value_at, scratch + KV_CHUNK * dim);
 }

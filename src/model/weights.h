@@ -1,7 +1,6 @@
 /* weights.h - binds the tensors of a file to the roles of a recipe, shapes checked.
  * Layer: model. Weights point into the mapped file; only vectors that are not stored as f32 are
- * converted, and keys' and values' parts of latents joined where files have them apart, into the
- * arena. Immutable after weights_bind. */
+ * converted, into the arena. Immutable after weights_bind. */
 #ifndef LORY_MODEL_WEIGHTS_H
 #define LORY_MODEL_WEIGHTS_H
 
@@ -10,7 +9,7 @@
 #include "model/recipe.h"
 
 typedef struct {
-    const void *data;  /* [n_rows, k] of `type`; of experts [n_expert, n_rows, k]; a vector is
+    const void *data;  /* [n_rows, k] of `type`; of experts, or by head, so many times; a vector is
                           [1, k] of f32; NULL = not in the file */
     const void *const *slice; /* [n_expert] where each expert's rows are, in files that have a
                                  tensor for each; else NULL */
