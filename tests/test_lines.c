@@ -86,8 +86,9 @@ TEST(a_file_of_lines_is_measured_and_skipped)
     lory_err err;
     lines_summary s;
     int fd = file_of("a\nbc\n\nd", 7);
-    CHECK(lines_measure(fd, "x", &s, &err) && s.n_lines == 4 && s.n_bytes == 7);
+    CHECK(lines_measure(fd, "x", UINT64_MAX, &s, &err) && s.n_lines == 4 && s.n_bytes == 7);
     CHECK(lseek(fd, 0, SEEK_CUR) == 0);
+    CHECK(lines_measure(fd, "x", 3, &s, &err) && s.n_bytes == 3 && lseek(fd, 0, SEEK_CUR) == 0);
     CHECK(lines_skip(fd, "x", 0, &err) && lseek(fd, 0, SEEK_CUR) == 0);
     CHECK(lines_skip(fd, "x", 2, &err) && lseek(fd, 0, SEEK_CUR) == 5);
     CHECK(lines_skip(fd, "x", 1, &err) && lseek(fd, 0, SEEK_CUR) == 6);
@@ -95,6 +96,6 @@ TEST(a_file_of_lines_is_measured_and_skipped)
     CHECK(!lines_skip(fd, "x", 1, &err) && err.code == LORY_E_FORMAT);
     close(fd);
     fd = file_of("", 0);
-    CHECK(lines_measure(fd, "x", &s, &err) && s.n_lines == 0);
+    CHECK(lines_measure(fd, "x", UINT64_MAX, &s, &err) && s.n_lines == 0);
     close(fd);
 }

@@ -228,10 +228,10 @@ static bool read_params(batch_request *r, const batch_defaults *d, const json *b
            && read_float(body, "min_p", &s->min_p, err)
            && read_float(body, "presence_penalty", &s->presence_penalty, err)
            && read_float(body, "frequency_penalty", &s->frequency_penalty, err)
-           && read_dry(r, body, err) && read_int(body, "n", 1, BATCH_MAX_CHOICES, &r->n, err) && read_logprobs(r, body, err)
+           && read_dry(r, body, err) && read_int(body, "n", 1, BATCH_MAX_CHOICES, &r->n, err)
+           && read_logprobs(r, body, err)
            && read_texts(r, body, "stop", &r->generate.stop, &r->generate.n_stop, err)
-           && read_biases(r, d, body, err)
-           && read_format(r, d, body, err);
+           && read_biases(r, d, body, err) && read_format(r, d, body, err);
 }
 
 /* ---- what -------------------------------------------------------------------------------- */
@@ -340,6 +340,18 @@ static bool read_line(batch_request *r, const batch_defaults *d, const json *lin
     return read_params(r, d, body, err) && read_prompt(r, d, body, err);
 }
 
+static bool is_blank(const char *s, size_t n)
+{
+    while (n > 0 && (s[n - 1] == ' ' || s[n - 1] == '\t' || s[n - 1] == '\r')) n--;
+    return n == 0;
+}
+
+/* The byte order mark that some programs begin a file with. */
+static void skip_mark(const char **text, size_t *n)
+{
+    if (*n >= 3 && memcmp(*text, "\xEF\xBB\xBF", 3) == 0) *text += 3, *n -= 3;
+}
+
 bool batch_request_read(batch_request *r, const batch_defaults *d, uint64_t line, const char *text,
                         size_t n, lory_err *err)
 {
@@ -348,7 +360,8 @@ bool batch_request_read(batch_request *r, const batch_defaults *d, uint64_t line
                           .hash = hash64_of(text, n, line),
                           .sampler = d->sampler,
                           .generate = d->generate };
-    if (strspn(text, " \t\r") == n) return err_set(err, LORY_E_FORMAT, "the line is blank");
+    if (line == 1) skip_mark(&text, &n);
+    if (is_blank(text, n)) return err_set(err, LORY_E_FORMAT, "the line is blank");
     if (!json_read(&doc, text, n, "line", err)) {
         /* "line: line 1, byte B: ...": which line it is, the answer says */
         static const char place[] = "line: line 1, ";

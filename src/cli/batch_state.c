@@ -1,7 +1,6 @@
 /* batch_state.c - see batch_state.h. */
 #include "cli/batch_state.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "text/json.h"
 #include <inttypes.h>
@@ -59,22 +58,32 @@ static void put_state(const batch_state *s, buf *out)
     buf_putc(out, '\n');
 }
 
-bool batch_state_write(const batch_state *s, const char *out_path, lory_err *err)
+bool batch_state_prepare(const batch_state *s, const char *out_path, file_new *f, lory_err *err)
 {
     buf name = { 0 }, text = { 0 };
-    file_new f;
+    *f = (file_new){ 0 };
     put_state(s, &text);
     bool ok = name_of(out_path, &name, err);
     if (ok && text.failed) ok = err_set(err, LORY_E_MEMORY, "%s: no memory", out_path);
-    ok = ok && file_create(&f, name.data, err);
-    if (ok && !file_write(&f, text.data, text.len, err)) {
-        file_abandon(&f);
+    ok = ok && file_create(f, name.data, err);
+    if (ok && !file_write(f, text.data, text.len, err)) {
+        file_abandon(f);
         ok = false;
     }
-    ok = ok && file_commit(&f, err);
     buf_free(&name);
     buf_free(&text);
     return ok;
+}
+
+bool batch_state_is(const char *out_path, const struct stat *file)
+{
+    buf name = { 0 };
+    lory_err err;
+    struct stat st;
+    bool is_it = name_of(out_path, &name, &err) && stat(name.data, &st) == 0
+                 && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+    buf_free(&name);
+    return is_it;
 }
 
 void batch_state_remove(const char *out_path)

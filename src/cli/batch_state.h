@@ -10,9 +10,10 @@
 #ifndef LORY_CLI_BATCH_STATE_H
 #define LORY_CLI_BATCH_STATE_H
 
-#include "base/buf.h"
+#include "base/file.h"
 #include "cli/lines.h"
 #include "lory.h"
+#include <sys/stat.h>
 
 enum { BATCH_STATE_VERSION = 1, BATCH_STATE_MAX_BYTES = 64 << 20 };
 
@@ -24,8 +25,11 @@ typedef struct {
 
 void batch_state_free(batch_state *s);
 
-/* Writes out_path's sidecar. */
-bool batch_state_write(const batch_state *s, const char *out_path, lory_err *err);
+/* Makes out_path's sidecar, which file_commit then puts in its place: what can fail should do so
+ * before the output is cut. */
+bool batch_state_prepare(const batch_state *s, const char *out_path, file_new *f, lory_err *err);
+/* Whether it is the file that is described. */
+bool batch_state_is(const char *out_path, const struct stat *file);
 /* Removes it: the output cannot be gone on with. */
 void batch_state_remove(const char *out_path);
 

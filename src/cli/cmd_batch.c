@@ -101,24 +101,26 @@ typedef struct {
     batch_opts *o;
     const char *in_name;
     int in_fd;
-    bool is_file;         /* the input can be read twice */
+    bool is_file;        /* the input can be read twice: */
+    struct stat in_stat; /* what it was before that */
+    off_t in_start;      /* where its lines begin */
     uint64_t shard, n_shards;
     lory_model *m;
     lory_batch *batch;
     batch_defaults d;
     lory_logit_bias *bias;
-    cli_grammar grammar;      /* of lines without one of their own */
-    kept grammars, toolsets;  /* of those with one; of those with tools */
+    cli_grammar grammar;     /* of lines without one of their own */
+    kept grammars, toolsets; /* of those with one; of those with tools */
     buf template_text;
     batch_state state;
     lines in;
-    uint64_t line, end;   /* the next line's number, one behind the last (UINT64_MAX: unknown) */
+    uint64_t line, end;    /* the next line's number, one behind the last (UINT64_MAX: unknown) */
     uint64_t first, n_old; /* the shard's first line; lines that were there already */
     batch_out out;
     batch_window window;
     buf text;
     progress progress;
-    uint64_t n_errors;    /* of an earlier run */
+    uint64_t n_errors; /* of an earlier run */
     double load_ms, start_ms, elapsed_ms;
     int status; /* of an open_run that failed */
 } run;
@@ -127,15 +129,15 @@ typedef struct {
 
 static bool open_input(run *r, lory_err *err)
 {
-    struct stat st;
+    struct stat *st = &r->in_stat;
     bool is_stdin = strcmp(r->o->in, "-") == 0;
     r->in_name = is_stdin ? "stdin" : r->o->in;
     r->in_fd = is_stdin ? STDIN_FILENO : open(r->o->in, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (r->in_fd < 0 || fstat(r->in_fd, &st) != 0)
+    if (r->in_fd < 0 || fstat(r->in_fd, st) != 0)
         return err_set_errno(err, LORY_E_IO, "%s: cannot open", r->in_name);
-    if (S_ISDIR(st.st_mode))
+    if (S_ISDIR(st->st_mode))
         return err_set(err, LORY_E_IO, "%s: is a directory (expected a file)", r->in_name);
-    r->is_file = S_ISREG(st.st_mode);
+    r->is_file = S_ISREG(st->st_mode);
     r->in = (lines){ .fd = r->in_fd, .name = r->in_name, .max = BATCH_MAX_LINE_BYTES };
     return true;
 }
@@ -155,13 +157,46 @@ static bool choose_lines(run *r, lory_err *err)
         r->line = 1;
         return true;
     }
-    if (!lines_measure(r->in_fd, r->in_name, &r->state.input, err)) return false;
+    r->in_start = lseek(r->in_fd, 0, SEEK_CUR);
+    if (!lines_measure(r->in_fd, r->in_name, UINT64_MAX, &r->state.input, err)) return false;
     uint64_t n = r->state.input.n_lines, k = r->shard - 1, each = n / r->n_shards;
     uint64_t rest = n % r->n_shards; /* the first shards have a line more */
     r->first = 1 + k * each + (k < rest ? k : rest);
     r->line = r->first;
     r->end = r->first + each + (k < rest);
     return lines_skip(r->in_fd, r->in_name, r->first - 1, err);
+}
+
+/* What was measured is what is read, whatever is written behind it meanwhile. */
+static bool limit_input(run *r, lory_err *err)
+{
+    off_t at = r->is_file ? lseek(r->in_fd, 0, SEEK_CUR) : 0;
+    if (at < 0) return err_set_errno(err, LORY_E_IO, "%s: cannot read", r->in_name);
+    if (r->is_file) r->in.limit = r->state.input.n_bytes - (uint64_t)(at - r->in_start);
+    return true;
+}
+
+/* Whether the answers are to the lines that were measured. */
+static bool check_input(const run *r, lory_err *err)
+{
+    const struct stat *was = &r->in_stat;
+    const lines_summary *then = &r->state.input;
+    struct stat is;
+    lines_summary now;
+    if (!r->is_file || fstat(r->in_fd, &is) != 0
+        || (is.st_size == was->st_size && is.st_mtim.tv_sec == was->st_mtim.tv_sec
+            && is.st_mtim.tv_nsec == was->st_mtim.tv_nsec))
+        return true;
+    if (lseek(r->in_fd, r->in_start, SEEK_SET) < 0
+        || !lines_measure(r->in_fd, r->in_name, then->n_bytes, &now, err))
+        return false;
+    if (now.hash != then->hash)
+        return err_set(err, LORY_E_IO, "%s: was changed while it was answered", r->in_name);
+    if (is.st_size > was->st_size)
+        cli_note("%s: has grown: the first %" PRIu64 " lines, which it had in the beginning, are "
+                 "answered",
+                 r->in_name, then->n_lines);
+    return true;
 }
 
 /* ---- settings -------------------------------------------------------------------------------- */
@@ -270,12 +305,18 @@ static bool describe_settings(run *r, lory_err *err)
 
 /* ---- output ---------------------------------------------------------------------------------- */
 
-/* Begins an output anew. Its bytes go first: an output that is empty belongs to any run. */
+/* Begins an output anew. Its bytes go before it is said what it belongs to: an output that is empty
+ * belongs to any run. */
 static bool begin_output(run *r, lory_err *err)
 {
+    file_new state = { 0 };
     if (!r->out.is_file) return true;
-    if (!batch_out_clear(&r->out, err)) return false;
-    if (r->is_file) return batch_state_write(&r->state, r->o->out, err);
+    if (r->is_file && !batch_state_prepare(&r->state, r->o->out, &state, err)) return false;
+    if (!batch_out_clear(&r->out, err)) {
+        file_abandon(&state);
+        return false;
+    }
+    if (r->is_file) return file_commit(&state, err);
     batch_state_remove(r->o->out);
     return true;
 }
@@ -295,10 +336,41 @@ static bool resume_output(run *r, lory_err *err)
     return lines_skip(r->in_fd, r->in_name, r->n_old, err);
 }
 
+/* Whether the output or its sidecar is a file that the run reads; path may be NULL, or no file. */
+static bool is_written(const run *r, const char *path, const struct stat *given)
+{
+    struct stat st, out;
+    if (given)
+        st = *given;
+    else if (!path || stat(path, &st) != 0)
+        return false;
+    return (fstat(r->out.fd, &out) == 0 && st.st_dev == out.st_dev && st.st_ino == out.st_ino)
+           || batch_state_is(r->o->out, &st);
+}
+
+static bool check_written(const run *r, lory_err *err)
+{
+    char bundled[BUNDLED_PATH_MAX];
+    const batch_opts *o = r->o;
+    const char *const read[] = { cli_model_path(&o->model, bundled, NULL), o->template,
+                                 o->constraint.grammar, o->constraint.schema };
+    const char *name = NULL;
+    if (!r->out.is_file) return true;
+    if (is_written(r, NULL, &r->in_stat)) name = r->in_name;
+    for (size_t i = 0; i < sizeof read / sizeof read[0]; i++)
+        if (is_written(r, read[i], NULL)) name = read[i];
+    for (size_t i = 0; i < o->session.lora.given.n; i++)
+        if (is_written(r, o->session.lora.given.item[i], NULL))
+            name = o->session.lora.given.item[i];
+    return !name
+           || err_set(err, LORY_E_ARGUMENT, "%s: it, or %s.resume, is %s, which is read", o->out,
+                      o->out, name);
+}
+
 static bool open_output(run *r, lory_err *err)
 {
     struct stat st;
-    if (!batch_out_open(&r->out, r->o->out, r->in_fd, err)) return false;
+    if (!batch_out_open(&r->out, r->o->out, r->in_fd, err) || !check_written(r, err)) return false;
     if (r->o->resume && !r->out.is_file)
         return err_set(err, LORY_E_ARGUMENT, "--resume: needs an output that is a file (-o FILE)");
     if (!r->o->resume || fstat(r->out.fd, &st) != 0 || st.st_size == 0) return begin_output(r, err);
@@ -325,6 +397,11 @@ static bool read_lines(run *r, lory_err *err)
         lines_result got = lines_next(&r->in, r->window.n == 0, &text, &n, err);
         if (got == LINES_NOT_YET) return true;
         if (got == LINES_FAILED) return false;
+        if (got == LINES_END && r->is_file)
+            return err_set(err, LORY_E_FORMAT,
+                           "%s: was cut short while it was answered (found %" PRIu64
+                           " lines, expected %" PRIu64 ")",
+                           r->in_name, r->line - 1, r->state.input.n_lines);
         if (got == LINES_END) {
             r->end = r->line;
             return true;
@@ -372,7 +449,8 @@ static void tell_rest(const run *r)
     if (r->is_file)
         cli_note("%s: %" PRIu64 " of %" PRIu64 " lines are complete%s", r->out.name, n,
                  r->end - r->first, hint);
-    else cli_note("%s: %" PRIu64 " lines are complete", r->out.name, n);
+    else
+        cli_note("%s: %" PRIu64 " lines are complete", r->out.name, n);
 }
 
 /* Answers, and writes what is done whatever happens. */
@@ -390,6 +468,7 @@ static int run_lines(run *r)
     int status = ok ? EXIT_OK : cli_fail(&err);
     if (!batch_out_close(&r->out, &late) && ok) status = cli_fail(&late);
     if (status != EXIT_OK) tell_rest(r);
+    if (status == EXIT_OK && !check_input(r, &late)) status = cli_fail(&late);
     if (status == EXIT_OK && r->n_errors + r->window.n_errors > 0) {
         cli_note("%s: %" PRIu64 " of %" PRIu64 " lines could not be answered", r->in_name,
                  r->n_errors + r->window.n_errors, r->n_old + r->out.n_lines);
@@ -476,11 +555,14 @@ static bool open_model(run *r, lory_err *err)
         cli_note("context: lowered from %d to %d tokens to fit memory (-c N sets it)",
                  info.n_ctx_train, lory_batch_n_ctx(r->batch));
     r->state.model = lory_fingerprint(r->m, o->lora.use, o->lora.n);
-    r->d = (batch_defaults){ .m = r->m, .model_name = *info.name ? info.name : "lory",
-                             .n_ctx = (size_t)lory_batch_n_ctx(r->batch), .special = r->o->special,
+    r->d = (batch_defaults){ .m = r->m,
+                             .model_name = *info.name ? info.name : "lory",
+                             .n_ctx = (size_t)lory_batch_n_ctx(r->batch),
+                             .special = r->o->special,
                              .generate = { .n_predict = r->o->n_predict,
                                            .ignore_end = r->o->ignore_eos,
-                                           .stop = r->o->stop.item, .n_stop = r->o->stop.n } };
+                                           .stop = r->o->stop.item,
+                                           .n_stop = r->o->stop.n } };
     return true;
 }
 
@@ -502,7 +584,8 @@ static bool open_template(run *r, lory_err *err)
     t->name = r->o->template;
     r->d.template_stop = builtin ? builtin->stop : NULL;
     r->d.tool_tmpl.text = r->o->template ? NULL : lory_model_chat_template(r->m, "tool_use", &n);
-    if (r->d.tool_tmpl.text) r->d.tool_tmpl = (lory_template){ r->d.tool_tmpl.text, n, NULL, t->now };
+    if (r->d.tool_tmpl.text)
+        r->d.tool_tmpl = (lory_template){ r->d.tool_tmpl.text, n, NULL, t->now };
     if (!is_fixed && strstr(t->text, "strftime_now"))
         cli_note("the chat template asks for the date and is told 1 January 1970, so that the same "
                  "lines give the same bytes (SOURCE_DATE_EPOCH sets it)");
@@ -514,8 +597,7 @@ static bool check_sampling(run *r, lory_err *err)
 {
     uint64_t seed;
     if (!cli_open_grammar(&r->o->constraint, &r->grammar, &r->status, err)) return false;
-    lory_sampler *s =
-        cli_open_sampler(r->m, &r->o->sampling, r->grammar.g, &seed, &r->status, err);
+    lory_sampler *s = cli_open_sampler(r->m, &r->o->sampling, r->grammar.g, &seed, &r->status, err);
     lory_sampler_free(s);
     return s != NULL;
 }
@@ -535,12 +617,10 @@ static bool open_run(run *r, lory_err *err)
 {
     r->status = EXIT_FAILED;
     return open_input(r, err) && open_model(r, err) && open_template(r, err)
-           && check_sampling(r, err)
-           && set_sampler(r, err)
-           && choose_lines(r, err)
+           && check_sampling(r, err) && set_sampler(r, err) && choose_lines(r, err)
            && describe_settings(r, err)
            && batch_window_open(&r->window, &r->d, r->batch, r->o->n_parallel, err)
-           && open_output(r, err);
+           && open_output(r, err) && limit_input(r, err);
 }
 
 static void close_run(run *r)
@@ -587,8 +667,12 @@ static int check_opts(run *r)
 
 int cmd_batch(int argc, char **argv)
 {
-    batch_opts o = { .session = SESSION_DEFAULTS, .sampling = SAMPLING_DEFAULTS, .in = "-",
-                     .out = "-", .n_predict = -1, .n_parallel = 32 };
+    batch_opts o = { .session = SESSION_DEFAULTS,
+                     .sampling = SAMPLING_DEFAULTS,
+                     .in = "-",
+                     .out = "-",
+                     .n_predict = -1,
+                     .n_parallel = 32 };
     o.sampling.seed = 0;
     run r = { .o = &o, .in_fd = -1, .out = { .fd = -1 } };
     lory_err err;

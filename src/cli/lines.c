@@ -55,9 +55,12 @@ static bool fill(lines *l, lory_err *err)
     make_room(l);
     if (!buf_reserve(&l->held, READ_BYTES))
         return err_set(err, LORY_E_MEMORY, "%s: no memory for a line", l->name);
-    ssize_t n = read_some(l->fd, l->name, l->held.data + l->held.len, READ_BYTES, err);
+    size_t n_want = READ_BYTES;
+    if (l->limit && l->limit - l->n_read < n_want) n_want = (size_t)(l->limit - l->n_read);
+    ssize_t n = n_want ? read_some(l->fd, l->name, l->held.data + l->held.len, n_want, err) : 0;
     if (n < 0) return false;
     l->held.len += (size_t)n;
+    l->n_read += (uint64_t)n;
     l->at_end = n == 0;
     return true;
 }
@@ -105,13 +108,17 @@ static uint64_t count_newlines(const char *s, size_t n)
     return count;
 }
 
-static bool measure(int fd, const char *name, char *block, lines_summary *s, lory_err *err)
+static bool measure(int fd, const char *name, uint64_t n_max, char *block, lines_summary *s,
+                    lory_err *err)
 {
     hash64 h;
-    ssize_t n;
+    ssize_t n = 0;
     char last = '\n';
     hash64_begin(&h, 0);
-    while ((n = read_some(fd, name, block, READ_BYTES, err)) > 0) {
+    while (s->n_bytes < n_max) {
+        uint64_t n_left = n_max - s->n_bytes;
+        n = read_some(fd, name, block, n_left < READ_BYTES ? (size_t)n_left : READ_BYTES, err);
+        if (n <= 0) break;
         hash64_put(&h, block, (size_t)n);
         s->n_bytes += (uint64_t)n;
         s->n_lines += count_newlines(block, (size_t)n);
@@ -119,17 +126,17 @@ static bool measure(int fd, const char *name, char *block, lines_summary *s, lor
     }
     if (last != '\n') s->n_lines++;
     s->hash = hash64_end(&h);
-    return n == 0;
+    return n >= 0;
 }
 
-bool lines_measure(int fd, const char *name, lines_summary *s, lory_err *err)
+bool lines_measure(int fd, const char *name, uint64_t n_max, lines_summary *s, lory_err *err)
 {
     off_t start = lseek(fd, 0, SEEK_CUR);
     char *block = mem_new(READ_BYTES, 1);
     *s = (lines_summary){ 0 };
     if (!block) return err_set(err, LORY_E_MEMORY, "%s: no memory", name);
     bool ok = start >= 0 || cannot_read(name, err);
-    ok = ok && measure(fd, name, block, s, err);
+    ok = ok && measure(fd, name, n_max, block, s, err);
     if (ok && lseek(fd, start, SEEK_SET) < 0) ok = cannot_read(name, err);
     mem_free(block);
     return ok;

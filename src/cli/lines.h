@@ -10,12 +10,14 @@ typedef struct {
     int fd;
     const char *name;  /* for errors */
     size_t max;        /* bytes of a line */
+    uint64_t limit;    /* bytes to read, what comes behind them is not there; 0 = all */
+    uint64_t n_read;   /* bytes read so far */
     uint64_t n_line;   /* lines read so far */
     buf held;          /* what was read; from `at` on it is not handed out yet */
     size_t at, n_seen; /* of held; bytes after `at` known to have no newline */
     uint64_t n_dropped; /* bytes of the line at hand that were too much to hold */
     bool at_end;
-} lines; /* set fd, name and max, zero the rest; free with lines_close */
+} lines; /* set fd, name, max and limit, zero the rest; free with lines_close */
 
 typedef enum {
     LINES_LINE,
@@ -30,12 +32,13 @@ typedef enum {
 lines_result lines_next(lines *l, bool waits, const char **text, size_t *n, lory_err *err);
 void lines_close(lines *l);
 
-/* What a whole file is, from where its descriptor stands, which is where it stands afterwards. */
+/* What a file is, from where its descriptor stands, which is where it stands afterwards. */
 typedef struct {
     uint64_t n_bytes, n_lines;
     uint64_t hash; /* XXH64 of the bytes */
 } lines_summary;
-bool lines_measure(int fd, const char *name, lines_summary *s, lory_err *err);
+/* Of n_max bytes at most; UINT64_MAX = all. */
+bool lines_measure(int fd, const char *name, uint64_t n_max, lines_summary *s, lory_err *err);
 
 /* Moves a file's descriptor over n lines; fewer, LORY_E_FORMAT. */
 bool lines_skip(int fd, const char *name, uint64_t n, lory_err *err);
