@@ -183,6 +183,7 @@ static int open_chat(chat *c)
     if (!(c->s = cli_open_session(c->m, &c->o->session, &err))) return cli_fail(&err);
     if (c->o->load && !load(c, &given, &err)) return cli_fail(&err);
     c->is_open = true;
+    cli_catch_interrupt(c->s); /* from here on the terminal has to be given back */
     edit_open(&c->edit, &c->history);
     c->is_interactive = c->edit.is_terminal;
     if (c->is_interactive) open_history(c);
@@ -350,7 +351,6 @@ int cmd_chat(int argc, char **argv)
             cli_keep_on_interrupt();
             cli_note("/help lists the commands, Ctrl-C stops an answer, Ctrl-D leaves");
         }
-        cli_catch_interrupt(c.s);
         status = talk_loop(&c);
         cli_catch_interrupt(NULL);
     }

@@ -169,6 +169,13 @@ static void measure(edit_frame *f)
     if (f->n_columns < 2) f->n_columns = 2;
 }
 
+/* Then a picture of the text would be out of date before it is seen: a paste, or keys held down. */
+static bool has_more_keys(void)
+{
+    struct pollfd p = { .fd = 0, .events = POLLIN };
+    return poll(&p, 1, 0) > 0 && (p.revents & POLLIN);
+}
+
 static void draw(editor *e, const edit_frame *f)
 {
     buf out = { 0 };
@@ -217,7 +224,7 @@ static edit_result edit(editor *e, edit_frame *f)
         if (r == EDIT_CLEAR) put_string("\033[H\033[2J"), e->shown.row = 0;
         if (r == EDIT_SUSPEND) suspend(e, f);
         r = take_keys(e, g == GOT_NOTHING);
-        draw(e, f);
+        if (r != EDIT_MORE || !has_more_keys()) draw(e, f);
     }
     return r;
 }

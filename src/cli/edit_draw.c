@@ -99,8 +99,10 @@ static void lay_out(layout *l, const edit_text *t)
         return;
     }
     begin_row(l, 0);
-    buf_puts(&l->bytes, l->f->prompt);
-    l->column = l->f->n_prompt_columns;
+    if (l->f->n_prompt_columns < l->f->n_columns) { /* else there is no room for it */
+        buf_puts(&l->bytes, l->f->prompt);
+        l->column = l->f->n_prompt_columns;
+    }
     put_text(l, t->text.data, t->text.len, t->at);
     end_row(l);
 }

@@ -88,11 +88,27 @@ static bool is_word_at(const edit_text *t, size_t at)
     return (unicode_bits(cp) & (UNICODE_L | UNICODE_M | UNICODE_N)) || cp == '_';
 }
 
+/* Where the last word of [from, to), a part of one line, begins; `to` when there is none. */
+static size_t last_word(const edit_text *t, size_t from, size_t to)
+{
+    size_t begin = to;
+    bool was_word = false;
+    for (size_t i = from; i < to; i = step_right(t, i)) {
+        bool is_word = is_word_at(t, i);
+        if (is_word && !was_word) begin = i;
+        was_word = is_word;
+    }
+    return begin;
+}
+
+/* Line by line, since steps are known from the start of a line only. */
 static size_t word_left(const edit_text *t, size_t at)
 {
-    while (at > 0 && !is_word_at(t, step_left(t, at))) at = step_left(t, at);
-    while (at > 0 && is_word_at(t, step_left(t, at))) at = step_left(t, at);
-    return at;
+    for (;;) {
+        size_t start = line_start(t, at), begin = last_word(t, start, at);
+        if (begin < at || start == 0) return begin < at ? begin : 0;
+        at = start - 1;
+    }
 }
 
 static size_t word_right(const edit_text *t, size_t at)
@@ -110,22 +126,31 @@ static size_t blank_word_left(const edit_text *t, size_t at)
     return at;
 }
 
-static int column_of(const edit_text *t, size_t at)
+static int columns_between(const edit_text *t, size_t from, size_t to)
 {
-    int column = 0;
-    for (size_t i = line_start(t, at); i < at;) {
+    int n = 0;
+    for (size_t i = from; i < to;) {
         uint32_t cp;
         i += utf8_decode(t->text.data + i, t->text.len - i, &cp);
-        column += width_of(cp);
+        n += width_of(cp);
     }
-    return column;
+    return n;
+}
+
+static int column_of(const edit_text *t, size_t at)
+{
+    return columns_between(t, line_start(t, at), at);
 }
 
 /* The place in the line that begins at `from` that is nearest below the column. */
 static size_t at_column(const edit_text *t, size_t from, int column)
 {
     size_t end = line_end(t, from), at = from;
-    while (at < end && column_of(t, at) < column) at = step_right(t, at);
+    for (int reached = 0; at < end && reached < column;) {
+        size_t next = step_right(t, at);
+        reached += columns_between(t, at, next);
+        at = next;
+    }
     return at;
 }
 

@@ -53,23 +53,38 @@ static void put_entry(buf *b, const char *text, size_t n)
     buf_putc(b, '\n');
 }
 
+/* One write, so that two programs do not mix; a part of a line, on a full disk, is taken back. */
 static bool append(const char *path, const buf *b, lory_err *err)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-    if (fd < 0) return err_set_errno(err, LORY_E_IO, "%s: cannot write", path);
-    /* one write, so that two programs do not mix */
-    ssize_t n = write(fd, b->data, b->len);
-    bool ok = close(fd) == 0 && n == (ssize_t)b->len;
-    return ok || err_set_errno(err, LORY_E_IO, "%s: cannot write", path);
+    struct stat before;
+    bool ok = fd >= 0 && fstat(fd, &before) == 0;
+    ssize_t n = ok ? write(fd, b->data, b->len) : 0;
+    if (n > 0 && n < (ssize_t)b->len) {
+        n = ftruncate(fd, before.st_size);
+        errno = ENOSPC;
+    }
+    ok = ok && n == (ssize_t)b->len;
+    if (!ok) err_set_errno(err, LORY_E_IO, "%s: cannot write: history is not kept", path);
+    if (fd < 0 || close(fd) == 0 || !ok) return ok;
+    return err_set_errno(err, LORY_E_IO, "%s: cannot write: history is not kept", path);
 }
 
-/* All entries anew, in place of what there is. */
+/* The first entry that is kept with all behind it: half of what the file may have. */
+static size_t first_kept(const history *h)
+{
+    size_t i = h->n, n_bytes = 0;
+    while (i > 0 && n_bytes < HISTORY_MAX_BYTES / 2) n_bytes += strlen(h->entry[--i]);
+    return n_bytes < HISTORY_MAX_BYTES / 2 ? i : i + 1;
+}
+
+/* The entries anew, in place of what there is. */
 static bool rewrite(const history *h, lory_err *err)
 {
     file_new f = { 0 };
     buf b = { 0 };
     buf_puts(&b, first_line);
-    for (size_t i = 0; i < h->n; i++) put_entry(&b, h->entry[i], strlen(h->entry[i]));
+    for (size_t i = first_kept(h); i < h->n; i++) put_entry(&b, h->entry[i], strlen(h->entry[i]));
     bool ok = !b.failed || err_set(err, LORY_E_MEMORY, "%s: no memory", h->path);
     ok = ok && file_create(&f, h->path, err);
     if (ok && fchmod(fileno(f.f), 0600) != 0)
@@ -116,15 +131,40 @@ bool history_read(history *h, const buf *b, bool *is_long, lory_err *err)
     return true;
 }
 
+/* The first line of a file that is too long, and the last whole lines. */
+static bool read_last(const char *path, long size, buf *out, lory_err *err)
+{
+    const size_t n_first = sizeof first_line - 1, n_last = HISTORY_MAX_BYTES - n_first;
+    FILE *f = fopen(path, "rb");
+    bool ok = f && buf_reserve(out, HISTORY_MAX_BYTES)
+              && fread(out->data, 1, n_first, f) == n_first
+              && fseek(f, size - (long)n_last, SEEK_SET) == 0
+              && fread(out->data + n_first, 1, n_last, f) == n_last;
+    if (!ok) err_set_errno(err, LORY_E_IO, "%s: cannot read", path);
+    if (f) fclose(f);
+    if (!ok) return false;
+    const char *end = memchr(out->data + n_first, '\n', n_last);
+    size_t n_cut = end ? (size_t)(end + 1 - (out->data + n_first)) : n_last;
+    memmove(out->data + n_first, out->data + n_first + n_cut, n_last - n_cut);
+    out->len = HISTORY_MAX_BYTES - n_cut;
+    return true;
+}
+
 static bool load(history *h, lory_err *err)
 {
     struct stat st;
     buf b = { 0 };
     bool is_long = false;
-    if (stat(h->path, &st) != 0 && errno == ENOENT) return rewrite(h, err);
+    if (stat(h->path, &st) != 0)
+        return errno == ENOENT ? rewrite(h, err)
+                               : err_set_errno(err, LORY_E_IO, "%s: cannot read", h->path);
     if (!S_ISREG(st.st_mode))
         return err_set(err, LORY_E_IO, "%s: no regular file: history is not kept", h->path);
-    bool ok = file_read(h->path, HISTORY_MAX_BYTES, &b, err) && history_read(h, &b, &is_long, err);
+    bool is_cut = st.st_size > HISTORY_MAX_BYTES;
+    bool ok = (is_cut ? read_last(h->path, (long)st.st_size, &b, err)
+                      : file_read(h->path, HISTORY_MAX_BYTES, &b, err))
+              && history_read(h, &b, &is_long, err);
+    is_long |= is_cut;
     buf_free(&b);
     return ok && (!is_long || rewrite(h, err));
 }
@@ -186,5 +226,8 @@ bool history_add(history *h, const char *text, size_t n, lory_err *err)
     bool ok =
         b.failed ? err_set(err, LORY_E_MEMORY, "history: no memory") : append(h->path, &b, err);
     buf_free(&b);
-    return ok;
+    if (ok) return true;
+    mem_free(h->path); /* it is told once */
+    h->path = NULL;
+    return false;
 }

@@ -1,8 +1,8 @@
 /* history.h - what was entered before, in memory and kept in a file between runs.
  *
  * The file: a line "lory history 1", then one JSON string a line, oldest first. A line that was
- * not written to its end (a crash, a full disk) is dropped; anything else that does not fit is an
- * error, and the file is left as it is.
+ * not written to its end (a crash, a full disk) is dropped, as are the oldest of a file that grew too
+ * long; anything else that does not fit is an error, and the file is left as it is.
  * Layer: cli. A zeroed one is empty and has no file. */
 #ifndef LORY_CLI_HISTORY_H
 #define LORY_CLI_HISTORY_H
@@ -30,7 +30,8 @@ bool history_default_path(char *path, size_t cap);
 bool history_read(history *h, const buf *b, bool *is_long, lory_err *err);
 
 /* Adds text[0..n) unless it is blank or what was added last; appends it to the file (0600). The
- * oldest goes when there are HISTORY_MAX. */
+ * oldest goes when there are HISTORY_MAX. When the file cannot be written the text is there all the
+ * same, and the file is not tried again. */
 bool history_add(history *h, const char *text, size_t n, lory_err *err);
 void history_close(history *h);
 
