@@ -191,7 +191,7 @@ bool chat_set(chat *c, const char *name, const char *value, lory_err *err)
     if (strcmp(name, "logit-bias") == 0 || strcmp(name, "dry-sequence-breaker") == 0)
         return err_set(err, LORY_E_ARGUMENT, "%s: is set on the command line only", name);
     snprintf(option, sizeof option, "--%s", name);
-    changed.sampling.logit_bias = (opt_list){ 0 };
+    changed.sampling.logit_bias = changed.sampling.dry_breakers = (opt_list){ 0 }; /* not freed */
     opts_result r = opts_parse(&settings_page, &changed, 3, argv, err);
     if (r == OPTS_HELP) return err_set(err, LORY_E_ARGUMENT, "--help: no such setting");
     if (r != OPTS_OK) return false;
@@ -200,6 +200,7 @@ bool chat_set(chat *c, const char *name, const char *value, lory_err *err)
     if (!s) return false;
     lory_sampler_free(s);
     changed.sampling.logit_bias = c->o->settings.sampling.logit_bias;
+    changed.sampling.dry_breakers = c->o->settings.sampling.dry_breakers;
     c->o->settings = changed;
     return true;
 }
