@@ -229,6 +229,32 @@ TEST(bytes_may_come_in_any_pieces)
     buf_free(&want);
 }
 
+/* Each key looks at a line once or twice, however long it is: this would not end otherwise. */
+TEST(a_long_line_is_walked_by_words_and_rows)
+{
+    enum { N = 300000 };
+    edit_text t = { 0 };
+    buf b = { 0 };
+    for (int i = 0; i < N; i++) buf_puts(&b, "\xC3\xA9");
+    buf_puts(&b, " x");
+    edit_text_begin(&t);
+    edit_text_key(&t, &(edit_event){ KEY_TEXT, b.data, b.len });
+    edit_text_key(&t, &(edit_event){ .key = KEY_NEWLINE });
+    edit_text_key(&t, &(edit_event){ KEY_TEXT, b.data, b.len });
+    edit_text_key(&t, &(edit_event){ .key = KEY_WORD_LEFT });
+    CHECK(t.at == 2 * b.len);
+    edit_text_key(&t, &(edit_event){ .key = KEY_WORD_LEFT });
+    CHECK(t.at == b.len + 1);
+    edit_text_key(&t, &(edit_event){ .key = KEY_WORD_RIGHT });
+    CHECK(t.at == 2 * b.len - 1);
+    edit_text_key(&t, &(edit_event){ .key = KEY_UP });
+    CHECK(t.at == b.len - 2);
+    edit_text_key(&t, &(edit_event){ .key = KEY_DOWN });
+    CHECK(t.at == 2 * b.len - 1);
+    edit_text_free(&t);
+    buf_free(&b);
+}
+
 /* Any bytes: whole characters only, and the cursor stays in the text. */
 TEST(any_bytes_leave_a_valid_text)
 {
@@ -353,6 +379,48 @@ TEST(a_history_cut_short_loses_its_last_line_only)
     history_close(&h);
 }
 
+TEST(a_history_that_grew_too_long_loses_its_oldest)
+{
+    enum { N = 20 };
+    const char *path = test_temp("history");
+    history h;
+    buf b = { 0 };
+    buf_puts(&b, "lory history 1\n");
+    for (int i = 0; i < N; i++) {
+        buf_printf(&b, "\"%d", i);
+        for (int k = 0; k < HISTORY_MAX_BYTES / N / 10; k++) buf_puts(&b, "abcdefghij");
+        buf_puts(&b, "\"\n");
+    }
+    write_text(path, b.data);
+    buf_free(&b);
+    REQUIRE(history_open(&h, path, NULL));
+    CHECK(h.n == N - 1 && strncmp(h.entry[h.n - 1], "19abc", 5) == 0, "%zu", h.n);
+    CHECK(history_add(&h, "new", 3, NULL));
+    history_close(&h);
+    REQUIRE(history_open(&h, path, NULL)); /* it has less than half of that now, and the new one */
+    CHECK(h.n == N / 2, "%zu", h.n);
+    CHECK_STR(h.entry[h.n - 1], "new");
+    history_close(&h);
+}
+
+TEST(a_history_that_cannot_be_written_is_told_of_once)
+{
+    const char *path = test_temp("folder/history");
+    char folder[512], cut[600];
+    lory_err err = { 0 };
+    history h;
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
+    snprintf(cut, sizeof cut, "%s/history/more", folder);
+    REQUIRE(mkdir(folder, 0700) == 0 && history_open(&h, path, &err), "%s", err.text);
+    CHECK(!history_open(&(history){ 0 }, cut, &err) && strstr(err.text, "cannot read"), "%s",
+          err.text); /* its folder is a file */
+    CHECK(remove(path) == 0 && remove(folder) == 0);
+    CHECK(!history_add(&h, "one", 3, &err) && strstr(err.text, "history is not kept"), "%s",
+          err.text);
+    CHECK(history_add(&h, "two", 3, &err) && h.n == 2);
+    history_close(&h);
+}
+
 TEST(a_file_that_is_no_history_is_refused_and_left_alone)
 {
     static const char *const bad[] = { "",
@@ -421,6 +489,29 @@ TEST(wide_characters_take_two_columns_and_never_cross_the_edge)
     SCREEN("> ##", 0, 4, "\xE4\xBD\xA0\xE5\xA5\xBD", LEFT);
     SCREEN("> 012345678|#", 1, 2, "012345678\xE4\xBD\xA0");
     SCREEN("> 012345678|#", 1, 0, "012345678\xE4\xBD\xA0", LEFT);
+}
+
+/* Combining characters stay with what they are on, also at the edge. */
+TEST(what_takes_no_column_stays_at_the_edge)
+{
+    SCREEN("> 0123456789", 1, 0, "0123456789\xCC\x81");
+    SCREEN("> 0123456789|b", 1, 1, "0123456789\xCC\x81\xCC\x82" "b");
+    SCREEN("> 0123456789|b", 0, 11, "0123456789\xCC\x81" "b", LEFT LEFT);
+}
+
+TEST(a_prompt_without_room_is_left_out)
+{
+    edit_frame f = { "100% > ", 7, 5, 4 };
+    edit_text t = { 0 };
+    edit_shown shown = { 0 };
+    buf out = { 0 };
+    edit_text_begin(&t);
+    type(&t, "abcdefg");
+    edit_draw(&t, &f, &shown, &out);
+    CHECK(!strstr(out.data, "100%") && strstr(out.data, "abcde\r\nfg"), "%s", out.data);
+    CHECK(shown.row == 1 && shown.column == 2);
+    buf_free(&out), buf_free(&shown.row_columns);
+    edit_text_free(&t);
 }
 
 TEST(more_rows_than_the_terminal_has_show_those_around_the_cursor)

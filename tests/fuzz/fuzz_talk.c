@@ -10,6 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What is held goes with the turns: each can be undone. */
+static void undo_all(talk *t)
+{
+    lory_err err;
+    while (t->n > 0) {
+        talk_turn turn;
+        size_t n_held = t->held.ids.n;
+        bool is_cut = t->turn[t->n - 1].has_before && n_held > 0;
+        if (talk_pop(t, &turn, &err) && is_cut && t->held.ids.n > n_held) abort();
+        turn_free(&turn);
+    }
+}
+
 /* Model and session stay from input to input. */
 static void open_chat(chat *c, chat_opts *o)
 {
@@ -22,6 +35,9 @@ static void open_chat(chat *c, chat_opts *o)
     *o = (chat_opts){ .session = SESSION_DEFAULTS,
                       .settings = { .sampling = SAMPLING_DEFAULTS },
                       .template = "tests/vectors/parrot.jinja" };
+    opt_list *breakers = &o->settings.sampling.dry_breakers; /* to be there still, or freed once */
+    breakers->item = mem_new(1, sizeof *breakers->item);
+    if (breakers->item) breakers->item[breakers->n++] = "x";
     *c = (chat){ .o = o, .is_open = true, .m = m, .s = s };
     c->talk = (talk){ .m = m, .template_name = "t", .tools = &c->tools };
 }
@@ -34,6 +50,7 @@ static void close_chat(chat *c)
     mem_free(c->stop);
     mem_free(c->o->stop.item);
     mem_free(c->o->settings.sampling.logit_bias.item);
+    mem_free(c->o->settings.sampling.dry_breakers.item);
     arena_free(&c->texts);
 }
 
@@ -70,6 +87,7 @@ int fuzz_talk(const uint8_t *data, size_t n)
         chat_put_body(&c, &body);
     else if (!err.text[0] || strchr(err.text, '\n'))
         abort();
+    undo_all(&c.talk);
     close_chat(&c);
     buf_free(&body);
     json_close(&d);
