@@ -82,13 +82,13 @@ size_t op_attend_scratch_bytes(const hparams *hp)
 }
 
 /* Query heads go in groups that read the same keys together. Where all share one key/value head, a
- * token alone has smaller groups, so that every thread has some; else units are of tokens. */
+ * token alone has smaller groups, so that each of several threads has some. */
 static int n_groups(const exec *e)
 {
     enum { FEW_HEADS = 4 };
     const hparams *hp = &e->m->hp;
     int n = hp->n_head;
-    if (!hp->is_latent || e->n_row > 1 || e->is_cut) return hp->n_kv_head;
+    if (!hp->is_latent || e->n_row > 1 || e->is_cut || e->n_used == 1) return hp->n_kv_head;
     while (n % 2 == 0 && hp->n_head / n < FEW_HEADS) n /= 2;
     return n;
 }
