@@ -322,9 +322,13 @@ static void latent_attention(ref *r, int il, double (*h)[E], double (*out)[E])
     for (int t = 0; t < r->n; t++) {
         double qa[REF_Q_RANK], q[REF_HEAD * KEY], kv[REF_KV_RANK + REF_ROPE], both[REF_HEAD * KV];
         double a[REF_HEAD * REF_DIM], p[MAX_TOKENS];
-        linear(r, s->q_a, il, false, REF_Q_RANK, E, h[t], qa);
-        rms(of_layer(r, s->q_a_norm, ".weight", il, 0, REF_Q_RANK), REF_Q_RANK, qa);
-        linear(r, s->q_b, il, false, REF_HEAD * KEY, REF_Q_RANK, qa, q);
+        if (s->q_a) {
+            linear(r, s->q_a, il, false, REF_Q_RANK, E, h[t], qa);
+            rms(of_layer(r, s->q_a_norm, ".weight", il, 0, REF_Q_RANK), REF_Q_RANK, qa);
+            linear(r, s->q_b, il, false, REF_HEAD * KEY, REF_Q_RANK, qa, q);
+        } else {
+            linear(r, s->q, il, false, REF_HEAD * KEY, E, h[t], q);
+        }
         linear(r, s->kv_a, il, false, REF_KV_RANK + REF_ROPE, E, h[t], kv);
         rms(of_layer(r, s->kv_a_norm, ".weight", il, 0, REF_KV_RANK), REF_KV_RANK, kv);
         linear(r, s->kv_b, il, false, REF_HEAD * KV, REF_KV_RANK, kv, both);

@@ -526,6 +526,41 @@ TEST(minicpm3_gives_the_reference_logits)
         "minicpm3");
 }
 
+TEST(plm_gives_the_reference_logits)
+{
+    family_check(
+        &(ref_spec){
+            .config = CLASS(
+                "PLMForCausalLM") "\"hidden_size\":32,"
+                                  "\"num_hidden_layers\":4,\"num_attention_heads\":4,"
+                                  "\"intermediate_size\":48,\"max_position_embeddings\":64,"
+                                  "\"rms_norm_eps\":1e-5,\"hidden_act\":\"relu2\","
+                                  "\"kv_lora_rank\":16,"
+                                  "\"qk_nope_head_dim\":8,\"qk_rope_head_dim\":4,\"v_head_dim\":8,"
+                                  "\"num_key_value_heads\":4}",
+            MOST,
+            PRE_NORMS,
+            .kv = 4,
+            .q = L "self_attn.q_proj",
+            .kv_a = L "self_attn.kv_a_proj_with_mqa",
+            .kv_a_norm = L "self_attn.kv_a_layernorm",
+            .kv_b = L "self_attn.kv_b_proj",
+            .pairs = true,
+            .act = REF_RELU2 },
+        "plm");
+}
+
+TEST(pangu_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = CLASS("PanguEmbeddedForCausalLM") SIZES ",\"bias\":true}",
+                              COMMON,
+                              UNTIED,
+                              PRE_NORMS,
+                              .qkv_bias = true,
+                              .o_bias = true },
+                 "pangu-embedded");
+}
+
 TEST(apertus_gives_the_reference_logits)
 {
     family_check(

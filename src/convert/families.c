@@ -613,6 +613,8 @@ static const hf_family families[] = {
     { "SmallThinkerForCausalLM",    "smallthinker", smallthinker, common,
                                                                       NULL, keys_smallthinker },
     { "MiniCPM3ForCausalLM",        "minicpm3",  moe, common,         NULL, keys_minicpm3 },
+    { "PLMForCausalLM",             "plm",       moe, common,         NULL, keys_plm },
+    { "PanguEmbeddedForCausalLM",   "pangu-embedded", none, common,   NULL, keys_pangu },
     { "ApertusForCausalLM",         "apertus",   apertus, common,     NULL, keys_apertus },
     { "OrionForCausalLM",           "orion",     none, common,        NULL, keys_orion },
     { "GPTRefactForCausalLM",       "refact",    refact, none,        NULL, keys_refact },

@@ -44,6 +44,8 @@ void keys_minimax(config *c, const hf_shape *s);
 void keys_phimoe(config *c, const hf_shape *s);
 void keys_smallthinker(config *c, const hf_shape *s);
 void keys_minicpm3(config *c, const hf_shape *s);
+void keys_plm(config *c, const hf_shape *s);
+void keys_pangu(config *c, const hf_shape *s);
 void keys_ministral3(config *c, const hf_shape *s);
 void keys_olmo3(config *c, const hf_shape *s);
 void keys_apertus(config *c, const hf_shape *s);

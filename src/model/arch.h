@@ -53,6 +53,6 @@ extern const lory_arch arch_gpt_oss, arch_deepseek2;
 extern const lory_arch arch_llama4, arch_mistral3, arch_qwen3vlmoe, arch_ernie4_5moe;
 extern const lory_arch arch_bailingmoe, arch_bailingmoe2, arch_hunyuanmoe, arch_minimaxm2;
 extern const lory_arch arch_phimoe, arch_smallthinker, arch_minicpm3, arch_apertus;
-extern const lory_arch arch_orion, arch_refact, arch_jais;
+extern const lory_arch arch_orion, arch_refact, arch_jais, arch_plm, arch_pangu;
 
 #endif

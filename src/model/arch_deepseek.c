@@ -1,4 +1,4 @@
-/* arch_deepseek.c - DeepSeek-V2 (arXiv:2405.04434) and V3 (arXiv:2412.19437), MiniCPM3: keys and
+/* arch_deepseek.c - DeepSeek-V2 (arXiv:2405.04434) and V3 (arXiv:2412.19437), MiniCPM3, PLM: keys and
  * values come out of one latent per token, queries out of another one or not; experts after the
  * first layers. Where a file has the latents' products by head, they are moved to queries and
  * outputs, so that attention is over the latents themselves, and they alone are cached. */
@@ -45,6 +45,25 @@ static const lory_step block[] = {
     { OP_ADD,        F,   H2,  W_NONE,      SHARED     },
     { OP_ADD,        X,   F,   W_NONE,      0          }, END };
 
+/* PLM (arXiv:2503.12167): a squared ReLU, as its small size has it. */
+static const lory_step block_plm[] = {
+    { OP_RMS_NORM, H,   X,   W_ATTN_NORM, 0 },
+    { OP_MATMUL,   Q,   H,   W_ATTN_Q,    0 },
+    { OP_MATMUL,   KVA, H,   W_KV_A,      0 },
+    { OP_RMS_NORM, KVN, KVA, W_KV_A_NORM, 0 },
+    { OP_MATMUL,   KVB, KVN, W_KV_B,      0 },
+    { OP_MLA_KV,   K,   KVB, W_NONE,      0 },
+    { OP_ROPE,     Q,   Q,   W_NONE,      0 },
+    { OP_ROPE,     K,   K,   W_NONE,      0 },
+    { OP_ATTEND,   A,   Q,   W_NONE,      0 },
+    { OP_MATMUL,   H,   A,   W_ATTN_OUT,  0 },
+    { OP_ADD,      X,   H,   W_NONE,      0 },
+    { OP_RMS_NORM, H,   X,   W_FFN_NORM,  0 },
+    { OP_MATMUL,   U,   H,   W_FFN_UP,    0 },
+    { OP_RELU_SQR, U,   U,   W_NONE,      0 },
+    { OP_MATMUL,   F,   U,   W_FFN_DOWN,  0 },
+    { OP_ADD,      X,   F,   W_NONE,      0 }, END };
+
 /* With YaRN the attention's scores grow, not the rotated values. */
 static bool adapt(hparams *hp, const gguf *g, lory_err *err)
 {
@@ -75,6 +94,7 @@ static bool adapt_minicpm3(hparams *hp, const gguf *g, lory_err *err)
     return true;
 }
 
+const lory_arch arch_plm = { "plm", embed_tokens, block_plm, head_rms, false, NULL, NULL, NULL };
 const lory_arch arch_minicpm3 = { "minicpm3", embed_tokens, block, head_rms, true,
                                   NULL, adapt_minicpm3, NULL };
 const lory_arch arch_deepseek2 = { "deepseek2", embed_tokens, block, head_rms, false,

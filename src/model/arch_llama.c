@@ -227,6 +227,8 @@ const lory_arch arch_bailingmoe2 = { "bailingmoe2", embed_tokens, block_llama, h
                                      NULL, bailingmoe2_adapt, NULL };
 const lory_arch arch_hunyuanmoe = { "hunyuan-moe", embed_tokens, block_hunyuan, head_rms, true,
                                     normalise_experts, NULL, NULL };
+const lory_arch arch_pangu = { "pangu-embedded", embed_tokens, block_llama, head_rms, true,
+                               NULL, NULL, NULL };
 const lory_arch arch_minimaxm2 = { "minimax-m2", embed_tokens, block_olmoe, head_rms, true,
                                    normalise_experts, NULL, NULL };
 const lory_arch arch_minicpm = { "minicpm", embed_tokens, block_llama, head_rms, false,

@@ -73,6 +73,8 @@ const lory_arch *const archs[] = {
     &arch_orion,
     &arch_refact,
     &arch_jais,
+    &arch_plm,
+    &arch_pangu,
     NULL,
 };
 
