@@ -326,3 +326,14 @@ TEST(forgotten_pages_of_a_file_come_back_and_other_bytes_stay)
     CHECK(bytes[5000] == 'x');
     file_map_close(&m);
 }
+
+TEST(file_is_same_by_links_too)
+{
+    const char *path = test_temp("here"), *link_path = test_temp("link");
+    FILE *f = fopen(path, "w");
+    REQUIRE(f && fclose(f) == 0);
+    REQUIRE(symlink(path, link_path) == 0);
+    CHECK(file_is_same(path, path) && file_is_same(path, link_path));
+    CHECK(!file_is_same(path, "tests/test_file.c"));
+    CHECK(!file_is_same(path, test_temp("gone")) && !file_is_same("", ""));
+}

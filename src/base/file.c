@@ -333,3 +333,9 @@ bool file_program_dir(char *dir, size_t cap)
     slash[slash == dir] = '\0'; /* the root keeps its slash */
     return true;
 }
+
+bool file_is_same(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}

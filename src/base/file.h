@@ -53,4 +53,7 @@ bool file_exists(const char *path); /* a readable regular file */
 /* The directory of the running program, without a slash at its end; false when unknown. */
 bool file_program_dir(char *dir, size_t cap);
 
+/* Whether both names are of one file that is there, by links too. */
+bool file_is_same(const char *a, const char *b);
+
 #endif

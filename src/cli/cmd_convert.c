@@ -3,6 +3,7 @@
  * Layer: cli, a file command. */
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "cli/cli.h"
 #include "cli/inspect.h"
 #include "cli/progress.h"
@@ -83,6 +84,8 @@ static int check(const convert_opts *o, qtype *type)
     if (o->type && *type == QT_COUNT)
         return cli_usage("--type: unknown type '%.40s' (nearest: %s)", o->type,
                          nearest_type(o->type));
+    if (file_is_same(o->src, o->out))
+        return cli_usage("-o: %.400s is the input, too", o->out);
     if (o->tokenizer && is_folder(o->src))
         return cli_usage("--tokenizer: a folder has its own tokenizer");
     if (o->base && !peft_is_adapter(o->src))

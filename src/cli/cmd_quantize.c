@@ -1,6 +1,7 @@
 /* cmd_quantize.c - lory quantize: the weights of a GGUF file in another type or mix.
  * Layer: cli, a file command. */
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/inspect.h"
@@ -190,8 +191,8 @@ static bool warn(const quantize_opts *o, const mix_row *mix, lory_err *err)
 static bool quantize(const quantize_opts *o, const mix_row *mix, lory_err *err)
 {
     imatrix importance = { 0 };
-    if (!warn(o, mix, err) || (o->imatrix && !imatrix_read(&importance, o->imatrix, err)))
-        return false;
+    if (o->imatrix && !imatrix_read(&importance, o->imatrix, err)) return false;
+    if (!warn(o, mix, err)) return imatrix_free(&importance), false;
     mix_params params = { .mix = mix, .is_pure = o->is_pure, .has_importance = o->imatrix != NULL };
     progress_bytes shown = { .what = "quantize", .verbose = o->verbose };
     convert_params p = { .out = o->out,
@@ -217,6 +218,8 @@ int cmd_quantize(int argc, char **argv)
     const mix_row *mix = mix_find(o.type);
     if (!mix)
         status = cli_usage("TYPE: unknown type '%.40s' (nearest: %s)", o.type, nearest_mix(o.type));
+    else if (file_is_same(o.in, o.out))
+        status = cli_usage("OUT.gguf: %.400s is the input, too", o.out);
     else
         status = quantize(&o, mix, &err) ? EXIT_OK : cli_fail(&err);
     opts_free(&page, &o);

@@ -27,7 +27,7 @@ static const command commands[] = {
     { "logits", cmd_logits, "print the logits after given tokens" },
     { "eval", cmd_eval, "score a text: perplexity, bits per byte, KL divergence" },
     { "inspect", cmd_inspect, "show what a weight file has, and the memory it takes" },
-    { "convert", cmd_convert, "make a GGUF file from a llama2.c checkpoint or another GGUF file" },
+    { "convert", cmd_convert, "make a GGUF file of a Hugging Face folder, llama2.c or GGUF file" },
     { "quantize", cmd_quantize, "write the weights of a GGUF file in another type or mix" },
     { "imatrix", cmd_imatrix, "measure which weights matter, for quantize" },
     { "bench", cmd_bench, "measure speed beside the machine's limits" },
@@ -48,6 +48,9 @@ static int unknown_command(const char *name)
     for (int i = 0; i < N_COMMANDS; i++)
         if (opts_distance(name, commands[i].name) < opts_distance(name, best))
             best = commands[i].name;
+    if (*name == '-' && *best != '-')
+        return cli_usage("%.64s: options come behind the command (lory COMMAND --help lists them)",
+                         name);
     return cli_usage("%.64s: no such command (nearest: %s; lory help lists them)",
                      *name ? name : "\"\"", best);
 }

@@ -4,4 +4,5 @@ try tokenise
 try rum -p hi
 try --verson
 try help lgits
+try -m model.gguf run
 try ""
