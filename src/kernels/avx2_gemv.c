@@ -15,7 +15,7 @@ static __m256 q4_0_rows(const rows_args *r)
         const __m256i lo = _mm256_broadcastsi128_si256(load16(x->q));
         const __m256i hi = _mm256_broadcastsi128_si256(load16(x->q + 16));
         __m256i v[4];
-        prefetch(r->ahead, (size_t)ig * BYTES * ROWS, BYTES * ROWS);
+        prefetch(&r->ahead, (size_t)ig * BYTES * ROWS, BYTES * ROWS);
         UNROLL
         for (size_t i = 0; i < 4; i++) { /* rows i and i + 4 */
             __m256i q =
@@ -45,7 +45,7 @@ static __m256 q8_0_rows(const rows_args *r)
         const act_group *x = &r->x[ig];
         const __m256i xq = load32(x->q);
         __m256i v[ROWS];
-        prefetch(r->ahead, (size_t)ig * BYTES * ROWS, BYTES * ROWS);
+        prefetch(&r->ahead, (size_t)ig * BYTES * ROWS, BYTES * ROWS);
         UNROLL
         for (size_t i = 0; i < ROWS; i++) { /* |w| <= 128, |x| <= 127: two products fit 16 bits */
             __m256i q = load32(p + 2 + i * r->rb);
@@ -113,7 +113,7 @@ INLINE __m256 k_block(const k_layout l, __m256 acc, const rows_args *r, const ui
     __m256i row[ROWS], h[4];
     const size_t at = (size_t)(p - r->w) * ROWS;
     for (size_t i = 0; i < ROWS; i++) { /* some lines before every row */
-        prefetch(r->ahead, at + (size_t)l.bytes * i, l.bytes);
+        prefetch(&r->ahead, at + (size_t)l.bytes * i, l.bytes);
         row[i] = k_row(l, p + i * r->rb, x);
     }
     UNROLL
@@ -233,7 +233,7 @@ static __m256 q6_k_rows(const rows_args *r)
             const size_t at = (size_t)(p - r->w) * ROWS + h * (BYTES / 2 * ROWS);
             __m256i t[HALF][ROWS];
             for (size_t i = 0; i < ROWS; i++) { /* some lines before every row */
-                prefetch(r->ahead, at + i * (BYTES / 2), BYTES / 2);
+                prefetch(&r->ahead, at + i * (BYTES / 2), BYTES / 2);
                 __m256i row[HALF];
                 q6_k_half(p + 64 * h + i * rb, p + 128 + 32 * h + i * rb, x, row);
                 UNROLL

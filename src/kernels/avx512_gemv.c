@@ -65,11 +65,11 @@ static __m512 q4_0_rows(const rows_args *r)
     __m512 acc = _mm512_setzero_ps();
     int ig = 0;
     for (; ig + 4 <= r->n_group; ig += 4, p += 4 * BYTES) {
-        prefetch(r->ahead, (size_t)ig * BYTES * PANEL_ROWS, 4 * BYTES * PANEL_ROWS);
+        prefetch(&r->ahead, (size_t)ig * BYTES * PANEL_ROWS, 4 * BYTES * PANEL_ROWS);
         acc = q4_0_4_blocks(acc, p, r->rb, r->x + ig);
     }
     for (; ig < r->n_group; ig++, p += BYTES) {
-        prefetch(r->ahead, (size_t)ig * BYTES * PANEL_ROWS, BYTES * PANEL_ROWS);
+        prefetch(&r->ahead, (size_t)ig * BYTES * PANEL_ROWS, BYTES * PANEL_ROWS);
         acc = q4_0_block(acc, p, r->rb, r->x + ig);
     }
     return acc;
@@ -102,7 +102,7 @@ static __m512 q8_0_rows(const rows_args *r)
     for (int ig = 0; ig < r->n_group; ig++, p += BYTES) {
         const __m512i x = _mm512_broadcast_i64x4(_mm256_load_si256((const void *)r->x[ig].q));
         __m512i v[8];
-        prefetch(r->ahead, (size_t)ig * BYTES * PANEL_ROWS, BYTES * PANEL_ROWS);
+        prefetch(&r->ahead, (size_t)ig * BYTES * PANEL_ROWS, BYTES * PANEL_ROWS);
         UNROLL
         for (size_t i = 0; i < 8; i++) v[i] = q8_0_pair(p + 2 + i * rb, p + 2 + (i + 8) * rb, x);
         /* lanes: rows 0-3, 0-3, 8-11, 8-11, to be added by twos; and 4-7 .. 12-15 */
@@ -177,7 +177,7 @@ INLINE void k_sums(const k_layout l, const rows_args *r, const uint8_t *p, size_
     __m512i u[8];
     UNROLL
     for (size_t i = 0; i < 8; i++) { /* rows i and i + 8; some lines before every two rows */
-        prefetch(r->ahead, at + (size_t)(2 * l.bytes) * i, 2 * l.bytes);
+        prefetch(&r->ahead, at + (size_t)(2 * l.bytes) * i, 2 * l.bytes);
         __m512i a = k_row(l, p + i * r->rb, xs), b = k_row(l, p + (i + 8) * r->rb, xs);
         u[i] = _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xdd));
     }
@@ -292,7 +292,8 @@ static __m512 q6_k_rows(const rows_args *r)
 {
     enum { BYTES = sizeof(block_q6_k), HALF = 4 };
     const size_t rb = r->rb;
-    const uint8_t *p = r->w, *ahead = r->ahead;
+    const uint8_t *p = r->w;
+    size_t at = 0; /* of the panel's bytes */
     __m512 acc = _mm512_setzero_ps();
     for (int ig = 0; ig < r->n_group; ig += GROUPS, p += BYTES) {
         const __m512 d = f_halves(p + 208, rb);
@@ -300,10 +301,10 @@ static __m512 q6_k_rows(const rows_args *r)
         UNROLL
         for (size_t i = 0; i < 4; i++) sc[i] = i_lanes16(p + 192 + i * rb, 4 * rb);
         transpose_dwords(sc);
-        for (int h = 0; h < 2; h++, ahead += BYTES * PANEL_ROWS / 2) {
+        for (int h = 0; h < 2; h++, at += BYTES * PANEL_ROWS / 2) {
             const act_group *x = r->x + ig + HALF * h;
             __m512i sum[8];
-            prefetch(ahead, 0, BYTES * PANEL_ROWS / 2);
+            prefetch(&r->ahead, at, BYTES * PANEL_ROWS / 2);
             q6_k_sums(p + 64 * h, p + 128 + 32 * h, rb, x, sum);
             UNROLL
             for (int g = 0; g < HALF; g++) {

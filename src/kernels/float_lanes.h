@@ -10,6 +10,7 @@
  * lane); F_ROWS x F_TOK, the float matmul's tile, Q_TILE x K_TILE that of attention scores and
  * Q_TILE x D_TILE (vectors of 16) that of weighted values: as many sums as registers allow. */
 #include "base/fmath.h"
+#include "kernels/ahead.h"
 #include "quant/block.h"
 #include <math.h>
 #include <stddef.h>
@@ -290,9 +291,8 @@ static void f32_to_f16_row(int64_t n, const float *in, uint16_t *out)
 /* ---- float matmul: tiles of rows x tokens, a vector of 16 sums for each -------------------- */
 
 enum {
-    K_SLICE = 512,         /* a slice of a tile's tokens stays in the first level cache */
-    ROW_BLOCK = 32,        /* rows whose sums wait in the scratch between slices */
-    AHEAD_BYTES = 72 << 10 /* for few tokens: how far one linear prefetch runs ahead */
+    K_SLICE = 512,  /* a slice of a tile's tokens stays in the first level cache */
+    ROW_BLOCK = 32, /* rows whose sums wait in the scratch between slices */
 };
 
 typedef struct {
@@ -305,6 +305,7 @@ typedef struct {
     float *sums;   /* [rows][n][16], between slices */
     float *out;
     size_t ld_out;
+    ahead ahead; /* of one token */
 } float_tile;
 
 INLINE v16 load_w(const qtype type, const uint8_t *row, int k)
@@ -338,12 +339,10 @@ INLINE void run_float_tile(const qtype type, const int rows, const int n, const 
     UNROLL
     for (int i = 0; i < rows * n; i++) sum[i] = t->k0 == 0 ? v_zero() : v_load(t->sums + 16 * i);
     const int whole = t->k0 + (t->k1 - t->k0) / 16 * 16;
-    const uint8_t *ahead = t->w + (n == 1 ? AHEAD_BYTES : 0);
     const size_t step = (size_t)(rows * 16) * (type == QT_F32 ? 4 : 2); /* bytes of a step */
     for (int k = t->k0; k < whole; k += 16) {
         v16 w[F_ROWS];
-        for (size_t b = 0; n == 1 && b < step; b += 64)
-            __builtin_prefetch(ahead + (size_t)k / 16 * step + b, 0, 2);
+        if (n == 1) prefetch(&t->ahead, (size_t)k / 16 * step, step);
         UNROLL
         for (int i = 0; i < rows; i++) w[i] = load_w(type, t->w + (size_t)i * t->row_bytes, k);
         UNROLL
@@ -392,8 +391,8 @@ INLINE void tile_of(const qtype type, const int rows, const float_tile *t)
 }
 #undef TILE_OF
 
-/* The rows of one block against one tile of tokens, slice after slice. */
-INLINE void float_block(const qtype type, int n_rows, float_tile t)
+/* The n_rows rows from `first` on against one tile of tokens, slice after slice. */
+INLINE void float_block(const qtype type, const matmul_args *a, int first, int n_rows, float_tile t)
 {
     const uint8_t *w = t.w;
     float *sums = t.sums, *out = t.out;
@@ -404,6 +403,7 @@ INLINE void float_block(const qtype type, int n_rows, float_tile t)
             t.w = w + (size_t)ir * t.row_bytes;
             t.sums = sums + (size_t)ir * F_TOK * 16;
             t.out = out + ir;
+            if (t.n == 1) t.ahead = ahead_of(a, first + ir, F_ROWS);
             if (ir + F_ROWS <= n_rows)
                 tile_of(type, F_ROWS, &t);
             else
@@ -434,7 +434,7 @@ INLINE void gemm_float(const qtype type, const matmul_args *a)
                              .sums = sums,
                              .out = a->out + (size_t)it * a->ld_out + ir,
                              .ld_out = a->ld_out };
-            float_block(type, n_rows, t);
+            float_block(type, a, ir, n_rows, t);
             it += t.n;
         }
     }

@@ -2,30 +2,21 @@
  * Layer: kernels. Not a header by itself: the x86 files include it after the vectors, avx2_vec.h or
  * avx512_vec.h.
  *
- * ROWS rows at once are as many streams, which prefetchers follow badly: what lies one panel (72 KB
- * at least) further on is asked for in address order meanwhile, so that the memory sees one. */
+ * Weights to come are asked for in the order of their addresses meanwhile (ahead.h). */
 #ifndef LORY_KERNELS_GEMV_H
 #define LORY_KERNELS_GEMV_H
 
+#include "kernels/ahead.h"
 #include "kernels/scale_rows.h"
-
-enum { AHEAD_BYTES = 72 << 10, LINE = 64 };
 
 typedef struct {
     const uint8_t *w; /* the first of ROWS rows */
     size_t rb;        /* bytes from row to row */
     const act_group *x;
     int n_group;
-    const uint8_t *ahead;
+    ahead ahead;
     const void *grid; /* the codebook's points, of the types that have one */
 } rows_args;
-
-/* Asks for the bytes [at, at + n) of what comes later. */
-INLINE void prefetch(const uint8_t *ahead, size_t at, const int n)
-{
-    for (int i = 0; i < n; i += LINE)
-        _mm_prefetch((const char *)ahead + at + (size_t)i, _MM_HINT_T1);
-}
 
 typedef floats rows_fn(const rows_args *r);
 
@@ -33,9 +24,10 @@ typedef floats rows_fn(const rows_args *r);
 INLINE void all_rows(const matmul_args *a, rows_fn *run)
 {
     const size_t bytes = ROWS * a->row_bytes;
-    rows_args r = { a->w, a->row_bytes, a->act, a->k / QT_GROUP, NULL, a->scratch };
+    rows_args r = { .w = a->w, .rb = a->row_bytes, .x = a->act, .n_group = a->k / QT_GROUP,
+                    .grid = a->scratch };
     for (int ir = 0; ir < a->n_rows; ir += ROWS, r.w += bytes) {
-        r.ahead = r.w + (bytes > AHEAD_BYTES ? bytes : AHEAD_BYTES);
+        r.ahead = ahead_of(a, ir, ROWS);
         f_store(a->out + ir, run(&r));
     }
 }

@@ -62,7 +62,7 @@ INLINE floats small_rows(const small_type t, const rows_args *r)
     const uint8_t *p = r->w;
     floats acc = f_set(0);
     for (int ig = 0; ig < r->n_group; ig++, p += t.bytes) {
-        prefetch(r->ahead, (size_t)(p - r->w) * ROWS, t.bytes * ROWS);
+        prefetch(&r->ahead, (size_t)(p - r->w) * ROWS, t.bytes * ROWS);
         acc = small_block(t, acc, p, r->rb, r->x + ig);
     }
     return acc;
@@ -173,7 +173,7 @@ INLINE void super_sums(const super_type t, const rows_args *r, const uint8_t *p,
         codes v[4][N_VEC];
         UNROLL
         for (size_t i = 0; i < 4; i++) {
-            prefetch(r->ahead, at + (4 * g + i) * (size_t)t.bytes, t.bytes);
+            prefetch(&r->ahead, at + (4 * g + i) * (size_t)t.bytes, t.bytes);
             t.dots(p + (4 * g + i) * r->rb, r->grid, xs, v[i]);
         }
         UNROLL

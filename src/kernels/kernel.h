@@ -120,6 +120,11 @@ typedef struct {
  * acc = fmaf(dx, u, acc). isum is the exact int32 sum of code * q, xsum that of q.
  * F32, F16, BF16 weights: lanes over k, weights converted to f32 exactly. */
 typedef struct {
+    const void *w;
+    size_t n_bytes;
+} weight_stretch;
+
+typedef struct {
     const void *w;    /* first row of the weights, as in the file */
     size_t row_bytes; /* from row to row */
     qtype type;
@@ -131,6 +136,8 @@ typedef struct {
     float *out;    /* [n_tok, ld_out] */
     size_t ld_out; /* floats */
     void *scratch; /* the calling thread's own, matmul_scratch_bytes() of it, aligned 64 */
+    const weight_stretch *next; /* [n_next] what this thread reads afterwards, as far as known: to be */
+    int n_next;                 /* asked for early; the result does not depend on it */
 } matmul_args;
 
 enum { MATMUL_SCRATCH_BYTES = 656 << 10 }; /* most of a second level cache of 1 MB */

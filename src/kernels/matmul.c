@@ -3,11 +3,12 @@
  *
  * Few tokens: 16 rows at a time are read as they lie, by the type's gemv (one token), or packed a
  * little at a time into the first level cache and spent at once. 16 rows are 16 streams, which
- * prefetchers follow badly (56 to 80 % of the bandwidth): so what lies 72 KB further on is asked
- * for in address order meanwhile, and the memory sees one stream. Many tokens: a group of panels
+ * prefetchers follow badly (56 to 80 % of the bandwidth): so what comes 72 KB later is asked for in
+ * address order meanwhile (ahead.h), and the memory sees one stream. Many tokens: a group of panels
  * that fits half the second level cache is packed into the scratch and spent on all tokens;
  * meanwhile the next group's rows are prefetched in address order. A long row is cut into slices of
  * k, whose partial sums wait in the output: the additions and their order are the same. */
+#include "kernels/ahead.h"
 #include "kernels/generic.h"
 
 enum {
@@ -15,9 +16,7 @@ enum {
     FEW_TOK = 8,      /* up to here a stream through the first level cache beats panels */
     SLICE_GROUPS = 8, /* slices of k are whole blocks of 256 weights, */
     MOST_GROUPS = 64, /* and no longer: more rows can share each read of the activations */
-    AHEAD_BYTES = 72 << 10,
     TOK_STEP = 4 * ACT_TILE,
-    LINE = 64 /* bytes */
 };
 
 size_t matmul_scratch_bytes(void)
@@ -66,26 +65,21 @@ static void pack_rows(const lory_kernels *kn, const matmul_args *a, int ir, int 
 typedef struct {
     const char *next;
     size_t left, step; /* bytes */
-} ahead;
+} next_panels;
 
-/* A prefetch never faults, wherever it points. */
-static void prefetch_lines(const char *p, size_t n_bytes)
-{
-    for (size_t i = 0; i < n_bytes; i += LINE) __builtin_prefetch(p + i, 0, 2);
-}
-
-static void prefetch_step(ahead *p)
+static void prefetch_step(next_panels *p)
 {
     size_t n = p->left < p->step ? p->left : p->step;
+    for (size_t i = 0; i < n; i += AHEAD_LINE) __builtin_prefetch(p->next + i, 0, 2);
     if (n == 0) return; /* `next` may be NULL */
-    prefetch_lines(p->next, n);
     p->next += n;
     p->left -= n;
 }
 
 /* The packed panels (g: all but tokens) against all tokens, a few tiles at a time. After the last of
  * them the first come again, for the next panels. */
-static void spend_panels(const lory_kernels *kn, const matmul_args *a, gemm_args g, ahead *p)
+static void spend_panels(const lory_kernels *kn, const matmul_args *a, gemm_args g,
+                         next_panels *p)
 {
     float *out = g.out;
     for (int it = 0; it < a->n_tok; it += TOK_STEP) {
@@ -107,11 +101,11 @@ static void by_panels(const lory_kernels *kn, const matmul_args *a)
     };
     for (int ir = 0; ir < a->n_rows; ir += c.rows) {
         const int left = a->n_rows - ir, after = left - c.rows;
-        ahead p = { 0 };
+        next_panels p = { 0 };
         if (after > 0) {
             p.next = (const char *)a->w + (size_t)(ir + c.rows) * a->row_bytes;
             p.left = (size_t)(after < c.rows ? after : c.rows) * a->row_bytes;
-            p.step = (p.left / (size_t)n_call / LINE + 1) * LINE;
+            p.step = (p.left / (size_t)n_call / AHEAD_LINE + 1) * AHEAD_LINE;
         }
         g.n_rows = left < c.rows ? left : c.rows;
         g.out = a->out + ir;
@@ -127,8 +121,7 @@ static void by_panels(const lory_kernels *kn, const matmul_args *a)
 static void by_stream(const lory_kernels *kn, const matmul_args *a)
 {
     const int n_group = a->k / QT_GROUP, n_slice = (n_group + SLICE_GROUPS - 1) / SLICE_GROUPS;
-    const size_t panel_bytes = PANEL_ROWS * a->row_bytes, each = panel_bytes / (size_t)n_slice;
-    const size_t far = panel_bytes > AHEAD_BYTES ? panel_bytes : AHEAD_BYTES;
+    const size_t each = PANEL_ROWS * a->row_bytes / (size_t)n_slice;
     pack_args p = { .type = a->type,
                     .zero = kn->panel_zero(a->type),
                     .n_rows = PANEL_ROWS,
@@ -144,13 +137,14 @@ static void by_stream(const lory_kernels *kn, const matmul_args *a)
     for (int ir = 0; ir < a->n_rows; ir += PANEL_ROWS) {
         p.w = (const char *)a->w + (size_t)ir * a->row_bytes;
         g.out = a->out + ir;
-        const char *next = (const char *)p.w + far;
-        for (int ig = 0; ig < n_group; ig += SLICE_GROUPS, next += each) {
+        const ahead later = ahead_of(a, ir, PANEL_ROWS);
+        size_t at = 0; /* of the panel's bytes */
+        for (int ig = 0; ig < n_group; ig += SLICE_GROUPS, at += each) {
             p.ig0 = g.ig0 = ig;
             p.ig1 = g.ig1 = n_group - ig < SLICE_GROUPS ? n_group : ig + SLICE_GROUPS;
-            prefetch_lines(next, each / 2);
+            prefetch(&later, at, each / 2);
             kn->pack[a->type](&p);
-            prefetch_lines(next + each / 2, each - each / 2);
+            prefetch(&later, at + each / 2, each - each / 2);
             kn->gemm_i8(&g);
         }
     }

@@ -1,0 +1,46 @@
+/* ahead.h - which bytes of weights a thread will read some time from now, to be asked for already.
+ * Layer: kernels. */
+#ifndef LORY_KERNELS_AHEAD_H
+#define LORY_KERNELS_AHEAD_H
+
+#include "kernels/kernel.h"
+#include "kernels/unroll.h"
+
+/* 16 rows at once are 16 streams, which prefetchers follow badly. What lies so far on in address
+ * order is asked for meanwhile: the memory sees one stream. */
+enum { AHEAD_BYTES = 72 << 10, AHEAD_LINE = 64 };
+
+/* Of bytes to come, those before `split` lie at `at`, those from there on at `then`. */
+typedef struct {
+    const uint8_t *at, *then;
+    size_t split;
+} ahead;
+
+/* What to ask for while the n_rows rows from the ir-th on are read, which takes AHEAD_BYTES at least
+ * from there: the product's own, then those of the thread's next products, so that the stream does
+ * not end where a product does, nor run into the rows of other threads. Past the last known ones
+ * it is those just being read. */
+static inline ahead ahead_of(const matmul_args *a, int ir, int n_rows)
+{
+    const uint8_t *w = a->w, *p = w;
+    size_t each = (size_t)n_rows * a->row_bytes, offset = (size_t)ir * a->row_bytes;
+    size_t at = offset + (each > AHEAD_BYTES ? each : AHEAD_BYTES);
+    size_t n = (size_t)a->n_rows * a->row_bytes;
+    int i = 0;
+    for (; at >= n && i < a->n_next; i++) {
+        at -= n;
+        p = a->next[i].w;
+        n = a->next[i].n_bytes;
+    }
+    if (at >= n) return (ahead){ w + offset, w + offset, SIZE_MAX };
+    return (ahead){ p + at, i < a->n_next ? a->next[i].w : w + offset, n - at };
+}
+
+/* Asks for n of these bytes, from the i-th on, for the second level cache. */
+INLINE void prefetch(const ahead *p, size_t i, const size_t n)
+{
+    const uint8_t *from = i < p->split ? p->at + i : p->then + (i - p->split);
+    for (size_t b = 0; b < n; b += AHEAD_LINE) __builtin_prefetch(from + b, 0, 2);
+}
+
+#endif
