@@ -238,15 +238,16 @@ static bool is_blank(const buf *b)
 static bool keep(chat *c, bool has_kv)
 {
     lory_err err;
-    if (!c->o->save || chat_save(c, c->o->save, has_kv && !c->o->no_kv, &err)) return true;
-    cli_fail(&err);
-    return false;
+    c->was_kept = !c->o->save || chat_save(c, c->o->save, has_kv && !c->o->no_kv, &err);
+    if (!c->was_kept) cli_fail(&err);
+    return c->was_kept;
 }
 
 /* Names the line of a pipe that failed. */
 static int fail_at(chat *c, const lory_err *err)
 {
     lory_err at;
+    if (!out_flush()) return EXIT_FAILED; /* what stdout says is told at the end */
     if (c->is_interactive) return cli_fail(err);
     err_set(&at, err->code, "stdin: line %zu: %s", c->edit.i_line, err->text);
     return cli_fail(&at);
@@ -322,7 +323,12 @@ static int talk_loop(chat *c)
         if (cli_interrupted() && !c->is_interactive) break;
     }
     buf_free(&line);
-    if (c->talk.n > 0 && !keep(c, true)) status = EXIT_FAILED;
+    if (c->edit.read_errno && !cli_interrupted()) {
+        cli_note("stdin: cannot read: %s", strerror(c->edit.read_errno));
+        status = EXIT_FAILED;
+    }
+    bool is_told = !c->was_kept && !c->is_interactive; /* that it cannot be */
+    if (c->talk.n > 0 && !is_told && !keep(c, true)) status = EXIT_FAILED;
     return cli_interrupted() && !c->is_interactive ? EXIT_INTERRUPTED : status;
 }
 
@@ -341,7 +347,7 @@ int cmd_chat(int argc, char **argv)
 {
     chat_opts o = { .session = SESSION_DEFAULTS,
                     .settings = { .sampling = SAMPLING_DEFAULTS, .n_predict = -1 } };
-    chat c = { .o = &o };
+    chat c = { .o = &o, .was_kept = true };
     int status;
     if (!cli_parse(&page, &o, argc, argv, &status)) return status;
     status = check_opts(&o);

@@ -264,6 +264,7 @@ static edit_result read_line(editor *e, buf *line)
 {
     char *text = NULL;
     size_t cap = 0;
+    errno = 0;
     ssize_t n = getline(&text, &cap, stdin);
     if (n > 0) {
         e->i_line++;
@@ -271,6 +272,7 @@ static edit_result read_line(editor *e, buf *line)
         if (n > 0 && text[n - 1] == '\r') n--;
         put_valid(line, text, (size_t)n);
     }
+    if (n < 0 && ferror(stdin)) e->read_errno = errno;
     free(text);
     return n < 0 || line->failed ? EDIT_END : EDIT_LINE;
 }

@@ -12,7 +12,8 @@ typedef struct {
     edit_shown shown;
     buf pending; /* bytes read, not yet taken */
     bool in_paste, is_terminal;
-    size_t i_line; /* of lines read without a terminal */
+    size_t i_line;  /* of lines read without a terminal */
+    int read_errno; /* why EDIT_END came before the end; 0 = it did not */
 } editor;
 
 /* Takes the terminal when both stdin and stdout are one that can move its cursor; between calls of

@@ -1,9 +1,45 @@
 /* fuzz_calls.c - any bytes as tool calls: refused in one line, or calls with a name and a JSON
  * object for arguments. */
-#include "cli/calls.h"
+#include "cli/recipients.h"
 #include "fuzz.h"
 #include <stdlib.h>
 #include <string.h>
+
+static void check_calls(const tool_calls *calls)
+{
+    json_doc d;
+    lory_err err;
+    for (size_t i = 0; i < calls->n; i++) {
+        const tool_call *c = &calls->call[i];
+        if (c->name.len == 0) abort();
+        if (!json_read(&d, c->arguments.data, c->arguments.len, "arguments", &err)) abort();
+        if (d.root->type != JSON_OBJECT) abort();
+        json_close(&d);
+    }
+}
+
+/* The same bytes as parts with recipients, in both forms. */
+static void try_parts(const char *s, size_t n, const json *tools)
+{
+    static const char *const prompts[] = { ">>>", "<|from|>assistant\n<|recipient|>" };
+    static const char text[] = ">>> <|recipient|> <|content|>";
+    for (int i = 0; i < 2; i++) {
+        tool_calls calls = { 0 };
+        lory_err err = { 0 };
+        buf b = { 0 };
+        const recipient_form *f =
+            recipients_of(text, strlen(text), prompts[i], strlen(prompts[i]));
+        if (!f) abort();
+        if (!recipients_read_calls(f, s, n, tools, &calls, &err)
+            && (calls.n > 0 || !err.text[0] || strchr(err.text, '\n')))
+            abort();
+        recipients_put_text(f, s, n, &b);
+        if (b.len > n) abort();
+        check_calls(&calls);
+        tool_calls_free(&calls);
+        buf_free(&b);
+    }
+}
 
 int fuzz_calls(const uint8_t *data, size_t n)
 {
@@ -12,19 +48,14 @@ int fuzz_calls(const uint8_t *data, size_t n)
         "{\"a\": {\"type\": \"string\"}}}}}]";
     tool_calls calls = { 0 };
     lory_err err = { 0 };
-    json_doc tools, d;
+    json_doc tools;
     if (!json_read(&tools, text, strlen(text), "tools", &err)) abort();
     if (!calls_read((const char *)data, n, tools.root, &calls, &err)) {
         if (calls.n > 0 || !err.text[0] || strchr(err.text, '\n')) abort();
     }
-    for (size_t i = 0; i < calls.n; i++) {
-        const tool_call *c = &calls.call[i];
-        if (c->name.len == 0) abort();
-        if (!json_read(&d, c->arguments.data, c->arguments.len, "arguments", &err)) abort();
-        if (d.root->type != JSON_OBJECT) abort();
-        json_close(&d);
-    }
+    check_calls(&calls);
     tool_calls_free(&calls);
+    try_parts((const char *)data, n, tools.root);
     json_close(&tools);
     return 0;
 }
