@@ -27,7 +27,7 @@ typedef struct {
     net_shape shape;
     trainer_params p;
     int64_t seed;
-    int n_threads, eval_every;
+    int n_threads, eval_every, stop_after;
 } options;
 
 static const options defaults = {
@@ -77,6 +77,8 @@ static const opt_row rows[] = {
     { 'c', "n-ctx", OPT_INT, AT(shape.n_ctx), "N", .help = "context", .min = 32, .max = 65536 },
     { 0, "Steps", .kind = OPT_HEAD },
     { 0, "steps", OPT_INT, AT(p.n_steps), "N", .help = "steps", .min = 1, .max = INT_MAX },
+    { 0, "stop-after", OPT_INT, AT(stop_after), "N",
+      .help = "stop after this step, 0 = the last; the schedule stays", .min = 0, .max = INT_MAX },
     { 0, "warmup", OPT_INT, AT(p.n_warmup), "N", .help = "steps until the full learning rate",
       .min = 0, .max = INT_MAX },
     { 'b', "batch", OPT_INT, AT(p.n_batch), "N", .help = "windows of n-ctx tokens a step", .min = 1,
@@ -196,9 +198,10 @@ static void evaluate(trainer *t, const data_list *held)
 /* Steps until the last or a signal. */
 static bool run(trainer *t, const options *o, const data_list *held, lory_err *err)
 {
+    uint64_t last = (uint64_t)(o->stop_after ? o->stop_after : t->p.n_steps);
     double saved = timer_now();
     progress g = { .began = saved };
-    while (t->step < (uint64_t)t->p.n_steps && !is_stopped) {
+    while (t->step < last && !is_stopped) {
         double loss = trainer_step(t);
         if (!isfinite(loss))
             return err_set(err, LORY_E_NAN, "step %llu: the loss is no number",
@@ -206,8 +209,7 @@ static bool run(trainer *t, const options *o, const data_list *held, lory_err *e
         g.loss += loss;
         g.n_steps++;
         if (t->step % REPORT_STEPS == 0) report(&g, t);
-        if (o->eval_every && t->step % (uint64_t)o->eval_every == 0
-            && t->step < (uint64_t)t->p.n_steps)
+        if (o->eval_every && t->step % (uint64_t)o->eval_every == 0 && t->step < last)
             evaluate(t, held);
         if (!o->checkpoint || timer_now() - saved < SAVE_SECONDS) continue;
         if (!trainer_save(t, o->checkpoint, err)) return false;

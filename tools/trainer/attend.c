@@ -53,46 +53,32 @@ static void mask(const net *n, const block *b, const int *start, float *s, float
 /* s = x[i0 .. i1) t[.., lo .. hi): scores, or their gradient */
 static void scores(net_work *k, const block *b, vec_rows x, const float *t, float *s)
 {
-    const net *n = k->n;
+    int m = b->i1 - b->i0, n = b->hi - b->lo;
+    ptrdiff_t row = row_of(k->n->s.n_ctx);
+    const vec_panels keys = { t + b->lo, VEC_PANEL, row };
     x.x += b->i0 * x.row;
-    net_product(k, &(vec_product){ b->i1 - b->i0,
-                                   b->hi - b->lo,
-                                   n->head_dim,
-                                   x,
-                                   { t + b->lo, VEC_PANEL, row_of(n->s.n_ctx) },
-                                   s,
-                                   row_of(n->s.n_ctx),
-                                   false });
+    net_product(k, &(vec_product){ m, n, k->n->head_dim, x, keys, s, row, false });
 }
 
 /* y[i0 .. i1) = s x[lo .. hi): what queries take from values, or from keys on the way back */
 static void take(net_work *k, const block *b, const float *s, const float *x, float *y,
                  ptrdiff_t y_row)
 {
-    const net *n = k->n;
-    net_product(k, &(vec_product){ b->i1 - b->i0,
-                                   n->head_dim,
-                                   b->hi - b->lo,
-                                   { s, row_of(n->s.n_ctx), 1 },
-                                   { x + b->lo * b->row, VEC_PANEL, b->row },
-                                   y + b->i0 * y_row,
-                                   y_row,
-                                   false });
+    int m = b->i1 - b->i0, depth = b->hi - b->lo;
+    const vec_rows a = { s, row_of(k->n->s.n_ctx), 1 };
+    const vec_panels values = { x + b->lo * b->row, VEC_PANEL, b->row };
+    y += b->i0 * y_row;
+    net_product(k, &(vec_product){ m, k->n->head_dim, depth, a, values, y, y_row, false });
 }
 
 /* dx[lo .. hi) += s^T y[i0 .. i1): what keys, or values, get from queries */
 static void give(net_work *k, const block *b, const float *s, vec_panels y, float *dx)
 {
-    const net *n = k->n;
+    int m = b->hi - b->lo, depth = b->i1 - b->i0;
+    const vec_rows a = { s, 1, row_of(k->n->s.n_ctx) };
     y.x += b->i0 * y.row;
-    net_product(k, &(vec_product){ b->hi - b->lo,
-                                   n->head_dim,
-                                   b->i1 - b->i0,
-                                   { s, 1, row_of(n->s.n_ctx) },
-                                   y,
-                                   dx + b->lo * b->row,
-                                   b->row,
-                                   true });
+    dx += b->lo * b->row;
+    net_product(k, &(vec_product){ m, k->n->head_dim, depth, a, y, dx, b->row, true });
 }
 
 void net_attend(net_work *k, net_layer_work *l)

@@ -70,8 +70,9 @@ static size_t norm_at(const net *n, int i)
 /* Matrix i = 0, 1 ... in the order of the parameters; NULL at the end. */
 static const net_matrix *matrix_at(const net *n, int i)
 {
+    int il = (i - 1) / NET_A_LAYER;
     if (i == 0) return &n->embd;
-    return i <= n->s.n_layer * NET_A_LAYER ? &n->layer[0][0] + (i - 1) : NULL;
+    return il < n->s.n_layer ? &n->layer[il][(i - 1) % NET_A_LAYER] : NULL;
 }
 
 bool net_tensor_at(const net *n, int i, net_tensor *t)
@@ -277,11 +278,9 @@ void net_product(net_work *k, const vec_product *p)
 /* y = x W^T for m rows. */
 static void linear(net_work *k, const net_matrix *w, int m, const float *x, float *y)
 {
+    const vec_rows a = { x, row_of(w->n_cols), 1 };
     const vec_panels b = { k->n->by_out + w->at, (ptrdiff_t)w->n_cols * VEC_PANEL, VEC_PANEL };
-    net_product(
-        k,
-        &(vec_product){
-            m, w->n_rows, w->n_cols, { x, row_of(w->n_cols), 1 }, b, y, row_of(w->n_rows), false });
+    net_product(k, &(vec_product){ m, w->n_rows, w->n_cols, a, b, y, row_of(w->n_rows), false });
 }
 
 /* dx = dy W, and dW = or += dy^T x. */
@@ -290,16 +289,12 @@ static void linear_back(net_work *k, const net_matrix *w, int m, const float *x,
 {
     ptrdiff_t x_row = row_of(w->n_cols), y_row = row_of(w->n_rows);
     const vec_panels b = { k->n->by_in + w->at, (ptrdiff_t)w->n_rows * VEC_PANEL, VEC_PANEL };
-    net_product(k,
-                &(vec_product){ m, w->n_cols, w->n_rows, { dy, y_row, 1 }, b, dx, x_row, false });
-    net_product(k, &(vec_product){ w->n_rows,
-                                   w->n_cols,
-                                   m,
-                                   { dy, 1, y_row },
-                                   { x, VEC_PANEL, x_row },
-                                   k->grad + w->at,
-                                   w->n_cols,
-                                   !k->is_first });
+    const vec_rows by_rows = { dy, y_row, 1 }, by_cols = { dy, 1, y_row };
+    const vec_panels bx = { x, VEC_PANEL, x_row };
+    float *dw = k->grad + w->at;
+    net_product(k, &(vec_product){ m, w->n_cols, w->n_rows, by_rows, b, dx, x_row, false });
+    net_product(
+        k, &(vec_product){ w->n_rows, w->n_cols, m, by_cols, bx, dw, w->n_cols, !k->is_first });
 }
 
 /* k->h = the norm whose weights are at `at`, of x. */
