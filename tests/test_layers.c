@@ -1,6 +1,8 @@
 /* test_layers.c - tools/layers.sh, which holds the house together: it finds nothing in src/, and it
  * does find each kind of breach. */
+#include "base/file.h"
 #include "test.h"
+#include <dirent.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -74,4 +76,48 @@ TEST(layers_leaves_comments_strings_and_lower_floors_alone)
                            "void on_exit(void) __attribute__((format(printf, 1, 2)));\n",
                            out);
     CHECK(status == 0, "%s", out);
+}
+
+/* The name without its ending, between backticks in the page: `name`, `name.h`, or `kind_*.c`. */
+static bool is_named(const char *page, const char *file)
+{
+    char quoted[300];
+    int n_stem = (int)strcspn(file, "."), n_kind = (int)strcspn(file, "_");
+    snprintf(quoted, sizeof quoted, "`%.*s`", n_stem, file);
+    if (strstr(page, quoted)) return true;
+    snprintf(quoted, sizeof quoted, "`%s`", file);
+    if (strstr(page, quoted)) return true;
+    snprintf(quoted, sizeof quoted, "`%.*s_*.c`", n_kind, file);
+    return strstr(page, quoted) != NULL;
+}
+
+/* A header that the page does not name has a source file that it does. */
+static void check_folder(const char *page, const char *folder)
+{
+    struct dirent *e;
+    DIR *d = opendir(folder);
+    REQUIRE(d, "%s", folder);
+    while ((e = readdir(d)) != NULL) {
+        size_t n = strlen(e->d_name);
+        bool is_source = n > 2 && e->d_name[n - 2] == '.' && strchr("ch", e->d_name[n - 1]);
+        if (is_source) CHECK(is_named(page, e->d_name), "%s/%s", folder, e->d_name);
+    }
+    closedir(d);
+}
+
+TEST(layers_the_tour_names_every_file)
+{
+    static const char *const folders[] = {
+        "base",  "text",    "quant", "gguf",   "kernels", "chat",
+        "token", "convert", "model", "sample", "engine",  "cli"
+    };
+    char path[64];
+    lory_err err;
+    buf page = { 0 };
+    REQUIRE(file_read("src/README.md", 1 << 20, &page, &err), "%s", err.text);
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        snprintf(path, sizeof path, "src/%s", folders[i]);
+        check_folder(page.data, path);
+    }
+    buf_free(&page);
 }
