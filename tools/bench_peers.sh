@@ -2,20 +2,23 @@
 # bench_peers.sh - lory bench beside other engines' llama-bench, in turn, on the same files.
 #
 #     tools/bench_peers.sh [-p 512] [-n 64] [-t 4] [-r 5] -m MODEL.gguf [-m ...] [NAME=]LLAMA_BENCH ...
+#     tools/bench_peers.sh -P 8,32 [-n 64] ... -m MODEL.gguf [-m ...] [NAME=]LLAMA_BATCHED_BENCH ...
 #
 # Each round runs lory, then every peer, once; a machine that drifts drifts for all of them. Prints
-# the medians in tokens a second and, round by round, the median of the ratio lory / peer. Builds
-# nothing: LLAMA_BENCH is a program that is there. $LORY is the lory to run (./lory by default).
+# the medians in tokens a second and, round by round, the median of the ratio lory / peer. With -P
+# it is generation of so many sequences at once, beside llama-batched-bench. Builds nothing: the
+# programs are there. $LORY is the lory to run (./lory by default).
 set -eu
-n_prompt=512 n_gen=64 n_threads=$(nproc) n_rounds=5 models=
-usage() { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-while getopts p:n:t:r:m: option; do
+n_prompt=512 n_gen=64 n_threads=$(nproc) n_rounds=5 models= parallel=
+usage() { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+while getopts p:n:t:r:m:P: option; do
     case $option in
     p) n_prompt=$OPTARG ;;
     n) n_gen=$OPTARG ;;
     t) n_threads=$OPTARG ;;
     r) n_rounds=$OPTARG ;;
     m) models="$models $OPTARG" ;;
+    P) parallel=$OPTARG ;;
     *) usage ;;
     esac
 done
@@ -33,20 +36,47 @@ rates() { # ROUND NAME KEY < json
         pair[1] == key { print round, name, is_prompt ? "prompt" : "gen", pair[2] + 0 }'
 }
 
+# "ROUND NAME SEQUENCES TOKENS_PER_S" of lory's objects and of llama-batched-bench's table, whose
+# third column is the sequences and whose eighth the generated tokens a second.
+lory_batched() { # ROUND < json
+    sed -n 's/.*"parallel": *\([0-9]*\).*"tokens_per_s_median": *\([0-9.]*\).*/'"$1"' lory \1 \2/p'
+}
+peer_batched() { # ROUND NAME < table
+    awk -F '|' -v round="$1" -v name="$2" '$9 + 0 > 0 { print round, name, $4 + 0, $9 + 0 }'
+}
+most=$(echo "$parallel" | tr ',' '\n' | sort -n | tail -n 1)
+
+run_lory() { # ROUND MODEL
+    if [ -n "$parallel" ]; then
+        "$lory" bench -m "$2" -p 0 -n "$n_gen" -t "$n_threads" -r 1 --parallel "$parallel" --json |
+            lory_batched "$1"
+    else
+        "$lory" bench -m "$2" -p "$n_prompt" -n "$n_gen" -t "$n_threads" -r 1 --json |
+            rates "$1" lory tokens_per_s_median
+    fi
+}
+run_peer() { # ROUND MODEL PEER
+    if [ -n "$parallel" ]; then
+        "${3#*=}" -m "$2" -c $((most * (n_gen + 16))) -b 512 -ub 512 -npp 16 -ntg "$n_gen" \
+            -npl "$parallel" -t "$n_threads" 2>&1 | peer_batched "$1" "${3%%=*}"
+    else
+        "${3#*=}" -m "$2" -p "$n_prompt" -n "$n_gen" -t "$n_threads" -r 1 -o json 2> /dev/null |
+            rates "$1" "${3%%=*}" avg_ts
+    fi
+}
+
 for model in $models; do
     : > "$log"
     round=1
     while [ "$round" -le "$n_rounds" ]; do
-        "$lory" bench -m "$model" -p "$n_prompt" -n "$n_gen" -t "$n_threads" -r 1 --json |
-            rates $round lory tokens_per_s_median >> "$log"
-        for peer in "$@"; do
-            "${peer#*=}" -m "$model" -p "$n_prompt" -n "$n_gen" -t "$n_threads" -r 1 -o json 2> /dev/null |
-                rates $round "${peer%%=*}" avg_ts >> "$log"
-        done
+        run_lory $round "$model" >> "$log"
+        for peer in "$@"; do run_peer $round "$model" "$peer" >> "$log"; done
         round=$((round + 1))
     done
-    echo "$model, $n_threads threads, prompt $n_prompt, generation $n_gen, $n_rounds rounds"
-    sort -k2,2 -k3,3 -k4,4n "$log" | awk '
+    kinds=$(echo "${parallel:-prompt,gen}" | tr ',' ' ')
+    what=${parallel:+"$parallel sequences at once"}
+    echo "$model, $n_threads threads, ${what:-prompt $n_prompt}, generation $n_gen, $n_rounds rounds"
+    sort -k2,2 -k3,3 -k4,4n "$log" | awk -v kinds="$kinds" '
         function median(v, n) { return n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2 }
         function sort_up(v, n,    i, j, t) {
             for (i = 2; i <= n; i++)
@@ -54,11 +84,14 @@ for model in $models; do
         }
         { speed[$2, $3, $1] = $4; if ($1 > n_round) n_round = $1; if (!seen[$2]++) names[++n_name] = $2 }
         END {
-            printf "%-24s %12s %8s %12s %8s\n", "", "prompt t/s", "ratio", "gen t/s", "ratio"
+            n_kind = split(kinds, kind_at, " ")
+            printf "%-24s", ""
+            for (k = 1; k <= n_kind; k++) printf " %12s %8s", kind_at[k] " t/s", "ratio"
+            print ""
             for (i = 1; i <= n_name; i++) {
                 printf "%-24s", substr(names[i], length(names[i]) > 24 ? length(names[i]) - 23 : 1)
-                for (k = 1; k <= 2; k++) {
-                    kind = k == 1 ? "prompt" : "gen"
+                for (k = 1; k <= n_kind; k++) {
+                    kind = kind_at[k]
                     n = 0
                     for (r = 1; r <= n_round; r++)
                         if ((names[i], kind, r) in speed) {
