@@ -197,9 +197,15 @@ static void soft_cap(int n, float cap, float *x)
 static float exp_and_sum(int n, float m, float *x)
 {
     v16 sum = v_zero(), top = v_set(m);
-    for (int i = 0; i < n; i += 16) {
-        store_part(x + i, n - i, v_exp(v_sub(load_part(x + i, n - i), top)));
-        sum = v_add(sum, load_part(x + i, n - i)); /* again, for the zeros past the end */
+    int i = 0;
+    for (; i + 16 <= n; i += 16) {
+        v16 e = v_exp(v_sub(v_load(x + i), top));
+        v_store(x + i, e);
+        sum = v_add(sum, e);
+    }
+    if (i < n) {
+        v_store_n(x + i, n - i, v_exp(v_sub(v_load_n(x + i, n - i), top)));
+        sum = v_add(sum, v_load_n(x + i, n - i)); /* again, for the zeros past the end */
     }
     return v_fold(sum);
 }
@@ -474,26 +480,31 @@ INLINE void ask_for(const attend_args *a, const uint8_t *next, int n)
     for (size_t i = 0; i < n_bytes; i += 64) __builtin_prefetch(next + i, 0, 2);
 }
 
+/* Adds the products of n <= 16 elements from d on. */
+INLINE void score_step(const int nq, const int nk, const qtype type, const attend_args *a,
+                       const float *q, const uint8_t *k, int d, int n, v16 *sum)
+{
+    v16 kv[2 * K_TILE];
+    UNROLL
+    for (int j = 0; j < nk; j++) kv[j] = load_kv(type, k + (size_t)j * a->row_bytes, d, n);
+    UNROLL
+    for (int i = 0; i < nq; i++) {
+        v16 qv = load_part(q + (size_t)i * a->ld_q + d, n);
+        UNROLL
+        for (int j = 0; j < nk; j++) sum[nk * i + j] = v_fma(qv, kv[j], sum[nk * i + j]);
+    }
+}
+
 /* s[i][j] = q_i . k_j for nq queries and nk keys, each head_dim long. */
 INLINE void score_tile(const int nq, const int nk, const qtype type, const attend_args *a,
                        const float *q, const uint8_t *k, float *s)
 {
-    const int dim = a->head_dim;
     v16 sum[Q_TILE * K_TILE];
     UNROLL
     for (int i = 0; i < nq * nk; i++) sum[i] = v_zero();
-    for (int d = 0; d < dim; d += 16) {
-        v16 kv[2 * K_TILE];
-        UNROLL
-        for (int j = 0; j < nk; j++)
-            kv[j] = load_kv(type, k + (size_t)j * a->row_bytes, d, dim - d);
-        UNROLL
-        for (int i = 0; i < nq; i++) {
-            v16 qv = load_part(q + (size_t)i * a->ld_q + d, dim - d);
-            UNROLL
-            for (int j = 0; j < nk; j++) sum[nk * i + j] = v_fma(qv, kv[j], sum[nk * i + j]);
-        }
-    }
+    int d = 0;
+    for (; d + 16 <= a->head_dim; d += 16) score_step(nq, nk, type, a, q, k, d, 16, sum);
+    if (d < a->head_dim) score_step(nq, nk, type, a, q, k, d, a->head_dim - d, sum);
     float y[Q_TILE * K_TILE];
     fold_all(nq * nk, sum, y);
     UNROLL
@@ -536,17 +547,25 @@ typedef struct {
     float old, now;
 } merge_by;
 
-INLINE merge_by merge_state(attend_state *st, attend_state chunk)
+/* Merges the chunk into the states of n queries. */
+INLINE void merge_states(const int n, const attend_state *chunk, attend_state *st, merge_by *by)
 {
-    if (st->max == -INFINITY) {
-        *st = chunk;
-        return (merge_by){ .is_first = true };
+    float grown[2 * Q_TILE]; /* e^(max - greater max) of what was and of the chunk */
+    for (int i = 0; i < n; i++) {
+        float top = chunk[i].max > st[i].max ? chunk[i].max : st[i].max;
+        grown[2 * i] = st[i].max - top;
+        grown[2 * i + 1] = chunk[i].max - top;
     }
-    float top = chunk.max > st->max ? chunk.max : st->max;
-    merge_by by = { false, math_expf(st->max - top), math_expf(chunk.max - top) };
-    st->sum = fmaf(st->sum, by.old, chunk.sum * by.now);
-    st->max = top;
-    return by;
+    v_store_n(grown, 2 * n, v_exp(v_load_n(grown, 2 * n)));
+    for (int i = 0; i < n; i++) {
+        by[i] = (merge_by){ st[i].max == -INFINITY, grown[2 * i], grown[2 * i + 1] };
+        if (by[i].is_first) {
+            st[i] = chunk[i];
+            continue;
+        }
+        st[i].sum = fmaf(st[i].sum, by[i].old, chunk[i].sum * by[i].now);
+        if (chunk[i].max > st[i].max) st[i].max = chunk[i].max;
+    }
 }
 
 INLINE v16 merge_values(v16 o, v16 chunk, merge_by by)
@@ -556,7 +575,8 @@ INLINE v16 merge_values(v16 o, v16 chunk, merge_by by)
 
 static void attend_merge(int n, attend_state chunk, const float *part, attend_state *st, float *o)
 {
-    const merge_by by = merge_state(st, chunk);
+    merge_by by;
+    merge_states(1, &chunk, st, &by);
     for (int d = 0; d < n; d += 16) {
         v16 y = load_part(part + d, n - d);
         store_part(o + d, n - d, by.is_first ? y : merge_values(load_part(o + d, n - d), y, by));
@@ -609,12 +629,13 @@ INLINE void attend_queries(const int nq, const qtype type, const attend_args *a,
 {
     float s[Q_TILE * KV_CHUNK];
     merge_by by[Q_TILE];
+    attend_state chunk[Q_TILE];
     const int first = a->first[i], n = a->last[i] - first, dim = a->head_dim;
     const int wide = 2 * nq <= Q_TILE ? 2 * D_TILE : D_TILE; /* vectors */
     const uint8_t *next_k = i == 0 ? a->next_k : NULL, *next_v = i == 0 ? a->next_v : NULL;
     score_rows(nq, type, a, a->q + (size_t)i * a->ld_q, first, a->last[i], next_k, s);
-    for (int iq = 0; iq < nq; iq++)
-        by[iq] = merge_state(&a->state[i + iq], weights_of(a, i + iq, n, s + iq * KV_CHUNK));
+    for (int iq = 0; iq < nq; iq++) chunk[iq] = weights_of(a, i + iq, n, s + iq * KV_CHUNK);
+    merge_states(nq, chunk, &a->state[i], by);
     float *o = a->o + (size_t)i * a->ld_o;
     const weighted w = { s, by, n, (const uint8_t *)a->v + (size_t)first * a->row_bytes, next_v };
     int d = 0;
