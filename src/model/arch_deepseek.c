@@ -1,4 +1,4 @@
-/* arch_deepseek.c - DeepSeek-V2 (arXiv:2405.04434) and V3 (arXiv:2412.19437), MiniCPM3, PLM: keys and
+/* arch_deepseek.c - DeepSeek-V2 (arXiv:2405.04434), V3 (arXiv:2412.19437), MiniCPM3, PLM: keys and
  * values come out of one latent per token, queries out of another one or not; experts after the
  * first layers. Where a file has the latents' products by head, they are moved to queries and
  * outputs, so that attention is over the latents themselves, and they alone are cached. */
