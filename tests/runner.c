@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 enum {
     MAX_TESTS = 4096,
     MAX_JOBS = 64,
+    MAX_OPEN = 200, /* tests whose output is kept open, for the order */
     MAX_FAILURES_SHOWN = 20, /* of one test */
     TIMEOUT_S = 300,
     EXIT_FAILED = 1,
@@ -175,8 +177,9 @@ static void run_here(const test_row *t)
     dup2(fileno(t->output), STDERR_FILENO);
     setvbuf(stdout, NULL, _IONBF, 0);
     setpgid(0, 0); /* so that what it starts can be ended with it */
-    signal(SIGINT, SIG_DFL);
+    signal(SIGINT, SIG_DFL); /* whoever runs the tests may ignore them */
     signal(SIGTERM, SIG_DFL);
+    signal(SIGPIPE, SIG_DFL);
     running = t;
     alarm(TIMEOUT_S);
     t->fn();
@@ -304,7 +307,8 @@ static tally run_all(int n_jobs, bool verbose)
     tally sum = { 0 };
     int n_started = 0, n_shown = 0, n_done = 0;
     while (n_shown < n_tests) {
-        while (n_started < n_tests && n_started - n_done < n_jobs) start(&tests[n_started++]);
+        while (n_started < n_tests && n_started - n_done < n_jobs && n_started - n_shown < MAX_OPEN)
+            start(&tests[n_started++]);
         finish_one();
         n_done++;
         while (n_shown < n_tests && tests[n_shown].is_done)
@@ -348,10 +352,17 @@ typedef struct {
     int n_jobs, first_part; /* argv[first_part] .. are name parts */
 } options;
 
+/* The processors that this process may use. */
+static int default_jobs(void)
+{
+    cpu_set_t may;
+    return sched_getaffinity(0, sizeof may, &may) == 0 ? CPU_COUNT(&may) : 1;
+}
+
 static bool read_options(int argc, char **argv, options *o)
 {
     int i = 1;
-    *o = (options){ .n_jobs = (int)sysconf(_SC_NPROCESSORS_ONLN) };
+    *o = (options){ .n_jobs = default_jobs() };
     for (; i < argc && argv[i][0] == '-'; i++) {
         bool has_value = i + 1 < argc;
         if (strcmp(argv[i], "-v") == 0)
