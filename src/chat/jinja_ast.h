@@ -22,6 +22,7 @@ typedef enum { /* a, b, c, list and args of each: what the comment says; NULL wh
                N_CALL_BLOCK,   /* a call (NULL: generation), args parameters, list body */
                N_FILTER_BLOCK, /* a filter, list body */
                N_WITH,         /* args pairs (a target, b value), list body */
+               N_AUTOESCAPE,   /* list body, flag: whether what runs there escapes */
                N_BLOCK,        /* name, list body */
                N_BREAK,
                N_CONTINUE,
@@ -68,7 +69,7 @@ typedef struct {
 struct jnode {
     jnode_kind kind;
     int op;
-    bool flag;
+    bool flag, escapes; /* escapes: it is written within autoescape true */
     uint32_t at; /* byte of the source */
     jnode *next; /* in its list */
     jnode *a, *b, *c, *list, *args;

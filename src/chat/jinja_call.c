@@ -151,7 +151,9 @@ bool jcall(jrun *r, jval f, const jargs *args, jval *out)
     case J_UNDEF: return jfail_undef(r, f);
     case J_FUNC: return jbuiltin_call(r, f.p, jnone(), args, out);
     case J_METHOD: return call_method(r, f.p, args, out);
-    case J_MACRO: return jrun_macro(r, f.p, args, out);
+    case J_MACRO:
+        return jrun_macro(r, f.p, args, out)
+               && (!r->autoescape || jmark_safe(r, out->s, out));
     case J_LOOP: return call_loop(r, f.p, args, out);
     case J_JOINER: return call_joiner(r, f.p, out);
     default: return jfail(r, "'%s' object is not callable", jtype_name(f));

@@ -274,7 +274,8 @@ bool jrun_loop(jrun *r, const jloop *outer, jval items, jval *out)
     r->out = text;
     jflow flow = run_recursive(r, outer->node, outer->frame, items, outer->depth0 + 1);
     r->out = before;
-    return flow != JFLOW_ERROR && jtext_finish(r, text, out);
+    return flow != JFLOW_ERROR && jtext_finish(r, text, out)
+           && (!outer->node->escapes || jmark_safe(r, out->s, out));
 }
 
 static jflow exec_for(jrun *r, const jnode *n)
@@ -293,7 +294,7 @@ static bool exec_print(jrun *r, const jnode *n)
     jval v;
     if (!jeval(r, n->a, &v)) return false;
     r->at = n->a->at;
-    return jtext_put_value(r, r->out, v);
+    return (!n->escapes || jescape(r, v, &v)) && jtext_put_value(r, r->out, v);
 }
 
 static jflow exec_if(jrun *r, const jnode *n)
@@ -333,6 +334,23 @@ static bool filter_text(jrun *r, const jnode *filter, jval *text)
     return ok;
 }
 
+/* What is made of text within autoescape true needs no escaping any more. */
+static bool mark_made(jrun *r, jval *v)
+{
+    const jstr *s;
+    return !r->autoescape || (jto_str(r, *v, &s) && jmark_safe(r, s, v));
+}
+
+static jflow exec_autoescape(jrun *r, const jnode *n)
+{
+    bool outer = r->autoescape;
+    if (!jenter_scope(r, n->scope)) return JFLOW_ERROR;
+    r->autoescape = n->flag;
+    jflow flow = jexec(r, n->list);
+    r->autoescape = outer;
+    return flow;
+}
+
 static jflow exec_capture(jrun *r, const jnode *n)
 {
     jval text;
@@ -340,7 +358,9 @@ static jflow exec_capture(jrun *r, const jnode *n)
     if (!jenter_scope(r, n->scope)) return JFLOW_ERROR;
     jflow flow = capture(r, n->list, &text);
     if (flow != JFLOW_NEXT) return flow;
+    if (filter && n->escapes && !jmark_safe(r, text.s, &text)) return JFLOW_ERROR;
     if (filter && !filter_text(r, filter, &text)) return JFLOW_ERROR;
+    if (n->kind == N_SET_BLOCK && !mark_made(r, &text)) return JFLOW_ERROR;
     bool ok = n->kind == N_SET_BLOCK ? jassign(r, n->a, text) : jtext_put_value(r, r->out, text);
     return ok ? JFLOW_NEXT : JFLOW_ERROR;
 }
@@ -378,6 +398,7 @@ static jflow exec_one(jrun *r, const jnode *n)
     case N_SET_BLOCK:
     case N_FILTER_BLOCK: return exec_capture(r, n);
     case N_WITH: return exec_with(r, n);
+    case N_AUTOESCAPE: return exec_autoescape(r, n);
     case N_BLOCK: return exec_block(r, n);
     case N_BREAK: return JFLOW_BREAK;
     case N_CONTINUE: return JFLOW_CONTINUE;

@@ -141,10 +141,22 @@ static bool eval_binary(jrun *r, const jnode *n, jval *out)
     return jbinary(r, n->op, a, b, out);
 }
 
+/* The same within autoescape true. */
+static bool concat_escaped(jrun *r, const jnode *n, jval *out)
+{
+    jlist *l;
+    jval v, none;
+    if (!jnew_list(r, 4, &l) || !jnew_text(r, "", &none)) return false;
+    for (const jnode *i = n->list; i; i = i->next)
+        if (!jeval(r, i, &v) || !jlist_put(r, l, v)) return false;
+    return jjoin_escaped(r, l, none, out);
+}
+
 static bool eval_concat(jrun *r, const jnode *n, jval *out)
 {
     jval v;
     const jstr *s;
+    if (n->escapes) return concat_escaped(r, n, out);
     if (!jeval(r, n->list, &v) || !jto_str(r, v, &s)) return false;
     *out = jstr_value(s);
     for (const jnode *i = n->list->next; i; i = i->next) {

@@ -101,8 +101,12 @@ static bool filter_replace(jrun *r, const jval *a, jval *out)
     const jstr *s, *from, *to;
     int64_t max = -1;
     if (is_given(a[3]) && !jget_int(r, a[3], "replace", &max)) return false;
-    return jto_str(r, a[0], &s) && jto_str(r, a[1], &from) && jto_str(r, a[2], &to)
-           && jstr_replace(r, s, from, to, max, out);
+    if (!jto_str(r, a[0], &s) || !jto_str(r, a[1], &from) || !jto_str(r, a[2], &to)) return false;
+    if (!r->autoescape || !(s->is_safe || from->is_safe || to->is_safe))
+        return jstr_replace(r, s, from, to, max, out);
+    jval text, with;
+    return jescape(r, jstr_value(s), &text) && jescape(r, jstr_value(to), &with)
+           && jstr_replace(r, text.s, from, with.s, max, out) && jmark_safe(r, out->s, out);
 }
 
 static bool filter_string(jrun *r, const jval *a, jval *out)
@@ -361,7 +365,7 @@ static bool filter_xmlattr(jrun *r, const jval *a, jval *out)
             return false;
         is_first = false;
     }
-    return t && jtext_finish(r, t, out);
+    return t && jtext_finish(r, t, out) && (!r->autoescape || jmark_safe(r, out->s, out));
 }
 
 /* ---- numbers ----------------------------------------------------------------------------- */

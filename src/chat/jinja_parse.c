@@ -120,6 +120,7 @@ jnode *jnode_new(jparser *p, jnode_kind kind, size_t at)
     jnode *n = jparse_alloc(p, sizeof *n);
     if (!n) return NULL;
     n->kind = kind;
+    n->escapes = p->escapes;
     n->at = (uint32_t)at;
     p->t->n_nodes++;
     return n;

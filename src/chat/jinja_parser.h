@@ -16,7 +16,8 @@ typedef struct {
     lory_err *err;
     bool has_failed;
     int depth;
-    int n_loops; /* around the current place, in the same function */
+    bool escapes; /* the current place is within autoescape true */
+    int n_loops;  /* around the current place, in the same function */
 } jparser;
 
 typedef enum {

@@ -203,6 +203,7 @@ static void collect_inside(binder *b, jscope *s, jnode *n)
     case N_CALL_BLOCK:
     case N_FILTER_BLOCK: collect_node(b, s, n->a); return;
     case N_WITH:
+    case N_AUTOESCAPE:
         for (jnode *pair = n->args; pair; pair = pair->next) collect_node(b, s, pair->b);
         return;
     case N_BLOCK: return;
@@ -446,6 +447,7 @@ static void bind_inside(binder *b, jscope *s, jnode *n)
         bind_node(b, s, n->a);
         return;
     case N_FILTER_BLOCK:
+    case N_AUTOESCAPE:
     case N_WITH: bind_inner(b, s, n); return;
     case N_BLOCK: bind_block(b, n); return;
     case N_NAME:

@@ -249,12 +249,17 @@ static jnode *parse_refused(jparser *p, size_t at)
 
 static jnode *parse_autoescape(jparser *p, size_t at)
 {
-    jnode *mode = jparse_expression(p), *n = mode ? jnode_new(p, N_WITH, at) : NULL;
-    if (!n || !parse_block_to(p, "endautoescape", &n->list)) return NULL;
-    if (mode->kind == N_CONST && mode->value.type == J_BOOL && !mode->value.b) return n;
+    bool was = p->escapes;
+    jnode *mode = jparse_expression(p), *n = mode ? jnode_new(p, N_AUTOESCAPE, at) : NULL;
+    bool is_known = mode && mode->kind == N_CONST && mode->value.type == J_BOOL;
+    if (!n) return NULL;
+    n->flag = p->escapes = is_known && mode->value.b;
+    bool ok = parse_block_to(p, "endautoescape", &n->list);
+    p->escapes = was;
+    if (ok && is_known) return n;
     n->kind = N_REFUSED;
-    n->value.p = "autoescape is not supported";
-    return n;
+    n->value.p = "autoescape is not supported but with true or false";
+    return ok ? n : NULL;
 }
 
 /* A block that a template which extends this one has to give: there is none. */
@@ -288,7 +293,11 @@ static jnode *parse_named_block(jparser *p, size_t at)
         n->c = p->t->blocks;
         p->t->blocks = n;
     }
-    if (!parse_function_to(p, "endblock", &n->list)) return NULL;
+    bool was = p->escapes;
+    p->escapes = false; /* a block is a function of the template */
+    bool ok = parse_function_to(p, "endblock", &n->list);
+    p->escapes = was;
+    if (!ok) return NULL;
     if (is_required && !be_required(p, n)) return NULL;
     if (jis(p, TK_NAME) && p->token->n == t->n && memcmp(p->token->s, t->s, t->n) == 0) jnext(p);
     return n;

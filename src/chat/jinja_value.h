@@ -146,6 +146,7 @@ struct jrun {
     jdict *globals;             /* functions, then what the caller passes */
     jdict *exported;            /* top-level variables, when the template has blocks */
     jval block_text;            /* what the filter of a filter block is applied to */
+    bool autoescape;            /* what is made now is a Markup: within autoescape true */
     bool is_stopped;            /* an error is set */
     lory_err *err;
 };
