@@ -103,18 +103,15 @@ static bool is_same_text(const json *a, const json *b)
 }
 
 /* The name of the function whose call a tool's message replies to, which the API leaves out and
- * some templates show; NULL: it has one, or there is no such call. */
-static const json *name_of_reply(const json *messages, const json *reply)
+ * some templates show; calls: the last before it. NULL: it has one, or there is no such call. */
+static const json *name_of_reply(const json *calls, const json *reply)
 {
-    const json *id = json_get(reply, "tool_call_id"), *name = NULL;
+    enum { MAX_CALLS = 128 }; /* looked at; lines are long */
+    const json *id = json_get(reply, "tool_call_id"), *c = calls ? calls->first : NULL;
     if (!json_str_is(json_get(reply, "role"), "tool") || json_get(reply, "name")) return NULL;
-    for (const json *m = messages->first; m != reply; m = m->next) {
-        const json *calls = calls_in(m);
-        for (const json *c = calls ? calls->first : NULL; c; c = c->next)
-            if (is_same_text(json_get(c, "id"), id))
-                name = json_get(json_get(c, "function"), "name");
-    }
-    return name;
+    for (int i = 0; c && i < MAX_CALLS; c = c->next, i++)
+        if (is_same_text(json_get(c, "id"), id)) return json_get(json_get(c, "function"), "name");
+    return NULL;
 }
 
 /* The content of message i, which may be missing beside calls. */
@@ -146,11 +143,10 @@ static bool check_message(const json *message, size_t i, lory_err *err)
                    i);
 }
 
-/* Message i, `message` of messages, in the form that the template wants. */
-static bool put_message(json_writer *w, const json *messages, const json *message, size_t i,
+/* Message i in the form that the template wants; name: of the tool that it is from, or NULL. */
+static bool put_message(json_writer *w, const json *message, const json *name, size_t i,
                         const chat_tools *t, lory_err *err)
 {
-    const json *name = name_of_reply(messages, message);
     bool ok = check_message(message, i, err);
     json_begin_object(w);
     for (const json *e = message->first; e && ok; e = e->next) {
@@ -179,12 +175,16 @@ static bool put_variables(json_writer *w, const batch_request *r, const json *me
 {
     static const chat_tools plain;
     const batch_toolset *set = r->tools.set;
+    const json *calls = NULL; /* of the last message that has some */
     size_t i = 1;
     json_begin_object(w);
     json_put_key(w, "messages");
     json_begin_array(w);
-    for (const json *m = messages->first; m; m = m->next)
-        if (!put_message(w, messages, m, i++, set ? &set->t : &plain, err)) return false;
+    for (const json *m = messages->first; m; m = m->next) {
+        const json *name = name_of_reply(calls, m);
+        if (!put_message(w, m, name, i++, set ? &set->t : &plain, err)) return false;
+        if (calls_in(m)) calls = calls_in(m);
+    }
     json_end_array(w);
     if (batch_shows_tools(r)) {
         json_put_key(w, "tools");
