@@ -322,8 +322,8 @@ typedef struct {
     float bias; /* added to the logit */
 } lory_logit_bias;
 
-/* Stages run in this order: logit bias, penalties, DRY, grammar, top-n-sigma, top-k, typical, top-p,
- * min-p, XTC, temperature, draw. Formulas and sources: src/sample/stage.h. */
+/* Stages run in this order: logit bias, penalties, DRY, grammar, top-n-sigma, top-k, typical,
+ * top-p, min-p, XTC, temperature, draw. Formulas and sources: src/sample/stage.h. */
 typedef struct {
     uint64_t seed;           /* a draw depends on (seed, position) only */
     float temp;              /* 0 = greedy */

@@ -150,7 +150,8 @@ TEST(calls_that_are_parts_for_a_recipient_are_read)
               "add({\"a\":\">>>\"}) x.y-z({})");
     CHECK_STR(parts_of(v3, ">>>add\n{}"), "add({})");
     CHECK_STR(parts_of(v2, "all\n<|content|>I add.\n<|from|>assistant\n<|recipient|>add\n"
-                           "<|content|>{\"a\": 1}\n<|from|>assistant\n<|recipient|> x\n<|content|>{}"),
+                           "<|content|>{\"a\": 1}\n<|from|>assistant\n<|recipient|> x\n"
+                           "<|content|>{}"),
               "add({\"a\":1}) x({})");
     static const char *const bad[] = { "", "all\nHi.", "add", "add\n", "add\n{", "add\n{}>>>x\n1",
                                        "python\nprint(1)", "\n{}", "Hi {}" };

@@ -107,7 +107,9 @@ static double cost_of(const bench *b, lory_token id, size_t unbroken)
         size_t k = 0;
         if (h[at] != id) continue;
         while (k < at - first && k < unbroken && h[at - 1 - k] == h[n - 1 - k]) k++;
-        if (k >= (size_t)p->dry_allowed_length && (!is_one || k > longest)) longest = k, is_one = true;
+        if (k < (size_t)p->dry_allowed_length) continue;
+        longest = !is_one || k > longest ? k : longest;
+        is_one = true;
     }
     double power = (double)longest - p->dry_allowed_length;
     return is_one ? (double)p->dry_multiplier * pow((double)p->dry_base, power) : 0.0;
@@ -156,8 +158,8 @@ TEST(breakers_are_found_in_whichever_tokens_they_lie)
     tiny_vocab v;
     lory_err err;
     static const lory_token text[] = { 'a', 256, 257, 'o', 260, 'x', 'y' }; /* a he ll o _w x y */
-    static const char *const one[] = { "o" }, *const across[] = { "hello w" }, *const cut[] = { "ell" },
-                             *const two[] = { "a", "lo" }, *const inside[] = { "e" },
+    static const char *const one[] = { "o" }, *const across[] = { "hello w" },
+                             *const cut[] = { "ell" }, *const two[] = { "a", "lo" }, *const inside[] = { "e" },
                              *const none[] = { "xyz" }, *const last[] = { "q", "xy" },
                              *const over[] = { "o", "o wx" };
     REQUIRE(tiny_vocab_open(&v, TINY_BPE, &err), "%s", err.text);

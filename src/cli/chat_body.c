@@ -435,7 +435,8 @@ static void tell_differences(const reader *r, const chat *c, const json *j)
 /* The settings have the new lists already, these are the old ones. */
 static void exchange(chat *c, loaded *l, const sampling_opts *o)
 {
-    loaded old = { c->talk, c->tools, c->replies, o->logit_bias, o->dry_breakers, c->o->stop, NULL };
+    loaded old = { c->talk,         c->tools,    c->replies, o->logit_bias,
+                   o->dry_breakers, c->o->stop, NULL };
     c->talk = l->talk;
     c->tools = l->tools;
     c->replies = l->replies;

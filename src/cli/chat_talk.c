@@ -129,7 +129,8 @@ static bool goes_on(const talk *t, const lory_prompt *p, const lory_tokens *all,
         return false;
     /* a border in the middle of what a user or the model wrote is none */
     for (size_t i = 0; i < p->n_plain; i++)
-        if (p->plain[i].start < t->held.text.len && p->plain[i].end > t->held.text.len) return false;
+        if (p->plain[i].start < t->held.text.len && p->plain[i].end > t->held.text.len)
+            return false;
     bool ok = tokenize_held(t, p, &held, NULL) && held.n <= all->n
               && memcmp(held.id, all->id, held.n * sizeof *held.id) == 0;
     *n_skip = held.n;

@@ -61,14 +61,14 @@ bool talk_name_calls(const talk *t, tool_calls *calls, lory_err *err);
 
 /* The tokens to read before the answer to an input, appended to *ids, their text to *text. */
 bool talk_prompt(const talk *t, const talk_input *in, lory_tokens *ids, buf *text, lory_err *err);
-/* The same before an input without text, as far as that can be said, of the turns from `from` on. */
+/* The same before an input without text, of the turns from `from` on, as far as it can be said. */
 bool talk_measure(const talk *t, size_t from, lory_tokens *ids, lory_err *err);
 /* Takes a whole turn, whose buffers become the talk's; ids and text are what talk_prompt gave. On
  * failure the talk and the turn are as they were. */
 bool talk_add(talk *t, talk_turn *turn, lory_tokens *ids, buf *text, lory_err *err);
 /* Takes the last turn out of the talk, which then holds what it held before, to the byte. Only
- * where the template shows a talk anew is it worked out; when that fails, what is held is not known,
- * which costs reading again. */
+ * where the template shows a talk anew is it worked out; when that fails, what is held is not
+ * known, which costs reading again. */
 bool talk_pop(talk *t, talk_turn *turn, lory_err *err);
 /* Puts a turn back that talk_pop took, and what the talk held with it; both become the talk's. */
 void talk_unpop(talk *t, talk_turn *turn, talk_held *held);
@@ -81,8 +81,8 @@ bool talk_drop(talk *t, size_t n, lory_err *err);
  * is as it was. */
 bool talk_rebuild(talk *t, lory_err *err);
 /* Gives a talk whose turns were read from a file the tokens ids, which become the talk's, and the
- * text, of n_text bytes, that its template makes. False, with both as they were, when they do not go
- * with each other or with the turns. */
+ * text, of n_text bytes, that its template makes. False, with both as they were, when they do not
+ * go with each other or with the turns. */
 bool talk_restore(talk *t, lory_tokens *ids, size_t n_text);
 void talk_held_free(talk_held *h);
 void turn_free(talk_turn *turn);

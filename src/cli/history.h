@@ -1,8 +1,8 @@
 /* history.h - what was entered before, in memory and kept in a file between runs.
  *
  * The file: a line "lory history 1", then one JSON string a line, oldest first. A line that was
- * not written to its end (a crash, a full disk) is dropped, as are the oldest of a file that grew too
- * long; anything else that does not fit is an error, and the file is left as it is.
+ * not written to its end (a crash, a full disk) is dropped, as are the oldest of a file that grew
+ * too long; anything else that does not fit is an error, and the file is left as it is.
  * Layer: cli. A zeroed one is empty and has no file. */
 #ifndef LORY_CLI_HISTORY_H
 #define LORY_CLI_HISTORY_H

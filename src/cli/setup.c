@@ -169,7 +169,7 @@ bool cli_open_grammar(const constraint_opts *o, cli_grammar *g, int *status, lor
 
 /* ---- sampler ----------------------------------------------------------------------------- */
 
-/* Its state is made of the logits of all draws before, which neither a text nor a seed brings back. */
+/* Its state is made of the logits of all draws before: neither text nor seed brings it back. */
 static const char no_mirostat[] =
     "each draw would depend on those before, and no token could be drawn again alone "
     "(--dynatemp-range and --top-n-sigma follow the entropy without that)";

@@ -1,7 +1,7 @@
 /* chain.h - the sampler chain: logits in, one token out, through the stages that are on.
  * Layer: sample. A chain belongs to one thread at a time. chain_new takes all the memory there
  * will be (24 bytes a token of the vocabulary, in a desk); a draw allocates nothing, except for
- * what a grammar learns (automaton.h bounds it), and for DRY 8 bytes or less a token of the history.
+ * what a grammar learns (automaton.h bounds it), and 8 bytes a token of the history for DRY.
  *
  *
  * The order of the stages is the table in chain.c. A draw depends on the logits, the history and

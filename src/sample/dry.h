@@ -17,8 +17,8 @@ void dry_breakers_free(dry_breakers *b);
 
 /* Whether the token alone holds a breaker. */
 bool dry_is_breaker(const dry_breakers *b, lory_token id);
-/* How many of the last n tokens come behind all of the breaker that begins last, in whichever tokens
- * its bytes lie; n when there is none. */
+/* How many of the last n tokens come behind all of the breaker that begins last, in whichever
+ * tokens its bytes lie; n when there is none. */
 size_t dry_count_unbroken(const dry_breakers *b, const lory_token *id, size_t n);
 
 #endif

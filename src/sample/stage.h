@@ -41,8 +41,8 @@ void stage_logit_bias(sample_draw *d); /* l += b */
  * (the OpenAI API's definition). */
 void stage_penalties(sample_draw *d);
 /* Don't Repeat Yourself (by p-e-w, text-generation-webui, pull request 5677). For a token t that
- * came, among the last dry_penalty_last_n tokens, after a repetition of the last n, n as large as can
- * be and at most what lies behind the last breaker: if n >= dry_allowed_length,
+ * came, among the last dry_penalty_last_n tokens, after a repetition of the last n, n as large as
+ * can be and at most what lies behind the last breaker: if n >= dry_allowed_length,
  * l -= dry_multiplier * dry_base^(n - dry_allowed_length), at most FLT_MAX. Tokens that hold a
  * breaker are spared. */
 void stage_dry(sample_draw *d);
