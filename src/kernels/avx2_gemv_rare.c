@@ -68,19 +68,6 @@ INLINE codes i_join(const __m256i *f, const int j)
 {
     return f[j];
 }
-INLINE codes i_points_8(const uint64_t *grid, const uint16_t *at)
-{
-#define POINT(i) (long long)grid[at[i]]
-    return _mm256_setr_epi64x(POINT(0), POINT(1), POINT(2), POINT(3));
-#undef POINT
-}
-INLINE codes i_points_4(const uint32_t *grid, const uint16_t *at)
-{
-#define POINT(i) (int)grid[at[i]]
-    return _mm256_setr_epi32(POINT(0), POINT(1), POINT(2), POINT(3), POINT(4), POINT(5), POINT(6),
-                             POINT(7));
-#undef POINT
-}
 
 #include "kernels/gemv_rows.h"
 

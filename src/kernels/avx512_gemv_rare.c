@@ -59,21 +59,6 @@ INLINE codes i_join(const __m256i *f, const int j)
 {
     return _mm512_inserti64x4(_mm512_castsi256_si512(f[2 * j]), f[2 * j + 1], 1);
 }
-INLINE codes i_points_8(const uint64_t *grid, const uint16_t *at)
-{
-#define POINT(i) (long long)grid[at[i]]
-    return _mm512_setr_epi64(POINT(0), POINT(1), POINT(2), POINT(3), POINT(4), POINT(5), POINT(6),
-                             POINT(7));
-#undef POINT
-}
-INLINE codes i_points_4(const uint32_t *grid, const uint16_t *at)
-{
-#define POINT(i) (int)grid[at[i]]
-    return _mm512_setr_epi32(POINT(0), POINT(1), POINT(2), POINT(3), POINT(4), POINT(5), POINT(6),
-                             POINT(7), POINT(8), POINT(9), POINT(10), POINT(11), POINT(12),
-                             POINT(13), POINT(14), POINT(15));
-#undef POINT
-}
 
 #include "kernels/gemv_rows.h"
 

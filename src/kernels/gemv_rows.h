@@ -8,7 +8,8 @@
  * i_dot_levels_2 (the same of codes -127 .. 127 + LEVEL_ZERO), LEVEL_SHIFT; i_signed (x with byte i
  * negated where bit i from `signs` on is set), i_set_where (c, `add` added in the bytes where `bits`
  * has the one bit of `which`), i_upper_shr4 (p's 32 bytes as vector l of a pair of 32: the second
- * 32 shifted by 4), i_trits (the first digits in base 3 of fractions), i_points_8 and i_points_4. */
+ * 32 shifted by 4), i_trits (the first digits in base 3 of fractions), i_join (vector j of
+ * an array of 32 bytes each). */
 #include "kernels/gemv.h"
 
 enum {
@@ -137,14 +138,23 @@ INLINE int lane_of(code_order o, int i)
     return o == CRUMBS ? LANES * (4 * (at / LANES) + i / 2 % 4) + at % LANES : i;
 }
 
+/* The points of a row's block in its codebook, and a bit of each weight: it is negative. */
+typedef struct {
+    _Alignas(32) uint16_t at[QB_SUPER / 4];
+    uint8_t signs[QB_SUPER / 8];
+} lookups;
+
 typedef struct {
     int bytes, shift, n_sub;
     bool has_min;
     bool fits_16; /* the sums of eight products */
     code_order order;
     /* The sums of four products of a row, from the vectors of activations in that order. */
-    void (*dots)(const uint8_t *block, const void *grid, const codes x[N_VEC], codes v[N_VEC]);
+    void (*dots)(const uint8_t *block, const codes x[N_VEC], codes v[N_VEC]);
     void (*scales)(uint8_t *to, size_t stride, const uint8_t *p, size_t rb);
+    /* Codebooks, in place of dots: which points; then their sums. */
+    void (*lookups)(const uint8_t *block, lookups *l);
+    void (*look_up)(const void *grid, const lookups *l, const codes x[N_VEC], codes v[N_VEC]);
 } super_type;
 
 INLINE void super_acts(const super_type t, const act_group *x, codes xs[N_VEC])
@@ -168,13 +178,19 @@ INLINE void super_sums(const super_type t, const rows_args *r, const uint8_t *p,
     const int n_vec = t.order == NIBBLES ? N_VEC / 2 : N_VEC;
     const size_t at = (size_t)(p - r->w) * ROWS;
     codes xs[N_VEC];
+    lookups l[ROWS]; /* made before they are used: a row's would wait for each other */
+    if (t.lookups)
+        for (size_t i = 0; i < ROWS; i++) t.lookups(p + i * r->rb, l + i);
     super_acts(t, x, xs);
     for (size_t g = 0; g < LANES; g++) { /* four rows; some lines before each */
         codes v[4][N_VEC];
         UNROLL
         for (size_t i = 0; i < 4; i++) {
             prefetch(&r->ahead, at + (4 * g + i) * (size_t)t.bytes, t.bytes);
-            t.dots(p + (4 * g + i) * r->rb, r->grid, xs, v[i]);
+            if (t.lookups)
+                t.look_up(r->grid, l + 4 * g + i, xs, v[i]);
+            else
+                t.dots(p + (4 * g + i) * r->rb, xs, v[i]);
         }
         UNROLL
         for (int j = 0; j < n_vec; j++)
@@ -228,19 +244,16 @@ INLINE void crumb_dots(const uint8_t *q, const codes x[N_VEC], codes v[N_VEC])
     for (int j = 0; j < N_VEC; j++) v[j] = i_dot(pair(i_load(q + VB * (j / 4)), 2 * (j % 4)), x[j]);
 }
 
-INLINE void q2_k_dots(const uint8_t *b, const void *grid, const codes x[N_VEC], codes v[N_VEC])
+INLINE void q2_k_dots(const uint8_t *b, const codes x[N_VEC], codes v[N_VEC])
 {
-    (void)grid;
     crumb_dots(b + 16, x, v);
 }
-INLINE void tq2_0_dots(const uint8_t *b, const void *grid, const codes x[N_VEC], codes v[N_VEC])
+INLINE void tq2_0_dots(const uint8_t *b, const codes x[N_VEC], codes v[N_VEC])
 {
-    (void)grid;
     crumb_dots(b, x, v);
 }
-INLINE void q3_k_dots(const uint8_t *b, const void *grid, const codes x[N_VEC], codes v[N_VEC])
+INLINE void q3_k_dots(const uint8_t *b, const codes x[N_VEC], codes v[N_VEC])
 {
-    (void)grid;
     UNROLL
     for (int j = 0; j < N_VEC; j++) {
         const codes third = i_upper_shr4(b, j / 4), q = i_load(b + 32 + VB * (j / 4));
@@ -248,10 +261,9 @@ INLINE void q3_k_dots(const uint8_t *b, const void *grid, const codes x[N_VEC], 
     }
 }
 
-INLINE void iq4_xs_dots(const uint8_t *b, const void *grid, const codes x[N_VEC], codes v[N_VEC])
+INLINE void iq4_xs_dots(const uint8_t *b, const codes x[N_VEC], codes v[N_VEC])
 {
     const codes level = iq4_levels(LEVEL_ZERO);
-    (void)grid;
     UNROLL
     for (int j = 0; j < N_VEC / 2; j++) {
         const codes q = i_load(b + 8 + VB * j);
@@ -285,29 +297,28 @@ INLINE void tq1_0_fractions(const uint8_t *b, __m256i f[GROUPS])
     f[7] = _mm256_inserti128_si256(f[7], _mm_blend_epi32(w, w9, 12), 1);
 }
 
-INLINE void tq1_0_dots(const uint8_t *b, const void *grid, const codes x[N_VEC], codes v[N_VEC])
+INLINE void tq1_0_dots(const uint8_t *b, const codes x[N_VEC], codes v[N_VEC])
 {
     __m256i f[GROUPS];
-    (void)grid;
     tq1_0_fractions(b, f);
     UNROLL
     for (int j = 0; j < N_VEC; j++) v[j] = i_dot(i_trits(i_join(f, j)), x[j]);
 }
 
 static const super_type q2_k = {
-    sizeof(block_q2_k), NO_ZERO, 2, true, true, CRUMBS, q2_k_dots, scales_q2_k
+    sizeof(block_q2_k), NO_ZERO, 2, true, true, CRUMBS, q2_k_dots, scales_q2_k, NULL, NULL
 };
 static const super_type q3_k = {
-    sizeof(block_q3_k), ZERO_4, 2, false, true, CRUMBS, q3_k_dots, scales_q3_k
+    sizeof(block_q3_k), ZERO_4, 2, false, true, CRUMBS, q3_k_dots, scales_q3_k, NULL, NULL
 };
 static const super_type iq4_xs = {
-    sizeof(block_iq4_xs), LEVEL_SHIFT, 1, false, false, NIBBLES, iq4_xs_dots, scales_iq4_xs
+    sizeof(block_iq4_xs), LEVEL_SHIFT, 1, false, false, NIBBLES, iq4_xs_dots, scales_iq4_xs, NULL, NULL
 };
 static const super_type tq2_0 = {
-    sizeof(block_tq2_0), ZERO_1, 1, false, true, CRUMBS, tq2_0_dots, scales_tq2_0
+    sizeof(block_tq2_0), ZERO_1, 1, false, true, CRUMBS, tq2_0_dots, scales_tq2_0, NULL, NULL
 };
 static const super_type tq1_0 = {
-    sizeof(block_tq1_0), ZERO_1, 1, false, true, IN_ORDER, tq1_0_dots, scales_tq1_0
+    sizeof(block_tq1_0), ZERO_1, 1, false, true, IN_ORDER, tq1_0_dots, scales_tq1_0, NULL, NULL
 };
 
 /* ---- codebooks ---------------------------------------------------------------------------------------- */
@@ -315,22 +326,60 @@ static const super_type tq1_0 = {
 /* The points of the codebook, expanded to a byte a weight, lie in the thread's scratch. Gathers
  * took longer than loads one by one (10.6 against 3 ns for 64 weights, Cascade Lake). */
 
-/* The points of 256 weights by index; the bytes of `signs` say which activations to negate. */
-INLINE void dots_8(const uint64_t *grid, const uint16_t *at, const uint8_t *signs,
-                   const codes x[N_VEC], codes v[N_VEC])
+/* Four points of eight weights, eight of four. Loads that broadcast and blends take any port, where
+ * insertions wait for one. */
+INLINE __m256i points_8(const uint64_t *grid, const uint16_t *at)
 {
-    UNROLL
-    for (int j = 0; j < N_VEC; j++) {
-        const codes c = i_points_8(grid, at + VB / 8 * j);
-        v[j] = i_dot(c, signs ? i_signed(x[j], signs + VB / 8 * j) : x[j]);
-    }
+    __m256i v = _mm256_set1_epi64x((long long)grid[at[0]]);
+    v = _mm256_blend_epi32(v, _mm256_set1_epi64x((long long)grid[at[1]]), 0x0c);
+    v = _mm256_blend_epi32(v, _mm256_set1_epi64x((long long)grid[at[2]]), 0x30);
+    return _mm256_blend_epi32(v, _mm256_set1_epi64x((long long)grid[at[3]]), 0xc0);
 }
-INLINE void dots_4(const uint32_t *grid, const uint16_t *at, const uint8_t *signs,
-                   const codes x[N_VEC], codes v[N_VEC])
+INLINE __m256i points_4(const uint32_t *grid, const uint16_t *at)
+{
+    __m256i v = _mm256_set1_epi32((int)grid[at[0]]);
+    v = _mm256_blend_epi32(v, _mm256_set1_epi32((int)grid[at[1]]), 1 << 1);
+    v = _mm256_blend_epi32(v, _mm256_set1_epi32((int)grid[at[2]]), 1 << 2);
+    v = _mm256_blend_epi32(v, _mm256_set1_epi32((int)grid[at[3]]), 1 << 3);
+    v = _mm256_blend_epi32(v, _mm256_set1_epi32((int)grid[at[4]]), 1 << 4);
+    v = _mm256_blend_epi32(v, _mm256_set1_epi32((int)grid[at[5]]), 1 << 5);
+    v = _mm256_blend_epi32(v, _mm256_set1_epi32((int)grid[at[6]]), 1 << 6);
+    return _mm256_blend_epi32(v, _mm256_set1_epi32((int)grid[at[7]]), 1 << 7);
+}
+
+/* Vector j of the codes of a row. */
+INLINE codes codes_8(const uint64_t *grid, const lookups *l, const int j)
+{
+    __m256i f[VB / 32];
+    UNROLL
+    for (int i = 0; i < VB / 32; i++) f[i] = points_8(grid, l->at + VB / 8 * j + 4 * i);
+    return i_join(f, 0);
+}
+INLINE codes codes_4(const uint32_t *grid, const lookups *l, const int j)
+{
+    __m256i f[VB / 32];
+    UNROLL
+    for (int i = 0; i < VB / 32; i++) f[i] = points_4(grid, l->at + VB / 4 * j + 8 * i);
+    return i_join(f, 0);
+}
+
+/* The signs of weights go to the activations. */
+INLINE void signed_8_dots(const void *grid, const lookups *l, const codes x[N_VEC], codes v[N_VEC])
 {
     UNROLL
     for (int j = 0; j < N_VEC; j++)
-        v[j] = i_dot(i_points_4(grid, at + VB / 4 * j), i_signed(x[j], signs + VB / 8 * j));
+        v[j] = i_dot(codes_8(grid, l, j), i_signed(x[j], l->signs + VB / 8 * j));
+}
+INLINE void signed_4_dots(const void *grid, const lookups *l, const codes x[N_VEC], codes v[N_VEC])
+{
+    UNROLL
+    for (int j = 0; j < N_VEC; j++)
+        v[j] = i_dot(codes_4(grid, l, j), i_signed(x[j], l->signs + VB / 8 * j));
+}
+INLINE void plain_8_dots(const void *grid, const lookups *l, const codes x[N_VEC], codes v[N_VEC])
+{
+    UNROLL
+    for (int j = 0; j < N_VEC; j++) v[j] = i_dot(codes_8(grid, l, j), x[j]);
 }
 
 /* Points of two bits a weight from n packed ones, by the level of each code; more: added to all. */
@@ -382,6 +431,11 @@ INLINE void put_at(uint16_t *at, __m256i index)
     _mm256_store_si256((void *)at, index);
 }
 
+INLINE void copy_signs(lookups *l, const uint8_t *from)
+{
+    _mm256_store_si256((void *)l->signs, _mm256_loadu_si256((const void *)from));
+}
+
 /* 32 times seven signs, each byte with the eighth: the number of negative weights is even. */
 INLINE void put_signs(uint8_t to[32], __m256i s)
 {
@@ -410,27 +464,21 @@ INLINE __m256i dwords_of_pairs(const uint8_t *p, const int which)
     return _mm256_permute4x64_epi64(_mm256_castps_si256(v), 0xd8);
 }
 
-INLINE void iq2_xxs_dots(const uint8_t *b, const void *grid, const codes x[N_VEC], codes v[N_VEC])
+INLINE void iq2_xxs_lookups(const uint8_t *b, lookups *l)
 {
-    _Alignas(32) uint16_t at[32];
-    _Alignas(32) uint8_t signs[32];
     const __m256i index = dwords_of_pairs(b + 2, 0);
-    put_at(at, _mm256_cvtepu8_epi16(_mm256_castsi256_si128(index)));
-    put_at(at + 16, _mm256_cvtepu8_epi16(_mm256_extracti128_si256(index, 1)));
-    put_signs_of_28(signs, dwords_of_pairs(b + 2, 1));
-    dots_8(grid, at, signs, x, v);
+    put_at(l->at, _mm256_cvtepu8_epi16(_mm256_castsi256_si128(index)));
+    put_at(l->at + 16, _mm256_cvtepu8_epi16(_mm256_extracti128_si256(index, 1)));
+    put_signs_of_28(l->signs, dwords_of_pairs(b + 2, 1));
 }
 
-INLINE void iq2_xs_dots(const uint8_t *b, const void *grid, const codes x[N_VEC], codes v[N_VEC])
+INLINE void iq2_xs_lookups(const uint8_t *b, lookups *l)
 {
-    _Alignas(32) uint16_t at[32];
-    _Alignas(32) uint8_t signs[32];
     const __m256i lo = _mm256_loadu_si256((const void *)(b + 2));
     const __m256i hi = _mm256_loadu_si256((const void *)(b + 34));
-    put_at(at, and_16(lo, 511)), put_at(at + 16, and_16(hi, 511));
+    put_at(l->at, and_16(lo, 511)), put_at(l->at + 16, and_16(hi, 511));
     __m256i s = _mm256_packus_epi16(_mm256_srli_epi16(lo, 9), _mm256_srli_epi16(hi, 9));
-    put_signs(signs, _mm256_permute4x64_epi64(s, 0xd8));
-    dots_8(grid, at, signs, x, v);
+    put_signs(l->signs, _mm256_permute4x64_epi64(s, 0xd8));
 }
 
 /* Each of four bytes in four words. */
@@ -442,96 +490,94 @@ INLINE __m256i each_four_times(const uint8_t *p)
                          -1, 2, -1, 3, -1, 3, -1, 3, -1, 3, -1));
 }
 
-INLINE void iq2_s_dots(const uint8_t *b, const void *grid, const codes x[N_VEC], codes v[N_VEC])
+INLINE void iq2_s_lookups(const uint8_t *b, lookups *l)
 {
     const __m256i up = _mm256_set1_epi64x(0x0004001000400100); /* bits 2l, 2l + 1 to bits 8, 9 */
-    _Alignas(32) uint16_t at[32];
     UNROLL
     for (int h = 0; h < 2; h++) {
         __m256i high = _mm256_mullo_epi16(each_four_times(b + 66 + 4 * h), up);
-        put_at(at + 16 * h, _mm256_or_si256(words_of(b + 2 + 16 * h), and_16(high, 0x300)));
+        put_at(l->at + 16 * h, _mm256_or_si256(words_of(b + 2 + 16 * h), and_16(high, 0x300)));
     }
-    dots_8(grid, at, b + 34, x, v);
+    copy_signs(l, b + 34);
 }
 
-INLINE void iq3_xxs_dots(const uint8_t *b, const void *grid, const codes x[N_VEC], codes v[N_VEC])
+INLINE void iq3_xxs_lookups(const uint8_t *b, lookups *l)
 {
-    _Alignas(32) uint16_t at[64];
-    _Alignas(32) uint8_t signs[32];
     UNROLL
-    for (int h = 0; h < 4; h++) put_at(at + 16 * h, words_of(b + 2 + 16 * h));
-    put_signs_of_28(signs, _mm256_loadu_si256((const void *)(b + 66)));
-    dots_4(grid, at, signs, x, v);
+    for (int h = 0; h < 4; h++) put_at(l->at + 16 * h, words_of(b + 2 + 16 * h));
+    put_signs_of_28(l->signs, _mm256_loadu_si256((const void *)(b + 66)));
 }
 
-INLINE void iq3_s_dots(const uint8_t *b, const void *grid, const codes x[N_VEC], codes v[N_VEC])
+INLINE void iq3_s_lookups(const uint8_t *b, lookups *l)
 {
     const __m256i bits = _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128);
     const __m256i each = _mm256_setr_epi8(0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 1,
                                           -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1);
-    _Alignas(32) uint16_t at[64];
     UNROLL
     for (int h = 0; h < 4; h++) {
         __m256i high = _mm256_shuffle_epi8(_mm256_set1_epi16((short)load_u16(b + 66 + 2 * h)), each);
         high = _mm256_cmpeq_epi16(_mm256_and_si256(high, bits), bits);
-        put_at(at + 16 * h, _mm256_or_si256(words_of(b + 2 + 16 * h), and_16(high, 0x100)));
+        put_at(l->at + 16 * h, _mm256_or_si256(words_of(b + 2 + 16 * h), and_16(high, 0x100)));
     }
-    dots_4(grid, at, b + 74, x, v);
+    copy_signs(l, b + 74);
 }
 
 /* Bit 11 of an index of IQ1 says that delta is negative: the second half of the points. */
-INLINE void iq1_s_dots(const uint8_t *b, const void *grid, const codes x[N_VEC], codes v[N_VEC])
+INLINE void iq1_s_lookups(const uint8_t *b, lookups *l)
 {
     const __m256i each = _mm256_setr_epi8(0, 1, 0, 1, 0, 1, 0, 1, 2, 3, 2, 3, 2, 3, 2, 3, 4, 5, 4, 5,
                                           4, 5, 4, 5, 6, 7, 6, 7, 6, 7, 6, 7);
     const __m256i up = _mm256_set1_epi64x(0x0000000400200100); /* bits 3l.. to 8.. for l < 3 */
     const __m256i fourth = _mm256_set1_epi64x(0x0700000000000000);
-    _Alignas(32) uint16_t at[32];
     UNROLL
     for (int h = 0; h < 2; h++) {
         const __m256i head = spread(b + 34 + 8 * h, each);
         __m256i high = and_16(_mm256_mullo_epi16(head, up), 0x700);
         high = _mm256_or_si256(high, _mm256_and_si256(_mm256_srli_epi16(head, 1), fourth));
         high = _mm256_or_si256(high, and_16(_mm256_srli_epi16(head, 4), 0x800));
-        put_at(at + 16 * h, _mm256_or_si256(words_of(b + 2 + 16 * h), high));
+        put_at(l->at + 16 * h, _mm256_or_si256(words_of(b + 2 + 16 * h), high));
     }
-    dots_8(grid, at, NULL, x, v);
 }
 
-INLINE void iq1_m_dots(const uint8_t *b, const void *grid, const codes x[N_VEC], codes v[N_VEC])
+INLINE void iq1_m_lookups(const uint8_t *b, lookups *l)
 {
     const __m256i each = _mm256_setr_epi8(0, -1, 0, -1, 1, -1, 1, -1, 2, -1, 2, -1, 3, -1, 3, -1, 4,
                                           -1, 4, -1, 5, -1, 5, -1, 6, -1, 6, -1, 7, -1, 7, -1);
     const __m256i up = _mm256_set1_epi32(0x00100100); /* the low, the high nibble to bits 8 - 11 */
-    _Alignas(32) uint16_t at[32];
     UNROLL
     for (int h = 0; h < 2; h++) {
         __m256i high = _mm256_mullo_epi16(spread(b + 32 + 8 * h, each), up);
-        put_at(at + 16 * h, _mm256_or_si256(words_of(b + 16 * h), and_16(high, 0xf00)));
+        put_at(l->at + 16 * h, _mm256_or_si256(words_of(b + 16 * h), and_16(high, 0xf00)));
     }
-    dots_8(grid, at, NULL, x, v);
 }
 
 static const super_type iq2_xxs = {
-    sizeof(block_iq2_xxs), NO_ZERO, 1, false, false, IN_ORDER, iq2_xxs_dots, scales_iq2_xxs
+    sizeof(block_iq2_xxs), NO_ZERO, 1, false, false, IN_ORDER, NULL, scales_iq2_xxs, iq2_xxs_lookups,
+    signed_8_dots
 };
 static const super_type iq2_xs = {
-    sizeof(block_iq2_xs), NO_ZERO, 2, false, false, IN_ORDER, iq2_xs_dots, scales_iq2_xs
+    sizeof(block_iq2_xs), NO_ZERO, 2, false, false, IN_ORDER, NULL, scales_iq2_xs, iq2_xs_lookups,
+    signed_8_dots
 };
 static const super_type iq2_s = {
-    sizeof(block_iq2_s), NO_ZERO, 2, false, false, IN_ORDER, iq2_s_dots, scales_iq2_s
+    sizeof(block_iq2_s), NO_ZERO, 2, false, false, IN_ORDER, NULL, scales_iq2_s, iq2_s_lookups,
+    signed_8_dots
 };
 static const super_type iq3_xxs = {
-    sizeof(block_iq3_xxs), NO_ZERO, 1, false, false, IN_ORDER, iq3_xxs_dots, scales_iq3_xxs
+    sizeof(block_iq3_xxs), NO_ZERO, 1, false, false, IN_ORDER, NULL, scales_iq3_xxs, iq3_xxs_lookups,
+    signed_4_dots
 };
 static const super_type iq3_s = {
-    sizeof(block_iq3_s), NO_ZERO, 1, false, true, IN_ORDER, iq3_s_dots, scales_iq3_s
+    sizeof(block_iq3_s), NO_ZERO, 1, false, true, IN_ORDER, NULL, scales_iq3_s, iq3_s_lookups,
+    signed_4_dots
 };
 static const super_type iq1_s = {
-    sizeof(block_iq1_s), ZERO_16, 1, false, true, IN_ORDER, iq1_s_dots, scales_iq1_s
+    sizeof(block_iq1_s), ZERO_16, 1, false, true, IN_ORDER, NULL, scales_iq1_s, iq1_s_lookups,
+    plain_8_dots
 };
 static const super_type iq1_m = {
-    sizeof(block_iq1_m), ZERO_16, 2, false, true, IN_ORDER, iq1_m_dots, scales_iq1_m
+    sizeof(block_iq1_m), ZERO_16, 2, false, true, IN_ORDER, NULL, scales_iq1_m, iq1_m_lookups,
+    plain_8_dots
 };
 
 /* ---- the slots ------------------------------------------------------------------------------------------ */
