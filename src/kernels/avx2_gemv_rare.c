@@ -43,8 +43,8 @@ INLINE codes has_bit(codes bits, codes which)
 }
 INLINE codes i_signed(codes x, const uint8_t *signs)
 {
-    const __m256i byte = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2,
-                                          2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
+    const __m256i byte = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2,
+                                          2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
     const __m256i which = _mm256_set1_epi64x((long long)0x8040201008040201);
     __m256i m = has_bit(_mm256_shuffle_epi8(_mm256_set1_epi32(load_i32(signs)), byte), which);
     return _mm256_sub_epi8(_mm256_xor_si256(x, m), m);

@@ -49,8 +49,8 @@ INLINE codes i_negate_where(codes a, codes bits, codes which)
 }
 INLINE codes i_points(const uint16_t *grid, codes at)
 {
-    __m256i two = _mm256_i32gather_epi32((const int *)(const void *)grid,
-                                         _mm256_srli_epi32(at, 1), 4);
+    __m256i two =
+        _mm256_i32gather_epi32((const int *)(const void *)grid, _mm256_srli_epi32(at, 1), 4);
     __m256i odd = _mm256_and_si256(_mm256_slli_epi32(at, 4), _mm256_set1_epi32(16));
     return _mm256_and_si256(_mm256_srlv_epi32(two, odd), _mm256_set1_epi32(0xffff));
 }
@@ -189,7 +189,7 @@ INLINE floats f_low_halves(codes v)
     return _mm256_cvtph_ps(_mm256_castsi256_si128(w));
 }
 
-/* ---- sums ----------------------------------------------------------------------------------------------- */
+/* ---- sums ------------------------------------------------------------------------------------ */
 
 /* Pairs of 16 bits added to 32. */
 INLINE __m256i add_pairs(__m256i v)

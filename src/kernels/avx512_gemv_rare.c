@@ -1,5 +1,5 @@
-/* avx512_gemv_rare.c - AVX-512 with VNNI: one token straight from the rows of the less common types,
- * 16 at a time. The formats: gemv_rows.h.
+/* avx512_gemv_rare.c - AVX-512 with VNNI: one token straight from the rows of the rarer types, 16
+ * at a time. The formats: gemv_rows.h.
  * Layer: kernels. */
 #include "kernels/avx512_vec.h"
 

@@ -187,7 +187,7 @@ INLINE floats f_low_halves(codes v)
     return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(v));
 }
 
-/* ---- sums ----------------------------------------------------------------------------------------------- */
+/* ---- sums ------------------------------------------------------------------------------------ */
 
 /* In each 128 bits: the sums of a's, b's, c's and d's four dwords; pairs of them fit 16 bits. */
 INLINE __m512i net_16_bits(__m512i a, __m512i b, __m512i c, __m512i d)

@@ -1,4 +1,4 @@
-/* gemv.h - what the products of one token share: ROWS rows at a time, and the stream of their bytes.
+/* gemv.h - what the products of one token share: ROWS rows at a time, the stream of their bytes.
  * Layer: kernels. Not a header by itself: the x86 files include it after the vectors, avx2_vec.h or
  * avx512_vec.h.
  *

@@ -3,13 +3,18 @@
  * Layer: kernels. Not a header: avx2_gemv_rare.c and avx512_gemv_rare.c include it once. The shape
  * is that of avx512_gemv.c: see there. Layouts of the blocks: quant/block.h.
  *
- * What they define besides the vectors of avx2_vec.h or avx512_vec.h: i_load; i_dot (each dword: the
- * sum of four unsigned codes, at most 63 or as said, times x), i_dot_2 (two of them added),
- * i_dot_levels_2 (the same of codes -127 .. 127 + LEVEL_ZERO), LEVEL_SHIFT; i_signed (x with byte i
- * negated where bit i from `signs` on is set), i_set_where (c, `add` added in the bytes where `bits`
- * has the one bit of `which`), i_upper_shr4 (p's 32 bytes as vector l of a pair of 32: the second
- * 32 shifted by 4), i_trits (the first digits in base 3 of fractions), i_join (vector j of
- * an array of 32 bytes each). */
+ * What they define besides the vectors of avx2_vec.h or avx512_vec.h:
+ *   LEVEL_ZERO, LEVEL_SHIFT   what is added to codes of -127 .. 127, log2(128 / that)
+ *   i_load, f_load            (f_load aligned)
+ *   i_lanes_at                16 bytes at each pointer
+ *   i_dot                     each dword the sum of four unsigned codes, at most 63, times x
+ *   i_dot_2                   two of them added, of codes up to 31
+ *   i_dot_levels_2            the same of codes -127 .. 127 + LEVEL_ZERO
+ *   i_signed                  x with byte i negated where bit i from `signs` on is set
+ *   i_set_where               `add` added in the bytes where `bits` has the one bit of `which`
+ *   i_upper_shr4              64 bytes, of which this is vector l: p's 32, and they shifted by 4
+ *   i_trits                   the first digits in base 3 of fractions
+ *   i_join                    vector j of an array of 32 bytes each */
 #include "kernels/gemv.h"
 
 enum {
@@ -28,7 +33,7 @@ INLINE codes less_zero(codes sums, int start, const int shift)
     return shift == NO_ZERO ? sums : i_add32(sums, i_set32(start >> shift));
 }
 
-/* ---- blocks of 32: one block of ROWS rows at a time, a row a lane ------------------------------------ */
+/* ---- blocks of 32: one block of ROWS rows at a time, a row a lane ---------------------------- */
 
 /* What is particular about such a type; the code is made once for each. */
 typedef struct {
@@ -109,12 +114,11 @@ INLINE codes mxfp4_dots(const uint8_t *block, size_t step, codes lo, codes hi)
 static const small_type q4_1 = { sizeof(block_q4_1), NO_ZERO, true, q4_1_dots, NULL };
 static const small_type q5_0 = { sizeof(block_q5_0), ZERO_16, false, q5_0_dots, f_halves };
 static const small_type q5_1 = { sizeof(block_q5_1), NO_ZERO, true, q5_1_dots, NULL };
-static const small_type iq4_nl = {
-    sizeof(block_iq4_nl), LEVEL_SHIFT, false, iq4_nl_dots, f_halves
-};
+static const small_type iq4_nl = { sizeof(block_iq4_nl), LEVEL_SHIFT, false, iq4_nl_dots,
+                                   f_halves };
 static const small_type mxfp4 = { sizeof(block_mxfp4), ZERO_16, false, mxfp4_dots, powers };
 
-/* ---- super-blocks ------------------------------------------------------------------------------------ */
+/* ---- super-blocks ---------------------------------------------------------------------------- */
 
 /* Which 16 weights of a super-block lie in a lane of a vector of codes: as they are numbered; as
  * the 2-bit arrays have them; the low, then the high nibbles of each vector of bytes, which are
@@ -172,8 +176,8 @@ INLINE void super_acts(const super_type t, const act_group *x, codes xs[N_VEC])
 }
 
 /* The sums of ROWS rows, by lane_of; at: how far the block is in the bytes of these rows. */
-INLINE void super_sums(const super_type t, const rows_args *r, const uint8_t *p,
-                       const act_group *x, codes sum[N_VEC * LANES])
+INLINE void super_sums(const super_type t, const rows_args *r, const uint8_t *p, const act_group *x,
+                       codes sum[N_VEC * LANES])
 {
     const int n_vec = t.order == NIBBLES ? N_VEC / 2 : N_VEC;
     const size_t at = (size_t)(p - r->w) * ROWS;
@@ -235,7 +239,7 @@ INLINE floats super_rows(const super_type t, const rows_args *r)
     return acc;
 }
 
-/* ---- two and three bits, ternary, four bits ---------------------------------------------------------- */
+/* ---- two and three bits, ternary, four bits -------------------------------------------------- */
 
 /* The 2-bit array at q. */
 INLINE void crumb_dots(const uint8_t *q, const codes x[N_VEC], codes v[N_VEC])
@@ -305,23 +309,18 @@ INLINE void tq1_0_dots(const uint8_t *b, const codes x[N_VEC], codes v[N_VEC])
     for (int j = 0; j < N_VEC; j++) v[j] = i_dot(i_trits(i_join(f, j)), x[j]);
 }
 
-static const super_type q2_k = {
-    sizeof(block_q2_k), NO_ZERO, 2, true, true, CRUMBS, q2_k_dots, scales_q2_k, NULL, NULL
-};
-static const super_type q3_k = {
-    sizeof(block_q3_k), ZERO_4, 2, false, true, CRUMBS, q3_k_dots, scales_q3_k, NULL, NULL
-};
-static const super_type iq4_xs = {
-    sizeof(block_iq4_xs), LEVEL_SHIFT, 1, false, false, NIBBLES, iq4_xs_dots, scales_iq4_xs, NULL, NULL
-};
-static const super_type tq2_0 = {
-    sizeof(block_tq2_0), ZERO_1, 1, false, true, CRUMBS, tq2_0_dots, scales_tq2_0, NULL, NULL
-};
-static const super_type tq1_0 = {
-    sizeof(block_tq1_0), ZERO_1, 1, false, true, IN_ORDER, tq1_0_dots, scales_tq1_0, NULL, NULL
-};
+static const super_type q2_k = { sizeof(block_q2_k), NO_ZERO,     2,    true, true, CRUMBS,
+                                 q2_k_dots,          scales_q2_k, NULL, NULL };
+static const super_type q3_k = { sizeof(block_q3_k), ZERO_4,      2,    false, true, CRUMBS,
+                                 q3_k_dots,          scales_q3_k, NULL, NULL };
+static const super_type iq4_xs = { sizeof(block_iq4_xs), LEVEL_SHIFT,   1,    false, false, NIBBLES,
+                                   iq4_xs_dots,          scales_iq4_xs, NULL, NULL };
+static const super_type tq2_0 = { sizeof(block_tq2_0), ZERO_1,       1,    false, true, CRUMBS,
+                                  tq2_0_dots,          scales_tq2_0, NULL, NULL };
+static const super_type tq1_0 = { sizeof(block_tq1_0), ZERO_1,       1,    false, true, IN_ORDER,
+                                  tq1_0_dots,          scales_tq1_0, NULL, NULL };
 
-/* ---- codebooks ---------------------------------------------------------------------------------------- */
+/* ---- codebooks ------------------------------------------------------------------------------- */
 
 /* The points of the codebook, expanded to a byte a weight, lie in the thread's scratch. Gathers
  * took longer than loads one by one (10.6 against 3 ns for 64 weights, Cascade Lake). */
@@ -385,8 +384,8 @@ INLINE void plain_8_dots(const void *grid, const lookups *l, const codes x[N_VEC
 /* Points of two bits a weight from n packed ones, by the level of each code; more: added to all. */
 INLINE void expand_8(uint64_t *to, const uint16_t *grid, int n, const int8_t levels[16], int more)
 {
-    const __m256i level = _mm256_add_epi8(_mm256_broadcastsi128_si256(load16(levels)),
-                                          _mm256_set1_epi8((char)more));
+    const __m256i level =
+        _mm256_add_epi8(_mm256_broadcastsi128_si256(load16(levels)), _mm256_set1_epi8((char)more));
     for (int i = 0; i < n; i += 4) {
         __m256i v = _mm256_cvtepu16_epi64(_mm_loadl_epi64((const void *)(grid + i)));
         v = _mm256_or_si256(v, _mm256_slli_epi64(v, 24));
@@ -441,8 +440,8 @@ INLINE void put_signs(uint8_t to[32], __m256i s)
 {
     const __m256i odd = _mm256_broadcastsi128_si256(
         _mm_setr_epi8(0, -128, -128, 0, -128, 0, 0, -128, -128, 0, 0, -128, 0, -128, -128, 0));
-    __m256i low = _mm256_and_si256(_mm256_xor_si256(s, _mm256_srli_epi16(s, 4)),
-                                   _mm256_set1_epi8(15));
+    __m256i low =
+        _mm256_and_si256(_mm256_xor_si256(s, _mm256_srli_epi16(s, 4)), _mm256_set1_epi8(15));
     _mm256_store_si256((void *)to, _mm256_or_si256(s, _mm256_shuffle_epi8(odd, low)));
 }
 /* Eight dwords of four times seven signs. */
@@ -451,8 +450,8 @@ INLINE void put_signs_of_28(uint8_t to[32], __m256i v)
     __m256i s = _mm256_and_si256(v, _mm256_set1_epi32(0x7f));
     UNROLL
     for (int i = 1; i < 4; i++)
-        s = _mm256_or_si256(s, _mm256_and_si256(_mm256_slli_epi32(v, i),
-                                                _mm256_set1_epi32(0x7f << 8 * i)));
+        s = _mm256_or_si256(
+            s, _mm256_and_si256(_mm256_slli_epi32(v, i), _mm256_set1_epi32(0x7f << 8 * i)));
     put_signs(to, s);
 }
 
@@ -484,10 +483,10 @@ INLINE void iq2_xs_lookups(const uint8_t *b, lookups *l)
 /* Each of four bytes in four words. */
 INLINE __m256i each_four_times(const uint8_t *p)
 {
-    return _mm256_shuffle_epi8(
-        _mm256_set1_epi32(load_i32(p)),
-        _mm256_setr_epi8(0, -1, 0, -1, 0, -1, 0, -1, 1, -1, 1, -1, 1, -1, 1, -1, 2, -1, 2, -1, 2,
-                         -1, 2, -1, 3, -1, 3, -1, 3, -1, 3, -1));
+    return _mm256_shuffle_epi8(_mm256_set1_epi32(load_i32(p)),
+                               _mm256_setr_epi8(0, -1, 0, -1, 0, -1, 0, -1, 1, -1, 1, -1, 1, -1, 1,
+                                                -1, 2, -1, 2, -1, 2, -1, 2, -1, 3, -1, 3, -1, 3, -1,
+                                                3, -1));
 }
 
 INLINE void iq2_s_lookups(const uint8_t *b, lookups *l)
@@ -510,12 +509,14 @@ INLINE void iq3_xxs_lookups(const uint8_t *b, lookups *l)
 
 INLINE void iq3_s_lookups(const uint8_t *b, lookups *l)
 {
-    const __m256i bits = _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128);
+    const __m256i bits =
+        _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128);
     const __m256i each = _mm256_setr_epi8(0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 1,
                                           -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1);
     UNROLL
     for (int h = 0; h < 4; h++) {
-        __m256i high = _mm256_shuffle_epi8(_mm256_set1_epi16((short)load_u16(b + 66 + 2 * h)), each);
+        __m256i high =
+            _mm256_shuffle_epi8(_mm256_set1_epi16((short)load_u16(b + 66 + 2 * h)), each);
         high = _mm256_cmpeq_epi16(_mm256_and_si256(high, bits), bits);
         put_at(l->at + 16 * h, _mm256_or_si256(words_of(b + 2 + 16 * h), and_16(high, 0x100)));
     }
@@ -525,8 +526,8 @@ INLINE void iq3_s_lookups(const uint8_t *b, lookups *l)
 /* Bit 11 of an index of IQ1 says that delta is negative: the second half of the points. */
 INLINE void iq1_s_lookups(const uint8_t *b, lookups *l)
 {
-    const __m256i each = _mm256_setr_epi8(0, 1, 0, 1, 0, 1, 0, 1, 2, 3, 2, 3, 2, 3, 2, 3, 4, 5, 4, 5,
-                                          4, 5, 4, 5, 6, 7, 6, 7, 6, 7, 6, 7);
+    const __m256i each = _mm256_setr_epi8(0, 1, 0, 1, 0, 1, 0, 1, 2, 3, 2, 3, 2, 3, 2, 3, 4, 5, 4,
+                                          5, 4, 5, 4, 5, 6, 7, 6, 7, 6, 7, 6, 7);
     const __m256i up = _mm256_set1_epi64x(0x0000000400200100); /* bits 3l.. to 8.. for l < 3 */
     const __m256i fourth = _mm256_set1_epi64x(0x0700000000000000);
     UNROLL
@@ -552,35 +553,35 @@ INLINE void iq1_m_lookups(const uint8_t *b, lookups *l)
 }
 
 static const super_type iq2_xxs = {
-    sizeof(block_iq2_xxs), NO_ZERO, 1, false, false, IN_ORDER, NULL, scales_iq2_xxs, iq2_xxs_lookups,
-    signed_8_dots
+    sizeof(block_iq2_xxs), NO_ZERO,      1, false, false, IN_ORDER, NULL, scales_iq2_xxs,
+    iq2_xxs_lookups,       signed_8_dots
 };
 static const super_type iq2_xs = {
-    sizeof(block_iq2_xs), NO_ZERO, 2, false, false, IN_ORDER, NULL, scales_iq2_xs, iq2_xs_lookups,
-    signed_8_dots
+    sizeof(block_iq2_xs), NO_ZERO,      2, false, false, IN_ORDER, NULL, scales_iq2_xs,
+    iq2_xs_lookups,       signed_8_dots
 };
 static const super_type iq2_s = {
-    sizeof(block_iq2_s), NO_ZERO, 2, false, false, IN_ORDER, NULL, scales_iq2_s, iq2_s_lookups,
-    signed_8_dots
+    sizeof(block_iq2_s), NO_ZERO,      2, false, false, IN_ORDER, NULL, scales_iq2_s,
+    iq2_s_lookups,       signed_8_dots
 };
 static const super_type iq3_xxs = {
-    sizeof(block_iq3_xxs), NO_ZERO, 1, false, false, IN_ORDER, NULL, scales_iq3_xxs, iq3_xxs_lookups,
-    signed_4_dots
+    sizeof(block_iq3_xxs), NO_ZERO,      1, false, false, IN_ORDER, NULL, scales_iq3_xxs,
+    iq3_xxs_lookups,       signed_4_dots
 };
 static const super_type iq3_s = {
-    sizeof(block_iq3_s), NO_ZERO, 1, false, true, IN_ORDER, NULL, scales_iq3_s, iq3_s_lookups,
-    signed_4_dots
+    sizeof(block_iq3_s), NO_ZERO,      1, false, true, IN_ORDER, NULL, scales_iq3_s,
+    iq3_s_lookups,       signed_4_dots
 };
 static const super_type iq1_s = {
-    sizeof(block_iq1_s), ZERO_16, 1, false, true, IN_ORDER, NULL, scales_iq1_s, iq1_s_lookups,
-    plain_8_dots
+    sizeof(block_iq1_s), ZERO_16,       1,           false, true, IN_ORDER, NULL,
+    scales_iq1_s,        iq1_s_lookups, plain_8_dots
 };
 static const super_type iq1_m = {
-    sizeof(block_iq1_m), ZERO_16, 2, false, true, IN_ORDER, NULL, scales_iq1_m, iq1_m_lookups,
-    plain_8_dots
+    sizeof(block_iq1_m), ZERO_16,       2,           false, true, IN_ORDER, NULL,
+    scales_iq1_m,        iq1_m_lookups, plain_8_dots
 };
 
-/* ---- the slots ------------------------------------------------------------------------------------------ */
+/* ---- the slots ------------------------------------------------------------------------------- */
 
 static const int8_t iq2_level[16] = { 8, 25, 43 }, iq1_level[16] = { 9, 17, 25 }; /* + 16 */
 static const int8_t iq3_xxs_level[16] = { 4, 12, 20, 28, 36, 44, 52, 62 };

@@ -60,8 +60,9 @@ INLINE codes mxfp4_levels(int zero)
     return i_add8(i_repeat(level), i_set8((char)zero));
 }
 
-/* ---- scales: of the block at p of ROWS rows, rb apart; those of group g go to `to + g * stride`,
- * aligned, as a panel has them -------------------------------------------------------------------- */
+/* ---- scales of a block of ROWS rows, rb apart ------------------------------------------------ */
+
+/* Those of group g go to `to + g * stride`, aligned, as a panel has them. */
 
 /* The scales and minima of Q4_K and Q5_K: their first 16 bytes are d, dmin and 12 scale bytes. */
 INLINE void scales_q4_k(uint8_t *to, size_t stride, const uint8_t *p, size_t rb)
@@ -190,8 +191,7 @@ INLINE void put_iq2_scales(uint8_t *to, size_t stride, floats d, const codes byt
     UNROLL
     for (int s = 0; s < GROUPS; s++, to += stride) {
         put_f32(to, half_scale(d, bits_at(bytes[s / 4], 8 * (s % 4), 4), 0.25f));
-        put_f32(to + FLOATS,
-                half_scale(d, bits_at(bytes[s / 4], 8 * (s % 4) + 4, 4), 0.25f));
+        put_f32(to + FLOATS, half_scale(d, bits_at(bytes[s / 4], 8 * (s % 4) + 4, 4), 0.25f));
     }
 }
 
@@ -241,8 +241,8 @@ INLINE void scales_iq1_m(uint8_t *to, size_t stride, const uint8_t *p, size_t rb
     i_rows16(p + 40, rb, o);
     const codes scale[2] = { o[2], o[3] }; /* four words, whose top nibbles are d */
     codes low = i_or(bits_at(o[2], 12, 4), i_and(i_shr32(o[2], 24), i_set32(0xf0)));
-    codes high = i_or(i_and(i_shr32(o[3], 4), i_set32(0xf00)),
-                      i_and(i_shr32(o[3], 16), i_set32(0xf000)));
+    codes high =
+        i_or(i_and(i_shr32(o[3], 4), i_set32(0xf00)), i_and(i_shr32(o[3], 16), i_set32(0xf000)));
     const floats d = f_low_halves(i_or(low, high));
     UNROLL
     for (int s = 0; s < GROUPS; s++, to += stride) {
