@@ -159,7 +159,8 @@ TEST(breakers_are_found_in_whichever_tokens_they_lie)
     lory_err err;
     static const lory_token text[] = { 'a', 256, 257, 'o', 260, 'x', 'y' }; /* a he ll o _w x y */
     static const char *const one[] = { "o" }, *const across[] = { "hello w" },
-                             *const cut[] = { "ell" }, *const two[] = { "a", "lo" }, *const inside[] = { "e" },
+                             *const cut[] = { "ell" }, *const two[] = { "a", "lo" },
+                             *const inside[] = { "e" },
                              *const none[] = { "xyz" }, *const last[] = { "q", "xy" },
                              *const over[] = { "o", "o wx" };
     REQUIRE(tiny_vocab_open(&v, TINY_BPE, &err), "%s", err.text);

@@ -160,8 +160,8 @@ static void charge_spins(team *t)
 
 /* Polls, then sleeps. Where the others have no core to run on, polling only keeps them from one, so
  * the time that the team may poll in vain is bounded: when it is used up, waits sleep almost at
- * once until more of it has come. Nothing else ends that: sleeping makes the others' waits long too,
- * so a team that grew patient again only with waits that succeed would not on an idle machine
+ * once until more of it has come. Nothing else ends that: sleeping makes the others' waits long
+ * too, so a team that grew patient again only with waits that succeed would not on an idle machine
  * either, once it had stumbled. How long the caller leaves the team without work says nothing. */
 static void wait_for(team *t, gate *g, uint64_t seen)
 {

@@ -88,8 +88,8 @@ static weight_stretch stretch_of(const plan_step *s, rows_part p)
                              (size_t)(p.r1 - p.r0) * w->row_bytes };
 }
 
-/* What this thread reads after the parts of step s: of the steps that follow, and after the last one
- * of the first, for the next token. Ends where experts, which are not known yet, come. */
+/* What this thread reads after the parts of step s: of the steps that follow, and after the last
+ * one of the first, for the next token. Ends where experts, which are not known yet, come. */
 static int find_next(const op_ctx *c, const plan_step *s, weight_stretch next[MOST_NEXT])
 {
     const plan *p = &c->e->plan;

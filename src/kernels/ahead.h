@@ -16,10 +16,10 @@ typedef struct {
     size_t split;
 } ahead;
 
-/* What to ask for while the n_rows rows from the ir-th on are read, which takes AHEAD_BYTES at least
- * from there: the product's own, then those of the thread's next products, so that the stream does
- * not end where a product does, nor run into the rows of other threads. Past the last known ones
- * it is those just being read. */
+/* What to ask for while the n_rows rows from the ir-th on are read, which takes AHEAD_BYTES at
+ * least from there: the product's own, then those of the thread's next products, so that the stream
+ * does not end where a product does, nor run into the rows of other threads. Past the last known
+ * ones it is those just being read. */
 static inline ahead ahead_of(const matmul_args *a, int ir, int n_rows)
 {
     const uint8_t *w = a->w, *p = w;

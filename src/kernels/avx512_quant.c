@@ -284,8 +284,8 @@ static void tile_exactly(const qtype_row *type, int rv, int n, tile_args t)
     }
 }
 
-/* rv panels from row ir on, groups [ig0, ig1), against all tokens. Meanwhile each run of a tile asks
- * for its part of what lies there for the tokens that come next: 12 runs for all of it. */
+/* rv panels from row ir on, groups [ig0, ig1), against all tokens. Meanwhile each run of a tile
+ * asks for its part of what lies there for the tokens that come next: 12 runs for all of it. */
 static void panels_x_tokens(const gemm_args *a, int ir, int rv, int ig0, int ig1)
 {
     const qtype_row *type = &qtypes[a->type];

@@ -105,7 +105,7 @@ typedef struct {
     int ig0, ig1;
     const void *panels;
     const act_group *act;
-    const act_group *next; /* tokens that come next, laid out alike: a kernel may ask for them; or NULL */
+    const act_group *next; /* tokens that come next, alike: a kernel may ask for them; or NULL */
     float *out;            /* [n_tok, ld_out] */
     size_t ld_out;
 } gemm_args;
@@ -136,8 +136,10 @@ typedef struct {
     float *out;    /* [n_tok, ld_out] */
     size_t ld_out; /* floats */
     void *scratch; /* the calling thread's own, matmul_scratch_bytes() of it, aligned 64 */
-    const weight_stretch *next; /* [n_next] what this thread reads afterwards, as far as known: to be */
-    int n_next;                 /* asked for early; the result does not depend on it */
+    /* [n_next] what this thread reads afterwards, as far as known: to be asked for early; the
+     * result does not depend on it */
+    const weight_stretch *next;
+    int n_next;
 } matmul_args;
 
 enum { MATMUL_SCRATCH_BYTES = 656 << 10 }; /* most of a second level cache of 1 MB */

@@ -76,8 +76,8 @@ static void prefetch_step(next_panels *p)
     p->left -= n;
 }
 
-/* The packed panels (g: all but tokens) against all tokens, a few tiles at a time. After the last of
- * them the first come again, for the next panels. */
+/* The packed panels (g: all but tokens) against all tokens, a few tiles at a time. After the last
+ * of them the first come again, for the next panels. */
 static void spend_panels(const lory_kernels *kn, const matmul_args *a, gemm_args g,
                          next_panels *p)
 {

@@ -77,8 +77,8 @@ static bool adapt(hparams *hp, const gguf *g, lory_err *err)
     return true;
 }
 
-/* MiniCPM3 scales as the first MiniCPM does, by numbers that files do not hold. Nor do they hold its
- * values' length, which is that of a head of n_embd. */
+/* MiniCPM3 scales as the first MiniCPM does, by numbers that files do not hold. Nor do they hold
+ * its values' length, which is that of a head of n_embd. */
 static bool adapt_minicpm3(hparams *hp, const gguf *g, lory_err *err)
 {
     if (!gguf_find(g, "minicpm3.attention.value_length")) hp->value_dim = hp->n_embd / hp->n_head;

@@ -137,7 +137,8 @@ static bool merge_word(void *scratch, const char *s, size_t n)
     return true;
 }
 
-/* An unknown token stands for a run of unknown characters, over words too: no word is known alone. */
+/* An unknown token stands for a run of unknown characters, over words too:
+ * no word is known alone. */
 static bool encode_word(spm_scratch *x, const char *s, size_t n)
 {
     const spm *m = x->w.t->state;
