@@ -215,7 +215,7 @@ static bool run(trainer *t, const options *o, const data_list *held, lory_err *e
         if (!trainer_save(t, o->checkpoint, err)) return false;
         saved = timer_now();
     }
-    evaluate(t, held);
+    if (!is_stopped) evaluate(t, held);
     return !o->checkpoint || trainer_save(t, o->checkpoint, err);
 }
 
@@ -251,8 +251,9 @@ static bool train(options *o, const lory_model *m, const gguf *vocab, lory_err *
     if (ok)
         fprintf(stderr, "%.2f M parameters, %d threads, %s\n", (double)t->n.n_params * 1e-6,
                 n_threads, t->n.v->name);
-    ok = ok && run(t, o, &held, err)
-         && trainer_write_model(t, vocab, o->set.item, o->set.n, o->out, err);
+    ok = ok && run(t, o, &held, err);
+    if (ok && !(is_stopped && o->checkpoint)) /* a model that is there is a stage that is done */
+        ok = trainer_write_model(t, vocab, o->set.item, o->set.n, o->out, err);
     for (int i = 0; i < held.n; i++) data_free(&held.source[i]);
     trainer_free(t);
     return ok;
@@ -288,6 +289,10 @@ int main(int argc, char **argv)
     }
     bool ok = open_and_train(&o, &err);
     if (!ok) fprintf(stderr, "train: %s\n", err.text);
+    if (ok && is_stopped)
+        fprintf(stderr, "train: stopped; %s\n",
+                o.checkpoint ? "the same command goes on from the checkpoint"
+                             : "the model is what was learnt so far");
     opts_free(&page, &o);
-    return ok ? 0 : 1;
+    return !ok ? 1 : is_stopped ? 130 : 0;
 }
