@@ -127,7 +127,7 @@ void edit_draw(const edit_text *t, const edit_frame *f, edit_shown *shown, buf *
             if (i + 1 < l.n_rows)
                 memcpy(&end, l.starts.data + (size_t)(i + 1) * sizeof end, sizeof end);
             if (i > first) buf_puts(out, "\r\n");
-            buf_put(out, l.bytes.data + start, end - start);
+            if (end > start) buf_put(out, l.bytes.data + start, end - start);
         }
         shown->n_rows = n;
         shown->row = l.cursor_row - first;
