@@ -447,11 +447,9 @@ static bool read_forced(const batch_request *r, const buf *text, batch_reply *ou
 /* What is no call, without marks; blanks before calls are no content. */
 static void put_content(const batch_request *r, const char *s, size_t n, buf *out)
 {
-    if (r->tools.is_forced)
-        buf_put(out, s, n);
-    else if (r->recipients)
+    if (r->recipients && !r->tools.is_forced)
         recipients_put_text(r->recipients, s, n, out);
-    else if (r->has_channels)
+    else if (r->has_channels && !r->tools.is_forced)
         chat_put_final(s, n, out);
     else
         buf_put(out, s, n);
