@@ -4,11 +4,14 @@
 #include "base/mem.h"
 #include "test.h"
 #include <dirent.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void put(const char *path, const char *text)
@@ -201,7 +204,6 @@ TEST(file_commit_replaces_whole_and_abandon_leaves_nothing)
     CHECK(file_write(&n, "new text", 8, &err));
     fflush(n.f);
     expect_text(path, "old");
-    CHECK(n_files(dir) == 2);
     file_abandon(&n);
     file_abandon(&n);
     CHECK(n_files(dir) == 1);
@@ -215,6 +217,60 @@ TEST(file_commit_replaces_whole_and_abandon_leaves_nothing)
     expect_text(path, "new text");
     CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0640, "mode %o", st.st_mode & 0777);
     CHECK(mem_live_bytes() == 0);
+}
+
+/* How a process of its own, with the folder it is given, ends. */
+static int status_of_child(void (*child)(const char *dir), const char *dir)
+{
+    int status = -1;
+    pid_t pid = fork();
+    if (pid == 0) {
+        child(dir);
+        _exit(0);
+    }
+    waitpid(pid, &status, 0);
+    return status;
+}
+
+static void write_and_be_killed(const char *dir)
+{
+    file_new n;
+    lory_err err;
+    int fd = chdir(dir) == 0 ? open(".", O_TMPFILE | O_WRONLY, 0600) : -1;
+    if (fd < 0) _exit(77); /* the file system has no files without a name */
+    if (file_create(&n, "out", &err) && file_write(&n, "half", 4, &err)) fflush(n.f);
+    raise(SIGKILL);
+}
+
+TEST(file_new_leaves_nothing_when_its_process_is_killed)
+{
+    const char *dir = test_temp("d");
+    REQUIRE(mkdir(dir, 0700) == 0);
+    int status = status_of_child(write_and_be_killed, dir);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) test_skip("O_TMPFILE");
+    CHECK(WIFSIGNALED(status) && n_files(dir) == 0);
+}
+
+/* Where there is no /proc, nothing gives a nameless file its name. */
+static void write_without_proc(const char *dir)
+{
+    file_new n;
+    lory_err err;
+    if (chdir(dir) != 0 || (chroot(".") != 0 && (unshare(CLONE_NEWUSER) != 0 || chroot(".") != 0)))
+        _exit(77);
+    bool ok = file_create(&n, "out", &err) && file_write(&n, "whole", 5, &err) && n.has_temp;
+    _exit(!(ok && file_commit(&n, &err)));
+}
+
+TEST(file_new_has_a_temporary_name_where_it_must)
+{
+    const char *dir = test_temp("d");
+    REQUIRE(mkdir(dir, 0700) == 0);
+    put(test_temp("d/out"), "old");
+    int status = status_of_child(write_without_proc, dir);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) test_skip("chroot");
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0 && n_files(dir) == 1);
+    expect_text(test_temp("d/out"), "whole");
 }
 
 TEST(file_create_works_without_a_directory_in_the_name_and_side_by_side)
@@ -233,6 +289,8 @@ TEST(file_create_works_without_a_directory_in_the_name_and_side_by_side)
 
 TEST(file_create_refuses_what_cannot_be_replaced)
 {
+    static char long_name[300];
+    memset(long_name, 'x', sizeof long_name - 1);
     lory_err err = { 0 };
     file_new n;
     CHECK(!file_create(&n, "/tmp", &err));
@@ -241,6 +299,10 @@ TEST(file_create_refuses_what_cannot_be_replaced)
     CHECK_STR(err.text, "/dev/null: is a device (expected a regular file)");
     CHECK(!file_create(&n, "/nowhere/at/all", &err));
     CHECK_STR(err.text, "/nowhere/at/all: cannot create: No such file or directory");
+    CHECK(!file_create(&n, "", &err));
+    CHECK_STR(err.text, ": cannot create: No such file or directory");
+    CHECK(!file_create(&n, long_name, &err));
+    CHECK(strstr(err.text, ": cannot create: File name too long"), "%s", err.text);
     CHECK(mem_live_bytes() == 0);
 }
 

@@ -214,36 +214,74 @@ bool file_read(const char *path, size_t max, buf *out, lory_err *err)
 
 /* ---- writing whole or not at all ----------------------------------------------------------- */
 
-/* Opens a name nobody has in the directory of `path`. Plain open, not mkstemp: the file gets the
- * mode that the umask leaves, as any other file. */
+enum { TEMP_NAME_BYTES = 64, LINK_NAME_BYTES = 32 };
+
+static const char *link_name(int fd, char name[LINK_NAME_BYTES])
+{
+    snprintf(name, LINK_NAME_BYTES, "/proc/self/fd/%d", fd);
+    return name;
+}
+
+/* A file without a name: of one that is never finished nothing is left, however the process ends.
+ * -1: the file system has none, or there is no /proc, by which it is given its name. */
+static int open_nameless(const char *dir)
+{
+    char name[LINK_NAME_BYTES];
+    int fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    if (fd < 0 || access(link_name(fd, name), F_OK) == 0) return fd;
+    close(fd);
+    return -1;
+}
+
+/* Finds a name that nobody has in the directory, n->temp_path[0 .. dir_bytes), and gives it to fd;
+ * -1: to a new file. Plain open, not mkstemp: the file gets the mode that the umask leaves, as any
+ * other file. Returns the open file, or -1 with errno. */
+static int name_temp(file_new *n, size_t dir_bytes, int fd)
+{
+    enum { N_TRIES = 1000 };
+    char link[LINK_NAME_BYTES];
+    for (int i = 0; i < N_TRIES; i++) {
+        snprintf(n->temp_path + dir_bytes, TEMP_NAME_BYTES, ".lory-%ld-%d.tmp", (long)getpid(), i);
+        int got = fd < 0 ? open(n->temp_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY,
+                                0666)
+                         : linkat(AT_FDCWD, link_name(fd, link), AT_FDCWD, n->temp_path,
+                                  AT_SYMLINK_FOLLOW);
+        n->has_temp = got >= 0;
+        if (n->has_temp) return fd < 0 ? got : fd;
+        if (errno != EEXIST) break;
+    }
+    return -1;
+}
+
+static size_t dir_bytes_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
 static int open_temp(file_new *n, const char *path, lory_err *err)
 {
-    enum { N_TRIES = 1000, SUFFIX_BYTES = 64 };
-    const char *slash = strrchr(path, '/');
-    size_t dir_bytes = slash ? (size_t)(slash - path) + 1 : 0;
-    n->temp_path = mem_new(dir_bytes + SUFFIX_BYTES, 1);
+    size_t dir_bytes = dir_bytes_of(path);
+    n->temp_path = mem_new(dir_bytes + TEMP_NAME_BYTES, 1);
     if (!n->temp_path) {
         err_set(err, LORY_E_MEMORY, "%s: out of memory", path);
         return -1;
     }
     memcpy(n->temp_path, path, dir_bytes);
-    for (int i = 0; i < N_TRIES; i++) {
-        snprintf(n->temp_path + dir_bytes, SUFFIX_BYTES, ".lory-%ld-%d.tmp", (long)getpid(), i);
-        int fd = open(n->temp_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0666);
-        if (fd >= 0) return fd;
-        if (errno != EEXIST) break;
-    }
-    err_set_errno(err, LORY_E_IO, "%s: cannot create", path);
-    mem_free(n->temp_path);
-    n->temp_path = NULL; /* nothing of ours to remove */
-    return -1;
+    int fd = open_nameless(dir_bytes ? n->temp_path : ".");
+    if (fd < 0) fd = name_temp(n, dir_bytes, -1);
+    if (fd < 0) err_set_errno(err, LORY_E_IO, "%s: cannot create", path);
+    return fd;
 }
 
 bool file_create(file_new *n, const char *path, lory_err *err)
 {
     struct stat st;
     *n = (file_new){ 0 };
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) return refuse(path, st.st_mode, err);
+    bool is_there = stat(path, &st) == 0;
+    if (is_there && !S_ISREG(st.st_mode)) return refuse(path, st.st_mode, err);
+    if (!*path || (!is_there && errno == ENAMETOOLONG)) /* say it before the work, not after */
+        return err_set_errno(err, LORY_E_IO, "%s: cannot create", path);
     n->path = copy_text(path);
     if (!n->path) return err_set(err, LORY_E_MEMORY, "%s: out of memory", path);
     int fd = open_temp(n, path, err);
@@ -278,37 +316,42 @@ static void sync_dir(char *path)
 /* An error of an earlier fwrite that the caller missed is found here too. */
 static bool flush(file_new *n)
 {
-    bool ok = !ferror(n->f) && fflush(n->f) == 0 && fsync(fileno(n->f)) == 0;
-    int saved = errno;
-    if (fclose(n->f) != 0 && ok)
-        ok = false;
-    else
-        errno = saved;
-    n->f = NULL;
-    return ok;
+    return !ferror(n->f) && fflush(n->f) == 0 && fsync(fileno(n->f)) == 0;
+}
+
+/* Puts the whole file in its place. One without a name takes the place itself when it is free;
+ * what is there is replaced only by a rename, from a name. */
+static bool put_in_place(file_new *n)
+{
+    int fd = fileno(n->f);
+    char link[LINK_NAME_BYTES];
+    if (!n->has_temp) {
+        if (linkat(AT_FDCWD, link_name(fd, link), AT_FDCWD, n->path, AT_SYMLINK_FOLLOW) == 0)
+            return true;
+        if (errno != EEXIST || name_temp(n, dir_bytes_of(n->path), fd) < 0) return false;
+    }
+    if (rename(n->temp_path, n->path) != 0) return false;
+    n->has_temp = false;
+    return true;
 }
 
 bool file_commit(file_new *n, lory_err *err)
 {
+    bool ok = true;
     if (!flush(n))
-        err_set_errno(err, LORY_E_IO, "%s: cannot write", n->path);
-    else if (rename(n->temp_path, n->path) != 0)
-        err_set_errno(err, LORY_E_IO, "%s: cannot put the new file in its place", n->path);
-    else {
+        ok = err_set_errno(err, LORY_E_IO, "%s: cannot write", n->path);
+    else if (!put_in_place(n))
+        ok = err_set_errno(err, LORY_E_IO, "%s: cannot put the new file in its place", n->path);
+    else
         sync_dir(n->temp_path);
-        mem_free(n->temp_path);
-        n->temp_path = NULL;
-        file_abandon(n);
-        return true;
-    }
     file_abandon(n);
-    return false;
+    return ok;
 }
 
 void file_abandon(file_new *n)
 {
     if (n->f) fclose(n->f);
-    if (n->temp_path) unlink(n->temp_path);
+    if (n->has_temp) unlink(n->temp_path);
     mem_free(n->temp_path);
     mem_free(n->path);
     *n = (file_new){ 0 };

@@ -36,13 +36,15 @@ void file_map_will_need(const file_map *m, size_t offset, size_t n);
  * LORY_E_FORMAT. Reads pipes too. On failure *out has the text it had. */
 bool file_read(const char *path, size_t max, buf *out, lory_err *err);
 
-/* A file that appears whole or not at all: written under a temporary name in the same directory,
- * synced and renamed by file_commit, with the mode that the umask leaves. file_abandon removes the
- * temporary file; both close, also when they fail, and file_abandon accepts a zeroed or closed
- * one. A path that is there and is no regular file is refused; a symbolic link is replaced. */
+/* A file that appears whole or not at all: written without a name, or where the file system has no
+ * such files under a temporary one in the same directory, then synced and put in its place by
+ * file_commit, with the mode that the umask leaves. file_abandon gives it up; both close, also when
+ * they fail, and file_abandon accepts a zeroed or closed one. A path that is there and is no
+ * regular file is refused; a symbolic link is replaced. */
 typedef struct {
     FILE *f;
     char *path, *temp_path;
+    bool has_temp; /* the file is at temp_path */
 } file_new;
 bool file_create(file_new *n, const char *path, lory_err *err);
 bool file_write(file_new *n, const void *bytes, size_t n_bytes, lory_err *err);
