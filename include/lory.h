@@ -53,6 +53,11 @@ typedef struct {
     char text[LORY_ERR_MAX]; /* one line, no newline: "SUBJECT: what is wrong (found, expected)" */
 } lory_err;
 
+/* The instruction set whose kernels are used, "avx2": the best of this machine, or the one that the
+ * environment's LORY_ISA names. NULL with *err when that is none of this machine: then no session
+ * and no batch is made. It counts once, when it is first asked for. */
+const char *lory_isa(lory_err *err);
+
 /* ---- model ------------------------------------------------------------------------------- */
 
 typedef struct lory_model lory_model;

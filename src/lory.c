@@ -13,6 +13,7 @@
 #include "engine/work.h"
 #include "generation.h"
 #include "handles.h"
+#include "kernels/kernel.h"
 #include "model/survey.h"
 #include "sample/grammar.h"
 
@@ -23,6 +24,11 @@ struct lory_detok {
 const char *lory_version(void)
 {
     return LORY_VERSION;
+}
+
+const char *lory_isa(lory_err *err)
+{
+    return kernels_isa(err);
 }
 
 /* ---- model -------------------------------------------------------------------------------- */

@@ -143,7 +143,7 @@ TEST(selection_gives_a_full_table_whose_gemm_knows_its_panels)
             CHECK(qtypes[t].n_sub ? kn->pack[t] != NULL : kn->gemm_f[t] != NULL);
         }
     }
-    CHECK(kernels() == kernels() && kernels_isa());
+    CHECK(kernels() == kernels() && kernels_isa(NULL));
 }
 
 /* ---- activations ----------------------------------------------------------------------------- */

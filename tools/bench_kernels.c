@@ -199,11 +199,14 @@ static bool is_wanted(qtype t, int n, char **names)
 
 int main(int argc, char **argv)
 {
+    lory_err err;
     const lory_kernels *kn = kernels();
+    const char *isa = kernels_isa(&err);
     const bool only_gemv = argc > 1 && strcmp(argv[1], "gemv") == 0;
     const bool only_gemm = argc > 1 && strcmp(argv[1], "gemm") == 0;
     int skip = 1 + (only_gemv || only_gemm);
-    printf("isa %s, K = N = %d\n", kernels_isa(), K);
+    if (!isa) return fprintf(stderr, "%s\n", err.text), 2;
+    printf("isa %s, K = N = %d\n", isa, K);
     if (!only_gemv) {
         printf(
             "%% of the register peak at tokens   1      2      4      8     16     32    128    512"

@@ -39,9 +39,8 @@ static lory_sampler *open_sampler(const chat *c, int n_retries, lory_err *err)
 {
     sampling_opts o = c->o->settings.sampling;
     uint64_t seed;
-    int status;
     o.seed = (o.seed + n_retries) & INT64_MAX;
-    return cli_open_sampler(c->m, &o, c->grammar.g, &seed, &status, err);
+    return cli_open_sampler(c->m, &o, c->grammar.g, &seed, err);
 }
 
 static bool check_room(const chat *c, size_t n, lory_err *err)

@@ -187,7 +187,6 @@ bool chat_set(chat *c, const char *name, const char *value, lory_err *err)
     chat_settings changed = c->o->settings;
     char option[64], *argv[] = { "set", option, (char *)value, NULL };
     uint64_t seed;
-    int status;
     if (strcmp(name, "logit-bias") == 0 || strcmp(name, "dry-sequence-breaker") == 0)
         return err_set(err, LORY_E_ARGUMENT, "%s: is set on the command line only", name);
     snprintf(option, sizeof option, "--%s", name);
@@ -196,7 +195,7 @@ bool chat_set(chat *c, const char *name, const char *value, lory_err *err)
     if (r == OPTS_HELP) return err_set(err, LORY_E_ARGUMENT, "--help: no such setting");
     if (r != OPTS_OK) return false;
     if (changed.sampling.seed < 0) changed.sampling.seed = (int64_t)cli_entropy_seed();
-    lory_sampler *s = cli_open_sampler(c->m, &changed.sampling, NULL, &seed, &status, err);
+    lory_sampler *s = cli_open_sampler(c->m, &changed.sampling, NULL, &seed, err);
     if (!s) return false;
     lory_sampler_free(s);
     changed.sampling.logit_bias = c->o->settings.sampling.logit_bias;

@@ -35,8 +35,9 @@ bool in_is_terminal(void);
 
 /* ---- stderr: the rest (out.c) -------------------------------------------------------------- */
 
-/* "lory: SUBJECT: ..." as one line on stderr. Returns EXIT_FAILED; or, when the error is that the
- * user interrupted, EXIT_INTERRUPTED without a line. */
+/* "lory: SUBJECT: ..." as one line on stderr. Returns EXIT_FAILED; EXIT_USAGE when SUBJECT is an
+ * option whose value is impossible (LORY_E_ARGUMENT); or, when the error is that the user
+ * interrupted, EXIT_INTERRUPTED without a line. */
 int cli_fail(const lory_err *err);
 /* The same for a wrong command line; "%s: ..." begins with the option. Returns EXIT_USAGE. */
 int cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -45,7 +46,7 @@ void cli_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 bool err_is_terminal(void);
 
 /* Parses a command's options. False when the command is over: *status is its exit status (help was
- * printed, or a usage error). After true, opts_free(page, o) at the end. */
+ * printed, or a usage error; LORY_ISA is one, too). After true, opts_free(page, o) at the end. */
 bool cli_parse(const opts_page *page, void *o, int argc, char **argv, int *status);
 
 /* ---- signals (interrupt.c) ----------------------------------------------------------------- */
@@ -157,10 +158,9 @@ typedef struct {
 bool cli_open_grammar(const constraint_opts *o, cli_grammar *g, int *status, lory_err *err);
 
 /* The sampler that the options ask for, held to g (NULL: to none); *seed gets the seed in use. NULL
- * with *err on failure; *status gets EXIT_USAGE when it is the options that are wrong,
- * else EXIT_FAILED. */
+ * with *err on failure. */
 lory_sampler *cli_open_sampler(const lory_model *m, const sampling_opts *o, lory_grammar *g,
-                               uint64_t *seed, int *status, lory_err *err);
+                               uint64_t *seed, lory_err *err);
 
 /* The tokens of a prompt, at least one and at most n_ctx; "SUBJECT: ..." in *err says why not. */
 typedef struct {

@@ -597,7 +597,7 @@ static bool check_sampling(run *r, lory_err *err)
 {
     uint64_t seed;
     if (!cli_open_grammar(&r->o->constraint, &r->grammar, &r->status, err)) return false;
-    lory_sampler *s = cli_open_sampler(r->m, &r->o->sampling, r->grammar.g, &seed, &r->status, err);
+    lory_sampler *s = cli_open_sampler(r->m, &r->o->sampling, r->grammar.g, &seed, err);
     lory_sampler_free(s);
     return s != NULL;
 }

@@ -134,7 +134,7 @@ static int open_sampling(chat *c)
     uint64_t seed;
     lory_sampler *s = NULL;
     if (cli_open_grammar(&c->o->constraint, &c->grammar, &status, &err))
-        s = cli_open_sampler(c->m, &c->o->settings.sampling, c->grammar.g, &seed, &status, &err);
+        s = cli_open_sampler(c->m, &c->o->settings.sampling, c->grammar.g, &seed, &err);
     if (!s) return status == EXIT_USAGE ? cli_usage("%s", err.text) : cli_fail(&err);
     lory_sampler_free(s);
     c->o->settings.sampling.seed = (int64_t)seed;

@@ -66,10 +66,8 @@ int cmd_grammar(int argc, char **argv)
     lory_err err;
     int status;
     if (!cli_parse(&page, &o, argc, argv, &status)) return status;
-    if (!cli_open_grammar(&o.constraint, &g, &status, &err)) {
-        cli_fail(&err);
-        return status;
-    }
+    if (!cli_open_grammar(&o.constraint, &g, &status, &err))
+        return status == EXIT_USAGE ? cli_usage("%s", err.text) : cli_fail(&err);
     if (!g.g)
         return cli_usage("grammar: none is given (expected --grammar FILE or --json-schema FILE)");
     status = check(g.g, o.constraint.schema != NULL, &err) ? EXIT_OK : cli_fail(&err);

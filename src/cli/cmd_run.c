@@ -246,8 +246,7 @@ static int open_run(run *r)
         return cli_fail(&err);
     r->load_ms = cli_now_ms() - start_ms;
     if (cli_open_grammar(&r->o->constraint, &r->grammar, &status, &err))
-        r->sampler =
-            cli_open_sampler(r->m, &r->o->sampling, r->grammar.g, &r->seed, &status, &err);
+        r->sampler = cli_open_sampler(r->m, &r->o->sampling, r->grammar.g, &r->seed, &err);
     if (!r->sampler) return status == EXIT_USAGE ? cli_usage("%s", err.text) : cli_fail(&err);
     if (r->o->n_logprobs >= 0 && !(r->logprobs = logprobs_new(r->m, r->o->n_logprobs))) {
         err_set(&err, LORY_E_MEMORY, "--logprobs: no memory");

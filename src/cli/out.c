@@ -82,7 +82,7 @@ int cli_fail(const lory_err *err)
 {
     if (err->code == LORY_E_INTERRUPTED) return EXIT_INTERRUPTED;
     fprintf(stderr, "lory: %s\n", err->text);
-    return EXIT_FAILED;
+    return err->code == LORY_E_ARGUMENT && err->text[0] == '-' ? EXIT_USAGE : EXIT_FAILED;
 }
 
 /* Through lory_err, whose text is one clean line whatever was typed. */
@@ -117,7 +117,11 @@ bool cli_parse(const opts_page *page, void *o, int argc, char **argv, int *statu
     lory_err err;
     buf text = { 0 };
     switch (opts_parse(page, o, argc, argv, &err)) {
-    case OPTS_OK: return true;
+    case OPTS_OK:
+        if (lory_isa(&err)) return true;
+        *status = cli_usage("%s", err.text);
+        opts_free(page, o);
+        return false;
     case OPTS_HELP:
         opts_help(page, o, out_is_terminal() && !getenv("NO_COLOR"), &text);
         *status = out_buf(&text) ? EXIT_OK : EXIT_FAILED;

@@ -153,7 +153,7 @@ bool cli_open_grammar(const constraint_opts *o, cli_grammar *g, int *status, lor
     buf text = { 0 };
     const char *name;
     *g = (cli_grammar){ 0 };
-    *status = o->grammar && o->schema ? EXIT_USAGE : EXIT_FAILED;
+    *status = EXIT_FAILED;
     if (!o->grammar && !o->schema) return true;
     if (o->grammar && o->schema)
         return err_set(err, LORY_E_ARGUMENT, "--grammar: cannot go with --json-schema");
@@ -325,7 +325,7 @@ static void name_option(lory_err *err)
 }
 
 lory_sampler *cli_open_sampler(const lory_model *m, const sampling_opts *o, lory_grammar *g,
-                               uint64_t *seed, int *status, lory_err *err)
+                               uint64_t *seed, lory_err *err)
 {
     lory_sampler *s = NULL;
     lory_sampler_params p;
@@ -337,7 +337,6 @@ lory_sampler *cli_open_sampler(const lory_model *m, const sampling_opts *o, lory
     }
     mem_free(bias);
     *seed = p.seed;
-    if (!s) *status = err->code == LORY_E_ARGUMENT ? EXIT_USAGE : EXIT_FAILED;
     return s;
 }
 

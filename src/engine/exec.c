@@ -161,7 +161,7 @@ bool exec_bytes(const model *m, const exec_params *par, size_t *n_bytes, lory_er
 bool exec_open(exec *e, const model *m, kv_cache *kv, const exec_params *par, lory_err *err)
 {
     *e = (exec){ .m = m, .kn = kernels(), .kv = kv, .par = *par };
-    if (!make_plan(&e->plan, m, par, err)) return false;
+    if (!kernels_isa(err) || !make_plan(&e->plan, m, par, err)) return false;
     e->block_bytes = lay_out(e, NULL);
     e->block = mem_new_lazy(e->block_bytes);
     if (!e->block)

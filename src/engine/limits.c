@@ -112,9 +112,9 @@ static double best_read_rate(team *t, job *j)
 
 bool limits_measure(int n_threads, lory_machine_limits *limits, lory_err *err)
 {
-    *limits = (lory_machine_limits){ .isa = kernels_isa() };
+    *limits = (lory_machine_limits){ .isa = kernels_isa(err) };
     limits->n_threads = n_threads > 0 ? n_threads : cpu_usable_cores();
-    team *t = team_new(limits->n_threads, err);
+    team *t = limits->isa ? team_new(limits->n_threads, err) : NULL;
     if (!t) return false;
     job *j = mem_new(1, sizeof *j);
     unsigned char *bytes = mem_new(READ_BYTES, 1);

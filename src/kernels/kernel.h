@@ -9,6 +9,7 @@
 #ifndef LORY_KERNELS_KERNEL_H
 #define LORY_KERNELS_KERNEL_H
 
+#include "lory.h"
 #include "quant/qtype.h"
 
 /* ---- activations for the integer matmul --------------------------------------------------- */
@@ -249,8 +250,9 @@ extern const int n_isa;
 /* The merged table for this CPU, made once (thread-safe): each slot from the first usable row
  * that fills it. LORY_ISA=NAME leaves out the rows above the first of that name. */
 const lory_kernels *kernels(void);
-/* The name of the best row in use. */
-const char *kernels_isa(void);
+/* The name of the best row in use; NULL with *err when LORY_ISA is no name of a row that this CPU
+ * can use. */
+const char *kernels_isa(lory_err *err);
 /* The merged table as if `name` were the best ISA, for tests; false when the CPU lacks it. */
 bool kernels_for(const char *name, lory_kernels *out);
 /* One product, by the best way for its shape: gemm_f, gemv, or pack + gemm_i8 through scratch,

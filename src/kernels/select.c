@@ -1,10 +1,12 @@
 /* select.c - which kernels this CPU runs: the table of instruction sets, merged once.
  * Layer: kernels. The merged table is the library's only global state. */
 #include "base/cpu.h"
+#include "base/err.h"
 #include "kernels/generic.h"
 #include "kernels/neon.h"
 #include "kernels/x86.h"
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,14 +86,30 @@ static const isa_row *find_isa(const char *name)
 }
 
 static lory_kernels merged;
-static const char *merged_name;
+static const char *merged_name; /* NULL: LORY_ISA names none */
 static pthread_once_t merged_once = PTHREAD_ONCE_INIT;
 
 static void merge_all(void)
 {
     const char *wanted = getenv("LORY_ISA");
-    const isa_row *row = wanted ? find_isa(wanted) : NULL;
-    merged_name = merge_from(row ? row : isas, &merged)->name;
+    const bool is_set = wanted && *wanted;
+    const isa_row *row = is_set ? find_isa(wanted) : NULL;
+    const isa_row *best = merge_from(row ? row : isas, &merged);
+    if (!is_set || best == row) merged_name = best->name;
+}
+
+/* The names of the rows that this CPU can use: "avx2, generic". */
+static const char *usable_names(char *out, size_t cap)
+{
+    const char *last = "";
+    size_t n = 0;
+    for (const isa_row *row = isas; row < isas + n_isa; row++) {
+        if (!is_usable(row) || strcmp(row->name, last) == 0) continue;
+        int wrote = snprintf(out + n, cap - n, "%s%s", *last ? ", " : "", row->name);
+        if (wrote > 0 && (size_t)wrote < cap - n) n += (size_t)wrote;
+        last = row->name;
+    }
+    return out;
 }
 
 const lory_kernels *kernels(void)
@@ -100,9 +118,15 @@ const lory_kernels *kernels(void)
     return &merged;
 }
 
-const char *kernels_isa(void)
+const char *kernels_isa(lory_err *err)
 {
+    char names[80];
+    const char *wanted = getenv("LORY_ISA");
     pthread_once(&merged_once, merge_all);
+    if (!merged_name)
+        err_set(err, LORY_E_ARGUMENT,
+                "LORY_ISA: no instruction set of this machine (found \"%.40s\", expected one of %s)",
+                wanted ? wanted : "", usable_names(names, sizeof names));
     return merged_name;
 }
 
