@@ -94,6 +94,15 @@ static size_t thread_bytes(const exec *e)
     return round_up(n, MEM_ALIGN) + (e->plan.n_lora > 0 ? OP_LORA_SCRATCH_BYTES : 0);
 }
 
+/* The structures may only be written when there is a block. */
+static void lay_out_parts(exec *e, mem_carver *c)
+{
+    thread_parts measured;
+    e->parts = mem_carve(c, (size_t)e->par.n_threads, sizeof *e->parts);
+    for (int i = 0; i < e->par.n_threads; i++)
+        parts_carve(e->parts ? &e->parts[i] : &measured, &e->plan, c);
+}
+
 /* Lays out everything that running takes; the same code measures and assigns. */
 static size_t lay_out(exec *e, void *block)
 {
@@ -110,6 +119,7 @@ static size_t lay_out(exec *e, void *block)
         e->rope_cs_2 = mem_carve(&c, n_cs, sizeof(float));
     lay_out_experts(e, &c);
     e->attend_parts = mem_carve(&c, op_attend_parts_bytes(e), 1);
+    lay_out_parts(e, &c);
     e->thread_bytes = thread_bytes(e);
     e->thread_scratch = mem_carve(&c, (size_t)e->par.n_threads, e->thread_bytes);
     return c.used;
@@ -204,6 +214,7 @@ static void run_steps(void *arg, int ith, int nth)
 {
     exec *e = arg;
     op_ctx c = { e, ith, nth };
+    if (e->parts[ith].nth != nth) parts_make(&e->parts[ith], &e->plan, ith, nth);
     for (int i = e->step; i < e->end_step; i++) {
         const plan_step *s = &e->plan.step[i];
         if (i >= atomic_load_explicit(&e->stop_step, memory_order_relaxed)) return;

@@ -7,6 +7,7 @@
 #include "base/team.h"
 #include "engine/kv.h"
 #include "engine/pace.h"
+#include "engine/parts.h"
 #include "engine/plan.h"
 #include <stdatomic.h>
 
@@ -66,6 +67,7 @@ typedef struct {
     int *pair_token;         /* [n_batch * n_expert_used] by row: the pair's token */
     int *expert_row;         /* [n_expert + 1] by expert: its first row */
     void *attend_parts;      /* results of chunks, when is_cut; op_attend.c lays it out */
+    thread_parts *parts;     /* [n_threads] */
     unsigned char *thread_scratch; /* [n_threads, thread_bytes] */
     size_t thread_bytes;
 

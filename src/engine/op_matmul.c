@@ -43,67 +43,6 @@ const float *op_product_input(const op_ctx *c, const plan_step *s, size_t *ld)
     return s->prepared ? input_row(e, c, 0) : op_row(e, s->src, 0);
 }
 
-/* Rows [r0, r1) of product i of a step. */
-typedef struct {
-    int i, r0, r1;
-} rows_part;
-
-enum {
-    UNIT = PANEL_ROWS,          /* rows that stay on one thread: a panel, a cache line of output */
-    MOST_PARTS = PLAN_MAX_FUSED,
-    MOST_NEXT = 12,             /* parts that are asked for ahead, of a few steps */
-};
-
-/* Gate and up go together, row by row. */
-static bool is_pair(const plan_step *s)
-{
-    return s->then && s->n_matmul == 2;
-}
-
-/* What this thread has of the step, in the order of reading: the products' rows, one after the
- * other in units, are cut into nth equal stretches. */
-static int parts_of(const op_ctx *c, const plan_step *s, rows_part part[MOST_PARTS])
-{
-    int n_products = is_pair(s) ? 1 : s->n_matmul, n_part = 0;
-    int n_unit = 0, first, last;
-    for (int i = 0; i < n_products; i++) n_unit += (s->w[i]->n_rows + UNIT - 1) / UNIT;
-    op_share(c, n_unit, &first, &last);
-    for (int i = 0, base = 0; i < n_products && base < last; i++) {
-        int n_rows = s->w[i]->n_rows, n = (n_rows + UNIT - 1) / UNIT;
-        int u0 = first > base ? first - base : 0, u1 = last - base < n ? last - base : n;
-        base += n;
-        if (u0 < u1)
-            part[n_part++] =
-                (rows_part){ i, u0 * UNIT, u1 * UNIT < n_rows ? u1 * UNIT : n_rows };
-    }
-    if (!is_pair(s) || n_part == 0) return n_part;
-    part[1] = (rows_part){ 1, part[0].r0, part[0].r1 };
-    return 2;
-}
-
-static weight_stretch stretch_of(const plan_step *s, rows_part p)
-{
-    const weight *w = s->w[p.i];
-    return (weight_stretch){ (const unsigned char *)w->data + (size_t)p.r0 * w->row_bytes,
-                             (size_t)(p.r1 - p.r0) * w->row_bytes };
-}
-
-/* What this thread reads after the parts of step s: of the steps that follow, and after the last
- * one of the first, for the next token. Ends where experts, which are not known yet, come. */
-static int find_next(const op_ctx *c, const plan_step *s, weight_stretch next[MOST_NEXT])
-{
-    const plan *p = &c->e->plan;
-    int n = 0;
-    for (int i = 1; i < p->n_step && n + MOST_PARTS <= MOST_NEXT; i++) {
-        const plan_step *later = s + i < p->step + p->n_step ? s + i : s + i - p->n_step;
-        rows_part part[MOST_PARTS];
-        if (later->op == OP_EXPERTS) break;
-        int n_part = later->op == OP_MATMUL ? parts_of(c, later, part) : 0;
-        for (int j = 0; j < n_part; j++) next[n++] = stretch_of(later, part[j]);
-    }
-    return n;
-}
-
 /* Part p of the step for all tokens, then adapters' part and its bias. */
 static void product(const op_ctx *c, const plan_step *s, rows_part p, const weight_stretch *next,
                     int n_next)
@@ -182,14 +121,13 @@ static void follow_up(const exec *e, const plan_step *s, int r0, int r1)
 
 void op_matmul(const op_ctx *c, const plan_step *s)
 {
-    rows_part part[MOST_PARTS];
-    weight_stretch next[MOST_PARTS + MOST_NEXT];
-    int n_part = parts_of(c, s, part);
-    for (int i = 0; i < n_part; i++) next[i] = stretch_of(s, part[i]);
-    int n_next = n_part + find_next(c, s, next + n_part);
-    for (int i = 0; i < n_part; i++) {
-        product(c, s, part[i], next + i + 1, n_next - i - 1);
-        if (!is_pair(s) || i == 1) follow_up(c->e, s, part[i].r0, part[i].r1);
+    const exec *e = c->e;
+    const thread_parts *t = &e->parts[c->ith];
+    int step = (int)(s - e->plan.step);
+    for (int i = t->first[step]; i < t->first[step + 1]; i++) {
+        rows_part p = t->part[i];
+        product(c, s, p, t->bytes + i + 1, t->n_known[step] - i - 1);
+        if (!parts_is_pair(s) || p.i == 1) follow_up(e, s, p.r0, p.r1);
     }
 }
 

@@ -52,8 +52,7 @@ const float *op_product_input(const op_ctx *c, const plan_step *s, size_t *ld);
 /* Thread ith's share [first, last) of n things. */
 static inline void op_share(const op_ctx *c, int n, int *first, int *last)
 {
-    *first = (int)((int64_t)n * c->ith / c->nth);
-    *last = (int)((int64_t)n * (c->ith + 1) / c->nth);
+    parts_share(c->ith, c->nth, n, first, last);
 }
 
 static inline float *op_row(const exec *e, int slot, int it)
