@@ -121,6 +121,13 @@ static void exec_logits(const model *m, const lory_kernels *kn, bool no_fuse, in
     for (int i = N_TOK - 9; i < N_TOK; i++)
         CHECK(exec_body(&e, &(exec_batch){ 1, ids + i, pos + i, seq, { 0 } }, &err));
     memcpy(out, exec_head(&e, &(int){ 0 }, 1, &ld), (size_t)m->hp.n_vocab * sizeof *out);
+    /* the last token again, with its head in the same run */
+    int last = N_TOK - 1;
+    kv_truncate(&kv, 0, last);
+    CHECK(kv_reserve(&kv, 0, 1, &err) == last);
+    const float *again = exec_token(&e, &(exec_batch){ 1, ids + last, pos + last, seq, { 0 } },
+                                    &err);
+    CHECK_SAME(again, out, (size_t)m->hp.n_vocab * sizeof *out, "body and head in one run");
     exec_close(&e);
     kv_close(&kv);
 }

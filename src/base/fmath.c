@@ -281,23 +281,32 @@ static double cos_sum(twofold r)
     return y.hi + (y.lo + fma(z * z, p, fma(-r.hi, r.lo, -0.5 * z_lo)));
 }
 
-/* sin of x plus `turn` quarters. */
-static double wave(double x, int turn)
+static double wave(twofold r, int quadrant)
 {
-    int quadrant;
-    if (!(fabs(x) <= 0x1p31)) return NAN;
-    twofold r = reduce(x, &quadrant);
-    quadrant = (quadrant + turn) & 3;
     double y = quadrant & 1 ? cos_sum(r) : sin_sum(r);
     return quadrant & 2 ? -y : y;
 }
 
+void math_sin_cos(double x, double *sine, double *cosine)
+{
+    int quadrant;
+    *sine = *cosine = NAN;
+    if (!(fabs(x) <= 0x1p31)) return;
+    twofold r = reduce(x, &quadrant);
+    *sine = x == 0.0 ? x : wave(r, quadrant); /* keeps -0 */
+    *cosine = wave(r, quadrant + 1);
+}
+
 double math_sin(double x)
 {
-    return x == 0.0 ? x : wave(x, 0); /* keeps -0 */
+    double sine, cosine;
+    math_sin_cos(x, &sine, &cosine);
+    return sine;
 }
 
 double math_cos(double x)
 {
-    return wave(x, 1);
+    double sine, cosine;
+    math_sin_cos(x, &sine, &cosine);
+    return cosine;
 }

@@ -102,5 +102,6 @@ double math_pow(double x, double y);
  * what a position or frequency means here. */
 double math_sin(double x);
 double math_cos(double x);
+void math_sin_cos(double x, double *sine, double *cosine); /* both, for less than the two */
 
 #endif

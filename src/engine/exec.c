@@ -113,6 +113,7 @@ static size_t lay_out(exec *e, void *block)
         e->ld[i] = round_up((size_t)e->plan.width[i], MEM_ALIGN / sizeof(float));
         e->slot[i] = mem_carve(&c, slot_rows(e, i) * e->ld[i], sizeof(float));
     }
+    e->picked = e->slot[PICKED];
     lay_out_inputs(e, &c);
     e->rope_cs = mem_carve(&c, n_cs, sizeof(float));
     if (m->rope_local.inv_freq || m->hp.rope_2d)
@@ -199,15 +200,18 @@ void exec_close(exec *e)
  * every thread then leaves at the same step. The head, which is short, always runs to its end. */
 static void look_for_interrupt(exec *e, int i)
 {
-    if (e->step == 0 && e->interrupt && atomic_load_explicit(e->interrupt, memory_order_relaxed))
+    if (i < e->plan.n_body && e->interrupt
+        && atomic_load_explicit(e->interrupt, memory_order_relaxed))
         atomic_store_explicit(&e->stop_step, i + 1, memory_order_relaxed);
 }
 
-/* Whether the team meets after the step. */
-static bool is_meeting(const exec *e, const plan_step *s)
+/* Whether the team meets after step i; at the end of a run it does anyway. */
+static bool is_meeting(const exec *e, int i)
 {
-    if (e->n_row > 1) return s->sync != SYNC_NONE;
-    return s->sync == SYNC_ALL || (s->sync == SYNC_HEADS && e->is_cut);
+    plan_sync sync = e->plan.step[i].sync;
+    if (i + 1 == e->end_step) return false;
+    if (e->n_row > 1) return sync != SYNC_NONE;
+    return sync == SYNC_ALL || (sync == SYNC_HEADS && e->is_cut);
 }
 
 static void run_steps(void *arg, int ith, int nth)
@@ -218,9 +222,9 @@ static void run_steps(void *arg, int ith, int nth)
     for (int i = e->step; i < e->end_step; i++) {
         const plan_step *s = &e->plan.step[i];
         if (i >= atomic_load_explicit(&e->stop_step, memory_order_relaxed)) return;
-        if (e->par.on_input && e->step == 0) op_show_input(&c, s);
+        if (e->par.on_input && i < e->plan.n_body) op_show_input(&c, s);
         ops[s->op](&c, s);
-        if (!is_meeting(e, s)) continue;
+        if (!is_meeting(e, i)) continue;
         if (ith == 0) look_for_interrupt(e, i);
         team_barrier(e->team);
     }
@@ -234,35 +238,53 @@ static pace *pace_of(exec *e)
     return &e->pace[i];
 }
 
-/* Runs the layers with as many threads as have proved good. */
-static bool run_body(exec *e)
+/* Runs steps from the first up to `end` with as many threads as have proved good. False when it was
+ * interrupted. To know the lost cores costs as much as a small product: once a run, if the last one
+ * has just ended. */
+static bool run_batch(exec *e, const exec_batch *b, int end, lory_err *err)
 {
+    e->batch = *b;
+    e->n_row = b->n_tok;
     pace *p = pace_of(e);
-    int64_t n_lost = cpu_preemptions();
+    e->n_used = p->n;
+    e->is_cut = op_attend_is_cut(e);
+    e->step = 0;
+    e->end_step = end;
+    atomic_store(&e->stop_step, INT_MAX);
+    team_use(e->team, e->n_used);
     double begin = timer_now();
+    if (begin - e->ended > 1e-3) e->n_lost = cpu_preemptions();
     team_run(e->team, run_steps, e);
-    if (atomic_load(&e->stop_step) < e->end_step) return false;
-    pace_record(p, timer_now() - begin, e->n_row, cpu_preemptions() - n_lost);
+    if (atomic_load(&e->stop_step) < end) return err_set(err, LORY_E_INTERRUPTED, "interrupted");
+    int64_t n_lost = cpu_preemptions();
+    e->ended = timer_now();
+    pace_record(p, e->ended - begin, e->n_row, n_lost - e->n_lost);
+    e->n_lost = n_lost;
     return true;
+}
+
+/* The rows that the head reads: a lone one where it stands. */
+static void pick_rows(exec *e, const int *rows, int n)
+{
+    e->pick = rows;
+    e->slot[PICKED] = n == 1 ? op_row(e, X, rows[0]) : e->picked;
 }
 
 bool exec_body(exec *e, const exec_batch *b, lory_err *err)
 {
-    e->batch = *b;
-    e->n_row = b->n_tok;
-    e->n_used = pace_of(e)->n;
-    e->is_cut = op_attend_is_cut(e);
-    e->step = 0;
-    e->end_step = e->plan.n_body;
-    atomic_store(&e->stop_step, INT_MAX);
-    team_use(e->team, e->n_used);
-    if (run_body(e)) return true;
-    return err_set(err, LORY_E_INTERRUPTED, "interrupted");
+    return run_batch(e, b, e->plan.n_body, err);
+}
+
+const float *exec_token(exec *e, const exec_batch *b, lory_err *err)
+{
+    static const int first_row = 0;
+    pick_rows(e, &first_row, 1);
+    return run_batch(e, b, e->plan.n_step, err) ? e->slot[LOGITS] : NULL;
 }
 
 const float *exec_head(exec *e, const int *rows, int n, size_t *ld)
 {
-    e->pick = rows;
+    pick_rows(e, rows, n);
     e->n_row = n;
     e->step = e->plan.n_body;
     e->end_step = e->plan.n_step;

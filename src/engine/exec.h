@@ -53,6 +53,7 @@ typedef struct {
     size_t block_bytes;
     float *slot[SLOT_COUNT]; /* [n_batch, ld]; PICKED and LOGITS: [n_out, ld]; expert slots:
                                 [n_batch * n_expert_used, ld] */
+    float *picked;           /* slot PICKED when there are more rows than one */
     size_t ld[SLOT_COUNT];   /* width, rounded up to a cache line */
     float *input_f32;        /* [max(n_batch, n_threads), ld_input] what OP_INPUT prepared; when */
     size_t ld_input;         /* the batch is one row, row ith is thread ith's own copy */
@@ -72,6 +73,8 @@ typedef struct {
     size_t thread_bytes;
 
     pace pace[N_PACES];      /* of runs of 1, 2 .. 3, 4 .. 7, ... tokens */
+    double ended;            /* when the last run did, s; 0 before the first */
+    int64_t n_lost;          /* cpu_preemptions then */
 
     /* the batch at hand */
     exec_batch batch;
@@ -95,6 +98,10 @@ void exec_close(exec *e); /* accepts a zeroed one */
 /* Runs the layers on a batch: its keys and values are in the cache afterwards. False, with
  * LORY_E_INTERRUPTED, when *interrupt became true: the cache's new positions are then undefined. */
 bool exec_body(exec *e, const exec_batch *b, lory_err *err);
+
+/* The same for one token, and its logits, until the next call: one run for both. NULL on failure.
+ */
+const float *exec_token(exec *e, const exec_batch *b, lory_err *err);
 
 /* The logits of n (up to n_out) rows of the batch that exec_body ran last, [n, *ld], valid until
  * the next call. */

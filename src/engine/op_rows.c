@@ -5,21 +5,23 @@
 #include <math.h>
 #include <string.h>
 
-/* The rotations of the token's position are made beside its embedding. */
-static void make_rotations(const exec *e, int it)
+/* The rotations of the token's position are made beside its embedding; a lone token's by all
+ * threads, some angles each. */
+static void make_rotations(const op_ctx *c, int it)
 {
+    const exec *e = c->e;
     const model *m = e->m;
-    int n = m->hp.n_rot, pos = e->batch.pos[it], second = 0;
+    int n = m->hp.n_rot, pos = e->batch.pos[it], second = 0, first = 0, last = n / 2;
     const rope_table *t = e->long_rope && m->rope_long.inv_freq ? &m->rope_long : &m->rope;
-    if (n == 0) return;
+    if (e->n_row == 1) op_share(c, n / 2, &first, &last);
     if (m->hp.rope_2d && pos >= e->batch.prefix.n) {
         second = pos - e->batch.prefix.n + 1;
         pos = e->batch.prefix.mask_pos;
     }
-    rope_cos_sin(n, t, pos, e->rope_cs + (size_t)it * (size_t)n);
+    rope_cos_sin(n, t, pos, first, last, e->rope_cs + (size_t)it * (size_t)n);
     if (e->rope_cs_2)
-        rope_cos_sin(n, m->hp.rope_2d ? t : &m->rope_local, m->hp.rope_2d ? second : pos,
-                     e->rope_cs_2 + (size_t)it * (size_t)n);
+        rope_cos_sin(n, m->hp.rope_2d ? t : &m->rope_local, m->hp.rope_2d ? second : pos, first,
+                     last, e->rope_cs_2 + (size_t)it * (size_t)n);
 }
 
 void op_embed(const op_ctx *c, const plan_step *s)
@@ -34,8 +36,9 @@ void op_embed(const op_ctx *c, const plan_step *s)
         e->kn->to_f32[w->type](w->k, row + (size_t)e->batch.id[it] * w->row_bytes, dst);
         op_embed_lora(c, s->lora[0], e->batch.id[it], dst);
         if (e->m->hp.embd_scale != 1.0f) e->kn->scale(w->k, e->m->hp.embd_scale, dst);
-        make_rotations(e, it);
+        if (e->n_row > 1) make_rotations(c, it);
     }
+    if (e->n_row == 1) make_rotations(c, 0);
 }
 
 /* The sessions see to it that every position has its row. */
@@ -54,6 +57,7 @@ void op_pick(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
     int first, last;
+    if (e->n_row == 1) return; /* the slot is the row */
     op_share(c, e->n_row, &first, &last);
     for (int i = first; i < last; i++)
         memcpy(op_row(e, s->dst[0], i), op_row(e, s->src, e->pick[i]),

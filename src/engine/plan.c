@@ -372,7 +372,7 @@ static void mark_syncs(plan *p)
 {
     for (int i = 0; i + 1 < p->n_step; i++) p->step[i].sync = (uint8_t)sync_after(&p->step[i]);
     p->step[p->n_body - 1].sync = SYNC_ALL;
-    p->step[p->n_step - 1].sync = SYNC_ALL;
+    p->step[p->n_body].sync = SYNC_MANY; /* a lone row is picked by its place */
 }
 
 /* ---- pass 5: sizes ------------------------------------------------------------------------- */

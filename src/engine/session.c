@@ -271,16 +271,23 @@ static bool hand_on(session *s, int first, int n, lory_on_logits on_logits, void
     return true;
 }
 
-/* One batch of the plan: tokens [s->n, s->n + n) of s->id; on failure the cache is as before. */
-static bool step(session *s, int n, lory_err *err)
+/* One batch of the plan: tokens [s->n, s->n + n) of s->id, and the logits of the last one, if they
+ * are wanted; on failure the cache is as before. */
+static bool step(session *s, int n, bool wants_last, lory_err *err)
 {
+    size_t ld;
     int first = kv_reserve(&s->kv, 0, n, err);
     if (first < 0) return false;
     for (int i = 0; i < n; i++) s->pos[i] = first + i;
     exec_batch b = { n, s->id + s->n, s->pos, s->seq, s->prefix };
-    if (exec_body(&s->e, &b, err)) return true;
-    kv_truncate(&s->kv, 0, first);
-    return false;
+    bool in_one = n == 1 && wants_last;
+    if (in_one) s->logits = exec_token(&s->e, &b, err);
+    if (in_one ? !s->logits : !exec_body(&s->e, &b, err)) {
+        kv_truncate(&s->kv, 0, first);
+        return false;
+    }
+    if (wants_last && !in_one) s->logits = exec_head(&s->e, s->rows + n - 1, 1, &ld);
+    return true;
 }
 
 static int find_id(const lory_token *ids, int n, lory_token id)
@@ -333,7 +340,7 @@ static bool choose_step(const session *s, size_t n_all, int *n_tok, lory_err *er
 bool session_eval(session *s, const lory_token *ids, size_t n, lory_on_logits on_logits, void *user,
                   lory_err *err)
 {
-    size_t ld, n_old = s->n, n_all = s->n + n;
+    size_t n_old = s->n, n_all = s->n + n;
     int n_tok;
     if (!check_ids(s, ids, n, err)) return false;
     if (n == 0) return true;
@@ -343,12 +350,11 @@ bool session_eval(session *s, const lory_token *ids, size_t n, lory_on_logits on
         if (atomic_exchange(&s->interrupt, false))
             return err_set(err, LORY_E_INTERRUPTED, "interrupted");
         if (!choose_step(s, n_all, &n_tok, err)) return false;
-        if (!step(s, n_tok, err)) {
+        bool is_last = s->n + (size_t)n_tok == n_all;
+        if (!step(s, n_tok, is_last && !on_logits, err)) {
             atomic_store(&s->interrupt, false);
             return false;
         }
-        bool is_last = s->n + (size_t)n_tok == n_all;
-        if (!on_logits && is_last) s->logits = exec_head(&s->e, s->rows + n_tok - 1, 1, &ld);
         int n_again = s->n < n_old ? (int)(n_old - s->n) : 0; /* logits were handed on before */
         if (on_logits && !hand_on(s, n_again, n_tok, on_logits, user, err)) {
             s->n += (size_t)n_tok;

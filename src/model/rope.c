@@ -56,12 +56,13 @@ void rope_local_frequencies(const hparams *hp, rope_table *t)
     t->magnitude = 1.0f;
 }
 
-void rope_cos_sin(int n_rot, const rope_table *t, int pos, float *cs)
+void rope_cos_sin(int n_rot, const rope_table *t, int pos, int first, int last, float *cs)
 {
     int n = n_rot / 2;
-    for (int i = 0; i < n; i++) {
-        double angle = pos * t->inv_freq[i];
-        cs[i] = (float)math_cos(angle) * t->magnitude;
-        cs[n + i] = (float)math_sin(angle) * t->magnitude;
+    for (int i = first; i < last; i++) {
+        double sine, cosine;
+        math_sin_cos(pos * t->inv_freq[i], &sine, &cosine);
+        cs[i] = (float)cosine * t->magnitude;
+        cs[n + i] = (float)sine * t->magnitude;
     }
 }

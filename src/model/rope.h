@@ -21,7 +21,8 @@ typedef struct {
 void rope_frequencies(const hparams *hp, const float *factors, rope_table *t);
 void rope_local_frequencies(const hparams *hp, rope_table *t);
 
-/* cs = [n_rot / 2] cosines, then [n_rot / 2] sines, of position pos. */
-void rope_cos_sin(int n_rot, const rope_table *t, int pos, float *cs);
+/* cs = [n_rot / 2] cosines, then [n_rot / 2] sines, of position pos: the first-th up to the
+ * last-th of each. */
+void rope_cos_sin(int n_rot, const rope_table *t, int pos, int first, int last, float *cs);
 
 #endif
