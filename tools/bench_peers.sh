@@ -25,7 +25,8 @@ done
 shift $((OPTIND - 1))
 [ $# -gt 0 ] && [ -n "$models" ] || usage
 lory=${LORY:-./lory}
-log=$(mktemp) && trap 'rm -f "$log"' EXIT
+dir=$(mktemp -d) && trap 'rm -rf "$dir"' EXIT
+log=$dir/rates
 
 # "ROUND NAME prompt|gen TOKENS_PER_S" of one run; both programs write one JSON value or key a line,
 # or one object a line.
@@ -55,13 +56,19 @@ run_lory() { # ROUND MODEL
             rates "$1" lory tokens_per_s_median
     fi
 }
+
+# Peers run in a folder of their own: some leave a log where they are.
+absolute() { # PATH, or a command's name, which stays
+    case $1 in /* ) echo "$1" ;; */* ) echo "$PWD/$1" ;; * ) echo "$1" ;; esac
+}
 run_peer() { # ROUND MODEL PEER
+    name=${3%%=*} program=$(absolute "${3#*=}") model_path=$(realpath "$2")
     if [ -n "$parallel" ]; then
-        "${3#*=}" -m "$2" -c $((most * (n_gen + 16))) -b 512 -ub 512 -npp 16 -ntg "$n_gen" \
-            -npl "$parallel" -t "$n_threads" 2>&1 | peer_batched "$1" "${3%%=*}"
+        (cd "$dir" && "$program" -m "$model_path" -c $((most * (n_gen + 16))) -b 512 -ub 512 \
+            -npp 16 -ntg "$n_gen" -npl "$parallel" -t "$n_threads" 2>&1) | peer_batched "$1" "$name"
     else
-        "${3#*=}" -m "$2" -p "$n_prompt" -n "$n_gen" -t "$n_threads" -r 1 -o json 2> /dev/null |
-            rates "$1" "${3%%=*}" avg_ts
+        (cd "$dir" && "$program" -m "$model_path" -p "$n_prompt" -n "$n_gen" -t "$n_threads" \
+            -r 1 -o json 2> /dev/null) | rates "$1" "$name" avg_ts
     fi
 }
 
