@@ -20,4 +20,10 @@ bool err_set(lory_err *err, lory_status code, const char *fmt, ...) ERR_PRINTF(3
 /* The same, with ": " and the text of errno at the end. */
 bool err_set_errno(lory_err *err, lory_status code, const char *fmt, ...) ERR_PRINTF(3, 4);
 
+/* What a noun ends with behind the number n: "1 token", "2 tokens". */
+static inline const char *plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 #endif

@@ -1,8 +1,5 @@
-/* batch_request.h - one line of `lory batch`: what is asked, and how.
- * Layer: cli. A request owns what it holds; one thread.
- *
- * Two shapes: plain {"id", "prompt" or "messages", OpenAI-named fields}, and the OpenAI Batch API's
- * {"custom_id", "method", "url", "body"} (platform.openai.com/docs/api-reference/batch). */
+/* batch_request.h - what one line of `lory batch` asks for, and how; batch_read.h reads it.
+ * Layer: cli. A request owns what it holds; one thread. */
 #ifndef LORY_CLI_BATCH_REQUEST_H
 #define LORY_CLI_BATCH_REQUEST_H
 
@@ -71,11 +68,7 @@ typedef struct {
     int n_logprobs; /* likeliest tokens a token; -1 = no log-probabilities */
 } batch_request;
 
-/* Reads a line. On failure *err is for the line's answer; `id` and `shape` are what could be made
- * out. Either way free it with batch_request_free. */
-bool batch_request_read(batch_request *r, const batch_defaults *d, uint64_t line, const char *text,
-                        size_t n, lory_err *err);
-void batch_request_free(batch_request *r);
+void batch_request_free(batch_request *r); /* accepts a zeroed one */
 
 /* Makes n empty prompts. */
 bool batch_request_prompts(batch_request *r, size_t n, lory_err *err);
@@ -85,6 +78,8 @@ int batch_n_choices(const batch_request *r);
 const lory_tokens *batch_prompt_of(const batch_request *r, int i_choice);
 size_t batch_n_prompt_tokens(const batch_request *r);
 
+/* The seed of a line that has none, from that of the run. */
+uint64_t batch_line_seed(uint64_t seed, uint64_t line);
 /* The seed of choice i: the first has the line's. */
 uint64_t batch_request_seed(const batch_request *r, int i);
 

@@ -139,10 +139,10 @@ static bool check_input(const batch_state *s, const json *j, const char *out, co
         && is_hex(hash, s->input.hash))
         return true;
     return err_set(err, LORY_E_ARGUMENT,
-                   "%s: belongs to another input (found %" PRIu64 " lines, %" PRIu64
+                   "%s: belongs to another input (found %" PRIu64 " line%s, %" PRIu64
                    " bytes, xxh64 %016" PRIx64 ", expected %" PRId64 ", %" PRId64 ", %s)",
-                   out, s->input.n_lines, s->input.n_bytes, s->input.hash, n_lines, n_bytes,
-                   hash->str);
+                   out, s->input.n_lines, plural(s->input.n_lines), s->input.n_bytes, s->input.hash,
+                   n_lines, n_bytes, hash->str);
 }
 
 static bool check_model(const batch_state *s, const json *j, const char *out, const char *name,

@@ -1,6 +1,7 @@
 /* batch_window.c - see batch_window.h. */
 #include "cli/batch_window.h"
 #include "base/err.h"
+#include "cli/batch_read.h"
 #include <inttypes.h>
 
 enum {
@@ -162,7 +163,7 @@ bool batch_window_put(batch_window *w, uint64_t line, const char *text, size_t n
     lory_err why;
     batch_item *it = new_item(w);
     if (!it) return no_memory(line, err);
-    bool ok = !too_long && batch_request_read(&it->r, w->d, line, text, n, &why);
+    bool ok = !too_long && batch_read_line(&it->r, w->d, line, text, n, &why);
     if (too_long) {
         it->r.line = line;
         err_set(&why, LORY_E_FORMAT, "the line is too long (expected at most %d MB)",

@@ -229,7 +229,8 @@ static void tell(chat *c, const lory_generate_result *result)
             "context full (%zu tokens): the answer stops here; /compact drops the oldest turns",
             n_ctx);
     else if (result->reason == LORY_STOP_LENGTH)
-        cli_note("the answer stops here after %zu tokens (-n)", result->n_tokens);
+        cli_note("the answer stops here after %zu token%s (-n)", result->n_tokens,
+                 plural(result->n_tokens));
     else if (n * 100 >= n_ctx * WARN_PERCENT && !c->was_warned)
         cli_note("context nearly full (%zu of %zu tokens): /compact drops the oldest turns", n,
                  n_ctx);

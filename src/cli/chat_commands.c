@@ -154,7 +154,7 @@ static bool compact(chat *c, const char *argument, lory_err *err)
     ok = ok && (first == 0 || talk_drop(&c->talk, first, err));
     c->was_warned = false;
     if (ok)
-        cli_note("compact: %zu of %zu turns dropped, the oldest; %zu are left", first, n_before,
+        cli_note("compact: %zu of %zu turns dropped, the oldest; left: %zu", first, n_before,
                  c->talk.n);
     return ok;
 }
@@ -170,7 +170,7 @@ static bool stats(chat *c, const char *argument, lory_err *err)
     size_t n;
     lory_session_tokens(c->s, &n);
     cli_note("context %zu of %d tokens, %zu turn%s, seed %lld", n, lory_session_n_ctx(c->s),
-             c->talk.n, c->talk.n == 1 ? "" : "s", (long long)c->o->settings.sampling.seed);
+             c->talk.n, plural(c->talk.n), (long long)c->o->settings.sampling.seed);
     cli_note("last answer: prompt %zu tokens, %zu of them new, %.1f tok/s; generated %zu tokens, "
              "%.1f tok/s; peak memory %.1f MB",
              c->n_prompt, c->n_evaluated, per_second(c->n_evaluated, c->prompt_ms), c->n_generated,

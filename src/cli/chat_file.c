@@ -87,7 +87,7 @@ bool chat_save(const chat *c, const char *path, bool has_kv, lory_err *err)
     ok = ok && write_file(c, path, &lines, n_cached, err);
     if (ok && has_kv && c->is_interactive)
         cli_note("%s: %zu turn%s, %.1f MB, %.1f of them the KV cache", path, c->talk.n,
-                 c->talk.n == 1 ? "" : "s", (double)(lines.len + n_kv) / 1e6, (double)n_kv / 1e6);
+                 plural(c->talk.n), (double)(lines.len + n_kv) / 1e6, (double)n_kv / 1e6);
     buf_free(&lines);
     buf_free(&body);
     return ok;
@@ -161,6 +161,6 @@ bool chat_load(chat *c, const char *path, lory_err *err)
 void chat_tell_loaded(const chat *c, const char *path)
 {
     if (c->is_interactive)
-        cli_note("%s: %zu turn%s, %zu tokens", path, c->talk.n, c->talk.n == 1 ? "" : "s",
-                 chat_used(c));
+        cli_note("%s: %zu turn%s, %zu token%s", path, c->talk.n, plural(c->talk.n), chat_used(c),
+                 plural(chat_used(c)));
 }

@@ -193,9 +193,10 @@ static bool check_input(const run *r, lory_err *err)
     if (now.hash != then->hash)
         return err_set(err, LORY_E_IO, "%s: was changed while it was answered", r->in_name);
     if (is.st_size > was->st_size)
-        cli_note("%s: has grown: the first %" PRIu64 " lines, which it had in the beginning, are "
+        cli_note("%s: has grown: the first %" PRIu64 " line%s, which it had in the beginning, %s "
                  "answered",
-                 r->in_name, then->n_lines);
+                 r->in_name, then->n_lines, plural(then->n_lines),
+                 then->n_lines == 1 ? "is" : "are");
     return true;
 }
 
@@ -450,7 +451,7 @@ static void tell_rest(const run *r)
         cli_note("%s: %" PRIu64 " of %" PRIu64 " lines are complete%s", r->out.name, n,
                  r->end - r->first, hint);
     else
-        cli_note("%s: %" PRIu64 " lines are complete", r->out.name, n);
+        cli_note("%s: %" PRIu64 " %s complete", r->out.name, n, n == 1 ? "line is" : "lines are");
 }
 
 /* Answers, and writes what is done whatever happens. */

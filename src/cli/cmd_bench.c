@@ -290,7 +290,7 @@ static bool print_limits(const bench *b)
     buf_printf(&out,
                "limits of %d thread%s, %s: reads %.1f GB/s, int8 %.1f G and f32 %.1f G "
                "multiply-adds/s\n",
-               l->n_threads, l->n_threads == 1 ? "" : "s", l->isa, l->read_bytes_per_s / 1e9,
+               l->n_threads, plural((uint64_t)l->n_threads), l->isa, l->read_bytes_per_s / 1e9,
                l->i8_macs_per_s / 1e9, l->f32_macs_per_s / 1e9);
     bool ok = out_buf(&out);
     buf_free(&out);

@@ -117,14 +117,14 @@ static bool tell_result(const char *path, qtype wanted, lory_err *err)
     for (int i = 0; i < QT_COUNT; i++)
         if (use[i].n_tensors)
             buf_printf(&mix, "%s%s %zu", mix.len ? ", " : "", qtypes[i].name, use[i].n_tensors);
-    cli_note("%s: %zu tensors, %s (%s)", path, g.n_tensors,
+    cli_note("%s: %zu tensor%s, %s (%s)", path, g.n_tensors, plural(g.n_tensors),
              inspect_scaled((double)g.map.size, "B", size),
              mix.len ? mix.data : "a vocabulary only");
     size_t n_odd = count_odd(&g, wanted);
     if (n_odd)
-        cli_note(
-            "%s: %zu matrices are f16, because their rows are no whole number of %s blocks of %d",
-            path, n_odd, qtypes[wanted].name, qtypes[wanted].block_elems);
+        cli_note("%s: %zu %s f16, because the rows are no whole number of %s blocks of %d", path,
+                 n_odd, n_odd == 1 ? "matrix is" : "matrices are", qtypes[wanted].name,
+                 qtypes[wanted].block_elems);
     buf_free(&mix);
     gguf_close(&g);
     return true;

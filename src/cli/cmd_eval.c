@@ -155,8 +155,8 @@ static bool choose_window(eval *e, lory_err *err)
     e->first = e->o->all_tokens ? 0 : e->window / 2;
     if (e->ids.n < least)
         return err_set(err, LORY_E_ARGUMENT,
-                       "%s: too short to score (found %zu tokens, expected at least %zu)",
-                       e->source, e->ids.n, least);
+                       "%s: too short to score (found %zu token%s, expected at least %zu)",
+                       e->source, e->ids.n, plural(e->ids.n), least);
     if (n_ctx < least)
         return err_set(err, LORY_E_ARGUMENT,
                        "-c: a window of %zu scores nothing (expected at least %zu)", n_ctx, least);
@@ -266,8 +266,8 @@ static void put_text(const eval *e, buf *out)
     buf_printf(out, "perplexity     %.4f +/- %.4f\n", perplexity(&e->nll),
                perplexity(&e->nll) * score_error_of(&e->nll));
     buf_printf(out, "bits per byte  %.4f\n", bits_per_byte(e));
-    buf_printf(out, "scored         %" PRIu64 " tokens of %zu, %" PRIu64 " bytes\n", e->nll.n,
-               e->ids.n, e->n_bytes);
+    buf_printf(out, "scored         %" PRIu64 " token%s of %zu, %" PRIu64 " byte%s\n", e->nll.n,
+               plural(e->nll.n), e->ids.n, e->n_bytes, plural(e->n_bytes));
     if (!e->row) return;
     buf_printf(out, "reference      perplexity %.4f\n", perplexity(&e->reference_nll));
     buf_printf(out, "KL divergence  %.6f +/- %.6f nats\n", score_mean_of(&e->kl),

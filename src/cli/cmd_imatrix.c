@@ -135,8 +135,8 @@ static bool run_text(const imatrix_opts *o, lory_session *s, lory_tokens *ids, l
     size_t size = (size_t)lory_session_n_ctx(s);
     if (size > ids->n) size = ids->n;
     if (size < 2)
-        return err_set(err, LORY_E_ARGUMENT, "%s: too short to measure (found %zu tokens)", o->text,
-                       ids->n);
+        return err_set(err, LORY_E_ARGUMENT, "%s: too short to measure (found %zu token%s)",
+                       o->text, ids->n, plural(ids->n));
     size_t n = ids->n / size, n_most = o->n_chunks > 0 ? (size_t)o->n_chunks : UINT32_MAX;
     bool has_bos = ids->id[0] == bos, ok = true;
     progress bar;
@@ -164,7 +164,8 @@ static void tell_result(const imatrix_opts *o, const measure *m, const imatrix_o
         for (int64_t k = 0; k < m->sums[i].n_matrices; k++) n_rows += m->sums[i].counts[k];
         n += n_rows > 0.0;
     }
-    cli_note("%s: %zu weight matrices, %u pieces of %u tokens", o->out, n, (unsigned)from->n_chunks,
+    cli_note("%s: %zu weight %s, %u piece%s of %u tokens", o->out, n,
+             n == 1 ? "matrix" : "matrices", (unsigned)from->n_chunks, plural(from->n_chunks),
              (unsigned)from->chunk_size);
 }
 

@@ -147,6 +147,7 @@ static double per_second(size_t n, double ms)
     return ms > 0 ? (double)n * 1e3 / ms : 0;
 }
 
+/* Its words stay as they are for any number: scripts read it. */
 static void print_stats_text(const run *r)
 {
     cli_note("load %.1f ms, prompt %zu tokens %.1f tok/s, generated %zu tokens %.1f tok/s, "
@@ -230,8 +231,8 @@ static int run_prompt(run *r)
     if (cli_interrupted()) return EXIT_INTERRUPTED;
     if (!ok) return cli_fail(&err);
     if (r->result.reason == LORY_STOP_CONTEXT)
-        cli_note("context full (%d tokens): the text stops here; -c N sets another length",
-                 lory_session_n_ctx(r->s));
+        cli_note("context full (%d token%s): the text stops here; -c N sets another length",
+                 lory_session_n_ctx(r->s), plural((uint64_t)lory_session_n_ctx(r->s)));
     return r->result.reason == LORY_STOP_CALLER ? EXIT_FAILED : EXIT_OK;
 }
 

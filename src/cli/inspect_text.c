@@ -1,5 +1,6 @@
 /* inspect_text.c - a weight file for people to read; see inspect.h. Text from the file is shown
  * without control characters, so that no file can play with the terminal. */
+#include "base/err.h"
 #include "cli/inspect.h"
 #include "text/json.h"
 #include "text/utf8.h"
@@ -363,9 +364,9 @@ static void put_memory(page *p)
         buf_printf(p->out, "  not known: %s\n", p->x->plan_err.text);
         return;
     }
-    buf_printf(p->out, "  for a context of %d tokens%s, batches of %d, %d thread%s\n", m->n_ctx,
-               m->n_ctx_lowered ? " (lowered to fit)" : "", m->n_batch, m->n_threads,
-               m->n_threads == 1 ? "" : "s");
+    buf_printf(p->out, "  for a context of %d token%s%s, batches of %d, %d thread%s\n", m->n_ctx,
+               plural((uint64_t)m->n_ctx), m->n_ctx_lowered ? " (lowered to fit)" : "", m->n_batch,
+               m->n_threads, plural((uint64_t)m->n_threads));
     buf_printf(p->out, "  %-12s %12s  mapped from the file\n", "weights",
                bytes(m->weights_bytes, text));
     if (m->lora_bytes)

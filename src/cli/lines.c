@@ -166,7 +166,8 @@ bool lines_skip(int fd, const char *name, uint64_t n_lines, lory_err *err)
         ssize_t n = read_some(fd, name, block, READ_BYTES, err);
         if (n == 0 && n_left == 1 && last != '\n') break; /* the last line has no newline */
         if (n == 0)
-            err_set(err, LORY_E_FORMAT, "%s: has fewer than %" PRIu64 " lines", name, n_lines);
+            err_set(err, LORY_E_FORMAT, "%s: has fewer than %" PRIu64 " line%s", name, n_lines,
+                    plural(n_lines));
         ok = n > 0;
         if (!ok) break;
         last = block[n - 1];

@@ -142,8 +142,8 @@ static bool refuse_format(reader *r)
     const char *what = sniff_format(d, r->g->map.size);
     if (what) return err_set(r->err, LORY_E_FORMAT, "%s: is %s", gguf_path(r->g), what);
     if (r->g->map.size < 4)
-        return err_set(r->err, LORY_E_FORMAT, "%s: is not a GGUF file (it has only %zu bytes)",
-                       gguf_path(r->g), r->g->map.size);
+        return err_set(r->err, LORY_E_FORMAT, "%s: is not a GGUF file (it has only %zu byte%s)",
+                       gguf_path(r->g), r->g->map.size, plural(r->g->map.size));
     return err_set(
         r->err, LORY_E_FORMAT,
         "%s: is not a GGUF file (it starts with bytes %02x %02x %02x %02x, expected 'GGUF')",
@@ -176,8 +176,9 @@ static bool check_count(reader *r, const char *noun, uint64_t n, size_t min_byte
 {
     if (n <= n_left(r) / min_bytes && n < UINT32_MAX / 4) return true;
     return err_set(r->err, LORY_E_FORMAT,
-                   "%s: the header claims %" PRIu64 " %ss, but only %zu bytes follow it",
-                   gguf_path(r->g), n, noun, n_left(r));
+                   "%s: the header claims %" PRIu64 " %s%s, but only %zu byte%s follow%s it",
+                   gguf_path(r->g), n, noun, plural(n), n_left(r), plural(n_left(r)),
+                   n_left(r) == 1 ? "s" : "");
 }
 
 static bool read_header(reader *r, uint64_t *n_tensors, uint64_t *n_kv)
@@ -408,9 +409,9 @@ static bool place_tensors(reader *r, size_t begin)
                          g->alignment);
         if (t->offset > n_data || t->n_bytes > n_data - t->offset)
             return wrong(r, LORY_E_FORMAT,
-                         "is cut short: it needs %zu bytes at offset %" PRIu64
-                         ", the file has %" PRIu64 " bytes of tensor data",
-                         t->n_bytes, t->offset, n_data);
+                         "is cut short: it needs %zu byte%s at offset %" PRIu64
+                         ", the file has %" PRIu64 " byte%s of tensor data",
+                         t->n_bytes, plural(t->n_bytes), t->offset, n_data, plural(n_data));
         t->data = g->map.data + begin + t->offset;
     }
     return true;

@@ -130,8 +130,9 @@ static bool read_header(llama2c *c, lory_err *err)
     if (what && !strstr(what, "llama2.c"))
         return err_set(err, LORY_E_FORMAT, "%s: is %s", c->map.path, what);
     if (c->map.size < V0_HEADER_BYTES)
-        return err_set(err, LORY_E_FORMAT, "%s: is too short for a llama2.c checkpoint (%zu bytes)",
-                       c->map.path, c->map.size);
+        return err_set(err, LORY_E_FORMAT,
+                       "%s: is too short for a llama2.c checkpoint (%zu byte%s)", c->map.path,
+                       c->map.size, plural(c->map.size));
     if (!what)
         return err_set(err, LORY_E_FORMAT,
                        "%s: is neither a GGUF file nor a llama2.c checkpoint (it starts with bytes "

@@ -122,8 +122,10 @@ static bool read_place(const safetensors *s, st_tensor *t, const json *j, size_t
                      end, n_data);
     if ((uint64_t)(end - begin) != t->n_bytes)
         return wrong(s, t->name, err,
-                     "has %" PRId64 " bytes (its shape of %" PRId64 " elements of %s asks for %zu)",
-                     end - begin, t->n_elems, dtypes[t->dtype].name, t->n_bytes);
+                     "has %" PRId64 " byte%s (its shape of %" PRId64
+                     " element%s of %s asks for %zu)",
+                     end - begin, plural((uint64_t)(end - begin)), t->n_elems,
+                     plural((uint64_t)t->n_elems), dtypes[t->dtype].name, t->n_bytes);
     t->data = s->map.data + begin_data + (size_t)begin;
     return true;
 }
