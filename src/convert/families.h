@@ -1,6 +1,6 @@
-/* families.h - what becomes of config.json, family by family (family_keys.c, family_keys_moe.c),
- * for the table in families.c.
- * Layer: convert, private to those three. */
+/* families.h - what becomes of config.json, family by family (family_keys.c,
+ * family_keys_gpt.c, family_keys_moe.c), for the table in families.c.
+ * Layer: convert, private to those four. */
 #ifndef LORY_CONVERT_FAMILIES_H
 #define LORY_CONVERT_FAMILIES_H
 
@@ -76,6 +76,8 @@ void keys_mpt(config *c, const hf_shape *s);
 
 /* ---- what families have in common ------------------------------------------------------------ */
 
+#define KEYS_GELUS "gelu gelu_new gelu_fast gelu_pytorch_tanh"
+
 int64_t keys_n_embd(config *c);
 int64_t keys_head_dim(config *c, const hf_shape *s);
 int64_t keys_n_rot(config *c, const hf_shape *s); /* by the share of a head that rotates */
@@ -89,6 +91,8 @@ void keys_put_base(config *c, const hf_shape *s); /* sizes, norms, experts and r
  * in it goes wrong in the whole by keys_join. */
 config keys_rope_part(const config *c);
 void keys_join(config *c, const config *part);
+/* The part of the config under a name likewise. */
+config keys_part_of(const config *c, const char *names);
 bool keys_rope_is(const config *rope, const char *type);
 bool keys_is_longrope(const config *rope);
 double keys_rope_theta(config *c, double otherwise);
