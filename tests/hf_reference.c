@@ -226,7 +226,9 @@ static void project(ref *r, int il, const double *h, double *q, double *k, doubl
         double *to = ih < REF_HEAD                ? q + ih * REF_DIM
                      : ih < REF_HEAD + n_kv_of(s) ? k + (ih - REF_HEAD) * REF_DIM
                                                   : v + (ih - REF_HEAD - n_kv_of(s)) * REF_DIM;
-        if (s->qkv == REF_GROUPED)
+        if (s->qkv == REF_QUARTERS)
+            to = (ih % 3 == 0 ? q : ih % 3 == 1 ? v : k) + ih / 3 * REF_DIM;
+        else if (s->qkv == REF_GROUPED)
             to = in < per    ? q + (group * per + in) * REF_DIM
                  : in == per ? k + group * REF_DIM
                              : v + group * REF_DIM;
@@ -414,10 +416,11 @@ static void dense(ref *r, int il, const double *x, double *out)
     for (int i = 0; i < REF_FF; i++) {
         double cube = u[i] + 0.044715 * u[i] * u[i] * u[i];
         double gelu = 0.5 * u[i] * (1.0 + tanh(0.79788456080286535588 * cube));
+        double relu = fmax(u[i], 0.0);
         if (s->act == REF_XIELU)
             u[i] = xielu(r, il, u[i]);
         else
-            u[i] = s->act == REF_GELU ? gelu : u[i] > 0.0 ? u[i] * u[i] : 0.0;
+            u[i] = s->act == REF_GELU ? gelu : s->act == REF_RELU1 ? relu : relu * relu;
     }
     linear(r, s->down, il, s->ffn_bias, E, REF_FF, u, out);
 }
@@ -615,8 +618,9 @@ hf_test ref_run(const ref_spec *s, const char *name, const int *ids, int n, doub
         for (int i = 0; i < E; i++)
             r->x[t][i] = embd[ids[t] * E + i] * (s->embd_scale ? s->embd_scale : 1.0);
     const double *positions =
-        s->positions ? get(r, 0, REF_CTX, E, "%s.weight", s->positions) : NULL;
-    for (int i = 0; positions && i < n * E; i++) r->x[i / E][i % E] += positions[i];
+        s->positions ? get(r, 0, REF_CTX + s->n_unused, E, "%s.weight", s->positions) : NULL;
+    for (int i = 0; positions && i < n * E; i++)
+        r->x[i / E][i % E] += positions[s->n_unused * E + i];
     for (int il = 0; il < REF_LAYER; il++) layer(r, il);
     for (int t = 0; t < n; t++) predict(r, r->x[t], logits + t * V);
     hf_text(&f, "config.json", s->config);

@@ -12,8 +12,10 @@ enum { REF_LAYER = 4, REF_CTX = 64, REF_EXPERTS = 4, REF_USED = 2, REF_FF_EXP = 
 typedef enum { REF_RMS, REF_LAYER_NORM, REF_LAYER_NORM_1P } ref_norm; /* 1P: weights count + 1 */
 /* LATE: after RoPE; UNIT_LATE: without a weight, in layers that rotate. */
 typedef enum { REF_NO_NORM, REF_HEADS, REF_HEADS_LATE, REF_ALL, REF_UNIT_LATE } ref_qk_norm;
-typedef enum { REF_SEPARATE, REF_FUSED, REF_GROUPED, REF_KV_FUSED } ref_qkv;
-typedef enum { REF_SILU, REF_RELU, REF_GELU, REF_RELU2, REF_XIELU } ref_act; /* two with a gate */
+/* QUARTERS: (q, v, k) of each quarter of the heads. */
+typedef enum { REF_SEPARATE, REF_FUSED, REF_GROUPED, REF_KV_FUSED, REF_QUARTERS } ref_qkv;
+/* The first two have a gate. */
+typedef enum { REF_SILU, REF_RELU, REF_GELU, REF_RELU1, REF_RELU2, REF_XIELU } ref_act;
 typedef enum { REF_ROTATES, REF_NOT_FOURTH, REF_WINDOWS_ONLY, REF_NEVER } ref_rotation;
 
 /* Lengths of latent attention. */
@@ -24,6 +26,7 @@ typedef struct {
     const char *config;                 /* the whole config.json */
     const char *embd, *out_norm, *head; /* head NULL: tied */
     const char *positions;              /* learned; NULL: none */
+    int n_unused;                       /* its first rows, of no position */
     const char *beside[2];              /* tensors of no use to the text */
     const char *attn_norm, *q, *k, *v, *o, *q_norm, *k_norm, *attn_post_norm;
     const char *ffn_norm, *gate, *up, *down, *ffn_post_norm;

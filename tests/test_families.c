@@ -245,6 +245,66 @@ TEST(gpt_neo_gives_the_reference_logits)
         "gptneo");
 }
 
+#define O "model.decoder.layers.%d."
+
+TEST(opt_gives_the_reference_logits)
+{
+    family_check(
+        &(ref_spec){
+            .config =
+                CLASS("OPTForCausalLM") "\"hidden_size\":32,\"ffn_dim\":48,"
+                                        "\"num_hidden_layers\":4,\"num_attention_heads\":4,"
+                                        "\"max_position_embeddings\":64,\"word_embed_proj_dim\":32,"
+                                        "\"do_layer_norm_before\":true}",
+            .embd = "model.decoder.embed_tokens",
+            .positions = "model.decoder.embed_positions",
+            .n_unused = 2,
+            .out_norm = "model.decoder.final_layer_norm",
+            .attn_norm = O "self_attn_layer_norm",
+            .q = O "self_attn.q_proj",
+            .k = O "self_attn.k_proj",
+            .v = O "self_attn.v_proj",
+            .o = O "self_attn.out_proj",
+            .ffn_norm = O "final_layer_norm",
+            .up = O "fc1",
+            .down = O "fc2",
+            .kv = 4,
+            LAYER_NORMS,
+            .qkv_bias = true,
+            .o_bias = true,
+            .ffn_bias = true,
+            .act = REF_RELU1,
+            .rotation = REF_NEVER },
+        "opt");
+}
+
+TEST(codegen_gives_the_reference_logits)
+{
+    family_check(
+        &(ref_spec){
+            .config = CLASS("CodeGenForCausalLM") "\"n_embd\":32,\"n_layer\":4,"
+                                                  "\"n_head\":4,\"n_inner\":48,\"n_positions\":64,"
+                                                  "\"rotary_dim\":4,\"layer_norm_epsilon\":1e-5}",
+            .embd = "transformer.wte",
+            .out_norm = "transformer.ln_f",
+            UNTIED,
+            .attn_norm = T "ln_1",
+            .q = T "attn.qkv_proj",
+            .qkv = REF_QUARTERS,
+            .o = T "attn.out_proj",
+            .up = T "mlp.fc_in",
+            .down = T "mlp.fc_out",
+            .kv = 4,
+            LAYER_NORMS,
+            .ffn_bias = true,
+            .head_bias = true,
+            .act = REF_GELU,
+            .n_rot = 4,
+            .pairs = true,
+            .parallel = true },
+        "gptj");
+}
+
 TEST(granite_with_shared_experts_gives_the_reference_logits)
 {
     family_check(

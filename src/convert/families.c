@@ -465,6 +465,30 @@ static const hf_row gpt_neo[] = {
     NOT_NEEDED(H "attn.attention.masked_bias"),
     END };
 
+static const hf_row codegen[] = { /* the rest as GPT-J */
+    { .from = H "attn.qkv_proj", .to = BLK "attn_q", .change = HF_QUARTER_Q },
+    { .from = H "attn.qkv_proj", .to = BLK "attn_k", .change = HF_QUARTER_K },
+    { .from = H "attn.qkv_proj", .to = BLK "attn_v", .change = HF_QUARTER_V },
+    NOT_NEEDED(H "attn.causal_mask"),
+    END };
+
+#define OPT "decoder.layers.%d."
+
+static const hf_row opt[] = {
+    ROW("decoder.embed_tokens", "token_embd"),
+    { .from = "decoder.embed_positions", .to = "position_embd", .change = HF_PAST_TWO },
+    ROW("decoder.final_layer_norm", "output_norm"),
+    ROW("lm_head", "output"),
+    ROW(OPT "self_attn_layer_norm", BLK "attn_norm"),
+    ROW(OPT "self_attn.q_proj", BLK "attn_q"),
+    ROW(OPT "self_attn.k_proj", BLK "attn_k"),
+    ROW(OPT "self_attn.v_proj", BLK "attn_v"),
+    ROW(OPT "self_attn.out_proj", BLK "attn_output"),
+    ROW(OPT "final_layer_norm", BLK "ffn_norm"),
+    ROW(OPT "fc1", BLK "ffn_up"),
+    ROW(OPT "fc2", BLK "ffn_down"),
+    END };
+
 #define NEOX "gpt_neox.layers.%d."
 
 static const hf_row gptneox[] = {
@@ -642,6 +666,8 @@ static const hf_family families[] = {
                                     "openai-gpt", openai_gpt, none,   NULL, keys_openai_gpt },
     { "GPTBigCodeForCausalLM",      "starcoder", gpt_bigcode, none,   shape_bigcode, keys_bigcode },
     { "GPTJForCausalLM",            "gptj",      gptj, none,          NULL, keys_gptj },
+    { "CodeGenForCausalLM",         "gptj",      codegen, gptj,       NULL, keys_gptj },
+    { "OPTForCausalLM",             "opt",       opt, none,           NULL, keys_opt },
     { "GPTNeoForCausalLM",          "gptneo",    gpt_neo, none,       NULL, keys_gpt_neo },
     { "GPTNeoXForCausalLM",         "gptneox",   gptneox, none,       NULL, keys_gptneox },
     { "BloomForCausalLM BloomModel",

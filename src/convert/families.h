@@ -68,6 +68,7 @@ void keys_gpt2(config *c, const hf_shape *s);
 void keys_openai_gpt(config *c, const hf_shape *s);
 void keys_bigcode(config *c, const hf_shape *s);
 void keys_gptj(config *c, const hf_shape *s);
+void keys_opt(config *c, const hf_shape *s);
 void keys_gpt_neo(config *c, const hf_shape *s);
 void keys_gptneox(config *c, const hf_shape *s);
 void keys_bloom(config *c, const hf_shape *s);

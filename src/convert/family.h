@@ -21,6 +21,10 @@ typedef enum {
     HF_CAT_V,
     HF_UNIT_ROWS, /* each row is divided by its length */
     HF_UNIT_COLUMNS, /* each column likewise */
+    HF_PAST_TWO,  /* without the first two rows */
+    HF_QUARTER_Q, /* four times (q, v, k) of a quarter of the heads: the rows of Q */
+    HF_QUARTER_K, /* of K, likewise */
+    HF_QUARTER_V,
     HF_SCALED,    /* times the shape's embd_scale or, of an output, its output_scale */
     HF_TRANSPOSE, /* [cols, rows], as GPT-2's Conv1D has it */
     HF_PLUS_ONE,  /* the file has w, the model multiplies by 1 + w */

@@ -117,6 +117,21 @@ void keys_gptj(config *c, const hf_shape *s)
     config_put_int(c, "rope.dimension_count", config_int(c, "rotary_dim", CONFIG_NEEDED));
 }
 
+void keys_opt(config *c, const hf_shape *s)
+{
+    config_one_of(c, "activation_function", "activation_function", "relu", "relu");
+    keys_put_sizes(c, s);
+    config_put_int(c, "feed_forward_length", config_int(c, "ffn_dim", CONFIG_NEEDED));
+    config_put_num(c, "attention.layer_norm_epsilon", 1e-5);
+    if (!config_bool(c, "do_layer_norm_before", true)
+        || config_bool(c, "_remove_final_layer_norm", false)
+        || !config_bool(c, "layer_norm_elementwise_affine", true)
+        || config_int(c, "word_embed_proj_dim", keys_n_embd(c)) != keys_n_embd(c))
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "norms after the sums, norms without weights, and embeddings of another "
+                     "length (OPT-350M) are not known of opt");
+}
+
 void keys_codeshell(config *c, const hf_shape *s)
 {
     keys_put_activation(c, "gelu_pytorch_tanh", KEYS_GELUS);

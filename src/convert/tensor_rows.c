@@ -22,6 +22,13 @@ static bool is_qkv_divided(const hf_output *o, int64_t n)
     return s->n_head % s->n_kv_head == 0 && n % (s->n_head + 2 * s->n_kv_head) == 0;
 }
 
+enum { QUARTERS = 4 };
+
+static bool is_quarter(hf_change change)
+{
+    return change >= HF_QUARTER_Q && change <= HF_QUARTER_V;
+}
+
 /* How many of the n rows (or elements) of a source become rows of the output; 0:
  * it does not fit. */
 static int64_t rows_out(const hf_output *o, int64_t n)
@@ -37,6 +44,8 @@ static int64_t rows_out(const hf_output *o, int64_t n)
         n = n / (o->shape.n_head + 2 * o->shape.n_kv_head) * heads_of(o);
         if (n % (2 * heads_of(o))) return 0;
     }
+    if (r->change == HF_PAST_TWO) return n > 2 ? n - 2 : 0;
+    if (is_quarter(r->change)) return n % (QUARTERS * 3) ? 0 : n / 3;
     return n;
 }
 
@@ -138,6 +147,13 @@ static int64_t group_row(const hf_output *o, int64_t r, int64_t n)
     return is_grouped ? grouped_row(first + r, s, head_dim) : first + r;
 }
 
+/* Row r of the n rows of Q, K or V out of quarters. */
+static int64_t quarter_row(hf_change change, int64_t r, int64_t n)
+{
+    int64_t size = n / QUARTERS, place = change == HF_QUARTER_Q ? 0 : change == HF_QUARTER_V ? 1 : 2;
+    return (r / size * 3 + place) * size + r % size;
+}
+
 /* Of the n rows (or elements) that the output has, row r is this one of the source. */
 static int64_t source_row(const hf_output *o, int64_t r, int64_t n)
 {
@@ -153,6 +169,10 @@ static int64_t source_row(const hf_output *o, int64_t r, int64_t n)
     case HF_CAT_Q:
     case HF_CAT_K:
     case HF_CAT_V: r = group_row(o, r, n); break;
+    case HF_QUARTER_Q:
+    case HF_QUARTER_K:
+    case HF_QUARTER_V: r = quarter_row(row->change, r, n); break;
+    case HF_PAST_TWO: r += 2; break;
     case HF_GROUPED: r = grouped_row(r, s, n / (s->n_head + 2 * s->n_kv_head)); break;
     default: break;
     }

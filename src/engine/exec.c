@@ -34,6 +34,7 @@ static op_fn *const ops[OP_COUNT] = {
     [OP_CLIP_SWIGLU] = op_activate,
     [OP_GELU] = op_activate,
     [OP_GELU_ERF] = op_activate,
+    [OP_RELU] = op_activate,
     [OP_RELU_SQR] = op_activate,
     [OP_XIELU] = op_activate,
     [OP_STORE] = op_store,

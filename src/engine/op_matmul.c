@@ -67,16 +67,18 @@ static void product(const op_ctx *c, const plan_step *s, rows_part p, const weig
         e->kn->add(r1 - r0, w->bias + r0, out + (size_t)it * ld_out);
 }
 
-/* Exact but for one product, so that it needs no kernel for its bits. */
-static void relu_sqr(int n, float *x)
+/* These are exact up to one rounding, so that they need no kernels for their bits. */
+static void relu(int n, float *x)
 {
-    for (int i = 0; i < n; i++) {
-        float y = x[i] < 0.0f ? 0.0f : x[i]; /* NaN stays */
-        x[i] = y * y;
-    }
+    for (int i = 0; i < n; i++) x[i] = x[i] < 0.0f ? 0.0f : x[i]; /* NaN stays */
 }
 
-/* Up to one rounding. */
+static void relu_sqr(int n, float *x)
+{
+    relu(n, x);
+    for (int i = 0; i < n; i++) x[i] *= x[i];
+}
+
 static void relu_mul(int n, const float *u, float *g)
 {
     for (int i = 0; i < n; i++) g[i] = (g[i] < 0.0f ? 0.0f : g[i]) * u[i];
@@ -102,6 +104,7 @@ static void activate(const exec *e, const plan_step *s, int op, int n, const flo
     case OP_CLIP_SWIGLU: e->kn->clip_swiglu(n, u, g); break;
     case OP_GELU: e->kn->gelu(n, g); break;
     case OP_GELU_ERF: e->kn->gelu_erf(n, g); break;
+    case OP_RELU: relu(n, g); break;
     case OP_RELU_SQR: relu_sqr(n, g); break;
     default: break;
     }

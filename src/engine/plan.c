@@ -38,6 +38,7 @@ static const op_row op_rows[OP_COUNT] = {
     [OP_CLIP_SWIGLU]     = { "clip_swiglu",     BY_TOKENS,  true  },
     [OP_GELU]            = { "gelu",            BY_TOKENS,  true  },
     [OP_GELU_ERF]        = { "gelu_erf",        BY_TOKENS,  true  },
+    [OP_RELU]            = { "relu",            BY_TOKENS,  true  },
     [OP_RELU_SQR]        = { "relu_sqr",        BY_TOKENS,  true  },
     [OP_XIELU]           = { "xielu",           BY_TOKENS,  true  },
     [OP_GATE]            = { "gate",            BY_TOKENS,  true  },
@@ -219,16 +220,20 @@ static bool is_gated(int op)
     return op == OP_SILU_MUL || op == OP_GELU_MUL || op == OP_RELU_MUL || op == OP_CLIP_SWIGLU;
 }
 
+static bool is_plain(int op)
+{
+    return op == OP_GELU || op == OP_GELU_ERF || op == OP_RELU || op == OP_RELU_SQR
+           || op == OP_XIELU;
+}
+
 /* matmul, then an activation of its output; of gate and up, then gate times up -> one step. */
 static void merge_activations(plan *p)
 {
     for (int i = 0; i + 1 < p->n_step; i++) {
         plan_step *s = &p->step[i];
-        bool is_plain = s[1].op == OP_GELU || s[1].op == OP_GELU_ERF || s[1].op == OP_RELU_SQR
-                        || s[1].op == OP_XIELU;
         if (s->op != OP_MATMUL || s[1].dst[0] != s->dst[0]) continue;
-        if (is_plain && s->n_matmul != 1) continue;
-        if (!is_plain
+        if (is_plain(s[1].op) && s->n_matmul != 1) continue;
+        if (!is_plain(s[1].op)
             && !(is_gated(s[1].op) && s->n_matmul == 2 && s[1].src == s->dst[1]
                  && s->w[0]->n_rows == s->w[1]->n_rows))
             continue;

@@ -45,6 +45,7 @@ const lory_arch *const archs[] = {
     &arch_gptneo,
     &arch_gptj,
     &arch_gpt2,
+    &arch_opt,
     &arch_starcoder,
     &arch_starcoder2,
     &arch_gptneox,

@@ -35,6 +35,7 @@ typedef enum {
     OP_CLIP_SWIGLU, /* dst = silu-like(dst) * (src + 1), both clipped: gpt-oss */
     OP_GELU,        /* in place; Hendrycks & Gimpel 2016, arXiv:1606.08415, by tanh */
     OP_GELU_ERF,    /* in place, by erf */
+    OP_RELU,        /* in place: max(x, 0) */
     OP_RELU_SQR,    /* in place: max(x, 0)^2; So et al. 2021, arXiv:2109.08668 */
     OP_XIELU,       /* in place, by the layer's numbers; Huang & Schlag 2024, arXiv:2411.13010 */
     OP_GATE,        /* dst *= sigmoid(src[0]) */
