@@ -109,10 +109,26 @@ static void multiply(const double *w, const double *bias, int rows, int cols, co
     }
 }
 
+/* Each element of -1, 0 and 1 that is nearest, times the mean size of all. */
+static void multiply_ternary(const double *w, int rows, int cols, const double *x, double *y)
+{
+    double scale = 0.0;
+    for (int i = 0; i < rows * cols; i++) scale += fabs(w[i]) / (rows * cols);
+    for (int i = 0; i < rows; i++) {
+        y[i] = 0.0;
+        for (int k = 0; k < cols; k++)
+            y[i] += fmax(fmin(round(w[i * cols + k] / scale), 1.0), -1.0) * scale * x[k];
+    }
+}
+
 static void linear(ref *r, const char *pattern, int il, bool has_bias, int rows, int cols,
                    const double *x, double *y)
 {
     const double *bias = has_bias ? of_layer(r, pattern, ".bias", il, 0, rows) : NULL;
+    if (r->s->ternary) {
+        multiply_ternary(of_layer(r, pattern, ".weight", il, rows, cols), rows, cols, x, y);
+        return;
+    }
     if (!r->s->transposes) {
         multiply(of_layer(r, pattern, ".weight", il, rows, cols), bias, rows, cols, x, y);
         return;
@@ -310,6 +326,7 @@ static void attention(ref *r, int il, double (*h)[E], double (*out)[E])
                         ih / (REF_HEAD / n_kv_of(s)) * REF_DIM, first_seen(s, il, t), t,
                         a + ih * REF_DIM);
         }
+        if (s->attn_sub_norm) rms(of_layer(r, s->attn_sub_norm, ".weight", il, 0, E), E, a);
         linear(r, s->o, il, s->o_bias, E, REF_HEAD * REF_DIM, a, out[t]);
     }
 }
@@ -359,7 +376,8 @@ static void latent_attention(ref *r, int il, double (*h)[E], double (*out)[E])
 
 static double gate_of(const ref_spec *s, double x)
 {
-    return s->act == REF_RELU ? fmax(x, 0.0) : silu(x);
+    double relu = fmax(x, 0.0);
+    return s->act == REF_RELU ? relu : s->act == REF_RELU2_GATE ? relu * relu : silu(x);
 }
 
 static void gated(const ref_spec *s, const double *gate, const double *up, const double *down,
@@ -386,6 +404,7 @@ static void dense_gated(ref *r, int il, const double *x, double *out)
         linear(r, s->up, il, s->ffn_bias, n, E, x, u);
     }
     for (int i = 0; i < n; i++) g[i] = gate_of(s, g[i]) * u[i];
+    if (s->ffn_sub_norm) rms(of_layer(r, s->ffn_sub_norm, ".weight", il, 0, n), n, g);
     linear(r, s->down, il, s->ffn_bias, E, n, g, out);
 }
 
@@ -408,7 +427,7 @@ static void dense(ref *r, int il, const double *x, double *out)
 {
     const ref_spec *s = r->s;
     double u[REF_FF];
-    if (s->act <= REF_RELU) {
+    if (s->act <= REF_RELU2_GATE) {
         dense_gated(r, il, x, out);
         return;
     }

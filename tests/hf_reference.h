@@ -14,8 +14,8 @@ typedef enum { REF_RMS, REF_LAYER_NORM, REF_LAYER_NORM_1P } ref_norm; /* 1P: wei
 typedef enum { REF_NO_NORM, REF_HEADS, REF_HEADS_LATE, REF_ALL, REF_UNIT_LATE } ref_qk_norm;
 /* QUARTERS: (q, v, k) of each quarter of the heads. */
 typedef enum { REF_SEPARATE, REF_FUSED, REF_GROUPED, REF_KV_FUSED, REF_QUARTERS } ref_qkv;
-/* The first two have a gate. */
-typedef enum { REF_SILU, REF_RELU, REF_GELU, REF_RELU1, REF_RELU2, REF_XIELU } ref_act;
+/* The first three have a gate. */
+typedef enum { REF_SILU, REF_RELU, REF_RELU2_GATE, REF_GELU, REF_RELU1, REF_RELU2, REF_XIELU } ref_act;
 typedef enum { REF_ROTATES, REF_NOT_FOURTH, REF_WINDOWS_ONLY, REF_NEVER } ref_rotation;
 
 /* Lengths of latent attention. */
@@ -66,6 +66,8 @@ typedef struct {
     bool early_router;               /* it reads the residual stream before attention */
     bool sparse;                     /* routing by SparseMixer */
     bool router_bias_is_row;         /* [1, n] */
+    const char *attn_sub_norm, *ffn_sub_norm; /* before the last products */
+    bool ternary;                             /* -1, 0, 1 times a scale: the matrices of layers */
     bool unit_columns;               /* of the output matrix */
     bool head_bias;
     bool alternates; /* the window is in layers 1, 3, .. instead */

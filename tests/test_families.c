@@ -305,6 +305,30 @@ TEST(codegen_gives_the_reference_logits)
         "gptj");
 }
 
+TEST(bitnet_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = CLASS("BitnetForCausalLM") SIZES "}",
+                              COMMON,
+                              PRE_NORMS,
+                              .attn_sub_norm = L "self_attn.inner_attn_ln",
+                              .ffn_sub_norm = L "mlp.ffn_layernorm",
+                              .ternary = true },
+                 "bitnet");
+}
+
+TEST(bitnet_2b4t_gives_the_reference_logits)
+{
+    family_check(
+        &(ref_spec){ .config = CLASS("BitNetForCausalLM") SIZES ",\"hidden_act\":\"relu2\"}",
+                     COMMON,
+                     PRE_NORMS,
+                     .attn_sub_norm = L "self_attn.attn_sub_norm",
+                     .ffn_sub_norm = L "mlp.ffn_sub_norm",
+                     .act = REF_RELU2_GATE,
+                     .ternary = true },
+        "bitnet-b1.58");
+}
+
 TEST(granite_with_shared_experts_gives_the_reference_logits)
 {
     family_check(

@@ -260,6 +260,22 @@ static const hf_row olmo2[] = {
     ROW(LAYER "post_feedforward_layernorm", BLK "post_ffw_norm"),
     END };
 
+#define TERNARY(a, b) { .from = LAYER a, .to = BLK b, .change = HF_TERNARY }
+
+static const hf_row bitnet[] = {
+    TERNARY("self_attn.q_proj", "attn_q"),
+    TERNARY("self_attn.k_proj", "attn_k"),
+    TERNARY("self_attn.v_proj", "attn_v"),
+    TERNARY("self_attn.o_proj", "attn_output"),
+    TERNARY("mlp.gate_proj", "ffn_gate"),
+    TERNARY("mlp.up_proj", "ffn_up"),
+    TERNARY("mlp.down_proj", "ffn_down"),
+    ROW(LAYER "self_attn.inner_attn_ln", BLK "attn_sub_norm"),
+    ROW(LAYER "self_attn.attn_sub_norm", BLK "attn_sub_norm"),
+    ROW(LAYER "mlp.ffn_layernorm", BLK "ffn_sub_norm"),
+    ROW(LAYER "mlp.ffn_sub_norm", BLK "ffn_sub_norm"),
+    END };
+
 static const hf_row glm4[] = {
     ROW(LAYER "post_self_attn_layernorm", BLK "post_attention_norm"),
     ROW(LAYER "post_mlp_layernorm", BLK "post_ffw_norm"),
@@ -643,6 +659,8 @@ static const hf_family families[] = {
     { "OrionForCausalLM",           "orion",     none, common,        NULL, keys_orion },
     { "GPTRefactForCausalLM",       "refact",    refact, none,        NULL, keys_refact },
     { "JAISLMHeadModel",            "jais",      jais, none,          shape_jais, keys_jais },
+    { "BitnetForCausalLM",          "bitnet",    bitnet, common,      NULL, keys_bitnet },
+    { "BitNetForCausalLM",          "bitnet-b1.58", bitnet, common,   NULL, keys_bitnet },
     { "PhiForCausalLM",             "phi2",      phi2, common,        NULL, keys_phi2 },
     { "Phi3ForCausalLM",            "phi3",      none, common,        NULL, keys_phi3 },
     { "CohereForCausalLM",          "command-r", none, common,        NULL, keys_cohere },

@@ -52,6 +52,7 @@ void keys_apertus(config *c, const hf_shape *s);
 void keys_orion(config *c, const hf_shape *s);
 void keys_refact(config *c, const hf_shape *s);
 void keys_jais(config *c, const hf_shape *s);
+void keys_bitnet(config *c, const hf_shape *s);
 void keys_phi2(config *c, const hf_shape *s);
 void keys_phi3(config *c, const hf_shape *s);
 void keys_cohere(config *c, const hf_shape *s);

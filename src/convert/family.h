@@ -25,6 +25,7 @@ typedef enum {
     HF_QUARTER_Q, /* four times (q, v, k) of a quarter of the heads: the rows of Q */
     HF_QUARTER_K, /* of K, likewise */
     HF_QUARTER_V,
+    HF_TERNARY,   /* -1, 0 or 1, as is nearest, times the mean size of the matrix' elements */
     HF_SCALED,    /* times the shape's embd_scale or, of an output, its output_scale */
     HF_TRANSPOSE, /* [cols, rows], as GPT-2's Conv1D has it */
     HF_PLUS_ONE,  /* the file has w, the model multiplies by 1 + w */

@@ -382,6 +382,13 @@ void keys_smollm3(config *c, const hf_shape *s)
                      "smollm3");
 }
 
+void keys_bitnet(config *c, const hf_shape *s)
+{
+    bool is_2b4t = strcmp(c->arch, "bitnet") != 0;
+    keys_put_activation(c, is_2b4t ? "relu2" : "silu", is_2b4t ? "relu2" : "silu");
+    keys_put_base(c, s);
+}
+
 void keys_arcee(config *c, const hf_shape *s)
 {
     keys_put_activation(c, "relu2", "relu2");

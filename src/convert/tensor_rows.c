@@ -249,6 +249,12 @@ static void make_unit(int64_t n, float *x)
     for (int64_t i = 0; i < n && length > 1e-12; i++) x[i] = (float)((double)x[i] / length);
 }
 
+static float nearest_ternary(float x, float scale)
+{
+    float y = roundf(x * (1.0f / scale));
+    return (y < -1.0f ? -1.0f : y > 1.0f ? 1.0f : y) * scale;
+}
+
 void tensors_row(const void *source, const gguf_tensor *t, int64_t row, float *out)
 {
     const hf_tensors *ts = source;
@@ -267,6 +273,8 @@ void tensors_row(const void *source, const gguf_tensor *t, int64_t row, float *o
     if (p.scales) apply_scales(&p, t->ne[0], out);
     bool adds_one = o->row->change == HF_PLUS_ONE && ends_with(t->name, ".weight");
     for (int64_t i = 0; adds_one && i < t->ne[0]; i++) out[i] += 1.0f;
+    for (int64_t i = 0; o->ternary != 0.0f && i < t->ne[0]; i++)
+        out[i] = nearest_ternary(out[i], o->ternary);
     if (o->row->change == HF_UNIT_ROWS) make_unit(t->ne[0], out);
     for (int64_t i = 0; o->column_length && i < t->ne[0]; i++)
         out[i] = (float)((double)out[i] / o->column_length[i]);
@@ -308,6 +316,7 @@ bool tensors_bytes(const void *source, const gguf_tensor *t, int64_t row, void *
     row_place p = place_of(ts, t, row);
     if (o->is_vector || p.scales || o->scale != 0.0f || !is_same_type(p.in->dtype, t->type)
         || o->row->change == HF_TRANSPOSE || o->row->change == HF_PLUS_ONE
+        || o->row->change == HF_TERNARY
         || o->row->change == HF_UNIT_ROWS || o->row->change == HF_UNIT_COLUMNS)
         return false;
     size_t size = st_dtype_bytes(p.in->dtype);

@@ -19,6 +19,7 @@ struct hf_output {
     const float *values;    /* [ne[0]] from config.json */
     const double *column_length; /* [n_cols] HF_UNIT_COLUMNS divides by it */
     float scale;            /* the values are multiplied by it; 0: they are not */
+    float ternary;          /* HF_TERNARY: they become -1, 0 or 1 times it */
 };
 
 /* Fills n_rows, n_cols and is_vector, and the shape of *t, from o's row and sources. False with

@@ -204,6 +204,21 @@ static bool measure_columns(planner *p, hf_output *o)
     return o->column_length != NULL;
 }
 
+/* The mean size of a matrix' elements; false: no memory. */
+static bool measure_ternary(hf_output *o)
+{
+    size_t n = (size_t)o->n_cols;
+    double sum = 0.0;
+    float *row = mem_new(n, sizeof *row);
+    for (int64_t r = 0; row && r < o->n_rows; r++) {
+        st_to_f32(o->sources[0], r * o->n_cols, o->n_cols, row);
+        for (size_t i = 0; i < n; i++) sum += fabs((double)row[i]);
+    }
+    o->ternary = fmaxf((float)(sum / ((double)o->n_rows * (double)n)), 1e-5f);
+    mem_free(row);
+    return row != NULL;
+}
+
 /* One output of tensor t (and the other experts). */
 static bool add_output(planner *p, hf_tensor *t, const hf_match *m)
 {
@@ -219,6 +234,7 @@ static bool add_output(planner *p, hf_tensor *t, const hf_match *m)
     if (!output_shape(o, info, &why)) return wrong(p, t, why);
     o->scale = scale_of(p, o->row);
     if (o->row->change == HF_UNIT_COLUMNS && !measure_columns(p, o)) return no_memory(p);
+    if (o->row->change == HF_TERNARY && !measure_ternary(o)) return no_memory(p);
     p->t->n++;
     return true;
 }

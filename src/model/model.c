@@ -16,6 +16,8 @@ const lory_arch *const archs[] = {
     &arch_granite,
     &arch_granitemoe,
     &arch_baichuan,
+    &arch_bitnet,
+    &arch_bitnet_2b4t,
     &arch_minicpm,
     &arch_deepseek,
     &arch_dots1,
