@@ -86,6 +86,7 @@ LIB_SRC  := $(filter-out $(CLI_SRC),$(SRC))
 TEST_SRC := $(wildcard tests/*.c tests/fuzz/*.c)
 TOOL_SRC := $(wildcard tools/*.c)
 CORPUS_SRC := $(wildcard tools/corpus/*.c) # of make_corpus and train_tokenizer
+COMMON_SRC := $(wildcard tools/common/*.c) # of several
 VEC_x86_64 := $(wildcard tools/trainer/vec_avx*.c)
 TRAIN_SRC  := $(filter-out $(VEC_x86_64),$(wildcard tools/trainer/*.c)) $(VEC_$(MACHINE)) # of train
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -148,9 +149,10 @@ help: ## this list
 
 # ---- building ------------------------------------------------------------------------------
 $(BUILD)/lory: $(call obj,$(CLI_SRC)) $(BUILD)/liblory.a
-$(BUILD)/lory-test: $(call obj,$(TEST_SRC) $(TRAIN_SRC) $(CORPUS_SRC)) $(BUILD)/libcli.a $(BUILD)/liblory.a $(BUILD)/sources
+$(BUILD)/lory-test: $(call obj,$(TEST_SRC) $(TRAIN_SRC) $(CORPUS_SRC) $(COMMON_SRC)) $(BUILD)/libcli.a $(BUILD)/liblory.a $(BUILD)/sources
 $(BUILD)/tools/make_corpus $(BUILD)/tools/train_tokenizer: $(call obj,$(CORPUS_SRC))
-$(BUILD)/tools/train: $(call obj,$(TRAIN_SRC) tools/corpus/strings.c) $(BUILD)/libcli.a
+$(BUILD)/tools/make_model: $(call obj,$(COMMON_SRC))
+$(BUILD)/tools/train: $(call obj,$(TRAIN_SRC) $(COMMON_SRC) tools/corpus/strings.c) $(BUILD)/libcli.a
 $(TOOLS): %: %.o $(BUILD)/liblory.a
 $(BUILD)/example: $(BUILD)/example.o $(BUILD)/liblory.a
 $(BUILD)/lory $(BUILD)/lory-test $(BUILD)/example $(TOOLS):
@@ -206,7 +208,7 @@ $(BUILD)/lory-emulated: Makefile
 	@mkdir -p $(@D)
 	@printf '#!/bin/sh\nexec %s %s "$$@"\n' '$(EMULATOR)' '$(CURDIR)/$(BUILD)/lory' > $@ && chmod +x $@
 
--include $(patsubst %.o,%.d,$(call obj,$(SRC) $(TEST_SRC) $(TOOL_SRC) $(CORPUS_SRC) $(TRAIN_SRC)) $(BUILD)/example.o)
+-include $(patsubst %.o,%.d,$(call obj,$(SRC) $(TEST_SRC) $(TOOL_SRC) $(CORPUS_SRC) $(TRAIN_SRC) $(COMMON_SRC)) $(BUILD)/example.o)
 
 # ---- installing ----------------------------------------------------------------------------
 TO := $(DESTDIR)$(PREFIX)

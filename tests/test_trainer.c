@@ -10,31 +10,24 @@
 
 enum { N_CTX = 64, N_VOCAB = 64 };
 
-static const net_shape small = { .n_embd = 64,
-                                 .n_layer = 2,
-                                 .n_head = 2,
-                                 .n_kv_head = 1,
-                                 .n_ff = 96,
-                                 .n_vocab = N_VOCAB,
-                                 .n_ctx = N_CTX,
-                                 .rope_theta = 10000.0f,
-                                 .norm_eps = 1e-5f };
+static const llama_shape small = { .n_embd = 64,
+                                   .n_layer = 2,
+                                   .n_head = 2,
+                                   .n_kv_head = 1,
+                                   .n_ff = 96,
+                                   .n_vocab = N_VOCAB,
+                                   .n_ctx = N_CTX,
+                                   .rope_theta = 10000.0f,
+                                   .norm_eps = 1e-5f };
 
 /* A window of two texts, some tokens without a target. */
-typedef struct {
-    lory_token token[N_CTX], target[N_CTX];
-    int start[N_CTX];
-    net_window win;
-} window;
-
-static void make_window(window *w, uint64_t seed)
+static void make_window(net_place win[N_CTX], uint64_t seed)
 {
     for (int i = 0; i < N_CTX; i++) {
-        w->token[i] = (lory_token)(rng_at(seed, (uint64_t)i, 1) % N_VOCAB);
-        w->target[i] = i % 7 == 3 ? -1 : (lory_token)(rng_at(seed, (uint64_t)i, 2) % N_VOCAB);
-        w->start[i] = i < 37 ? 0 : 37;
+        win[i].token = (lory_token)(rng_at(seed, (uint64_t)i, 1) % N_VOCAB);
+        win[i].target = i % 7 == 3 ? -1 : (lory_token)(rng_at(seed, (uint64_t)i, 2) % N_VOCAB);
+        win[i].start = i < 37 ? 0 : 37;
     }
-    w->win = (net_window){ w->token, w->target, w->start };
 }
 
 typedef struct {
@@ -55,7 +48,6 @@ static bool bench_open(bench *b, const vec_table *v)
         b->w[i] =
             i < b->n.n_in_matrices ? 2.0f * b->w[i] : 1.0f + 0.3f * (float)rng_uniform_at(3, i, 0);
     b->n.w = b->w;
-    net_pack(&b->n, 0, 1);
     return b->work && b->w && b->grad;
 }
 
@@ -67,42 +59,39 @@ static void bench_close(bench *b)
     net_free(&b->n);
 }
 
-/* The loss at w + step * direction, where the direction is +-1 in one tensor and 0 elsewhere. */
-static double loss_beside(bench *b, const net_tensor *t, float step, const window *win,
-                          const net_dropout *d)
+/* The loss at w + step * direction, where the direction is +-1 in tensor i and 0 elsewhere. */
+static double loss_beside(bench *b, int i, float step, const net_place *win, const net_dropout *d)
 {
-    float *w = mem_new(b->n.n_params, sizeof *w);
-    memcpy(w, b->w, b->n.n_params * sizeof *w);
-    for (size_t i = t->at; i < t->at + t->n; i++) w[i] += rng_at(5, i, 0) & 1 ? step : -step;
-    b->n.w = w;
-    net_pack(&b->n, 0, 1);
-    double loss = net_run(b->work, &win->win, d, NULL, false).loss;
+    size_t at = b->n.at[i], end = at + b->n.tensor[i].n;
+    b->n.w = mem_new(b->n.n_params, sizeof *b->n.w);
+    memcpy(b->n.w, b->w, b->n.n_params * sizeof *b->n.w);
+    for (; at < end; at++) b->n.w[at] += rng_at(5, at, 0) & 1 ? step : -step;
+    double loss = net_run(b->work, win, d, NULL).loss;
+    mem_free(b->n.w);
     b->n.w = b->w;
-    net_pack(&b->n, 0, 1);
-    mem_free(w);
     return loss;
 }
 
 static void check_gradients(const vec_table *v, float dropout)
 {
     bench b = { 0 };
-    window win;
-    net_tensor t;
+    net_place win[N_CTX];
     net_dropout d = { dropout, 11, 5 };
-    make_window(&win, 1);
+    make_window(win, 1);
     REQUIRE(bench_open(&b, v));
-    net_run(b.work, &win.win, &d, b.grad, true);
-    for (int i = 0; net_tensor_at(&b.n, i, &t); i++) {
-        float step = 0.05f / sqrtf((float)t.n);
+    net_run(b.work, win, &d, b.grad);
+    for (int i = 0; i < b.n.n_tensor; i++) {
+        const llama_tensor *t = &b.n.tensor[i];
+        float step = 0.05f / sqrtf((float)t->n);
         double along = 0.0, size = 0.0;
-        for (size_t k = t.at; k < t.at + t.n; k++) {
+        for (size_t k = b.n.at[i]; k < b.n.at[i] + t->n; k++) {
             along += rng_at(5, k, 0) & 1 ? b.grad[k] : -b.grad[k];
             size += (double)b.grad[k] * b.grad[k];
         }
-        double slope = (loss_beside(&b, &t, step, &win, &d) - loss_beside(&b, &t, -step, &win, &d))
-                       / (2.0 * step);
+        double slope =
+            (loss_beside(&b, i, step, win, &d) - loss_beside(&b, i, -step, win, &d)) / (2.0 * step);
         CHECK(fabs(slope - along) < 2e-3 * (sqrt(size) + fabs(slope)),
-              "%s, %s: %g along the gradient, %g by differences, norm %g", v->name, t.name, along,
+              "%s, %s: %g along the gradient, %g by differences, norm %g", v->name, t->name, along,
               slope, sqrt(size));
     }
     bench_close(&b);
@@ -125,7 +114,7 @@ TEST(gradients_are_the_slopes_in_the_baseline)
 
 /* ---- operations, in each instruction set that this CPU has ----------------------------------- */
 
-enum { N = 96 }; /* elements of a row */
+enum { N = 96, LOT = 96 * 163 }; /* elements of a row, of the operands of a product */
 
 /* Values in -2 .. 2 that depend on the place alone. */
 static void fill_random(float *x, int n, uint64_t seed)
@@ -146,39 +135,36 @@ static void for_each_set(void (*check)(const vec_table *v))
     }
 }
 
-static void check_product(const vec_table *v, const vec_product *p, const float *c_before)
+static void check_product(const vec_table *v, mat c, mat a, mat b, bool add)
 {
+    static float before[LOT];
     double worst = 0.0;
-    for (int i = 0; i < p->m; i++)
-        for (int j = 0; j < p->n; j++) {
-            double want = p->add ? (double)c_before[i * p->c_row + j] : 0.0;
-            for (int l = 0; l < p->k; l++)
-                want += (double)p->a.x[i * p->a.row + l * p->a.col]
-                        * (double)p->b.x[j / 32 * p->b.panel + l * p->b.row + j % 32];
-            double off = fabs(want - (double)p->c[i * p->c_row + j]);
+    memcpy(before, c.x, sizeof before);
+    v->product(c, a, b, add);
+    for (int i = 0; i < c.m; i++)
+        for (int j = 0; j < c.n; j++) {
+            double want = add ? (double)before[i * c.row + j] : 0.0;
+            for (int l = 0; l < a.n; l++)
+                want += (double)a.x[i * a.row + l * a.col] * (double)b.x[l * b.row + j * b.col];
+            double off = fabs(want - (double)c.x[i * c.row + j]);
             worst = off > worst ? off : worst;
         }
-    CHECK(worst < 1e-3, "%s, %d x %d x %d: off by %g", v->name, p->m, p->n, p->k, worst);
+    CHECK(worst < 1e-3, "%s, %d x %d x %d: off by %g", v->name, c.m, c.n, a.n, worst);
 }
 
 static void check_products(const vec_table *v)
 {
-    enum { MOST = 150 * 160 };
-    static float a[MOST], b[MOST], c[MOST], before[MOST];
-    fill_random(a, MOST, 1), fill_random(b, MOST, 2), fill_random(before, MOST, 3);
-    for (int m = 1; m < 120; m += 7)
-        for (int k = 1; k < 150; k += 37)
-            for (int kind = 0; kind < 4; kind++) {
-                vec_product p = { .m = m, .n = kind < 2 ? 32 : 96, .k = k };
-                p.a = kind % 2 ? (vec_rows){ a, 1, 121 } : (vec_rows){ a, 155, 1 };
-                p.b = kind < 2 ? (vec_panels){ b, 32, 112 } : (vec_panels){ b, 32 * k, 32 };
-                p.c = c;
-                p.c_row = 112;
-                p.add = kind % 2;
-                memcpy(c, before, sizeof c);
-                v->product(&p);
-                check_product(v, &p, before);
-            }
+    static float a[LOT], b[LOT], c[LOT];
+    fill_random(a, LOT, 1), fill_random(b, LOT, 2), fill_random(c, LOT, 3);
+    for (int m = 32; m <= 96; m += 32)
+        for (int n = 32; n <= 96; n += 32)
+            for (int k = 32; k <= 160; k += 32)
+                for (int kind = 0; kind < 8; kind++) {
+                    mat ma = { a, m, k, 163, 1 }, mb = { b, k, n, 99, 1 }, mc = { c, m, n, 101, 1 };
+                    if (kind & 1) ma = mat_transposed((mat){ a, k, m, 97, 1 });
+                    if (kind & 2) mb = mat_transposed((mat){ b, n, k, 161, 1 });
+                    check_product(v, mc, ma, mb, kind & 4);
+                }
 }
 
 TEST(products_are_the_sums_they_mean)
@@ -214,51 +200,63 @@ static void check_slopes(const vec_table *v, const char *what, float *x, const f
 
 static float other[N]; /* what the functions below take besides x */
 
+static mat one_row(const float *x)
+{
+    return (mat){ (float *)(uintptr_t)x, 1, N, 0, 1 };
+}
+
 static void norm_of_x(const vec_table *v, const float *x, float *y)
 {
-    v->rms_norm(N, x, other, y, 1e-5f);
+    float r;
+    v->norm(one_row(x), other, 1e-5f, one_row(y), &r);
 }
 static void norm_of_w(const vec_table *v, const float *w, float *y)
 {
-    v->rms_norm(N, other, w, y, 1e-5f);
+    float r;
+    v->norm(one_row(other), w, 1e-5f, one_row(y), &r);
 }
 static void swiglu_of_gate(const vec_table *v, const float *g, float *y)
 {
-    v->swiglu(N, g, other, y);
+    float gu[2 * N];
+    memcpy(gu, g, sizeof other), memcpy(gu + N, other, sizeof other);
+    v->swiglu(one_row(gu), one_row(y));
 }
 static void swiglu_of_up(const vec_table *v, const float *u, float *y)
 {
-    v->swiglu(N, other, u, y);
+    float gu[2 * N];
+    memcpy(gu, other, sizeof other), memcpy(gu + N, u, sizeof other);
+    v->swiglu(one_row(gu), one_row(y));
 }
 static void softmax_of(const vec_table *v, const float *s, float *y)
 {
     memcpy(y, s, N * sizeof *y);
-    v->softmax(N, y, 0.5f);
+    v->softmax(one_row(y), 0.5f, &(float){ 0 });
 }
 
 static void check_ops(const vec_table *v)
 {
-    float x[N], w[N], dy[N], dx[N] = { 0 }, dw[N] = { 0 }, y[N], p[N];
+    float x[N], w[N], dy[N], dx[N] = { 0 }, dw[N] = { 0 }, y[N], p[N], gu[2 * N], dgu[2 * N], r,
+                             lse;
     fill_random(x, N, 4), fill_random(w, N, 5), fill_random(dy, N, 6);
-    float r = v->rms_norm(N, x, w, y, 1e-5f);
-    v->rms_norm_back(N, x, w, r, dy, dx, dw);
+    v->norm(one_row(x), w, 1e-5f, one_row(y), &r);
+    v->norm_back(one_row(x), w, &r, one_row(dy), one_row(dx), dw);
     memcpy(other, w, sizeof w);
     check_slopes(v, "norm by x", x, dy, norm_of_x, dx);
     memcpy(other, x, sizeof x);
     check_slopes(v, "norm by its weights", w, dy, norm_of_w, dw);
-    v->swiglu_back(N, x, w, dy, dx, dw);
+    memcpy(gu, x, sizeof x), memcpy(gu + N, w, sizeof w);
+    v->swiglu_back(one_row(gu), one_row(dy), one_row(dgu));
     memcpy(other, w, sizeof w);
-    check_slopes(v, "SwiGLU by the gate", x, dy, swiglu_of_gate, dx);
+    check_slopes(v, "SwiGLU by the gate", x, dy, swiglu_of_gate, dgu);
     memcpy(other, x, sizeof x);
-    check_slopes(v, "SwiGLU by up", w, dy, swiglu_of_up, dw);
+    check_slopes(v, "SwiGLU by up", w, dy, swiglu_of_up, dgu + N);
     softmax_of(v, x, p);
-    memcpy(dx, dy, sizeof dx);
-    v->softmax_back(N, p, (float)weighted(p, dy), 0.5f, dx);
+    memcpy(dx, dy, sizeof dx); /* what it gives is itself: y = p */
+    v->softmax_back(one_row(p), one_row(p), one_row(dy), 0.5f, one_row(dx));
     check_slopes(v, "softmax", x, dy, softmax_of, dx);
-    memcpy(y, x, sizeof y);
-    float lse = v->softmax(N, y, 0.5f);
-    memcpy(p, x, sizeof p);
-    v->exp_minus(N, p, 0.5f, lse);
+    memcpy(y, x, sizeof y), memcpy(p, x, sizeof p);
+    v->softmax(one_row(y), 0.5f, &lse);
+    v->softmax_again(one_row(p), 0.5f, &lse);
     for (int i = 0; i < N; i++)
         CHECK(fabsf(p[i] - y[i]) < 1e-6f, "%s: softmax again, element %d", v->name, i);
 }
@@ -316,10 +314,10 @@ static double run_steps(trainer *t, int n)
 static void check_same_state(const trainer *a, const trainer *b, const char *what)
 {
     size_t n_bytes = a->n.n_params * sizeof(float);
-    CHECK_SAME(a->w, b->w, n_bytes, "weights, %s", what);
-    CHECK_SAME(a->m, b->m, n_bytes, "first moments, %s", what);
-    CHECK_SAME(a->v, b->v, n_bytes, "second moments, %s", what);
-    CHECK_SAME(a->average, b->average, n_bytes, "averages, %s", what);
+    CHECK_SAME(a->adam.w, b->adam.w, n_bytes, "weights, %s", what);
+    CHECK_SAME(a->adam.m, b->adam.m, n_bytes, "first moments, %s", what);
+    CHECK_SAME(a->adam.v, b->adam.v, n_bytes, "second moments, %s", what);
+    CHECK_SAME(a->adam.average, b->adam.average, n_bytes, "averages, %s", what);
 }
 
 TEST(trained_weights_do_not_depend_on_threads)
@@ -414,7 +412,7 @@ TEST(shapes_that_do_not_fit_are_refused)
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         lory_err err;
-        net_shape s = small;
+        llama_shape s = small;
         s.n_embd = bad[i].n_embd;
         s.n_layer = bad[i].n_layer;
         s.n_head = bad[i].n_head;
@@ -426,10 +424,10 @@ TEST(shapes_that_do_not_fit_are_refused)
 
 /* ---- windows ------------------------------------------------------------------------------ */
 
-static int count_targets(const window *m)
+static int count_targets(const net_place *win)
 {
     int n = 0;
-    for (int i = 0; i < N_CTX; i++) n += m->target[i] >= 0;
+    for (int i = 0; i < N_CTX; i++) n += win[i].target >= 0;
     return n;
 }
 
@@ -443,17 +441,17 @@ static size_t tokens_before(const data_source *s)
 
 TEST(each_token_is_a_target_once_an_epoch)
 {
-    window m;
+    net_place m[N_CTX];
     data_rule r = { .n_ctx = N_CTX };
     data_source s;
-    make_window(&m, 1);
+    make_window(m, 1);
     put_counting(&s, 17, 90);
     size_t n = 0;
     while (s.at.epoch < 3) {
-        data_next(&s, &r, &m.win);
-        n += (size_t)count_targets(&m);
+        data_next(&s, &r, m);
+        n += (size_t)count_targets(m);
         for (int i = 1; i < N_CTX; i++)
-            CHECK(m.start[i] >= m.start[i - 1] && m.start[i] <= i, "token %d", i);
+            CHECK(m[i].start >= m[i - 1].start && m[i].start <= i, "token %d", i);
     }
     /* where a window ends inside a text, the token after it has been a target already */
     CHECK(n == 3 * s.n + tokens_before(&s) + (s.at.offset > 0), "%zu targets", n);
@@ -462,14 +460,14 @@ TEST(each_token_is_a_target_once_an_epoch)
 
 TEST(an_evaluation_takes_each_token_once)
 {
-    window m;
+    net_place m[N_CTX];
     data_rule r = { .n_ctx = N_CTX, .in_order = true };
-    make_window(&m, 1);
+    make_window(m, 1);
     for (int n_tokens = 10; n_tokens < 200; n_tokens += 19) {
         data_source s;
         size_t n = 0;
         put_counting(&s, 7, n_tokens);
-        while (data_next(&s, &r, &m.win)) n += (size_t)count_targets(&m);
+        while (data_next(&s, &r, m)) n += (size_t)count_targets(m);
         CHECK(n == s.n, "%zu targets of %zu tokens, %d a text", n, s.n, n_tokens);
         data_free(&s);
     }
@@ -531,12 +529,12 @@ TEST(a_running_text_keeps_its_separators)
 }
 
 /* The text of a window that is a single text. */
-static void window_text(const lory_model *m, const window *w, buf *out)
+static void window_text(const lory_model *m, const net_place *win, buf *out)
 {
     buf_clear(out);
-    for (int i = 1; i < N_CTX && w->start[i] == 0; i++) {
+    for (int i = 1; i < N_CTX && win[i].start == 0; i++) {
         size_t n;
-        const char *piece = lory_token_text(m, w->token[i], &n);
+        const char *piece = lory_token_text(m, win[i].token, &n);
         buf_put(out, piece, n);
     }
     buf_putc(out, '\0');
@@ -548,7 +546,7 @@ TEST(split_tokens_spell_the_same_text)
     lory_model_info info;
     data_source s = { 0 };
     data_pieces pieces;
-    window whole, halves;
+    net_place whole[N_CTX], halves[N_CTX];
     buf a = { 0 }, b = { 0 };
     lory_model *m = lory_model_open(TINY, &err);
     REQUIRE(m, "%s", err.text);
@@ -558,19 +556,19 @@ TEST(split_tokens_spell_the_same_text)
     REQUIRE(data_read(&s, path, DATA_HELD, m, &err)
                 && data_pieces_init(&pieces, m, info.n_vocab, &err),
             "%s", err.text);
-    make_window(&whole, 1);
-    make_window(&halves, 1);
+    make_window(whole, 1);
+    make_window(halves, 1);
     data_rule r = { .n_ctx = N_CTX, .bos = 1, .in_order = true };
-    REQUIRE(data_next(&s, &r, &whole.win));
+    REQUIRE(data_next(&s, &r, whole));
     s.at = (data_place){ 0 };
     r.pieces = &pieces;
     r.split = 1.0f;
-    REQUIRE(data_next(&s, &r, &halves.win));
-    window_text(m, &whole, &a);
-    window_text(m, &halves, &b);
+    REQUIRE(data_next(&s, &r, halves));
+    window_text(m, whole, &a);
+    window_text(m, halves, &b);
     CHECK_STR(b.data, a.data);
-    CHECK(count_targets(&halves) > count_targets(&whole) + 5, "%d tokens of %d",
-          count_targets(&halves), count_targets(&whole));
+    CHECK(count_targets(halves) > count_targets(whole) + 5, "%d tokens of %d",
+          count_targets(halves), count_targets(whole));
     buf_free(&a);
     buf_free(&b);
     unlink(path);
@@ -637,7 +635,7 @@ TEST(a_model_is_written_and_read_back)
     lory_err err;
     gguf vocab;
     lory_model_info info;
-    net_shape s = small;
+    llama_shape s = small;
     lory_model *m = lory_model_open(TINY, &err);
     REQUIRE(m && gguf_open(&vocab, TINY, &err), "%s", err.text);
     lory_model_get_info(m, &info);
@@ -646,10 +644,10 @@ TEST(a_model_is_written_and_read_back)
     REQUIRE(t && u, "%s", err.text);
     const char *path = test_temp("model");
     const char *about[] = { "name=small", "license=MIT" }, *bad = "small";
-    for (size_t i = 0; i < t->n.n_params; i++) t->average[i] = (float)i;
+    for (size_t i = 0; i < t->n.n_params; i++) t->adam.average[i] = (float)i;
     REQUIRE(trainer_write_model(t, &vocab, about, 2, path, &err), "%s", err.text);
     REQUIRE(trainer_read_model(u, path, &err), "%s", err.text);
-    CHECK_SAME(u->w, t->average, t->n.n_params * sizeof(float), "weights");
+    CHECK_SAME(u->adam.w, t->adam.average, t->n.n_params * sizeof(float), "weights");
     lory_model *written = lory_model_open(path, &err);
     REQUIRE(written, "%s", err.text);
     lory_model_get_info(written, &info);

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "common/llama_file.h"
 #include "gguf/retype.h"
 #include <inttypes.h>
 #include <math.h>
@@ -19,17 +20,16 @@
 
 typedef struct {
     const char *name;
-    int n_embd, n_ff, n_layer, n_head, n_kv_head, n_vocab, n_ctx;
-    float rope_base;
-    bool is_tied; /* no output matrix of its own */
+    llama_shape s;
+    bool has_output; /* a matrix of its own, not the embedding */
 } shape;
 
 static const shape shapes[] = {
-    { "tiny", 256, 512, 2, 8, 4, 512, 256, 10000, true },
-    { "15m", 288, 768, 6, 6, 6, 32000, 256, 10000, true },
-    { "135m", 576, 1536, 30, 9, 3, 49152, 2048, 10000, true },
-    { "1b", 2048, 8192, 16, 32, 8, 128256, 8192, 500000, true },
-    { "7b", 4096, 11008, 32, 32, 32, 32000, 4096, 10000, false },
+    { "tiny", { 256, 2, 8, 4, 512, 512, 256, 10000, 1e-5f }, false },
+    { "15m", { 288, 6, 6, 6, 768, 32000, 256, 10000, 1e-5f }, false },
+    { "135m", { 576, 30, 9, 3, 1536, 49152, 2048, 10000, 1e-5f }, false },
+    { "1b", { 2048, 16, 32, 8, 8192, 128256, 8192, 500000, 1e-5f }, false },
+    { "7b", { 4096, 32, 32, 32, 11008, 32000, 4096, 10000, 1e-5f }, true },
 };
 enum { N_SHAPES = sizeof shapes / sizeof shapes[0], N_POOL = 256 };
 
@@ -115,23 +115,13 @@ static bool put_vocab(gguf_writer *w, int n_vocab, lory_err *err)
 
 static void put_keys(gguf_writer *w, const options *o)
 {
-    const shape *s = o->shape;
     gguf_put_str(w, "general.architecture", "llama");
-    gguf_put_str(w, "general.name", s->name);
+    gguf_put_str(w, "general.name", o->shape->name);
     gguf_put_str(w, "general.description", "random weights");
     if (retype_file_type(o->type) >= 0)
         gguf_put_u32(w, "general.file_type", (uint32_t)retype_file_type(o->type));
     if (qtypes[o->type].n_sub) gguf_put_u32(w, "general.quantization_version", 2);
-    gguf_put_u32(w, "llama.context_length", (uint32_t)s->n_ctx);
-    gguf_put_u32(w, "llama.embedding_length", (uint32_t)s->n_embd);
-    gguf_put_u32(w, "llama.block_count", (uint32_t)s->n_layer);
-    gguf_put_u32(w, "llama.feed_forward_length", (uint32_t)s->n_ff);
-    gguf_put_u32(w, "llama.attention.head_count", (uint32_t)s->n_head);
-    gguf_put_u32(w, "llama.attention.head_count_kv", (uint32_t)s->n_kv_head);
-    gguf_put_u32(w, "llama.rope.dimension_count", (uint32_t)(s->n_embd / s->n_head));
-    gguf_put_f32(w, "llama.rope.freq_base", s->rope_base);
-    gguf_put_f32(w, "llama.attention.layer_norm_rms_epsilon", 1e-5f);
-    gguf_put_u32(w, "llama.vocab_size", (uint32_t)s->n_vocab);
+    llama_put_keys(w, &o->shape->s);
     gguf_put_u32(w, "tokenizer.ggml.bos_token_id", 1);
     gguf_put_u32(w, "tokenizer.ggml.eos_token_id", 2);
     gguf_put_u32(w, "tokenizer.ggml.unknown_token_id", 0);
@@ -203,49 +193,28 @@ static bool write_vector(maker *m, int64_t n)
     return true;
 }
 
-/* Announces or writes the tensor [ne1, ne0]; ne1 = 1: a vector. */
-static bool tensor(maker *m, const char *name, int64_t ne0, int64_t ne1)
+/* Announces or writes a tensor. */
+static bool put_tensor(maker *m, const llama_tensor *x)
 {
-    gguf_tensor t = { .name = { name, strlen(name) },
-                      .n_dims = ne1 > 1 ? 2 : 1,
-                      .ne = { ne0, ne1, 1, 1 } };
+    gguf_tensor t = { .name = { x->name, strlen(x->name) },
+                      .n_dims = x->n_rows ? 2 : 1,
+                      .ne = { x->n_cols, x->n_rows ? x->n_rows : 1, 1, 1 } };
     t.type = retype_choice(&t, m->o->type);
     if (m->is_announcing) {
         gguf_add_tensor(m->w, t.name, t.type, t.n_dims, t.ne);
         return true;
     }
-    return t.n_dims == 1 ? write_vector(m, ne0) : write_matrix(m, t.type, t.ne);
+    return t.n_dims == 1 ? write_vector(m, t.ne[0]) : write_matrix(m, t.type, t.ne);
 }
 
-static bool layer_tensor(maker *m, int il, const char *name, int64_t ne0, int64_t ne1)
+static bool put_tensors(maker *m)
 {
-    char full[64];
-    snprintf(full, sizeof full, "blk.%d.%s.weight", il, name);
-    return tensor(m, full, ne0, ne1);
-}
-
-static bool layer(maker *m, int il)
-{
-    const shape *s = m->o->shape;
-    int n_kv = s->n_embd / s->n_head * s->n_kv_head;
-    return layer_tensor(m, il, "attn_norm", s->n_embd, 1)
-           && layer_tensor(m, il, "attn_q", s->n_embd, s->n_embd)
-           && layer_tensor(m, il, "attn_k", s->n_embd, n_kv)
-           && layer_tensor(m, il, "attn_v", s->n_embd, n_kv)
-           && layer_tensor(m, il, "attn_output", s->n_embd, s->n_embd)
-           && layer_tensor(m, il, "ffn_norm", s->n_embd, 1)
-           && layer_tensor(m, il, "ffn_gate", s->n_embd, s->n_ff)
-           && layer_tensor(m, il, "ffn_up", s->n_embd, s->n_ff)
-           && layer_tensor(m, il, "ffn_down", s->n_ff, s->n_embd);
-}
-
-static bool all_tensors(maker *m)
-{
-    const shape *s = m->o->shape;
-    bool ok = tensor(m, "token_embd.weight", s->n_embd, s->n_vocab);
-    for (int il = 0; ok && il < s->n_layer; il++) ok = layer(m, il);
-    return ok && tensor(m, "output_norm.weight", s->n_embd, 1)
-           && (s->is_tied || tensor(m, "output.weight", s->n_embd, s->n_vocab));
+    const llama_shape *s = &m->o->shape->s;
+    const llama_tensor output = { "output.weight", s->n_vocab, s->n_embd, 0 };
+    llama_tensor t;
+    bool ok = true;
+    for (int i = 0; ok && llama_tensor_at(s, i, &t); i++) ok = put_tensor(m, &t);
+    return ok && (!m->o->shape->has_output || put_tensor(m, &output));
 }
 
 static bool make(const options *o, lory_err *err)
@@ -254,9 +223,10 @@ static bool make(const options *o, lory_err *err)
     maker m = { .o = o, .w = &w, .is_announcing = true, .err = err };
     if (!gguf_create(&w, o->out, err)) return false;
     put_keys(&w, o);
-    bool ok = put_vocab(&w, o->shape->n_vocab, err) && all_tensors(&m) && gguf_begin_data(&w, err);
+    bool ok =
+        put_vocab(&w, o->shape->s.n_vocab, err) && put_tensors(&m) && gguf_begin_data(&w, err);
     m.is_announcing = false;
-    ok = ok && all_tensors(&m) && gguf_commit(&w, err);
+    ok = ok && put_tensors(&m) && gguf_commit(&w, err);
     if (!ok) gguf_abandon(&w);
     mem_free(m.pool);
     return ok;
@@ -272,8 +242,7 @@ static int usage(const char *what)
         what);
     for (int i = 0; i < N_SHAPES; i++) fprintf(stderr, " %s", shapes[i].name);
     fprintf(stderr, "\ntypes:");
-    for (int i = 0; i < QT_COUNT; i++)
-        fprintf(stderr, " %s", qtypes[i].name);
+    for (int i = 0; i < QT_COUNT; i++) fprintf(stderr, " %s", qtypes[i].name);
     fputc('\n', stderr);
     return 2;
 }

@@ -3,7 +3,7 @@
  *     train --vocab V.gguf --text stories.txt:3 --text books.txt --held-back val.txt -o M.gguf
  *     train --from M.gguf --vocab V.gguf --chat chats.jsonl:2 --text stories.txt -o CHAT.gguf
  *
- * Parts in tools/trainer/: vec (arithmetic), net and attend (the model and its gradient), data
+ * Parts in tools/trainer/: vec (arithmetic), net (the model and its gradient), data
  * (windows of tokens), trainer (steps), store (files). Everything random is drawn by counter, and
  * every sum has one order: same files, options and instruction set give the same weights for any
  * number of threads, stopped and gone on with or not. */
@@ -24,7 +24,7 @@ enum { REPORT_STEPS = 50, SAVE_SECONDS = 120 };
 typedef struct {
     const char *vocab, *out, *from, *checkpoint;
     opt_list text, running, chat, held_text, held_chat, set;
-    net_shape shape;
+    llama_shape shape;
     trainer_params p;
     int64_t seed;
     int n_threads, eval_every, stop_after;

@@ -249,7 +249,7 @@ static void shuffle(data_source *s, uint64_t seed)
 /* A window that is being filled. */
 typedef struct {
     const data_rule *r;
-    const net_window *w;
+    net_place *w;
     int it;    /* next place */
     int start; /* of the text at hand */
 } filling;
@@ -258,11 +258,9 @@ typedef struct {
  * the window is full: then it is a target, but is not in it. */
 static bool put(filling *f, lory_token id, bool is_target)
 {
-    if (f->it > f->start) f->w->target[f->it - 1] = is_target ? id : -1;
+    if (f->it > f->start) f->w[f->it - 1].target = is_target ? id : -1;
     if (f->it == f->r->n_ctx) return false;
-    f->w->token[f->it] = id;
-    f->w->target[f->it] = -1;
-    f->w->start[f->it++] = f->start;
+    f->w[f->it++] = (net_place){ id, -1, f->start };
     return true;
 }
 
@@ -292,7 +290,7 @@ static size_t put_doc(filling *f, const data_source *s, size_t doc, size_t offse
     return at - from;
 }
 
-bool data_next(data_source *s, const data_rule *r, const net_window *w)
+bool data_next(data_source *s, const data_rule *r, net_place *w)
 {
     filling f = { .r = r, .w = w };
     data_place *at = &s->at;

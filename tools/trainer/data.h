@@ -65,7 +65,7 @@ typedef struct {
     uint64_t order_seed, split_seed;
 } data_rule;
 
-/* Fills the next window and moves s->at; false when in_order has come to the end. */
-bool data_next(data_source *s, const data_rule *r, const net_window *w);
+/* Fills the next window [n_ctx] and moves s->at; false when in_order has come to the end. */
+bool data_next(data_source *s, const data_rule *r, net_place *w);
 
 #endif

@@ -5,20 +5,19 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 /* ---- layout ------------------------------------------------------------------------------- */
 
-static bool check_dim(const char *name, int value, int multiple, lory_err *err)
+static bool check_dim(const char *name, int value, lory_err *err)
 {
-    if (value > 0 && value <= 1 << 20 && value % multiple == 0) return true;
+    if (value > 0 && value <= 1 << 20 && value % VEC_STEP == 0) return true;
     return err_set(err, LORY_E_ARGUMENT, "%s is %d, must be a multiple of %d up to %d", name, value,
-                   multiple, 1 << 20);
+                   VEC_STEP, 1 << 20);
 }
 
-bool net_shape_check(const net_shape *s, lory_err *err)
+bool net_shape_check(const llama_shape *s, lory_err *err)
 {
     if (s->n_layer < 1 || s->n_layer > NET_MAX_LAYER)
         return err_set(err, LORY_E_ARGUMENT, "n_layer is %d, must be 1 .. %d", s->n_layer,
@@ -29,83 +28,25 @@ bool net_shape_check(const net_shape *s, lory_err *err)
     if (s->n_embd % s->n_head != 0)
         return err_set(err, LORY_E_ARGUMENT, "n_embd %d is no multiple of %d heads", s->n_embd,
                        s->n_head);
-    return check_dim("n_embd", s->n_embd, VEC_PANEL, err)
-           && check_dim("the width of a head", s->n_embd / s->n_head, VEC_PANEL, err)
-           && check_dim("n_ff", s->n_ff, VEC_PANEL, err)
-           && check_dim("the vocabulary", s->n_vocab, VEC_PANEL, err)
-           && check_dim("the context", s->n_ctx, VEC_PANEL, err);
+    return check_dim("n_embd", s->n_embd, err)
+           && check_dim("the width of a head", s->n_embd / s->n_head, err)
+           && check_dim("n_ff", s->n_ff, err) && check_dim("the vocabulary", s->n_vocab, err)
+           && check_dim("the context", s->n_ctx, err);
 }
 
-static net_matrix take_matrix(net *n, int n_rows, int n_cols)
-{
-    net_matrix m = { n->n_params, n_rows, n_cols };
-    n->n_params += (size_t)n_rows * (size_t)n_cols;
-    return m;
-}
-
+/* Matrices first, then the norms. */
 static void lay_out(net *n)
 {
-    const net_shape *s = &n->s;
-    n->head_dim = s->n_embd / s->n_head;
-    n->n_q = s->n_embd;
-    n->n_kv = s->n_kv_head * n->head_dim;
-    n->embd = take_matrix(n, s->n_vocab, s->n_embd);
-    for (int il = 0; il < s->n_layer; il++) {
-        net_matrix *m = n->layer[il];
-        m[NET_QKV] = take_matrix(n, n->n_q + 2 * n->n_kv, s->n_embd);
-        m[NET_OUT] = take_matrix(n, s->n_embd, n->n_q);
-        m[NET_GATE_UP] = take_matrix(n, 2 * s->n_ff, s->n_embd);
-        m[NET_DOWN] = take_matrix(n, s->n_embd, s->n_ff);
+    for (; llama_tensor_at(&n->s, n->n_tensor, &n->tensor[n->n_tensor]); n->n_tensor++) {
     }
-    n->n_in_matrices = n->n_params;
-    n->n_params += (size_t)(2 * s->n_layer + 1) * (size_t)s->n_embd;
-}
-
-/* Norms: two a layer, before attention and before the feed-forward layer; the last one. */
-static size_t norm_at(const net *n, int i)
-{
-    return n->n_in_matrices + (size_t)i * (size_t)n->s.n_embd;
-}
-
-/* Matrix i = 0, 1 ... in the order of the parameters; NULL at the end. */
-static const net_matrix *matrix_at(const net *n, int i)
-{
-    int il = (i - 1) / NET_A_LAYER;
-    if (i == 0) return &n->embd;
-    return il < n->s.n_layer ? &n->layer[il][(i - 1) % NET_A_LAYER] : NULL;
-}
-
-bool net_tensor_at(const net *n, int i, net_tensor *t)
-{
-    int d = n->s.n_embd, f = n->s.n_ff, il = (i - 1) / 9;
-    const net_matrix *m = n->layer[il < n->s.n_layer ? il : 0];
-    size_t q = m[NET_QKV].at, k = q + (size_t)n->n_q * (size_t)d,
-           v = k + (size_t)n->n_kv * (size_t)d, gate = m[NET_GATE_UP].at,
-           up = gate + (size_t)f * (size_t)d;
-    const net_tensor embd = { "token_embd", n->embd.at, 0, n->s.n_vocab, d },
-                     last = { "output_norm", norm_at(n, 2 * n->s.n_layer), 0, 0, d },
-                     of_layer[9] = {
-                         { "attn_norm", norm_at(n, 2 * il), 0, 0, d },
-                         { "attn_q", q, 0, n->n_q, d },
-                         { "attn_k", k, 0, n->n_kv, d },
-                         { "attn_v", v, 0, n->n_kv, d },
-                         { "attn_output", m[NET_OUT].at, 0, d, n->n_q },
-                         { "ffn_norm", norm_at(n, 2 * il + 1), 0, 0, d },
-                         { "ffn_gate", gate, 0, f, d },
-                         { "ffn_up", up, 0, f, d },
-                         { "ffn_down", m[NET_DOWN].at, 0, d, f },
-                     };
-    if (i > n->s.n_layer * 9 + 1) return false;
-    bool is_layer = i > 0 && il < n->s.n_layer;
-    *t = i == 0 ? embd : is_layer ? of_layer[(i - 1) % 9] : last;
-    t->n = (size_t)t->n_cols * (size_t)(t->n_rows ? t->n_rows : 1);
-    char name[sizeof t->name];
-    if (is_layer)
-        snprintf(name, sizeof name, "blk.%d.%.32s.weight", il, t->name);
-    else
-        snprintf(name, sizeof name, "%.32s.weight", t->name);
-    memcpy(t->name, name, sizeof name);
-    return true;
+    for (int is_norm = 0; is_norm < 2; is_norm++) {
+        n->n_in_matrices = n->n_params;
+        for (int i = 0; i < n->n_tensor; i++) {
+            if ((n->tensor[i].n_rows == 0) != is_norm) continue;
+            n->at[i] = n->n_params;
+            n->n_params += n->tensor[i].n;
+        }
+    }
 }
 
 static void make_rotations(const net *n)
@@ -119,26 +60,21 @@ static void make_rotations(const net *n)
         }
 }
 
-bool net_init(net *n, const net_shape *s, const vec_table *v, lory_err *err)
+bool net_init(net *n, const llama_shape *s, const vec_table *v, lory_err *err)
 {
     *n = (net){ .s = *s, .v = v };
     if (!net_shape_check(s, err)) return false;
+    n->head_dim = s->n_embd / s->n_head;
+    n->n_kv = s->n_kv_head * n->head_dim;
     lay_out(n);
-    n->by_out = mem_new(n->n_in_matrices, sizeof *n->by_out);
-    n->by_in = mem_new(n->n_in_matrices, sizeof *n->by_in);
     n->cos_sin = mem_new((size_t)s->n_ctx * (size_t)n->head_dim, sizeof *n->cos_sin);
-    if (!n->by_out || !n->by_in || !n->cos_sin) {
-        net_free(n);
-        return err_set(err, LORY_E_MEMORY, "out of memory for %zu parameters", n->n_params);
-    }
+    if (!n->cos_sin) return err_set(err, LORY_E_MEMORY, "out of memory for the rotations");
     make_rotations(n);
     return true;
 }
 
 void net_free(net *n)
 {
-    mem_free(n->by_out);
-    mem_free(n->by_in);
     mem_free(n->cos_sin);
     *n = (net){ 0 };
 }
@@ -152,77 +88,81 @@ static float normal_at(uint64_t seed, uint64_t position)
 
 void net_init_weights(const net *n, uint64_t seed, float *w)
 {
-    const net_matrix *m;
-    size_t at = 0;
-    for (int i = 0; (m = matrix_at(n, i)); i++) {
-        int which = (i - 1) % NET_A_LAYER;
-        bool is_added = i > 0 && (which == NET_OUT || which == NET_DOWN); /* to the residual */
+    for (int i = 0; i < n->n_tensor; i++) {
+        const llama_tensor *t = &n->tensor[i];
+        int which = (i - 1) % LLAMA_A_LAYER;
+        bool is_added = i > 0 && (which == LLAMA_OUT || which == LLAMA_DOWN); /* to the residual */
         float gain = is_added ? 0.5f / sqrtf(2.0f * (float)n->s.n_layer) : 0.5f;
-        float deviation = gain / sqrtf((float)m->n_cols);
-        size_t end = m->at + (size_t)m->n_rows * (size_t)m->n_cols;
-        for (; at < end; at++) w[at] = deviation * normal_at(seed, at);
-    }
-    for (; at < n->n_params; at++) w[at] = 1.0f;
-}
-
-/* ---- packing ------------------------------------------------------------------------------ */
-
-static void pack_matrix(const net *n, const net_matrix *m, int ith, int nth)
-{
-    const float *w = n->w + m->at;
-    size_t n_cols = (size_t)m->n_cols, n_rows = (size_t)m->n_rows;
-    for (size_t p = (size_t)ith; p < n_rows / VEC_PANEL; p += (size_t)nth) {
-        float *out = n->by_out + m->at + p * VEC_PANEL * n_cols;
-        for (size_t j = 0; j < VEC_PANEL; j++)
-            for (size_t i = 0; i < n_cols; i++)
-                out[i * VEC_PANEL + j] = w[(p * VEC_PANEL + j) * n_cols + i];
-    }
-    for (size_t p = (size_t)ith; p < n_cols / VEC_PANEL; p += (size_t)nth) {
-        float *out = n->by_in + m->at + p * VEC_PANEL * n_rows;
-        for (size_t i = 0; i < n_rows; i++)
-            memcpy(out + i * VEC_PANEL, w + i * n_cols + p * VEC_PANEL, VEC_PANEL * sizeof *w);
+        float deviation = gain / sqrtf((float)t->n_cols);
+        for (size_t at = n->at[i]; at < n->at[i] + t->n; at++)
+            w[at] = t->n_rows ? deviation * normal_at(seed, at) : 1.0f;
     }
 }
 
-void net_pack(const net *n, int ith, int nth)
-{
-    const net_matrix *m;
-    for (int i = 0; (m = matrix_at(n, i)); i++) pack_matrix(n, m, ith, nth);
-}
+/* ---- memory of a window ------------------------------------------------------------------- */
 
-/* ---- memory ------------------------------------------------------------------------------- */
+enum { BLOCK = 96 }; /* rows of attention scores, of logits, at once */
 
-static float *take(mem_carver *c, int n_rows, ptrdiff_t row)
+typedef struct {
+    mat x;                 /* [n_ctx, n_embd] what enters */
+    mat qkv;               /* [n_ctx, n_embd + 2 n_kv] rotated */
+    mat a;                 /* [n_ctx, n_embd] of attention */
+    mat mid;               /* [n_ctx, n_embd] after attention */
+    mat gu;                /* [n_ctx, 2 n_ff] gate, up */
+    float *lse;            /* [n_head, n_ctx] log of the sums of the softmax */
+    float *r_attn, *r_ffn; /* [n_ctx] 1 / rms of x and mid */
+} layer_work;
+
+struct net_work {
+    const net *n;
+    const net_place *win; /* the one at hand, */
+    const net_dropout *drop;
+    float *grad;               /* [n_params] what the way back adds to; NULL = no way back */
+    void *block;               /* all of the below */
+    layer_work *layer;         /* [n_layer] */
+    mat x;                     /* [n_ctx, n_embd] after the last layer */
+    mat h;                     /* [n_ctx, n_embd] after a norm */
+    mat y;                     /* [n_ctx, n_embd] what a layer adds */
+    mat s;                     /* [n_ctx, n_ff] after SwiGLU */
+    float *r_out;              /* [n_ctx] 1 / rms of x */
+    mat logits;                /* [BLOCK, n_vocab] */
+    mat score, dscore;         /* [BLOCK, n_ctx] */
+    mat dx, dh, dqkv, dgu, ds; /* gradients of x, h, qkv, gu, s */
+    net_speed speed;
+    float spun; /* of measuring it */
+};
+
+/* From row to row is an odd number of cache lines, so that a column does not fall into few sets of
+ * the cache. */
+static mat take(mem_carver *c, int m, int n)
 {
-    return mem_carve(c, (size_t)n_rows * (size_t)row, sizeof(float));
+    ptrdiff_t row = n + 16;
+    return (mat){ mem_carve(c, (size_t)m * (size_t)row, sizeof(float)), m, n, row, 1 };
 }
 
 static void carve_work(const net *n, mem_carver *c, net_work *k)
 {
-    const net_shape *s = &n->s;
-    int t = s->n_ctx;
-    ptrdiff_t d = row_of(s->n_embd), qkv = row_of(n->n_q + 2 * n->n_kv), f = row_of(s->n_ff),
-              gu = row_of(2 * s->n_ff);
+    const llama_shape *s = &n->s;
+    int t = s->n_ctx, d = s->n_embd, qkv = d + 2 * n->n_kv;
     k->layer = mem_carve(c, (size_t)s->n_layer, sizeof *k->layer);
     for (int il = 0; il < s->n_layer; il++) {
-        net_layer_work l = { .x = take(c, t, d),
-                             .qkv = take(c, t, qkv),
-                             .a = take(c, t, row_of(n->n_q)),
-                             .lse = take(c, s->n_head, t),
-                             .mid = take(c, t, d),
-                             .gu = take(c, t, gu),
-                             .r_attn = take(c, 1, t),
-                             .r_ffn = take(c, 1, t) };
+        layer_work l = { .x = take(c, t, d),
+                         .qkv = take(c, t, qkv),
+                         .a = take(c, t, d),
+                         .mid = take(c, t, d),
+                         .gu = take(c, t, 2 * s->n_ff),
+                         .lse = take(c, s->n_head, t).x,
+                         .r_attn = take(c, 1, t).x,
+                         .r_ffn = take(c, 1, t).x };
         if (k->layer) k->layer[il] = l;
     }
     k->x = take(c, t, d), k->dx = take(c, t, d);
     k->h = take(c, t, d), k->dh = take(c, t, d);
-    k->s = take(c, t, f), k->ds = take(c, t, f);
-    k->y = take(c, t, d), k->r_out = take(c, 1, t);
-    k->dqkv = take(c, t, qkv), k->dgu = take(c, t, gu);
-    k->logits = take(c, HEAD_BLOCK, row_of(s->n_vocab));
-    k->kt = take(c, n->head_dim, row_of(t)), k->vt = take(c, n->head_dim, row_of(t));
-    k->score = take(c, QUERY_BLOCK, row_of(t)), k->dscore = take(c, QUERY_BLOCK, row_of(t));
+    k->s = take(c, t, s->n_ff), k->ds = take(c, t, s->n_ff);
+    k->y = take(c, t, d), k->r_out = take(c, 1, t).x;
+    k->dqkv = take(c, t, qkv), k->dgu = take(c, t, 2 * s->n_ff);
+    k->logits = take(c, BLOCK, s->n_vocab);
+    k->score = take(c, BLOCK, t), k->dscore = take(c, BLOCK, t);
 }
 
 net_work *net_work_new(const net *n, lory_err *err)
@@ -250,6 +190,13 @@ void net_work_free(net_work *k)
     mem_free(k);
 }
 
+/* ---- products, and their speed ------------------------------------------------------------ */
+
+net_speed net_work_speed(const net_work *k)
+{
+    return k->speed;
+}
+
 /* Seconds of processor time that this thread took: what others take does not count. */
 static double processor_time(void)
 {
@@ -265,246 +212,274 @@ static void measure_peak(net_work *k)
     k->speed.peak_seconds += processor_time() - began;
 }
 
-void net_product(net_work *k, const vec_product *p)
+static void product(net_work *k, mat c, mat a, mat b, bool add)
 {
     double began = processor_time();
-    k->n->v->product(p);
+    k->n->v->product(c, a, b, add);
     k->speed.seconds += processor_time() - began;
-    k->speed.n_macs += (double)p->m * p->n * p->k;
+    k->speed.n_macs += (double)c.m * c.n * a.n;
 }
 
-/* ---- parts of a layer --------------------------------------------------------------------- */
-
-/* y = x W^T for m rows. */
-static void linear(net_work *k, const net_matrix *w, int m, const float *x, float *y)
+/* The place of a tensor of layer il; the last norm is the first tensor of the layer after the last.
+ */
+static size_t at(const net *n, int il, int which)
 {
-    const vec_rows a = { x, row_of(w->n_cols), 1 };
-    const vec_panels b = { k->n->by_out + w->at, (ptrdiff_t)w->n_cols * VEC_PANEL, VEC_PANEL };
-    net_product(k, &(vec_product){ m, w->n_rows, w->n_cols, a, b, y, row_of(w->n_rows), false });
+    return n->at[1 + il * LLAMA_A_LAYER + which];
 }
 
-/* dx = dy W, and dW = or += dy^T x. */
-static void linear_back(net_work *k, const net_matrix *w, int m, const float *x, const float *dy,
-                        float *dx)
+/* y = x W^T, with the matrix W at `at`. */
+static void linear(net_work *k, size_t w_at, mat x, mat y)
 {
-    ptrdiff_t x_row = row_of(w->n_cols), y_row = row_of(w->n_rows);
-    const vec_panels b = { k->n->by_in + w->at, (ptrdiff_t)w->n_rows * VEC_PANEL, VEC_PANEL };
-    const vec_rows by_rows = { dy, y_row, 1 }, by_cols = { dy, 1, y_row };
-    const vec_panels bx = { x, VEC_PANEL, x_row };
-    float *dw = k->grad + w->at;
-    net_product(k, &(vec_product){ m, w->n_cols, w->n_rows, by_rows, b, dx, x_row, false });
-    net_product(
-        k, &(vec_product){ w->n_rows, w->n_cols, m, by_cols, bx, dw, w->n_cols, !k->is_first });
+    const mat w = { k->n->w + w_at, y.n, x.n, x.n, 1 };
+    product(k, y, x, mat_transposed(w), false);
 }
 
-/* k->h = the norm whose weights are at `at`, of x. */
-static void norm(net_work *k, const float *x, size_t at, float *r)
+/* dx = dy W, and dW += dy^T x. */
+static void linear_back(net_work *k, size_t w_at, mat x, mat dy, mat dx)
+{
+    const mat w = { k->n->w + w_at, dy.n, x.n, x.n, 1 }, dw = { k->grad + w_at, dy.n, x.n, x.n, 1 };
+    product(k, dx, dy, w, false);
+    product(k, dw, mat_transposed(dy), x, true);
+}
+
+/* ---- attention, BLOCK queries of a head at once ------------------------------------------- */
+
+/* What block i0 of head ih has of the rows of qkv, or of their gradient, and of a, which comes of
+ * it; the keys are those from lo on that any of the queries attends to. */
+typedef struct {
+    mat q, k, v, a;
+} attention;
+
+static attention part_of(const net *n, mat qkv, mat a, int ih, int i0, int lo)
+{
+    int m = n->s.n_ctx - i0 < BLOCK ? n->s.n_ctx - i0 : BLOCK, d = n->head_dim;
+    int kv = n->s.n_embd + ih / (n->s.n_head / n->s.n_kv_head) * d;
+    return (attention){ mat_part(qkv, i0, m, ih * d, d), mat_part(qkv, lo, i0 + m - lo, kv, d),
+                        mat_part(qkv, lo, i0 + m - lo, kv + n->n_kv, d),
+                        mat_part(a, i0, m, ih * d, d) };
+}
+
+/* Sets what query i0 + i may not see of the keys from lo on. */
+static void mask(const net_place *win, mat s, int i0, int lo, float value)
+{
+    for (int i = 0; i < s.m; i++) {
+        float *x = mat_row(s, i);
+        for (int j = 0; lo + j < win[i0 + i].start; j++) x[j] = value;
+        for (int j = i0 + i + 1 - lo; j < s.n; j++) x[j] = value;
+    }
+}
+
+static int first_key(const net_place *win, int i0)
+{
+    return win[i0].start / VEC_STEP * VEC_STEP;
+}
+
+static void attend(net_work *k, layer_work *l)
 {
     const net *n = k->n;
-    ptrdiff_t d = row_of(n->s.n_embd);
-    for (int it = 0; it < n->s.n_ctx; it++)
-        r[it] = n->v->rms_norm(n->s.n_embd, x + it * d, n->w + at, k->h + it * d, n->s.norm_eps);
+    const float scale = 1.0f / sqrtf((float)n->head_dim);
+    for (int ih = 0; ih < n->s.n_head; ih++)
+        for (int i0 = 0; i0 < n->s.n_ctx; i0 += BLOCK) {
+            int lo = first_key(k->win, i0);
+            attention b = part_of(n, l->qkv, l->a, ih, i0, lo);
+            mat s = mat_part(k->score, 0, b.q.m, 0, b.k.m);
+            product(k, s, b.q, mat_transposed(b.k), false);
+            mask(k->win, s, i0, lo, -INFINITY);
+            n->v->softmax(s, scale, l->lse + ih * n->s.n_ctx + i0);
+            product(k, b.a, s, b.v, false);
+        }
 }
 
-/* k->dx += its gradient, from k->dh. */
-static void norm_back(net_work *k, const float *x, size_t at, const float *r)
+/* From k->dh to k->dqkv; scores are not kept, but made again. */
+static void attend_back(net_work *k, const layer_work *l)
 {
     const net *n = k->n;
-    ptrdiff_t d = row_of(n->s.n_embd);
-    for (int it = 0; it < n->s.n_ctx; it++)
-        n->v->rms_norm_back(n->s.n_embd, x + it * d, n->w + at, r[it], k->dh + it * d,
-                            k->dx + it * d, k->grad + at);
+    const float scale = 1.0f / sqrtf((float)n->head_dim);
+    memset(k->dqkv.x, 0, (size_t)(k->dqkv.m * k->dqkv.row) * sizeof(float));
+    for (int ih = 0; ih < n->s.n_head; ih++)
+        for (int i0 = 0; i0 < n->s.n_ctx; i0 += BLOCK) {
+            int lo = first_key(k->win, i0);
+            attention b = part_of(n, l->qkv, l->a, ih, i0, lo),
+                      d = part_of(n, k->dqkv, k->dh, ih, i0, lo);
+            mat s = mat_part(k->score, 0, b.q.m, 0, b.k.m),
+                ds = mat_part(k->dscore, 0, b.q.m, 0, b.k.m);
+            product(k, s, b.q, mat_transposed(b.k), false);
+            n->v->softmax_again(s, scale, l->lse + ih * n->s.n_ctx + i0);
+            mask(k->win, s, i0, lo, 0.0f);
+            product(k, d.v, mat_transposed(s), d.a, true);
+            product(k, ds, d.a, mat_transposed(b.v), false);
+            n->v->softmax_back(s, b.a, d.a, scale, ds);
+            product(k, d.q, ds, b.k, false);
+            product(k, d.k, mat_transposed(ds), b.q, true);
+        }
 }
+
+/* ---- rotation, dropout -------------------------------------------------------------------- */
 
 /* Rotates Q and K of every token; direction -1 is the way back. */
-static void rotate(const net *n, float *qkv, float direction)
+static void rotate(const net *n, mat qkv, float direction)
 {
-    int half = n->head_dim / 2, n_heads = n->s.n_head + n->s.n_kv_head;
-    ptrdiff_t row = row_of(n->n_q + 2 * n->n_kv);
-    for (int it = 0; it < n->s.n_ctx; it++)
-        for (int ih = 0; ih < n_heads; ih++) {
+    for (int it = 0; it < qkv.m; it++)
+        for (int j = 0; j < n->s.n_embd + n->n_kv; j += n->head_dim) {
             const float *cs = n->cos_sin + it * n->head_dim;
-            float *x = qkv + it * row + ih * n->head_dim;
-            for (int i = 0; i < half; i++) {
-                float c = cs[2 * i], s = direction * cs[2 * i + 1], a = x[2 * i], b = x[2 * i + 1];
-                x[2 * i] = a * c - b * s;
-                x[2 * i + 1] = a * s + b * c;
+            float *x = mat_row(qkv, it) + j;
+            for (int i = 0; i < n->head_dim; i += 2) {
+                float a = x[i], b = x[i + 1], c = cs[i], s = direction * cs[i + 1];
+                x[i] = a * c - b * s;
+                x[i + 1] = a * s + b * c;
             }
         }
 }
 
-/* k->s from the gate and up of l. */
-static void swiglu(net_work *k, const net_layer_work *l)
-{
-    int n_ff = k->n->s.n_ff;
-    for (int it = 0; it < k->n->s.n_ctx; it++) {
-        const float *gate = l->gu + it * row_of(2 * n_ff);
-        k->n->v->swiglu(n_ff, gate, gate + n_ff, k->s + it * row_of(n_ff));
-    }
-}
-
-/* k->dgu from k->ds. */
-static void swiglu_back(net_work *k, const net_layer_work *l)
-{
-    int n_ff = k->n->s.n_ff;
-    for (int it = 0; it < k->n->s.n_ctx; it++) {
-        const float *gate = l->gu + it * row_of(2 * n_ff);
-        float *dgate = k->dgu + it * row_of(2 * n_ff);
-        k->n->v->swiglu_back(n_ff, gate, gate + n_ff, k->ds + it * row_of(n_ff), dgate,
-                             dgate + n_ff);
-    }
-}
-
-/* Multiplies row `it` of what place `site` adds by 0 or 1 / (1 - rate): 16 random bits an element,
+/* Each element of what place `site` adds is multiplied by 0 or 1 / (1 - rate): 16 random bits each,
  * a function of window, place, row and column. */
-static void drop_row(const net_work *k, int site, int it, float *x)
+static void drop(const net_work *k, int site, mat from, mat to)
 {
-    const net_dropout *d = k->drop;
-    uint32_t limit = (uint32_t)(d->rate * 65536.0f);
+    uint32_t limit = (uint32_t)(k->drop->rate * 65536.0f);
     float keep = 65536.0f / (float)(65536 - limit);
-    for (int i = 0; limit > 0 && i < k->n->s.n_embd; i += 4) {
-        uint64_t bits = rng_at(d->seed, d->position,
-                               ((uint64_t)site << 48) + ((uint64_t)it << 24) + (uint64_t)i + 1);
-        for (int j = 0; j < 4; j++, bits >>= 16) x[i + j] *= (bits & 0xffff) < limit ? 0.0f : keep;
-    }
-}
-
-/* to = from + k->y, with some of k->y dropped. */
-static void add_dropped(net_work *k, int site, const float *from, float *to)
-{
-    const net *n = k->n;
-    ptrdiff_t d = row_of(n->s.n_embd);
-    for (int it = 0; it < n->s.n_ctx; it++) {
-        drop_row(k, site, it, k->y + it * d);
-        memcpy(to + it * d, from + it * d, (size_t)n->s.n_embd * sizeof *to);
-        n->v->add(n->s.n_embd, k->y + it * d, to + it * d);
-    }
-}
-
-/* k->y = the gradient of what was added, from k->dx. */
-static void dropped_back(net_work *k, int site)
-{
-    ptrdiff_t d = row_of(k->n->s.n_embd);
-    for (int it = 0; it < k->n->s.n_ctx; it++) {
-        memcpy(k->y + it * d, k->dx + it * d, (size_t)k->n->s.n_embd * sizeof *k->y);
-        drop_row(k, site, it, k->y + it * d);
-    }
+    for (int it = 0; it < from.m; it++)
+        for (int i = 0; i < from.n; i += 4) {
+            uint64_t place = ((uint64_t)site << 48) + ((uint64_t)it << 24) + (uint64_t)i + 1,
+                     bits = limit ? rng_at(k->drop->seed, k->drop->position, place) : 0;
+            const float *x = mat_row(from, it) + i;
+            float *y = mat_row(to, it) + i;
+            for (int j = 0; j < 4; j++, bits >>= 16)
+                y[j] = x[j] * ((bits & 0xffff) < limit ? 0.0f : keep);
+        }
 }
 
 /* ---- there -------------------------------------------------------------------------------- */
 
+static float *embedding(const net *n, float *w, lory_token id)
+{
+    return w + n->at[0] + (size_t)id * (size_t)n->s.n_embd;
+}
+
 static void embed(net_work *k)
 {
-    size_t d = (size_t)k->n->s.n_embd;
-    for (int it = 0; it < k->n->s.n_ctx; it++) {
-        float *x = k->layer[0].x + it * row_of(k->n->s.n_embd);
-        memcpy(x, k->n->w + k->n->embd.at + (size_t)k->win->token[it] * d, d * sizeof *x);
-        drop_row(k, 0, it, x);
-    }
+    mat x = k->layer[0].x;
+    for (int it = 0; it < x.m; it++)
+        memcpy(mat_row(x, it), embedding(k->n, k->n->w, k->win[it].token),
+               (size_t)x.n * sizeof *x.x);
+    drop(k, 0, x, x);
+}
+
+static void norm(net_work *k, mat x, size_t w_at, float *r)
+{
+    k->n->v->norm(x, k->n->w + w_at, k->n->s.norm_eps, k->h, r);
+}
+
+/* to = from + what linear makes of x, some of it dropped. */
+static void add_linear(net_work *k, int site, size_t w_at, mat x, mat from, mat to)
+{
+    linear(k, w_at, x, k->y);
+    drop(k, site, k->y, k->y);
+    k->n->v->add(from, k->y, to);
 }
 
 static void layer_there(net_work *k, int il)
 {
     const net *n = k->n;
-    const net_matrix *m = n->layer[il];
-    net_layer_work *l = &k->layer[il];
-    norm(k, l->x, norm_at(n, 2 * il), l->r_attn);
-    linear(k, &m[NET_QKV], n->s.n_ctx, k->h, l->qkv);
+    layer_work *l = &k->layer[il];
+    norm(k, l->x, at(n, il, LLAMA_ATTN_NORM), l->r_attn);
+    linear(k, at(n, il, LLAMA_Q), k->h, l->qkv);
     rotate(n, l->qkv, 1.0f);
-    net_attend(k, l);
-    linear(k, &m[NET_OUT], n->s.n_ctx, l->a, k->y);
-    add_dropped(k, 2 * il + 1, l->x, l->mid);
-    norm(k, l->mid, norm_at(n, 2 * il + 1), l->r_ffn);
-    linear(k, &m[NET_GATE_UP], n->s.n_ctx, k->h, l->gu);
-    swiglu(k, l);
-    linear(k, &m[NET_DOWN], n->s.n_ctx, k->s, k->y);
-    add_dropped(k, 2 * il + 2, l->mid, il + 1 < n->s.n_layer ? k->layer[il + 1].x : k->x);
+    attend(k, l);
+    add_linear(k, 2 * il + 1, at(n, il, LLAMA_OUT), l->a, l->x, l->mid);
+    norm(k, l->mid, at(n, il, LLAMA_FFN_NORM), l->r_ffn);
+    linear(k, at(n, il, LLAMA_GATE), k->h, l->gu);
+    n->v->swiglu(l->gu, k->s);
+    add_linear(k, 2 * il + 2, at(n, il, LLAMA_DOWN), k->s, l->mid,
+               il + 1 < n->s.n_layer ? l[1].x : k->x);
 }
 
-/* A row of logits becomes the gradient of its loss, which is returned. */
-static double head_row(const net *n, float *logits, lory_token target)
+/* The logits of places become the gradient of their loss, which is added up. */
+static void head_rows(const net *n, mat logits, const net_place *p, net_loss *sum)
 {
-    if (target < 0) {
-        memset(logits, 0, (size_t)n->s.n_vocab * sizeof *logits);
-        return 0.0;
+    for (int i = 0; i < logits.m; i++, p++) {
+        float *x = mat_row(logits, i), lse;
+        if (p->target < 0) {
+            memset(x, 0, (size_t)logits.n * sizeof *x);
+            continue;
+        }
+        double wanted = x[p->target];
+        n->v->softmax(mat_part(logits, i, 1, 0, logits.n), 1.0f, &lse);
+        x[p->target] -= 1.0f;
+        sum->loss += (double)lse - wanted;
+        sum->n_targets++;
     }
-    float wanted = logits[target], lse = n->v->softmax(n->s.n_vocab, logits, 1.0f);
-    logits[target] -= 1.0f;
-    return (double)lse - (double)wanted;
 }
 
 /* Loss of all targets, from k->h; with k->grad also k->dh and the head's part of the gradient. */
 static net_loss head(net_work *k)
 {
-    const net *n = k->n;
-    net_loss out = { 0 };
-    ptrdiff_t d = row_of(n->s.n_embd);
-    bool is_first = k->is_first;
-    for (int i0 = 0; i0 < n->s.n_ctx; i0 += HEAD_BLOCK) {
-        int m = n->s.n_ctx - i0 < HEAD_BLOCK ? n->s.n_ctx - i0 : HEAD_BLOCK;
-        linear(k, &n->embd, m, k->h + i0 * d, k->logits);
-        for (int i = 0; i < m; i++) {
-            out.loss += head_row(n, k->logits + i * row_of(n->s.n_vocab), k->win->target[i0 + i]);
-            out.n_targets += k->win->target[i0 + i] >= 0;
-        }
-        if (!k->grad) continue;
-        linear_back(k, &n->embd, m, k->h + i0 * d, k->logits, k->dh + i0 * d);
-        k->is_first = false; /* for the next rows */
+    net_loss sum = { 0 };
+    for (int i = 0; i < k->h.m; i += BLOCK) {
+        int m = k->h.m - i < BLOCK ? k->h.m - i : BLOCK;
+        mat logits = mat_part(k->logits, 0, m, 0, k->logits.n), h = mat_part(k->h, i, m, 0, k->h.n),
+            dh = mat_part(k->dh, i, m, 0, k->dh.n);
+        linear(k, k->n->at[0], h, logits);
+        head_rows(k->n, logits, k->win + i, &sum);
+        if (k->grad) linear_back(k, k->n->at[0], h, logits, dh);
     }
-    k->is_first = is_first;
-    return out;
+    return sum;
 }
 
 /* ---- and back ----------------------------------------------------------------------------- */
 
+/* k->dx += the gradient of a norm of x, from k->dh. */
+static void norm_back(net_work *k, mat x, size_t w_at, const float *r)
+{
+    k->n->v->norm_back(x, k->n->w + w_at, r, k->dh, k->dx, k->grad + w_at);
+}
+
+/* From k->dx to dy and the gradient of what was added to x. */
+static void add_linear_back(net_work *k, int site, size_t w_at, mat x, mat dx)
+{
+    drop(k, site, k->dx, k->y);
+    linear_back(k, w_at, x, k->y, dx);
+}
+
 static void layer_back(net_work *k, int il)
 {
     const net *n = k->n;
-    const net_matrix *m = n->layer[il];
-    net_layer_work *l = &k->layer[il];
-    dropped_back(k, 2 * il + 2);
-    swiglu(k, l);
-    linear_back(k, &m[NET_DOWN], n->s.n_ctx, k->s, k->y, k->ds);
-    swiglu_back(k, l);
-    norm(k, l->mid, norm_at(n, 2 * il + 1), l->r_ffn);
-    linear_back(k, &m[NET_GATE_UP], n->s.n_ctx, k->h, k->dgu, k->dh);
-    norm_back(k, l->mid, norm_at(n, 2 * il + 1), l->r_ffn);
+    layer_work *l = &k->layer[il];
+    n->v->swiglu(l->gu, k->s);
+    add_linear_back(k, 2 * il + 2, at(n, il, LLAMA_DOWN), k->s, k->ds);
+    n->v->swiglu_back(l->gu, k->ds, k->dgu);
+    norm(k, l->mid, at(n, il, LLAMA_FFN_NORM), l->r_ffn);
+    linear_back(k, at(n, il, LLAMA_GATE), k->h, k->dgu, k->dh);
+    norm_back(k, l->mid, at(n, il, LLAMA_FFN_NORM), l->r_ffn);
 
-    dropped_back(k, 2 * il + 1);
-    linear_back(k, &m[NET_OUT], n->s.n_ctx, l->a, k->y, k->dh);
-    net_attend_back(k, l);
+    add_linear_back(k, 2 * il + 1, at(n, il, LLAMA_OUT), l->a, k->dh);
+    attend_back(k, l);
     rotate(n, k->dqkv, -1.0f);
-    norm(k, l->x, norm_at(n, 2 * il), l->r_attn);
-    linear_back(k, &m[NET_QKV], n->s.n_ctx, k->h, k->dqkv, k->dh);
-    norm_back(k, l->x, norm_at(n, 2 * il), l->r_attn);
+    norm(k, l->x, at(n, il, LLAMA_ATTN_NORM), l->r_attn);
+    linear_back(k, at(n, il, LLAMA_Q), k->h, k->dqkv, k->dh);
+    norm_back(k, l->x, at(n, il, LLAMA_ATTN_NORM), l->r_attn);
 }
 
 static void embed_back(net_work *k)
 {
-    const net *n = k->n;
-    for (int it = 0; it < n->s.n_ctx; it++) {
-        float *dx = k->dx + it * row_of(n->s.n_embd);
-        drop_row(k, 0, it, dx);
-        n->v->add(n->s.n_embd, dx,
-                  k->grad + n->embd.at + (size_t)k->win->token[it] * (size_t)n->s.n_embd);
+    drop(k, 0, k->dx, k->dx);
+    for (int it = 0; it < k->dx.m; it++) {
+        mat to = { embedding(k->n, k->grad, k->win[it].token), 1, k->dx.n, 0, 1 };
+        k->n->v->add(to, mat_part(k->dx, it, 1, 0, k->dx.n), to);
     }
 }
 
-net_loss net_run(net_work *k, const net_window *win, const net_dropout *drop, float *grad,
-                 bool is_first)
+net_loss net_run(net_work *k, const net_place *win, const net_dropout *drop_, float *grad)
 {
     const net *n = k->n;
-    size_t last = norm_at(n, 2 * n->s.n_layer);
-    k->win = win, k->drop = drop, k->grad = grad, k->is_first = is_first;
+    size_t last = at(n, n->s.n_layer, LLAMA_ATTN_NORM);
+    k->win = win, k->drop = drop_, k->grad = grad;
     measure_peak(k);
     embed(k);
     for (int il = 0; il < n->s.n_layer; il++) layer_there(k, il);
     norm(k, k->x, last, k->r_out);
-    if (grad && is_first)
-        memset(grad + n->n_in_matrices, 0, (n->n_params - n->n_in_matrices) * sizeof *grad);
     net_loss out = head(k);
     if (!grad) return out;
-    memset(k->dx, 0, (size_t)n->s.n_ctx * (size_t)row_of(n->s.n_embd) * sizeof *k->dx);
+    memset(k->dx.x, 0, (size_t)(k->dx.m * k->dx.row) * sizeof(float));
     norm_back(k, k->x, last, k->r_out);
     for (int il = n->s.n_layer; il-- > 0;) layer_back(k, il);
     embed_back(k);

@@ -10,7 +10,7 @@
 /* A checkpoint: this, the place of each source, then w, m, v, average; native byte order. */
 typedef struct {
     char magic[8];
-    net_shape shape;
+    llama_shape shape;
     int n_sources;
     uint64_t step, window;
 } checkpoint_head;
@@ -40,7 +40,7 @@ bool trainer_save(const trainer *t, const char *path, lory_err *err)
     bool ok = file_write(&f, &h, sizeof h, err);
     for (int i = 0; ok && i < t->data.n; i++)
         ok = file_write(&f, &t->data.source[i].at, sizeof(data_place), err);
-    ok = ok && file_write(&f, t->w, weight_bytes(t), err) && file_commit(&f, err);
+    ok = ok && file_write(&f, t->adam.w, weight_bytes(t), err) && file_commit(&f, err);
     if (!ok) file_abandon(&f);
     return ok;
 }
@@ -76,7 +76,7 @@ bool trainer_resume(trainer *t, const char *path, lory_err *err)
             ok = err_set(err, LORY_E_FORMAT, "%s: is beyond the end of %s", path, s->name);
     }
     if (ok) {
-        memcpy(t->w, at, weight_bytes(t));
+        memcpy(t->adam.w, at, weight_bytes(t));
         t->step = h.step;
         t->window = h.window;
     }
@@ -85,25 +85,6 @@ bool trainer_resume(trainer *t, const char *path, lory_err *err)
 }
 
 /* ---- models ------------------------------------------------------------------------------- */
-
-static void put_keys(gguf_writer *w, const net *n, const gguf *vocab)
-{
-    const net_shape *s = &n->s;
-    gguf_put_u32(w, "general.file_type", 0);
-    gguf_put_u32(w, "llama.context_length", (uint32_t)s->n_ctx);
-    gguf_put_u32(w, "llama.embedding_length", (uint32_t)s->n_embd);
-    gguf_put_u32(w, "llama.block_count", (uint32_t)s->n_layer);
-    gguf_put_u32(w, "llama.feed_forward_length", (uint32_t)s->n_ff);
-    gguf_put_u32(w, "llama.attention.head_count", (uint32_t)s->n_head);
-    gguf_put_u32(w, "llama.attention.head_count_kv", (uint32_t)s->n_kv_head);
-    gguf_put_f32(w, "llama.attention.layer_norm_rms_epsilon", s->norm_eps);
-    gguf_put_u32(w, "llama.rope.dimension_count", (uint32_t)n->head_dim);
-    gguf_put_f32(w, "llama.rope.freq_base", s->rope_theta);
-    gguf_put_u32(w, "llama.vocab_size", (uint32_t)s->n_vocab);
-    for (size_t i = 0; i < vocab->n_kv; i++)
-        if (vocab->kv[i].key.n > 10 && memcmp(vocab->kv[i].key.s, "tokenizer.", 10) == 0)
-            gguf_put_kv(w, &vocab->kv[i]);
-}
 
 /* "KEY=VALUE" as the key general.KEY. */
 static bool put_text(gguf_writer *w, const char *text, lory_err *err)
@@ -121,19 +102,23 @@ bool trainer_write_model(const trainer *t, const gguf *vocab, const char *const 
                          size_t n_texts, const char *path, lory_err *err)
 {
     gguf_writer w;
-    net_tensor x;
     bool ok = gguf_create(&w, path, err);
     if (!ok) return false;
     gguf_put_str(&w, "general.architecture", "llama");
     for (size_t i = 0; ok && i < n_texts; i++) ok = put_text(&w, texts[i], err);
-    put_keys(&w, &t->n, vocab);
-    for (int i = 0; net_tensor_at(&t->n, i, &x); i++) {
-        int64_t ne[2] = { x.n_cols, x.n_rows };
-        gguf_add_tensor(&w, (gguf_str){ x.name, strlen(x.name) }, QT_F32, x.n_rows ? 2 : 1, ne);
+    gguf_put_u32(&w, "general.file_type", 0);
+    llama_put_keys(&w, &t->n.s);
+    for (const gguf_kv *kv = vocab->kv; kv < vocab->kv + vocab->n_kv; kv++)
+        if (kv->key.n > 10 && memcmp(kv->key.s, "tokenizer.", 10) == 0) gguf_put_kv(&w, kv);
+    for (int i = 0; i < t->n.n_tensor; i++) {
+        const llama_tensor *x = &t->n.tensor[i];
+        int64_t ne[2] = { x->n_cols, x->n_rows };
+        gguf_add_tensor(&w, (gguf_str){ x->name, strlen(x->name) }, QT_F32, x->n_rows ? 2 : 1, ne);
     }
     ok = ok && gguf_begin_data(&w, err);
-    for (int i = 0; ok && net_tensor_at(&t->n, i, &x); i++)
-        ok = gguf_write_data(&w, t->average + x.at, x.n * sizeof(float), err);
+    for (int i = 0; ok && i < t->n.n_tensor; i++)
+        ok = gguf_write_data(&w, t->adam.average + t->n.at[i], t->n.tensor[i].n * sizeof(float),
+                             err);
     ok = ok && gguf_commit(&w, err);
     if (!ok) gguf_abandon(&w);
     return ok;
@@ -142,19 +127,19 @@ bool trainer_write_model(const trainer *t, const gguf *vocab, const char *const 
 bool trainer_read_model(trainer *t, const char *path, lory_err *err)
 {
     gguf g;
-    net_tensor x;
     bool ok = gguf_open(&g, path, err);
     if (!ok) return false;
-    for (int i = 0; ok && net_tensor_at(&t->n, i, &x); i++) {
-        const gguf_tensor *from = gguf_find_tensor(&g, x.name);
-        size_t n_bytes = x.n * sizeof(float);
-        if (!from || from->type != QT_F32 || from->n_bytes != n_bytes || from->ne[0] != x.n_cols)
+    for (int i = 0; ok && i < t->n.n_tensor; i++) {
+        const llama_tensor *x = &t->n.tensor[i];
+        const gguf_tensor *from = gguf_find_tensor(&g, x->name);
+        size_t n_bytes = x->n * sizeof(float);
+        if (!from || from->type != QT_F32 || from->n_bytes != n_bytes || from->ne[0] != x->n_cols)
             ok = err_set(err, LORY_E_FORMAT, "%s: has no tensor %s of f32 of %d columns", path,
-                         x.name, x.n_cols);
+                         x->name, x->n_cols);
         else
-            memcpy(t->w + x.at, from->data, n_bytes);
+            memcpy(t->adam.w + t->n.at[i], from->data, n_bytes);
     }
-    memcpy(t->average, t->w, t->n.n_params * sizeof(float));
+    memcpy(t->adam.average, t->adam.w, t->n.n_params * sizeof(float));
     gguf_close(&g);
     return ok;
 }

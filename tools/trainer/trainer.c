@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include <math.h>
+#include <string.h>
 
 enum { CHUNK = 1 << 14 }; /* parameters: what threads share of the update */
 
@@ -38,6 +39,11 @@ static double learning_rate(const trainer_params *p, uint64_t step)
     return p->lr * (lr_end + (1.0 - lr_end) * 0.5 * (1.0 + cos(3.141592653589793 * share)));
 }
 
+static net_place *window_at(const trainer *t, int i)
+{
+    return t->win + (ptrdiff_t)i * t->n.s.n_ctx;
+}
+
 static void take_windows(trainer *t)
 {
     data_rule r = { .n_ctx = t->n.s.n_ctx, .bos = t->bos, .split_seed = t->p.seed };
@@ -48,41 +54,52 @@ static void take_windows(trainer *t)
     for (int i = 0; i < t->p.n_batch; i++) {
         int is = pick_source(t, t->window + (uint64_t)i);
         r.order_seed = rng_at(t->p.seed, (uint64_t)is, FOR_ORDER);
-        data_next(&t->data.source[is], &r, &t->win[i]);
+        data_next(&t->data.source[is], &r, window_at(t, i));
     }
 }
 
-/* ---- a step ------------------------------------------------------------------------------- */
+/* ---- on the team -------------------------------------------------------------------------- */
+
+static float *lane(const trainer *t, int il)
+{
+    return t->adam.g + (size_t)il * t->n.n_params;
+}
 
 static void run_lanes(trainer *t, int ith)
 {
-    for (int il; (il = atomic_fetch_add(&t->next, 1)) < t->n_lanes;)
-        for (int i = il; i < t->p.n_batch; i += t->n_lanes) {
-            net_dropout d = { t->p.dropout, t->p.seed, t->window + (uint64_t)i };
-            t->loss[i] = net_run(t->work[ith], &t->win[i], &d, t->lane[il], i == il);
+    net_dropout d = { t->is_learning ? t->p.dropout : 0.0f, t->p.seed, 0 };
+    for (int il; (il = atomic_fetch_add(&t->next, 1)) < t->n_lanes;) {
+        float *grad = t->is_learning ? lane(t, il) : NULL;
+        if (grad) memset(grad, 0, t->n.n_params * sizeof *grad);
+        for (int i = il; i < t->n_windows; i += t->n_lanes) {
+            d.position = t->window + (uint64_t)i;
+            t->loss[i] = net_run(t->work[ith], window_at(t, i), &d, grad);
         }
+    }
 }
 
-static int chunk_size(const trainer *t, size_t i)
+static size_t chunk_end(const trainer *t, size_t i)
 {
-    size_t left = t->n.n_params - i * CHUNK;
-    return left < CHUNK ? (int)left : CHUNK;
+    return (i + 1) * CHUNK < t->n.n_params ? (i + 1) * CHUNK : t->n.n_params;
 }
 
 static void add_lanes(trainer *t, int ith, int nth)
 {
     for (size_t i = (size_t)ith; i < t->n_chunks; i += (size_t)nth) {
-        int n = chunk_size(t, i);
-        for (int il = 1; il < t->n_lanes; il++)
-            t->n.v->add(n, t->lane[il] + i * CHUNK, t->lane[0] + i * CHUNK);
-        t->squares[i] = t->n.v->sum_squares(n, t->lane[0] + i * CHUNK);
+        size_t at = i * CHUNK, n = chunk_end(t, i) - at;
+        mat sum = { t->adam.g + at, 1, (int)n, 0, 1 }, more = sum;
+        for (int il = 1; il < t->n_lanes; il++) {
+            more.x = lane(t, il) + at;
+            t->n.v->add(sum, more, sum);
+        }
+        t->squares[i] = t->n.v->sum_squares(n, sum.x);
     }
 }
 
-static net_loss sum_losses(const trainer *t, int n_windows)
+static net_loss sum_losses(const trainer *t)
 {
     net_loss sum = { 0 };
-    for (int i = 0; i < n_windows; i++) {
+    for (int i = 0; i < t->n_windows; i++) {
         sum.loss += t->loss[i].loss;
         sum.n_targets += t->loss[i].n_targets;
     }
@@ -92,81 +109,51 @@ static net_loss sum_losses(const trainer *t, int n_windows)
 static void prepare_update(trainer *t)
 {
     double squares = 0.0, keep = average_keep, n = (double)t->step + 1.0;
-    int64_t n_targets = sum_losses(t, t->p.n_batch).n_targets;
+    int64_t n_targets = sum_losses(t).n_targets;
     for (size_t i = 0; i < t->n_chunks; i++) squares += t->squares[i];
     double scale = n_targets > 0 ? 1.0 / (double)n_targets : 0.0;
     t->norm = sqrt(squares) * scale;
     if (t->norm > clip) scale *= clip / t->norm;
     if (keep > n / (n + 9.0)) keep = n / (n + 9.0); /* the first weights are not worth much */
-    t->adam = (vec_adam_step){
-        .lr = (float)learning_rate(&t->p, t->step),
-        .beta1 = beta1,
-        .beta2 = beta2,
-        .eps = adam_eps,
-        .bias1 = (float)(1.0 / (1.0 - pow(beta1, n))),
-        .bias2 = (float)(1.0 / (1.0 - pow(beta2, n))),
-        .decay = t->p.decay,
-        .scale = (float)scale,
-        .average_keep = (float)keep,
-    };
+    t->adam.lr = (float)learning_rate(&t->p, t->step);
+    t->adam.bias1 = (float)(1.0 / (1.0 - pow(beta1, n)));
+    t->adam.bias2 = (float)(1.0 / (1.0 - pow(beta2, n)));
+    t->adam.scale = (float)scale;
+    t->adam.average_keep = (float)keep;
 }
 
-static void update_range(trainer *t, size_t from, size_t to, bool is_matrix)
-{
-    t->n.v->adam((int)(to - from), &t->adam, is_matrix, t->lane[0] + from, t->w + from, t->m + from,
-                 t->v + from, t->average + from);
-}
-
-static void update(trainer *t, int ith, int nth)
-{
-    for (size_t i = (size_t)ith; i < t->n_chunks; i += (size_t)nth) {
-        size_t from = i * CHUNK, to = from + (size_t)chunk_size(t, i), cut = t->n.n_in_matrices;
-        cut = cut < from ? from : cut > to ? to : cut;
-        update_range(t, from, cut, true);
-        update_range(t, cut, to, false);
-    }
-}
-
-static void step_on_team(void *arg, int ith, int nth)
+static void run_on_team(void *arg, int ith, int nth)
 {
     trainer *t = arg;
-    net_pack(&t->n, ith, nth);
-    team_barrier(t->team);
     run_lanes(t, ith);
+    if (!t->is_learning) return;
     team_barrier(t->team);
     add_lanes(t, ith, nth);
     team_barrier(t->team);
     if (ith == 0) prepare_update(t);
     team_barrier(t->team);
-    update(t, ith, nth);
+    for (size_t i = (size_t)ith; i < t->n_chunks; i += (size_t)nth)
+        t->n.v->adam(&t->adam, i * CHUNK, chunk_end(t, i));
+}
+
+/* The loss of the first n windows by the weights w; is_learning: and a step from it. */
+static net_loss run(trainer *t, int n_windows, float *w, bool is_learning)
+{
+    t->n_windows = n_windows;
+    t->n.w = w;
+    t->is_learning = is_learning;
+    atomic_store(&t->next, 0);
+    team_run(t->team, run_on_team, t);
+    return sum_losses(t);
 }
 
 double trainer_step(trainer *t)
 {
     take_windows(t);
-    t->n.w = t->w;
-    atomic_store(&t->next, 0);
-    team_run(t->team, step_on_team, t);
+    net_loss sum = run(t, t->p.n_batch, t->adam.w, true);
     t->step++;
     t->window += (uint64_t)t->p.n_batch;
-    net_loss sum = sum_losses(t, t->p.n_batch);
     return sum.n_targets > 0 ? sum.loss / (double)sum.n_targets : 0.0;
-}
-
-/* ---- evaluation --------------------------------------------------------------------------- */
-
-static void pack(void *arg, int ith, int nth)
-{
-    net_pack(&((trainer *)arg)->n, ith, nth);
-}
-
-static void eval_windows(void *arg, int ith, int nth)
-{
-    trainer *t = arg;
-    const net_dropout none = { 0 };
-    (void)nth;
-    for (int i; (i = atomic_fetch_add(&t->next, 1)) < t->n_windows;)
-        t->loss[i] = net_run(t->work[ith], &t->win[i], &none, NULL, false);
 }
 
 trainer_score trainer_eval(trainer *t, const data_source *source)
@@ -175,18 +162,13 @@ trainer_score trainer_eval(trainer *t, const data_source *source)
     data_rule r = { .n_ctx = t->n.s.n_ctx, .bos = t->bos, .in_order = true };
     data_source s = *source; /* with a place of its own; the rest is only read */
     s.at = (data_place){ 0 };
-    t->n.w = t->average;
-    team_run(t->team, pack, t);
+    int n;
     do {
-        t->n_windows = 0;
-        while (t->n_windows < t->p.n_batch && data_next(&s, &r, &t->win[t->n_windows]))
-            t->n_windows++;
-        atomic_store(&t->next, 0);
-        team_run(t->team, eval_windows, t);
-        net_loss more = sum_losses(t, t->n_windows);
+        for (n = 0; n < t->p.n_batch && data_next(&s, &r, window_at(t, n));) n++;
+        net_loss more = run(t, n, t->adam.average, false);
         sum.loss += more.loss;
         sum.n_targets += more.n_targets;
-    } while (t->n_windows == t->p.n_batch);
+    } while (n == t->p.n_batch);
     trainer_score score = { .n_targets = sum.n_targets };
     if (sum.n_targets > 0) score.loss = sum.loss / (double)sum.n_targets;
     if (s.n_bytes > 0) score.bits_per_byte = sum.loss / log(2.0) / (double)s.n_bytes;
@@ -197,27 +179,26 @@ trainer_score trainer_eval(trainer *t, const data_source *source)
 
 static bool take_memory(trainer *t, lory_err *err)
 {
-    size_t n = t->n.n_params, n_ctx = (size_t)t->n.s.n_ctx, n_batch = (size_t)t->p.n_batch;
+    size_t n = t->n.n_params, n_batch = (size_t)t->p.n_batch;
     t->n_chunks = (n + CHUNK - 1) / CHUNK;
     t->n_lanes = t->p.n_batch < N_LANES ? t->p.n_batch : N_LANES;
-    t->win = mem_new(n_batch, sizeof *t->win);
+    t->win = mem_new(n_batch, (size_t)t->n.s.n_ctx * sizeof *t->win);
     t->loss = mem_new(n_batch, sizeof *t->loss);
-    t->tokens = mem_new(2 * n_batch * n_ctx, sizeof *t->tokens);
-    t->starts = mem_new(n_batch * n_ctx, sizeof *t->starts);
     t->squares = mem_new(t->n_chunks, sizeof *t->squares);
-    t->w = mem_new(4 * n, sizeof *t->w);
-    bool ok = t->win && t->loss && t->tokens && t->starts && t->squares && t->w;
-    for (int il = 0; ok && il < t->n_lanes; il++)
-        ok = (t->lane[il] = mem_new(n, sizeof(float))) != NULL;
-    if (!ok) return err_set(err, LORY_E_MEMORY, "out of memory for %zu parameters", n);
-    t->m = t->w + n, t->v = t->m + n, t->average = t->v + n;
-    for (size_t i = 0; i < n_batch; i++)
-        t->win[i] = (net_window){ t->tokens + 2 * i * n_ctx, t->tokens + (2 * i + 1) * n_ctx,
-                                  t->starts + i * n_ctx };
+    float *w = mem_new(4 + (size_t)t->n_lanes, n * sizeof *w);
+    t->adam = (vec_adam){ .w = w,
+                          .n_decayed = t->n.n_in_matrices,
+                          .beta1 = beta1,
+                          .beta2 = beta2,
+                          .eps = adam_eps,
+                          .decay = t->p.decay };
+    if (!t->win || !t->loss || !t->squares || !w)
+        return err_set(err, LORY_E_MEMORY, "out of memory for %zu parameters", n);
+    t->adam.m = w + n, t->adam.v = w + 2 * n, t->adam.average = w + 3 * n, t->adam.g = w + 4 * n;
     return true;
 }
 
-trainer *trainer_new(const net_shape *s, const trainer_params *p, lory_token bos, int n_threads,
+trainer *trainer_new(const llama_shape *s, const trainer_params *p, lory_token bos, int n_threads,
                      lory_err *err)
 {
     trainer *t = mem_new(1, sizeof *t);
@@ -234,7 +215,7 @@ trainer *trainer_new(const net_shape *s, const trainer_params *p, lory_token bos
         trainer_free(t);
         return NULL;
     }
-    net_init_weights(&t->n, p->seed, t->w);
+    net_init_weights(&t->n, p->seed, t->adam.w);
     return t;
 }
 
@@ -243,15 +224,12 @@ void trainer_free(trainer *t)
     if (!t) return;
     team_free(t->team);
     for (int i = 0; i < TEAM_MAX; i++) net_work_free(t->work[i]);
-    for (int i = 0; i < N_LANES; i++) mem_free(t->lane[i]);
     for (int i = 0; i < t->data.n; i++) data_free(&t->data.source[i]);
     data_pieces_free(&t->pieces);
     mem_free(t->win);
     mem_free(t->loss);
-    mem_free(t->tokens);
-    mem_free(t->starts);
     mem_free(t->squares);
-    mem_free(t->w);
+    mem_free(t->adam.w);
     net_free(&t->n);
     mem_free(t);
 }
@@ -260,11 +238,11 @@ net_speed trainer_speed(const trainer *t)
 {
     net_speed all = { 0 };
     for (int i = 0; i < TEAM_MAX && t->work[i]; i++) {
-        const net_speed *s = &t->work[i]->speed;
-        all.n_macs += s->n_macs;
-        all.seconds += s->seconds;
-        all.peak_macs += s->peak_macs;
-        all.peak_seconds += s->peak_seconds;
+        net_speed s = net_work_speed(t->work[i]);
+        all.n_macs += s.n_macs;
+        all.seconds += s.seconds;
+        all.peak_macs += s.peak_macs;
+        all.peak_seconds += s.peak_seconds;
     }
     return all;
 }

@@ -9,8 +9,6 @@
 
 #include "base/team.h"
 #include "data.h"
-#include "gguf/gguf.h"
-#include "net.h"
 #include <stdatomic.h>
 
 enum { N_LANES = 12, MAX_BATCH = 1024 };
@@ -26,30 +24,27 @@ typedef struct {
 typedef struct {
     trainer_params p;
     net n;
-    float *w, *m, *v, *average; /* [n_params], one after another; AdamW's moments are m and v */
-    uint64_t step, window;      /* that are done */
+    vec_adam adam; /* with all parameters: w, m, v, average, then the lanes' gradients, [n_params]
+                      one after another; lane 0, g, then holds the sum of all */
+    uint64_t step, window; /* that are done */
     data_list data;
     data_pieces pieces; /* needed when tokens are to be split */
     lory_token bos;
 
     team *team;
     net_work *work[TEAM_MAX];
-    float *lane[N_LANES]; /* [n_params] gradients; lane 0 then holds the sum of all */
-    int n_lanes;
-    net_window *win;    /* [n_batch], */
-    net_loss *loss;     /* [n_batch] */
-    lory_token *tokens; /* and their memory */
-    int *starts;
-    int n_windows;   /* of an evaluation's batch */
-    double *squares; /* [n_chunks] of the gradient */
+    net_place *win; /* [n_batch, n_ctx] */
+    net_loss *loss; /* [n_batch] */
+    int n_lanes, n_windows;
+    bool is_learning; /* else evaluating */
+    double *squares;  /* [n_chunks] of the gradient */
     size_t n_chunks;
-    atomic_int next; /* lane, or window, to be worked on */
-    vec_adam_step adam;
-    double norm; /* of the gradient, before clipping */
+    atomic_int next; /* lane to be worked on */
+    double norm;     /* of the gradient, before clipping */
 } trainer;
 
 /* A trainer with random weights and no data, which the caller adds; it becomes its own. */
-trainer *trainer_new(const net_shape *s, const trainer_params *p, lory_token bos, int n_threads,
+trainer *trainer_new(const llama_shape *s, const trainer_params *p, lory_token bos, int n_threads,
                      lory_err *err);
 void trainer_free(trainer *t);
 

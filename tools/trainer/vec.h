@@ -9,64 +9,62 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { VEC_PANEL = 32 }; /* columns of a packed panel; every n and row length is a multiple */
+enum { VEC_STEP = 32 }; /* every m and n, and every stretch of parameters, is a multiple of it */
 
-/* c[m, n] = or += a[m, k] b[k, n]. Element (i, l) of a is x[i * row + l * col], and one of the two
- * strides is 1. Columns of b come in panels of VEC_PANEL: (l, j) is
- * x[j / 32 * panel + l * row + j % 32]. Each sum takes l ascending. */
+/* A matrix [m, n] of the caller's: element (i, j) is x[i * row + j * col]. Rows lie as they are,
+ * col = 1, but for the operands a and b of a product. */
 typedef struct {
-    const float *x;
+    float *x;
+    int m, n;
     ptrdiff_t row, col;
-} vec_rows;
-typedef struct {
-    const float *x;
-    ptrdiff_t panel, row;
-} vec_panels;
-typedef struct {
-    int m, n, k;
-    vec_rows a;
-    vec_panels b;
-    float *c;
-    ptrdiff_t c_row;
-    bool add; /* to what c holds */
-} vec_product;
+} mat;
 
-/* The constants of one step of AdamW (Loshchilov, Hutter 2019). */
+static inline float *mat_row(mat a, int i)
+{
+    return a.x + i * a.row;
+}
+/* Rows [i, i + m) of columns [j, j + n). */
+static inline mat mat_part(mat a, int i, int m, int j, int n)
+{
+    return (mat){ a.x + i * a.row + j * a.col, m, n, a.row, a.col };
+}
+static inline mat mat_transposed(mat a)
+{
+    return (mat){ a.x, a.n, a.m, a.col, a.row };
+}
+
+/* A step of AdamW (Loshchilov, Hutter 2019): arrays of all parameters, and its constants. */
 typedef struct {
+    float *g, *w, *m, *v, *average; /* gradient; weights, moments, average of the weights */
+    size_t n_decayed;               /* parameters, the first ones */
     float lr, beta1, beta2, eps;
     float bias1, bias2; /* 1 / (1 - beta^step) */
-    float decay;        /* of matrices */
+    float decay;
     float scale;        /* of gradients: 1 / norm when they are clipped, and 1 / targets */
     float average_keep; /* average = keep * average + (1 - keep) * w */
-} vec_adam_step;
+} vec_adam;
 
 typedef struct {
     const char *name;
-    void (*product)(const vec_product *p);
+    /* c = or += a b; each sum takes the columns of a ascending */
+    void (*product)(mat c, mat a, mat b, bool add);
     /* Multiply-adds in registers, n rounds of them, as fast as this CPU can; returns how many,
      * and a value of no meaning so that they are done. */
     double (*spin)(int n, float *out);
-    /* y[n] = x * w / rms(x); returns 1 / rms(x) */
-    float (*rms_norm)(int n, const float *x, const float *w, float *y, float eps);
-    /* dx[n] += of the above, dw[n] += ; r = 1 / rms(x) */
-    void (*rms_norm_back)(int n, const float *x, const float *w, float r, const float *dy,
-                          float *dx, float *dw);
-    /* y[n] = silu(g) * u, and its gradient: dg, du may be dy's neighbours, not dy itself */
-    void (*swiglu)(int n, const float *g, const float *u, float *y);
-    void (*swiglu_back)(int n, const float *g, const float *u, const float *dy, float *dg,
-                        float *du);
-    /* s[n] = e^(s * scale - max); returns max + log(sum), with s as the softmax itself */
-    float (*softmax)(int n, float *s, float scale);
-    /* p[n] = e^(p * scale - lse) */
-    void (*exp_minus)(int n, float *p, float scale, float lse);
-    /* ds[n] = p * (ds - mean) * scale */
-    void (*softmax_back)(int n, const float *p, float mean, float scale, float *ds);
-    float (*dot)(int n, const float *a, const float *b);
-    void (*add)(int n, const float *x, float *y); /* y += x */
-    double (*sum_squares)(int n, const float *x);
-    /* w, m, v, average [n]; decays when is_matrix */
-    void (*adam)(int n, const vec_adam_step *s, bool is_matrix, const float *g, float *w, float *m,
-                 float *v, float *average);
+    void (*add)(mat x, mat y, mat sum);
+    /* y = x * w * r by rows, r[m] = 1 / rms(x); and its gradient, added to dx, and to dw[n] */
+    void (*norm)(mat x, const float *w, float eps, mat y, float *r);
+    void (*norm_back)(mat x, const float *w, const float *r, mat dy, mat dx, float *dw);
+    /* y = silu(gate) * up, which are the halves of gu; and its gradient */
+    void (*swiglu)(mat gu, mat y);
+    void (*swiglu_back)(mat gu, mat dy, mat dgu);
+    /* Rows of s become the softmax of s * scale; lse[m] = the log of their sums of exponentials.
+     * The same again, from lse. And its gradient where y = s v, in place of ds. */
+    void (*softmax)(mat s, float scale, float *lse);
+    void (*softmax_again)(mat s, float scale, const float *lse);
+    void (*softmax_back)(mat s, mat y, mat dy, float scale, mat ds);
+    double (*sum_squares)(size_t n, const float *x);
+    void (*adam)(const vec_adam *s, size_t from, size_t to);
 } vec_table;
 
 extern const vec_table vec_baseline;

@@ -10,8 +10,7 @@
 enum {
     W = VEC_WIDTH,
     TILE_COLS = 2 * W,
-    ROWS = 8 * TILE_ROWS, /* of a product at once, and */
-    DEPTH = 128,          /* its columns: a panel of b then fits the first cache */
+    DEPTH = 128, /* columns of a product's a at once: what they meet of b fits the first cache */
 };
 typedef float vf __attribute__((vector_size(4 * W)));
 typedef int32_t vi __attribute__((vector_size(4 * W)));
@@ -61,108 +60,59 @@ INLINE vf vexp(vf x)
 
 /* ---- products ---------------------------------------------------------------------------- */
 
-/* One tile, TILE_ROWS x TILE_COLS, k deep. Rows are reached from every fourth one, so that the
- * addresses need few registers; r is a_row, and a constant 1 when a lies by columns. */
-INLINE void tile(int k, const float *a, ptrdiff_t r, ptrdiff_t a_col, const float *b,
-                 ptrdiff_t b_row, float *c, ptrdiff_t c_row, bool add)
+/* c = or += a b for TILE_ROWS x TILE_COLS of c; rows of b are VEC_STEP apart. Rows of a are reached
+ * from every fourth one, so that the addresses need few registers. */
+static __attribute__((noinline)) void tile(mat c, mat a, const float *b, bool add)
 {
     vf acc[TILE_ROWS][2];
+    const float *p[TILE_ROWS / 4];
     UNROLL
     for (int i = 0; i < TILE_ROWS; i++) UNROLL
-    for (int j = 0; j < 2; j++) acc[i][j] = add ? load(c + i * c_row + j * W) : (vf){ 0 };
-    const float *p[(TILE_ROWS + 3) / 4];
+    for (int j = 0; j < 2; j++) acc[i][j] = add ? load(mat_row(c, i) + j * W) : (vf){ 0 };
     UNROLL
-    for (int i = 0; i < (TILE_ROWS + 3) / 4; i++) p[i] = a + 4 * i * r;
-    ptrdiff_t r3 = 3 * r;
-    for (int l = 0; l < k; l++) {
+    for (int i = 0; i < TILE_ROWS / 4; i++) p[i] = mat_row(a, 4 * i);
+    ptrdiff_t row3 = 3 * a.row;
+    for (int l = 0; l < a.n; l++, b += VEC_STEP) {
         vf b0 = load(b), b1 = load(b + W);
         UNROLL
         for (int i = 0; i < TILE_ROWS; i++) {
-            float x = i % 4 == 3 ? p[i / 4][r3] : p[i / 4][(i % 4) * r];
+            float x = i % 4 == 3 ? p[i / 4][row3] : p[i / 4][(i % 4) * a.row];
             acc[i][0] += x * b0;
             acc[i][1] += x * b1;
         }
         UNROLL
-        for (int i = 0; i < (TILE_ROWS + 3) / 4; i++) p[i] += a_col;
-        b += b_row;
+        for (int i = 0; i < TILE_ROWS / 4; i++) p[i] += a.col;
     }
     UNROLL
     for (int i = 0; i < TILE_ROWS; i++) UNROLL
-    for (int j = 0; j < 2; j++) store(c + i * c_row + j * W, acc[i][j]);
+    for (int j = 0; j < 2; j++) store(mat_row(c, i) + j * W, acc[i][j]);
 }
 
-static __attribute__((noinline)) void tile_by_rows(int k, const float *a, ptrdiff_t a_row,
-                                                   const float *b, ptrdiff_t b_row, float *c,
-                                                   ptrdiff_t c_row, bool add)
+/* [DEPTH, VEC_STEP] of b, one row after another. */
+static void pack(mat b, float *out)
 {
-    tile(k, a, a_row, 1, b, b_row, c, c_row, add);
+    if (b.col == 1)
+        for (int l = 0; l < b.m; l++)
+            memcpy(out + l * VEC_STEP, mat_row(b, l), VEC_STEP * sizeof *out);
+    else
+        for (int l = 0; l < b.m; l += 8)
+            for (int j = 0; j < VEC_STEP; j++)
+                for (int i = l; i < l + 8; i++) out[i * VEC_STEP + j] = b.x[i + j * b.col];
 }
 
-static __attribute__((noinline)) void tile_by_cols(int k, const float *a, const float *b,
-                                                   ptrdiff_t b_row, float *c, ptrdiff_t c_row,
-                                                   bool add)
+static void product(mat c, mat a, mat b, bool add)
 {
-    tile(k, a, 1, TILE_ROWS, b, b_row, c, c_row, add);
-}
-
-/* Rows [i, i + n), columns [l, l + k) of a by columns, so that tiles read them in one stream; what
- * the last tile has too many becomes 0. */
-static void pack_rows(const vec_product *p, int i, int n, int l, int k, float *out)
-{
-    for (int t = 0; t < n; t += TILE_ROWS) {
-        const float *a = p->a.x + (i + t) * p->a.row + l * p->a.col;
-        int m = n - t < TILE_ROWS ? n - t : TILE_ROWS;
-        for (int c = 0; c < k; c++, out += TILE_ROWS) {
-            if (m == TILE_ROWS && p->a.row == 1) {
-                memcpy(out, a + c * p->a.col, TILE_ROWS * sizeof *out);
-                continue;
-            }
-            for (int r = 0; r < TILE_ROWS; r++)
-                out[r] = r < m ? a[r * p->a.row + c * p->a.col] : 0.0f;
+    float packed[DEPTH * VEC_STEP];
+    for (int l = 0; l < a.n; l += DEPTH) {
+        int k = a.n - l < DEPTH ? a.n - l : DEPTH;
+        for (int j = 0; j < c.n; j += VEC_STEP) {
+            pack(mat_part(b, l, k, j, VEC_STEP), packed);
+            for (int i = 0; i < c.m; i += TILE_ROWS)
+                for (int jt = 0; jt < VEC_STEP; jt += TILE_COLS)
+                    tile(mat_part(c, i, TILE_ROWS, j + jt, TILE_COLS),
+                         mat_part(a, i, TILE_ROWS, l, k), packed + jt, add || l > 0);
         }
     }
-}
-
-/* The last rows, fewer than a tile has: c through a copy. */
-static __attribute__((noinline)) void tile_edge(int m, int k, const float *a, const float *b,
-                                                ptrdiff_t b_row, float *c, ptrdiff_t c_row,
-                                                bool add)
-{
-    float out[TILE_ROWS * TILE_COLS] = { 0 };
-    for (int i = 0; add && i < m; i++)
-        memcpy(out + i * TILE_COLS, c + i * c_row, TILE_COLS * sizeof *c);
-    tile_by_cols(k, a, b, b_row, out, TILE_COLS, true);
-    for (int i = 0; i < m; i++) memcpy(c + i * c_row, out + i * TILE_COLS, TILE_COLS * sizeof *c);
-}
-
-/* Rows [i0, i1) by columns [l, l + k) of a: what stays in the caches while b goes by. */
-static void product_block(const vec_product *p, int i0, int i1, int l, int k)
-{
-    float packed[ROWS * DEPTH];
-    bool add = p->add || l > 0;
-    int whole = p->a.col == 1 ? i0 + (i1 - i0) / TILE_ROWS * TILE_ROWS : i0; /* not packed */
-    pack_rows(p, whole, i1 - whole, l, k, packed);
-    for (int j = 0; j < p->n; j += TILE_COLS) {
-        const float *b = p->b.x + j / VEC_PANEL * p->b.panel + j % VEC_PANEL + l * p->b.row;
-        for (int i = i0; i < i1; i += TILE_ROWS) {
-            float *c = p->c + i * p->c_row + j;
-            const float *a = i < whole ? NULL : packed + (i - whole) * k;
-            if (i < whole)
-                tile_by_rows(k, p->a.x + i * p->a.row + l, p->a.row, b, p->b.row, c, p->c_row, add);
-            else if (i1 - i < TILE_ROWS)
-                tile_edge(i1 - i, k, a, b, p->b.row, c, p->c_row, add);
-            else
-                tile_by_cols(k, a, b, p->b.row, c, p->c_row, add);
-        }
-    }
-}
-
-static void product(const vec_product *p)
-{
-    for (int i = 0; i < p->m; i += ROWS)
-        for (int l = 0; l < p->k; l += DEPTH)
-            product_block(p, i, p->m - i < ROWS ? p->m : i + ROWS, l,
-                          p->k - l < DEPTH ? p->k - l : DEPTH);
 }
 
 static double spin(int n, float *out)
@@ -180,97 +130,114 @@ static double spin(int n, float *out)
     return 16.0 * W * n;
 }
 
-/* ---- rows; n is a multiple of 32 ----------------------------------------------------------- */
+/* ---- rows --------------------------------------------------------------------------------- */
 
-static float dot(int n, const float *a, const float *b)
+INLINE float dot(size_t n, const float *a, const float *b)
 {
     vf s = { 0 }, t = { 0 };
-    for (int i = 0; i < n; i += 2 * W) {
+    for (size_t i = 0; i < n; i += 2 * W) {
         s += load(a + i) * load(b + i);
         t += load(a + i + W) * load(b + i + W);
     }
     return sum(s + t);
 }
 
-static float rms_norm(int n, const float *x, const float *w, float *y, float eps)
+static void add(mat x, mat y, mat sum_)
 {
-    float r = 1.0f / sqrtf(dot(n, x, x) / (float)n + eps);
-    for (int i = 0; i < n; i += W) store(y + i, load(x + i) * r * load(w + i));
-    return r;
+    for (int i = 0; i < x.m; i++)
+        for (int j = 0; j < x.n; j += W)
+            store(mat_row(sum_, i) + j, load(mat_row(x, i) + j) + load(mat_row(y, i) + j));
 }
 
-static void rms_norm_back(int n, const float *x, const float *w, float r, const float *dy,
-                          float *dx, float *dw)
+static void norm(mat x_, const float *w, float eps, mat y_, float *r)
 {
-    vf s = { 0 };
-    for (int i = 0; i < n; i += W) s += load(x + i) * load(w + i) * load(dy + i);
-    float mean = sum(s) * r * r * r / (float)n;
-    for (int i = 0; i < n; i += W) {
-        vf xi = load(x + i), d = load(dy + i);
-        store(dx + i, load(dx + i) + (d * load(w + i) * r - xi * mean));
-        store(dw + i, load(dw + i) + d * xi * r);
+    for (int i = 0; i < x_.m; i++, r++) {
+        float *x = mat_row(x_, i), *y = mat_row(y_, i);
+        *r = 1.0f / sqrtf(dot((size_t)x_.n, x, x) / (float)x_.n + eps);
+        for (int j = 0; j < x_.n; j += W) store(y + j, load(x + j) * *r * load(w + j));
     }
 }
 
-static void swiglu(int n, const float *g, const float *u, float *y)
+static void norm_back(mat x_, const float *w, const float *r_, mat dy_, mat dx_, float *dw)
 {
-    for (int i = 0; i < n; i += W) {
-        vf x = load(g + i);
-        store(y + i, x / (1.0f + vexp(-x)) * load(u + i));
+    for (int i = 0; i < x_.m; i++) {
+        float *x = mat_row(x_, i), *dy = mat_row(dy_, i), *dx = mat_row(dx_, i), r = r_[i];
+        vf s = { 0 };
+        for (int j = 0; j < x_.n; j += W) s += load(x + j) * load(w + j) * load(dy + j);
+        float mean = sum(s) * r * r * r / (float)x_.n;
+        for (int j = 0; j < x_.n; j += W) {
+            vf xj = load(x + j), d = load(dy + j);
+            store(dx + j, load(dx + j) + (d * load(w + j) * r - xj * mean));
+            store(dw + j, load(dw + j) + d * xj * r);
+        }
     }
 }
 
-static void swiglu_back(int n, const float *g, const float *u, const float *dy, float *dg,
-                        float *du)
+static void swiglu(mat gu, mat y)
 {
-    for (int i = 0; i < n; i += W) {
-        vf x = load(g + i), d = load(dy + i), s = 1.0f / (1.0f + vexp(-x));
-        vf silu = x * s;
-        store(dg + i, d * load(u + i) * (s + silu * (1.0f - s)));
-        store(du + i, d * silu);
+    for (int i = 0; i < y.m; i++)
+        for (int j = 0; j < y.n; j += W) {
+            const float *g = mat_row(gu, i) + j;
+            vf x = load(g);
+            store(mat_row(y, i) + j, x / (1.0f + vexp(-x)) * load(g + y.n));
+        }
+}
+
+static void swiglu_back(mat gu, mat dy, mat dgu)
+{
+    for (int i = 0; i < dy.m; i++)
+        for (int j = 0; j < dy.n; j += W) {
+            const float *g = mat_row(gu, i) + j;
+            float *dg = mat_row(dgu, i) + j;
+            vf x = load(g), d = load(mat_row(dy, i) + j), s = 1.0f / (1.0f + vexp(-x));
+            vf silu = x * s;
+            store(dg, d * load(g + dy.n) * (s + silu * (1.0f - s)));
+            store(dg + dy.n, d * silu);
+        }
+}
+
+static void softmax(mat s_, float scale, float *lse)
+{
+    for (int i = 0; i < s_.m; i++) {
+        float *s = mat_row(s_, i);
+        vf top = load(s), total = { 0 };
+        for (int j = W; j < s_.n; j += W) top = pick(load(s + j) > top, load(s + j), top);
+        float max = top[0];
+        for (int j = 1; j < W; j++) max = top[j] > max ? top[j] : max;
+        max *= scale;
+        for (int j = 0; j < s_.n; j += W) {
+            vf e = vexp(load(s + j) * scale - max);
+            store(s + j, e);
+            total += e;
+        }
+        float whole = sum(total), inverse = 1.0f / whole;
+        for (int j = 0; j < s_.n; j += W) store(s + j, load(s + j) * inverse);
+        lse[i] = max + math_logf(whole);
     }
 }
 
-static float softmax(int n, float *x, float scale)
+static void softmax_again(mat s, float scale, const float *lse)
 {
-    vf top = load(x);
-    for (int i = W; i < n; i += W) {
-        vf v = load(x + i);
-        top = pick(v > top, v, top);
+    for (int i = 0; i < s.m; i++)
+        for (int j = 0; j < s.n; j += W)
+            store(mat_row(s, i) + j, vexp(load(mat_row(s, i) + j) * scale - lse[i]));
+}
+
+static void softmax_back(mat s, mat y, mat dy, float scale, mat ds)
+{
+    for (int i = 0; i < s.m; i++) {
+        float *d = mat_row(ds, i), mean = dot((size_t)y.n, mat_row(dy, i), mat_row(y, i));
+        for (int j = 0; j < s.n; j += W)
+            store(d + j, load(mat_row(s, i) + j) * (load(d + j) - mean) * scale);
     }
-    float max = top[0];
-    for (int i = 1; i < W; i++) max = top[i] > max ? top[i] : max;
-    max *= scale;
-    vf s = { 0 };
-    for (int i = 0; i < n; i += W) {
-        vf e = vexp(load(x + i) * scale - max);
-        store(x + i, e);
-        s += e;
-    }
-    float total = sum(s), inverse = 1.0f / total;
-    for (int i = 0; i < n; i += W) store(x + i, load(x + i) * inverse);
-    return max + math_logf(total);
 }
 
-static void exp_minus(int n, float *p, float scale, float lse)
-{
-    for (int i = 0; i < n; i += W) store(p + i, vexp(load(p + i) * scale - lse));
-}
+/* ---- parameters --------------------------------------------------------------------------- */
 
-static void softmax_back(int n, const float *p, float mean, float scale, float *ds)
-{
-    for (int i = 0; i < n; i += W) store(ds + i, load(p + i) * (load(ds + i) - mean) * scale);
-}
-
-static void add(int n, const float *x, float *y)
-{
-    for (int i = 0; i < n; i += W) store(y + i, load(y + i) + load(x + i));
-}
-
-static double sum_squares(int n, const float *x)
+static double sum_squares(size_t n, const float *x)
 {
     double total = 0.0;
-    for (int i = 0; i < n; i += 1024)
+    for (size_t i = 0; i < n; i += 1024)
         total += (double)dot(n - i < 1024 ? n - i : 1024, x + i, x + i);
     return total;
 }
@@ -282,23 +249,23 @@ INLINE vf vsqrt(vf x)
     return x;
 }
 
-static void adam(int n, const vec_adam_step *s, bool is_matrix, const float *g_, float *w_,
-                 float *m_, float *v_, float *average)
+static void adam(const vec_adam *s, size_t from, size_t to)
 {
-    float decay = is_matrix ? s->lr * s->decay : 0.0f;
-    for (int i = 0; i < n; i += W) {
-        vf g = load(g_ + i) * s->scale, w = load(w_ + i);
-        vf m = load(m_ + i) * s->beta1 + g * (1.0f - s->beta1);
-        vf v = load(v_ + i) * s->beta2 + g * g * (1.0f - s->beta2);
+    for (size_t i = from; i < to; i += W) {
+        float decay = i < s->n_decayed ? s->lr * s->decay : 0.0f;
+        vf g = load(s->g + i) * s->scale, w = load(s->w + i);
+        vf m = load(s->m + i) * s->beta1 + g * (1.0f - s->beta1);
+        vf v = load(s->v + i) * s->beta2 + g * g * (1.0f - s->beta2);
         w = w - w * decay - s->lr * (m * s->bias1) / (vsqrt(v * s->bias2) + s->eps);
-        store(m_ + i, m);
-        store(v_ + i, v);
-        store(w_ + i, w);
-        store(average + i, load(average + i) * s->average_keep + w * (1.0f - s->average_keep));
+        store(s->m + i, m);
+        store(s->v + i, v);
+        store(s->w + i, w);
+        vf average = load(s->average + i) * s->average_keep + w * (1.0f - s->average_keep);
+        store(s->average + i, average);
     }
 }
 
 const vec_table VEC_TABLE = {
-    VEC_NAME, product,   spin,         rms_norm, rms_norm_back, swiglu,      swiglu_back,
-    softmax,  exp_minus, softmax_back, dot,      add,           sum_squares, adam,
+    VEC_NAME,    product, spin,          add,          norm,        norm_back, swiglu,
+    swiglu_back, softmax, softmax_again, softmax_back, sum_squares, adam,
 };
