@@ -153,6 +153,22 @@ TEST(json_writer_puts_commas_and_replaces_bad_utf8)
     buf_free(&out);
 }
 
+TEST(json_integers_of_any_size_read_back_exactly)
+{
+    for (int shift = 0; shift < 64; shift++)
+        for (int add = -1; add <= 1; add++) {
+            int64_t want = (int64_t)((UINT64_C(1) << shift) + (uint64_t)add), got = 0;
+            buf out = { 0 };
+            json_writer w = { &out, false };
+            json_doc d;
+            json_put_int(&w, want);
+            REQUIRE(json_read(&d, out.data, out.len, "number", NULL), "%s", out.data);
+            CHECK(json_get_int(d.root, &got) && got == want, "%s", out.data);
+            json_close(&d);
+            buf_free(&out);
+        }
+}
+
 TEST(json_floats_are_short_and_read_back_exactly)
 {
     static const float values[] = { 0.1f,        1.0f, -2.5f,           3.4028235e38f, 1e-45f,

@@ -28,7 +28,7 @@ static bool read_int(const json *body, const char *name, int min, int max, int *
     const json *j = field(body, name);
     int64_t v;
     if (!j) return true;
-    if (!json_get_int(j, &v)) return wrong(err, name, "a whole number");
+    if (!json_get_int(j, &v)) return wrong(err, name, "a whole number of 64 bits");
     if (v < min || v > max)
         return err_set(err, LORY_E_ARGUMENT, "\"%s\": %lld is not within %d to %d", name,
                        (long long)v, min, max);
@@ -140,7 +140,7 @@ static bool read_seed(batch_request *r, const json *body, lory_err *err)
     int64_t v;
     r->sampler.seed = batch_line_seed(r->sampler.seed, r->line);
     if (!j) return true;
-    if (!json_get_int(j, &v)) return wrong(err, "seed", "a whole number");
+    if (!json_get_int(j, &v)) return wrong(err, "seed", "a whole number of 64 bits");
     r->sampler.seed = (uint64_t)v;
     return true;
 }

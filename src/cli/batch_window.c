@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "cli/batch_read.h"
 #include <inttypes.h>
+#include <string.h>
 
 enum {
     LINES_PER_SEQUENCE = 8, /* read ahead */
@@ -178,6 +179,17 @@ bool batch_window_put(batch_window *w, uint64_t line, const char *text, size_t n
     return !w->failed || no_memory(line, err);
 }
 
+/* The library names a parameter, "temp: ...": here it is a field. */
+static void name_field(lory_err *err)
+{
+    lory_err inner = *err;
+    const char *name = inner.text, *rest = strchr(name, ':');
+    if (inner.code != LORY_E_ARGUMENT || !rest) return;
+    int n_name = (int)(rest - name);
+    if (n_name == 4 && memcmp(name, "temp", 4) == 0) name = "temperature", n_name = 11;
+    err_set(err, inner.code, "\"%.*s\"%s", n_name, name, rest);
+}
+
 static bool add(batch_window *w, batch_item *it, int i, lory_err *err)
 {
     lory_sampler_params sampler = it->r.sampler;
@@ -190,7 +202,9 @@ static bool add(batch_window *w, batch_item *it, int i, lory_err *err)
                        .on_piece = on_piece,
                        .on_done = on_done,
                        .user = &it->choice[i] };
-    return lory_batch_add(w->batch, &q, err);
+    if (lory_batch_add(w->batch, &q, err)) return true;
+    name_field(err);
+    return false;
 }
 
 /* As many choices as there is room for; false only when memory is short. */

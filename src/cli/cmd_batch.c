@@ -466,6 +466,7 @@ static int run_lines(run *r)
     progress_end(&r->progress);
     r->elapsed_ms = cli_now_ms() - r->start_ms;
     if (!ok && err.code != LORY_E_IO && err.code != LORY_E_MEMORY) write_done(r, &late);
+    if (r->out.is_closed_pipe) return EXIT_FAILED; /* its reader went away: nobody asks why */
     int status = ok ? EXIT_OK : cli_fail(&err);
     if (!batch_out_close(&r->out, &late) && ok) status = cli_fail(&late);
     if (status != EXIT_OK) tell_rest(r);

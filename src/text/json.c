@@ -3,7 +3,6 @@
 #include "text/json.h"
 #include "base/err.h"
 #include "text/utf8.h"
-#include <inttypes.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -505,8 +504,14 @@ void json_put_bool(json_writer *w, bool value)
 
 void json_put_int(json_writer *w, int64_t value)
 {
+    char text[20]; /* of 2^63, and a sign; by hand: ids are printed by the million */
+    size_t at = sizeof text;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do text[--at] = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (value < 0) text[--at] = '-';
     begin_value(w);
-    buf_printf(w->out, "%" PRId64, value);
+    buf_put(w->out, text + at, sizeof text - at);
 }
 
 void json_put_raw(json_writer *w, const char *text, size_t n)

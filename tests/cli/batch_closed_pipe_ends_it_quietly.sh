@@ -2,4 +2,4 @@
 for i in $(seq 2000); do echo "{\"prompt\": \"Tom\", \"max_tokens\": 200, \"ignore_eos\": true}"; done > in
 { { timeout 60 "$LORY" batch -i in --parallel 2 2> err || echo "exit $?" >&3; } | head -n 1 > first; } 3>&1
 wc -l < first
-sed 's/[0-9]* of 2000/N of 2000/' err
+cat err
