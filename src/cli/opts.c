@@ -240,6 +240,15 @@ static bool store_number(const opt_row *r, const char *subject, const char *text
     }
 }
 
+/* Nothing but a text can be empty: no file has no name. */
+static bool check_word(const opt_row *r, const char *subject, const char *text, lory_err *err)
+{
+    const char *expected = r->value ? r->value : r->name;
+    return *text || strncmp(expected, "TEXT", 4) == 0
+           || err_set(err, LORY_E_ARGUMENT, "%s: needs a value (found \"\", expected %s)", subject,
+                      expected);
+}
+
 static bool store(const opt_row *r, const char *subject, const char *text, void *to, lory_err *err)
 {
     int choice;
@@ -247,7 +256,9 @@ static bool store(const opt_row *r, const char *subject, const char *text, void 
     case OPT_BOOL: *(bool *)to = true; return true;
     case OPT_SET: *(int *)to = (int)r->min; return true;
     case OPT_STR:
-    case OPT_ARG: *(const char **)to = text; return true;
+    case OPT_ARG:
+        *(const char **)to = text;
+        return check_word(r, subject, text, err);
     case OPT_MAYBE:
         if (*text && r->choices && find_choice(r, subject, text, err) < 0) return false;
         *(const char **)to = text;
@@ -257,7 +268,7 @@ static bool store(const opt_row *r, const char *subject, const char *text, void 
         *(int *)to = choice;
         return true;
     case OPT_LIST:
-    case OPT_ARGS: return list_add(to, text, err);
+    case OPT_ARGS: return check_word(r, subject, text, err) && list_add(to, text, err);
     case OPT_INTS: return store_ints(r, subject, text, to, err);
     default: return store_number(r, subject, text, to, err);
     }

@@ -29,10 +29,6 @@ const char *cli_model_path(const model_opts *o, char bundled[BUNDLED_PATH_MAX], 
 {
     const char *path = o->path ? o->path : getenv("LORY_MODEL");
     if (path && *path) return path;
-    if (o->path) {
-        err_set(err, LORY_E_ARGUMENT, "-m: the name of the file is empty");
-        return NULL;
-    }
     return bundled_find(bundled, err) ? bundled : NULL;
 }
 
