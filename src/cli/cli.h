@@ -82,6 +82,11 @@ lory_model *cli_open_model(const model_opts *o, lory_err *err);
 /* Its name, which may lie in bundled[]; NULL with *err on failure. */
 const char *cli_model_path(const model_opts *o, char bundled[BUNDLED_PATH_MAX], lory_err *err);
 
+/* Whether the file `out` (NULL: none) can be made, which `subject` names: 0, or EXIT_USAGE after a
+ * line because it would be standard output, or one of the files that are read, read[0 .. n), of
+ * which some may be NULL. */
+int cli_check_output(const char *subject, const char *out, const char *const *read, size_t n);
+
 /* The adapters of --lora FILE[:SCALE]. */
 enum { CLI_MAX_LORA = 16 };
 typedef struct {

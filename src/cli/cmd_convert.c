@@ -76,7 +76,7 @@ static bool is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* EXIT_OK, or the status after a line on stderr. */
+/* 0, or the status after a line on stderr. */
 static int check(const convert_opts *o, qtype *type)
 {
     *type = o->type ? qtype_from_name(o->type) : RETYPE_KEEP;
@@ -84,14 +84,13 @@ static int check(const convert_opts *o, qtype *type)
     if (o->type && *type == QT_COUNT)
         return cli_usage("--type: unknown type '%.40s' (nearest: %s)", o->type,
                          nearest_type(o->type));
-    if (file_is_same(o->src, o->out))
-        return cli_usage("-o: %.400s is the input, too", o->out);
     if (o->tokenizer && is_folder(o->src))
         return cli_usage("--tokenizer: a folder has its own tokenizer");
     if (o->base && !peft_is_adapter(o->src))
         return cli_usage("--base: is for adapters, and %s is none (it has no adapter_config.json)",
                          o->src);
-    return EXIT_OK;
+    const char *const read[] = { o->src, o->tokenizer, o->base };
+    return cli_check_output("-o", o->out, read, 3);
 }
 
 /* ---- the work ---------------------------------------------------------------------------- */

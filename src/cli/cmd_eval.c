@@ -412,18 +412,26 @@ static bool open_eval(eval *e, lory_err *err)
     return e->s != NULL;
 }
 
+static int check_opts(const eval_opts *o)
+{
+    char bundled[BUNDLED_PATH_MAX];
+    const char *const read[] = { o->file, o->kl, cli_model_path(&o->model, bundled, NULL) };
+    if (o->jsonl && (o->json || o->all_tokens || o->save_logits || o->kl))
+        return cli_usage("--jsonl: goes with none of --json, --all-tokens, --save-logits, --kl");
+    return cli_check_output("--save-logits", o->save_logits, read, 3);
+}
+
 int cmd_eval(int argc, char **argv)
 {
     eval_opts o = { .session = SESSION_DEFAULTS };
     lory_err err;
     int status;
     if (!cli_parse(&page, &o, argc, argv, &status)) return status;
-    if (o.jsonl && (o.json || o.all_tokens || o.save_logits || o.kl))
-        return cli_usage("--jsonl: goes with none of --json, --all-tokens, --save-logits, --kl");
     eval e = { .o = &o, .source = o.file && strcmp(o.file, "-") != 0 ? o.file : "stdin" };
-    if (!open_eval(&e, &err))
+    status = check_opts(&o);
+    if (!status && !open_eval(&e, &err))
         status = cli_fail(&err);
-    else
+    else if (!status)
         status = o.jsonl ? run_jsonl(&e) : run_text(&e);
     close_eval(&e);
     opts_free(&page, &o);

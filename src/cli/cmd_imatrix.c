@@ -210,19 +210,24 @@ static bool make_imatrix(const imatrix_opts *o, lory_err *err)
     return ok;
 }
 
+static int check_opts(const imatrix_opts *o)
+{
+    char bundled[BUNDLED_PATH_MAX];
+    const char *const read[] = { o->text, cli_model_path(&o->model, bundled, NULL) };
+    if (!o->text)
+        return cli_usage("-f: is missing (expected the name of a text, '-' reads standard input)");
+    if (!o->out) return cli_usage("-o: is missing (expected the name of the file to make)");
+    return cli_check_output("-o", o->out, read, 2);
+}
+
 int cmd_imatrix(int argc, char **argv)
 {
     imatrix_opts o = { 0 };
     lory_err err;
     int status;
     if (!cli_parse(&page, &o, argc, argv, &status)) return status;
-    if (!o.text)
-        status =
-            cli_usage("-f: is missing (expected the name of a text, '-' reads standard input)");
-    else if (!o.out)
-        status = cli_usage("-o: is missing (expected the name of the file to make)");
-    else
-        status = make_imatrix(&o, &err) ? EXIT_OK : cli_fail(&err);
+    status = check_opts(&o);
+    if (!status) status = make_imatrix(&o, &err) ? EXIT_OK : cli_fail(&err);
     opts_free(&page, &o);
     return status;
 }

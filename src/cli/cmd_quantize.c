@@ -215,13 +215,13 @@ int cmd_quantize(int argc, char **argv)
     lory_err err;
     int status;
     if (!cli_parse(&page, &o, argc, argv, &status)) return status;
+    const char *const read[] = { o.in, o.imatrix };
     const mix_row *mix = mix_find(o.type);
     if (!mix)
         status = cli_usage("TYPE: unknown type '%.40s' (nearest: %s)", o.type, nearest_mix(o.type));
-    else if (file_is_same(o.in, o.out))
-        status = cli_usage("OUT.gguf: %.400s is the input, too", o.out);
     else
-        status = quantize(&o, mix, &err) ? EXIT_OK : cli_fail(&err);
+        status = cli_check_output("OUT.gguf", o.out, read, 2);
+    if (!status) status = quantize(&o, mix, &err) ? EXIT_OK : cli_fail(&err);
     opts_free(&page, &o);
     return status;
 }

@@ -78,9 +78,15 @@ static int print_version(void)
     return status;
 }
 
+static int unexpected(const char *word)
+{
+    return cli_usage("%.64s: an argument too many (lory help COMMAND describes a command)", word);
+}
+
 static int cmd_help(int argc, char **argv)
 {
     char help[] = "--help";
+    if (argc > 2) return unexpected(argv[2]);
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return print_help();
     const command *c = find_command(argv[1]);
@@ -95,7 +101,8 @@ static int dispatch(int argc, char **argv)
 {
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return print_help();
-    if (strcmp(argv[1], "--version") == 0) return print_version();
+    if (strcmp(argv[1], "--version") == 0)
+        return argc > 2 ? unexpected(argv[2]) : print_version();
     const command *c = find_command(argv[1]);
     return c ? c->run(argc - 1, argv + 1) : unknown_command(argv[1]);
 }

@@ -41,6 +41,17 @@ lory_model *cli_open_model(const model_opts *o, lory_err *err)
     return lory_model_open_with(path, &p, err);
 }
 
+int cli_check_output(const char *subject, const char *out, const char *const *read, size_t n)
+{
+    if (!out) return 0;
+    if (strcmp(out, "-") == 0)
+        return cli_usage("%s: cannot be standard output (./- is a file of that name)", subject);
+    for (size_t i = 0; i < n; i++)
+        if (read[i] && file_is_same(out, read[i]))
+            return cli_usage("%s: %.400s is a file that is read (%.400s)", subject, out, read[i]);
+    return 0;
+}
+
 /* ---- adapters ---------------------------------------------------------------------------- */
 
 const opt_row lora_rows[] = {

@@ -1,0 +1,2 @@
+"$LORY" help run chat || echo $?
+"$LORY" --version run || echo $?

@@ -1,0 +1,22 @@
+try() { "$LORY" "$@" 2> err || { echo "exit $?"; sed 's|(/.*/|(|' err; }; }
+cp "$MODEL" m.gguf
+echo "Once upon a time there was a cat who liked to sing." > text
+cp m.gguf want && cp text want.text
+echo "[]" > tools
+try imatrix -m m.gguf -f text -o text
+try imatrix -m m.gguf -f text -o ./m.gguf
+try eval -m m.gguf -f text --save-logits text
+try eval -m m.gguf -f text --save-logits m.gguf
+try eval -m m.gguf -f text --save-logits logits > said
+try eval -m m.gguf -f text --kl logits --save-logits logits
+try chat -m m.gguf --save m.gguf < text
+try chat -m m.gguf --tools tools --save tools < text
+LORY_MODEL=m.gguf try imatrix -f text -o m.gguf
+cmp m.gguf want && cmp text want.text
+# nor is standard output such a file
+try imatrix -m m.gguf -f text -o -
+try quantize m.gguf - q4_0
+try convert m.gguf -o -
+try eval -m m.gguf -f text --save-logits -
+try chat -m m.gguf --save - < text
+ls
