@@ -192,3 +192,12 @@ TEST(what_is_dropped_or_changed_is_read_anew)
     lory_tokens_free(&ids);
     close_talk(&t);
 }
+
+TEST(of_a_talk_that_has_not_begun_nothing_is_dropped)
+{
+    talk t;
+    lory_err err;
+    if (!open_talk(&t, goes_on, 0)) return;
+    CHECK(talk_drop(&t, 0, &err) && t.n == 0, "%s", err.text);
+    close_talk(&t);
+}

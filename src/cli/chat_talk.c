@@ -383,7 +383,7 @@ void talk_unpop(talk *t, talk_turn *turn, talk_held *held)
 bool talk_drop(talk *t, size_t n, lory_err *err)
 {
     for (size_t i = 0; i < n; i++) turn_free(&t->turn[i]);
-    memmove(t->turn, t->turn + n, (t->n - n) * sizeof *t->turn);
+    for (size_t i = n; i < t->n; i++) t->turn[i - n] = t->turn[i];
     t->n -= n;
     if (talk_rebuild(t, err)) return true;
     forget_ids(t);

@@ -19,4 +19,4 @@ try quantize m.gguf - q4_0
 try convert m.gguf -o -
 try eval -m m.gguf -f text --save-logits -
 try chat -m m.gguf --save - < text
-ls
+ls | grep -v err
