@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "sample/candidates.h"
 #include "sample/chain.h"
 #include "test.h"
@@ -468,6 +469,59 @@ TEST(a_banned_token_is_not_drawn)
     CHECK(id == 2, "drew %d", id);
     CHECK(draw_at(s, l, 0) == 0, "a ban is for one draw");
     chain_free(s);
+}
+
+/* The same draw by the stages one after the other, over all candidates. */
+static lory_token draw_by_stages(const lory_sampler_params *p, const chain_input *in, int n)
+{
+    bench *b = bench_of(n, in->logits);
+    b->params = *p;
+    for (size_t i = 0; i < in->n_banned; i++) b->logit[in->banned[i]] = -INFINITY;
+    b->draw.u_draw = rng_uniform_at(p->seed, in->pos, 0);
+    if (p->top_k > 0) stage_top_k(&b->draw);
+    if (p->min_p > 0.0f) stage_min_p(&b->draw);
+    stage_temperature(&b->draw);
+    if (p->temp > 0.0f) stage_draw(&b->draw);
+    lory_token id = b->id[0];
+    free(b);
+    return id;
+}
+
+/* Some logits are none; the others of few values, so that many are equal, or of many; some so large
+ * that floats are far apart. */
+static void fill_logits(int n, int draw, float *logits)
+{
+    float scale = draw % 5 == 0 ? 1e6f : 0.25f;
+    for (int j = 0; j < n; j++) {
+        double u = rng_uniform_at(7, (uint64_t)draw, (uint64_t)j), x = u * 60.0 - 40.0;
+        logits[j] = u < 0.05 && j > 0 ? -INFINITY : scale * (float)(draw % 2 ? floor(x) : x);
+    }
+}
+
+TEST(a_first_stage_is_spared_only_what_it_drops)
+{
+    static const int sizes[] = { 1, 63, 64, 65, 1000, 5003 };
+    static const struct { float temp, min_p; int top_k; } kinds[] = {
+        { 0.0f, 0.0f, 0 }, { 9.0f, 0.0f, 3 }, { 9.0f, 0.0f, 40 }, { 2.0f, 0.1f, 0 }
+    };
+    static float logits[MAX_N];
+    for (int i = 0; i < 6 * 4 * 25; i++) {
+        int n = sizes[i % 6], kind = i / 6 % 4;
+        lory_sampler_params p = plain();
+        p.temp = kinds[kind].temp;
+        p.min_p = kinds[kind].min_p;
+        p.top_k = kinds[kind].top_k;
+        fill_logits(n, i / 24, logits);
+        lory_token banned[] = { n / 2, n - 1 }, id;
+        chain_input in = { .logits = logits, .pos = (size_t)i, .banned = banned,
+                           .n_banned = n > 2 && i % 7 == 0 ? 2 : 0 };
+        chain *s = chain_new(n, &p, NULL);
+        lory_err err;
+        REQUIRE(s && chain_draw(s, &in, &id, &err));
+        lory_token want = draw_by_stages(&p, &in, n);
+        CHECK(id == want, "%d logits, kind %d: drew %d, want %d", n, kind, id, want);
+        chain_free(s);
+    }
 }
 
 TEST(the_chain_runs_bias_before_truncation)

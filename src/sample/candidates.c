@@ -85,25 +85,32 @@ void candidates_key_by_logit(candidates *c)
 
 enum { N_BUCKET = 1 << 11 }; /* 32 key bits are 3 digits of 11, 11 and 10 */
 
+/* Few candidates touch few buckets: the others are neither cleared nor looked at. */
 typedef struct {
-    int n;       /* candidates whose key has this digit */
-    double mass; /* of their p */
-} bucket;
+    uint64_t used[N_BUCKET / 64]; /* a bit for each bucket that holds any */
+    struct {
+        int n;       /* candidates whose key has this digit */
+        double mass; /* of their p */
+    } at[N_BUCKET];
+} buckets;
 
 /* The last bucket that is needed, walking from the best down, to reach *target; takes what the
  * buckets before it hold off *target. */
-static uint32_t walk(const bucket *buckets, bool by_mass, double *target)
+static uint32_t walk(const buckets *b, bool by_mass, double *target)
 {
     uint32_t last = 0;
-    double before = 0.0, before_last = 0.0;
-    for (int b = N_BUCKET - 1; b >= 0; b--) {
-        if (buckets[b].n == 0) continue;
-        last = (uint32_t)b;
-        before_last = before;
-        before += by_mass ? buckets[b].mass : buckets[b].n;
-        if (before >= *target) break;
-    }
-    *target -= before_last;
+    double before = 0.0, mass = 0.0;
+    bool is_reached = false;
+    for (int w = N_BUCKET / 64 - 1; w >= 0 && !is_reached; w--)
+        for (uint64_t left = b->used[w]; left != 0 && !is_reached;) {
+            int bit = 63 - __builtin_clzll(left);
+            left ^= (uint64_t)1 << bit;
+            last = (uint32_t)(w * 64 + bit);
+            before += mass;
+            mass = by_mass ? b->at[last].mass : b->at[last].n;
+            is_reached = before + mass >= *target;
+        }
+    *target -= before;
     return last;
 }
 
@@ -116,14 +123,20 @@ typedef struct {
 static const digit digits[] = { { 0, 21 }, { ~0u << 21, 10 }, { ~0u << 10, 0 } };
 
 /* Counts by this digit the candidates that agree with `cut` in the digits before. */
-static void fill(bucket *buckets, const candidates *c, bool by_mass, uint32_t cut, digit d)
+static void fill(buckets *b, const candidates *c, bool by_mass, uint32_t cut, digit d)
 {
-    memset(buckets, 0, N_BUCKET * sizeof *buckets);
+    memset(b->used, 0, sizeof b->used);
     for (int i = 0; i < c->n; i++) {
         if ((c->key[i] & d.known) != cut) continue;
-        bucket *b = &buckets[(c->key[i] & ~d.known) >> d.low];
-        b->n++;
-        if (by_mass) b->mass += c->p[i];
+        uint32_t at = (c->key[i] & ~d.known) >> d.low;
+        uint64_t bit = (uint64_t)1 << at % 64;
+        if (!(b->used[at / 64] & bit)) {
+            b->used[at / 64] |= bit;
+            b->at[at].n = 0;
+            b->at[at].mass = 0.0;
+        }
+        b->at[at].n++;
+        if (by_mass) b->at[at].mass += c->p[i];
     }
 }
 
@@ -142,22 +155,22 @@ static void drop_below(candidates *c, uint32_t cut)
 /* The key that a walk over those of *c ends at, which is the target-th largest. */
 static uint32_t key_at(const candidates *c, double target)
 {
-    bucket buckets[N_BUCKET];
+    buckets b;
     uint32_t cut = 0;
     for (int i = 0; i < 3; i++) {
-        fill(buckets, c, false, cut, digits[i]);
-        cut |= walk(buckets, false, &target) << digits[i].low;
+        fill(&b, c, false, cut, digits[i]);
+        cut |= walk(&b, false, &target) << digits[i].low;
     }
     return cut;
 }
 
 void candidates_keep_best(candidates *c, bool by_mass, double target)
 {
-    bucket buckets[N_BUCKET];
+    buckets b;
     uint32_t cut = 0; /* the key at which the walk ends, known from the highest digit down */
     for (int i = 0; i < 3; i++) {
-        fill(buckets, c, by_mass, cut, digits[i]);
-        cut |= walk(buckets, by_mass, &target) << digits[i].low;
+        fill(&b, c, by_mass, cut, digits[i]);
+        cut |= walk(&b, by_mass, &target) << digits[i].low;
         drop_below(c, cut);
     }
     double equal = 0.0; /* of those kept that have the very key */
@@ -174,32 +187,93 @@ void candidates_keep_best(candidates *c, bool by_mass, double target)
     c->n = n;
 }
 
-/* Drops what k others are surely above. Of each of N_COLUMN columns the largest logit is found; k
- * of those are as large as the k-th of them, so nothing below that one is among the k best. Two
- * passes without a branch for each logit leave a few hundred of a vocabulary to select from. */
-static void thin(candidates *c, int k)
+/* ---- peaks ----------------------------------------------------------------------------------- */
+
+enum { BLOCK = CANDIDATES_BLOCK };
+
+/* If they are numbers; in a form that compilers make vectors of. */
+static float larger(float a, float b)
 {
-    enum { N_COLUMN = 1024 };
-    float max[N_COLUMN];
-    uint32_t key[N_COLUMN];
-    if (k > N_COLUMN / 2 || c->n < 4 * N_COLUMN) return;
-    memcpy(max, c->logit, sizeof max);
-    for (int i = N_COLUMN; i + N_COLUMN <= c->n; i += N_COLUMN)
-        for (int j = 0; j < N_COLUMN; j++) {
-            float x = c->logit[i + j];
-            max[j] = x > max[j] ? x : max[j];
+    return b > a ? b : a;
+}
+
+/* The largest of BLOCK logits. */
+static float peak_of(const float *x, bool *is_good)
+{
+    enum { LANES = BLOCK / 4 };
+    float max[LANES], top[4];
+    int good[LANES], all[4];
+    for (int j = 0; j < LANES; j++) {
+        max[j] = larger(larger(x[j], x[j + LANES]), larger(x[j + 2 * LANES], x[j + 3 * LANES]));
+        good[j] = (x[j] < INFINITY) & (x[j + LANES] < INFINITY) & (x[j + 2 * LANES] < INFINITY)
+                  & (x[j + 3 * LANES] < INFINITY); /* not when it is NaN either */
+    }
+    for (int j = 0; j < 4; j++) {
+        top[j] = larger(larger(max[j], max[j + 4]), larger(max[j + 8], max[j + 12]));
+        all[j] = good[j] & good[j + 4] & good[j + 8] & good[j + 12];
+    }
+    *is_good &= all[0] & all[1] & all[2] & all[3];
+    return larger(larger(top[0], top[1]), larger(top[2], top[3]));
+}
+
+bool candidates_find_peaks(const float *logits, int n, uint32_t *peak)
+{
+    bool is_good = true;
+    int i = 0;
+    for (; i + BLOCK <= n; i += BLOCK) *peak++ = candidates_key(peak_of(logits + i, &is_good));
+    if (i == n) return is_good;
+    float rest[BLOCK];
+    for (int j = 0; j < BLOCK; j++) rest[j] = i + j < n ? logits[i + j] : -INFINITY;
+    *peak = candidates_key(peak_of(rest, &is_good));
+    return is_good;
+}
+
+/* The float that has the key. */
+static float logit_of(uint32_t key)
+{
+    float x;
+    uint32_t bits = key & 0x80000000u ? key ^ 0x80000000u : ~key;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+float candidates_kth_peak(uint32_t *peak, int n, int k)
+{
+    candidates peaks = { .n = n, .key = peak };
+    uint32_t max = 0;
+    if (k > n) return -INFINITY;
+    if (k > 1) return logit_of(key_at(&peaks, k));
+    for (int i = 0; i < n; i++) max = peak[i] > max ? peak[i] : max;
+    return logit_of(max);
+}
+
+void candidates_load(candidates *c, const float *logits, int n, float least)
+{
+    const uint32_t floor_key = candidates_key(least);
+    if (least == -INFINITY) {
+        if (logits != c->logit) memcpy(c->logit, logits, (size_t)n * sizeof *logits);
+        for (int i = 0; i < n; i++) c->id[i] = i;
+        c->n = n;
+        return;
+    }
+    c->n = 0;
+    for (int b = 0, i = 0; i < n; b++, i += BLOCK) {
+        if (c->key[b] < floor_key) continue;
+        for (int j = i; j < n && j < i + BLOCK; j++) {
+            c->id[c->n] = j;
+            c->logit[c->n] = logits[j];
+            c->n += logits[j] >= least;
         }
-    for (int j = 0; j < N_COLUMN; j++) key[j] = candidates_key(max[j]);
-    uint32_t cut = key_at(&(candidates){ .n = N_COLUMN, .key = key }, k);
-    int j = 0;
-    while (key[j] != cut) j++;
-    candidates_keep_above(c, max[j]);
+    }
 }
 
 void candidates_keep_largest(candidates *c, int k)
 {
     if (k >= c->n) return;
-    thin(c, k);
+    if (c->n > BLOCK) {
+        candidates_find_peaks(c->logit, c->n, c->key);
+        candidates_keep_above(c, candidates_kth_peak(c->key, candidates_n_peaks(c->n), k));
+    }
     candidates_key_by_logit(c);
     candidates_keep_best(c, false, k);
 }

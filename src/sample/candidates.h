@@ -7,6 +7,21 @@
 
 int candidates_best(const candidates *c); /* index of the largest logit, the first among equals */
 
+/* Peaks: the largest logits of CANDIDATES_BLOCK neighbours each, found in one pass, as keys. k
+ * peaks are k logits, so the k-th of them is a bound for the k-th logit; and where a peak is below
+ * a bound there is nothing to look at. */
+enum { CANDIDATES_BLOCK = 64 };
+static inline int candidates_n_peaks(int n)
+{
+    return (n + CANDIDATES_BLOCK - 1) / CANDIDATES_BLOCK;
+}
+/* Fills peak [candidates_n_peaks(n)]; false when a logit is NaN or +inf. */
+bool candidates_find_peaks(const float *logits, int n, uint32_t *peak);
+/* The k-th largest of n peaks, -inf when there are fewer. */
+float candidates_kth_peak(uint32_t *peak, int n, int k);
+/* Makes the logits >= least candidates; key holds the peaks of all n. They may be those of *c. */
+void candidates_load(candidates *c, const float *logits, int n, float least);
+
 typedef struct {
     float max;  /* the largest logit */
     double sum; /* of p, 1 or more */

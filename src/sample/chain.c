@@ -2,6 +2,7 @@
  * are rows in `chain_fields`. */
 #include "sample/chain.h"
 #include "base/err.h"
+#include "base/fmath.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -155,28 +156,50 @@ typedef enum {
     ENDS,
 } stage_kind;
 
+/* A bound for the logits that a stage leaves of a whole vocabulary with n peaks: when it is the
+ * first, it is spared the others. */
+typedef float least_fn(params *p, uint32_t *peak, int n);
+
+static float least_of_top_k(params *p, uint32_t *peak, int n)
+{
+    return candidates_kth_peak(peak, n, p->top_k);
+}
+
+static float least_of_min_p(params *p, uint32_t *peak, int n)
+{
+    double slack = 1e-6; /* the stage takes the float for a decimal */
+    float least = (float)(candidates_kth_peak(peak, n, 1) + math_log(p->min_p) - slack);
+    return nextafterf(least, -INFINITY);
+}
+
+static float least_of_temperature(params *p, uint32_t *peak, int n)
+{
+    return is_greedy(p) ? candidates_kth_peak(peak, n, 1) : -INFINITY;
+}
+
 typedef struct {
     const char *name;
     bool (*is_on)(params *p);
     stage_fn apply;
     stage_kind kind;
+    least_fn *least; /* NULL: any may stay */
 } stage_row;
 
 /* clang-format off */
 /* In the order in which they run; a stage that adjusts comes before any that drops. */
 static const stage_row stages[] = {
-    { "logit-bias",  bias_is_on,        stage_logit_bias,  ADJUSTS       },
-    { "penalties",   penalties_are_on,  stage_penalties,   ADJUSTS       },
-    { "dry",         dry_is_on,         stage_dry,         ADJUSTS       },
-    { "grammar",     grammar_is_on,     stage_grammar,     HOLDS         },
-    { "top-n-sigma", top_n_sigma_is_on, stage_top_n_sigma, KEEPS_BEST    },
-    { "top-k",       top_k_is_on,       stage_top_k,       KEEPS_BEST    },
-    { "typical",     typical_is_on,     stage_typical,     MAY_DROP_BEST },
-    { "top-p",       top_p_is_on,       stage_top_p,       KEEPS_BEST    },
-    { "min-p",       min_p_is_on,       stage_min_p,       KEEPS_BEST    },
-    { "xtc",         xtc_is_on,         stage_xtc,         MAY_DROP_BEST },
-    { "temperature", temperature_is_on, stage_temperature, ENDS          },
-    { "draw",        is_not_greedy,     stage_draw,        ENDS          },
+    { "logit-bias",  bias_is_on,        stage_logit_bias,  ADJUSTS,       NULL                 },
+    { "penalties",   penalties_are_on,  stage_penalties,   ADJUSTS,       NULL                 },
+    { "dry",         dry_is_on,         stage_dry,         ADJUSTS,       NULL                 },
+    { "grammar",     grammar_is_on,     stage_grammar,     HOLDS,         NULL                 },
+    { "top-n-sigma", top_n_sigma_is_on, stage_top_n_sigma, KEEPS_BEST,    NULL                 },
+    { "top-k",       top_k_is_on,       stage_top_k,       KEEPS_BEST,    least_of_top_k       },
+    { "typical",     typical_is_on,     stage_typical,     MAY_DROP_BEST, NULL                 },
+    { "top-p",       top_p_is_on,       stage_top_p,       KEEPS_BEST,    NULL                 },
+    { "min-p",       min_p_is_on,       stage_min_p,       KEEPS_BEST,    least_of_min_p       },
+    { "xtc",         xtc_is_on,         stage_xtc,         MAY_DROP_BEST, NULL                 },
+    { "temperature", temperature_is_on, stage_temperature, ENDS,          least_of_temperature },
+    { "draw",        is_not_greedy,     stage_draw,        ENDS,          NULL                 },
 };
 /* clang-format on */
 enum { N_STAGE = sizeof stages / sizeof stages[0] };
@@ -319,40 +342,35 @@ static bool refuse_logits(const float *logits, int n, lory_err *err)
                    n_bad, n, isnan(logits[first]) ? "NaN" : "+inf", first);
 }
 
-/* Every token becomes a candidate. */
-static bool load(candidates *c, const float *logits, int n, lory_err *err)
+/* The logits as they are, in *from, and their peaks: a copy where some are banned. */
+static bool look_at(candidates *c, const chain_input *in, int n, const float **from, lory_err *err)
 {
-    enum { STRIDE = 16 }; /* as many at once as compilers make vectors of */
-    int n_good = 0, n_none = 0, i = 0;
-    for (; i + STRIDE <= n; i += STRIDE)
-        for (int j = 0; j < STRIDE; j++) {
-            c->id[i + j] = i + j;
-            n_good += logits[i + j] < INFINITY; /* not when it is NaN either */
-            n_none += logits[i + j] == -INFINITY;
-        }
-    for (; i < n; i++) {
-        c->id[i] = i;
-        n_good += logits[i] < INFINITY;
-        n_none += logits[i] == -INFINITY;
-    }
-    memcpy(c->logit, logits, (size_t)n * sizeof *logits);
-    c->n = n;
-    if (n_good < n) return refuse_logits(logits, n, err);
-    if (n_none == n)
+    int n_peak = candidates_n_peaks(n);
+    *from = in->logits;
+    if (!candidates_find_peaks(in->logits, n, c->key)) return refuse_logits(in->logits, n, err);
+    if (candidates_kth_peak(c->key, n_peak, 1) == -INFINITY)
         return err_set(err, LORY_E_NAN, "logits: all %d are -inf (expected numbers)", n);
-    return true;
-}
-
-static bool ban(candidates *c, const chain_input *in, lory_err *err)
-{
+    if (in->n_banned == 0) return true;
+    *from = memcpy(c->logit, in->logits, (size_t)n * sizeof *c->logit);
     for (size_t i = 0; i < in->n_banned; i++) {
         lory_token id = in->banned[i];
-        if (id < 0 || id >= c->n)
+        if (id < 0 || id >= n)
             return err_set(err, LORY_E_ARGUMENT,
                            "banned token %zu: there is no token %" PRId32 " (expected 0 to %d)", i,
-                           id, c->n - 1);
+                           id, n - 1);
         c->logit[id] = -INFINITY;
     }
+    return candidates_find_peaks(c->logit, n, c->key);
+}
+
+/* Every token becomes a candidate that the first stage may leave. */
+static bool load(const chain *s, candidates *c, const chain_input *in, lory_err *err)
+{
+    const float *logits;
+    if (!look_at(c, in, s->n_vocab, &logits, err)) return false;
+    least_fn *least = s->n_on > 0 ? s->on[0]->least : NULL;
+    candidates_load(c, logits, s->n_vocab,
+                    least ? least(&s->params, c->key, candidates_n_peaks(s->n_vocab)) : -INFINITY);
     return true;
 }
 
@@ -479,7 +497,7 @@ bool chain_draw_at(chain *s, chain_desk *desk, const chain_input *in, lory_token
 {
     sample_draw *d = &desk->draw;
     if (!check_history(s, in, err) || !make_room(s, desk, in->n_history, err)
-        || !load(&d->c, in->logits, s->n_vocab, err) || !ban(&d->c, in, err))
+        || !load(s, &d->c, in, err))
         return false;
     bool is_over = false;
     if (s->held.reader.g && !fill_allowed(&s->held, in, d->allowed, &is_over, err)) return false;
