@@ -8,22 +8,14 @@
  * cache, as a share of a plain read loop over the same bytes. What is compared runs in turn in
  * this process and the median of the ratios counts: other load hits both. LORY_ISA as usual. */
 #include "base/mem.h"
+#include "base/timer.h"
 #include "kernels/kernel.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { K = 2048, N = 2048, TOKENS = 512, REPEATS = 9, REPEATS_SMALL = 41 };
 enum { GEMV_BYTES = 96 << 20, PEAK_ROUNDS = 40000 };
-
-/* Time on a processor: what others take from this thread does not count. */
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static int ascending(const void *a, const void *b)
 {
@@ -121,9 +113,9 @@ static void run(const lory_kernels *kn, const product *p)
 /* GMAC/s of the peak that bounds the type. */
 static double peak(const lory_kernels *kn, qtype t)
 {
-    double t0 = now();
+    double t0 = timer_thread();
     double n = qtypes[t].n_sub ? kn->peak_i8(PEAK_ROUNDS) : kn->peak_f32(PEAK_ROUNDS);
-    return n / (now() - t0) * 1e-9;
+    return n / (timer_thread() - t0) * 1e-9;
 }
 
 static void bench_gemm(const lory_kernels *kn, qtype t)
@@ -136,9 +128,9 @@ static void bench_gemm(const lory_kernels *kn, qtype t)
         double share[REPEATS_SMALL], speed[REPEATS_SMALL];
         int n = tokens[i] < 128 ? REPEATS_SMALL : REPEATS;
         for (int r = 0; r < n; r++) {
-            double limit = peak(kn, t), t0 = now();
+            double limit = peak(kn, t), t0 = timer_thread();
             run(kn, &p);
-            speed[r] = (double)K * N * tokens[i] / (now() - t0) * 1e-9;
+            speed[r] = (double)K * N * tokens[i] / (timer_thread() - t0) * 1e-9;
             share[r] = speed[r] / limit;
         }
         rate = median(speed, n);
@@ -170,20 +162,20 @@ static void bench_gemv(const lory_kernels *kn, qtype t)
     size_t n_bytes = (size_t)n_rows * row_bytes;
     double share[REPEATS], speed[REPEATS], hot[REPEATS_SMALL];
     for (int r = 0; r < REPEATS; r++) {
-        double t0 = now();
+        double t0 = timer_thread();
         read_all(p.m.w, n_bytes);
-        double t1 = now();
+        double t1 = timer_thread();
         run(kn, &p);
-        double t2 = now();
+        double t2 = timer_thread();
         speed[r] = (double)n_bytes / (t2 - t1) * 1e-9;
         share[r] = (t1 - t0) / (t2 - t1);
     }
     p.m.n_rows =
         (int)((256 << 10) / row_bytes) / 16 * 16; /* these stay in the second level cache */
     for (int r = 0; r < REPEATS_SMALL; r++) {
-        double t0 = now();
+        double t0 = timer_thread();
         matmul(kn, &p.m);
-        hot[r] = (double)((size_t)p.m.n_rows * row_bytes) / (now() - t0) * 1e-9;
+        hot[r] = (double)((size_t)p.m.n_rows * row_bytes) / (timer_thread() - t0) * 1e-9;
     }
     printf("%-8s %7.2f GB/s %6.1f %% of reading; from cache %7.2f GB/s\n", qtypes[t].name,
            median(speed, REPEATS), 100 * median(share, REPEATS), median(hot, REPEATS_SMALL));

@@ -9,12 +9,12 @@
  * in processor time: what other programs take from this thread does not. */
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/timer.h"
 #include "text/json.h"
 #include "token/tokenizer.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { MAX_TEXTS = 8, MAX_ROUNDS = 9, MAX_FILE = 1 << 28 };
 #define MIN_SECONDS 0.25 /* of all rounds together */
@@ -23,13 +23,6 @@ typedef struct {
     const char *path;
     buf text;
 } bench_text;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static bool fail(const lory_err *err)
 {
@@ -85,9 +78,9 @@ static double fastest(const tokenizer *t, const buf *text, lory_err *err)
     for (int i = 0; i < MAX_ROUNDS && (i < 3 || total < MIN_SECONDS); i++) {
         lory_tokens ids = { 0 };
         tokenizer_text x = { text->data, text->len, 0, NULL, 0 };
-        double start = now();
+        double start = timer_thread();
         if (!tokenizer_encode(t, &x, &ids, err)) return 0;
-        double seconds = now() - start;
+        double seconds = timer_thread() - start;
         mem_free(ids.id);
         total += seconds;
         if (best == 0 || seconds < best) best = seconds;

@@ -5,5 +5,7 @@
 
 /* Seconds since some fixed moment. */
 double timer_now(void);
+/* Seconds of processor time that this thread has taken: what others take does not count. */
+double timer_thread(void);
 
 #endif

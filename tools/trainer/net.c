@@ -4,9 +4,9 @@
 #include "base/fmath.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/timer.h"
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 /* ---- layout ------------------------------------------------------------------------------- */
 
@@ -104,13 +104,12 @@ void net_init_weights(const net *n, uint64_t seed, float *w)
 enum { BLOCK = 96 }; /* rows of attention scores, of logits, at once */
 
 typedef struct {
-    mat x;                 /* [n_ctx, n_embd] what enters */
-    mat qkv;               /* [n_ctx, n_embd + 2 n_kv] rotated */
-    mat a;                 /* [n_ctx, n_embd] of attention */
-    mat mid;               /* [n_ctx, n_embd] after attention */
-    mat gu;                /* [n_ctx, 2 n_ff] gate, up */
-    float *lse;            /* [n_head, n_ctx] log of the sums of the softmax */
-    float *r_attn, *r_ffn; /* [n_ctx] 1 / rms of x and mid */
+    mat x;      /* [n_ctx, n_embd] what enters; of the layer after the last: what leaves */
+    mat qkv;    /* [n_ctx, n_embd + 2 n_kv] rotated */
+    mat a;      /* [n_ctx, n_embd] of attention */
+    mat mid;    /* [n_ctx, n_embd] after attention */
+    mat gu;     /* [n_ctx, 2 n_ff] gate, up */
+    float *lse; /* [n_head, n_ctx] log of the sums of the softmax */
 } layer_work;
 
 struct net_work {
@@ -118,13 +117,14 @@ struct net_work {
     const net_place *win; /* the one at hand, */
     const net_dropout *drop;
     float *grad;               /* [n_params] what the way back adds to; NULL = no way back */
+    layer_work *l;             /* the layer at hand, */
+    int il;                    /* and its number */
     void *block;               /* all of the below */
-    layer_work *layer;         /* [n_layer] */
-    mat x;                     /* [n_ctx, n_embd] after the last layer */
-    mat h;                     /* [n_ctx, n_embd] after a norm */
+    layer_work *layer;         /* [n_layer + 1] */
+    mat h;                     /* [n_ctx, n_embd] after a norm, */
+    float *r;                  /* [n_ctx] with this factor */
     mat y;                     /* [n_ctx, n_embd] what a layer adds */
     mat s;                     /* [n_ctx, n_ff] after SwiGLU */
-    float *r_out;              /* [n_ctx] 1 / rms of x */
     mat logits;                /* [BLOCK, n_vocab] */
     mat score, dscore;         /* [BLOCK, n_ctx] */
     mat dx, dh, dqkv, dgu, ds; /* gradients of x, h, qkv, gu, s */
@@ -144,22 +144,20 @@ static void carve_work(const net *n, mem_carver *c, net_work *k)
 {
     const llama_shape *s = &n->s;
     int t = s->n_ctx, d = s->n_embd, qkv = d + 2 * n->n_kv;
-    k->layer = mem_carve(c, (size_t)s->n_layer, sizeof *k->layer);
-    for (int il = 0; il < s->n_layer; il++) {
-        layer_work l = { .x = take(c, t, d),
-                         .qkv = take(c, t, qkv),
-                         .a = take(c, t, d),
-                         .mid = take(c, t, d),
-                         .gu = take(c, t, 2 * s->n_ff),
-                         .lse = take(c, s->n_head, t).x,
-                         .r_attn = take(c, 1, t).x,
-                         .r_ffn = take(c, 1, t).x };
+    k->layer = mem_carve(c, (size_t)s->n_layer + 1, sizeof *k->layer);
+    for (int il = 0; il <= s->n_layer; il++) {
+        layer_work l = { .x = take(c, t, d) };
+        if (il < s->n_layer) {
+            l.qkv = take(c, t, qkv);
+            l.a = take(c, t, d), l.mid = take(c, t, d);
+            l.gu = take(c, t, 2 * s->n_ff);
+            l.lse = take(c, s->n_head, t).x;
+        }
         if (k->layer) k->layer[il] = l;
     }
-    k->x = take(c, t, d), k->dx = take(c, t, d);
-    k->h = take(c, t, d), k->dh = take(c, t, d);
+    k->dx = take(c, t, d), k->y = take(c, t, d);
+    k->h = take(c, t, d), k->dh = take(c, t, d), k->r = take(c, 1, t).x;
     k->s = take(c, t, s->n_ff), k->ds = take(c, t, s->n_ff);
-    k->y = take(c, t, d), k->r_out = take(c, 1, t).x;
     k->dqkv = take(c, t, qkv), k->dgu = take(c, t, 2 * s->n_ff);
     k->logits = take(c, BLOCK, s->n_vocab);
     k->score = take(c, BLOCK, t), k->dscore = take(c, BLOCK, t);
@@ -197,34 +195,26 @@ net_speed net_work_speed(const net_work *k)
     return k->speed;
 }
 
-/* Seconds of processor time that this thread took: what others take does not count. */
-static double processor_time(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void measure_peak(net_work *k)
 {
-    double began = processor_time();
+    double began = timer_thread();
     k->speed.peak_macs += k->n->v->spin(1 << 13, &k->spun);
-    k->speed.peak_seconds += processor_time() - began;
+    k->speed.peak_seconds += timer_thread() - began;
 }
 
 static void product(net_work *k, mat c, mat a, mat b, bool add)
 {
-    double began = processor_time();
+    double began = timer_thread();
     k->n->v->product(c, a, b, add);
-    k->speed.seconds += processor_time() - began;
+    k->speed.seconds += timer_thread() - began;
     k->speed.n_macs += (double)c.m * c.n * a.n;
 }
 
-/* The place of a tensor of layer il; the last norm is the first tensor of the layer after the last.
- */
-static size_t at(const net *n, int il, int which)
+/* The place of a tensor of the layer at hand; the last norm is the first tensor of the layer after
+ * the last. */
+static size_t at(const net_work *k, int which)
 {
-    return n->at[1 + il * LLAMA_A_LAYER + which];
+    return k->n->at[1 + k->il * LLAMA_A_LAYER + which];
 }
 
 /* y = x W^T, with the matrix W at `at`. */
@@ -274,24 +264,24 @@ static int first_key(const net_place *win, int i0)
     return win[i0].start / VEC_STEP * VEC_STEP;
 }
 
-static void attend(net_work *k, layer_work *l)
+static void attend(net_work *k)
 {
     const net *n = k->n;
     const float scale = 1.0f / sqrtf((float)n->head_dim);
     for (int ih = 0; ih < n->s.n_head; ih++)
         for (int i0 = 0; i0 < n->s.n_ctx; i0 += BLOCK) {
             int lo = first_key(k->win, i0);
-            attention b = part_of(n, l->qkv, l->a, ih, i0, lo);
+            attention b = part_of(n, k->l->qkv, k->l->a, ih, i0, lo);
             mat s = mat_part(k->score, 0, b.q.m, 0, b.k.m);
             product(k, s, b.q, mat_transposed(b.k), false);
             mask(k->win, s, i0, lo, -INFINITY);
-            n->v->softmax(s, scale, l->lse + ih * n->s.n_ctx + i0);
+            n->v->softmax(s, scale, k->l->lse + ih * n->s.n_ctx + i0);
             product(k, b.a, s, b.v, false);
         }
 }
 
 /* From k->dh to k->dqkv; scores are not kept, but made again. */
-static void attend_back(net_work *k, const layer_work *l)
+static void attend_back(net_work *k)
 {
     const net *n = k->n;
     const float scale = 1.0f / sqrtf((float)n->head_dim);
@@ -299,12 +289,12 @@ static void attend_back(net_work *k, const layer_work *l)
     for (int ih = 0; ih < n->s.n_head; ih++)
         for (int i0 = 0; i0 < n->s.n_ctx; i0 += BLOCK) {
             int lo = first_key(k->win, i0);
-            attention b = part_of(n, l->qkv, l->a, ih, i0, lo),
+            attention b = part_of(n, k->l->qkv, k->l->a, ih, i0, lo),
                       d = part_of(n, k->dqkv, k->dh, ih, i0, lo);
             mat s = mat_part(k->score, 0, b.q.m, 0, b.k.m),
                 ds = mat_part(k->dscore, 0, b.q.m, 0, b.k.m);
             product(k, s, b.q, mat_transposed(b.k), false);
-            n->v->softmax_again(s, scale, l->lse + ih * n->s.n_ctx + i0);
+            n->v->softmax_again(s, scale, k->l->lse + ih * n->s.n_ctx + i0);
             mask(k->win, s, i0, lo, 0.0f);
             product(k, d.v, mat_transposed(s), d.a, true);
             product(k, ds, d.a, mat_transposed(b.v), false);
@@ -364,33 +354,32 @@ static void embed(net_work *k)
     drop(k, 0, x, x);
 }
 
-static void norm(net_work *k, mat x, size_t w_at, float *r)
+/* k->h = the norm of x, whose weights are tensor `which`. */
+static void norm(net_work *k, int which, mat x)
 {
-    k->n->v->norm(x, k->n->w + w_at, k->n->s.norm_eps, k->h, r);
+    k->n->v->norm(x, k->n->w + at(k, which), k->n->s.norm_eps, k->h, k->r);
 }
 
-/* to = from + what linear makes of x, some of it dropped. */
-static void add_linear(net_work *k, int site, size_t w_at, mat x, mat from, mat to)
+/* to = from + what a matrix makes of x, some of it dropped: there are two in a layer. */
+static void add_linear(net_work *k, int which, mat x, mat from, mat to)
 {
-    linear(k, w_at, x, k->y);
-    drop(k, site, k->y, k->y);
+    linear(k, at(k, which), x, k->y);
+    drop(k, 2 * k->il + (which == LLAMA_OUT ? 1 : 2), k->y, k->y);
     k->n->v->add(from, k->y, to);
 }
 
-static void layer_there(net_work *k, int il)
+static void layer_there(net_work *k)
 {
-    const net *n = k->n;
-    layer_work *l = &k->layer[il];
-    norm(k, l->x, at(n, il, LLAMA_ATTN_NORM), l->r_attn);
-    linear(k, at(n, il, LLAMA_Q), k->h, l->qkv);
-    rotate(n, l->qkv, 1.0f);
-    attend(k, l);
-    add_linear(k, 2 * il + 1, at(n, il, LLAMA_OUT), l->a, l->x, l->mid);
-    norm(k, l->mid, at(n, il, LLAMA_FFN_NORM), l->r_ffn);
-    linear(k, at(n, il, LLAMA_GATE), k->h, l->gu);
-    n->v->swiglu(l->gu, k->s);
-    add_linear(k, 2 * il + 2, at(n, il, LLAMA_DOWN), k->s, l->mid,
-               il + 1 < n->s.n_layer ? l[1].x : k->x);
+    layer_work *l = k->l;
+    norm(k, LLAMA_ATTN_NORM, l->x);
+    linear(k, at(k, LLAMA_Q), k->h, l->qkv);
+    rotate(k->n, l->qkv, 1.0f);
+    attend(k);
+    add_linear(k, LLAMA_OUT, l->a, l->x, l->mid);
+    norm(k, LLAMA_FFN_NORM, l->mid);
+    linear(k, at(k, LLAMA_GATE), k->h, l->gu);
+    k->n->v->swiglu(l->gu, k->s);
+    add_linear(k, LLAMA_DOWN, k->s, l->mid, l[1].x);
 }
 
 /* The logits of places become the gradient of their loss, which is added up. */
@@ -428,35 +417,37 @@ static net_loss head(net_work *k)
 /* ---- and back ----------------------------------------------------------------------------- */
 
 /* k->dx += the gradient of a norm of x, from k->dh. */
-static void norm_back(net_work *k, mat x, size_t w_at, const float *r)
+static void norm_back(net_work *k, int which, mat x)
 {
-    k->n->v->norm_back(x, k->n->w + w_at, r, k->dh, k->dx, k->grad + w_at);
+    k->n->v->norm_back(x, k->n->w + at(k, which), k->r, k->dh, k->dx, k->grad + at(k, which));
 }
 
-/* From k->dx to dy and the gradient of what was added to x. */
-static void add_linear_back(net_work *k, int site, size_t w_at, mat x, mat dx)
+/* The gradient of x, which a matrix made something of that was added, from k->dx. */
+static void add_linear_back(net_work *k, int which, mat x, mat dx)
 {
-    drop(k, site, k->dx, k->y);
-    linear_back(k, w_at, x, k->y, dx);
+    drop(k, 2 * k->il + (which == LLAMA_OUT ? 1 : 2), k->dx, k->y);
+    linear_back(k, at(k, which), x, k->y, dx);
 }
 
-static void layer_back(net_work *k, int il)
+/* From dy, of what the matrix `which` made of a norm of x, to k->dx. */
+static void norm_linear_back(net_work *k, int norm_which, int which, mat x, mat dy)
 {
-    const net *n = k->n;
-    layer_work *l = &k->layer[il];
-    n->v->swiglu(l->gu, k->s);
-    add_linear_back(k, 2 * il + 2, at(n, il, LLAMA_DOWN), k->s, k->ds);
-    n->v->swiglu_back(l->gu, k->ds, k->dgu);
-    norm(k, l->mid, at(n, il, LLAMA_FFN_NORM), l->r_ffn);
-    linear_back(k, at(n, il, LLAMA_GATE), k->h, k->dgu, k->dh);
-    norm_back(k, l->mid, at(n, il, LLAMA_FFN_NORM), l->r_ffn);
+    norm(k, norm_which, x);
+    linear_back(k, at(k, which), k->h, dy, k->dh);
+    norm_back(k, norm_which, x);
+}
 
-    add_linear_back(k, 2 * il + 1, at(n, il, LLAMA_OUT), l->a, k->dh);
-    attend_back(k, l);
-    rotate(n, k->dqkv, -1.0f);
-    norm(k, l->x, at(n, il, LLAMA_ATTN_NORM), l->r_attn);
-    linear_back(k, at(n, il, LLAMA_Q), k->h, k->dqkv, k->dh);
-    norm_back(k, l->x, at(n, il, LLAMA_ATTN_NORM), l->r_attn);
+static void layer_back(net_work *k)
+{
+    const layer_work *l = k->l;
+    k->n->v->swiglu(l->gu, k->s);
+    add_linear_back(k, LLAMA_DOWN, k->s, k->ds);
+    k->n->v->swiglu_back(l->gu, k->ds, k->dgu);
+    norm_linear_back(k, LLAMA_FFN_NORM, LLAMA_GATE, l->mid, k->dgu);
+    add_linear_back(k, LLAMA_OUT, l->a, k->dh);
+    attend_back(k);
+    rotate(k->n, k->dqkv, -1.0f);
+    norm_linear_back(k, LLAMA_ATTN_NORM, LLAMA_Q, l->x, k->dqkv);
 }
 
 static void embed_back(net_work *k)
@@ -468,20 +459,28 @@ static void embed_back(net_work *k)
     }
 }
 
-net_loss net_run(net_work *k, const net_place *win, const net_dropout *drop_, float *grad)
+static void go_to(net_work *k, int il)
 {
-    const net *n = k->n;
-    size_t last = at(n, n->s.n_layer, LLAMA_ATTN_NORM);
-    k->win = win, k->drop = drop_, k->grad = grad;
+    k->il = il;
+    k->l = &k->layer[il];
+}
+
+net_loss net_run(net_work *k, const net_place *win, const net_dropout *rule, float *grad)
+{
+    int n_layer = k->n->s.n_layer;
+    k->win = win, k->drop = rule, k->grad = grad;
     measure_peak(k);
     embed(k);
-    for (int il = 0; il < n->s.n_layer; il++) layer_there(k, il);
-    norm(k, k->x, last, k->r_out);
+    for (go_to(k, 0); k->il < n_layer; go_to(k, k->il + 1)) layer_there(k);
+    norm(k, LLAMA_ATTN_NORM, k->l->x);
     net_loss out = head(k);
     if (!grad) return out;
     memset(k->dx.x, 0, (size_t)(k->dx.m * k->dx.row) * sizeof(float));
-    norm_back(k, k->x, last, k->r_out);
-    for (int il = n->s.n_layer; il-- > 0;) layer_back(k, il);
+    norm_back(k, LLAMA_ATTN_NORM, k->l->x);
+    while (k->il > 0) {
+        go_to(k, k->il - 1);
+        layer_back(k);
+    }
     embed_back(k);
     return out;
 }

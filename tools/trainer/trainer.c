@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "kernels/kernel.h"
 #include <math.h>
 #include <string.h>
 
@@ -208,7 +209,8 @@ trainer *trainer_new(const llama_shape *s, const trainer_params *p, lory_token b
     }
     t->p = *p;
     t->bos = bos;
-    bool ok = net_init(&t->n, s, vec_select(), err) && take_memory(t, err)
+    const char *isa = kernels_isa(err);
+    bool ok = isa && net_init(&t->n, s, vec_for(isa), err) && take_memory(t, err)
               && (t->team = team_new(n_threads, err)) != NULL;
     for (int i = 0; ok && i < n_threads; i++) ok = (t->work[i] = net_work_new(&t->n, err)) != NULL;
     if (!ok) {

@@ -1,5 +1,5 @@
 /* vec.h - the arithmetic of training: everything that loops over floats, written once in vec_body.h
- * and compiled for each instruction set; vec_select takes the best that this CPU has.
+ * and compiled for each instruction set.
  * No state. Sums run in an order that depends on the width of a vector, so one seed gives the same
  * weights on every machine with the same instruction set, at any number of threads. */
 #ifndef LORY_TRAINER_VEC_H
@@ -72,7 +72,7 @@ extern const vec_table vec_baseline;
 extern const vec_table vec_avx2, vec_avx512;
 #endif
 
-/* The table for this CPU; LORY_ISA=generic takes the baseline, avx2 at most AVX2. */
-const vec_table *vec_select(void);
+/* The table of an instruction set of the engine's kernels; the baseline for those without one. */
+const vec_table *vec_for(const char *isa);
 
 #endif
