@@ -150,9 +150,9 @@ help: ## this list
 # ---- building ------------------------------------------------------------------------------
 $(BUILD)/lory: $(call obj,$(CLI_SRC)) $(BUILD)/liblory.a
 $(BUILD)/lory-test: $(call obj,$(TEST_SRC) $(TRAIN_SRC) $(CORPUS_SRC) $(COMMON_SRC)) $(BUILD)/libcli.a $(BUILD)/liblory.a $(BUILD)/sources
-$(BUILD)/tools/make_corpus $(BUILD)/tools/train_tokenizer: $(call obj,$(CORPUS_SRC))
+$(BUILD)/tools/make_corpus $(BUILD)/tools/train_tokenizer: $(call obj,$(CORPUS_SRC)) $(BUILD)/libcli.a
 $(BUILD)/tools/make_model: $(call obj,$(COMMON_SRC))
-$(BUILD)/tools/train: $(call obj,$(TRAIN_SRC) $(COMMON_SRC) tools/corpus/strings.c) $(BUILD)/libcli.a
+$(BUILD)/tools/train: $(call obj,$(TRAIN_SRC) $(COMMON_SRC) $(addprefix tools/corpus/,read.c strings.c)) $(BUILD)/libcli.a
 $(TOOLS): %: %.o $(BUILD)/liblory.a
 $(BUILD)/example: $(BUILD)/example.o $(BUILD)/liblory.a
 $(BUILD)/lory $(BUILD)/lory-test $(BUILD)/example $(TOOLS):

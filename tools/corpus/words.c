@@ -3,14 +3,10 @@
  * be in a piece, such as a line break, is passed over: it is written as bytes. */
 #include "words.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "base/mem.h"
-#include "docs.h"
-#include "text/json.h"
+#include "read.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { MAX_WORD_CHARS = 64 }; /* longer runs of letters are cut: they are no words */
@@ -89,72 +85,34 @@ bool words_add(word_list *w, const char *s, size_t n, lory_err *err)
     return ok || err_set(err, LORY_E_MEMORY, "words: out of memory");
 }
 
-static bool add_text(word_list *w, const char *s, size_t n, lory_err *err)
+static bool add_text(void *w, const char *s, size_t n, lory_err *err)
 {
-    size_t n_mark = sizeof DOCUMENT_END - 1;
-    for (const char *end = s + n; s < end;) {
-        const char *mark = memmem(s, (size_t)(end - s), DOCUMENT_END, n_mark);
-        const char *last = mark ? mark : end, *next = mark ? mark + n_mark : end;
-        while (last > s && last[-1] == '\n') last--;
-        if (!words_add(w, s, (size_t)(last - s), err)) return false;
-        for (s = next; s < end && *s == '\n';) s++;
-    }
-    return true;
+    return words_add(w, s, n, err);
 }
 
-static bool add_messages(word_list *w, const json *messages, const char *name, lory_err *err)
+static bool add_messages(void *w, const json *messages, lory_err *err)
 {
-    if (!messages || messages->type != JSON_ARRAY)
-        return err_set(err, LORY_E_FORMAT, "%s: no array \"messages\"", name);
     for (const json *m = messages->first; m; m = m->next) {
         const char *s;
         size_t n;
         if (!json_get_str(json_get(m, "content"), &s, &n))
-            return err_set(err, LORY_E_FORMAT, "%s: a message without \"content\"", name);
+            return err_set(err, LORY_E_FORMAT, "a message without \"content\"");
         if (!words_add(w, s, n, err)) return false;
     }
     return true;
 }
 
-static bool add_chats(word_list *w, const char *s, size_t n, const char *path, lory_err *err)
-{
-    bool ok = true;
-    uint64_t i_line = 1;
-    for (const char *end = s + n; ok && s < end; i_line++) {
-        const char *stop = memchr(s, '\n', (size_t)(end - s));
-        size_t n_line = (size_t)((stop ? stop : end) - s);
-        char name[256];
-        json_doc d;
-        snprintf(name, sizeof name, "%.200s, line %" PRIu64, path, i_line);
-        ok = json_read(&d, s, n_line, name, err);
-        if (ok) {
-            ok = add_messages(w, json_get(d.root, "messages"), name, err);
-            json_close(&d);
-        }
-        s += n_line + 1;
-    }
-    return ok;
-}
-
 bool words_add_running(word_list *w, const char *path, lory_err *err)
 {
-    file_map m;
-    if (!file_map_open(&m, path, err)) return false;
-    bool ok = words_add(w, (const char *)m.data, m.size, err);
-    file_map_close(&m);
-    return ok;
+    return read_texts(path, true, add_text, w, err);
 }
 
 bool words_add_file(word_list *w, const char *path, lory_err *err)
 {
-    file_map m;
-    size_t n_path = strlen(path);
-    bool is_jsonl = n_path > 6 && strcmp(path + n_path - 6, ".jsonl") == 0;
-    if (!file_map_open(&m, path, err)) return false;
-    const char *s = (const char *)m.data;
-    bool ok = is_jsonl ? add_chats(w, s, m.size, path, err) : add_text(w, s, m.size, err);
-    file_map_close(&m);
-    return ok;
+    size_t n = strlen(path);
+    bool is_jsonl = n > 6 && strcmp(path + n - 6, ".jsonl") == 0;
+    return is_jsonl ? read_chats(path, add_messages, w, err)
+                    : read_texts(path, false, add_text, w, err);
 }
 
 void words_free(word_list *w)

@@ -29,6 +29,7 @@ typedef struct {
     size_t n, cap;
     size_t *doc; /* [n_docs + 1] first token of each */
     size_t n_docs, docs_cap;
+    bool failed;      /* a token or document could not get its memory */
     uint64_t n_bytes; /* of the text, for bits per byte; 0 for conversations */
     uint32_t *order;  /* [n_docs] of the epoch at hand */
     uint64_t ordered; /* that epoch + 1; 0 = none yet */
@@ -58,10 +59,10 @@ void data_pieces_free(data_pieces *p);
 /* How windows are filled. */
 typedef struct {
     int n_ctx;
-    lory_token bos;            /* begins each text of a window */
-    bool in_order;             /* one epoch, only documents longer than a window are cut */
-    const data_pieces *pieces; /* to split tokens into; NULL = they stay whole */
-    float split;               /* share of the tokens that are split */
+    lory_token bos; /* begins each text of a window */
+    bool in_order;  /* one epoch, only documents longer than a window are cut */
+    float split;    /* share of the tokens that are split into pieces; 0 needs none */
+    const data_pieces *pieces;
     uint64_t order_seed, split_seed;
 } data_rule;
 

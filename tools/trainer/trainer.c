@@ -47,11 +47,11 @@ static net_place *window_at(const trainer *t, int i)
 
 static void take_windows(trainer *t)
 {
-    data_rule r = { .n_ctx = t->n.s.n_ctx, .bos = t->bos, .split_seed = t->p.seed };
-    if (t->p.split > 0.0f) {
-        r.pieces = &t->pieces;
-        r.split = t->p.split * (float)learning_rate(&t->p, t->step) / t->p.lr;
-    }
+    data_rule r = { .n_ctx = t->n.s.n_ctx,
+                    .bos = t->bos,
+                    .split = t->p.split * (float)learning_rate(&t->p, t->step) / t->p.lr,
+                    .pieces = &t->pieces,
+                    .split_seed = t->p.seed };
     for (int i = 0; i < t->p.n_batch; i++) {
         int is = pick_source(t, t->window + (uint64_t)i);
         r.order_seed = rng_at(t->p.seed, (uint64_t)is, FOR_ORDER);
