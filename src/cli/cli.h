@@ -51,17 +51,17 @@ bool cli_parse(const opts_page *page, void *o, int argc, char **argv, int *statu
 
 /* ---- signals (interrupt.c) ----------------------------------------------------------------- */
 
-/* Until the first call SIGINT ends the program at once with status 130. From then on it only makes
- * cli_interrupted true and interrupts s (NULL: nothing); a second one ends the program at once.
- * Call it with NULL before freeing s. A SIGINT that was ignored when the program started (nohup,
- * background jobs of scripts) stays ignored. */
+/* Once, at the start: SIGINT ends the program at once with status 130, and a file that another
+ * program cuts short while it is mapped ends it with one line. A SIGINT that was ignored when the
+ * program started (nohup, background jobs of scripts) stays ignored. */
+void cli_catch_signals(void);
+/* From the first call on SIGINT only makes cli_interrupted true and interrupts s (NULL: nothing); a
+ * second one ends the program at once. Call it with NULL before freeing s. */
 void cli_catch_interrupt(lory_session *s);
 void cli_catch_batch_interrupt(lory_batch *b); /* the same for a batch */
 bool cli_interrupted(void);
 /* From now on no number of SIGINTs ends the program, for one that goes on after them. */
 void cli_keep_on_interrupt(void);
-/* A file that another program cuts short while it is mapped ends the program with one line. */
-void cli_catch_lost_pages(void);
 bool cli_take_interrupt(void); /* what cli_interrupted says, which then is false again */
 
 /* ---- time and seeds (stats.c) ------------------------------------------------------------- */

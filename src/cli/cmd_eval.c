@@ -213,7 +213,9 @@ static bool score_windows(eval *e, lory_err *err)
 
 static bool eval_text(eval *e, lory_err *err)
 {
-    if (!read_text(e, err) || !choose_window(e, err) || !open_files(e, err)) return false;
+    if (!read_text(e, err)) return false;
+    cli_catch_interrupt(e->s); /* not before: nothing would end a read that waits */
+    if (!choose_window(e, err) || !open_files(e, err)) return false;
     progress_begin(&e->progress, "eval", "tokens", e->ids.n, e->o->verbose);
     bool ok = score_windows(e, err);
     progress_end(&e->progress);
@@ -381,6 +383,7 @@ static int run_jsonl(eval *e)
         err_set_errno(&err, LORY_E_IO, "%s: cannot open", e->source);
         return cli_fail(&err);
     }
+    cli_catch_interrupt(e->s);
     int status = run_lines(e, &in);
     if (!is_stdin) fclose(in.f);
     jsonl_close(&in);
@@ -408,7 +411,6 @@ static bool open_eval(eval *e, lory_err *err)
     lory_model_get_info(e->m, &info);
     e->n_vocab = info.n_vocab;
     e->s = cli_open_session(e->m, &e->o->session, err);
-    if (e->s) cli_catch_interrupt(e->s);
     return e->s != NULL;
 }
 

@@ -181,10 +181,10 @@ static bool measure_text(const imatrix_opts *o, lory_model *model, measure *m, l
     lory_tokens ids = { 0 };
     imatrix_origin from = { .dataset = o->text };
     lory_session *s = lory_session_new(model, &p, err);
-    cli_catch_interrupt(s);
-    bool ok = s && read_ids(o, model, &ids, err)
-              && run_text(o, s, &ids, lory_token_bos(model), &from, err)
-              && imatrix_write(o->out, m->sums, m->n, &from, err);
+    bool ok = s && read_ids(o, model, &ids, err);
+    cli_catch_interrupt(s); /* not before: nothing would end a read that waits */
+    ok = ok && run_text(o, s, &ids, lory_token_bos(model), &from, err)
+         && imatrix_write(o->out, m->sums, m->n, &from, err);
     if (ok) tell_result(o, m, &from);
     cli_catch_interrupt(NULL);
     lory_session_free(s);

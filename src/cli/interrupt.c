@@ -5,14 +5,14 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t n_interrupts, is_kept;
+static volatile sig_atomic_t n_interrupts, is_watched, is_kept;
 static lory_session *volatile running;
 static lory_batch *volatile running_batch;
 
 static void on_interrupt(int sig)
 {
     (void)sig;
-    if (n_interrupts > 0 && !is_kept) _exit(EXIT_INTERRUPTED);
+    if (!is_watched || (n_interrupts > 0 && !is_kept)) _exit(EXIT_INTERRUPTED);
     n_interrupts = 1;
     if (running) lory_session_interrupt(running);
     if (running_batch) lory_batch_interrupt(running_batch);
@@ -20,10 +20,7 @@ static void on_interrupt(int sig)
 
 static void catch_interrupts(void)
 {
-    static bool is_caught;
     struct sigaction now, on = { .sa_handler = on_interrupt }; /* no SA_RESTART: a read ends too */
-    if (is_caught) return;
-    is_caught = true;
     sigemptyset(&on.sa_mask);
     if (sigaction(SIGINT, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
         sigaction(SIGINT, &on, NULL);
@@ -32,13 +29,13 @@ static void catch_interrupts(void)
 void cli_catch_interrupt(lory_session *s)
 {
     running = s;
-    catch_interrupts();
+    is_watched = 1;
 }
 
 void cli_catch_batch_interrupt(lory_batch *b)
 {
     running_batch = b;
-    catch_interrupts();
+    is_watched = 1;
 }
 
 bool cli_interrupted(void)
@@ -78,9 +75,10 @@ static void on_lost_page(int sig, siginfo_t *info, void *context)
     _exit(EXIT_FAILED);
 }
 
-void cli_catch_lost_pages(void)
+void cli_catch_signals(void)
 {
     struct sigaction on = { .sa_sigaction = on_lost_page, .sa_flags = SA_SIGINFO };
+    catch_interrupts();
     sigemptyset(&on.sa_mask);
     sigaction(SIGBUS, &on, NULL);
 }

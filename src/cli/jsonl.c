@@ -1,6 +1,7 @@
 /* jsonl.c - see jsonl.h. */
 #include "cli/jsonl.h"
 #include "base/err.h"
+#include "cli/cli.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -32,6 +33,10 @@ jsonl_result jsonl_next(jsonl *j, json_doc *d, lory_err *err)
     do {
         errno = 0;
         n = getline(&j->text, &j->cap, j->f);
+        if (cli_interrupted()) { /* what was read may be part of a line */
+            err_set(err, LORY_E_INTERRUPTED, "interrupted");
+            return JSONL_FAILED;
+        }
         if (n < 0 && (ferror(j->f) || errno)) {
             err_set_errno(err, LORY_E_IO, "%s: line %zu: cannot read", j->name, j->line + 1);
             return JSONL_FAILED;

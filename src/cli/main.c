@@ -110,6 +110,6 @@ static int dispatch(int argc, char **argv)
 int main(int argc, char **argv)
 {
     cli_begin();
-    cli_catch_lost_pages();
+    cli_catch_signals();
     return cli_end(dispatch(argc, argv));
 }
