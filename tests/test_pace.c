@@ -17,7 +17,7 @@ static double free_cores(const machine *m)
 /* Threads that share cores with others get half of them, and all wait for the slowest. */
 static double run_seconds(const machine *m, int n)
 {
-    return m->work / n * (n > free_cores(m) ? 2.0 : 1.0);
+    return m->work / (n < m->n_core ? n : m->n_core) * (n > free_cores(m) ? 2.0 : 1.0);
 }
 
 /* Runs for a while; returns the mean threads by time. */
@@ -37,7 +37,7 @@ TEST(a_quiet_machine_is_used_whole_all_the_time)
 {
     pace p;
     machine m = { 4, 0, 0.004 };
-    pace_init(&p, 4);
+    pace_init(&p, 4, 4);
     CHECK(run(&p, &m, 60.0) == 4.0);
 }
 
@@ -45,7 +45,7 @@ TEST(beside_one_busy_core_the_others_are_used)
 {
     pace p;
     machine m = { 4, 1, 0.020 };
-    pace_init(&p, 4);
+    pace_init(&p, 4, 4);
     run(&p, &m, 1.0);
     CHECK(p.n_best == 3);
     double mean = run(&p, &m, 60.0);
@@ -56,11 +56,22 @@ TEST(beside_one_busy_core_the_others_are_used)
     CHECK(run(&p, &m, 60.0) == 4.0);
 }
 
+TEST(more_threads_than_cores_soon_become_as_many)
+{
+    pace p;
+    machine m = { 4, 0, 0.020 };
+    pace_init(&p, 16, 4);
+    run(&p, &m, 0.5);
+    CHECK(p.n_best == 4, "%d threads", p.n_best);
+    double mean = run(&p, &m, 60.0);
+    CHECK(mean > 3.9 && mean < 4.5, "%g threads", mean);
+}
+
 TEST(beside_as_many_busy_loops_as_cores_all_threads_stay)
 {
     pace p;
     machine m = { 4, 4, 0.020 };
-    pace_init(&p, 4);
+    pace_init(&p, 4, 4);
     double mean = run(&p, &m, 60.0);
     CHECK(p.n_best == 4 && mean > 3.9, "%g threads", mean);
 }
@@ -69,9 +80,9 @@ TEST(one_thread_and_long_runs_have_a_pace_too)
 {
     pace p;
     machine m = { 4, 1, 3.0 };
-    pace_init(&p, 1);
+    pace_init(&p, 1, 4);
     CHECK(run(&p, &m, 30.0) == 1.0);
-    pace_init(&p, 4);
+    pace_init(&p, 4, 4);
     run(&p, &m, 10.0);
     CHECK(p.n_best == 3);
 }

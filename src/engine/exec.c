@@ -183,7 +183,8 @@ bool exec_open(exec *e, const model *m, kv_cache *kv, const exec_params *par, lo
         return false;
     }
     lay_out(e, e->block);
-    for (int i = 0; i < N_PACES; i++) pace_init(&e->pace[i], team_size(e->team));
+    int n_core = cpu_usable_cores();
+    for (int i = 0; i < N_PACES; i++) pace_init(&e->pace[i], team_size(e->team), n_core);
     return true;
 }
 

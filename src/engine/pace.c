@@ -7,9 +7,9 @@ static const double least_pause_s = 0.2, most_pause_s = 3.0;
 static const double gain = 0.94;       /* a window's time by the best one's, to be better */
 static const double lost_per_s = 120.0; /* others want the cores; 40 on a quiet machine */
 
-void pace_init(pace *p, int n_max)
+void pace_init(pace *p, int n_max, int n_core)
 {
-    *p = (pace){ .n_max = n_max, .n = n_max, .n_best = n_max, .pause = least_pause_s };
+    *p = (pace){ .n_max = n_max, .n_core = n_core, .n = n_max, .n_best = n_max, .pause = least_pause_s };
 }
 
 /* A window of a trial: the better one stays. */
@@ -26,8 +26,8 @@ static void judge(pace *p, double each)
     p->rest = p->pause;
 }
 
-/* What the next window is for: one thread fewer while cores are lost, all of them again in turn
- * with that or when none are, or no trial. */
+/* What the next window is for: one thread fewer while cores are lost (or as many as there are
+ * cores, if there are more), all of them again in turn with that or when none are, or no trial. */
 static int choose(pace *p, double lost_rate)
 {
     bool is_crowded = lost_rate >= lost_per_s, may_grow = p->n_best < p->n_max;
@@ -35,6 +35,7 @@ static int choose(pace *p, double lost_rate)
     bool is_up = may_grow && (!is_crowded || p->n_best == 1 || p->n_trial % 2 == 1);
     p->n_trial++;
     if (is_up) return p->n_max;
+    if (p->n_best > p->n_core) return p->n_core;
     return p->n_best > 1 ? p->n_best - 1 : 1;
 }
 

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 typedef struct {
-    int n_max;
+    int n_max, n_core;
     int n, n_best;     /* threads of the next run; those of the best window */
     double best;       /* seconds a token took with n_best, lately */
     /* the window at hand */
@@ -23,7 +23,8 @@ typedef struct {
     int n_trial;       /* trials so far: every second one goes up */
 } pace;
 
-void pace_init(pace *p, int n_max);
+/* Up to n_max threads, on n_core cores, each 1 or more. */
+void pace_init(pace *p, int n_max, int n_core);
 
 /* A run with p->n threads evaluated n_tok tokens and lost a core n_lost times. */
 void pace_record(pace *p, double seconds, int n_tok, int64_t n_lost);
