@@ -506,6 +506,25 @@ TEST(long_rows_are_cut_into_slices_with_the_same_bits)
     }
 }
 
+/* Few tokens pass their weights through the first level cache, more share panels: rows of more
+ * than one panel and a half, slices of unequal length. */
+TEST(products_are_the_formula_on_both_sides_of_the_number_of_tokens_that_stream)
+{
+    static const struct {
+        qtype type;
+        int n_tok, k;
+    } shapes[] = { { QT_Q8_0, 33, 32 * 18 },
+                   { QT_Q5_1, 9, 32 * 37 },
+                   { QT_Q4_K, 17, 256 * 9 },
+                   { QT_Q4_0, MATMUL_STREAM_TOK + 1, 32 * 65 },
+                   { QT_Q6_K, MATMUL_STREAM_TOK + 13, 256 * 9 } };
+    for (int i = 0; i < 5; i++) {
+        problem p = new_problem(shapes[i].type, 56, shapes[i].n_tok, shapes[i].k);
+        check_all_ways(&p);
+        free_problem(&p);
+    }
+}
+
 TEST(panels_are_the_formats_own_codes_with_any_offset)
 {
     isa list[8];

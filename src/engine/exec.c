@@ -139,7 +139,8 @@ static bool make_plan(plan *p, const model *m, const exec_params *par, lory_err 
  * its largest matrix. */
 static size_t touched_bytes(const exec *e)
 {
-    enum { FEW_TOK = 8 }; /* up to here nothing is packed */
+    enum { FEW_TOK = 8, FEW_ROWS = 2 * PANEL_ROWS };
+    const bool few = e->par.n_batch <= MATMUL_STREAM_TOK; /* then packed FEW_ROWS at a time */
     size_t n = op_attend_scratch_bytes(&e->m->hp), more = op_route_scratch_bytes(&e->m->hp);
     if (n < more) n = more;
     for (int i = 0; i < e->plan.n_step && e->par.n_batch > FEW_TOK; i++) {
@@ -150,6 +151,7 @@ static size_t touched_bytes(const exec *e)
             const weight *w = s->w[j];
             bool is_i8 = qtypes[w->type].n_sub > 0;
             size_t rows = round_up((size_t)(w->n_rows / e->par.n_threads + 1), PANEL_ROWS);
+            if (is_i8 && few && rows > FEW_ROWS) rows = FEW_ROWS;
             size_t row_bytes =
                 is_i8 ? (size_t)(w->k / QT_GROUP) * panel_group_bytes(w->type) / PANEL_ROWS
                       : (size_t)w->k * sizeof(float);

@@ -36,11 +36,42 @@ static inline ahead ahead_of(const matmul_args *a, int ir, int n_rows)
     return (ahead){ p + at, i < a->n_next ? a->next[i].w : w + offset, n - at };
 }
 
+INLINE const uint8_t *ahead_at(const ahead *p, size_t i)
+{
+    return i < p->split ? p->at + i : p->then + (i - p->split);
+}
+
 /* Asks for n of these bytes, from the i-th on, for the second level cache. */
 INLINE void prefetch(const ahead *p, size_t i, const size_t n)
 {
-    const uint8_t *from = i < p->split ? p->at + i : p->then + (i - p->split);
+    const uint8_t *from = ahead_at(p, i);
     for (size_t b = 0; b < n; b += AHEAD_LINE) __builtin_prefetch(from + b, 0, 2);
+}
+
+/* Bytes that are asked for in equal parts. */
+typedef struct {
+    const uint8_t *at;
+    size_t left, each;
+} ahead_parts;
+
+INLINE ahead_parts ahead_in_parts(const void *at, size_t n_bytes, int n_part)
+{
+    return (ahead_parts){ at, n_bytes, n_bytes / (size_t)n_part + 1 };
+}
+/* The next part, *n bytes; none left: NULL, or the end. */
+INLINE const uint8_t *take_part(ahead_parts *p, size_t *n)
+{
+    const uint8_t *at = p->at;
+    *n = p->left < p->each ? p->left : p->each;
+    if (*n > 0) p->at += *n;
+    p->left -= *n;
+    return at;
+}
+INLINE void prefetch_part(ahead_parts *p)
+{
+    size_t n;
+    const uint8_t *at = take_part(p, &n);
+    for (size_t b = 0; b < n; b += AHEAD_LINE) __builtin_prefetch(at + b, 0, 2);
 }
 
 #endif

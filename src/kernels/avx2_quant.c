@@ -6,6 +6,7 @@
  * steps are added in 16 bits as fit: 8 steps * 2 * 15 * 127 < 2^15 for codes to 15, 4 steps for
  * codes to 31, 2 for codes to 63. Wider codes stay signed: |w| times x with the sign of w, where
  * 2 * 128 * 127 < 2^15. A sum begins at -zero * sum(activations). */
+#include "kernels/ahead.h"
 #include "kernels/x86.h"
 
 enum { TOKENS = 4, SLICE = 16 }; /* of a tile; groups that stay in the first level cache */
@@ -221,8 +222,9 @@ static tile_fn *tile_for(qtype type)
 
 /* ---- all tiles ----------------------------------------------------------------------------- */
 
-/* 8 rows from ir on, groups [ig0, ig1), against all tokens. */
-static void rows_x_tokens(const gemm_args *a, int ir, int ig0, int ig1)
+/* 8 rows from ir on, groups [ig0, ig1), against all tokens; a part of what comes is asked for with
+ * each tile. */
+static void rows_x_tokens(const gemm_args *a, int ir, int ig0, int ig1, ahead_parts *later)
 {
     const size_t group_bytes = panel_group_bytes(a->type);
     const size_t panel_bytes = (size_t)(a->ig1 - a->ig0) * group_bytes;
@@ -245,15 +247,19 @@ static void rows_x_tokens(const gemm_args *a, int ir, int ig0, int ig1)
             t.x = x + it;
             t.out = a->out + (size_t)(first + it) * a->ld_out + ir;
             fn(&t);
+            prefetch_part(later);
         }
     }
 }
 
 static void gemm_i8(const gemm_args *a)
 {
+    const int n_slice = (a->ig1 - a->ig0 + SLICE - 1) / SLICE;
+    const int n_tile = (a->n_rows + 7) / 8 * ((a->n_tok + TOKENS - 1) / TOKENS) * n_slice;
+    ahead_parts later = ahead_in_parts(a->ahead, a->n_ahead, n_tile);
     for (int ig0 = a->ig0, ig1; ig0 < a->ig1; ig0 = ig1) {
         ig1 = a->ig1 - ig0 < SLICE ? a->ig1 : ig0 + SLICE;
-        for (int ir = 0; ir < a->n_rows; ir += 8) rows_x_tokens(a, ir, ig0, ig1);
+        for (int ir = 0; ir < a->n_rows; ir += 8) rows_x_tokens(a, ir, ig0, ig1, &later);
     }
 }
 

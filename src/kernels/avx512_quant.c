@@ -9,6 +9,7 @@
  * multiply-add scales it and takes that off again, rounding once: no conversion. So 8 vpdpbusd, one
  * multiply-add for the scale and one for the activations' bound it: 8/10 of the peak; a minimum or
  * a second scale (which still converts) makes it 8/11 or 8/12. */
+#include "kernels/ahead.h"
 #include "kernels/x86.h"
 #include <immintrin.h>
 
@@ -86,7 +87,8 @@ typedef struct {
     size_t panel_bytes;   /* from panel to panel */
     const act_group *x;   /* the first token, at the first group */
     size_t width;         /* tokens of the tile: from group to group */
-    const act_group *ahead; /* asked for: one with each group */
+    const uint8_t *ahead;   /* asked for: a line with each group, */
+    size_t step;            /* or as many as lie in so many bytes */
     int n_group;
     bool is_first;  /* else out holds the sums so far */
     __mmask16 last; /* rows of the last panel that are there */
@@ -181,6 +183,7 @@ INLINE bool tile(const int n_sub, const bool has_min, const bool exact, const in
         QT_GROUP * PANEL_ROWS + (size_t)(n_sub * (has_min ? 2 : 1)) * PANEL_ROWS * sizeof(float);
     const uint8_t *p = t->panel;
     const act_group *x = t->x;
+    const uint8_t *line = t->ahead;
     __mmask16 fine[2] = { rv == 1 ? t->last : 0xffff, t->last };
     __m512 acc[2][TILE_NARROW];
     UNROLL
@@ -193,7 +196,10 @@ INLINE bool tile(const int n_sub, const bool has_min, const bool exact, const in
         }
     }
     for (int ig = 0; ig < t->n_group; ig++, x += t->width, p += group_bytes) {
-        __builtin_prefetch(t->ahead + ig, 0, 2);
+        __builtin_prefetch(line, 0, 2);
+        for (size_t i = AHEAD_LINE; i < t->step; i += AHEAD_LINE)
+            __builtin_prefetch(line + i, 0, 2);
+        line += t->step;
         __m512 u[2][TILE_NARROW];
         group(n_sub, has_min, exact, rv, n, p, t->panel_bytes, x, u);
         UNROLL
@@ -284,13 +290,49 @@ static void tile_exactly(const qtype_row *type, int rv, int n, tile_args t)
     }
 }
 
+/* Bytes to be asked for: `each` with each group of each run of a tile, until none is left. */
+typedef struct {
+    const uint8_t *at;
+    size_t left, each;
+} soon;
+
+static int n_tokens_max(const qtype_row *type, int rv)
+{
+    return rv == 1 ? TILE_NARROW : type->n_sub == 1 ? TILE_1 : TILE_2;
+}
+
+/* a->ahead, spread evenly over the runs of all tiles. */
+static soon soon_of(const gemm_args *a)
+{
+    const int n_max = n_tokens_max(&qtypes[a->type], a->n_rows > PANEL_ROWS ? 2 : 1);
+    const int n_run = a->n_tok / ACT_TILE * ((ACT_TILE + n_max - 1) / n_max)
+                      + (a->n_tok % ACT_TILE + n_max - 1) / n_max;
+    const int n = (a->n_rows + 2 * PANEL_ROWS - 1) / (2 * PANEL_ROWS) * n_run * (a->ig1 - a->ig0);
+    const size_t each = a->n_ahead / (size_t)n / AHEAD_LINE + 1;
+    return (soon){ a->ahead, a->n_ahead, each * AHEAD_LINE };
+}
+
+/* A run's part; when none is left, what the run has at hand. */
+static void take_soon(soon *s, tile_args *t)
+{
+    const size_t n = s->each * (size_t)t->n_group;
+    t->ahead = (const uint8_t *)t->x;
+    t->step = 0;
+    if (s->left == 0) return;
+    t->ahead = s->at;
+    t->step = s->each;
+    s->at += n;
+    s->left -= s->left < n ? s->left : n;
+}
+
 /* rv panels from row ir on, groups [ig0, ig1), against all tokens. Meanwhile each run of a tile
- * asks for its part of what lies there for the tokens that come next: 12 runs for all of it. */
-static void panels_x_tokens(const gemm_args *a, int ir, int rv, int ig0, int ig1)
+ * asks for its part of what lies there for the tokens that come next, 12 runs for all of it, or of
+ * what is read soon. */
+static void panels_x_tokens(const gemm_args *a, int ir, int rv, int ig0, int ig1, soon *later)
 {
     const qtype_row *type = &qtypes[a->type];
     const size_t group_bytes = panel_group_bytes(a->type);
-    const int n_max = rv == 1 ? TILE_NARROW : type->n_sub == 1 ? TILE_1 : TILE_2;
+    const int n_max = n_tokens_max(type, rv);
     const int rows = a->n_rows - ir - PANEL_ROWS * (rv - 1);
     tile_fn *const *fn = tiles[type->n_sub - 1][type->has_min][rv - 1];
     tile_args t = { .panel_bytes = (size_t)(a->ig1 - a->ig0) * group_bytes,
@@ -311,7 +353,12 @@ static void panels_x_tokens(const gemm_args *a, int ir, int rv, int ig0, int ig1
         for (int it = 0, n; it < width; it += n, n_left--, run++) {
             n = (width - it + n_left - 1) / n_left;
             t.x = x + it;
-            t.ahead = run < ACT_TILE ? a->next + at + run * t.n_group : t.x;
+            if (run < ACT_TILE) {
+                t.ahead = (const uint8_t *)(a->next + at + run * t.n_group);
+                t.step = sizeof *a->next;
+            } else {
+                take_soon(later, &t);
+            }
             t.out = a->out + (size_t)(first + it) * a->ld_out + ir;
             if (!fn[n - 1](&t)) tile_exactly(type, rv, n, t);
         }
@@ -320,11 +367,12 @@ static void panels_x_tokens(const gemm_args *a, int ir, int rv, int ig0, int ig1
 
 static void gemm_i8(const gemm_args *a)
 {
+    soon later = soon_of(a);
     for (int ig0 = a->ig0, ig1; ig0 < a->ig1; ig0 = ig1) {
         ig1 = a->ig1 - ig0 < SLICE ? a->ig1 : ig0 + SLICE;
         for (int ir = 0, rv; ir < a->n_rows; ir += rv * PANEL_ROWS) {
             rv = a->n_rows - ir > PANEL_ROWS ? 2 : 1;
-            panels_x_tokens(a, ir, rv, ig0, ig1);
+            panels_x_tokens(a, ir, rv, ig0, ig1, &later);
         }
     }
 }

@@ -107,6 +107,8 @@ typedef struct {
     const void *panels;
     const act_group *act;
     const act_group *next; /* tokens that come next, alike: a kernel may ask for them; or NULL */
+    const void *ahead;     /* [n_ahead] bytes that are read soon: asked for meanwhile; or NULL */
+    size_t n_ahead;
     float *out;            /* [n_tok, ld_out] */
     size_t ld_out;
 } gemm_args;
@@ -143,7 +145,10 @@ typedef struct {
     int n_next;
 } matmul_args;
 
-enum { MATMUL_SCRATCH_BYTES = 656 << 10 }; /* most of a second level cache of 1 MB */
+enum {
+    MATMUL_SCRATCH_BYTES = 656 << 10, /* most of a second level cache of 1 MB */
+    MATMUL_STREAM_TOK = 128 /* up to here weights pass through the first level cache */
+};
 
 /* ---- attention ------------------------------------------------------------------------------ */
 

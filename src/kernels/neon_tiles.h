@@ -4,6 +4,7 @@
  * signed codes with the activations 4k..4k+3 of x, and sums_of(isum), those sums as int32.
  *
  * A tile is a panel, 16 rows, x TOKENS tokens: 4 registers of sums and 4 of results for each. */
+#include "kernels/ahead.h"
 #include <arm_neon.h>
 
 enum { TOKENS = 2, SLICE = 16 }; /* SLICE: groups that stay in the first level cache */
@@ -119,8 +120,9 @@ static void any_tile(const qtype_row *type, int n, const tile_args *t)
         tile_of(2, true, n, t);
 }
 
-/* The panel of row ir, groups [ig0, ig1), against all tokens. */
-static void panel_x_tokens(const gemm_args *a, int ir, int ig0, int ig1)
+/* The panel of row ir, groups [ig0, ig1), against all tokens; a part of what comes is asked for with
+ * each tile. */
+static void panel_x_tokens(const gemm_args *a, int ir, int ig0, int ig1, ahead_parts *later)
 {
     const size_t group_bytes = panel_group_bytes(a->type);
     const size_t panel_bytes = (size_t)(a->ig1 - a->ig0) * group_bytes;
@@ -138,15 +140,21 @@ static void panel_x_tokens(const gemm_args *a, int ir, int ig0, int ig1)
             t.x = x + it;
             t.out = a->out + (size_t)(first + it) * a->ld_out + ir;
             any_tile(&qtypes[a->type], width - it < TOKENS ? width - it : TOKENS, &t);
+            prefetch_part(later);
         }
     }
 }
 
 static void gemm_i8(const gemm_args *a)
 {
+    const int n_panel = (a->n_rows + PANEL_ROWS - 1) / PANEL_ROWS;
+    const int n_slice = (a->ig1 - a->ig0 + SLICE - 1) / SLICE;
+    const int n_tile = n_panel * ((a->n_tok + TOKENS - 1) / TOKENS) * n_slice;
+    ahead_parts later = ahead_in_parts(a->ahead, a->n_ahead, n_tile);
     for (int ig0 = a->ig0, ig1; ig0 < a->ig1; ig0 = ig1) {
         ig1 = a->ig1 - ig0 < SLICE ? a->ig1 : ig0 + SLICE;
-        for (int ir = 0; ir < a->n_rows; ir += PANEL_ROWS) panel_x_tokens(a, ir, ig0, ig1);
+        for (int ir = 0; ir < a->n_rows; ir += PANEL_ROWS)
+            panel_x_tokens(a, ir, ig0, ig1, &later);
     }
 }
 
