@@ -851,7 +851,7 @@ static int clamp_chunk(int pos, int chunk)
 
 static void run_attend(const lory_kernels *kn, const attend_case *c, float *o, attend_state *state)
 {
-    float scratch[KV_CHUNK + 2 * DIM_MAX];
+    static float scratch[ATTEND_SCRATCH + 2 * DIM_MAX];
     for (int i = 0; i < N_Q; i++) state[i] = (attend_state){ -INFINITY, 0 };
     for (int ic = 0; ic < CHUNKS; ic++) {
         int16_t first[N_Q], last[N_Q];
@@ -969,6 +969,80 @@ TEST(attention_is_the_same_on_every_isa_and_near_the_exact_one)
     }
 }
 
+/* A batch of queries, one after the other and packed, over two chunks of keys. */
+enum { MANY_Q = 83, MANY_DIM = 160 };
+typedef struct {
+    int dim, at, n; /* queries [at, at + n) of MANY_Q are asked */
+    float q[MANY_Q * MANY_DIM], packed[96 * MANY_DIM];
+    float k[2][KV_CHUNK * MANY_DIM], v[2][KV_CHUNK * MANY_DIM];
+    int16_t first[2][MANY_Q], last[2][MANY_Q];
+    int32_t pos[MANY_Q];
+    float slope[MANY_Q], cap;
+    bool has_slope;
+} many_case;
+
+static void new_many_case(many_case *c, int round)
+{
+    static const int dims[] = { 64, 128, 16, 80, 160, 40 };
+    c->dim = dims[round % 6];
+    c->at = round % 3 ? rnd_below(30) : 0;
+    c->n = round % 5 ? 1 + rnd_below(MANY_Q - c->at) : MANY_Q - c->at;
+    c->cap = round % 4 == 2 ? 5.0f : 0.0f;
+    c->has_slope = round % 7 == 1;
+    fill(MANY_Q * MANY_DIM, c->q);
+    for (int ic = 0; ic < 2; ic++) {
+        int group = 1 + rnd_below(6), last = rnd_below(KV_CHUNK), first = 0;
+        fill(KV_CHUNK * MANY_DIM, c->k[ic]), fill(KV_CHUNK * MANY_DIM, c->v[ic]);
+        for (int i = 0; i < MANY_Q; i++) {
+            if (round % 8 == 3 && i % 20 == 19) first = rnd_below(KV_CHUNK);
+            if (i % group == 0) last++;
+            c->first[ic][i] = (int16_t)first;
+            c->last[ic][i] = (int16_t)(round % 2 || last > KV_CHUNK ? KV_CHUNK : last);
+            c->pos[i] = last;
+            c->slope[i] = (float)rnd_below(100) * 0.001f;
+        }
+    }
+}
+
+static void run_many(const lory_kernels *kn, const many_case *c, float *o, attend_state *state)
+{
+    static float scratch[ATTEND_SCRATCH + 2 * MANY_DIM];
+    const size_t dim = (size_t)c->dim;
+    for (int i = 0; i < MANY_Q; i++) state[i] = (attend_state){ -INFINITY, 0 };
+    for (int ic = 0; ic < 2; ic++)
+        kn->attend(&(attend_args){
+            .q = c->q + (size_t)c->at * dim, .ld_q = dim,
+            .packed_q = c->dim % 16 == 0 ? c->packed : NULL, .packed_at = c->at, .type = QT_F32,
+            .row_bytes = dim * sizeof(float), .k = c->k[ic], .v = c->v[ic],
+            .o = o + (size_t)c->at * dim, .ld_o = dim, .state = state + c->at,
+            .first = c->first[ic] + c->at, .last = c->last[ic] + c->at,
+            .slope = c->has_slope ? c->slope + c->at : NULL, .pos = c->pos + c->at, .n_q = c->n,
+            .head_dim = c->dim, .scale = 0.2f, .cap = c->cap, .scratch = scratch });
+}
+
+TEST(attention_of_many_packed_queries_is_the_same_on_every_isa)
+{
+    static many_case c;
+    static float want[MANY_Q * MANY_DIM], got[MANY_Q * MANY_DIM];
+    static attend_state state[MANY_Q], want_state[MANY_Q];
+    isa list[8];
+    int n_list = usable_isas(list);
+    for (int round = 0; round < 60; round++) {
+        new_many_case(&c, round);
+        memset(want, 0, sizeof want);
+        run_many(generic(), &c, want, want_state);
+        for (int l = 0; l < n_list; l++) {
+            memset(got, 0, sizeof got);
+            memset(c.packed, 0xff, sizeof c.packed); /* NaN where no query is */
+            if (c.dim % 16 == 0)
+                list[l].kn.pack_queries(MANY_Q, c.dim, c.q, (size_t)c.dim, c.packed);
+            run_many(&list[l].kn, &c, got, state);
+            CHECK_SAME(got, want, sizeof got, "isa %s, round %d", list[l].name, round);
+            CHECK_SAME(state, want_state, sizeof state, "isa %s, round %d", list[l].name, round);
+        }
+    }
+}
+
 TEST(chunks_merge_outside_as_in_attention)
 {
     static attend_case c;
@@ -982,7 +1056,7 @@ TEST(chunks_merge_outside_as_in_attention)
         for (int l = 0; l < n_list; l++) {
             attend_state st = { -INFINITY, 0 };
             for (int ic = 0; ic < CHUNKS; ic++) {
-                float part[DIM_MAX], scratch[KV_CHUNK + 2 * DIM_MAX];
+                float part[DIM_MAX], scratch[ATTEND_SCRATCH + 2 * DIM_MAX];
                 int16_t first = (int16_t)clamp_chunk(c.first[0], ic);
                 int16_t last = (int16_t)clamp_chunk(c.last[0], ic);
                 int32_t pos = c.last[0] - 1 - ic * KV_CHUNK;

@@ -49,8 +49,9 @@ static int tokens_per_unit(const hparams *hp)
 /* The thread's scratch: n_q queries at most. */
 typedef struct {
     float *q, *o;        /* [n_q, head_dim] */
+    float *packed_q;     /* the queries by pack_queries */
     float *kv;           /* [2][KV_CHUNK, head_dim] */
-    float *kernel;       /* [KV_CHUNK + 2 * head_dim] */
+    float *kernel;       /* [ATTEND_SCRATCH + 2 * head_dim] */
     attend_state *state; /* [n_q] */
     int16_t *first, *last; /* [n_q] */
     float *slope;          /* [n_q] */
@@ -66,7 +67,8 @@ static size_t lay_out(attend_scratch *a, const hparams *hp, void *at)
     a->q = mem_carve(&c, n_q * dim, sizeof(float));
     a->o = mem_carve(&c, n_q * dim, sizeof(float));
     a->kv = mem_carve(&c, 2 * KV_CHUNK * dim, sizeof(float));
-    a->kernel = mem_carve(&c, KV_CHUNK + 2 * dim, sizeof(float));
+    a->packed_q = mem_carve(&c, (n_q + 15) / 16 * 16 * dim, sizeof(float));
+    a->kernel = mem_carve(&c, ATTEND_SCRATCH + 2 * dim, sizeof(float));
     a->state = mem_carve(&c, n_q, sizeof(attend_state));
     a->first = mem_carve(&c, n_q, sizeof(int16_t));
     a->last = mem_carve(&c, n_q, sizeof(int16_t));
@@ -112,6 +114,8 @@ static void gather_queries(const exec *e, const plan_step *s, attend_unit u,
     for (int i = 0; i < u.n_tok; i++)
         memcpy(a->q + (size_t)i * n, op_row(e, s->src, u.it + i) + (size_t)u.ih * n,
                n * sizeof(float));
+    if (u.n_tok * group > DIRECT_QUERIES && dim % 16 == 0)
+        e->kn->pack_queries(u.n_tok * group, dim, a->q, (size_t)dim, a->packed_q);
     for (int i = 0; e->m->alibi_slope && i < u.n_tok * group; i++)
         a->slope[i] = e->m->alibi_slope[u.ih * group + i % group];
 }
@@ -215,6 +219,8 @@ static void set_rows(const exec *e, const plan_step *s, attend_unit u, int i, in
     if (args->type != QT_F32 && args->n_q > DIRECT_QUERIES) {
         size_t n = (size_t)kv->shape.head_dim;
         kv_to_f32(kv, e->kn, keys, n_key, a->kv);
+        /* Rows up to a multiple of 4 are read, though not used; as they are, they may be slow. */
+        for (int j = n_key; j % 4 != 0; j++) memset(a->kv + (size_t)j * n, 0, n * sizeof(float));
         args->type = QT_F32;
         args->row_bytes = n * sizeof(float);
         args->k = a->kv;
@@ -245,6 +251,8 @@ static void attend_chunk(const op_ctx *c, const plan_step *s, attend_unit u, att
     }
     args.n_q = n * group;
     set_rows(e, s, u, i, chunk, n_key, a, &args);
+    if (args.n_q > DIRECT_QUERIES) args.packed_q = a->packed_q;
+    args.packed_at = iq;
     args.q += (size_t)iq * args.ld_q;
     args.o += (size_t)iq * args.ld_o;
     args.state += iq;

@@ -9,6 +9,7 @@ typedef struct {
 } v16;
 
 enum { F_ROWS = 2, F_TOK = 3, Q_TILE = 2, K_TILE = 2, D_TILE = 2 };
+enum { S_VECTORS = 1, S_KEYS = 2 };
 
 #define BOTH(f, ...)                                                                               \
     (v16)                                                                                          \
@@ -57,6 +58,14 @@ INLINE void v_store_n(float *p, int n, v16 x)
     _mm256_maskstore_ps(p, below(n, 0), x.a);
     if (n > 8) _mm256_maskstore_ps(p + 8, below(n, 8), x.b);
 }
+INLINE __m256 gather8(const float *p, const int32_t *at)
+{
+    return _mm256_i32gather_ps(p, _mm256_loadu_si256((const __m256i *)(const void *)at), 4);
+}
+INLINE v16 v_gather(const float *p, const int32_t *at)
+{
+    return (v16){ gather8(p, at), gather8(p, at + 8) };
+}
 INLINE v16 v_add(v16 x, v16 y)
 {
     return PAIRED(_mm256_add_ps);
@@ -80,6 +89,11 @@ INLINE v16 v_max(v16 x, v16 y)
 INLINE v16 v_min(v16 x, v16 y)
 {
     return PAIRED(_mm256_min_ps);
+}
+INLINE v16 v_less_or(v16 a, v16 b, v16 x, v16 y)
+{
+    return (v16){ _mm256_blendv_ps(y.a, x.a, _mm256_cmp_ps(a.a, b.a, _CMP_LT_OQ)),
+                  _mm256_blendv_ps(y.b, x.b, _mm256_cmp_ps(a.b, b.b, _CMP_LT_OQ)) };
 }
 INLINE v16 v_fma(v16 x, v16 y, v16 z)
 {
@@ -218,6 +232,7 @@ const lory_kernels kernels_avx2 = {
     .clamp = clamp,
     .soft_cap = soft_cap,
     .softmax = softmax,
+    .pack_queries = pack_queries,
     .attend = attend,
     .attend_merge = attend_merge,
     .peak_f32 = peak_f32,

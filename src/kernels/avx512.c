@@ -6,6 +6,7 @@
 typedef __m512 v16;
 
 enum { F_ROWS = 4, F_TOK = 6, Q_TILE = 4, K_TILE = 4, D_TILE = 4 };
+enum { S_VECTORS = 2, S_KEYS = 4 };
 
 INLINE v16 v_zero(void)
 {
@@ -35,6 +36,10 @@ INLINE void v_store_n(float *p, int n, v16 v)
 {
     _mm512_mask_storeu_ps(p, first_n(n), v);
 }
+INLINE v16 v_gather(const float *p, const int32_t *at)
+{
+    return _mm512_i32gather_ps(_mm512_loadu_si512(at), p, 4);
+}
 INLINE v16 v_add(v16 a, v16 b)
 {
     return _mm512_add_ps(a, b);
@@ -62,6 +67,10 @@ INLINE v16 v_max(v16 a, v16 b)
 INLINE v16 v_min(v16 a, v16 b)
 {
     return _mm512_min_ps(a, b);
+}
+INLINE v16 v_less_or(v16 a, v16 b, v16 x, v16 y)
+{
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
 }
 INLINE v16 v_abs(v16 a)
 {
@@ -176,6 +185,7 @@ const lory_kernels kernels_avx512 = {
     .clamp = clamp,
     .soft_cap = soft_cap,
     .softmax = softmax,
+    .pack_queries = pack_queries,
     .attend = attend,
     .attend_merge = attend_merge,
     .peak_f32 = peak_f32,

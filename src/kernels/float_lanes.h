@@ -4,11 +4,13 @@
  *
  * What they define: v_zero v_set v_load v_store, v_load_n and v_store_n for the first n < 16
  * elements (zeros in the rest), v_load_f16 v_load_bf16 v_load_i8 (memory may be unaligned),
- * v_set_f16 (of one in memory), v_store_f16,
- * v_add v_sub v_mul v_div v_fma (a * b + c), v_max (a > b ? a : b), v_min (a < b ? a : b), v_abs,
- * v_copysign, v_shl23 (bits << 23), v_fold (8-4-2-1), v_fold4 (of four vectors), v_top (greatest
- * lane); F_ROWS x F_TOK, the float matmul's tile, Q_TILE x K_TILE that of attention scores and
- * Q_TILE x D_TILE (vectors of 16) that of weighted values: as many sums as registers allow. */
+ * v_set_f16 (of one in memory), v_gather (p[at[i]]), v_store_f16,
+ * v_add v_sub v_mul v_div v_fma (a * b + c), v_max (a > b ? a : b), v_min (a < b ? a : b),
+ * v_less_or (a < b ? x : y), v_abs, v_copysign, v_shl23 (bits << 23), v_fold (8-4-2-1), v_fold4
+ * (of four vectors), v_top (greatest lane); F_ROWS x F_TOK, the float matmul's tile, Q_TILE x
+ * K_TILE that of attention scores and Q_TILE x D_TILE (vectors of 16) that of weighted values,
+ * S_VECTORS (of 16 queries) x S_KEYS that of scores of many queries (three sums each): as many
+ * sums as registers allow. */
 #include "base/fmath.h"
 #include "kernels/ahead.h"
 #include "quant/block.h"
@@ -648,6 +650,8 @@ INLINE void attend_queries(const int nq, const qtype type, const attend_args *a,
     for (; d < dim; d += 16) value_tile(nq, 1, type, a, &w, d, o);
 }
 
+#include "kernels/attend_block.h"
+
 /* Queries in tiles of those that see the same keys. */
 INLINE void attend_all(const qtype type, const attend_args *a)
 {
@@ -656,6 +660,11 @@ INLINE void attend_all(const qtype type, const attend_args *a)
                     && a->last[i + n] == a->last[i];)
             n++;
         if (a->first[i] >= a->last[i]) continue;
+        const int n_block = type == QT_F32 ? try_block(a, i) : 0;
+        if (n_block > 0) {
+            n = n_block;
+            continue;
+        }
         switch (n) {
         case 1: attend_queries(1, type, a, i); break;
         case 2: attend_queries(2, type, a, i); break;

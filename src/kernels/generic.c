@@ -211,6 +211,17 @@ static void attend_merge(int n, attend_state chunk, const float *part, attend_st
     for (int d = 0; d < n; d++) o[d] = fmaf(o[d], a, part[d] * b);
 }
 
+static void pack_queries(int n, int head_dim, const float *q, size_t ld_q, float *packed)
+{
+    static const int order[] = { 0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15 };
+    for (int i = 0; i < (n + 15) / 16 * 16; i++) {
+        const float *from = q + (size_t)(i < n ? i : n - 1) * ld_q;
+        float *p = packed + (size_t)(i / 16 * head_dim) * 16 + i % 16;
+        for (int l = 0; l < 16; l++)
+            for (int d = order[l]; d < head_dim; d += 16, p += 16) *p = from[d];
+    }
+}
+
 static void attend(const attend_args *a)
 {
     float *p = a->scratch, *part = p + KV_CHUNK, *row = part + a->head_dim;
@@ -290,6 +301,7 @@ const lory_kernels kernels_generic = {
     .clamp = clamp,
     .soft_cap = soft_cap,
     .softmax = softmax,
+    .pack_queries = pack_queries,
     .attend = attend,
     .attend_merge = attend_merge,
     .peak_f32 = peak_f32,

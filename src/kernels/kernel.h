@@ -152,7 +152,10 @@ enum {
 
 /* ---- attention ------------------------------------------------------------------------------ */
 
-enum { KV_CHUNK = 64 }; /* positions per chunk, cut at multiples of it by absolute position */
+enum {
+    KV_CHUNK = 64, /* positions per chunk, cut at multiples of it by absolute position */
+    ATTEND_SCRATCH = 64 * KV_CHUNK + 256, /* floats: the weights of 64 queries, and some */
+};
 
 /* One query head's running result over the chunks it has seen: out of order it has no meaning. */
 typedef struct {
@@ -174,6 +177,9 @@ typedef struct {
 typedef struct {
     const float *q;     /* [n_q, head_dim], stride ld_q */
     size_t ld_q;        /* floats */
+    /* The same by pack_queries, from its query packed_at on; or NULL: many queries take longer. */
+    const float *packed_q;
+    int packed_at;
     qtype type;         /* of keys and values: QT_F32, QT_F16, or QT_Q8_0 with head_dim % 32 == 0 */
     size_t row_bytes;   /* of one key or value */
     const void *k, *v;  /* [KV_CHUNK] rows; converted to f32 exactly */
@@ -186,7 +192,7 @@ typedef struct {
     const int32_t *pos; /* [n_q] the query's position relative to the chunk's first; for slope */
     int n_q, head_dim;
     float scale, cap;
-    float *scratch; /* [KV_CHUNK + 2 * head_dim] of the calling thread */
+    float *scratch; /* [ATTEND_SCRATCH + 2 * head_dim] of the calling thread */
 } attend_args;
 
 /* ---- the table ------------------------------------------------------------------------------ */
@@ -231,6 +237,10 @@ typedef struct lory_kernels {
     void (*soft_cap)(int n, float cap, float *x); /* x = cap * tanh(x / cap) */
     /* m = max (0 for -0), p = exp(x - m), sum of p in lanes, x = p * (1 / sum) */
     void (*softmax)(int n, float *x);
+    /* n queries, side by side in vectors of 16: packed [ceil(n / 16)][head_dim][16], elements in
+     * the order d mod 16 = 0 8 4 12 2 10 6 14 1 ..., of each d ascending, which is how lanes fold.
+     * head_dim % 16 == 0; past n the last query again. */
+    void (*pack_queries)(int n, int head_dim, const float *q, size_t ld_q, float *packed);
     void (*attend)(const attend_args *a);
     /* Merges a chunk's result, part [n], into the state and vector o [n] of one query, as attend
      * does. */

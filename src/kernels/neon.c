@@ -9,6 +9,7 @@ typedef struct {
 } v16;
 
 enum { F_ROWS = 2, F_TOK = 2, Q_TILE = 2, K_TILE = 2, D_TILE = 2 };
+enum { S_VECTORS = 1, S_KEYS = 2 };
 
 #define EACH(expr)                                                                                 \
     v16 y;                                                                                         \
@@ -45,6 +46,12 @@ INLINE void v_store_n(float *p, int n, v16 v)
     v_store(part, v);
     memcpy(p, part, (size_t)n * sizeof *p);
 }
+INLINE v16 v_gather(const float *p, const int32_t *at)
+{
+    float v[16];
+    for (int i = 0; i < 16; i++) v[i] = p[at[i]];
+    return v_load(v);
+}
 INLINE v16 v_add(v16 a, v16 b)
 {
     EACH(vaddq_f32(a.q[i], b.q[i]));
@@ -73,6 +80,10 @@ INLINE v16 v_max(v16 a, v16 b)
 INLINE v16 v_min(v16 a, v16 b)
 {
     EACH(vbslq_f32(vcltq_f32(a.q[i], b.q[i]), a.q[i], b.q[i]));
+}
+INLINE v16 v_less_or(v16 a, v16 b, v16 x, v16 y_)
+{
+    EACH(vbslq_f32(vcltq_f32(a.q[i], b.q[i]), x.q[i], y_.q[i]));
 }
 INLINE v16 v_abs(v16 a)
 {
@@ -184,6 +195,7 @@ const lory_kernels kernels_neon = {
     .clamp = clamp,
     .soft_cap = soft_cap,
     .softmax = softmax,
+    .pack_queries = pack_queries,
     .attend = attend,
     .attend_merge = attend_merge,
     .peak_f32 = peak_f32,
