@@ -64,11 +64,13 @@ FLAGS_src/kernels/avx2_quant   := $(AVX2)
 FLAGS_src/kernels/avx2_pack    := $(AVX2)
 FLAGS_src/kernels/avx2_gemv    := $(AVX2)
 FLAGS_src/kernels/avx2_gemv_rare := $(AVX2)
+FLAGS_src/kernels/avx2_gemv_codes := $(AVX2)
 FLAGS_src/kernels/avx512       := $(AVX512)
 FLAGS_src/kernels/avx512_quant := $(AVX512)
 FLAGS_src/kernels/avx512_pack  := $(AVX512)
 FLAGS_src/kernels/avx512_gemv  := $(AVX512)
 FLAGS_src/kernels/avx512_gemv_rare := $(AVX512)
+FLAGS_src/kernels/avx512_gemv_codes := $(AVX512)
 FLAGS_src/kernels/neon_dot     := -march=armv8.2-a+dotprod
 # Training needs fast sums more than the same bits on every machine.
 TRAIN  := -O3 -ffp-contract=fast

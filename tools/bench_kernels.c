@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { K = 2048, N = 2048, TOKENS = 512, REPEATS = 9, REPEATS_SMALL = 41 };
+enum { K = 2048, N = 2048, TOKENS = 512, REPEATS = 9, REPEATS_SMALL = 41, SAMPLE = 1 << 14 };
 enum { GEMV_BYTES = 96 << 20, PEAK_ROUNDS = 40000 };
 
 static int ascending(const void *a, const void *b)
@@ -45,18 +45,17 @@ static void *must(void *p)
     return p;
 }
 
-/* Rows of a float type, or bytes that make finite, normal weights in every other format: no half
- * float in them is infinite. */
+/* Uniform weights in that type: SAMPLE elements of it over and over, so that codes are as frequent as
+ * in files. n_bytes holds whole blocks. */
 static void *random_weights(qtype t, size_t n_bytes)
 {
-    uint8_t *w = must(mem_new(n_bytes, 1));
-    size_t each = (size_t)qtypes[t].block_bytes;
-    for (size_t i = 0; i < n_bytes; i++) w[i] = (uint8_t)(rnd() & 0x2f);
-    for (size_t i = 0; t == QT_MXFP4 && i < n_bytes; i += each) w[i] = 120; /* 2^-8 */
-    for (size_t i = 0; qtypes[t].n_sub == 0 && i < n_bytes / each; i++) {
-        float f = (float)(int32_t)rnd() * 0x1p-31f;
-        qtypes[t].from_f32(1, &f, NULL, w + i * each);
-    }
+    static float x[SAMPLE];
+    const size_t each = qtype_row_bytes(t, SAMPLE);
+    uint8_t *w = must(mem_new(n_bytes > each ? n_bytes : each, 1));
+    for (int i = 0; i < SAMPLE; i++) x[i] = (float)(int32_t)rnd() * 0x1p-31f;
+    qtypes[t].from_f32(SAMPLE, x, NULL, w);
+    for (size_t at = each; at < n_bytes; at += each)
+        memcpy(w + at, w, n_bytes - at < each ? n_bytes - at : each);
     return w;
 }
 

@@ -1,4 +1,4 @@
-/* avx2_vec.h - AVX2: the vectors that pack_rows.h and gemv_rows.h are written over.
+/* avx2_vec.h - AVX2: the vectors that pack_rows.h and the gemv headers are written over.
  * Layer: kernels, private to the files compiled for AVX2. */
 #ifndef LORY_KERNELS_AVX2_VEC_H
 #define LORY_KERNELS_AVX2_VEC_H
@@ -130,6 +130,10 @@ INLINE codes load32(const void *p)
 {
     return _mm256_loadu_si256(p);
 }
+INLINE floats f_load(const void *p) /* aligned */
+{
+    return _mm256_load_ps(p);
+}
 INLINE void f_store(float *to, floats v)
 {
     _mm256_storeu_ps(to, v);
@@ -173,6 +177,12 @@ INLINE void i_rows16(const uint8_t *p, size_t rb, codes o[4])
     transpose_dwords(o);
 }
 
+/* 16 bytes at each of two pointers. */
+INLINE codes i_lanes_at(const int8_t *const p[2])
+{
+    return _mm256_set_m128i(load16(p[1]), load16(p[0]));
+}
+
 INLINE codes i_dwords(const uint8_t *p, size_t rb)
 {
     return _mm256_set_m128i(dwords4(p + 4 * rb, rb), dwords4(p, rb));
@@ -207,6 +217,19 @@ INLINE __m256i net_16_bits(__m256i a, __m256i b, __m256i c, __m256i d)
 INLINE __m256i net_32_bits(__m256i a, __m256i b, __m256i c, __m256i d)
 {
     return _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+}
+
+/* Each dword the sum of four unsigned codes times x: of codes up to 63, sums of two products fit
+ * 16 bits. */
+INLINE codes i_dot(codes c, codes x)
+{
+    return add_pairs(_mm256_maddubs_epi16(c, x));
+}
+
+/* In all bytes: where `bits` has the one bit of `which`. */
+INLINE codes has_bit(codes bits, codes which)
+{
+    return _mm256_cmpeq_epi8(_mm256_and_si256(bits, which), which);
 }
 
 #endif

@@ -1,4 +1,4 @@
-/* avx512_vec.h - AVX-512: the vectors that pack_rows.h and gemv_rows.h are written over.
+/* avx512_vec.h - AVX-512: the vectors that pack_rows.h and the gemv headers are written over.
  * Layer: kernels, private to the files compiled for AVX-512. */
 #ifndef LORY_KERNELS_AVX512_VEC_H
 #define LORY_KERNELS_AVX512_VEC_H
@@ -124,6 +124,10 @@ INLINE floats f_sub(floats a, floats b)
 {
     return _mm512_sub_ps(a, b);
 }
+INLINE floats f_load(const void *p) /* aligned */
+{
+    return _mm512_load_ps(p);
+}
 INLINE void f_store(float *to, floats v)
 {
     _mm512_storeu_ps(to, v);
@@ -172,6 +176,15 @@ INLINE void i_rows16(const uint8_t *p, size_t rb, codes o[4])
     transpose_dwords(o);
 }
 
+/* 16 bytes at each of four pointers. */
+INLINE codes i_lanes_at(const int8_t *const p[4])
+{
+    __m512i z = _mm512_castsi128_si512(load16(p[0]));
+    z = _mm512_mask_broadcast_i32x4(z, 0x00f0, load16(p[1]));
+    z = _mm512_mask_broadcast_i32x4(z, 0x0f00, load16(p[2]));
+    return _mm512_mask_broadcast_i32x4(z, 0xf000, load16(p[3]));
+}
+
 INLINE codes i_dwords(const uint8_t *p, size_t rb)
 {
     __m256i lo = _mm256_set_m128i(dwords4(p + 4 * rb, rb), dwords4(p, rb));
@@ -203,4 +216,11 @@ INLINE __m512i net_32_bits(__m512i a, __m512i b, __m512i c, __m512i d)
     __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
     return _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
 }
+
+/* Each dword the sum of four unsigned codes times x. */
+INLINE codes i_dot(codes c, codes x)
+{
+    return _mm512_dpbusd_epi32(_mm512_setzero_si512(), c, x);
+}
+
 #endif
