@@ -9,7 +9,7 @@
 #include "kernels/ahead.h"
 #include "kernels/x86.h"
 
-enum { TOKENS = 4, SLICE = 16 }; /* of a tile; groups that stay in the first level cache */
+enum { TOKENS = 4 }; /* of a tile */
 
 /* ---- how codes lie ------------------------------------------------------------------------- */
 
@@ -254,11 +254,11 @@ static void rows_x_tokens(const gemm_args *a, int ir, int ig0, int ig1, ahead_pa
 
 static void gemm_i8(const gemm_args *a)
 {
-    const int n_slice = (a->ig1 - a->ig0 + SLICE - 1) / SLICE;
+    const int n_slice = (a->ig1 - a->ig0 + GEMM_SLICE - 1) / GEMM_SLICE;
     const int n_tile = (a->n_rows + 7) / 8 * ((a->n_tok + TOKENS - 1) / TOKENS) * n_slice;
     ahead_parts later = ahead_in_parts(a->ahead, a->n_ahead, n_tile);
     for (int ig0 = a->ig0, ig1; ig0 < a->ig1; ig0 = ig1) {
-        ig1 = a->ig1 - ig0 < SLICE ? a->ig1 : ig0 + SLICE;
+        ig1 = gemm_slice_end(a, ig0);
         for (int ir = 0; ir < a->n_rows; ir += 8) rows_x_tokens(a, ir, ig0, ig1, &later);
     }
 }

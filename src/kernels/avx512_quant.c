@@ -16,8 +16,7 @@
 enum {
     TILE_1 = 6,
     TILE_2 = 4,
-    TILE_NARROW = 8, /* tokens: one scale, two; 16 rows */
-    SLICE = 16       /* groups: 32 rows of them stay in the first level cache for many tokens */
+    TILE_NARROW = 8 /* tokens: one scale, two; 16 rows */
 };
 
 /* ---- activations ---------------------------------------------------------------------------- */
@@ -301,15 +300,28 @@ static int n_tokens_max(const qtype_row *type, int rv)
     return rv == 1 ? TILE_NARROW : type->n_sub == 1 ? TILE_1 : TILE_2;
 }
 
+/* Runs of at most n_max (4 at least) tokens that a tile's width is cut into: without a division,
+ * which takes as long as a third of a group. */
+static int n_runs(int width, int n_max)
+{
+    return (width > 0) + (width > n_max) + (width > 2 * n_max);
+}
+/* Tokens of the next of n runs, nearly equal, of which n_tok are left. */
+static int run_tokens(int n_tok, int n)
+{
+    return n == 1 ? n_tok : n == 2 ? (n_tok + 1) / 2 : (n_tok + 2) / 3;
+}
+_Static_assert(ACT_TILE <= 3 * TILE_2, "three runs at most");
+
 /* a->ahead, spread evenly over the runs of all tiles. */
 static soon soon_of(const gemm_args *a)
 {
     const int n_max = n_tokens_max(&qtypes[a->type], a->n_rows > PANEL_ROWS ? 2 : 1);
-    const int n_run = a->n_tok / ACT_TILE * ((ACT_TILE + n_max - 1) / n_max)
-                      + (a->n_tok % ACT_TILE + n_max - 1) / n_max;
+    const int n_run = a->n_tok / ACT_TILE * n_runs(ACT_TILE, n_max)
+                      + n_runs(a->n_tok % ACT_TILE, n_max);
     const int n = (a->n_rows + 2 * PANEL_ROWS - 1) / (2 * PANEL_ROWS) * n_run * (a->ig1 - a->ig0);
-    const size_t each = a->n_ahead / (size_t)n / AHEAD_LINE + 1;
-    return (soon){ a->ahead, a->n_ahead, each * AHEAD_LINE };
+    const int n_line = (int)(a->n_ahead / AHEAD_LINE) / n + 1;
+    return (soon){ a->ahead, a->n_ahead, (size_t)n_line * AHEAD_LINE };
 }
 
 /* A run's part; when none is left, what the run has at hand. */
@@ -348,10 +360,10 @@ static void panels_x_tokens(const gemm_args *a, int ir, int rv, int ig0, int ig1
         const size_t at = act_index(first, ig0, a->n_tok, a->n_group);
         const act_group *x = a->act + at;
         const int width = (int)t.width;
-        int n_left = (width + n_max - 1) / n_max; /* parts of nearly equal size */
+        int n_left = n_runs(width, n_max);
         int run = a->next ? ir / (2 * PANEL_ROWS) * n_left : ACT_TILE;
         for (int it = 0, n; it < width; it += n, n_left--, run++) {
-            n = (width - it + n_left - 1) / n_left;
+            n = run_tokens(width - it, n_left);
             t.x = x + it;
             if (run < ACT_TILE) {
                 t.ahead = (const uint8_t *)(a->next + at + run * t.n_group);
@@ -369,7 +381,7 @@ static void gemm_i8(const gemm_args *a)
 {
     soon later = soon_of(a);
     for (int ig0 = a->ig0, ig1; ig0 < a->ig1; ig0 = ig1) {
-        ig1 = a->ig1 - ig0 < SLICE ? a->ig1 : ig0 + SLICE;
+        ig1 = gemm_slice_end(a, ig0);
         for (int ir = 0, rv; ir < a->n_rows; ir += rv * PANEL_ROWS) {
             rv = a->n_rows - ir > PANEL_ROWS ? 2 : 1;
             panels_x_tokens(a, ir, rv, ig0, ig1, &later);

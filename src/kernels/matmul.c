@@ -16,7 +16,6 @@ enum {
     SLICE_GROUPS = 8, /* slices of k are whole blocks of 256 weights, */
     MOST_GROUPS = 64, /* and no longer: more rows can share each read of the activations */
     STREAM_ROWS = 2 * PANEL_ROWS,
-    STREAM_GROUPS = 16, /* with STREAM_ROWS: half of a first level cache of 32 KB */
     TOK_STEP = 4 * ACT_TILE,
 };
 
@@ -110,7 +109,7 @@ static void by_panels(const lory_kernels *kn, const matmul_args *a)
 static int stream_slice(const matmul_args *a)
 {
     const int n_group = a->k / QT_GROUP, block = qtypes[a->type].block_elems / QT_GROUP;
-    const int n_slice = (n_group + STREAM_GROUPS - 1) / STREAM_GROUPS;
+    const int most = GEMM_MOST / block * block, n_slice = (n_group + most - 1) / most;
     return ((n_group + n_slice - 1) / n_slice + block - 1) / block * block;
 }
 
