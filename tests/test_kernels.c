@@ -525,6 +525,18 @@ TEST(products_are_the_formula_on_both_sides_of_the_number_of_tokens_that_stream)
     }
 }
 
+TEST(float_products_pass_in_blocks_of_tokens_with_the_same_bits)
+{
+    /* many blocks; fewer tokens than usual in each; rows of which not even one token is copied */
+    static const int n_tok[] = { 101, 25, 3 }, k[] = { 77, 4093, 200003 };
+    for (int t = 0; t < QT_COUNT; t++)
+        for (int i = 0; i < 3 && qtypes[t].n_sub == 0; i++) {
+            problem p = new_problem((qtype)t, i < 2 ? 13 : 5, n_tok[i], k[i]);
+            check_all_ways(&p);
+            free_problem(&p);
+        }
+}
+
 TEST(panels_are_the_formats_own_codes_with_any_offset)
 {
     isa list[8];
