@@ -69,18 +69,6 @@ bool batch_choice_put(batch_choice *c, const batch_request *r, const lory_model 
 
 /* ---- JSON -------------------------------------------------------------------------------- */
 
-static void put_int(json_writer *w, const char *key, uint64_t v)
-{
-    json_put_key(w, key);
-    json_put_int(w, (int64_t)v);
-}
-
-static void put_str(json_writer *w, const char *key, const char *s)
-{
-    json_put_key(w, key);
-    json_put_str(w, s);
-}
-
 /* A value that is JSON already; null when it is empty. */
 static void put_json(json_writer *w, const char *key, const buf *b)
 {
@@ -115,7 +103,7 @@ static void put_calls(json_writer *w, const tool_calls *calls)
     for (size_t i = 0; i < calls->n; i++) {
         json_begin_object(w);
         put_buf(w, "id", &calls->call[i].id);
-        put_str(w, "type", "function");
+        json_member_str(w, "type", "function");
         json_put_key(w, "function");
         json_begin_object(w);
         put_buf(w, "name", &calls->call[i].name);
@@ -143,9 +131,9 @@ static void put_usage(json_writer *w, const batch_request *r, const batch_choice
     for (int i = 0; i < batch_n_choices(r); i++) n += choice[i].n_tokens;
     json_put_key(w, "usage");
     json_begin_object(w);
-    put_int(w, "prompt_tokens", batch_n_prompt_tokens(r));
-    put_int(w, "completion_tokens", n);
-    if (with_total) put_int(w, "total_tokens", batch_n_prompt_tokens(r) + n);
+    json_member_int(w, "prompt_tokens", batch_n_prompt_tokens(r));
+    json_member_int(w, "completion_tokens", n);
+    if (with_total) json_member_int(w, "total_tokens", batch_n_prompt_tokens(r) + n);
     json_end_object(w);
 }
 
@@ -283,7 +271,7 @@ static void put_plain_choices(json_writer *w, const batch_choice *choice, int n)
         for (int i = 0; i < n; i++) put_calls(w, &choice[i].reply.calls);
         json_end_array(w);
     }
-    put_str(w, "finish_reason", common_reason(choice, n));
+    json_member_str(w, "finish_reason", common_reason(choice, n));
     json_put_key(w, "finish_reasons");
     json_begin_array(w);
     for (int i = 0; i < n; i++) json_put_str(w, finish_reason(&choice[i]));
@@ -300,7 +288,7 @@ static void put_plain(json_writer *w, const batch_request *r, const batch_defaul
         put_plain_choices(w, choice, n);
     } else {
         put_reply(w, "text", &choice->reply);
-        put_str(w, "finish_reason", finish_reason(choice));
+        json_member_str(w, "finish_reason", finish_reason(choice));
     }
     if (r->n_logprobs >= 0) {
         json_put_key(w, "logprobs");
@@ -319,18 +307,18 @@ static void put_id(json_writer *w, const char *key, const char *prefix, const ba
 {
     char id[64];
     snprintf(id, sizeof id, "%s%016" PRIx64, prefix, r->hash);
-    put_str(w, key, id);
+    json_member_str(w, key, id);
 }
 
 static void put_api_choice(json_writer *w, const batch_request *r, const batch_defaults *d,
                            const batch_choice *c, int i)
 {
     json_begin_object(w);
-    put_int(w, "index", (uint64_t)i);
+    json_member_int(w, "index", (uint64_t)i);
     if (r->shape == BATCH_CHAT) {
         json_put_key(w, "message");
         json_begin_object(w);
-        put_str(w, "role", "assistant");
+        json_member_str(w, "role", "assistant");
         put_reply(w, "content", &c->reply);
         json_end_object(w);
     } else {
@@ -338,7 +326,7 @@ static void put_api_choice(json_writer *w, const batch_request *r, const batch_d
     }
     json_put_key(w, "logprobs");
     put_logprobs_of(w, r, c, d->m);
-    put_str(w, "finish_reason", finish_reason(c));
+    json_member_str(w, "finish_reason", finish_reason(c));
     json_end_object(w);
 }
 
@@ -350,12 +338,12 @@ static void put_api_body(json_writer *w, const batch_request *r, const batch_def
     int n = batch_n_choices(r);
     json_begin_object(w);
     put_id(w, "id", is_chat ? "chatcmpl-" : "cmpl-", r);
-    put_str(w, "object", is_chat ? "chat.completion" : "text_completion");
-    put_int(w, "created", r->line);
+    json_member_str(w, "object", is_chat ? "chat.completion" : "text_completion");
+    json_member_int(w, "created", r->line);
     if (r->model.len)
         put_json(w, "model", &r->model);
     else
-        put_str(w, "model", d->model_name);
+        json_member_str(w, "model", d->model_name);
     json_put_key(w, "choices");
     json_begin_array(w);
     for (int i = 0; i < n; i++) put_api_choice(w, r, d, &choice[i], i);
@@ -372,7 +360,7 @@ static void put_api(json_writer *w, const batch_request *r, const batch_defaults
     put_json(w, "custom_id", &r->id);
     json_put_key(w, "response");
     json_begin_object(w);
-    put_int(w, "status_code", 200);
+    json_member_int(w, "status_code", 200);
     put_id(w, "request_id", "req_", r);
     json_put_key(w, "body");
     put_api_body(w, r, d, choice);
@@ -413,8 +401,8 @@ bool batch_put_error(const batch_request *r, const lory_err *why, buf *out)
     }
     json_put_key(&w, "error");
     json_begin_object(&w);
-    put_int(&w, "line", r->line);
-    put_str(&w, "message", why->text);
+    json_member_int(&w, "line", r->line);
+    json_member_str(&w, "message", why->text);
     json_end_object(&w);
     json_end_object(&w);
     return buf_putc(out, '\n');

@@ -21,12 +21,6 @@ static bool name_of(const char *out_path, buf *name, lory_err *err)
 
 /* ---- writing ----------------------------------------------------------------------------- */
 
-static void put_int(json_writer *w, const char *key, uint64_t v)
-{
-    json_put_key(w, key);
-    json_put_int(w, (int64_t)v);
-}
-
 static void put_hex(json_writer *w, const char *key, uint64_t v)
 {
     char hex[20];
@@ -39,13 +33,13 @@ static void put_state(const batch_state *s, buf *out)
 {
     json_writer w = { out, false };
     json_begin_object(&w);
-    put_int(&w, "lory_batch_resume", BATCH_STATE_VERSION);
+    json_member_int(&w, "lory_batch_resume", BATCH_STATE_VERSION);
     json_put_key(&w, "lory");
     json_put_str(&w, lory_version());
     json_put_key(&w, "input");
     json_begin_object(&w);
-    put_int(&w, "bytes", s->input.n_bytes);
-    put_int(&w, "lines", s->input.n_lines);
+    json_member_int(&w, "bytes", s->input.n_bytes);
+    json_member_int(&w, "lines", s->input.n_lines);
     put_hex(&w, "xxh64", s->input.hash);
     json_end_object(&w);
     json_put_key(&w, "model");

@@ -39,24 +39,18 @@ static void put_bytes(json_writer *w, const char *key, const buf *b)
     json_put_bytes(w, b->len ? b->data : "", b->len);
 }
 
-static void put_int(json_writer *w, const char *key, int64_t v)
-{
-    json_put_key(w, key);
-    json_put_int(w, v);
-}
-
 static void put_settings(json_writer *w, const chat_settings *s)
 {
     json_begin_object(w);
-    put_int(w, "seed", s->sampling.seed);
-    put_int(w, "predict", s->n_predict);
+    json_member_int(w, "seed", s->sampling.seed);
+    json_member_int(w, "predict", s->n_predict);
     for (const opt_row *r = sampling_rows; r->kind != OPT_END; r++) {
         const char *at = (const char *)&s->sampling + r->at;
         float x = NAN;
         int i = INT_MIN;
         if (r->kind == OPT_FLOAT) memcpy(&x, at, sizeof x);
         if (r->kind == OPT_INT) memcpy(&i, at, sizeof i);
-        if (i != INT_MIN) put_int(w, r->name, i);
+        if (i != INT_MIN) json_member_int(w, r->name, i);
         if (isnan(x)) continue;
         json_put_key(w, r->name);
         json_put_f32(w, x);
@@ -115,7 +109,7 @@ static void put_turn(json_writer *w, const talk_turn *t)
     put_bytes(w, "answer", &t->answer);
     if (t->content.len > 0 || t->calls.n > 0) put_bytes(w, "content", &t->content);
     if (t->calls.n > 0) put_calls(w, &t->calls);
-    put_int(w, "retries", t->n_retries);
+    json_member_int(w, "retries", t->n_retries);
     put_ids(w, &t->ids);
     if (t->has_before) {
         json_put_key(w, "before");
@@ -131,7 +125,7 @@ static void put_held(json_writer *w, const talk_held *h)
 {
     json_put_key(w, "held");
     json_begin_object(w);
-    put_int(w, "bytes", (int64_t)h->text.len);
+    json_member_int(w, "bytes", (int64_t)h->text.len);
     put_ids(w, &h->ids);
     json_end_object(w);
 }
@@ -156,7 +150,7 @@ void chat_put_body(const chat *c, buf *out)
     json_end_object(&w);
     put_text(&w, "cache_type", cache_names[c->o->session.cache_type]);
     put_text(&w, "template", template_hash(&c->talk).text);
-    put_int(&w, "time", c->talk.now);
+    json_member_int(&w, "time", c->talk.now);
     json_put_key(&w, "system");
     if (c->talk.has_system)
         json_put_bytes(&w, c->talk.system.len ? c->talk.system.data : "", c->talk.system.len);

@@ -159,11 +159,6 @@ static bool compact(chat *c, const char *argument, lory_err *err)
     return ok;
 }
 
-static double per_second(size_t n, double ms)
-{
-    return ms > 0 ? (double)n * 1e3 / ms : 0;
-}
-
 static bool stats(chat *c, const char *argument, lory_err *err)
 {
     (void)argument, (void)err;
@@ -173,8 +168,9 @@ static bool stats(chat *c, const char *argument, lory_err *err)
              c->talk.n, plural(c->talk.n), (long long)c->o->settings.sampling.seed);
     cli_note("last answer: prompt %zu tokens, %zu of them new, %.1f tok/s; generated %zu tokens, "
              "%.1f tok/s; peak memory %.1f MB",
-             c->n_prompt, c->n_evaluated, per_second(c->n_evaluated, c->prompt_ms), c->n_generated,
-             per_second(c->n_generated, c->generate_ms), (double)cpu_memory_peak_bytes() / 1e6);
+             c->n_prompt, c->n_evaluated, cli_per_second(c->n_evaluated, c->prompt_ms),
+             c->n_generated, cli_per_second(c->n_generated, c->generate_ms),
+             (double)cpu_memory_peak_bytes() / 1e6);
     return true;
 }
 

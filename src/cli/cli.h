@@ -11,6 +11,7 @@
 #include "cli/bundled.h"
 #include "cli/opts.h"
 #include "lory.h"
+#include "text/json.h"
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
@@ -66,8 +67,11 @@ bool cli_take_interrupt(void); /* what cli_interrupted says, which then is false
 
 /* ---- time and seeds (stats.c) ------------------------------------------------------------- */
 
-double cli_now_ms(void);              /* a clock that never goes back */
-uint64_t cli_entropy_seed(void);      /* below 2^53, so that JSON numbers carry it exactly */
+double cli_now_ms(void);                      /* a clock that never goes back */
+double cli_per_second(uint64_t n, double ms); /* 0 when no time went by */
+uint64_t cli_entropy_seed(void); /* below 2^53, so that JSON numbers carry it exactly */
+/* A member of a statistics object, to 3 digits behind the point. */
+void cli_put_rounded(json_writer *w, const char *key, double value);
 
 /* ---- option groups (setup.c) --------------------------------------------------------------- */
 

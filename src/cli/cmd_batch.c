@@ -414,19 +414,14 @@ static bool read_lines(run *r, lory_err *err)
     return true;
 }
 
-static double per_second(uint64_t n, double ms)
-{
-    return ms > 0 ? (double)n * 1e3 / ms : 0;
-}
-
 static void tell_progress(run *r)
 {
     double ms = cli_now_ms() - r->start_ms;
     lory_batch_stats s;
     lory_batch_get_stats(r->batch, &s);
     snprintf(r->progress.note, sizeof r->progress.note, ", %.4g prompt + %.4g tok/s",
-             per_second(s.n_evaluated + s.n_shared - s.n_generated, ms),
-             per_second(s.n_generated, ms));
+             cli_per_second(s.n_evaluated + s.n_shared - s.n_generated, ms),
+             cli_per_second(s.n_generated, ms));
     progress_at(&r->progress, r->n_old + r->out.n_lines);
 }
 
@@ -481,39 +476,28 @@ static int run_lines(run *r)
 
 /* ---- what it prints at the end ------------------------------------------------------------- */
 
-static void put_int(json_writer *w, const char *key, uint64_t v)
-{
-    json_put_key(w, key);
-    json_put_int(w, (int64_t)v);
-}
-
-static void put_num(json_writer *w, const char *key, double v)
-{
-    json_put_key(w, key);
-    json_put_f64(w, round(v * 1e3) / 1e3);
-}
-
 static void print_stats_json(const run *r, const lory_batch_stats *s)
 {
     const batch_window *wi = &r->window;
     buf b = { 0 };
     json_writer w = { &b, false };
     json_begin_object(&w);
-    put_num(&w, "load_ms", r->load_ms);
-    put_int(&w, "lines", r->out.n_lines);
-    put_int(&w, "errors", wi->n_errors);
-    put_int(&w, "resumed_lines", r->n_old);
-    put_int(&w, "prompt_tokens", wi->n_prompt_tokens);
-    put_int(&w, "shared_tokens", s->n_shared);
-    put_int(&w, "evaluated_tokens", s->n_evaluated);
-    put_int(&w, "generated_tokens", wi->n_generated_tokens);
-    put_num(&w, "elapsed_ms", r->elapsed_ms);
-    put_num(&w, "prompt_tokens_per_s", per_second(wi->n_prompt_tokens, r->elapsed_ms));
-    put_num(&w, "generated_tokens_per_s", per_second(wi->n_generated_tokens, r->elapsed_ms));
-    put_int(&w, "steps", s->n_steps);
-    put_int(&w, "preempted", s->n_preempted);
-    put_int(&w, "peak_memory_bytes", cpu_memory_peak_bytes());
-    put_int(&w, "seed", r->d.sampler.seed);
+    cli_put_rounded(&w, "load_ms", r->load_ms);
+    json_member_int(&w, "lines", r->out.n_lines);
+    json_member_int(&w, "errors", wi->n_errors);
+    json_member_int(&w, "resumed_lines", r->n_old);
+    json_member_int(&w, "prompt_tokens", wi->n_prompt_tokens);
+    json_member_int(&w, "shared_tokens", s->n_shared);
+    json_member_int(&w, "evaluated_tokens", s->n_evaluated);
+    json_member_int(&w, "generated_tokens", wi->n_generated_tokens);
+    cli_put_rounded(&w, "elapsed_ms", r->elapsed_ms);
+    cli_put_rounded(&w, "prompt_tokens_per_s", cli_per_second(wi->n_prompt_tokens, r->elapsed_ms));
+    cli_put_rounded(&w, "generated_tokens_per_s",
+                    cli_per_second(wi->n_generated_tokens, r->elapsed_ms));
+    json_member_int(&w, "steps", s->n_steps);
+    json_member_int(&w, "preempted", s->n_preempted);
+    json_member_int(&w, "peak_memory_bytes", cpu_memory_peak_bytes());
+    json_member_int(&w, "seed", r->d.sampler.seed);
     json_end_object(&w);
     if (!b.failed) fprintf(stderr, "%s\n", b.data);
     buf_free(&b);
@@ -531,8 +515,8 @@ static void print_stats(const run *r)
     cli_note("load %.1f ms, %" PRIu64 " lines in %.1f s, prompt %" PRIu64 " tokens (%" PRIu64
              " shared) %.1f tok/s, generated %" PRIu64 " tokens %.1f tok/s, peak memory %.1f MB",
              r->load_ms, r->out.n_lines, r->elapsed_ms / 1e3, w->n_prompt_tokens, s.n_shared,
-             per_second(w->n_prompt_tokens, r->elapsed_ms), w->n_generated_tokens,
-             per_second(w->n_generated_tokens, r->elapsed_ms),
+             cli_per_second(w->n_prompt_tokens, r->elapsed_ms), w->n_generated_tokens,
+             cli_per_second(w->n_generated_tokens, r->elapsed_ms),
              (double)cpu_memory_peak_bytes() / 1e6);
 }
 

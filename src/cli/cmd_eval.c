@@ -236,28 +236,22 @@ static double bits_per_byte(const eval *e)
     return e->n_bytes ? e->nll.sum / math_log(2.0) / (double)e->n_bytes : 0.0;
 }
 
-static void put_number(json_writer *w, const char *key, double x)
-{
-    json_put_key(w, key);
-    json_put_f64(w, x);
-}
-
 static void put_json(const eval *e, buf *out)
 {
     json_writer w = { out, false };
     json_begin_object(&w);
-    put_number(&w, "perplexity", perplexity(&e->nll));
-    put_number(&w, "stderr", perplexity(&e->nll) * score_error_of(&e->nll));
+    json_member_f64(&w, "perplexity", perplexity(&e->nll));
+    json_member_f64(&w, "stderr", perplexity(&e->nll) * score_error_of(&e->nll));
     json_put_key(&w, "n_tokens");
     json_put_int(&w, (int64_t)e->nll.n);
     json_put_key(&w, "n_bytes");
     json_put_int(&w, (int64_t)e->n_bytes);
-    put_number(&w, "bits_per_byte", bits_per_byte(e));
+    json_member_f64(&w, "bits_per_byte", bits_per_byte(e));
     if (e->row) {
-        put_number(&w, "kl", score_mean_of(&e->kl));
-        put_number(&w, "kl_stderr", score_error_of(&e->kl));
-        put_number(&w, "same_top1", (double)e->n_same_best / (double)e->nll.n);
-        put_number(&w, "reference_perplexity", perplexity(&e->reference_nll));
+        json_member_f64(&w, "kl", score_mean_of(&e->kl));
+        json_member_f64(&w, "kl_stderr", score_error_of(&e->kl));
+        json_member_f64(&w, "same_top1", (double)e->n_same_best / (double)e->nll.n);
+        json_member_f64(&w, "reference_perplexity", perplexity(&e->reference_nll));
     }
     json_end_object(&w);
     buf_putc(out, '\n');
@@ -343,7 +337,7 @@ static bool print_completion(const eval *e)
     buf out = { 0 };
     json_writer w = { &out, false };
     json_begin_object(&w);
-    put_number(&w, "logprob", e->nll.n ? -e->nll.sum : 0.0);
+    json_member_f64(&w, "logprob", e->nll.n ? -e->nll.sum : 0.0);
     json_put_key(&w, "n_tokens");
     json_put_int(&w, (int64_t)e->nll.n);
     json_end_object(&w);

@@ -142,31 +142,14 @@ static bool end_output(run *r)
     return out_flush() && ok;
 }
 
-static double per_second(size_t n, double ms)
-{
-    return ms > 0 ? (double)n * 1e3 / ms : 0;
-}
-
 /* Its words stay as they are for any number: scripts read it. */
 static void print_stats_text(const run *r)
 {
     cli_note("load %.1f ms, prompt %zu tokens %.1f tok/s, generated %zu tokens %.1f tok/s, "
              "peak memory %.1f MB, seed %llu",
-             r->load_ms, r->ids.n, per_second(r->ids.n, r->prompt_ms), r->result.n_tokens,
-             per_second(r->result.n_tokens, r->generate_ms), (double)cpu_memory_peak_bytes() / 1e6,
-             (unsigned long long)r->seed);
-}
-
-static void put_int(json_writer *w, const char *key, uint64_t v)
-{
-    json_put_key(w, key);
-    json_put_int(w, (int64_t)v);
-}
-
-static void put_num(json_writer *w, const char *key, double v)
-{
-    json_put_key(w, key);
-    json_put_f64(w, round(v * 1e3) / 1e3);
+             r->load_ms, r->ids.n, cli_per_second(r->ids.n, r->prompt_ms), r->result.n_tokens,
+             cli_per_second(r->result.n_tokens, r->generate_ms),
+             (double)cpu_memory_peak_bytes() / 1e6, (unsigned long long)r->seed);
 }
 
 static void print_stats_json(const run *r)
@@ -174,15 +157,16 @@ static void print_stats_json(const run *r)
     buf b = { 0 };
     json_writer w = { &b, false };
     json_begin_object(&w);
-    put_num(&w, "load_ms", r->load_ms);
-    put_int(&w, "prompt_tokens", r->ids.n);
-    put_num(&w, "prompt_ms", r->prompt_ms);
-    put_num(&w, "prompt_tokens_per_s", per_second(r->ids.n, r->prompt_ms));
-    put_int(&w, "generated_tokens", r->result.n_tokens);
-    put_num(&w, "generated_ms", r->generate_ms);
-    put_num(&w, "generated_tokens_per_s", per_second(r->result.n_tokens, r->generate_ms));
-    put_int(&w, "peak_memory_bytes", cpu_memory_peak_bytes());
-    put_int(&w, "seed", r->seed);
+    cli_put_rounded(&w, "load_ms", r->load_ms);
+    json_member_int(&w, "prompt_tokens", r->ids.n);
+    cli_put_rounded(&w, "prompt_ms", r->prompt_ms);
+    cli_put_rounded(&w, "prompt_tokens_per_s", cli_per_second(r->ids.n, r->prompt_ms));
+    json_member_int(&w, "generated_tokens", r->result.n_tokens);
+    cli_put_rounded(&w, "generated_ms", r->generate_ms);
+    cli_put_rounded(&w, "generated_tokens_per_s",
+                    cli_per_second(r->result.n_tokens, r->generate_ms));
+    json_member_int(&w, "peak_memory_bytes", cpu_memory_peak_bytes());
+    json_member_int(&w, "seed", r->seed);
     json_end_object(&w);
     if (!b.failed) fprintf(stderr, "%s\n", b.data);
     buf_free(&b);

@@ -12,12 +12,6 @@
 
 enum { MAX_ARRAY = 16, N_FIRST = 8 };
 
-static void put_uint(json_writer *w, const char *key, uint64_t v)
-{
-    json_put_key(w, key);
-    json_put_int(w, (int64_t)v);
-}
-
 static void put_str(json_writer *w, const char *key, gguf_str s)
 {
     json_put_key(w, key);
@@ -67,7 +61,7 @@ static void put_array(json_writer *w, const gguf_kv *kv)
         json_begin_object(w);
         json_put_key(w, "array");
         json_put_str(w, gguf_type_name(kv->elem));
-        put_uint(w, "n", kv->n);
+        json_member_int(w, "n", kv->n);
         json_put_key(w, "first");
     }
     json_begin_array(w);
@@ -113,9 +107,9 @@ static void put_types(json_writer *w, const inspection *x)
         json_begin_object(w);
         json_put_key(w, "type");
         json_put_str(w, qtypes[i].name);
-        put_uint(w, "n_tensors", x->use[i].n_tensors);
-        put_uint(w, "n_params", x->use[i].n_elems);
-        put_uint(w, "n_bytes", x->use[i].n_bytes);
+        json_member_int(w, "n_tensors", x->use[i].n_tensors);
+        json_member_int(w, "n_params", x->use[i].n_elems);
+        json_member_int(w, "n_bytes", x->use[i].n_bytes);
         json_end_object(w);
     }
     json_end_array(w);
@@ -124,7 +118,8 @@ static void put_types(json_writer *w, const inspection *x)
 static void put_token_id(json_writer *w, const gguf *g, const char *name, const char *key)
 {
     uint64_t id;
-    if (gguf_find(g, key) && gguf_get_uint(g, key, UINT32_MAX, &id, NULL)) put_uint(w, name, id);
+    if (gguf_find(g, key) && gguf_get_uint(g, key, UINT32_MAX, &id, NULL))
+        json_member_int(w, name, id);
 }
 
 static void put_tokenizer(json_writer *w, const gguf *g)
@@ -139,8 +134,8 @@ static void put_tokenizer(json_writer *w, const gguf *g)
     json_begin_object(w);
     put_str(w, "model", inspect_str(g, "tokenizer.ggml.model"));
     put_str(w, "pre", inspect_str(g, "tokenizer.ggml.pre"));
-    put_uint(w, "n_tokens", tokens->n);
-    put_uint(w, "n_merges", merges ? merges->n : 0);
+    json_member_int(w, "n_tokens", tokens->n);
+    json_member_int(w, "n_merges", merges ? merges->n : 0);
     put_token_id(w, g, "bos", "tokenizer.ggml.bos_token_id");
     put_token_id(w, g, "eos", "tokenizer.ggml.eos_token_id");
     put_bool(w, "has_chat_template", gguf_find(g, "tokenizer.chat_template") != NULL);
@@ -157,17 +152,17 @@ static void put_memory(json_writer *w, const inspection *x)
         return;
     }
     json_begin_object(w);
-    put_uint(w, "weights_bytes", x->plan.weights_bytes);
-    put_uint(w, "lora_bytes", x->plan.lora_bytes);
-    put_uint(w, "kv_bytes", x->plan.kv_bytes);
-    put_uint(w, "scratch_bytes", x->plan.scratch_bytes);
-    put_uint(w, "program_bytes", x->plan.program_bytes);
-    put_uint(w, "total_bytes", x->plan.total_bytes);
-    put_uint(w, "machine_bytes", x->plan.machine_bytes);
-    put_uint(w, "n_ctx", (uint64_t)x->plan.n_ctx);
-    put_uint(w, "n_ctx_fit", (uint64_t)x->plan.n_ctx_fit);
-    put_uint(w, "n_batch", (uint64_t)x->plan.n_batch);
-    put_uint(w, "n_threads", (uint64_t)x->plan.n_threads);
+    json_member_int(w, "weights_bytes", x->plan.weights_bytes);
+    json_member_int(w, "lora_bytes", x->plan.lora_bytes);
+    json_member_int(w, "kv_bytes", x->plan.kv_bytes);
+    json_member_int(w, "scratch_bytes", x->plan.scratch_bytes);
+    json_member_int(w, "program_bytes", x->plan.program_bytes);
+    json_member_int(w, "total_bytes", x->plan.total_bytes);
+    json_member_int(w, "machine_bytes", x->plan.machine_bytes);
+    json_member_int(w, "n_ctx", (uint64_t)x->plan.n_ctx);
+    json_member_int(w, "n_ctx_fit", (uint64_t)x->plan.n_ctx_fit);
+    json_member_int(w, "n_batch", (uint64_t)x->plan.n_batch);
+    json_member_int(w, "n_threads", (uint64_t)x->plan.n_threads);
     put_bool(w, "n_ctx_lowered", x->plan.n_ctx_lowered);
     json_put_key(w, "cache_type");
     json_put_str(w, x->cache_type);
@@ -193,7 +188,7 @@ static void put_support(json_writer *w, const inspection *x)
         json_put_str(w, finding_names[f->kind]);
         put_str(w, "name", (gguf_str){ f->name, strlen(f->name) });
         put_str(w, "text", (gguf_str){ f->text, strlen(f->text) });
-        put_uint(w, "n", f->n);
+        json_member_int(w, "n", f->n);
         json_end_object(w);
     }
     json_end_array(w);
@@ -236,8 +231,8 @@ static void put_tensors(json_writer *w, const gguf *g)
         json_begin_array(w);
         for (int k = 0; k < t->n_dims; k++) json_put_int(w, t->ne[k]);
         json_end_array(w);
-        put_uint(w, "offset", t->offset);
-        put_uint(w, "n_bytes", t->n_bytes);
+        json_member_int(w, "offset", t->offset);
+        json_member_int(w, "n_bytes", t->n_bytes);
         json_end_object(w);
     }
     json_end_array(w);
@@ -250,14 +245,14 @@ void inspect_json(const inspection *x, buf *out)
     json_begin_object(&w);
     json_put_key(&w, "file");
     json_put_bytes(&w, x->path, strlen(x->path));
-    put_uint(&w, "size_bytes", g->map.size);
-    put_uint(&w, "version", g->version);
-    put_uint(&w, "alignment", g->alignment);
+    json_member_int(&w, "size_bytes", g->map.size);
+    json_member_int(&w, "version", g->version);
+    json_member_int(&w, "alignment", g->alignment);
     put_str(&w, "arch", inspect_str(g, "general.architecture"));
     put_str(&w, "name", inspect_str(g, "general.name"));
-    put_uint(&w, "n_params", x->n_params);
-    put_uint(&w, "n_tensors", g->n_tensors);
-    put_uint(&w, "tensor_bytes", g->tensor_bytes);
+    json_member_int(&w, "n_params", x->n_params);
+    json_member_int(&w, "n_tensors", g->n_tensors);
+    json_member_int(&w, "tensor_bytes", g->tensor_bytes);
     put_types(&w, x);
     put_tokenizer(&w, g);
     put_metadata(&w, g);

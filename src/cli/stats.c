@@ -1,6 +1,6 @@
-/* stats.c - time, memory and entropy for the commands; see cli.h. */
+/* stats.c - time, speeds and entropy for the commands; see cli.h. */
 #include "cli/cli.h"
-#include <stdio.h>
+#include <math.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -9,6 +9,16 @@ double cli_now_ms(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+double cli_per_second(uint64_t n, double ms)
+{
+    return ms > 0 ? (double)n * 1e3 / ms : 0;
+}
+
+void cli_put_rounded(json_writer *w, const char *key, double value)
+{
+    json_member_f64(w, key, round(value * 1e3) / 1e3);
 }
 
 uint64_t cli_entropy_seed(void)

@@ -587,3 +587,21 @@ void json_put_value(json_writer *w, const json *j)
         return;
     }
 }
+
+void json_member_int(json_writer *w, const char *key, int64_t value)
+{
+    json_put_key(w, key);
+    json_put_int(w, value);
+}
+
+void json_member_f64(json_writer *w, const char *key, double value)
+{
+    json_put_key(w, key);
+    json_put_f64(w, value);
+}
+
+void json_member_str(json_writer *w, const char *key, const char *s)
+{
+    json_put_key(w, key);
+    json_put_str(w, s);
+}

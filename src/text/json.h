@@ -93,4 +93,9 @@ void json_put_raw(json_writer *w, const char *text, size_t n); /* a value that i
 /* A value that was read, numbers as they were written. */
 void json_put_value(json_writer *w, const json *j);
 
+/* A key and its value at once. */
+void json_member_int(json_writer *w, const char *key, int64_t value);
+void json_member_f64(json_writer *w, const char *key, double value);
+void json_member_str(json_writer *w, const char *key, const char *s);
+
 #endif
