@@ -410,7 +410,8 @@ typedef struct {
 } lory_generate_result;
 
 /* Generates after what the session holds, which must be at least one token. Every generated token
- * is evaluated but the last. On LORY_E_* everything generated so far was handed on. */
+ * is evaluated but the last. On LORY_E_* everything generated so far was handed on. result may be
+ * NULL. */
 bool lory_generate(lory_session *s, lory_sampler *sampler, const lory_generate_params *p,
                    lory_on_piece on_piece, void *user, lory_generate_result *result,
                    lory_err *err);

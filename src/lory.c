@@ -566,12 +566,14 @@ bool lory_generate(lory_session *s, lory_sampler *sampler, const lory_generate_p
                    lory_on_piece on_piece, void *user, lory_generate_result *result, lory_err *err)
 {
     lory_err local;
+    lory_generate_result unused;
     generation g = { .tok = s->m->m.has_tokenizer ? &s->m->m.tok : NULL,
                      .p = p,
                      .n_ctx = (size_t)s->s.n_ctx,
                      .on_piece = on_piece,
                      .user = user };
     if (!err) err = &local;
+    if (!result) result = &unused;
     *result = (lory_generate_result){ 0 };
     if (!s->s.logits)
         return err_set(err, LORY_E_ARGUMENT, "session: nothing has been evaluated to go on from");
