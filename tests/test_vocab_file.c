@@ -255,7 +255,7 @@ TEST(texts_that_give_no_vocabulary_are_refused)
         const char *text, *what;
     } rows[] = {
         { "{\"messages\": [}\n", "line 1" },
-        { "{\"messages\": []}\n{\"text\": \"low\"}\n", "line 2: no array \"messages\"" },
+        { "{\"messages\": []}\n{\"text\": \"low\"}\n", "line 2: no list \"messages\"" },
         { "{\"messages\": [{\"role\": \"user\"}]}", "line 1: a message without \"content\"" },
     };
     word_list w = { 0 };
