@@ -272,6 +272,13 @@ bool lory_session_set(lory_session *s, const lory_token *ids, size_t n, lory_err
  * the next evaluation does all n again. */
 void lory_session_truncate(lory_session *s, size_t n);
 
+/* For measuring: n more tokens (0) as if evaluated, whose keys and values are made up, since what
+ * attention costs does not depend on them. LORY_E_FULL; LORY_E_UNSUPPORTED: a model whose prefix is
+ * read at once. */
+bool lory_session_make_up(lory_session *s, size_t n, lory_err *err);
+/* From now on adds the seconds that attention over the cache takes to *seconds; NULL ends it. */
+void lory_session_time_attention(lory_session *s, double *seconds);
+
 /* The state of a session: its tokens and what is cached of them, as bytes that another session goes
  * on from instead of evaluating them again, with the same bits. The format has a version
  * (src/engine/session_state.h); the bytes are checked as a whole when they are read. */

@@ -396,6 +396,16 @@ void lory_session_truncate(lory_session *s, size_t n)
     session_truncate(&s->s, n);
 }
 
+bool lory_session_make_up(lory_session *s, size_t n, lory_err *err)
+{
+    return session_make_up(&s->s, n, err);
+}
+
+void lory_session_time_attention(lory_session *s, double *seconds)
+{
+    s->s.e.attend_s = seconds;
+}
+
 size_t lory_session_state_bytes(const lory_session *s, size_t n_tok)
 {
     return session_state_bytes(&s->s, n_tok);

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "engine/session_state.h"
 #include "test.h"
+#include <math.h>
 #include <string.h>
 
 enum { LONG_CTX = 4500 }; /* more chunks than wait at a time when heads are cut */
@@ -196,6 +197,34 @@ TEST(a_state_of_rings_is_their_windows_and_goes_on_with_the_same_bits)
         CHECK(session_eval(&s, ids + N - 60, 1, NULL, NULL, &err));
         check_logits(&s, ids, N - 59, "before a state");
         buf_free(&b);
+        session_close(&s);
+        model_close(&m);
+    }
+}
+
+TEST(made_up_tokens_are_seen_and_leave_nothing_behind)
+{
+    enum { N = 390 };
+    lory_err err;
+    lory_token ids[N_RING_TOK];
+    for (int i = 0; i < N_WINDOWED; i++) {
+        model m;
+        session s;
+        double seconds = 0;
+        open_ring(&s, &m, i);
+        fill_ids(&m, ids, 7);
+        CHECK(session_make_up(&s, N, &err), "%s", err.text);
+        CHECK(s.n == N && s.kv.seq[0].n_tok == N && !s.logits);
+        s.e.attend_s = &seconds;
+        CHECK(session_eval(&s, ids, 1, NULL, NULL, &err), "%s", err.text);
+        CHECK(seconds > 0);
+        s.e.attend_s = NULL;
+        for (int j = 0; j < m.hp.n_vocab; j++) CHECK(isfinite(s.logits[j]));
+        CHECK(!session_make_up(&s, (size_t)s.n_ctx, &err) && err.code == LORY_E_FULL);
+        CHECK(s.n == N + 1);
+        session_truncate(&s, 0);
+        CHECK(session_eval(&s, ids, N, NULL, NULL, &err));
+        check_logits(&s, ids, N, "after made-up ones");
         session_close(&s);
         model_close(&m);
     }

@@ -17,7 +17,8 @@
 
 typedef struct {
     model_opts model;
-    int n_prompt, n_gen, depth, n_runs, n_batch, cache_type;
+    int n_prompt, n_gen, n_runs, n_batch, cache_type;
+    opt_ints depth;    /* none: 0 */
     opt_ints threads;  /* none: the default */
     opt_ints parallel; /* none: 1 */
     bool json;
@@ -34,8 +35,8 @@ static const opt_row rows[] = {
       .help = "tokens of the prompt; 0 = no prompt row" },
     { 'n', "predict", OPT_INT, AT(n_gen), "N", .max = INT_MAX,
       .help = "tokens to generate; 0 = no generation row" },
-    { 'd', "depth", OPT_INT, AT(depth), "N", .max = INT_MAX,
-      .help = "tokens in the context before either begins" },
+    { 'd', "depth", OPT_INTS, AT(depth), "N,N,...", .max = INT_MAX,
+      .help = "tokens in the context before either begins, rows for each", .shown = "0" },
     { 't', "threads", OPT_INTS, AT(threads), "N,N,...", .min = 1, .max = 1024,
       .help = "threads, one pair of rows for each",
       .shown = "physical cores this process may use" },
@@ -56,7 +57,9 @@ static const opts_page page = {
     .name = "bench",
     .usage = "[-m FILE] [-p N] [-n N] [-t N,N,...] [options]",
     .about = "Measures the speed of prompts and of generation: the median, least and most tokens a "
-             "second of -r runs, and the share of this machine's limit that the median reaches.",
+             "second of -r runs, and the share of this machine's limit that the median reaches; "
+             "of generation after -d tokens also the share of the limit at which attention reads "
+             "them. Their keys and values are made up.",
     .rows = rows,
     .notes = "Example:\n  lory bench -m model.gguf -p 512 -n 128 -t 1,2,4 -d 1024\n",
     .loose = "-m",
@@ -72,6 +75,8 @@ typedef struct {
     lory_token *ids; /* [max(depth, n_prompt)] */
     int n_vocab, n_ctx_train;
     double *speeds; /* [n_runs] tokens a second */
+    int depth;
+    double attend_s; /* seconds of attention in all runs that count */
     lory_batch *batch;
     int n_pieces;    /* tokens that the batch has drawn */
     bool is_over;    /* its sequences are to end */
@@ -105,14 +110,22 @@ static int by_value(const void *a_, const void *b_)
     return (a > b) - (a < b);
 }
 
+/* The tokens before a row's; those of a model that reads its prefix at once are evaluated. */
+static bool fill(bench *b, size_t depth, lory_err *err)
+{
+    if (lory_session_make_up(b->s, depth, err)) return true;
+    return err->code == LORY_E_UNSUPPORTED && lory_session_eval(b->s, b->ids, depth, err);
+}
+
 /* One run that is not counted touches every page and wakes the threads; then n_runs, sorted. */
 static bool measure(bench *b, const bench_row *row, lory_err *err)
 {
-    size_t depth = (size_t)b->o->depth;
+    size_t depth = (size_t)b->depth;
     lory_session_truncate(b->s, 0);
-    if (depth > 0 && !lory_session_eval(b->s, b->ids, depth, err)) return false;
+    if (depth > 0 && !fill(b, depth, err)) return false;
     for (int i = -1; i < b->o->n_runs; i++) {
         lory_session_truncate(b->s, depth);
+        if (i <= 0) b->attend_s = 0;
         double start_ms = cli_now_ms();
         if (!row->run(b, err)) return false;
         double seconds = (cli_now_ms() - start_ms) / 1e3;
@@ -147,7 +160,7 @@ static bool begin_sequences(bench *b, int n, lory_err *err)
     lory_sampler_defaults(b->m, &greedy);
     greedy.temp = 0;
     for (int i = 0; i < n; i++) {
-        lory_request r = { .ids = b->ids, .n = (size_t)b->o->depth + 1, .sampler = &greedy,
+        lory_request r = { .ids = b->ids, .n = (size_t)b->depth + 1, .sampler = &greedy,
                            .generate = &endless, .on_piece = on_piece, .on_done = on_done,
                            .user = b };
         b->ids[0] = (lory_token)((i + 1) % b->n_vocab);
@@ -159,7 +172,7 @@ static bool begin_sequences(bench *b, int n, lory_err *err)
 /* Steps in which n sequences are evaluated up to their first token. */
 static int steps_before(const bench *b, int n)
 {
-    int64_t n_tokens = (int64_t)n * (b->o->depth + 1), n_free = b->session.n_batch - n;
+    int64_t n_tokens = (int64_t)n * (b->depth + 1), n_free = b->session.n_batch - n;
     return (int)(2 + n_tokens / (n_free > 0 ? n_free : 1));
 }
 
@@ -199,12 +212,12 @@ static double limit_of(const bench *b, const bench_row *row)
 {
     lory_work work;
     if (row->n_prompt > 0) {
-        lory_model_work(b->m, &b->session, row->n_prompt, b->o->depth, &work);
+        lory_model_work(b->m, &b->session, row->n_prompt, b->depth, &work);
         return row->n_prompt
                / (work.i8_macs / b->limits.i8_macs_per_s
                   + work.f32_macs / b->limits.f32_macs_per_s);
     }
-    lory_model_work(b->m, &b->session, 1, b->o->depth + row->n_gen / 2, &work);
+    lory_model_work(b->m, &b->session, 1, b->depth + row->n_gen / 2, &work);
     if (row->n_parallel == 1) return b->limits.read_bytes_per_s / work.read_bytes;
     lory_work alone;
     lory_model_work(b->m, &b->session, 1, 0, &alone);
@@ -215,9 +228,23 @@ static double limit_of(const bench *b, const bench_row *row)
     return n / (read_s > compute_s ? read_s : compute_s);
 }
 
+/* The share of the read limit at which the cache is read while attention runs; 0 when it is not
+ * known. */
+static double attention_share(const bench *b, const bench_row *row)
+{
+    lory_work work, alone;
+    if (b->depth == 0 || row->n_gen == 0 || row->n_parallel > 1 || b->attend_s <= 0) return 0;
+    lory_model_work(b->m, &b->session, 1, b->depth + row->n_gen / 2, &work);
+    lory_model_work(b->m, &b->session, 1, 0, &alone);
+    double n_tok = (double)row->n_gen * b->o->n_runs;
+    return (work.read_bytes - alone.read_bytes) * n_tok / b->attend_s
+           / b->limits.read_bytes_per_s;
+}
+
 /* ---- printing ------------------------------------------------------------------------------ */
 
-static void put_json(const bench *b, const bench_row *row, double share, buf *out)
+static void put_json(const bench *b, const bench_row *row, double share, double attention,
+                     buf *out)
 {
     json_writer w = { out, false };
     const struct {
@@ -225,7 +252,7 @@ static void put_json(const bench *b, const bench_row *row, double share, buf *ou
         int value;
     } counts[] = { { "n_prompt", row->n_prompt },
                    { "n_gen", row->n_gen },
-                   { "depth", b->o->depth },
+                   { "depth", b->depth },
                    { "parallel", row->n_parallel },
                    { "threads", b->session.n_threads } };
     json_begin_object(&w);
@@ -241,32 +268,48 @@ static void put_json(const bench *b, const bench_row *row, double share, buf *ou
     json_put_f64(&w, b->speeds[b->o->n_runs - 1]);
     json_put_key(&w, "limit_share");
     json_put_f64(&w, share);
+    if (attention > 0) {
+        json_put_key(&w, "attention_share");
+        json_put_f64(&w, attention);
+    }
     json_end_object(&w);
     buf_putc(out, '\n');
 }
 
-static void put_text(const bench *b, const bench_row *row, double share, buf *out)
+static void put_text(const bench *b, const bench_row *row, double share, double attention,
+                     buf *out)
 {
     char name[24] = "generation";
     if (row->n_prompt) snprintf(name, sizeof name, "prompt");
     if (row->n_parallel > 1) snprintf(name, sizeof name, "%d at once", row->n_parallel);
-    buf_printf(out, "%-10s %6d %6d %7d %11.1f %11.1f %11.1f %8.1f %%\n", name,
-               row->n_prompt + row->n_gen, b->o->depth,
+    buf_printf(out, "%-10s %6d %6d %7d %11.1f %11.1f %11.1f %8.1f %%", name,
+               row->n_prompt + row->n_gen, b->depth,
                b->session.n_threads, median(b->speeds, b->o->n_runs), b->speeds[0],
                b->speeds[b->o->n_runs - 1], 100 * share);
+    if (attention > 0) buf_printf(out, " %8.1f %%", 100 * attention);
+    buf_putc(out, '\n');
 }
 
 static bool print_row(const bench *b, const bench_row *row)
 {
     buf out = { 0 };
     double share = median(b->speeds, b->o->n_runs) / limit_of(b, row);
+    double attention = attention_share(b, row);
     if (b->o->json)
-        put_json(b, row, share, &out);
+        put_json(b, row, share, attention, &out);
     else
-        put_text(b, row, share, &out);
+        put_text(b, row, share, attention, &out);
     bool ok = out_buf(&out) && out_flush();
     buf_free(&out);
     return ok;
+}
+
+static int deepest(const bench_opts *o)
+{
+    int most = 0;
+    for (int i = 0; i < o->depth.n; i++)
+        if (o->depth.item[i] > most) most = o->depth.item[i];
+    return most;
 }
 
 static bool print_head(const bench *b)
@@ -276,8 +319,9 @@ static bool print_head(const bench *b)
     lory_model_get_info(b->m, &info);
     buf_printf(&out, "model   %s, %.1f M weights in %.1f MB\n\n", info.arch,
                (double)info.n_params / 1e6, (double)info.size_bytes / 1e6);
-    buf_puts(&out, "row        tokens  depth threads    tokens/s       least        most "
-                   "  of limit\n");
+    buf_printf(&out, "row        tokens  depth threads    tokens/s       least        most "
+                   "  of limit%s\n",
+               deepest(b->o) > 0 ? "  attention" : "");
     bool ok = out_buf(&out);
     buf_free(&out);
     return ok;
@@ -309,6 +353,7 @@ static int bench_alone(bench *b)
     b->s = lory_session_new(b->m, &b->session, &err);
     if (!b->s) return cli_fail(&err);
     cli_catch_interrupt(b->s);
+    if (b->depth > 0) lory_session_time_attention(b->s, &b->attend_s);
     for (int i = 0; i < 2 && status == EXIT_OK; i++) {
         if (both[i].n_prompt + both[i].n_gen == 0) continue;
         if (!measure(b, &both[i], &err))
@@ -324,7 +369,7 @@ static int bench_alone(bench *b)
 static bool measure_together(bench *b, const bench_row *row, lory_err *err)
 {
     lory_batch_params p = { .session = b->session, .n_parallel = row->n_parallel };
-    int64_t n_ctx = (int64_t)b->o->depth + 2 + steps_before(b, row->n_parallel) + row->n_gen;
+    int64_t n_ctx = (int64_t)b->depth + 2 + steps_before(b, row->n_parallel) + row->n_gen;
     double warm_up;
     if (n_ctx > b->n_ctx_train)
         return err_set(
@@ -353,35 +398,47 @@ static int bench_together(bench *b, int n_parallel)
     return print_row(b, &row) ? EXIT_OK : EXIT_FAILED;
 }
 
-/* All rows with n_threads. Returns the exit status. */
-static int bench_threads(bench *b, int n_threads)
+static int bench_depth(bench *b, int depth)
 {
     const opt_ints *parallel = &b->o->parallel;
-    lory_err err;
     int status = EXIT_OK;
-    b->session.n_threads = n_threads;
-    if (!lory_measure_limits(n_threads, &b->limits, &err)) return cli_fail(&err);
-    if (!b->o->json && !print_limits(b)) return EXIT_FAILED;
+    b->depth = depth;
     if (parallel->n == 0) return bench_alone(b);
     for (int i = 0; i < parallel->n && status == EXIT_OK; i++)
         status = bench_together(b, parallel->item[i]);
     return status;
 }
 
+/* All rows with n_threads. Returns the exit status. */
+static int bench_threads(bench *b, int n_threads)
+{
+    const opt_ints *depth = &b->o->depth;
+    lory_err err;
+    int status = EXIT_OK;
+    b->session.n_threads = n_threads;
+    if (!lory_measure_limits(n_threads, &b->limits, &err)) return cli_fail(&err);
+    if (!b->o->json && !print_limits(b)) return EXIT_FAILED;
+    if (depth->n == 0) return bench_depth(b, 0);
+    for (int i = 0; i < depth->n && status == EXIT_OK; i++)
+        status = bench_depth(b, depth->item[i]);
+    return status;
+}
+
 /* Makes room for the longest row; a model trained on a shorter context gets a shorter prompt. */
 static bool fit_context(bench *b, bench_opts *o, const lory_model_info *info, lory_err *err)
 {
-    int64_t room = (int64_t)info->n_ctx_train - o->depth;
+    const int depth = deepest(o);
+    int64_t room = (int64_t)info->n_ctx_train - depth;
     if (room < 1)
         return err_set(err, LORY_E_ARGUMENT,
-                       "-d: leaves no room in the context (found %d, expected below %d)", o->depth,
+                       "-d: leaves no room in the context (found %d, expected below %d)", depth,
                        info->n_ctx_train);
     if (o->n_prompt > room || o->n_gen > room)
         cli_note("rows are cut to the %d tokens that the model was trained for", info->n_ctx_train);
     if (o->n_prompt > room) o->n_prompt = (int)room;
     if (o->n_gen > room) o->n_gen = (int)room;
     b->session = (lory_session_params){
-        .n_ctx = o->depth + (o->n_prompt > o->n_gen ? o->n_prompt : o->n_gen),
+        .n_ctx = depth + (o->n_prompt > o->n_gen ? o->n_prompt : o->n_gen),
         .n_batch = o->n_batch,
         .cache_type = (lory_cache_type)o->cache_type,
         .lora = o->lora.use,

@@ -218,19 +218,30 @@ static bool is_meeting(const exec *e, int i)
     return sync == SYNC_ALL || (sync == SYNC_HEADS && e->is_cut);
 }
 
+/* Step i, until the team has met. */
+static void run_step(const op_ctx *c, int i)
+{
+    exec *e = c->e;
+    const plan_step *s = &e->plan.step[i];
+    if (e->par.on_input && i < e->plan.n_body) op_show_input(c, s);
+    ops[s->op](c, s);
+    if (!is_meeting(e, i)) return;
+    if (c->ith == 0) look_for_interrupt(e, i);
+    team_barrier(e->team);
+}
+
+/* Attention's time is that of thread 0, which waits for the others at the end of it. */
 static void run_steps(void *arg, int ith, int nth)
 {
     exec *e = arg;
     op_ctx c = { e, ith, nth };
     if (e->parts[ith].nth != nth) parts_make(&e->parts[ith], &e->plan, ith, nth);
     for (int i = e->step; i < e->end_step; i++) {
-        const plan_step *s = &e->plan.step[i];
+        bool is_timed = ith == 0 && e->attend_s && e->plan.step[i].op == OP_ATTEND;
+        double begin = is_timed ? timer_now() : 0.0;
         if (i >= atomic_load_explicit(&e->stop_step, memory_order_relaxed)) return;
-        if (e->par.on_input && i < e->plan.n_body) op_show_input(&c, s);
-        ops[s->op](&c, s);
-        if (!is_meeting(e, i)) continue;
-        if (ith == 0) look_for_interrupt(e, i);
-        team_barrier(e->team);
+        run_step(&c, i);
+        if (is_timed) *e->attend_s += timer_now() - begin;
     }
 }
 

@@ -82,6 +82,7 @@ typedef struct {
     int n_used;              /* threads at work */
     bool is_cut;             /* the one token's heads are cut into chunks that threads share */
     int n_row;               /* rows of the phase: tokens in the body, picked ones in the head */
+    double *attend_s;        /* what attention takes is added to it; NULL: not timed */
     int step, end_step;      /* the phase's part of the plan */
     atomic_int stop_step;    /* where an interrupted run ends */
     const atomic_bool *interrupt; /* NULL = can't be interrupted */

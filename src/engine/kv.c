@@ -2,6 +2,7 @@
 #include "engine/kv.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include <assert.h>
 #include <string.h>
 
@@ -246,6 +247,38 @@ void kv_store(kv_cache *kv, const lory_kernels *kn, kv_place at, const float *k,
     unsigned char *row = chunk_at(kv, at) + (size_t)(at.pos % KV_CHUNK) * kv->row_bytes;
     store_row(kv, kn, k, row);
     if (kv->value_at > 0) store_row(kv, kn, v, row + kv->value_at);
+}
+
+/* Fills a page of one layer, block by block. */
+static void make_up_page(const kv_cache *kv, int il, unsigned char *page)
+{
+    enum { SOME = 32 };
+    const qtype_row *type = &qtypes[kv->shape.type];
+    const int dim = kv->shape.head_dim, n_part = (int)n_parts(&kv->shape) * kv->shape.n_kv_head;
+    uint64_t n = 0;
+    for (int ip = 0; ip < n_part; ip++, page += kv->chunk_bytes)
+        for (int j = 0; j < KV_CHUNK; j++)
+            for (int d = 0; d < dim; d += SOME) {
+                float x[SOME];
+                for (int i = 0; i < SOME; i++)
+                    x[i] = 2.0f * (float)rng_uniform_at(0, n++, (uint64_t)il) - 1.0f;
+                type->from_f32(dim - d < SOME ? dim - d : SOME, x, NULL,
+                               page + (size_t)j * kv->row_bytes
+                                   + (size_t)(d / type->block_elems) * type->block_bytes);
+            }
+}
+
+void kv_make_up(kv_cache *kv, int seq)
+{
+    size_t n_bytes = (size_t)kv->shape.n_kv_head * n_parts(&kv->shape) * kv->chunk_bytes;
+    for (int il = 0; il < kv->shape.n_layer; il++) {
+        unsigned char *first = chunk_at(kv, (kv_place){ il, seq, 0, 0 });
+        if (kv->seq[seq].n_tok > 0) make_up_page(kv, il, first);
+        for (int pos = KV_CHUNK; pos < kv->seq[seq].n_tok; pos += KV_CHUNK) {
+            unsigned char *chunk = chunk_at(kv, (kv_place){ il, seq, pos, 0 });
+            if (chunk != first) memcpy(chunk, first, n_bytes);
+        }
+    }
 }
 
 const unsigned char *kv_chunk(const kv_cache *kv, kv_place at)

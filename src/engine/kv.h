@@ -95,6 +95,9 @@ typedef struct {
 } kv_place;
 void kv_store(kv_cache *kv, const lory_kernels *kn, kv_place at, const float *k, const float *v);
 
+/* Makes up all keys and values of a sequence, for measuring: numbers within -1 .. 1. */
+void kv_make_up(kv_cache *kv, int seq);
+
 /* Keys of the chunk that holds position at.pos, [KV_CHUNK] rows of row_bytes; its values follow
  * value_at bytes later. */
 const unsigned char *kv_chunk(const kv_cache *kv, kv_place at);

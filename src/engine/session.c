@@ -383,3 +383,21 @@ void session_truncate(session *s, size_t n)
     s->n = n;
     s->logits = NULL;
 }
+
+bool session_make_up(session *s, size_t n, lory_err *err)
+{
+    if (s->m->hp.has_prefix)
+        return err_set(err, LORY_E_UNSUPPORTED, "%s: its prefix is read at once, and not made up",
+                       gguf_path(&s->m->file));
+    if (n > (size_t)s->n_ctx - s->n)
+        return err_set(err, LORY_E_FULL, "context: no room for %zu tokens (%zu of %d are free)",
+                       n, (size_t)s->n_ctx - s->n, s->n_ctx);
+    memset(s->id + s->n, 0, n * sizeof *s->id);
+    settle(s, s->n + n);
+    size_t n_all = s->n + n;
+    if (kv_reserve(&s->kv, 0, (int)n, err) < 0) return false;
+    kv_make_up(&s->kv, 0);
+    s->n = n_all;
+    s->logits = NULL;
+    return true;
+}

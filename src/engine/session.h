@@ -40,5 +40,6 @@ bool session_eval(session *s, const lory_token *ids, size_t n, lory_on_logits on
                   lory_err *err);
 bool session_set(session *s, const lory_token *ids, size_t n, lory_err *err);
 void session_truncate(session *s, size_t n);
+bool session_make_up(session *s, size_t n, lory_err *err); /* lory_session_make_up */
 
 #endif
