@@ -114,7 +114,7 @@ TEST(gradients_are_the_slopes_in_the_baseline)
 
 /* ---- operations, in each instruction set that this CPU has ----------------------------------- */
 
-enum { N = 96, LOT = 96 * 163 }; /* elements of a row, of the operands of a product */
+enum { N = 96, LOT = 293 * 293 }; /* elements of a row, of the operands of a product */
 
 /* Values in -2 .. 2 that depend on the place alone. */
 static void fill_random(float *x, int n, uint64_t seed)
@@ -151,13 +151,14 @@ static void check_products(const vec_table *v)
 {
     static float a[LOT], b[LOT], c[LOT];
     fill_random(a, LOT, 1), fill_random(b, LOT, 2), fill_random(c, LOT, 3);
-    for (int m = 32; m <= 96; m += 32)
-        for (int n = 32; n <= 96; n += 32)
-            for (int k = 32; k <= 160; k += 32)
+    for (int m = 32; m <= 128; m += 96)
+        for (int n = 32; n <= 288; n += 256)
+            for (int k = 32; k <= 288; k += 256)
                 for (int kind = 0; kind < 8; kind++) {
-                    mat ma = { a, m, k, 163, 1 }, mb = { b, k, n, 99, 1 }, mc = { c, m, n, 101, 1 };
-                    if (kind & 1) ma = mat_transposed((mat){ a, k, m, 97, 1 });
-                    if (kind & 2) mb = mat_transposed((mat){ b, n, k, 161, 1 });
+                    mat ma = { a, m, k, 291, 1 }, mb = { b, k, n, 293, 1 },
+                        mc = { c, m, n, 295, 1 };
+                    if (kind & 1) ma = mat_transposed((mat){ a, k, m, 131, 1 });
+                    if (kind & 2) mb = mat_transposed((mat){ b, n, k, 291, 1 });
                     check_product(v, mc, ma, mb, kind & 4);
                 }
 }

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/timer.h"
+#include "kernels/kernel.h"
 #include <math.h>
 #include <string.h>
 
@@ -66,6 +67,7 @@ bool net_init(net *n, const llama_shape *s, const vec_table *v, lory_err *err)
     if (!net_shape_check(s, err)) return false;
     n->head_dim = s->n_embd / s->n_head;
     n->n_kv = s->n_kv_head * n->head_dim;
+    n->scale = 1.0f / sqrtf((float)n->head_dim);
     lay_out(n);
     n->cos_sin = mem_new((size_t)s->n_ctx * (size_t)n->head_dim, sizeof *n->cos_sin);
     if (!n->cos_sin) return err_set(err, LORY_E_MEMORY, "out of memory for the rotations");
@@ -101,7 +103,7 @@ void net_init_weights(const net *n, uint64_t seed, float *w)
 
 /* ---- memory of a window ------------------------------------------------------------------- */
 
-enum { BLOCK = 96 }; /* rows of attention scores, of logits, at once */
+enum { BLOCK = 96, HEAD_BLOCK = 256 }; /* rows of attention scores, of logits, at once */
 
 typedef struct {
     mat x;      /* [n_ctx, n_embd] what enters; of the layer after the last: what leaves */
@@ -116,20 +118,18 @@ struct net_work {
     const net *n;
     const net_place *win; /* the one at hand, */
     const net_dropout *drop;
-    float *grad;               /* [n_params] what the way back adds to; NULL = no way back */
-    layer_work *l;             /* the layer at hand, */
-    int il;                    /* and its number */
-    void *block;               /* all of the below */
-    layer_work *layer;         /* [n_layer + 1] */
+    float *grad; /* [n_params] what the way back adds to; NULL = no way back */
+    int il;      /* the layer at hand */
+    void *block; /* all of the below */
+    layer_work layer[NET_MAX_LAYER + 1];
     mat h;                     /* [n_ctx, n_embd] after a norm, */
     float *r;                  /* [n_ctx] with this factor */
     mat y;                     /* [n_ctx, n_embd] what a layer adds */
     mat s;                     /* [n_ctx, n_ff] after SwiGLU */
-    mat logits;                /* [BLOCK, n_vocab] */
+    mat logits;                /* [HEAD_BLOCK, n_vocab] */
     mat score, dscore;         /* [BLOCK, n_ctx] */
     mat dx, dh, dqkv, dgu, ds; /* gradients of x, h, qkv, gu, s */
     net_speed speed;
-    float spun; /* of measuring it */
 };
 
 /* From row to row is an odd number of cache lines, so that a column does not fall into few sets of
@@ -140,26 +140,22 @@ static mat take(mem_carver *c, int m, int n)
     return (mat){ mem_carve(c, (size_t)m * (size_t)row, sizeof(float)), m, n, row, 1 };
 }
 
-static void carve_work(const net *n, mem_carver *c, net_work *k)
+static void carve_work(mem_carver *c, net_work *k)
 {
-    const llama_shape *s = &n->s;
-    int t = s->n_ctx, d = s->n_embd, qkv = d + 2 * n->n_kv;
-    k->layer = mem_carve(c, (size_t)s->n_layer + 1, sizeof *k->layer);
-    for (int il = 0; il <= s->n_layer; il++) {
-        layer_work l = { .x = take(c, t, d) };
-        if (il < s->n_layer) {
-            l.qkv = take(c, t, qkv);
-            l.a = take(c, t, d), l.mid = take(c, t, d);
-            l.gu = take(c, t, 2 * s->n_ff);
-            l.lse = take(c, s->n_head, t).x;
-        }
-        if (k->layer) k->layer[il] = l;
-    }
-    k->dx = take(c, t, d), k->y = take(c, t, d);
+    const llama_shape *s = &k->n->s;
+    int t = s->n_ctx, d = s->n_embd, qkv = d + 2 * k->n->n_kv, gu = 2 * s->n_ff;
+    for (int il = 0; il < s->n_layer; il++)
+        k->layer[il] = (layer_work){ .x = take(c, t, d),
+                                     .qkv = take(c, t, qkv),
+                                     .a = take(c, t, d),
+                                     .mid = take(c, t, d),
+                                     .gu = take(c, t, gu),
+                                     .lse = take(c, s->n_head, t).x };
+    k->layer[s->n_layer].x = take(c, t, d), k->dx = take(c, t, d), k->y = take(c, t, d);
     k->h = take(c, t, d), k->dh = take(c, t, d), k->r = take(c, 1, t).x;
     k->s = take(c, t, s->n_ff), k->ds = take(c, t, s->n_ff);
-    k->dqkv = take(c, t, qkv), k->dgu = take(c, t, 2 * s->n_ff);
-    k->logits = take(c, BLOCK, s->n_vocab);
+    k->dqkv = take(c, t, qkv), k->dgu = take(c, t, gu);
+    k->logits = take(c, HEAD_BLOCK, s->n_vocab);
     k->score = take(c, BLOCK, t), k->dscore = take(c, BLOCK, t);
 }
 
@@ -168,7 +164,8 @@ net_work *net_work_new(const net *n, lory_err *err)
     net_work *k = mem_new(1, sizeof *k);
     mem_carver c = { 0 };
     if (k) {
-        carve_work(n, &c, k);
+        k->n = n;
+        carve_work(&c, k);
         k->block = c.at = mem_new(c.used, 1);
     }
     if (!k || !k->block) {
@@ -177,8 +174,7 @@ net_work *net_work_new(const net *n, lory_err *err)
         return NULL;
     }
     c.used = 0;
-    k->n = n;
-    carve_work(n, &c, k);
+    carve_work(&c, k);
     return k;
 }
 
@@ -198,7 +194,7 @@ net_speed net_work_speed(const net_work *k)
 static void measure_peak(net_work *k)
 {
     double began = timer_thread();
-    k->speed.peak_macs += k->n->v->spin(1 << 13, &k->spun);
+    k->speed.peak_macs += k->n->v->spin(1 << 13);
     k->speed.peak_seconds += timer_thread() - began;
 }
 
@@ -234,49 +230,48 @@ static void linear_back(net_work *k, size_t w_at, mat x, mat dy, mat dx)
 
 /* ---- attention, BLOCK queries of a head at once ------------------------------------------- */
 
-/* What block i0 of head ih has of the rows of qkv, or of their gradient, and of a, which comes of
- * it; the keys are those from lo on that any of the queries attends to. */
+/* What a block of queries has of the rows of q, k, v and of what comes of it, and its scores, or of
+ * the gradients of these. The keys are those that any of the queries attends to. */
 typedef struct {
-    mat q, k, v, a;
+    mat q, k, v, a, s;
 } attention;
 
-static attention part_of(const net *n, mat qkv, mat a, int ih, int i0, int lo)
+/* Of head ih, from query i0 on. */
+static attention attention_at(const net_work *k, mat qkv, mat a, mat score, int ih, int i0)
 {
-    int m = n->s.n_ctx - i0 < BLOCK ? n->s.n_ctx - i0 : BLOCK, d = n->head_dim;
-    int kv = n->s.n_embd + ih / (n->s.n_head / n->s.n_kv_head) * d;
-    return (attention){ mat_part(qkv, i0, m, ih * d, d), mat_part(qkv, lo, i0 + m - lo, kv, d),
-                        mat_part(qkv, lo, i0 + m - lo, kv + n->n_kv, d),
-                        mat_part(a, i0, m, ih * d, d) };
+    const net *n = k->n;
+    int end = n->s.n_ctx - i0 < BLOCK ? n->s.n_ctx : i0 + BLOCK, d = n->head_dim;
+    int lo = k->win[i0].start / VEC_STEP * VEC_STEP;
+    int at_k = n->s.n_embd + ih / (n->s.n_head / n->s.n_kv_head) * d;
+    return (attention){ .q = mat_part(qkv, i0, end - i0, ih * d, d),
+                        .k = mat_part(qkv, lo, end - lo, at_k, d),
+                        .v = mat_part(qkv, lo, end - lo, at_k + n->n_kv, d),
+                        .a = mat_part(a, i0, end - i0, ih * d, d),
+                        .s = mat_part(score, 0, end - i0, 0, end - lo) };
 }
 
-/* Sets what query i0 + i may not see of the keys from lo on. */
-static void mask(const net_place *win, mat s, int i0, int lo, float value)
+/* Sets what the queries from i0 on may not see of their keys. */
+static void mask(const net_place *win, mat s, int i0, float value)
 {
+    int lo = i0 + s.m - s.n; /* the first key */
     for (int i = 0; i < s.m; i++) {
         float *x = mat_row(s, i);
-        for (int j = 0; lo + j < win[i0 + i].start; j++) x[j] = value;
-        for (int j = i0 + i + 1 - lo; j < s.n; j++) x[j] = value;
+        for (int j = lo; j < win[i0 + i].start; j++) x[j - lo] = value;
+        for (int j = i0 + i + 1; j < i0 + s.m; j++) x[j - lo] = value;
     }
-}
-
-static int first_key(const net_place *win, int i0)
-{
-    return win[i0].start / VEC_STEP * VEC_STEP;
 }
 
 static void attend(net_work *k)
 {
     const net *n = k->n;
-    const float scale = 1.0f / sqrtf((float)n->head_dim);
+    layer_work *l = &k->layer[k->il];
     for (int ih = 0; ih < n->s.n_head; ih++)
         for (int i0 = 0; i0 < n->s.n_ctx; i0 += BLOCK) {
-            int lo = first_key(k->win, i0);
-            attention b = part_of(n, k->l->qkv, k->l->a, ih, i0, lo);
-            mat s = mat_part(k->score, 0, b.q.m, 0, b.k.m);
-            product(k, s, b.q, mat_transposed(b.k), false);
-            mask(k->win, s, i0, lo, -INFINITY);
-            n->v->softmax(s, scale, k->l->lse + ih * n->s.n_ctx + i0);
-            product(k, b.a, s, b.v, false);
+            attention b = attention_at(k, l->qkv, l->a, k->score, ih, i0);
+            product(k, b.s, b.q, mat_transposed(b.k), false);
+            mask(k->win, b.s, i0, -INFINITY);
+            n->v->softmax(b.s, n->scale, l->lse + ih * n->s.n_ctx + i0);
+            product(k, b.a, b.s, b.v, false);
         }
 }
 
@@ -284,23 +279,20 @@ static void attend(net_work *k)
 static void attend_back(net_work *k)
 {
     const net *n = k->n;
-    const float scale = 1.0f / sqrtf((float)n->head_dim);
+    const layer_work *l = &k->layer[k->il];
     memset(k->dqkv.x, 0, (size_t)(k->dqkv.m * k->dqkv.row) * sizeof(float));
     for (int ih = 0; ih < n->s.n_head; ih++)
         for (int i0 = 0; i0 < n->s.n_ctx; i0 += BLOCK) {
-            int lo = first_key(k->win, i0);
-            attention b = part_of(n, k->l->qkv, k->l->a, ih, i0, lo),
-                      d = part_of(n, k->dqkv, k->dh, ih, i0, lo);
-            mat s = mat_part(k->score, 0, b.q.m, 0, b.k.m),
-                ds = mat_part(k->dscore, 0, b.q.m, 0, b.k.m);
-            product(k, s, b.q, mat_transposed(b.k), false);
-            n->v->softmax_again(s, scale, k->l->lse + ih * n->s.n_ctx + i0);
-            mask(k->win, s, i0, lo, 0.0f);
-            product(k, d.v, mat_transposed(s), d.a, true);
-            product(k, ds, d.a, mat_transposed(b.v), false);
-            n->v->softmax_back(s, b.a, d.a, scale, ds);
-            product(k, d.q, ds, b.k, false);
-            product(k, d.k, mat_transposed(ds), b.q, true);
+            attention b = attention_at(k, l->qkv, l->a, k->score, ih, i0),
+                      d = attention_at(k, k->dqkv, k->dh, k->dscore, ih, i0);
+            product(k, b.s, b.q, mat_transposed(b.k), false);
+            n->v->softmax_again(b.s, n->scale, l->lse + ih * n->s.n_ctx + i0);
+            mask(k->win, b.s, i0, 0.0f);
+            product(k, d.v, mat_transposed(b.s), d.a, true);
+            product(k, d.s, d.a, mat_transposed(b.v), false);
+            n->v->softmax_back(b.s, b.a, d.a, n->scale, d.s);
+            product(k, d.q, d.s, b.k, false);
+            product(k, d.k, mat_transposed(d.s), b.q, true);
         }
 }
 
@@ -364,13 +356,13 @@ static void norm(net_work *k, int which, mat x)
 static void add_linear(net_work *k, int which, mat x, mat from, mat to)
 {
     linear(k, at(k, which), x, k->y);
-    drop(k, 2 * k->il + (which == LLAMA_OUT ? 1 : 2), k->y, k->y);
-    k->n->v->add(from, k->y, to);
+    drop(k, 2 * k->il + 1 + (which == LLAMA_DOWN), k->y, to);
+    for (int i = 0; i < to.m; i++) kernels()->add(to.n, mat_row(from, i), mat_row(to, i));
 }
 
 static void layer_there(net_work *k)
 {
-    layer_work *l = k->l;
+    layer_work *l = &k->layer[k->il];
     norm(k, LLAMA_ATTN_NORM, l->x);
     linear(k, at(k, LLAMA_Q), k->h, l->qkv);
     rotate(k->n, l->qkv, 1.0f);
@@ -403,8 +395,8 @@ static void head_rows(const net *n, mat logits, const net_place *p, net_loss *su
 static net_loss head(net_work *k)
 {
     net_loss sum = { 0 };
-    for (int i = 0; i < k->h.m; i += BLOCK) {
-        int m = k->h.m - i < BLOCK ? k->h.m - i : BLOCK;
+    for (int i = 0; i < k->h.m; i += HEAD_BLOCK) {
+        int m = k->h.m - i < HEAD_BLOCK ? k->h.m - i : HEAD_BLOCK;
         mat logits = mat_part(k->logits, 0, m, 0, k->logits.n), h = mat_part(k->h, i, m, 0, k->h.n),
             dh = mat_part(k->dh, i, m, 0, k->dh.n);
         linear(k, k->n->at[0], h, logits);
@@ -425,7 +417,7 @@ static void norm_back(net_work *k, int which, mat x)
 /* The gradient of x, which a matrix made something of that was added, from k->dx. */
 static void add_linear_back(net_work *k, int which, mat x, mat dx)
 {
-    drop(k, 2 * k->il + (which == LLAMA_OUT ? 1 : 2), k->dx, k->y);
+    drop(k, 2 * k->il + 1 + (which == LLAMA_DOWN), k->dx, k->y);
     linear_back(k, at(k, which), x, k->y, dx);
 }
 
@@ -439,7 +431,7 @@ static void norm_linear_back(net_work *k, int norm_which, int which, mat x, mat 
 
 static void layer_back(net_work *k)
 {
-    const layer_work *l = k->l;
+    const layer_work *l = &k->layer[k->il];
     k->n->v->swiglu(l->gu, k->s);
     add_linear_back(k, LLAMA_DOWN, k->s, k->ds);
     k->n->v->swiglu_back(l->gu, k->ds, k->dgu);
@@ -453,34 +445,23 @@ static void layer_back(net_work *k)
 static void embed_back(net_work *k)
 {
     drop(k, 0, k->dx, k->dx);
-    for (int it = 0; it < k->dx.m; it++) {
-        mat to = { embedding(k->n, k->grad, k->win[it].token), 1, k->dx.n, 0, 1 };
-        k->n->v->add(to, mat_part(k->dx, it, 1, 0, k->dx.n), to);
-    }
-}
-
-static void go_to(net_work *k, int il)
-{
-    k->il = il;
-    k->l = &k->layer[il];
+    for (int it = 0; it < k->dx.m; it++)
+        kernels()->add(k->dx.n, mat_row(k->dx, it), embedding(k->n, k->grad, k->win[it].token));
 }
 
 net_loss net_run(net_work *k, const net_place *win, const net_dropout *rule, float *grad)
 {
-    int n_layer = k->n->s.n_layer;
+    const mat *last = &k->layer[k->n->s.n_layer].x;
     k->win = win, k->drop = rule, k->grad = grad;
     measure_peak(k);
     embed(k);
-    for (go_to(k, 0); k->il < n_layer; go_to(k, k->il + 1)) layer_there(k);
-    norm(k, LLAMA_ATTN_NORM, k->l->x);
+    for (k->il = 0; k->il < k->n->s.n_layer; k->il++) layer_there(k);
+    norm(k, LLAMA_ATTN_NORM, *last);
     net_loss out = head(k);
     if (!grad) return out;
     memset(k->dx.x, 0, (size_t)(k->dx.m * k->dx.row) * sizeof(float));
-    norm_back(k, LLAMA_ATTN_NORM, k->l->x);
-    while (k->il > 0) {
-        go_to(k, k->il - 1);
-        layer_back(k);
-    }
+    norm_back(k, LLAMA_ATTN_NORM, *last);
+    while (k->il-- > 0) layer_back(k);
     embed_back(k);
     return out;
 }

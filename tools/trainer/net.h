@@ -19,6 +19,7 @@ typedef struct {
     llama_shape s;
     const vec_table *v;
     int head_dim, n_kv; /* rows of K, or of V */
+    float scale;        /* of attention scores */
     int n_tensor;
     llama_tensor tensor[NET_MAX_TENSOR];
     size_t at[NET_MAX_TENSOR]; /* of a tensor's first element among the parameters: Q, K and V of a

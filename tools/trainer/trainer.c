@@ -88,12 +88,9 @@ static void add_lanes(trainer *t, int ith, int nth)
 {
     for (size_t i = (size_t)ith; i < t->n_chunks; i += (size_t)nth) {
         size_t at = i * CHUNK, n = chunk_end(t, i) - at;
-        mat sum = { t->adam.g + at, 1, (int)n, 0, 1 }, more = sum;
-        for (int il = 1; il < t->n_lanes; il++) {
-            more.x = lane(t, il) + at;
-            t->n.v->add(sum, more, sum);
-        }
-        t->squares[i] = t->n.v->sum_squares(n, sum.x);
+        for (int il = 1; il < t->n_lanes; il++)
+            kernels()->add((int)n, lane(t, il) + at, t->adam.g + at);
+        t->squares[i] = t->n.v->sum_squares(n, t->adam.g + at);
     }
 }
 

@@ -9,22 +9,30 @@
 
 enum {
     W = VEC_WIDTH,
-    TILE_COLS = 2 * W,
-    DEPTH = 128, /* columns of a product's a at once: what they meet of b fits the first cache */
+    /* Of a product at once: rows and columns of a, columns of b; they fit the second cache. Packed
+     * rows and panels are apart by an odd number of cache lines. */
+    ROWS = 96,
+    DEPTH = 256,
+    COLS = 256,
+    ROWS_APART = ROWS + 16,
+    PANEL = DEPTH * VEC_STEP + 16,
 };
-typedef float vf __attribute__((vector_size(4 * W)));
+typedef float vf __attribute__((vector_size(4 * W), aligned(4), may_alias));
+typedef float v4 __attribute__((vector_size(16), aligned(4), may_alias));
 typedef int32_t vi __attribute__((vector_size(4 * W)));
 typedef uint32_t vu __attribute__((vector_size(4 * W)));
 
-INLINE vf load(const float *p)
+INLINE vf *vec_at(const mat *a, int i, int j)
 {
-    vf v;
-    memcpy(&v, p, sizeof v);
-    return v;
+    return (vf *)(a->x + i * a->row + j);
 }
-INLINE void store(float *p, vf v)
+INLINE vf *row_of(mat a, int i)
 {
-    memcpy(p, &v, sizeof v);
+    return vec_at(&a, i, 0);
+}
+INLINE int least(int a, int b)
+{
+    return a < b ? a : b;
 }
 INLINE vf all(float x)
 {
@@ -60,62 +68,97 @@ INLINE vf vexp(vf x)
 
 /* ---- products ---------------------------------------------------------------------------- */
 
-/* c = or += a b for TILE_ROWS x TILE_COLS of c; rows of b are VEC_STEP apart. Rows of a are reached
- * from every fourth one, so that the addresses need few registers. */
-static __attribute__((noinline)) void tile(mat c, mat a, const float *b, bool add)
+/* c = or += a b for rows [i, i + rows) and two vectors of columns from j on; b is a panel. Rows of a
+ * are reached from every fourth one, so that the addresses need few registers. */
+INLINE void tile(const int rows, const mat *c, const mat *a, const float *b, int i, int j, bool add)
 {
     vf acc[TILE_ROWS][2];
-    const float *p[TILE_ROWS / 4];
+    const float *p[(TILE_ROWS + 3) / 4];
     UNROLL
-    for (int i = 0; i < TILE_ROWS; i++) UNROLL
-    for (int j = 0; j < 2; j++) acc[i][j] = add ? load(mat_row(c, i) + j * W) : (vf){ 0 };
+    for (int r = 0; r < rows; r++) UNROLL
+    for (int v = 0; v < 2; v++) acc[r][v] = add ? *vec_at(c, i + r, j + v * W) : (vf){ 0 };
     UNROLL
-    for (int i = 0; i < TILE_ROWS / 4; i++) p[i] = mat_row(a, 4 * i);
-    ptrdiff_t row3 = 3 * a.row;
-    for (int l = 0; l < a.n; l++, b += VEC_STEP) {
-        vf b0 = load(b), b1 = load(b + W);
+    for (int r = 0; r < (rows + 3) / 4; r++) p[r] = mat_row(*a, i + 4 * r);
+    const ptrdiff_t row = a->row, row3 = 3 * row, col = a->col;
+    const vf *bl = (const vf *)(b + j % VEC_STEP), *end = bl + a->n * (VEC_STEP / W);
+    for (; bl < end; bl += VEC_STEP / W) {
+        vf b0 = bl[0], b1 = bl[1];
         UNROLL
-        for (int i = 0; i < TILE_ROWS; i++) {
-            float x = i % 4 == 3 ? p[i / 4][row3] : p[i / 4][(i % 4) * a.row];
-            acc[i][0] += x * b0;
-            acc[i][1] += x * b1;
+        for (int r = 0; r < rows; r++) {
+            float x = r % 4 == 3 ? p[r / 4][row3] : p[r / 4][(r % 4) * row];
+            acc[r][0] += x * b0;
+            acc[r][1] += x * b1;
         }
         UNROLL
-        for (int i = 0; i < TILE_ROWS / 4; i++) p[i] += a.col;
+        for (int r = 0; r < (rows + 3) / 4; r++) p[r] += col;
     }
     UNROLL
-    for (int i = 0; i < TILE_ROWS; i++) UNROLL
-    for (int j = 0; j < 2; j++) store(mat_row(c, i) + j * W, acc[i][j]);
+    for (int r = 0; r < rows; r++) UNROLL
+    for (int v = 0; v < 2; v++) *vec_at(c, i + r, j + v * W) = acc[r][v];
+}
+static __attribute__((noinline)) void whole_tile(const mat *c, const mat *a, const float *b, int i,
+                                                 int j, bool add)
+{
+    tile(TILE_ROWS, c, a, b, i, j, add);
+}
+static __attribute__((noinline)) void edge_tile(const mat *c, const mat *a, const float *b, int i,
+                                                int j, bool add)
+{
+    tile(EDGE_ROWS, c, a, b, i, j, add);
 }
 
-/* [DEPTH, VEC_STEP] of b, one row after another. */
-static void pack(mat b, float *out)
+/* b [up to DEPTH, up to COLS] as panels of VEC_STEP columns, row after row. It is read along its
+ * memory. */
+static void pack(mat b, float *to)
 {
     if (b.col == 1)
         for (int l = 0; l < b.m; l++)
-            memcpy(out + l * VEC_STEP, mat_row(b, l), VEC_STEP * sizeof *out);
+            for (int j = 0; j < b.n; j += VEC_STEP)
+                memcpy(to + j / VEC_STEP * PANEL + l * VEC_STEP, mat_row(b, l) + j,
+                       VEC_STEP * sizeof *to);
     else
-        for (int l = 0; l < b.m; l += 8)
-            for (int j = 0; j < VEC_STEP; j++)
-                for (int i = l; i < l + 8; i++) out[i * VEC_STEP + j] = b.x[i + j * b.col];
+        for (int j = 0; j < b.n; j += 4) {
+            const float *x = b.x + j * b.col, *end = x + b.m;
+            float *y = to + j / VEC_STEP * PANEL + j % VEC_STEP;
+            for (ptrdiff_t c = b.col; x < end; x++, y += VEC_STEP)
+                *(v4 *)y = (v4){ x[0], x[c], x[2 * c], x[3 * c] };
+        }
+}
+
+/* c = or += a b, where a is of at most ROWS rows, and b packed. */
+static void product_of_rows(mat c, mat a, const float *b, bool add)
+{
+    float packed[DEPTH * ROWS_APART];
+    if (a.col != 1) {
+        for (int l = 0; l < a.n; l++)
+            for (int i = 0; i < a.m; i += VEC_STEP)
+                memcpy(packed + l * ROWS_APART + i, a.x + l * a.col + i, VEC_STEP * sizeof *packed);
+        a = (mat){ packed, a.m, a.n, 1, ROWS_APART };
+    }
+    for (int j = 0; j < c.n; j += 2 * W)
+        for (int i = 0; i < c.m;)
+            if (c.m - i >= TILE_ROWS)
+                whole_tile(&c, &a, b + j / VEC_STEP * PANEL, i, j, add), i += TILE_ROWS;
+            else
+                edge_tile(&c, &a, b + j / VEC_STEP * PANEL, i, j, add), i += EDGE_ROWS;
 }
 
 static void product(mat c, mat a, mat b, bool add)
 {
-    float packed[DEPTH * VEC_STEP];
-    for (int l = 0; l < a.n; l += DEPTH) {
-        int k = a.n - l < DEPTH ? a.n - l : DEPTH;
-        for (int j = 0; j < c.n; j += VEC_STEP) {
-            pack(mat_part(b, l, k, j, VEC_STEP), packed);
-            for (int i = 0; i < c.m; i += TILE_ROWS)
-                for (int jt = 0; jt < VEC_STEP; jt += TILE_COLS)
-                    tile(mat_part(c, i, TILE_ROWS, j + jt, TILE_COLS),
-                         mat_part(a, i, TILE_ROWS, l, k), packed + jt, add || l > 0);
+    _Alignas(64) float packed[COLS / VEC_STEP * PANEL];
+    for (int l = 0; l < a.n; l += DEPTH)
+        for (int j = 0; j < c.n; j += COLS) {
+            int k = least(DEPTH, a.n - l), n = least(COLS, c.n - j);
+            pack(mat_part(b, l, k, j, n), packed);
+            for (int i = 0; i < c.m; i += ROWS) {
+                int m = least(ROWS, c.m - i);
+                product_of_rows(mat_part(c, i, m, j, n), mat_part(a, i, m, l, k), packed,
+                                add || l > 0);
+            }
         }
-    }
 }
 
-static double spin(int n, float *out)
+static double spin(int n)
 {
     vf acc[16], a = all(0.999f), b = all(0.001f);
     UNROLL
@@ -126,109 +169,101 @@ static double spin(int n, float *out)
     }
     UNROLL
     for (int i = 0; i < 16; i++) b += acc[i];
-    *out = b[0];
+    volatile float is_done = b[0];
+    (void)is_done;
     return 16.0 * W * n;
 }
 
 /* ---- rows --------------------------------------------------------------------------------- */
 
-INLINE float dot(size_t n, const float *a, const float *b)
+INLINE float dot(int n, const vf *a, const vf *b)
 {
     vf s = { 0 }, t = { 0 };
-    for (size_t i = 0; i < n; i += 2 * W) {
-        s += load(a + i) * load(b + i);
-        t += load(a + i + W) * load(b + i + W);
+    for (int i = 0; i < n / W; i += 2) {
+        s += a[i] * b[i];
+        t += a[i + 1] * b[i + 1];
     }
     return sum(s + t);
 }
 
-static void add(mat x, mat y, mat sum_)
+static void norm(mat in, const float *weights, float eps, mat out, float *r)
 {
-    for (int i = 0; i < x.m; i++)
-        for (int j = 0; j < x.n; j += W)
-            store(mat_row(sum_, i) + j, load(mat_row(x, i) + j) + load(mat_row(y, i) + j));
-}
-
-static void norm(mat x_, const float *w, float eps, mat y_, float *r)
-{
-    for (int i = 0; i < x_.m; i++, r++) {
-        float *x = mat_row(x_, i), *y = mat_row(y_, i);
-        *r = 1.0f / sqrtf(dot((size_t)x_.n, x, x) / (float)x_.n + eps);
-        for (int j = 0; j < x_.n; j += W) store(y + j, load(x + j) * *r * load(w + j));
+    const vf *w = (const vf *)weights;
+    for (int i = 0; i < in.m; i++) {
+        vf *x = row_of(in, i), *y = row_of(out, i);
+        float ri = 1.0f / sqrtf(dot(in.n, x, x) / (float)in.n + eps);
+        for (int j = 0; j < in.n / W; j++) y[j] = x[j] * ri * w[j];
+        r[i] = ri;
     }
 }
 
-static void norm_back(mat x_, const float *w, const float *r_, mat dy_, mat dx_, float *dw)
+static void norm_back(mat in, const float *weights, const float *r, mat dout, mat din,
+                      float *dweights)
 {
-    for (int i = 0; i < x_.m; i++) {
-        float *x = mat_row(x_, i), *dy = mat_row(dy_, i), *dx = mat_row(dx_, i), r = r_[i];
-        vf s = { 0 };
-        for (int j = 0; j < x_.n; j += W) s += load(x + j) * load(w + j) * load(dy + j);
-        float mean = sum(s) * r * r * r / (float)x_.n;
-        for (int j = 0; j < x_.n; j += W) {
-            vf xj = load(x + j), d = load(dy + j);
-            store(dx + j, load(dx + j) + (d * load(w + j) * r - xj * mean));
-            store(dw + j, load(dw + j) + d * xj * r);
+    const vf *w = (const vf *)weights;
+    vf *dw = (vf *)dweights;
+    for (int i = 0; i < in.m; i++) {
+        vf *x = row_of(in, i), *dy = row_of(dout, i), *dx = row_of(din, i), s = { 0 };
+        for (int j = 0; j < in.n / W; j++) s += x[j] * w[j] * dy[j];
+        float ri = r[i], mean = sum(s) * ri * ri * ri / (float)in.n;
+        for (int j = 0; j < in.n / W; j++) {
+            vf d = dy[j];
+            dx[j] = dx[j] + (d * w[j] * ri - x[j] * mean);
+            dw[j] = dw[j] + d * x[j] * ri;
         }
     }
 }
 
-static void swiglu(mat gu, mat y)
+static void swiglu(mat gu, mat out)
 {
-    for (int i = 0; i < y.m; i++)
-        for (int j = 0; j < y.n; j += W) {
-            const float *g = mat_row(gu, i) + j;
-            vf x = load(g);
-            store(mat_row(y, i) + j, x / (1.0f + vexp(-x)) * load(g + y.n));
-        }
+    for (int i = 0; i < out.m; i++) {
+        vf *g = row_of(gu, i), *u = g + out.n / W, *y = row_of(out, i);
+        for (int j = 0; j < out.n / W; j++) y[j] = g[j] / (1.0f + vexp(-g[j])) * u[j];
+    }
 }
 
-static void swiglu_back(mat gu, mat dy, mat dgu)
+static void swiglu_back(mat gu, mat dout, mat dgu)
 {
-    for (int i = 0; i < dy.m; i++)
-        for (int j = 0; j < dy.n; j += W) {
-            const float *g = mat_row(gu, i) + j;
-            float *dg = mat_row(dgu, i) + j;
-            vf x = load(g), d = load(mat_row(dy, i) + j), s = 1.0f / (1.0f + vexp(-x));
-            vf silu = x * s;
-            store(dg, d * load(g + dy.n) * (s + silu * (1.0f - s)));
-            store(dg + dy.n, d * silu);
+    for (int i = 0; i < dout.m; i++) {
+        vf *g = row_of(gu, i), *u = g + dout.n / W, *dy = row_of(dout, i);
+        vf *dg = row_of(dgu, i), *du = dg + dout.n / W;
+        for (int j = 0; j < dout.n / W; j++) {
+            vf s = 1.0f / (1.0f + vexp(-g[j])), silu = g[j] * s;
+            dg[j] = dy[j] * u[j] * (s + silu * (1.0f - s));
+            du[j] = dy[j] * silu;
         }
+    }
 }
 
-static void softmax(mat s_, float scale, float *lse)
+static void softmax(mat a, float scale, float *lse)
 {
-    for (int i = 0; i < s_.m; i++) {
-        float *s = mat_row(s_, i);
-        vf top = load(s), total = { 0 };
-        for (int j = W; j < s_.n; j += W) top = pick(load(s + j) > top, load(s + j), top);
+    for (int i = 0; i < a.m; i++) {
+        vf *s = row_of(a, i), top = s[0], total = { 0 };
+        for (int j = 1; j < a.n / W; j++) top = pick(s[j] > top, s[j], top);
         float max = top[0];
         for (int j = 1; j < W; j++) max = top[j] > max ? top[j] : max;
         max *= scale;
-        for (int j = 0; j < s_.n; j += W) {
-            vf e = vexp(load(s + j) * scale - max);
-            store(s + j, e);
-            total += e;
-        }
+        for (int j = 0; j < a.n / W; j++) total += s[j] = vexp(s[j] * scale - max);
         float whole = sum(total), inverse = 1.0f / whole;
-        for (int j = 0; j < s_.n; j += W) store(s + j, load(s + j) * inverse);
+        for (int j = 0; j < a.n / W; j++) s[j] *= inverse;
         lse[i] = max + math_logf(whole);
     }
 }
 
-static void softmax_again(mat s, float scale, const float *lse)
+static void softmax_again(mat a, float scale, const float *lse)
 {
-    for (int i = 0; i < s.m; i++)
-        for (int j = 0; j < s.n; j += W)
-            store(mat_row(s, i) + j, vexp(load(mat_row(s, i) + j) * scale - lse[i]));
+    for (int i = 0; i < a.m; i++) {
+        vf *s = row_of(a, i);
+        for (int j = 0; j < a.n / W; j++) s[j] = vexp(s[j] * scale - lse[i]);
+    }
 }
 
-static void softmax_back(mat s, mat y, mat dy, float scale, mat ds)
+static void softmax_back(mat a, mat y, mat dy, float scale, mat da)
 {
-    for (int i = 0; i < s.m; i++) {
-        float *d = mat_row(ds, i), mean = dot((size_t)y.n, mat_row(dy, i), mat_row(y, i));
-        for (int j = 0; j < s.n; j += W)
-            store(d + j, load(mat_row(s, i) + j) * (load(d + j) - mean) * scale);
+    for (int i = 0; i < a.m; i++) {
+        vf *s = row_of(a, i), *ds = row_of(da, i);
+        float mean = dot(y.n, row_of(dy, i), row_of(y, i));
+        for (int j = 0; j < a.n / W; j++) ds[j] = s[j] * (ds[j] - mean) * scale;
     }
 }
 
@@ -237,8 +272,8 @@ static void softmax_back(mat s, mat y, mat dy, float scale, mat ds)
 static double sum_squares(size_t n, const float *x)
 {
     double total = 0.0;
-    for (size_t i = 0; i < n; i += 1024)
-        total += (double)dot(n - i < 1024 ? n - i : 1024, x + i, x + i);
+    for (const float *end = x + n; x < end; x += 1024)
+        total += (double)dot(end - x < 1024 ? (int)(end - x) : 1024, (const vf *)x, (const vf *)x);
     return total;
 }
 
@@ -252,20 +287,17 @@ INLINE vf vsqrt(vf x)
 static void adam(const vec_adam *s, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i += W) {
+        vf *w = (vf *)(s->w + i), *m = (vf *)(s->m + i), *v = (vf *)(s->v + i);
+        vf *average = (vf *)(s->average + i), g = *(vf *)(s->g + i) * s->scale;
         float decay = i < s->n_decayed ? s->lr * s->decay : 0.0f;
-        vf g = load(s->g + i) * s->scale, w = load(s->w + i);
-        vf m = load(s->m + i) * s->beta1 + g * (1.0f - s->beta1);
-        vf v = load(s->v + i) * s->beta2 + g * g * (1.0f - s->beta2);
-        w = w - w * decay - s->lr * (m * s->bias1) / (vsqrt(v * s->bias2) + s->eps);
-        store(s->m + i, m);
-        store(s->v + i, v);
-        store(s->w + i, w);
-        vf average = load(s->average + i) * s->average_keep + w * (1.0f - s->average_keep);
-        store(s->average + i, average);
+        *m = *m * s->beta1 + g * (1.0f - s->beta1);
+        *v = *v * s->beta2 + g * g * (1.0f - s->beta2);
+        *w = *w - *w * decay - s->lr * (*m * s->bias1) / (vsqrt(*v * s->bias2) + s->eps);
+        *average = *average * s->average_keep + *w * (1.0f - s->average_keep);
     }
 }
 
 const vec_table VEC_TABLE = {
-    VEC_NAME,    product, spin,          add,          norm,        norm_back, swiglu,
+    VEC_NAME,    product, spin,          norm,         norm_back,   swiglu,
     swiglu_back, softmax, softmax_again, softmax_back, sum_squares, adam,
 };
