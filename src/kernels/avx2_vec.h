@@ -47,7 +47,7 @@ INLINE codes i_negate_where(codes a, codes bits, codes which)
     __m256i m = _mm256_cmpeq_epi8(_mm256_and_si256(bits, which), which);
     return _mm256_sub_epi8(_mm256_xor_si256(a, m), m);
 }
-INLINE codes i_points(const uint16_t *grid, codes at)
+INLINE codes gather_points(const uint16_t *grid, codes at)
 {
     __m256i two =
         _mm256_i32gather_epi32((const int *)(const void *)grid, _mm256_srli_epi32(at, 1), 4);
@@ -197,6 +197,14 @@ INLINE floats f_low_halves(codes v)
                                          0, 1, 4, 5, 8, 9, 12, 13, -1, -1, -1, -1, -1, -1, -1, -1);
     __m256i w = _mm256_permute4x64_epi64(_mm256_shuffle_epi8(v, low), 0x08);
     return _mm256_cvtph_ps(_mm256_castsi256_si128(w));
+}
+
+/* The points of a codebook of n at the indices in the low, o[0], and in the high words. */
+INLINE void i_points(const uint16_t *grid, const int n, codes at, codes o[2])
+{
+    (void)n;
+    o[0] = gather_points(grid, i_and(at, i_set32(0xffff)));
+    o[1] = gather_points(grid, i_shr32(at, 16));
 }
 
 /* ---- sums ------------------------------------------------------------------------------------ */

@@ -27,35 +27,7 @@ INLINE codes i_signed(codes x, const uint8_t *signs)
 
 #include "kernels/gemv_codes.h"
 
-/* ---- points ---------------------------------------------------------------------------------- */
-
-/* Which words have a bit of `bits`. */
-INLINE __mmask32 has_16(__m512i v, int bits)
-{
-    return _mm512_test_epi16_mask(v, _mm512_set1_epi16((short)bits));
-}
-
-/* Of 128 points, those at the low seven bits of each index; k6: where bit 6 is set. */
-INLINE __m512i of_128(const uint16_t *grid, __m512i index, __mmask32 k6)
-{
-    __m512i g[4];
-    UNROLL
-    for (int i = 0; i < 4; i++) g[i] = _mm512_loadu_si512(grid + 32 * i);
-    __m512i v = _mm512_mask2_permutex2var_epi16(g[2], index, k6, g[3]);
-    return _mm512_mask2_permutex2var_epi16(g[0], v, _knot_mask32(k6), g[1]);
-}
-INLINE __m512i of_256(const uint16_t *grid, __m512i index, __mmask32 k6, __mmask32 k7)
-{
-    __m512i v = of_128(grid, index, k6);
-    return _mm512_mask_mov_epi16(v, k7, of_128(grid + 128, index, k6));
-}
-/* The low eight bits of each index are used; k8: where 256 are to be added. */
-INLINE __m512i of_512(const uint16_t *grid, __m512i index, __mmask32 k8)
-{
-    const __mmask32 k6 = has_16(index, 64), k7 = has_16(index, 128);
-    __m512i v = of_256(grid, index, k6, k7);
-    return _mm512_mask_mov_epi16(v, k8, of_256(grid + 256, index, k6, k7));
-}
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 /* The same bytes in each lane; the same bytes of each lane, -1: zero. */
 INLINE __m512i lanes(__m128i v)

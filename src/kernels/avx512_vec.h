@@ -46,12 +46,6 @@ INLINE codes i_negate_where(codes a, codes bits, codes which)
 {
     return _mm512_mask_sub_epi8(a, _mm512_test_epi8_mask(bits, which), _mm512_setzero_si512(), a);
 }
-INLINE codes i_points(const uint16_t *grid, codes at)
-{
-    __m512i two = _mm512_i32gather_epi32(_mm512_srli_epi32(at, 1), grid, 4);
-    __m512i odd = _mm512_and_si512(_mm512_slli_epi32(at, 4), _mm512_set1_epi32(16));
-    return _mm512_and_si512(_mm512_srlv_epi32(two, odd), _mm512_set1_epi32(0xffff));
-}
 INLINE codes i_add8(codes a, codes b)
 {
     return _mm512_add_epi8(a, b);
@@ -198,6 +192,68 @@ INLINE floats f_halves(const uint8_t *p, size_t rb)
 INLINE floats f_low_halves(codes v)
 {
     return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(v));
+}
+
+/* ---- points of codebooks --------------------------------------------------------------------- */
+
+/* Codebooks of 16 bits a point lie in registers: 32 are looked up at once. */
+
+/* Which words have a bit of `bits`. */
+INLINE __mmask32 has_16(__m512i v, int bits)
+{
+    return _mm512_test_epi16_mask(v, _mm512_set1_epi16((short)bits));
+}
+
+/* Of 128 points, those at the low seven bits of each index; k6: where bit 6 is set. */
+INLINE __m512i of_128(const uint16_t *grid, __m512i index, __mmask32 k6)
+{
+    __m512i g[4];
+    UNROLL
+    for (int i = 0; i < 4; i++) g[i] = _mm512_loadu_si512(grid + 32 * i);
+    __m512i v = _mm512_mask2_permutex2var_epi16(g[2], index, k6, g[3]);
+    return _mm512_mask2_permutex2var_epi16(g[0], v, _knot_mask32(k6), g[1]);
+}
+INLINE __m512i of_256(const uint16_t *grid, __m512i index, __mmask32 k6, __mmask32 k7)
+{
+    __m512i v = of_128(grid, index, k6);
+    return _mm512_mask_mov_epi16(v, k7, of_128(grid + 128, index, k6));
+}
+/* The low eight bits of each index are used; k8: where 256 are to be added. */
+INLINE __m512i of_512(const uint16_t *grid, __m512i index, __mmask32 k8)
+{
+    const __mmask32 k6 = has_16(index, 64), k7 = has_16(index, 128);
+    __m512i v = of_256(grid, index, k6, k7);
+    return _mm512_mask_mov_epi16(v, k8, of_256(grid + 256, index, k6, k7));
+}
+INLINE __m512i of_1024(const uint16_t *grid, __m512i index, __mmask32 k8, __mmask32 k9)
+{
+    __m512i v = of_512(grid, index, k8);
+    return _mm512_mask_mov_epi16(v, k9, of_512(grid + 512, index, k8));
+}
+
+/* Gathered. */
+INLINE codes gather_points(const uint16_t *grid, codes at)
+{
+    __m512i two = _mm512_i32gather_epi32(_mm512_srli_epi32(at, 1), grid, 4);
+    __m512i odd = _mm512_and_si512(_mm512_slli_epi32(at, 4), _mm512_set1_epi32(16));
+    return _mm512_and_si512(_mm512_srlv_epi32(two, odd), _mm512_set1_epi32(0xffff));
+}
+
+/* The points of n at the indices in the low, o[0], and in the high words. */
+INLINE void i_points(const uint16_t *grid, const int n, codes at, codes o[2])
+{
+    const codes low = _mm512_set1_epi32(0xffff);
+    codes v;
+    switch (n) {
+    case 256: v = of_256(grid, at, has_16(at, 64), has_16(at, 128)); break;
+    case 512: v = of_512(grid, at, has_16(at, 256)); break;
+    case 1024: v = of_1024(grid, at, has_16(at, 256), has_16(at, 512)); break;
+    default:
+        o[0] = gather_points(grid, i_and(at, low));
+        o[1] = gather_points(grid, i_shr32(at, 16));
+        return;
+    }
+    o[0] = i_and(v, low), o[1] = i_shr32(v, 16);
 }
 
 /* ---- sums ------------------------------------------------------------------------------------ */

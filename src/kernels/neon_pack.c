@@ -51,12 +51,13 @@ INLINE codes i_negate_where(codes a, codes bits, codes which)
     codes m = vtstq_u8(bits, which);
     return vsubq_u8(veorq_u8(a, m), m);
 }
-INLINE codes i_points(const uint16_t *grid, codes at)
+INLINE void i_points(const uint16_t *grid, const int n, codes at, codes o[2])
 {
-    uint32_t v[ROWS];
+    uint32_t v[ROWS], w[ROWS];
+    (void)n;
     vst1q_u32(v, AS32(at));
-    for (int r = 0; r < ROWS; r++) v[r] = grid[v[r]];
-    return FROM32(vld1q_u32(v));
+    for (int r = 0; r < ROWS; r++) w[r] = grid[v[r] >> 16], v[r] = grid[v[r] & 0xffff];
+    o[0] = FROM32(vld1q_u32(v)), o[1] = FROM32(vld1q_u32(w));
 }
 INLINE codes i_add8(codes a, codes b)
 {

@@ -12,7 +12,8 @@
  * float at p), f_low_halves (that in the low 16 bits of each dword); i_set8 i_set32 i_repeat (16
  * bytes in every 128 bits) i_and i_or i_xor i_add8 i_sub8 i_sub32 i_eq8 i_ge8 (unsigned) i_shl16
  * i_shr16 i_shl32 i_shr32 i_sra32 i_table (16 bytes of table by index) i_negate_where (bytes where
- * `bits` has the one bit of `which`) i_points (of a grid, by index), f_of (from int32) f_bits f_set
+ * `bits` has the one bit of `which`) i_points (of a grid of n, by the indices in the low, then in
+ * the high words), f_of (from int32) f_bits f_set
  * f_mul f_add f_sub, put, put_f32 (aligned). */
 #include "kernels/scale_rows.h"
 
@@ -383,8 +384,8 @@ INLINE codes with_parity(codes s)
 INLINE codes signs_of_28(codes v)
 {
     codes a = i_or(i_and(v, i_set32(0x7f)), i_and(i_shl32(v, 1), i_set32(0x7f00)));
-    codes b = i_or(i_and(i_shl32(v, 2), i_set32(0x7f0000)),
-                   i_and(i_shl32(v, 3), i_set32(0x7f000000)));
+    codes b =
+        i_or(i_and(i_shl32(v, 2), i_set32(0x7f0000)), i_and(i_shl32(v, 3), i_set32(0x7f000000)));
     return with_parity(i_or(a, b));
 }
 
@@ -398,12 +399,18 @@ INLINE void put_signed(uint8_t *to, int j, codes levels, codes signs, codes off)
 }
 
 /* Run l of eight weights from a codebook of two bits a weight. */
-INLINE void put_iq2(uint8_t *to, int l, const uint16_t *grid, codes index, codes signs, codes off)
+INLINE void put_iq2(uint8_t *to, int l, codes point, codes signs, codes off)
 {
     static const int8_t level[16] = { 8, 25, 43, 60 };
-    const codes table = i_repeat(level), point = i_points(grid, index);
+    const codes table = i_repeat(level);
     put_signed(to, 2 * l, i_table(table, spread_2(point)), signs, off);
     put_signed(to, 2 * l + 1, i_table(table, spread_2(i_shr32(point, 8))), signs, off);
+}
+
+/* Bytes i and i + 2 of each dword, as words. */
+INLINE codes two_bytes(codes v, int i)
+{
+    return i_and(i_shr32(v, 8 * i), i_set32(0x00ff00ff));
 }
 
 INLINE void pack_iq2_xxs(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
@@ -419,8 +426,12 @@ INLINE void pack_iq2_xxs(const pack_args *a, const uint8_t *p, size_t rb, uint8_
                 const codes index = h ? o[2] : o[0], sign = h ? o[3] : o[1];
                 const codes signs = signs_of_28(sign);
                 UNROLL
-                for (int l = 0; l < 4; l++)
-                    put_iq2(to, l, iq2_xxs_grid, bits_at(index, 8 * l, 8), signs, off);
+                for (int l = 0; l < 2; l++) {
+                    codes point[2];
+                    i_points(iq2_xxs_grid, 256, two_bytes(index, l), point);
+                    put_iq2(to, l, point[0], signs, off);
+                    put_iq2(to, l + 2, point[1], signs, off);
+                }
                 put_f32(to + CODES, half_scale(d, i_shr32(sign, 28), 0.25f));
             }
         }
@@ -444,17 +455,22 @@ INLINE void pack_iq2_xs(const pack_args *a, const uint8_t *p, size_t rb, uint8_t
                                   i_and(i_shr32(q[1], 1), i_set32(0x7f000000)));
                 const codes signs = with_parity(i_or(low, high));
                 UNROLL
-                for (int l = 0; l < 4; l++)
-                    put_iq2(to, l, iq2_xs_grid, bits_at(q[l / 2], 16 * (l % 2), 9), signs, off);
+                for (int l = 0; l < 4; l += 2) {
+                    codes point[2];
+                    i_points(iq2_xs_grid, 512, i_and(q[l / 2], i_set32(0x01ff01ff)), point);
+                    put_iq2(to, l, point[0], signs, off);
+                    put_iq2(to, l + 1, point[1], signs, off);
+                }
             }
         }
     }
 }
 
-/* Byte `at` of each dword with n bits of `high` from bit s on above it. */
-INLINE codes index_at(codes low, int at, codes high, int s, int n)
+/* Bytes i and i + 2 of each dword, with n bits of `high` from bits s and t on above them. */
+INLINE codes two_indices(codes low, int i, codes high, int s, int t, int n)
 {
-    return i_or(bits_at(low, 8 * at, 8), i_shl32(bits_at(high, s, n), 8));
+    codes first = i_shl32(bits_at(high, s, n), 8), second = i_shl32(bits_at(high, t, n), 24);
+    return i_or(two_bytes(low, i), i_or(first, second));
 }
 
 INLINE void pack_iq2_s(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
@@ -472,9 +488,14 @@ INLINE void pack_iq2_s(const pack_args *a, const uint8_t *p, size_t rb, uint8_t 
             UNROLL
             for (int s = 0; s < 4; s++, to += STRIDE) {
                 UNROLL
-                for (int l = 0; l < 4; l++)
-                    put_iq2(to, l, iq2_s_grid, index_at(index[s], l, tail[i], 8 * s + 2 * l, 2),
-                            sign[s], off);
+                for (int l = 0; l < 2; l++) {
+                    const int bit = 8 * s + 2 * l;
+                    codes point[2];
+                    i_points(iq2_s_grid, 1024, two_indices(index[s], l, tail[i], bit, bit + 4, 2),
+                             point);
+                    put_iq2(to, l, point[0], sign[s], off);
+                    put_iq2(to, l + 2, point[1], sign[s], off);
+                }
             }
         }
     }
@@ -491,9 +512,12 @@ INLINE void pack_iq3_xxs(const pack_args *a, const uint8_t *p, size_t rb, uint8_
             const codes signs = signs_of_28(i_dwords(p + 66 + 4 * s, rb));
             const codes index[2] = { i_dwords(p + 2 + 8 * s, rb), i_dwords(p + 6 + 8 * s, rb) };
             UNROLL
-            for (int j = 0; j < 8; j++) {
-                codes point = i_points(iq3_xxs_grid, bits_at(index[j / 4], 8 * (j % 4), 8));
-                put_signed(to, j, i_table(table, spread_3(point)), signs, off);
+            for (int i = 0; i < 4; i++) {
+                const int j = 4 * (i / 2) + i % 2;
+                codes point[2];
+                i_points(iq3_xxs_grid, 256, two_bytes(index[i / 2], i % 2), point);
+                put_signed(to, j, i_table(table, spread_3(point[0])), signs, off);
+                put_signed(to, j + 2, i_table(table, spread_3(point[1])), signs, off);
             }
         }
     }
@@ -512,20 +536,26 @@ INLINE void pack_iq3_s(const pack_args *a, const uint8_t *p, size_t rb, uint8_t 
             const codes signs = i_dwords(p + 74 + 4 * s, rb);
             const codes index[2] = { i_dwords(p + 2 + 8 * s, rb), i_dwords(p + 6 + 8 * s, rb) };
             UNROLL
-            for (int j = 0; j < 8; j++) {
-                codes at = index_at(index[j / 4], j % 4, high[s / 4], 8 * (s % 4) + j, 1);
-                codes k = spread_3(i_points(iq3_s_grid, at));
-                put_signed(to, j, i_add8(i_add8(k, k), one), signs, off);
+            for (int i = 0; i < 4; i++) {
+                const int j = 4 * (i / 2) + i % 2, bit = 8 * (s % 4) + j;
+                codes k[2];
+                i_points(iq3_s_grid, 512,
+                         two_indices(index[i / 2], i % 2, high[s / 4], bit, bit + 2, 1), k);
+                UNROLL
+                for (int h = 0; h < 2; h++) {
+                    k[h] = spread_3(k[h]);
+                    put_signed(to, j + 2 * h, i_add8(i_add8(k[h], k[h]), one), signs, off);
+                }
             }
         }
     }
 }
 
 /* Run l of eight weights 8 * (g + delta); delta: the bit of the head's dword that makes it -1/8. */
-INLINE void put_iq1(uint8_t *to, int l, codes index, codes head, int delta, codes off)
+INLINE void put_iq1(uint8_t *to, int l, codes point, codes head, int delta, codes off)
 {
     static const int8_t level[16] = { -7, 1, 9, 17 };
-    const codes table = i_repeat(level), point = i_points(iq1_grid, index);
+    const codes table = i_repeat(level);
     codes less = i_and(i_sra32(i_shl32(head, 31 - delta), 31), i_set8(-2));
     off = i_add8(off, less);
     put_codes(to, 2 * l, i_table(table, spread_2(point)), off);
@@ -545,8 +575,13 @@ INLINE void pack_iq1_s(const pack_args *a, const uint8_t *p, size_t rb, uint8_t 
             const codes index = i_dwords(p + 2 + 4 * s, rb), h = head[s / 2];
             const int word = 16 * (s % 2);
             UNROLL
-            for (int l = 0; l < 4; l++)
-                put_iq1(to, l, index_at(index, l, h, word + 3 * l, 3), h, word + 15, off);
+            for (int l = 0; l < 2; l++) {
+                const int bit = word + 3 * l;
+                codes point[2];
+                i_points(iq1_grid, 2048, two_indices(index, l, h, bit, bit + 6, 3), point);
+                put_iq1(to, l, point[0], h, word + 15, off);
+                put_iq1(to, l + 2, point[1], h, word + 15, off);
+            }
         }
     }
 }
@@ -563,9 +598,12 @@ INLINE void pack_iq1_m(const pack_args *a, const uint8_t *p, size_t rb, uint8_t 
         for (int s = 0; s < GROUPS; s++, to += STRIDE) {
             const codes index = i_dwords(p + 4 * s, rb), h = head[s / 2];
             UNROLL
-            for (int l = 0; l < 4; l++) {
+            for (int l = 0; l < 2; l++) {
                 const int nibble = 16 * (s % 2) + 4 * l;
-                put_iq1(to, l, index_at(index, l, h, nibble, 3), h, nibble + 3, off);
+                codes point[2];
+                i_points(iq1_grid, 2048, two_indices(index, l, h, nibble, nibble + 8, 3), point);
+                put_iq1(to, l, point[0], h, nibble + 3, off);
+                put_iq1(to, l + 2, point[1], h, nibble + 11, off);
             }
         }
     }
@@ -612,11 +650,10 @@ PACK(pack_iq1_m)
         [QT_Q4_0] = pack_q4_0_panel, [QT_Q4_1] = pack_q4_1_panel, [QT_Q5_0] = pack_q5_0_panel,     \
         [QT_Q5_1] = pack_q5_1_panel, [QT_Q8_0] = pack_q8_0_panel, [QT_Q2_K] = pack_q2_k_panel,     \
         [QT_Q3_K] = pack_q3_k_panel, [QT_Q4_K] = pack_q4_k_panel, [QT_Q5_K] = pack_q5_k_panel,     \
-        [QT_Q6_K] = pack_q6_k_panel, [QT_IQ1_S] = pack_iq1_s_panel,                                \
-        [QT_IQ1_M] = pack_iq1_m_panel, [QT_IQ2_XXS] = pack_iq2_xxs_panel,                          \
-        [QT_IQ2_XS] = pack_iq2_xs_panel, [QT_IQ2_S] = pack_iq2_s_panel,                            \
-        [QT_IQ3_XXS] = pack_iq3_xxs_panel, [QT_IQ3_S] = pack_iq3_s_panel,                          \
-        [QT_IQ4_NL] = pack_iq4_nl_panel, [QT_IQ4_XS] = pack_iq4_xs_panel,                          \
-        [QT_TQ1_0] = pack_tq1_0_panel, [QT_TQ2_0] = pack_tq2_0_panel,                              \
-        [QT_MXFP4] = pack_mxfp4_panel                                                              \
+        [QT_Q6_K] = pack_q6_k_panel, [QT_IQ1_S] = pack_iq1_s_panel, [QT_IQ1_M] = pack_iq1_m_panel, \
+        [QT_IQ2_XXS] = pack_iq2_xxs_panel, [QT_IQ2_XS] = pack_iq2_xs_panel,                        \
+        [QT_IQ2_S] = pack_iq2_s_panel, [QT_IQ3_XXS] = pack_iq3_xxs_panel,                          \
+        [QT_IQ3_S] = pack_iq3_s_panel, [QT_IQ4_NL] = pack_iq4_nl_panel,                            \
+        [QT_IQ4_XS] = pack_iq4_xs_panel, [QT_TQ1_0] = pack_tq1_0_panel,                            \
+        [QT_TQ2_0] = pack_tq2_0_panel, [QT_MXFP4] = pack_mxfp4_panel                               \
     }
