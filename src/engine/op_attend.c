@@ -206,15 +206,38 @@ static int n_together(const exec *e, attend_unit u, int i, int chunk, int window
     return n;
 }
 
-/* Keys and values of the chunk for args->n_q queries from the i-th token on: converted first when
- * there are many, else as they lie, with the next chunk asked for meanwhile. */
-static void set_rows(const exec *e, const plan_step *s, attend_unit u, int i, int chunk, int n_key,
+/* The chunk from position `chunk` on for n tokens of the unit, from the i-th on, which have it in
+ * one page. */
+typedef struct {
+    attend_unit u;
+    int i, n, chunk;
+} attend_piece;
+
+/* The keys of the chunk that the i-th token of the unit has. */
+static const unsigned char *keys_of(const exec *e, const plan_step *s, attend_unit u, int i,
+                                    int chunk)
+{
+    int head = u.ih * e->m->hp.n_kv_head / n_groups(e);
+    return kv_chunk(e->kv, (kv_place){ s->il, e->batch.seq[u.it + i], chunk, head });
+}
+
+/* What the unit reads after the part: the chunk in another page, else the next chunk; or NULL. */
+static const unsigned char *next_keys(const exec *e, const plan_step *s, attend_piece p)
+{
+    int window = hparams_window(&e->m->hp, s->il), i = p.i + p.n, chunk = p.chunk;
+    for (int n = 0; n < 2; n++, i = 0, chunk += KV_CHUNK)
+        for (; i < p.u.n_tok; i++)
+            if (page_of(e, p.u.it + i, chunk, window) >= 0) return keys_of(e, s, p.u, i, chunk);
+    return NULL;
+}
+
+/* n_key keys and values of the part for args->n_q queries: converted first when there are many,
+ * else as they lie, with what is read next asked for meanwhile. */
+static void set_rows(const exec *e, const plan_step *s, attend_piece p, int n_key,
                      const attend_scratch *a, attend_args *args)
 {
     const kv_cache *kv = e->kv;
-    int head = u.ih * e->m->hp.n_kv_head / n_groups(e);
-    kv_place at = { s->il, e->batch.seq[u.it + i], chunk, head };
-    const unsigned char *keys = kv_chunk(kv, at);
+    const unsigned char *keys = keys_of(e, s, p.u, p.i, p.chunk);
     args->type = kv->shape.type;
     if (args->type != QT_F32 && args->n_q > DIRECT_QUERIES) {
         size_t n = (size_t)kv->shape.head_dim;
@@ -230,27 +253,25 @@ static void set_rows(const exec *e, const plan_step *s, attend_unit u, int i, in
     args->row_bytes = kv->row_bytes;
     args->k = keys;
     args->v = keys + kv->value_at;
-    at.pos += KV_CHUNK;
-    if (at.pos >= kv->seq[at.seq].n_tok) return;
-    keys = kv_chunk(kv, at);
+    keys = next_keys(e, s, p);
+    if (!keys) return;
     args->next_k = keys;
     args->next_v = keys + kv->value_at;
 }
 
-/* The chunk for n tokens of the unit, from the i-th on, which have it in one page. */
-static void attend_chunk(const op_ctx *c, const plan_step *s, attend_unit u, attend_args args,
-                         int i, int n, int chunk, const attend_scratch *a)
+static void attend_chunk(const exec *e, const plan_step *s, attend_piece p,
+                         const attend_scratch *a)
 {
-    exec *e = c->e;
-    int group = group_of(e), iq = i * group, n_key = 0;
+    attend_args args = args_of(e, a);
+    int group = group_of(e), iq = p.i * group, n_key = 0;
     int window = hparams_window(&e->m->hp, s->il);
-    for (int j = i; j < i + n; j++) {
-        int pos = e->batch.pos[u.it + j], last = within_chunk(keys_end(e, pos) - chunk);
-        find_keys(e, pos, chunk, window, j * group, a);
+    for (int j = p.i; j < p.i + p.n; j++) {
+        int pos = e->batch.pos[p.u.it + j], last = within_chunk(keys_end(e, pos) - p.chunk);
+        find_keys(e, pos, p.chunk, window, j * group, a);
         if (last > n_key) n_key = last;
     }
-    args.n_q = n * group;
-    set_rows(e, s, u, i, chunk, n_key, a, &args);
+    args.n_q = p.n * group;
+    set_rows(e, s, p, n_key, a, &args);
     if (args.n_q > DIRECT_QUERIES) args.packed_q = a->packed_q;
     args.packed_at = iq;
     args.q += (size_t)iq * args.ld_q;
@@ -281,19 +302,19 @@ static void attend_one(const op_ctx *c, const plan_step *s, attend_unit u, const
         for (int i = 0, n; i < u.n_tok; i += n) {
             n = n_together(e, u, i, chunk, window);
             if (page_of(e, u.it + i, chunk, window) >= 0)
-                attend_chunk(c, s, u, args_of(e, a), i, n, chunk, a);
+                attend_chunk(e, s, (attend_piece){ u, i, n, chunk }, a);
         }
     scatter(e, s, u, a);
 }
 
-/* Fewer than fit a unit when there would not be enough units for all threads. */
+/* Blocks of nearly equal size: more than fit a unit take when there would not be enough units for
+ * all threads. */
 static int tokens_per_block(const exec *e, int nth)
 {
-    enum { UNITS_PER_THREAD = 4 };
-    int n = tokens_per_unit(&e->m->hp);
-    while (n > 1 && (e->n_row + n - 1) / n * e->m->hp.n_kv_head < UNITS_PER_THREAD * nth)
-        n = (n + 1) / 2;
-    return n;
+    enum { UNITS_PER_THREAD = 3 };
+    int most = tokens_per_unit(&e->m->hp), n_block = (e->n_row + most - 1) / most;
+    while (n_block < e->n_row && n_block * e->m->hp.n_kv_head < UNITS_PER_THREAD * nth) n_block++;
+    return (e->n_row + n_block - 1) / n_block;
 }
 
 /* ---- one token, its heads cut ---------------------------------------------------------------- */
@@ -348,11 +369,10 @@ static void attend_parts_of(const op_ctx *c, const plan_step *s, int begin, int 
         attend_scratch to = *a;
         to.o = p->o + at * dim;
         to.state = p->state + at;
-        attend_args args = args_of(c->e, &to);
         if (u.ih != had) gather_queries(c->e, s, u, a);
         had = u.ih;
         reset_states(group, to.state);
-        attend_chunk(c, s, u, args, 0, 1, begin + i % n * KV_CHUNK, &to);
+        attend_chunk(c->e, s, (attend_piece){ u, 0, 1, begin + i % n * KV_CHUNK }, &to);
     }
 }
 
