@@ -15,18 +15,18 @@ static act_group *input_act(const exec *e, const op_ctx *c)
     return e->input_i8 + (e->n_row == 1 ? (size_t)c->ith * (e->ld_input / QT_GROUP) : 0);
 }
 
-void op_input(const op_ctx *c, const plan_step *s)
+/* Tokens [first, last): normed or copied, then quantised. */
+static void prepare_rows(const op_ctx *c, const plan_step *s, int first, int last)
 {
     exec *e = c->e;
-    int width = plan_input_width(&e->plan, s), first = 0, last = 1;
-    if (e->n_row > 1) op_share(c, e->n_row, &first, &last);
+    int width = plan_input_width(&e->plan, s);
     for (int it = first; it < last; it++) {
         const float *src = op_row(e, s->src, it);
         float *row = input_row(e, c, it);
         if (s->norm) op_norm_row(e, s->norm, s->w[0], src, row);
         else if (s->want_f32) memcpy(row, src, (size_t)width * sizeof *row);
     }
-    if (!s->want_i8 || first == last) return;
+    if (!s->want_i8) return;
     bool is_slot = !s->norm;
     e->kn->quant_act(&(act_args){
         .x = is_slot ? op_row(e, s->src, 0) : input_row(e, c, 0),
@@ -34,6 +34,15 @@ void op_input(const op_ctx *c, const plan_step *s)
         .n_tok = e->n_row, .n_group = width / QT_GROUP,
         .it0 = first, .it1 = last, .ig0 = 0, .ig1 = width / QT_GROUP,
         .act = input_act(e, c) });
+}
+
+/* A few rows at a time, which are still near when they are quantised. */
+void op_input(const op_ctx *c, const plan_step *s)
+{
+    int first = 0, last = 1;
+    if (c->e->n_row > 1) op_share(c, c->e->n_row, &first, &last);
+    for (int it = first; it < last; it += ACT_TILE)
+        prepare_rows(c, s, it, last - it < ACT_TILE ? last : it + ACT_TILE);
 }
 
 const float *op_product_input(const op_ctx *c, const plan_step *s, size_t *ld)

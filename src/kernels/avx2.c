@@ -108,6 +108,23 @@ INLINE v16 v_abs(v16 x)
     v16 y = v_set(-0.0f);
     return (v16){ _mm256_andnot_ps(y.a, x.a), _mm256_andnot_ps(y.b, x.b) };
 }
+INLINE __m256 twice4(const float *p)
+{
+    const __m256i at = _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3);
+    return _mm256_permutevar8x32_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), at);
+}
+INLINE v16 v_twice(const float *p)
+{
+    return (v16){ twice4(p), twice4(p + 4) };
+}
+INLINE v16 v_swap(v16 x)
+{
+    return BOTH(_mm256_permute_ps, 0xb1);
+}
+INLINE v16 v_sub_add(v16 x, v16 y)
+{
+    return PAIRED(_mm256_addsub_ps);
+}
 INLINE v16 v_copysign(v16 to, v16 sign)
 {
     v16 x = v_abs(to), y = v_and(sign, v_set(-0.0f));

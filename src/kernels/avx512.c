@@ -76,6 +76,19 @@ INLINE v16 v_abs(v16 a)
 {
     return _mm512_abs_ps(a);
 }
+INLINE v16 v_twice(const float *p)
+{
+    const __m512i at = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+    return _mm512_permutexvar_ps(at, _mm512_castps256_ps512(_mm256_loadu_ps(p)));
+}
+INLINE v16 v_swap(v16 a)
+{
+    return _mm512_permute_ps(a, 0xb1);
+}
+INLINE v16 v_sub_add(v16 a, v16 b)
+{
+    return _mm512_mask_sub_ps(_mm512_add_ps(a, b), 0x5555, a, b);
+}
 INLINE v16 v_copysign(v16 a, v16 sign)
 {
     const __m512 bit = _mm512_set1_ps(-0.0f);

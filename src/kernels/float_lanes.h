@@ -6,11 +6,12 @@
  * elements (zeros in the rest), v_load_f16 v_load_bf16 v_load_i8 (memory may be unaligned),
  * v_set_f16 (of one in memory), v_gather (p[at[i]]), v_store_f16,
  * v_add v_sub v_mul v_div v_fma (a * b + c), v_max (a > b ? a : b), v_min (a < b ? a : b),
- * v_less_or (a < b ? x : y), v_abs, v_copysign, v_shl23 (bits << 23), v_fold (8-4-2-1), v_fold4
- * (of four vectors), v_top (greatest lane); F_ROWS x F_TOK, the float matmul's tile, Q_TILE x
- * K_TILE that of attention scores and Q_TILE x D_TILE (vectors of 16) that of weighted values,
- * S_VECTORS (of 16 queries) x S_KEYS that of scores of many queries (three sums each): as many
- * sums as registers allow. */
+ * v_less_or (a < b ? x : y), v_abs, v_copysign, v_shl23 (bits << 23), v_twice (of 8 in memory:
+ * p[0] p[0] p[1] ...), v_swap (neighbours), v_sub_add (a - b in even lanes, a + b in odd), v_fold
+ * (8-4-2-1), v_fold4 (of four vectors), v_top (greatest lane); F_ROWS x F_TOK, the float matmul's
+ * tile, Q_TILE x K_TILE that of attention scores and Q_TILE x D_TILE (vectors of 16) that of
+ * weighted values, S_VECTORS (of 16 queries) x S_KEYS that of scores of many queries (three sums
+ * each): as many sums as registers allow. */
 #include "base/fmath.h"
 #include "kernels/ahead.h"
 #include "quant/block.h"
@@ -242,23 +243,38 @@ static void layer_norm(int n, const float *x, const float *w, const float *b, fl
     if (b) add(n, b, y);
 }
 
-/* Pairs half apart; neighbours are left to the generic kernel's order of the same operations. */
+/* Neighbouring pairs from x on, turned. */
+INLINE void rope_neighbours(int half, const float *cs, float *x)
+{
+    int i = 0;
+    for (; i + 8 <= half; i += 8) {
+        v16 c = v_twice(cs + i), s = v_twice(cs + half + i), v = v_load(x + 2 * i);
+        v_store(x + 2 * i, v_sub_add(v_mul(v, c), v_mul(v_swap(v), s)));
+    }
+    for (; i < half; i++) {
+        float c = cs[i], s = cs[half + i], x0 = x[2 * i], x1 = x[2 * i + 1];
+        x[2 * i] = x0 * c - x1 * s;
+        x[2 * i + 1] = x0 * s + x1 * c;
+    }
+}
+
+INLINE void rope_halves(int half, const float *cs, float *x)
+{
+    for (int i = 0; i < half; i += 16) {
+        v16 c = load_part(cs + i, half - i), s = load_part(cs + half + i, half - i);
+        v16 x0 = load_part(x + i, half - i), x1 = load_part(x + half + i, half - i);
+        store_part(x + i, half - i, v_sub(v_mul(x0, c), v_mul(x1, s)));
+        store_part(x + half + i, half - i, v_add(v_mul(x0, s), v_mul(x1, c)));
+    }
+}
+
 static void rope(int n_head, int head_dim, int n_rot, bool neox, const float *cs, float *x)
 {
-    const int half = n_rot / 2;
-    for (int ih = 0; ih < n_head; ih++, x += head_dim) {
-        for (int i = 0; neox && i < half; i += 16) {
-            v16 c = load_part(cs + i, half - i), s = load_part(cs + half + i, half - i);
-            v16 x0 = load_part(x + i, half - i), x1 = load_part(x + half + i, half - i);
-            store_part(x + i, half - i, v_sub(v_mul(x0, c), v_mul(x1, s)));
-            store_part(x + half + i, half - i, v_add(v_mul(x0, s), v_mul(x1, c)));
-        }
-        for (int i = 0; !neox && i < half; i++) {
-            float c = cs[i], s = cs[half + i], x0 = x[2 * i], x1 = x[2 * i + 1];
-            x[2 * i] = x0 * c - x1 * s;
-            x[2 * i + 1] = x0 * s + x1 * c;
-        }
-    }
+    for (int ih = 0; ih < n_head; ih++, x += head_dim)
+        if (neox)
+            rope_halves(n_rot / 2, cs, x);
+        else
+            rope_neighbours(n_rot / 2, cs, x);
 }
 
 /* ---- conversions --------------------------------------------------------------------------- */

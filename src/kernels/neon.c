@@ -89,6 +89,18 @@ INLINE v16 v_abs(v16 a)
 {
     EACH(vabsq_f32(a.q[i]));
 }
+INLINE v16 v_twice(const float *p)
+{
+    EACH(vcombine_f32(vdup_n_f32(p[2 * i]), vdup_n_f32(p[2 * i + 1])));
+}
+INLINE v16 v_swap(v16 a)
+{
+    EACH(vrev64q_f32(a.q[i]));
+}
+INLINE v16 v_sub_add(v16 a, v16 b)
+{
+    EACH(vtrn1q_f32(vsubq_f32(a.q[i], b.q[i]), vrev64q_f32(vaddq_f32(a.q[i], b.q[i]))));
+}
 INLINE v16 v_copysign(v16 a, v16 sign)
 {
     EACH(vbslq_f32(vdupq_n_u32(0x80000000), sign.q[i], a.q[i]));
