@@ -49,54 +49,45 @@ static const opt_row rows[] = {
     { 0, "vocab", OPT_STR, AT(vocab), "FILE",
       .help = "GGUF file with the tokenizer and chat template" },
     { 0, "text", OPT_LIST, AT(text), "FILE[:W]",
-      .help =
-          "texts between lines <|endoftext|>; W: the file's weight beside others (default: 1)" },
+      .help = "texts between lines <|endoftext|>; W: their weight beside others (default: 1)" },
     { 0, "running", OPT_LIST, AT(running), "FILE[:W]",
       .help = "one running text, the lines <|endoftext|> included" },
     { 0, "chat", OPT_LIST, AT(chat), "FILE[:W]",
       .help = "conversations, {\"messages\": [...]} a line" },
     { 0, "held-back", OPT_LIST, AT(held_text), "FILE", .help = "texts to evaluate on" },
-    { 0, "held-back-chat", OPT_LIST, AT(held_chat), "FILE",
-      .help = "conversations to evaluate on" },
-    { 0, "from", OPT_STR, AT(from), "FILE",
-      .help = "begin with the weights of this f32 GGUF file" },
+    { 0, "held-back-chat", OPT_LIST, AT(held_chat), "FILE", .help = "conversations for that" },
+    { 0, "from", OPT_STR, AT(from), "FILE", .help = "weights to begin with, an f32 GGUF file" },
     { 0, "checkpoint", OPT_STR, AT(checkpoint), "FILE",
       .help = "kept up to date, and gone on from when it is there" },
     { 'o', "out", OPT_STR, AT(out), "FILE", .help = "the model, GGUF with f32 weights" },
     { 0, "set", OPT_LIST, AT(set), "KEY=TEXT",
       .help = "what the model says of itself: general.KEY, such as name, author, license" },
     { 0, "Shape", .kind = OPT_HEAD },
-    { 0, "n-embd", OPT_INT, AT(shape.n_embd), "N", .help = "width", .min = 32, .max = 65536 },
-    { 0, "n-layer", OPT_INT, AT(shape.n_layer), "N", .help = "layers", .min = 1,
-      .max = NET_MAX_LAYER },
-    { 0, "n-head", OPT_INT, AT(shape.n_head), "N", .help = "heads", .min = 1, .max = 1024 },
-    { 0, "n-kv-head", OPT_INT, AT(shape.n_kv_head), "N", .help = "heads of keys and values",
-      .min = 1, .max = 1024 },
-    { 0, "n-ff", OPT_INT, AT(shape.n_ff), "N", .help = "width of the feed-forward layers",
-      .min = 32, .max = 65536 },
-    { 'c', "n-ctx", OPT_INT, AT(shape.n_ctx), "N", .help = "context", .min = 32, .max = 65536 },
+    { 0, "n-embd", OPT_INT, AT(shape.n_embd), "N", .help = "width" },
+    { 0, "n-layer", OPT_INT, AT(shape.n_layer), "N", .help = "layers" },
+    { 0, "n-head", OPT_INT, AT(shape.n_head), "N", .help = "heads" },
+    { 0, "n-kv-head", OPT_INT, AT(shape.n_kv_head), "N", .help = "heads of keys and values" },
+    { 0, "n-ff", OPT_INT, AT(shape.n_ff), "N", .help = "width of the feed-forward layers" },
+    { 'c', "n-ctx", OPT_INT, AT(shape.n_ctx), "N", .help = "context" },
     { 0, "Steps", .kind = OPT_HEAD },
     { 0, "steps", OPT_INT, AT(p.n_steps), "N", .help = "steps", .min = 1, .max = INT_MAX },
-    { 0, "stop-after", OPT_INT, AT(stop_after), "N",
-      .help = "stop after this step, 0 = the last; the schedule stays", .min = 0, .max = INT_MAX },
-    { 0, "warmup", OPT_INT, AT(p.n_warmup), "N", .help = "steps until the full learning rate",
-      .min = 0, .max = INT_MAX },
-    { 'b', "batch", OPT_INT, AT(p.n_batch), "N", .help = "windows of n-ctx tokens a step", .min = 1,
-      .max = MAX_BATCH },
+    { 0, "stop-after", OPT_INT, AT(stop_after), "N", .max = INT_MAX,
+      .help = "stop after this step, 0 = the last; the schedule stays" },
+    { 0, "warmup", OPT_INT, AT(p.n_warmup), "N", .max = INT_MAX,
+      .help = "steps until the full learning rate" },
+    { 'b', "batch", OPT_INT, AT(p.n_batch), "N", .min = 1, .max = MAX_BATCH,
+      .help = "windows of n-ctx tokens a step" },
     { 0, "lr", OPT_FLOAT, AT(p.lr), "X", .help = "learning rate", .min = 1e-9, .max = 10 },
-    { 0, "decay", OPT_FLOAT, AT(p.decay), "X", .help = "weight decay of matrices", .min = 0,
-      .max = 100 },
-    { 0, "dropout", OPT_FLOAT, AT(p.dropout), "X",
-      .help = "share of what layers add that is dropped", .min = 0, .max = 0.9 },
-    { 0, "split", OPT_FLOAT, AT(p.split), "X",
-      .help = "share of the tokens that come as two shorter ones; it falls with the rate", .min = 0,
-      .max = 1 },
-    { 0, "seed", OPT_INT64, AT(seed), "N", .help = "of everything random", .min = 0 },
-    { 't', "threads", OPT_INT, AT(n_threads), "N",
-      .help = "threads; the weights do not depend on it", .shown = "the physical cores", .min = 0,
-      .max = 1024 },
-    { 0, "eval-every", OPT_INT, AT(eval_every), "N", .help = "steps; 0 = at the end only", .min = 0,
-      .max = INT_MAX },
+    { 0, "decay", OPT_FLOAT, AT(p.decay), "X", .help = "weight decay of matrices", .max = 100 },
+    { 0, "dropout", OPT_FLOAT, AT(p.dropout), "X", .max = 0.9,
+      .help = "share of what layers add that is dropped" },
+    { 0, "split", OPT_FLOAT, AT(p.split), "X", .max = 1,
+      .help = "share of the tokens that come as two shorter ones; it falls with the rate" },
+    { 0, "seed", OPT_INT64, AT(seed), "N", .help = "of everything random" },
+    { 't', "threads", OPT_INT, AT(n_threads), "N", .shown = "the physical cores", .max = 1024,
+      .help = "threads; the weights do not depend on it" },
+    { 0, "eval-every", OPT_INT, AT(eval_every), "N", .max = INT_MAX,
+      .help = "steps between evaluations; 0 = at the end only" },
     { .kind = OPT_END },
 };
 
@@ -165,15 +156,13 @@ static bool read_data(const options *o, const lory_model *m, data_list *data, da
 typedef struct {
     double began, loss; /* seconds; sum over the steps */
     int n_steps;
-    net_speed speed; /* then */
 } progress;
 
-static void report(progress *g, const trainer *t)
+static void report(progress *g, trainer *t)
 {
     double now = timer_now(), spent = now - g->began;
-    net_speed s = trainer_speed(t), was = g->speed;
-    double rate = (s.n_macs - was.n_macs) / (s.seconds - was.seconds);
-    double peak = (s.peak_macs - was.peak_macs) / (s.peak_seconds - was.peak_seconds);
+    net_speed s = trainer_take_speed(t);
+    double rate = s.n_macs / s.seconds, peak = s.peak_macs / s.peak_seconds;
     double n_tokens = (double)g->n_steps * t->p.n_batch * t->n.s.n_ctx;
     double left = (double)(t->p.n_steps - (int64_t)t->step) * spent / g->n_steps;
     fprintf(stderr,
@@ -181,7 +170,7 @@ static void report(progress *g, const trainer *t)
             "of peak  %.0f min left\n",
             (unsigned long long)t->step, g->loss / g->n_steps, t->norm, (double)t->adam.lr,
             n_tokens / spent, rate * 1e-9, 100.0 * rate / peak, left / 60.0);
-    *g = (progress){ .began = now, .speed = s };
+    *g = (progress){ .began = now };
 }
 
 static void evaluate(trainer *t, const data_list *held)

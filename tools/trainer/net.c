@@ -52,12 +52,12 @@ static void lay_out(net *n)
 
 static void make_rotations(const net *n)
 {
-    int half = n->head_dim / 2;
+    float *cs = n->cos_sin;
     for (int it = 0; it < n->s.n_ctx; it++)
-        for (int i = 0; i < half; i++) {
-            double angle = it * math_pow((double)n->s.rope_theta, -(double)i / half);
-            n->cos_sin[(it * half + i) * 2] = (float)math_cos(angle);
-            n->cos_sin[(it * half + i) * 2 + 1] = (float)math_sin(angle);
+        for (int i = 0; i < n->head_dim; i += 2) {
+            double angle = it * math_pow((double)n->s.rope_theta, -(double)i / n->head_dim);
+            *cs++ = (float)math_cos(angle);
+            *cs++ = (float)math_sin(angle);
         }
 }
 
@@ -186,9 +186,13 @@ void net_work_free(net_work *k)
 
 /* ---- products, and their speed ------------------------------------------------------------ */
 
-net_speed net_work_speed(const net_work *k)
+void net_take_speed(net_work *k, net_speed *sum)
 {
-    return k->speed;
+    sum->n_macs += k->speed.n_macs;
+    sum->seconds += k->speed.seconds;
+    sum->peak_macs += k->speed.peak_macs;
+    sum->peak_seconds += k->speed.peak_seconds;
+    k->speed = (net_speed){ 0 };
 }
 
 static void measure_peak(net_work *k)

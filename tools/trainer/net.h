@@ -50,7 +50,7 @@ typedef struct {
     uint64_t position; /* of the window among all: what the draws depend on */
 } net_dropout;
 
-/* Multiply-adds of products so far and the processor seconds they took; beside them, in between,
+/* Multiply-adds of products and the processor seconds they took; beside them, in between,
  * those of a loop in registers that shows what the processor could do just then. */
 typedef struct {
     double n_macs, seconds, peak_macs, peak_seconds;
@@ -59,7 +59,7 @@ typedef struct {
 typedef struct net_work net_work;
 net_work *net_work_new(const net *n, lory_err *err);
 void net_work_free(net_work *k);
-net_speed net_work_speed(const net_work *k);
+void net_take_speed(net_work *k, net_speed *sum); /* adds what it was since this was called */
 
 /* Sum of -log p(target), and the number of targets. */
 typedef struct {

@@ -25,11 +25,10 @@ static int pick_source(const trainer *t, uint64_t window)
     double total = 0.0, u = rng_uniform_at(t->p.seed, window, FOR_SOURCE);
     for (int i = 0; i < t->data.n; i++) total += t->data.source[i].weight;
     u *= total;
-    for (int i = 0; i + 1 < t->data.n; i++) {
-        if (u < t->data.source[i].weight) return i;
-        u -= t->data.source[i].weight;
-    }
-    return t->data.n - 1;
+    int is = 0;
+    for (; is + 1 < t->data.n && u >= t->data.source[is].weight; is++)
+        u -= t->data.source[is].weight;
+    return is;
 }
 
 static double learning_rate(const trainer_params *p, uint64_t step)
@@ -233,15 +232,9 @@ void trainer_free(trainer *t)
     mem_free(t);
 }
 
-net_speed trainer_speed(const trainer *t)
+net_speed trainer_take_speed(trainer *t)
 {
-    net_speed all = { 0 };
-    for (int i = 0; i < TEAM_MAX && t->work[i]; i++) {
-        net_speed s = net_work_speed(t->work[i]);
-        all.n_macs += s.n_macs;
-        all.seconds += s.seconds;
-        all.peak_macs += s.peak_macs;
-        all.peak_seconds += s.peak_seconds;
-    }
-    return all;
+    net_speed sum = { 0 };
+    for (int i = 0; i < TEAM_MAX && t->work[i]; i++) net_take_speed(t->work[i], &sum);
+    return sum;
 }

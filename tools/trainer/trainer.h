@@ -59,7 +59,7 @@ typedef struct {
 /* The loss over a whole source, by the average of the weights. Changes nothing. */
 trainer_score trainer_eval(trainer *t, const data_source *s);
 
-net_speed trainer_speed(const trainer *t); /* of all threads so far */
+net_speed trainer_take_speed(trainer *t); /* of all threads, since it was last asked for */
 
 /* ---- files, in store.c -------------------------------------------------------------------- */
 
