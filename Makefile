@@ -111,7 +111,7 @@ lory liblory.a: %: $(BUILD)/%
 	@cmp -s $< $@ || cp -f $< $@
 
 test: $(BUILD)/lory $(BUILD)/lory-test $(BUILD)/example $(if $(EMULATOR),$(BUILD)/lory-emulated) ## run every test (T=PART: those whose name has PART)
-	@$(SLOW) $(WAIT) $(EMULATOR) $(BUILD)/lory-test --lory $(BUILD)/lory$(if $(EMULATOR),-emulated) $(T)
+	@$(SLOW) $(EMULATOR) $(BUILD)/lory-test --lory $(BUILD)/lory$(if $(EMULATOR),-emulated) $(T)
 
 asan ubsan tsan: ## run the tests under a sanitizer (tsan: those with threads)
 	@$(MAKE) --no-print-directory VARIANT=$@ test T='$(T)'
@@ -202,8 +202,6 @@ $(foreach f,$(PREFIX_USER),$(eval FLAGS_$(f) += -DLORY_MODEL_DIR='"$(PREFIX)/sha
 $(PREFIX_USER:%=$(BUILD)/%.o): $(BUILD)/prefix
 
 SLOW := $(if $(filter-out release,$(VARIANT))$(EMULATOR),TEST_SLOW=1)
-# OpenMP's barriers spin for long, and several tests at once crowd the machine.
-WAIT := $(if $(OMP),OMP_WAIT_POLICY=passive)
 
 # The tests start the program by its name, so under an emulator it needs a name of its own.
 $(BUILD)/lory-emulated: Makefile

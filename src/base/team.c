@@ -171,62 +171,6 @@ static void wait_for(team *t, gate *g, uint64_t seen)
     if (n == t->max_spins && g != &t->start) charge_spins(t);
 }
 
-#ifdef LORY_OPENMP
-
-/* ---- the runtime's threads ------------------------------------------------------------------- */
-
-#include <omp.h>
-
-/* The runtime makes its threads in the first region of a size: made here, they block signals. */
-team *team_new(int n_threads, lory_err *err)
-{
-    sigset_t saved;
-    if (!size_is_good(n_threads, err)) return NULL;
-    team *t = mem_new(1, sizeof *t);
-    if (!t) {
-        err_set(err, LORY_E_MEMORY, "threads: out of memory");
-        return NULL;
-    }
-    block_signals(&saved);
-#pragma omp parallel num_threads(n_threads)
-    {
-#pragma omp master
-        t->n_threads = omp_get_num_threads();
-    }
-    pthread_sigmask(SIG_SETMASK, &saved, NULL);
-    t->n_used = t->n_threads;
-    t->max_spins = count_spins();
-    atomic_init(&t->n_spins, t->max_spins);
-    return t;
-}
-
-void team_free(team *t)
-{
-    mem_free(t);
-}
-
-void team_use(team *t, int n)
-{
-    t->n_used = n;
-}
-
-void team_run(team *t, team_fn fn, void *arg)
-{
-    atomic_store_explicit(&t->n_now, 1, memory_order_relaxed);
-    if (t->n_used == 1) {
-        fn(arg, 0, 1);
-        return;
-    }
-#pragma omp parallel num_threads(t->n_used)
-    {
-        int n = omp_get_num_threads();
-        atomic_store_explicit(&t->n_now, n, memory_order_relaxed);
-        fn(arg, omp_get_thread_num(), n);
-    }
-}
-
-#else
-
 /* ---- the workers --------------------------------------------------------------------------- */
 
 /* A run that uses this thread cannot end without it, so the turn stays; one that does not may be
@@ -261,24 +205,76 @@ static void start_run(team *t, int n)
     gate_open(&t->start, (run + 1) << USED_BITS | (uint64_t)n);
 }
 
-static bool start_workers(team *t, lory_err *err)
+#ifdef LORY_OPENMP
+
+#include <omp.h>
+
+/* The workers are the threads of one region, which lasts as long as the team. With a region for
+ * each run they would wait at the runtime's barriers, which poll for milliseconds: on a machine
+ * with a load of 16, prompts of 128 tokens took twice as long. */
+static void *hold_region(void *arg)
 {
-    sigset_t saved;
+    team *t = arg;
+#pragma omp parallel num_threads(t->n_threads - 1)
+    {
+        worker w = { .team = t, .ith = omp_get_thread_num() + 1 };
+#pragma omp master
+        {
+            t->n_started = omp_get_num_threads(); /* the runtime may have a limit */
+            gate_open(&t->done, 1);
+        }
+        work(&w);
+    }
+    return NULL;
+}
+
+static int start_threads(team *t)
+{
+    int failure = pthread_create(&t->workers[0].thread, NULL, hold_region, t);
+    if (failure != 0) return failure;
+    gate_sleep(&t->done, 0);
+    t->n_threads = t->n_used = t->n_started + 1;
+    return 0;
+}
+
+static void join_threads(team *t)
+{
+    if (t->n_started > 0) pthread_join(t->workers[0].thread, NULL);
+}
+
+#else
+
+static int start_threads(team *t)
+{
     int failure = 0;
-    block_signals(&saved);
     while (t->n_started < t->n_threads - 1 && failure == 0) {
         worker *w = &t->workers[t->n_started];
         *w = (worker){ .team = t, .ith = t->n_started + 1 };
         failure = pthread_create(&w->thread, NULL, work, w);
         if (failure == 0) t->n_started++;
     }
+    return failure;
+}
+
+static void join_threads(team *t)
+{
+    for (int i = 0; i < t->n_started; i++) pthread_join(t->workers[i].thread, NULL);
+}
+
+#endif
+
+static bool start_workers(team *t, lory_err *err)
+{
+    sigset_t saved;
+    block_signals(&saved);
+    int failure = start_threads(t);
     pthread_sigmask(SIG_SETMASK, &saved, NULL);
     if (failure == 0) return true;
     return err_set(err, LORY_E_MEMORY, "threads: cannot start thread %d of %d: %s",
                    t->n_started + 2, t->n_threads, strerror(failure));
 }
 
-/* ---- threads of our own -------------------------------------------------------------------- */
+/* ---- the team ------------------------------------------------------------------------------- */
 
 team *team_new(int n_threads, lory_err *err)
 {
@@ -306,7 +302,7 @@ void team_free(team *t)
     if (!t) return;
     team_use(t, t->n_threads);
     start_run(t, 0);
-    for (int i = 0; i < t->n_started; i++) pthread_join(t->workers[i].thread, NULL);
+    join_threads(t);
     mem_free(t->workers);
     mem_free(t);
 }
@@ -336,10 +332,6 @@ void team_run(team *t, team_fn fn, void *arg)
     fn(arg, 0, t->n_used);
     wait_for(t, &t->done, seen);
 }
-
-#endif
-
-/* ---- both ------------------------------------------------------------------------------------ */
 
 void team_barrier(team *t)
 {

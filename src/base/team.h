@@ -1,7 +1,7 @@
 /* team.h - a team of threads that runs one function at a time, all of them together.
  * Layer: base. A team belongs to the thread that made it: only that thread calls team_run and
- * team_free. POSIX threads by default, OpenMP with -DLORY_OPENMP: the same six functions,
- * and the same barrier, since those of its runtimes spin.
+ * team_free. POSIX threads by default; with -DLORY_OPENMP the threads are of one OpenMP region that
+ * lasts as long as the team: they wait in the same way, since the barriers of its runtimes spin.
  *
  * Waiting (for work, at a barrier) spins for some microseconds, then sleeps in the kernel, so an
  * idle team takes no processor time and a crowded machine does not wait for spinners. */
