@@ -364,7 +364,7 @@ TEST(file_program_dir_holds_the_program)
     CHECK(!file_program_dir(dir, 3) && !file_program_dir(dir, 0));
 }
 
-TEST(forgotten_pages_of_a_file_come_back_and_other_bytes_stay)
+TEST(pages_that_are_touched_or_forgotten_stay_what_they_were)
 {
     static char bytes[3 * 4096];
     file_map m;
@@ -377,6 +377,8 @@ TEST(forgotten_pages_of_a_file_come_back_and_other_bytes_stay)
     fclose(f);
     REQUIRE(file_map_open(&m, path, &err), "%s", err.text);
     file_map_forget(&m, m.data, m.size), file_map_forget(&m, m.data + 1, 1);
+    file_map_touch(&m, m.data + 5000, 100), file_map_touch(&m, m.data, m.size);
+    file_map_touch(&m, m.data, m.size + 1), file_map_touch(&m, bytes, 1); /* not of the file */
     CHECK_SAME(m.data, bytes, sizeof bytes, "the mapping");
     file_map_close(&m);
     REQUIRE(file_map_read(&m, path, &err), "%s", err.text);

@@ -31,6 +31,10 @@ void file_map_forget(const file_map *m, const void *p, size_t n_bytes);
 bool file_map_lock(const file_map *m, lory_err *err);
 /* Tells the kernel that bytes [offset, offset + n) will be read soon, in order. */
 void file_map_will_need(const file_map *m, size_t offset, size_t n);
+/* n_bytes from p on are about to be read for the first time: their pages enter the address space at
+ * once. Prefetches of pages that are not in it are lost, so that faulting in what is read anyway,
+ * 16 pages at a time, costs far more than the faults. Bytes outside the file are left alone. */
+void file_map_touch(const file_map *m, const void *p, size_t n_bytes);
 
 /* Appends a whole file, or stdin when path is "-", to *out; at most `max` bytes, else
  * LORY_E_FORMAT. Reads pipes too. On failure *out has the text it had. */

@@ -138,6 +138,8 @@ void op_matmul(const op_ctx *c, const plan_step *s)
     int step = (int)(s - e->plan.step);
     for (int i = t->first[step]; i < t->first[step + 1]; i++) {
         rows_part p = t->part[i];
+        if (!p.was_read) file_map_touch(&e->m->file.map, t->bytes[i].w, t->bytes[i].n_bytes);
+        t->part[i].was_read = true;
         product(c, s, p, t->bytes + i + 1, t->n_known[step] - i - 1);
         if (!parts_is_pair(s) || p.i == 1) follow_up(e, s, p.r0, p.r1);
     }

@@ -9,7 +9,8 @@ static const double lost_per_s = 120.0; /* others want the cores; 40 on a quiet 
 
 void pace_init(pace *p, int n_max, int n_core)
 {
-    *p = (pace){ .n_max = n_max, .n_core = n_core, .n = n_max, .n_best = n_max, .pause = least_pause_s };
+    *p = (pace){ .n_max = n_max, .n_core = n_core, .n = n_max, .n_best = n_max,
+                 .pause = least_pause_s };
 }
 
 /* A window of a trial: the better one stays. */

@@ -28,10 +28,10 @@ static int parts_of(const plan_step *s, int ith, int nth, rows_part part[PLAN_MA
         base += n;
         if (u0 < u1)
             part[n_part++] =
-                (rows_part){ i, u0 * UNIT, u1 * UNIT < n_rows ? u1 * UNIT : n_rows };
+                (rows_part){ i, u0 * UNIT, u1 * UNIT < n_rows ? u1 * UNIT : n_rows, false };
     }
     if (!parts_is_pair(s) || n_part == 0) return n_part;
-    part[1] = (rows_part){ 1, part[0].r0, part[0].r1 };
+    part[1] = (rows_part){ 1, part[0].r0, part[0].r1, false };
     return 2;
 }
 

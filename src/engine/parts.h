@@ -11,6 +11,7 @@
 /* Rows [r0, r1) of product i of a step. */
 typedef struct {
     int i, r0, r1;
+    bool was_read; /* before: its pages are in the address space */
 } rows_part;
 
 enum { PARTS_AHEAD = 12 }; /* parts of the next token that are known at the end of one */
