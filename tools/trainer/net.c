@@ -457,11 +457,11 @@ net_loss net_run(net_work *k, const net_place *win, const net_dropout *rule, flo
 {
     const mat *last = &k->layer[k->n->s.n_layer].x;
     k->win = win, k->drop = rule, k->grad = grad;
-    measure_peak(k);
     embed(k);
     for (k->il = 0; k->il < k->n->s.n_layer; k->il++) layer_there(k);
     norm(k, LLAMA_ATTN_NORM, *last);
     net_loss out = head(k);
+    measure_peak(k); /* here, as its registers may take a while to be at full speed */
     if (!grad) return out;
     memset(k->dx.x, 0, (size_t)(k->dx.m * k->dx.row) * sizeof(float));
     norm_back(k, LLAMA_ATTN_NORM, *last);
