@@ -132,10 +132,10 @@ static void for_each_set(void (*check)(const vec_table *v))
 
 static void check_product(const vec_table *v, mat c, mat a, mat b, bool add)
 {
-    static float before[LOT];
+    static _Alignas(64) float before[LOT], scratch[VEC_SCRATCH];
     double worst = 0.0;
     memcpy(before, c.x, sizeof before);
-    v->product(c, a, b, add);
+    v->product(c, a, b, add, scratch);
     for (int i = 0; i < c.m; i++)
         for (int j = 0; j < c.n; j++) {
             double want = add ? (double)before[i * c.row + j] : 0.0;

@@ -129,6 +129,7 @@ struct net_work {
     mat logits;                /* [HEAD_BLOCK, n_vocab] */
     mat score, dscore;         /* [BLOCK, n_ctx] */
     mat dx, dh, dqkv, dgu, ds; /* gradients of x, h, qkv, gu, s */
+    float *scratch;            /* of products */
     net_speed speed;
 };
 
@@ -157,6 +158,7 @@ static void carve_work(mem_carver *c, net_work *k)
     k->dqkv = take(c, t, qkv), k->dgu = take(c, t, gu);
     k->logits = take(c, HEAD_BLOCK, s->n_vocab);
     k->score = take(c, BLOCK, t), k->dscore = take(c, BLOCK, t);
+    k->scratch = mem_carve(c, VEC_SCRATCH, sizeof *k->scratch);
 }
 
 net_work *net_work_new(const net *n, lory_err *err)
@@ -205,7 +207,7 @@ static void measure_peak(net_work *k)
 static void product(net_work *k, mat c, mat a, mat b, bool add)
 {
     double began = timer_thread();
-    k->n->v->product(c, a, b, add);
+    k->n->v->product(c, a, b, add, k->scratch);
     k->speed.seconds += timer_thread() - began;
     k->speed.n_macs += (double)c.m * c.n * a.n;
 }

@@ -9,7 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { VEC_STEP = 32 }; /* every m and n, and every stretch of parameters, is a multiple of it */
+enum {
+    VEC_STEP = 32, /* every m and n, and every stretch of parameters, is a multiple of it */
+    VEC_SCRATCH = 96 << 10, /* floats that a product needs */
+};
 
 /* A matrix [m, n] of the caller's: element (i, j) is x[i * row + j * col]. Rows lie as they are,
  * col = 1, but for the operands a and b of a product. */
@@ -46,8 +49,8 @@ typedef struct {
 
 typedef struct {
     const char *name;
-    /* c = or += a b; each sum takes the columns of a ascending */
-    void (*product)(mat c, mat a, mat b, bool add);
+    /* c = or += a b; each sum takes the columns of a ascending. scratch is aligned to 64 bytes. */
+    void (*product)(mat c, mat a, mat b, bool add, float *scratch);
     /* n rounds of multiply-adds in registers, as fast as this CPU can; returns how many. */
     double (*spin)(int n);
     /* y = x * w * r by rows, r[m] = 1 / rms(x); and its gradient, added to dx, and to dw[n] */

@@ -17,6 +17,7 @@ enum {
     ROWS_APART = ROWS + 16,
     PANEL = DEPTH * VEC_STEP + 16,
 };
+_Static_assert(COLS / VEC_STEP * PANEL + DEPTH * ROWS_APART <= VEC_SCRATCH, "fits");
 typedef float vf __attribute__((vector_size(4 * W), aligned(4), may_alias));
 typedef float v4 __attribute__((vector_size(16), aligned(4), may_alias));
 typedef int32_t vi __attribute__((vector_size(4 * W)));
@@ -126,9 +127,8 @@ static void pack(mat b, float *to)
 }
 
 /* c = or += a b, where a is of at most ROWS rows, and b packed. */
-static void product_of_rows(mat c, mat a, const float *b, bool add)
+static void product_of_rows(mat c, mat a, const float *b, bool add, float *packed)
 {
-    float packed[DEPTH * ROWS_APART];
     if (a.col != 1) {
         for (int l = 0; l < a.n; l++)
             for (int i = 0; i < a.m; i += VEC_STEP)
@@ -143,17 +143,17 @@ static void product_of_rows(mat c, mat a, const float *b, bool add)
                 edge_tile(&c, &a, b + j / VEC_STEP * PANEL, i, j, add), i += EDGE_ROWS;
 }
 
-static void product(mat c, mat a, mat b, bool add)
+static void product(mat c, mat a, mat b, bool add, float *scratch)
 {
-    _Alignas(64) float packed[COLS / VEC_STEP * PANEL];
+    float *rows = scratch + COLS / VEC_STEP * PANEL;
     for (int l = 0; l < a.n; l += DEPTH)
         for (int j = 0; j < c.n; j += COLS) {
             int k = least(DEPTH, a.n - l), n = least(COLS, c.n - j);
-            pack(mat_part(b, l, k, j, n), packed);
+            pack(mat_part(b, l, k, j, n), scratch);
             for (int i = 0; i < c.m; i += ROWS) {
                 int m = least(ROWS, c.m - i);
-                product_of_rows(mat_part(c, i, m, j, n), mat_part(a, i, m, l, k), packed,
-                                add || l > 0);
+                product_of_rows(mat_part(c, i, m, j, n), mat_part(a, i, m, l, k), scratch,
+                                add || l > 0, rows);
             }
         }
 }
