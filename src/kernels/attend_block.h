@@ -61,7 +61,7 @@ INLINE void score_products(const bool is_first, const int nv, const int dim, con
 INLINE void lane_of_scores(const int nv, const int dim, const float *q, const float *k, v16 *sum)
 {
     score_products(true, nv, dim, q, k, sum);
-    UNROLL
+    UNROLL_SOME
     for (int d = 16; d < dim; d += 16) score_products(false, nv, dim, q + d, k + d, sum);
 }
 
@@ -170,7 +170,7 @@ INLINE v16 weigh_keys(const bool has_ends, const int first, const int last, cons
     *top = v_add(v_max(v_max(m[0], m[1]), v_max(m[2], m[3])), v_zero()); /* 0 for -0 */
     for (int l = 0; l < 16; l++) {
         v16 sum = v_zero();
-        UNROLL
+        UNROLL_SOME
         for (int j = first; j < last; j += 16) {
             if (j + l >= last) break;
             v16 p = v_exp(v_sub(v_load(s + 16 * (j + l)), *top));

@@ -1,4 +1,4 @@
-/* unroll.h - the two words that kernels written once and inlined many times need.
+/* unroll.h - the words that kernels written once and inlined many times need.
  * Layer: kernels. */
 #ifndef LORY_KERNELS_UNROLL_H
 #define LORY_KERNELS_UNROLL_H
@@ -11,6 +11,13 @@
 #define UNROLL _Pragma("clang loop unroll(full)")
 #elif !defined(UNROLL)
 #define UNROLL _Pragma("GCC unroll 16")
+#endif
+/* The same of a loop whose count is known only as it runs; clang, which takes it for an error when
+ * it can't unroll one, does as it likes. */
+#if defined(__clang__)
+#define UNROLL_SOME
+#else
+#define UNROLL_SOME UNROLL
 #endif
 
 #endif
