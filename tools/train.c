@@ -137,17 +137,15 @@ static bool add_sources(data_list *to, const opt_list *files, data_kind kind, co
     return ok;
 }
 
-static bool read_data(const options *o, const lory_model *m, data_list *data, data_list *held,
-                      lory_err *err)
+static bool read_data(const options *o, const lory_model *m, trainer *t, lory_err *err)
 {
-    bool ok = add_sources(data, &o->text, DATA_TEXTS, m, err)
-              && add_sources(data, &o->running, DATA_RUNNING, m, err)
-              && add_sources(data, &o->chat, DATA_CHATS, m, err)
-              && add_sources(held, &o->held_text, DATA_HELD, m, err)
-              && add_sources(held, &o->held_chat, DATA_CHATS, m, err);
-    if (ok && data->n == 0)
+    if (o->text.n + o->running.n + o->chat.n == 0)
         return err_set(err, LORY_E_ARGUMENT, "no text: --text, --running or --chat names some");
-    return ok;
+    return add_sources(&t->data, &o->text, DATA_TEXTS, m, err)
+           && add_sources(&t->data, &o->running, DATA_RUNNING, m, err)
+           && add_sources(&t->data, &o->chat, DATA_CHATS, m, err)
+           && add_sources(&t->held, &o->held_text, DATA_HELD, m, err)
+           && add_sources(&t->held, &o->held_chat, DATA_CHATS, m, err);
 }
 
 /* ---- the run ------------------------------------------------------------------------------ */
@@ -173,19 +171,19 @@ static void report(progress *g, trainer *t)
     *g = (progress){ .began = now };
 }
 
-static void evaluate(trainer *t, const data_list *held)
+static void evaluate(trainer *t)
 {
-    for (int i = 0; i < held->n; i++) {
-        trainer_score s = trainer_eval(t, &held->source[i]);
+    for (int i = 0; i < t->held.n; i++) {
+        trainer_score s = trainer_eval(t, &t->held.source[i]);
         fprintf(stderr, "eval %llu  %s  loss %.4f  perplexity %.3f", (unsigned long long)t->step,
-                held->source[i].name, s.loss, exp(s.loss));
+                t->held.source[i].name, s.loss, exp(s.loss));
         if (s.bits_per_byte > 0.0) fprintf(stderr, "  bits per byte %.4f", s.bits_per_byte);
         fprintf(stderr, "  (%lld tokens)\n", (long long)s.n_targets);
     }
 }
 
 /* Steps until the last or a signal. */
-static bool run(trainer *t, const options *o, const data_list *held, lory_err *err)
+static bool run(trainer *t, const options *o, lory_err *err)
 {
     uint64_t last = (uint64_t)(o->stop_after ? o->stop_after : t->p.n_steps);
     double saved = timer_now();
@@ -198,13 +196,12 @@ static bool run(trainer *t, const options *o, const data_list *held, lory_err *e
         g.loss += loss;
         g.n_steps++;
         if (t->step % REPORT_STEPS == 0) report(&g, t);
-        if (o->eval_every && t->step % (uint64_t)o->eval_every == 0 && t->step < last)
-            evaluate(t, held);
+        if (o->eval_every && t->step % (uint64_t)o->eval_every == 0 && t->step < last) evaluate(t);
         if (!o->checkpoint || timer_now() - saved < SAVE_SECONDS) continue;
         if (!trainer_save(t, o->checkpoint, err)) return false;
         saved = timer_now();
     }
-    if (!is_stopped) evaluate(t, held);
+    if (!is_stopped) evaluate(t);
     return !o->checkpoint || trainer_save(t, o->checkpoint, err);
 }
 
@@ -227,7 +224,6 @@ static bool begin(trainer *t, const options *o, lory_err *err)
 static bool train(options *o, const lory_model *m, const gguf *vocab, lory_err *err)
 {
     lory_model_info info;
-    data_list held = { .n = 0 };
     lory_model_get_info(m, &info);
     o->shape.n_vocab = info.n_vocab;
     o->p.seed = (uint64_t)o->seed;
@@ -235,15 +231,14 @@ static bool train(options *o, const lory_model *m, const gguf *vocab, lory_err *
         return err_set(err, LORY_E_FORMAT, "%s: has no begin token", o->vocab);
     int n_threads = o->n_threads ? o->n_threads : lory_default_threads();
     trainer *t = trainer_new(&o->shape, &o->p, lory_token_bos(m), n_threads, err);
-    bool ok = t && read_data(o, m, &t->data, &held, err)
-              && data_pieces_init(&t->pieces, m, info.n_vocab, err) && begin(t, o, err);
+    bool ok = t && read_data(o, m, t, err) && data_pieces_init(&t->pieces, m, info.n_vocab, err)
+              && begin(t, o, err);
     if (ok)
         fprintf(stderr, "%.2f M parameters, %d threads, %s\n", (double)t->n.n_params * 1e-6,
                 n_threads, t->n.v->name);
-    ok = ok && run(t, o, &held, err);
+    ok = ok && run(t, o, err);
     if (ok && !(is_stopped && o->checkpoint)) /* a model that is there is a stage that is done */
         ok = trainer_write_model(t, vocab, o->set.item, o->set.n, o->out, err);
-    for (int i = 0; i < held.n; i++) data_free(&held.source[i]);
     trainer_free(t);
     return ok;
 }

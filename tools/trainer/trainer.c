@@ -223,6 +223,7 @@ void trainer_free(trainer *t)
     team_free(t->team);
     for (int i = 0; i < TEAM_MAX; i++) net_work_free(t->work[i]);
     for (int i = 0; i < t->data.n; i++) data_free(&t->data.source[i]);
+    for (int i = 0; i < t->held.n; i++) data_free(&t->held.source[i]);
     data_pieces_free(&t->pieces);
     mem_free(t->win);
     mem_free(t->loss);

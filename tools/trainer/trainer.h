@@ -27,8 +27,8 @@ typedef struct {
     vec_adam adam; /* with all parameters: w, m, v, average, then the lanes' gradients, [n_params]
                       one after another; lane 0, g, then holds the sum of all */
     uint64_t step, window; /* that are done */
-    data_list data;
-    data_pieces pieces; /* needed when tokens are to be split */
+    data_list data, held;  /* to train on; to evaluate on */
+    data_pieces pieces;    /* needed when tokens are to be split */
     lory_token bos;
 
     team *team;
