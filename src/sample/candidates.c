@@ -260,9 +260,9 @@ void candidates_load(candidates *c, const float *logits, int n, float least)
     for (int b = 0, i = 0; i < n; b++, i += BLOCK) {
         if (c->key[b] < floor_key) continue;
         for (int j = i; j < n && j < i + BLOCK; j++) {
+            if (!(logits[j] >= least)) continue; /* few are */
             c->id[c->n] = j;
-            c->logit[c->n] = logits[j];
-            c->n += logits[j] >= least;
+            c->logit[c->n++] = logits[j];
         }
     }
 }

@@ -359,8 +359,11 @@ static bool look_at(candidates *c, const chain_input *in, int n, const float **f
                            "banned token %zu: there is no token %" PRId32 " (expected 0 to %d)", i,
                            id, n - 1);
         c->logit[id] = -INFINITY;
+        int block = id / CANDIDATES_BLOCK, first = block * CANDIDATES_BLOCK;
+        int n_left = n - first < CANDIDATES_BLOCK ? n - first : CANDIDATES_BLOCK;
+        candidates_find_peaks(c->logit + first, n_left, &c->key[block]);
     }
-    return candidates_find_peaks(c->logit, n, c->key);
+    return true;
 }
 
 /* Every token becomes a candidate that the first stage may leave. */
