@@ -47,13 +47,6 @@ INLINE codes i_negate_where(codes a, codes bits, codes which)
     __m256i m = _mm256_cmpeq_epi8(_mm256_and_si256(bits, which), which);
     return _mm256_sub_epi8(_mm256_xor_si256(a, m), m);
 }
-INLINE codes gather_points(const uint16_t *grid, codes at)
-{
-    __m256i two =
-        _mm256_i32gather_epi32((const int *)(const void *)grid, _mm256_srli_epi32(at, 1), 4);
-    __m256i odd = _mm256_and_si256(_mm256_slli_epi32(at, 4), _mm256_set1_epi32(16));
-    return _mm256_and_si256(_mm256_srlv_epi32(two, odd), _mm256_set1_epi32(0xffff));
-}
 INLINE codes i_add8(codes a, codes b)
 {
     return _mm256_add_epi8(a, b);
@@ -202,9 +195,11 @@ INLINE floats f_low_halves(codes v)
 /* The points of a codebook of n at the indices in the low, o[0], and in the high words. */
 INLINE void i_points(const uint16_t *grid, const int n, codes at, codes o[2])
 {
+    _Alignas(32) uint16_t index[2 * ROWS];
     (void)n;
-    o[0] = gather_points(grid, i_and(at, i_set32(0xffff)));
-    o[1] = gather_points(grid, i_shr32(at, 16));
+    _mm256_store_si256((void *)index, at);
+    const codes v = points_16(grid, index);
+    o[0] = i_and(v, i_set32(0xffff)), o[1] = i_shr32(v, 16);
 }
 
 /* ---- sums ------------------------------------------------------------------------------------ */

@@ -231,29 +231,25 @@ INLINE __m512i of_1024(const uint16_t *grid, __m512i index, __mmask32 k8, __mmas
     return _mm512_mask_mov_epi16(v, k9, of_512(grid + 512, index, k8));
 }
 
-/* Gathered. */
-INLINE codes gather_points(const uint16_t *grid, codes at)
+INLINE __m512i one_by_one(const uint16_t *grid, __m512i index)
 {
-    __m512i two = _mm512_i32gather_epi32(_mm512_srli_epi32(at, 1), grid, 4);
-    __m512i odd = _mm512_and_si512(_mm512_slli_epi32(at, 4), _mm512_set1_epi32(16));
-    return _mm512_and_si512(_mm512_srlv_epi32(two, odd), _mm512_set1_epi32(0xffff));
+    _Alignas(64) uint16_t at[2 * ROWS];
+    _mm512_store_si512(at, index);
+    const __m256i v = points_16(grid, at);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(v), points_16(grid, at + ROWS), 1);
 }
 
 /* The points of n at the indices in the low, o[0], and in the high words. */
 INLINE void i_points(const uint16_t *grid, const int n, codes at, codes o[2])
 {
-    const codes low = _mm512_set1_epi32(0xffff);
     codes v;
     switch (n) {
     case 256: v = of_256(grid, at, has_16(at, 64), has_16(at, 128)); break;
     case 512: v = of_512(grid, at, has_16(at, 256)); break;
     case 1024: v = of_1024(grid, at, has_16(at, 256), has_16(at, 512)); break;
-    default:
-        o[0] = gather_points(grid, i_and(at, low));
-        o[1] = gather_points(grid, i_shr32(at, 16));
-        return;
+    default: v = one_by_one(grid, at);
     }
-    o[0] = i_and(v, low), o[1] = i_shr32(v, 16);
+    o[0] = i_and(v, i_set32(0xffff)), o[1] = i_shr32(v, 16);
 }
 
 /* ---- sums ------------------------------------------------------------------------------------ */

@@ -10,7 +10,7 @@
 
 /* Four points of eight weights. Loads that broadcast and blends take any port, where
  * insertions wait for one. */
-INLINE __m256i points_8(const uint64_t *grid, const uint16_t *at)
+INLINE __m256i four_points(const uint64_t *grid, const uint16_t *at)
 {
     __m256i v = _mm256_set1_epi64x((long long)grid[at[0]]);
     v = _mm256_blend_epi32(v, _mm256_set1_epi64x((long long)grid[at[1]]), 0x0c);
@@ -23,7 +23,7 @@ INLINE codes codes_8(const uint64_t *grid, const lookups *l, const int j)
 {
     __m256i f[VB / 32];
     UNROLL
-    for (int i = 0; i < VB / 32; i++) f[i] = points_8(grid, l->at + VB / 8 * j + 4 * i);
+    for (int i = 0; i < VB / 32; i++) f[i] = four_points(grid, l->at + VB / 8 * j + 4 * i);
     return i_join(f, 0);
 }
 
