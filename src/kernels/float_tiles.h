@@ -160,7 +160,8 @@ INLINE void spend_rows(const qtype type, const int rows, const matmul_args *a,
                      .k = a->k,
                      .out = a->out + (size_t)b->it * a->ld_out + ir,
                      .ld_out = a->ld_out,
-                     .ahead = ahead_of(a, ir, rows) };
+                     .ahead = ahead_of(a, ir, rows),
+                     .next = a->w }; /* never NULL: it is stepped on by `ask`, be it 0 */
     if (b->n_tok <= F_TOK) {
         any_float_tile(type, rows, true, &t);
         return;
