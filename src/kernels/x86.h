@@ -63,7 +63,7 @@ INLINE __m128i dwords4(const uint8_t *p, size_t rb)
     return _mm_unpacklo_epi64(_mm_unpacklo_epi32(a, b), _mm_unpacklo_epi32(c, d));
 }
 
-/* Eight points of a codebook, at indices in memory: gathers take three times as long. */
+/* Eight points of a codebook, at indices in memory. Gathers took up to three times as long. */
 INLINE __m128i points_8(const uint16_t *grid, const uint16_t *at)
 {
     __m128i v = _mm_cvtsi32_si128(grid[at[0]]);
