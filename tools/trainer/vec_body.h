@@ -69,8 +69,8 @@ INLINE vf vexp(vf x)
 
 /* ---- products ---------------------------------------------------------------------------- */
 
-/* c = or += a b for rows [i, i + rows) and two vectors of columns from j on; b is a panel. Rows of a
- * are reached from every fourth one, so that the addresses need few registers. */
+/* c = or += a b for rows [i, i + rows) and two vectors of columns from j on; b is a panel. Rows of
+ * a are reached from every fourth one, so that the addresses need few registers. */
 INLINE void tile(const int rows, const mat *c, const mat *a, const float *b, int i, int j, bool add)
 {
     vf acc[TILE_ROWS][2];
