@@ -11,7 +11,8 @@ enum {
     BLOCK_BYTES = 384 << 10, /* of a block's copy: all rows pass while it stays, */
     MOST_TOKENS = 48,        /* so the more tokens, the fewer passes; */
     LEAST_TOKENS = 12,       /* of long rows these, as far as the scratch goes */
-    STEPS = 4                /* of 16 weights, per round of the loop */
+    STEPS = 4,               /* of 16 weights, per round of the loop */
+    PAGE_BYTES = 4096        /* rows as long as that, read once, are better left to the hardware */
 };
 _Static_assert((int)BLOCK_BYTES <= (int)MATMUL_SCRATCH_BYTES, "a block fits the scratch");
 
@@ -22,8 +23,7 @@ typedef struct {
     int n, k;
     float *out;
     size_t ld_out;
-    ahead ahead;         /* later weights: a tile that is the only one of its rows asks for all, */
-    const uint8_t *next; /* others for `ask` bytes a round, from here on */
+    const uint8_t *next; /* later weights: `ask` bytes a round are asked for */
     size_t ask;
 } float_tile;
 
@@ -84,22 +84,17 @@ INLINE void add_last_step(const qtype type, const int rows, const int n, const f
     add_step(rows, n, w, t->x + (size_t)k * (size_t)n, t->k - k, sum);
 }
 
-INLINE void run_float_tile(const qtype type, const int rows, const int n, const bool is_only,
-                           const float_tile *t)
+INLINE void run_float_tile(const qtype type, const int rows, const int n, const float_tile *t)
 {
     v16 sum[F_ROWS * F_TOK]; /* [n][rows] */
     UNROLL
     for (int j = 0; j < n; j++)
         UNROLL
         for (int i = 0; i < rows; i++) sum[rows * j + i] = v_zero();
-    const size_t round = (size_t)(rows * 16 * STEPS) * weight_bytes(type);
     const uint8_t *next = t->next;
     int k = 0;
-    for (size_t at = 0; k + 16 * STEPS <= t->k; k += 16 * STEPS, at += round, next += t->ask) {
-        if (is_only)
-            prefetch(&t->ahead, at, round);
-        else
-            for (size_t i = 0; i < t->ask; i += AHEAD_LINE) __builtin_prefetch(next + i, 0, 2);
+    for (; k + 16 * STEPS <= t->k; k += 16 * STEPS, next += t->ask) {
+        for (size_t i = 0; i < t->ask; i += AHEAD_LINE) __builtin_prefetch(next + i, 0, 2);
         UNROLL
         for (int s = 0; s < STEPS; s++) add_whole_step(type, rows, n, t, k + 16 * s, sum);
     }
@@ -114,10 +109,9 @@ INLINE void run_float_tile(const qtype type, const int rows, const int n, const 
 
 #define TILE_OF(tokens)                                                                            \
     case tokens:                                                                                   \
-        if (tokens <= F_TOK) run_float_tile(type, rows, tokens <= F_TOK ? tokens : 1, is_only, t); \
+        if (tokens <= F_TOK) run_float_tile(type, rows, tokens <= F_TOK ? tokens : 1, t);          \
         break;
-INLINE void any_float_tile(const qtype type, const int rows, const bool is_only,
-                           const float_tile *t)
+INLINE void any_float_tile(const qtype type, const int rows, const float_tile *t)
 {
     switch (t->n) {
         TILE_OF(1)
@@ -153,27 +147,22 @@ static size_t whole_steps(int k)
 INLINE void spend_rows(const qtype type, const int rows, const matmul_args *a,
                        const float_block *b, int ir)
 {
+    const size_t n_tile = (size_t)(b->n_tok + F_TOK - 1) / F_TOK, round = 16 * STEPS;
+    const size_t each = (size_t)rows * a->row_bytes / n_tile;
+    const ahead later = ahead_of(a, ir, rows);
     float_tile t = { .w = (const uint8_t *)a->w + (size_t)ir * a->row_bytes,
                      .row_bytes = a->row_bytes,
                      .x = b->x,
-                     .n = b->n_tok,
                      .k = a->k,
                      .out = a->out + (size_t)b->it * a->ld_out + ir,
-                     .ld_out = a->ld_out,
-                     .ahead = ahead_of(a, ir, rows),
-                     .next = a->w }; /* never NULL: it is stepped on by `ask`, be it 0 */
-    if (b->n_tok <= F_TOK) {
-        any_float_tile(type, rows, true, &t);
-        return;
-    }
-    const size_t n_tile = (size_t)(b->n_tok + F_TOK - 1) / F_TOK, round = 16 * STEPS;
-    const size_t each = (size_t)rows * a->row_bytes / n_tile;
-    t.ask = (each * round / whole_steps(a->k) + AHEAD_LINE - 1) / AHEAD_LINE * AHEAD_LINE;
+                     .ld_out = a->ld_out };
+    if (n_tile > 1 || a->row_bytes < PAGE_BYTES)
+        t.ask = (each * round / whole_steps(a->k) + AHEAD_LINE - 1) / AHEAD_LINE * AHEAD_LINE;
     size_t from = 0;
     for (int left = b->n_tok; left > 0; left -= t.n, from += each) {
         t.n = tile_width(left);
-        t.next = from < t.ahead.split ? t.ahead.at + from : t.ahead.then + (from - t.ahead.split);
-        any_float_tile(type, rows, false, &t);
+        t.next = from < later.split ? later.at + from : later.then + (from - later.split);
+        any_float_tile(type, rows, &t);
         t.x += (size_t)t.n * whole_steps(a->k);
         t.out += (size_t)t.n * t.ld_out;
     }
