@@ -271,3 +271,22 @@ TEST(f64_functions_give_the_patterns_they_always_gave)
     CHECK_HASH(hash64(math_sin, -1e6, 1e6), 0x5600265eu);
     CHECK_HASH(hash64(math_cos, -1e9, 1e9), 0x83a8b5e4u);
 }
+
+TEST(exp_of_many_is_exp_of_each)
+{
+    enum { N = 3001 };
+    static const double spans[] = { 1.0, 30.0, 700.0, 760.0, 3e4 }; /* denormals, then zeros too */
+    static float x[N];
+    static double got[N];
+    for (int s = 0; s < 5; s++) {
+        float max = s % 2 ? 0.0f : 17.5f;
+        for (int i = 0; i < N; i++) x[i] = max - (float)(i * 7919 % N * spans[s] / (N - 1));
+        x[5] = -INFINITY;
+        x[6] = max;
+        math_exp_below(N, x, max, got);
+        for (int i = 0; i < N; i++) {
+            double want = math_exp((double)x[i] - (double)max);
+            CHECK_SAME(&got[i], &want, sizeof want, "exp(%g - %g)", (double)x[i], (double)max);
+        }
+    }
+}

@@ -168,6 +168,42 @@ static double exp_sum(double x, double x_lo)
     return m * double_of((uint64_t)(k1 + 1023) << 52) * double_of((uint64_t)(k - k1 + 1023) << 52);
 }
 
+/* Two lanes; compilers do not make them of exp_sum by themselves. */
+typedef double pair __attribute__((vector_size(16)));
+typedef uint64_t pair_bits __attribute__((vector_size(16)));
+
+/* exp_sum(x, 0) for x <= 0, operation by operation. n lies in the low bits of t; 2^n in two factors
+ * is 2^-half and 2^-(minus - half); what is too low has any bits, and is then made 0. */
+static pair exp_pair(pair x)
+{
+    const double LN2_41 = 0x1.62e42fefa3p-1, LN2_REST = 0x1.3de6af278ece6p-42, ROUND = 0x1.8p+52;
+    pair t = x * 0x1.71547652b82fep+0 + ROUND, n = t - ROUND;
+    pair a = x - n * LN2_41, b = 0.0 - n * LN2_REST;
+    pair h = a + b, hb = h - a, h_lo = (a - (h - hb)) + (b - hb);
+    pair h2 = h * h, h4 = h2 * h2;
+    pair p0 = (0.5 + h * (1.0 / 6)) + h2 * (1.0 / 24 + h * (1.0 / 120));
+    pair p4 = (1.0 / 720 + h * (1.0 / 5040)) + h2 * (1.0 / 40320 + h * (1.0 / 362880));
+    pair p8 = (1.0 / 3628800 + h * (1.0 / 39916800))
+              + h2 * (1.0 / 479001600 + h * (1.0 / 6227020800));
+    pair p = p0 + h4 * (p4 + h4 * p8);
+    pair y = 1.0 + h, yh = y - 1.0, y_lo = (1.0 - (y - yh)) + (h - yh);
+    pair m = y + (y_lo + (h2 * p + h_lo));
+    pair_bits minus = bits64(ROUND) - (pair_bits)t, half = minus >> 1;
+    m = m * (pair)((1023 - half) << 52) * (pair)((1023 - (minus - half)) << 52);
+    return (pair)((pair_bits)m & (pair_bits)(x >= -745.2));
+}
+
+void math_exp_below(int n, const float *x, float max, double *y)
+{
+    int i = 0;
+    for (; i + 2 <= n; i += 2) {
+        pair v = { (double)x[i] - (double)max, (double)x[i + 1] - (double)max };
+        v = exp_pair(v);
+        memcpy(y + i, &v, sizeof v);
+    }
+    if (i < n) y[i] = math_exp((double)x[i] - (double)max);
+}
+
 /* x = 2^k (1 + f), 1 + f of [sqrt(1/2), sqrt(2)); x positive and finite. */
 static double split(double x, double *k)
 {

@@ -95,6 +95,8 @@ float math_logf(float x);
 /* ---- f64 ------------------------------------------------------------------------------------
  * Below 1 ulp; special values as in C11 Annex F. Scalar: for tables, sampling and statistics. */
 double math_exp(double x);
+/* y[i] = math_exp(x[i] - max), where x[i] <= max or -inf; two at once. */
+void math_exp_below(int n, const float *x, float max, double *y);
 double math_log(double x);
 double math_pow(double x, double y);
 

@@ -26,10 +26,8 @@ int candidates_best(const candidates *c)
 softmax_sum candidates_softmax(candidates *c)
 {
     softmax_sum s = { c->logit[candidates_best(c)], 0.0 };
-    for (int i = 0; i < c->n; i++) {
-        c->p[i] = math_exp((double)c->logit[i] - (double)s.max);
-        s.sum += c->p[i];
-    }
+    math_exp_below(c->n, c->logit, s.max, c->p);
+    for (int i = 0; i < c->n; i++) s.sum += c->p[i];
     return s;
 }
 
