@@ -1,12 +1,14 @@
 /* bench_kernels.c - how fast the matmul kernels are on one thread, as shares of what this core can
  * do: for the developers of kernels.
  *
- *     build/release/tools/bench_kernels [gemm|gemv] [TYPE ...]
+ *     build/release/tools/bench_kernels [gemm|gemv|attend] [TYPE ...]
  *
  * gemm: products of 512 (and fewer) tokens with K = N = 2048, activations quantised and panels
  * packed inside, as a share of the register peak. gemv: one token against weights that fit in no
- * cache, as a share of a plain read loop over the same bytes. What is compared runs in turn in
- * this process and the median of the ratios counts: other load hits both. LORY_ISA as usual. */
+ * cache, as a share of a plain read loop over the same bytes. attend: one token against keys and
+ * values of 8 heads that fit in no cache, alike, with 1, 3, 4 and 8 queries a head. What is
+ * compared runs in turn in this process and the median of the ratios counts: other load hits both.
+ * LORY_ISA as usual. */
 #include "base/mem.h"
 #include "base/timer.h"
 #include "kernels/kernel.h"
@@ -188,25 +190,124 @@ static bool is_wanted(qtype t, int n, char **names)
     return n == 0;
 }
 
+/* ---- attention ------------------------------------------------------------------------------ */
+
+enum { N_KV_HEAD = 8, HEAD_DIM = 64, MOST_GROUP = 8 };
+
+/* The cache of one layer, as the engine lays it out: [n_page][N_KV_HEAD][key, value][KV_CHUNK]. */
+typedef struct {
+    attend_args a;
+    size_t chunk_bytes;
+    int n_page;
+    uint8_t *data;
+} attention;
+
+/* Chunk `page` of head ih, and the one that follows asked for. */
+static void attend_page(const lory_kernels *kn, const attention *t, int ih, int page)
+{
+    attend_args a = t->a;
+    size_t pair = 2 * t->chunk_bytes;
+    a.k = t->data + ((size_t)page * N_KV_HEAD + (size_t)ih) * pair;
+    a.v = (const uint8_t *)a.k + t->chunk_bytes;
+    if (page + 1 < t->n_page) {
+        a.next_k = (const uint8_t *)a.k + N_KV_HEAD * pair;
+        a.next_v = (const uint8_t *)a.next_k + t->chunk_bytes;
+    }
+    kn->attend(&a);
+}
+
+static attention new_attention(qtype t, int group)
+{
+    static int16_t first[MOST_GROUP], last[MOST_GROUP];
+    static attend_state state[MOST_GROUP];
+    static float q[MOST_GROUP * HEAD_DIM], o[MOST_GROUP * HEAD_DIM];
+    static float scratch[ATTEND_SCRATCH + 2 * HEAD_DIM];
+    size_t row_bytes = qtype_row_bytes(t, HEAD_DIM);
+    attention x = { .chunk_bytes = KV_CHUNK * row_bytes };
+    x.n_page = (int)(GEMV_BYTES / (2 * N_KV_HEAD * x.chunk_bytes));
+    size_t n_bytes = (size_t)x.n_page * N_KV_HEAD * 2 * x.chunk_bytes;
+    x.data = random_weights(t, n_bytes);
+    for (int i = 0; i < MOST_GROUP; i++) {
+        last[i] = KV_CHUNK;
+        state[i] = (attend_state){ -1e30f, 0 };
+    }
+    for (int i = 0; i < MOST_GROUP * HEAD_DIM; i++) q[i] = (float)(int32_t)rnd() * 0x1p-31f;
+    x.a = (attend_args){ .q = q, .ld_q = HEAD_DIM, .type = t, .row_bytes = row_bytes, .o = o,
+                         .ld_o = HEAD_DIM, .state = state, .first = first, .last = last,
+                         .n_q = group, .head_dim = HEAD_DIM, .scale = 0.125f,
+                         .scratch = scratch };
+    return x;
+}
+
+/* GB/s of keys and values over and over from the second level cache. */
+static double attend_hot(const lory_kernels *kn, attention x)
+{
+    enum { HOT_BYTES = 256 << 10, ROUNDS = 20 };
+    double rate[REPEATS_SMALL];
+    x.n_page = (int)(HOT_BYTES / (2 * N_KV_HEAD * x.chunk_bytes));
+    for (int r = 0; r < REPEATS_SMALL; r++) {
+        double t0 = timer_thread();
+        for (int i = 0; i < ROUNDS * x.n_page * N_KV_HEAD; i++)
+            attend_page(kn, &x, i / x.n_page % N_KV_HEAD, i % x.n_page);
+        double n = (double)ROUNDS * x.n_page * N_KV_HEAD * 2 * (double)x.chunk_bytes;
+        rate[r] = n / (timer_thread() - t0) * 1e-9;
+    }
+    return median(rate, REPEATS_SMALL);
+}
+
+static void bench_attend(const lory_kernels *kn, qtype t, int group)
+{
+    attention x = new_attention(t, group);
+    size_t n_bytes = (size_t)x.n_page * N_KV_HEAD * 2 * x.chunk_bytes;
+    double share[REPEATS], speed[REPEATS];
+    for (int r = 0; r < REPEATS; r++) {
+        double t0 = timer_thread();
+        read_all(x.data, n_bytes);
+        double t1 = timer_thread();
+        for (int i = 0; i < x.n_page * N_KV_HEAD; i++)
+            attend_page(kn, &x, i / x.n_page, i % x.n_page);
+        double t2 = timer_thread();
+        speed[r] = (double)n_bytes / (t2 - t1) * 1e-9;
+        share[r] = (t1 - t0) / (t2 - t1);
+    }
+    printf("%-5s %d queries %7.2f GB/s %6.1f %% of reading; from cache %7.2f GB/s\n",
+           qtypes[t].name, group, median(speed, REPEATS), 100 * median(share, REPEATS),
+           attend_hot(kn, x));
+    mem_free(x.data);
+}
+
+static void bench_attention(const lory_kernels *kn, int n_name, char **names)
+{
+    static const qtype types[] = { QT_F32, QT_F16, QT_Q8_0 };
+    static const int groups[] = { 1, 3, 4, 8 };
+    for (int t = 0; t < 3; t++)
+        for (int g = 0; g < 4; g++)
+            if (is_wanted(types[t], n_name, names)) bench_attend(kn, types[t], groups[g]);
+}
+
 int main(int argc, char **argv)
 {
+    static const char *const kinds[] = { "gemm", "gemv", "attend" };
     lory_err err;
     const lory_kernels *kn = kernels();
     const char *isa = kernels_isa(&err);
-    const bool only_gemv = argc > 1 && strcmp(argv[1], "gemv") == 0;
-    const bool only_gemm = argc > 1 && strcmp(argv[1], "gemm") == 0;
-    int skip = 1 + (only_gemv || only_gemm);
+    int only = -1;
+    for (int i = 0; i < 3; i++)
+        if (argc > 1 && strcmp(argv[1], kinds[i]) == 0) only = i;
+    int skip = 1 + (only >= 0), n_name = argc > skip ? argc - skip : 0;
+    char **names = argv + skip;
     if (!isa) return fprintf(stderr, "%s\n", err.text), 2;
     printf("isa %s, K = N = %d\n", isa, K);
-    if (!only_gemv) {
+    if (only < 0 || only == 0) {
         printf(
             "%% of the register peak at tokens   1      2      4      8     16     32    128    512"
             "   GMAC/s at 512\n");
         for (int t = 0; t < QT_COUNT; t++)
-            if (is_wanted((qtype)t, argc - skip, argv + skip)) bench_gemm(kn, (qtype)t);
+            if (is_wanted((qtype)t, n_name, names)) bench_gemm(kn, (qtype)t);
     }
-    if (!only_gemm)
+    if (only < 0 || only == 1)
         for (int t = 0; t < QT_COUNT; t++)
-            if (is_wanted((qtype)t, argc - skip, argv + skip)) bench_gemv(kn, (qtype)t);
+            if (is_wanted((qtype)t, n_name, names)) bench_gemv(kn, (qtype)t);
+    if (only < 0 || only == 2) bench_attention(kn, n_name, names);
     return 0;
 }

@@ -159,7 +159,7 @@ INLINE v16 v_set_f16(const void *p)
 {
     uint16_t h;
     memcpy(&h, p, sizeof h);
-    __m256 x = _mm256_cvtph_ps(_mm_set1_epi16((short)h));
+    __m256 x = _mm256_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128(h)));
     return (v16){ x, x };
 }
 INLINE __m256 i8x8(__m128i q)

@@ -114,7 +114,7 @@ INLINE v16 v_set_f16(const void *p)
 {
     uint16_t h;
     memcpy(&h, p, sizeof h);
-    return _mm512_cvtph_ps(_mm256_set1_epi16((short)h));
+    return _mm512_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128(h)));
 }
 INLINE v16 v_load_i8(const void *p)
 {

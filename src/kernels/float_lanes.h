@@ -331,16 +331,17 @@ static void gemm_bf16(const matmul_args *a)
 
 /* ---- attention ----------------------------------------------------------------------------- */
 
-/* Elements [d, d + 16) of a key or value, of which n are there. */
-INLINE v16 load_kv(const qtype type, const uint8_t *row, int d, int n)
+/* 16 elements from d + more on of a key or value, of which n are there. `more` is a constant, by
+ * which halves of a q8_0 block are seen to share the scale; d % 32 == 0 unless it is 0. */
+INLINE v16 load_kv(const qtype type, const uint8_t *row, int d, const int more, int n)
 {
     if (type == QT_F32)
-        return n >= 16 ? v_load(row + 4 * (size_t)d)
-                       : v_load_n((const float *)(const void *)row + d, n);
+        return load_part((const float *)(const void *)row + d + more, n);
     if (type == QT_F16)
-        return n >= 16 ? v_load_f16(row + 2 * (size_t)d) : load_w_tail(type, row, d, n);
-    const uint8_t *block = row + (size_t)d / 32 * sizeof(block_q8_0);
-    return v_mul(v_set_f16(block), v_load_i8(block + offsetof(block_q8_0, q) + d % 32));
+        return n >= 16 ? v_load_f16(row + 2 * (size_t)(d + more))
+                       : load_w_tail(type, row, d + more, n);
+    const uint8_t *block = row + (size_t)(d / 32 + more / 32) * sizeof(block_q8_0);
+    return v_mul(v_set_f16(block), v_load_i8(block + offsetof(block_q8_0, q) + d % 32 + more % 32));
 }
 
 /* Asks for n rows that lie at `next`. A prefetch never faults, wherever it points. */
@@ -350,16 +351,16 @@ INLINE void ask_for(const attend_args *a, const uint8_t *next, int n)
     for (size_t i = 0; i < n_bytes; i += 64) __builtin_prefetch(next + i, 0, 2);
 }
 
-/* Adds the products of n <= 16 elements from d on. */
+/* Adds the products of n <= 16 elements from d + more on. */
 INLINE void score_step(const int nq, const int nk, const qtype type, const attend_args *a,
-                       const float *q, const uint8_t *k, int d, int n, v16 *sum)
+                       const float *q, const uint8_t *k, int d, const int more, int n, v16 *sum)
 {
     v16 kv[2 * K_TILE];
     UNROLL
-    for (int j = 0; j < nk; j++) kv[j] = load_kv(type, k + (size_t)j * a->row_bytes, d, n);
+    for (int j = 0; j < nk; j++) kv[j] = load_kv(type, k + (size_t)j * a->row_bytes, d, more, n);
     UNROLL
     for (int i = 0; i < nq; i++) {
-        v16 qv = load_part(q + (size_t)i * a->ld_q + d, n);
+        v16 qv = load_part(q + (size_t)i * a->ld_q + d + more, n);
         UNROLL
         for (int j = 0; j < nk; j++) sum[nk * i + j] = v_fma(qv, kv[j], sum[nk * i + j]);
     }
@@ -373,8 +374,12 @@ INLINE void score_tile(const int nq, const int nk, const qtype type, const atten
     UNROLL
     for (int i = 0; i < nq * nk; i++) sum[i] = v_zero();
     int d = 0;
-    for (; d + 16 <= a->head_dim; d += 16) score_step(nq, nk, type, a, q, k, d, 16, sum);
-    if (d < a->head_dim) score_step(nq, nk, type, a, q, k, d, a->head_dim - d, sum);
+    for (; type == QT_Q8_0 && d < a->head_dim; d += 32) {
+        score_step(nq, nk, type, a, q, k, d, 0, 16, sum);
+        score_step(nq, nk, type, a, q, k, d, 16, 16, sum);
+    }
+    for (; d + 16 <= a->head_dim; d += 16) score_step(nq, nk, type, a, q, k, d, 0, 16, sum);
+    if (d < a->head_dim) score_step(nq, nk, type, a, q, k, d, 0, a->head_dim - d, sum);
     float y[Q_TILE * K_TILE];
     fold_all(nq * nk, sum, y);
     UNROLL
@@ -474,7 +479,7 @@ INLINE void value_tile(const int nq, const int nv, const qtype type, const atten
         v16 vv[2 * D_TILE];
         if (w->next && d == 0) ask_for(a, w->next + (size_t)j * a->row_bytes, 1);
         UNROLL
-        for (int e = 0; e < nv; e++) vv[e] = load_kv(type, v, d + 16 * e, part);
+        for (int e = 0; e < nv; e++) vv[e] = load_kv(type, v, d, 16 * e, part);
         UNROLL
         for (int i = 0; i < nq; i++) {
             v16 p = v_set(w->s[i * KV_CHUNK + j]);
