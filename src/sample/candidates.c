@@ -138,43 +138,28 @@ static void fill(buckets *b, const candidates *c, bool by_mass, uint32_t cut, di
     }
 }
 
-static void drop_below(candidates *c, uint32_t cut)
-{
-    int n = 0;
-    for (int i = 0; i < c->n; i++) {
-        if (c->key[i] < cut) continue;
-        c->key[n] = c->key[i];
-        c->p[n] = c->p[i];
-        keep(c, n++, i);
-    }
-    c->n = n;
-}
-
-/* The key that a walk over those of *c ends at, which is the target-th largest. */
-static uint32_t key_at(const candidates *c, double target)
+/* The key at which a walk over the candidates ends, known from the highest digit down; takes what
+ * is above it off *target. */
+static uint32_t key_at(const candidates *c, bool by_mass, double *target)
 {
     buckets b;
     uint32_t cut = 0;
     for (int i = 0; i < 3; i++) {
-        fill(&b, c, false, cut, digits[i]);
-        cut |= walk(&b, false, &target) << digits[i].low;
+        fill(&b, c, by_mass, cut, digits[i]);
+        cut |= walk(&b, by_mass, target) << digits[i].low;
     }
     return cut;
 }
 
 void candidates_keep_best(candidates *c, bool by_mass, double target)
 {
-    buckets b;
-    uint32_t cut = 0; /* the key at which the walk ends, known from the highest digit down */
-    for (int i = 0; i < 3; i++) {
-        fill(&b, c, by_mass, cut, digits[i]);
-        cut |= walk(&b, by_mass, &target) << digits[i].low;
-        drop_below(c, cut);
-    }
+    /* the key at which the walk ends */
+    const uint32_t cut = key_at(c, by_mass, &target);
     double equal = 0.0; /* of those kept that have the very key */
     bool is_reached = false;
     int n = 0;
     for (int i = 0; i < c->n; i++) {
+        if (c->key[i] < cut) continue;
         if (c->key[i] == cut) {
             if (is_reached) continue;
             equal += by_mass ? c->p[i] : 1.0;
@@ -238,9 +223,10 @@ static float logit_of(uint32_t key)
 float candidates_kth_peak(uint32_t *peak, int n, int k)
 {
     candidates peaks = { .n = n, .key = peak };
+    double target = k;
     uint32_t max = 0;
     if (k > n) return -INFINITY;
-    if (k > 1) return logit_of(key_at(&peaks, k));
+    if (k > 1) return logit_of(key_at(&peaks, false, &target));
     for (int i = 0; i < n; i++) max = peak[i] > max ? peak[i] : max;
     return logit_of(max);
 }
