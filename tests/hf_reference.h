@@ -15,7 +15,10 @@ typedef enum { REF_NO_NORM, REF_HEADS, REF_HEADS_LATE, REF_ALL, REF_UNIT_LATE } 
 /* QUARTERS: (q, v, k) of each quarter of the heads. */
 typedef enum { REF_SEPARATE, REF_FUSED, REF_GROUPED, REF_KV_FUSED, REF_QUARTERS } ref_qkv;
 /* The first three have a gate. */
-typedef enum { REF_SILU, REF_RELU, REF_RELU2_GATE, REF_GELU, REF_RELU1, REF_RELU2, REF_XIELU } ref_act;
+typedef enum {
+    REF_SILU, REF_RELU, REF_RELU2_GATE,
+    REF_GELU, REF_RELU1, REF_RELU2, REF_XIELU,
+} ref_act;
 typedef enum { REF_ROTATES, REF_NOT_FOURTH, REF_WINDOWS_ONLY, REF_NEVER } ref_rotation;
 
 /* Lengths of latent attention. */

@@ -1,4 +1,4 @@
-/* test_interrupt.c - SIGINT is an exit status of 130 also where a command has nothing to end yet. */
+/* test_interrupt.c - SIGINT is an exit status of 130, also where a command has nothing to end. */
 #include "test.h"
 #include <fcntl.h>
 #include <signal.h>

@@ -47,8 +47,8 @@ static void *must(void *p)
     return p;
 }
 
-/* Uniform weights in that type: SAMPLE elements of it over and over, so that codes are as frequent as
- * in files. n_bytes holds whole blocks. */
+/* Uniform weights in that type: SAMPLE elements of it over and over, so that codes are as frequent
+ * as in files. n_bytes holds whole blocks. */
 static void *random_weights(qtype t, size_t n_bytes)
 {
     static float x[SAMPLE];

@@ -1,4 +1,4 @@
-/* family_keys_gpt.c - see families.h: the same as family_keys.c, of the families from GPT to Falcon,
+/* family_keys_gpt.c - see families.h: the same as family_keys.c, of families from GPT to Falcon,
  * which have two matrices in a feed-forward layer and names of numbers of their own. */
 #include "base/fmath.h"
 #include "convert/families.h"

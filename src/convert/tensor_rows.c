@@ -150,7 +150,8 @@ static int64_t group_row(const hf_output *o, int64_t r, int64_t n)
 /* Row r of the n rows of Q, K or V out of quarters. */
 static int64_t quarter_row(hf_change change, int64_t r, int64_t n)
 {
-    int64_t size = n / QUARTERS, place = change == HF_QUARTER_Q ? 0 : change == HF_QUARTER_V ? 1 : 2;
+    int64_t size = n / QUARTERS;
+    int64_t place = change == HF_QUARTER_Q ? 0 : change == HF_QUARTER_V ? 1 : 2;
     return (r / size * 3 + place) * size + r % size;
 }
 

@@ -1,5 +1,5 @@
-/* gemv_super.h - one token straight from rows of super-blocks, for one instruction set, written over
- * vectors of ROWS rows' dwords: what a type's sums of products and its scales become.
+/* gemv_super.h - one token straight from rows of super-blocks, for one instruction set, written
+ * over vectors of ROWS rows' dwords: what a type's sums of products and its scales become.
  * Layer: kernels. Not a header by itself: gemv_rows.h and gemv_codes.h include it, after the
  * vectors. The shape is that of avx512_gemv.c: see there. */
 #ifndef LORY_KERNELS_GEMV_SUPER_H

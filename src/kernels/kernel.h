@@ -113,8 +113,8 @@ typedef struct {
     size_t ld_out;
 } gemm_args;
 
-/* Groups that pass all tokens at a time: two panels of GEMM_SLICE groups stay in a first level cache
- * of 32 KB for many tokens; up to GEMM_MOST do if nothing follows, which spares another pass. */
+/* Groups that pass all tokens at a time: two panels of GEMM_SLICE groups stay in a first level
+ * cache of 32 KB for many tokens; up to GEMM_MOST do if nothing follows, to spare a pass. */
 enum { GEMM_SLICE = 16, GEMM_MOST = 20 };
 static inline int gemm_slice_end(const gemm_args *a, int ig0)
 {

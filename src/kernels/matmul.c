@@ -1,8 +1,8 @@
 /* matmul.c - one product on one thread, by the best way for its shape.
  * Layer: kernels. Allocates nothing; what it writes besides the output is the caller's scratch.
  *
- * One token: 16 rows at a time are read as they lie, by the type's gemv. A few: 32 rows are packed a
- * little at a time into the first level cache and spent at once. 16 rows are 16 streams, which
+ * One token: 16 rows at a time are read as they lie, by the type's gemv. A few: 32 rows are packed
+ * a little at a time into the first level cache and spent at once. 16 rows are 16 streams, which
  * prefetchers follow badly (56 to 80 % of the bandwidth): so what comes 72 KB later is asked for in
  * address order meanwhile (ahead.h), and the memory sees one stream. Many tokens: a group of panels
  * that fits half the second level cache is packed into the scratch and spent on all tokens;

@@ -120,8 +120,8 @@ static void any_tile(const qtype_row *type, int n, const tile_args *t)
         tile_of(2, true, n, t);
 }
 
-/* The panel of row ir, groups [ig0, ig1), against all tokens; a part of what comes is asked for with
- * each tile. */
+/* The panel of row ir, groups [ig0, ig1), against all tokens; a part of what comes is asked for
+ * with each tile. */
 static void panel_x_tokens(const gemm_args *a, int ir, int ig0, int ig1, ahead_parts *later)
 {
     const size_t group_bytes = panel_group_bytes(a->type);

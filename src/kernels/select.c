@@ -127,7 +127,8 @@ const char *kernels_isa(lory_err *err)
     pthread_once(&merged_once, merge_all);
     if (!merged_name)
         err_set(err, LORY_E_ARGUMENT,
-                "LORY_ISA: no instruction set of this machine (found \"%.40s\", expected one of %s)",
+                "LORY_ISA: no instruction set of this machine (found \"%.40s\", expected one of "
+                "%s)",
                 wanted ? wanted : "", usable_names(names, sizeof names));
     return merged_name;
 }

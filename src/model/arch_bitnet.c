@@ -1,6 +1,6 @@
-/* arch_bitnet.c - BitNet b1.58 (arXiv:2402.17764): LLaMA with weights of -1, 0 and 1 times a scale of
- * each matrix, and norms before the last product of each sub-layer; its 2B4T (arXiv:2504.12285) by
- * squared ReLU. */
+/* arch_bitnet.c - BitNet b1.58 (arXiv:2402.17764): LLaMA with weights of -1, 0 and 1 times a scale
+ * of each matrix, and norms before the last product of each sub-layer; its 2B4T (arXiv:2504.12285)
+ * by squared ReLU. */
 #include "model/arch.h"
 
 static const lory_step block_bitnet[] = {
@@ -44,5 +44,5 @@ static const lory_step block_bitnet_2b4t[] = {
 
 const lory_arch arch_bitnet = { "bitnet", embed_tokens, block_bitnet, head_rms, true,
                                 NULL, NULL, NULL };
-const lory_arch arch_bitnet_2b4t = { "bitnet-b1.58", embed_tokens, block_bitnet_2b4t, head_rms, true,
-                                     NULL, NULL, NULL };
+const lory_arch arch_bitnet_2b4t = { "bitnet-b1.58", embed_tokens, block_bitnet_2b4t, head_rms,
+                                     true, NULL, NULL, NULL };
