@@ -119,7 +119,7 @@ void keys_gptj(config *c, const hf_shape *s)
 
 void keys_opt(config *c, const hf_shape *s)
 {
-    config_one_of(c, "activation_function", "activation_function", "relu", "relu");
+    keys_put_activation(c, "relu", "relu");
     keys_put_sizes(c, s);
     config_put_int(c, "feed_forward_length", config_int(c, "ffn_dim", CONFIG_NEEDED));
     config_put_num(c, "attention.layer_norm_epsilon", 1e-5);

@@ -56,8 +56,10 @@ static void make_rotations(const net *n)
     for (int it = 0; it < n->s.n_ctx; it++)
         for (int i = 0; i < n->head_dim; i += 2) {
             double angle = it * math_pow((double)n->s.rope_theta, -(double)i / n->head_dim);
-            *cs++ = (float)math_cos(angle);
-            *cs++ = (float)math_sin(angle);
+            double sine, cosine;
+            math_sin_cos(angle, &sine, &cosine);
+            *cs++ = (float)cosine;
+            *cs++ = (float)sine;
         }
 }
 
