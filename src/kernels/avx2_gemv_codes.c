@@ -159,9 +159,6 @@ static const super_type iq3_s = { .bytes = sizeof(block_iq3_s),
 
 /* ---- the slots ------------------------------------------------------------------------------- */
 
-static const int8_t iq3_xxs_level[16] = { 4, 12, 20, 28, 36, 44, 52, 62 };
-static const int8_t iq3_s_level[16] = { 1, 3, 5, 7, 9, 11, 13, 15 };
-
 INLINE void iq2_xxs_points(void *grid)
 {
     expand_8(grid, iq2_xxs_grid, sizeof iq2_xxs_grid / 2, iq2_level, 0);

@@ -97,7 +97,7 @@ INLINE void acts_by_8(const act_group *g, codes x[N_VEC])
 /* Points: words of eight fields of two bits. Signs: words, from bit 4 up. */
 INLINE codes dot_by_8(__m512i point, __m512i sign, const codes x[N_VEC])
 {
-    const __m512i level = lanes(_mm_setr_epi8(8, 25, 43, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+    const __m512i level = lanes(load16(iq2_level));
     codes sum = _mm512_setzero_si512();
     UNROLL
     for (int f = 0; f < N_VEC; f++) {
@@ -176,8 +176,7 @@ INLINE __m512i group_dwords(const uint8_t *p)
 
 INLINE codes iq3_xxs_row(const void *grid, const uint8_t *b, const codes x[N_VEC])
 {
-    const __m512i level =
-        lanes(_mm_setr_epi8(4, 12, 20, 28, 36, 44, 52, 62, 0, 0, 0, 0, 0, 0, 0, 0));
+    const __m512i level = lanes(load16(iq3_xxs_level));
     const __m512i low_high = _mm512_set1_epi32(4 << 16); /* nibbles of the signs of eight weights */
     const __m512i q = _mm512_loadu_si512(b + 2);
     __m512i signs = signs_of_28(group_dwords(b + 66),
@@ -198,7 +197,7 @@ INLINE codes iq3_xxs_row(const void *grid, const uint8_t *b, const codes x[N_VEC
 
 INLINE codes iq3_s_row(const void *grid, const uint8_t *b, const codes x[N_VEC])
 {
-    const __m512i level = lanes(_mm_setr_epi8(1, 3, 5, 7, 9, 11, 13, 15, 0, 0, 0, 0, 0, 0, 0, 0));
+    const __m512i level = lanes(load16(iq3_s_level));
     const __m512i low_high = _mm512_set1_epi32(6 << 16 | 2);
     const __m512i q = _mm512_loadu_si512(b + 2), signs = group_dwords(b + 74);
     const __m512i high =

@@ -8,6 +8,11 @@
 /* The points of the codebook, expanded to a byte a weight, lie in the thread's scratch. Gathers
  * took longer than loads one by one (10.6 against 3 ns for 64 weights, Cascade Lake). */
 
+/* What the codes of a point stand for; of IQ1, 16 more than that. */
+static const int8_t iq2_level[16] = { 8, 25, 43 }, iq1_level[16] = { 9, 17, 25 };
+static const int8_t iq3_xxs_level[16] = { 4, 12, 20, 28, 36, 44, 52, 62 };
+static const int8_t iq3_s_level[16] = { 1, 3, 5, 7, 9, 11, 13, 15 };
+
 /* Four points of eight weights. Loads that broadcast and blends take any port, where
  * insertions wait for one. */
 INLINE __m256i four_points(const uint64_t *grid, const uint16_t *at)
@@ -157,8 +162,6 @@ static const super_type iq1_m = { .bytes = sizeof(block_iq1_m),
                                   .look_up = plain_8_dots };
 
 /* ---- the slots ------------------------------------------------------------------------------- */
-
-static const int8_t iq2_level[16] = { 8, 25, 43 }, iq1_level[16] = { 9, 17, 25 }; /* + 16 */
 
 enum { N_IQ1 = sizeof iq1_grid / sizeof *iq1_grid };
 _Static_assert(2 * N_IQ1 * sizeof(uint64_t) <= MATMUL_SCRATCH_BYTES, "the points fit the scratch");
