@@ -1,0 +1,254 @@
+/* test_kernels_attend.c - attention of one and of many queries: the same bits on every instruction
+ * set and however it is cut, near the exact one. */
+#include "base/mem.h"
+#include "kernel_inputs.h"
+#include "test.h"
+#include <math.h>
+#include <stdlib.h>
+
+enum { N_Q = 13, CHUNKS = 3, DIM_MAX = 160 };
+
+typedef struct {
+    int dim;
+    qtype type;
+    size_t row_bytes;
+    float q[N_Q * DIM_MAX], k[CHUNKS * KV_CHUNK * DIM_MAX], v[CHUNKS * KV_CHUNK * DIM_MAX];
+    uint8_t k_rows[CHUNKS * KV_CHUNK * DIM_MAX * 4], v_rows[CHUNKS * KV_CHUNK * DIM_MAX * 4];
+    int first[N_Q], last[N_Q]; /* positions over all chunks */
+    float slope[N_Q], cap, scale;
+    bool has_slope;
+} attend_case;
+
+static int clamp_chunk(int pos, int chunk)
+{
+    int at = pos - chunk * KV_CHUNK;
+    return at < 0 ? 0 : at > KV_CHUNK ? KV_CHUNK : at;
+}
+
+static void run_attend(const lory_kernels *kn, const attend_case *c, float *o, attend_state *state)
+{
+    static float scratch[ATTEND_SCRATCH + 2 * DIM_MAX];
+    for (int i = 0; i < N_Q; i++) state[i] = (attend_state){ -INFINITY, 0 };
+    for (int ic = 0; ic < CHUNKS; ic++) {
+        int16_t first[N_Q], last[N_Q];
+        int32_t pos[N_Q];
+        for (int i = 0; i < N_Q; i++) {
+            first[i] = (int16_t)clamp_chunk(c->first[i], ic);
+            last[i] = (int16_t)clamp_chunk(c->last[i], ic);
+            pos[i] = c->last[i] - 1 - ic * KV_CHUNK;
+        }
+        const size_t chunk = (size_t)ic * KV_CHUNK * c->row_bytes;
+        attend_args a = { .q = c->q,
+                          .ld_q = (size_t)c->dim,
+                          .type = c->type,
+                          .row_bytes = c->row_bytes,
+                          .k = c->k_rows + chunk,
+                          .v = c->v_rows + chunk,
+                          .next_k = ic % 2 ? c->k_rows : NULL,
+                          .next_v = ic % 2 ? c->v_rows : NULL,
+                          .o = o,
+                          .ld_o = (size_t)c->dim + 1,
+                          .state = state,
+                          .first = first,
+                          .last = last,
+                          .slope = c->has_slope ? c->slope : NULL,
+                          .pos = pos,
+                          .n_q = N_Q,
+                          .head_dim = c->dim,
+                          .scale = c->scale,
+                          .cap = c->cap,
+                          .scratch = scratch };
+        kn->attend(&a);
+    }
+}
+
+static void exact_attend(const attend_case *c, int i, double *o)
+{
+    double p[CHUNKS * KV_CHUNK], sum = 0, max = -INFINITY;
+    for (int j = c->first[i]; j < c->last[i]; j++) {
+        double s = 0;
+        for (int d = 0; d < c->dim; d++) s += (double)c->q[i * c->dim + d] * c->k[j * c->dim + d];
+        s *= c->scale;
+        if (c->cap > 0) s = c->cap * tanh(s / c->cap);
+        if (c->has_slope) s += c->slope[i] * (j - (c->last[i] - 1));
+        p[j] = s;
+        max = s > max ? s : max;
+    }
+    for (int d = 0; d < c->dim; d++) o[d] = 0;
+    for (int j = c->first[i]; j < c->last[i]; j++) {
+        double e = exp(p[j] - max);
+        sum += e;
+        for (int d = 0; d < c->dim; d++) o[d] += e * c->v[j * c->dim + d];
+    }
+    for (int d = 0; d < c->dim; d++) o[d] /= sum;
+}
+
+/* Random rows in the case's type, and what they stand for. */
+static void fill_rows(const attend_case *c, float *x, uint8_t *rows)
+{
+    fill(CHUNKS * KV_CHUNK * DIM_MAX, x);
+    for (int j = 0; j < CHUNKS * KV_CHUNK; j++, x += c->dim, rows += c->row_bytes) {
+        qtypes[c->type].from_f32(c->dim, x, NULL, rows);
+        qtypes[c->type].to_f32(c->dim, rows, x);
+    }
+}
+
+static void new_attend_case(attend_case *c, int round)
+{
+    static const int dims[] = { 64, 128, 8, 80, 33, 160, 16, 1, 96, 100 };
+    static const qtype types[] = { QT_F32, QT_F16, QT_Q8_0 };
+    c->type = types[round % 3];
+    c->dim = dims[round % 10];
+    if (c->type == QT_Q8_0 && c->dim % 32) c->type = QT_F16;
+    c->row_bytes = qtype_row_bytes(c->type, c->dim);
+    c->has_slope = round % 7 == 1;
+    c->cap = round % 4 == 2 ? 5.0f : 0.0f;
+    c->scale = 1 / sqrtf((float)c->dim);
+    fill(N_Q * DIM_MAX, c->q);
+    fill_rows(c, c->k, c->k_rows), fill_rows(c, c->v, c->v_rows);
+    for (int i = 0; i < N_Q; i++) {
+        c->last[i] = 1 + rnd_below(CHUNKS * KV_CHUNK);
+        c->first[i] = i % 2 ? rnd_below(c->last[i]) : 0;
+        if (i > 0 && i % 5 < round % 5) { /* neighbours that see the same: tiles of each size */
+            c->first[i] = c->first[i - 1];
+            c->last[i] = c->last[i - 1];
+        }
+        c->slope[i] = (float)rnd_below(100) * 0.001f;
+    }
+}
+
+TEST(attention_is_the_same_on_every_isa_and_near_the_exact_one)
+{
+    static attend_case c;
+    static float want[N_Q * (DIM_MAX + 1)], got[N_Q * (DIM_MAX + 1)];
+    attend_state state[N_Q], want_state[N_Q];
+    isa list[8];
+    int n_list = usable_isas(list);
+    for (int round = 0; round < 30; round++) {
+        new_attend_case(&c, round);
+        memset(want, 0, sizeof want);
+        run_attend(generic(), &c, want, want_state);
+        for (int i = 0; i < N_Q; i++) {
+            double exact[DIM_MAX];
+            exact_attend(&c, i, exact);
+            for (int d = 0; d < c.dim; d++) {
+                double y = want[i * (c.dim + 1) + d] / want_state[i].sum;
+                CHECK(fabs(y - exact[d]) <= 2e-4, "dim %d: %g for %g", c.dim, y, exact[d]);
+            }
+        }
+        for (int l = 0; l < n_list; l++) {
+            memset(got, 0, sizeof got);
+            run_attend(&list[l].kn, &c, got, state);
+            CHECK_SAME(got, want, sizeof got, "isa %s, dim %d", list[l].name, c.dim);
+            CHECK_SAME(state, want_state, sizeof state, "isa %s", list[l].name);
+        }
+    }
+}
+
+/* A batch of queries, one after the other and packed, over two chunks of keys. */
+enum { MANY_Q = 83, MANY_DIM = 160 };
+typedef struct {
+    int dim, at, n; /* queries [at, at + n) of MANY_Q are asked */
+    float q[MANY_Q * MANY_DIM], packed[96 * MANY_DIM];
+    float k[2][KV_CHUNK * MANY_DIM], v[2][KV_CHUNK * MANY_DIM];
+    int16_t first[2][MANY_Q], last[2][MANY_Q];
+    int32_t pos[MANY_Q];
+    float slope[MANY_Q], cap;
+    bool has_slope;
+} many_case;
+
+static void new_many_case(many_case *c, int round)
+{
+    static const int dims[] = { 64, 128, 16, 80, 160, 40 };
+    c->dim = dims[round % 6];
+    c->at = round % 3 ? rnd_below(30) : 0;
+    c->n = round % 5 ? 1 + rnd_below(MANY_Q - c->at) : MANY_Q - c->at;
+    c->cap = round % 4 == 2 ? 5.0f : 0.0f;
+    c->has_slope = round % 7 == 1;
+    fill(MANY_Q * MANY_DIM, c->q);
+    for (int ic = 0; ic < 2; ic++) {
+        int group = 1 + rnd_below(6), last = rnd_below(KV_CHUNK), first = 0;
+        fill(KV_CHUNK * MANY_DIM, c->k[ic]), fill(KV_CHUNK * MANY_DIM, c->v[ic]);
+        for (int i = 0; i < MANY_Q; i++) {
+            if (round % 8 == 3 && i % 20 == 19) first = rnd_below(KV_CHUNK);
+            if (i % group == 0) last++;
+            c->first[ic][i] = (int16_t)first;
+            c->last[ic][i] = (int16_t)(round % 2 || last > KV_CHUNK ? KV_CHUNK : last);
+            c->pos[i] = last;
+            c->slope[i] = (float)rnd_below(100) * 0.001f;
+        }
+    }
+}
+
+static void run_many(const lory_kernels *kn, const many_case *c, float *o, attend_state *state)
+{
+    static float scratch[ATTEND_SCRATCH + 2 * MANY_DIM];
+    const size_t dim = (size_t)c->dim;
+    for (int i = 0; i < MANY_Q; i++) state[i] = (attend_state){ -INFINITY, 0 };
+    for (int ic = 0; ic < 2; ic++)
+        kn->attend(&(attend_args){
+            .q = c->q + (size_t)c->at * dim, .ld_q = dim,
+            .packed_q = c->dim % 16 == 0 ? c->packed : NULL, .packed_at = c->at, .type = QT_F32,
+            .row_bytes = dim * sizeof(float), .k = c->k[ic], .v = c->v[ic],
+            .o = o + (size_t)c->at * dim, .ld_o = dim, .state = state + c->at,
+            .first = c->first[ic] + c->at, .last = c->last[ic] + c->at,
+            .slope = c->has_slope ? c->slope + c->at : NULL, .pos = c->pos + c->at, .n_q = c->n,
+            .head_dim = c->dim, .scale = 0.2f, .cap = c->cap, .scratch = scratch });
+}
+
+TEST(attention_of_many_packed_queries_is_the_same_on_every_isa)
+{
+    static many_case c;
+    static float want[MANY_Q * MANY_DIM], got[MANY_Q * MANY_DIM];
+    static attend_state state[MANY_Q], want_state[MANY_Q];
+    isa list[8];
+    int n_list = usable_isas(list);
+    for (int round = 0; round < 60; round++) {
+        new_many_case(&c, round);
+        memset(want, 0, sizeof want);
+        run_many(generic(), &c, want, want_state);
+        for (int l = 0; l < n_list; l++) {
+            memset(got, 0, sizeof got);
+            memset(c.packed, 0xff, sizeof c.packed); /* NaN where no query is */
+            if (c.dim % 16 == 0)
+                list[l].kn.pack_queries(MANY_Q, c.dim, c.q, (size_t)c.dim, c.packed);
+            run_many(&list[l].kn, &c, got, state);
+            CHECK_SAME(got, want, sizeof got, "isa %s, round %d", list[l].name, round);
+            CHECK_SAME(state, want_state, sizeof state, "isa %s, round %d", list[l].name, round);
+        }
+    }
+}
+
+TEST(chunks_merge_outside_as_in_attention)
+{
+    static attend_case c;
+    static float want[N_Q * (DIM_MAX + 1)], got[DIM_MAX];
+    attend_state want_state[N_Q];
+    isa list[8];
+    int n_list = usable_isas(list);
+    for (int round = 0; round < 10; round++) {
+        new_attend_case(&c, round);
+        run_attend(generic(), &c, want, want_state);
+        for (int l = 0; l < n_list; l++) {
+            attend_state st = { -INFINITY, 0 };
+            for (int ic = 0; ic < CHUNKS; ic++) {
+                float part[DIM_MAX], scratch[ATTEND_SCRATCH + 2 * DIM_MAX];
+                int16_t first = (int16_t)clamp_chunk(c.first[0], ic);
+                int16_t last = (int16_t)clamp_chunk(c.last[0], ic);
+                int32_t pos = c.last[0] - 1 - ic * KV_CHUNK;
+                attend_state chunk = { -INFINITY, 0 };
+                if (first >= last) continue;
+                list[l].kn.attend(&(attend_args){
+                    .q = c.q, .type = c.type, .row_bytes = c.row_bytes,
+                    .k = c.k_rows + (size_t)ic * KV_CHUNK * c.row_bytes,
+                    .v = c.v_rows + (size_t)ic * KV_CHUNK * c.row_bytes,
+                    .o = part, .state = &chunk, .first = &first, .last = &last,
+                    .slope = c.has_slope ? c.slope : NULL, .pos = &pos, .n_q = 1,
+                    .head_dim = c.dim, .scale = c.scale, .cap = c.cap, .scratch = scratch });
+                list[l].kn.attend_merge(c.dim, chunk, part, &st, got);
+            }
+            CHECK_SAME(got, want, (size_t)c.dim * sizeof *got, "isa %s", list[l].name);
+            CHECK_SAME(&st, &want_state[0], sizeof st, "isa %s", list[l].name);
+        }
+    }
+}
