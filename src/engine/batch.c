@@ -33,6 +33,7 @@ static kv_shape shape_of(const model *m, const lory_batch_params *p, int n_ctx, 
                        .n_ctx = n_kv,
                        .n_seq = n_parallel + max_kept(n_parallel),
                        .type = session_cache_type(&p->session),
+                       .hp = &m->hp,
                        .n_seq_ctx = n_ctx };
 }
 

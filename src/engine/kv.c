@@ -23,32 +23,47 @@ static size_t n_parts(const kv_shape *s)
     return s->is_shared ? 1 : 2;
 }
 
+int kv_heads(const kv_shape *s, int il)
+{
+    return s->hp ? s->hp->layer[il].n_kv_head : s->n_kv_head;
+}
+
+/* Bytes of a page in a layer. */
+static size_t page_bytes(const kv_cache *kv, int il)
+{
+    return (size_t)kv_heads(&kv->shape, il) * n_parts(&kv->shape) * kv->chunk_bytes;
+}
+
+static bool has_rings(const kv_shape *s)
+{
+    return s->hp && s->n_batch > 0;
+}
+
 /* Pages of a ring: the first position that is seen and the last one may lie anywhere in theirs. */
 static int ring_pages(const kv_shape *s)
 {
     int n_page = pages_for(s->n_ctx);
-    if (!s->hp || s->hp->window == 0) return n_page;
+    if (!has_rings(s) || s->hp->window == 0) return n_page;
     int64_t n = ((int64_t)s->hp->window + s->n_batch) / KV_CHUNK + 2;
     return n < n_page ? (int)n : n_page;
 }
 
 static bool is_ring(const kv_shape *s, int il)
 {
-    return s->hp && hparams_window(s->hp, il) > 0;
+    return has_rings(s) && hparams_window(s->hp, il) > 0;
 }
 
 /* Lays out the layers, from *n_bytes = 0 on; layer == NULL measures. */
 static bool lay_out(const kv_shape *s, size_t *layer, size_t *n_bytes)
 {
-    size_t page, ring, full;
+    size_t page, all;
     *n_bytes = 0;
-    if (!mem_mul(chunk_bytes(s), n_parts(s) * (size_t)s->n_kv_head, &page)
-        || !mem_mul(page, (size_t)ring_pages(s), &ring)
-        || !mem_mul(page, (size_t)pages_for(s->n_ctx), &full))
-        return false;
     for (int il = 0; il < s->n_layer; il++) {
+        int n_page = is_ring(s, il) ? ring_pages(s) : pages_for(s->n_ctx);
         if (layer) layer[il] = *n_bytes;
-        if (!mem_add(*n_bytes, is_ring(s, il) ? ring : full, n_bytes)) return false;
+        if (!mem_mul(chunk_bytes(s), n_parts(s) * (size_t)kv_heads(s, il), &page)
+            || !mem_mul(page, (size_t)n_page, &all) || !mem_add(*n_bytes, all, n_bytes))
+            return false;
     }
     return true;
 }
@@ -94,7 +109,7 @@ bool kv_open(kv_cache *kv, const kv_shape *shape, lory_err *err)
 {
     *kv = (kv_cache){ .shape = *shape };
     if (!kv_check(shape, err)) return false;
-    assert(!shape->hp || shape->n_seq == 1);
+    assert(!has_rings(shape) || shape->n_seq == 1);
     kv->n_page = pages_for(shape->n_ctx);
     kv->n_ring = ring_pages(shape);
     kv->n_seq_page = shape->n_seq_ctx ? pages_for(shape->n_seq_ctx) : kv->n_page;
@@ -143,11 +158,10 @@ static void release_page(kv_cache *kv, int page)
 static void copy_last(kv_cache *kv, kv_seq *s)
 {
     int *last = &s->page[s->n_tok / KV_CHUNK], from = *last;
-    size_t n_bytes = (size_t)kv->shape.n_kv_head * n_parts(&kv->shape)
-                     * kv->chunk_bytes; /* of a page in a layer */
     *last = take_page(kv);
     for (int il = 0; il < kv->shape.n_layer; il++) {
         unsigned char *layer = kv->data + kv->layer[il];
+        size_t n_bytes = page_bytes(kv, il);
         memcpy(layer + (size_t)*last * n_bytes, layer + (size_t)from * n_bytes, n_bytes);
     }
     release_page(kv, from);
@@ -204,7 +218,7 @@ void kv_share(kv_cache *kv, int from, int to, int n_tok)
 
 static int first_chunk(const kv_cache *kv, int pos)
 {
-    return kv_first_seen(kv->shape.hp ? kv->shape.hp->window : 0, pos) / KV_CHUNK;
+    return kv_first_seen(has_rings(&kv->shape) ? kv->shape.hp->window : 0, pos) / KV_CHUNK;
 }
 
 bool kv_has_window(const kv_cache *kv, int seq, int n_tok)
@@ -231,9 +245,8 @@ static unsigned char *chunk_at(const kv_cache *kv, kv_place at)
 {
     size_t page = (size_t)(is_ring(&kv->shape, at.il) ? at.pos / KV_CHUNK % kv->n_ring
                                                       : kv->seq[at.seq].page[at.pos / KV_CHUNK]);
-    return kv->data + kv->layer[at.il]
-           + (page * (size_t)kv->shape.n_kv_head + (size_t)at.head) * n_parts(&kv->shape)
-                 * kv->chunk_bytes;
+    return kv->data + kv->layer[at.il] + page * page_bytes(kv, at.il)
+           + (size_t)at.head * n_parts(&kv->shape) * kv->chunk_bytes;
 }
 
 static void store_row(const kv_cache *kv, const lory_kernels *kn, const float *x, void *row)
@@ -254,7 +267,8 @@ static void make_up_page(const kv_cache *kv, int il, unsigned char *page)
 {
     enum { SOME = 32 };
     const qtype_row *type = &qtypes[kv->shape.type];
-    const int dim = kv->shape.head_dim, n_part = (int)n_parts(&kv->shape) * kv->shape.n_kv_head;
+    const int dim = kv->shape.head_dim;
+    const int n_part = (int)n_parts(&kv->shape) * kv_heads(&kv->shape, il);
     uint64_t n = 0;
     for (int ip = 0; ip < n_part; ip++, page += kv->chunk_bytes)
         for (int j = 0; j < KV_CHUNK; j++)
@@ -270,8 +284,8 @@ static void make_up_page(const kv_cache *kv, int il, unsigned char *page)
 
 void kv_make_up(kv_cache *kv, int seq)
 {
-    size_t n_bytes = (size_t)kv->shape.n_kv_head * n_parts(&kv->shape) * kv->chunk_bytes;
     for (int il = 0; il < kv->shape.n_layer; il++) {
+        size_t n_bytes = page_bytes(kv, il);
         unsigned char *first = chunk_at(kv, (kv_place){ il, seq, 0, 0 });
         if (kv->seq[seq].n_tok > 0) make_up_page(kv, il, first);
         for (int pos = KV_CHUNK; pos < kv->seq[seq].n_tok; pos += KV_CHUNK) {

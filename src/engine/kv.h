@@ -19,14 +19,14 @@
 #include "model/hparams.h"
 
 typedef struct {
-    int n_layer, n_kv_head, head_dim;
+    int n_layer, n_kv_head, head_dim; /* heads: the most of any layer */
     int n_ctx; /* tokens of all sequences together; rounded up to whole pages */
     int n_seq;
     qtype type;    /* QT_F32, QT_F16 or QT_Q8_0 */
     int n_seq_ctx; /* most tokens of one sequence; 0 = n_ctx */
+    const hparams *hp; /* heads and windows by layer; NULL: n_kv_head each, no windows */
     /* for one sequence: layers with a window become rings that hold it and n_batch tokens more, by
-     * which the sequence may also be cut back; NULL = no rings */
-    const hparams *hp;
+     * which the sequence may also be cut back; 0 = no rings */
     int n_batch;
     bool is_shared; /* values are the beginnings of keys, and are not kept beside them */
 } kv_shape;
@@ -93,6 +93,8 @@ void kv_forget_before_window(kv_cache *kv, int seq);
 typedef struct {
     int il, seq, pos, head;
 } kv_place;
+/* Heads of a layer: what at.head is below. */
+int kv_heads(const kv_shape *shape, int il);
 void kv_store(kv_cache *kv, const lory_kernels *kn, kv_place at, const float *k, const float *v);
 
 /* Makes up all keys and values of a sequence, for measuring: numbers within -1 .. 1. */

@@ -22,13 +22,14 @@ void op_store(const op_ctx *c, const plan_step *s)
     exec *e = c->e;
     const hparams *hp = &e->m->hp;
     int first = 0, last = 1, head = c->ith, stride = c->nth;
+    int n_kv_head = hp->layer[s->il].n_kv_head;
     if (e->n_row > 1) {
         op_share(c, e->n_row, &first, &last);
         head = 0;
         stride = 1;
     }
     for (int it = first; it < last; it++)
-        for (int ih = head; ih < hp->n_kv_head; ih += stride) {
+        for (int ih = head; ih < n_kv_head; ih += stride) {
             kv_place at = { s->il, e->batch.seq[it], e->batch.pos[it], ih };
             kv_store(e->kv, e->kn, at, op_row(e, K, it) + ih * hp->kv_dim,
                      op_row(e, V, it) + ih * hp->kv_dim);
@@ -40,9 +41,9 @@ enum {
     DIRECT_QUERIES = 8, /* up to here each conversion is made where it is used, often twice */
 };
 
-static int tokens_per_unit(const hparams *hp)
+/* A group: the query heads of one key/value head. */
+static int tokens_per_unit(int group)
 {
-    int group = hp->n_head / hp->n_kv_head;
     return group >= UNIT_QUERIES ? 1 : UNIT_QUERIES / group;
 }
 
@@ -59,10 +60,10 @@ typedef struct {
 } attend_scratch;
 
 /* Lays the scratch out from `at` and returns its bytes; at == NULL measures. */
-static size_t lay_out(attend_scratch *a, const hparams *hp, void *at)
+static size_t lay_out(attend_scratch *a, const hparams *hp, int group, void *at)
 {
     mem_carver c = { at, 0 };
-    size_t n_q = (size_t)tokens_per_unit(hp) * (size_t)(hp->n_head / hp->n_kv_head);
+    size_t n_q = (size_t)tokens_per_unit(group) * (size_t)group;
     size_t dim = (size_t)hp->kv_dim;
     a->q = mem_carve(&c, n_q * dim, sizeof(float));
     a->o = mem_carve(&c, n_q * dim, sizeof(float));
@@ -80,24 +81,31 @@ static size_t lay_out(attend_scratch *a, const hparams *hp, void *at)
 size_t op_attend_scratch_bytes(const hparams *hp)
 {
     attend_scratch a;
-    return lay_out(&a, hp, NULL);
+    size_t most = 0;
+    for (int il = 0; il < hp->n_layer; il++) {
+        const hparams_layer *l = &hp->layer[il];
+        if (l->n_kv_head == 0) continue;
+        size_t n = lay_out(&a, hp, l->n_head / l->n_kv_head, NULL);
+        if (n > most) most = n;
+    }
+    return most;
 }
 
 /* Query heads go in groups that read the same keys together. Where all share one key/value head, a
  * token alone has smaller groups, so that each of several threads has some. */
-static int n_groups(const exec *e)
+static int n_groups(const exec *e, const plan_step *s)
 {
     enum { FEW_HEADS = 4 };
-    const hparams *hp = &e->m->hp;
-    int n = hp->n_head;
-    if (!hp->is_latent || e->n_row > 1 || e->is_cut || e->n_used == 1) return hp->n_kv_head;
-    while (n % 2 == 0 && hp->n_head / n < FEW_HEADS) n /= 2;
+    const hparams_layer *l = &e->m->hp.layer[s->il];
+    int n = l->n_head;
+    if (!e->m->hp.is_latent || e->n_row > 1 || e->is_cut || e->n_used == 1) return l->n_kv_head;
+    while (n % 2 == 0 && l->n_head / n < FEW_HEADS) n /= 2;
     return n;
 }
 
-static int group_of(const exec *e)
+static int group_of(const exec *e, const plan_step *s)
 {
-    return e->m->hp.n_head / n_groups(e);
+    return e->m->hp.layer[s->il].n_head / n_groups(e, s);
 }
 
 /* A unit: group ih of the query heads for tokens [it, it + n_tok) of the batch. */
@@ -109,7 +117,7 @@ static void gather_queries(const exec *e, const plan_step *s, attend_unit u,
                            const attend_scratch *a)
 {
     const hparams *hp = &e->m->hp;
-    int group = group_of(e), dim = hp->kv_dim;
+    int group = group_of(e, s), dim = hp->kv_dim;
     size_t n = (size_t)(group * dim);
     for (int i = 0; i < u.n_tok; i++)
         memcpy(a->q + (size_t)i * n, op_row(e, s->src, u.it + i) + (size_t)u.ih * n,
@@ -148,7 +156,7 @@ static float share_of(attend_state st, const weight *sinks, int ih)
 static void scatter(const exec *e, const plan_step *s, attend_unit u, const attend_scratch *a)
 {
     const hparams *hp = &e->m->hp;
-    int group = group_of(e), n = hp->kv_value_dim;
+    int group = group_of(e, s), n = hp->kv_value_dim;
     for (int i = 0; i < u.n_tok * group; i++) {
         float *o = a->o + (size_t)i * (size_t)hp->kv_dim;
         int ih = u.ih * group + i % group;
@@ -177,11 +185,12 @@ static void chunks_of(const exec *e, int pos, int window, int *first, int *end)
 
 /* Which keys of the chunk from position `chunk` on the query at pos sees: queries [iq,
  * iq + n_q). */
-static void find_keys(const exec *e, int pos, int chunk, int window, int iq,
+static void find_keys(const exec *e, const plan_step *s, int pos, int chunk, int iq,
                       const attend_scratch *a)
 {
-    int group = group_of(e);
-    int first = hparams_first_seen(&e->m->hp, window, pos);
+    const hparams *hp = &e->m->hp;
+    int group = group_of(e, s);
+    int first = hparams_first_seen(hp, hparams_window(hp, s->il), pos);
     for (int i = iq; i < iq + group; i++) {
         a->pos[i] = pos - chunk;
         a->first[i] = (int16_t)within_chunk(first - chunk);
@@ -217,7 +226,7 @@ typedef struct {
 static const unsigned char *keys_of(const exec *e, const plan_step *s, attend_unit u, int i,
                                     int chunk)
 {
-    int head = u.ih * e->m->hp.n_kv_head / n_groups(e);
+    int head = u.ih * e->m->hp.layer[s->il].n_kv_head / n_groups(e, s);
     return kv_chunk(e->kv, (kv_place){ s->il, e->batch.seq[u.it + i], chunk, head });
 }
 
@@ -263,11 +272,10 @@ static void attend_chunk(const exec *e, const plan_step *s, attend_piece p,
                          const attend_scratch *a)
 {
     attend_args args = args_of(e, a);
-    int group = group_of(e), iq = p.i * group, n_key = 0;
-    int window = hparams_window(&e->m->hp, s->il);
+    int group = group_of(e, s), iq = p.i * group, n_key = 0;
     for (int j = p.i; j < p.i + p.n; j++) {
         int pos = e->batch.pos[p.u.it + j], last = within_chunk(keys_end(e, pos) - p.chunk);
-        find_keys(e, pos, p.chunk, window, j * group, a);
+        find_keys(e, s, pos, p.chunk, j * group, a);
         if (last > n_key) n_key = last;
     }
     args.n_q = p.n * group;
@@ -291,7 +299,7 @@ static void attend_one(const op_ctx *c, const plan_step *s, attend_unit u, const
     int window = hparams_window(hp, s->il);
     int begin = INT_MAX, end = 0;
     gather_queries(e, s, u, a);
-    reset_states(u.n_tok * group_of(e), a->state);
+    reset_states(u.n_tok * group_of(e, s), a->state);
     for (int i = 0; i < u.n_tok; i++) {
         int from, to;
         chunks_of(e, e->batch.pos[u.it + i], window, &from, &to);
@@ -309,11 +317,12 @@ static void attend_one(const op_ctx *c, const plan_step *s, attend_unit u, const
 
 /* Blocks of nearly equal size: more than fit a unit take when there would not be enough units for
  * all threads. */
-static int tokens_per_block(const exec *e, int nth)
+static int tokens_per_block(const exec *e, const hparams_layer *l, int nth)
 {
     enum { UNITS_PER_THREAD = 3 };
-    int most = tokens_per_unit(&e->m->hp), n_block = (e->n_row + most - 1) / most;
-    while (n_block < e->n_row && n_block * e->m->hp.n_kv_head < UNITS_PER_THREAD * nth) n_block++;
+    int most = tokens_per_unit(l->n_head / l->n_kv_head);
+    int n_block = (e->n_row + most - 1) / most;
+    while (n_block < e->n_row && n_block * l->n_kv_head < UNITS_PER_THREAD * nth) n_block++;
     return (e->n_row + n_block - 1) / n_block;
 }
 
@@ -348,10 +357,17 @@ size_t op_attend_parts_bytes(const exec *e)
     return lay_out_parts(&p, &e->m->hp, NULL);
 }
 
+/* Whether in every layer the heads go evenly into n threads. */
+static bool go_evenly(const hparams *hp, int n)
+{
+    for (int il = 0; il < hp->n_layer; il++)
+        if (hp->layer[il].n_kv_head % n != 0) return false;
+    return true;
+}
+
 bool op_attend_is_cut(const exec *e)
 {
-    const hparams *hp = &e->m->hp;
-    if (e->n_row != 1 || hp->n_kv_head % e->n_used == 0) return false;
+    if (e->n_row != 1 || go_evenly(&e->m->hp, e->n_used)) return false;
     return keys_end(e, e->batch.pos[0]) >= MIN_CUT_CHUNKS * KV_CHUNK;
 }
 
@@ -360,9 +376,9 @@ static void attend_parts_of(const op_ctx *c, const plan_step *s, int begin, int 
                             const attend_scratch *a, const attend_parts *p)
 {
     const hparams *hp = &c->e->m->hp;
-    int group = group_of(c->e), first, last, had = -1;
+    int group = group_of(c->e, s), first, last, had = -1;
     size_t dim = (size_t)hp->kv_dim;
-    op_share(c, hp->n_kv_head * n, &first, &last);
+    op_share(c, hp->layer[s->il].n_kv_head * n, &first, &last);
     for (int i = first; i < last; i++) {
         attend_unit u = { 0, 1, i / n };
         size_t at = (size_t)(i % n) * (size_t)hp->n_head + (size_t)(u.ih * group);
@@ -382,7 +398,7 @@ static void merge_parts(const op_ctx *c, const plan_step *s, int n, const attend
     const exec *e = c->e;
     const hparams *hp = &e->m->hp;
     int first, last;
-    op_share(c, hp->n_head, &first, &last);
+    op_share(c, hp->layer[s->il].n_head, &first, &last);
     for (int ih = first; ih < last; ih++)
         for (int i = 0; i < n; i++) {
             size_t at = (size_t)i * (size_t)hp->n_head + (size_t)ih;
@@ -398,7 +414,7 @@ static void attend_cut(const op_ctx *c, const plan_step *s, const attend_scratch
     int begin, end, first, last;
     attend_parts p;
     lay_out_parts(&p, hp, e->attend_parts);
-    op_share(c, hp->n_head, &first, &last);
+    op_share(c, hp->layer[s->il].n_head, &first, &last);
     reset_states(last - first, p.total + first);
     chunks_of(e, e->batch.pos[0], hparams_window(hp, s->il), &begin, &end);
     for (int n; begin < end; begin += n * KV_CHUNK) {
@@ -422,15 +438,16 @@ void op_attend(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
     const hparams *hp = &e->m->hp;
-    int n_block = tokens_per_block(e, c->nth), i = 0;
+    const hparams_layer *l = &hp->layer[s->il];
+    int n_block = tokens_per_block(e, l, c->nth), i = 0;
     attend_scratch a;
-    lay_out(&a, hp, op_scratch(c));
+    lay_out(&a, hp, l->n_head / l->n_kv_head, op_scratch(c));
     if (e->is_cut) {
         attend_cut(c, s, &a);
         return;
     }
     for (int it = 0; it < e->n_row; it += n_block)
-        for (int ih = 0; ih < n_groups(e); ih++)
+        for (int ih = 0; ih < n_groups(e, s); ih++)
             if (i++ % c->nth == c->ith) {
                 int n_tok = e->n_row - it < n_block ? e->n_row - it : n_block;
                 attend_one(c, s, (attend_unit){ it, n_tok, ih }, &a);

@@ -162,7 +162,7 @@ void op_group(const op_ctx *c, const plan_step *s)
 void op_expert_weigh(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
-    int n_used = e->m->hp.n_expert_used, n = e->plan.width[s->dst[0]], first, last;
+    int n_used = e->m->hp.n_expert_used, n = s->dst_width, first, last;
     op_share(c, e->n_row * n_used, &first, &last);
     for (int i = first; i < last; i++) {
         float *dst = op_row(e, s->dst[0], e->pair_row[i]);
@@ -182,7 +182,7 @@ static const float *source_row(const exec *e, int slot, int row)
 void op_expert_input(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
-    int width = plan_input_width(&e->plan, s), n_group = width / QT_GROUP;
+    int width = plan_input_width(s), n_group = width / QT_GROUP;
     int first, last, expert = 0;
     op_share(c, e->n_row * e->m->hp.n_expert_used, &first, &last);
     for (int i = first; i < last; i++) {
@@ -240,7 +240,7 @@ void op_experts(const op_ctx *c, const plan_step *s)
 void op_expert_sum(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
-    int n_used = e->m->hp.n_expert_used, n = e->plan.width[s->dst[0]], first, last;
+    int n_used = e->m->hp.n_expert_used, n = s->dst_width, first, last;
     op_share(c, e->n_row, &first, &last);
     for (int it = first; it < last; it++) {
         float *dst = op_row(e, s->dst[0], it);

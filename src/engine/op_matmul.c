@@ -19,7 +19,7 @@ static act_group *input_act(const exec *e, const op_ctx *c)
 static void prepare_rows(const op_ctx *c, const plan_step *s, int first, int last)
 {
     exec *e = c->e;
-    int width = plan_input_width(&e->plan, s);
+    int width = plan_input_width(s);
     for (int it = first; it < last; it++) {
         const float *src = op_row(e, s->src, it);
         float *row = input_row(e, c, it);
@@ -160,8 +160,8 @@ static void head_product(const op_ctx *c, const plan_step *s, int ih, int it, in
     exec *e = c->e;
     const weight *w = s->w[0];
     size_t n_head = (size_t)e->m->hp.n_head, n = (size_t)w->n_rows;
-    size_t src_dim = (size_t)e->plan.width[s->src] / n_head;
-    size_t dst_dim = (size_t)e->plan.width[s->dst[0]] / n_head;
+    size_t src_dim = (size_t)s->src_width / n_head;
+    size_t dst_dim = (size_t)s->dst_width / n_head;
     const float *x = op_row(e, s->src, it) + (size_t)ih * src_dim;
     float *out = op_row(e, s->dst[0], it) + (size_t)ih * dst_dim;
     act_group *act = (act_group *)((char *)op_scratch(c) + matmul_scratch_bytes());
@@ -195,6 +195,6 @@ void op_activate(const op_ctx *c, const plan_step *s)
     int first, last;
     op_share(c, n_row, &first, &last);
     for (int i = first; i < last; i++)
-        activate(e, s, s->op, e->plan.width[s->dst[0]], op_row(e, s->src, i),
+        activate(e, s, s->op, s->dst_width, op_row(e, s->src, i),
                  op_row(e, s->dst[0], i));
 }

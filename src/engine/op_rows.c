@@ -61,7 +61,7 @@ void op_pick(const op_ctx *c, const plan_step *s)
     op_share(c, e->n_row, &first, &last);
     for (int i = first; i < last; i++)
         memcpy(op_row(e, s->dst[0], i), op_row(e, s->src, e->pick[i]),
-               (size_t)e->plan.width[s->src] * sizeof(float));
+               (size_t)s->src_width * sizeof(float));
 }
 
 void op_norm_row(const exec *e, int op, const weight *w, const float *x, float *y)
@@ -84,7 +84,7 @@ void op_add(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
     float scale = s->dst[0] == X ? e->m->hp.residual_scale : 1.0f;
-    int first, last, n = e->plan.width[s->src];
+    int first, last, n = s->src_width;
     op_share(c, e->n_row, &first, &last);
     for (int it = first; it < last; it++) {
         float *src = op_row(e, s->src, it);
@@ -96,7 +96,7 @@ void op_add(const op_ctx *c, const plan_step *s)
 void op_restart(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
-    int first, last, n = e->plan.width[s->src];
+    int first, last, n = s->src_width;
     op_share(c, e->n_row, &first, &last);
     for (int it = first; it < last; it++) {
         float *dst = op_row(e, s->dst[0], it);
@@ -111,7 +111,7 @@ void op_clamp(const op_ctx *c, const plan_step *s)
     int first, last;
     op_share(c, e->n_row, &first, &last);
     for (int it = first; it < last; it++)
-        e->kn->clamp(e->plan.width[s->dst[0]], e->m->hp.clamp_kqv, op_row(e, s->dst[0], it));
+        e->kn->clamp(s->dst_width, e->m->hp.clamp_kqv, op_row(e, s->dst[0], it));
 }
 
 void op_gate(const op_ctx *c, const plan_step *s)
@@ -120,7 +120,7 @@ void op_gate(const op_ctx *c, const plan_step *s)
     int first, last;
     op_share(c, e->n_row, &first, &last);
     for (int it = first; it < last; it++)
-        e->kn->scale(e->plan.width[s->dst[0]], 1.0f / (1.0f + math_expf(-*op_row(e, s->src, it))),
+        e->kn->scale(s->dst_width, 1.0f / (1.0f + math_expf(-*op_row(e, s->src, it))),
                      op_row(e, s->dst[0], it));
 }
 
@@ -129,7 +129,7 @@ void op_scale(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
     int first, last;
-    op_share(c, e->plan.width[s->dst[0]], &first, &last);
+    op_share(c, s->dst_width, &first, &last);
     for (int it = 0; it < e->n_row; it++)
         e->kn->scale(last - first, e->m->hp.logit_scale, op_row(e, s->dst[0], it) + first);
 }
@@ -138,7 +138,7 @@ void op_soft_cap(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
     int first, last;
-    op_share(c, e->plan.width[s->dst[0]], &first, &last);
+    op_share(c, s->dst_width, &first, &last);
     for (int it = 0; it < e->n_row; it++)
         e->kn->soft_cap(last - first, e->m->hp.logit_cap, op_row(e, s->dst[0], it) + first);
 }
@@ -189,8 +189,9 @@ static void for_heads(const op_ctx *c, const plan_step *s, head_fn *fn)
 {
     exec *e = c->e;
     const hparams *hp = &e->m->hp;
-    int n_head = s->dst[0] == K ? hp->n_kv_head : hp->n_head;
-    int group = n_head / hp->n_kv_head; /* heads of this slot per key/value head */
+    const hparams_layer *l = &hp->layer[s->il];
+    int n_head = s->dst[0] == K ? l->n_kv_head : l->n_head;
+    int group = n_head / l->n_kv_head; /* heads of this slot per key/value head */
     int dim = s->dst[0] == K ? hp->kv_dim : hp->head_dim;
     int first, last;
     op_share(c, e->n_row, &first, &last);
@@ -200,7 +201,7 @@ static void for_heads(const op_ctx *c, const plan_step *s, head_fn *fn)
                 fn(e, s, it, ih, op_row(e, s->dst[0], it) + ih * dim);
         return;
     }
-    for (int ig = c->ith; ig < hp->n_kv_head; ig += c->nth)
+    for (int ig = c->ith; ig < l->n_kv_head; ig += c->nth)
         for (int ih = ig * group; ih < (ig + 1) * group; ih++)
             fn(e, s, 0, ih, op_row(e, s->dst[0], 0) + ih * dim);
 }

@@ -76,10 +76,10 @@ const char *plan_slot_name(lory_slot slot)
     return slot_names[slot];
 }
 
-int plan_input_width(const plan *p, const plan_step *s)
+int plan_input_width(const plan_step *s)
 {
     bool is_norm = s->op == OP_RMS_NORM || s->op == OP_LAYER_NORM || s->norm != OP_END;
-    return is_norm ? s->w[0]->k : p->width[s->src];
+    return is_norm ? s->w[0]->k : s->src_width;
 }
 
 /* ---- pass 1: the recipes' steps, one by one ------------------------------------------------ */
@@ -382,32 +382,50 @@ static void mark_syncs(plan *p)
 
 /* ---- pass 5: sizes ------------------------------------------------------------------------- */
 
-static void use_slot(plan *p, const hparams *hp, int slot)
+/* Floats of a slot's row in layer il. */
+static int width_of(const plan *p, const hparams *hp, int slot, int il)
 {
-    const int width[SLOT_COUNT] = {
-        [X] = hp->n_embd, [H] = hp->n_embd, [H2] = hp->n_embd, [F] = hp->n_embd,
-        [PICKED] = hp->n_embd, [Q] = hp->n_head * hp->head_dim, [A] = hp->n_head * hp->value_dim,
-        [K] = hp->n_kv_head * hp->kv_dim, [V] = hp->n_kv_head * hp->kv_dim,
-        [QL] = hp->n_head * hp->kv_dim, [AL] = hp->n_head * hp->kv_value_dim,
-        [G] = hp->n_ff, [U] = hp->n_ff, [QA] = hp->q_lora_rank,
-        [KVA] = hp->kv_lora_rank + hp->n_rot, [KVN] = hp->kv_lora_rank,
-        [KVB] = hp->n_head * (hp->head_dim - hp->n_rot + hp->value_dim), [RT] = hp->n_expert,
-        [EX] = hp->n_embd, [EG] = hp->n_ff_exp, [EU] = hp->n_ff_exp, [ED] = hp->n_embd,
-        [SG] = hp->n_ff_shexp, [SU] = hp->n_ff_shexp, [SS] = 1, [LOGITS] = hp->n_vocab,
-        [LR] = p->width[LR], [ELR] = p->width[ELR],
-    };
-    p->width[slot] = width[slot];
+    const hparams_layer *l = &hp->layer[il < 0 ? 0 : il];
+    switch ((lory_slot)slot) {
+    case X: case H: case H2: case F: case EX: case ED: case PICKED: return hp->n_embd;
+    case Q: return l->n_head * hp->head_dim;
+    case K: case V: return l->n_kv_head * hp->kv_dim;
+    case A: return l->n_head * hp->value_dim;
+    case G: case U: return l->n_ff;
+    case QA: return hp->q_lora_rank;
+    case KVA: return hp->kv_lora_rank + hp->n_rot;
+    case KVN: return hp->kv_lora_rank;
+    case KVB: return l->n_head * (hp->head_dim - hp->n_rot + hp->value_dim);
+    case QL: return l->n_head * hp->kv_dim;
+    case AL: return l->n_head * hp->kv_value_dim;
+    case RT: return hp->n_expert;
+    case EG: case EU: return hp->n_ff_exp;
+    case SG: case SU: return hp->n_ff_shexp;
+    case SS: return 1;
+    case LOGITS: return hp->n_vocab;
+    case LR: case ELR: return p->width[slot]; /* by the adapters */
+    case SLOT_COUNT: break;
+    }
+    return 0;
+}
+
+static int use_slot(plan *p, const hparams *hp, int slot, int il)
+{
+    int width = width_of(p, hp, slot, il);
+    if (width > p->width[slot]) p->width[slot] = width;
+    return width;
 }
 
 static void find_sizes(plan *p, const model *m)
 {
     const hparams *hp = &m->hp;
     for (int i = 0; i < p->n_step; i++) {
-        const plan_step *s = &p->step[i];
-        use_slot(p, hp, s->src);
-        for (int j = 0; j < (s->op == OP_MATMUL ? s->n_matmul : 1); j++) use_slot(p, hp, s->dst[j]);
-        if (s->op == OP_STORE) use_slot(p, hp, V);
-        int width = plan_input_width(p, s);
+        plan_step *s = &p->step[i];
+        s->src_width = use_slot(p, hp, s->src, s->il);
+        for (int j = s->op == OP_MATMUL ? s->n_matmul - 1 : 0; j >= 0; j--)
+            s->dst_width = use_slot(p, hp, s->dst[j], s->il);
+        if (s->op == OP_STORE) use_slot(p, hp, V, s->il);
+        int width = plan_input_width(s);
         if (s->op == OP_INPUT && width > p->max_input) p->max_input = width;
         if (s->op == OP_EXPERT_INPUT && width > p->max_pair_input) p->max_pair_input = width;
     }

@@ -34,6 +34,7 @@ typedef struct {
     uint8_t dst[PLAN_MAX_FUSED];
     uint8_t n_matmul; /* OP_MATMUL: products of the same input, w[i] -> dst[i] */
     int16_t il;      /* -1: of no layer */
+    int src_width, dst_width; /* floats of a row of src and of dst[0], in this layer */
     bool prepared;  /* OP_MATMUL: reads what OP_INPUT prepared, else slot src */
     uint8_t then;   /* OP_MATMUL: then this activation of dst[0] (with dst[1]), or OP_END */
     uint8_t norm;   /* OP_INPUT: after this norm of src, or OP_END */
@@ -48,7 +49,8 @@ typedef struct {
     plan_step *step; /* [n_step] */
     int n_step;
     int n_body;      /* steps before the head, which runs on the picked rows only */
-    int width[SLOT_COUNT]; /* floats of a row of each slot; 0 = the plan does not use it */
+    int width[SLOT_COUNT]; /* floats of a row of each slot, the most of any layer; 0 = the plan
+                              does not use it */
     int max_input;   /* the widest prepared input, floats */
     int max_pair_input; /* the widest prepared input of a (token, expert) pair, floats */
     plan_lora *lora; /* [n_lora] */
@@ -67,7 +69,7 @@ bool plan_make(plan *p, const model *m, const plan_params *par, lory_err *err);
 void plan_free(plan *p); /* accepts a zeroed one */
 
 /* Floats that a step reads of its source's row. */
-int plan_input_width(const plan *p, const plan_step *s);
+int plan_input_width(const plan_step *s);
 
 static inline bool plan_is_expert_slot(int slot)
 {

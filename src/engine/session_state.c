@@ -30,10 +30,10 @@ static size_t n_parts(const session *s)
 
 static size_t state_bytes(const session *s, size_t n)
 {
-    size_t n_row = 0; /* of one head */
-    for (int il = 0; il < s->kv.shape.n_layer; il++) n_row += n - first_tok(s, il, n);
-    return HEAD_BYTES + n * sizeof(int32_t)
-           + n_row * n_parts(s) * s->kv.row_bytes * (size_t)s->kv.shape.n_kv_head + TAIL_BYTES;
+    size_t n_row = 0; /* of all heads */
+    for (int il = 0; il < s->kv.shape.n_layer; il++)
+        n_row += (n - first_tok(s, il, n)) * (size_t)kv_heads(&s->kv.shape, il);
+    return HEAD_BYTES + n * sizeof(int32_t) + n_row * n_parts(s) * s->kv.row_bytes + TAIL_BYTES;
 }
 
 static bool holds(const session *s, size_t n)
@@ -77,9 +77,11 @@ static stretch stretch_at(const session *s, size_t n, int il, int ih, size_t pos
     return (stretch){ { il, 0, (int)pos, ih }, n_row * s->kv.row_bytes };
 }
 
-static stretch first_stretch(const session *s, size_t n)
+/* The first one of layer il, or of the next that has heads. */
+static stretch first_stretch(const session *s, size_t n, int il)
 {
-    return stretch_at(s, n, 0, 0, first_tok(s, 0, n));
+    while (il < s->kv.shape.n_layer && kv_heads(&s->kv.shape, il) == 0) il++;
+    return stretch_at(s, n, il, 0, il < s->kv.shape.n_layer ? first_tok(s, il, n) : 0);
 }
 
 static bool is_stretch(const session *s, const stretch *st)
@@ -87,15 +89,12 @@ static bool is_stretch(const session *s, const stretch *st)
     return st->at.il < s->kv.shape.n_layer && st->n_bytes > 0;
 }
 
-static void next_stretch(const session *s, size_t n, stretch *st)
+static stretch next_stretch(const session *s, size_t n, kv_place at)
 {
-    int il = st->at.il, ih = st->at.head;
-    size_t pos = (size_t)st->at.pos + KV_CHUNK;
-    if (pos >= n) {
-        if (++ih == s->kv.shape.n_kv_head) ih = 0, il++;
-        pos = il < s->kv.shape.n_layer ? first_tok(s, il, n) : 0;
-    }
-    *st = stretch_at(s, n, il, ih, pos);
+    size_t pos = (size_t)at.pos + KV_CHUNK;
+    if (pos < n) return stretch_at(s, n, at.il, at.head, pos);
+    if (at.head + 1 == kv_heads(&s->kv.shape, at.il)) return first_stretch(s, n, at.il + 1);
+    return stretch_at(s, n, at.il, at.head + 1, first_tok(s, at.il, n));
 }
 
 /* ---- writing ----------------------------------------------------------------------------- */
@@ -115,7 +114,8 @@ static bool put_bytes(writer *w, const void *bytes, size_t n)
 static bool put_rows(const session *s, size_t n, writer *w)
 {
     bool ok = true;
-    for (stretch st = first_stretch(s, n); ok && is_stretch(s, &st); next_stretch(s, n, &st)) {
+    for (stretch st = first_stretch(s, n, 0); ok && is_stretch(s, &st);
+         st = next_stretch(s, n, st.at)) {
         const unsigned char *keys = kv_chunk(&s->kv, st.at);
         ok = put_bytes(w, keys, st.n_bytes)
              && (s->kv.value_at == 0 || put_bytes(w, keys + s->kv.value_at, st.n_bytes));
@@ -184,7 +184,7 @@ static bool check_state(const session *s, const unsigned char *state, size_t n_b
 
 static void get_rows(session *s, size_t n, const unsigned char *from)
 {
-    for (stretch st = first_stretch(s, n); is_stretch(s, &st); next_stretch(s, n, &st)) {
+    for (stretch st = first_stretch(s, n, 0); is_stretch(s, &st); st = next_stretch(s, n, st.at)) {
         unsigned char *keys = kv_chunk_to_fill(&s->kv, st.at);
         memcpy(keys, from, st.n_bytes);
         if (s->kv.value_at > 0) memcpy(keys + s->kv.value_at, from + st.n_bytes, st.n_bytes);

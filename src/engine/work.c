@@ -66,13 +66,15 @@ static void add_attention(const model *m, qtype type, double n_tokens, double de
     const hparams *hp = &m->hp;
     double n_step = n_tokens / n_steps, row_bytes = (double)qtype_row_bytes(type, hp->kv_dim);
     for (int il = 0; il < hp->n_layer; il++) {
+        const hparams_layer *l = &hp->layer[il];
         int window = hparams_window(hp, il);
+        if (l->n_kv_head == 0) continue;
         double most = window > 0 ? window : 1e18;
         double keys = mean_keys(n_tokens, depth + 1.0, 1.0, most);
         double step_keys = mean_keys(n_steps, depth + n_step, n_step, most + n_step - 1.0);
-        work->f32_macs += 2.0 * hp->n_head * hp->kv_dim * n_tokens * keys;
+        work->f32_macs += 2.0 * l->n_head * hp->kv_dim * n_tokens * keys;
         work->read_bytes +=
-            (hp->is_latent ? 1.0 : 2.0) * hp->n_kv_head * row_bytes * n_steps * step_keys;
+            (hp->is_latent ? 1.0 : 2.0) * l->n_kv_head * row_bytes * n_steps * step_keys;
     }
 }
 

@@ -3,6 +3,7 @@
 #include "model/hparams.h"
 #include "base/err.h"
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -45,6 +46,13 @@ static const char *key_of(reader *r, const char *name)
     return r->key;
 }
 
+static bool is_uniform(const gguf_kv *kv)
+{
+    for (uint64_t i = 1; i < kv->n; i++)
+        if (gguf_int_at(kv, i) != gguf_int_at(kv, 0)) return false;
+    return true;
+}
+
 /* A key that may be an array of one value a layer: a uniform array counts as its value. */
 static bool read_uniform(reader *r, const char *key, uint64_t max, uint64_t *value)
 {
@@ -52,10 +60,9 @@ static bool read_uniform(reader *r, const char *key, uint64_t max, uint64_t *val
     if (!kv || kv->type != GGUF_ARR) return gguf_get_uint(r->g, key, max, value, r->err);
     if (!gguf_get_array(r->g, key, GGUF_I32, &kv, r->err)) return false;
     int64_t first = kv->n ? gguf_int_at(kv, 0) : 0;
-    for (uint64_t i = 1; i < kv->n; i++)
-        if (gguf_int_at(kv, i) != first)
-            return err_set(r->err, LORY_E_UNSUPPORTED, "%s: %s differs from layer to layer",
-                           gguf_path(r->g), key);
+    if (!is_uniform(kv))
+        return err_set(r->err, LORY_E_UNSUPPORTED, "%s: %s differs from layer to layer",
+                       gguf_path(r->g), key);
     if (first < 0 || (uint64_t)first > max)
         return err_set(r->err, LORY_E_FORMAT, "%s: %s is %lld (expected 1 to %llu)",
                        gguf_path(r->g), key, (long long)first, (unsigned long long)max);
@@ -110,6 +117,51 @@ static bool read_bool(reader *r, const char *name, bool *out)
     return gguf_get_bool(r->g, key_of(r, name), out, r->err);
 }
 
+static int *int_of(hparams *hp, int il, size_t at)
+{
+    return (int *)(void *)((char *)&hp->layer[il] + at);
+}
+
+/* As read_int, or an array of a value for each layer, which are put `at` bytes into each if they
+ * differ: then *out is the most. */
+static bool read_by_layer(reader *r, hparams *hp, const char *name, int max, int absent, size_t at,
+                          int *out)
+{
+    const char *key = key_of(r, name);
+    const gguf_kv *kv = gguf_find(r->g, key);
+    if (!kv || kv->type != GGUF_ARR) return read_int(r, name, max, absent, out);
+    if (!gguf_get_array(r->g, key, GGUF_I32, &kv, r->err)) return false;
+    if (is_uniform(kv)) return read_int(r, name, max, absent, out);
+    if (kv->n != (uint64_t)hp->n_layer)
+        return err_set(r->err, LORY_E_FORMAT, "%s: %s has %llu values for %d layers",
+                       gguf_path(r->g), key, (unsigned long long)kv->n, hp->n_layer);
+    *out = 0;
+    for (int il = 0; il < hp->n_layer; il++) {
+        int64_t value = gguf_int_at(kv, (uint64_t)il);
+        if (value < 0 || value > max)
+            return err_set(r->err, LORY_E_FORMAT, "%s: %s is %lld in layer %d (expected 0 to %d)",
+                           gguf_path(r->g), key, (long long)value, il, max);
+        *int_of(hp, il, at) = value == 0 ? HPARAMS_NO : (int)value;
+        if (value > *out) *out = (int)value;
+    }
+    return true;
+}
+
+static bool read_layers(reader *r, hparams *hp)
+{
+    bool has_kv = gguf_find(r->g, key_of(r, "attention.head_count_kv"));
+    if (!read_by_layer(r, hp, "feed_forward_length", MAX_FF, 0, offsetof(hparams_layer, n_ff),
+                       &hp->n_ff)
+        || !read_by_layer(r, hp, "attention.head_count", MAX_HEAD, 0,
+                          offsetof(hparams_layer, n_head), &hp->n_head)
+        || !read_by_layer(r, hp, "attention.head_count_kv", MAX_HEAD, hp->n_head,
+                          offsetof(hparams_layer, n_kv_head), &hp->n_kv_head))
+        return false;
+    for (int il = 0; !has_kv && il < hp->n_layer; il++)
+        hp->layer[il].n_kv_head = hp->layer[il].n_head;
+    return true;
+}
+
 static bool read_sizes(reader *r, hparams *hp)
 {
     const gguf_tensor *embd = gguf_find_tensor(r->g, "token_embd.weight");
@@ -123,9 +175,7 @@ static bool read_sizes(reader *r, hparams *hp)
     return read_int(r, "context_length", MAX_CTX, 0, &hp->n_ctx_train)
            && read_int(r, "embedding_length", MAX_EMBD, 0, &hp->n_embd)
            && read_int(r, "block_count", MAX_LAYER, 0, &hp->n_layer)
-           && read_int(r, "feed_forward_length", MAX_FF, 0, &hp->n_ff)
-           && read_int(r, "attention.head_count", MAX_HEAD, 0, &hp->n_head)
-           && read_int(r, "attention.head_count_kv", MAX_HEAD, hp->n_head, &hp->n_kv_head)
+           && read_layers(r, hp)
            && read_count(r, "attention.q_lora_rank", MAX_EMBD, &hp->q_lora_rank)
            && read_count(r, "attention.kv_lora_rank", MAX_EMBD, &hp->kv_lora_rank);
 }
@@ -137,10 +187,6 @@ static bool read_heads(reader *r, hparams *hp)
     int derived = hp->n_embd % hp->n_head == 0 ? hp->n_embd / hp->n_head : 0;
     bool is_mla = gguf_find(r->g, key_of(r, "attention.key_length_mla")) != NULL;
     if (is_mla) hp->n_kv_head = hp->n_head;
-    if (hp->n_head % hp->n_kv_head != 0)
-        return err_set(r->err, LORY_E_FORMAT,
-                       "%s: %d attention heads are not a multiple of %d key/value heads",
-                       gguf_path(r->g), hp->n_head, hp->n_kv_head);
     if (derived > MAX_HEAD_DIM) derived = 0;
     if (!read_int(r, is_mla ? "attention.key_length_mla" : "attention.key_length", MAX_HEAD_DIM,
                   derived, &hp->head_dim)
@@ -360,6 +406,50 @@ bool hparams_read(hparams *hp, const gguf *g, const char *arch, lory_err *err)
     return read_sizes(&r, hp) && read_heads(&r, hp) && check_latent(&r, hp) && read_scales(&r, hp)
            && read_window(&r, hp) && read_experts(&r, hp) && read_rope(&r, hp)
            && read_norm_eps(&r, hp);
+}
+
+/* What a layer has: all have as much where it has no number of its own. */
+static int settled(int own, int all)
+{
+    return own == HPARAMS_NO ? 0 : own ? own : all;
+}
+
+static void raise_to(int *most, int n)
+{
+    if (n > *most) *most = n;
+}
+
+static bool settle_layer(hparams *hp, int il, const gguf *g, lory_err *err)
+{
+    hparams_layer *l = &hp->layer[il];
+    l->n_head = settled(l->n_head, hp->n_head);
+    l->n_kv_head = l->n_head ? settled(l->n_kv_head, hp->n_kv_head) : 0;
+    l->n_ff = settled(l->n_ff, hp->n_ff);
+    if (l->n_kv_head > 0 && l->n_head % l->n_kv_head != 0)
+        return err_set(err, LORY_E_FORMAT,
+                       "%s: %d attention heads are not a multiple of %d key/value heads",
+                       gguf_path(g), l->n_head, l->n_kv_head);
+    if (hp->kv_lora_rank > 0 && (l->n_head != hp->n_head || l->n_kv_head != hp->n_kv_head))
+        return err_set(err, LORY_E_UNSUPPORTED,
+                       "%s: heads of latent attention that differ from layer to layer are not "
+                       "known", gguf_path(g));
+    return true;
+}
+
+bool hparams_settle(hparams *hp, const gguf *g, lory_err *err)
+{
+    hparams_layer most = { 0 };
+    for (int il = 0; il < hp->n_layer; il++) {
+        const hparams_layer *l = &hp->layer[il];
+        if (!settle_layer(hp, il, g, err)) return false;
+        raise_to(&most.n_head, l->n_head);
+        raise_to(&most.n_kv_head, l->n_kv_head);
+        raise_to(&most.n_ff, l->n_ff);
+    }
+    hp->n_head = most.n_head;
+    hp->n_kv_head = most.n_kv_head;
+    hp->n_ff = most.n_ff;
+    return true;
 }
 
 bool hparams_has_experts(const hparams *hp, int il)

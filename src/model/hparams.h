@@ -15,7 +15,14 @@ typedef enum { /* how a router's output becomes weights; numbers of expert_gatin
                             experts that are left; Liu et al. 2023, arXiv:2310.00811 */
 } expert_gating;
 
-enum { HPARAMS_MAX_LAYER = 4096 };
+enum { HPARAMS_MAX_LAYER = 1024 };
+
+/* What may differ from layer to layer. */
+typedef struct {
+    int n_head, n_kv_head; /* no heads: no attention; none of keys: one product in its place */
+    int n_ff;              /* 0: no feed-forward network */
+} hparams_layer;
+enum { HPARAMS_NO = -1 }; /* in a layer: none, until hparams_settle makes it 0 */
 
 typedef struct {
     int n_vocab;      /* tokens: rows of token_embd.weight */
@@ -29,6 +36,9 @@ typedef struct {
     int value_dim;    /* ARCH.attention.value_length, else head_dim; differs with MLA only */
     int n_ff;         /* ARCH.feed_forward_length */
     int n_rot;        /* ARCH.rope.dimension_count, else head_dim: rotated values of a head */
+    /* Where layers differ, what is above is the most of any. For families: 0 = as above, until
+     * hparams_settle. */
+    hparams_layer layer[HPARAMS_MAX_LAYER];
     float norm_eps;   /* ARCH.attention.layer_norm_rms_epsilon or .layer_norm_epsilon */
     bool is_parallel; /* ARCH.use_parallel_residual: attention and feed-forward side by side */
 
@@ -98,6 +108,10 @@ extern const hparams hparams_default;
  * of range, inconsistent) or LORY_E_UNSUPPORTED (values that differ from layer to layer, unknown
  * kinds of rope scaling or gating). */
 bool hparams_read(hparams *hp, const gguf *g, const char *arch, lory_err *err);
+
+/* Fills in the layers, and the most of any. LORY_E_FORMAT: heads that do not go into groups;
+ * LORY_E_UNSUPPORTED: latent attention whose heads differ. */
+bool hparams_settle(hparams *hp, const gguf *g, lory_err *err);
 
 /* Of layer il. */
 bool hparams_has_experts(const hparams *hp, int il);

@@ -106,7 +106,11 @@ const lory_step *model_block(const model *m)
 bool model_has_step(const model *m, int il, const lory_step *s)
 {
     const hparams *hp = &m->hp;
+    const hparams_layer *l = &hp->layer[il < 0 ? 0 : il];
     bool has_experts = hparams_has_experts(hp, il);
+    if (s->flags & ATTENDS && l->n_kv_head == 0) return false;
+    if (s->flags & KEYLESS && (l->n_head == 0 || l->n_kv_head > 0)) return false;
+    if (s->flags & FEEDS && l->n_ff == 0) return false;
     if (s->flags & DENSE && has_experts) return false;
     if (s->flags & (MOE | SHARED) && !has_experts) return false;
     if (s->flags & SHARED && hp->n_ff_shexp == 0) return false;
@@ -213,6 +217,18 @@ static bool check_use(const model *m, int il, lory_err *err)
     return true;
 }
 
+/* What a layer lacks its recipe must know of. */
+static bool check_shape(const model *m, int il, lory_err *err)
+{
+    const hparams_layer *l = &m->hp.layer[il];
+    int lacks = (l->n_kv_head == 0 ? ATTENDS : 0) | (l->n_ff == 0 ? FEEDS : 0);
+    for (const lory_step *s = model_block(m); s->op != OP_END; s++) lacks &= ~s->flags;
+    return lacks == 0
+           || err_set(err, LORY_E_UNSUPPORTED, "%s: layer %d has no %s, which is not known of %s",
+                      gguf_path(&m->file), il, lacks & ATTENDS ? "attention" : "feed-forward",
+                      m->arch->name);
+}
+
 static bool check_recipes(const model *m, lory_err *err)
 {
     const uint32_t has_x = 1u << X;
@@ -223,7 +239,9 @@ static bool check_recipes(const model *m, lory_err *err)
         return err_set(err, LORY_E_UNSUPPORTED, "%s: %s.use_parallel_residual is not known",
                        gguf_path(&m->file), m->arch->name);
     for (int il = 0; il < m->hp.n_layer; il++)
-        if (!check_steps(m, model_block(m), il, has_x, err) || !check_use(m, il, err)) return false;
+        if (!check_shape(m, il, err) || !check_steps(m, model_block(m), il, has_x, err)
+            || !check_use(m, il, err))
+            return false;
     return check_steps(m, m->arch->embed, 0, 0, err)
            && check_steps(m, m->arch->head, 0, has_x, err);
 }
@@ -335,6 +353,7 @@ bool model_read_hparams(model *m, lory_err *err)
         m->hp.kv_dim = m->hp.head_dim;
         m->hp.kv_value_dim = m->hp.value_dim;
     }
+    if (!hparams_settle(&m->hp, &m->file, err)) return false;
     return keys_check(&m->file, m->arch->name, err);
 }
 

@@ -120,7 +120,10 @@ enum { /* flags of a step */
     TURNS = 32,  /* only in layers that rotate */
     STILL = 64,  /* only in layers that don't */
     JOINED = 128, /* only where MLA makes keys and values of all heads */
-    LATENT = 256  /* only where it attends over latents */
+    LATENT = 256, /* only where it attends over latents */
+    ATTENDS = 512, /* only in layers with heads of keys */
+    KEYLESS = 1024, /* only in layers with heads of queries and none of keys */
+    FEEDS = 2048,  /* only in layers with a feed-forward network */
 };
 
 typedef struct {

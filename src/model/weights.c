@@ -87,19 +87,21 @@ enum { N_FUSED = sizeof fused / sizeof fused[0] };
 /* Tensors that old converters wrote and nothing reads. */
 static const char *const ignored[] = { "attn_rot_embd", "attn.rotary_emb.inv_freq" };
 
-static int64_t dim_of(const hparams *hp, dim d)
+/* A size in layer il; of those of the whole model il is any. */
+static int64_t dim_of(const hparams *hp, int il, dim d)
 {
+    const hparams_layer *l = &hp->layer[il < 0 ? 0 : il];
     switch (d) {
     case D_ONE: return 1;
     case D_EMBD: return hp->n_embd;
-    case D_Q: return (int64_t)hp->n_head * hp->head_dim;
-    case D_K: return (int64_t)hp->n_kv_head * hp->head_dim;
-    case D_V: return (int64_t)hp->n_kv_head * hp->value_dim;
-    case D_ATTN: return (int64_t)hp->n_head * hp->value_dim;
-    case D_HEADS: return hp->n_head;
-    case D_KV_HEADS: return hp->n_kv_head;
+    case D_Q: return (int64_t)l->n_head * hp->head_dim;
+    case D_K: return (int64_t)l->n_kv_head * hp->head_dim;
+    case D_V: return (int64_t)l->n_kv_head * hp->value_dim;
+    case D_ATTN: return (int64_t)l->n_head * hp->value_dim;
+    case D_HEADS: return l->n_head;
+    case D_KV_HEADS: return l->n_kv_head;
     case D_HEAD: return hp->head_dim;
-    case D_FF: return hp->n_ff;
+    case D_FF: return l->n_ff;
     case D_VOCAB: return hp->n_vocab;
     case D_CTX: return hp->n_ctx_train;
     case D_HALF_ROT: return hp->n_rot / 2;
@@ -108,7 +110,7 @@ static int64_t dim_of(const hparams *hp, dim d)
     case D_Q_LORA: return hp->q_lora_rank;
     case D_KV_LORA: return hp->kv_lora_rank;
     case D_KV_A: return hp->kv_lora_rank + hp->n_rot;
-    case D_KV_B: return (int64_t)hp->n_head * (hp->head_dim - hp->n_rot + hp->value_dim);
+    case D_KV_B: return (int64_t)l->n_head * (hp->head_dim - hp->n_rot + hp->value_dim);
     case D_EXPERTS: return hp->n_expert;
     case D_FF_EXP: return hp->n_ff_exp;
     case D_FF_SHARED: return hp->n_ff_shexp;
@@ -215,10 +217,10 @@ static weight *slot_of(weights *w, int il, lory_role role)
     return role < W_LAYER_COUNT ? &w->layer[index_of(il, role)] : &w->global[role - W_LAYER_COUNT];
 }
 
-static void set_shape(weight *to, const hparams *hp, lory_role role)
+static void set_shape(weight *to, const hparams *hp, int il, lory_role role)
 {
-    to->n_rows = (int)dim_of(hp, roles[role].rows);
-    to->k = (int)dim_of(hp, roles[role].k);
+    to->n_rows = (int)dim_of(hp, il, roles[role].rows);
+    to->k = (int)dim_of(hp, il, roles[role].k);
 }
 
 /* The fused row of that name and length in rows, or NULL. */
@@ -229,7 +231,7 @@ static const fused_row *find_fused(const hparams *hp, const place *p, int64_t n_
         int64_t n_all = 0;
         bool all = true;
         for (int j = 0; j < fused[i].n_parts; j++) {
-            n_all += dim_of(hp, roles[fused[i].part[j]].rows);
+            n_all += dim_of(hp, p->il, roles[fused[i].part[j]].rows);
             all &= wanted >> fused[i].part[j] & 1;
         }
         if (all && gguf_str_is(p->base, fused[i].name) && n_all == n_rows) return &fused[i];
@@ -264,14 +266,14 @@ static bool bind_fused(weights *w, const gguf *g, const hparams *hp, const place
                        const fused_row *row, const gguf_tensor *t, lory_err *err)
 {
     const float *bias = p->is_bias ? floats_of(w, g, t, err) : NULL;
-    int64_t k = p->is_bias ? 1 : dim_of(hp, roles[row->part[0]].k);
+    int64_t k = p->is_bias ? 1 : dim_of(hp, p->il, roles[row->part[0]].k);
     if (p->is_bias ? !bias || !check_shape(g, t, t->ne[0], 1, 1, err)
                    : !check_shape(g, t, k, t->ne[1], 1, err))
         return false;
     const unsigned char *data = t->data;
     for (int i = 0; i < row->n_parts; i++) {
         weight *to = slot_of(w, p->il, row->part[i]);
-        set_shape(to, hp, row->part[i]);
+        set_shape(to, hp, p->il, row->part[i]);
         if (p->is_bias) {
             to->bias = bias;
             bias += to->n_rows;
@@ -301,11 +303,11 @@ static bool bind_one(weights *w, const gguf *g, const hparams *hp, role_set want
     const role_row *row = &roles[p.role];
     weight *to = slot_of(w, p.il, p.role);
     bool is_vector = row->rows == D_ONE;
-    int64_t slices = dim_of(hp, row->slices);
+    int64_t slices = dim_of(hp, p.il, row->slices);
     if (to->slice)
         return err_set(err, LORY_E_FORMAT, "%s: %.*s is there whole and in pieces",
                        gguf_path(g), (int)t->name.n, t->name.s);
-    set_shape(to, hp, p.role);
+    set_shape(to, hp, p.il, p.role);
     if (p.is_bias)
         return check_shape(g, t, is_vector ? to->k : to->n_rows, slices, 1, err)
                && (to->bias = floats_of(w, g, t, err)) != NULL;
@@ -348,7 +350,7 @@ static bool bind_expert(weights *w, const gguf *g, const hparams *hp, const plac
     if (expert >= hp->n_expert || p->is_bias || (to->data && !to->slice))
         return err_set(err, LORY_E_FORMAT, "%s: tensor %.*s is of no expert of %d",
                        gguf_path(g), (int)t->name.n, t->name.s, hp->n_expert);
-    set_shape(to, hp, role);
+    set_shape(to, hp, p->il, role);
     if (!check_shape(g, t, to->k, to->n_rows, 1, err)) return false;
     if (to->slice && to->type != t->type)
         return err_set(err, LORY_E_UNSUPPORTED, "%s: tensor %.*s has not the type of its like",
@@ -398,7 +400,7 @@ static bool make_ones(weights *w, const hparams *hp, const gguf *g, lory_err *er
     float *v = arena_new(&w->arena, (size_t)n, sizeof *v);
     if (!v) return err_set(err, LORY_E_MEMORY, "%s: no memory", gguf_path(g));
     for (int i = 0; i < n; i++) v[i] = 1.0f;
-    set_shape(ones, hp, W_ONES);
+    set_shape(ones, hp, 0, W_ONES);
     ones->data = v;
     return true;
 }
