@@ -1,5 +1,5 @@
-/* test_kernels.c - quantised activations and products: every slot of every instruction set gives the
- * bits of the generic kernels, and those are what kernel.h says. */
+/* test_kernels.c - quantised activations and products: every slot of every instruction set gives
+ * the bits of the generic kernels, and those are what kernel.h says. */
 #include "base/mem.h"
 #include "kernel_inputs.h"
 #include "test.h"
