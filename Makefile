@@ -72,6 +72,7 @@ FLAGS_src/kernels/avx512_gemv  := $(AVX512)
 FLAGS_src/kernels/avx512_gemv_rare := $(AVX512)
 FLAGS_src/kernels/avx512_gemv_codes := $(AVX512)
 FLAGS_src/kernels/neon_dot     := -march=armv8.2-a+dotprod
+FLAGS_src/kernels/neon_gemv    := -march=armv8.2-a+dotprod
 # Training needs fast sums more than the same bits on every machine.
 TRAIN  := -O3 -ffp-contract=fast
 FLAGS_tools/trainer/vec_baseline := $(TRAIN)

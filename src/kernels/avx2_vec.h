@@ -71,6 +71,10 @@ INLINE codes i_shr16(codes a, int n)
 {
     return _mm256_srli_epi16(a, n);
 }
+INLINE codes i_shr8(codes a, int n)
+{
+    return i_and(i_shr16(a, n), i_set8((char)(255 >> n)));
+}
 INLINE codes i_shl32(codes a, int n)
 {
     return _mm256_slli_epi32(a, n);

@@ -57,4 +57,4 @@ INLINE codes i_add_halves(codes a, codes b)
 
 #include "kernels/gemv_rows.h"
 
-const lory_kernels kernels_avx512_gemv_rare = { .gemv = ROW_SLOTS };
+const lory_kernels kernels_avx512_gemv_rare = { .gemv = { ROW_SLOTS } };

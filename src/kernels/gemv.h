@@ -1,6 +1,6 @@
 /* gemv.h - what the products of one token share: ROWS rows at a time, the stream of their bytes.
- * Layer: kernels. Not a header by itself: the x86 files include it after the vectors, avx2_vec.h or
- * avx512_vec.h.
+ * Layer: kernels. Not a header by itself: gemv files include it after the vectors, avx2_vec.h,
+ * avx512_vec.h or neon_vec.h.
  *
  * Weights to come are asked for in the order of their addresses meanwhile (ahead.h). */
 #ifndef LORY_KERNELS_GEMV_H

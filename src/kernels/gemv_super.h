@@ -1,6 +1,6 @@
 /* gemv_super.h - one token straight from rows of super-blocks, for one instruction set, written
  * over vectors of ROWS rows' dwords: what a type's sums of products and its scales become.
- * Layer: kernels. Not a header by itself: gemv_rows.h and gemv_codes.h include it, after the
+ * Layer: kernels. Not a header by itself: gemv_small.h and gemv_codes.h include it, after the
  * vectors. The shape is that of avx512_gemv.c: see there. */
 #ifndef LORY_KERNELS_GEMV_SUPER_H
 #define LORY_KERNELS_GEMV_SUPER_H
@@ -15,7 +15,7 @@ enum {
 };
 
 /* log2(128 / zero) of codes that are stored zero too great; LEVEL_SHIFT is the file's. */
-enum { ZERO_16 = 3, ZERO_4 = 5, ZERO_1 = 7 };
+enum { ZERO_32 = 2, ZERO_16 = 3, ZERO_8 = 4, ZERO_4 = 5, ZERO_1 = 7 };
 
 /* start_all and start of the activations say -128 * sum: -zero * sum. */
 INLINE codes less_zero(codes sums, int start, const int shift)
@@ -148,8 +148,10 @@ INLINE floats super_rows(const super_type t, const rows_args *r)
             floats u = f_mul(f_load(sc), super_term(t, sum, g, x, 0));
             if (t.n_sub == 2) u = f_fma(f_load(sc + FLOATS), super_term(t, sum, g, x, 1), u);
             if (t.has_min)
-                for (int s = 0; s < t.n_sub; s++)
-                    u = f_fnma(f_load(sc + (t.n_sub + s) * FLOATS), f_set(act_half_sum(x, s)), u);
+                for (int s = 0; s < t.n_sub; s++) {
+                    const float xsum = t.n_sub == 2 ? act_half_sum(x, s) : x->sum_all;
+                    u = f_fnma(f_load(sc + (t.n_sub + s) * FLOATS), f_set(xsum), u);
+                }
             acc = f_fma(f_set(x->dx), u, acc);
         }
     }

@@ -11,5 +11,6 @@ extern const lory_kernels kernels_neon;       /* neon.c */
 extern const lory_kernels kernels_neon_pack;  /* neon_pack.c */
 extern const lory_kernels kernels_neon_quant; /* neon_quant.c */
 extern const lory_kernels kernels_neon_dot;   /* neon_dot.c */
+extern const lory_kernels kernels_neon_gemv;  /* neon_gemv.c */
 
 #endif

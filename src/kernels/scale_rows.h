@@ -1,6 +1,6 @@
 /* scale_rows.h - the scales and minima of a super-block of ROWS rows, for one instruction set; and
  * the fields of bits that rows are taken apart by.
- * Layer: kernels. Not a header by itself: pack_rows.h and gemv_rows.h include it, after the vectors
+ * Layer: kernels. Not a header by itself: pack_rows.h and gemv.h include it, after the vectors
  * that pack_rows.h names. Layouts of the blocks: quant/block.h. */
 #ifndef LORY_KERNELS_SCALE_ROWS_H
 #define LORY_KERNELS_SCALE_ROWS_H
@@ -28,7 +28,7 @@ INLINE codes low4(codes v)
 }
 INLINE codes high4(codes v)
 {
-    return low4(i_shr16(v, 4));
+    return i_shr8(v, 4);
 }
 /* Bits s, s+1 of every byte. */
 INLINE codes pair(codes v, int s)

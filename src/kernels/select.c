@@ -34,6 +34,7 @@ const isa_row isas[] = {
     { "avx2",    AVX2,   &kernels_avx2_quant },
 #elif defined(__aarch64__)
     { "dotprod", CPU_NEON | CPU_DOTPROD, &kernels_neon_dot },
+    { "dotprod", CPU_NEON | CPU_DOTPROD, &kernels_neon_gemv },
     { "neon",    CPU_NEON, &kernels_neon },
     { "neon",    CPU_NEON, &kernels_neon_pack },
     { "neon",    CPU_NEON, &kernels_neon_quant },
