@@ -162,7 +162,8 @@ $(BUILD)/lory $(BUILD)/lory-test $(BUILD)/example $(TOOLS):
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %libcli.a,$^) $(filter %liblory.a,$^) $(LIBS)
 
-$(BUILD)/fuzz_talk $(BUILD)/fuzz_history $(BUILD)/fuzz_calls: $(BUILD)/libcli.a
+FUZZ_CLI := talk history calls logits request resume
+$(FUZZ_CLI:%=$(BUILD)/fuzz_%): $(BUILD)/libcli.a
 $(BUILD)/fuzz_tokenizer: $(call obj,tests/tiny_gguf.c tests/tiny_vocab.c)
 $(FUZZERS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/liblory.a
 	$(call say,LINK,$@)

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -127,6 +128,9 @@ static int try_all(fuzz_fn entry, const corpus *c, volatile uint32_t *i)
 {
     int64_t end = now_ms() + BUDGET_MS;
     size_t live = 0;
+    const char *folder = test_temp("files"); /* of the entries that make some */
+    mkdir(folder, 0700);
+    setenv("TMPDIR", folder, 1);
     alarm(HANG_S);
     for (*i = 0; *i < c->n_seeds || (*i < c->n_seeds + N_MUTATIONS && now_ms() < end); ++*i) {
         input in = make_input(c, *i);
@@ -229,4 +233,39 @@ TEST(fuzz_schema_survives_mutated_schemas)
 TEST(fuzz_safetensors_survives_mutated_files)
 {
     survives("safetensors", fuzz_safetensors, "safetensors");
+}
+
+TEST(fuzz_imatrix_survives_mutated_files)
+{
+    survives("imatrix", fuzz_imatrix, "imatrix");
+}
+
+TEST(fuzz_lora_survives_mutated_adapters)
+{
+    survives("lora", fuzz_lora, "lora");
+}
+
+TEST(fuzz_folder_survives_mutated_folders)
+{
+    survives("folder", fuzz_folder, "folder");
+}
+
+TEST(fuzz_convert_survives_mutated_files)
+{
+    survives("convert", fuzz_convert, "convert");
+}
+
+TEST(fuzz_logits_survives_mutated_files)
+{
+    survives("logits", fuzz_logits, "logits");
+}
+
+TEST(fuzz_request_survives_mutated_lines)
+{
+    survives("request", fuzz_request, "request");
+}
+
+TEST(fuzz_resume_survives_mutated_files)
+{
+    survives("resume", fuzz_resume, "resume");
 }

@@ -16,8 +16,26 @@
 #ifndef LORY_TESTS_FUZZ_H
 #define LORY_TESTS_FUZZ_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "lory.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define MUST(claim)                                                                                \
+    do {                                                                                           \
+        if (!(claim)) abort();                                                                     \
+    } while (0)
+
+/* Whether an error is one line, and has a code. */
+static inline bool fuzz_is_line(const lory_err *err)
+{
+    return err->code != LORY_OK && err->text[0] && !strchr(err->text, '\n');
+}
+
+/* Whether it also begins with the path of the file that is wrong. */
+static inline bool fuzz_names(const lory_err *err, const char *path)
+{
+    return fuzz_is_line(err) && strncmp(err->text, path, strlen(path)) == 0;
+}
 
 int fuzz_gguf(const uint8_t *data, size_t n);      /* a weight file: its structure */
 int fuzz_model(const uint8_t *data, size_t n);     /* a weight file: everything up to a token */
@@ -31,6 +49,13 @@ int fuzz_history(const uint8_t *data, size_t n);   /* what was entered in a chat
 int fuzz_calls(const uint8_t *data, size_t n);     /* tool calls in an answer */
 int fuzz_schema(const uint8_t *data, size_t n);    /* a JSON Schema, and its grammar */
 int fuzz_safetensors(const uint8_t *data, size_t n); /* a file of tensors, and their values */
+int fuzz_imatrix(const uint8_t *data, size_t n);     /* an importance matrix, in both formats */
+int fuzz_lora(const uint8_t *data, size_t n);        /* an adapter, and a token with it */
+int fuzz_folder(const uint8_t *data, size_t n);      /* a folder that lory convert reads */
+int fuzz_convert(const uint8_t *data, size_t n);     /* a file, in another type */
+int fuzz_logits(const uint8_t *data, size_t n);      /* saved logits */
+int fuzz_request(const uint8_t *data, size_t n);     /* a line of lory batch */
+int fuzz_resume(const uint8_t *data, size_t n);      /* an output of it, to be gone on with */
 
 #define FUZZ_MAIN(fuzz_x)                                                                          \
     int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);                                     \

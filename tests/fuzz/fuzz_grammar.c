@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MUST(claim)                                                                                \
-    do {                                                                                           \
-        if (!(claim)) abort();                                                                     \
-    } while (0)
-
 enum { MAX_TEXT = 60 };
 
 /* Reads the text; with `forgets`, forgets all other states before each byte. */

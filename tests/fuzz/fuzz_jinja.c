@@ -6,11 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MUST(claim)                                                                                \
-    do {                                                                                           \
-        if (!(claim)) abort();                                                                     \
-    } while (0)
-
 static const char fallback[] = "{\"messages\": [{\"role\": \"user\", \"content\": \"Hi \\u00e9\"},"
                                "{\"role\": \"assistant\", \"content\": [1, null, 2.5, {}]}]}";
 

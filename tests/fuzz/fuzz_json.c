@@ -6,11 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MUST(claim)                                                                                \
-    do {                                                                                           \
-        if (!(claim)) abort();                                                                     \
-    } while (0)
-
 static void write_value(const json *j, buf *out)
 {
     json_writer w = { out, false };

@@ -1,24 +1,6 @@
 /* fuzz_model.c - a whole model from any bytes: what opens must tokenize, evaluate and draw, or say
- * in one line that names the file why it does not. The file lies in memory (memfd), so its name is
- * a path under /proc. */
-#include "fuzz.h"
-#include "lory.h"
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#define MUST(cond)                                                                                 \
-    do {                                                                                           \
-        if (!(cond)) abort();                                                                      \
-    } while (0)
-
-static bool is_one_line(const lory_err *err)
-{
-    return err->code != LORY_OK && err->text[0] && !strchr(err->text, '\n');
-}
+ * in one line that names the file why it does not. */
+#include "fuzz_files.h"
 
 /* A few tokens of whatever the vocabulary makes of a short text, then one draw. */
 static void evaluate(lory_model *m, lory_session *s, lory_err *err)
@@ -28,19 +10,19 @@ static void evaluate(lory_model *m, lory_session *s, lory_err *err)
     lory_model_info info;
     lory_sampler_params params;
     lory_model_get_info(m, &info);
-    MUST(lory_tokenize(m, text, strlen(text), LORY_ADD_SPECIAL, &ids, err) || is_one_line(err));
+    MUST(lory_tokenize(m, text, strlen(text), LORY_ADD_SPECIAL, &ids, err) || fuzz_is_line(err));
     if (ids.n > 8) ids.n = 8;
     for (size_t i = 0; i < ids.n; i++) MUST(ids.id[i] >= 0 && ids.id[i] < info.n_vocab);
     lory_sampler_defaults(m, &params);
     lory_sampler *sampler = lory_sampler_new(m, &params, err);
-    MUST(sampler || is_one_line(err));
+    MUST(sampler || fuzz_is_line(err));
     if (ids.n > 0) {
         bool ok = lory_session_eval(s, ids.id, ids.n, err);
-        MUST(ok || is_one_line(err));
+        MUST(ok || fuzz_is_line(err));
         lory_token id = -1;
         if (ok && sampler) {
             ok = lory_sampler_draw(sampler, lory_session_logits(s), ids.id, ids.n, ids.n, &id, err);
-            MUST(ok ? id >= 0 && id < info.n_vocab : is_one_line(err));
+            MUST(ok ? id >= 0 && id < info.n_vocab : fuzz_is_line(err));
         }
     }
     lory_sampler_free(sampler);
@@ -51,18 +33,15 @@ int fuzz_model(const uint8_t *data, size_t n)
 {
     lory_session_params params = { .n_ctx = 16, .n_batch = 4, .n_threads = 1 };
     lory_err err = { 0 };
-    char path[64];
-    int fd = memfd_create("model.gguf", 0);
-    if (fd < 0 || write(fd, data, n) != (ssize_t)n) abort();
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    lory_model *m = lory_model_open(path, &err);
-    close(fd);
+    fuzz_file f = fuzz_file_open(data, n);
+    lory_model *m = lory_model_open(f.path, &err);
+    close(f.fd);
     if (!m) {
-        MUST(is_one_line(&err) && strncmp(err.text, path, strlen(path)) == 0);
+        MUST(fuzz_names(&err, f.path));
         return 0;
     }
     lory_session *s = lory_session_new(m, &params, &err);
-    MUST(s || is_one_line(&err)); /* a vocabulary alone, or no architecture that lory knows */
+    MUST(s || fuzz_is_line(&err)); /* a vocabulary alone, or no architecture that lory knows */
     if (s) evaluate(m, s, &err);
     lory_session_free(s);
     lory_model_close(m);

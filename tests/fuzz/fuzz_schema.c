@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MUST(claim)                                                                                \
-    do {                                                                                           \
-        if (!(claim)) abort();                                                                     \
-    } while (0)
-
 /* Follows the first byte that may come, so that what is compiled is entered. */
 static void follow(automaton *a)
 {

@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MUST(claim)                                                                                \
-    do {                                                                                           \
-        if (!(claim)) abort();                                                                     \
-    } while (0)
-
 static void decode(const tokenizer *t, const lory_tokens *ids, buf *out)
 {
     detok d;

@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MUST(claim)                                                                                \
-    do {                                                                                           \
-        if (!(claim)) abort();                                                                     \
-    } while (0)
-
 static void check_characters(const char *s, size_t n)
 {
     size_t count = 0;
