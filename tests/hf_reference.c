@@ -5,7 +5,8 @@
 #include <stdarg.h>
 
 enum { MAX_TENSORS = 400, MAX_TOKENS = 16, E = REF_EMBD, V = REF_VOCAB };
-enum { REF_FF_MAX = 256 }; /* where it is rounded up to that */
+enum { REF_FF_ROUNDED = 256 }; /* where it is rounded up to that */
+enum { Q_MAX = REF_HEADS_MAX * REF_DIM };
 
 typedef struct {
     char name[96];
@@ -22,9 +23,19 @@ typedef struct {
     int n;                                 /* tokens */
 } ref;
 
-static int n_kv_of(const ref_spec *s)
+static int n_head_of(const ref_spec *s, int il)
 {
-    return s->kv ? s->kv : REF_KV;
+    return s->heads ? s->heads[il] : REF_HEAD;
+}
+
+static int n_kv_of(const ref_spec *s, int il)
+{
+    return s->kvs ? s->kvs[il] : s->kv ? s->kv : REF_KV;
+}
+
+static int n_ff_of(const ref_spec *s, int il)
+{
+    return s->widths ? s->widths[il] : s->gate_up ? REF_FF_ROUNDED : REF_FF;
 }
 
 /* ---- tensors ----------------------------------------------------------------------------- */
@@ -140,11 +151,16 @@ static void linear(ref *r, const char *pattern, int il, bool has_bias, int rows,
     }
 }
 
-static void rms(const double *w, int n, double *x)
+static double eps_of(const ref_spec *s)
+{
+    return s->norm_eps ? s->norm_eps : 1e-5;
+}
+
+static void rms(const ref_spec *s, const double *w, int n, double *x)
 {
     double sum = 0.0;
     for (int i = 0; i < n; i++) sum += x[i] * x[i];
-    for (int i = 0; i < n; i++) x[i] *= w[i] / sqrt(sum / n + 1e-5);
+    for (int i = 0; i < n; i++) x[i] *= w[i] / sqrt(sum / n + eps_of(s));
 }
 
 static void norm(ref *r, const char *pattern, int il, double *x)
@@ -155,7 +171,7 @@ static void norm(ref *r, const char *pattern, int il, double *x)
     if (s->norm == REF_RMS) {
         double sum = 0.0;
         for (int i = 0; i < E; i++) sum += x[i] * x[i];
-        for (int i = 0; i < E; i++) x[i] = x[i] / sqrt(sum / E + 1e-5) * w[i];
+        for (int i = 0; i < E; i++) x[i] = x[i] / sqrt(sum / E + eps_of(s)) * w[i];
         return;
     }
     double mean = 0.0, var = 0.0;
@@ -163,7 +179,7 @@ static void norm(ref *r, const char *pattern, int il, double *x)
     for (int i = 0; i < E; i++) var += (x[i] - mean) * (x[i] - mean) / E;
     for (int i = 0; i < E; i++) {
         double weight = w[i] + (s->norm == REF_LAYER_NORM_1P);
-        x[i] = (x[i] - mean) / sqrt(var + 1e-5) * weight + (b ? b[i] : 0.0);
+        x[i] = (x[i] - mean) / sqrt(var + eps_of(s)) * weight + (b ? b[i] : 0.0);
     }
 }
 
@@ -221,8 +237,9 @@ static bool rotates(const ref_spec *s, int il)
 static void project(ref *r, int il, const double *h, double *q, double *k, double *v)
 {
     const ref_spec *s = r->s;
-    int n_q = REF_HEAD * REF_DIM, n_kv = n_kv_of(s) * REF_DIM, per = REF_HEAD / n_kv_of(s);
-    double all[3 * REF_HEAD * REF_DIM];
+    int n_head = n_head_of(s, il), n_kv_head = n_kv_of(s, il), per = n_head / n_kv_head;
+    int n_q = n_head * REF_DIM, n_kv = n_kv_head * REF_DIM;
+    double all[3 * Q_MAX];
     if (s->qkv == REF_SEPARATE) {
         linear(r, s->q, il, s->qkv_bias, n_q, E, h, q);
         linear(r, s->k, il, s->qkv_bias, n_kv, E, h, k);
@@ -237,11 +254,11 @@ static void project(ref *r, int il, const double *h, double *q, double *k, doubl
         return;
     }
     linear(r, s->q, il, s->qkv_bias, n_q + 2 * n_kv, E, h, all);
-    for (int ih = 0; ih < REF_HEAD + 2 * n_kv_of(s); ih++) {
+    for (int ih = 0; ih < n_head + 2 * n_kv_head; ih++) {
         int group = ih / (per + 2), in = ih % (per + 2);
-        double *to = ih < REF_HEAD                ? q + ih * REF_DIM
-                     : ih < REF_HEAD + n_kv_of(s) ? k + (ih - REF_HEAD) * REF_DIM
-                                                  : v + (ih - REF_HEAD - n_kv_of(s)) * REF_DIM;
+        double *to = ih < n_head               ? q + ih * REF_DIM
+                     : ih < n_head + n_kv_head ? k + (ih - n_head) * REF_DIM
+                                               : v + (ih - n_head - n_kv_head) * REF_DIM;
         if (s->qkv == REF_QUARTERS)
             to = (ih % 3 == 0 ? q : ih % 3 == 1 ? v : k) + ih / 3 * REF_DIM;
         else if (s->qkv == REF_GROUPED)
@@ -257,7 +274,7 @@ static void norm_heads(ref *r, const char *pattern, int il, int n_head, double *
     bool is_all = r->s->qk_norm == REF_ALL;
     int n = is_all ? n_head * REF_DIM : REF_DIM;
     const double *w = of_layer(r, pattern, ".weight", il, 0, n);
-    for (int i = 0; i < (is_all ? 1 : n_head); i++) rms(w, n, x + i * REF_DIM);
+    for (int i = 0; i < (is_all ? 1 : n_head); i++) rms(r->s, w, n, x + i * REF_DIM);
 }
 
 static void finish_heads(ref *r, const char *pattern, int il, int pos, int n_head, double *x)
@@ -271,7 +288,7 @@ static void finish_heads(ref *r, const char *pattern, int il, int pos, int n_hea
         rotate(s, pos, s->n_rot ? s->n_rot : REF_DIM, is_scaled, x + ih * REF_DIM);
     if (kind == REF_HEADS_LATE) norm_heads(r, pattern, il, n_head, x);
     for (int ih = 0; ih < n_head && kind == REF_UNIT_LATE && rotates(s, il); ih++)
-        rms(ones, REF_DIM, x + ih * REF_DIM);
+        rms(s, ones, REF_DIM, x + ih * REF_DIM);
 }
 
 /* What a query at pos is multiplied by. */
@@ -290,8 +307,8 @@ static int first_seen(const ref_spec *s, int il, int t)
 /* One head of one query over the keys and values from `first` to `last`, further ones counting less
  * by the slope. */
 static void attend_head(const double *q, double scale, double slope,
-                        double (*k)[REF_HEAD * REF_DIM], double (*v)[REF_HEAD * REF_DIM],
-                        int offset, int first, int last, double *out)
+                        double (*k)[Q_MAX], double (*v)[Q_MAX], int offset, int first, int last,
+                        double *out)
 {
     double p[MAX_TOKENS], sum = 0.0;
     for (int t = first; t <= last; t++) {
@@ -310,24 +327,24 @@ static void attend_head(const double *q, double scale, double slope,
 static void attention(ref *r, int il, double (*h)[E], double (*out)[E])
 {
     const ref_spec *s = r->s;
-    static double q[MAX_TOKENS][REF_HEAD * REF_DIM], k[MAX_TOKENS][REF_HEAD * REF_DIM];
-    static double v[MAX_TOKENS][REF_HEAD * REF_DIM];
+    static double q[MAX_TOKENS][Q_MAX], k[MAX_TOKENS][Q_MAX], v[MAX_TOKENS][Q_MAX];
+    int n_head = n_head_of(s, il), n_kv_head = n_kv_of(s, il);
     double scale = s->attn_scale ? s->attn_scale : 1.0 / sqrt((double)REF_DIM);
     for (int t = 0; t < r->n; t++) {
-        double a[REF_HEAD * REF_DIM];
+        double a[Q_MAX];
         project(r, il, h[t], q[t], k[t], v[t]);
-        finish_heads(r, s->q_norm, il, t, REF_HEAD, q[t]);
-        finish_heads(r, s->k_norm, il, t, n_kv_of(s), k[t]);
+        finish_heads(r, s->q_norm, il, t, n_head, q[t]);
+        finish_heads(r, s->k_norm, il, t, n_kv_head, k[t]);
         const double *slopes = s->slopes ? get(r, 0, 0, REF_HEAD, "%s", s->slopes) : NULL;
-        for (int ih = 0; ih < REF_HEAD; ih++) {
+        for (int ih = 0; ih < n_head; ih++) {
             double slope = s->alibi ? pow(2.0, -8.0 * (ih + 1) / REF_HEAD) : 0.0;
             if (slopes) slope = slopes[ih];
             attend_head(q[t] + ih * REF_DIM, scale * temperature(s, il, t), slope, k, v,
-                        ih / (REF_HEAD / n_kv_of(s)) * REF_DIM, first_seen(s, il, t), t,
+                        ih / (n_head / n_kv_head) * REF_DIM, first_seen(s, il, t), t,
                         a + ih * REF_DIM);
         }
-        if (s->attn_sub_norm) rms(of_layer(r, s->attn_sub_norm, ".weight", il, 0, E), E, a);
-        linear(r, s->o, il, s->o_bias, E, REF_HEAD * REF_DIM, a, out[t]);
+        if (s->attn_sub_norm) rms(s, of_layer(r, s->attn_sub_norm, ".weight", il, 0, E), E, a);
+        linear(r, s->o, il, s->o_bias, E, n_head * REF_DIM, a, out[t]);
     }
 }
 
@@ -343,13 +360,13 @@ static void latent_attention(ref *r, int il, double (*h)[E], double (*out)[E])
         double a[REF_HEAD * REF_DIM], p[MAX_TOKENS];
         if (s->q_a) {
             linear(r, s->q_a, il, false, REF_Q_RANK, E, h[t], qa);
-            rms(of_layer(r, s->q_a_norm, ".weight", il, 0, REF_Q_RANK), REF_Q_RANK, qa);
+            rms(s, of_layer(r, s->q_a_norm, ".weight", il, 0, REF_Q_RANK), REF_Q_RANK, qa);
             linear(r, s->q_b, il, false, REF_HEAD * KEY, REF_Q_RANK, qa, q);
         } else {
             linear(r, s->q, il, false, REF_HEAD * KEY, E, h[t], q);
         }
         linear(r, s->kv_a, il, false, REF_KV_RANK + REF_ROPE, E, h[t], kv);
-        rms(of_layer(r, s->kv_a_norm, ".weight", il, 0, REF_KV_RANK), REF_KV_RANK, kv);
+        rms(s, of_layer(r, s->kv_a_norm, ".weight", il, 0, REF_KV_RANK), REF_KV_RANK, kv);
         linear(r, s->kv_b, il, false, REF_HEAD * KV, REF_KV_RANK, kv, both);
         rotate(s, t, REF_ROPE, true, kv + REF_KV_RANK);
         for (int ih = 0; ih < REF_HEAD; ih++) {
@@ -395,7 +412,7 @@ static void dense_gated(ref *r, int il, const double *x, double *out)
 {
     const ref_spec *s = r->s;
     double g[2 * REF_FF_MAX], u[REF_FF_MAX];
-    int n = s->gate_up ? REF_FF_MAX : REF_FF;
+    int n = n_ff_of(s, il);
     if (s->gate_up) {
         linear(r, s->gate, il, s->ffn_bias, 2 * n, E, x, g);
         memcpy(u, g + n, (size_t)n * sizeof *u);
@@ -404,7 +421,7 @@ static void dense_gated(ref *r, int il, const double *x, double *out)
         linear(r, s->up, il, s->ffn_bias, n, E, x, u);
     }
     for (int i = 0; i < n; i++) g[i] = gate_of(s, g[i]) * u[i];
-    if (s->ffn_sub_norm) rms(of_layer(r, s->ffn_sub_norm, ".weight", il, 0, n), n, g);
+    if (s->ffn_sub_norm) rms(s, of_layer(r, s->ffn_sub_norm, ".weight", il, 0, n), n, g);
     linear(r, s->down, il, s->ffn_bias, E, n, g, out);
 }
 
@@ -589,6 +606,19 @@ static void add(const ref *r, double *x, const double *y)
     for (int i = 0; i < E; i++) x[i] += y[i] * (r->s->residual_scale ? r->s->residual_scale : 1.0);
 }
 
+/* What the layer has of attention. */
+static void attend(ref *r, int il, double (*h)[E], double (*out)[E])
+{
+    const ref_spec *s = r->s;
+    if (n_head_of(s, il) > 0 && n_kv_of(s, il) > 0) {
+        (s->kv_a ? latent_attention : attention)(r, il, h, out);
+        return;
+    }
+    memset(out, 0, sizeof *out * (size_t)r->n);
+    for (int t = 0; t < r->n && n_head_of(s, il) > 0; t++)
+        linear(r, s->in_place, il, false, E, E, h[t], out[t]);
+}
+
 static void layer(ref *r, int il)
 {
     const ref_spec *s = r->s;
@@ -597,11 +627,13 @@ static void layer(ref *r, int il)
     memcpy(h, r->x, sizeof h);
     for (int t = 0; t < r->n && s->early_router; t++)
         linear(r, s->router, il, false, REF_EXPERTS, E, h[t], r->score[t]);
-    for (int t = 0; t < r->n && s->attn_norm; t++) norm(r, s->attn_norm, il, h[t]);
-    (s->kv_a ? latent_attention : attention)(r, il, h, a);
+    for (int t = 0; t < r->n && s->attn_norm && n_head_of(s, il); t++)
+        norm(r, s->attn_norm, il, h[t]);
+    attend(r, il, h, a);
     for (int t = 0; t < r->n; t++) {
         if (s->attn_post_norm) norm(r, s->attn_post_norm, il, a[t]);
         add(r, r->x[t], a[t]);
+        if (n_ff_of(s, il) == 0) continue;
         if (!s->parallel) memcpy(h[t], r->x[t], sizeof h[t]);
         if (s->ffn_norm) norm(r, s->ffn_norm, il, h[t]);
         feed_forward(r, il, t, h[t], f);

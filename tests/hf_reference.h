@@ -7,6 +7,7 @@
 #include "hf_folder.h"
 
 enum { REF_EMBD = 32, REF_HEAD = 4, REF_KV = 2, REF_DIM = 8, REF_FF = 48, REF_VOCAB = 40 };
+enum { REF_HEADS_MAX = 6, REF_FF_MAX = 512 }; /* of any layer */
 enum { REF_LAYER = 4, REF_CTX = 64, REF_EXPERTS = 4, REF_USED = 2, REF_FF_EXP = 24 };
 
 typedef enum { REF_RMS, REF_LAYER_NORM, REF_LAYER_NORM_1P } ref_norm; /* 1P: weights count + 1 */
@@ -42,10 +43,15 @@ typedef struct {
     int n_dense;               /* first layers without experts */
     int n_shared;              /* shared experts */
     int kv;                    /* heads of K and V; 0: REF_KV */
+    /* [REF_LAYER] of each layer, up to REF_HEADS_MAX and REF_FF_MAX; NULL: as all. No heads: no
+     * attention; none of K and V: the product `in_place`; no width: no feed-forward network. */
+    const int *heads, *kvs, *widths;
+    const char *in_place;
     int n_rot;                 /* 0: all of a head */
     int window;                /* of layers (il + 1) % 4 != 0; 0: none */
     int moe_step;              /* layers (il + 1) % moe_step == 0 have experts; 0: all */
     int n_group, n_group_used; /* of experts; 0: one */
+    double norm_eps; /* 0: 1e-5 */
     double theta, embd_scale, residual_scale, logit_scale, attn_scale, expert_scale; /* 0: usual */
     double temp_scale, temp_offset; /* queries grow with each temp_length tokens; 0: they don't */
     int temp_length;

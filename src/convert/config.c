@@ -65,6 +65,16 @@ int64_t config_int(config *c, const char *names, int64_t otherwise)
     return v;
 }
 
+int64_t config_most(config *c, const char *names, int64_t otherwise)
+{
+    const json *list = config_find(c, names);
+    int64_t most = 0, n = 0;
+    if (!list || list->type != JSON_ARRAY) return config_int(c, names, otherwise);
+    for (const json *j = list->first; j; j = j->next)
+        if (json_get_int(j, &n) && n > most && n <= INT32_MAX) most = n;
+    return most;
+}
+
 double config_num(config *c, const char *names, double otherwise)
 {
     const json *j = config_find(c, names);

@@ -20,11 +20,14 @@ typedef struct {
 /* The part of a config.json that is about text, where a model does more than text. */
 const json *config_text(const json *root);
 
+enum { CONFIG_MAX_LAYER = 1024 };
 #define CONFIG_NEEDED INT64_MIN /* in place of a default: the number must be there */
 
 /* `names`: one or more, separated by blanks; the first that is there and not null counts. */
 const json *config_find(const config *c, const char *names);
 int64_t config_int(config *c, const char *names, int64_t otherwise); /* 0 .. INT32_MAX */
+/* The same, of a list with one for each layer the most. */
+int64_t config_most(config *c, const char *names, int64_t otherwise);
 double config_num(config *c, const char *names, double otherwise);   /* NAN: needed */
 bool config_bool(config *c, const char *names, bool otherwise);
 

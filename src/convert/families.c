@@ -597,6 +597,29 @@ static const hf_row none[] = { END };
 
 /* ---- the table: a family is a row ---------------------------------------------------------- */
 
+#define ELM "transformer.layers.%d."
+
+static const hf_row openelm[] = {
+    ROW("transformer.token_embeddings", "token_embd"),
+    ROW("transformer.norm", "output_norm"),
+    ROW("lm_head", "output"),
+    ROW(ELM "attn_norm", BLK "attn_norm"),
+    ROW(ELM "attn.qkv_proj", BLK "attn_qkv"),
+    ROW(ELM "attn.q_norm", BLK "attn_q_norm"),
+    ROW(ELM "attn.k_norm", BLK "attn_k_norm"),
+    ROW(ELM "attn.out_proj", BLK "attn_output"),
+    ROW(ELM "ffn_norm", BLK "ffn_norm"),
+    { ELM "ffn.proj_1", BLK "ffn_gate", .part = 0, .n_parts = 2 },
+    { ELM "ffn.proj_1", BLK "ffn_up", .part = 1, .n_parts = 2 },
+    ROW(ELM "ffn.proj_2", BLK "ffn_down"),
+    END };
+
+static const hf_row deci[] = { /* the rest as llama */
+    ROW(LAYER "self_attn.linear_attn", BLK "attn_output"),
+    { .from = LAYER "self_attn.q_proj", .to = BLK "attn_q", .change = HF_ROPE_Q },
+    { .from = LAYER "self_attn.k_proj", .to = BLK "attn_k", .change = HF_ROPE_K },
+    END };
+
 static const hf_family families[] = {
     /* architectures                GGUF         tensors              numbers */
     { "LlamaForCausalLM LLaMAForCausalLM MistralForCausalLM MixtralForCausalLM",
@@ -635,6 +658,9 @@ static const hf_family families[] = {
     { "XverseForCausalLM",          "xverse",    llama, common,       NULL, keys_base },
     { "CodeShellForCausalLM",       "codeshell", gpt_bigcode, none,
                                     shape_codeshell, keys_codeshell },
+    { "OpenELMForCausalLM",         "openelm",   openelm, none,
+                                    shape_openelm, keys_openelm },
+    { "DeciLMForCausalLM",          "deci",      deci, common,        shape_deci, keys_deci },
     { "Llama4ForCausalLM Llama4ForConditionalGeneration",
                                     "llama4",    llama4, common,      NULL, keys_llama4 },
     { "Ministral3ForCausalLM",      "mistral3",  llama, common,       NULL, keys_ministral3 },

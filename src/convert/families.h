@@ -1,6 +1,6 @@
 /* families.h - what becomes of config.json, family by family (family_keys.c,
- * family_keys_gpt.c, family_keys_moe.c), for the table in families.c.
- * Layer: convert, private to those four. */
+ * family_keys_gpt.c, family_keys_moe.c, family_keys_layers.c), for the table in families.c.
+ * Layer: convert, private to those five. */
 #ifndef LORY_CONVERT_FAMILIES_H
 #define LORY_CONVERT_FAMILIES_H
 
@@ -9,6 +9,9 @@
 void shape_bigcode(config *c, hf_shape *s);
 void shape_falcon(config *c, hf_shape *s);
 void shape_mpt(config *c, hf_shape *s);
+
+void shape_openelm(config *c, hf_shape *s);
+void shape_deci(config *c, hf_shape *s);
 
 void keys_base(config *c, const hf_shape *s); /* what most have since LLaMA */
 void keys_llama(config *c, const hf_shape *s);
@@ -69,6 +72,8 @@ void keys_gpt2(config *c, const hf_shape *s);
 void keys_openai_gpt(config *c, const hf_shape *s);
 void keys_bigcode(config *c, const hf_shape *s);
 void keys_gptj(config *c, const hf_shape *s);
+void keys_openelm(config *c, const hf_shape *s);
+void keys_deci(config *c, const hf_shape *s);
 void keys_opt(config *c, const hf_shape *s);
 void keys_gpt_neo(config *c, const hf_shape *s);
 void keys_gptneox(config *c, const hf_shape *s);

@@ -49,7 +49,9 @@ typedef struct {
 
 /* The sizes that the layout of tensors depends on, and what HF_SCALED multiplies by. */
 typedef struct {
-    int64_t n_layer, n_head, n_kv_head, n_expert;
+    int64_t n_layer, n_head, n_kv_head, n_expert; /* heads: the most of any layer */
+    int64_t head_dim; /* where layers differ in heads; else 0 */
+    bool lacks_parts; /* not every layer has every tensor */
     float embd_scale, output_scale;
 } hf_shape;
 

@@ -14,12 +14,14 @@ static const double PI = 3.14159265358979323846;
 void family_shape(const hf_family *f, config *c, hf_shape *s)
 {
     *s = (hf_shape){ 0 };
-    s->n_layer = config_int(c, "num_hidden_layers n_layer num_layers n_layers", CONFIG_NEEDED);
+    s->n_layer = config_int(c, "num_hidden_layers n_layer num_layers n_layers "
+                               "num_transformer_layers", CONFIG_NEEDED);
     bool is_gemma3 = strcmp(f->arch, "gemma3") == 0; /* larger models leave out what is usual */
-    s->n_head = config_int(c, "num_attention_heads n_head n_heads num_heads",
-                           is_gemma3 ? 8 : CONFIG_NEEDED);
-    s->n_kv_head = config_int(c, "num_key_value_heads multi_query_group_num num_kv_heads n_head_kv",
-                              is_gemma3 && s->n_head == 8 ? 4 : s->n_head);
+    s->n_head = config_most(c, "num_attention_heads n_head n_heads num_heads num_query_heads",
+                            is_gemma3 ? 8 : CONFIG_NEEDED);
+    s->n_kv_head = config_most(c,
+                               "num_key_value_heads multi_query_group_num num_kv_heads n_head_kv",
+                               is_gemma3 && s->n_head == 8 ? 4 : s->n_head);
     s->n_expert = config_int(c,
                              "num_local_experts num_experts n_routed_experts moe_num_experts "
                              "moe_num_primary_experts",
@@ -44,7 +46,7 @@ void keys_join(config *c, const config *part)
 
 int64_t keys_n_embd(config *c)
 {
-    return config_int(c, "hidden_size n_embd d_model n_embed", CONFIG_NEEDED);
+    return config_int(c, "hidden_size n_embd d_model n_embed model_dim", CONFIG_NEEDED);
 }
 
 int64_t keys_head_dim(config *c, const hf_shape *s)

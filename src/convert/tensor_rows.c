@@ -15,6 +15,14 @@ static int64_t heads_of(const hf_output *o)
     return is_q ? o->shape.n_head : o->shape.n_kv_head;
 }
 
+/* Of a matrix of n rows for Q or K alone; 0: it does not go with the heads. */
+static int64_t rope_dim(const hf_output *o, int64_t n)
+{
+    int64_t head_dim = o->shape.head_dim > 0 ? o->shape.head_dim : n / heads_of(o);
+    bool is_whole = o->shape.head_dim > 0 ? n % head_dim == 0 : n % heads_of(o) == 0;
+    return is_whole && head_dim % 2 == 0 ? head_dim : 0;
+}
+
 static bool is_qkv_divided(const hf_output *o, int64_t n)
 {
     const hf_shape *s = &o->shape;
@@ -37,7 +45,7 @@ static int64_t rows_out(const hf_output *o, int64_t n)
     int64_t divisor = r->n_parts ? r->n_parts : r->every ? r->every : 1;
     if (n % divisor) return 0;
     n /= divisor;
-    if ((r->change == HF_ROPE_Q || r->change == HF_ROPE_K) && n % (2 * heads_of(o))) return 0;
+    if ((r->change == HF_ROPE_Q || r->change == HF_ROPE_K) && rope_dim(o, n) == 0) return 0;
     if ((r->change == HF_BY_HEAD || r->change == HF_GROUPED) && !is_qkv_divided(o, n)) return 0;
     if (r->change >= HF_GROUP_Q && r->change <= HF_CAT_V) {
         if (!is_qkv_divided(o, n)) return 0;
@@ -162,7 +170,7 @@ static int64_t source_row(const hf_output *o, int64_t r, int64_t n)
     const hf_shape *s = &o->shape;
     switch (row->change) {
     case HF_ROPE_Q:
-    case HF_ROPE_K: r = rope_row(r, n / heads_of(o)); break;
+    case HF_ROPE_K: r = rope_row(r, rope_dim(o, n)); break;
     case HF_BY_HEAD: r = by_head_row(r, s->n_head, n / (3 * s->n_head)); break;
     case HF_GROUP_Q:
     case HF_GROUP_K:

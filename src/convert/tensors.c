@@ -346,6 +346,7 @@ static void set_types(planner *p)
 /* Parts of a layer that not every layer of a model with experts has. */
 static bool may_be_missing(const planner *p, const hf_output *o)
 {
+    if (p->shape->lacks_parts) return true; /* whether they may, opening the file will say */
     return p->shape->n_expert > 0 && (strstr(o->row->to, "ffn_") || strstr(o->row->to, "exp_probs"))
            && !strstr(o->row->to, "norm");
 }

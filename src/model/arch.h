@@ -40,6 +40,7 @@ extern const lory_arch arch_arcee, arch_nemotron; /* squared ReLU */
 extern const lory_arch arch_cohere2, arch_exaone4; /* layers with a window rotate, others don't */
 extern const lory_arch arch_glm4moe, arch_seed_oss;
 extern const lory_arch arch_codeshell;
+extern const lory_arch arch_openelm, arch_deci; /* layers that differ */
 extern const lory_arch arch_phi3;
 extern const lory_arch arch_chatglm1; /* ChatGLM-6B */
 extern const lory_arch arch_chatglm; /* ChatGLM2, ChatGLM3, GLM-4 */

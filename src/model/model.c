@@ -36,6 +36,8 @@ const lory_arch *const archs[] = {
     &arch_glm4moe,
     &arch_seed_oss,
     &arch_codeshell,
+    &arch_openelm,
+    &arch_deci,
     &arch_phi3,
     &arch_chatglm1,
     &arch_chatglm,
