@@ -228,29 +228,4 @@ static double peak_f32(int64_t n)
     return (double)n * CHAINS * 8;
 }
 
-const lory_kernels kernels_avx2 = {
-    .gemm_f = { [QT_F32] = gemm_f32, [QT_F16] = gemm_f16, [QT_BF16] = gemm_bf16 },
-    .to_f32 = { [QT_F16] = f16_to_f32_row,
-                [QT_BF16] = bf16_to_f32_row,
-                [QT_Q8_0] = q8_0_to_f32_row },
-    .f32_to_f16 = f32_to_f16_row,
-    .dot = dot,
-    .rms_norm = rms_norm,
-    .layer_norm = layer_norm,
-    .rope = rope,
-    .add = add,
-    .mul = mul,
-    .scale = scale,
-    .silu_mul = silu_mul,
-    .gelu = gelu,
-    .gelu_erf = gelu_erf,
-    .gelu_mul = gelu_mul,
-    .clip_swiglu = clip_swiglu,
-    .clamp = clamp,
-    .soft_cap = soft_cap,
-    .softmax = softmax,
-    .pack_queries = pack_queries,
-    .attend = attend,
-    .attend_merge = attend_merge,
-    .peak_f32 = peak_f32,
-};
+const lory_kernels kernels_avx2 = { FLOAT_SLOTS, .peak_f32 = peak_f32 };

@@ -1,6 +1,6 @@
 /* float_lanes.h - the float kernels of one instruction set, written over v16, a vector of 16 lanes.
  * Layer: kernels. Not a header: avx2.c, avx512.c and neon.c include it once, after they have
- * defined v16, its operations and the sizes of their tiles, and put the functions in their table.
+ * defined v16, its operations and the sizes of their tiles, and put FLOAT_SLOTS in their table.
  *
  * What they define: v_zero v_set v_load v_store, v_load_n and v_store_n for the first n < 16
  * elements (zeros in the rest), v_load_f16 v_load_bf16 v_load_i8 (memory may be unaligned),
@@ -17,6 +17,18 @@
 #include "quant/block.h"
 #include <math.h>
 #include <stddef.h>
+
+/* Of a table: what this header fills. */
+#define FLOAT_SLOTS                                                                                \
+    .gemm_f = { [QT_F32] = gemm_f32, [QT_F16] = gemm_f16, [QT_BF16] = gemm_bf16 },                 \
+    .to_f32 = { [QT_F16] = f16_to_f32_row,                                                         \
+                [QT_BF16] = bf16_to_f32_row,                                                       \
+                [QT_Q8_0] = q8_0_to_f32_row },                                                     \
+    .f32_to_f16 = f32_to_f16_row, .dot = dot, .rms_norm = rms_norm, .layer_norm = layer_norm,      \
+    .rope = rope, .add = add, .mul = mul, .scale = scale, .silu_mul = silu_mul, .gelu = gelu,      \
+    .gelu_erf = gelu_erf, .gelu_mul = gelu_mul, .clip_swiglu = clip_swiglu, .clamp = clamp,        \
+    .soft_cap = soft_cap, .softmax = softmax, .pack_queries = pack_queries, .attend = attend,      \
+    .attend_merge = attend_merge
 
 /* ---- rows of any length: whole vectors, then the rest with zeros --------------------------- */
 
