@@ -149,7 +149,7 @@ static bool concat_escaped(jrun *r, const jnode *n, jval *out)
     if (!jnew_list(r, 4, &l) || !jnew_text(r, "", &none)) return false;
     for (const jnode *i = n->list; i; i = i->next)
         if (!jeval(r, i, &v) || !jlist_put(r, l, v)) return false;
-    return jjoin_escaped(r, l, none, out);
+    return jjoin(r, l, none, out);
 }
 
 static bool eval_concat(jrun *r, const jnode *n, jval *out)

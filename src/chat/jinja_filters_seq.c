@@ -532,11 +532,11 @@ static bool filter_sum(jrun *r, const jval *a, jval *out)
     }
 }
 
-bool jjoin_escaped(jrun *r, const jlist *l, jval between, jval *out)
+bool jjoin(jrun *r, const jlist *l, jval between, jval *out)
 {
     jtext *t = jtext_open(r);
-    bool is_safe = between.s->is_safe;
-    for (size_t i = 0; i < l->n; i++)
+    bool is_safe = r->autoescape && between.s->is_safe;
+    for (size_t i = 0; r->autoescape && i < l->n; i++)
         is_safe = is_safe || (l->item[i].type == J_STR && l->item[i].s->is_safe);
     if (is_safe && !jescape(r, between, &between)) return false;
     for (size_t i = 0; t && i < l->n; i++) {
@@ -550,27 +550,22 @@ bool jjoin_escaped(jrun *r, const jlist *l, jval between, jval *out)
 
 static bool filter_join(jrun *r, const jval *a, jval *out)
 {
-    const jstr *between = NULL;
+    const jstr *text;
     jiter *it = jiter_of(r, a[0]);
-    jtext *t = jtext_open(r);
     jlist *l;
-    jval item, none;
+    jval item, between;
+    jiter_result got;
     getter g;
-    if (!it || !t || !new_getter(r, a[2], jnone(), false, &g)) return false;
-    if (!jnew_list(r, 4, &l) || !jnew_text(r, "", &none)) return false;
-    if (a[1].type != J_MISSING && !jto_str(r, a[1], &between)) return false;
-    for (bool is_first = true;; is_first = false) {
-        jiter_result got = jiter_next(r, it, &item);
-        if (got == JITER_ERROR) return false;
-        if (got == JITER_END) break;
-        if (!get(r, &g, item, &item)) return false;
-        if (r->autoescape && !jlist_put(r, l, item)) return false;
-        if (r->autoescape) continue;
-        if (!is_first && between && !jtext_put_str(r, t, between)) return false;
-        if (!jtext_put_value(r, t, item)) return false;
+    if (!it || !new_getter(r, a[2], jnone(), false, &g) || !jnew_list(r, 4, &l)
+        || !jnew_text(r, "", &between))
+        return false;
+    if (a[1].type != J_MISSING) {
+        if (!jto_str(r, a[1], &text)) return false;
+        between = jstr_value(text);
     }
-    if (r->autoescape) return jjoin_escaped(r, l, between ? jstr_value(between) : none, out);
-    return jtext_finish(r, t, out);
+    while ((got = jiter_next(r, it, &item)) == JITER_VALUE)
+        if (!get(r, &g, item, &item) || !jlist_put(r, l, item)) return false;
+    return got == JITER_END && jjoin(r, l, between, out);
 }
 
 /* An attribute only: never an item. */

@@ -37,7 +37,7 @@ bool in_is_terminal(void);
 /* ---- stderr: the rest (out.c) -------------------------------------------------------------- */
 
 /* "lory: SUBJECT: ..." as one line on stderr. Returns EXIT_FAILED; EXIT_USAGE when SUBJECT is an
- * option whose value is impossible (LORY_E_ARGUMENT); or, when the error is that the user
+ * option, or the clock, whose value is impossible (LORY_E_ARGUMENT); or, when the error is that the user
  * interrupted, EXIT_INTERRUPTED without a line. */
 int cli_fail(const lory_err *err);
 /* The same for a wrong command line; "%s: ..." begins with the option. Returns EXIT_USAGE. */

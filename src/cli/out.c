@@ -81,8 +81,10 @@ bool err_is_terminal(void)
 int cli_fail(const lory_err *err)
 {
     if (err->code == LORY_E_INTERRUPTED) return EXIT_INTERRUPTED;
+    static const char clock[] = "SOURCE_DATE_EPOCH:";
+    bool is_given = err->text[0] == '-' || strncmp(err->text, clock, sizeof clock - 1) == 0;
     fprintf(stderr, "lory: %s\n", err->text);
-    return err->code == LORY_E_ARGUMENT && err->text[0] == '-' ? EXIT_USAGE : EXIT_FAILED;
+    return err->code == LORY_E_ARGUMENT && is_given ? EXIT_USAGE : EXIT_FAILED;
 }
 
 /* Through lory_err, whose text is one clean line whatever was typed. */

@@ -188,35 +188,48 @@ static float scale_of(const planner *p, const hf_row *row)
     return strcmp(row->to, "output") == 0 ? p->shape->output_scale : p->shape->embd_scale;
 }
 
+/* Adds each row of a matrix to sums by `add`; false: no memory. */
+static bool sum_rows(const hf_output *o, void (*add)(const float *row, size_t n, double *sum),
+                     double *sum)
+{
+    size_t n = (size_t)o->n_cols;
+    float *row = mem_new(n, sizeof *row);
+    for (int64_t r = 0; row && r < o->n_rows; r++) {
+        st_to_f32(o->sources[0], r * o->n_cols, o->n_cols, row);
+        add(row, n, sum);
+    }
+    mem_free(row);
+    return row != NULL;
+}
+
+static void add_squares(const float *row, size_t n, double *sum) /* [n] */
+{
+    for (size_t i = 0; i < n; i++) sum[i] += (double)row[i] * (double)row[i];
+}
+
+static void add_sizes(const float *row, size_t n, double *sum) /* one */
+{
+    for (size_t i = 0; i < n; i++) *sum += fabs((double)row[i]);
+}
+
 /* The lengths of a matrix' columns; false: no memory. */
 static bool measure_columns(planner *p, hf_output *o)
 {
     size_t n = (size_t)o->n_cols;
     double *sum = arena_new(&p->t->arena, n, sizeof *sum);
-    float *row = mem_new(n, sizeof *row);
-    for (int64_t r = 0; sum && row && r < o->n_rows; r++) {
-        st_to_f32(o->sources[0], r * o->n_cols, o->n_cols, row);
-        for (size_t i = 0; i < n; i++) sum[i] += (double)row[i] * (double)row[i];
-    }
-    for (size_t i = 0; sum && i < n; i++) sum[i] = sqrt(sum[i]) + 1e-7;
-    o->column_length = row ? sum : NULL;
-    mem_free(row);
-    return o->column_length != NULL;
+    if (!sum || !sum_rows(o, add_squares, sum)) return false;
+    for (size_t i = 0; i < n; i++) sum[i] = sqrt(sum[i]) + 1e-7;
+    o->column_length = sum;
+    return true;
 }
 
 /* The mean size of a matrix' elements; false: no memory. */
 static bool measure_ternary(hf_output *o)
 {
-    size_t n = (size_t)o->n_cols;
     double sum = 0.0;
-    float *row = mem_new(n, sizeof *row);
-    for (int64_t r = 0; row && r < o->n_rows; r++) {
-        st_to_f32(o->sources[0], r * o->n_cols, o->n_cols, row);
-        for (size_t i = 0; i < n; i++) sum += fabs((double)row[i]);
-    }
-    o->ternary = fmaxf((float)(sum / ((double)o->n_rows * (double)n)), 1e-5f);
-    mem_free(row);
-    return row != NULL;
+    if (!sum_rows(o, add_sizes, &sum)) return false;
+    o->ternary = fmaxf((float)(sum / ((double)o->n_rows * (double)o->n_cols)), 1e-5f);
+    return true;
 }
 
 /* One output of tensor t (and the other experts). */

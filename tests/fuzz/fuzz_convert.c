@@ -4,8 +4,8 @@
 #include "fuzz_files.h"
 #include "gguf/convert.h"
 
-static const char *const names[] = { "model.gguf", "model.bin", "tokenizer.bin", "imatrix",
-                                     "type",       "out.gguf",  NULL };
+static const char *const names[] = { "model.gguf", "model.bin", "tokenizer.bin", "imatrix", "type",
+                                     "out.gguf",   NULL };
 
 /* What the file "type" says; neither: types stay as they are. */
 static void read_type(const fuzz_files *f, mix_params *mix, convert_params *p)

@@ -59,7 +59,8 @@ static inline void fuzz_put(const fuzz_files *f, const char *name, const uint8_t
 /* The first "==> " that begins a line of data[0..n), or its end. */
 static inline const uint8_t *fuzz_mark(const uint8_t *data, size_t n)
 {
-    const uint8_t *at = n >= 4 && memcmp(data, "==> ", 4) == 0 ? data : memmem(data, n, "\n==> ", 5);
+    const uint8_t *at =
+        n >= 4 && memcmp(data, "==> ", 4) == 0 ? data : memmem(data, n, "\n==> ", 5);
     return at ? at : data + n;
 }
 

@@ -1,6 +1,6 @@
-/* fuzz_folder.c - the files of a Hugging Face folder, of a model or of an adapter, as `lory convert`
- * takes them: refused in one line and nothing is left, or a file that opens, be it to say in one
- * line why it does not run. */
+/* fuzz_folder.c - the files of a Hugging Face folder, of a model or of an adapter, for `lory
+ * convert`: refused in one line and nothing is left, or a file that opens, be it to say in one line
+ * why it does not run. */
 #include "convert/hf_convert.h"
 #include "convert/lora_convert.h"
 #include "convert/peft.h"
@@ -49,8 +49,8 @@ int fuzz_folder(const uint8_t *data, size_t n)
     convert_params p = { .out = fuzz_path(&f, "out.gguf", out), .type = RETYPE_KEEP };
     bool is_adapter = peft_is_adapter(f.path);
     unlink(out);
-    bool ok = is_adapter ? lora_convert(f.path, f.path, &p, &err)
-                         : hf_convert(f.path, &p, &notes, &err);
+    bool ok =
+        is_adapter ? lora_convert(f.path, f.path, &p, &err) : hf_convert(f.path, &p, &notes, &err);
     if (!ok)
         MUST(fuzz_is_line(&err) && !fuzz_has(&f, "out.gguf"));
     else if (is_adapter)
