@@ -290,6 +290,18 @@ TEST(texts_that_are_no_utf8_are_valid_up_to_their_bad_byte)
     reads("root ::= [\xc3\xa0-\xe2\x82\xac]", "\xe2\x82\xad", 2, false);
 }
 
+TEST(a_byte_order_mark_before_a_grammar_is_left_out)
+{
+    static const char text[] = "\xEF\xBB\xBFroot ::= [";
+    syntax with = { 0 }, without = { 0 };
+    lory_err err, want;
+    CHECK(!gbnf_read(&with, text, sizeof text - 1, "g", &err));
+    CHECK(!gbnf_read(&without, text + 3, sizeof text - 4, "g", &want));
+    CHECK_STR(err.text, want.text);
+    syntax_free(&with);
+    syntax_free(&without);
+}
+
 TEST(left_recursion_is_read_whether_direct_mutual_or_behind_what_may_be_empty)
 {
     const char *sums = "root ::= sum\nsum ::= sum \"+\" product | product\n"

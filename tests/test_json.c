@@ -45,6 +45,7 @@ TEST(json_reads_what_the_rfc_allows)
         "0", "-0", "1e5", "1E+5", "-1.5e-3", "true", "false", "null", "\"\"", "[]", "{}", " [ ] ",
         "\t\r\n{}\n", "[1,2,[3,{\"a\":[]}]]", "{\"a\":1,\"a\":2}", "\"\\u0000\"", "\"\xC3\xA9\"",
         "\"\\ud83d\\ude00\"", "\"\x7F\"", "{\"\":0}", "1e-999", "12345678901234567890123",
+        "\xEF\xBB\xBF[]",
     };
     /* clang-format on */
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
@@ -61,7 +62,7 @@ TEST(json_refuses_everything_else)
         "Infinity", "-Infinity", "tru", "True", "nul", "\"", "\"a", "\"\\\"", "\"\\x41\"",
         "\"\\u12\"", "\"\\u12g4\"", "\"\\ud800\"", "\"\\ud800x\"", "\"\\ud800\\u0041\"",
         "\"\\udc00\"", "\"a\nb\"", "\"\t\"", "\"\x01\"", "\"\xFF\"", "\"\xED\xA0\x80\"",
-        "\"\xC3", "[1]]", "1 2", "{} x", "// c\n1", "[1/*c*/]", "\xEF\xBB\xBF[]", "\f1", "\"\\",
+        "\"\xC3", "[1]]", "1 2", "{} x", "// c\n1", "[1/*c*/]", "\xEF\xBB\xBF", "[\xEF\xBB\xBF]", "\f1", "\"\\",
     };
     /* clang-format on */
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)

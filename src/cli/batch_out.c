@@ -36,14 +36,21 @@ static bool check_kind(batch_out *o, int input_fd, lory_err *err)
     return !o->is_file || lock(o, err);
 }
 
+/* A pipe or device may be for writing only. -1, with errno that of the first try. */
+static int open_path(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666), why = errno;
+    if (fd < 0 && why != EISDIR) fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) errno = why;
+    return fd;
+}
+
 bool batch_out_open(batch_out *o, const char *path, int input_fd, lory_err *err)
 {
     bool is_stdout = strcmp(path, "-") == 0;
     *o = (batch_out){ .fd = STDOUT_FILENO, .name = is_stdout ? "stdout" : path };
     if (!is_stdout) {
-        o->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
-        if (o->fd < 0 && errno != EISDIR) /* a pipe or device may be for writing only */
-            o->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        o->fd = open_path(path);
         if (o->fd < 0) return cannot(o, "open", err);
     }
     if (check_kind(o, input_fd, err)) return true;

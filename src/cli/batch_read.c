@@ -311,12 +311,6 @@ static bool is_blank(const char *s, size_t n)
     return n == 0;
 }
 
-/* The byte order mark that some programs begin a file with. */
-static void skip_mark(const char **text, size_t *n)
-{
-    if (*n >= 3 && memcmp(*text, "\xEF\xBB\xBF", 3) == 0) *text += 3, *n -= 3;
-}
-
 bool batch_read_line(batch_request *r, const batch_defaults *d, uint64_t line, const char *text,
                      size_t n, lory_err *err)
 {
@@ -325,7 +319,6 @@ bool batch_read_line(batch_request *r, const batch_defaults *d, uint64_t line, c
                           .hash = hash64_of(text, n, line),
                           .sampler = d->sampler,
                           .generate = d->generate };
-    if (line == 1) skip_mark(&text, &n);
     if (is_blank(text, n)) return err_set(err, LORY_E_FORMAT, "the line is blank");
     if (!json_read(&doc, text, n, "line", err)) {
         /* "line: line 1, byte B: ...": which line it is, the answer says */

@@ -443,6 +443,7 @@ bool gbnf_read(syntax *s, const char *text, size_t n, const char *name, lory_err
 {
     reader r = { .s = s, .text = text, .at = text, .end = text + n, .name = name, .err = err };
     bool ok = true;
+    r.text = r.at += utf8_mark(text, n);
     if (n > GBNF_MAX_BYTES)
         return err_set(err, LORY_E_FORMAT, "%s: a grammar of %zu bytes (expected at most %d)", name,
                        n, GBNF_MAX_BYTES);

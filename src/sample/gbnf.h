@@ -16,7 +16,7 @@
 
 enum { GBNF_MAX_BYTES = 8 << 20, GBNF_MAX_DEPTH = 200 };
 
-/* Fills the zeroed *s; free it with syntax_free, also on failure. *err is then
+/* Fills the zeroed *s; free it with syntax_free, also on failure. A byte order mark is left out. *err is then
  * "NAME: line L, column C: what is wrong" (columns in characters), LORY_E_FORMAT or
  * LORY_E_MEMORY. Linear in n. */
 bool gbnf_read(syntax *s, const char *text, size_t n, const char *name, lory_err *err);

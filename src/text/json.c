@@ -330,7 +330,7 @@ static bool read_tree(reader *r)
 
 bool json_read(json_doc *d, const char *text, size_t n, const char *name, lory_err *err)
 {
-    reader r = { .doc = d, .s = text, .n = n, .name = name, .err = err };
+    reader r = { .doc = d, .s = text, .n = n, .at = utf8_mark(text, n), .name = name, .err = err };
     *d = (json_doc){ 0 };
     if (read_tree(&r)) return true;
     json_close(d);

@@ -47,8 +47,9 @@ typedef struct {
     mem_arena arena;
 } json_doc;
 
-/* Reads one JSON text, all of text[0..n), white space around it allowed. Strict: UTF-8 must be
- * well-formed, surrogate escapes paired, numbers finite. Time and memory are linear in n.
+/* Reads one JSON text, all of text[0..n), white space around it and a byte order mark before it
+ * allowed. Strict: UTF-8 must be well-formed, surrogate escapes paired, numbers finite. Time and
+ * memory are linear in n.
  * On failure *d is empty and err is "NAME: line L, byte B: what is wrong", LORY_E_FORMAT or
  * LORY_E_MEMORY. */
 bool json_read(json_doc *d, const char *text, size_t n, const char *name, lory_err *err);

@@ -1,5 +1,6 @@
 /* utf8.c - see utf8.h. */
 #include "text/utf8.h"
+#include <string.h>
 
 static bool is_continuation(unsigned char c)
 {
@@ -46,6 +47,11 @@ size_t utf8_decode_long(const char *s, size_t n, uint32_t *cp)
     }
     *cp = value;
     return len;
+}
+
+size_t utf8_mark(const char *s, size_t n)
+{
+    return n >= 3 && memcmp(s, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
 }
 
 size_t utf8_encode(uint32_t cp, char out[UTF8_MAX_BYTES])

@@ -33,6 +33,9 @@ static inline size_t utf8_decode(const char *s, size_t n, uint32_t *cp)
     return utf8_decode_long(s, n, cp);
 }
 
+/* The bytes of a byte order mark at the start of a text, which some programs put there: 3 or 0. */
+size_t utf8_mark(const char *s, size_t n);
+
 /* Writes cp as 1..4 bytes and returns their number; 0 when cp is a surrogate or above UTF8_MAX. */
 size_t utf8_encode(uint32_t cp, char out[UTF8_MAX_BYTES]);
 

@@ -102,7 +102,8 @@ static bool encode(const tokenizer *t, void *scratch, const char *s, size_t n, l
                    lory_err *err)
 {
     (void)scratch;
-    if (n >= 3 && memcmp(s, "\xEF\xBB\xBF", 3) == 0) s += 3, n -= 3;
+    size_t n_mark = utf8_mark(s, n);
+    s += n_mark, n -= n_mark;
     best_start *best = mem_new(n + 1, sizeof *best);
     if (!best) return err_set(err, LORY_E_MEMORY, "text: no memory to encode %zu bytes", n);
     for (size_t i = n; i-- > 0;) find_best(t->state, best + i, s + i, n - i);

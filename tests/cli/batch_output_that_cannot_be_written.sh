@@ -5,6 +5,8 @@ echo '{"prompt": "The", "max_tokens": 3}' > in
 "$LORY" batch -i in -o in || echo "exit $?"
 "$LORY" batch -i in -o . || echo "exit $?"
 "$LORY" batch -i in -o none/out || echo "exit $?"
+# where no file can be made, which is not that it is missing
+! test -d /sys/kernel || "$LORY" batch -i in -o /sys/lory 2>&1 | grep 'No such file' || true
 "$LORY" batch -i none || echo "exit $?"
 "$LORY" batch -i . || echo "exit $?"
 cat in
