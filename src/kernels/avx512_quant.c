@@ -177,21 +177,18 @@ INLINE __m512i broadcast4(const int8_t *q)
     return _mm512_set1_epi32(v);
 }
 
-/* Adds the products of steps [k0, k1): the panels' codes at p, activations x. */
-INLINE void add_steps(const int rv, const int n, const int k0, const int k1, const uint8_t *p,
-                      size_t panel_bytes, const act_group *x, __m512i a[2][TILE_NARROW])
+/* Adds the products of step k: the panels' codes at p, activations x. */
+INLINE void add_step(const int rv, const int n, const int k, const uint8_t *p, size_t panel_bytes,
+                     const act_group *x, __m512i a[2][TILE_NARROW])
 {
+    __m512i w[2];
     UNROLL
-    for (int k = k0; k < k1; k++) {
-        __m512i w[2];
+    for (int v = 0; v < rv; v++) w[v] = _mm512_load_si512(p + (size_t)v * panel_bytes + 64 * k);
+    UNROLL
+    for (int j = 0; j < n; j++) {
+        __m512i xb = broadcast4(x[j].q + 4 * k);
         UNROLL
-        for (int v = 0; v < rv; v++) w[v] = _mm512_load_si512(p + (size_t)v * panel_bytes + 64 * k);
-        UNROLL
-        for (int j = 0; j < n; j++) {
-            __m512i xb = broadcast4(x[j].q + 4 * k);
-            UNROLL
-            for (int v = 0; v < rv; v++) a[v][j] = _mm512_dpbusd_epi32(a[v][j], w[v], xb);
-        }
+        for (int v = 0; v < rv; v++) a[v][j] = _mm512_dpbusd_epi32(a[v][j], w[v], xb);
     }
 }
 
@@ -205,44 +202,61 @@ INLINE void start_at(const int rv, const int n, const act_group *x, const size_t
     }
 }
 
-/* One group: u[v][j] = its scaled sums. exact: see tile(). */
+/* One group: acc[v][j] += its scaled sums. exact: see tile(). Two things keep the multipliers busy:
+ * the steps of two halves alternate, since a sum waits 5 clocks for its last product, and the
+ * scales are ready before the last step, since what comes later waits behind its products. */
 INLINE void group(const int n_sub, const bool has_min, const bool exact, const int rv, const int n,
                   const uint8_t *p, size_t panel_bytes, const act_group *x,
-                  __m512 u[2][TILE_NARROW])
+                  __m512 acc[2][TILE_NARROW])
 {
     enum { Q = QT_GROUP * PANEL_ROWS };
+    const int n_step = QT_GROUP / 4 / n_sub, last = n_step - 1; /* of a sum */
+    const size_t all = exact ? offsetof(act_group, start_all) : offsetof(act_group, magic_all);
+    const size_t half = exact ? offsetof(act_group, start) : offsetof(act_group, magic_0);
+    const uint8_t *at[2] = { p + Q, p + panel_bytes + Q }; /* scales, then minimums */
     __m512i a[2][TILE_NARROW], b[2][TILE_NARROW];
-    if (n_sub == 1) {
-        start_at(rv, n, x,
-                 exact ? offsetof(act_group, start_all) : offsetof(act_group, magic_all), a);
-        add_steps(rv, n, 0, 8, p, panel_bytes, x, a);
-    } else {
-        start_at(rv, n, x, exact ? offsetof(act_group, start) : offsetof(act_group, magic_0), a);
-        add_steps(rv, n, 0, 4, p, panel_bytes, x, a);
-        start_at(rv, n, x, offsetof(act_group, start) + sizeof x->start[0], b);
-        add_steps(rv, n, 4, 8, p, panel_bytes, x, b);
+    __m512 d[2], dm[2], u[2][TILE_NARROW];
+    start_at(rv, n, x, n_sub == 1 ? all : half, a);
+    if (n_sub == 2) start_at(rv, n, x, offsetof(act_group, start) + sizeof x->start[0], b);
+    UNROLL
+    for (int k = 0; k < last; k++) {
+        add_step(rv, n, k, p, panel_bytes, x, a);
+        if (n_sub == 2) add_step(rv, n, n_step + k, p, panel_bytes, x, b);
     }
     UNROLL
     for (int v = 0; v < rv; v++) {
-        const uint8_t *at = p + (size_t)v * panel_bytes + Q;
-        const __m512 d = _mm512_load_ps(at), dm = _mm512_mul_ps(d, _mm512_set1_ps(-ACT_MAGIC));
+        d[v] = _mm512_load_ps(at[v]);
+        dm[v] = _mm512_mul_ps(d[v], _mm512_set1_ps(-ACT_MAGIC));
+    }
+    add_step(rv, n, last, p, panel_bytes, x, a);
+    if (n_sub == 2) add_step(rv, n, n_step + last, p, panel_bytes, x, b);
+    UNROLL
+    for (int j = 0; j < n; j++) {
         UNROLL
-        for (int j = 0; j < n; j++)
-            u[v][j] = exact ? _mm512_mul_ps(d, _mm512_cvtepi32_ps(a[v][j]))
-                            : _mm512_fmadd_ps(d, _mm512_castsi512_ps(a[v][j]), dm);
+        for (int v = 0; v < rv; v++)
+            u[v][j] = exact ? _mm512_mul_ps(d[v], _mm512_cvtepi32_ps(a[v][j]))
+                            : _mm512_fmadd_ps(d[v], _mm512_castsi512_ps(a[v][j]), dm[v]);
         UNROLL
-        for (int j = 0; j < n && n_sub == 2; j++)
+        for (int v = 0; v < rv && n_sub == 2; v++)
             u[v][j] =
-                _mm512_fmadd_ps(_mm512_load_ps(at + 64), _mm512_cvtepi32_ps(b[v][j]), u[v][j]);
+                _mm512_fmadd_ps(_mm512_load_ps(at[v] + 64), _mm512_cvtepi32_ps(b[v][j]), u[v][j]);
+    }
+    UNROLL
+    for (int j = 0; j < n && has_min; j++) {
         UNROLL
-        for (int s = 0; s < n_sub && has_min; s++) {
+        for (int s = 0; s < n_sub; s++) {
+            const float xsum = n_sub == 1 ? x[j].sum_all : act_half_sum(&x[j], s);
             UNROLL
-            for (int j = 0; j < n; j++) {
-                float xsum = n_sub == 1 ? x[j].sum_all : act_half_sum(&x[j], s);
-                u[v][j] = _mm512_fnmadd_ps(_mm512_load_ps(at + 64 * (n_sub + s)),
+            for (int v = 0; v < rv; v++)
+                u[v][j] = _mm512_fnmadd_ps(_mm512_load_ps(at[v] + 64 * (n_sub + s)),
                                            _mm512_set1_ps(xsum), u[v][j]);
-            }
         }
+    }
+    UNROLL
+    for (int j = 0; j < n; j++) {
+        UNROLL
+        for (int v = 0; v < rv; v++)
+            acc[v][j] = _mm512_fmadd_ps(_mm512_set1_ps(x[j].dx), u[v][j], acc[v][j]);
     }
 }
 
@@ -274,14 +288,7 @@ INLINE bool tile(const int n_sub, const bool has_min, const bool exact, const in
         for (size_t i = AHEAD_LINE; i < t->step; i += AHEAD_LINE)
             __builtin_prefetch(line + i, 0, 2);
         line += t->step;
-        __m512 u[2][TILE_NARROW];
-        group(n_sub, has_min, exact, rv, n, p, t->panel_bytes, x, u);
-        UNROLL
-        for (int v = 0; v < rv; v++) {
-            UNROLL
-            for (int j = 0; j < n; j++)
-                acc[v][j] = _mm512_fmadd_ps(_mm512_set1_ps(x[j].dx), u[v][j], acc[v][j]);
-        }
+        group(n_sub, has_min, exact, rv, n, p, t->panel_bytes, x, acc);
     }
     __mmask16 sure[2] = { fine[0], fine[1] };
     UNROLL
