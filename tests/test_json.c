@@ -62,7 +62,8 @@ TEST(json_refuses_everything_else)
         "Infinity", "-Infinity", "tru", "True", "nul", "\"", "\"a", "\"\\\"", "\"\\x41\"",
         "\"\\u12\"", "\"\\u12g4\"", "\"\\ud800\"", "\"\\ud800x\"", "\"\\ud800\\u0041\"",
         "\"\\udc00\"", "\"a\nb\"", "\"\t\"", "\"\x01\"", "\"\xFF\"", "\"\xED\xA0\x80\"",
-        "\"\xC3", "[1]]", "1 2", "{} x", "// c\n1", "[1/*c*/]", "\xEF\xBB\xBF", "[\xEF\xBB\xBF]", "\f1", "\"\\",
+        "\"\xC3", "[1]]", "1 2", "{} x", "// c\n1", "[1/*c*/]", "\f1", "\"\\",
+        "\xEF\xBB\xBF", "[\xEF\xBB\xBF]",
     };
     /* clang-format on */
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)

@@ -16,9 +16,9 @@
 
 enum { GBNF_MAX_BYTES = 8 << 20, GBNF_MAX_DEPTH = 200 };
 
-/* Fills the zeroed *s; free it with syntax_free, also on failure. A byte order mark is left out. *err is then
+/* Fills the zeroed *s; free it with syntax_free, also on failure. *err is then
  * "NAME: line L, column C: what is wrong" (columns in characters), LORY_E_FORMAT or
- * LORY_E_MEMORY. Linear in n. */
+ * LORY_E_MEMORY. A byte order mark before the text is left out. Linear in n. */
 bool gbnf_read(syntax *s, const char *text, size_t n, const char *name, lory_err *err);
 
 #endif
