@@ -6,7 +6,7 @@
 
 enum { MAX_TENSORS = 400, MAX_TOKENS = 16, E = REF_EMBD, V = REF_VOCAB };
 enum { REF_FF_ROUNDED = 256 }; /* where it is rounded up to that */
-enum { Q_MAX = REF_HEADS_MAX * REF_DIM };
+enum { Q_MAX = REF_HEADS_MAX * 2 * REF_DIM }; /* values of all heads of a token */
 
 typedef struct {
     char name[96];
@@ -20,6 +20,8 @@ typedef struct {
     int n_tensors;
     double x[MAX_TOKENS][E];               /* the residual stream */
     double score[MAX_TOKENS][REF_EXPERTS]; /* the router's */
+    double own[MAX_TOKENS][REF_LAYER][REF_LAYER_EMBD]; /* what layers get of a token by themselves */
+    double k[REF_LAYER][MAX_TOKENS][Q_MAX], v[REF_LAYER][MAX_TOKENS][Q_MAX];
     int n;                                 /* tokens */
 } ref;
 
@@ -36,6 +38,33 @@ static int n_kv_of(const ref_spec *s, int il)
 static int n_ff_of(const ref_spec *s, int il)
 {
     return s->widths ? s->widths[il] : s->gate_up ? REF_FF_ROUNDED : REF_FF;
+}
+
+static bool has_window(const ref_spec *s, int il)
+{
+    if (s->window == 0) return false;
+    if (s->first_full) return il % 4 != 0;
+    if (s->even_windows) return il % 2 == 0;
+    return s->alternates ? il % 2 != 0 : (il + 1) % 4 != 0;
+}
+
+/* The attention of a layer. */
+typedef struct {
+    int n_head, n_kv, dim, n_rot;
+    int from; /* whose keys and values it reads */
+} ref_heads;
+
+static ref_heads heads_of(const ref_spec *s, int il)
+{
+    bool is_full = s->window > 0 && !has_window(s, il);
+    ref_heads h = { n_head_of(s, il), n_kv_of(s, il), REF_DIM, s->n_rot, il };
+    if (is_full && s->full_dim) h.dim = s->full_dim;
+    if (is_full && s->full_rot) h.n_rot = s->full_rot;
+    if (h.n_rot == 0) h.n_rot = h.dim;
+    if (il < REF_LAYER - s->n_sharing) return h;
+    h.from = REF_LAYER - s->n_sharing - 1;
+    while (has_window(s, h.from) != has_window(s, il)) h.from--;
+    return h;
 }
 
 /* ---- tensors ----------------------------------------------------------------------------- */
@@ -189,9 +218,11 @@ static double yarn_index(const ref_spec *s, double n, double theta, double turns
     return n * log(s->yarn_original / (turns * 2.0 * acos(-1.0))) / (2.0 * log(theta));
 }
 
-static double frequency(const ref_spec *s, int i, int n, bool is_scaled)
+static double frequency(const ref_spec *s, int il, int i, int n, bool is_scaled)
 {
-    double theta = s->theta ? s->theta : 10000.0, freq = pow(theta, -2.0 * i / n);
+    double theta = s->theta ? s->theta : 10000.0;
+    if (s->local_theta != 0.0 && has_window(s, il)) theta = s->local_theta;
+    double freq = pow(theta, -2.0 * i / n);
     if (s->factors) freq /= s->factors[i];
     if (s->yarn_factor == 0.0 || !is_scaled) return freq;
     double low = fmax(floor(yarn_index(s, n, theta, 32.0)), 0.0);
@@ -200,13 +231,17 @@ static double frequency(const ref_spec *s, int i, int n, bool is_scaled)
     return freq / s->yarn_factor * ramp + freq * (1.0 - ramp);
 }
 
-static void rotate(const ref_spec *s, int pos, int n, bool is_scaled, double *head)
+/* The first n values of a head; `spread`: of each half of its `dim` values the first n / 2, by
+ * frequencies of all. */
+static void rotate(const ref_spec *s, int il, int pos, int n, int dim, bool spread, double *head)
 {
+    bool is_scaled = !s->plain_windows || !has_window(s, il);
+    int half = spread ? dim / 2 : n / 2;
     double size = s->magnitude ? s->magnitude : 1.0;
     if (is_scaled && s->yarn_magnitude != 0.0) size = s->yarn_magnitude;
     for (int i = 0; i < n / 2; i++) {
-        double angle = pos * frequency(s, i, n, is_scaled);
-        double *a = &head[s->pairs ? 2 * i : i], *b = &head[s->pairs ? 2 * i + 1 : i + n / 2];
+        double angle = pos * frequency(s, il, i, spread ? dim : n, is_scaled);
+        double *a = &head[s->pairs ? 2 * i : i], *b = &head[s->pairs ? 2 * i + 1 : i + half];
         double x = *a, y = *b;
         *a = (x * cos(angle) - y * sin(angle)) * size;
         *b = (y * cos(angle) + x * sin(angle)) * size;
@@ -220,13 +255,6 @@ static double silu(double x)
 
 /* ---- attention --------------------------------------------------------------------------- */
 
-static bool has_window(const ref_spec *s, int il)
-{
-    if (s->window == 0) return false;
-    if (s->first_full) return il % 4 != 0;
-    return s->alternates ? il % 2 != 0 : (il + 1) % 4 != 0;
-}
-
 static bool rotates(const ref_spec *s, int il)
 {
     if (s->rotation == REF_NOT_FOURTH) return (il + 1) % 4 != 0;
@@ -237,13 +265,16 @@ static bool rotates(const ref_spec *s, int il)
 static void project(ref *r, int il, const double *h, double *q, double *k, double *v)
 {
     const ref_spec *s = r->s;
-    int n_head = n_head_of(s, il), n_kv_head = n_kv_of(s, il), per = n_head / n_kv_head;
-    int n_q = n_head * REF_DIM, n_kv = n_kv_head * REF_DIM;
+    ref_heads hs = heads_of(s, il);
+    int n_head = hs.n_head, n_kv_head = hs.n_kv, per = n_head / n_kv_head;
+    int n_q = n_head * hs.dim, n_kv = n_kv_head * hs.dim;
     double all[3 * Q_MAX];
     if (s->qkv == REF_SEPARATE) {
         linear(r, s->q, il, s->qkv_bias, n_q, E, h, q);
+        if (hs.from != il) return;
         linear(r, s->k, il, s->qkv_bias, n_kv, E, h, k);
-        linear(r, s->v, il, s->qkv_bias, n_kv, E, h, v);
+        if (s->full_k_is_v && !has_window(s, il)) memcpy(v, k, (size_t)n_kv * sizeof *v);
+        else linear(r, s->v, il, s->qkv_bias, n_kv, E, h, v);
         return;
     }
     if (s->qkv == REF_KV_FUSED) {
@@ -269,26 +300,32 @@ static void project(ref *r, int il, const double *h, double *q, double *k, doubl
     }
 }
 
-static void norm_heads(ref *r, const char *pattern, int il, int n_head, double *x)
+static void norm_heads(ref *r, const char *pattern, int il, int n_head, int dim, double *x)
 {
     bool is_all = r->s->qk_norm == REF_ALL;
-    int n = is_all ? n_head * REF_DIM : REF_DIM;
+    int n = is_all ? n_head * dim : dim;
     const double *w = of_layer(r, pattern, ".weight", il, 0, n);
-    for (int i = 0; i < (is_all ? 1 : n_head); i++) rms(r->s, w, n, x + i * REF_DIM);
+    for (int i = 0; i < (is_all ? 1 : n_head); i++) rms(r->s, w, n, x + i * dim);
+}
+
+static void norm_to_unit(const ref_spec *s, int n_head, int dim, double *x)
+{
+    double ones[Q_MAX];
+    for (int i = 0; i < dim; i++) ones[i] = 1.0;
+    for (int ih = 0; ih < n_head; ih++) rms(s, ones, dim, x + ih * dim);
 }
 
 static void finish_heads(ref *r, const char *pattern, int il, int pos, int n_head, double *x)
 {
-    static const double ones[REF_DIM] = { 1, 1, 1, 1, 1, 1, 1, 1 };
     const ref_spec *s = r->s;
+    ref_heads h = heads_of(s, il);
     ref_qk_norm kind = s->qk_norm;
-    bool is_scaled = !s->plain_windows || !has_window(s, il);
-    if (kind == REF_HEADS || kind == REF_ALL) norm_heads(r, pattern, il, n_head, x);
+    bool spread = s->proportional && !has_window(s, il);
+    if (kind == REF_HEADS || kind == REF_ALL) norm_heads(r, pattern, il, n_head, h.dim, x);
     for (int ih = 0; ih < n_head && rotates(s, il); ih++)
-        rotate(s, pos, s->n_rot ? s->n_rot : REF_DIM, is_scaled, x + ih * REF_DIM);
-    if (kind == REF_HEADS_LATE) norm_heads(r, pattern, il, n_head, x);
-    for (int ih = 0; ih < n_head && kind == REF_UNIT_LATE && rotates(s, il); ih++)
-        rms(s, ones, REF_DIM, x + ih * REF_DIM);
+        rotate(s, il, pos, h.n_rot, h.dim, spread, x + ih * h.dim);
+    if (kind == REF_HEADS_LATE) norm_heads(r, pattern, il, n_head, h.dim, x);
+    if (kind == REF_UNIT_LATE && rotates(s, il)) norm_to_unit(s, n_head, h.dim, x);
 }
 
 /* What a query at pos is multiplied by. */
@@ -304,20 +341,19 @@ static int first_seen(const ref_spec *s, int il, int t)
     return s->chunks ? t / s->window * s->window : t >= s->window ? t - s->window + 1 : 0;
 }
 
-/* One head of one query over the keys and values from `first` to `last`, further ones counting less
- * by the slope. */
-static void attend_head(const double *q, double scale, double slope,
-                        double (*k)[Q_MAX], double (*v)[Q_MAX], int offset, int first, int last,
-                        double *out)
+/* One head of `dim` values of one query over the keys and values from `first` to `last`, further
+ * ones counting less by the slope. */
+static void attend_head(const double *q, int dim, double scale, double slope, double (*k)[Q_MAX],
+                        double (*v)[Q_MAX], int offset, int first, int last, double *out)
 {
     double p[MAX_TOKENS], sum = 0.0;
     for (int t = first; t <= last; t++) {
         double dot = 0.0;
-        for (int i = 0; i < REF_DIM; i++) dot += q[i] * k[t][offset + i];
+        for (int i = 0; i < dim; i++) dot += q[i] * k[t][offset + i];
         p[t] = exp(dot * scale + slope * (t - last));
         sum += p[t];
     }
-    for (int i = 0; i < REF_DIM; i++) {
+    for (int i = 0; i < dim; i++) {
         out[i] = 0.0;
         for (int t = first; t <= last; t++) out[i] += p[t] / sum * v[t][offset + i];
     }
@@ -327,24 +363,25 @@ static void attend_head(const double *q, double scale, double slope,
 static void attention(ref *r, int il, double (*h)[E], double (*out)[E])
 {
     const ref_spec *s = r->s;
-    static double q[MAX_TOKENS][Q_MAX], k[MAX_TOKENS][Q_MAX], v[MAX_TOKENS][Q_MAX];
-    int n_head = n_head_of(s, il), n_kv_head = n_kv_of(s, il);
-    double scale = s->attn_scale ? s->attn_scale : 1.0 / sqrt((double)REF_DIM);
+    ref_heads hs = heads_of(s, il);
+    double (*k)[Q_MAX] = r->k[hs.from], (*v)[Q_MAX] = r->v[hs.from];
+    double scale = s->attn_scale ? s->attn_scale : 1.0 / sqrt((double)hs.dim);
     for (int t = 0; t < r->n; t++) {
-        double a[Q_MAX];
-        project(r, il, h[t], q[t], k[t], v[t]);
-        finish_heads(r, s->q_norm, il, t, n_head, q[t]);
-        finish_heads(r, s->k_norm, il, t, n_kv_head, k[t]);
+        double q[Q_MAX], a[Q_MAX];
+        project(r, il, h[t], q, k[t], v[t]);
+        finish_heads(r, s->q_norm, il, t, hs.n_head, q);
+        if (hs.from == il) finish_heads(r, s->k_norm, il, t, hs.n_kv, k[t]);
+        if (hs.from == il && s->unit_values) norm_to_unit(s, hs.n_kv, hs.dim, v[t]);
         const double *slopes = s->slopes ? get(r, 0, 0, REF_HEAD, "%s", s->slopes) : NULL;
-        for (int ih = 0; ih < n_head; ih++) {
+        for (int ih = 0; ih < hs.n_head; ih++) {
             double slope = s->alibi ? pow(2.0, -8.0 * (ih + 1) / REF_HEAD) : 0.0;
             if (slopes) slope = slopes[ih];
-            attend_head(q[t] + ih * REF_DIM, scale * temperature(s, il, t), slope, k, v,
-                        ih / (n_head / n_kv_head) * REF_DIM, first_seen(s, il, t), t,
-                        a + ih * REF_DIM);
+            attend_head(q + ih * hs.dim, hs.dim, scale * temperature(s, il, t), slope, k, v,
+                        ih / (hs.n_head / hs.n_kv) * hs.dim, first_seen(s, il, t), t,
+                        a + ih * hs.dim);
         }
         if (s->attn_sub_norm) rms(s, of_layer(r, s->attn_sub_norm, ".weight", il, 0, E), E, a);
-        linear(r, s->o, il, s->o_bias, E, n_head * REF_DIM, a, out[t]);
+        linear(r, s->o, il, s->o_bias, E, hs.n_head * hs.dim, a, out[t]);
     }
 }
 
@@ -368,13 +405,13 @@ static void latent_attention(ref *r, int il, double (*h)[E], double (*out)[E])
         linear(r, s->kv_a, il, false, REF_KV_RANK + REF_ROPE, E, h[t], kv);
         rms(s, of_layer(r, s->kv_a_norm, ".weight", il, 0, REF_KV_RANK), REF_KV_RANK, kv);
         linear(r, s->kv_b, il, false, REF_HEAD * KV, REF_KV_RANK, kv, both);
-        rotate(s, t, REF_ROPE, true, kv + REF_KV_RANK);
+        rotate(s, il, t, REF_ROPE, 0, false, kv + REF_KV_RANK);
         for (int ih = 0; ih < REF_HEAD; ih++) {
             double sum = 0.0;
             memcpy(key[t][ih], both + ih * KV, REF_NOPE * sizeof *both);
             memcpy(key[t][ih] + REF_NOPE, kv + REF_KV_RANK, REF_ROPE * sizeof *kv);
             memcpy(value[t][ih], both + ih * KV + REF_NOPE, REF_DIM * sizeof *both);
-            rotate(s, t, REF_ROPE, true, q + ih * KEY + REF_NOPE);
+            rotate(s, il, t, REF_ROPE, 0, false, q + ih * KEY + REF_NOPE);
             for (int u = 0; u <= t; u++) {
                 double dot = 0.0;
                 for (int i = 0; i < KEY; i++) dot += q[ih * KEY + i] * key[u][ih][i];
@@ -391,9 +428,15 @@ static void latent_attention(ref *r, int il, double (*h)[E], double (*out)[E])
 
 /* ---- feed-forward ------------------------------------------------------------------------ */
 
+static double gelu(double x)
+{
+    return 0.5 * x * (1.0 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x)));
+}
+
 static double gate_of(const ref_spec *s, double x)
 {
     double relu = fmax(x, 0.0);
+    if (s->act == REF_GELU_GATE) return gelu(x);
     return s->act == REF_RELU ? relu : s->act == REF_RELU2_GATE ? relu * relu : silu(x);
 }
 
@@ -444,19 +487,17 @@ static void dense(ref *r, int il, const double *x, double *out)
 {
     const ref_spec *s = r->s;
     double u[REF_FF];
-    if (s->act <= REF_RELU2_GATE) {
+    if (s->act <= REF_GELU_GATE) {
         dense_gated(r, il, x, out);
         return;
     }
     linear(r, s->up, il, s->ffn_bias, REF_FF, E, x, u);
     for (int i = 0; i < REF_FF; i++) {
-        double cube = u[i] + 0.044715 * u[i] * u[i] * u[i];
-        double gelu = 0.5 * u[i] * (1.0 + tanh(0.79788456080286535588 * cube));
         double relu = fmax(u[i], 0.0);
         if (s->act == REF_XIELU)
             u[i] = xielu(r, il, u[i]);
         else
-            u[i] = s->act == REF_GELU ? gelu : s->act == REF_RELU1 ? relu : relu * relu;
+            u[i] = s->act == REF_GELU ? gelu(u[i]) : s->act == REF_RELU1 ? relu : relu * relu;
     }
     linear(r, s->down, il, s->ffn_bias, E, REF_FF, u, out);
 }
@@ -535,6 +576,7 @@ static void route(ref *r, int il, double *score, double *weight)
     for (int e = 0; e < REF_EXPERTS; e++) {
         if (s->normalises) weight[e] /= sum;
         weight[e] *= s->expert_scale ? s->expert_scale : 1.0;
+        if (s->expert_scales) weight[e] *= of_layer(r, s->expert_scales, "", il, 0, REF_EXPERTS)[e];
     }
 }
 
@@ -587,7 +629,7 @@ static void feed_forward(ref *r, int il, int t, const double *x, double *out)
         return;
     }
     memset(out, 0, E * sizeof *out);
-    if (!s->early_router) linear(r, s->router, il, false, REF_EXPERTS, E, x, r->score[t]);
+    if (!s->early_router && !s->router_scale) linear(r, s->router, il, false, REF_EXPERTS, E, x, r->score[t]);
     route(r, il, r->score[t], weight);
     for (int e = 0; e < REF_EXPERTS; e++) {
         for (int i = 0; i < E; i++) in[i] = x[i] * (s->weighs_input ? weight[e] : 1.0);
@@ -597,6 +639,56 @@ static void feed_forward(ref *r, int il, int t, const double *x, double *out)
     if (!s->n_shared) return;
     shared(r, il, x, one);
     for (int i = 0; i < E; i++) out[i] += one[i];
+}
+
+/* Gemma 4's: experts beside the dense network, each with norms of its own; x is the residual
+ * stream, h what the dense network reads. */
+static void both(ref *r, int il, int t, const double *x, const double *h, double *out)
+{
+    const ref_spec *s = r->s;
+    const double *scale = of_layer(r, s->router_scale, "", il, 0, E);
+    double to_router[E], in[E], mixed[E];
+    dense(r, il, h, out);
+    norm(r, s->dense_post_norm, il, out);
+    memcpy(to_router, x, sizeof to_router);
+    norm_to_unit(s, 1, E, to_router);
+    for (int i = 0; i < E; i++) to_router[i] *= scale[i] * pow(E, -0.5);
+    linear(r, s->router, il, false, REF_EXPERTS, E, to_router, r->score[t]);
+    memcpy(in, x, sizeof in);
+    norm(r, s->exp_norm, il, in);
+    feed_forward(r, il, t, in, mixed);
+    norm(r, s->exp_post_norm, il, mixed);
+    for (int i = 0; i < E; i++) out[i] += mixed[i];
+}
+
+/* ---- what layers get of a token by themselves ---------------------------------------------- */
+
+static void make_own(ref *r, int id, int t)
+{
+    enum { N = REF_LAYER_EMBD };
+    const ref_spec *s = r->s;
+    double made[REF_LAYER * N];
+    const double *embd = get(r, 0, V, REF_LAYER * N, "%s.weight", s->layer_embd);
+    linear(r, s->layer_proj, 0, false, REF_LAYER * N, E, r->x[t], made);
+    for (int il = 0; il < REF_LAYER; il++) {
+        for (int i = 0; i < N; i++) made[il * N + i] *= pow(E, -0.5);
+        rms(s, get(r, 0, 0, N, "%s.weight", s->layer_proj_norm), N, made + il * N);
+        for (int i = 0; i < N; i++)
+            r->own[t][il][i] = (made[il * N + i]
+                                + embd[(id * REF_LAYER + il) * N + i] * sqrt((double)N))
+                               * pow(2.0, -0.5);
+    }
+}
+
+static void add_own(ref *r, int il, int t)
+{
+    const ref_spec *s = r->s;
+    double g[REF_LAYER_EMBD], out[E];
+    linear(r, s->layer_gate, il, false, REF_LAYER_EMBD, E, r->x[t], g);
+    for (int i = 0; i < REF_LAYER_EMBD; i++) g[i] = gelu(g[i]) * r->own[t][il][i];
+    linear(r, s->layer_out, il, false, E, REF_LAYER_EMBD, g, out);
+    norm(r, s->layer_post_norm, il, out);
+    for (int i = 0; i < E; i++) r->x[t][i] += out[i];
 }
 
 /* ---- the model --------------------------------------------------------------------------- */
@@ -636,9 +728,13 @@ static void layer(ref *r, int il)
         if (n_ff_of(s, il) == 0) continue;
         if (!s->parallel) memcpy(h[t], r->x[t], sizeof h[t]);
         if (s->ffn_norm) norm(r, s->ffn_norm, il, h[t]);
-        feed_forward(r, il, t, h[t], f);
+        if (s->router_scale) both(r, il, t, r->x[t], h[t], f);
+        else feed_forward(r, il, t, h[t], f);
         if (s->ffn_post_norm) norm(r, s->ffn_post_norm, il, f);
         add(r, r->x[t], f);
+        if (s->layer_embd) add_own(r, il, t);
+        for (int i = 0; i < E && s->layer_scale; i++)
+            r->x[t][i] *= of_layer(r, s->layer_scale, "", il, 0, 1)[0];
     }
 }
 
@@ -656,6 +752,8 @@ static void predict(ref *r, const double *x, double *logits)
     }
     multiply(w, s->head_bias ? of_layer(r, s->head, ".bias", 0, 0, V) : NULL, V, E, h, logits);
     for (int i = 0; i < V && s->logit_scale != 0.0; i++) logits[i] *= s->logit_scale;
+    for (int i = 0; i < V && s->logit_cap != 0.0; i++)
+        logits[i] = s->logit_cap * tanh(logits[i] / s->logit_cap);
 }
 
 hf_test ref_run(const ref_spec *s, const char *name, const int *ids, int n, double *logits)
@@ -672,6 +770,7 @@ hf_test ref_run(const ref_spec *s, const char *name, const int *ids, int n, doub
         s->positions ? get(r, 0, REF_CTX + s->n_unused, E, "%s.weight", s->positions) : NULL;
     for (int i = 0; positions && i < n * E; i++)
         r->x[i / E][i % E] += positions[s->n_unused * E + i];
+    for (int t = 0; t < n && s->layer_embd; t++) make_own(r, ids[t], t);
     for (int il = 0; il < REF_LAYER; il++) layer(r, il);
     for (int t = 0; t < n; t++) predict(r, r->x[t], logits + t * V);
     hf_text(&f, "config.json", s->config);

@@ -15,12 +15,14 @@ typedef enum { REF_RMS, REF_LAYER_NORM, REF_LAYER_NORM_1P } ref_norm; /* 1P: wei
 typedef enum { REF_NO_NORM, REF_HEADS, REF_HEADS_LATE, REF_ALL, REF_UNIT_LATE } ref_qk_norm;
 /* QUARTERS: (q, v, k) of each quarter of the heads. */
 typedef enum { REF_SEPARATE, REF_FUSED, REF_GROUPED, REF_KV_FUSED, REF_QUARTERS } ref_qkv;
-/* The first three have a gate. */
+/* The first four have a gate. */
 typedef enum {
-    REF_SILU, REF_RELU, REF_RELU2_GATE,
+    REF_SILU, REF_RELU, REF_RELU2_GATE, REF_GELU_GATE,
     REF_GELU, REF_RELU1, REF_RELU2, REF_XIELU,
 } ref_act;
 typedef enum { REF_ROTATES, REF_NOT_FOURTH, REF_WINDOWS_ONLY, REF_NEVER } ref_rotation;
+
+enum { REF_LAYER_EMBD = 6 }; /* of what layers get of a token by themselves */
 
 /* Lengths of latent attention. */
 enum { REF_Q_RANK = 12, REF_KV_RANK = 16, REF_NOPE = 8, REF_ROPE = 4 };
@@ -40,6 +42,10 @@ typedef struct {
     const char *router, *router_bias, *exp_gate, *exp_up, *exp_down;
     const char *exp_in, *exp_out; /* all experts in one: gate and up, then down */
     const char *sh_gate, *sh_up, *sh_down, *sh_in;
+    const char *layer_embd, *layer_proj, *layer_proj_norm; /* something of each token for each layer */
+    const char *layer_gate, *layer_out, *layer_post_norm, *layer_scale;
+    /* experts beside the dense network, whose input the router norms by itself */
+    const char *router_scale, *expert_scales, *exp_norm, *dense_post_norm, *exp_post_norm;
     int n_dense;               /* first layers without experts */
     int n_shared;              /* shared experts */
     int kv;                    /* heads of K and V; 0: REF_KV */
@@ -48,6 +54,8 @@ typedef struct {
     const int *heads, *kvs, *widths;
     const char *in_place;
     int n_rot;                 /* 0: all of a head */
+    int full_dim, full_rot;    /* of a head in layers without a window; 0: as in others */
+    int n_sharing;             /* last layers, which read keys and values of earlier ones */
     int window;                /* of layers (il + 1) % 4 != 0; 0: none */
     int moe_step;              /* layers (il + 1) % moe_step == 0 have experts; 0: all */
     int n_group, n_group_used; /* of experts; 0: one */
@@ -55,6 +63,8 @@ typedef struct {
     double theta, embd_scale, residual_scale, logit_scale, attn_scale, expert_scale; /* 0: usual */
     double temp_scale, temp_offset; /* queries grow with each temp_length tokens; 0: they don't */
     int temp_length;
+    double local_theta;             /* of layers with a window; 0: as in others */
+    double logit_cap;               /* 0: none */
     double yarn_factor, yarn_original; /* YaRN of the usual ramp; 0: none */
     double yarn_magnitude;             /* 0: 1 */
     const double *factors;             /* frequencies are divided by them; NULL: by 1 */
@@ -80,6 +90,10 @@ typedef struct {
     bool unit_columns;               /* of the output matrix */
     bool head_bias;
     bool alternates; /* the window is in layers 1, 3, .. instead */
+    bool even_windows; /* in layers 0, 2, .. */
+    bool proportional; /* what does not rotate in full layers is the end of each half */
+    bool unit_values;  /* heads of V are normed, without a weight */
+    bool full_k_is_v;  /* full layers have one product for keys and values */
     bool gate_up;    /* one tensor, named by gate */
     bool parallel;   /* attention and feed-forward from one norm */
     bool norm_bias, qkv_bias, o_bias, ffn_bias;

@@ -306,7 +306,7 @@ TEST(a_kv_cache_hands_its_pages_out_and_takes_them_back)
 static float value_at(const kv_cache *kv, int seq, int pos)
 {
     static float keys[2 * KV_CHUNK * 32];
-    kv_to_f32(kv, kernels(), kv_chunk(kv, (kv_place){ 1, seq, pos, 1 }), KV_CHUNK, keys);
+    kv_to_f32(kv, kernels(), 1, kv_chunk(kv, (kv_place){ 1, seq, pos, 1 }), KV_CHUNK, keys);
     return keys[pos % KV_CHUNK * 32 + 31];
 }
 

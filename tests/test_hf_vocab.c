@@ -8,19 +8,24 @@
 enum { N_VOCAB = 12 };
 
 /* A model that is its embedding only: nothing else matters here. */
-static hf_test begin(const char *name, const char *more)
+static hf_test begin_class(const char *class_name, const char *name, const char *more)
 {
     char text[800];
     hf_test t = hf_begin(name);
     snprintf(text, sizeof text,
-             "{\"architectures\":[\"LlamaForCausalLM\"],\"hidden_size\":4,\"num_hidden_layers\":1,"
+             "{\"architectures\":[\"%s\"],\"hidden_size\":4,\"num_hidden_layers\":1,"
              "\"num_attention_heads\":1,\"intermediate_size\":4,\"max_position_embeddings\":64,"
              "\"rms_norm_eps\":1e-5,\"vocab_size\":12%s}",
-             more);
+             class_name, more);
     hf_text(&t, "config.json", text);
     hf_add(&t, "model.embed_tokens.weight", N_VOCAB, 4, 0.0f);
     hf_weights(&t, "model.safetensors");
     return t;
+}
+
+static hf_test begin(const char *name, const char *more)
+{
+    return begin_class("LlamaForCausalLM", name, more);
 }
 
 static bool make(const hf_test *t, gguf *g)
@@ -196,6 +201,26 @@ TEST(merges_with_byte_fallback_become_scores)
     check_int(&g, "tokenizer.ggml.add_space_prefix", 1);
     check_int(&g, "tokenizer.ggml.add_bos_token", 1),
         check_int(&g, "tokenizer.ggml.add_eos_token", 0);
+    gguf_close(&g);
+}
+
+TEST(gemma_4_keeps_its_merges)
+{
+    gguf g;
+    hf_test t = begin_class("Gemma4ForCausalLM", "gemma4", "");
+    hf_text(&t, "tokenizer.json",
+            "{\"added_tokens\":[{\"id\":0,\"content\":\"<unk>\",\"special\":true},"
+            "{\"id\":7,\"content\":\"<|tool_call>\",\"special\":true}],"
+            "\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},"
+            "\"content\":\"\u2581\"},"
+            "\"model\":{\"type\":\"BPE\",\"byte_fallback\":true,\"unk_token\":\"<unk>\",\"vocab\":{"
+            "\"<unk>\":0,\"<0x41>\":1,\"a\":2,\"b\":3,\"\u2581\":4,\"ab\":5,\"\u2581ab\":6},"
+            "\"merges\":[[\"a\",\"b\"],[\"\u2581\",\"ab\"]]}}");
+    if (!make(&t, &g)) return;
+    check_str(&g, "tokenizer.ggml.model", "gemma4");
+    check_list(&g, "tokenizer.ggml.merges", "a b|\u2581 ab");
+    CHECK(!gguf_find(&g, "tokenizer.ggml.scores"));
+    check_int(&g, "tokenizer.ggml.add_space_prefix", 0);
     gguf_close(&g);
 }
 

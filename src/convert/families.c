@@ -198,6 +198,34 @@ static const hf_row gemma2[] = { /* and Gemma 3 */
     PLUS_ONE(LAYER "self_attn.k_norm", BLK "attn_k_norm"),
     END };
 
+#define WHOLE(a, b) { .from = (a), .to = (b), .flags = HF_WHOLE_NAME }
+
+#define SOME(a, b)  { .from = (a), .to = (b), .flags = HF_SOME }
+
+static const hf_row gemma4[] = {
+    SOME(LAYER "self_attn.k_proj", BLK "attn_k"),
+    SOME(LAYER "self_attn.v_proj", BLK "attn_v"),
+    SOME(LAYER "self_attn.k_norm", BLK "attn_k_norm"),
+    ROW(LAYER "post_attention_layernorm", BLK "post_attention_norm"),
+    ROW(LAYER "pre_feedforward_layernorm", BLK "ffn_norm"),
+    ROW(LAYER "post_feedforward_layernorm", BLK "post_ffw_norm"),
+    WHOLE(LAYER "layer_scalar", BLK "layer_output_scale.weight"),
+    ROW("model.embed_tokens_per_layer", "per_layer_token_embd"),
+    ROW("model.per_layer_model_projection", "per_layer_model_proj"),
+    ROW("model.per_layer_projection_norm", "per_layer_proj_norm"),
+    ROW(LAYER "per_layer_input_gate", BLK "inp_gate"),
+    ROW(LAYER "per_layer_projection", BLK "proj"),
+    ROW(LAYER "post_per_layer_input_norm", BLK "post_norm"),
+    ROW(LAYER "router.proj", BLK "ffn_gate_inp"),
+    WHOLE(LAYER "router.scale", BLK "ffn_gate_inp.scale"),
+    WHOLE(LAYER "router.per_expert_scale", BLK "ffn_down_exps.scale"),
+    WHOLE(LAYER "experts.gate_up_proj", BLK "ffn_gate_up_exps.weight"),
+    WHOLE(LAYER "experts.down_proj", BLK "ffn_down_exps.weight"),
+    ROW(LAYER "pre_feedforward_layernorm_2", BLK "pre_ffw_norm_2"),
+    ROW(LAYER "post_feedforward_layernorm_1", BLK "post_ffw_norm_1"),
+    ROW(LAYER "post_feedforward_layernorm_2", BLK "post_ffw_norm_2"),
+    END };
+
 static const hf_row olmo[] = {
     { .from = LAYER "self_attn.q_proj", .to = BLK "attn_q", .change = HF_ROPE_Q },
     { .from = LAYER "self_attn.k_proj", .to = BLK "attn_k", .change = HF_ROPE_K },
@@ -638,6 +666,8 @@ static const hf_family families[] = {
     { "Gemma2ForCausalLM",          "gemma2",    gemma2, common,      NULL, keys_gemma },
     { "Gemma3ForCausalLM Gemma3TextModel",
                                     "gemma3",    gemma2, common,      NULL, keys_gemma },
+    { "Gemma4ForCausalLM Gemma4ForConditionalGeneration Gemma4TextModel",
+                                    "gemma4",    gemma4, common,      NULL, keys_gemma4 },
     { "ArceeForCausalLM",           "arcee",     llama, common,       NULL, keys_arcee },
     { "Cohere2ForCausalLM",         "cohere2",   none, common,        NULL, keys_cohere2 },
     { "DeepseekForCausalLM",        "deepseek",  deepseek, common,    NULL, keys_deepseek },
@@ -772,7 +802,8 @@ static const char *class_of(const json *root)
 static const char *text_class_of(const json *text)
 {
     static const char *const types[][2] = {
-        { "gemma3_text", "Gemma3ForCausalLM" }, { "llama", "LlamaForCausalLM" },
+        { "gemma3_text", "Gemma3ForCausalLM" }, { "gemma4_text", "Gemma4ForCausalLM" },
+        { "llama", "LlamaForCausalLM" },
         { "mistral", "MistralForCausalLM" },    { "qwen2", "Qwen2ForCausalLM" },
         { "qwen3", "Qwen3ForCausalLM" },        { "qwen3_moe", "Qwen3MoeForCausalLM" },
         { "gemma", "GemmaForCausalLM" },        { "gemma2", "Gemma2ForCausalLM" },

@@ -1,6 +1,7 @@
 /* families.h - what becomes of config.json, family by family (family_keys.c,
- * family_keys_gpt.c, family_keys_moe.c, family_keys_layers.c), for the table in families.c.
- * Layer: convert, private to those five. */
+ * family_keys_gpt.c, family_keys_moe.c, family_keys_layers.c, family_keys_mixed.c), for the table
+ * in families.c.
+ * Layer: convert, private to those six. */
 #ifndef LORY_CONVERT_FAMILIES_H
 #define LORY_CONVERT_FAMILIES_H
 
@@ -20,6 +21,7 @@ void keys_qwen_vl(config *c, const hf_shape *s);
 void keys_qwen_moe(config *c, const hf_shape *s);
 void keys_deepseek2(config *c, const hf_shape *s);
 void keys_gemma(config *c, const hf_shape *s);
+void keys_gemma4(config *c, const hf_shape *s);
 void shape_jais(config *c, hf_shape *s);
 void shape_codeshell(config *c, hf_shape *s);
 void keys_arcee(config *c, const hf_shape *s);
@@ -109,5 +111,9 @@ void keys_put_sections(config *c); /* of positions in three dimensions */
 /* Whether the layers of "layer_types" (absent: as the pattern has it) all are `name` where
  * (il + 1) % period != 0, and something else where it is. */
 bool keys_follow_pattern(config *c, const char *name, int64_t period);
+
+/* The frequencies of layers without a window, whose heads rotate in part: what they are divided by.
+ * The number of them; 0 with the config gone wrong: no such layers, or more than `cap`. */
+int keys_spread_factors(config *c, float *out, int cap);
 
 #endif

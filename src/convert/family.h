@@ -36,6 +36,7 @@ enum {
     HF_WHOLE_NAME = 1, /* the names are whole; else ".weight" or ".bias" stands behind both */
     HF_IF_TIED = 2,    /* only where the file has no output matrix */
     HF_AS_KEY = 4,     /* becomes part of a key */
+    HF_SOME = 8,       /* not every layer has it */
 };
 
 /* %d is the layer, %e the expert: those of one layer become one tensor, by ascending number. */

@@ -172,7 +172,10 @@ const char *family_extra(const hf_family *f, config *c, const hf_shape *s, int i
 {
     config rope = keys_rope_part(c);
     const char *name = NULL;
-    if (rope.root && i == 0 && keys_rope_is(&rope, "llama3")) {
+    if (i == 0 && strcmp(f->arch, "gemma4") == 0) {
+        name = "rope_freqs.weight";
+        *n = keys_spread_factors(c, out, cap);
+    } else if (rope.root && i == 0 && keys_rope_is(&rope, "llama3")) {
         name = "rope_freqs.weight";
         *n = llama3_factors(c, &rope, keys_n_rot(c, s), out, cap);
     } else if (rope.root && i < 2 && has_two_tables(f->arch) && keys_is_longrope(&rope)) {

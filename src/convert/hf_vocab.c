@@ -175,14 +175,14 @@ static bool add_beside(hf_vocab *v, const hf_folder *f, lory_err *err)
 
 /* ---- finding the form ------------------------------------------------------------------------ */
 
-static bool read_json(hf_vocab *v, const hf_folder *f, lory_err *err)
+static bool read_json(hf_vocab *v, const hf_folder *f, const char *arch, lory_err *err)
 {
     json_doc d;
     char *path = folder_file(f, "tokenizer.json");
     bool ok = path && folder_json(f, "tokenizer.json", &d, err);
     if (!path) hf_vocab_no_memory(v, err);
     if (ok) {
-        ok = read_tokenizer_json(v, d.root, path, err);
+        ok = read_tokenizer_json(v, d.root, path, arch, err);
         json_close(&d);
     }
     mem_free(path);
@@ -202,7 +202,7 @@ static bool read_binary(hf_vocab *v, const hf_folder *f, const char *name, const
     else if (!is_tiktoken(&bytes))
         ok = read_sentencepiece(v, &bytes, path, err);
     else if (folder_has(f, "tokenizer.json"))
-        ok = read_json(v, f, err);
+        ok = read_json(v, f, arch, err);
     else
         ok = read_tiktoken(v, &bytes, path, arch, err);
     buf_free(&bytes);
@@ -226,7 +226,7 @@ static bool read_form(hf_vocab *v, const hf_folder *f, const char *arch, lory_er
 {
     const char *name = model_file(f);
     if (name) return read_binary(v, f, name, arch, err);
-    if (folder_has(f, "tokenizer.json")) return read_json(v, f, err);
+    if (folder_has(f, "tokenizer.json")) return read_json(v, f, arch, err);
     if (folder_has(f, "vocab.json") && folder_has(f, "merges.txt"))
         return read_bpe_files(v, f, arch, err) && add_beside(v, f, err);
     return true; /* none */

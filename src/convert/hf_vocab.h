@@ -45,7 +45,8 @@ bool hf_vocab_set(hf_vocab *v, int64_t id, gguf_str text, token_type type, float
 bool hf_vocab_add(hf_vocab *v, int64_t id, gguf_str text, bool is_special, lory_err *err);
 bool hf_vocab_no_memory(const hf_vocab *v, lory_err *err);
 
-bool read_tokenizer_json(hf_vocab *v, const json *root, const char *path, lory_err *err);
+bool read_tokenizer_json(hf_vocab *v, const json *root, const char *path, const char *arch,
+                         lory_err *err);
 bool read_sentencepiece(hf_vocab *v, const buf *bytes, const char *path, lory_err *err);
 bool read_bpe_files(hf_vocab *v, const hf_folder *f, const char *arch, lory_err *err);
 bool read_tiktoken(hf_vocab *v, const buf *bytes, const char *path, const char *arch,

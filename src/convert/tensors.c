@@ -356,9 +356,10 @@ static void set_types(planner *p)
 
 /* ---- what must hold ------------------------------------------------------------------------ */
 
-/* Parts of a layer that not every layer of a model with experts has. */
+/* Parts of a layer that not every layer has, of a model with experts or of this family. */
 static bool may_be_missing(const planner *p, const hf_output *o)
 {
+    if (o->row->flags & HF_SOME) return true;
     if (p->shape->lacks_parts) return true; /* whether they may, opening the file will say */
     return p->shape->n_expert > 0 && (strstr(o->row->to, "ffn_") || strstr(o->row->to, "exp_probs"))
            && !strstr(o->row->to, "norm");

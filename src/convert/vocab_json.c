@@ -232,17 +232,21 @@ static bool score_merges(hf_vocab *v, lory_err *err)
     return ok;
 }
 
-static bool read_sp_bpe(hf_vocab *v, const json *root, const char *path, lory_err *err)
+/* Files of Gemma 4 keep the merges, those of others scores that merge alike. */
+static bool read_sp_bpe(hf_vocab *v, const json *root, const char *path, const char *arch,
+                        lory_err *err)
 {
     const json *model = json_get(root, "model");
-    v->model = "llama";
+    bool keeps_merges = strcmp(arch, "gemma4") == 0;
+    v->model = keeps_merges ? "gemma4" : "llama";
     v->pre = "default";
     if (!read_vocab_map(v, json_get(model, "vocab"), path, err)) return false;
     set_bytes(v);
     set_type(v, json_get(model, "unk_token"), TOKEN_UNKNOWN);
     read_blanks(v, root);
     return read_added(v, json_get(root, "added_tokens"), true, err)
-           && read_merges(v, json_get(model, "merges"), path, err) && score_merges(v, err);
+           && read_merges(v, json_get(model, "merges"), path, err)
+           && (keeps_merges || score_merges(v, err));
 }
 
 /* GPT-1: words end with "</w>". */
@@ -334,7 +338,8 @@ static bool read_unigram(hf_vocab *v, const json *root, const char *path, lory_e
            && read_added(v, json_get(root, "added_tokens"), true, err);
 }
 
-bool read_tokenizer_json(hf_vocab *v, const json *root, const char *path, lory_err *err)
+bool read_tokenizer_json(hf_vocab *v, const json *root, const char *path, const char *arch,
+                         lory_err *err)
 {
     const json *model = json_get(root, "model"), *type = json_get(model, "type");
     bool falls_back = false;
@@ -345,7 +350,7 @@ bool read_tokenizer_json(hf_vocab *v, const json *root, const char *path, lory_e
     if (json_str_is(type, "Unigram")) return read_unigram(v, root, path, err);
     if (!type || json_str_is(type, "BPE")) { /* old files do not say */
         if (is_byte_level) return read_byte_level(v, root, path, err);
-        if (falls_back) return read_sp_bpe(v, root, path, err);
+        if (falls_back) return read_sp_bpe(v, root, path, arch, err);
         if (json_str_is(json_get(model, "end_of_word_suffix"), "</w>"))
             return read_gpt1(v, root, path, err);
     }

@@ -9,12 +9,14 @@
 
 static op_fn *const ops[OP_COUNT] = {
     [OP_EMBED] = op_embed,
+    [OP_LAYER_MIX] = op_layer_mix,
     [OP_POSITION] = op_position,
     [OP_PICK] = op_pick,
     [OP_RMS_NORM] = op_norm,
     [OP_LAYER_NORM] = op_norm,
     [OP_HEAD_NORM] = op_head_norm,
     [OP_HEAD_LAYER_NORM] = op_head_layer_norm,
+    [OP_COPY_HEADS] = op_copy_heads,
     [OP_CLAMP] = op_clamp,
     [OP_ROPE] = op_rope,
     [OP_TEMPERATURE] = op_temperature,
@@ -24,6 +26,7 @@ static op_fn *const ops[OP_COUNT] = {
     [OP_ADD] = op_add,
     [OP_RESTART] = op_restart,
     [OP_GATE] = op_gate,
+    [OP_LAYER_SCALE] = op_layer_scale,
     [OP_SCALE] = op_scale,
     [OP_SOFT_CAP] = op_soft_cap,
     [OP_INPUT] = op_input,
@@ -109,7 +112,8 @@ static size_t lay_out(exec *e, void *block)
 {
     const model *m = e->m;
     mem_carver c = { block, 0 };
-    size_t n_cs = (size_t)e->par.n_batch * (size_t)m->hp.n_rot;
+    e->ld_cs = (size_t)(m->hp.n_rot > m->hp.n_rot_local ? m->hp.n_rot : m->hp.n_rot_local);
+    size_t n_cs = (size_t)e->par.n_batch * e->ld_cs;
     for (int i = 0; i < SLOT_COUNT; i++) {
         e->ld[i] = round_up((size_t)e->plan.width[i], MEM_ALIGN / sizeof(float));
         e->slot[i] = mem_carve(&c, slot_rows(e, i) * e->ld[i], sizeof(float));

@@ -59,7 +59,8 @@ typedef struct {
     size_t ld_input;         /* the batch is one row, row ith is thread ith's own copy */
     act_group *input_i8;     /* the same rows as int8 activations, [.., ld_input / 32] */
     size_t ld_pair;          /* the same buffers prepared by OP_EXPERT_INPUT, a row for each pair */
-    float *rope_cs;          /* [n_batch, n_rot] cosines and sines of the tokens' positions */
+    float *rope_cs;          /* [n_batch, ld_cs] cosines and sines of the tokens' positions */
+    size_t ld_cs;            /* values of a head that rotate, where most do */
     float *rope_cs_2;        /* the same by the local table or in the second dimension, or NULL */
     /* experts: pairs (token, one of its experts), n_expert_used for each token */
     int *choice;             /* [n_batch, n_expert_used] the token's experts, best first */

@@ -11,27 +11,10 @@ static int pages_for(int n_tok)
     return n_tok / KV_CHUNK + (n_tok % KV_CHUNK != 0);
 }
 
-static size_t chunk_bytes(const kv_shape *s)
-{
-    size_t n = KV_CHUNK * qtype_row_bytes(s->type, s->head_dim);
-    return (n + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN;
-}
-
 /* Chunks of one head in a page. */
 static size_t n_parts(const kv_shape *s)
 {
     return s->is_shared ? 1 : 2;
-}
-
-int kv_heads(const kv_shape *s, int il)
-{
-    return s->hp ? s->hp->layer[il].n_kv_head : s->n_kv_head;
-}
-
-/* Bytes of a page in a layer. */
-static size_t page_bytes(const kv_cache *kv, int il)
-{
-    return (size_t)kv_heads(&kv->shape, il) * n_parts(&kv->shape) * kv->chunk_bytes;
 }
 
 static bool has_rings(const kv_shape *s)
@@ -48,21 +31,50 @@ static int ring_pages(const kv_shape *s)
     return n < n_page ? (int)n : n_page;
 }
 
-static bool is_ring(const kv_shape *s, int il)
+/* The layer whose keys and values layer il reads. */
+static int kept_layer(const kv_shape *s, int il)
 {
-    return has_rings(s) && hparams_window(s->hp, il) > 0;
+    return s->hp ? s->hp->layer[il].kv_layer : il;
+}
+
+int kv_heads(const kv_cache *kv, int il)
+{
+    return kept_layer(&kv->shape, il) == il ? kv->layer[il].n_kv_head : 0;
+}
+
+static kv_layer layer_of(const kv_shape *s, int il)
+{
+    kv_layer l = { .n_kv_head = s->n_kv_head, .head_dim = s->head_dim, .value_dim = s->head_dim };
+    if (s->hp) {
+        l.n_kv_head = s->hp->layer[il].n_kv_head;
+        l.head_dim = s->hp->layer[il].kv_dim;
+        l.value_dim = s->hp->layer[il].value_dim;
+    }
+    l.row_bytes = qtype_row_bytes(s->type, l.head_dim);
+    l.chunk_bytes = (KV_CHUNK * l.row_bytes + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN;
+    l.value_at = s->is_shared ? 0 : l.chunk_bytes;
+    l.is_ring = has_rings(s) && hparams_window(s->hp, il) > 0;
+    return l;
+}
+
+/* Of all heads. */
+static size_t page_bytes(const kv_shape *s, const kv_layer *l)
+{
+    return l->chunk_bytes * n_parts(s) * (size_t)l->n_kv_head; /* small numbers of small numbers */
 }
 
 /* Lays out the layers, from *n_bytes = 0 on; layer == NULL measures. */
-static bool lay_out(const kv_shape *s, size_t *layer, size_t *n_bytes)
+static bool lay_out(const kv_shape *s, kv_layer *layer, size_t *n_bytes)
 {
-    size_t page, all;
     *n_bytes = 0;
     for (int il = 0; il < s->n_layer; il++) {
-        int n_page = is_ring(s, il) ? ring_pages(s) : pages_for(s->n_ctx);
-        if (layer) layer[il] = *n_bytes;
-        if (!mem_mul(chunk_bytes(s), n_parts(s) * (size_t)kv_heads(s, il), &page)
-            || !mem_mul(page, (size_t)n_page, &all) || !mem_add(*n_bytes, all, n_bytes))
+        kv_layer l = layer_of(s, il);
+        size_t size, n_page = (size_t)(l.is_ring ? ring_pages(s) : pages_for(s->n_ctx));
+        bool is_kept = kept_layer(s, il) == il;
+        l.at = *n_bytes;
+        if (layer) layer[il] = is_kept ? l : layer[kept_layer(s, il)];
+        if (!is_kept) continue;
+        if (!mem_mul(page_bytes(s, &l), n_page, &size) || !mem_add(*n_bytes, size, n_bytes))
             return false;
     }
     return true;
@@ -99,10 +111,15 @@ static bool allocate(kv_cache *kv, lory_err *err)
 bool kv_check(const kv_shape *shape, lory_err *err)
 {
     int block = qtypes[shape->type].block_elems;
-    return shape->head_dim % block == 0
-           || err_set(err, LORY_E_ARGUMENT,
-                      "KV cache: type %s needs heads of a multiple of %d values, not %d",
-                      qtypes[shape->type].name, block, shape->head_dim);
+    for (int il = 0; il < shape->n_layer; il++) {
+        kv_layer l = layer_of(shape, il);
+        int n = l.head_dim % block != 0 ? l.head_dim : l.value_dim;
+        if (n % block != 0 && !(shape->is_shared && n == l.value_dim))
+            return err_set(err, LORY_E_ARGUMENT,
+                           "KV cache: type %s needs heads of a multiple of %d values, not %d",
+                           qtypes[shape->type].name, block, n);
+    }
+    return true;
 }
 
 bool kv_open(kv_cache *kv, const kv_shape *shape, lory_err *err)
@@ -113,9 +130,6 @@ bool kv_open(kv_cache *kv, const kv_shape *shape, lory_err *err)
     kv->n_page = pages_for(shape->n_ctx);
     kv->n_ring = ring_pages(shape);
     kv->n_seq_page = shape->n_seq_ctx ? pages_for(shape->n_seq_ctx) : kv->n_page;
-    kv->row_bytes = qtype_row_bytes(shape->type, shape->head_dim);
-    kv->chunk_bytes = chunk_bytes(shape);
-    kv->value_at = shape->is_shared ? 0 : kv->chunk_bytes;
     if (!allocate(kv, err)) {
         kv_close(kv);
         return false;
@@ -160,8 +174,9 @@ static void copy_last(kv_cache *kv, kv_seq *s)
     int *last = &s->page[s->n_tok / KV_CHUNK], from = *last;
     *last = take_page(kv);
     for (int il = 0; il < kv->shape.n_layer; il++) {
-        unsigned char *layer = kv->data + kv->layer[il];
-        size_t n_bytes = page_bytes(kv, il);
+        size_t n_bytes = page_bytes(&kv->shape, &kv->layer[il]);
+        unsigned char *layer = kv->data + kv->layer[il].at;
+        if (kv_heads(kv, il) == 0) continue;
         memcpy(layer + (size_t)*last * n_bytes, layer + (size_t)from * n_bytes, n_bytes);
     }
     release_page(kv, from);
@@ -243,23 +258,29 @@ void kv_truncate(kv_cache *kv, int seq, int n_tok)
 
 static unsigned char *chunk_at(const kv_cache *kv, kv_place at)
 {
-    size_t page = (size_t)(is_ring(&kv->shape, at.il) ? at.pos / KV_CHUNK % kv->n_ring
-                                                      : kv->seq[at.seq].page[at.pos / KV_CHUNK]);
-    return kv->data + kv->layer[at.il] + page * page_bytes(kv, at.il)
-           + (size_t)at.head * n_parts(&kv->shape) * kv->chunk_bytes;
+    const kv_layer *l = &kv->layer[at.il];
+    size_t page = (size_t)(l->is_ring ? at.pos / KV_CHUNK % kv->n_ring
+                                      : kv->seq[at.seq].page[at.pos / KV_CHUNK]);
+    return kv->data + l->at + page * page_bytes(&kv->shape, l)
+           + (size_t)at.head * n_parts(&kv->shape) * l->chunk_bytes;
 }
 
-static void store_row(const kv_cache *kv, const lory_kernels *kn, const float *x, void *row)
+/* n values of the row's `dim`; the rest is 0, whose bytes are 0 in every type. */
+static void store_row(const kv_cache *kv, const lory_kernels *kn, const kv_layer *l, int n,
+                      const float *x, unsigned char *row)
 {
-    if (kv->shape.type == QT_F16) kn->f32_to_f16(kv->shape.head_dim, x, row);
-    else qtypes[kv->shape.type].from_f32(kv->shape.head_dim, x, NULL, row);
+    size_t n_bytes = qtype_row_bytes(kv->shape.type, n);
+    if (kv->shape.type == QT_F16) kn->f32_to_f16(n, x, (void *)row);
+    else qtypes[kv->shape.type].from_f32(n, x, NULL, row);
+    memset(row + n_bytes, 0, l->row_bytes - n_bytes);
 }
 
 void kv_store(kv_cache *kv, const lory_kernels *kn, kv_place at, const float *k, const float *v)
 {
-    unsigned char *row = chunk_at(kv, at) + (size_t)(at.pos % KV_CHUNK) * kv->row_bytes;
-    store_row(kv, kn, k, row);
-    if (kv->value_at > 0) store_row(kv, kn, v, row + kv->value_at);
+    const kv_layer *l = &kv->layer[at.il];
+    unsigned char *row = chunk_at(kv, at) + (size_t)(at.pos % KV_CHUNK) * l->row_bytes;
+    store_row(kv, kn, l, l->head_dim, k, row);
+    if (l->value_at > 0) store_row(kv, kn, l, l->value_dim, v, row + l->value_at);
 }
 
 /* Fills a page of one layer, block by block. */
@@ -267,17 +288,17 @@ static void make_up_page(const kv_cache *kv, int il, unsigned char *page)
 {
     enum { SOME = 32 };
     const qtype_row *type = &qtypes[kv->shape.type];
-    const int dim = kv->shape.head_dim;
-    const int n_part = (int)n_parts(&kv->shape) * kv_heads(&kv->shape, il);
+    const kv_layer *l = &kv->layer[il];
+    const int dim = l->head_dim, n_part = (int)n_parts(&kv->shape) * l->n_kv_head;
     uint64_t n = 0;
-    for (int ip = 0; ip < n_part; ip++, page += kv->chunk_bytes)
+    for (int ip = 0; ip < n_part; ip++, page += l->chunk_bytes)
         for (int j = 0; j < KV_CHUNK; j++)
             for (int d = 0; d < dim; d += SOME) {
                 float x[SOME];
                 for (int i = 0; i < SOME; i++)
                     x[i] = 2.0f * (float)rng_uniform_at(0, n++, (uint64_t)il) - 1.0f;
                 type->from_f32(dim - d < SOME ? dim - d : SOME, x, NULL,
-                               page + (size_t)j * kv->row_bytes
+                               page + (size_t)j * l->row_bytes
                                    + (size_t)(d / type->block_elems) * type->block_bytes);
             }
 }
@@ -285,8 +306,9 @@ static void make_up_page(const kv_cache *kv, int il, unsigned char *page)
 void kv_make_up(kv_cache *kv, int seq)
 {
     for (int il = 0; il < kv->shape.n_layer; il++) {
-        size_t n_bytes = page_bytes(kv, il);
+        size_t n_bytes = page_bytes(&kv->shape, &kv->layer[il]);
         unsigned char *first = chunk_at(kv, (kv_place){ il, seq, 0, 0 });
+        if (kv_heads(kv, il) == 0) continue;
         if (kv->seq[seq].n_tok > 0) make_up_page(kv, il, first);
         for (int pos = KV_CHUNK; pos < kv->seq[seq].n_tok; pos += KV_CHUNK) {
             unsigned char *chunk = chunk_at(kv, (kv_place){ il, seq, pos, 0 });
@@ -305,12 +327,12 @@ unsigned char *kv_chunk_to_fill(kv_cache *kv, kv_place at)
     return chunk_at(kv, at);
 }
 
-void kv_to_f32(const kv_cache *kv, const lory_kernels *kn, const unsigned char *chunk, int n_row,
-               float *scratch)
+void kv_to_f32(const kv_cache *kv, const lory_kernels *kn, int il, const unsigned char *chunk,
+               int n_row, float *scratch)
 {
-    int dim = kv->shape.head_dim;
-    int64_t n = (int64_t)n_row * dim;
+    const kv_layer *l = &kv->layer[il];
+    int64_t n = (int64_t)n_row * l->head_dim;
     kn->to_f32[kv->shape.type](n, chunk, scratch);
-    if (kv->value_at > 0)
-        kn->to_f32[kv->shape.type](n, chunk + kv->value_at, scratch + KV_CHUNK * dim);
+    if (l->value_at > 0)
+        kn->to_f32[kv->shape.type](n, chunk + l->value_at, scratch + KV_CHUNK * l->head_dim);
 }

@@ -24,12 +24,23 @@ typedef struct {
     int n_seq;
     qtype type;    /* QT_F32, QT_F16 or QT_Q8_0 */
     int n_seq_ctx; /* most tokens of one sequence; 0 = n_ctx */
-    const hparams *hp; /* heads and windows by layer; NULL: n_kv_head each, no windows */
+    const hparams *hp; /* heads and windows by layer; NULL: all as above, no windows */
     /* for one sequence: layers with a window become rings that hold it and n_batch tokens more, by
      * which the sequence may also be cut back; 0 = no rings */
     int n_batch;
     bool is_shared; /* values are the beginnings of keys, and are not kept beside them */
 } kv_shape;
+
+/* A layer, or the one whose keys and values it reads. */
+typedef struct {
+    size_t at;          /* where it begins in data */
+    int n_kv_head;
+    int head_dim, value_dim; /* values are kept as long as keys, the rest 0 */
+    size_t row_bytes;   /* of one head's key or value */
+    size_t chunk_bytes; /* KV_CHUNK rows, aligned to 64 */
+    size_t value_at;    /* bytes from a chunk's keys to its values; 0: they are the same */
+    bool is_ring;
+} kv_layer;
 
 typedef struct {
     int n_tok;  /* positions in use */
@@ -44,16 +55,13 @@ typedef struct {
     int *free_page;      /* [n_page] a stack of n_free */
     int *n_user;         /* [n_page] sequences that have the page */
     kv_seq *seq;         /* [n_seq] */
-    size_t row_bytes;    /* of one head's key or value */
-    size_t chunk_bytes;  /* KV_CHUNK rows, aligned to 64 */
     size_t data_bytes;
     int n_ring;          /* pages of a layer that is a ring; n_page when there are none */
-    size_t *layer;       /* [n_layer] where a layer begins in data */
-    size_t value_at;     /* bytes from a chunk's keys to its values; 0: they are the same */
-    unsigned char *data; /* [n_layer][n_page or n_ring][n_kv_head][key, value][chunk_bytes] */
+    kv_layer *layer;     /* [n_layer] */
+    unsigned char *data; /* by layers [n_page or n_ring][n_kv_head][key, value][chunk_bytes] */
 } kv_cache;
 
-/* LORY_E_ARGUMENT: q8_0 with a head_dim that is not a multiple of 32. Then no size is one. */
+/* LORY_E_ARGUMENT: q8_0 with keys or values of no multiple of 32. Then no size is one. */
 bool kv_check(const kv_shape *shape, lory_err *err);
 
 /* Bytes of `data`; false when the sizes overflow. */
@@ -89,26 +97,29 @@ bool kv_has_window(const kv_cache *kv, int seq, int n_tok);
 /* The rings have but what the next token sees: the rest was not filled in. */
 void kv_forget_before_window(kv_cache *kv, int seq);
 
-/* Writes one head's key and value [head_dim] at a reserved position; of shared ones the key. */
+/* Heads whose keys and values the layer keeps: what at.head is below. 0: it has none, or reads
+ * another layer's. */
+int kv_heads(const kv_cache *kv, int il);
+
+/* Writes one head's key [head_dim] and value [value_dim] at a reserved position; of shared ones the
+ * key. */
 typedef struct {
     int il, seq, pos, head;
 } kv_place;
-/* Heads of a layer: what at.head is below. */
-int kv_heads(const kv_shape *shape, int il);
 void kv_store(kv_cache *kv, const lory_kernels *kn, kv_place at, const float *k, const float *v);
 
 /* Makes up all keys and values of a sequence, for measuring: numbers within -1 .. 1. */
 void kv_make_up(kv_cache *kv, int seq);
 
-/* Keys of the chunk that holds position at.pos, [KV_CHUNK] rows of row_bytes; its values follow
- * value_at bytes later. */
+/* Keys of the chunk that holds position at.pos, [KV_CHUNK] rows of the layer's row_bytes; its
+ * values follow value_at bytes later. */
 const unsigned char *kv_chunk(const kv_cache *kv, kv_place at);
 /* The same, for rows read from a file. */
 unsigned char *kv_chunk_to_fill(kv_cache *kv, kv_place at);
 
-/* Keys and values of a chunk as f32 [KV_CHUNK, head_dim]: the first n_row rows of each, in scratch
- * [2][KV_CHUNK * head_dim]; of shared ones just the keys. */
-void kv_to_f32(const kv_cache *kv, const lory_kernels *kn, const unsigned char *chunk, int n_row,
-               float *scratch);
+/* Keys and values of layer il's chunk as f32 [KV_CHUNK, head_dim]: the first n_row rows of each, in
+ * scratch [2][KV_CHUNK * head_dim]; of shared ones just the keys. */
+void kv_to_f32(const kv_cache *kv, const lory_kernels *kn, int il, const unsigned char *chunk,
+               int n_row, float *scratch);
 
 #endif

@@ -17,22 +17,26 @@
 #include <math.h>
 #include <string.h>
 
+static const hparams_layer *layer_of(const exec *e, const plan_step *s)
+{
+    return &e->m->hp.layer[s->il];
+}
+
 void op_store(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
-    const hparams *hp = &e->m->hp;
+    const hparams_layer *l = layer_of(e, s);
     int first = 0, last = 1, head = c->ith, stride = c->nth;
-    int n_kv_head = hp->layer[s->il].n_kv_head;
     if (e->n_row > 1) {
         op_share(c, e->n_row, &first, &last);
         head = 0;
         stride = 1;
     }
     for (int it = first; it < last; it++)
-        for (int ih = head; ih < n_kv_head; ih += stride) {
+        for (int ih = head; ih < l->n_kv_head; ih += stride) {
             kv_place at = { s->il, e->batch.seq[it], e->batch.pos[it], ih };
-            kv_store(e->kv, e->kn, at, op_row(e, K, it) + ih * hp->kv_dim,
-                     op_row(e, V, it) + ih * hp->kv_dim);
+            kv_store(e->kv, e->kn, at, op_row(e, K, it) + ih * l->kv_dim,
+                     op_row(e, V, it) + ih * l->value_dim);
         }
 }
 
@@ -41,10 +45,16 @@ enum {
     DIRECT_QUERIES = 8, /* up to here each conversion is made where it is used, often twice */
 };
 
-/* A group: the query heads of one key/value head. */
-static int tokens_per_unit(int group)
+static int tokens_per_unit(const hparams_layer *l)
 {
+    int group = l->n_head / l->n_kv_head;
     return group >= UNIT_QUERIES ? 1 : UNIT_QUERIES / group;
+}
+
+/* Queries of a unit. */
+static size_t queries_per_unit(const hparams_layer *l)
+{
+    return (size_t)tokens_per_unit(l) * (size_t)(l->n_head / l->n_kv_head);
 }
 
 /* The thread's scratch: n_q queries at most. */
@@ -59,12 +69,11 @@ typedef struct {
     int32_t *pos;          /* [n_q] */
 } attend_scratch;
 
-/* Lays the scratch out from `at` and returns its bytes; at == NULL measures. */
-static size_t lay_out(attend_scratch *a, const hparams *hp, int group, void *at)
+/* Lays the scratch of a layer out from `at` and returns its bytes; at == NULL measures. */
+static size_t lay_out(attend_scratch *a, const hparams_layer *l, void *at)
 {
     mem_carver c = { at, 0 };
-    size_t n_q = (size_t)tokens_per_unit(group) * (size_t)group;
-    size_t dim = (size_t)hp->kv_dim;
+    size_t n_q = queries_per_unit(l), dim = (size_t)l->kv_dim;
     a->q = mem_carve(&c, n_q * dim, sizeof(float));
     a->o = mem_carve(&c, n_q * dim, sizeof(float));
     a->kv = mem_carve(&c, 2 * KV_CHUNK * dim, sizeof(float));
@@ -83,9 +92,8 @@ size_t op_attend_scratch_bytes(const hparams *hp)
     attend_scratch a;
     size_t most = 0;
     for (int il = 0; il < hp->n_layer; il++) {
-        const hparams_layer *l = &hp->layer[il];
-        if (l->n_kv_head == 0) continue;
-        size_t n = lay_out(&a, hp, l->n_head / l->n_kv_head, NULL);
+        if (hp->layer[il].n_kv_head == 0) continue;
+        size_t n = lay_out(&a, &hp->layer[il], NULL);
         if (n > most) most = n;
     }
     return most;
@@ -96,7 +104,7 @@ size_t op_attend_scratch_bytes(const hparams *hp)
 static int n_groups(const exec *e, const plan_step *s)
 {
     enum { FEW_HEADS = 4 };
-    const hparams_layer *l = &e->m->hp.layer[s->il];
+    const hparams_layer *l = layer_of(e, s);
     int n = l->n_head;
     if (!e->m->hp.is_latent || e->n_row > 1 || e->is_cut || e->n_used == 1) return l->n_kv_head;
     while (n % 2 == 0 && l->n_head / n < FEW_HEADS) n /= 2;
@@ -105,7 +113,7 @@ static int n_groups(const exec *e, const plan_step *s)
 
 static int group_of(const exec *e, const plan_step *s)
 {
-    return e->m->hp.layer[s->il].n_head / n_groups(e, s);
+    return layer_of(e, s)->n_head / n_groups(e, s);
 }
 
 /* A unit: group ih of the query heads for tokens [it, it + n_tok) of the batch. */
@@ -116,8 +124,7 @@ typedef struct {
 static void gather_queries(const exec *e, const plan_step *s, attend_unit u,
                            const attend_scratch *a)
 {
-    const hparams *hp = &e->m->hp;
-    int group = group_of(e, s), dim = hp->kv_dim;
+    int group = group_of(e, s), dim = layer_of(e, s)->kv_dim;
     size_t n = (size_t)(group * dim);
     for (int i = 0; i < u.n_tok; i++)
         memcpy(a->q + (size_t)i * n, op_row(e, s->src, u.it + i) + (size_t)u.ih * n,
@@ -133,12 +140,12 @@ static void reset_states(int n, attend_state *state)
     for (int i = 0; i < n; i++) state[i] = (attend_state){ -INFINITY, 0.0f };
 }
 
-static attend_args args_of(const exec *e, const attend_scratch *a)
+static attend_args args_of(const exec *e, const plan_step *s, const attend_scratch *a)
 {
     const hparams *hp = &e->m->hp;
-    size_t dim = (size_t)hp->kv_dim;
+    size_t dim = (size_t)layer_of(e, s)->kv_dim;
     return (attend_args){ .q = a->q, .ld_q = dim, .o = a->o, .ld_o = dim, .state = a->state,
-                          .first = a->first, .last = a->last, .head_dim = hp->kv_dim,
+                          .first = a->first, .last = a->last, .head_dim = (int)dim,
                           .slope = e->m->alibi_slope ? a->slope : NULL, .pos = a->pos,
                           .scale = hp->attn_scale, .cap = hp->attn_cap, .scratch = a->kernel };
 }
@@ -155,10 +162,10 @@ static float share_of(attend_state st, const weight *sinks, int ih)
 /* o / sum into the output's heads. */
 static void scatter(const exec *e, const plan_step *s, attend_unit u, const attend_scratch *a)
 {
-    const hparams *hp = &e->m->hp;
-    int group = group_of(e, s), n = hp->kv_value_dim;
+    const hparams_layer *l = layer_of(e, s);
+    int group = group_of(e, s), n = l->kv_value_dim;
     for (int i = 0; i < u.n_tok * group; i++) {
-        float *o = a->o + (size_t)i * (size_t)hp->kv_dim;
+        float *o = a->o + (size_t)i * (size_t)l->kv_dim;
         int ih = u.ih * group + i % group;
         e->kn->scale(n, share_of(a->state[i], s->w[0], ih), o);
         memcpy(op_row(e, s->dst[0], u.it + i / group) + ih * n, o, (size_t)n * sizeof(float));
@@ -188,9 +195,8 @@ static void chunks_of(const exec *e, int pos, int window, int *first, int *end)
 static void find_keys(const exec *e, const plan_step *s, int pos, int chunk, int iq,
                       const attend_scratch *a)
 {
-    const hparams *hp = &e->m->hp;
     int group = group_of(e, s);
-    int first = hparams_first_seen(hp, hparams_window(hp, s->il), pos);
+    int first = hparams_first_seen(&e->m->hp, hparams_window(&e->m->hp, s->il), pos);
     for (int i = iq; i < iq + group; i++) {
         a->pos[i] = pos - chunk;
         a->first[i] = (int16_t)within_chunk(first - chunk);
@@ -226,7 +232,7 @@ typedef struct {
 static const unsigned char *keys_of(const exec *e, const plan_step *s, attend_unit u, int i,
                                     int chunk)
 {
-    int head = u.ih * e->m->hp.layer[s->il].n_kv_head / n_groups(e, s);
+    int head = u.ih * layer_of(e, s)->n_kv_head / n_groups(e, s);
     return kv_chunk(e->kv, (kv_place){ s->il, e->batch.seq[u.it + i], chunk, head });
 }
 
@@ -246,32 +252,33 @@ static void set_rows(const exec *e, const plan_step *s, attend_piece p, int n_ke
                      const attend_scratch *a, attend_args *args)
 {
     const kv_cache *kv = e->kv;
+    const kv_layer *l = &kv->layer[s->il];
     const unsigned char *keys = keys_of(e, s, p.u, p.i, p.chunk);
     args->type = kv->shape.type;
     if (args->type != QT_F32 && args->n_q > DIRECT_QUERIES) {
-        size_t n = (size_t)kv->shape.head_dim;
-        kv_to_f32(kv, e->kn, keys, n_key, a->kv);
+        size_t n = (size_t)l->head_dim;
+        kv_to_f32(kv, e->kn, s->il, keys, n_key, a->kv);
         /* Rows up to a multiple of 4 are read, though not used; as they are, they may be slow. */
         for (int j = n_key; j % 4 != 0; j++) memset(a->kv + (size_t)j * n, 0, n * sizeof(float));
         args->type = QT_F32;
         args->row_bytes = n * sizeof(float);
         args->k = a->kv;
-        args->v = kv->value_at > 0 ? a->kv + KV_CHUNK * n : a->kv;
+        args->v = l->value_at > 0 ? a->kv + KV_CHUNK * n : a->kv;
         return;
     }
-    args->row_bytes = kv->row_bytes;
+    args->row_bytes = l->row_bytes;
     args->k = keys;
-    args->v = keys + kv->value_at;
+    args->v = keys + l->value_at;
     keys = next_keys(e, s, p);
     if (!keys) return;
     args->next_k = keys;
-    args->next_v = keys + kv->value_at;
+    args->next_v = keys + l->value_at;
 }
 
 static void attend_chunk(const exec *e, const plan_step *s, attend_piece p,
                          const attend_scratch *a)
 {
-    attend_args args = args_of(e, a);
+    attend_args args = args_of(e, s, a);
     int group = group_of(e, s), iq = p.i * group, n_key = 0;
     for (int j = p.i; j < p.i + p.n; j++) {
         int pos = e->batch.pos[p.u.it + j], last = within_chunk(keys_end(e, pos) - p.chunk);
@@ -317,11 +324,11 @@ static void attend_one(const op_ctx *c, const plan_step *s, attend_unit u, const
 
 /* Blocks of nearly equal size: more than fit a unit take when there would not be enough units for
  * all threads. */
-static int tokens_per_block(const exec *e, const hparams_layer *l, int nth)
+static int tokens_per_block(const exec *e, const plan_step *s, int nth)
 {
     enum { UNITS_PER_THREAD = 3 };
-    int most = tokens_per_unit(l->n_head / l->n_kv_head);
-    int n_block = (e->n_row + most - 1) / most;
+    const hparams_layer *l = layer_of(e, s);
+    int most = tokens_per_unit(l), n_block = (e->n_row + most - 1) / most;
     while (n_block < e->n_row && n_block * l->n_kv_head < UNITS_PER_THREAD * nth) n_block++;
     return (e->n_row + n_block - 1) / n_block;
 }
@@ -333,7 +340,8 @@ enum {
     MIN_CUT_CHUNKS = 8, /* fewer are read before threads have met twice more */
 };
 
-/* What the team shares: results [CUT_CHUNKS][n_head], and the heads' running ones. */
+/* What the team shares: results [CUT_CHUNKS][n_head], and the heads' running ones. Layers use of it
+ * what they need of the longest heads' room. */
 typedef struct {
     float *o;            /* [CUT_CHUNKS][n_head][head_dim] */
     attend_state *state; /* [CUT_CHUNKS][n_head] */
@@ -375,13 +383,13 @@ bool op_attend_is_cut(const exec *e)
 static void attend_parts_of(const op_ctx *c, const plan_step *s, int begin, int n,
                             const attend_scratch *a, const attend_parts *p)
 {
-    const hparams *hp = &c->e->m->hp;
+    const hparams_layer *l = layer_of(c->e, s);
     int group = group_of(c->e, s), first, last, had = -1;
-    size_t dim = (size_t)hp->kv_dim;
-    op_share(c, hp->layer[s->il].n_kv_head * n, &first, &last);
+    size_t dim = (size_t)l->kv_dim;
+    op_share(c, l->n_kv_head * n, &first, &last);
     for (int i = first; i < last; i++) {
         attend_unit u = { 0, 1, i / n };
-        size_t at = (size_t)(i % n) * (size_t)hp->n_head + (size_t)(u.ih * group);
+        size_t at = (size_t)(i % n) * (size_t)l->n_head + (size_t)(u.ih * group);
         attend_scratch to = *a;
         to.o = p->o + at * dim;
         to.state = p->state + at;
@@ -396,27 +404,27 @@ static void attend_parts_of(const op_ctx *c, const plan_step *s, int begin, int 
 static void merge_parts(const op_ctx *c, const plan_step *s, int n, const attend_parts *p)
 {
     const exec *e = c->e;
-    const hparams *hp = &e->m->hp;
+    const hparams_layer *l = layer_of(e, s);
     int first, last;
-    op_share(c, hp->layer[s->il].n_head, &first, &last);
+    op_share(c, l->n_head, &first, &last);
     for (int ih = first; ih < last; ih++)
         for (int i = 0; i < n; i++) {
-            size_t at = (size_t)i * (size_t)hp->n_head + (size_t)ih;
-            e->kn->attend_merge(hp->kv_value_dim, p->state[at], p->o + at * (size_t)hp->kv_dim,
-                                &p->total[ih], op_row(e, s->dst[0], 0) + ih * hp->kv_value_dim);
+            size_t at = (size_t)i * (size_t)l->n_head + (size_t)ih;
+            e->kn->attend_merge(l->kv_value_dim, p->state[at], p->o + at * (size_t)l->kv_dim,
+                                &p->total[ih], op_row(e, s->dst[0], 0) + ih * l->kv_value_dim);
         }
 }
 
 static void attend_cut(const op_ctx *c, const plan_step *s, const attend_scratch *a)
 {
     const exec *e = c->e;
-    const hparams *hp = &e->m->hp;
+    const hparams_layer *l = layer_of(e, s);
     int begin, end, first, last;
     attend_parts p;
-    lay_out_parts(&p, hp, e->attend_parts);
-    op_share(c, hp->layer[s->il].n_head, &first, &last);
+    lay_out_parts(&p, &e->m->hp, e->attend_parts);
+    op_share(c, l->n_head, &first, &last);
     reset_states(last - first, p.total + first);
-    chunks_of(e, e->batch.pos[0], hparams_window(hp, s->il), &begin, &end);
+    chunks_of(e, e->batch.pos[0], hparams_window(&e->m->hp, s->il), &begin, &end);
     for (int n; begin < end; begin += n * KV_CHUNK) {
         n = (end - begin + KV_CHUNK - 1) / KV_CHUNK;
         if (n > CUT_CHUNKS) n = CUT_CHUNKS;
@@ -426,8 +434,8 @@ static void attend_cut(const op_ctx *c, const plan_step *s, const attend_scratch
         if (begin + n * KV_CHUNK < end) team_barrier(e->team);
     }
     for (int ih = first; ih < last; ih++)
-        e->kn->scale(hp->kv_value_dim, share_of(p.total[ih], s->w[0], ih),
-                     op_row(e, s->dst[0], 0) + ih * hp->kv_value_dim);
+        e->kn->scale(l->kv_value_dim, share_of(p.total[ih], s->w[0], ih),
+                     op_row(e, s->dst[0], 0) + ih * l->kv_value_dim);
 }
 
 /* ---- the step -------------------------------------------------------------------------------- */
@@ -437,11 +445,9 @@ static void attend_cut(const op_ctx *c, const plan_step *s, const attend_scratch
 void op_attend(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
-    const hparams *hp = &e->m->hp;
-    const hparams_layer *l = &hp->layer[s->il];
-    int n_block = tokens_per_block(e, l, c->nth), i = 0;
+    int n_block = tokens_per_block(e, s, c->nth), i = 0;
     attend_scratch a;
-    lay_out(&a, hp, l->n_head / l->n_kv_head, op_scratch(c));
+    lay_out(&a, layer_of(e, s), op_scratch(c));
     if (e->is_cut) {
         attend_cut(c, s, &a);
         return;

@@ -96,7 +96,8 @@ static float sparse_share(const route_scratch *r, int n, int best)
     return 1.0f / sum;
 }
 
-static void weigh(const exec *e, const float *p, const int *choice, float *out)
+/* scale [n_expert]: of each expert's weight, or NULL. */
+static void weigh(const exec *e, const float *p, const float *scale, const int *choice, float *out)
 {
     const hparams *hp = &e->m->hp;
     int n = hp->n_expert_used;
@@ -107,6 +108,7 @@ static void weigh(const exec *e, const float *p, const int *choice, float *out)
     else if (hp->expert_weights_norm)
         for (int i = 0; i < n; i++) out[i] /= sum + 1e-20f; /* all may be 0 */
     if (hp->expert_weights_scale != 1.0f) e->kn->scale(n, hp->expert_weights_scale, out);
+    for (int i = 0; scale && i < n; i++) out[i] *= scale[choice[i]];
 }
 
 void op_route(const op_ctx *c, const plan_step *s)
@@ -114,6 +116,7 @@ void op_route(const op_ctx *c, const plan_step *s)
     exec *e = c->e;
     const hparams *hp = &e->m->hp;
     const float *bias = s->w[0] ? s->w[0]->bias : NULL;
+    const float *scale = s->w[0] ? s->w[0]->data : NULL;
     route_scratch r;
     int first, last, n = hp->n_expert_used;
     lay_out(&r, hp, op_scratch(c));
@@ -122,6 +125,7 @@ void op_route(const op_ctx *c, const plan_step *s)
         float *p = op_row(e, s->src, it);
         int *choice = e->choice + (size_t)it * (size_t)n;
         float *share = e->choice_weight + (size_t)it * (size_t)n;
+        if (hp->router_scale != 1.0f) e->kn->scale(hp->n_expert, hp->router_scale, p);
         if (!bias) memcpy(r.score, p, (size_t)hp->n_expert * sizeof *p); /* not rounded yet */
         gate(e, p);
         if (bias) memcpy(r.score, p, (size_t)hp->n_expert * sizeof *p);
@@ -134,7 +138,7 @@ void op_route(const op_ctx *c, const plan_step *s)
                 share[i] = sparse_share(&r, hp->n_expert, choice[i]);
             r.out[choice[i]] = 1;
         }
-        weigh(e, p, choice, share);
+        weigh(e, p, scale, choice, share);
     }
 }
 

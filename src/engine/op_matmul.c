@@ -159,9 +159,8 @@ static void head_product(const op_ctx *c, const plan_step *s, int ih, int it, in
 {
     exec *e = c->e;
     const weight *w = s->w[0];
-    size_t n_head = (size_t)e->m->hp.n_head, n = (size_t)w->n_rows;
-    size_t src_dim = (size_t)s->src_width / n_head;
-    size_t dst_dim = (size_t)s->dst_width / n_head;
+    size_t n_head = (size_t)e->m->hp.layer[s->il].n_head, n = (size_t)w->n_rows;
+    size_t src_dim = (size_t)s->src_width / n_head, dst_dim = (size_t)s->dst_width / n_head;
     const float *x = op_row(e, s->src, it) + (size_t)ih * src_dim;
     float *out = op_row(e, s->dst[0], it) + (size_t)ih * dst_dim;
     act_group *act = (act_group *)((char *)op_scratch(c) + matmul_scratch_bytes());
@@ -182,7 +181,7 @@ static void head_product(const op_ctx *c, const plan_step *s, int ih, int it, in
 void op_head_matmul(const op_ctx *c, const plan_step *s)
 {
     int first, last, n_row = c->e->n_row;
-    op_share(c, c->e->m->hp.n_head, &first, &last);
+    op_share(c, c->e->m->hp.layer[s->il].n_head, &first, &last);
     for (int ih = first; ih < last; ih++)
         for (int it = 0; it < n_row; it += HEAD_TOKENS)
             head_product(c, s, ih, it, n_row - it < HEAD_TOKENS ? n_row - it : HEAD_TOKENS);
@@ -194,7 +193,7 @@ void op_activate(const op_ctx *c, const plan_step *s)
     int n_row = e->n_row * (plan_is_expert_slot(s->dst[0]) ? e->m->hp.n_expert_used : 1);
     int first, last;
     op_share(c, n_row, &first, &last);
+    size_t at = s->src == LE ? (size_t)s->il * (size_t)s->dst_width : 0;
     for (int i = first; i < last; i++)
-        activate(e, s, s->op, s->dst_width, op_row(e, s->src, i),
-                 op_row(e, s->dst[0], i));
+        activate(e, s, s->op, s->dst_width, op_row(e, s->src, i) + at, op_row(e, s->dst[0], i));
 }

@@ -5,29 +5,38 @@
 #include <math.h>
 #include <string.h>
 
-/* The rotations of the token's position are made beside its embedding; a lone token's by all
- * threads, some angles each. */
+/* The rotations by one table at `pos`; of a lone token some angles on each thread. */
+static void make_table(const op_ctx *c, const rope_table *t, int pos, float *cs)
+{
+    int first = 0, last = t->n_rot / 2;
+    if (c->e->n_row == 1) op_share(c, t->n_rot / 2, &first, &last);
+    rope_cos_sin(t, pos, first, last, cs);
+}
+
+/* The rotations of the token's position are made beside its embedding. */
 static void make_rotations(const op_ctx *c, int it)
 {
     const exec *e = c->e;
     const model *m = e->m;
-    int n = m->hp.n_rot, pos = e->batch.pos[it], second = 0, first = 0, last = n / 2;
+    int pos = e->batch.pos[it], second = 0;
     const rope_table *t = e->long_rope && m->rope_long.inv_freq ? &m->rope_long : &m->rope;
-    if (e->n_row == 1) op_share(c, n / 2, &first, &last);
     if (m->hp.rope_2d && pos >= e->batch.prefix.n) {
         second = pos - e->batch.prefix.n + 1;
         pos = e->batch.prefix.mask_pos;
     }
-    rope_cos_sin(n, t, pos, first, last, e->rope_cs + (size_t)it * (size_t)n);
-    if (e->rope_cs_2)
-        rope_cos_sin(n, m->hp.rope_2d ? t : &m->rope_local, m->hp.rope_2d ? second : pos, first,
-                     last, e->rope_cs_2 + (size_t)it * (size_t)n);
+    make_table(c, t, pos, e->rope_cs + (size_t)it * e->ld_cs);
+    if (!e->rope_cs_2) return;
+    make_table(c, m->hp.rope_2d ? t : &m->rope_local, m->hp.rope_2d ? second : pos,
+               e->rope_cs_2 + (size_t)it * e->ld_cs);
 }
 
 void op_embed(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
+    const hparams *hp = &e->m->hp;
     const weight *w = s->w[0];
+    bool is_x = s->dst[0] == X;
+    float scale = is_x ? hp->embd_scale : (float)sqrt((double)hp->n_embd_layer);
     int first, last;
     op_share(c, e->n_row, &first, &last);
     for (int it = first; it < last; it++) {
@@ -35,10 +44,38 @@ void op_embed(const op_ctx *c, const plan_step *s)
         float *dst = op_row(e, s->dst[0], it);
         e->kn->to_f32[w->type](w->k, row + (size_t)e->batch.id[it] * w->row_bytes, dst);
         op_embed_lora(c, s->lora[0], e->batch.id[it], dst);
-        if (e->m->hp.embd_scale != 1.0f) e->kn->scale(w->k, e->m->hp.embd_scale, dst);
-        if (e->n_row > 1) make_rotations(c, it);
+        if (scale != 1.0f) e->kn->scale(w->k, scale, dst);
+        if (e->n_row > 1 && is_x) make_rotations(c, it);
     }
-    if (e->n_row == 1) make_rotations(c, 0);
+    if (e->n_row == 1 && is_x) make_rotations(c, 0);
+}
+
+/* What a token has for each layer: half by itself, half out of X (Gemma 4). */
+void op_layer_mix(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    const hparams *hp = &e->m->hp;
+    const float shrink = (float)(1.0 / sqrt((double)hp->n_embd)), half = (float)sqrt(0.5);
+    int n = hp->n_embd_layer, first, last;
+    op_share(c, e->n_row * hp->n_layer, &first, &last);
+    for (int i = first; i < last; i++) {
+        size_t at = (size_t)(i % hp->n_layer) * (size_t)n;
+        float *own = op_row(e, s->dst[0], i / hp->n_layer) + at;
+        float *made = op_row(e, s->src, i / hp->n_layer) + at;
+        e->kn->scale(n, shrink, made);
+        e->kn->rms_norm(n, made, s->w[0]->data, hp->norm_eps, made);
+        e->kn->add(n, made, own);
+        e->kn->scale(n, half, own);
+    }
+}
+
+void op_layer_scale(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    int first, last;
+    op_share(c, e->n_row, &first, &last);
+    for (int it = first; it < last; it++)
+        e->kn->scale(s->dst_width, *(const float *)s->w[0]->data, op_row(e, s->dst[0], it));
 }
 
 /* The sessions see to it that every position has its row. */
@@ -149,18 +186,18 @@ void op_mla_kv(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
     const hparams *hp = &e->m->hp;
-    size_t n_key = (size_t)(hp->head_dim - hp->n_rot), n_rot = (size_t)hp->n_rot;
-    size_t n_value = (size_t)hp->value_dim, dim = (size_t)hp->head_dim;
+    const hparams_layer *l = &hp->layer[s->il];
+    size_t n_key = (size_t)(l->head_dim - hp->n_rot), n_rot = (size_t)hp->n_rot;
+    size_t n_value = (size_t)l->value_dim, dim = (size_t)l->head_dim;
     int first, last;
     op_share(c, e->n_row, &first, &last);
     for (int it = first; it < last; it++) {
         const float *kvb = op_row(e, KVB, it), *shared = op_row(e, KVA, it) + hp->kv_lora_rank;
         float *k = op_row(e, s->dst[0], it), *v = op_row(e, V, it);
-        for (int ih = 0; ih < hp->n_head; ih++, kvb += n_key + n_value, k += dim, v += dim) {
+        for (int ih = 0; ih < l->n_head; ih++, kvb += n_key + n_value, k += dim, v += n_value) {
             memcpy(k, kvb, n_key * sizeof *k);
             memcpy(k + n_key, shared, n_rot * sizeof *k);
             memcpy(v, kvb + n_key, n_value * sizeof *v);
-            memset(v + n_value, 0, (dim - n_value) * sizeof *v);
         }
     }
 }
@@ -185,14 +222,20 @@ void op_mla_latent(const op_ctx *c, const plan_step *s)
  * carries a head from here through attention and no barrier is needed between. */
 typedef void head_fn(const exec *e, const plan_step *s, int it, int ih, float *head);
 
+/* Values of a head in slot dst: Q, K or V. */
+static int head_length(const exec *e, const plan_step *s)
+{
+    const hparams_layer *l = &e->m->hp.layer[s->il];
+    return s->dst[0] == K ? l->kv_dim : s->dst[0] == V ? l->value_dim : l->head_dim;
+}
+
 static void for_heads(const op_ctx *c, const plan_step *s, head_fn *fn)
 {
     exec *e = c->e;
-    const hparams *hp = &e->m->hp;
-    const hparams_layer *l = &hp->layer[s->il];
-    int n_head = s->dst[0] == K ? l->n_kv_head : l->n_head;
+    const hparams_layer *l = &e->m->hp.layer[s->il];
+    int n_head = s->dst[0] == K || s->dst[0] == V ? l->n_kv_head : l->n_head;
     int group = n_head / l->n_kv_head; /* heads of this slot per key/value head */
-    int dim = s->dst[0] == K ? hp->kv_dim : hp->head_dim;
+    int dim = head_length(e, s);
     int first, last;
     op_share(c, e->n_row, &first, &last);
     if (e->n_row > 1) {
@@ -209,46 +252,55 @@ static void for_heads(const op_ctx *c, const plan_step *s, head_fn *fn)
 static void norm_head(const exec *e, const plan_step *s, int it, int ih, float *head)
 {
     (void)it, (void)ih;
-    e->kn->rms_norm(e->m->hp.head_dim, head, s->w[0]->data, e->m->hp.norm_eps, head);
+    e->kn->rms_norm(head_length(e, s), head, s->w[0]->data, e->m->hp.norm_eps, head);
 }
 
 static void layer_norm_head(const exec *e, const plan_step *s, int it, int ih, float *head)
 {
     const float *rows = s->w[0]->data;
-    int n = e->m->hp.head_dim;
+    int n = head_length(e, s);
     (void)it;
     e->kn->layer_norm(n, head, rows + (size_t)ih * (size_t)n, NULL, e->m->hp.norm_eps, head);
+}
+
+static void copy_head(const exec *e, const plan_step *s, int it, int ih, float *head)
+{
+    size_t n = (size_t)head_length(e, s);
+    memcpy(head, op_row(e, s->src, it) + (size_t)ih * n, n * sizeof *head);
 }
 
 /* What MLA rotates is the end of each head; positions of two dimensions rotate all of it. */
 static void rotate_head(const exec *e, const plan_step *s, int it, int ih, float *head)
 {
-    const hparams *hp = &e->m->hp;
-    bool is_local = e->m->rope_local.inv_freq && hparams_window(hp, s->il) > 0;
-    size_t at = (size_t)it * (size_t)hp->n_rot;
-    const lory_kernels *kn = e->kn;
+    const model *m = e->m;
+    bool is_local = m->rope_local.inv_freq && hparams_window(&m->hp, s->il) > 0;
+    int dim = head_length(e, s), n_rot = is_local ? m->rope_local.n_rot : m->rope.n_rot;
+    size_t at = (size_t)it * e->ld_cs;
     (void)ih;
-    int dim = s->dst[0] == K ? hp->kv_dim : hp->head_dim;
-    if (hp->kv_lora_rank > 0) head += dim - hp->n_rot;
-    kn->rope(1, dim, hp->n_rot, e->m->arch->rope_neox,
-             (is_local ? e->rope_cs_2 : e->rope_cs) + at, head);
-    if (hp->rope_2d)
-        kn->rope(1, hp->head_dim, hp->n_rot, e->m->arch->rope_neox, e->rope_cs_2 + at,
-                 head + hp->n_rot);
+    if (m->hp.kv_lora_rank > 0) head += dim - n_rot;
+    e->kn->rope(1, dim, n_rot, m->arch->rope_neox, (is_local ? e->rope_cs_2 : e->rope_cs) + at,
+                head);
+    if (m->hp.rope_2d)
+        e->kn->rope(1, dim, n_rot, m->arch->rope_neox, e->rope_cs_2 + at, head + n_rot);
 }
 
 static void warm_head(const exec *e, const plan_step *s, int it, int ih, float *head)
 {
     const hparams *hp = &e->m->hp;
     double steps = floor((e->batch.pos[it] + (double)hp->temp_offset) / hp->temp_length);
-    (void)s, (void)ih;
+    (void)ih;
     double warmth = 1.0 + (double)hp->temp_scale * math_log(1.0 + steps);
-    if (steps >= 1.0) e->kn->scale(hp->head_dim, (float)warmth, head);
+    if (steps >= 1.0) e->kn->scale(head_length(e, s), (float)warmth, head);
 }
 
 void op_temperature(const op_ctx *c, const plan_step *s)
 {
     for_heads(c, s, warm_head);
+}
+
+void op_copy_heads(const op_ctx *c, const plan_step *s)
+{
+    for_heads(c, s, copy_head);
 }
 
 void op_head_norm(const op_ctx *c, const plan_step *s)

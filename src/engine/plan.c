@@ -18,12 +18,14 @@ typedef struct {
 static const op_row op_rows[OP_COUNT] = {
     [OP_END]             = { "end",             BY_UNITS,   false },
     [OP_EMBED]           = { "embed",           BY_TOKENS,  false },
+    [OP_LAYER_MIX]       = { "layer_mix",       BY_UNITS,   true  },
     [OP_POSITION]        = { "position",        BY_TOKENS,  true  },
     [OP_RMS_NORM]        = { "rms_norm",        BY_TOKENS,  false },
     [OP_LAYER_NORM]      = { "layer_norm",      BY_TOKENS,  false },
     [OP_HEAD_NORM]       = { "head_norm",       BY_HEADS,   true  },
     [OP_HEAD_LAYER_NORM] = { "head_layer_norm", BY_HEADS,   true  },
     [OP_MATMUL]          = { "matmul",          BY_COLUMNS, false },
+    [OP_COPY_HEADS]      = { "copy_heads",      BY_HEADS,   false },
     [OP_CLAMP]           = { "clamp",           BY_TOKENS,  true  },
     [OP_ROPE]            = { "rope",            BY_HEADS,   true  },
     [OP_TEMPERATURE]     = { "temperature",     BY_HEADS,   true  },
@@ -42,6 +44,7 @@ static const op_row op_rows[OP_COUNT] = {
     [OP_RELU_SQR]        = { "relu_sqr",        BY_TOKENS,  true  },
     [OP_XIELU]           = { "xielu",           BY_TOKENS,  true  },
     [OP_GATE]            = { "gate",            BY_TOKENS,  true  },
+    [OP_LAYER_SCALE]     = { "layer_scale",     BY_TOKENS,  true  },
     [OP_SCALE]           = { "scale",           BY_COLUMNS, true  },
     [OP_SOFT_CAP]        = { "soft_cap",        BY_COLUMNS, true  },
     [OP_ROUTE]           = { "route",           BY_TOKENS,  true  },
@@ -63,6 +66,7 @@ static const char *const slot_names[SLOT_COUNT] = {
     [U] = "u", [F] = "f", [QA] = "qa", [KVA] = "kva", [KVN] = "kvn", [KVB] = "kvb", [QL] = "ql",
     [AL] = "al", [RT] = "rt",
     [EX] = "ex", [EG] = "eg", [EU] = "eu", [ED] = "ed", [SG] = "sg", [SU] = "su", [SS] = "ss",
+    [LE] = "le", [LP] = "lp", [LG] = "lg",
     [LOGITS] = "logits", [PICKED] = "picked", [LR] = "lr", [ELR] = "elr",
 };
 
@@ -126,13 +130,14 @@ static void append_experts(plan *p, const lory_step *r, const weight *w, int il)
 static void append_recipe(plan *p, const model *m, const lory_step *r, int il)
 {
     for (; r->op != OP_END; r++) {
-        const weight *w = r->role == W_NONE ? NULL : weights_get(&m->w, il, r->role);
+        bool has_weight = r->role != W_NONE && !(r->flags & WITHOUT);
+        const weight *w = has_weight ? weights_get(&m->w, il, r->role) : NULL;
         if (!model_has_step(m, il, r)) continue;
         if (r->op == OP_MATMUL || r->op == OP_EXPERTS) {
             (r->op == OP_MATMUL ? append_matmul : append_experts)(p, r, w, il);
             continue;
         }
-        if (r->op == OP_ATTEND) append(p, OP_STORE, K, K, il);
+        if (r->op == OP_ATTEND && m->hp.layer[il].kv_layer == il) append(p, OP_STORE, K, K, il);
         append(p, r->op, r->dst, r->src, il)->w[0] = w;
         if (r->op == OP_ROUTE) append(p, OP_GROUP, RT, RT, il);
     }
@@ -388,20 +393,23 @@ static int width_of(const plan *p, const hparams *hp, int slot, int il)
     const hparams_layer *l = &hp->layer[il < 0 ? 0 : il];
     switch ((lory_slot)slot) {
     case X: case H: case H2: case F: case EX: case ED: case PICKED: return hp->n_embd;
-    case Q: return l->n_head * hp->head_dim;
-    case K: case V: return l->n_kv_head * hp->kv_dim;
-    case A: return l->n_head * hp->value_dim;
+    case Q: return l->n_head * l->head_dim;
+    case K: return l->n_kv_head * l->kv_dim;
+    case V: return l->n_kv_head * l->value_dim;
+    case A: return l->n_head * l->value_dim;
     case G: case U: return l->n_ff;
     case QA: return hp->q_lora_rank;
     case KVA: return hp->kv_lora_rank + hp->n_rot;
     case KVN: return hp->kv_lora_rank;
-    case KVB: return l->n_head * (hp->head_dim - hp->n_rot + hp->value_dim);
-    case QL: return l->n_head * hp->kv_dim;
-    case AL: return l->n_head * hp->kv_value_dim;
+    case KVB: return l->n_head * (l->head_dim - hp->n_rot + l->value_dim);
+    case QL: return l->n_head * l->kv_dim;
+    case AL: return l->n_head * l->kv_value_dim;
     case RT: return hp->n_expert;
     case EG: case EU: return hp->n_ff_exp;
     case SG: case SU: return hp->n_ff_shexp;
     case SS: return 1;
+    case LE: case LP: return hp->n_layer * hp->n_embd_layer;
+    case LG: return hp->n_embd_layer;
     case LOGITS: return hp->n_vocab;
     case LR: case ELR: return p->width[slot]; /* by the adapters */
     case SLOT_COUNT: break;

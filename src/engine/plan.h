@@ -49,8 +49,7 @@ typedef struct {
     plan_step *step; /* [n_step] */
     int n_step;
     int n_body;      /* steps before the head, which runs on the picked rows only */
-    int width[SLOT_COUNT]; /* floats of a row of each slot, the most of any layer; 0 = the plan
-                              does not use it */
+    int width[SLOT_COUNT]; /* floats of the longest row of each slot; 0 = not used */
     int max_input;   /* the widest prepared input, floats */
     int max_pair_input; /* the widest prepared input of a (token, expert) pair, floats */
     plan_lora *lora; /* [n_lora] */

@@ -25,15 +25,16 @@ static size_t first_tok(const session *s, int il, size_t n)
 /* Rows of a head and token: a key, and a value where it is not part of the key. */
 static size_t n_parts(const session *s)
 {
-    return s->kv.value_at > 0 ? 2 : 1;
+    return s->kv.shape.is_shared ? 1 : 2;
 }
 
 static size_t state_bytes(const session *s, size_t n)
 {
-    size_t n_row = 0; /* of all heads */
+    size_t n_bytes = 0; /* of keys */
     for (int il = 0; il < s->kv.shape.n_layer; il++)
-        n_row += (n - first_tok(s, il, n)) * (size_t)kv_heads(&s->kv.shape, il);
-    return HEAD_BYTES + n * sizeof(int32_t) + n_row * n_parts(s) * s->kv.row_bytes + TAIL_BYTES;
+        n_bytes += (n - first_tok(s, il, n)) * (size_t)kv_heads(&s->kv, il)
+                   * s->kv.layer[il].row_bytes;
+    return HEAD_BYTES + n * sizeof(int32_t) + n_parts(s) * n_bytes + TAIL_BYTES;
 }
 
 static bool holds(const session *s, size_t n)
@@ -74,26 +75,27 @@ typedef struct {
 static stretch stretch_at(const session *s, size_t n, int il, int ih, size_t pos)
 {
     size_t n_row = n - pos < KV_CHUNK ? n - pos : KV_CHUNK;
-    return (stretch){ { il, 0, (int)pos, ih }, n_row * s->kv.row_bytes };
+    return (stretch){ { il, 0, (int)pos, ih }, n_row * s->kv.layer[il].row_bytes };
 }
 
 /* The first one of layer il, or of the next that has heads. */
 static stretch first_stretch(const session *s, size_t n, int il)
 {
-    while (il < s->kv.shape.n_layer && kv_heads(&s->kv.shape, il) == 0) il++;
-    return stretch_at(s, n, il, 0, il < s->kv.shape.n_layer ? first_tok(s, il, n) : 0);
+    while (il < s->kv.shape.n_layer && kv_heads(&s->kv, il) == 0) il++;
+    if (il == s->kv.shape.n_layer) return (stretch){ .n_bytes = 0 };
+    return stretch_at(s, n, il, 0, first_tok(s, il, n));
 }
 
-static bool is_stretch(const session *s, const stretch *st)
+static bool is_stretch(const stretch *st)
 {
-    return st->at.il < s->kv.shape.n_layer && st->n_bytes > 0;
+    return st->n_bytes > 0;
 }
 
 static stretch next_stretch(const session *s, size_t n, kv_place at)
 {
     size_t pos = (size_t)at.pos + KV_CHUNK;
     if (pos < n) return stretch_at(s, n, at.il, at.head, pos);
-    if (at.head + 1 == kv_heads(&s->kv.shape, at.il)) return first_stretch(s, n, at.il + 1);
+    if (at.head + 1 == kv_heads(&s->kv, at.il)) return first_stretch(s, n, at.il + 1);
     return stretch_at(s, n, at.il, at.head + 1, first_tok(s, at.il, n));
 }
 
@@ -114,11 +116,12 @@ static bool put_bytes(writer *w, const void *bytes, size_t n)
 static bool put_rows(const session *s, size_t n, writer *w)
 {
     bool ok = true;
-    for (stretch st = first_stretch(s, n, 0); ok && is_stretch(s, &st);
+    for (stretch st = first_stretch(s, n, 0); ok && is_stretch(&st);
          st = next_stretch(s, n, st.at)) {
         const unsigned char *keys = kv_chunk(&s->kv, st.at);
+        const unsigned char *values = keys + s->kv.layer[st.at.il].value_at;
         ok = put_bytes(w, keys, st.n_bytes)
-             && (s->kv.value_at == 0 || put_bytes(w, keys + s->kv.value_at, st.n_bytes));
+             && (n_parts(s) == 1 || put_bytes(w, values, st.n_bytes));
     }
     return ok;
 }
@@ -184,10 +187,11 @@ static bool check_state(const session *s, const unsigned char *state, size_t n_b
 
 static void get_rows(session *s, size_t n, const unsigned char *from)
 {
-    for (stretch st = first_stretch(s, n, 0); is_stretch(s, &st); st = next_stretch(s, n, st.at)) {
+    for (stretch st = first_stretch(s, n, 0); is_stretch(&st); st = next_stretch(s, n, st.at)) {
         unsigned char *keys = kv_chunk_to_fill(&s->kv, st.at);
+        unsigned char *values = keys + s->kv.layer[st.at.il].value_at;
         memcpy(keys, from, st.n_bytes);
-        if (s->kv.value_at > 0) memcpy(keys + s->kv.value_at, from + st.n_bytes, st.n_bytes);
+        if (n_parts(s) > 1) memcpy(values, from + st.n_bytes, st.n_bytes);
         from += n_parts(s) * st.n_bytes;
     }
 }

@@ -38,10 +38,10 @@ static void add_recipe(const extent *x, const lory_step *r, int il, lory_work *w
         bool is_expert = r->op == OP_EXPERTS, is_heads = r->op == OP_HEAD_MATMUL;
         if (!(r->op == OP_MATMUL || is_expert || is_heads) || !model_has_step(m, il, r)) continue;
         const weight *w = weights_get(&m->w, il, r->role);
-        double n_used = is_expert ? m->hp.n_expert_used : is_heads ? m->hp.n_head : 1,
+        double n_used = is_expert ? m->hp.n_expert_used : is_heads ? m->hp.layer[il].n_head : 1,
                macs = n_rows * n_used * w->n_rows * w->k;
         double n_read = n_steps * (is_expert  ? experts_reached(&m->hp, n_rows / n_steps)
-                                   : is_heads ? m->hp.n_head
+                                   : is_heads ? m->hp.layer[il].n_head
                                               : 1.0);
         if (qtypes[w->type].n_sub > 0) work->i8_macs += macs;
         else work->f32_macs += macs;
@@ -64,15 +64,16 @@ static void add_attention(const model *m, qtype type, double n_tokens, double de
                           lory_work *work)
 {
     const hparams *hp = &m->hp;
-    double n_step = n_tokens / n_steps, row_bytes = (double)qtype_row_bytes(type, hp->kv_dim);
+    double n_step = n_tokens / n_steps;
     for (int il = 0; il < hp->n_layer; il++) {
         const hparams_layer *l = &hp->layer[il];
+        double row_bytes = (double)qtype_row_bytes(type, l->kv_dim);
         int window = hparams_window(hp, il);
         if (l->n_kv_head == 0) continue;
         double most = window > 0 ? window : 1e18;
         double keys = mean_keys(n_tokens, depth + 1.0, 1.0, most);
         double step_keys = mean_keys(n_steps, depth + n_step, n_step, most + n_step - 1.0);
-        work->f32_macs += 2.0 * l->n_head * hp->kv_dim * n_tokens * keys;
+        work->f32_macs += 2.0 * l->n_head * l->kv_dim * n_tokens * keys;
         work->read_bytes +=
             (hp->is_latent ? 1.0 : 2.0) * l->n_kv_head * row_bytes * n_steps * step_keys;
     }

@@ -107,6 +107,12 @@ void gguf_put_i32s(gguf_writer *w, const char *key, const int32_t *values, size_
     for (size_t i = 0; i < n; i++) add_u32(b, (uint32_t)values[i]);
 }
 
+void gguf_put_bools(gguf_writer *w, const char *key, const bool *values, size_t n)
+{
+    buf *b = begin_array(w, key, GGUF_BOOL, n);
+    for (size_t i = 0; i < n; i++) buf_putc(b, values[i] ? 1 : 0);
+}
+
 void gguf_put_f32s(gguf_writer *w, const char *key, const float *values, size_t n)
 {
     buf *b = begin_array(w, key, GGUF_F32, n);

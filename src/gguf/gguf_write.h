@@ -41,6 +41,7 @@ void gguf_put_bool(gguf_writer *w, const char *key, bool value);
 void gguf_put_str(gguf_writer *w, const char *key, const char *value); /* NUL-terminated */
 void gguf_put_bytes(gguf_writer *w, const char *key, gguf_str value);  /* a string of any bytes */
 void gguf_put_i32s(gguf_writer *w, const char *key, const int32_t *values, size_t n);
+void gguf_put_bools(gguf_writer *w, const char *key, const bool *values, size_t n);
 void gguf_put_f32s(gguf_writer *w, const char *key, const float *values, size_t n);
 void gguf_put_strs(gguf_writer *w, const char *key, const gguf_str *values, size_t n);
 void gguf_put_kv(gguf_writer *w, const gguf_kv *kv); /* as it stands in the file it was read from */

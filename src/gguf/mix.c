@@ -189,7 +189,8 @@ static const struct {
 
 /* Matrices that engines use as floats: never quantised. */
 static const char *const floats[] = {
-    "_norm.weight", "ffn_gate_inp", "position_embd", "token_types", "ssm_conv1d", "attn_rel_b",
+    "_norm.weight", "ffn_gate_inp", "per_layer_model_proj", "position_embd", "token_types",
+    "ssm_conv1d", "attn_rel_b",
     "time_mix_first.weight", "time_mix_w1.weight", "time_mix_w2.weight", "time_mix_decay_w1.weight",
     "time_mix_decay_w2.weight", "time_mix_lerp_fused.weight",
 };
@@ -304,7 +305,9 @@ static int layer_facts(int il, int n)
 static tensor_kind kind_of(const gguf_tensor *t, const model_facts *f, const mix_row *mix)
 {
     if (gguf_str_is(t->name, "output.weight")) return OUTPUT;
-    if (gguf_str_is(t->name, "token_embd.weight")) return f->has_output ? EMBED : OUTPUT;
+    if (gguf_str_is(t->name, "token_embd.weight")
+        || gguf_str_is(t->name, "per_layer_token_embd.weight"))
+        return f->has_output ? EMBED : OUTPUT;
     if (mix == &mixes[MXFP4_MOE] && t->ne[2] > 1) return EXPERTS;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (has_part(t->name, kinds[i].part)) return kinds[i].kind;

@@ -27,6 +27,7 @@ const hparams hparams_default = {
     .n_moe_step = 1,
     .expert_gating = GATING_SOFTMAX,
     .expert_weights_scale = 1.0f,
+    .router_scale = 1.0f,
     .rope_theta = 10000.0f,
     .rope_attn_factor = 1.0f,
     .yarn_beta_fast = 32.0f,
@@ -150,13 +151,16 @@ static bool read_by_layer(reader *r, hparams *hp, const char *name, int max, int
 static bool read_layers(reader *r, hparams *hp)
 {
     bool has_kv = gguf_find(r->g, key_of(r, "attention.head_count_kv"));
+    int n_sharing = 0;
     if (!read_by_layer(r, hp, "feed_forward_length", MAX_FF, 0, offsetof(hparams_layer, n_ff),
                        &hp->n_ff)
         || !read_by_layer(r, hp, "attention.head_count", MAX_HEAD, 0,
                           offsetof(hparams_layer, n_head), &hp->n_head)
         || !read_by_layer(r, hp, "attention.head_count_kv", MAX_HEAD, hp->n_head,
-                          offsetof(hparams_layer, n_kv_head), &hp->n_kv_head))
+                          offsetof(hparams_layer, n_kv_head), &hp->n_kv_head)
+        || !read_count(r, "attention.shared_kv_layers", hp->n_layer - 1, &n_sharing))
         return false;
+    hp->n_kv_layer = hp->n_layer - n_sharing;
     for (int il = 0; !has_kv && il < hp->n_layer; il++)
         hp->layer[il].n_kv_head = hp->layer[il].n_head;
     return true;
@@ -176,6 +180,8 @@ static bool read_sizes(reader *r, hparams *hp)
            && read_int(r, "embedding_length", MAX_EMBD, 0, &hp->n_embd)
            && read_int(r, "block_count", MAX_LAYER, 0, &hp->n_layer)
            && read_layers(r, hp)
+           && read_count(r, "embedding_length_per_layer_input", MAX_EMBD / HPARAMS_MAX_LAYER,
+                         &hp->n_embd_layer)
            && read_count(r, "attention.q_lora_rank", MAX_EMBD, &hp->q_lora_rank)
            && read_count(r, "attention.kv_lora_rank", MAX_EMBD, &hp->kv_lora_rank);
 }
@@ -194,10 +200,6 @@ static bool read_heads(reader *r, hparams *hp)
                      MAX_HEAD_DIM, hp->head_dim, &hp->value_dim)
         || !read_int(r, "rope.dimension_count", MAX_HEAD_DIM, hp->head_dim, &hp->n_rot))
         return false;
-    if (hp->value_dim != hp->head_dim && hp->kv_lora_rank == 0)
-        return err_set(r->err, LORY_E_UNSUPPORTED,
-                       "%s: %s with values of length %d beside keys of length %d is not known",
-                       gguf_path(r->g), r->arch, hp->value_dim, hp->head_dim);
     if (hp->n_rot % 2 != 0 || hp->n_rot > hp->head_dim)
         return err_set(r->err, LORY_E_FORMAT,
                        "%s: %s.rope.dimension_count is %d (expected an even number up to %d)",
@@ -303,10 +305,29 @@ static bool read_window_pattern(reader *r, hparams *hp)
     return true;
 }
 
+/* Layers with a window may have heads of another length. */
+static bool read_local_heads(reader *r, hparams *hp)
+{
+    int head_dim, value_dim;
+    if (!read_int(r, "attention.key_length_swa", MAX_HEAD_DIM, hp->head_dim, &head_dim)
+        || !read_int(r, "attention.value_length_swa", MAX_HEAD_DIM, hp->value_dim, &value_dim)
+        || !read_count(r, "rope.dimension_count_swa", MAX_HEAD_DIM, &hp->n_rot_local))
+        return false;
+    if (hp->n_rot_local % 2 != 0 || hp->n_rot_local > head_dim)
+        return err_set(r->err, LORY_E_FORMAT, "%s: %s is %d (expected an even number up to %d)",
+                       gguf_path(r->g), r->key, hp->n_rot_local, head_dim);
+    for (int il = 0; il < hp->n_layer; il++)
+        if (hparams_window(hp, il) > 0 && head_dim != hp->head_dim) {
+            hp->layer[il].head_dim = head_dim;
+            hp->layer[il].value_dim = value_dim;
+        }
+    return true;
+}
+
 static bool read_window(reader *r, hparams *hp)
 {
-    return read_count(r, "attention.sliding_window", MAX_CTX, &hp->window)
-           && (hp->window == 0 || read_window_pattern(r, hp));
+    if (!read_count(r, "attention.sliding_window", MAX_CTX, &hp->window)) return false;
+    return hp->window == 0 || (read_window_pattern(r, hp) && read_local_heads(r, hp));
 }
 
 static bool read_gating(reader *r, hparams *hp)
@@ -419,12 +440,38 @@ static void raise_to(int *most, int n)
     if (n > *most) *most = n;
 }
 
+/* The last layer with keys and values of its own that sees as far as layer il; -1: none. */
+static int find_kv_layer(const hparams *hp, int il)
+{
+    if (hp->n_kv_layer == 0 || il < hp->n_kv_layer) return il;
+    int j = hp->n_kv_layer - 1;
+    while (j >= 0 && hparams_window(hp, j) != hparams_window(hp, il)) j--;
+    return j;
+}
+
+/* A layer without keys of its own needs another one's that are as its own would be. */
+static bool check_kv_layer(const hparams *hp, int il, const gguf *g, lory_err *err)
+{
+    const hparams_layer *l = &hp->layer[il], *from = &hp->layer[l->kv_layer < 0 ? 0 : l->kv_layer];
+    if (l->kv_layer >= 0 && from->n_kv_head == l->n_kv_head && from->head_dim == l->head_dim
+        && from->value_dim == l->value_dim)
+        return true;
+    return err_set(err, LORY_E_UNSUPPORTED,
+                   "%s: layer %d has no keys and values, and none before it has such as it needs",
+                   gguf_path(g), il);
+}
+
 static bool settle_layer(hparams *hp, int il, const gguf *g, lory_err *err)
 {
     hparams_layer *l = &hp->layer[il];
     l->n_head = settled(l->n_head, hp->n_head);
     l->n_kv_head = l->n_head ? settled(l->n_kv_head, hp->n_kv_head) : 0;
+    l->head_dim = settled(l->head_dim, hp->head_dim);
+    l->value_dim = settled(l->value_dim, hp->value_dim);
     l->n_ff = settled(l->n_ff, hp->n_ff);
+    l->kv_dim = hp->is_latent ? hp->kv_dim : l->head_dim;
+    l->kv_value_dim = hp->is_latent ? hp->kv_value_dim : l->value_dim;
+    l->kv_layer = find_kv_layer(hp, il);
     if (l->n_kv_head > 0 && l->n_head % l->n_kv_head != 0)
         return err_set(err, LORY_E_FORMAT,
                        "%s: %d attention heads are not a multiple of %d key/value heads",
@@ -433,21 +480,34 @@ static bool settle_layer(hparams *hp, int il, const gguf *g, lory_err *err)
         return err_set(err, LORY_E_UNSUPPORTED,
                        "%s: heads of latent attention that differ from layer to layer are not "
                        "known", gguf_path(g));
-    return true;
+    if (l->value_dim > l->head_dim)
+        return err_set(err, LORY_E_UNSUPPORTED,
+                       "%s: values of length %d beside keys of length %d are not known",
+                       gguf_path(g), l->value_dim, l->head_dim);
+    return check_kv_layer(hp, il, g, err);
 }
 
 bool hparams_settle(hparams *hp, const gguf *g, lory_err *err)
 {
     hparams_layer most = { 0 };
+    hp->n_rot_local = settled(hp->n_rot_local, hp->n_rot);
     for (int il = 0; il < hp->n_layer; il++) {
         const hparams_layer *l = &hp->layer[il];
         if (!settle_layer(hp, il, g, err)) return false;
         raise_to(&most.n_head, l->n_head);
         raise_to(&most.n_kv_head, l->n_kv_head);
+        raise_to(&most.head_dim, l->head_dim);
+        raise_to(&most.value_dim, l->value_dim);
+        raise_to(&most.kv_dim, l->kv_dim);
+        raise_to(&most.kv_value_dim, l->kv_value_dim);
         raise_to(&most.n_ff, l->n_ff);
     }
     hp->n_head = most.n_head;
     hp->n_kv_head = most.n_kv_head;
+    hp->head_dim = most.head_dim;
+    hp->value_dim = most.value_dim;
+    hp->kv_dim = most.kv_dim;
+    hp->kv_value_dim = most.kv_value_dim;
     hp->n_ff = most.n_ff;
     return true;
 }

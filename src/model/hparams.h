@@ -20,7 +20,10 @@ enum { HPARAMS_MAX_LAYER = 1024 };
 /* What may differ from layer to layer. */
 typedef struct {
     int n_head, n_kv_head; /* no heads: no attention; none of keys: one product in its place */
-    int n_ff;              /* 0: no feed-forward network */
+    int head_dim, value_dim;  /* of a key and a query; of a value */
+    int kv_dim, kv_value_dim; /* of a cached key; of what attention makes of a head's values */
+    int n_ff;                 /* 0: no feed-forward network */
+    int kv_layer; /* whose keys and values it attends to: its own number, or an earlier layer's */
 } hparams_layer;
 enum { HPARAMS_NO = -1 }; /* in a layer: none, until hparams_settle makes it 0 */
 
@@ -30,17 +33,23 @@ typedef struct {
     int n_embd;       /* ARCH.embedding_length */
     int n_layer;      /* ARCH.block_count */
     int n_layer_more; /* layers behind those, which predict further tokens: not used */
+    int n_embd_layer; /* ARCH.embedding_length_per_layer_input: of LE in one layer; 0 = none */
     int n_head;       /* ARCH.attention.head_count */
     int n_kv_head;    /* ARCH.attention.head_count_kv, else n_head */
     int head_dim;     /* ARCH.attention.key_length, else n_embd / n_head */
-    int value_dim;    /* ARCH.attention.value_length, else head_dim; differs with MLA only */
+    int value_dim;    /* ARCH.attention.value_length, else head_dim */
     int n_ff;         /* ARCH.feed_forward_length */
     int n_rot;        /* ARCH.rope.dimension_count, else head_dim: rotated values of a head */
+    int n_rot_local;  /* ARCH.rope.dimension_count_swa: of layers with a window; else n_rot */
     /* Where layers differ, what is above is the most of any. For families: 0 = as above, until
      * hparams_settle. */
     hparams_layer layer[HPARAMS_MAX_LAYER];
     float norm_eps;   /* ARCH.attention.layer_norm_rms_epsilon or .layer_norm_epsilon */
     bool is_parallel; /* ARCH.use_parallel_residual: attention and feed-forward side by side */
+
+    /* Layers from this one on keep no keys and values, but attend to those of the last one before
+     * it that has a window, or none, as they do; 0 = all keep theirs. */
+    int n_kv_layer; /* ARCH.block_count - .attention.shared_kv_layers */
 
     /* scales and bounds; 1 and 0 where there are none */
     float embd_scale;     /* ARCH.embedding_scale */
@@ -79,12 +88,13 @@ typedef struct {
     expert_gating expert_gating;
     bool expert_weights_norm; /* the chosen weights are divided by their sum */
     float expert_weights_scale;
+    float router_scale; /* of the router's output */
 
     /* multi-head latent attention; 0 = no latent: ARCH.attention.q_lora_rank, .kv_lora_rank */
     int q_lora_rank, kv_lora_rank;
     /* Over latents: one head of keys, latent and rotary key, whose first values are the values. */
     bool is_latent;
-    int kv_dim, kv_value_dim; /* of a cached key; of what attention makes of a head's values */
+    int kv_dim, kv_value_dim; /* greatest of the layers; of a family that has latents: all */
 
     /* ARCH.rope.freq_base and ARCH.rope.scaling.*; YaRN: Peng et al. 2023, arXiv:2309.00071 */
     rope_scaling rope_scaling;
@@ -105,12 +115,13 @@ extern const hparams hparams_default;
 
 /* Reads the keys of architecture `arch` (their prefix) in a file that has tensors; *hp holds the
  * values of absent keys. On failure err names file and key: LORY_E_FORMAT (missing, wrong kind, out
- * of range, inconsistent) or LORY_E_UNSUPPORTED (values that differ from layer to layer, unknown
- * kinds of rope scaling or gating). */
+ * of range, inconsistent) or LORY_E_UNSUPPORTED (values that differ from layer to layer where they
+ * may not, unknown kinds of rope scaling or gating). */
 bool hparams_read(hparams *hp, const gguf *g, const char *arch, lory_err *err);
 
 /* Fills in the layers, and the most of any. LORY_E_FORMAT: heads that do not go into groups;
- * LORY_E_UNSUPPORTED: latent attention whose heads differ. */
+ * LORY_E_UNSUPPORTED: latent attention whose heads differ; values longer than keys; layers that
+ * attend to keys and values of another shape than theirs. */
 bool hparams_settle(hparams *hp, const gguf *g, lory_err *err);
 
 /* Of layer il. */

@@ -109,6 +109,7 @@ static bool find_roles(const gguf *g, const model *m, found *f, lory_err *err)
     f->n_parts = weights_roles(&m->hp, model_products(m), f->name, f->b->ne[1], &f->il, f->part);
     for (int i = 0; i < f->n_parts; i++)
         if (!weights_get(&m->w, f->il, f->part[i])->data) f->n_parts = 0;
+    if (f->n_parts > 1 && model_op_of(m, f->part[0]) == OP_EXPERTS) f->n_parts = 0;
     if (f->n_parts == 0)
         return err_set(err, LORY_E_FORMAT,
                        "%s: %.*s is no matrix of %s that an adapter can change", gguf_path(g),

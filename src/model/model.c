@@ -45,6 +45,7 @@ const lory_arch *const archs[] = {
     &arch_gemma,
     &arch_gemma2,
     &arch_gemma3,
+    &arch_gemma4,
     &arch_gpt,
     &arch_gptneo,
     &arch_gptj,
@@ -119,6 +120,9 @@ bool model_has_step(const model *m, int il, const lory_step *s)
     if ((s->op == OP_ROPE || s->flags & TURNS) && !hparams_rotates(hp, il)) return false;
     if (s->flags & STILL && hparams_rotates(hp, il)) return false;
     if (s->flags & (hp->is_latent ? JOINED : LATENT)) return false;
+    if (s->flags & OWN_KV && hp->layer[il].kv_layer != il) return false;
+    if (s->flags & LAYER_IN && hp->n_embd_layer == 0) return false;
+    if (s->flags & WITHOUT && weights_get(&m->w, il, s->role)->data) return false;
     if (s->op == OP_HEAD_NORM && s->role == W_ONES && !hp->has_unit_heads) return false;
     if (s->op == OP_TEMPERATURE && hp->temp_scale == 0.0f) return false;
     if (s->op == OP_CLAMP && hp->clamp_kqv == 0.0f) return false;
@@ -182,17 +186,18 @@ static bool missing(const model *m, int il, lory_role role, lory_err *err)
 }
 
 /* The steps of one recipe must find their weights, and the slots that they read written before. */
-static bool check_steps(const model *m, const lory_step *recipe, int il, uint32_t written,
+static bool check_steps(const model *m, const lory_step *recipe, int il, uint64_t written,
                         lory_err *err)
 {
     for (const lory_step *s = recipe; s->op != OP_END; s++) {
         if (!model_has_step(m, il, s)) continue;
-        if (s->role != W_NONE && !(s->flags & BARE) && !weights_get(&m->w, il, s->role)->data)
+        if (s->role != W_NONE && !(s->flags & (BARE | WITHOUT))
+            && !weights_get(&m->w, il, s->role)->data)
             return missing(m, il, s->role, err);
         if (s->op != OP_EMBED && !(written >> s->src & 1)) /* by an optional step, then */
             for (const lory_step *w = recipe; w < s; w++)
                 if (w->dst == s->src && w->role != W_NONE) return missing(m, il, w->role, err);
-        written |= (uint32_t)1 << s->dst | (s->op == OP_MLA_KV ? 1u << V : 0);
+        written |= (uint64_t)1 << s->dst | (s->op == OP_MLA_KV ? 1u << V : 0);
     }
     return true;
 }
@@ -233,7 +238,7 @@ static bool check_shape(const model *m, int il, lory_err *err)
 
 static bool check_recipes(const model *m, lory_err *err)
 {
-    const uint32_t has_x = 1u << X;
+    const uint64_t has_x = 1u << X;
     if (m->hp.clamp_kqv > 0.0f && !has_op(model_block(m), OP_CLAMP))
         return err_set(err, LORY_E_UNSUPPORTED, "%s: %s.attention.clamp_kqv is not known",
                        gguf_path(&m->file), m->arch->name);
@@ -315,9 +320,9 @@ static bool make_xielu(model *m, lory_err *err)
     return true;
 }
 
-static bool new_table(model *m, rope_table *t, lory_err *err)
+static bool new_table(model *m, int n_rot, rope_table *t, lory_err *err)
 {
-    t->inv_freq = arena_new(&m->arena, (size_t)m->hp.n_rot / 2, sizeof *t->inv_freq);
+    t->inv_freq = arena_new(&m->arena, (size_t)n_rot / 2, sizeof *t->inv_freq);
     return t->inv_freq || no_memory(m, err);
 }
 
@@ -329,14 +334,14 @@ static bool make_rope(model *m, lory_err *err)
     const float *longer = weights_get(&m->w, 0, W_ROPE_LONG)->data;
     if (hp->n_rot == 0) return true;
     if (!shorter != !longer) return missing(m, 0, shorter ? W_ROPE_LONG : W_ROPE_SHORT, err);
-    if (!new_table(m, &m->rope, err)) return false;
+    if (!new_table(m, hp->n_rot, &m->rope, err)) return false;
     rope_frequencies(hp, shorter ? shorter : factors, &m->rope);
     if (longer) {
-        if (!new_table(m, &m->rope_long, err)) return false;
+        if (!new_table(m, hp->n_rot, &m->rope_long, err)) return false;
         rope_frequencies(hp, longer, &m->rope_long);
     }
     if (hp->rope_theta_local > 0.0f) {
-        if (!new_table(m, &m->rope_local, err)) return false;
+        if (!new_table(m, hp->n_rot_local, &m->rope_local, err)) return false;
         rope_local_frequencies(hp, &m->rope_local);
     }
     return true;
@@ -350,13 +355,8 @@ bool model_read_hparams(model *m, lory_err *err)
     if (m->arch->preset) m->arch->preset(&m->hp);
     if (!hparams_read(&m->hp, &m->file, m->arch->name, err)) return false;
     if (m->arch->adapt && !m->arch->adapt(&m->hp, &m->file, err)) return false;
-    if (!has_op(model_block(m), OP_ROPE)) m->hp.n_rot = 0;
-    if (!m->hp.is_latent) {
-        m->hp.kv_dim = m->hp.head_dim;
-        m->hp.kv_value_dim = m->hp.value_dim;
-    }
-    if (!hparams_settle(&m->hp, &m->file, err)) return false;
-    return keys_check(&m->file, m->arch->name, err);
+    if (!has_op(model_block(m), OP_ROPE)) m->hp.n_rot = m->hp.n_rot_local = 0;
+    return hparams_settle(&m->hp, &m->file, err) && keys_check(&m->file, m->arch->name, err);
 }
 
 static bool read_weights(model *m, lory_err *err)

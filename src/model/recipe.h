@@ -11,13 +11,15 @@
 typedef enum {
     OP_END,
     /* what recipes are made of: dst = op(src, weight) */
-    OP_EMBED,      /* dst = the weight's row of each token, times the embedding scale */
+    OP_EMBED,      /* dst = the weight's row of each token, times the embedding scale, or LE's */
+    OP_LAYER_MIX,  /* dst = (dst + the RMS norm of src / sqrt(n_embd), by layers) / sqrt(2) */
     OP_POSITION,   /* dst += the weight's row of each position */
     OP_RMS_NORM,   /* Zhang & Sennrich 2019, arXiv:1910.07467 */
     OP_LAYER_NORM, /* Ba et al. 2016, arXiv:1607.06450; plus the bias if the file has one */
     OP_HEAD_NORM,  /* in place: RMS norm of each head's head_dim values, one weight for all heads */
     OP_HEAD_LAYER_NORM, /* in place: layer norm of each head, a row of the weight for each */
     OP_MATMUL,          /* dst = src . weight^T, plus the bias if the file has one */
+    OP_COPY_HEADS,      /* dst = src, where layers have one product for keys and values */
     OP_CLAMP,           /* in place: to -clamp_kqv .. clamp_kqv */
     OP_ROPE,            /* in place: rotary positions; Su et al. 2021, arXiv:2104.09864 */
     OP_TEMPERATURE, /* in place: heads times 1 + temp_scale ln(1 + floor((position + temp_offset) /
@@ -30,7 +32,7 @@ typedef enum {
     OP_ADD,         /* dst += src; where dst is X, src times the residual scale */
     OP_RESTART,     /* dst = src times the restart scale */
     OP_SILU_MUL,    /* dst = silu(dst) * src; Shazeer 2020, arXiv:2002.05202 */
-    OP_GELU_MUL,    /* dst = gelu(dst) * src, by tanh */
+    OP_GELU_MUL,    /* dst = gelu(dst) * src, by tanh; of LE the layer's part */
     OP_RELU_MUL,    /* dst = max(dst, 0) * src */
     OP_CLIP_SWIGLU, /* dst = silu-like(dst) * (src + 1), both clipped: gpt-oss */
     OP_GELU,        /* in place; Hendrycks & Gimpel 2016, arXiv:1606.08415, by tanh */
@@ -39,9 +41,11 @@ typedef enum {
     OP_RELU_SQR,    /* in place: max(x, 0)^2; So et al. 2021, arXiv:2109.08668 */
     OP_XIELU,       /* in place, by the layer's numbers; Huang & Schlag 2024, arXiv:2411.13010 */
     OP_GATE,        /* dst *= sigmoid(src[0]) */
+    OP_LAYER_SCALE, /* in place: times the weight's one value */
     OP_SCALE,       /* in place: times the logit scale */
     OP_SOFT_CAP,    /* in place: logit_cap * tanh(x / logit_cap) */
-    OP_ROUTE,   /* chooses each token's experts by src; the weight's bias: added for the choice */
+    OP_ROUTE,   /* chooses each token's experts by src; the weight's bias: added for the choice; its
+                   values: the chosen ones' weights are multiplied by theirs */
     OP_HEAD_MATMUL, /* OP_MATMUL of each head with its slice of the weight; what heads of src have
                        more is put behind */
     OP_EXPERT_WEIGH, /* dst = src's row of each token and chosen expert, times its weight, which is
@@ -65,7 +69,7 @@ typedef enum {
     H2,     /* [n_embd] input of a second sub-layer beside the first; output of shared experts */
     Q,      /* [n_head * head_dim] */
     K,      /* [n_kv_head * head_dim] */
-    V,      /* [n_kv_head * head_dim]; MLA pads its values with zeros to head_dim */
+    V,      /* [n_kv_head * value_dim] */
     A,      /* [n_head * value_dim] attention's output */
     G,      /* [n_ff] gate */
     U,      /* [n_ff] up */
@@ -84,6 +88,9 @@ typedef enum {
     SG,     /* [n_ff_shexp] shared experts: gate */
     SU,     /* [n_ff_shexp] shared experts: up */
     SS,     /* [1] how much of the shared experts */
+    LE,     /* [n_layer * n_embd_layer] what each layer gets of the token by itself */
+    LP,     /* [n_layer * n_embd_layer] X, projected for the layers */
+    LG,     /* [n_embd_layer] gate of the layer's part of LE */
     LOGITS, /* [n_vocab] */
     PICKED, /* [n_embd] X of the rows whose logits are wanted; only lowering uses it */
     LR,     /* [ranks of a step's adapters] only lowering uses it, and the next */
@@ -101,10 +108,13 @@ typedef enum {
     W_Q_A, W_Q_A_NORM, W_Q_B, W_KV_A, W_KV_A_NORM, W_KV_B, W_K_B, W_V_B,
     W_SINKS, W_ATTN_SUB_NORM, W_ATTN_OUT, W_ATTN_POST_NORM,
     W_FFN_NORM, W_FFN_GATE, W_FFN_UP, W_FFN_SUB_NORM, W_FFN_DOWN, W_FFN_POST_NORM,
-    W_ROUTER, W_EXP_PROBS, W_EXP_GATE, W_EXP_UP, W_EXP_DOWN,
+    W_FFN_NORM_2, W_FFN_POST_NORM_1, W_FFN_POST_NORM_2, /* of experts beside a dense network */
+    W_ROUTER, W_ROUTER_NORM, W_EXP_PROBS, W_EXP_SCALE, W_EXP_GATE, W_EXP_UP, W_EXP_DOWN,
     W_SH_ROUTER, W_SH_GATE, W_SH_UP, W_SH_DOWN,
+    W_LE_GATE, W_LE_OUT, W_LE_POST_NORM, W_LAYER_SCALE,
     W_LAYER_COUNT,
     W_TOK_EMBD = W_LAYER_COUNT, W_POS_EMBD, W_EMBD_NORM, W_OUT_NORM, W_OUTPUT,
+    W_LE_EMBD, W_LE_PROJ, W_LE_PROJ_NORM,
     W_ROPE_FREQS, W_ROPE_LONG, W_ROPE_SHORT,
     W_ONES, /* [n_embd, or head_dim] not of the file: for norms without a weight */
     W_COUNT,
@@ -124,6 +134,9 @@ enum { /* flags of a step */
     ATTENDS = 512, /* only in layers with heads of keys */
     KEYLESS = 1024, /* only in layers with heads of queries and none of keys */
     FEEDS = 2048,  /* only in layers with a feed-forward network */
+    OWN_KV = 4096, /* only in layers with keys and values of their own */
+    LAYER_IN = 8192, /* only where layers get something of the token by themselves */
+    WITHOUT = 16384, /* only when the file has no such weight */
 };
 
 typedef struct {

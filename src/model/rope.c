@@ -45,20 +45,22 @@ void rope_frequencies(const hparams *hp, const float *factors, rope_table *t)
         t->inv_freq[i] = plain / factor * ramp + plain * (1.0 - ramp);
         if (hp->rope_half) t->inv_freq[i] = (double)f16_to_f32(f32_to_f16((float)t->inv_freq[i]));
     }
+    t->n_rot = hp->n_rot;
     t->magnitude = hp->rope_attn_factor;
     if (is_yarn) t->magnitude = (float)(hp->rope_attn_factor * (1.0 + 0.1 * math_log(factor)));
 }
 
 void rope_local_frequencies(const hparams *hp, rope_table *t)
 {
-    for (int i = 0; i < hp->n_rot / 2; i++)
-        t->inv_freq[i] = plain_frequency((double)hp->rope_theta_local, i, hp->n_rot);
+    t->n_rot = hp->n_rot_local;
+    for (int i = 0; i < t->n_rot / 2; i++)
+        t->inv_freq[i] = plain_frequency((double)hp->rope_theta_local, i, t->n_rot);
     t->magnitude = 1.0f;
 }
 
-void rope_cos_sin(int n_rot, const rope_table *t, int pos, int first, int last, float *cs)
+void rope_cos_sin(const rope_table *t, int pos, int first, int last, float *cs)
 {
-    int n = n_rot / 2;
+    int n = t->n_rot / 2;
     for (int i = first; i < last; i++) {
         double sine, cosine;
         math_sin_cos(pos * t->inv_freq[i], &sine, &cosine);

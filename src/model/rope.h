@@ -7,11 +7,12 @@
 
 /* How a layer's heads rotate. */
 typedef struct {
+    int n_rot;        /* values of a head that rotate */
     double *inv_freq; /* [n_rot / 2] radians per position; NULL: no such table */
     float magnitude;  /* multiplies cosine and sine */
 } rope_table;
 
-/* Fills t->inv_freq, which the caller gives, and t->magnitude. factors [n_rot / 2] divide the
+/* Fills t->inv_freq, which the caller gives, n_rot and magnitude. factors [n_rot / 2] divide the
  * frequencies (LLaMA 3's rope_freqs.weight); NULL = none.
  *   plain: inv_freq_i = theta ^ (-2 i / n_rot)
  *   linear: all divided by the factor
@@ -23,6 +24,6 @@ void rope_local_frequencies(const hparams *hp, rope_table *t);
 
 /* cs = [n_rot / 2] cosines, then [n_rot / 2] sines, of position pos: the first-th up to the
  * last-th of each. */
-void rope_cos_sin(int n_rot, const rope_table *t, int pos, int first, int last, float *cs);
+void rope_cos_sin(const rope_table *t, int pos, int first, int last, float *cs);
 
 #endif

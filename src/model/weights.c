@@ -8,7 +8,7 @@
 typedef enum {
     D_ONE, D_EMBD, D_Q, D_K, D_V, D_ATTN, D_HEADS, D_KV_HEADS, D_HEAD, D_FF, D_VOCAB, D_CTX,
     D_HALF_ROT, D_NOPE, D_VALUE, D_Q_LORA, D_KV_LORA, D_KV_A, D_KV_B, D_EXPERTS, D_FF_EXP,
-    D_FF_SHARED,
+    D_FF_SHARED, D_LAYER_EMBD, D_LAYERS_EMBD,
 } dim;
 
 typedef struct {
@@ -16,6 +16,8 @@ typedef struct {
     dim rows, k;      /* rows D_ONE: a vector [k] */
     dim slices;       /* D_EXPERTS: [n_expert, rows, k] */
     bool is_f32;      /* its rows serve as f32, like a vector */
+    bool is_bare;     /* the name has no ".weight" behind it */
+    bool is_bias;     /* the file has a bias of that name, and no weight */
 } role_row;
 
 static const role_row roles[W_COUNT] = {
@@ -48,8 +50,13 @@ static const role_row roles[W_COUNT] = {
     [W_FFN_SUB_NORM]   = { "ffn_sub_norm",        .rows = D_ONE, .k = D_FF },
     [W_FFN_DOWN]       = { "ffn_down",            .rows = D_EMBD, .k = D_FF },
     [W_FFN_POST_NORM]  = { "post_ffw_norm",       .rows = D_ONE, .k = D_EMBD },
+    [W_FFN_NORM_2]     = { "pre_ffw_norm_2",      .rows = D_ONE, .k = D_EMBD },
+    [W_FFN_POST_NORM_1] = { "post_ffw_norm_1",    .rows = D_ONE, .k = D_EMBD },
+    [W_FFN_POST_NORM_2] = { "post_ffw_norm_2",    .rows = D_ONE, .k = D_EMBD },
     [W_ROUTER]         = { "ffn_gate_inp",        .rows = D_EXPERTS, .k = D_EMBD },
-    [W_EXP_PROBS]      = { "exp_probs_b",         .rows = D_ONE, .k = D_EXPERTS },
+    [W_ROUTER_NORM]    = { "ffn_gate_inp.scale",  .rows = D_ONE, .k = D_EMBD, .is_bare = true },
+    [W_EXP_PROBS]      = { "exp_probs_b", .rows = D_ONE, .k = D_EXPERTS, .is_bias = true },
+    [W_EXP_SCALE]      = { "ffn_down_exps.scale", .rows = D_ONE, .k = D_EXPERTS, .is_bare = true },
     [W_EXP_GATE]       = { "ffn_gate_exps",      .rows = D_FF_EXP, .k = D_EMBD,
                            .slices = D_EXPERTS },
     [W_EXP_UP]         = { "ffn_up_exps",        .rows = D_FF_EXP, .k = D_EMBD,
@@ -60,7 +67,14 @@ static const role_row roles[W_COUNT] = {
     [W_SH_GATE]        = { "ffn_gate_shexp",      .rows = D_FF_SHARED, .k = D_EMBD },
     [W_SH_UP]          = { "ffn_up_shexp",        .rows = D_FF_SHARED, .k = D_EMBD },
     [W_SH_DOWN]        = { "ffn_down_shexp",      .rows = D_EMBD, .k = D_FF_SHARED },
+    [W_LE_GATE]        = { "inp_gate",            .rows = D_LAYER_EMBD, .k = D_EMBD },
+    [W_LE_OUT]         = { "proj",                .rows = D_EMBD, .k = D_LAYER_EMBD },
+    [W_LE_POST_NORM]   = { "post_norm",           .rows = D_ONE, .k = D_EMBD },
+    [W_LAYER_SCALE]    = { "layer_output_scale",  .rows = D_ONE, .k = D_ONE },
     [W_TOK_EMBD]       = { "token_embd",          .rows = D_VOCAB, .k = D_EMBD },
+    [W_LE_EMBD]        = { "per_layer_token_embd", .rows = D_VOCAB, .k = D_LAYERS_EMBD },
+    [W_LE_PROJ]        = { "per_layer_model_proj", .rows = D_LAYERS_EMBD, .k = D_EMBD },
+    [W_LE_PROJ_NORM]   = { "per_layer_proj_norm", .rows = D_ONE, .k = D_LAYER_EMBD },
     [W_POS_EMBD]       = { "position_embd",       .rows = D_CTX, .k = D_EMBD, .is_f32 = true },
     [W_EMBD_NORM]      = { "token_embd_norm",     .rows = D_ONE, .k = D_EMBD },
     [W_OUT_NORM]       = { "output_norm",         .rows = D_ONE, .k = D_EMBD },
@@ -81,6 +95,7 @@ typedef struct {
 static const fused_row fused[] = {
     { "attn_qkv", 3, { W_ATTN_Q, W_ATTN_K, W_ATTN_V } },
     { "ffn_up", 2, { W_FFN_GATE, W_FFN_UP } }, /* where it is as long as both */
+    { "ffn_gate_up_exps", 2, { W_EXP_GATE, W_EXP_UP } }, /* of each expert */
 };
 enum { N_FUSED = sizeof fused / sizeof fused[0] };
 
@@ -94,34 +109,37 @@ static int64_t dim_of(const hparams *hp, int il, dim d)
     switch (d) {
     case D_ONE: return 1;
     case D_EMBD: return hp->n_embd;
-    case D_Q: return (int64_t)l->n_head * hp->head_dim;
-    case D_K: return (int64_t)l->n_kv_head * hp->head_dim;
-    case D_V: return (int64_t)l->n_kv_head * hp->value_dim;
-    case D_ATTN: return (int64_t)l->n_head * hp->value_dim;
+    case D_Q: return (int64_t)l->n_head * l->head_dim;
+    case D_K: return (int64_t)l->n_kv_head * l->head_dim;
+    case D_V: return (int64_t)l->n_kv_head * l->value_dim;
+    case D_ATTN: return (int64_t)l->n_head * l->value_dim;
     case D_HEADS: return l->n_head;
     case D_KV_HEADS: return l->n_kv_head;
-    case D_HEAD: return hp->head_dim;
+    case D_HEAD: return l->head_dim;
     case D_FF: return l->n_ff;
     case D_VOCAB: return hp->n_vocab;
     case D_CTX: return hp->n_ctx_train;
     case D_HALF_ROT: return hp->n_rot / 2;
-    case D_NOPE: return hp->head_dim - hp->n_rot;
-    case D_VALUE: return hp->value_dim;
+    case D_NOPE: return l->head_dim - hp->n_rot;
+    case D_VALUE: return l->value_dim;
     case D_Q_LORA: return hp->q_lora_rank;
     case D_KV_LORA: return hp->kv_lora_rank;
     case D_KV_A: return hp->kv_lora_rank + hp->n_rot;
-    case D_KV_B: return (int64_t)l->n_head * (hp->head_dim - hp->n_rot + hp->value_dim);
+    case D_KV_B: return (int64_t)l->n_head * (l->head_dim - hp->n_rot + l->value_dim);
     case D_EXPERTS: return hp->n_expert;
     case D_FF_EXP: return hp->n_ff_exp;
     case D_FF_SHARED: return hp->n_ff_shexp;
+    case D_LAYER_EMBD: return hp->n_embd_layer;
+    case D_LAYERS_EMBD: return (int64_t)hp->n_layer * hp->n_embd_layer;
     }
     return 0;
 }
 
 const char *weights_name(lory_role role, int il, char *name, size_t cap)
 {
-    if (role < W_LAYER_COUNT) snprintf(name, cap, "blk.%d.%s.weight", il, roles[role].name);
-    else snprintf(name, cap, "%s.weight", roles[role].name);
+    const char *end = roles[role].is_bare ? "" : roles[role].is_bias ? ".bias" : ".weight";
+    if (role < W_LAYER_COUNT) snprintf(name, cap, "blk.%d.%s%s", il, roles[role].name, end);
+    else snprintf(name, cap, "%s%s", roles[role].name, end);
     return name;
 }
 
@@ -261,16 +279,31 @@ bool weights_has_role(const hparams *hp, role_set wanted, const gguf_tensor *t)
     return is_fused || p.role != W_NONE;
 }
 
-/* Each part is a view of its rows. */
+/* Where each expert's rows are, `at` bytes into what the tensor has of it. */
+static bool slice_experts(weights *w, const gguf *g, weight *to, const gguf_tensor *t, size_t at,
+                          lory_err *err)
+{
+    size_t n = (size_t)t->ne[2], expert_bytes = t->n_bytes / n;
+    const void **slice = arena_new(&w->arena, n, sizeof *slice);
+    if (!slice) return err_set(err, LORY_E_MEMORY, "%s: no memory", gguf_path(g));
+    for (size_t i = 0; i < n; i++)
+        slice[i] = (const unsigned char *)t->data + i * expert_bytes + at;
+    to->slice = slice;
+    to->data = slice[0];
+    return true;
+}
+
+/* Each part is a view of its rows, of every expert. */
 static bool bind_fused(weights *w, const gguf *g, const hparams *hp, const place *p,
                        const fused_row *row, const gguf_tensor *t, lory_err *err)
 {
     const float *bias = p->is_bias ? floats_of(w, g, t, err) : NULL;
     int64_t k = p->is_bias ? 1 : dim_of(hp, p->il, roles[row->part[0]].k);
+    int64_t slices = dim_of(hp, p->il, roles[row->part[0]].slices);
     if (p->is_bias ? !bias || !check_shape(g, t, t->ne[0], 1, 1, err)
-                   : !check_shape(g, t, k, t->ne[1], 1, err))
+                   : !check_shape(g, t, k, t->ne[1], slices, err))
         return false;
-    const unsigned char *data = t->data;
+    size_t at = 0;
     for (int i = 0; i < row->n_parts; i++) {
         weight *to = slot_of(w, p->il, row->part[i]);
         set_shape(to, hp, p->il, row->part[i]);
@@ -281,10 +314,18 @@ static bool bind_fused(weights *w, const gguf *g, const hparams *hp, const place
         }
         to->type = t->type;
         to->row_bytes = qtype_row_bytes(t->type, to->k);
-        to->data = data;
-        data += (size_t)to->n_rows * to->row_bytes;
+        to->data = (const unsigned char *)t->data + at;
+        if (slices > 1 && !slice_experts(w, g, to, t, at, err)) return false;
+        at += (size_t)to->n_rows * to->row_bytes;
     }
     return true;
+}
+
+/* Files may hold keys' and values' products of layers that don't use theirs. */
+static bool is_unused_kv(const hparams *hp, const place *p)
+{
+    if (p->il < 0 || p->il >= hp->n_layer || hp->layer[p->il].kv_layer == p->il) return false;
+    return p->role == W_ATTN_K || p->role == W_ATTN_V || p->role == W_K_NORM;
 }
 
 static bool bind_one(weights *w, const gguf *g, const hparams *hp, role_set wanted,
@@ -292,11 +333,11 @@ static bool bind_one(weights *w, const gguf *g, const hparams *hp, role_set want
 {
     place p = place_of(t->name, wanted);
     bool is_more = p.il >= hp->n_layer && p.il < hp->n_layer + hp->n_layer_more;
-    if (p.is_ignored || is_more) return true;
+    if (p.is_ignored || is_more || is_unused_kv(hp, &p)) return true;
     int64_t n_rows = t->ne[p.is_bias ? 0 : 1];
     const fused_row *parts = p.il < hp->n_layer ? find_fused(hp, &p, n_rows, wanted) : NULL;
     if (parts) return bind_fused(w, g, hp, &p, parts, t, err);
-    if (p.role == W_NONE || p.il >= hp->n_layer)
+    if (p.role == W_NONE || p.il >= hp->n_layer || (roles[p.role].is_bias && !p.is_bias))
         return err_set(err, LORY_E_UNSUPPORTED,
                        "%s: tensor %.*s is not part of this architecture as lory knows it",
                        gguf_path(g), (int)t->name.n, t->name.s);
