@@ -2,6 +2,7 @@
  * what becomes of their special tokens, templates and advice on sampling. */
 #include "base/mem.h"
 #include "convert/hf_vocab.h"
+#include "convert/vocab_forms.h"
 #include "hf_folder.h"
 #include <math.h>
 

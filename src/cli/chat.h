@@ -1,6 +1,6 @@
 /* chat.h - one run of lory chat: what its files share.
- * Layer: cli. cmd_chat.c opens and closes it; chat_answer.c, chat_commands.c and chat_file.c work
- * on it. */
+ * Layer: cli. cmd_chat.c opens and closes it; chat_settings.c, chat_answer.c, chat_commands.c and
+ * chat_file.c work on it. */
 #ifndef LORY_CLI_CHAT_H
 #define LORY_CLI_CHAT_H
 
@@ -60,8 +60,10 @@ bool chat_answer(chat *c, talk_input *in, int n_retries, lory_err *err);
 /* Tokens of the context that the talk takes now, when they are known; else 0. */
 size_t chat_used(const chat *c);
 
-/* ---- cmd_chat.c -------------------------------------------------------------------------- */
+/* ---- chat_settings.c --------------------------------------------------------------------- */
 
+/* Gives a setting a value as its option would have it; a setting that is wrong stays as it was. */
+bool chat_set(chat *c, const char *name, const char *value, lory_err *err);
 /* chat_open_template for this chat: with tools a model's own may be another one. */
 bool chat_read_template(const chat *c, bool has_tools, buf *text, const chat_builtin **builtin,
                         lory_err *err);
@@ -75,8 +77,6 @@ typedef enum { CHAT_NO_COMMAND, CHAT_DONE, CHAT_FAILED, CHAT_EXIT } chat_outcome
 /* Does what a line that begins with a slash says. CHAT_NO_COMMAND: it is none. CHAT_FAILED: a line
  * on stderr said why. */
 chat_outcome chat_command(chat *c, const char *line);
-/* Gives a setting a value as its option would have it; a setting that is wrong stays as it was. */
-bool chat_set(chat *c, const char *name, const char *value, lory_err *err);
 
 /* ---- chat_file.c ------------------------------------------------------------------------- */
 

@@ -176,30 +176,6 @@ static bool stats(chat *c, const char *argument, lory_err *err)
 
 /* ---- settings ---------------------------------------------------------------------------- */
 
-static const opts_page settings_page = { .name = "chat", .rows = chat_setting_rows };
-
-bool chat_set(chat *c, const char *name, const char *value, lory_err *err)
-{
-    chat_settings changed = c->o->settings;
-    char option[64], *argv[] = { "set", option, (char *)value, NULL };
-    uint64_t seed;
-    if (strcmp(name, "logit-bias") == 0 || strcmp(name, "dry-sequence-breaker") == 0)
-        return err_set(err, LORY_E_ARGUMENT, "%s: is set on the command line only", name);
-    snprintf(option, sizeof option, "--%s", name);
-    changed.sampling.logit_bias = changed.sampling.dry_breakers = (opt_list){ 0 }; /* not freed */
-    opts_result r = opts_parse(&settings_page, &changed, 3, argv, err);
-    if (r == OPTS_HELP) return err_set(err, LORY_E_ARGUMENT, "--help: no such setting");
-    if (r != OPTS_OK) return false;
-    if (changed.sampling.seed < 0) changed.sampling.seed = (int64_t)cli_entropy_seed();
-    lory_sampler *s = cli_open_sampler(c->m, &changed.sampling, NULL, &seed, err);
-    if (!s) return false;
-    lory_sampler_free(s);
-    changed.sampling.logit_bias = c->o->settings.sampling.logit_bias;
-    changed.sampling.dry_breakers = c->o->settings.sampling.dry_breakers;
-    c->o->settings = changed;
-    return true;
-}
-
 static void list_settings(const chat *c)
 {
     const chat_settings *s = &c->o->settings;

@@ -78,7 +78,6 @@ bool chat_save(const chat *c, const char *path, bool has_kv, lory_err *err)
     size_t n_cached = has_kv ? count_cached(c) : 0;
     size_t n_kv = n_cached > 0 ? lory_session_state_bytes(c->s, n_cached) : 0;
     if (n_kv == 0) n_cached = 0;
-    if (n_kv == 0) n_cached = 0;
     chat_put_body(c, &body);
     if (!body.failed) put_head(&body, n_kv, &lines);
     buf_put(&lines, body.data, body.len);

@@ -12,17 +12,6 @@
 
 #define AT(field) offsetof(chat_opts, field)
 
-static const char *const think_forms[] = { "show", "hide", NULL };
-
-const opt_row chat_setting_rows[] = {
-    { 'n', "predict", OPT_INT, offsetof(chat_settings, n_predict), "N", .min = -1, .max = INT_MAX,
-      .help = "most tokens of an answer; -1 = until its end or the context is full" },
-    { 0, "think", OPT_CHOICE, offsetof(chat_settings, hides), "show|hide", .choices = think_forms,
-      .help = "what the model thinks aloud (<think> and the like)" },
-    { 0, NULL, OPT_GROUP, offsetof(chat_settings, sampling), .rows = sampling_rows },
-    { .kind = OPT_END },
-};
-
 static const opt_row rows[] = {
     { 0, "Talk", OPT_HEAD, .help = NULL },
     { 0, "system", OPT_STR, AT(system), "TEXT|@FILE", .help = "what the model is told first" },
@@ -61,29 +50,6 @@ static const opts_page page = {
 };
 
 /* ---- opening ----------------------------------------------------------------------------- */
-
-bool chat_set_stops(chat *c, const opt_list *given, const chat_builtin *b, lory_err *err)
-{
-    const char **stop = mem_new(given->n + 1, sizeof *stop);
-    if (!stop) return err_set(err, LORY_E_MEMORY, "--stop: no memory");
-    mem_free(c->stop);
-    c->stop = stop;
-    c->n_stop = 0;
-    for (size_t i = 0; i < given->n; i++) stop[c->n_stop++] = given->item[i];
-    if (b) stop[c->n_stop++] = b->stop;
-    return true;
-}
-
-bool chat_read_template(const chat *c, bool has_tools, buf *text, const chat_builtin **builtin,
-                        lory_err *err)
-{
-    size_t n;
-    const char *name = c->o->template;
-    const char *own = has_tools && !name ? lory_model_chat_template(c->m, "tool_use", &n) : NULL;
-    *builtin = NULL;
-    if (!own) return chat_open_template(c->m, "chat", name, text, builtin, err);
-    return buf_put(text, own, n) || err_set(err, LORY_E_MEMORY, "chat: no memory");
-}
 
 static bool find_template(chat *c, lory_err *err)
 {

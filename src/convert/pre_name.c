@@ -2,7 +2,7 @@
  * (token/pretok.h has the rules).
  * Layer: convert. A new rule is a row in the table. */
 #include "base/err.h"
-#include "convert/hf_vocab.h"
+#include "convert/vocab_forms.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
-/* vocab_bpe.c - reads vocab.json with merges.txt, and the ranks of tiktoken; see hf_vocab.h. */
+/* vocab_bpe.c - reads vocab.json with merges.txt, and the ranks of tiktoken; see vocab_forms.h. */
 #include "base/err.h"
 #include "base/mem.h"
-#include "convert/hf_vocab.h"
+#include "convert/vocab_forms.h"
 #include "gguf/name_table.h"
 #include "text/utf8.h"
 #include <inttypes.h>

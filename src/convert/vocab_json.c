@@ -1,7 +1,7 @@
-/* vocab_json.c - reads tokenizer.json of the Hugging Face tokenizers library; see hf_vocab.h. */
+/* vocab_json.c - reads tokenizer.json of the Hugging Face tokenizers library; see vocab_forms.h. */
 #include "base/err.h"
 #include "base/mem.h"
-#include "convert/hf_vocab.h"
+#include "convert/vocab_forms.h"
 #include "gguf/name_table.h"
 #include <string.h>
 

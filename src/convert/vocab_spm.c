@@ -1,9 +1,9 @@
-/* vocab_spm.c - reads SentencePiece models (tokenizer.model); see hf_vocab.h.
+/* vocab_spm.c - reads SentencePiece models (tokenizer.model); see vocab_forms.h.
  * The file is a protocol buffer (sentencepiece_model.proto): pieces, trainer_spec, normalizer_spec.
  * Of the encoding we know what these use; fields that are not read are stepped over. */
 #include "base/bytes.h"
 #include "base/err.h"
-#include "convert/hf_vocab.h"
+#include "convert/vocab_forms.h"
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>

@@ -1,0 +1,41 @@
+/* vocab_tokens.h - the tokens of a vocabulary on its way to GGUF, as the readers of its forms fill
+ * them in.
+ * Layer: convert. Owned by one conversion. */
+#ifndef LORY_CONVERT_VOCAB_TOKENS_H
+#define LORY_CONVERT_VOCAB_TOKENS_H
+
+#include "base/mem.h"
+#include "gguf/gguf.h"
+#include "token/vocab.h"
+
+enum { HF_BOS, HF_EOS, HF_UNK, HF_SEP, HF_PAD, HF_CLS, HF_MASK, HF_EOT, HF_EOM, HF_ID_COUNT };
+enum { HF_UNSAID = -1 }; /* of a yes or no, or of an id */
+
+typedef struct {
+    const char *model; /* tokenizer.ggml.model; NULL: the folder has no tokenizer */
+    const char *pre;   /* tokenizer.ggml.pre */
+    size_t n;          /* tokens: rows of the embedding */
+    gguf_str *texts;   /* [n] */
+    float *scores;     /* [n] */
+    int32_t *types;    /* [n] token_type */
+    bool has_scores;
+    gguf_str *merges; /* [n_merges] "left right" */
+    size_t n_merges;
+    int32_t ids[HF_ID_COUNT]; /* HF_UNSAID: none */
+    int add_bos, add_eos;     /* 0, 1 or HF_UNSAID, like the next */
+    int add_space_prefix, remove_extra_whitespaces;
+    gguf_str charsmap; /* of SentencePiece's normaliser */
+    size_t n_dropped;  /* tokens with ids that the embedding has no rows for */
+    mem_arena arena;   /* owns the texts and arrays */
+} hf_vocab;
+
+/* The text is copied. Later calls for the same id win. */
+bool hf_vocab_set(hf_vocab *v, int64_t id, gguf_str text, token_type type, float score,
+                  lory_err *err);
+/* An entry of "added_tokens" or its like: type by `is_special` and by looks. */
+bool hf_vocab_add(hf_vocab *v, int64_t id, gguf_str text, bool is_special, lory_err *err);
+bool hf_vocab_no_memory(const hf_vocab *v, lory_err *err);
+
+void hf_vocab_free(hf_vocab *v);
+
+#endif
