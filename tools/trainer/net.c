@@ -202,7 +202,7 @@ void net_take_speed(net_work *k, net_speed *sum)
 static void measure_peak(net_work *k)
 {
     double began = timer_thread();
-    k->speed.peak_macs += k->n->v->spin(1 << 13);
+    k->speed.peak_macs += kernels()->peak_f32(1 << 13);
     k->speed.peak_seconds += timer_thread() - began;
 }
 

@@ -51,8 +51,6 @@ typedef struct {
     const char *name;
     /* c = or += a b; each sum takes the columns of a ascending. scratch is aligned to 64 bytes. */
     void (*product)(mat c, mat a, mat b, bool add, float *scratch);
-    /* n rounds of multiply-adds in registers, as fast as this CPU can; returns how many. */
-    double (*spin)(int n);
     /* y = x * w * r by rows, r[m] = 1 / rms(x); and its gradient, added to dx, and to dw[n] */
     void (*norm)(mat x, const float *w, float eps, mat y, float *r);
     void (*norm_back)(mat x, const float *w, const float *r, mat dy, mat dx, float *dw);

@@ -1,5 +1,5 @@
 /* vec_body.h - the functions of vec.h, for the instruction set of the file that includes this:
- * VEC_WIDTH floats a vector, TILE_ROWS rows of a product in registers, VEC_TABLE its table.
+ * VEC_WIDTH floats a vector, VEC_TABLE its table.
  * gcc's vector extension, so no intrinsics; fused multiply-adds where the set has them. */
 #include "base/fmath.h"
 #include "kernels/unroll.h"
@@ -9,6 +9,7 @@
 
 enum {
     W = VEC_WIDTH,
+    TILE_ROWS = W == 16 ? 12 : 6, /* of a product in registers: AVX-512 has twice as many */
     /* Of a product at once: rows and columns of a, columns of b; they fit the second cache. Packed
      * rows and panels are apart by an odd number of cache lines. */
     ROWS = 96,
@@ -23,13 +24,9 @@ typedef float v4 __attribute__((vector_size(16), aligned(4), may_alias));
 typedef int32_t vi __attribute__((vector_size(4 * W)));
 typedef uint32_t vu __attribute__((vector_size(4 * W)));
 
-INLINE vf *vec_at(const mat *a, int i, int j)
-{
-    return (vf *)(a->x + i * a->row + j);
-}
 INLINE vf *row_of(mat a, int i)
 {
-    return vec_at(&a, i, 0);
+    return (vf *)mat_row(a, i);
 }
 INLINE int least(int a, int b)
 {
@@ -69,109 +66,82 @@ INLINE vf vexp(vf x)
 
 /* ---- products ---------------------------------------------------------------------------- */
 
-/* c = or += a b for rows [i, i + rows) and two vectors of columns from j on; b is a panel. Rows of
- * a are reached from every fourth one, so that the addresses need few registers. */
-INLINE void tile(const int rows, const mat *c, const mat *a, const float *b, int i, int j, bool add)
+/* c = or += a b for two vectors of TILE_ROWS rows, the first `skip` of which stay as they are; b is
+ * in a panel. Rows of a are reached from every fourth one, so that the addresses need few
+ * registers. */
+static __attribute__((noinline)) void tile(const mat *c, const mat *a, const float *b, bool add,
+                                           int skip)
 {
     vf acc[TILE_ROWS][2];
     const float *p[(TILE_ROWS + 3) / 4];
     UNROLL
-    for (int r = 0; r < rows; r++) UNROLL
-    for (int v = 0; v < 2; v++) acc[r][v] = add ? *vec_at(c, i + r, j + v * W) : (vf){ 0 };
+    for (int r = 0; r < TILE_ROWS; r++) UNROLL
+    for (int v = 0; v < 2; v++) acc[r][v] = add ? row_of(*c, r)[v] : (vf){ 0 };
     UNROLL
-    for (int r = 0; r < (rows + 3) / 4; r++) p[r] = mat_row(*a, i + 4 * r);
+    for (int r = 0; r < (TILE_ROWS + 3) / 4; r++) p[r] = mat_row(*a, 4 * r);
     const ptrdiff_t row = a->row, row3 = 3 * row, col = a->col;
-    const vf *bl = (const vf *)(b + j % VEC_STEP), *end = bl + a->n * (VEC_STEP / W);
+    const vf *bl = (const vf *)b, *end = bl + a->n * (VEC_STEP / W);
     for (; bl < end; bl += VEC_STEP / W) {
         vf b0 = bl[0], b1 = bl[1];
         UNROLL
-        for (int r = 0; r < rows; r++) {
+        for (int r = 0; r < TILE_ROWS; r++) {
             float x = r % 4 == 3 ? p[r / 4][row3] : p[r / 4][(r % 4) * row];
             acc[r][0] += x * b0;
             acc[r][1] += x * b1;
         }
         UNROLL
-        for (int r = 0; r < (rows + 3) / 4; r++) p[r] += col;
+        for (int r = 0; r < (TILE_ROWS + 3) / 4; r++) p[r] += col;
     }
     UNROLL
-    for (int r = 0; r < rows; r++) UNROLL
-    for (int v = 0; v < 2; v++) *vec_at(c, i + r, j + v * W) = acc[r][v];
-}
-static __attribute__((noinline)) void whole_tile(const mat *c, const mat *a, const float *b, int i,
-                                                 int j, bool add)
-{
-    tile(TILE_ROWS, c, a, b, i, j, add);
-}
-static __attribute__((noinline)) void edge_tile(const mat *c, const mat *a, const float *b, int i,
-                                                int j, bool add)
-{
-    tile(EDGE_ROWS, c, a, b, i, j, add);
+    for (int r = 0; r < TILE_ROWS; r++)
+        if (r >= skip) row_of(*c, r)[0] = acc[r][0], row_of(*c, r)[1] = acc[r][1];
 }
 
-/* b [up to DEPTH, up to COLS] as panels of VEC_STEP columns, row after row. It is read along its
- * memory. */
-static void pack(mat b, float *to)
+/* The columns of a matrix, `width` at a time, as panels of rows. It is read along its memory. */
+static void pack(mat b, int width, float *to)
 {
     if (b.col == 1)
         for (int l = 0; l < b.m; l++)
             for (int j = 0; j < b.n; j += VEC_STEP)
-                memcpy(to + j / VEC_STEP * PANEL + l * VEC_STEP, mat_row(b, l) + j,
+                memcpy(to + j / width * PANEL + l * width + j % width, mat_row(b, l) + j,
                        VEC_STEP * sizeof *to);
     else
         for (int j = 0; j < b.n; j += 4) {
             const float *x = b.x + j * b.col, *end = x + b.m;
-            float *y = to + j / VEC_STEP * PANEL + j % VEC_STEP;
-            for (ptrdiff_t c = b.col; x < end; x++, y += VEC_STEP)
+            float *y = to + j / width * PANEL + j % width;
+            for (ptrdiff_t c = b.col; x < end; x++, y += width)
                 *(v4 *)y = (v4){ x[0], x[c], x[2 * c], x[3 * c] };
         }
 }
 
 /* c = or += a b, where a is of at most ROWS rows, and b packed. */
-static void product_of_rows(mat c, mat a, const float *b, bool add, float *packed)
+static void product_of_rows(mat c, mat a, const float *b, bool add)
 {
-    if (a.col != 1) {
-        for (int l = 0; l < a.n; l++)
-            for (int i = 0; i < a.m; i += VEC_STEP)
-                memcpy(packed + l * ROWS_APART + i, a.x + l * a.col + i, VEC_STEP * sizeof *packed);
-        a = (mat){ packed, a.m, a.n, 1, ROWS_APART };
-    }
     for (int j = 0; j < c.n; j += 2 * W)
-        for (int i = 0; i < c.m;)
-            if (c.m - i >= TILE_ROWS)
-                whole_tile(&c, &a, b + j / VEC_STEP * PANEL, i, j, add), i += TILE_ROWS;
-            else
-                edge_tile(&c, &a, b + j / VEC_STEP * PANEL, i, j, add), i += EDGE_ROWS;
+        for (int i = 0; i < c.m; i += TILE_ROWS) {
+            int at = least(i, c.m - TILE_ROWS); /* the last tile has rows of the one before it */
+            mat to = mat_part(c, at, TILE_ROWS, j, 2 * W), of = mat_part(a, at, TILE_ROWS, 0, a.n);
+            tile(&to, &of, b + j / VEC_STEP * PANEL + j % VEC_STEP, add, i - at);
+        }
 }
 
 static void product(mat c, mat a, mat b, bool add, float *scratch)
 {
-    float *rows = scratch + COLS / VEC_STEP * PANEL;
+    float *packed = scratch + COLS / VEC_STEP * PANEL;
     for (int l = 0; l < a.n; l += DEPTH)
         for (int j = 0; j < c.n; j += COLS) {
             int k = least(DEPTH, a.n - l), n = least(COLS, c.n - j);
-            pack(mat_part(b, l, k, j, n), scratch);
+            pack(mat_part(b, l, k, j, n), VEC_STEP, scratch);
             for (int i = 0; i < c.m; i += ROWS) {
                 int m = least(ROWS, c.m - i);
-                product_of_rows(mat_part(c, i, m, j, n), mat_part(a, i, m, l, k), scratch,
-                                add || l > 0, rows);
+                mat rows = mat_part(a, i, m, l, k);
+                if (a.col != 1) {
+                    pack(mat_transposed(rows), ROWS_APART, packed);
+                    rows = (mat){ packed, m, k, 1, ROWS_APART };
+                }
+                product_of_rows(mat_part(c, i, m, j, n), rows, scratch, add || l > 0);
             }
         }
-}
-
-static double spin(int n)
-{
-    vf acc[16], a = all(0.999f), b = all(0.001f);
-    UNROLL
-    for (int i = 0; i < 16; i++) acc[i] = all((float)i);
-    for (int l = 0; l < n; l++) {
-        UNROLL
-        for (int i = 0; i < 16; i++) acc[i] = acc[i] * a + b;
-    }
-    UNROLL
-    for (int i = 0; i < 16; i++) b += acc[i];
-    volatile float is_done = b[0];
-    (void)is_done;
-    return 16.0 * W * n;
 }
 
 /* ---- rows --------------------------------------------------------------------------------- */
@@ -298,6 +268,6 @@ static void adam(const vec_adam *s, size_t from, size_t to)
 }
 
 const vec_table VEC_TABLE = {
-    VEC_NAME,    product, spin,          norm,         norm_back,   swiglu,
-    swiglu_back, softmax, softmax_again, softmax_back, sum_squares, adam,
+    VEC_NAME, product,       norm,         norm_back,   swiglu, swiglu_back,
+    softmax,  softmax_again, softmax_back, sum_squares, adam,
 };
