@@ -31,14 +31,7 @@ typedef struct {
 } options;
 
 static const options defaults = {
-    .shape = { .n_embd = 256,
-               .n_layer = 4,
-               .n_head = 8,
-               .n_kv_head = 4,
-               .n_ff = 768,
-               .n_ctx = 512,
-               .rope_theta = 10000.0f,
-               .norm_eps = 1e-5f },
+    .shape = { 256, 4, 8, 4, 768, 0, 512, 10000, 1e-5f },
     .p = { .n_steps = 1000, .n_warmup = 100, .n_batch = 12, .lr = 2e-3f, .decay = 0.1f },
     .eval_every = 250,
 };
@@ -132,7 +125,7 @@ static bool add_sources(data_list *to, const opt_list *files, data_kind kind, co
         ok = split_weight(word, &s->weight, err) && data_read(s, word, kind, m, err);
         if (ok)
             fprintf(stderr, "%s: %zu documents, %.2f M tokens, weight %g\n", word, s->n_docs,
-                    (double)s->n * 1e-6, s->weight);
+                    (double)s->tokens.n * 1e-6, s->weight);
     }
     return ok;
 }
@@ -154,31 +147,33 @@ static bool read_data(const options *o, const lory_model *m, trainer *t, lory_er
 typedef struct {
     double began, loss; /* seconds; sum over the steps */
     int n_steps;
+    net_sums sums;
 } progress;
 
-static void report(progress *g, trainer *t)
+static void report(progress *g, const trainer *t)
 {
     double now = timer_now(), spent = now - g->began;
-    net_speed s = trainer_take_speed(t);
-    double rate = s.n_macs / s.seconds, peak = s.peak_macs / s.peak_seconds;
+    double rate = g->sums.n_macs / g->sums.seconds, peak = g->sums.peak_macs / g->sums.peak_seconds;
     double n_tokens = (double)g->n_steps * t->p.n_batch * t->n.s.n_ctx;
-    double left = (double)(t->p.n_steps - (int64_t)t->step) * spent / g->n_steps;
+    double left = (double)(t->p.n_steps - (int64_t)t->state.step) * spent / g->n_steps;
     fprintf(stderr,
             "step %llu  loss %.4f  norm %.2f  lr %.2e  %.0f tokens/s  products %.1f G/s, %.0f %% "
             "of peak  %.0f min left\n",
-            (unsigned long long)t->step, g->loss / g->n_steps, t->norm, (double)t->adam.lr,
+            (unsigned long long)t->state.step, g->loss / g->n_steps, t->norm, (double)t->adam.lr,
             n_tokens / spent, rate * 1e-9, 100.0 * rate / peak, left / 60.0);
     *g = (progress){ .began = now };
 }
 
 static void evaluate(trainer *t)
 {
-    for (int i = 0; i < t->held.n; i++) {
-        trainer_score s = trainer_eval(t, &t->held.source[i]);
-        fprintf(stderr, "eval %llu  %s  loss %.4f  perplexity %.3f", (unsigned long long)t->step,
-                t->held.source[i].name, s.loss, exp(s.loss));
-        if (s.bits_per_byte > 0.0) fprintf(stderr, "  bits per byte %.4f", s.bits_per_byte);
-        fprintf(stderr, "  (%lld tokens)\n", (long long)s.n_targets);
+    for (data_source *s = t->held.source; s < t->held.source + t->held.n; s++) {
+        net_sums sums = trainer_eval(t, s);
+        double loss = sums.loss / sums.n_targets;
+        fprintf(stderr, "eval %llu  %s  loss %.4f  perplexity %.3f",
+                (unsigned long long)t->state.step, s->name, loss, exp(loss));
+        if (s->n_bytes)
+            fprintf(stderr, "  bits per byte %.4f", sums.loss / log(2.0) / (double)s->n_bytes);
+        fprintf(stderr, "  (%.0f tokens)\n", sums.n_targets);
     }
 }
 
@@ -188,15 +183,17 @@ static bool run(trainer *t, const options *o, lory_err *err)
     uint64_t last = (uint64_t)(o->stop_after ? o->stop_after : t->p.n_steps);
     double saved = timer_now();
     progress g = { .began = saved };
-    while (t->step < last && !is_stopped) {
-        double loss = trainer_step(t);
-        if (!isfinite(loss))
+    while (t->state.step < last && !is_stopped) {
+        net_sums sums = trainer_step(t);
+        if (!isfinite(sums.loss))
             return err_set(err, LORY_E_NAN, "step %llu: the loss is no number",
-                           (unsigned long long)t->step);
-        g.loss += loss;
+                           (unsigned long long)t->state.step);
+        net_add_sums(&g.sums, &sums);
+        if (sums.n_targets > 0) g.loss += sums.loss / sums.n_targets;
         g.n_steps++;
-        if (t->step % REPORT_STEPS == 0) report(&g, t);
-        if (o->eval_every && t->step % (uint64_t)o->eval_every == 0 && t->step < last) evaluate(t);
+        if (t->state.step % REPORT_STEPS == 0) report(&g, t);
+        if (o->eval_every && t->state.step % (uint64_t)o->eval_every == 0 && t->state.step < last)
+            evaluate(t);
         if (!o->checkpoint || timer_now() - saved < SAVE_SECONDS) continue;
         if (!trainer_save(t, o->checkpoint, err)) return false;
         saved = timer_now();

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "token/tokenizer.h"
 #include <string.h>
 
 enum {
@@ -14,24 +15,20 @@ enum {
 
 /* ---- documents ---------------------------------------------------------------------------- */
 
-static void put_token(data_source *s, lory_token id, bool is_target)
-{
-    s->failed |= !array_grow(&s->token, s->n, &s->cap, sizeof *s->token);
-    if (!s->failed) s->token[s->n++] = is_target ? id : -1 - id;
-}
-
-/* What was put since the last one ended is a document. */
-static void end_doc(data_source *s)
-{
-    s->failed |= !array_grow(&s->doc, s->n_docs + 1, &s->docs_cap, sizeof *s->doc);
-    if (!s->failed && s->n > s->doc[s->n_docs]) s->doc[++s->n_docs] = s->n;
-}
-
 typedef struct {
     data_source *s;
     const lory_model *m;
     lory_tokens end; /* what texts end with */
 } reader;
+
+/* The tokens before the end-th that are in no document yet are one. */
+static bool end_doc(data_source *s, size_t end, lory_err *err)
+{
+    if (!array_grow(&s->doc, s->n_docs + 1, &s->docs_cap, sizeof *s->doc))
+        return err_set(err, LORY_E_MEMORY, "out of memory for %zu documents", s->n_docs);
+    if (end > s->doc[s->n_docs]) s->doc[++s->n_docs] = end;
+    return true;
+}
 
 /* The separator, when the model knows it as an end, or its end token. */
 static bool find_end(reader *r, lory_err *err)
@@ -52,18 +49,16 @@ static bool find_end(reader *r, lory_err *err)
 static bool put_text(void *to, const char *text, size_t n, lory_err *err)
 {
     reader *r = to;
-    lory_tokens ids = { 0 };
-    if (!lory_tokenize(r->m, text, n, 0, &ids, err)) return false;
-    for (size_t i = 0; i < ids.n; i++) {
-        bool is_cut = i > 0 && i % PIECE == 0;
-        if (is_cut) end_doc(r->s);
-        put_token(r->s, ids.id[i], !is_cut);
+    lory_tokens *t = &r->s->tokens;
+    size_t cut = t->n + PIECE;
+    bool ok = lory_tokenize(r->m, text, n, 0, t, err);
+    for (; ok && cut < t->n; cut += PIECE) {
+        t->id[cut] = -1 - t->id[cut];
+        ok = end_doc(r->s, cut, err);
     }
-    for (size_t i = 0; i < r->end.n; i++) put_token(r->s, r->end.id[i], true);
-    end_doc(r->s);
+    for (size_t i = 0; ok && i < r->end.n; i++) ok = tokens_put(t, r->end.id[i], err);
     r->s->n_bytes += n;
-    lory_tokens_free(&ids);
-    return true;
+    return ok && end_doc(r->s, t->n, err);
 }
 
 /* Appends the tokens of the first n messages as the template has them. */
@@ -105,7 +100,7 @@ static bool put_reply(const reader *r, const json *messages, size_t i, size_t *f
                      "the template writes the messages before reply %zu differently with it", i);
     for (size_t k = *from; ok && k < after.n; k++)
         if (k > 0 || after.id[k] != lory_token_bos(r->m)) /* a window brings its own */
-            put_token(r->s, after.id[k], k >= before.n);
+            ok = tokens_put(&r->s->tokens, k < before.n ? -1 - after.id[k] : after.id[k], err);
     *from = after.n;
     lory_tokens_free(&before);
     lory_tokens_free(&after);
@@ -120,30 +115,28 @@ static bool put_chat(void *to, const json *messages, lory_err *err)
     for (const json *j = messages->first; ok && j; j = j->next, i++)
         if (json_str_is(json_get(j, "role"), "assistant"))
             ok = put_reply(r, messages, i, &from, err);
-    end_doc(r->s);
-    return ok;
+    return ok && end_doc(r->s, r->s->tokens.n, err);
 }
 
 bool data_read(data_source *s, const char *path, data_kind kind, const lory_model *m, lory_err *err)
 {
     reader r = { .s = s, .m = m };
     s->name = path;
-    bool ok = kind != DATA_TEXTS || find_end(&r, err);
-    ok = ok
-         && (kind == DATA_CHATS ? read_chats(path, put_chat, &r, err)
-                                : read_texts(path, kind == DATA_RUNNING, put_text, &r, err));
+    bool ok = (kind != DATA_TEXTS || find_end(&r, err))
+              && (kind == DATA_CHATS ? read_chats(path, put_chat, &r, err)
+                                     : read_texts(path, kind == DATA_RUNNING, put_text, &r, err));
     lory_tokens_free(&r.end);
     if (!ok) return false;
-    if (!s->failed && (s->n_docs == 0 || s->n_docs > UINT32_MAX))
+    if (s->n_docs == 0 || s->n_docs > UINT32_MAX)
         return err_set(err, LORY_E_FORMAT, "%s: holds %s", path,
                        s->n_docs ? "too many texts" : "no text");
     s->order = mem_new(s->n_docs, sizeof *s->order);
-    return (s->order && !s->failed) || err_set(err, LORY_E_MEMORY, "%s: out of memory", path);
+    return s->order || err_set(err, LORY_E_MEMORY, "%s: out of memory", path);
 }
 
 void data_free(data_source *s)
 {
-    mem_free(s->token);
+    lory_tokens_free(&s->tokens);
     mem_free(s->doc);
     mem_free(s->order);
     *s = (data_source){ 0 };
@@ -193,23 +186,23 @@ static int split(const data_rule *r, uint64_t draw, lory_token part[2])
 /* ---- windows ------------------------------------------------------------------------------ */
 
 /* The documents in the order of an epoch: Fisher and Yates. */
-static void shuffle(data_source *s, uint64_t seed)
+static void shuffle(data_source *s, uint64_t seed, uint64_t epoch)
 {
-    if (s->ordered == s->at.epoch + 1) return;
+    if (s->ordered == epoch + 1) return;
     for (size_t i = 0; i < s->n_docs; i++) s->order[i] = (uint32_t)i;
     for (size_t i = s->n_docs; i > 1; i--) {
-        size_t j = (size_t)(rng_at(seed, i, s->at.epoch) % i);
+        size_t j = (size_t)(rng_at(seed, i, epoch) % i);
         uint32_t swap = s->order[i - 1];
         s->order[i - 1] = s->order[j];
         s->order[j] = swap;
     }
-    s->ordered = s->at.epoch + 1;
+    s->ordered = epoch + 1;
 }
 
 /* A window that is being filled. */
 typedef struct {
+    const data_rule *r;
     net_place *w;
-    int n_ctx;
     int it;    /* next place */
     int start; /* of the text at hand */
 } filling;
@@ -219,39 +212,38 @@ typedef struct {
 static bool put(filling *f, lory_token id, bool is_target)
 {
     if (f->it > f->start) f->w[f->it - 1].target = is_target ? id : -1;
-    if (f->it == f->n_ctx) return false;
+    if (f->it == f->r->n_ctx) return false;
     f->w[f->it++] = (net_place){ id, -1, f->start };
     return true;
 }
 
-/* Puts a begin token and the document from its token `offset` on; returns how many fit. */
-static size_t put_doc(filling *f, const data_source *s, const data_rule *r, size_t doc,
-                      size_t offset)
+/* Puts a begin token and the document from the place's offset on; returns how many fit. */
+static size_t put_doc(filling *f, const data_source *s, const data_place *place, size_t doc)
 {
-    size_t from = s->doc[doc] + offset, at = from;
+    size_t from = s->doc[doc] + place->offset, end = s->doc[doc + 1], at = from;
+    const lory_token *id = s->tokens.id;
     f->start = f->it;
-    put(f, r->bos, false);
-    if (offset > 0 && s->token[at] >= 0) put(f, s->token[at++], false); /* no text begins there */
-    for (; at < s->doc[doc + 1]; at++) {
-        bool is_target = s->token[at] >= 0;
-        lory_token part[2] = { is_target ? s->token[at] : -1 - s->token[at] };
-        int n = split(r, rng_at(r->split_seed, at, s->at.epoch), part);
-        if (!put(f, part[0], is_target)) break;
-        if (n == 2) put(f, part[1], is_target); /* or is lost at the end of the window */
+    put(f, f->r->bos, false);
+    if (place->offset > 0 && at < end && id[at] >= 0)
+        put(f, id[at++], false); /* no text begins there */
+    for (; at < end; at++) {
+        lory_token part[2] = { id[at] >= 0 ? id[at] : -1 - id[at] };
+        int n = split(f->r, rng_at(f->r->split_seed, at, place->epoch), part);
+        if (!put(f, part[0], id[at] >= 0)) break;
+        if (n == 2) put(f, part[1], id[at] >= 0); /* or is lost at the end of the window */
     }
     return at - from;
 }
 
-bool data_next(data_source *s, const data_rule *r, net_place *w)
+bool data_next(data_source *s, data_place *at, const data_rule *r, net_place *w)
 {
-    filling f = { .w = w, .n_ctx = r->n_ctx };
-    data_place *at = &s->at;
+    filling f = { .r = r, .w = w };
     while (f.it < r->n_ctx - 1 && !(r->in_order && at->epoch > 0)) {
-        if (!r->in_order) shuffle(s, r->order_seed);
+        if (!r->in_order) shuffle(s, r->order_seed, at->epoch);
         size_t doc = r->in_order ? at->i_doc : s->order[at->i_doc];
         size_t n = s->doc[doc + 1] - s->doc[doc];
         if (r->in_order && f.it > 0 && n + 1 > (size_t)(r->n_ctx - f.it)) break;
-        at->offset += put_doc(&f, s, r, doc, at->offset);
+        at->offset += put_doc(&f, s, at, doc);
         if (at->offset < n) break;
         at->offset = 0;
         if (++at->i_doc < s->n_docs) continue;

@@ -23,17 +23,14 @@ typedef struct {
 } data_place;
 
 typedef struct {
-    const char *name;  /* path of the file */
-    double weight;     /* of windows, beside the other sources */
-    lory_token *token; /* [n]; those that are no targets are stored as -1 - id */
-    size_t n, cap;
-    size_t *doc; /* [n_docs + 1] first token of each */
+    const char *name;   /* path of the file */
+    double weight;      /* of windows, beside the other sources */
+    lory_tokens tokens; /* those that are no targets as -1 - id */
+    size_t *doc;        /* [n_docs + 1] first token of each */
     size_t n_docs, docs_cap;
-    bool failed;      /* a token or document could not get its memory */
     uint64_t n_bytes; /* of the text, for bits per byte; 0 for conversations */
     uint32_t *order;  /* [n_docs] of the epoch at hand */
     uint64_t ordered; /* that epoch + 1; 0 = none yet */
-    data_place at;
 } data_source;
 
 enum { DATA_MAX_SOURCES = 64 };
@@ -66,7 +63,8 @@ typedef struct {
     uint64_t order_seed, split_seed;
 } data_rule;
 
-/* Fills the next window [n_ctx] and moves s->at; false when in_order has come to the end. */
-bool data_next(data_source *s, const data_rule *r, net_place *w);
+/* Fills the window [n_ctx] that comes at a place, and moves that; false when in_order has come to
+ * the end. */
+bool data_next(data_source *s, data_place *at, const data_rule *r, net_place *w);
 
 #endif

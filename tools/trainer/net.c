@@ -11,38 +11,20 @@
 
 /* ---- layout ------------------------------------------------------------------------------- */
 
-static bool check_dim(const char *name, int value, lory_err *err)
+static bool check(const char *name, int value, int step, int most, lory_err *err)
 {
-    if (value > 0 && value <= 1 << 20 && value % VEC_STEP == 0) return true;
+    if (value > 0 && value <= most && value % step == 0) return true;
     return err_set(err, LORY_E_ARGUMENT, "%s is %d, must be a multiple of %d up to %d", name, value,
-                   VEC_STEP, 1 << 20);
-}
-
-bool net_shape_check(const llama_shape *s, lory_err *err)
-{
-    if (s->n_layer < 1 || s->n_layer > NET_MAX_LAYER)
-        return err_set(err, LORY_E_ARGUMENT, "n_layer is %d, must be 1 .. %d", s->n_layer,
-                       NET_MAX_LAYER);
-    if (s->n_head < 1 || s->n_kv_head < 1 || s->n_head % s->n_kv_head != 0)
-        return err_set(err, LORY_E_ARGUMENT, "%d heads can't share %d KV heads", s->n_head,
-                       s->n_kv_head);
-    if (s->n_embd % s->n_head != 0)
-        return err_set(err, LORY_E_ARGUMENT, "n_embd %d is no multiple of %d heads", s->n_embd,
-                       s->n_head);
-    return check_dim("n_embd", s->n_embd, err)
-           && check_dim("the width of a head", s->n_embd / s->n_head, err)
-           && check_dim("n_ff", s->n_ff, err) && check_dim("the vocabulary", s->n_vocab, err)
-           && check_dim("the context", s->n_ctx, err);
+                   step, most);
 }
 
 /* Matrices first, then the norms. */
 static void lay_out(net *n)
 {
-    for (; llama_tensor_at(&n->s, n->n_tensor, &n->tensor[n->n_tensor]); n->n_tensor++) {
-    }
     for (int is_norm = 0; is_norm < 2; is_norm++) {
         n->n_in_matrices = n->n_params;
-        for (int i = 0; i < n->n_tensor; i++) {
+        n->n_tensor = 0;
+        for (int i = 0; llama_tensor_at(&n->s, i, &n->tensor[i]); i++, n->n_tensor++) {
             if ((n->tensor[i].n_rows == 0) != is_norm) continue;
             n->at[i] = n->n_params;
             n->n_params += n->tensor[i].n;
@@ -50,37 +32,23 @@ static void lay_out(net *n)
     }
 }
 
-static void make_rotations(const net *n)
-{
-    float *cs = n->cos_sin;
-    for (int it = 0; it < n->s.n_ctx; it++)
-        for (int i = 0; i < n->head_dim; i += 2) {
-            double angle = it * math_pow((double)n->s.rope_theta, -(double)i / n->head_dim);
-            double sine, cosine;
-            math_sin_cos(angle, &sine, &cosine);
-            *cs++ = (float)cosine;
-            *cs++ = (float)sine;
-        }
-}
-
 bool net_init(net *n, const llama_shape *s, const vec_table *v, lory_err *err)
 {
+    const int most = 1 << 20, most_heads = 1024;
     *n = (net){ .s = *s, .v = v };
-    if (!net_shape_check(s, err)) return false;
+    if (!check("n_layer", s->n_layer, 1, NET_MAX_LAYER, err)
+        || !check("n_kv_head", s->n_kv_head, 1, most_heads, err)
+        || !check("n_head", s->n_head, s->n_kv_head, most_heads, err)
+        || !check("n_embd", s->n_embd, s->n_head * VEC_STEP, most, err)
+        || !check("n_ff", s->n_ff, VEC_STEP, most, err)
+        || !check("the vocabulary", s->n_vocab, VEC_STEP, most, err)
+        || !check("the context", s->n_ctx, VEC_STEP, most, err))
+        return false;
     n->head_dim = s->n_embd / s->n_head;
     n->n_kv = s->n_kv_head * n->head_dim;
     n->scale = 1.0f / sqrtf((float)n->head_dim);
     lay_out(n);
-    n->cos_sin = mem_new((size_t)s->n_ctx * (size_t)n->head_dim, sizeof *n->cos_sin);
-    if (!n->cos_sin) return err_set(err, LORY_E_MEMORY, "out of memory for the rotations");
-    make_rotations(n);
     return true;
-}
-
-void net_free(net *n)
-{
-    mem_free(n->cos_sin);
-    *n = (net){ 0 };
 }
 
 /* A normal number at a place, by Box and Muller. */
@@ -107,32 +75,32 @@ void net_init_weights(const net *n, uint64_t seed, float *w)
 
 enum { BLOCK = 96, HEAD_BLOCK = 256 }; /* rows of attention scores, of logits, at once */
 
+/* A layer is two halves alike, attention and SwiGLU: what a matrix makes of a norm of x becomes u,
+ * from that comes y, and what a matrix makes of it is added to x. */
+enum { ATTENTION, SWIGLU };
 typedef struct {
-    mat x;      /* [n_ctx, n_embd] what enters; of the layer after the last: what leaves */
-    mat qkv;    /* [n_ctx, n_embd + 2 n_kv] rotated */
-    mat a;      /* [n_ctx, n_embd] of attention */
-    mat mid;    /* [n_ctx, n_embd] after attention */
-    mat gu;     /* [n_ctx, 2 n_ff] gate, up */
-    float *lse; /* [n_head, n_ctx] log of the sums of the softmax */
-} layer_work;
+    mat x;   /* [n_ctx, n_embd] what enters; of the half after the last: what leaves */
+    mat u;   /* [n_ctx, n_embd + 2 n_kv] q, k, v rotated; [n_ctx, 2 n_ff] gate, up */
+    mat y;   /* [n_ctx, n_embd]; [n_ctx, n_ff] */
+    mat lse; /* [n_head, n_ctx] of attention: log of the sums of the softmax */
+} half;
 
 struct net_work {
     const net *n;
     const net_place *win; /* the one at hand, */
     const net_dropout *drop;
     float *grad; /* [n_params] what the way back adds to; NULL = no way back */
-    int il;      /* the layer at hand */
-    void *block; /* all of the below */
-    layer_work layer[NET_MAX_LAYER + 1];
-    mat h;                     /* [n_ctx, n_embd] after a norm, */
-    float *r;                  /* [n_ctx] with this factor */
-    mat y;                     /* [n_ctx, n_embd] what a layer adds */
-    mat s;                     /* [n_ctx, n_ff] after SwiGLU */
-    mat logits;                /* [HEAD_BLOCK, n_vocab] */
-    mat score, dscore;         /* [BLOCK, n_ctx] */
-    mat dx, dh, dqkv, dgu, ds; /* gradients of x, h, qkv, gu, s */
-    float *scratch;            /* of products */
-    net_speed speed;
+    net_sums sums;
+    int i; /* the half at hand */
+    half half[2 * NET_MAX_LAYER + 1];
+    mat h;             /* [n_ctx, n_embd] after a norm, */
+    float *r;          /* [n_ctx] with this factor */
+    mat logits;        /* [HEAD_BLOCK, n_vocab] */
+    mat score, dscore; /* [BLOCK, n_ctx] */
+    mat dx, dh, ds;    /* gradients of x, h, and what is added to x; of u and y: */
+    mat du[2], dy[2];
+    mat rotation;   /* [2 n_ctx, head_dim] there, and back: cosines of a head's angles, sines */
+    float *scratch; /* of products */
 };
 
 /* From row to row is an odd number of cache lines, so that a column does not fall into few sets of
@@ -143,97 +111,101 @@ static mat take(mem_carver *c, int m, int n)
     return (mat){ mem_carve(c, (size_t)m * (size_t)row, sizeof(float)), m, n, row, 1 };
 }
 
-static void carve_work(mem_carver *c, net_work *k)
+/* The block that begins with *k. */
+static net_work *carve(mem_carver *c, net_work *k)
 {
     const llama_shape *s = &k->n->s;
-    int t = s->n_ctx, d = s->n_embd, qkv = d + 2 * k->n->n_kv, gu = 2 * s->n_ff;
-    for (int il = 0; il < s->n_layer; il++)
-        k->layer[il] = (layer_work){ .x = take(c, t, d),
-                                     .qkv = take(c, t, qkv),
-                                     .a = take(c, t, d),
-                                     .mid = take(c, t, d),
-                                     .gu = take(c, t, gu),
-                                     .lse = take(c, s->n_head, t).x };
-    k->layer[s->n_layer].x = take(c, t, d), k->dx = take(c, t, d), k->y = take(c, t, d);
-    k->h = take(c, t, d), k->dh = take(c, t, d), k->r = take(c, 1, t).x;
-    k->s = take(c, t, s->n_ff), k->ds = take(c, t, s->n_ff);
-    k->dqkv = take(c, t, qkv), k->dgu = take(c, t, gu);
+    const int t = s->n_ctx, d = s->n_embd, u[2] = { d + 2 * k->n->n_kv, 2 * s->n_ff },
+              y[2] = { d, s->n_ff };
+    net_work *block = mem_carve(c, 1, sizeof *k);
+    for (int i = 0; i < 2 * s->n_layer; i++)
+        k->half[i] = (half){ take(c, t, d), take(c, t, u[i % 2]), take(c, t, y[i % 2]),
+                             take(c, s->n_head, t) };
+    for (int i = 0; i < 2; i++) k->du[i] = take(c, t, u[i]), k->dy[i] = take(c, t, y[i]);
+    k->half[2 * s->n_layer].x = take(c, t, d);
+    k->h = take(c, t, d), k->r = take(c, 1, t).x;
+    k->dx = take(c, t, d), k->dh = take(c, t, d), k->ds = take(c, t, d);
     k->logits = take(c, HEAD_BLOCK, s->n_vocab);
     k->score = take(c, BLOCK, t), k->dscore = take(c, BLOCK, t);
+    k->rotation = take(c, 2 * t, k->n->head_dim);
     k->scratch = mem_carve(c, VEC_SCRATCH, sizeof *k->scratch);
+    return block;
+}
+
+/* The way back is by the angles of the other sign. */
+static void make_rotations(net_work *k)
+{
+    const int n = k->n->s.n_ctx, d = k->n->head_dim;
+    for (int it = 0; it < n; it++)
+        for (int i = 0; i < d / 2; i++) {
+            float *there = mat_row(k->rotation, it) + i, *back = mat_row(k->rotation, n + it) + i;
+            double angle = it * math_pow((double)k->n->s.rope_theta, -2.0 * i / d), sine, cosine;
+            math_sin_cos(angle, &sine, &cosine);
+            there[0] = back[0] = (float)cosine;
+            there[d / 2] = (float)sine;
+            back[d / 2] = -there[d / 2];
+        }
 }
 
 net_work *net_work_new(const net *n, lory_err *err)
 {
-    net_work *k = mem_new(1, sizeof *k);
-    mem_carver c = { 0 };
-    if (k) {
-        k->n = n;
-        carve_work(&c, k);
-        k->block = c.at = mem_new(c.used, 1);
-    }
-    if (!k || !k->block) {
-        err_set(err, LORY_E_MEMORY, "out of memory for a window: %zu bytes", c.used);
-        mem_free(k);
+    net_work k = { .n = n };
+    mem_carver measured = { 0 };
+    carve(&measured, &k);
+    mem_carver c = { .at = mem_new(measured.used, 1) };
+    if (!c.at) {
+        err_set(err, LORY_E_MEMORY, "out of memory for a window: %zu bytes", measured.used);
         return NULL;
     }
-    c.used = 0;
-    carve_work(&c, k);
-    return k;
-}
-
-void net_work_free(net_work *k)
-{
-    if (k) mem_free(k->block);
-    mem_free(k);
+    net_work *block = carve(&c, &k);
+    make_rotations(&k);
+    return memcpy(block, &k, sizeof k);
 }
 
 /* ---- products, and their speed ------------------------------------------------------------ */
 
-void net_take_speed(net_work *k, net_speed *sum)
+void net_add_sums(net_sums *to, const net_sums *from)
 {
-    sum->n_macs += k->speed.n_macs;
-    sum->seconds += k->speed.seconds;
-    sum->peak_macs += k->speed.peak_macs;
-    sum->peak_seconds += k->speed.peak_seconds;
-    k->speed = (net_speed){ 0 };
+    to->loss += from->loss;
+    to->n_targets += from->n_targets;
+    to->n_macs += from->n_macs;
+    to->seconds += from->seconds;
+    to->peak_macs += from->peak_macs;
+    to->peak_seconds += from->peak_seconds;
 }
 
-static void measure_peak(net_work *k)
+static void measure_peak(net_sums *sums)
 {
     double began = timer_thread();
-    k->speed.peak_macs += kernels()->peak_f32(1 << 13);
-    k->speed.peak_seconds += timer_thread() - began;
+    sums->peak_macs += kernels()->peak_f32(1 << 13);
+    sums->peak_seconds += timer_thread() - began;
 }
 
 static void product(net_work *k, mat c, mat a, mat b, bool add)
 {
     double began = timer_thread();
     k->n->v->product(c, a, b, add, k->scratch);
-    k->speed.seconds += timer_thread() - began;
-    k->speed.n_macs += (double)c.m * c.n * a.n;
+    k->sums.seconds += timer_thread() - began;
+    k->sums.n_macs += (double)c.m * c.n * a.n;
 }
 
-/* The place of a tensor of the layer at hand; the last norm is the first tensor of the layer after
- * the last. */
-static size_t at(const net_work *k, int which)
+/* The matrix [m, n] at `at` of the parameters, or of their gradient. */
+static mat matrix(float *w, size_t at, int m, int n)
 {
-    return k->n->at[1 + k->il * LLAMA_A_LAYER + which];
+    return (mat){ w + at, m, n, n, 1 };
 }
 
 /* y = x W^T, with the matrix W at `at`. */
-static void linear(net_work *k, size_t w_at, mat x, mat y)
+static void linear(net_work *k, size_t at, mat x, mat y)
 {
-    const mat w = { k->n->w + w_at, y.n, x.n, x.n, 1 };
-    product(k, y, x, mat_transposed(w), false);
+    product(k, y, x, mat_transposed(matrix(k->n->w, at, y.n, x.n)), false);
 }
 
 /* dx = dy W, and dW += dy^T x. */
-static void linear_back(net_work *k, size_t w_at, mat x, mat dy, mat dx)
+static void linear_back(net_work *k, size_t at, mat x, mat dy, mat dx)
 {
-    const mat w = { k->n->w + w_at, dy.n, x.n, x.n, 1 }, dw = { k->grad + w_at, dy.n, x.n, x.n, 1 };
-    product(k, dx, dy, w, false);
-    product(k, dw, mat_transposed(dy), x, true);
+    product(k, dx, dy, matrix(k->n->w, at, dy.n, x.n), false);
+    product(k, matrix(k->grad, at, dy.n, x.n), mat_transposed(dy), x, true);
 }
 
 /* ---- attention, BLOCK queries of a head at once ------------------------------------------- */
@@ -241,84 +213,74 @@ static void linear_back(net_work *k, size_t w_at, mat x, mat dy, mat dx)
 /* What a block of queries has of the rows of q, k, v and of what comes of it, and its scores, or of
  * the gradients of these. The keys are those that any of the queries attends to. */
 typedef struct {
-    mat q, k, v, a, s;
-} attention;
+    mat q, k, v, y, s;
+} block;
 
 /* Of head ih, from query i0 on. */
-static attention attention_at(const net_work *k, mat qkv, mat a, mat score, int ih, int i0)
+static block block_at(const net_work *k, mat qkv, mat y, mat score, int ih, int i0)
 {
     const net *n = k->n;
     int end = n->s.n_ctx - i0 < BLOCK ? n->s.n_ctx : i0 + BLOCK, d = n->head_dim;
     int lo = k->win[i0].start / VEC_STEP * VEC_STEP;
     int at_k = n->s.n_embd + ih / (n->s.n_head / n->s.n_kv_head) * d;
-    return (attention){ .q = mat_part(qkv, i0, end - i0, ih * d, d),
-                        .k = mat_part(qkv, lo, end - lo, at_k, d),
-                        .v = mat_part(qkv, lo, end - lo, at_k + n->n_kv, d),
-                        .a = mat_part(a, i0, end - i0, ih * d, d),
-                        .s = mat_part(score, 0, end - i0, 0, end - lo) };
+    return (block){ .q = mat_part(qkv, i0, end - i0, ih * d, d),
+                    .k = mat_part(qkv, lo, end - lo, at_k, d),
+                    .v = mat_part(qkv, lo, end - lo, at_k + n->n_kv, d),
+                    .y = mat_part(y, i0, end - i0, ih * d, d),
+                    .s = mat_part(score, 0, end - i0, 0, end - lo) };
 }
 
-/* Sets what the queries from i0 on may not see of their keys. */
-static void mask(const net_place *win, mat s, int i0, float value)
+/* Its scores, -INFINITY where a query may not see a key. */
+static void score(net_work *k, const block *b, int i0)
 {
-    int lo = i0 + s.m - s.n; /* the first key */
-    for (int i = 0; i < s.m; i++) {
-        float *x = mat_row(s, i);
-        for (int j = lo; j < win[i0 + i].start; j++) x[j - lo] = value;
-        for (int j = i0 + i + 1; j < i0 + s.m; j++) x[j - lo] = value;
+    int lo = i0 + b->s.m - b->s.n; /* the first key */
+    product(k, b->s, b->q, mat_transposed(b->k), false);
+    for (int i = 0; i < b->s.m; i++) {
+        float *x = mat_row(b->s, i);
+        for (int j = lo; j < k->win[i0 + i].start; j++) x[j - lo] = -INFINITY;
+        for (int j = i0 + i + 1; j < i0 + b->s.m; j++) x[j - lo] = -INFINITY;
     }
 }
 
-static void attend(net_work *k)
+/* From h->u to h->y; back, when there is a gradient dy of that, to du. Scores are not kept, but
+ * made again. */
+static void attend(net_work *k, const half *h, bool back)
 {
     const net *n = k->n;
-    layer_work *l = &k->layer[k->il];
     for (int ih = 0; ih < n->s.n_head; ih++)
         for (int i0 = 0; i0 < n->s.n_ctx; i0 += BLOCK) {
-            attention b = attention_at(k, l->qkv, l->a, k->score, ih, i0);
-            product(k, b.s, b.q, mat_transposed(b.k), false);
-            mask(k->win, b.s, i0, -INFINITY);
-            n->v->softmax(b.s, n->scale, l->lse + ih * n->s.n_ctx + i0);
-            product(k, b.a, b.s, b.v, false);
-        }
-}
-
-/* From k->dh to k->dqkv; scores are not kept, but made again. */
-static void attend_back(net_work *k)
-{
-    const net *n = k->n;
-    const layer_work *l = &k->layer[k->il];
-    memset(k->dqkv.x, 0, (size_t)(k->dqkv.m * k->dqkv.row) * sizeof(float));
-    for (int ih = 0; ih < n->s.n_head; ih++)
-        for (int i0 = 0; i0 < n->s.n_ctx; i0 += BLOCK) {
-            attention b = attention_at(k, l->qkv, l->a, k->score, ih, i0),
-                      d = attention_at(k, k->dqkv, k->dh, k->dscore, ih, i0);
-            product(k, b.s, b.q, mat_transposed(b.k), false);
-            n->v->softmax_again(b.s, n->scale, l->lse + ih * n->s.n_ctx + i0);
-            mask(k->win, b.s, i0, 0.0f);
-            product(k, d.v, mat_transposed(b.s), d.a, true);
-            product(k, d.s, d.a, mat_transposed(b.v), false);
-            n->v->softmax_back(b.s, b.a, d.a, n->scale, d.s);
+            float *lse = mat_row(h->lse, ih) + i0;
+            block b = block_at(k, h->u, h->y, k->score, ih, i0),
+                  d = block_at(k, k->du[ATTENTION], k->dy[ATTENTION], k->dscore, ih, i0);
+            score(k, &b, i0);
+            if (!back) {
+                n->v->softmax(b.s, n->scale, lse);
+                product(k, b.y, b.s, b.v, false);
+                continue;
+            }
+            n->v->softmax_again(b.s, n->scale, lse);
+            product(k, d.v, mat_transposed(b.s), d.y, true);
+            product(k, d.s, d.y, mat_transposed(b.v), false);
+            n->v->softmax_back(b.s, b.y, d.y, n->scale, d.s);
             product(k, d.q, d.s, b.k, false);
             product(k, d.k, mat_transposed(d.s), b.q, true);
         }
 }
 
-/* ---- rotation, dropout -------------------------------------------------------------------- */
-
-/* Rotates Q and K of every token; direction -1 is the way back. */
-static void rotate(const net *n, mat qkv, float direction)
+/* Rotates Q and K of every token. */
+static void rotate(const net_work *k, mat qkv, bool back)
 {
+    const net *n = k->n;
     for (int it = 0; it < qkv.m; it++)
-        for (int j = 0; j < n->s.n_embd + n->n_kv; j += n->head_dim) {
-            const float *cs = n->cos_sin + it * n->head_dim;
-            float *x = mat_row(qkv, it) + j;
-            for (int i = 0; i < n->head_dim; i += 2) {
-                float a = x[i], b = x[i + 1], c = cs[i], s = direction * cs[i + 1];
-                x[i] = a * c - b * s;
-                x[i + 1] = a * s + b * c;
-            }
-        }
+        kernels()->rope(n->s.n_head + n->s.n_kv_head, n->head_dim, n->head_dim, false,
+                        mat_row(k->rotation, back * n->s.n_ctx + it), mat_row(qkv, it));
+}
+
+/* ---- rows --------------------------------------------------------------------------------- */
+
+static void clear(mat a)
+{
+    memset(a.x, 0, (size_t)(a.m * a.row) * sizeof *a.x);
 }
 
 /* Each element of what place `site` adds is multiplied by 0 or 1 / (1 - rate): 16 random bits each,
@@ -338,138 +300,126 @@ static void drop(const net_work *k, int site, mat from, mat to)
         }
 }
 
-/* ---- there -------------------------------------------------------------------------------- */
-
-static float *embedding(const net *n, float *w, lory_token id)
+static float *embedding(const net_work *k, float *w, int it)
 {
-    return w + n->at[0] + (size_t)id * (size_t)n->s.n_embd;
+    return w + k->n->at[0] + (ptrdiff_t)k->win[it].token * k->n->s.n_embd;
 }
 
-static void embed(net_work *k)
-{
-    mat x = k->layer[0].x;
-    for (int it = 0; it < x.m; it++)
-        memcpy(mat_row(x, it), embedding(k->n, k->n->w, k->win[it].token),
-               (size_t)x.n * sizeof *x.x);
-    drop(k, 0, x, x);
-}
-
-/* k->h = the norm of x, whose weights are tensor `which`. */
-static void norm(net_work *k, int which, mat x)
-{
-    k->n->v->norm(x, k->n->w + at(k, which), k->n->s.norm_eps, k->h, k->r);
-}
-
-/* to = from + what a matrix makes of x, some of it dropped: there are two in a layer. */
-static void add_linear(net_work *k, int which, mat x, mat from, mat to)
-{
-    linear(k, at(k, which), x, k->y);
-    drop(k, 2 * k->il + 1 + (which == LLAMA_DOWN), k->y, to);
-    for (int i = 0; i < to.m; i++) kernels()->add(to.n, mat_row(from, i), mat_row(to, i));
-}
-
-static void layer_there(net_work *k)
-{
-    layer_work *l = &k->layer[k->il];
-    norm(k, LLAMA_ATTN_NORM, l->x);
-    linear(k, at(k, LLAMA_Q), k->h, l->qkv);
-    rotate(k->n, l->qkv, 1.0f);
-    attend(k);
-    add_linear(k, LLAMA_OUT, l->a, l->x, l->mid);
-    norm(k, LLAMA_FFN_NORM, l->mid);
-    linear(k, at(k, LLAMA_GATE), k->h, l->gu);
-    k->n->v->swiglu(l->gu, k->s);
-    add_linear(k, LLAMA_DOWN, k->s, l->mid, l[1].x);
-}
-
-/* The logits of places become the gradient of their loss, which is added up. */
-static void head_rows(const net *n, mat logits, const net_place *p, net_loss *sum)
+/* The logits of places from p on become the gradient of their loss, which is added up. */
+static void head_rows(net_work *k, mat logits, const net_place *p)
 {
     for (int i = 0; i < logits.m; i++, p++) {
-        float *x = mat_row(logits, i), lse;
+        mat row = mat_part(logits, i, 1, 0, logits.n);
         if (p->target < 0) {
-            memset(x, 0, (size_t)logits.n * sizeof *x);
+            clear(row);
             continue;
         }
-        double wanted = x[p->target];
-        n->v->softmax(mat_part(logits, i, 1, 0, logits.n), 1.0f, &lse);
-        x[p->target] -= 1.0f;
-        sum->loss += (double)lse - wanted;
-        sum->n_targets++;
+        float wanted = row.x[p->target], lse;
+        k->n->v->softmax(row, 1.0f, &lse);
+        row.x[p->target] -= 1.0f;
+        k->sums.loss += (double)lse - (double)wanted;
+        k->sums.n_targets++;
     }
 }
 
-/* Loss of all targets, from k->h; with k->grad also k->dh and the head's part of the gradient. */
-static net_loss head(net_work *k)
+/* ---- there, and back ---------------------------------------------------------------------- */
+
+/* The place of a tensor of the half at hand. Behind the last one comes the last norm. */
+enum { NORM, IN, OUT };
+static size_t at(const net_work *k, int which)
 {
-    net_loss sum = { 0 };
+    static const int tensor[2][3] = { { LLAMA_ATTN_NORM, LLAMA_Q, LLAMA_OUT },
+                                      { LLAMA_FFN_NORM, LLAMA_GATE, LLAMA_DOWN } };
+    return k->n->at[1 + k->i / 2 * LLAMA_A_LAYER + tensor[k->i % 2][which]];
+}
+
+/* k->h = the norm of the half's x. */
+static void norm(net_work *k)
+{
+    k->n->v->norm(k->half[k->i].x, k->n->w + at(k, NORM), k->n->s.norm_eps, k->h, k->r);
+}
+
+/* k->dx += its gradient, from k->dh. */
+static void norm_back(net_work *k)
+{
+    k->n->v->norm_back(k->half[k->i].x, k->n->w + at(k, NORM), k->r, k->dh, k->dx,
+                       k->grad + at(k, NORM));
+}
+
+static void half_there(net_work *k)
+{
+    const half *h = &k->half[k->i], *next = h + 1;
+    norm(k);
+    linear(k, at(k, IN), k->h, h->u);
+    if (k->i % 2 == ATTENTION) {
+        rotate(k, h->u, false);
+        attend(k, h, false);
+    } else {
+        k->n->v->swiglu(h->u, h->y);
+    }
+    linear(k, at(k, OUT), h->y, next->x);
+    drop(k, k->i + 1, next->x, next->x);
+    for (int i = 0; i < h->x.m; i++) kernels()->add(h->x.n, mat_row(h->x, i), mat_row(next->x, i));
+}
+
+/* From k->dx of what leaves to that of what enters. */
+static void half_back(net_work *k)
+{
+    const half *h = &k->half[k->i];
+    mat du = k->du[k->i % 2], dy = k->dy[k->i % 2];
+    drop(k, k->i + 1, k->dx, k->ds);
+    linear_back(k, at(k, OUT), h->y, k->ds, dy);
+    if (k->i % 2 == ATTENTION) {
+        clear(du);
+        attend(k, h, true);
+        rotate(k, du, true);
+    } else {
+        k->n->v->swiglu_back(h->u, dy, du);
+    }
+    norm(k);
+    linear_back(k, at(k, IN), k->h, du, k->dh);
+    norm_back(k);
+}
+
+/* The loss, from k->h; with k->grad also k->dh and the head's part of the gradient. */
+static void head(net_work *k)
+{
     for (int i = 0; i < k->h.m; i += HEAD_BLOCK) {
         int m = k->h.m - i < HEAD_BLOCK ? k->h.m - i : HEAD_BLOCK;
-        mat logits = mat_part(k->logits, 0, m, 0, k->logits.n), h = mat_part(k->h, i, m, 0, k->h.n),
-            dh = mat_part(k->dh, i, m, 0, k->dh.n);
+        mat logits = mat_part(k->logits, 0, m, 0, k->logits.n), h = mat_part(k->h, i, m, 0, k->h.n);
         linear(k, k->n->at[0], h, logits);
-        head_rows(k->n, logits, k->win + i, &sum);
-        if (k->grad) linear_back(k, k->n->at[0], h, logits, dh);
+        head_rows(k, logits, k->win + i);
+        if (k->grad) linear_back(k, k->n->at[0], h, logits, mat_part(k->dh, i, m, 0, k->dh.n));
     }
-    return sum;
 }
 
-/* ---- and back ----------------------------------------------------------------------------- */
-
-/* k->dx += the gradient of a norm of x, from k->dh. */
-static void norm_back(net_work *k, int which, mat x)
+static void there(net_work *k)
 {
-    k->n->v->norm_back(x, k->n->w + at(k, which), k->r, k->dh, k->dx, k->grad + at(k, which));
+    mat x = k->half[0].x;
+    for (int it = 0; it < x.m; it++)
+        memcpy(mat_row(x, it), embedding(k, k->n->w, it), (size_t)x.n * sizeof *x.x);
+    drop(k, 0, x, x);
+    for (k->i = 0; k->i < 2 * k->n->s.n_layer; k->i++) half_there(k);
+    norm(k);
+    head(k);
 }
 
-/* The gradient of x, which a matrix made something of that was added, from k->dx. */
-static void add_linear_back(net_work *k, int which, mat x, mat dx)
+static void back(net_work *k)
 {
-    drop(k, 2 * k->il + 1 + (which == LLAMA_DOWN), k->dx, k->y);
-    linear_back(k, at(k, which), x, k->y, dx);
-}
-
-/* From dy, of what the matrix `which` made of a norm of x, to k->dx. */
-static void norm_linear_back(net_work *k, int norm_which, int which, mat x, mat dy)
-{
-    norm(k, norm_which, x);
-    linear_back(k, at(k, which), k->h, dy, k->dh);
-    norm_back(k, norm_which, x);
-}
-
-static void layer_back(net_work *k)
-{
-    const layer_work *l = &k->layer[k->il];
-    k->n->v->swiglu(l->gu, k->s);
-    add_linear_back(k, LLAMA_DOWN, k->s, k->ds);
-    k->n->v->swiglu_back(l->gu, k->ds, k->dgu);
-    norm_linear_back(k, LLAMA_FFN_NORM, LLAMA_GATE, l->mid, k->dgu);
-    add_linear_back(k, LLAMA_OUT, l->a, k->dh);
-    attend_back(k);
-    rotate(k->n, k->dqkv, -1.0f);
-    norm_linear_back(k, LLAMA_ATTN_NORM, LLAMA_Q, l->x, k->dqkv);
-}
-
-static void embed_back(net_work *k)
-{
+    clear(k->dx);
+    norm_back(k);
+    while (k->i-- > 0) half_back(k);
     drop(k, 0, k->dx, k->dx);
     for (int it = 0; it < k->dx.m; it++)
-        kernels()->add(k->dx.n, mat_row(k->dx, it), embedding(k->n, k->grad, k->win[it].token));
+        kernels()->add(k->dx.n, mat_row(k->dx, it), embedding(k, k->grad, it));
 }
 
-net_loss net_run(net_work *k, const net_place *win, const net_dropout *rule, float *grad)
+net_sums net_run(net_work *k, const net_place *win, const net_dropout *rule, float *grad)
 {
-    const mat *last = &k->layer[k->n->s.n_layer].x;
     k->win = win, k->drop = rule, k->grad = grad;
-    embed(k);
-    for (k->il = 0; k->il < k->n->s.n_layer; k->il++) layer_there(k);
-    norm(k, LLAMA_ATTN_NORM, *last);
-    net_loss out = head(k);
-    measure_peak(k); /* here, as its registers may take a while to be at full speed */
-    if (!grad) return out;
-    memset(k->dx.x, 0, (size_t)(k->dx.m * k->dx.row) * sizeof(float));
-    norm_back(k, LLAMA_ATTN_NORM, *last);
-    while (k->il-- > 0) layer_back(k);
-    embed_back(k);
-    return out;
+    k->sums = (net_sums){ 0 };
+    there(k);
+    measure_peak(&k->sums); /* here, as its registers may take a while to be at full speed */
+    if (grad) back(k);
+    return k->sums;
 }

@@ -12,9 +12,6 @@
 
 enum { NET_MAX_LAYER = 64, NET_MAX_TENSOR = NET_MAX_LAYER * LLAMA_A_LAYER + 2 };
 
-/* Widths, n_vocab and n_ctx must be multiples of VEC_STEP, the width of a head too. */
-bool net_shape_check(const llama_shape *s, lory_err *err);
-
 typedef struct {
     llama_shape s;
     const vec_table *v;
@@ -27,11 +24,10 @@ typedef struct {
     size_t n_params;           /* floats; every tensor begins at a multiple of VEC_STEP */
     size_t n_in_matrices;      /* of them, which come first; then the norms */
     float *w;                  /* [n_params] the caller's */
-    float *cos_sin;            /* [n_ctx, head_dim / 2, 2] */
 } net;
 
+/* Widths, n_vocab and n_ctx must be multiples of VEC_STEP, the width of a head too. */
 bool net_init(net *n, const llama_shape *s, const vec_table *v, lory_err *err);
-void net_free(net *n);
 /* Random weights: normal, standard deviation 0.5 / sqrt(inputs), less where a layer adds to the
  * residual; norms are 1. */
 void net_init_weights(const net *n, uint64_t seed, float *w);
@@ -50,24 +46,18 @@ typedef struct {
     uint64_t position; /* of the window among all: what the draws depend on */
 } net_dropout;
 
-/* Multiply-adds of products and the processor seconds they took; beside them, in between,
- * those of a loop in registers that shows what the processor could do just then. */
+/* What windows add up to. */
 typedef struct {
-    double n_macs, seconds, peak_macs, peak_seconds;
-} net_speed;
+    double loss, n_targets; /* -log p(target) */
+    double n_macs, seconds; /* multiply-adds of products, their processor time */
+    double peak_macs,
+        peak_seconds; /* of a loop in registers, in between: what could be just then */
+} net_sums;
+void net_add_sums(net_sums *to, const net_sums *from);
 
 typedef struct net_work net_work;
-net_work *net_work_new(const net *n, lory_err *err);
-void net_work_free(net_work *k);
-void net_take_speed(net_work *k, net_speed *sum); /* adds what it was since this was called */
-
-/* Sum of -log p(target), and the number of targets. */
-typedef struct {
-    double loss;
-    int64_t n_targets;
-} net_loss;
-
+net_work *net_work_new(const net *n, lory_err *err); /* one block, for mem_free */
 /* The loss of a window [n_ctx] and, unless grad is NULL, its gradient, added to grad [n_params]. */
-net_loss net_run(net_work *k, const net_place *win, const net_dropout *drop, float *grad);
+net_sums net_run(net_work *k, const net_place *win, const net_dropout *drop, float *grad);
 
 #endif

@@ -7,24 +7,21 @@
 
 /* ---- checkpoints -------------------------------------------------------------------------- */
 
-/* A checkpoint: this, the place of each source, then w, m, v, average; native byte order. */
+/* A checkpoint: this, then w, m, v, average; native byte order. */
 typedef struct {
     char magic[8];
     llama_shape shape;
     int n_sources;
-    uint64_t step, window;
-} checkpoint_head;
+    trainer_state state;
+} checkpoint;
 
-static checkpoint_head head_of(const trainer *t)
+static void fill(const trainer *t, checkpoint *c)
 {
-    checkpoint_head h;
-    memset(&h, 0, sizeof h);
-    memcpy(h.magic, "LORYTRN2", sizeof h.magic);
-    h.shape = t->n.s;
-    h.n_sources = t->data.n;
-    h.step = t->step;
-    h.window = t->window;
-    return h;
+    memset(c, 0, sizeof *c);
+    memcpy(c->magic, "LORYTRN3", sizeof c->magic);
+    c->shape = t->n.s;
+    c->n_sources = t->data.n;
+    c->state = t->state;
 }
 
 static size_t weight_bytes(const trainer *t)
@@ -34,53 +31,37 @@ static size_t weight_bytes(const trainer *t)
 
 bool trainer_save(const trainer *t, const char *path, lory_err *err)
 {
-    checkpoint_head h = head_of(t);
+    checkpoint c;
     file_new f;
+    fill(t, &c);
     if (!file_create(&f, path, err)) return false;
-    bool ok = file_write(&f, &h, sizeof h, err);
-    for (int i = 0; ok && i < t->data.n; i++)
-        ok = file_write(&f, &t->data.source[i].at, sizeof(data_place), err);
-    ok = ok && file_write(&f, t->adam.w, weight_bytes(t), err) && file_commit(&f, err);
+    bool ok = file_write(&f, &c, sizeof c, err) && file_write(&f, t->adam.w, weight_bytes(t), err)
+              && file_commit(&f, err);
     if (!ok) file_abandon(&f);
     return ok;
-}
-
-static bool check(const trainer *t, const file_map *f, checkpoint_head *h, lory_err *err)
-{
-    checkpoint_head mine = head_of(t);
-    size_t n_bytes = sizeof *h + (size_t)t->data.n * sizeof(data_place) + weight_bytes(t);
-    if (f->size >= sizeof *h) memcpy(h, f->data, sizeof *h);
-    if (memcmp(h->magic, mine.magic, sizeof h->magic) != 0)
-        return err_set(err, LORY_E_FORMAT, "%s: is no checkpoint", f->path);
-    if (memcmp(&h->shape, &mine.shape, sizeof h->shape) != 0)
-        return err_set(err, LORY_E_FORMAT, "%s: is of a model of another shape", f->path);
-    if (h->n_sources != t->data.n)
-        return err_set(err, LORY_E_FORMAT, "%s: has %d sources of text, not %d", f->path,
-                       h->n_sources, t->data.n);
-    return f->size == n_bytes
-           || err_set(err, LORY_E_FORMAT, "%s: has %zu bytes, not %zu", f->path, f->size, n_bytes);
 }
 
 bool trainer_resume(trainer *t, const char *path, lory_err *err)
 {
     file_map f;
-    checkpoint_head h = { .n_sources = -1 };
+    checkpoint c;
+    fill(t, &c);
     if (!file_map_open(&f, path, err)) return false;
-    bool ok = check(t, &f, &h, err);
-    const unsigned char *at = f.data + sizeof h;
-    for (int i = 0; ok && i < t->data.n; i++, at += sizeof(data_place)) {
-        data_source *s = &t->data.source[i];
-        memcpy(&s->at, at, sizeof s->at);
-        s->ordered = 0;
-        if (s->at.i_doc >= s->n_docs || s->at.offset > s->n)
-            ok = err_set(err, LORY_E_FORMAT, "%s: is beyond the end of %s", path, s->name);
-    }
+    bool ok = f.size == sizeof c + weight_bytes(t)
+              && memcmp(f.data, &c, offsetof(checkpoint, state)) == 0;
     if (ok) {
-        memcpy(t->adam.w, at, weight_bytes(t));
-        t->step = h.step;
-        t->window = h.window;
+        memcpy(&t->state, f.data + offsetof(checkpoint, state), sizeof t->state);
+        memcpy(t->adam.w, f.data + sizeof c, weight_bytes(t));
+    } else {
+        err_set(err, LORY_E_FORMAT, "%s: is no checkpoint of a model of this shape, from %d texts",
+                path, t->data.n);
     }
     file_map_close(&f);
+    for (int i = 0; ok && i < t->data.n; i++)
+        if (t->state.at[i].i_doc >= t->data.source[i].n_docs
+            || t->state.at[i].offset > t->data.source[i].tokens.n)
+            ok = err_set(err, LORY_E_FORMAT, "%s: is beyond the end of %s", path,
+                         t->data.source[i].name);
     return ok;
 }
 

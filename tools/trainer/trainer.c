@@ -12,10 +12,9 @@ enum { CHUNK = 1 << 14 }; /* parameters: what threads share of the update */
 /* What the draws are for. */
 enum { FOR_SOURCE = 1, FOR_ORDER = 1000 };
 
-/* AdamW's constants, the cosine's end as a share of the rate, the longest gradient, and how much
- * of the average of the weights a step keeps. */
-static const float beta1 = 0.9f, beta2 = 0.99f, adam_eps = 1e-8f, lr_end = 0.02f, clip = 1.0f,
-                   average_keep = 0.98f;
+/* The cosine's end as a share of the rate, the longest gradient, and how much of the average of the
+ * weights a step keeps. */
+static const float lr_end = 0.02f, clip = 1.0f, average_keep = 0.98f;
 
 /* ---- windows ------------------------------------------------------------------------------ */
 
@@ -48,13 +47,13 @@ static void take_windows(trainer *t)
 {
     data_rule r = { .n_ctx = t->n.s.n_ctx,
                     .bos = t->bos,
-                    .split = t->p.split * (float)learning_rate(&t->p, t->step) / t->p.lr,
+                    .split = t->p.split * (float)learning_rate(&t->p, t->state.step) / t->p.lr,
                     .pieces = &t->pieces,
                     .split_seed = t->p.seed };
     for (int i = 0; i < t->p.n_batch; i++) {
-        int is = pick_source(t, t->window + (uint64_t)i);
+        int is = pick_source(t, t->state.window + (uint64_t)i);
         r.order_seed = rng_at(t->p.seed, (uint64_t)is, FOR_ORDER);
-        data_next(&t->data.source[is], &r, window_at(t, i));
+        data_next(&t->data.source[is], &t->state.at[is], &r, window_at(t, i));
     }
 }
 
@@ -65,17 +64,32 @@ static float *lane(const trainer *t, int il)
     return t->adam.g + (size_t)il * t->n.n_params;
 }
 
-static void run_lanes(trainer *t, int ith)
+static void run_lanes(void *arg, int ith, int nth)
 {
+    trainer *t = arg;
     net_dropout d = { t->is_learning ? t->p.dropout : 0.0f, t->p.seed, 0 };
+    (void)nth;
     for (int il; (il = atomic_fetch_add(&t->next, 1)) < t->n_lanes;) {
         float *grad = t->is_learning ? lane(t, il) : NULL;
         if (grad) memset(grad, 0, t->n.n_params * sizeof *grad);
         for (int i = il; i < t->n_windows; i += t->n_lanes) {
-            d.position = t->window + (uint64_t)i;
-            t->loss[i] = net_run(t->work[ith], window_at(t, i), &d, grad);
+            d.position = t->state.window + (uint64_t)i;
+            t->sums[i] = net_run(t->work[ith], window_at(t, i), &d, grad);
         }
     }
+}
+
+/* The first n windows, by the weights w. */
+static net_sums run(trainer *t, int n_windows, float *w, bool is_learning)
+{
+    net_sums sum = { 0 };
+    t->n_windows = n_windows;
+    t->n.w = w;
+    t->is_learning = is_learning;
+    atomic_store(&t->next, 0);
+    team_run(t->team, run_lanes, t);
+    for (int i = 0; i < n_windows; i++) net_add_sums(&sum, &t->sums[i]);
+    return sum;
 }
 
 static size_t chunk_end(const trainer *t, size_t i)
@@ -83,8 +97,9 @@ static size_t chunk_end(const trainer *t, size_t i)
     return (i + 1) * CHUNK < t->n.n_params ? (i + 1) * CHUNK : t->n.n_params;
 }
 
-static void add_lanes(trainer *t, int ith, int nth)
+static void add_lanes(void *arg, int ith, int nth)
 {
+    trainer *t = arg;
     for (size_t i = (size_t)ith; i < t->n_chunks; i += (size_t)nth) {
         size_t at = i * CHUNK, n = chunk_end(t, i) - at;
         for (int il = 1; il < t->n_lanes; il++)
@@ -93,83 +108,52 @@ static void add_lanes(trainer *t, int ith, int nth)
     }
 }
 
-static net_loss sum_losses(const trainer *t)
+static void prepare_update(trainer *t, double n_targets)
 {
-    net_loss sum = { 0 };
-    for (int i = 0; i < t->n_windows; i++) {
-        sum.loss += t->loss[i].loss;
-        sum.n_targets += t->loss[i].n_targets;
-    }
-    return sum;
-}
-
-static void prepare_update(trainer *t)
-{
-    double squares = 0.0, keep = average_keep, n = (double)t->step + 1.0;
-    int64_t n_targets = sum_losses(t).n_targets;
+    double squares = 0.0, keep = average_keep, n = (double)t->state.step + 1.0;
     for (size_t i = 0; i < t->n_chunks; i++) squares += t->squares[i];
-    double scale = n_targets > 0 ? 1.0 / (double)n_targets : 0.0;
+    double scale = n_targets > 0 ? 1.0 / n_targets : 0.0;
     t->norm = sqrt(squares) * scale;
     if (t->norm > clip) scale *= clip / t->norm;
     if (keep > n / (n + 9.0)) keep = n / (n + 9.0); /* the first weights are not worth much */
-    t->adam.lr = (float)learning_rate(&t->p, t->step);
-    t->adam.bias1 = (float)(1.0 / (1.0 - pow(beta1, n)));
-    t->adam.bias2 = (float)(1.0 / (1.0 - pow(beta2, n)));
+    t->adam.lr = (float)learning_rate(&t->p, t->state.step);
+    t->adam.bias1 = (float)(1.0 / (1.0 - pow(t->adam.beta1, n)));
+    t->adam.bias2 = (float)(1.0 / (1.0 - pow(t->adam.beta2, n)));
     t->adam.scale = (float)scale;
     t->adam.average_keep = (float)keep;
 }
 
-static void run_on_team(void *arg, int ith, int nth)
+static void update(void *arg, int ith, int nth)
 {
-    trainer *t = arg;
-    run_lanes(t, ith);
-    if (!t->is_learning) return;
-    team_barrier(t->team);
-    add_lanes(t, ith, nth);
-    team_barrier(t->team);
-    if (ith == 0) prepare_update(t);
-    team_barrier(t->team);
+    const trainer *t = arg;
     for (size_t i = (size_t)ith; i < t->n_chunks; i += (size_t)nth)
         t->n.v->adam(&t->adam, i * CHUNK, chunk_end(t, i));
 }
 
-/* The loss of the first n windows by the weights w; is_learning: and a step from it. */
-static net_loss run(trainer *t, int n_windows, float *w, bool is_learning)
-{
-    t->n_windows = n_windows;
-    t->n.w = w;
-    t->is_learning = is_learning;
-    atomic_store(&t->next, 0);
-    team_run(t->team, run_on_team, t);
-    return sum_losses(t);
-}
-
-double trainer_step(trainer *t)
+net_sums trainer_step(trainer *t)
 {
     take_windows(t);
-    net_loss sum = run(t, t->p.n_batch, t->adam.w, true);
-    t->step++;
-    t->window += (uint64_t)t->p.n_batch;
-    return sum.n_targets > 0 ? sum.loss / (double)sum.n_targets : 0.0;
+    net_sums sum = run(t, t->p.n_batch, t->adam.w, true);
+    team_run(t->team, add_lanes, t);
+    prepare_update(t, sum.n_targets);
+    team_run(t->team, update, t);
+    t->state.step++;
+    t->state.window += (uint64_t)t->p.n_batch;
+    return sum;
 }
 
-trainer_score trainer_eval(trainer *t, const data_source *source)
+net_sums trainer_eval(trainer *t, data_source *s)
 {
-    net_loss sum = { 0 };
+    net_sums sum = { 0 };
     data_rule r = { .n_ctx = t->n.s.n_ctx, .bos = t->bos, .in_order = true };
-    data_source s = *source; /* with a place of its own; the rest is only read */
-    s.at = (data_place){ 0 };
+    data_place at = { 0 };
     int n;
     do {
-        for (n = 0; n < t->p.n_batch && data_next(&s, &r, window_at(t, n));) n++;
-        net_loss more = run(t, n, t->adam.average, false);
-        sum.loss += more.loss;
-        sum.n_targets += more.n_targets;
+        for (n = 0; n < t->p.n_batch && data_next(s, &at, &r, window_at(t, n));) n++;
+        net_sums more = run(t, n, t->adam.average, false);
+        net_add_sums(&sum, &more);
     } while (n == t->p.n_batch);
-    trainer_score score = { .n_targets = sum.n_targets };
-    if (sum.n_targets > 0) score.loss = sum.loss / (double)sum.n_targets;
-    if (s.n_bytes > 0) score.bits_per_byte = sum.loss / log(2.0) / (double)s.n_bytes;
-    return score;
+    return sum;
 }
 
 /* ---- beginning and end -------------------------------------------------------------------- */
@@ -180,16 +164,16 @@ static bool take_memory(trainer *t, lory_err *err)
     t->n_chunks = (n + CHUNK - 1) / CHUNK;
     t->n_lanes = t->p.n_batch < N_LANES ? t->p.n_batch : N_LANES;
     t->win = mem_new(n_batch, (size_t)t->n.s.n_ctx * sizeof *t->win);
-    t->loss = mem_new(n_batch, sizeof *t->loss);
+    t->sums = mem_new(n_batch, sizeof *t->sums);
     t->squares = mem_new(t->n_chunks, sizeof *t->squares);
     float *w = mem_new(4 + (size_t)t->n_lanes, n * sizeof *w);
     t->adam = (vec_adam){ .w = w,
                           .n_decayed = t->n.n_in_matrices,
-                          .beta1 = beta1,
-                          .beta2 = beta2,
-                          .eps = adam_eps,
+                          .beta1 = 0.9f,
+                          .beta2 = 0.99f,
+                          .eps = 1e-8f,
                           .decay = t->p.decay };
-    if (!t->win || !t->loss || !t->squares || !w)
+    if (!t->win || !t->sums || !t->squares || !w)
         return err_set(err, LORY_E_MEMORY, "out of memory for %zu parameters", n);
     t->adam.m = w + n, t->adam.v = w + 2 * n, t->adam.average = w + 3 * n, t->adam.g = w + 4 * n;
     return true;
@@ -221,21 +205,13 @@ void trainer_free(trainer *t)
 {
     if (!t) return;
     team_free(t->team);
-    for (int i = 0; i < TEAM_MAX; i++) net_work_free(t->work[i]);
+    for (int i = 0; i < TEAM_MAX; i++) mem_free(t->work[i]);
     for (int i = 0; i < t->data.n; i++) data_free(&t->data.source[i]);
     for (int i = 0; i < t->held.n; i++) data_free(&t->held.source[i]);
     data_pieces_free(&t->pieces);
     mem_free(t->win);
-    mem_free(t->loss);
+    mem_free(t->sums);
     mem_free(t->squares);
     mem_free(t->adam.w);
-    net_free(&t->n);
     mem_free(t);
-}
-
-net_speed trainer_take_speed(trainer *t)
-{
-    net_speed sum = { 0 };
-    for (int i = 0; i < TEAM_MAX && t->work[i]; i++) net_take_speed(t->work[i], &sum);
-    return sum;
 }

@@ -21,26 +21,32 @@ typedef struct {
     uint64_t seed;
 } trainer_params;
 
+/* Where training is; with the weights and moments, all that it needs to go on. */
+typedef struct {
+    uint64_t step, window;           /* that are done */
+    data_place at[DATA_MAX_SOURCES]; /* of the data */
+} trainer_state;
+
 typedef struct {
     trainer_params p;
+    trainer_state state;
     net n;
     vec_adam adam; /* with all parameters: w, m, v, average, then the lanes' gradients, [n_params]
                       one after another; lane 0, g, then holds the sum of all */
-    uint64_t step, window; /* that are done */
-    data_list data, held;  /* to train on; to evaluate on */
-    data_pieces pieces;    /* needed when tokens are to be split */
+    data_list data, held; /* to train on; to evaluate on */
+    data_pieces pieces;   /* needed when tokens are to be split */
     lory_token bos;
 
     team *team;
     net_work *work[TEAM_MAX];
-    net_place *win; /* [n_batch, n_ctx] */
-    net_loss *loss; /* [n_batch] */
+    net_place *win;  /* [n_batch, n_ctx] */
+    net_sums *sums;  /* [n_batch] */
+    double *squares; /* [n_chunks] of the gradient */
+    size_t n_chunks;
     int n_lanes, n_windows;
     bool is_learning; /* else evaluating */
-    double *squares;  /* [n_chunks] of the gradient */
-    size_t n_chunks;
-    atomic_int next; /* lane to be worked on */
-    double norm;     /* of the gradient, before clipping */
+    atomic_int next;  /* lane to be worked on */
+    double norm;      /* of the gradient, before clipping */
 } trainer;
 
 /* A trainer with random weights and no data, which the caller adds; it becomes its own. */
@@ -48,18 +54,10 @@ trainer *trainer_new(const llama_shape *s, const trainer_params *p, lory_token b
                      lory_err *err);
 void trainer_free(trainer *t);
 
-/* One step; returns its loss in nats a target. Allocates nothing. */
-double trainer_step(trainer *t);
-
-typedef struct {
-    double loss;          /* nats a target */
-    double bits_per_byte; /* of the source's bytes */
-    int64_t n_targets;
-} trainer_score;
-/* The loss over a whole source, by the average of the weights. Changes nothing. */
-trainer_score trainer_eval(trainer *t, const data_source *s);
-
-net_speed trainer_take_speed(trainer *t); /* of all threads, since it was last asked for */
+/* One step. Allocates nothing. */
+net_sums trainer_step(trainer *t);
+/* A whole source, by the average of the weights. Changes nothing. */
+net_sums trainer_eval(trainer *t, data_source *s);
 
 /* ---- files, in store.c -------------------------------------------------------------------- */
 
