@@ -58,13 +58,13 @@ static bool put_kv(void *user, const void *bytes, size_t n)
     return !s->has_failed;
 }
 
-static bool write_file(const chat *c, const char *path, const buf *lines, size_t n_cached,
+static bool write_file(const chat *c, const char *path, const buf *text, size_t n_cached,
                        lory_err *err)
 {
     file_new f = { 0 };
     sink s = { &f, err, false };
     lory_err inner;
-    bool ok = file_create(&f, path, err) && file_write(&f, lines->data, lines->len, err);
+    bool ok = file_create(&f, path, err) && file_write(&f, text->data, text->len, err);
     if (ok && n_cached > 0 && !lory_session_write_state(c->s, n_cached, put_kv, &s, &inner))
         ok = !s.has_failed && err_set(err, inner.code, "%s: %s", path, inner.text);
     ok = ok && file_commit(&f, err);
@@ -74,20 +74,20 @@ static bool write_file(const chat *c, const char *path, const buf *lines, size_t
 
 bool chat_save(const chat *c, const char *path, bool has_kv, lory_err *err)
 {
-    buf body = { 0 }, lines = { 0 };
+    buf body = { 0 }, text = { 0 };
     size_t n_cached = has_kv ? count_cached(c) : 0;
     size_t n_kv = n_cached > 0 ? lory_session_state_bytes(c->s, n_cached) : 0;
     if (n_kv == 0) n_cached = 0;
     chat_put_body(c, &body);
-    if (!body.failed) put_head(&body, n_kv, &lines);
-    buf_put(&lines, body.data, body.len);
-    bool ok = !body.failed && !lines.failed;
+    if (!body.failed) put_head(&body, n_kv, &text);
+    buf_put(&text, body.data, body.len);
+    bool ok = !body.failed && !text.failed;
     if (!ok) err_set(err, LORY_E_MEMORY, "%s: no memory for the talk", path);
-    ok = ok && write_file(c, path, &lines, n_cached, err);
+    ok = ok && write_file(c, path, &text, n_cached, err);
     if (ok && has_kv && c->is_interactive)
         cli_note("%s: %zu turn%s, %.1f MB, %.1f of them the KV cache", path, c->talk.n,
-                 plural(c->talk.n), (double)(lines.len + n_kv) / 1e6, (double)n_kv / 1e6);
-    buf_free(&lines);
+                 plural(c->talk.n), (double)(text.len + n_kv) / 1e6, (double)n_kv / 1e6);
+    buf_free(&text);
     buf_free(&body);
     return ok;
 }

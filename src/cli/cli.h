@@ -86,6 +86,9 @@ lory_model *cli_open_model(const model_opts *o, lory_err *err);
 /* Its name, which may lie in bundled[]; NULL with *err on failure. */
 const char *cli_model_path(const model_opts *o, char bundled[BUNDLED_PATH_MAX], lory_err *err);
 
+/* Of a text that is read whole: a pipe without an end is an error before memory is. */
+enum { CLI_MAX_TEXT_BYTES = 1 << 30 };
+
 /* Whether the file `out` (NULL: none) can be made, which `subject` names: 0, or EXIT_USAGE after a
  * line because it would be standard output, or one of the files that are read, read[0 .. n), of
  * which some may be NULL. */

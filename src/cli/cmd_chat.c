@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/chat.h"
+#include <inttypes.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -215,7 +216,7 @@ static int fail_at(chat *c, const lory_err *err)
     lory_err at;
     if (!out_flush()) return EXIT_FAILED; /* what stdout says is told at the end */
     if (c->is_interactive) return cli_fail(err);
-    err_set(&at, err->code, "stdin: line %zu: %s", c->edit.i_line, err->text);
+    err_set(&at, err->code, "stdin: line %" PRIu64 ": %s", c->edit.in.n_line, err->text);
     return cli_fail(&at);
 }
 
@@ -289,10 +290,7 @@ static int talk_loop(chat *c)
         if (cli_interrupted() && !c->is_interactive) break;
     }
     buf_free(&line);
-    if (c->edit.read_errno && !cli_interrupted()) {
-        cli_note("stdin: cannot read: %s", strerror(c->edit.read_errno));
-        status = EXIT_FAILED;
-    }
+    if (c->edit.err.code != LORY_OK && !cli_interrupted()) status = cli_fail(&c->edit.err);
     bool is_told = !c->was_kept && !c->is_interactive; /* that it cannot be */
     if (c->talk.n > 0 && !is_told && !keep(c, true)) status = EXIT_FAILED;
     return cli_interrupted() && !c->is_interactive ? EXIT_INTERRUPTED : status;

@@ -17,9 +17,11 @@
 #include "cli/score.h"
 #include "text/json.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct {
     model_opts model;
@@ -141,7 +143,7 @@ static bool tokenize(const eval *e, const char *text, size_t n, lory_tokens *out
 static bool read_text(eval *e, lory_err *err)
 {
     buf text = { 0 };
-    bool ok = file_read(e->o->file ? e->o->file : "-", SIZE_MAX, &text, err)
+    bool ok = file_read(e->o->file ? e->o->file : "-", CLI_MAX_TEXT_BYTES, &text, err)
               && tokenize(e, text.data ? text.data : "", text.len, &e->ids, err);
     buf_free(&text);
     return ok;
@@ -296,7 +298,7 @@ static size_t n_common(const lory_tokens *a, const lory_tokens *b)
     return n;
 }
 
-static bool tokenize_line(eval *e, const jsonl *in, const json *line, lory_tokens *prompt,
+static bool tokenize_line(eval *e, const lines *in, const json *line, lory_tokens *prompt,
                           lory_err *err)
 {
     const char *p, *c;
@@ -347,7 +349,7 @@ static bool print_completion(const eval *e)
     return ok;
 }
 
-static int run_lines(eval *e, jsonl *in)
+static int run_lines(eval *e, lines *in)
 {
     lory_err err;
     lory_tokens prompt = { 0 };
@@ -372,15 +374,16 @@ static int run_jsonl(eval *e)
 {
     lory_err err;
     bool is_stdin = !e->o->file || strcmp(e->o->file, "-") == 0;
-    jsonl in = { .f = is_stdin ? stdin : fopen(e->o->file, "rb"), .name = e->source };
-    if (!in.f) {
+    int fd = is_stdin ? STDIN_FILENO : open(e->o->file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
         err_set_errno(&err, LORY_E_IO, "%s: cannot open", e->source);
         return cli_fail(&err);
     }
+    lines in = jsonl_of(fd, e->source);
     cli_catch_interrupt(e->s);
     int status = run_lines(e, &in);
-    if (!is_stdin) fclose(in.f);
-    jsonl_close(&in);
+    if (!is_stdin) close(fd);
+    lines_close(&in);
     return status;
 }
 

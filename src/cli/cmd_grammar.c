@@ -51,7 +51,7 @@ static bool check(lory_grammar *g, bool is_json, lory_err *err)
 {
     buf text = { 0 };
     size_t n_valid;
-    bool is_whole, ok = file_read("-", SIZE_MAX, &text, err);
+    bool is_whole, ok = file_read("-", CLI_MAX_TEXT_BYTES, &text, err);
     if (is_json && text.len > 0 && text.data[text.len - 1] == '\n') text.len--;
     ok = ok && lory_grammar_check(g, text.data, text.len, &n_valid, &is_whole, err)
          && (is_whole || refuse(&text, n_valid, err));

@@ -121,7 +121,7 @@ static bool read_ids(const imatrix_opts *o, const lory_model *m, lory_tokens *id
 {
     buf text = { 0 };
     unsigned flags = LORY_ADD_SPECIAL | (o->special ? LORY_PARSE_SPECIAL : 0u);
-    bool ok = file_read(o->text, SIZE_MAX, &text, err)
+    bool ok = file_read(o->text, CLI_MAX_TEXT_BYTES, &text, err)
               && lory_tokenize(m, text.data ? text.data : "", text.len, flags, ids, err);
     buf_free(&text);
     if (ok && ids->n > 1 && ids->id[ids->n - 1] == lory_token_eos(m)) ids->n--;

@@ -100,7 +100,7 @@ static bool read_prompt(run *r, lory_err *err)
         return buf_puts(&r->prompt, o->prompt) || err_set(err, LORY_E_MEMORY, "-p: no memory");
     if (!o->file && in_is_terminal())
         cli_note("reading the prompt from the terminal; Ctrl-D ends it");
-    return file_read(o->file ? o->file : "-", SIZE_MAX, &r->prompt, err);
+    return file_read(o->file ? o->file : "-", CLI_MAX_TEXT_BYTES, &r->prompt, err);
 }
 
 static bool tokenize_prompt(run *r, lory_err *err)

@@ -63,7 +63,7 @@ static int render(const lory_model *m, const template_opts *o)
     lory_err err;
     bool is_fixed;
     bool ok = chat_clock(&t.now, &is_fixed, &err) && find_template(m, o, &text, &t, &err)
-              && file_read("-", SIZE_MAX, &vars, &err)
+              && file_read("-", CLI_MAX_TEXT_BYTES, &vars, &err)
               && lory_render_template(m, &t, vars.data ? vars.data : "", vars.len, &prompt, &err);
     int status = !ok ? cli_fail(&err) : out_put(prompt.text, prompt.n) ? EXIT_OK : EXIT_FAILED;
     lory_prompt_free(&prompt);

@@ -7,6 +7,7 @@
 #include "cli/jsonl.h"
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { CHUNK_BYTES = 1 << 16 }; /* of output gathered before it is written */
 enum { BOS_AS_FILE = -1, BOS_NEVER = 0, BOS_ALWAYS = 1 };
@@ -152,13 +153,13 @@ static int decode_text(const lory_model *m, const tokenize_opts *o, const char *
 /* ---- JSON lines -------------------------------------------------------------------------- */
 
 /* An optional member that must be a bool when it is there. */
-static bool get_flag(const jsonl *j, const json *line, const char *key, bool *v, lory_err *err)
+static bool get_flag(const lines *j, const json *line, const char *key, bool *v, lory_err *err)
 {
     const json *x = json_get(line, key);
     return !x || json_get_bool(x, v) || jsonl_wrong(j, err, "\"%s\" is not true or false", key);
 }
 
-static bool encode_line(const lory_model *m, const tokenize_opts *o, const jsonl *j,
+static bool encode_line(const lory_model *m, const tokenize_opts *o, const lines *j,
                         const json *line, lory_err *err)
 {
     const char *text;
@@ -176,7 +177,7 @@ static bool encode_line(const lory_model *m, const tokenize_opts *o, const jsonl
     return ok;
 }
 
-static bool read_line_ids(const jsonl *j, const json *list, int n_vocab, lory_tokens *ids,
+static bool read_line_ids(const lines *j, const json *list, int n_vocab, lory_tokens *ids,
                           lory_err *err)
 {
     if (!list || list->type != JSON_ARRAY) return jsonl_wrong(j, err, "no \"ids\" array");
@@ -190,7 +191,7 @@ static bool read_line_ids(const jsonl *j, const json *list, int n_vocab, lory_to
     return true;
 }
 
-static bool decode_line(const lory_model *m, const tokenize_opts *o, const jsonl *j,
+static bool decode_line(const lory_model *m, const tokenize_opts *o, const lines *j,
                         const json *line, lory_err *err)
 {
     lory_tokens ids = { 0 };
@@ -216,7 +217,7 @@ static bool decode_line(const lory_model *m, const tokenize_opts *o, const jsonl
 
 static int answer_lines(const lory_model *m, const tokenize_opts *o)
 {
-    jsonl j = { .f = stdin, .name = "stdin" };
+    lines j = jsonl_of(STDIN_FILENO, "stdin");
     json_doc d;
     lory_err err;
     jsonl_result got = JSONL_END;
@@ -226,7 +227,7 @@ static int answer_lines(const lory_model *m, const tokenize_opts *o)
         json_close(&d);
         if (ok && !out_flush()) break; /* each answer at once: the asker may wait for it */
     }
-    jsonl_close(&j);
+    lines_close(&j);
     if (!ok || got == JSONL_FAILED) return cli_fail(&err);
     return got == JSONL_END ? EXIT_OK : EXIT_FAILED;
 }
@@ -239,7 +240,7 @@ static int tokenize(const lory_model *m, const tokenize_opts *o)
     buf in = { 0 };
     int status;
     if (o->jsonl) return answer_lines(m, o);
-    bool ok = o->text || file_read("-", SIZE_MAX, &in, &err);
+    bool ok = o->text || file_read("-", CLI_MAX_TEXT_BYTES, &in, &err);
     const char *text = o->text ? o->text : in.data;
     size_t n = o->text ? strlen(o->text) : in.len;
     if (!ok)

@@ -1,8 +1,10 @@
 /* edit.c - see edit.h. */
 #include "cli/edit.h"
+#include "base/err.h"
 #include "cli/cli.h"
 #include "text/utf8.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -89,7 +91,8 @@ void edit_open(editor *e, history *h)
 {
     static bool is_registered;
     const char *term = getenv("TERM");
-    *e = (editor){ .text = { .history = h } };
+    *e = (editor){ .text = { .history = h },
+                   .in = { .fd = STDIN_FILENO, .name = "stdin", .max = TEXT_MAX } };
     if (!in_is_terminal() || !out_is_terminal() || !term || strcmp(term, "dumb") == 0) return;
     if (tcgetattr(0, &found_mode) != 0) return;
     e->is_terminal = true;
@@ -106,6 +109,7 @@ void edit_close(editor *e)
     edit_text_free(&e->text);
     buf_free(&e->shown.row_columns);
     buf_free(&e->pending);
+    lines_close(&e->in);
     *e = (editor){ 0 };
 }
 
@@ -262,19 +266,16 @@ static void put_valid(buf *out, const char *s, size_t n)
 
 static edit_result read_line(editor *e, buf *line)
 {
-    char *text = NULL;
-    size_t cap = 0;
-    errno = 0;
-    ssize_t n = getline(&text, &cap, stdin);
-    if (n > 0) {
-        e->i_line++;
-        if (text[n - 1] == '\n') n--;
-        if (n > 0 && text[n - 1] == '\r') n--;
-        put_valid(line, text, (size_t)n);
-    }
-    if (n < 0 && ferror(stdin)) e->read_errno = errno;
-    free(text);
-    return n < 0 || line->failed ? EDIT_END : EDIT_LINE;
+    const char *text;
+    size_t n;
+    lines_result r = lines_next(&e->in, true, &text, &n, &e->err);
+    if (r == LINES_TOO_LONG)
+        err_set(&e->err, LORY_E_FORMAT, "stdin: line %" PRIu64 ": more than %d bytes",
+                e->in.n_line, TEXT_MAX);
+    if (r != LINES_LINE) return EDIT_END;
+    if (n > 0 && text[n - 1] == '\r') n--;
+    put_valid(line, text, n);
+    return line->failed ? EDIT_END : EDIT_LINE;
 }
 
 edit_result edit_read(editor *e, const char *prompt, int n_columns, buf *line)

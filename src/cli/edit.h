@@ -6,14 +6,15 @@
 #define LORY_CLI_EDIT_H
 
 #include "cli/edit_text.h"
+#include "cli/lines.h"
 
 typedef struct {
     edit_text text;
     edit_shown shown;
     buf pending; /* bytes read, not yet taken */
     bool in_paste, is_terminal;
-    size_t i_line;  /* of lines read without a terminal */
-    int read_errno; /* why EDIT_END came before the end; 0 = it did not */
+    lines in;     /* without a terminal */
+    lory_err err; /* why EDIT_END came before the end; LORY_OK: it did not */
 } editor;
 
 /* Takes the terminal when both stdin and stdout are one that can move its cursor; between calls of

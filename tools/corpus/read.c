@@ -4,7 +4,9 @@
 #include "base/file.h"
 #include "cli/jsonl.h"
 #include "docs.h"
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool is_blank(char c)
 {
@@ -30,7 +32,7 @@ bool read_texts(const char *path, bool is_running, read_text put, void *to, lory
     return ok;
 }
 
-static bool put_line(const jsonl *in, const json *root, read_chat put, void *to, lory_err *err)
+static bool put_line(const lines *in, const json *root, read_chat put, void *to, lory_err *err)
 {
     const json *messages = json_get(root, "messages");
     if (!messages || messages->type != JSON_ARRAY)
@@ -40,16 +42,16 @@ static bool put_line(const jsonl *in, const json *root, read_chat put, void *to,
 
 bool read_chats(const char *path, read_chat put, void *to, lory_err *err)
 {
-    jsonl in = { .f = fopen(path, "r"), .name = path };
+    lines in = jsonl_of(open(path, O_RDONLY | O_CLOEXEC), path);
     json_doc d;
     jsonl_result got = JSONL_VALUE;
     bool ok = true;
-    if (!in.f) return err_set_errno(err, LORY_E_IO, "%s: cannot open", path);
+    if (in.fd < 0) return err_set_errno(err, LORY_E_IO, "%s: cannot open", path);
     while (ok && (got = jsonl_next(&in, &d, err)) == JSONL_VALUE) {
         ok = put_line(&in, d.root, put, to, err);
         json_close(&d);
     }
-    fclose(in.f);
-    jsonl_close(&in);
+    close(in.fd);
+    lines_close(&in);
     return ok && got == JSONL_END;
 }
