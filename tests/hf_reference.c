@@ -20,7 +20,7 @@ typedef struct {
     int n_tensors;
     double x[MAX_TOKENS][E];               /* the residual stream */
     double score[MAX_TOKENS][REF_EXPERTS]; /* the router's */
-    double own[MAX_TOKENS][REF_LAYER][REF_LAYER_EMBD]; /* what layers get of a token by themselves */
+    double own[MAX_TOKENS][REF_LAYER][REF_LAYER_EMBD]; /* what layers get of a token alone */
     double k[REF_LAYER][MAX_TOKENS][Q_MAX], v[REF_LAYER][MAX_TOKENS][Q_MAX];
     int n;                                 /* tokens */
 } ref;
@@ -285,6 +285,8 @@ static void project(ref *r, int il, const double *h, double *q, double *k, doubl
         return;
     }
     linear(r, s->q, il, s->qkv_bias, n_q + 2 * n_kv, E, h, all);
+    for (int i = 0; i < n_q + 2 * n_kv && s->clip > 0.0; i++)
+        all[i] = fmax(fmin(all[i], s->clip), -s->clip);
     for (int ih = 0; ih < n_head + 2 * n_kv_head; ih++) {
         int group = ih / (per + 2), in = ih % (per + 2);
         double *to = ih < n_head               ? q + ih * REF_DIM
@@ -315,6 +317,19 @@ static void norm_to_unit(const ref_spec *s, int n_head, int dim, double *x)
     for (int ih = 0; ih < n_head; ih++) rms(s, ones, dim, x + ih * dim);
 }
 
+/* Mean and variance of a head; a weight and a bias of its own. */
+static void layer_norm_heads(ref *r, const char *pattern, int il, int n_head, double *x)
+{
+    const double *w = of_layer(r, pattern, ".weight", il, n_head, REF_DIM);
+    const double *b = of_layer(r, pattern, ".bias", il, n_head, REF_DIM);
+    for (int ih = 0; ih < n_head; ih++, w += REF_DIM, b += REF_DIM, x += REF_DIM) {
+        double mean = 0.0, var = 0.0;
+        for (int i = 0; i < REF_DIM; i++) mean += x[i] / REF_DIM;
+        for (int i = 0; i < REF_DIM; i++) var += (x[i] - mean) * (x[i] - mean) / REF_DIM;
+        for (int i = 0; i < REF_DIM; i++) x[i] = (x[i] - mean) / sqrt(var + 1e-5) * w[i] + b[i];
+    }
+}
+
 static void finish_heads(ref *r, const char *pattern, int il, int pos, int n_head, double *x)
 {
     const ref_spec *s = r->s;
@@ -322,6 +337,7 @@ static void finish_heads(ref *r, const char *pattern, int il, int pos, int n_hea
     ref_qk_norm kind = s->qk_norm;
     bool spread = s->proportional && !has_window(s, il);
     if (kind == REF_HEADS || kind == REF_ALL) norm_heads(r, pattern, il, n_head, h.dim, x);
+    if (kind == REF_HEAD_LAYERS) layer_norm_heads(r, pattern, il, n_head, x);
     for (int ih = 0; ih < n_head && rotates(s, il); ih++)
         rotate(s, il, pos, h.n_rot, h.dim, spread, x + ih * h.dim);
     if (kind == REF_HEADS_LATE) norm_heads(r, pattern, il, n_head, h.dim, x);
@@ -343,14 +359,17 @@ static int first_seen(const ref_spec *s, int il, int t)
 
 /* One head of `dim` values of one query over the keys and values from `first` to `last`, further
  * ones counting less by the slope. */
-static void attend_head(const double *q, int dim, double scale, double slope, double (*k)[Q_MAX],
-                        double (*v)[Q_MAX], int offset, int first, int last, double *out)
+static void attend_head(const ref_spec *s, const double *q, int dim, double scale, double slope,
+                        double (*k)[Q_MAX], double (*v)[Q_MAX], int offset, int first, int last,
+                        double *out)
 {
     double p[MAX_TOKENS], sum = 0.0;
     for (int t = first; t <= last; t++) {
         double dot = 0.0;
         for (int i = 0; i < dim; i++) dot += q[i] * k[t][offset + i];
-        p[t] = exp(dot * scale + slope * (t - last));
+        dot *= scale;
+        if (s->attn_cap > 0.0) dot = s->attn_cap * tanh(dot / s->attn_cap);
+        p[t] = exp(dot + slope * (t - last));
         sum += p[t];
     }
     for (int i = 0; i < dim; i++) {
@@ -376,9 +395,9 @@ static void attention(ref *r, int il, double (*h)[E], double (*out)[E])
         for (int ih = 0; ih < hs.n_head; ih++) {
             double slope = s->alibi ? pow(2.0, -8.0 * (ih + 1) / REF_HEAD) : 0.0;
             if (slopes) slope = slopes[ih];
-            attend_head(q + ih * hs.dim, hs.dim, scale * temperature(s, il, t), slope, k, v,
-                        ih / (hs.n_head / hs.n_kv) * hs.dim, first_seen(s, il, t), t,
-                        a + ih * hs.dim);
+            int kv = s->tiled ? ih % hs.n_kv : ih / (hs.n_head / hs.n_kv);
+            attend_head(s, q + ih * hs.dim, hs.dim, scale * temperature(s, il, t), slope, k, v,
+                        kv * hs.dim, first_seen(s, il, t), t, a + ih * hs.dim);
         }
         if (s->attn_sub_norm) rms(s, of_layer(r, s->attn_sub_norm, ".weight", il, 0, E), E, a);
         linear(r, s->o, il, s->o_bias, E, hs.n_head * hs.dim, a, out[t]);
@@ -601,6 +620,14 @@ static void expert(ref *r, int il, int e, const double *x, double *out)
         gated(s, in, in + n_ff * E, down + e * E * n_ff, n_ff, x, out);
         return;
     }
+    if (s->exp_flat) {
+        const double *down = get(r, 0, REF_EXPERTS * n_ff, E, s->exp_down, il) + e * n_ff * E;
+        static double down_t[E * REF_FF_EXP];
+        for (int i = 0; i < E * n_ff; i++) down_t[i] = down[i % n_ff * E + i / n_ff];
+        gated(s, get(r, 0, REF_EXPERTS * n_ff, E, s->exp_gate, il) + e * n_ff * E,
+              get(r, 0, REF_EXPERTS * n_ff, E, s->exp_up, il) + e * n_ff * E, down_t, n_ff, x, out);
+        return;
+    }
     gated(s, get(r, 0, n_ff, E, s->exp_gate, il, e), get(r, 0, n_ff, E, s->exp_up, il, e),
           get(r, 0, E, n_ff, s->exp_down, il, e), n_ff, x, out);
 }
@@ -629,7 +656,10 @@ static void feed_forward(ref *r, int il, int t, const double *x, double *out)
         return;
     }
     memset(out, 0, E * sizeof *out);
-    if (!s->early_router && !s->router_scale) linear(r, s->router, il, false, REF_EXPERTS, E, x, r->score[t]);
+    if (!s->early_router && !s->router_scale)
+        linear(r, s->router, il, false, REF_EXPERTS, E, x, r->score[t]);
+    for (int e = 0; e < REF_EXPERTS && s->router_cap > 0.0; e++)
+        r->score[t][e] = s->router_cap * tanh(r->score[t][e] / s->router_cap);
     route(r, il, r->score[t], weight);
     for (int e = 0; e < REF_EXPERTS; e++) {
         for (int i = 0; i < E; i++) in[i] = x[i] * (s->weighs_input ? weight[e] : 1.0);
@@ -714,8 +744,9 @@ static void attend(ref *r, int il, double (*h)[E], double (*out)[E])
 static void layer(ref *r, int il)
 {
     const ref_spec *s = r->s;
-    static double h[MAX_TOKENS][E], a[MAX_TOKENS][E];
+    static double h[MAX_TOKENS][E], a[MAX_TOKENS][E], before[MAX_TOKENS][E];
     double f[E];
+    memcpy(before, r->x, sizeof before);
     memcpy(h, r->x, sizeof h);
     for (int t = 0; t < r->n && s->early_router; t++)
         linear(r, s->router, il, false, REF_EXPERTS, E, h[t], r->score[t]);
@@ -728,6 +759,12 @@ static void layer(ref *r, int il)
         if (n_ff_of(s, il) == 0) continue;
         if (!s->parallel) memcpy(h[t], r->x[t], sizeof h[t]);
         if (s->ffn_norm) norm(r, s->ffn_norm, il, h[t]);
+        if (s->input_norm) {
+            dense(r, il, h[t], f);
+            add(r, r->x[t], f);
+            memcpy(h[t], before[t], sizeof h[t]);
+            norm(r, s->input_norm, il, h[t]);
+        }
         if (s->router_scale) both(r, il, t, r->x[t], h[t], f);
         else feed_forward(r, il, t, h[t], f);
         if (s->ffn_post_norm) norm(r, s->ffn_post_norm, il, f);

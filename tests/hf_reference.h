@@ -11,8 +11,11 @@ enum { REF_HEADS_MAX = 6, REF_FF_MAX = 512 }; /* of any layer */
 enum { REF_LAYER = 4, REF_CTX = 64, REF_EXPERTS = 4, REF_USED = 2, REF_FF_EXP = 24 };
 
 typedef enum { REF_RMS, REF_LAYER_NORM, REF_LAYER_NORM_1P } ref_norm; /* 1P: weights count + 1 */
-/* LATE: after RoPE; UNIT_LATE: without a weight, in layers that rotate. */
-typedef enum { REF_NO_NORM, REF_HEADS, REF_HEADS_LATE, REF_ALL, REF_UNIT_LATE } ref_qk_norm;
+/* LATE: after RoPE; UNIT_LATE: without a weight, in layers that rotate; HEAD_LAYERS: layer norms,
+ * a weight and a bias for each head. */
+typedef enum {
+    REF_NO_NORM, REF_HEADS, REF_HEADS_LATE, REF_ALL, REF_UNIT_LATE, REF_HEAD_LAYERS,
+} ref_qk_norm;
 /* QUARTERS: (q, v, k) of each quarter of the heads. */
 typedef enum { REF_SEPARATE, REF_FUSED, REF_GROUPED, REF_KV_FUSED, REF_QUARTERS } ref_qkv;
 /* The first four have a gate. */
@@ -42,10 +45,12 @@ typedef struct {
     const char *router, *router_bias, *exp_gate, *exp_up, *exp_down;
     const char *exp_in, *exp_out; /* all experts in one: gate and up, then down */
     const char *sh_gate, *sh_up, *sh_down, *sh_in;
-    const char *layer_embd, *layer_proj, *layer_proj_norm; /* something of each token for each layer */
+    const char *layer_embd, *layer_proj, *layer_proj_norm; /* of each token for each layer */
     const char *layer_gate, *layer_out, *layer_post_norm, *layer_scale;
     /* experts beside the dense network, whose input the router norms by itself */
     const char *router_scale, *expert_scales, *exp_norm, *dense_post_norm, *exp_post_norm;
+    const char *input_norm; /* experts read the layer's input by it, beside the dense network */
+    bool exp_flat;        /* gate, up, down of all experts are one matrix each, down transposed */
     int n_dense;               /* first layers without experts */
     int n_shared;              /* shared experts */
     int kv;                    /* heads of K and V; 0: REF_KV */
@@ -60,6 +65,8 @@ typedef struct {
     int moe_step;              /* layers (il + 1) % moe_step == 0 have experts; 0: all */
     int n_group, n_group_used; /* of experts; 0: one */
     double norm_eps; /* 0: 1e-5 */
+    double clip, attn_cap, router_cap; /* of Q, K and V; of scores; 0: none */
+    bool tiled; /* heads of Q that share keys are n_kv apart */
     double theta, embd_scale, residual_scale, logit_scale, attn_scale, expert_scale; /* 0: usual */
     double temp_scale, temp_offset; /* queries grow with each temp_length tokens; 0: they don't */
     int temp_length;

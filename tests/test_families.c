@@ -3,7 +3,9 @@
  * that goes by the names and the layout of the folder (hf_reference.c). */
 #include "family_check.h"
 #include "base/file.h"
+#include "lory.h"
 #include "model/model.h"
+#include <float.h>
 #include <math.h>
 
 /* ---- families -------------------------------------------------------------------------------- */
@@ -779,4 +781,105 @@ TEST(every_architecture_is_in_the_page_of_models)
         CHECK(strstr(page.data, name), "models/FORMATS.md lacks %s", name);
     }
     buf_free(&page);
+}
+
+#define P "model.layers.layers.%d."
+
+TEST(plamo_gives_the_reference_logits)
+{
+    family_check(
+        &(ref_spec){ .config = CLASS("PlamoForCausalLM") "\"hidden_size\":32,"
+                               "\"num_hidden_layers\":4,\"num_attention_heads\":4,"
+                               "\"num_key_value_heads\":4,\"n_shared_head\":2,"
+                               "\"intermediate_size\":48,\"max_position_embeddings\":64,"
+                               "\"rms_norm_eps\":1e-6}",
+                     .embd = "model.embed_tokens",
+                     .out_norm = "model.norm",
+                     UNTIED,
+                     .attn_norm = P "norm",
+                     .q = P "self_attn.q_proj",
+                     .k = P "self_attn.k_proj",
+                     .v = P "self_attn.v_proj",
+                     .o = P "self_attn.o_proj",
+                     .gate = P "mlp.gate_proj",
+                     .up = P "mlp.up_proj",
+                     .down = P "mlp.down_proj",
+                     .norm_eps = 1e-6,
+                     .tiled = true,
+                     .parallel = true },
+        "plamo");
+}
+
+static const ref_spec chameleon = { .config = CLASS("ChameleonForConditionalGeneration") SIZES
+                                    ",\"swin_norm\":false}",
+                                    COMMON,
+                                    UNTIED,
+                                    PRE_NORMS,
+                                    .qk_norm = REF_HEAD_LAYERS,
+                                    .q_norm = L "self_attn.q_norm",
+                                    .k_norm = L "self_attn.k_norm" };
+
+TEST(text_of_chameleon_gives_the_reference_logits)
+{
+    family_check(&chameleon, "chameleon");
+    family_check(&(ref_spec){ .config = CLASS("ChameleonForConditionalGeneration") SIZES
+                              ",\"swin_norm\":true}",
+                              COMMON,
+                              UNTIED,
+                              .attn_post_norm = L "input_layernorm",
+                              .ffn_post_norm = L "post_attention_layernorm",
+                              .qk_norm = REF_HEAD_LAYERS,
+                              .q_norm = L "self_attn.q_norm",
+                              .k_norm = L "self_attn.k_norm" },
+                 "chameleon");
+}
+
+/* Writes the file again with a list of tokens, of which [first, end) but `except` are images'. */
+static void name_tokens(const gguf *g, const char *path, int first, int end, int except)
+{
+    gguf_str names[REF_VOCAB];
+    gguf_writer w;
+    lory_err err;
+    REQUIRE(gguf_create(&w, path, &err), "%s", err.text);
+    for (size_t i = 0; i < g->n_kv; i++) gguf_put_kv(&w, &g->kv[i]);
+    for (int i = 0; i < REF_VOCAB; i++)
+        names[i] = i >= first && i < end && i != except ? (gguf_str){ "IMGIMGABZ", 9 }
+                                                        : (gguf_str){ "IMG", 3 };
+    gguf_put_strs(&w, "tokenizer.ggml.tokens", names, REF_VOCAB);
+    for (size_t i = 0; i < g->n_tensors; i++) {
+        const gguf_tensor *t = &g->tensors[i];
+        gguf_add_tensor(&w, t->name, t->type, t->n_dims, t->ne);
+    }
+    REQUIRE(gguf_begin_data(&w, &err), "%s", err.text);
+    for (size_t i = 0; i < g->n_tensors; i++)
+        CHECK(gguf_write_data(&w, g->tensors[i].data, g->tensors[i].n_bytes, &err), "%s", err.text);
+    REQUIRE(gguf_commit(&w, &err), "%s", err.text);
+}
+
+TEST(chameleon_does_not_predict_the_tokens_of_images)
+{
+    static double want[FAMILY_N * REF_VOCAB];
+    char out[500];
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    hf_test f = ref_run(&chameleon, "chameleon", family_text, FAMILY_N, want);
+    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
+    snprintf(out, sizeof out, "%s-named.gguf", f.path);
+    name_tokens(&g, out, 5, 31, -1);
+    lory_model *m = lory_model_open(out, &err);
+    REQUIRE(m, "%s", err.text);
+    for (int n_threads = 1; n_threads <= 3; n_threads += 2) {
+        lory_session_params p = { .n_ctx = 64, .n_threads = n_threads };
+        lory_session *s = lory_session_new(m, &p, &err);
+        REQUIRE(s && lory_session_eval(s, (lory_token[]){ 3, 17 }, 2, &err), "%s", err.text);
+        for (int i = 0; i < REF_VOCAB; i++)
+            CHECK((lory_session_logits(s)[i] == -FLT_MAX) == (i >= 5 && i < 31), "%d", i);
+        lory_session_free(s);
+    }
+    lory_model_close(m);
+    name_tokens(&g, out, 5, 31, 7);
+    CHECK(!lory_model_open(out, &err) && err.code == LORY_E_UNSUPPORTED, "%s", err.text);
+    gguf_close(&g);
+    buf_free(&notes);
 }

@@ -281,3 +281,106 @@ TEST(text_of_qwen3_vl_with_experts_gives_the_reference_logits)
                               .normalises = true },
                  "qwen3vlmoe");
 }
+
+#define DBRX "transformer.blocks.%d."
+
+TEST(dbrx_gives_the_reference_logits)
+{
+    family_check(
+        &(ref_spec){ .config = CLASS("DbrxForCausalLM") "\"d_model\":32,\"n_layers\":4,"
+                               "\"n_heads\":4,\"max_seq_len\":64,\"attn_config\":{"
+                               "\"clip_qkv\":0.6,\"kv_n_heads\":2,\"rope_theta\":500000.0},"
+                               "\"ffn_config\":{\"ffn_act_fn\":{\"name\":\"silu\"},"
+                               "\"ffn_hidden_size\":24,\"moe_num_experts\":4,\"moe_top_k\":2,"
+                               "\"moe_normalize_expert_weights\":1}}",
+                     .embd = "transformer.wte",
+                     .out_norm = "transformer.norm_f",
+                     UNTIED,
+                     .norm = REF_LAYER_NORM,
+                     .attn_norm = DBRX "norm_attn_norm.norm_1",
+                     .q = DBRX "norm_attn_norm.attn.Wqkv",
+                     .qkv = REF_FUSED,
+                     .clip = 0.6,
+                     .o = DBRX "norm_attn_norm.attn.out_proj",
+                     .ffn_norm = DBRX "norm_attn_norm.norm_2",
+                     .router = DBRX "ffn.router.layer",
+                     .exp_gate = DBRX "ffn.experts.mlp.w1",
+                     .exp_up = DBRX "ffn.experts.mlp.v1",
+                     .exp_down = DBRX "ffn.experts.mlp.w2",
+                     .exp_flat = true,
+                     .normalises = true,
+                     .theta = 500000.0 },
+        "dbrx");
+}
+
+#define GROK "transformer.decoder_layer.%d."
+#define GROK_1                                                                                     \
+    .embd = "transformer.in_out_embed", .out_norm = "transformer.rms_norm", UNTIED,                \
+    .attn_norm = GROK "rms_norm", .q = GROK "multi_head_attention.query",                          \
+    .k = GROK "multi_head_attention.key", .v = GROK "multi_head_attention.value",                  \
+    .o = GROK "multi_head_attention.linear", .attn_post_norm = GROK "rms_norm_1",                  \
+    .ffn_norm = GROK "rms_norm_2", .router = GROK "router",                                        \
+    .exp_gate = GROK "moe.%d.linear.weight", .exp_up = GROK "moe.%d.linear_v.weight",              \
+    .exp_down = GROK "moe.%d.linear_1.weight", .ffn_post_norm = GROK "rms_norm_3",                 \
+    .act = REF_GELU_GATE
+
+/* Its numbers are the family's; then a config that has others. */
+TEST(grok_1_gives_the_reference_logits)
+{
+    const char *sizes = "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,"
+                        "\"num_key_value_heads\":2,\"intermediate_size\":24,"
+                        "\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"
+                        "\"num_local_experts\":4,\"num_experts_per_tok\":2";
+    char config[800];
+    snprintf(config, sizeof config, CLASS("GrokForCausalLM") "%s}", sizes);
+    family_check(&(ref_spec){ .config = config,
+                              GROK_1,
+                              .attn_scale = 0.08838834764831845,
+                              .attn_cap = 30.0,
+                              .embd_scale = 78.38367176906169,
+                              .logit_scale = 0.5773502691896257 },
+                 "grok");
+    snprintf(config, sizeof config,
+             CLASS("GrokForCausalLM") "%s,\"attn_output_multiplier\":0.9,"
+                                      "\"max_attn_value\":0.7,\"router_logit_softcapping\":0.4,"
+                                      "\"embedding_multiplier_scale\":1.5,"
+                                      "\"output_multiplier_scale\":0.25}",
+             sizes);
+    family_check(&(ref_spec){ .config = config,
+                              GROK_1,
+                              .attn_scale = 0.9,
+                              .attn_cap = 0.7,
+                              .router_cap = 0.4,
+                              .embd_scale = 1.5,
+                              .logit_scale = 0.25 },
+                 "grok");
+}
+
+TEST(arctic_gives_the_reference_logits)
+{
+    family_check(
+        &(ref_spec){ .config = CLASS("ArcticForCausalLM") "\"hidden_size\":32,"
+                               "\"num_hidden_layers\":4,\"num_attention_heads\":4,"
+                               "\"num_key_value_heads\":2,\"intermediate_size\":24,"
+                               "\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"
+                               "\"num_local_experts\":4,\"num_experts_per_tok\":2,"
+                               "\"moe_layer_frequency\":1,\"parallel_attn_mlp_res\":true}",
+                     .embd = "model.embed_tokens",
+                     .out_norm = "model.norm",
+                     UNTIED,
+                     QKV,
+                     .o = L "self_attn.o_proj",
+                     .gate = L "residual_mlp.w1",
+                     .up = L "residual_mlp.w3",
+                     .down = L "residual_mlp.w2",
+                     .widths = (const int[]){ 32, 32, 32, 32 },
+                     .attn_norm = L "input_layernorm",
+                     .ffn_norm = L "residual_layernorm",
+                     .input_norm = L "post_attention_layernorm",
+                     .router = L "block_sparse_moe.gate",
+                     .exp_gate = L "block_sparse_moe.experts.%d.w1.weight",
+                     .exp_up = L "block_sparse_moe.experts.%d.w3.weight",
+                     .exp_down = L "block_sparse_moe.experts.%d.w2.weight",
+                     .normalises = true },
+        "arctic");
+}

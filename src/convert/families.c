@@ -648,6 +648,80 @@ static const hf_row deci[] = { /* the rest as llama */
     { .from = LAYER "self_attn.k_proj", .to = BLK "attn_k", .change = HF_ROPE_K },
     END };
 
+static const hf_row plamo[] = {
+    { .from = "model.layers.layers.%d.self_attn.q_proj", .to = BLK "attn_q",
+      .change = HF_TILED_Q },
+    ROW("model.layers.layers.%d.self_attn.k_proj", BLK "attn_k"),
+    ROW("model.layers.layers.%d.self_attn.v_proj", BLK "attn_v"),
+    { .from = "model.layers.layers.%d.self_attn.o_proj", .to = BLK "attn_output",
+      .change = HF_TILED_OUT },
+    ROW("model.layers.layers.%d.norm", BLK "attn_norm"),
+    ROW("model.layers.layers.%d.mlp.gate_proj", BLK "ffn_gate"),
+    ROW("model.layers.layers.%d.mlp.up_proj", BLK "ffn_up"),
+    ROW("model.layers.layers.%d.mlp.down_proj", BLK "ffn_down"),
+    NOT_NEEDED("model.layers.layers.%d.self_attn.rotary_emb.inv_freq"),
+    END };
+
+static const hf_row chameleon[] = { /* the rest as llama */
+    { .from = LAYER "self_attn.q_norm", .to = BLK "attn_q_norm", .change = HF_ROPE_HEADS },
+    { .from = LAYER "self_attn.k_norm", .to = BLK "attn_k_norm", .change = HF_ROPE_HEADS },
+    { .from = LAYER "self_attn.q_proj", .to = BLK "attn_q", .change = HF_ROPE_Q },
+    { .from = LAYER "self_attn.k_proj", .to = BLK "attn_k", .change = HF_ROPE_K },
+    END };
+
+#define DBRX "transformer.blocks.%d."
+
+static const hf_row dbrx[] = {
+    ROW("transformer.wte", "token_embd"),
+    ROW("transformer.norm_f", "output_norm"),
+    ROW("lm_head", "output"),
+    ROW(DBRX "norm_attn_norm.norm_1", BLK "attn_norm"),
+    ROW(DBRX "norm_attn_norm.attn.Wqkv", BLK "attn_qkv"),
+    ROW(DBRX "norm_attn_norm.attn.out_proj", BLK "attn_output"),
+    ROW(DBRX "norm_attn_norm.norm_2", BLK "attn_output_norm"),
+    ROW(DBRX "ffn.router.layer", BLK "ffn_gate_inp"),
+    { .from = DBRX "ffn.experts.mlp.w1", .to = BLK "ffn_gate_exps.weight",
+      .flags = HF_WHOLE_NAME | HF_EXPERT_ROWS },
+    { .from = DBRX "ffn.experts.mlp.v1", .to = BLK "ffn_up_exps.weight",
+      .flags = HF_WHOLE_NAME | HF_EXPERT_ROWS },
+    { .from = DBRX "ffn.experts.mlp.w2", .to = BLK "ffn_down_exps.weight",
+      .change = HF_TRANSPOSE, .flags = HF_WHOLE_NAME | HF_EXPERT_ROWS },
+    END };
+
+#define GROK "transformer.decoder_layer.%d."
+
+static const hf_row grok[] = {
+    ROW("transformer.in_out_embed", "token_embd"),
+    ROW("transformer.rms_norm", "output_norm"),
+    ROW("lm_head", "output"),
+    ROW(GROK "rms_norm", BLK "attn_norm"),
+    ROW(GROK "multi_head_attention.query", BLK "attn_q"),
+    ROW(GROK "multi_head_attention.key", BLK "attn_k"),
+    ROW(GROK "multi_head_attention.value", BLK "attn_v"),
+    ROW(GROK "multi_head_attention.linear", BLK "attn_output"),
+    ROW(GROK "rms_norm_1", BLK "attn_output_norm"),
+    ROW(GROK "rms_norm_2", BLK "ffn_norm"),
+    ROW(GROK "router", BLK "ffn_gate_inp"),
+    ROW(GROK "moe.%e.linear", BLK "ffn_gate_exps"),
+    ROW(GROK "moe.%e.linear_v", BLK "ffn_up_exps"),
+    ROW(GROK "moe.%e.linear_1", BLK "ffn_down_exps"),
+    ROW(GROK "rms_norm_3", BLK "layer_output_norm"),
+    END };
+
+static const hf_row arctic[] = { /* the rest as llama */
+    ROW(LAYER "residual_layernorm", BLK "ffn_norm"),
+    ROW(LAYER "post_attention_layernorm", BLK "ffn_norm_exps"),
+    ROW(LAYER "residual_mlp.w1", BLK "ffn_gate"),
+    ROW(LAYER "residual_mlp.w2", BLK "ffn_down"),
+    ROW(LAYER "residual_mlp.w3", BLK "ffn_up"),
+    { .from = LAYER "self_attn.q_proj", .to = BLK "attn_q", .change = HF_ROPE_Q },
+    { .from = LAYER "self_attn.k_proj", .to = BLK "attn_k", .change = HF_ROPE_K },
+    ROW(LAYER "block_sparse_moe.gate", BLK "ffn_gate_inp"),
+    ROW(LAYER "block_sparse_moe.experts.%e.w1", BLK "ffn_gate_exps"),
+    ROW(LAYER "block_sparse_moe.experts.%e.w2", BLK "ffn_down_exps"),
+    ROW(LAYER "block_sparse_moe.experts.%e.w3", BLK "ffn_up_exps"),
+    END };
+
 static const hf_family families[] = {
     /* architectures                GGUF         tensors              numbers */
     { "LlamaForCausalLM LLaMAForCausalLM MistralForCausalLM MixtralForCausalLM",
@@ -691,6 +765,12 @@ static const hf_family families[] = {
     { "OpenELMForCausalLM",         "openelm",   openelm, none,
                                     shape_openelm, keys_openelm },
     { "DeciLMForCausalLM",          "deci",      deci, common,        shape_deci, keys_deci },
+    { "PlamoForCausalLM",           "plamo",     plamo, common,       shape_plamo, keys_plamo },
+    { "ChameleonForCausalLM ChameleonForConditionalGeneration",
+                                    "chameleon", chameleon, common,   NULL, keys_chameleon },
+    { "DbrxForCausalLM",            "dbrx",      dbrx, none,          shape_dbrx, keys_dbrx },
+    { "GrokForCausalLM",            "grok",      grok, none,          NULL, keys_grok },
+    { "ArcticForCausalLM",          "arctic",    arctic, common,      NULL, keys_arctic },
     { "Llama4ForCausalLM Llama4ForConditionalGeneration",
                                     "llama4",    llama4, common,      NULL, keys_llama4 },
     { "Ministral3ForCausalLM",      "mistral3",  llama, common,       NULL, keys_ministral3 },

@@ -13,6 +13,8 @@ void shape_mpt(config *c, hf_shape *s);
 
 void shape_openelm(config *c, hf_shape *s);
 void shape_deci(config *c, hf_shape *s);
+void shape_dbrx(config *c, hf_shape *s);
+void shape_plamo(config *c, hf_shape *s);
 
 void keys_base(config *c, const hf_shape *s); /* what most have since LLaMA */
 void keys_llama(config *c, const hf_shape *s);
@@ -76,6 +78,11 @@ void keys_bigcode(config *c, const hf_shape *s);
 void keys_gptj(config *c, const hf_shape *s);
 void keys_openelm(config *c, const hf_shape *s);
 void keys_deci(config *c, const hf_shape *s);
+void keys_plamo(config *c, const hf_shape *s);
+void keys_chameleon(config *c, const hf_shape *s);
+void keys_dbrx(config *c, const hf_shape *s);
+void keys_grok(config *c, const hf_shape *s);
+void keys_arctic(config *c, const hf_shape *s);
 void keys_opt(config *c, const hf_shape *s);
 void keys_gpt_neo(config *c, const hf_shape *s);
 void keys_gptneox(config *c, const hf_shape *s);

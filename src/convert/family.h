@@ -25,6 +25,9 @@ typedef enum {
     HF_QUARTER_Q, /* four times (q, v, k) of a quarter of the heads: the rows of Q */
     HF_QUARTER_K, /* of K, likewise */
     HF_QUARTER_V,
+    HF_TILED_Q,   /* heads of Q that share keys lie n_kv_head apart: they become neighbours */
+    HF_TILED_OUT, /* the columns of the product after attention, likewise */
+    HF_ROPE_HEADS, /* the elements of each row, as the rows by HF_ROPE_Q: a head's norm */
     HF_TERNARY,   /* -1, 0 or 1, as is nearest, times the mean size of the matrix' elements */
     HF_SCALED,    /* times the shape's embd_scale or, of an output, its output_scale */
     HF_TRANSPOSE, /* [cols, rows], as GPT-2's Conv1D has it */
@@ -37,6 +40,7 @@ enum {
     HF_IF_TIED = 2,    /* only where the file has no output matrix */
     HF_AS_KEY = 4,     /* becomes part of a key */
     HF_SOME = 8,       /* not every layer has it */
+    HF_EXPERT_ROWS = 16, /* a matrix has the rows of all experts, one after the other */
 };
 
 /* %d is the layer, %e the expert: those of one layer become one tensor, by ascending number. */

@@ -724,6 +724,30 @@ void keys_orion(config *c, const hf_shape *s)
     keys_put_rope_scaling(c);
 }
 
+/* How many heads share their keys is in its config, how many keys there are is not right there. */
+void shape_plamo(config *c, hf_shape *s)
+{
+    int64_t n_shared = config_int(c, "n_shared_head", 8);
+    s->n_kv_head = n_shared > 0 && s->n_head % n_shared == 0 ? s->n_head / n_shared : 0;
+}
+
+void keys_plamo(config *c, const hf_shape *s)
+{
+    keys_put_activation(c, "silu", "silu");
+    keys_put_sizes(c, s);
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 1e-6));
+    if (keys_rope_theta(c, 10000.0) != 10000.0)
+        config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
+}
+
+void keys_chameleon(config *c, const hf_shape *s)
+{
+    keys_llama(c, s);
+    config_put_bool(c, "swin_norm", config_bool(c, "swin_norm", false));
+}
+
 /* ---- GLM ----------------------------------------------------------------------------------- */
 
 /* ChatGLM 2 and 3, GLM-4; also under the names of the transformers library. */

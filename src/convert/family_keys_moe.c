@@ -362,3 +362,81 @@ void keys_smallthinker(config *c, const hf_shape *s)
                      "other layers without window and rotation than each "
                      "fourth are not known of smallthinker");
 }
+
+/* ---- DBRX, Grok-1, Arctic ---------------------------------------------------------------- */
+
+void shape_dbrx(config *c, hf_shape *s)
+{
+    config attn = keys_part_of(c, "attn_config"), ffn = keys_part_of(c, "ffn_config");
+    s->n_kv_head = config_int(&attn, "kv_n_heads", 1);
+    s->n_expert = config_int(&ffn, "moe_num_experts", 4);
+    keys_join(c, &attn);
+    keys_join(c, &ffn);
+}
+
+static void put_dbrx_experts(config *c, const hf_shape *s)
+{
+    config ffn = keys_part_of(c, "ffn_config"), act = keys_part_of(&ffn, "ffn_act_fn");
+    const json *norm = config_find(&ffn, "moe_normalize_expert_weights");
+    config_one_of(&act, "activation", "name", "silu", "silu");
+    config_put_int(c, "feed_forward_length", config_int(&ffn, "ffn_hidden_size", CONFIG_NEEDED));
+    config_put_int(c, "expert_count", s->n_expert);
+    config_put_int(c, "expert_used_count", config_int(&ffn, "moe_top_k", 1));
+    config_put_bool(c, "expert_weights_norm", norm != NULL);
+    if (norm && config_num(&ffn, "moe_normalize_expert_weights", 1.0) != 1.0)
+        config_wrong(&ffn, LORY_E_UNSUPPORTED,
+                     "a moe_normalize_expert_weights other than 1 is not known of dbrx");
+    keys_join(c, &act);
+    keys_join(c, &ffn);
+}
+
+void keys_dbrx(config *c, const hf_shape *s)
+{
+    config attn = keys_part_of(c, "attn_config");
+    config_put_int(c, "block_count", s->n_layer);
+    config_put_int(c, "context_length", config_int(c, "max_seq_len", CONFIG_NEEDED));
+    config_put_int(c, "embedding_length", keys_n_embd(c));
+    config_put_int(c, "attention.head_count", s->n_head);
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    config_put_num(c, "rope.freq_base", config_num(&attn, "rope_theta", 10000.0));
+    if (config_find(&attn, "clip_qkv"))
+        config_put_num(c, "attention.clamp_kqv", config_num(&attn, "clip_qkv", 0.0));
+    config_put_num(c, "attention.layer_norm_epsilon", 1e-5); /* not in config.json */
+    put_dbrx_experts(c, s);
+    keys_join(c, &attn);
+}
+
+/* Grok-1; a model that says how its scores grow with the length of the text is a later one. */
+void keys_grok(config *c, const hf_shape *s)
+{
+    keys_put_base(c, s);
+    if (config_find(c, "attn_temperature_len") || config_bool(c, "residual_moe", false))
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "attn_temperature_len and residual_moe (Grok-2) are not known of grok");
+    if (config_find(c, "embedding_multiplier_scale"))
+        config_put_num(c, "embedding_scale", config_num(c, "embedding_multiplier_scale", 1.0));
+    if (config_find(c, "output_multiplier_scale"))
+        config_put_num(c, "logit_scale", config_num(c, "output_multiplier_scale", 1.0));
+    if (config_find(c, "attn_output_multiplier"))
+        config_put_num(c, "attention.output_scale", config_num(c, "attn_output_multiplier", 1.0));
+    if (config_find(c, "max_attn_value attn_logit_softcapping"))
+        config_put_num(c, "attn_logit_softcapping",
+                       config_num(c, "max_attn_value attn_logit_softcapping", 30.0));
+    if (config_find(c, "router_logit_softcapping"))
+        config_put_num(c, "router_logit_softcapping",
+                       config_num(c, "router_logit_softcapping", 0.0));
+}
+
+void keys_arctic(config *c, const hf_shape *s)
+{
+    keys_base(c, s);
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
+    if (!config_bool(c, "parallel_attn_mlp_res", false)
+        || config_int(c, "moe_layer_frequency", 2) != 1)
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "layers without experts, or without a network beside them "
+                     "(moe_layer_frequency, parallel_attn_mlp_res), are not known of arctic");
+    if (config_int(c, "num_experts_per_tok", 1) < 2)
+        config_wrong(c, LORY_E_UNSUPPORTED, "one expert for each token is not known of arctic");
+}

@@ -291,6 +291,7 @@ static bool add_pair(work *k, const pair *p)
         m.row = r;
         if (r->flags & HF_IF_TIED || m.expert > 0) continue;
         if (r->change == HF_PLUS_ONE || r->change == HF_MXFP4 || r->change == HF_SCALED
+            || r->change == HF_TILED_OUT || r->change == HF_ROPE_HEADS || r->flags & HF_EXPERT_ROWS
             || r->change == HF_TERNARY || r->change == HF_UNIT_ROWS || r->change == HF_UNIT_COLUMNS)
             return wrong(k, p->a->name, "is of a weight that an adapter can't change");
         if (!grow(k) || !add_half(k, p, &m, false) || !add_half(k, p, &m, true)) return false;

@@ -53,6 +53,7 @@ static int64_t rows_out(const hf_output *o, int64_t n)
         if (n % (2 * heads_of(o))) return 0;
     }
     if (r->change == HF_PAST_TWO) return n > 2 ? n - 2 : 0;
+    if (r->change == HF_TILED_Q && n % o->shape.n_head) return 0;
     if (is_quarter(r->change)) return n % (QUARTERS * 3) ? 0 : n / 3;
     return n;
 }
@@ -82,6 +83,18 @@ static bool mxfp4_shape(hf_output *o, const st_tensor *in, int64_t *dims, int *n
     return true;
 }
 
+/* [n_expert * rows, cols]: [n_expert, rows, cols]. */
+static bool divide_rows(const hf_output *o, int64_t *dims, int *n_dims)
+{
+    int64_t n = o->shape.n_expert;
+    if (*n_dims != 2 || n < 1 || dims[0] % n) return false;
+    dims[2] = dims[1];
+    dims[1] = dims[0] / n;
+    dims[0] = n;
+    *n_dims = 3;
+    return true;
+}
+
 /* The shape of one source, slowest first, at least one number. */
 static bool source_dims(hf_output *o, int64_t dims[ST_MAX_DIMS], int *n_dims, const char **why)
 {
@@ -92,6 +105,8 @@ static bool source_dims(hf_output *o, int64_t dims[ST_MAX_DIMS], int *n_dims, co
     if (o->row->change == HF_MXFP4 && !mxfp4_shape(o, in, dims, n_dims)) return false;
     *why = "has no elements";
     if (in->n_elems < 1) return false;
+    *why = "has not the rows of all experts";
+    if (o->row->flags & HF_EXPERT_ROWS && !divide_rows(o, dims, n_dims)) return false;
     *why = "has more dimensions than a GGUF tensor can have";
     return *n_dims + o->is_stack <= GGUF_MAX_DIMS;
 }
@@ -105,6 +120,9 @@ bool output_shape(hf_output *o, gguf_tensor *t, const char **why)
     if (o->is_vector && n == 2 && dims[0] == 1) dims[0] = dims[--n]; /* [1, n] is [n] */
     o->n_cols = dims[n - 1];
     o->n_rows = n > 1 ? dims[n - 2] : 1;
+    *why = "has columns that don't go with the heads of config.json, or scales beside it";
+    if (o->row->change == HF_TILED_OUT && (o->n_cols % o->shape.n_head || o->scales)) return false;
+    if (o->row->change == HF_ROPE_HEADS && (o->n_cols % 2 || o->scales)) return false;
     *why = "is no matrix";
     if (o->row->change == HF_TRANSPOSE && n > 1 && !o->is_vector) {
         dims[n - 1] = o->n_rows;
@@ -163,6 +181,14 @@ static int64_t quarter_row(hf_change change, int64_t r, int64_t n)
     return (r / size * 3 + place) * size + r % size;
 }
 
+/* Element i of a row whose heads are tiled: heads that share keys become neighbours. */
+static int64_t tiled_row(const hf_output *o, int64_t i, int64_t n)
+{
+    int64_t head_dim = n / o->shape.n_head, n_kv = o->shape.n_kv_head, head = i / head_dim;
+    int64_t n_shared = o->shape.n_head / n_kv;
+    return (head % n_shared * n_kv + head / n_shared) * head_dim + i % head_dim;
+}
+
 /* Of the n rows (or elements) that the output has, row r is this one of the source. */
 static int64_t source_row(const hf_output *o, int64_t r, int64_t n)
 {
@@ -182,6 +208,8 @@ static int64_t source_row(const hf_output *o, int64_t r, int64_t n)
     case HF_QUARTER_K:
     case HF_QUARTER_V: r = quarter_row(row->change, r, n); break;
     case HF_PAST_TWO: r += 2; break;
+    case HF_TILED_Q: r = tiled_row(o, r, n); break;
+    case HF_ROPE_HEADS: r = o->is_vector ? rope_row(r, n) : r; break;
     case HF_GROUPED: r = grouped_row(r, s, n / (s->n_head + 2 * s->n_kv_head)); break;
     default: break;
     }
@@ -250,6 +278,22 @@ static void apply_scales(const row_place *p, int64_t n, float *out)
     }
 }
 
+/* Whether the elements of a row change places. */
+static bool permutes_columns(const hf_output *o)
+{
+    return !o->is_vector && (o->row->change == HF_TILED_OUT || o->row->change == HF_ROPE_HEADS);
+}
+
+static void read_permuted(const row_place *p, int64_t n, float *out)
+{
+    const hf_output *o = p->o;
+    bool is_tiled = o->row->change == HF_TILED_OUT;
+    int64_t together = is_tiled ? n / o->shape.n_head : 1, first = p->first + p->r * o->n_cols;
+    for (int64_t i = 0; i < n; i += together)
+        st_to_f32(p->in, first + (is_tiled ? tiled_row(o, i, n) : rope_row(i, n)), together,
+                  &out[i]);
+}
+
 static void make_unit(int64_t n, float *x)
 {
     double sum = 0.0;
@@ -277,6 +321,8 @@ void tensors_row(const void *source, const gguf_tensor *t, int64_t row, float *o
         read_vector(&p, t->ne[0], out);
     else if (o->row->change == HF_TRANSPOSE)
         read_column(&p, t->ne[0], out);
+    else if (permutes_columns(o))
+        read_permuted(&p, t->ne[0], out);
     else
         st_to_f32(p.in, p.first + p.r * o->n_cols, t->ne[0], out);
     if (p.scales) apply_scales(&p, t->ne[0], out);
@@ -323,9 +369,9 @@ bool tensors_bytes(const void *source, const gguf_tensor *t, int64_t row, void *
         return true;
     }
     row_place p = place_of(ts, t, row);
-    if (o->is_vector || p.scales || o->scale != 0.0f || !is_same_type(p.in->dtype, t->type)
-        || o->row->change == HF_TRANSPOSE || o->row->change == HF_PLUS_ONE
-        || o->row->change == HF_TERNARY
+    if (o->is_vector || permutes_columns(o) || p.scales || o->scale != 0.0f
+        || !is_same_type(p.in->dtype, t->type) || o->row->change == HF_TRANSPOSE
+        || o->row->change == HF_PLUS_ONE || o->row->change == HF_TERNARY
         || o->row->change == HF_UNIT_ROWS || o->row->change == HF_UNIT_COLUMNS)
         return false;
     size_t size = st_dtype_bytes(p.in->dtype);

@@ -29,6 +29,7 @@ static op_fn *const ops[OP_COUNT] = {
     [OP_LAYER_SCALE] = op_layer_scale,
     [OP_SCALE] = op_scale,
     [OP_SOFT_CAP] = op_soft_cap,
+    [OP_HIDE] = op_hide,
     [OP_INPUT] = op_input,
     [OP_MATMUL] = op_matmul,
     [OP_SILU_MUL] = op_activate,

@@ -2,6 +2,7 @@
  * Layer: engine. */
 #include "base/fmath.h"
 #include "engine/ops.h"
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -174,10 +175,23 @@ void op_scale(const op_ctx *c, const plan_step *s)
 void op_soft_cap(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
+    float cap = s->dst[0] == RT ? e->m->hp.router_cap : e->m->hp.logit_cap;
     int first, last;
     op_share(c, s->dst_width, &first, &last);
     for (int it = 0; it < e->n_row; it++)
-        e->kn->soft_cap(last - first, e->m->hp.logit_cap, op_row(e, s->dst[0], it) + first);
+        e->kn->soft_cap(last - first, cap, op_row(e, s->dst[0], it) + first);
+}
+
+void op_hide(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    const hparams *hp = &e->m->hp;
+    int first, last;
+    op_share(c, hp->hidden_end - hp->hidden_first, &first, &last);
+    for (int it = 0; it < e->n_row; it++) {
+        float *hidden = op_row(e, s->dst[0], it) + hp->hidden_first;
+        for (int i = first; i < last; i++) hidden[i] = -FLT_MAX;
+    }
 }
 
 /* KVB has for each head the part of its key that is not rotated, then its value; all heads share
@@ -257,10 +271,11 @@ static void norm_head(const exec *e, const plan_step *s, int it, int ih, float *
 
 static void layer_norm_head(const exec *e, const plan_step *s, int it, int ih, float *head)
 {
-    const float *rows = s->w[0]->data;
+    const float *rows = s->w[0]->data, *bias = s->w[0]->bias;
     int n = head_length(e, s);
+    size_t at = (size_t)ih * (size_t)n;
     (void)it;
-    e->kn->layer_norm(n, head, rows + (size_t)ih * (size_t)n, NULL, e->m->hp.norm_eps, head);
+    e->kn->layer_norm(n, head, rows + at, bias ? bias + at : NULL, e->m->hp.norm_eps, head);
 }
 
 static void copy_head(const exec *e, const plan_step *s, int it, int ih, float *head)

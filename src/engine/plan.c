@@ -47,6 +47,7 @@ static const op_row op_rows[OP_COUNT] = {
     [OP_LAYER_SCALE]     = { "layer_scale",     BY_TOKENS,  true  },
     [OP_SCALE]           = { "scale",           BY_COLUMNS, true  },
     [OP_SOFT_CAP]        = { "soft_cap",        BY_COLUMNS, true  },
+    [OP_HIDE]            = { "hide",            BY_COLUMNS, true  },
     [OP_ROUTE]           = { "route",           BY_TOKENS,  true  },
     [OP_HEAD_MATMUL]     = { "head_matmul",     BY_UNITS,   false },
     [OP_EXPERT_WEIGH]    = { "expert_weigh",    BY_UNITS,   false },

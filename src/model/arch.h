@@ -17,7 +17,8 @@ typedef struct {
     void (*preset)(hparams *hp);
     /* NULL, or: what the family makes of the keys; false with err as in hparams_read */
     bool (*adapt)(hparams *hp, const gguf *g, lory_err *err);
-    const lory_step *parallel; /* the layer where hp.is_parallel says so; NULL: never */
+    /* the layer where hp.is_parallel says so, by which adapt may mean another order; NULL: never */
+    const lory_step *parallel;
 } lory_arch;
 
 /* Recipes that families share (arch_llama.c, arch_common.c). */
@@ -41,6 +42,7 @@ extern const lory_arch arch_cohere2, arch_exaone4; /* layers with a window rotat
 extern const lory_arch arch_glm4moe, arch_seed_oss;
 extern const lory_arch arch_codeshell;
 extern const lory_arch arch_openelm, arch_deci; /* layers that differ */
+extern const lory_arch arch_dbrx, arch_grok, arch_arctic, arch_plamo, arch_chameleon;
 extern const lory_arch arch_phi3;
 extern const lory_arch arch_chatglm1; /* ChatGLM-6B */
 extern const lory_arch arch_chatglm; /* ChatGLM2, ChatGLM3, GLM-4 */

@@ -1,6 +1,6 @@
 /* arch_parallel.c - families whose layers can run attention and feed-forward side by side, from the
  * same residual stream: GPT-J, GPT-NeoX (arXiv:2204.06745), Phi-2, Falcon (arXiv:2311.16867),
- * StableLM, Command-R. Both sums come after both norms. */
+ * StableLM, Command-R, PLaMo. Both sums come after both norms. */
 #include "model/arch.h"
 
 /* ---- GPT-NeoX, Pythia ---------------------------------------------------------------------- */
@@ -148,6 +148,24 @@ static const lory_step parallel_gated[] = {
     { OP_MATMUL,          H, A, W_ATTN_OUT,     0   },
     { OP_ADD,             X, H, W_NONE,         0   }, END };
 
+/* PLaMo (Preferred Networks 2023): with an RMS norm. Heads of Q that share keys are neighbours in
+ * files, as elsewhere. */
+static const lory_step parallel_plamo[] = {
+    { OP_RMS_NORM, H, X, W_ATTN_NORM, 0 },
+    { OP_MATMUL,   Q, H, W_ATTN_Q,    0 },
+    { OP_MATMUL,   K, H, W_ATTN_K,    0 },
+    { OP_MATMUL,   V, H, W_ATTN_V,    0 },
+    { OP_MATMUL,   G, H, W_FFN_GATE,  0 },
+    { OP_MATMUL,   U, H, W_FFN_UP,    0 },
+    { OP_SILU_MUL, G, U, W_NONE,      0 },
+    { OP_ROPE,     Q, Q, W_NONE,      0 },
+    { OP_ROPE,     K, K, W_NONE,      0 },
+    { OP_ATTEND,   A, Q, W_NONE,      0 },
+    { OP_MATMUL,   F, G, W_FFN_DOWN,  0 },
+    { OP_ADD,      X, F, W_NONE,      0 },
+    { OP_MATMUL,   H, A, W_ATTN_OUT,  0 },
+    { OP_ADD,      X, H, W_NONE,      0 }, END };
+
 const lory_arch arch_gptneox = { "gptneox", embed_tokens, block_gptneox, head_layer, true,
                                  preset_parallel, NULL, parallel_gptneox };
 const lory_arch arch_phi2 = { "phi2", embed_tokens, block_phi2, head_layer, true,
@@ -162,6 +180,9 @@ const lory_arch arch_orion = { "orion", embed_tokens, block_stablelm, head_layer
                                NULL, NULL, NULL };
 const lory_arch arch_jais = { "jais", embed_tokens, block_stablelm, head_layer, true,
                               NULL, adapt_jais, NULL };
+const lory_arch arch_plamo = { "plamo", embed_tokens, parallel_plamo, head_rms, true,
+                               NULL, NULL, NULL };
+
 /* Command R7B: layers with a window rotate, every fourth, without one, does not. */
 static void preset_cohere2(hparams *hp)
 {

@@ -56,6 +56,8 @@ typedef struct {
     float residual_scale; /* ARCH.residual_scale */
     float logit_scale;    /* ARCH.logit_scale */
     float logit_cap;      /* ARCH.final_logit_softcapping */
+    float router_cap;     /* of OP_SOFT_CAP on the router's output */
+    int hidden_first, hidden_end; /* tokens that OP_HIDE hides: ids from .. up to .. */
     float attn_scale;     /* of q.k: ARCH.attention.scale, else 1 / sqrt(head_dim) */
     float attn_cap;       /* ARCH.attn_logit_softcapping */
     float clamp_kqv;      /* ARCH.attention.clamp_kqv */

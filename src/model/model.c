@@ -38,6 +38,11 @@ const lory_arch *const archs[] = {
     &arch_codeshell,
     &arch_openelm,
     &arch_deci,
+    &arch_dbrx,
+    &arch_grok,
+    &arch_arctic,
+    &arch_plamo,
+    &arch_chameleon,
     &arch_phi3,
     &arch_chatglm1,
     &arch_chatglm,
@@ -127,7 +132,9 @@ bool model_has_step(const model *m, int il, const lory_step *s)
     if (s->op == OP_TEMPERATURE && hp->temp_scale == 0.0f) return false;
     if (s->op == OP_CLAMP && hp->clamp_kqv == 0.0f) return false;
     if (s->op == OP_SCALE && hp->logit_scale == 1.0f) return false;
-    if (s->op == OP_SOFT_CAP && hp->logit_cap == 0.0f) return false;
+    if (s->op == OP_SOFT_CAP && (s->dst == RT ? hp->router_cap : hp->logit_cap) == 0.0f)
+        return false;
+    if (s->op == OP_HIDE && hp->hidden_end == 0) return false;
     return !(s->flags & OPT) || weights_get(&m->w, il, s->role)->data;
 }
 
@@ -139,7 +146,8 @@ static bool has_op(const lory_step *s, lory_op op)
 
 static bool adds_bias(lory_op op)
 {
-    return op == OP_MATMUL || op == OP_LAYER_NORM || op == OP_EXPERTS || op == OP_ROUTE;
+    return op == OP_MATMUL || op == OP_LAYER_NORM || op == OP_HEAD_LAYER_NORM || op == OP_EXPERTS
+           || op == OP_ROUTE;
 }
 
 static role_set roles_in(const lory_step *s)

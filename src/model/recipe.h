@@ -17,7 +17,8 @@ typedef enum {
     OP_RMS_NORM,   /* Zhang & Sennrich 2019, arXiv:1910.07467 */
     OP_LAYER_NORM, /* Ba et al. 2016, arXiv:1607.06450; plus the bias if the file has one */
     OP_HEAD_NORM,  /* in place: RMS norm of each head's head_dim values, one weight for all heads */
-    OP_HEAD_LAYER_NORM, /* in place: layer norm of each head, a row of the weight for each */
+    OP_HEAD_LAYER_NORM, /* in place: layer norm of each head, a row of the weight for each, plus the
+                           bias if the file has one */
     OP_MATMUL,          /* dst = src . weight^T, plus the bias if the file has one */
     OP_COPY_HEADS,      /* dst = src, where layers have one product for keys and values */
     OP_CLAMP,           /* in place: to -clamp_kqv .. clamp_kqv */
@@ -43,7 +44,8 @@ typedef enum {
     OP_GATE,        /* dst *= sigmoid(src[0]) */
     OP_LAYER_SCALE, /* in place: times the weight's one value */
     OP_SCALE,       /* in place: times the logit scale */
-    OP_SOFT_CAP,    /* in place: logit_cap * tanh(x / logit_cap) */
+    OP_SOFT_CAP,    /* in place: cap * tanh(x / cap), of RT the router's cap, else logit_cap */
+    OP_HIDE,        /* in place: logits of the tokens that are never predicted are the least */
     OP_ROUTE,   /* chooses each token's experts by src; the weight's bias: added for the choice; its
                    values: the chosen ones' weights are multiplied by theirs */
     OP_HEAD_MATMUL, /* OP_MATMUL of each head with its slice of the weight; what heads of src have
@@ -106,10 +108,11 @@ typedef enum {
     W_Q_NORM_ALL, W_K_NORM_ALL,     /* [all heads' values] */
     W_Q_NORM_HEADS, W_K_NORM_HEADS, /* [heads, head_dim] */
     W_Q_A, W_Q_A_NORM, W_Q_B, W_KV_A, W_KV_A_NORM, W_KV_B, W_K_B, W_V_B,
-    W_SINKS, W_ATTN_SUB_NORM, W_ATTN_OUT, W_ATTN_POST_NORM,
-    W_FFN_NORM, W_FFN_GATE, W_FFN_UP, W_FFN_SUB_NORM, W_FFN_DOWN, W_FFN_POST_NORM,
+    W_SINKS, W_ATTN_SUB_NORM, W_ATTN_OUT, W_ATTN_OUT_NORM, W_ATTN_POST_NORM,
+    W_FFN_NORM, W_FFN_GATE, W_FFN_UP, W_FFN_SUB_NORM, W_FFN_DOWN, W_FFN_POST_NORM, W_LAYER_OUT_NORM,
     W_FFN_NORM_2, W_FFN_POST_NORM_1, W_FFN_POST_NORM_2, /* of experts beside a dense network */
-    W_ROUTER, W_ROUTER_NORM, W_EXP_PROBS, W_EXP_SCALE, W_EXP_GATE, W_EXP_UP, W_EXP_DOWN,
+    W_EXP_NORM, W_ROUTER, W_ROUTER_NORM, W_EXP_PROBS, W_EXP_SCALE,
+    W_EXP_GATE, W_EXP_UP, W_EXP_DOWN,
     W_SH_ROUTER, W_SH_GATE, W_SH_UP, W_SH_DOWN,
     W_LE_GATE, W_LE_OUT, W_LE_POST_NORM, W_LAYER_SCALE,
     W_LAYER_COUNT,

@@ -43,6 +43,7 @@ static const role_row roles[W_COUNT] = {
     [W_SINKS]          = { "attn_sinks",          .rows = D_ONE, .k = D_HEADS },
     [W_ATTN_SUB_NORM]  = { "attn_sub_norm",       .rows = D_ONE, .k = D_ATTN },
     [W_ATTN_OUT]       = { "attn_output",         .rows = D_EMBD, .k = D_ATTN },
+    [W_ATTN_OUT_NORM]  = { "attn_output_norm",    .rows = D_ONE, .k = D_EMBD },
     [W_ATTN_POST_NORM] = { "post_attention_norm", .rows = D_ONE, .k = D_EMBD },
     [W_FFN_NORM]       = { "ffn_norm",            .rows = D_ONE, .k = D_EMBD },
     [W_FFN_GATE]       = { "ffn_gate",            .rows = D_FF, .k = D_EMBD },
@@ -50,9 +51,11 @@ static const role_row roles[W_COUNT] = {
     [W_FFN_SUB_NORM]   = { "ffn_sub_norm",        .rows = D_ONE, .k = D_FF },
     [W_FFN_DOWN]       = { "ffn_down",            .rows = D_EMBD, .k = D_FF },
     [W_FFN_POST_NORM]  = { "post_ffw_norm",       .rows = D_ONE, .k = D_EMBD },
+    [W_LAYER_OUT_NORM] = { "layer_output_norm",   .rows = D_ONE, .k = D_EMBD },
     [W_FFN_NORM_2]     = { "pre_ffw_norm_2",      .rows = D_ONE, .k = D_EMBD },
     [W_FFN_POST_NORM_1] = { "post_ffw_norm_1",    .rows = D_ONE, .k = D_EMBD },
     [W_FFN_POST_NORM_2] = { "post_ffw_norm_2",    .rows = D_ONE, .k = D_EMBD },
+    [W_EXP_NORM]       = { "ffn_norm_exps",       .rows = D_ONE, .k = D_EMBD },
     [W_ROUTER]         = { "ffn_gate_inp",        .rows = D_EXPERTS, .k = D_EMBD },
     [W_ROUTER_NORM]    = { "ffn_gate_inp.scale",  .rows = D_ONE, .k = D_EMBD, .is_bare = true },
     [W_EXP_PROBS]      = { "exp_probs_b", .rows = D_ONE, .k = D_EXPERTS, .is_bias = true },
@@ -349,6 +352,9 @@ static bool bind_one(weights *w, const gguf *g, const hparams *hp, role_set want
         return err_set(err, LORY_E_FORMAT, "%s: %.*s is there whole and in pieces",
                        gguf_path(g), (int)t->name.n, t->name.s);
     set_shape(to, hp, p.il, p.role);
+    if (p.is_bias && row->is_f32)
+        return check_shape(g, t, to->k, to->n_rows, 1, err)
+               && (to->bias = floats_of(w, g, t, err)) != NULL;
     if (p.is_bias)
         return check_shape(g, t, is_vector ? to->k : to->n_rows, slices, 1, err)
                && (to->bias = floats_of(w, g, t, err)) != NULL;

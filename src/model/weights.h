@@ -13,7 +13,8 @@ typedef struct {
                           [1, k] of f32; NULL = not in the file */
     const void *const *slice; /* [n_expert] where each expert's rows are, in files that have a
                                  tensor for each; else NULL */
-    const float *bias; /* [n_rows], of experts [n_expert, n_rows], of a vector [k]; or NULL */
+    const float *bias; /* [n_rows], of experts [n_expert, n_rows], of a vector [k], of rows
+                        that serve as f32 [n_rows, k]; or NULL */
     qtype type;
     int n_rows, k;
     size_t row_bytes;

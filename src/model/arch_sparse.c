@@ -1,0 +1,132 @@
+/* arch_sparse.c - experts in layers of an order of their own: DBRX (Databricks 2024), whose second
+ * norm is named after attention; Grok-1 (xAI 2024), whose sub-layers' outputs are normed too;
+ * Arctic (Snowflake 2024), whose experts read what attention reads, beside a dense network. */
+#include "base/err.h"
+#include "model/arch.h"
+
+static const lory_step block_dbrx[] = {
+    { OP_LAYER_NORM, H,  X,  W_ATTN_NORM,     0 },
+    { OP_MATMUL,     Q,  H,  W_ATTN_Q,        0 },
+    { OP_MATMUL,     K,  H,  W_ATTN_K,        0 },
+    { OP_MATMUL,     V,  H,  W_ATTN_V,        0 },
+    { OP_CLAMP,      Q,  Q,  W_NONE,          0 },
+    { OP_CLAMP,      K,  K,  W_NONE,          0 },
+    { OP_CLAMP,      V,  V,  W_NONE,          0 },
+    { OP_ROPE,       Q,  Q,  W_NONE,          0 },
+    { OP_ROPE,       K,  K,  W_NONE,          0 },
+    { OP_ATTEND,     A,  Q,  W_NONE,          0 },
+    { OP_MATMUL,     H,  A,  W_ATTN_OUT,      0 },
+    { OP_ADD,        X,  H,  W_NONE,          0 },
+    { OP_LAYER_NORM, H,  X,  W_ATTN_OUT_NORM, 0 },
+    { OP_MATMUL,     RT, H,  W_ROUTER,        0 },
+    { OP_ROUTE,      RT, RT, W_NONE,          0 },
+    { OP_EXPERTS,    EG, H,  W_EXP_GATE,      0 },
+    { OP_EXPERTS,    EU, H,  W_EXP_UP,        0 },
+    { OP_SILU_MUL,   EG, EU, W_NONE,          0 },
+    { OP_EXPERTS,    ED, EG, W_EXP_DOWN,      0 },
+    { OP_EXPERT_SUM, F,  ED, W_NONE,          0 },
+    { OP_ADD,        X,  F,  W_NONE,          0 }, END };
+
+static const lory_step block_grok[] = {
+    { OP_RMS_NORM,   H,  X,  W_ATTN_NORM,      0 },
+    { OP_MATMUL,     Q,  H,  W_ATTN_Q,         0 },
+    { OP_MATMUL,     K,  H,  W_ATTN_K,         0 },
+    { OP_MATMUL,     V,  H,  W_ATTN_V,         0 },
+    { OP_ROPE,       Q,  Q,  W_NONE,           0 },
+    { OP_ROPE,       K,  K,  W_NONE,           0 },
+    { OP_ATTEND,     A,  Q,  W_NONE,           0 },
+    { OP_MATMUL,     H,  A,  W_ATTN_OUT,       0 },
+    { OP_RMS_NORM,   H,  H,  W_ATTN_OUT_NORM,  0 },
+    { OP_ADD,        X,  H,  W_NONE,           0 },
+    { OP_RMS_NORM,   H,  X,  W_FFN_NORM,       0 },
+    { OP_MATMUL,     RT, H,  W_ROUTER,         0 },
+    { OP_SOFT_CAP,   RT, RT, W_NONE,           0 },
+    { OP_ROUTE,      RT, RT, W_NONE,           0 },
+    { OP_EXPERTS,    EG, H,  W_EXP_GATE,       0 },
+    { OP_EXPERTS,    EU, H,  W_EXP_UP,         0 },
+    { OP_GELU_MUL,   EG, EU, W_NONE,           0 },
+    { OP_EXPERTS,    ED, EG, W_EXP_DOWN,       0 },
+    { OP_EXPERT_SUM, F,  ED, W_NONE,           0 },
+    { OP_RMS_NORM,   F,  F,  W_LAYER_OUT_NORM, 0 },
+    { OP_ADD,        X,  F,  W_NONE,           0 }, END };
+
+static const lory_step block_arctic[] = {
+    { OP_RMS_NORM,   H,  X,  W_ATTN_NORM,  0 },
+    { OP_MATMUL,     Q,  H,  W_ATTN_Q,     0 },
+    { OP_MATMUL,     K,  H,  W_ATTN_K,     0 },
+    { OP_MATMUL,     V,  H,  W_ATTN_V,     0 },
+    { OP_ROPE,       Q,  Q,  W_NONE,       0 },
+    { OP_ROPE,       K,  K,  W_NONE,       0 },
+    { OP_ATTEND,     A,  Q,  W_NONE,       0 },
+    { OP_RMS_NORM,   H2, X,  W_EXP_NORM,   0 },
+    { OP_MATMUL,     H,  A,  W_ATTN_OUT,   0 },
+    { OP_ADD,        X,  H,  W_NONE,       0 },
+    { OP_RMS_NORM,   H,  X,  W_FFN_NORM,   0 },
+    { OP_MATMUL,     G,  H,  W_FFN_GATE,   0 },
+    { OP_MATMUL,     U,  H,  W_FFN_UP,     0 },
+    { OP_SILU_MUL,   G,  U,  W_NONE,       0 },
+    { OP_MATMUL,     F,  G,  W_FFN_DOWN,   0 },
+    { OP_ADD,        X,  F,  W_NONE,       0 },
+    { OP_MATMUL,     RT, H2, W_ROUTER,     0 },
+    { OP_ROUTE,      RT, RT, W_NONE,       0 },
+    { OP_EXPERTS,    EG, H2, W_EXP_GATE,   0 },
+    { OP_EXPERTS,    EU, H2, W_EXP_UP,     0 },
+    { OP_SILU_MUL,   EG, EU, W_NONE,       0 },
+    { OP_EXPERTS,    ED, EG, W_EXP_DOWN,   0 },
+    { OP_EXPERT_SUM, F,  ED, W_NONE,       0 },
+    { OP_ADD,        X,  F,  W_NONE,       0 }, END };
+
+static void preset_normalised(hparams *hp)
+{
+    hp->expert_weights_norm = true;
+}
+
+/* The numbers of Grok-1, which its files do not have. Of its chosen experts the weights stay as
+ * softmax over all gives them. */
+static void preset_grok(hparams *hp)
+{
+    hp->embd_scale = 78.38367176906169f;
+    hp->logit_scale = 0.5773502691896257f;
+    hp->attn_cap = 30.0f;
+}
+
+static bool needs_experts(const hparams *hp, const gguf *g, lory_err *err)
+{
+    return hp->n_expert > 0
+           || err_set(err, LORY_E_FORMAT, "%s: has no experts (expert_count)", gguf_path(g));
+}
+
+static bool adapt_dbrx(hparams *hp, const gguf *g, lory_err *err)
+{
+    return needs_experts(hp, g, err);
+}
+
+static bool read_positive(const gguf *g, const char *key, float *out, lory_err *err)
+{
+    if (!gguf_get_f32(g, key, out, err)) return false;
+    return (*out >= 0.0f && *out < 1e30f)
+           || err_set(err, LORY_E_FORMAT, "%s: %s is %g (expected a positive number)",
+                      gguf_path(g), key, (double)*out);
+}
+
+static bool adapt_grok(hparams *hp, const gguf *g, lory_err *err)
+{
+    hp->attn_scale = 0.08838834764831845f; /* 1 / sqrt(128) */
+    return needs_experts(hp, g, err)
+           && read_positive(g, "grok.attention.output_scale", &hp->attn_scale, err)
+           && read_positive(g, "grok.router_logit_softcapping", &hp->router_cap, err);
+}
+
+/* The length that files have is that of the experts; the dense network is as wide as X. */
+static bool adapt_arctic(hparams *hp, const gguf *g, lory_err *err)
+{
+    hp->n_ff = hp->n_embd;
+    return needs_experts(hp, g, err);
+}
+
+const lory_arch arch_dbrx = { "dbrx", embed_tokens, block_dbrx, head_layer, true,
+                              preset_normalised, adapt_dbrx, NULL };
+const lory_arch arch_grok = { "grok", embed_tokens, block_grok, head_rms, true,
+                              preset_grok, adapt_grok, NULL };
+const lory_arch arch_arctic = { "arctic", embed_tokens, block_arctic, head_rms, false,
+                                preset_normalised, adapt_arctic, NULL };
