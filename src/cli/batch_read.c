@@ -167,12 +167,29 @@ static bool read_format(batch_request *r, const batch_defaults *d, const json *b
     return true;
 }
 
-/* As llama.cpp's server names them. */
-static bool read_dry(batch_request *r, const json *body, lory_err *err)
+/* What the OpenAI API lacks, as llama.cpp's server names it. */
+static bool read_server_fields(batch_request *r, const json *body, lory_err *err)
 {
     lory_sampler_params *s = &r->sampler;
-    return read_float(body, "dry_multiplier", &s->dry_multiplier, err)
-           && read_float(body, "dry_base", &s->dry_base, err)
+    const struct {
+        const char *name;
+        float *value;
+    } floats[] = {
+        { "min_p", &s->min_p },
+        { "typical_p", &s->typical },
+        { "repeat_penalty", &s->repeat_penalty },
+        { "top_n_sigma", &s->top_n_sigma },
+        { "xtc_probability", &s->xtc_probability },
+        { "xtc_threshold", &s->xtc_threshold },
+        { "dynatemp_range", &s->dynatemp_range },
+        { "dynatemp_exponent", &s->dynatemp_exponent },
+        { "dry_multiplier", &s->dry_multiplier },
+        { "dry_base", &s->dry_base },
+    };
+    for (size_t i = 0; i < sizeof floats / sizeof floats[0]; i++)
+        if (!read_float(body, floats[i].name, floats[i].value, err)) return false;
+    return read_int(body, "top_k", -1, INT_MAX, &s->top_k, err)
+           && read_int(body, "repeat_last_n", -1, INT_MAX, &s->repeat_last_n, err)
            && read_int(body, "dry_allowed_length", 0, INT_MAX, &s->dry_allowed_length, err)
            && read_int(body, "dry_penalty_last_n", -1, INT_MAX, &s->dry_penalty_last_n, err)
            && read_texts(r, body, "dry_sequence_breakers", &s->dry_breakers, &s->n_dry_breakers,
@@ -189,11 +206,9 @@ static bool read_params(batch_request *r, const batch_defaults *d, const json *b
            && read_bool(body, "ignore_eos", &r->generate.ignore_end, err)
            && read_float(body, "temperature", &s->temp, err)
            && read_float(body, "top_p", &s->top_p, err)
-           && read_int(body, "top_k", -1, INT_MAX, &s->top_k, err)
-           && read_float(body, "min_p", &s->min_p, err)
            && read_float(body, "presence_penalty", &s->presence_penalty, err)
            && read_float(body, "frequency_penalty", &s->frequency_penalty, err)
-           && read_dry(r, body, err) && read_int(body, "n", 1, BATCH_MAX_CHOICES, &r->n, err)
+           && read_server_fields(r, body, err) && read_int(body, "n", 1, BATCH_MAX_CHOICES, &r->n, err)
            && read_logprobs(r, body, err)
            && read_texts(r, body, "stop", &r->generate.stop, &r->generate.n_stop, err)
            && read_biases(r, d, body, err) && read_format(r, d, body, err);

@@ -185,8 +185,14 @@ static void name_field(lory_err *err)
     lory_err inner = *err;
     const char *name = inner.text, *rest = strchr(name, ':');
     if (inner.code != LORY_E_ARGUMENT || !rest) return;
+    static const char *const others[][2] = { { "temp:", "temperature" },
+                                             { "typical:", "typical_p" } };
     int n_name = (int)(rest - name);
-    if (n_name == 4 && memcmp(name, "temp", 4) == 0) name = "temperature", n_name = 11;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (strncmp(inner.text, others[i][0], strlen(others[i][0])) == 0) {
+            name = others[i][1];
+            n_name = (int)strlen(name);
+        }
     err_set(err, inner.code, "\"%.*s\"%s", n_name, name, rest);
 }
 

@@ -37,8 +37,8 @@ bool in_is_terminal(void);
 /* ---- stderr: the rest (out.c) -------------------------------------------------------------- */
 
 /* "lory: SUBJECT: ..." as one line on stderr. Returns EXIT_FAILED; EXIT_USAGE when SUBJECT is an
- * option, or the clock, whose value is impossible (LORY_E_ARGUMENT); or, when the error is that the user
- * interrupted, EXIT_INTERRUPTED without a line. */
+ * option, or the clock, whose value is impossible (LORY_E_ARGUMENT); or, when the error is that the
+ * user interrupted, EXIT_INTERRUPTED without a line. */
 int cli_fail(const lory_err *err);
 /* The same for a wrong command line; "%s: ..." begins with the option. Returns EXIT_USAGE. */
 int cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
