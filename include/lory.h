@@ -495,7 +495,7 @@ uint64_t lory_fingerprint(const lory_model *m, const lory_lora_use *lora, size_t
 /* ---- files that do not run ----------------------------------------------------------------- */
 
 typedef enum {
-    LORY_UNKNOWN_ARCH,      /* name: the architecture */
+    LORY_UNKNOWN_ARCH,      /* name: the architecture; text: why lory has no such, if that shows */
     LORY_UNKNOWN_TYPE,      /* name: a tensor; text: its type */
     LORY_UNKNOWN_TENSOR,    /* name: a tensor that no part of the model, as lory knows it, is */
     LORY_UNKNOWN_TOKENIZER, /* text: what is unknown or wrong in it */

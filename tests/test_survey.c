@@ -9,6 +9,8 @@ typedef struct {
     const char *key;  /* one more behind the architecture's name, or NULL */
     float value;
     const char *tensor; /* the name of blk.0.attn_q.weight, or NULL: its own */
+    bool is_false;      /* the key's value is `false` */
+    const char *last;   /* the name of output.weight, or NULL */
 } change;
 
 static void copy_changed(const gguf *g, const change *c, const char *path)
@@ -22,12 +24,16 @@ static void copy_changed(const gguf *g, const change *c, const char *path)
             gguf_put_str(&w, "general.architecture", c->arch);
         else
             gguf_put_kv(&w, &g->kv[i]);
-    snprintf(key, sizeof key, "llama.%s", c->key ? c->key : "");
-    if (c->key) gguf_put_f32(&w, key, c->value);
+    snprintf(key, sizeof key, "%s.%s", c->arch ? c->arch : "llama", c->key ? c->key : "");
+    if (c->key && c->is_false) gguf_put_bool(&w, key, false);
+    else if (c->key) gguf_put_f32(&w, key, c->value);
     for (size_t i = 0; i < g->n_tensors; i++) {
         const gguf_tensor *t = &g->tensors[i];
         bool is_named = c->tensor && gguf_str_is(t->name, "blk.0.attn_q.weight");
-        gguf_str name = is_named ? (gguf_str){ c->tensor, strlen(c->tensor) } : t->name;
+        bool is_last = c->last && gguf_str_is(t->name, "output.weight");
+        const char *new_name = is_named ? c->tensor : c->last;
+        gguf_str name =
+            is_named || is_last ? (gguf_str){ new_name, strlen(new_name) } : t->name;
         gguf_add_tensor(&w, name, t->type, t->n_dims, t->ne);
     }
     CHECK(gguf_begin_data(&w, &err), "%s", err.text);
@@ -65,20 +71,20 @@ TEST(keys_that_would_change_the_maths_are_refused_unless_they_are_neutral)
         change c;
         const char *error, *found;
     } cases[] = {
-        { { NULL, NULL, 0, NULL }, "", "" },
-        { { NULL, "ssm.inner_size", 4, NULL },
+        { { .arch = NULL }, "", "" },
+        { { .key = "ssm.inner_size", .value = 4 },
           ": llama.ssm.inner_size is not known of this architecture (only the value 0, which "
           "changes nothing)", NULL },
-        { { NULL, "ssm.inner_size", 0, NULL }, "", "5 llama.ssm.inner_size\n" },
-        { { NULL, "attention.causal", 0, NULL },
+        { { .key = "ssm.inner_size", .value = 0 }, "", "5 llama.ssm.inner_size\n" },
+        { { .key = "attention.causal", .value = 0 },
           ": llama.attention.causal is not known of this architecture (only the value 1, which "
           "changes nothing)", NULL },
-        { { NULL, "attention.causal", 1, NULL }, "", "5 llama.attention.causal\n" },
-        { { NULL, "router_logit_softcapping", 30, NULL },
+        { { .key = "attention.causal", .value = 1 }, "", "5 llama.attention.causal\n" },
+        { { .key = "router_logit_softcapping", .value = 30 },
           ": llama.router_logit_softcapping is not known of this architecture (only the value 0, "
           "which changes nothing)", NULL },
-        { { NULL, "colour", 3, NULL }, "", "5 llama.colour\n" },
-        { { NULL, "rope.scaling.finetuned", 1, NULL }, "", "" },
+        { { .key = "colour", .value = 3 }, "", "5 llama.colour\n" },
+        { { .key = "rope.scaling.finetuned", .value = 1 }, "", "" },
     };
     char error[400];
     buf found = { 0 };
@@ -89,6 +95,44 @@ TEST(keys_that_would_change_the_maths_are_refused_unless_they_are_neutral)
         else CHECK(strstr(found.data, "4 ") == found.data, "case %zu: %s", i, found.data);
     }
     buf_free(&found);
+}
+
+/* Opening such a file is for its tokenizer; what a session says. */
+TEST(why_a_foreign_family_does_not_run_is_said)
+{
+    static const char encoder[] = ": it is an encoder, which reads text and does not continue it";
+    const struct {
+        change c;
+        const char *why;
+    } cases[] = {
+        { { .arch = "mamba2", .key = "ssm.state_size" }, ": it has recurrent layers" },
+        { { .arch = "rwkv7", .key = "wkv.head_size" }, ": it has recurrent layers" },
+        { { .arch = "lfm2", .key = "shortconv.l_cache" }, ": it has recurrent layers" },
+        { { .arch = "bert", .key = "attention.causal", .is_false = true }, encoder },
+        { { .arch = "nomic-bert", .key = "pooling_type" }, encoder },
+        { { .arch = "t5encoder", .tensor = "enc.blk.0.attn_q.weight" }, encoder },
+        { { .arch = "t5", .tensor = "enc.blk.0.attn_q.weight", .last = "dec.output_norm.weight" },
+          ": it has an encoder beside its decoder" },
+        { { .arch = "wavtokenizer-dec", .key = "posnet.block_count" },
+          ": it makes sound, not text" },
+        { { .arch = "unheard-of", .key = "attention.head_count" }, "" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char error[400], want[400];
+        buf found = { 0 };
+        lory_err err = { 0 };
+        look(&cases[i].c, &found, error, sizeof error);
+        CHECK_STR(error, "");
+        snprintf(want, sizeof want, "0 %s%s\n", cases[i].c.arch, cases[i].why);
+        CHECK(found.data && strncmp(found.data, want, strlen(want)) == 0, "%s", found.data);
+        lory_model *m = lory_model_open(test_temp("changed.gguf"), &err);
+        CHECK(m && !lory_session_new(m, NULL, &err));
+        snprintf(want, sizeof want, "%s: architecture \"%s\" is not one that lory runs%s",
+                 test_temp("changed.gguf"), cases[i].c.arch, cases[i].why);
+        CHECK_STR(err.text, want);
+        lory_model_close(m);
+        buf_free(&found);
+    }
 }
 
 TEST(all_that_is_unknown_in_a_file_is_reported)

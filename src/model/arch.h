@@ -33,7 +33,7 @@ extern const lory_arch arch_qwen2vl, arch_qwen3vl;
 extern const lory_arch arch_qwen2moe, arch_qwen3moe;
 extern const lory_arch arch_granite, arch_granitemoe;
 extern const lory_arch arch_baichuan;
-extern const lory_arch arch_bitnet, arch_bitnet_2b4t;
+extern const lory_arch arch_bitnet, arch_bitnet_2b4t, arch_bitnet_25;
 extern const lory_arch arch_minicpm, arch_deepseek, arch_dots1, arch_ernie4_5, arch_exaone;
 extern const lory_arch arch_hunyuan, arch_internlm2, arch_olmoe, arch_qwen, arch_smollm3;
 extern const lory_arch arch_xverse;

@@ -44,5 +44,8 @@ static const lory_step block_bitnet_2b4t[] = {
 
 const lory_arch arch_bitnet = { "bitnet", embed_tokens, block_bitnet, head_rms, true,
                                 NULL, NULL, NULL };
+/* An early converter's name for the next. */
+const lory_arch arch_bitnet_25 = { "bitnet-25", embed_tokens, block_bitnet_2b4t, head_rms, true,
+                                   NULL, NULL, NULL };
 const lory_arch arch_bitnet_2b4t = { "bitnet-b1.58", embed_tokens, block_bitnet_2b4t, head_rms,
                                      true, NULL, NULL, NULL };

@@ -2,6 +2,7 @@
 #include "model/model.h"
 #include "base/err.h"
 #include "base/fmath.h"
+#include "model/foreign.h"
 #include "model/keys.h"
 #include <string.h>
 
@@ -18,6 +19,7 @@ const lory_arch *const archs[] = {
     &arch_baichuan,
     &arch_bitnet,
     &arch_bitnet_2b4t,
+    &arch_bitnet_25,
     &arch_minicpm,
     &arch_deepseek,
     &arch_dots1,
@@ -399,8 +401,10 @@ static bool read_model(model *m, lory_err *err)
                        gguf_path(&m->file));
     m->arch = model_find_arch((gguf_str){ m->arch_name, strlen(m->arch_name) });
     if (m->arch) return read_weights(m, err);
-    err_set(&m->why_not, LORY_E_UNSUPPORTED, "%s: architecture \"%s\" is not one that lory runs",
-            gguf_path(&m->file), m->arch_name);
+    const char *why = foreign_why(&m->file, m->arch_name);
+    err_set(&m->why_not, LORY_E_UNSUPPORTED,
+            "%s: architecture \"%s\" is not one that lory runs%s%s", gguf_path(&m->file),
+            m->arch_name, *why ? ": " : "", why);
     return true;
 }
 

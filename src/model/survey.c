@@ -1,5 +1,6 @@
 /* survey.c - see survey.h. */
 #include "model/survey.h"
+#include "model/foreign.h"
 #include "model/keys.h"
 #include "model/model.h"
 #include <stdio.h>
@@ -63,7 +64,9 @@ void survey(const gguf *g, lory_on_finding on_finding, void *user)
     survey_tokenizer(&s);
     if (g->n_tensors == 0) return;
     if (!m.arch) {
-        report(&s, LORY_UNKNOWN_ARCH, name, "");
+        char arch[64] = "";
+        if (name.n < sizeof arch) memcpy(arch, name.s, name.n);
+        report(&s, LORY_UNKNOWN_ARCH, name, foreign_why(g, arch));
         survey_tensors(&s, NULL, ~(role_set)0);
         return;
     }
