@@ -7,11 +7,10 @@
  * (windows of tokens), trainer (steps), store (files). Everything random is drawn by counter, and
  * every sum has one order: same files, options and instruction set give the same weights for any
  * number of threads, stopped and gone on with or not. */
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/timer.h"
-#include "cli/opts.h"
+#include "cli/cli.h"
 #include "trainer/trainer.h"
 #include <limits.h>
 #include <math.h>
@@ -85,12 +84,10 @@ static const opt_row rows[] = {
 };
 
 static const opts_page page = {
-    "train",
-    "--vocab FILE --text FILE[:W] ... -o FILE [options]",
-    "Trains a LLaMA-shaped model on text and conversations.",
-    rows,
-    NULL,
-    NULL,
+    .name = "train",
+    .usage = "--vocab FILE --text FILE[:W] ... -o FILE [options]",
+    .about = "Trains a LLaMA-shaped model on text and conversations.",
+    .rows = rows,
 };
 
 static volatile sig_atomic_t is_stopped;
@@ -102,27 +99,22 @@ static void stop(int sig)
 
 /* ---- sources ------------------------------------------------------------------------------ */
 
-/* "FILE:W" into its parts; `word` is cut. */
-static bool split_weight(char *word, double *weight, lory_err *err)
-{
-    char *colon = strrchr(word, ':');
-    *weight = 1.0;
-    if (!colon || strchr(colon, '/')) return true;
-    *colon = '\0';
-    return opts_float(word, colon + 1, 0, 1e9, weight, err);
-}
-
-/* Adds the files of an option; names of argv are ours to write to. */
+/* Adds the files of an option, "FILE" or "FILE:W"; names of argv are ours to write to. */
 static bool add_sources(data_list *to, const opt_list *files, data_kind kind, const lory_model *m,
                         lory_err *err)
 {
     bool ok = true;
     for (size_t i = 0; ok && i < files->n; i++) {
-        char *word = (char *)(uintptr_t)files->item[i];
+        char *word = (char *)(uintptr_t)files->item[i], *colon = strrchr(word, ':');
         if (to->n == DATA_MAX_SOURCES)
             return err_set(err, LORY_E_ARGUMENT, "more than %d files", DATA_MAX_SOURCES);
         data_source *s = &to->source[to->n++];
-        ok = split_weight(word, &s->weight, err) && data_read(s, word, kind, m, err);
+        s->weight = 1.0;
+        if (colon && !strchr(colon, '/')) {
+            *colon = '\0';
+            ok = opts_float(word, colon + 1, 0, 1e9, &s->weight, err);
+        }
+        ok = ok && data_read(s, word, kind, m, err);
         if (ok)
             fprintf(stderr, "%s: %zu documents, %.2f M tokens, weight %g\n", word, s->n_docs,
                     (double)s->tokens.n * 1e-6, s->weight);
@@ -256,24 +248,16 @@ int main(int argc, char **argv)
 {
     options o = defaults;
     lory_err err;
-    buf help = { 0 };
+    int status;
+    cli_program = page.name;
+    cli_begin();
     signal(SIGINT, stop);
     signal(SIGTERM, stop);
-    switch (opts_parse(&page, &o, argc, argv, &err)) {
-    case OPTS_HELP:
-        opts_help(&page, &o, false, &help);
-        printf("Usage:%s", help.data + strlen("Usage: lory")); /* this is a program of its own */
-        buf_free(&help);
-        return 0;
-    case OPTS_WRONG: fprintf(stderr, "train: %s\n", err.text); return 2;
-    default: break;
-    }
-    bool ok = open_and_train(&o, &err);
-    if (!ok) fprintf(stderr, "train: %s\n", err.text);
-    if (ok && is_stopped)
-        fprintf(stderr, "train: stopped; %s\n",
-                o.checkpoint ? "the same command goes on from the checkpoint"
-                             : "the model is what was learnt so far");
+    if (!cli_parse(&page, &o, argc, argv, &status)) return cli_end(status);
+    status = !open_and_train(&o, &err) ? cli_fail(&err) : is_stopped ? EXIT_INTERRUPTED : EXIT_OK;
+    if (status == EXIT_INTERRUPTED)
+        cli_note("stopped; %s", o.checkpoint ? "the same command goes on from the checkpoint"
+                                             : "the model is what was learnt so far");
     opts_free(&page, &o);
-    return !ok ? 1 : is_stopped ? 130 : 0;
+    return cli_end(status);
 }

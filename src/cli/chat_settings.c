@@ -19,7 +19,7 @@ const opt_row chat_setting_rows[] = {
     { .kind = OPT_END },
 };
 
-static const opts_page settings_page = { .name = "chat", .rows = chat_setting_rows };
+static const opts_page settings_page = { .name = "lory chat", .rows = chat_setting_rows };
 
 bool chat_set(chat *c, const char *name, const char *value, lory_err *err)
 {

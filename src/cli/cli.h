@@ -36,6 +36,9 @@ bool in_is_terminal(void);
 
 /* ---- stderr: the rest (out.c) -------------------------------------------------------------- */
 
+/* What begins every line: "lory", or the name that a program of its own has set. */
+extern const char *cli_program;
+
 /* "lory: SUBJECT: ..." as one line on stderr. Returns EXIT_FAILED; EXIT_USAGE when SUBJECT is an
  * option, or the clock, whose value is impossible (LORY_E_ARGUMENT); or, when the error is that the
  * user interrupted, EXIT_INTERRUPTED without a line. */

@@ -77,7 +77,7 @@ static const opt_row rows[] = {
 };
 
 static const opts_page page = {
-    .name = "batch",
+    .name = "lory batch",
     .usage = "-i IN.jsonl -o OUT.jsonl [--parallel N] [--resume] [options]",
     .about = "Answers every line of a JSONL file: one output line per input line, in the same "
              "order. A line is {\"id\", \"prompt\"} or {\"id\", \"messages\"} with optional fields "

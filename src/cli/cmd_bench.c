@@ -54,7 +54,7 @@ static const opt_row rows[] = {
 };
 
 static const opts_page page = {
-    .name = "bench",
+    .name = "lory bench",
     .usage = "[-m FILE] [-p N] [-n N] [-t N,N,...] [options]",
     .about = "Measures the speed of prompts and of generation: the median, least and most tokens a "
              "second of -r runs, and the share of this machine's limit that the median reaches; "

@@ -38,7 +38,7 @@ static const opt_row rows[] = {
 };
 
 static const opts_page page = {
-    .name = "chat",
+    .name = "lory chat",
     .usage = "[--system TEXT|@FILE] [options] [< TURNS]",
     .about = "Talks with a model. /help lists the commands; Ctrl-C stops an answer, Ctrl-D leaves. "
              "From a pipe each line that is not blank is a turn, commands work too, and only the "

@@ -39,7 +39,7 @@ static const opt_row rows[] = {
 };
 
 static const opts_page page = {
-    .name = "convert",
+    .name = "lory convert",
     .usage = "SRC -o OUT.gguf [options]",
     .about =
         "Makes a GGUF file from a Hugging Face model folder (config.json, safetensors, tokenizer), "

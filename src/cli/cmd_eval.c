@@ -50,7 +50,7 @@ static const opt_row rows[] = {
 };
 
 static const opts_page page = {
-    .name = "eval",
+    .name = "lory eval",
     .usage = "[-f FILE] [-c N] [options] [< TEXT]",
     .about = "Scores a text: perplexity with its standard error, and bits per byte. The text is "
              "cut into windows of -c tokens; the tokens after each window's first half are scored.",

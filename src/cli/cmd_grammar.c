@@ -17,7 +17,7 @@ static const opt_row rows[] = {
 };
 
 static const opts_page page = {
-    .name = "grammar",
+    .name = "lory grammar",
     .usage = "--grammar FILE | --json-schema FILE < TEXT",
     .about = "Checks that the whole of standard input is a text of the grammar: every byte of it, "
              "a line's end at its end too (but behind JSON). The exit status is 0 when it is, 1 "

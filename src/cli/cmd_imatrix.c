@@ -39,7 +39,7 @@ static const opt_row rows[] = {
 };
 
 static const opts_page page = {
-    .name = "imatrix",
+    .name = "lory imatrix",
     .usage = "-m FILE -f TEXT -o FILE [options]",
     .about = "Runs a text through a model, piece by piece, and measures which columns of its "
              "weight matrices matter most: an importance matrix for lory quantize. The text "

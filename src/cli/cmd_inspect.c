@@ -22,7 +22,7 @@ static const opt_row rows[] = {
 };
 
 static const opts_page page = {
-    .name = "inspect",
+    .name = "lory inspect",
     .usage = "FILE [--json] [--tensors] [-c N]",
     .about =
         "Prints what a GGUF file has: its model, tokenizer, types of weights and metadata; the "

@@ -23,7 +23,7 @@ static const opt_row rows[] = {
 };
 
 static const opts_page page = {
-    .name = "logits",
+    .name = "lory logits",
     .usage = "--ids N,N,... [options]",
     .about =
         "Prints one JSON object {\"pos\": i, \"logits\": [...]} a line: the logits of every token "

@@ -33,7 +33,7 @@ static const opt_row rows[] = {
 };
 
 static const opts_page page = {
-    .name = "quantize",
+    .name = "lory quantize",
     .usage = "IN.gguf OUT.gguf TYPE [options]",
     .about = "Writes the weight matrices of a model in another type. OUT.gguf appears when it is "
              "whole, and its bytes do not depend on the number of threads.",

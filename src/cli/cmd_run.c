@@ -60,7 +60,7 @@ static const opt_row rows[] = {
 };
 
 static const opts_page page = {
-    .name = "run",
+    .name = "lory run",
     .usage = "[-p TEXT | -f FILE] [options] [< PROMPT]",
     .about = "Completes a prompt and streams the completion to standard output as it is made.",
     .rows = rows,

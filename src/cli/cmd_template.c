@@ -23,7 +23,7 @@ static const opt_row rows[] = {
 };
 
 static const opts_page page = {
-    .name = "template",
+    .name = "lory template",
     .usage = "[-m FILE | --template FILE] < CASE.json",
     .about = "Renders a chat template (Jinja, as Hugging Face sets it up) over the JSON object on "
              "standard input, and prints the text.",

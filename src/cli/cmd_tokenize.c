@@ -38,7 +38,7 @@ static const opt_row rows[] = {
 };
 
 static const opts_page page = {
-    .name = "tokenize",
+    .name = "lory tokenize",
     .usage = "[-p TEXT] [options] [< TEXT]",
     .about = "Prints the token ids of a text as one JSON array, or with --decode the text of ids. "
              "Needs the vocabulary of a model only.",

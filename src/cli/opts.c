@@ -256,9 +256,7 @@ static bool store(const opt_row *r, const char *subject, const char *text, void 
     case OPT_BOOL: *(bool *)to = true; return true;
     case OPT_SET: *(int *)to = (int)r->min; return true;
     case OPT_STR:
-    case OPT_ARG:
-        *(const char **)to = text;
-        return check_word(r, subject, text, err);
+    case OPT_ARG: *(const char **)to = text; return check_word(r, subject, text, err);
     case OPT_MAYBE:
         if (*text && r->choices && find_choice(r, subject, text, err) < 0) return false;
         *(const char **)to = text;
@@ -386,8 +384,7 @@ static const opt_row *find_arg(const parser *p, int n, size_t *at)
 static opts_result wrong_option(parser *p, const char *word)
 {
     const char *name = p->page->name;
-    err_set(p->err, LORY_E_ARGUMENT,
-            "%s: no such option of lory %s (nearest: %s; lory %s --help lists them)",
+    err_set(p->err, LORY_E_ARGUMENT, "%s: no such option of %s (nearest: %s; %s --help lists them)",
             quote(word).text, name, nearest_option(p->page, word).text, name);
     return OPTS_WRONG;
 }
@@ -398,7 +395,7 @@ static opts_result wrong_arg(parser *p, const char *word)
     nearest best = nearest_option(p->page, word);
     bool is_near = best.distance * 3 <= strlen(word);
     err_set(p->err, LORY_E_ARGUMENT,
-            "%s: an argument that lory %s does not expect (nearest option: %s; lory %s --help)",
+            "%s: an argument that %s does not expect (nearest option: %s; %s --help)",
             *word ? quote(word).text : "\"\"", name,
             p->page->loose && !is_near ? p->page->loose : best.text, name);
     return OPTS_WRONG;
@@ -453,7 +450,7 @@ static opts_result missing_args(parser *p)
     size_t at;
     const opt_row *r = find_arg(p, p->n_args, &at);
     if (!r || r->is_optional || r->kind == OPT_ARGS) return OPTS_OK;
-    err_set(p->err, LORY_E_ARGUMENT, "%s: missing (expected lory %s %s; lory %s --help)", r->name,
+    err_set(p->err, LORY_E_ARGUMENT, "%s: missing (expected %s %s; %s --help)", r->name,
             p->page->name, p->page->usage, p->page->name);
     return OPTS_WRONG;
 }
@@ -623,7 +620,7 @@ void opts_help(const opts_page *page, const void *o, bool bold, buf *out)
     const opt_row *r;
     size_t width = left_width(page), at;
     bool has_head = false;
-    buf_printf(out, "%sUsage:%s lory %s %s\n\n", bold ? "\033[1m" : "", bold ? "\033[0m" : "",
+    buf_printf(out, "%sUsage:%s %s %s\n\n", bold ? "\033[1m" : "", bold ? "\033[0m" : "",
                page->name, page->usage);
     put_wrapped(out, page->about, 0, 0);
     while ((r = next_row(&w, &at))) {

@@ -16,7 +16,7 @@
  *         { 0,   NULL,      OPT_GROUP, offsetof(run_opts, session),   NULL, .rows = session_rows },
  *         { .kind = OPT_END },
  *     };
- *     static const opts_page page = { "run", "[-p TEXT]", "Completes a prompt.", rows, ... };
+ *     static const opts_page page = { "lory run", "[-p TEXT]", "Completes a prompt.", rows, ... };
  *
  * A default is what the struct holds before parsing, and that is what --help prints. Strings point
  * into argv; only OPT_LIST allocates, and opts_free releases it.
@@ -73,7 +73,7 @@ struct opt_row {
 };
 
 typedef struct {
-    const char *name;  /* of the command */
+    const char *name;  /* of the command: "lory run"; of a program of its own, that */
     const char *usage; /* after the name: "[-p TEXT | -f FILE] [options]" */
     const char *about; /* a paragraph or a few */
     const opt_row *rows;

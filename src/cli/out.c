@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+const char *cli_program = "lory";
+
 static int out_errno; /* of the first write to stdout that failed; 0 = none did */
 
 void cli_begin(void)
@@ -54,7 +56,7 @@ int cli_end(int status)
     if (fclose(stdout) != 0) out_failed();
     if (out_errno == 0) return status;
     if (out_errno != EPIPE)
-        fprintf(stderr, "lory: stdout: cannot write: %s\n", strerror(out_errno));
+        fprintf(stderr, "%s: stdout: cannot write: %s\n", cli_program, strerror(out_errno));
     return EXIT_FAILED;
 }
 
@@ -83,7 +85,7 @@ int cli_fail(const lory_err *err)
     if (err->code == LORY_E_INTERRUPTED) return EXIT_INTERRUPTED;
     static const char clock[] = "SOURCE_DATE_EPOCH:";
     bool is_given = err->text[0] == '-' || strncmp(err->text, clock, sizeof clock - 1) == 0;
-    fprintf(stderr, "lory: %s\n", err->text);
+    fprintf(stderr, "%s: %s\n", cli_program, err->text);
     return err->code == LORY_E_ARGUMENT && is_given ? EXIT_USAGE : EXIT_FAILED;
 }
 
@@ -94,7 +96,7 @@ static void put_line(const char *fmt, va_list ap)
     lory_err err;
     vsnprintf(text, sizeof text, fmt, ap);
     err_set(&err, LORY_OK, "%s", text);
-    fprintf(stderr, "lory: %s\n", err.text);
+    fprintf(stderr, "%s: %s\n", cli_program, err.text);
 }
 
 int cli_usage(const char *fmt, ...)
