@@ -306,7 +306,7 @@ TEST(a_kv_cache_hands_its_pages_out_and_takes_them_back)
 static float value_at(const kv_cache *kv, int seq, int pos)
 {
     static float keys[2 * KV_CHUNK * 32];
-    kv_to_f32(kv, kernels(), 1, kv_chunk(kv, (kv_place){ 1, seq, pos, 1 }), KV_CHUNK, keys);
+    kv_to_f32(kv, kernels(), (kv_place){ 1, seq, pos, 1 }, KV_CHUNK, keys);
     return keys[pos % KV_CHUNK * 32 + 31];
 }
 
@@ -356,6 +356,48 @@ TEST(a_shared_page_is_copied_before_it_is_written)
     CHECK(value_at(&kv, 2, 10) == 10 && value_at(&kv, 1, 10) == 1010 && value_at(&kv, 1, 9) == 9);
     kv_truncate(&kv, 1, 0);
     kv_truncate(&kv, 2, 0);
+    CHECK(kv.n_free == kv.n_page);
+    kv_close(&kv);
+}
+
+static void check_values(const kv_cache *kv, int seq, int n_old, int n, int who)
+{
+    for (int i = 0; i < n; i++)
+        CHECK(value_at(kv, seq, i) == (float)(i < n_old ? i : 1000 * who + i),
+              "sequence %d, position %d", seq, i);
+}
+
+TEST(rows_in_common_stay_in_the_page_of_all_who_have_them)
+{
+    enum { N = KV_CHUNK + 21, N_BASE = KV_CHUNK + 16 };
+    lory_err err;
+    kv_cache kv;
+    kv_shape shape = { 2, 2, 32, 6 * KV_CHUNK, 4, QT_F32, 3 * KV_CHUNK, NULL, 0, false };
+    REQUIRE(kv_open(&kv, &shape, &err), "%s", err.text);
+    kv_reserve(&kv, 0, N, &err);
+    store_all(&kv, 0, 0, N, 0);
+    kv_share(&kv, 0, 1, N);
+    for (int i = 1; i >= 0; i--) { /* both leave it, the first owner too */
+        CHECK(kv_pages_for(&kv, i, 4) == 1 && kv_reserve(&kv, i, 4, &err) == N);
+        store_all(&kv, i, N, 4, i);
+    }
+    CHECK(kv.n_free == 2 && kv.seq[0].n_base == 16 && kv.seq[0].base == kv.seq[1].base);
+    CHECK(!kv_leave_base(&kv, 0), "another has it too");
+    kv_share(&kv, 0, 2, N + 2); /* a page with a base; less than the base */
+    kv_share(&kv, 1, 3, N_BASE - 1);
+    CHECK(kv.n_free == 2 && kv.seq[2].n_base == 16 && kv.seq[3].n_base == 0);
+    CHECK(kv_reserve(&kv, 2, 1, &err) == N + 2 && kv_reserve(&kv, 3, 1, &err) == N_BASE - 1);
+    store_all(&kv, 2, N + 2, 1, 2), store_all(&kv, 3, N_BASE - 1, 1, 3);
+    CHECK(kv.n_free == 0);
+    check_values(&kv, 0, N + 4, N + 4, 0), check_values(&kv, 1, N, N + 4, 1);
+    check_values(&kv, 2, N + 2, N + 3, 2), check_values(&kv, 3, N_BASE - 1, N_BASE, 3);
+    kv_truncate(&kv, 2, N_BASE); /* its own page has nothing of it any more */
+    CHECK(kv.n_free == 1 && kv.seq[2].n_base == 0);
+    check_values(&kv, 2, N_BASE, N_BASE, 2);
+    kv_truncate(&kv, 1, 0), kv_truncate(&kv, 2, 0), kv_truncate(&kv, 3, 1);
+    CHECK(kv.n_free == 3 && kv_leave_base(&kv, 0) && kv.n_free == 4 && !kv_leave_base(&kv, 0));
+    check_values(&kv, 0, N + 4, N + 4, 0);
+    kv_truncate(&kv, 0, 0), kv_truncate(&kv, 3, 0);
     CHECK(kv.n_free == kv.n_page);
     kv_close(&kv);
 }

@@ -17,6 +17,8 @@ typedef struct {
     int first[N_Q], last[N_Q]; /* positions over all chunks */
     float slope[N_Q], cap, scale;
     bool has_slope;
+    const uint8_t *k_base, *v_base; /* where the first n_base rows of each chunk lie */
+    int n_base;
 } attend_case;
 
 static int clamp_chunk(int pos, int chunk)
@@ -44,6 +46,10 @@ static void run_attend(const lory_kernels *kn, const attend_case *c, float *o, a
                           .row_bytes = c->row_bytes,
                           .k = c->k_rows + chunk,
                           .v = c->v_rows + chunk,
+                          .base_k = c->n_base > 0 ? c->k_base + chunk : NULL,
+                          .base_v = c->n_base > 0 ? c->v_base + chunk : NULL,
+                          .n_base = c->n_base,
+                          .next_from = c->n_base,
                           .next_k = ic % 2 ? c->k_rows : NULL,
                           .next_v = ic % 2 ? c->v_rows : NULL,
                           .o = o,
@@ -117,9 +123,22 @@ static void new_attend_case(attend_case *c, int round)
     }
 }
 
+/* The same with some of each chunk's rows elsewhere, and nonsense in their place. */
+static void move_rows(const attend_case *c, attend_case *moved)
+{
+    *moved = *c;
+    moved->k_base = c->k_rows, moved->v_base = c->v_rows;
+    moved->n_base = 1 + rnd_below(KV_CHUNK);
+    for (int ic = 0; ic < CHUNKS; ic++) {
+        const size_t at = (size_t)ic * KV_CHUNK * c->row_bytes;
+        memset(moved->k_rows + at, 0xff, (size_t)moved->n_base * c->row_bytes);
+        memset(moved->v_rows + at, 0xff, (size_t)moved->n_base * c->row_bytes);
+    }
+}
+
 TEST(attention_is_the_same_on_every_isa_and_near_the_exact_one)
 {
-    static attend_case c;
+    static attend_case c, moved;
     static float want[N_Q * (DIM_MAX + 1)], got[N_Q * (DIM_MAX + 1)];
     attend_state state[N_Q], want_state[N_Q];
     isa list[8];
@@ -141,6 +160,11 @@ TEST(attention_is_the_same_on_every_isa_and_near_the_exact_one)
             run_attend(&list[l].kn, &c, got, state);
             CHECK_SAME(got, want, sizeof got, "isa %s, dim %d", list[l].name, c.dim);
             CHECK_SAME(state, want_state, sizeof state, "isa %s", list[l].name);
+            move_rows(&c, &moved);
+            memset(got, 0, sizeof got);
+            run_attend(&list[l].kn, &moved, got, state);
+            CHECK_SAME(got, want, sizeof got, "isa %s, %d rows in a base", list[l].name,
+                       moved.n_base);
         }
     }
 }

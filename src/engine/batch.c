@@ -358,7 +358,9 @@ static bool preempt(batch *b, int place)
 static bool make_room(batch *b, int place, int n_page, bool may_preempt)
 {
     while (b->kv.n_free < n_page)
-        if (!free_kept(b) && !(may_preempt && preempt(b, place))) return false;
+        if (!kv_leave_base(&b->kv, b->queue[place]) && !free_kept(b)
+            && !(may_preempt && preempt(b, place)))
+            return false;
     return true;
 }
 

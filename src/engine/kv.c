@@ -168,18 +168,56 @@ static void release_page(kv_cache *kv, int page)
     if (--kv->n_user[page] == 0) kv->free_page[kv->n_free++] = page;
 }
 
-/* Replaces the sequence's last page by a copy of its own. */
-static void copy_last(kv_cache *kv, kv_seq *s)
+/* Whether the first rows of a chunk lie in a base. */
+static bool has_base(const kv_seq *s, int chunk)
 {
-    int *last = &s->page[s->n_tok / KV_CHUNK], from = *last;
-    *last = take_page(kv);
+    return s->n_base > 0 && s->base_chunk == chunk;
+}
+
+/* Rows [r0, r1) of every layer and head. */
+static void copy_rows(kv_cache *kv, int from, int to, int r0, int r1)
+{
     for (int il = 0; il < kv->shape.n_layer; il++) {
-        size_t n_bytes = page_bytes(&kv->shape, &kv->layer[il]);
-        unsigned char *layer = kv->data + kv->layer[il].at;
+        const kv_layer *l = &kv->layer[il];
+        unsigned char *layer = kv->data + l->at + (size_t)r0 * l->row_bytes;
+        size_t page = page_bytes(&kv->shape, l), n_bytes = (size_t)(r1 - r0) * l->row_bytes;
         if (kv_heads(kv, il) == 0) continue;
-        memcpy(layer + (size_t)*last * n_bytes, layer + (size_t)from * n_bytes, n_bytes);
+        for (size_t i = 0; i < page; i += l->chunk_bytes)
+            memcpy(layer + (size_t)to * page + i, layer + (size_t)from * page + i, n_bytes);
     }
+}
+
+/* Gives the sequence a last page of its own. The shared one becomes its base, if enough rows are in
+ * it and the sequence has none; else its rows are copied. */
+static void leave_shared(kv_cache *kv, kv_seq *s)
+{
+    enum { BASE_STEP = 8 }; /* keys that attention takes at a time */
+    int chunk = s->n_tok / KV_CHUNK, n = s->n_tok % KV_CHUNK, from = s->page[chunk];
+    int to = s->page[chunk] = take_page(kv);
+    if (s->n_base == 0 && n >= BASE_STEP) {
+        s->base = from;
+        s->n_base = n - n % BASE_STEP;
+        s->base_chunk = chunk;
+        copy_rows(kv, from, to, s->n_base, n);
+        return;
+    }
+    copy_rows(kv, from, to, has_base(s, chunk) ? s->n_base : 0, n);
     release_page(kv, from);
+}
+
+static void drop_base(kv_cache *kv, kv_seq *s)
+{
+    release_page(kv, s->base);
+    s->n_base = 0;
+}
+
+bool kv_leave_base(kv_cache *kv, int seq)
+{
+    kv_seq *s = &kv->seq[seq];
+    if (s->n_base == 0 || kv->n_user[s->base] > 1) return false;
+    copy_rows(kv, s->base, s->page[s->base_chunk], 0, s->n_base);
+    drop_base(kv, s);
+    return true;
 }
 
 int kv_pages_for(const kv_cache *kv, int seq, int n_tok)
@@ -213,22 +251,36 @@ int kv_reserve(kv_cache *kv, int seq, int n_tok, lory_err *err)
         err_set(err, LORY_E_FULL, "KV cache: no room for %d tokens (%d are free)", n_tok, have);
         return -1;
     }
-    if (n_tok > 0 && shares_last(kv, s)) copy_last(kv, s);
+    if (n_tok > 0 && shares_last(kv, s)) leave_shared(kv, s);
     for (int i = pages_for(first); i < pages_for(first + n_tok); i++) s->page[i] = take_page(kv);
     s->n_tok += n_tok;
     lose(s, pages_for(s->n_tok) - kv->n_ring);
     return first;
 }
 
+/* A sequence that ends within its base needs no more than that. */
+static void cut_to_base(kv_cache *kv, kv_seq *s)
+{
+    if (s->n_base == 0 || s->n_tok > s->base_chunk * KV_CHUNK + s->n_base) return;
+    release_page(kv, s->page[s->base_chunk]);
+    s->page[s->base_chunk] = s->base;
+    s->n_base = 0;
+}
+
 void kv_share(kv_cache *kv, int from, int to, int n_tok)
 {
     kv_seq *s = &kv->seq[to];
-    assert(s->n_tok == 0 && n_tok <= kv->seq[from].n_tok);
+    const kv_seq *f = &kv->seq[from];
+    assert(s->n_tok == 0 && n_tok <= f->n_tok);
     for (int i = 0; i < pages_for(n_tok); i++) {
-        s->page[i] = kv->seq[from].page[i];
+        s->page[i] = f->page[i];
         kv->n_user[s->page[i]]++;
     }
     s->n_tok = n_tok;
+    if (f->n_base == 0 || f->base_chunk >= pages_for(n_tok)) return;
+    s->base = f->base, s->n_base = f->n_base, s->base_chunk = f->base_chunk;
+    kv->n_user[s->base]++;
+    cut_to_base(kv, s);
 }
 
 static int first_chunk(const kv_cache *kv, int pos)
@@ -253,16 +305,23 @@ void kv_truncate(kv_cache *kv, int seq, int n_tok)
     if (!kv_has_window(kv, seq, n_tok)) n_tok = 0;
     if (n_tok == 0) s->n_lost = 0;
     for (int i = pages_for(s->n_tok) - 1; i >= pages_for(n_tok); i--) release_page(kv, s->page[i]);
+    if (s->n_base > 0 && s->base_chunk >= pages_for(n_tok)) drop_base(kv, s);
     s->n_tok = n_tok;
+    cut_to_base(kv, s);
+}
+
+static unsigned char *chunk_in(const kv_cache *kv, kv_place at, int page)
+{
+    const kv_layer *l = &kv->layer[at.il];
+    return kv->data + l->at + (size_t)page * page_bytes(&kv->shape, l)
+           + (size_t)at.head * n_parts(&kv->shape) * l->chunk_bytes;
 }
 
 static unsigned char *chunk_at(const kv_cache *kv, kv_place at)
 {
-    const kv_layer *l = &kv->layer[at.il];
-    size_t page = (size_t)(l->is_ring ? at.pos / KV_CHUNK % kv->n_ring
-                                      : kv->seq[at.seq].page[at.pos / KV_CHUNK]);
-    return kv->data + l->at + page * page_bytes(&kv->shape, l)
-           + (size_t)at.head * n_parts(&kv->shape) * l->chunk_bytes;
+    int chunk = at.pos / KV_CHUNK;
+    return chunk_in(kv, at, kv->layer[at.il].is_ring ? chunk % kv->n_ring
+                                                     : kv->seq[at.seq].page[chunk]);
 }
 
 /* n values of the row's `dim`; the rest is 0, whose bytes are 0 in every type. */
@@ -322,17 +381,36 @@ const unsigned char *kv_chunk(const kv_cache *kv, kv_place at)
     return chunk_at(kv, at);
 }
 
+const unsigned char *kv_base(const kv_cache *kv, kv_place at, int *n)
+{
+    const kv_seq *s = &kv->seq[at.seq];
+    *n = has_base(s, at.pos / KV_CHUNK) ? s->n_base : 0;
+    return *n > 0 ? chunk_in(kv, at, s->base) : NULL;
+}
+
 unsigned char *kv_chunk_to_fill(kv_cache *kv, kv_place at)
 {
     return chunk_at(kv, at);
 }
 
-void kv_to_f32(const kv_cache *kv, const lory_kernels *kn, int il, const unsigned char *chunk,
-               int n_row, float *scratch)
+/* Rows [r0, r1) of a chunk of the layer. */
+static void rows_to_f32(const kv_cache *kv, const lory_kernels *kn, const kv_layer *l,
+                        const unsigned char *chunk, int r0, int r1, float *scratch)
 {
-    const kv_layer *l = &kv->layer[il];
-    int64_t n = (int64_t)n_row * l->head_dim;
+    int64_t n = (int64_t)(r1 - r0) * l->head_dim;
+    chunk += (size_t)r0 * l->row_bytes;
+    scratch += r0 * l->head_dim;
     kn->to_f32[kv->shape.type](n, chunk, scratch);
     if (l->value_at > 0)
         kn->to_f32[kv->shape.type](n, chunk + l->value_at, scratch + KV_CHUNK * l->head_dim);
+}
+
+void kv_to_f32(const kv_cache *kv, const lory_kernels *kn, kv_place at, int n_row, float *scratch)
+{
+    int n;
+    const unsigned char *base = kv_base(kv, at, &n);
+    const kv_layer *l = &kv->layer[at.il];
+    if (n > n_row) n = n_row;
+    if (n > 0) rows_to_f32(kv, kn, l, base, 0, n, scratch);
+    if (n < n_row) rows_to_f32(kv, kn, l, chunk_at(kv, at), n, n_row, scratch);
 }

@@ -10,7 +10,9 @@
  * chunk i lies at i modulo their number.
  *
  * Sequences that begin alike may share pages, which are counted: a page goes back to the pool with
- * its last user, and a shared page that a sequence is to write is copied for it first. */
+ * its last user. A sequence that is to write a shared page gets one of its own for the chunk; the
+ * rows that it has in the shared one, its base, stay there, but for the last few, which are copied:
+ * so what many sequences read is read from memory once. */
 #ifndef LORY_ENGINE_KV_H
 #define LORY_ENGINE_KV_H
 
@@ -46,6 +48,7 @@ typedef struct {
     int n_tok;  /* positions in use */
     int n_lost; /* chunks from the first one on that rings do not have */
     int *page; /* [n_seq_page] its pages in order; the rest unset */
+    int base, n_base, base_chunk; /* rows [0, n_base) of base_chunk lie in page `base`; 0: none */
 } kv_seq;
 
 typedef struct {
@@ -79,8 +82,12 @@ int kv_pages_for(const kv_cache *kv, int seq, int n_tok);
 int kv_reserve(kv_cache *kv, int seq, int n_tok, lory_err *err);
 
 /* Gives the empty sequence `to` the first n_tok tokens of `from`, which has as many. Takes no page:
- * the one that both would write is copied when the first of them reserves more. */
+ * who reserves more in the one that both would write gets another. */
 void kv_share(kv_cache *kv, int from, int to, int n_tok);
+
+/* Copies what a sequence has in a base that is nobody else's any more, and frees that page; false
+ * when it has none. */
+bool kv_leave_base(kv_cache *kv, int seq);
 
 /* Keeps the first n_tok positions of a sequence, or none where a ring has lost what the next token
  * would see of them; pages that nobody has go back to the pool. */
@@ -112,14 +119,15 @@ void kv_store(kv_cache *kv, const lory_kernels *kn, kv_place at, const float *k,
 void kv_make_up(kv_cache *kv, int seq);
 
 /* Keys of the chunk that holds position at.pos, [KV_CHUNK] rows of the layer's row_bytes; its
- * values follow value_at bytes later. */
+ * values follow value_at bytes later. The same of its base, where the first *n rows lie instead;
+ * NULL and 0 when it has none. */
 const unsigned char *kv_chunk(const kv_cache *kv, kv_place at);
+const unsigned char *kv_base(const kv_cache *kv, kv_place at, int *n);
 /* The same, for rows read from a file. */
 unsigned char *kv_chunk_to_fill(kv_cache *kv, kv_place at);
 
-/* Keys and values of layer il's chunk as f32 [KV_CHUNK, head_dim]: the first n_row rows of each, in
- * scratch [2][KV_CHUNK * head_dim]; of shared ones just the keys. */
-void kv_to_f32(const kv_cache *kv, const lory_kernels *kn, int il, const unsigned char *chunk,
-               int n_row, float *scratch);
+/* Keys and values of the chunk that holds position at.pos as f32 [KV_CHUNK, head_dim]: the first
+ * n_row rows of each, in scratch [2][KV_CHUNK * head_dim]; of shared ones just the keys. */
+void kv_to_f32(const kv_cache *kv, const lory_kernels *kn, kv_place at, int n_row, float *scratch);
 
 #endif

@@ -228,22 +228,28 @@ typedef struct {
     int i, n, chunk;
 } attend_piece;
 
-/* The keys of the chunk that the i-th token of the unit has. */
-static const unsigned char *keys_of(const exec *e, const plan_step *s, attend_unit u, int i,
-                                    int chunk)
+/* Where the chunk that the i-th token of the unit has lies in the cache. */
+static kv_place place_of(const exec *e, const plan_step *s, attend_unit u, int i, int chunk)
 {
     int head = u.ih * layer_of(e, s)->n_kv_head / n_groups(e, s);
-    return kv_chunk(e->kv, (kv_place){ s->il, e->batch.seq[u.it + i], chunk, head });
+    return (kv_place){ s->il, e->batch.seq[u.it + i], chunk, head };
 }
 
-/* What the unit reads after the part: the chunk in another page, else the next chunk; or NULL. */
-static const unsigned char *next_keys(const exec *e, const plan_step *s, attend_piece p)
+/* What the unit reads after the part is asked for meanwhile: the chunk in another page, else the
+ * next chunk. */
+static void find_next(const exec *e, const plan_step *s, attend_piece p, attend_args *args)
 {
     int window = hparams_window(&e->m->hp, s->il), i = p.i + p.n, chunk = p.chunk;
     for (int n = 0; n < 2; n++, i = 0, chunk += KV_CHUNK)
         for (; i < p.u.n_tok; i++)
-            if (page_of(e, p.u.it + i, chunk, window) >= 0) return keys_of(e, s, p.u, i, chunk);
-    return NULL;
+            if (page_of(e, p.u.it + i, chunk, window) >= 0) {
+                kv_place at = place_of(e, s, p.u, i, chunk);
+                const unsigned char *keys = kv_chunk(e->kv, at);
+                args->next_k = keys;
+                args->next_v = keys + e->kv->layer[s->il].value_at;
+                kv_base(e->kv, at, &args->next_from); /* that is near already */
+                return;
+            }
 }
 
 /* n_key keys and values of the part for args->n_q queries: converted first when there are many,
@@ -253,11 +259,11 @@ static void set_rows(const exec *e, const plan_step *s, attend_piece p, int n_ke
 {
     const kv_cache *kv = e->kv;
     const kv_layer *l = &kv->layer[s->il];
-    const unsigned char *keys = keys_of(e, s, p.u, p.i, p.chunk);
+    const kv_place at = place_of(e, s, p.u, p.i, p.chunk);
     args->type = kv->shape.type;
     if (args->type != QT_F32 && args->n_q > DIRECT_QUERIES) {
         size_t n = (size_t)l->head_dim;
-        kv_to_f32(kv, e->kn, s->il, keys, n_key, a->kv);
+        kv_to_f32(kv, e->kn, at, n_key, a->kv);
         /* Rows up to a multiple of 4 are read, though not used; as they are, they may be slow. */
         for (int j = n_key; j % 4 != 0; j++) memset(a->kv + (size_t)j * n, 0, n * sizeof(float));
         args->type = QT_F32;
@@ -267,12 +273,11 @@ static void set_rows(const exec *e, const plan_step *s, attend_piece p, int n_ke
         return;
     }
     args->row_bytes = l->row_bytes;
+    const unsigned char *keys = kv_chunk(kv, at), *base = kv_base(kv, at, &args->n_base);
     args->k = keys;
     args->v = keys + l->value_at;
-    keys = next_keys(e, s, p);
-    if (!keys) return;
-    args->next_k = keys;
-    args->next_v = keys + l->value_at;
+    if (base) args->base_k = base, args->base_v = base + l->value_at;
+    find_next(e, s, p, args);
 }
 
 static void attend_chunk(const exec *e, const plan_step *s, attend_piece p,

@@ -311,7 +311,7 @@ static int try_block(const attend_args *a, int i)
     const int lane = (a->packed_at + i) % 16;
     attend_block b = { .a = a, .at = i - lane, .i0 = lane, .i1 = lane, .first = a->first[i],
                        .s = a->scratch, .lanes = a->scratch + BLOCK_Q * KV_CHUNK };
-    if (!a->packed_q || a->type != QT_F32 || a->head_dim % 16 != 0
+    if (!a->packed_q || a->type != QT_F32 || a->n_base > 0 || a->head_dim % 16 != 0
         || a->row_bytes != (size_t)a->head_dim * sizeof(float))
         return 0;
     for (; b.i1 < BLOCK_Q && b.at + b.i1 < a->n_q; b.i1++) {

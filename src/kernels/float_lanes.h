@@ -356,6 +356,15 @@ INLINE v16 load_kv(const qtype type, const uint8_t *row, int d, const int more, 
     return v_mul(v_set_f16(block), v_load_i8(block + offsetof(block_q8_0, q) + d % 32 + more % 32));
 }
 
+/* Where row j lies, and the end of those that follow it there, up to `last`. */
+INLINE const uint8_t *rows_from(const attend_args *a, const void *rows, const void *base, int j,
+                                int last, int *end)
+{
+    const bool is_base = j < a->n_base;
+    *end = is_base && a->n_base < last ? a->n_base : last;
+    return (const uint8_t *)(is_base ? base : rows) + (size_t)j * a->row_bytes;
+}
+
 /* Asks for n rows that lie at `next`. A prefetch never faults, wherever it points. */
 INLINE void ask_for(const attend_args *a, const uint8_t *next, int n)
 {
@@ -404,14 +413,15 @@ INLINE void score_rows(const int nq, const qtype type, const attend_args *a, con
 {
     /* few queries leave registers for more keys */
     const int nk = 2 * nq <= Q_TILE ? 2 * K_TILE : K_TILE;
-    const uint8_t *k = (const uint8_t *)a->k + (size_t)first * a->row_bytes;
     const size_t step = (size_t)nk * a->row_bytes;
-    int j = first;
-    for (; j + nk <= last; j += nk, k += step, s += nk) {
-        if (next) ask_for(a, next + (size_t)j * a->row_bytes, nk);
-        score_tile(nq, nk, type, a, q, k, s);
+    for (int j = first, end; j < last; j = end) {
+        const uint8_t *k = rows_from(a, a->k, a->base_k, j, last, &end);
+        for (; j + nk <= end; j += nk, k += step, s += nk) {
+            if (next && j >= a->next_from) ask_for(a, next + (size_t)j * a->row_bytes, nk);
+            score_tile(nq, nk, type, a, q, k, s);
+        }
+        for (; j < end; j++, k += a->row_bytes, s++) score_tile(nq, 1, type, a, q, k, s);
     }
-    for (; j < last; j++, k += a->row_bytes, s++) score_tile(nq, 1, type, a, q, k, s);
 }
 
 /* Scores of query i to weights; the chunk's greatest score and the weights' sum. */
@@ -470,12 +480,12 @@ static void attend_merge(int n, attend_state chunk, const float *part, attend_st
     }
 }
 
-/* Weights [nq, KV_CHUNK] of n values from `v` on, and how their sum merges. */
+/* Weights [nq, KV_CHUNK] of values [first, last), and how their sum merges. */
 typedef struct {
     const float *s;
     const merge_by *by;
-    int n;
-    const uint8_t *v, *next;
+    int first, last;
+    const uint8_t *next;
 } weighted;
 
 /* nv vectors of 16 value elements from d on (the last one may be part of one) for nq queries. */
@@ -483,20 +493,24 @@ INLINE void value_tile(const int nq, const int nv, const qtype type, const atten
                        const weighted *w, int d, float *o)
 {
     const int part = nv == 1 ? a->head_dim - d : 16;
-    const uint8_t *v = w->v;
+    const float *s = w->s;
     v16 sum[Q_TILE * D_TILE];
     UNROLL
     for (int i = 0; i < nq * nv; i++) sum[i] = v_zero();
-    for (int j = 0; j < w->n; j++, v += a->row_bytes) {
-        v16 vv[2 * D_TILE];
-        if (w->next && d == 0) ask_for(a, w->next + (size_t)j * a->row_bytes, 1);
-        UNROLL
-        for (int e = 0; e < nv; e++) vv[e] = load_kv(type, v, d, 16 * e, part);
-        UNROLL
-        for (int i = 0; i < nq; i++) {
-            v16 p = v_set(w->s[i * KV_CHUNK + j]);
+    for (int j = w->first, end; j < w->last;) {
+        const uint8_t *v = rows_from(a, a->v, a->base_v, j, w->last, &end);
+        for (; j < end; j++, s++, v += a->row_bytes) {
+            v16 vv[2 * D_TILE];
+            if (w->next && d == 0 && j >= a->next_from)
+                ask_for(a, w->next + (size_t)j * a->row_bytes, 1);
             UNROLL
-            for (int e = 0; e < nv; e++) sum[nv * i + e] = v_fma(p, vv[e], sum[nv * i + e]);
+            for (int e = 0; e < nv; e++) vv[e] = load_kv(type, v, d, 16 * e, part);
+            UNROLL
+            for (int i = 0; i < nq; i++) {
+                v16 p = v_set(s[i * KV_CHUNK]);
+                UNROLL
+                for (int e = 0; e < nv; e++) sum[nv * i + e] = v_fma(p, vv[e], sum[nv * i + e]);
+            }
         }
     }
     UNROLL
@@ -524,7 +538,7 @@ INLINE void attend_queries(const int nq, const qtype type, const attend_args *a,
     for (int iq = 0; iq < nq; iq++) chunk[iq] = weights_of(a, i + iq, n, s + iq * KV_CHUNK);
     merge_states(nq, chunk, &a->state[i], by);
     float *o = a->o + (size_t)i * a->ld_o;
-    const weighted w = { s, by, n, (const uint8_t *)a->v + (size_t)first * a->row_bytes, next_v };
+    const weighted w = { s, by, first, a->last[i], next_v };
     int d = 0;
     for (; d + 16 * wide <= dim; d += 16 * wide) value_tile(nq, wide, type, a, &w, d, o);
     if (wide > D_TILE && d + 16 * D_TILE <= dim) {

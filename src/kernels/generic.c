@@ -169,9 +169,11 @@ static void rope(int n_head, int head_dim, int n_rot, bool neox, const float *cs
 
 /* ---- attention ------------------------------------------------------------------------------ */
 
-static const float *row_of(const attend_args *a, const void *rows, int j, float *scratch)
+static const float *row_of(const attend_args *a, const void *rows, const void *base, int j,
+                           float *scratch)
 {
-    qtypes[a->type].to_f32(a->head_dim, (const char *)rows + (size_t)j * a->row_bytes, scratch);
+    const char *from = j < a->n_base ? base : rows;
+    qtypes[a->type].to_f32(a->head_dim, from + (size_t)j * a->row_bytes, scratch);
     return scratch;
 }
 
@@ -180,7 +182,7 @@ static void scores(const attend_args *a, int i, float *s, float *key)
 {
     const float *q = a->q + (size_t)i * a->ld_q;
     for (int j = a->first[i]; j < a->last[i]; j++) {
-        float v = a->scale * dot(a->head_dim, q, row_of(a, a->k, j, key));
+        float v = a->scale * dot(a->head_dim, q, row_of(a, a->k, a->base_k, j, key));
         if (a->cap > 0) v = a->cap * math_tanhf(v / a->cap);
         if (a->slope) v = fmaf(a->slope[i], (float)(j - a->pos[i]), v);
         *s++ = v;
@@ -192,7 +194,7 @@ static void weigh(const attend_args *a, int first, int n, const float *p, float 
 {
     for (int d = 0; d < a->head_dim; d++) o[d] = 0.0f;
     for (int j = 0; j < n; j++) {
-        const float *v = row_of(a, a->v, first + j, value);
+        const float *v = row_of(a, a->v, a->base_v, first + j, value);
         for (int d = 0; d < a->head_dim; d++) o[d] = fmaf(p[j], v[d], o[d]);
     }
 }

@@ -191,7 +191,10 @@ typedef struct {
     qtype type;         /* of keys and values: QT_F32, QT_F16, or QT_Q8_0 with head_dim % 32 == 0 */
     size_t row_bytes;   /* of one key or value */
     const void *k, *v;  /* [KV_CHUNK] rows; converted to f32 exactly */
-    const void *next_k, *next_v; /* rows that will be read next: asked for meanwhile; or NULL */
+    const void *base_k, *base_v; /* where rows [0, n_base) lie instead */
+    int n_base;
+    int next_from; /* rows from there on */
+    const void *next_k, *next_v; /* that will be read next: asked for meanwhile; or NULL */
     float *o;           /* [n_q, head_dim], stride ld_o: the states' vectors */
     size_t ld_o;
     attend_state *state;         /* [n_q] */
