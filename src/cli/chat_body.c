@@ -7,7 +7,6 @@
 #include "text/json.h"
 #include <inttypes.h>
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -45,15 +44,13 @@ static void put_settings(json_writer *w, const chat_settings *s)
     json_member_int(w, "seed", s->sampling.seed);
     json_member_int(w, "predict", s->n_predict);
     for (const opt_row *r = sampling_rows; r->kind != OPT_END; r++) {
-        const char *at = (const char *)&s->sampling + r->at;
-        float x = NAN;
-        int i = INT_MIN;
-        if (r->kind == OPT_FLOAT) memcpy(&x, at, sizeof x);
-        if (r->kind == OPT_INT) memcpy(&i, at, sizeof i);
-        if (i != INT_MIN) json_member_int(w, r->name, i);
-        if (isnan(x)) continue;
+        const void *x = chat_setting_number(s, r);
+        if (!x) continue;
         json_put_key(w, r->name);
-        json_put_f32(w, x);
+        if (r->kind == OPT_INT)
+            json_put_int(w, *(const int *)x);
+        else
+            json_put_f32(w, *(const float *)x);
     }
     json_end_object(w);
 }

@@ -4,8 +4,6 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "cli/chat.h"
-#include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -184,19 +182,14 @@ static void list_settings(const chat *c)
              (long long)s->sampling.seed, s->n_predict, s->hides ? "hide" : "show");
     say(line);
     for (const opt_row *r = sampling_rows; r->kind != OPT_END; r++) {
-        const char *at = (const char *)&s->sampling + r->at;
-        float x = NAN;
-        int i = INT_MIN;
-        if (r->kind == OPT_FLOAT) memcpy(&x, at, sizeof x);
-        if (r->kind == OPT_INT) memcpy(&i, at, sizeof i);
-        if (!isnan(x))
-            snprintf(line, sizeof line, "  %s %g", r->name, (double)x);
-        else if (i != INT_MIN)
-            snprintf(line, sizeof line, "  %s %d", r->name, i);
-        else if (r->kind == OPT_FLOAT || r->kind == OPT_INT)
+        const void *x = chat_setting_number(s, r);
+        if (r->kind != OPT_FLOAT && r->kind != OPT_INT) continue;
+        if (!x)
             snprintf(line, sizeof line, "  %s: the model's default", r->name);
+        else if (r->kind == OPT_INT)
+            snprintf(line, sizeof line, "  %s %d", r->name, *(const int *)x);
         else
-            continue;
+            snprintf(line, sizeof line, "  %s %g", r->name, (double)*(const float *)x);
         say(line);
     }
 }

@@ -6,7 +6,6 @@
 #include "cli/chat.h"
 #include <inttypes.h>
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,14 +123,9 @@ static bool load(chat *c, const chat_settings *given, lory_err *err)
     if (given->n_predict != -1) s->n_predict = given->n_predict;
     if (given->sampling.seed != -1) s->sampling.seed = given->sampling.seed;
     for (const opt_row *r = sampling_rows; r->kind != OPT_END; r++) {
-        const char *from = (const char *)&given->sampling + r->at;
-        char *to = (char *)&s->sampling + r->at;
-        float x = NAN;
-        int i = INT_MIN;
-        if (r->kind == OPT_FLOAT) memcpy(&x, from, sizeof x);
-        if (r->kind == OPT_INT) memcpy(&i, from, sizeof i);
-        if (!isnan(x)) memcpy(to, &x, sizeof x);
-        if (i != INT_MIN) memcpy(to, &i, sizeof i);
+        const void *x = chat_setting_number(given, r);
+        size_t n_bytes = r->kind == OPT_INT ? sizeof(int) : sizeof(float);
+        if (x) memcpy((char *)&s->sampling + r->at, x, n_bytes);
     }
     return true;
 }

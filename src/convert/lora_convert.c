@@ -23,7 +23,6 @@ typedef struct {
     hf_shape shape;
     double alpha;    /* of the output, one for all pairs */
     hf_tensors out;
-    size_t cap;
     lory_err *err;
 } work;
 
@@ -207,20 +206,6 @@ static bool take_pair(const work *k, const st_tensor *t, pair *p)
 
 /* ---- outputs ------------------------------------------------------------------------------- */
 
-static bool grow(work *k)
-{
-    hf_tensors *t = &k->out;
-    size_t cap = k->cap ? 2 * k->cap : 64;
-    if (t->n + 2 <= k->cap) return true;
-    gguf_tensor *infos = mem_resize(t->infos, k->cap, cap, sizeof *infos);
-    if (infos) t->infos = infos;
-    hf_output *outputs = infos ? mem_resize(t->outputs, k->cap, cap, sizeof *outputs) : NULL;
-    if (!outputs) return no_memory(k);
-    t->outputs = outputs;
-    k->cap = cap;
-    return true;
-}
-
 /* The row by which a half is made of its source: all that is done to rows of the weight is done to
  * those of B. A is as it is, but an embedding's, of which a row a token is wanted. */
 static const hf_row *row_of_half(work *k, const hf_row *row, const pair *p, bool is_b)
@@ -294,7 +279,8 @@ static bool add_pair(work *k, const pair *p)
             || r->change == HF_TILED_OUT || r->change == HF_ROPE_HEADS || r->flags & HF_EXPERT_ROWS
             || r->change == HF_TERNARY || r->change == HF_UNIT_ROWS || r->change == HF_UNIT_COLUMNS)
             return wrong(k, p->a->name, "is of a weight that an adapter can't change");
-        if (!grow(k) || !add_half(k, p, &m, false) || !add_half(k, p, &m, true)) return false;
+        if (!tensors_reserve(&k->out, 2)) return no_memory(k);
+        if (!add_half(k, p, &m, false) || !add_half(k, p, &m, true)) return false;
     }
     return true;
 }

@@ -36,7 +36,6 @@ typedef struct {
     config *c;
     const hf_shape *shape;
     qtype wanted;
-    size_t cap;
     bool has_output, is_tied;
     lory_err *err;
 } planner;
@@ -74,17 +73,16 @@ static int order_of(const hf_family *f, const hf_row *row)
     return n;
 }
 
-static bool grow(planner *p)
+bool tensors_reserve(hf_tensors *t, size_t n_more)
 {
-    hf_tensors *t = p->t;
-    size_t cap = p->cap ? 2 * p->cap : 64;
-    if (t->n < p->cap) return true;
-    gguf_tensor *infos = mem_resize(t->infos, p->cap, cap, sizeof *infos);
+    size_t cap = t->cap ? 2 * t->cap : 64;
+    if (t->n + n_more <= t->cap) return true;
+    gguf_tensor *infos = mem_resize(t->infos, t->cap, cap, sizeof *infos);
     if (infos) t->infos = infos;
-    hf_output *outputs = infos ? mem_resize(t->outputs, p->cap, cap, sizeof *outputs) : NULL;
-    if (!outputs) return no_memory(p);
+    hf_output *outputs = infos ? mem_resize(t->outputs, t->cap, cap, sizeof *outputs) : NULL;
+    if (!outputs) return false;
     t->outputs = outputs;
-    p->cap = cap;
+    t->cap = cap;
     return true;
 }
 
@@ -237,7 +235,7 @@ static bool measure_ternary(hf_output *o)
 static bool add_output(planner *p, hf_tensor *t, const hf_match *m)
 {
     const char *why = NULL;
-    if (!grow(p)) return false;
+    if (!tensors_reserve(p->t, 1)) return no_memory(p);
     gguf_tensor *info = &p->t->infos[p->t->n];
     hf_output *o = &p->t->outputs[p->t->n];
     *info = (gguf_tensor){ 0 };
@@ -303,7 +301,7 @@ static bool add_extra(planner *p)
          i++) {
         float *copy = arena_new(&p->t->arena, (size_t)n, sizeof *copy);
         gguf_str s = { arena_strndup(&p->t->arena, name, strlen(name)), strlen(name) };
-        if (!copy || !s.s || !grow(p)) return no_memory(p);
+        if (!copy || !s.s || !tensors_reserve(p->t, 1)) return no_memory(p);
         memcpy(copy, values, (size_t)n * sizeof *copy);
         p->t->outputs[p->t->n] = (hf_output){ .order = -1, .layer = -1, .values = copy };
         p->t->infos[p->t->n++] =

@@ -10,7 +10,7 @@
 typedef struct hf_output hf_output;
 
 typedef struct {
-    size_t n;
+    size_t n, cap;
     gguf_tensor *infos; /* [n] name, shape and the type in which it will be written */
     hf_output *outputs; /* [n] what it is made of */
     qtype type;         /* of most matrices */
@@ -26,6 +26,8 @@ typedef struct {
 bool tensors_plan(hf_tensors *t, hf_folder *f, const hf_family *family, config *c,
                   const hf_shape *shape, qtype wanted, lory_err *err);
 void tensors_free(hf_tensors *t);
+/* Room for n_more; false: no memory. */
+bool tensors_reserve(hf_tensors *t, size_t n_more);
 
 /* A retype_row and a retype_bytes (see retype.h); `source` is a hf_tensors. */
 void tensors_row(const void *source, const gguf_tensor *t, int64_t row, float *out);

@@ -92,18 +92,6 @@ static bool find_class(hf_vocab *v, const hf_folder *f, const char *arch, lory_e
     return true;
 }
 
-static bool read_vocab_map(hf_vocab *v, const json *map, const char *path, lory_err *err)
-{
-    int64_t id;
-    for (const json *j = map->first; j; j = j->next) {
-        if (!json_get_int(j, &id) || id < 0)
-            return err_set(err, LORY_E_FORMAT, "%s: token '%.40s' has no id", path, j->key);
-        if (!hf_vocab_set(v, id, (gguf_str){ j->key, j->n_key }, TOKEN_NORMAL, 0.0f, err))
-            return false;
-    }
-    return true;
-}
-
 /* What tokenizer_config.json or special_tokens_map.json calls the end of text and the like. */
 static void mark_special(hf_vocab *v, const json *config)
 {
@@ -126,7 +114,7 @@ static bool read_map_and_merges(hf_vocab *v, const hf_folder *f, const json *map
     json_doc special;
     char *path = folder_file(f, "merges.txt");
     bool ok = path ? folder_text(f, "merges.txt", &text, err) : hf_vocab_no_memory(v, err);
-    ok = ok && read_vocab_map(v, map, f->path, err) && read_merge_lines(v, &text, path, err)
+    ok = ok && hf_vocab_map(v, map, f->path, err) && read_merge_lines(v, &text, path, err)
          && folder_json(f, "special_tokens_map.json", &special, err);
     if (ok) {
         mark_special(v, f->tok_config.root);

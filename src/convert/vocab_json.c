@@ -84,21 +84,6 @@ static bool read_merges(hf_vocab *v, const json *merges, const char *path, lory_
 
 /* ---- tokens -------------------------------------------------------------------------------- */
 
-/* {"token": id, ..} */
-static bool read_vocab_map(hf_vocab *v, const json *map, const char *path, lory_err *err)
-{
-    int64_t id;
-    if (!map || map->type != JSON_OBJECT)
-        return err_set(err, LORY_E_FORMAT, "%s: the model has no vocab", path);
-    for (const json *j = map->first; j; j = j->next) {
-        if (!json_get_int(j, &id) || id < 0)
-            return err_set(err, LORY_E_FORMAT, "%s: token '%.40s' has no id", path, j->key);
-        if (!hf_vocab_set(v, id, (gguf_str){ j->key, j->n_key }, TOKEN_NORMAL, 0.0f, err))
-            return false;
-    }
-    return true;
-}
-
 /* User-defined tokens of SentencePiece stand with blanks for its mark, as they are in text. */
 static bool put_plain_blanks(buf *out, gguf_str s)
 {
@@ -159,7 +144,7 @@ static bool read_byte_level(hf_vocab *v, const json *root, const char *path, lor
     v->pre = pre_name(root, path, err);
     json_get_bool(json_get(level, "add_prefix_space"), &has_prefix);
     if (has_prefix) v->add_space_prefix = 1;
-    return v->pre && read_vocab_map(v, json_get(model, "vocab"), path, err)
+    return v->pre && hf_vocab_map(v, json_get(model, "vocab"), path, err)
            && read_added(v, json_get(root, "added_tokens"), false, err)
            && read_merges(v, json_get(model, "merges"), path, err);
 }
@@ -240,7 +225,7 @@ static bool read_sp_bpe(hf_vocab *v, const json *root, const char *path, const c
     bool keeps_merges = strcmp(arch, "gemma4") == 0;
     v->model = keeps_merges ? "gemma4" : "llama";
     v->pre = "default";
-    if (!read_vocab_map(v, json_get(model, "vocab"), path, err)) return false;
+    if (!hf_vocab_map(v, json_get(model, "vocab"), path, err)) return false;
     set_bytes(v);
     set_type(v, json_get(model, "unk_token"), TOKEN_UNKNOWN);
     read_blanks(v, root);
@@ -254,7 +239,7 @@ static bool read_gpt1(hf_vocab *v, const json *root, const char *path, lory_err 
 {
     const json *model = json_get(root, "model");
     v->model = v->pre = "openai-gpt";
-    if (!read_vocab_map(v, json_get(model, "vocab"), path, err)) return false;
+    if (!hf_vocab_map(v, json_get(model, "vocab"), path, err)) return false;
     set_type(v, json_get(model, "unk_token"), TOKEN_UNKNOWN);
     return read_added(v, json_get(root, "added_tokens"), false, err)
            && read_merges(v, json_get(model, "merges"), path, err);

@@ -21,6 +21,20 @@ bool hf_vocab_set(hf_vocab *v, int64_t id, gguf_str text, token_type type, float
     return v->texts[id].s || hf_vocab_no_memory(v, err);
 }
 
+bool hf_vocab_map(hf_vocab *v, const json *map, const char *path, lory_err *err)
+{
+    int64_t id;
+    if (!map || map->type != JSON_OBJECT)
+        return err_set(err, LORY_E_FORMAT, "%s: the model has no vocab", path);
+    for (const json *j = map->first; j; j = j->next) {
+        if (!json_get_int(j, &id) || id < 0)
+            return err_set(err, LORY_E_FORMAT, "%s: token '%.40s' has no id", path, j->key);
+        if (!hf_vocab_set(v, id, (gguf_str){ j->key, j->n_key }, TOKEN_NORMAL, 0.0f, err))
+            return false;
+    }
+    return true;
+}
+
 static bool is_between(gguf_str s, const char *begin, const char *end)
 {
     size_t n = strlen(begin), m = strlen(end);

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "gguf/gguf.h"
+#include "text/json.h"
 #include "token/vocab.h"
 
 enum { HF_BOS, HF_EOS, HF_UNK, HF_SEP, HF_PAD, HF_CLS, HF_MASK, HF_EOT, HF_EOM, HF_ID_COUNT };
@@ -32,6 +33,8 @@ typedef struct {
 /* The text is copied. Later calls for the same id win. */
 bool hf_vocab_set(hf_vocab *v, int64_t id, gguf_str text, token_type type, float score,
                   lory_err *err);
+/* {"token": id, ..} */
+bool hf_vocab_map(hf_vocab *v, const json *map, const char *path, lory_err *err);
 /* An entry of "added_tokens" or its like: type by `is_special` and by looks. */
 bool hf_vocab_add(hf_vocab *v, int64_t id, gguf_str text, bool is_special, lory_err *err);
 bool hf_vocab_no_memory(const hf_vocab *v, lory_err *err);
