@@ -12,6 +12,7 @@
 #include "cli/opts.h"
 #include "lory.h"
 #include "text/json.h"
+#include <math.h>
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
