@@ -76,12 +76,17 @@ static double noise(uint64_t *state)
     return (double)(*state >> 33) / (double)(1u << 30) - 1.0;
 }
 
+static bool is_plus_one(const ref_spec *s)
+{
+    return s->norm == REF_LAYER_NORM_1P || s->norm == REF_RMS_1P;
+}
+
 static void fill(const ref *r, ref_tensor *t)
 {
     uint64_t state = hash64_of(t->name, strlen(t->name), 0);
     int count = t->n[0] * (t->n_dims > 1 ? t->n[1] : 1) * (t->n_dims > 2 ? t->n[2] : 1);
     bool is_bias = strstr(t->name, "bias"), is_vector = t->n_dims == 1;
-    double center = is_vector && !is_bias && r->s->norm != REF_LAYER_NORM_1P ? 1.0 : 0.0;
+    double center = is_vector && !is_bias && !is_plus_one(r->s) ? 1.0 : 0.0;
     double size = is_vector ? 0.3 : 1.8 / sqrt((double)t->n[t->n_dims - 1]);
     t->v = malloc((size_t)count * sizeof *t->v);
     if (strstr(t->name, ".eps")) center = -0.5; /* so that it shows */
@@ -189,7 +194,8 @@ static void rms(const ref_spec *s, const double *w, int n, double *x)
 {
     double sum = 0.0;
     for (int i = 0; i < n; i++) sum += x[i] * x[i];
-    for (int i = 0; i < n; i++) x[i] *= w[i] / sqrt(sum / n + eps_of(s));
+    double one = s->norm == REF_RMS_1P ? 1.0 : 0.0;
+    for (int i = 0; i < n; i++) x[i] *= (w[i] + one) / sqrt(sum / n + eps_of(s));
 }
 
 static void norm(ref *r, const char *pattern, int il, double *x)
@@ -197,17 +203,15 @@ static void norm(ref *r, const char *pattern, int il, double *x)
     const ref_spec *s = r->s;
     const double *w = of_layer(r, pattern, ".weight", il, 0, E);
     const double *b = s->norm_bias ? of_layer(r, pattern, ".bias", il, 0, E) : NULL;
-    if (s->norm == REF_RMS) {
-        double sum = 0.0;
-        for (int i = 0; i < E; i++) sum += x[i] * x[i];
-        for (int i = 0; i < E; i++) x[i] = x[i] / sqrt(sum / E + eps_of(s)) * w[i];
+    if (s->norm == REF_RMS || s->norm == REF_RMS_1P) {
+        rms(s, w, E, x);
         return;
     }
     double mean = 0.0, var = 0.0;
     for (int i = 0; i < E; i++) mean += x[i] / E;
     for (int i = 0; i < E; i++) var += (x[i] - mean) * (x[i] - mean) / E;
     for (int i = 0; i < E; i++) {
-        double weight = w[i] + (s->norm == REF_LAYER_NORM_1P);
+        double weight = w[i] + is_plus_one(s);
         x[i] = (x[i] - mean) / sqrt(var + eps_of(s)) * weight + (b ? b[i] : 0.0);
     }
 }
@@ -459,13 +463,21 @@ static double gate_of(const ref_spec *s, double x)
     return s->act == REF_RELU ? relu : s->act == REF_RELU2_GATE ? relu * relu : silu(x);
 }
 
+/* Gate times up. */
+static double gate_up(const ref_spec *s, double gate, double up)
+{
+    if (s->act != REF_CLIPPED) return gate_of(s, gate) * up;
+    gate = fmin(gate, 7.0);
+    return gate / (1.0 + exp(-1.702 * gate)) * (fmax(fmin(up, 7.0), -7.0) + 1.0);
+}
+
 static void gated(const ref_spec *s, const double *gate, const double *up, const double *down,
                   int n_ff, const double *x, double *out)
 {
     double g[2 * REF_FF], u[2 * REF_FF];
     multiply(gate, NULL, n_ff, E, x, g);
     multiply(up, NULL, n_ff, E, x, u);
-    for (int i = 0; i < n_ff; i++) g[i] = gate_of(s, g[i]) * u[i];
+    for (int i = 0; i < n_ff; i++) g[i] = gate_up(s, g[i], u[i]);
     multiply(down, NULL, E, n_ff, g, out);
 }
 
@@ -482,7 +494,7 @@ static void dense_gated(ref *r, int il, const double *x, double *out)
         linear(r, s->gate, il, s->ffn_bias, n, E, x, g);
         linear(r, s->up, il, s->ffn_bias, n, E, x, u);
     }
-    for (int i = 0; i < n; i++) g[i] = gate_of(s, g[i]) * u[i];
+    for (int i = 0; i < n; i++) g[i] = gate_up(s, g[i], u[i]);
     if (s->ffn_sub_norm) rms(s, of_layer(r, s->ffn_sub_norm, ".weight", il, 0, n), n, g);
     linear(r, s->down, il, s->ffn_bias, E, n, g, out);
 }
@@ -506,7 +518,7 @@ static void dense(ref *r, int il, const double *x, double *out)
 {
     const ref_spec *s = r->s;
     double u[REF_FF];
-    if (s->act <= REF_GELU_GATE) {
+    if (s->act <= REF_CLIPPED) {
         dense_gated(r, il, x, out);
         return;
     }

@@ -10,7 +10,8 @@ enum { REF_EMBD = 32, REF_HEAD = 4, REF_KV = 2, REF_DIM = 8, REF_FF = 48, REF_VO
 enum { REF_HEADS_MAX = 6, REF_FF_MAX = 512 }; /* of any layer */
 enum { REF_LAYER = 4, REF_CTX = 64, REF_EXPERTS = 4, REF_USED = 2, REF_FF_EXP = 24 };
 
-typedef enum { REF_RMS, REF_LAYER_NORM, REF_LAYER_NORM_1P } ref_norm; /* 1P: weights count + 1 */
+/* 1P: weights count + 1 */
+typedef enum { REF_RMS, REF_RMS_1P, REF_LAYER_NORM, REF_LAYER_NORM_1P } ref_norm;
 /* LATE: after RoPE; UNIT_LATE: without a weight, in layers that rotate; HEAD_LAYERS: layer norms,
  * a weight and a bias for each head. */
 typedef enum {
@@ -18,9 +19,9 @@ typedef enum {
 } ref_qk_norm;
 /* QUARTERS: (q, v, k) of each quarter of the heads. */
 typedef enum { REF_SEPARATE, REF_FUSED, REF_GROUPED, REF_KV_FUSED, REF_QUARTERS } ref_qkv;
-/* The first four have a gate. */
+/* The first five have a gate; CLIPPED: both are, and up counts + 1. */
 typedef enum {
-    REF_SILU, REF_RELU, REF_RELU2_GATE, REF_GELU_GATE,
+    REF_SILU, REF_RELU, REF_RELU2_GATE, REF_GELU_GATE, REF_CLIPPED,
     REF_GELU, REF_RELU1, REF_RELU2, REF_XIELU,
 } ref_act;
 typedef enum { REF_ROTATES, REF_NOT_FOURTH, REF_WINDOWS_ONLY, REF_NEVER } ref_rotation;

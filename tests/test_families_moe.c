@@ -384,3 +384,120 @@ TEST(arctic_gives_the_reference_logits)
                      .normalises = true },
         "arctic");
 }
+
+/* Its indexer, which full attention does without, is in the folder and not in the file. */
+static const ref_spec glm_5 = {
+    .config = CLASS("GlmMoeDsaForCausalLM") "\"hidden_size\":32,"
+              "\"num_hidden_layers\":4,\"num_attention_heads\":4,"
+              "\"num_key_value_heads\":4,\"intermediate_size\":48,"
+              "\"max_position_embeddings\":4096,\"rms_norm_eps\":1e-5,"
+              "\"q_lora_rank\":12,\"kv_lora_rank\":16,"
+              "\"qk_nope_head_dim\":8,\"qk_rope_head_dim\":4,"
+              "\"v_head_dim\":8,\"index_topk\":64,"
+              "\"scoring_func\":\"sigmoid\",\"norm_topk_prob\":true,"
+              "\"routed_scaling_factor\":2.5,\"n_shared_experts\":1,"
+              "\"first_k_dense_replace\":1,"
+              "\"rope_parameters\":{\"rope_type\":\"default\","
+              "\"rope_theta\":1000.0}" EXPERTS "}",
+    MOST,
+    UNTIED,
+    PRE_NORMS,
+    ROUTED,
+    SHARED_EXPERTS,
+    .kv = 4,
+    .q_a = L "self_attn.q_a_proj",
+    .q_a_norm = L "self_attn.q_a_layernorm",
+    .q_b = L "self_attn.q_b_proj",
+    .kv_a = L "self_attn.kv_a_proj_with_mqa",
+    .kv_a_norm = L "self_attn.kv_a_layernorm",
+    .kv_b = L "self_attn.kv_b_proj",
+    .beside = { "model.layers.0.self_attn.indexer.wk.weight",
+                "model.layers.4.eh_proj.weight" },
+    .pairs = true,
+    .theta = 1000.0,
+    .n_dense = 1,
+    .n_shared = 1,
+    .sigmoid = true,
+    .normalises = true,
+    .expert_scale = 2.5,
+    .router_bias = L "mlp.gate.e_score_correction_bias",
+};
+
+TEST(glm_5_gives_the_reference_logits)
+{
+    family_check(&glm_5, "glm-dsa");
+}
+
+/* Longer ones would need the indexer's choice. */
+TEST(glm_5_has_as_many_positions_as_attention_sees)
+{
+    static double unused[FAMILY_N * REF_VOCAB];
+    char out[500], want[600];
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    lory_memory_plan plan;
+    hf_test f = ref_run(&glm_5, "glm-dsa", family_text, FAMILY_N, unused);
+    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
+    gguf_close(&g);
+    buf_free(&notes);
+    snprintf(out, sizeof out, "%s.gguf", f.path);
+    lory_model *m = lory_model_open(out, &err);
+    REQUIRE(m, "%s", err.text);
+    CHECK(lory_plan_memory(m, NULL, &plan, &err) && plan.n_ctx == 64, "%s", err.text);
+    CHECK(!lory_session_new(m, &(lory_session_params){ .n_ctx = 65 }, &err)
+          && err.code == LORY_E_ARGUMENT);
+    snprintf(want, sizeof want, "context size: 65 is more than the model's 64 positions");
+    CHECK_STR(err.text, want);
+    lory_model_close(m);
+}
+
+TEST(text_of_minimax_m3_gives_the_reference_logits)
+{
+    family_check(
+        &(ref_spec){ .config = "{\"architectures\":[\"MiniMaxM3SparseForConditionalGeneration\"],"
+                               "\"text_config\":{\"vocab_size\":40,\"hidden_size\":32,"
+                               "\"num_hidden_layers\":4,\"num_attention_heads\":4,"
+                               "\"num_key_value_heads\":2,\"head_dim\":8,\"rotary_dim\":4,"
+                               "\"intermediate_size\":24,\"dense_intermediate_size\":48,"
+                               "\"shared_intermediate_size\":24,\"max_position_embeddings\":64,"
+                               "\"rms_norm_eps\":1e-5,\"hidden_act\":\"swigluoai\","
+                               "\"num_local_experts\":4,\"num_experts_per_tok\":2,"
+                               "\"n_shared_experts\":1,\"routed_scaling_factor\":2.0,"
+                               "\"moe_layer_freq\":[0,1,1,1],\"sparse_attention_config\":{"
+                               "\"sparse_topk_blocks\":16,\"sparse_block_size\":128}}}",
+                     .embd = "language_model.model.embed_tokens",
+                     .out_norm = "language_model.model.norm",
+                     .head = "language_model.lm_head",
+                     .attn_norm = LL "input_layernorm",
+                     .ffn_norm = LL "post_attention_layernorm",
+                     .q = LL "self_attn.q_proj",
+                     .k = LL "self_attn.k_proj",
+                     .v = LL "self_attn.v_proj",
+                     .o = LL "self_attn.o_proj",
+                     .qk_norm = REF_HEADS,
+                     .q_norm = LL "self_attn.q_norm",
+                     .k_norm = LL "self_attn.k_norm",
+                     .gate = LL "mlp.gate_proj",
+                     .up = LL "mlp.up_proj",
+                     .down = LL "mlp.down_proj",
+                     .router = LL "block_sparse_moe.gate",
+                     .exp_gate = LL "block_sparse_moe.experts.%d.w1.weight",
+                     .exp_up = LL "block_sparse_moe.experts.%d.w3.weight",
+                     .exp_down = LL "block_sparse_moe.experts.%d.w2.weight",
+                     .router_bias = LL "block_sparse_moe.e_score_correction_bias",
+                     .sh_gate = LL "block_sparse_moe.shared_experts.gate_proj",
+                     .sh_up = LL "block_sparse_moe.shared_experts.up_proj",
+                     .sh_down = LL "block_sparse_moe.shared_experts.down_proj",
+                     .beside = { "language_model.model.layers.1.self_attn.index_q_proj.weight",
+                                 "patch_merge_mlp.0.weight" },
+                     .norm = REF_RMS_1P,
+                     .act = REF_CLIPPED,
+                     .n_rot = 4,
+                     .n_dense = 1,
+                     .n_shared = 1,
+                     .sigmoid = true,
+                     .normalises = true,
+                     .expert_scale = 2.0 },
+        "minimax-m3");
+}

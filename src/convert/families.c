@@ -243,6 +243,12 @@ static const hf_row deepseek[] = { /* the first, without latents; then `moe` */
     ROW(LAYER "mlp.shared_experts.down_proj", BLK "ffn_down_shexp"),
     END };
 
+/* Of the layers that predict further tokens. */
+#define PREDICTORS                                                                                 \
+    NOT_NEEDED(LAYER "eh_proj.weight"), NOT_NEEDED(LAYER "enorm.weight"),                          \
+    NOT_NEEDED(LAYER "hnorm.weight"), NOT_NEEDED(LAYER "embed_tokens.weight"),                     \
+    NOT_NEEDED(LAYER "shared_head.head.weight"), NOT_NEEDED(LAYER "shared_head.norm.weight")
+
 static const hf_row glm4moe[] = { /* and `moe` */
     ROW(LAYER "post_attention_layernorm", BLK "post_attention_norm"),
     ROW(LAYER "mlp.gate", BLK "ffn_gate_inp"),
@@ -254,12 +260,7 @@ static const hf_row glm4moe[] = { /* and `moe` */
     ROW(LAYER "mlp.shared_experts.down_proj", BLK "ffn_down_shexp"),
     { .from = LAYER "mlp.gate.e_score_correction_bias", .to = BLK "exp_probs_b.bias",
       .flags = HF_WHOLE_NAME },
-    NOT_NEEDED(LAYER "eh_proj.weight"), /* of the layers that predict further tokens */
-    NOT_NEEDED(LAYER "enorm.weight"),
-    NOT_NEEDED(LAYER "hnorm.weight"),
-    NOT_NEEDED(LAYER "embed_tokens.weight"),
-    NOT_NEEDED(LAYER "shared_head.head.weight"),
-    NOT_NEEDED(LAYER "shared_head.norm.weight"),
+    PREDICTORS,
     END };
 
 static const hf_row hunyuan[] = {
@@ -669,6 +670,45 @@ static const hf_row chameleon[] = { /* the rest as llama */
     { .from = LAYER "self_attn.k_proj", .to = BLK "attn_k", .change = HF_ROPE_K },
     END };
 
+static const hf_row glm_dsa[] = { /* the rest as most have it */
+    ROW(LAYER "mlp.gate", BLK "ffn_gate_inp"),
+    EXPERTS,
+    SHARED("mlp.shared_experts."),
+    PROBS("mlp.gate.e_score_correction_bias"),
+    ROW(LAYER "self_attn.q_a_proj", BLK "attn_q_a"),
+    ROW(LAYER "self_attn.q_a_layernorm", BLK "attn_q_a_norm"),
+    ROW(LAYER "self_attn.q_b_proj", BLK "attn_q_b"),
+    ROW(LAYER "self_attn.kv_a_proj_with_mqa", BLK "attn_kv_a_mqa"),
+    ROW(LAYER "self_attn.kv_a_layernorm", BLK "attn_kv_a_norm"),
+    ROW(LAYER "self_attn.kv_b_proj", BLK "attn_kv_b"),
+    NOT_NEEDED(LAYER "self_attn.indexer.wq_b.weight"),
+    NOT_NEEDED(LAYER "self_attn.indexer.wk.weight"),
+    NOT_NEEDED(LAYER "self_attn.indexer.k_norm.weight"),
+    NOT_NEEDED(LAYER "self_attn.indexer.k_norm.bias"),
+    NOT_NEEDED(LAYER "self_attn.indexer.weights_proj.weight"),
+    PREDICTORS,
+    END };
+
+#define NORM_1P(a, b) { .from = (a), .to = (b), .change = HF_PLUS_ONE }
+
+static const hf_row minimax3[] = { /* the rest as most have it */
+    NORM_1P("model.norm", "output_norm"),
+    NORM_1P(LAYER "input_layernorm", BLK "attn_norm"),
+    NORM_1P(LAYER "post_attention_layernorm", BLK "ffn_norm"),
+    NORM_1P(LAYER "self_attn.q_norm", BLK "attn_q_norm"),
+    NORM_1P(LAYER "self_attn.k_norm", BLK "attn_k_norm"),
+    NOT_NEEDED(LAYER "self_attn.index_q_proj.weight"),
+    NOT_NEEDED(LAYER "self_attn.index_k_proj.weight"),
+    NOT_NEEDED(LAYER "self_attn.index_q_norm.weight"),
+    NOT_NEEDED(LAYER "self_attn.index_k_norm.weight"),
+    ROW(LAYER "block_sparse_moe.gate", BLK "ffn_gate_inp"),
+    PROBS("block_sparse_moe.e_score_correction_bias"),
+    ROW(LAYER "block_sparse_moe.experts.%e.w1", BLK "ffn_gate_exps"),
+    ROW(LAYER "block_sparse_moe.experts.%e.w2", BLK "ffn_down_exps"),
+    ROW(LAYER "block_sparse_moe.experts.%e.w3", BLK "ffn_up_exps"),
+    SHARED("block_sparse_moe.shared_experts."),
+    END };
+
 #define DBRX "transformer.blocks.%d."
 
 static const hf_row dbrx[] = {
@@ -770,6 +810,9 @@ static const hf_family families[] = {
                                     "chameleon", chameleon, common,   NULL, keys_chameleon },
     { "DbrxForCausalLM",            "dbrx",      dbrx, none,          shape_dbrx, keys_dbrx },
     { "GrokForCausalLM",            "grok",      grok, none,          NULL, keys_grok },
+    { "GlmMoeDsaForCausalLM",       "glm-dsa",   glm_dsa, common,     NULL, keys_glm_dsa },
+    { "MiniMaxM3SparseForConditionalGeneration MiniMaxM3SparseForCausalLM",
+                                    "minimax-m3", minimax3, common,   NULL, keys_minimax3 },
     { "ArcticForCausalLM",          "arctic",    arctic, common,      NULL, keys_arctic },
     { "Llama4ForCausalLM Llama4ForConditionalGeneration",
                                     "llama4",    llama4, common,      NULL, keys_llama4 },

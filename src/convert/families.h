@@ -80,6 +80,8 @@ void keys_openelm(config *c, const hf_shape *s);
 void keys_deci(config *c, const hf_shape *s);
 void keys_plamo(config *c, const hf_shape *s);
 void keys_chameleon(config *c, const hf_shape *s);
+void keys_glm_dsa(config *c, const hf_shape *s);
+void keys_minimax3(config *c, const hf_shape *s);
 void keys_dbrx(config *c, const hf_shape *s);
 void keys_grok(config *c, const hf_shape *s);
 void keys_arctic(config *c, const hf_shape *s);

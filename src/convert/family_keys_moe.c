@@ -363,6 +363,88 @@ void keys_smallthinker(config *c, const hf_shape *s)
                      "fourth are not known of smallthinker");
 }
 
+/* ---- GLM-5, MiniMax-M3 ------------------------------------------------------------------- */
+
+/* DeepSeek-V3.2's attention; of what chooses the positions it sees, the number of those. */
+void keys_glm_dsa(config *c, const hf_shape *s)
+{
+    int64_t n_rot = config_int(c, "qk_rope_head_dim", CONFIG_NEEDED);
+    keys_put_activation(c, "silu", "silu");
+    config_one_of(c, "scoring_func", "scoring_func", "sigmoid", "sigmoid");
+    keys_put_base(c, s);
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_put_int(c, "attention.q_lora_rank", config_int(c, "q_lora_rank", CONFIG_NEEDED));
+    config_put_int(c, "attention.kv_lora_rank", config_int(c, "kv_lora_rank", CONFIG_NEEDED));
+    config_put_int(c, "attention.key_length",
+                   config_int(c, "qk_nope_head_dim", CONFIG_NEEDED) + n_rot);
+    config_put_int(c, "attention.value_length", config_int(c, "v_head_dim", CONFIG_NEEDED));
+    config_put_int(c, "rope.dimension_count", n_rot);
+    config_put_int(c, "attention.indexer.top_k", config_int(c, "index_topk", 2048));
+    config_int(c, "first_k_dense_replace", CONFIG_NEEDED);
+    put_sigmoid_experts(c);
+}
+
+/* First layers without experts, by a list of 0 and 1, or of names; -1: others lack them too. */
+static int64_t dense_lead(config *c, const hf_shape *s)
+{
+    const json *list = config_find(c, "moe_layer_freq mlp_layer_types");
+    int64_t il = 0, n = 0;
+    if (!list || list->type != JSON_ARRAY || (int64_t)list->n != s->n_layer) {
+        config_wrong(c, LORY_E_FORMAT, "config.json has no \"moe_layer_freq\" for each layer");
+        return -1;
+    }
+    for (const json *j = list->first; j; j = j->next, il++) {
+        bool is_dense = j->type == JSON_STRING ? json_str_is(j, "dense") : j->i == 0;
+        if (is_dense && n++ != il) return -1;
+    }
+    return n;
+}
+
+static void check_minimax3(config *c)
+{
+    config sparse = keys_part_of(c, "sparse_attention_config");
+    int64_t n_seen = config_int(&sparse, "sparse_topk_blocks", 16)
+                     * config_int(&sparse, "sparse_block_size", 128);
+    config_one_of(c, "scoring_func", "scoring_func", "sigmoid", "sigmoid");
+    config_one_of(c, "qk_norm_type", "qk_norm_type", "per_head", "per_head");
+    if (n_seen != 16 * 128 || !config_bool(c, "use_gemma_norm", true)
+        || config_bool(c, "attention_output_gate", false)
+        || fabs(config_num(c, "swiglu_alpha", 1.702) - 1.702) > 1e-6
+        || config_num(c, "swiglu_limit", 7.0) != 7.0 || config_num(c, "swiglu_beta", 1.0) != 1.0)
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "a sparse_attention_config of other than 16 blocks of 128, use_gemma_norm "
+                     "false, attention_output_gate, and other numbers of swiglu than M3's are not "
+                     "known of minimax-m3");
+    keys_join(c, &sparse);
+}
+
+void keys_minimax3(config *c, const hf_shape *s)
+{
+    int64_t n_ff = config_int(c, "intermediate_size", CONFIG_NEEDED), n_dense = dense_lead(c, s);
+    keys_put_activation(c, "swigluoai", "swigluoai silu");
+    check_minimax3(c);
+    keys_put_sizes(c, s);
+    config_put_int(c, "feed_forward_length", config_int(c, "dense_intermediate_size", n_ff));
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    keys_put_head_dim(c);
+    keys_put_eps(c);
+    config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
+    config_put_int(c, "rope.dimension_count", config_int(c, "rotary_dim", keys_n_rot(c, s)));
+    keys_put_rope_scaling(c);
+    config_put_int(c, "leading_dense_block_count", n_dense < 0 ? 0 : n_dense);
+    config_put_int(c, "expert_count", s->n_expert);
+    config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", CONFIG_NEEDED));
+    config_put_int(c, "expert_feed_forward_length", n_ff);
+    config_put_int(c, "expert_shared_count", config_int(c, "n_shared_experts", 0));
+    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
+    config_put_bool(c, "expert_weights_norm", true);
+    config_put_int(c, "expert_gating_func", 2); /* gguf-py's number */
+    if (n_dense < 0 || config_int(c, "shared_intermediate_size", n_ff) != n_ff)
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "layers without experts behind others with, and shared experts of another "
+                     "length, are not known of minimax-m3");
+}
+
 /* ---- DBRX, Grok-1, Arctic ---------------------------------------------------------------- */
 
 void shape_dbrx(config *c, hf_shape *s)

@@ -53,9 +53,10 @@ extern const lory_arch arch_gpt2, arch_opt, arch_starcoder, arch_starcoder2;
 extern const lory_arch arch_gptneox, arch_phi2;
 extern const lory_arch arch_bloom, arch_mpt, arch_falcon;
 extern const lory_arch arch_stablelm, arch_olmo, arch_olmo2, arch_command_r;
-extern const lory_arch arch_gpt_oss, arch_deepseek2;
+extern const lory_arch arch_gpt_oss, arch_deepseek2, arch_glm_dsa;
 extern const lory_arch arch_llama4, arch_mistral3, arch_qwen3vlmoe, arch_ernie4_5moe;
-extern const lory_arch arch_bailingmoe, arch_bailingmoe2, arch_hunyuanmoe, arch_minimaxm2;
+extern const lory_arch arch_bailingmoe, arch_bailingmoe2, arch_hunyuanmoe;
+extern const lory_arch arch_minimaxm2, arch_minimaxm3;
 extern const lory_arch arch_phimoe, arch_smallthinker, arch_minicpm3, arch_apertus;
 extern const lory_arch arch_orion, arch_refact, arch_jais, arch_plm, arch_pangu;
 

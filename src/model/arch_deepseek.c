@@ -1,11 +1,12 @@
-/* arch_deepseek.c - DeepSeek-V2 (arXiv:2405.04434), V3 (arXiv:2412.19437), MiniCPM3, PLM: keys and
- * values come out of one latent per token, queries out of another one or not; experts after the
- * first layers. Where a file has the latents' products by head, they are moved to queries and
- * outputs, so that attention is over the latents themselves, and they alone are cached. */
+/* arch_deepseek.c - DeepSeek-V2 (arXiv:2405.04434), V3 (arXiv:2412.19437), GLM-5, MiniCPM3, PLM:
+ * keys and values come out of one latent per token, queries out of another one or not; experts
+ * after the first layers. Where a file has the latents' products by head, they are moved to queries
+ * and outputs, so that attention is over the latents themselves, and they alone are cached. */
 #include "model/arch.h"
 #include "base/err.h"
 #include "base/fmath.h"
 #include <math.h>
+#include <string.h>
 
 static const lory_step block[] = {
     { OP_RMS_NORM,   H,   X,   W_ATTN_NORM, 0          },
@@ -77,6 +78,41 @@ static bool adapt(hparams *hp, const gguf *g, lory_err *err)
     return true;
 }
 
+static void preset_glm_dsa(hparams *hp)
+{
+    hp->expert_gating = GATING_SIGMOID;
+    hp->expert_weights_norm = true;
+}
+
+/* Looks for all keys that begin so: they count as read. */
+static void pass_over(const gguf *g, const char *start)
+{
+    size_t n = strlen(start);
+    for (size_t i = 0; i < g->n_kv; i++) {
+        gguf_str name = g->kv[i].key;
+        char key[128];
+        if (name.n < n || name.n >= sizeof key || memcmp(name.s, start, n) != 0) continue;
+        memcpy(key, name.s, name.n);
+        key[name.n] = '\0';
+        (void)gguf_find(g, key);
+    }
+}
+
+/* GLM-5 is DeepSeek-V3.2: beyond so many positions an indexer chooses those that attention sees, up
+ * to which it sees all. What the file has of it is passed over, and longer texts are refused. */
+static bool adapt_glm_dsa(hparams *hp, const gguf *g, lory_err *err)
+{
+    uint64_t most = 2048;
+    pass_over(g, "glm-dsa.attention.indexer.");
+    if (!gguf_get_uint(g, "glm-dsa.attention.indexer.top_k", INT32_MAX, &most, err)) return false;
+    if (most < 1)
+        return err_set(err, LORY_E_FORMAT, "%s: glm-dsa.attention.indexer.top_k is 0",
+                       gguf_path(g));
+    hparams_limit_context(hp, (int)most);
+    return hparams_leave_predictors(hp, g, "glm-dsa.nextn_predict_layers", err)
+           && adapt(hp, g, err);
+}
+
 /* MiniCPM3 scales as the first MiniCPM does, by numbers that files do not hold. Nor do they hold
  * its values' length, which is that of a head of n_embd. */
 static bool adapt_minicpm3(hparams *hp, const gguf *g, lory_err *err)
@@ -99,3 +135,5 @@ const lory_arch arch_minicpm3 = { "minicpm3", embed_tokens, block, head_rms, tru
                                   NULL, adapt_minicpm3, NULL };
 const lory_arch arch_deepseek2 = { "deepseek2", embed_tokens, block, head_rms, false,
                                    NULL, adapt, NULL };
+const lory_arch arch_glm_dsa = { "glm-dsa", embed_tokens, block, head_rms, false,
+                                 preset_glm_dsa, adapt_glm_dsa, NULL };

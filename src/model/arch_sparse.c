@@ -1,6 +1,7 @@
 /* arch_sparse.c - experts in layers of an order of their own: DBRX (Databricks 2024), whose second
  * norm is named after attention; Grok-1 (xAI 2024), whose sub-layers' outputs are normed too;
- * Arctic (Snowflake 2024), whose experts read what attention reads, beside a dense network. */
+ * Arctic (Snowflake 2024), whose experts read what attention reads, beside a dense network;
+ * MiniMax-M3 (2026), as LLaMA with clipped gates. */
 #include "base/err.h"
 #include "model/arch.h"
 
@@ -76,6 +77,51 @@ static const lory_step block_arctic[] = {
     { OP_EXPERT_SUM, F,  ED, W_NONE,       0 },
     { OP_ADD,        X,  F,  W_NONE,       0 }, END };
 
+static const lory_step block_minimaxm3[] = {
+    { OP_RMS_NORM,    H,  X,  W_ATTN_NORM, 0          },
+    { OP_MATMUL,      Q,  H,  W_ATTN_Q,    0          },
+    { OP_MATMUL,      K,  H,  W_ATTN_K,    0          },
+    { OP_MATMUL,      V,  H,  W_ATTN_V,    0          },
+    { OP_HEAD_NORM,   Q,  Q,  W_Q_NORM,    0          },
+    { OP_HEAD_NORM,   K,  K,  W_K_NORM,    0          },
+    { OP_ROPE,        Q,  Q,  W_NONE,      0          },
+    { OP_ROPE,        K,  K,  W_NONE,      0          },
+    { OP_ATTEND,      A,  Q,  W_NONE,      0          },
+    { OP_MATMUL,      H,  A,  W_ATTN_OUT,  0          },
+    { OP_ADD,         X,  H,  W_NONE,      0          },
+    { OP_RMS_NORM,    H,  X,  W_FFN_NORM,  0          },
+    { OP_MATMUL,      G,  H,  W_FFN_GATE,  DENSE      },
+    { OP_MATMUL,      U,  H,  W_FFN_UP,    DENSE      },
+    { OP_CLIP_SWIGLU, G,  U,  W_NONE,      DENSE      },
+    { OP_MATMUL,      F,  G,  W_FFN_DOWN,  DENSE      },
+    { OP_MATMUL,      RT, H,  W_ROUTER,    MOE        },
+    { OP_ROUTE,       RT, RT, W_EXP_PROBS, MOE | BARE },
+    { OP_EXPERTS,     EG, H,  W_EXP_GATE,  MOE        },
+    { OP_EXPERTS,     EU, H,  W_EXP_UP,    MOE        },
+    { OP_CLIP_SWIGLU, EG, EU, W_NONE,      MOE        },
+    { OP_EXPERTS,     ED, EG, W_EXP_DOWN,  MOE        },
+    { OP_EXPERT_SUM,  F,  ED, W_NONE,      MOE        },
+    { OP_MATMUL,      SG, H,  W_SH_GATE,   SHARED     },
+    { OP_MATMUL,      SU, H,  W_SH_UP,     SHARED     },
+    { OP_CLIP_SWIGLU, SG, SU, W_NONE,      SHARED     },
+    { OP_MATMUL,      H2, SG, W_SH_DOWN,   SHARED     },
+    { OP_ADD,         F,  H2, W_NONE,      SHARED     },
+    { OP_ADD,         X,  F,  W_NONE,      0          }, END };
+
+static void preset_minimaxm3(hparams *hp)
+{
+    hp->expert_gating = GATING_SIGMOID;
+    hp->expert_weights_norm = true;
+}
+
+/* Beyond 16 blocks of 128 positions an index, which files leave out, chooses the blocks seen. */
+static bool adapt_minimaxm3(hparams *hp, const gguf *g, lory_err *err)
+{
+    (void)g, (void)err;
+    hparams_limit_context(hp, 16 * 128);
+    return true;
+}
+
 static void preset_normalised(hparams *hp)
 {
     hp->expert_weights_norm = true;
@@ -130,3 +176,5 @@ const lory_arch arch_grok = { "grok", embed_tokens, block_grok, head_rms, true,
                               preset_grok, adapt_grok, NULL };
 const lory_arch arch_arctic = { "arctic", embed_tokens, block_arctic, head_rms, false,
                                 preset_normalised, adapt_arctic, NULL };
+const lory_arch arch_minimaxm3 = { "minimax-m3", embed_tokens, block_minimaxm3, head_rms, true,
+                                   preset_minimaxm3, adapt_minimaxm3, NULL };

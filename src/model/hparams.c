@@ -269,6 +269,12 @@ void hparams_use_latents(hparams *hp, const gguf *g)
     hp->kv_value_dim = hp->kv_lora_rank;
 }
 
+void hparams_limit_context(hparams *hp, int most)
+{
+    hp->ctx_is_limit = true;
+    if (hp->n_ctx_train > most) hp->n_ctx_train = most;
+}
+
 bool hparams_leave_predictors(hparams *hp, const gguf *g, const char *key, lory_err *err)
 {
     uint64_t n = 0;

@@ -30,6 +30,7 @@ enum { HPARAMS_NO = -1 }; /* in a layer: none, until hparams_settle makes it 0 *
 typedef struct {
     int n_vocab;      /* tokens: rows of token_embd.weight */
     int n_ctx_train;  /* tokens: ARCH.context_length */
+    bool ctx_is_limit; /* beyond n_ctx_train the model would compute something else */
     int n_embd;       /* ARCH.embedding_length */
     int n_layer;      /* ARCH.block_count */
     int n_layer_more; /* layers behind those, which predict further tokens: not used */
@@ -138,6 +139,9 @@ void hparams_set_nope(hparams *hp, int first, int period); /* likewise: no rotat
 /* For adapt: layers without a window don't rotate, if there is a window. */
 void hparams_nope_if_full(hparams *hp);
 bool hparams_rotates(const hparams *hp, int il);
+/* For adapt: attention is full as long as a text has no more than `most` positions, and then sees
+ * but a choice of them, which lory does not make. */
+void hparams_limit_context(hparams *hp, int most);
 /* For adapt: the layers that a key counts, at the end, predict further tokens only. */
 /* For adapt: files that have keys' and values' products by head attend over latents. */
 void hparams_use_latents(hparams *hp, const gguf *g);

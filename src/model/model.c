@@ -71,6 +71,7 @@ const lory_arch *const archs[] = {
     &arch_command_r,
     &arch_gpt_oss,
     &arch_deepseek2,
+    &arch_glm_dsa,
     &arch_llama4,
     &arch_mistral3,
     &arch_qwen3vlmoe,
@@ -79,6 +80,7 @@ const lory_arch *const archs[] = {
     &arch_bailingmoe2,
     &arch_hunyuanmoe,
     &arch_minimaxm2,
+    &arch_minimaxm3,
     &arch_phimoe,
     &arch_smallthinker,
     &arch_minicpm3,
@@ -374,7 +376,8 @@ static bool read_weights(model *m, lory_err *err)
     if (!model_read_hparams(m, err) || !weights_bind(&m->w, &m->file, &m->hp, model_roles(m), err)
         || !check_recipes(m, err))
         return false;
-    if (weights_get(&m->w, 0, W_POS_EMBD)->data) m->n_ctx_max = m->hp.n_ctx_train;
+    if (weights_get(&m->w, 0, W_POS_EMBD)->data || m->hp.ctx_is_limit)
+        m->n_ctx_max = m->hp.n_ctx_train;
     if (m->has_tokenizer && tokenizer_n_vocab(&m->tok) != (size_t)m->hp.n_vocab)
         return err_set(err, LORY_E_FORMAT,
                        "%s: the tokenizer has %zu tokens, token_embd.weight %d rows",

@@ -208,6 +208,14 @@ static place place_of(gguf_str name, role_set wanted)
     return p;
 }
 
+/* Of what chooses the positions that attention sees in longer texts than are run. */
+static bool is_index(const hparams *hp, const place *p)
+{
+    static const char start[] = "indexer.";
+    return hp->ctx_is_limit && p->base.n >= sizeof start
+           && memcmp(p->base.s, start, sizeof start - 1) == 0;
+}
+
 /* slices 1: a matrix. */
 static bool check_shape(const gguf *g, const gguf_tensor *t, int64_t k, int64_t n_rows,
                         int64_t slices, lory_err *err)
@@ -275,7 +283,7 @@ int weights_roles(const hparams *hp, role_set wanted, gguf_str name, int64_t n_r
 bool weights_has_role(const hparams *hp, role_set wanted, const gguf_tensor *t)
 {
     place p = place_of(t->name, wanted);
-    if (p.is_ignored) return true;
+    if (p.is_ignored || (hp && is_index(hp, &p))) return true;
     if (hp && p.il >= hp->n_layer) return false;
     bool is_fused = hp && find_fused(hp, &p, t->ne[p.is_bias ? 0 : 1], wanted);
     for (int i = 0; !hp && i < N_FUSED; i++) is_fused |= gguf_str_is(p.base, fused[i].name);
@@ -336,7 +344,7 @@ static bool bind_one(weights *w, const gguf *g, const hparams *hp, role_set want
 {
     place p = place_of(t->name, wanted);
     bool is_more = p.il >= hp->n_layer && p.il < hp->n_layer + hp->n_layer_more;
-    if (p.is_ignored || is_more || is_unused_kv(hp, &p)) return true;
+    if (p.is_ignored || is_more || is_unused_kv(hp, &p) || is_index(hp, &p)) return true;
     int64_t n_rows = t->ne[p.is_bias ? 0 : 1];
     const fused_row *parts = p.il < hp->n_layer ? find_fused(hp, &p, n_rows, wanted) : NULL;
     if (parts) return bind_fused(w, g, hp, &p, parts, t, err);
