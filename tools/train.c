@@ -25,7 +25,6 @@ typedef struct {
     opt_list text, running, chat, held_text, held_chat, set;
     llama_shape shape;
     trainer_params p;
-    int64_t seed;
     int n_threads, eval_every, stop_after;
 } options;
 
@@ -50,7 +49,7 @@ static const opt_row rows[] = {
     { 0, "held-back-chat", OPT_LIST, AT(held_chat), "FILE", .help = "conversations for that" },
     { 0, "from", OPT_STR, AT(from), "FILE", .help = "weights to begin with, an f32 GGUF file" },
     { 0, "checkpoint", OPT_STR, AT(checkpoint), "FILE",
-      .help = "kept up to date, and gone on from when it is there" },
+      .help = "kept up to date, and gone on from when it is there; a GGUF file, too" },
     { 'o', "out", OPT_STR, AT(out), "FILE", .help = "the model, GGUF with f32 weights" },
     { 0, "set", OPT_LIST, AT(set), "KEY=TEXT",
       .help = "what the model says of itself: general.KEY, such as name, author, license" },
@@ -75,7 +74,7 @@ static const opt_row rows[] = {
       .help = "share of what layers add that is dropped" },
     { 0, "split", OPT_FLOAT, AT(p.split), "X", .max = 1,
       .help = "share of the tokens that come as two shorter ones; it falls with the rate" },
-    { 0, "seed", OPT_INT64, AT(seed), "N", .help = "of everything random" },
+    { 0, "seed", OPT_INT64, AT(p.seed), "N", .help = "of everything random" },
     { 't', "threads", OPT_INT, AT(n_threads), "N", .shown = "the physical cores", .max = 1024,
       .help = "threads; the weights do not depend on it" },
     { 0, "eval-every", OPT_INT, AT(eval_every), "N", .max = INT_MAX,
@@ -137,23 +136,24 @@ static bool read_data(const options *o, const lory_model *m, trainer *t, lory_er
 
 /* What was done since the last report. */
 typedef struct {
-    double began, loss; /* seconds; sum over the steps */
-    int n_steps;
+    double began; /* seconds */
+    uint64_t first_step;
     net_sums sums;
 } progress;
 
 static void report(progress *g, const trainer *t)
 {
-    double now = timer_now(), spent = now - g->began;
-    double rate = g->sums.n_macs / g->sums.seconds, peak = g->sums.peak_macs / g->sums.peak_seconds;
-    double n_tokens = (double)g->n_steps * t->p.n_batch * t->n.s.n_ctx;
-    double left = (double)(t->p.n_steps - (int64_t)t->state.step) * spent / g->n_steps;
+    const net_sums *s = &g->sums;
+    double spent = timer_now() - g->began, n_steps = (double)(t->state.step - g->first_step);
+    double left = (double)(t->p.n_steps - (int64_t)t->state.step) * spent / n_steps;
+    double rate = s->n_macs / s->seconds, peak = s->peak_macs / s->peak_seconds;
     fprintf(stderr,
             "step %llu  loss %.4f  norm %.2f  lr %.2e  %.0f tokens/s  products %.1f G/s, %.0f %% "
             "of peak  %.0f min left\n",
-            (unsigned long long)t->state.step, g->loss / g->n_steps, t->norm, (double)t->adam.lr,
-            n_tokens / spent, rate * 1e-9, 100.0 * rate / peak, left / 60.0);
-    *g = (progress){ .began = now };
+            (unsigned long long)t->state.step, s->loss / s->n_targets, t->norm, (double)t->adam.lr,
+            n_steps * t->p.n_batch * t->n.s.n_ctx / spent, rate * 1e-9, 100.0 * rate / peak,
+            left / 60.0);
+    *g = (progress){ .began = timer_now(), .first_step = t->state.step };
 }
 
 static void evaluate(trainer *t)
@@ -174,24 +174,22 @@ static bool run(trainer *t, const options *o, lory_err *err)
 {
     uint64_t last = (uint64_t)(o->stop_after ? o->stop_after : t->p.n_steps);
     double saved = timer_now();
-    progress g = { .began = saved };
+    progress g = { .began = saved, .first_step = t->state.step };
     while (t->state.step < last && !is_stopped) {
         net_sums sums = trainer_step(t);
         if (!isfinite(sums.loss))
             return err_set(err, LORY_E_NAN, "step %llu: the loss is no number",
                            (unsigned long long)t->state.step);
         net_add_sums(&g.sums, &sums);
-        if (sums.n_targets > 0) g.loss += sums.loss / sums.n_targets;
-        g.n_steps++;
         if (t->state.step % REPORT_STEPS == 0) report(&g, t);
         if (o->eval_every && t->state.step % (uint64_t)o->eval_every == 0 && t->state.step < last)
             evaluate(t);
         if (!o->checkpoint || timer_now() - saved < SAVE_SECONDS) continue;
-        if (!trainer_save(t, o->checkpoint, err)) return false;
+        if (!trainer_write(t, o->checkpoint, true, err)) return false;
         saved = timer_now();
     }
     if (!is_stopped) evaluate(t);
-    return !o->checkpoint || trainer_save(t, o->checkpoint, err);
+    return !o->checkpoint || trainer_write(t, o->checkpoint, true, err);
 }
 
 /* Whether the model can be written, before hours of training. */
@@ -206,41 +204,38 @@ static bool try_out(const char *path, lory_err *err)
 /* The weights to begin with. */
 static bool begin(trainer *t, const options *o, lory_err *err)
 {
-    if (o->checkpoint && file_exists(o->checkpoint)) return trainer_resume(t, o->checkpoint, err);
-    return !o->from || trainer_read_model(t, o->from, err);
+    if (o->checkpoint && file_exists(o->checkpoint))
+        return trainer_read(t, o->checkpoint, true, err);
+    return !o->from || trainer_read(t, o->from, false, err);
 }
 
-static bool train(options *o, const lory_model *m, const gguf *vocab, lory_err *err)
+static trainer *new_trainer(options *o, const lory_model *m, lory_err *err)
 {
     lory_model_info info;
     lory_model_get_info(m, &info);
     o->shape.n_vocab = info.n_vocab;
-    o->p.seed = (uint64_t)o->seed;
-    if (lory_token_bos(m) < 0)
-        return err_set(err, LORY_E_FORMAT, "%s: has no begin token", o->vocab);
-    int n_threads = o->n_threads ? o->n_threads : lory_default_threads();
-    trainer *t = trainer_new(&o->shape, &o->p, lory_token_bos(m), n_threads, err);
-    bool ok = t && read_data(o, m, t, err) && data_pieces_init(&t->pieces, m, info.n_vocab, err)
-              && begin(t, o, err);
-    if (ok)
-        fprintf(stderr, "%.2f M parameters, %d threads, %s\n", (double)t->n.n_params * 1e-6,
-                n_threads, t->n.v->name);
-    ok = ok && run(t, o, err);
-    if (ok && !(is_stopped && o->checkpoint)) /* a model that is there is a stage that is done */
-        ok = trainer_write_model(t, vocab, o->set.item, o->set.n, o->out, err);
-    trainer_free(t);
-    return ok;
+    if (!o->n_threads) o->n_threads = lory_default_threads();
+    trainer *t = trainer_new(&o->shape, &o->p, lory_token_bos(m), o->n_threads, err);
+    if (!t) return NULL;
+    t->about = o->set.item;
+    t->n_about = o->set.n;
+    fprintf(stderr, "%.2f M parameters, %d threads, %s\n", (double)t->n.n_params * 1e-6,
+            o->n_threads, t->n.v->name);
+    return t;
 }
 
-static bool open_and_train(options *o, lory_err *err)
+static bool train(options *o, lory_err *err)
 {
-    gguf vocab;
-    if (!o->vocab || !o->out) return err_set(err, LORY_E_ARGUMENT, "--vocab and --out are needed");
-    if (!try_out(o->out, err) || !gguf_open(&vocab, o->vocab, err)) return false;
-    lory_model *m = lory_model_open(o->vocab, err);
-    bool ok = m && train(o, m, &vocab, err);
+    lory_model *m = NULL;
+    trainer *t = NULL;
+    bool ok = try_out(o->out, err) && (m = lory_model_open(o->vocab, err))
+              && (t = new_trainer(o, m, err)) && gguf_open(&t->vocab, o->vocab, err)
+              && data_pieces_init(&t->pieces, m, o->shape.n_vocab, err) && read_data(o, m, t, err)
+              && begin(t, o, err) && run(t, o, err);
+    if (ok && !(is_stopped && o->checkpoint)) /* a model that is there is a stage that is done */
+        ok = trainer_write(t, o->out, false, err);
+    trainer_free(t);
     lory_model_close(m);
-    gguf_close(&vocab);
     return ok;
 }
 
@@ -254,10 +249,15 @@ int main(int argc, char **argv)
     signal(SIGINT, stop);
     signal(SIGTERM, stop);
     if (!cli_parse(&page, &o, argc, argv, &status)) return cli_end(status);
-    status = !open_and_train(&o, &err) ? cli_fail(&err) : is_stopped ? EXIT_INTERRUPTED : EXIT_OK;
-    if (status == EXIT_INTERRUPTED)
+    if (!o.vocab || !o.out)
+        status = cli_usage("--vocab and --out are needed");
+    else
+        status = train(&o, &err) ? EXIT_OK : cli_fail(&err);
+    if (status == EXIT_OK && is_stopped) {
         cli_note("stopped; %s", o.checkpoint ? "the same command goes on from the checkpoint"
                                              : "the model is what was learnt so far");
+        status = EXIT_INTERRUPTED;
+    }
     opts_free(&page, &o);
     return cli_end(status);
 }

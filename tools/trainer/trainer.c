@@ -190,7 +190,8 @@ trainer *trainer_new(const llama_shape *s, const trainer_params *p, lory_token b
     t->p = *p;
     t->bos = bos;
     const char *isa = kernels_isa(err);
-    bool ok = isa && net_init(&t->n, s, vec_for(isa), err) && take_memory(t, err)
+    bool ok = isa && (bos >= 0 || err_set(err, LORY_E_FORMAT, "the vocabulary has no begin token"))
+              && net_init(&t->n, s, vec_for(isa), err) && take_memory(t, err)
               && (t->team = team_new(n_threads, err)) != NULL;
     for (int i = 0; ok && i < n_threads; i++) ok = (t->work[i] = net_work_new(&t->n, err)) != NULL;
     if (!ok) {
@@ -209,6 +210,7 @@ void trainer_free(trainer *t)
     for (int i = 0; i < t->data.n; i++) data_free(&t->data.source[i]);
     for (int i = 0; i < t->held.n; i++) data_free(&t->held.source[i]);
     data_pieces_free(&t->pieces);
+    gguf_close(&t->vocab);
     mem_free(t->win);
     mem_free(t->sums);
     mem_free(t->squares);

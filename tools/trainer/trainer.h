@@ -36,6 +36,10 @@ typedef struct {
     data_list data, held; /* to train on; to evaluate on */
     data_pieces pieces;   /* needed when tokens are to be split */
     lory_token bos;
+    gguf vocab; /* its keys tokenizer.* are models', too */
+    const char *const
+        *about; /* [n_about] what models say of themselves, "KEY=TEXT"; the caller's */
+    size_t n_about;
 
     team *team;
     net_work *work[TEAM_MAX];
@@ -59,17 +63,11 @@ net_sums trainer_step(trainer *t);
 /* A whole source, by the average of the weights. Changes nothing. */
 net_sums trainer_eval(trainer *t, data_source *s);
 
-/* ---- files, in store.c -------------------------------------------------------------------- */
-
-/* Writes weights, moments, average and places. It appears whole or not at all. */
-bool trainer_save(const trainer *t, const char *path, lory_err *err);
-/* Reads what a trainer of the same shape and number of sources saved. On failure t is unusable. */
-bool trainer_resume(trainer *t, const char *path, lory_err *err);
-/* Writes the average of the weights as a model in f32, with the keys tokenizer.* of vocab and
- * n_texts keys "general.KEY=VALUE". */
-bool trainer_write_model(const trainer *t, const gguf *vocab, const char *const *texts,
-                         size_t n_texts, const char *path, lory_err *err);
-/* Takes the weights of such a model; its shape must be t's. */
-bool trainer_read_model(trainer *t, const char *path, lory_err *err);
+/* Writes the average of the weights as a model in f32; goes_on: as a checkpoint, with weights,
+ * moments and state. It appears whole or not at all. In store.c. */
+bool trainer_write(const trainer *t, const char *path, bool goes_on, lory_err *err);
+/* Takes the weights of such a model; goes_on: all of a checkpoint. Shape and texts must be t's. On
+ * failure t is unusable. */
+bool trainer_read(trainer *t, const char *path, bool goes_on, lory_err *err);
 
 #endif

@@ -66,10 +66,7 @@ typedef struct {
     void (*adam)(const vec_adam *s, size_t from, size_t to);
 } vec_table;
 
-extern const vec_table vec_baseline;
-#if defined(__x86_64__)
-extern const vec_table vec_avx2, vec_avx512;
-#endif
+extern const vec_table vec_baseline, vec_avx2, vec_avx512; /* the latter two on x86-64 */
 
 /* The table of an instruction set of the engine's kernels; the baseline for those without one. */
 const vec_table *vec_for(const char *isa);

@@ -247,13 +247,6 @@ static double sum_squares(size_t n, const float *x)
     return total;
 }
 
-INLINE vf vsqrt(vf x)
-{
-    UNROLL
-    for (int i = 0; i < W; i++) x[i] = sqrtf(x[i]);
-    return x;
-}
-
 static void adam(const vec_adam *s, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i += W) {
@@ -262,7 +255,10 @@ static void adam(const vec_adam *s, size_t from, size_t to)
         float decay = i < s->n_decayed ? s->lr * s->decay : 0.0f;
         *m = *m * s->beta1 + g * (1.0f - s->beta1);
         *v = *v * s->beta2 + g * g * (1.0f - s->beta2);
-        *w = *w - *w * decay - s->lr * (*m * s->bias1) / (vsqrt(*v * s->bias2) + s->eps);
+        vf root = *v * s->bias2;
+        UNROLL
+        for (int k = 0; k < W; k++) root[k] = sqrtf(root[k]);
+        *w = *w - *w * decay - s->lr * (*m * s->bias1) / (root + s->eps);
         *average = *average * s->average_keep + *w * (1.0f - s->average_keep);
     }
 }
