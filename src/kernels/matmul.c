@@ -16,7 +16,7 @@ enum {
     SLICE_GROUPS = 8, /* slices of k are whole blocks of 256 weights, */
     MOST_GROUPS = 64, /* and no longer: more rows can share each read of the activations */
     STREAM_ROWS = 2 * PANEL_ROWS,
-    TOK_STEP = 4 * ACT_TILE,
+    TOK_STEP = 2 * ACT_TILE,
 };
 
 size_t matmul_scratch_bytes(void)
