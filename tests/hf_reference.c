@@ -50,17 +50,18 @@ static bool has_window(const ref_spec *s, int il)
 
 /* The attention of a layer. */
 typedef struct {
-    int n_head, n_kv, dim, n_rot;
+    int n_head, n_kv, dim, value, n_rot;
     int from; /* whose keys and values it reads */
 } ref_heads;
 
 static ref_heads heads_of(const ref_spec *s, int il)
 {
     bool is_full = s->window > 0 && !has_window(s, il);
-    ref_heads h = { n_head_of(s, il), n_kv_of(s, il), REF_DIM, s->n_rot, il };
+    ref_heads h = { n_head_of(s, il), n_kv_of(s, il), REF_DIM, 0, s->n_rot, il };
     if (is_full && s->full_dim) h.dim = s->full_dim;
     if (is_full && s->full_rot) h.n_rot = s->full_rot;
     if (h.n_rot == 0) h.n_rot = h.dim;
+    h.value = s->value_dim ? s->value_dim : h.dim;
     if (il < REF_LAYER - s->n_sharing) return h;
     h.from = REF_LAYER - s->n_sharing - 1;
     while (has_window(s, h.from) != has_window(s, il)) h.from--;
@@ -261,6 +262,7 @@ static double silu(double x)
 
 static bool rotates(const ref_spec *s, int il)
 {
+    if (s->dense_rotates && il < s->n_dense) return true;
     if (s->rotation == REF_NOT_FOURTH) return (il + 1) % 4 != 0;
     return s->rotation == REF_ROTATES || (s->rotation == REF_WINDOWS_ONLY && has_window(s, il));
 }
@@ -271,14 +273,14 @@ static void project(ref *r, int il, const double *h, double *q, double *k, doubl
     const ref_spec *s = r->s;
     ref_heads hs = heads_of(s, il);
     int n_head = hs.n_head, n_kv_head = hs.n_kv, per = n_head / n_kv_head;
-    int n_q = n_head * hs.dim, n_kv = n_kv_head * hs.dim;
+    int n_q = n_head * hs.dim, n_kv = n_kv_head * hs.dim, n_v = n_kv_head * hs.value;
     double all[3 * Q_MAX];
     if (s->qkv == REF_SEPARATE) {
         linear(r, s->q, il, s->qkv_bias, n_q, E, h, q);
         if (hs.from != il) return;
         linear(r, s->k, il, s->qkv_bias, n_kv, E, h, k);
         if (s->full_k_is_v && !has_window(s, il)) memcpy(v, k, (size_t)n_kv * sizeof *v);
-        else linear(r, s->v, il, s->qkv_bias, n_kv, E, h, v);
+        else linear(r, s->v, il, s->qkv_bias, n_v, E, h, v);
         return;
     }
     if (s->qkv == REF_KV_FUSED) {
@@ -317,7 +319,7 @@ static void norm_heads(ref *r, const char *pattern, int il, int n_head, int dim,
 static void norm_to_unit(const ref_spec *s, int n_head, int dim, double *x)
 {
     double ones[Q_MAX];
-    for (int i = 0; i < dim; i++) ones[i] = 1.0;
+    for (int i = 0; i < dim; i++) ones[i] = 1.0 - (s->norm == REF_RMS_1P);
     for (int ih = 0; ih < n_head; ih++) rms(s, ones, dim, x + ih * dim);
 }
 
@@ -361,25 +363,36 @@ static int first_seen(const ref_spec *s, int il, int t)
     return s->chunks ? t / s->window * s->window : t >= s->window ? t - s->window + 1 : 0;
 }
 
-/* One head of `dim` values of one query over the keys and values from `first` to `last`, further
- * ones counting less by the slope. */
-static void attend_head(const ref_spec *s, const double *q, int dim, double scale, double slope,
-                        double (*k)[Q_MAX], double (*v)[Q_MAX], int offset, int first, int last,
-                        double *out)
+/* One head of one query over the keys and values from `first` to `last`, further ones counting less
+ * by the slope; e^sink is in the sum beside theirs. */
+static void attend_head(const ref_spec *s, const ref_heads *hs, const double *q, double scale,
+                        double slope, const double *sink, double (*k)[Q_MAX], double (*v)[Q_MAX],
+                        int ikv, int first, int last, double *out)
 {
-    double p[MAX_TOKENS], sum = 0.0;
+    double p[MAX_TOKENS], sum = sink ? exp(*sink) : 0.0;
     for (int t = first; t <= last; t++) {
         double dot = 0.0;
-        for (int i = 0; i < dim; i++) dot += q[i] * k[t][offset + i];
+        for (int i = 0; i < hs->dim; i++) dot += q[i] * k[t][ikv * hs->dim + i];
         dot *= scale;
         if (s->attn_cap > 0.0) dot = s->attn_cap * tanh(dot / s->attn_cap);
         p[t] = exp(dot + slope * (t - last));
         sum += p[t];
     }
-    for (int i = 0; i < dim; i++) {
+    for (int i = 0; i < hs->value; i++) {
         out[i] = 0.0;
-        for (int t = first; t <= last; t++) out[i] += p[t] / sum * v[t][offset + i];
+        for (int t = first; t <= last; t++) out[i] += p[t] / sum * v[t][ikv * hs->value + i];
     }
+}
+
+/* Each head of a times its gate, out of what attention read. */
+static void gate_heads(ref *r, int il, const ref_heads *hs, const double *h, double *a)
+{
+    double gate[REF_HEADS_MAX];
+    linear(r, r->s->attn_gate, il, false, hs->n_head, E, h, gate);
+    for (int ih = 0; ih < hs->n_head; ih++)
+        for (int i = 0; i < hs->value; i++)
+            a[ih * hs->value + i] *= r->s->softplus_gate ? log(1.0 + exp(gate[ih]))
+                                                         : 1.0 / (1.0 + exp(-gate[ih]));
 }
 
 /* out [n, E] of h [n, E]. */
@@ -389,22 +402,28 @@ static void attention(ref *r, int il, double (*h)[E], double (*out)[E])
     ref_heads hs = heads_of(s, il);
     double (*k)[Q_MAX] = r->k[hs.from], (*v)[Q_MAX] = r->v[hs.from];
     double scale = s->attn_scale ? s->attn_scale : 1.0 / sqrt((double)hs.dim);
+    const double *slopes = s->slopes ? get(r, 0, 0, REF_HEAD, "%s", s->slopes) : NULL;
+    const double *sinks =
+        s->sinks && has_window(s, il) ? of_layer(r, s->sinks, "", il, 0, hs.n_head) : NULL;
     for (int t = 0; t < r->n; t++) {
         double q[Q_MAX], a[Q_MAX];
         project(r, il, h[t], q, k[t], v[t]);
         finish_heads(r, s->q_norm, il, t, hs.n_head, q);
         if (hs.from == il) finish_heads(r, s->k_norm, il, t, hs.n_kv, k[t]);
         if (hs.from == il && s->unit_values) norm_to_unit(s, hs.n_kv, hs.dim, v[t]);
-        const double *slopes = s->slopes ? get(r, 0, 0, REF_HEAD, "%s", s->slopes) : NULL;
+        for (int i = 0; i < hs.n_kv * hs.value && s->value_scale != 0.0; i++)
+            v[t][i] *= s->value_scale;
         for (int ih = 0; ih < hs.n_head; ih++) {
             double slope = s->alibi ? pow(2.0, -8.0 * (ih + 1) / REF_HEAD) : 0.0;
             if (slopes) slope = slopes[ih];
             int kv = s->tiled ? ih % hs.n_kv : ih / (hs.n_head / hs.n_kv);
-            attend_head(s, q + ih * hs.dim, hs.dim, scale * temperature(s, il, t), slope, k, v,
-                        kv * hs.dim, first_seen(s, il, t), t, a + ih * hs.dim);
+            attend_head(s, &hs, q + ih * hs.dim, scale * temperature(s, il, t), slope,
+                        sinks ? &sinks[ih] : NULL, k, v, kv, first_seen(s, il, t), t,
+                        a + ih * hs.value);
         }
+        if (s->attn_gate) gate_heads(r, il, &hs, h[t], a);
         if (s->attn_sub_norm) rms(s, of_layer(r, s->attn_sub_norm, ".weight", il, 0, E), E, a);
-        linear(r, s->o, il, s->o_bias, E, hs.n_head * hs.dim, a, out[t]);
+        linear(r, s->o, il, s->o_bias, E, hs.n_head * hs.value, a, out[t]);
     }
 }
 
@@ -415,6 +434,7 @@ static void latent_attention(ref *r, int il, double (*h)[E], double (*out)[E])
     enum { KEY = REF_NOPE + REF_ROPE, KV = REF_NOPE + REF_DIM };
     const ref_spec *s = r->s;
     static double key[MAX_TOKENS][REF_HEAD][KEY], value[MAX_TOKENS][REF_HEAD][REF_DIM];
+    double scale = s->attn_scale ? s->attn_scale : 1.0 / sqrt((double)KEY);
     for (int t = 0; t < r->n; t++) {
         double qa[REF_Q_RANK], q[REF_HEAD * KEY], kv[REF_KV_RANK + REF_ROPE], both[REF_HEAD * KV];
         double a[REF_HEAD * REF_DIM], p[MAX_TOKENS];
@@ -438,7 +458,7 @@ static void latent_attention(ref *r, int il, double (*h)[E], double (*out)[E])
             for (int u = 0; u <= t; u++) {
                 double dot = 0.0;
                 for (int i = 0; i < KEY; i++) dot += q[ih * KEY + i] * key[u][ih][i];
-                sum += p[u] = exp(dot / sqrt((double)KEY));
+                sum += p[u] = exp(dot * scale * temperature(s, il, t));
             }
             for (int i = 0; i < REF_DIM; i++) {
                 a[ih * REF_DIM + i] = 0.0;
@@ -463,21 +483,22 @@ static double gate_of(const ref_spec *s, double x)
     return s->act == REF_RELU ? relu : s->act == REF_RELU2_GATE ? relu * relu : silu(x);
 }
 
-/* Gate times up. */
-static double gate_up(const ref_spec *s, double gate, double up)
+/* Gate times up; limit 0: none. */
+static double gate_up(const ref_spec *s, double gate, double up, double limit)
 {
+    if (limit != 0.0) return fmin(gate_of(s, gate), limit) * fmax(fmin(up, limit), -limit);
     if (s->act != REF_CLIPPED) return gate_of(s, gate) * up;
     gate = fmin(gate, 7.0);
     return gate / (1.0 + exp(-1.702 * gate)) * (fmax(fmin(up, 7.0), -7.0) + 1.0);
 }
 
 static void gated(const ref_spec *s, const double *gate, const double *up, const double *down,
-                  int n_ff, const double *x, double *out)
+                  int n_ff, double limit, const double *x, double *out)
 {
     double g[2 * REF_FF], u[2 * REF_FF];
     multiply(gate, NULL, n_ff, E, x, g);
     multiply(up, NULL, n_ff, E, x, u);
-    for (int i = 0; i < n_ff; i++) g[i] = gate_up(s, g[i], u[i]);
+    for (int i = 0; i < n_ff; i++) g[i] = gate_up(s, g[i], u[i], limit);
     multiply(down, NULL, E, n_ff, g, out);
 }
 
@@ -494,7 +515,7 @@ static void dense_gated(ref *r, int il, const double *x, double *out)
         linear(r, s->gate, il, s->ffn_bias, n, E, x, g);
         linear(r, s->up, il, s->ffn_bias, n, E, x, u);
     }
-    for (int i = 0; i < n; i++) g[i] = gate_up(s, g[i], u[i]);
+    for (int i = 0; i < n; i++) g[i] = gate_up(s, g[i], u[i], 0.0);
     if (s->ffn_sub_norm) rms(s, of_layer(r, s->ffn_sub_norm, ".weight", il, 0, n), n, g);
     linear(r, s->down, il, s->ffn_bias, E, n, g, out);
 }
@@ -615,6 +636,13 @@ static void expert(ref *r, int il, int e, const double *x, double *out)
 {
     const ref_spec *s = r->s;
     const int n_ff = REF_FF_EXP;
+    double limit = s->clips ? s->clips[il] : 0.0;
+    if (s->exp_stacked) { /* [experts, out, in] of each */
+        gated(s, get(r, REF_EXPERTS, n_ff, E, s->exp_gate, il) + e * n_ff * E,
+              get(r, REF_EXPERTS, n_ff, E, s->exp_up, il) + e * n_ff * E,
+              get(r, REF_EXPERTS, E, n_ff, s->exp_down, il) + e * n_ff * E, n_ff, limit, x, out);
+        return;
+    }
     if (s->exp_in && s->exp_transposes) {
         const double *in = get(r, REF_EXPERTS, E, 2 * n_ff, s->exp_in, il);
         const double *down = get(r, REF_EXPERTS, n_ff, E, s->exp_out, il);
@@ -622,14 +650,14 @@ static void expert(ref *r, int il, int e, const double *x, double *out)
         for (int i = 0; i < 2 * n_ff * E; i++)
             in_t[i] = in[e * 2 * n_ff * E + i % E * 2 * n_ff + i / E];
         for (int i = 0; i < E * n_ff; i++) down_t[i] = down[e * E * n_ff + i % n_ff * E + i / n_ff];
-        gated(s, in_t, in_t + n_ff * E, down_t, n_ff, x, out);
+        gated(s, in_t, in_t + n_ff * E, down_t, n_ff, limit, x, out);
         return;
     }
     if (s->exp_in) {
         const double *in = get(r, REF_EXPERTS, 2 * n_ff, E, s->exp_in, il);
         const double *down = get(r, REF_EXPERTS, E, n_ff, s->exp_out, il);
         in += e * 2 * n_ff * E;
-        gated(s, in, in + n_ff * E, down + e * E * n_ff, n_ff, x, out);
+        gated(s, in, in + n_ff * E, down + e * E * n_ff, n_ff, limit, x, out);
         return;
     }
     if (s->exp_flat) {
@@ -637,11 +665,12 @@ static void expert(ref *r, int il, int e, const double *x, double *out)
         static double down_t[E * REF_FF_EXP];
         for (int i = 0; i < E * n_ff; i++) down_t[i] = down[i % n_ff * E + i / n_ff];
         gated(s, get(r, 0, REF_EXPERTS * n_ff, E, s->exp_gate, il) + e * n_ff * E,
-              get(r, 0, REF_EXPERTS * n_ff, E, s->exp_up, il) + e * n_ff * E, down_t, n_ff, x, out);
+              get(r, 0, REF_EXPERTS * n_ff, E, s->exp_up, il) + e * n_ff * E, down_t, n_ff, limit,
+              x, out);
         return;
     }
     gated(s, get(r, 0, n_ff, E, s->exp_gate, il, e), get(r, 0, n_ff, E, s->exp_up, il, e),
-          get(r, 0, E, n_ff, s->exp_down, il, e), n_ff, x, out);
+          get(r, 0, E, n_ff, s->exp_down, il, e), n_ff, limit, x, out);
 }
 
 static void shared(ref *r, int il, const double *x, double *out)
@@ -651,7 +680,8 @@ static void shared(ref *r, int il, const double *x, double *out)
     const double *in = s->sh_in ? of_layer(r, s->sh_in, ".weight", il, 2 * n_ff, E) : NULL;
     gated(s, in ? in : of_layer(r, s->sh_gate, ".weight", il, n_ff, E),
           in ? in + n_ff * E : of_layer(r, s->sh_up, ".weight", il, n_ff, E),
-          of_layer(r, s->sh_down, ".weight", il, E, n_ff), n_ff, x, out);
+          of_layer(r, s->sh_down, ".weight", il, E, n_ff), n_ff,
+          s->shared_clips ? s->shared_clips[il] : 0.0, x, out);
 }
 
 static bool has_experts(const ref_spec *s, int il)

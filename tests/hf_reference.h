@@ -46,6 +46,8 @@ typedef struct {
     const char *router, *router_bias, *exp_gate, *exp_up, *exp_down;
     const char *exp_in, *exp_out; /* all experts in one: gate and up, then down */
     const char *sh_gate, *sh_up, *sh_down, *sh_in;
+    const char *sinks;     /* in layers with a window */
+    const char *attn_gate; /* of each head's output */
     const char *layer_embd, *layer_proj, *layer_proj_norm; /* of each token for each layer */
     const char *layer_gate, *layer_out, *layer_post_norm, *layer_scale;
     /* experts beside the dense network, whose input the router norms by itself */
@@ -60,6 +62,7 @@ typedef struct {
     const int *heads, *kvs, *widths;
     const char *in_place;
     int n_rot;                 /* 0: all of a head */
+    int value_dim;             /* 0: as keys */
     int full_dim, full_rot;    /* of a head in layers without a window; 0: as in others */
     int n_sharing;             /* last layers, which read keys and values of earlier ones */
     int window;                /* of layers (il + 1) % 4 != 0; 0: none */
@@ -73,6 +76,8 @@ typedef struct {
     int temp_length;
     double local_theta;             /* of layers with a window; 0: as in others */
     double logit_cap;               /* 0: none */
+    double value_scale;             /* 0: 1 */
+    const double *clips, *shared_clips; /* [REF_LAYER] of gates; NULL: none */
     double yarn_factor, yarn_original; /* YaRN of the usual ramp; 0: none */
     double yarn_magnitude;             /* 0: 1 */
     const double *factors;             /* frequencies are divided by them; NULL: by 1 */
@@ -85,6 +90,7 @@ typedef struct {
     bool pairs; /* RoPE of (2i, 2i + 1), else of (i, i + n/2) */
     bool alibi;
     bool transposes, exp_transposes; /* weights of layers, of all experts in one, are [in, out] */
+    bool exp_stacked;                /* gate, up and down of all experts in one each */
     bool chunks;                     /* the window is a chunk of the text */
     bool first_full;                 /* the window is in layers il % 4 != 0 instead */
     bool temp_still;                 /* temperature in layers that don't rotate only */
@@ -99,6 +105,8 @@ typedef struct {
     bool head_bias;
     bool alternates; /* the window is in layers 1, 3, .. instead */
     bool even_windows; /* in layers 0, 2, .. */
+    bool dense_rotates; /* layers without experts rotate, whatever they see */
+    bool softplus_gate; /* of heads; else by sigmoid */
     bool proportional; /* what does not rotate in full layers is the end of each half */
     bool unit_values;  /* heads of V are normed, without a weight */
     bool full_k_is_v;  /* full layers have one product for keys and values */

@@ -1,6 +1,6 @@
-/* test_families_mixed.c - as test_families.c, of families whose layers differ: in the number and the
- * length of their heads, in whose keys and values they read. Their caches too: rings, shared
- * beginnings, states. */
+/* test_families_mixed.c - as test_families.c, of families whose layers differ: in their heads, in
+ * rotation, in whose keys and values they read. Their caches too: rings, shared beginnings, states.
+ */
 #include "engine/session.h"
 #include "engine/session_state.h"
 #include "family_check.h"
@@ -10,12 +10,12 @@
 /* ---- families -------------------------------------------------------------------------------- */
 
 #define GEMMA4                                                                                     \
-    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,\"head_dim\":8,"          \
+    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,\"head_dim\":8," \
     "\"intermediate_size\":48,\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"              \
     "\"sliding_window\":3,\"global_head_dim\":16,\"final_logit_softcapping\":3.0,"                \
     "\"num_key_value_heads\":2,"                                                                   \
     "\"layer_types\":[\"sliding_attention\",\"full_attention\",\"sliding_attention\","             \
-    "\"full_attention\"],\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"proportional\","  \
+    "\"full_attention\"],\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"proportional\"," \
     "\"partial_rotary_factor\":0.25,\"rope_theta\":100.0},"                                        \
     "\"sliding_attention\":{\"rope_type\":\"default\",\"rope_theta\":50.0}}"
 #define GEMMA4_NAMES(l)                                                                            \
@@ -79,6 +79,217 @@ TEST(gemma_4_with_experts_gives_the_reference_logits)
             .exp_post_norm = TL "post_feedforward_layernorm_2",
             .normalises = true },
         "gemma4");
+}
+
+/* ---- families of windows --------------------------------------------------------------------- */
+
+#define TYPES                                                                                      \
+    ",\"sliding_window\":3,\"layer_types\":[\"sliding_attention\",\"sliding_attention\"," \
+    "\"sliding_attention\",\"full_attention\"]"
+#define SIZES_OF(kv, ff)                                                                           \
+    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,"                        \
+    "\"num_key_value_heads\":" kv ",\"intermediate_size\":" ff ",\"max_position_embeddings\":64,"  \
+    "\"rms_norm_eps\":1e-5"
+#define NO_BASE      SIZES_OF("2", "48")
+#define MORE_EXPERTS ",\"moe_intermediate_size\":24,\"num_experts\":4,\"num_experts_per_tok\":2"
+
+TEST(mistral_4_gives_the_reference_logits)
+{
+    family_check(
+        &(ref_spec){ .config = CLASS("Mistral4ForCausalLM") SIZES_OF("4", "48") EXPERTS
+                     ",\"n_shared_experts\":1,\"first_k_dense_replace\":1,\"norm_topk_prob\":true,"
+                     "\"routed_scaling_factor\":1.5,\"q_lora_rank\":12,\"kv_lora_rank\":16,"
+                     "\"qk_nope_head_dim\":8,\"qk_rope_head_dim\":4,\"v_head_dim\":8,"
+                     "\"rope_parameters\":{\"rope_type\":\"yarn\",\"rope_theta\":10000.0,"
+                     "\"factor\":4.0,\"original_max_position_embeddings\":4,\"mscale\":1.0,"
+                     "\"mscale_all_dim\":1.0,\"llama_4_scaling_beta\":0.3}}",
+                     MOST,
+                     UNTIED,
+                     PRE_NORMS,
+                     SHARED_EXPERTS,
+                     .router = L "mlp.gate",
+                     .exp_in = L "mlp.experts.gate_up_proj",
+                     .exp_out = L "mlp.experts.down_proj",
+                     .q_a = L "self_attn.q_a_proj",
+                     .q_a_norm = L "self_attn.q_a_layernorm",
+                     .q_b = L "self_attn.q_b_proj",
+                     .kv_a = L "self_attn.kv_a_proj_with_mqa",
+                     .kv_a_norm = L "self_attn.kv_a_layernorm",
+                     .kv_b = L "self_attn.kv_b_proj",
+                     .n_dense = 1,
+                     .n_shared = 1,
+                     .pairs = true,
+                     .normalises = true,
+                     .expert_scale = 1.5,
+                     .yarn_factor = 4.0,
+                     .yarn_original = 4.0,
+                     /* (1 + 0.1 ln 4)^2 / sqrt(12) */
+                     .attn_scale = 1.2964769927807063 * 0.28867513459481288225,
+                     .temp_scale = 0.3,
+                     .temp_length = 4 },
+        "mistral4");
+}
+
+TEST(cohere_2_with_experts_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = CLASS("Cohere2MoeForCausalLM") SIZES_OF("2", "24")
+                              TYPES ",\"num_experts\":4,\"num_experts_per_tok\":2,"
+                              "\"rope_theta\":10000.0,\"expert_selection_fn\":\"sigmoid\","
+                              "\"norm_topk_prob\":true,"
+                              "\"prefix_dense_intermediate_size\":48,\"first_k_dense_replace\":1,"
+                              "\"logit_scale\":0.25}",
+                              COMMON,
+                              ROUTED,
+                              .attn_norm = L "input_layernorm",
+                              .parallel = true,
+                              .pairs = true,
+                              .n_dense = 1,
+                              .dense_rotates = true,
+                              .rotation = REF_WINDOWS_ONLY,
+                              .window = 3,
+                              .sigmoid = true,
+                              .normalises = true,
+                              .logit_scale = 0.25 },
+                 "cohere2_moe");
+}
+
+TEST(mellum_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = CLASS("MellumForCausalLM") NO_BASE TYPES MORE_EXPERTS
+                              ",\"head_dim\":8,\"rope_parameters\":{\"full_attention\":{"
+                              "\"rope_type\":\"yarn\",\"rope_theta\":1000.0,\"factor\":4.0,"
+                              "\"original_max_position_embeddings\":16,\"beta_fast\":32.0,"
+                              "\"beta_slow\":1.0},\"sliding_attention\":{\"rope_type\":\"default\","
+                              "\"rope_theta\":100.0}}}",
+                              COMMON,
+                              UNTIED,
+                              PRE_NORMS,
+                              HEAD_NORMS,
+                              ROUTED,
+                              .window = 3,
+                              .theta = 1000.0,
+                              .local_theta = 100.0,
+                              .plain_windows = true,
+                              .yarn_factor = 4.0,
+                              .yarn_original = 16.0,
+                              .yarn_magnitude = 1.1386294361119891,
+                              .normalises = true },
+                 "mellum");
+}
+
+TEST(laguna_gives_the_reference_logits)
+{
+    family_check(
+        &(ref_spec){ .config = CLASS("LagunaForCausalLM") NO_BASE TYPES MORE_EXPERTS
+                     ",\"head_dim\":8,\"num_attention_heads_per_layer\":[6,6,6,4],"
+                     "\"shared_expert_intermediate_size\":24,\"moe_routed_scaling_factor\":2.5,"
+                     "\"mlp_layer_types\":[\"dense\",\"sparse\",\"sparse\",\"sparse\"],"
+                     "\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"yarn\","
+                     "\"rope_theta\":1000.0,\"factor\":4.0,\"partial_rotary_factor\":0.5,"
+                     "\"original_max_position_embeddings\":16,\"attention_factor\":1.0},"
+                     "\"sliding_attention\":{\"rope_type\":\"default\",\"rope_theta\":100.0,"
+                     "\"partial_rotary_factor\":1.0}}}",
+                     COMMON,
+                     UNTIED,
+                     PRE_NORMS,
+                     HEAD_NORMS,
+                     ROUTED,
+                     SHARED_EXPERTS,
+                     .attn_gate = L "self_attn.g_proj",
+                     .softplus_gate = true,
+                     .router_bias = L "mlp.gate.e_score_correction_bias",
+                     .heads = (const int[]){ 6, 6, 6, 4 },
+                     .n_dense = 1,
+                     .n_shared = 1,
+                     .window = 3,
+                     .full_rot = 4,
+                     .theta = 1000.0,
+                     .local_theta = 100.0,
+                     .plain_windows = true,
+                     .yarn_factor = 4.0,
+                     .yarn_original = 16.0,
+                     .yarn_magnitude = 1.0,
+                     .sigmoid = true,
+                     .normalises = true,
+                     .expert_scale = 2.5 },
+        "laguna");
+}
+
+/* As the hub has it; values are shorter than keys. */
+static const ref_spec mimo2 = {
+    .config = CLASS("MiMoV2FlashForCausalLM") NO_BASE EXPERTS
+              ",\"layernorm_epsilon\":1e-5,\"hybrid_layer_pattern\":[1,1,1,0],\"head_dim\":8,"
+              "\"v_head_dim\":6,\"swa_num_key_value_heads\":4,\"moe_layer_freq\":[0,1,1,1],"
+              "\"partial_rotary_factor\":0.5,\"rope_theta\":1000.0,\"swa_rope_theta\":100.0,"
+              "\"sliding_window\":3,\"attention_value_scale\":0.707,\"norm_topk_prob\":true}",
+    COMMON,
+    UNTIED,
+    PRE_NORMS,
+    ROUTED,
+    .sinks = L "self_attn.attention_sink_bias",
+    .router_bias = L "mlp.gate.e_score_correction_bias",
+    .kvs = (const int[]){ 4, 4, 4, 2 },
+    .value_dim = 6,
+    .value_scale = 0.707,
+    .n_rot = 4,
+    .n_dense = 1,
+    .window = 3,
+    .theta = 1000.0,
+    .local_theta = 100.0,
+    .sigmoid = true,
+    .normalises = true,
+};
+
+TEST(mimo_v2_gives_the_reference_logits)
+{
+    family_check(&mimo2, "mimo2");
+}
+
+/* Heads and groups, the bases of rotation and the limits of gates are those of the layer. */
+TEST(step_3_5_gives_the_reference_logits)
+{
+    family_check(
+        &(ref_spec){ .config = CLASS("Step3p5ForCausalLM") "\"hidden_size\":32,"
+                     "\"num_hidden_layers\":4,\"num_attention_heads\":4,"
+                     "\"num_attention_groups\":2,\"intermediate_size\":48,"
+                     "\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,\"head_dim\":8,"
+                     "\"attention_other_setting\":{\"num_attention_heads\":6,"
+                     "\"num_attention_groups\":3},\"moe_num_experts\":4,\"moe_top_k\":2,"
+                     "\"moe_intermediate_size\":24,\"share_expert_dim\":24,"
+                     "\"moe_layers_enum\":\"1,2,3\",\"moe_router_scaling_factor\":3.0,"
+                     "\"rope_theta\":[100.0,100.0,100.0,1000.0],"
+                     "\"partial_rotary_factors\":[1.0,1.0,1.0,0.5],"
+                     "\"swiglu_limits\":[0.0,0.0,0.4,0.2],"
+                     "\"swiglu_limits_shared\":[0.0,0.0,0.0,0.3]" TYPES "}",
+                     COMMON,
+                     UNTIED,
+                     PRE_NORMS,
+                     HEAD_NORMS,
+                     .norm = REF_RMS_1P,
+                     .attn_gate = L "self_attn.g_proj",
+                     .router = L "moe.gate",
+                     .router_bias = L "moe.router_bias",
+                     .exp_gate = L "moe.gate_proj.weight",
+                     .exp_up = L "moe.up_proj.weight",
+                     .exp_down = L "moe.down_proj.weight",
+                     .exp_stacked = true,
+                     .sh_gate = L "share_expert.gate_proj",
+                     .sh_up = L "share_expert.up_proj",
+                     .sh_down = L "share_expert.down_proj",
+                     .heads = (const int[]){ 6, 6, 6, 4 },
+                     .kvs = (const int[]){ 3, 3, 3, 2 },
+                     .n_dense = 1,
+                     .n_shared = 1,
+                     .window = 3,
+                     .full_rot = 4,
+                     .theta = 1000.0,
+                     .local_theta = 100.0,
+                     .clips = (const double[]){ 0.0, 0.0, 0.4, 0.2 },
+                     .shared_clips = (const double[]){ 0.0, 0.0, 0.0, 0.3 },
+                     .sigmoid = true,
+                     .normalises = true,
+                     .expert_scale = 3.0 },
+        "step35");
 }
 
 /* ---- their caches ---------------------------------------------------------------------------- */
@@ -220,6 +431,15 @@ TEST(layers_that_share_keys_keep_none_and_give_the_bits_of_a_whole_cache)
     CHECK(kv.layer[2].at == kv.layer[0].at && kv.layer[3].at == kv.layer[1].at);
     CHECK(kv.data_bytes == (size_t)15 * KV_CHUNK * 2 * 2 * 2 * (8 + 16), "%zu", kv.data_bytes);
     kv_close(&kv);
+    check_session(&m);
+    check_sharing(&m);
+    model_close(&m);
+}
+
+TEST(values_shorter_than_keys_give_the_bits_of_a_whole_cache)
+{
+    model m;
+    open_model(&m, &mimo2, "mimo2-long");
     check_session(&m);
     check_sharing(&m);
     model_close(&m);

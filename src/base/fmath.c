@@ -346,3 +346,8 @@ double math_cos(double x)
     math_sin_cos(x, &sine, &cosine);
     return cosine;
 }
+
+double math_softplus(double x)
+{
+    return x > 40.0 ? x : math_log(1.0 + math_exp(x));
+}

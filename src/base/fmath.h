@@ -98,6 +98,7 @@ double math_exp(double x);
 /* y[i] = math_exp(x[i] - max), where x[i] <= max or -inf; two at once. */
 void math_exp_below(int n, const float *x, float max, double *y);
 double math_log(double x);
+double math_softplus(double x); /* log(1 + e^x) */
 double math_pow(double x, double y);
 
 /* Below 1 ulp for |x| <= 2^31; NaN beyond, where a double has too few bits to hold an angle for

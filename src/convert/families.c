@@ -11,6 +11,7 @@
 #define LAYER        "model.layers.%d."
 #define BLK          "blk.%d."
 #define NOT_NEEDED(a) { .from = (a), .flags = HF_WHOLE_NAME }
+#define WHOLE(a, b)  { .from = (a), .to = (b), .flags = HF_WHOLE_NAME }
 
 /* What most have in common since LLaMA. */
 static const hf_row common[] = {
@@ -52,11 +53,13 @@ static const hf_row llama[] = { /* and Mixtral, and Granite with experts */
     ROW(LAYER "shared_mlp.output_linear", BLK "ffn_down_shexp"),
     END };
 
-static const hf_row moe[] = { /* Qwen2-MoE, Qwen3-MoE, DeepSeek */
+static const hf_row moe[] = { /* Qwen2-MoE, Qwen3-MoE, DeepSeek, Mistral 4 */
     ROW(LAYER "mlp.gate", BLK "ffn_gate_inp"),
     ROW(LAYER "mlp.experts.%e.gate_proj", BLK "ffn_gate_exps"),
     ROW(LAYER "mlp.experts.%e.up_proj", BLK "ffn_up_exps"),
     ROW(LAYER "mlp.experts.%e.down_proj", BLK "ffn_down_exps"),
+    WHOLE(LAYER "mlp.experts.gate_up_proj", BLK "ffn_gate_up_exps.weight"),
+    WHOLE(LAYER "mlp.experts.down_proj", BLK "ffn_down_exps.weight"),
     ROW(LAYER "mlp.shared_expert.gate_proj", BLK "ffn_gate_shexp"),
     ROW(LAYER "mlp.shared_expert.up_proj", BLK "ffn_up_shexp"),
     ROW(LAYER "mlp.shared_expert.down_proj", BLK "ffn_down_shexp"),
@@ -198,8 +201,6 @@ static const hf_row gemma2[] = { /* and Gemma 3 */
     PLUS_ONE(LAYER "self_attn.k_norm", BLK "attn_k_norm"),
     END };
 
-#define WHOLE(a, b) { .from = (a), .to = (b), .flags = HF_WHOLE_NAME }
-
 #define SOME(a, b)  { .from = (a), .to = (b), .flags = HF_SOME }
 
 static const hf_row gemma4[] = {
@@ -224,6 +225,46 @@ static const hf_row gemma4[] = {
     ROW(LAYER "pre_feedforward_layernorm_2", BLK "pre_ffw_norm_2"),
     ROW(LAYER "post_feedforward_layernorm_1", BLK "post_ffw_norm_1"),
     ROW(LAYER "post_feedforward_layernorm_2", BLK "post_ffw_norm_2"),
+    END };
+
+static const hf_row windows[] = { /* MiMo-V2, Laguna, Mellum, Cohere 2 with experts */
+    { .from = LAYER "self_attn.attention_sink_bias", .to = BLK "attn_sinks.weight",
+      .flags = HF_WHOLE_NAME | HF_SOME },
+    { .from = LAYER "self_attn.sinks", .to = BLK "attn_sinks.weight",
+      .flags = HF_WHOLE_NAME | HF_SOME },
+    ROW(LAYER "self_attn.g_proj", BLK "attn_gate"),
+    WHOLE(LAYER "mlp.experts.e_score_correction_bias", BLK "exp_probs_b.bias"),
+    ROW("model.embed_tokens", "token_embd"),
+    ROW("model.norm", "output_norm"),
+    ROW("lm_head", "output"),
+    ROW(LAYER "input_layernorm", BLK "attn_norm"),
+    ROW(LAYER "self_attn.q_proj", BLK "attn_q"),
+    ROW(LAYER "self_attn.k_proj", BLK "attn_k"),
+    ROW(LAYER "self_attn.v_proj", BLK "attn_v"),
+    ROW(LAYER "self_attn.o_proj", BLK "attn_output"),
+    ROW(LAYER "self_attn.q_norm", BLK "attn_q_norm"),
+    ROW(LAYER "self_attn.k_norm", BLK "attn_k_norm"),
+    ROW(LAYER "post_attention_layernorm", BLK "ffn_norm"),
+    ROW(LAYER "mlp.gate_proj", BLK "ffn_gate"),
+    ROW(LAYER "mlp.up_proj", BLK "ffn_up"),
+    ROW(LAYER "mlp.down_proj", BLK "ffn_down"),
+    END };
+
+static const hf_row step35[] = {
+    PLUS_ONE("model.norm", "output_norm"),
+    PLUS_ONE(LAYER "input_layernorm", BLK "attn_norm"),
+    PLUS_ONE(LAYER "post_attention_layernorm", BLK "ffn_norm"),
+    PLUS_ONE(LAYER "self_attn.q_norm", BLK "attn_q_norm"),
+    PLUS_ONE(LAYER "self_attn.k_norm", BLK "attn_k_norm"),
+    ROW(LAYER "self_attn.g_proj", BLK "attn_gate"),
+    ROW(LAYER "moe.gate", BLK "ffn_gate_inp"),
+    WHOLE(LAYER "moe.router_bias", BLK "exp_probs_b.bias"),
+    ROW(LAYER "moe.gate_proj", BLK "ffn_gate_exps"),
+    ROW(LAYER "moe.up_proj", BLK "ffn_up_exps"),
+    ROW(LAYER "moe.down_proj", BLK "ffn_down_exps"),
+    ROW(LAYER "share_expert.gate_proj", BLK "ffn_gate_shexp"),
+    ROW(LAYER "share_expert.up_proj", BLK "ffn_up_shexp"),
+    ROW(LAYER "share_expert.down_proj", BLK "ffn_down_shexp"),
     END };
 
 static const hf_row olmo[] = {
@@ -782,6 +823,12 @@ static const hf_family families[] = {
                                     "gemma3",    gemma2, common,      NULL, keys_gemma },
     { "Gemma4ForCausalLM Gemma4ForConditionalGeneration Gemma4TextModel",
                                     "gemma4",    gemma4, common,      NULL, keys_gemma4 },
+    { "Mistral4ForCausalLM",        "mistral4",  moe, common,         NULL, keys_mistral4 },
+    { "Cohere2MoeForCausalLM",      "cohere2_moe", windows, moe,      NULL, keys_cohere2_moe },
+    { "MellumForCausalLM",          "mellum",    windows, moe,        NULL, keys_mellum },
+    { "LagunaForCausalLM",          "laguna",    windows, moe,        NULL, keys_laguna },
+    { "MiMoV2FlashForCausalLM",     "mimo2",     windows, moe,        NULL, keys_mimo2 },
+    { "Step3p5ForCausalLM",         "step35",    step35, common,      shape_step35, keys_step35 },
     { "ArceeForCausalLM",           "arcee",     llama, common,       NULL, keys_arcee },
     { "Cohere2ForCausalLM",         "cohere2",   none, common,        NULL, keys_cohere2 },
     { "DeepseekForCausalLM",        "deepseek",  deepseek, common,    NULL, keys_deepseek },
@@ -931,7 +978,7 @@ static const char *text_class_of(const json *text)
         { "qwen3", "Qwen3ForCausalLM" },        { "qwen3_moe", "Qwen3MoeForCausalLM" },
         { "gemma", "GemmaForCausalLM" },        { "gemma2", "Gemma2ForCausalLM" },
         { "cohere2", "Cohere2ForCausalLM" },    { "smollm3", "SmolLM3ForCausalLM" },
-        { "ministral3", "Ministral3ForCausalLM" },
+        { "ministral3", "Ministral3ForCausalLM" }, { "mistral4", "Mistral4ForCausalLM" },
     };
     if (*class_of(text)) return class_of(text);
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)

@@ -24,6 +24,13 @@ void keys_qwen_moe(config *c, const hf_shape *s);
 void keys_deepseek2(config *c, const hf_shape *s);
 void keys_gemma(config *c, const hf_shape *s);
 void keys_gemma4(config *c, const hf_shape *s);
+void keys_mistral4(config *c, const hf_shape *s);
+void keys_cohere2_moe(config *c, const hf_shape *s);
+void keys_mellum(config *c, const hf_shape *s);
+void keys_laguna(config *c, const hf_shape *s);
+void keys_mimo2(config *c, const hf_shape *s);
+void keys_step35(config *c, const hf_shape *s);
+void shape_step35(config *c, hf_shape *s);
 void shape_jais(config *c, hf_shape *s);
 void shape_codeshell(config *c, hf_shape *s);
 void keys_arcee(config *c, const hf_shape *s);
@@ -115,6 +122,7 @@ bool keys_rope_is(const config *rope, const char *type);
 bool keys_is_longrope(const config *rope);
 double keys_rope_theta(config *c, double otherwise);
 void keys_put_rope_scaling(config *c);
+void keys_put_scaling_of(config *c, config *rope); /* as that part says */
 void keys_put_sections(config *c); /* of positions in three dimensions */
 
 /* Whether the layers of "layer_types" (absent: as the pattern has it) all are `name` where

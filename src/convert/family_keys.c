@@ -110,21 +110,26 @@ static void put_yarn(config *c, config *rope)
     if (slow != 1.0) config_put_num(c, "rope.scaling.yarn_beta_slow", slow);
 }
 
+void keys_put_scaling_of(config *c, config *rope)
+{
+    if (!rope->root) return;
+    if (keys_rope_is(rope, "linear")) {
+        config_put_str(c, "rope.scaling.type", "linear");
+        config_put_num(c, "rope.scaling.factor", config_num(rope, "factor", (double)NAN));
+    } else if (keys_rope_is(rope, "yarn")) {
+        put_yarn(c, rope);
+    } else if (!has_two_tables(c->arch) || !keys_is_longrope(rope)) {
+        bool has_sections = config_find(rope, "mrope_section") != NULL;
+        config_one_of(rope, "RoPE scaling", "rope_type type", "default",
+                      has_sections ? "default none mrope" : "default none linear yarn llama3");
+    }
+    keys_join(c, rope);
+}
+
 void keys_put_rope_scaling(config *c)
 {
     config rope = keys_rope_part(c);
-    if (!rope.root) return;
-    if (keys_rope_is(&rope, "linear")) {
-        config_put_str(c, "rope.scaling.type", "linear");
-        config_put_num(c, "rope.scaling.factor", config_num(&rope, "factor", (double)NAN));
-    } else if (keys_rope_is(&rope, "yarn")) {
-        put_yarn(c, &rope);
-    } else if (!has_two_tables(c->arch) || !keys_is_longrope(&rope)) {
-        bool has_sections = config_find(&rope, "mrope_section") != NULL;
-        config_one_of(&rope, "RoPE scaling", "rope_type type", "default",
-                      has_sections ? "default none mrope" : "default none linear yarn llama3");
-    }
-    keys_join(c, &rope);
+    keys_put_scaling_of(c, &rope);
 }
 
 /* LLaMA 3's: what each frequency is divided by. In floats, as the files of others have it. */

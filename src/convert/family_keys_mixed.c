@@ -23,7 +23,7 @@ static layer_kinds kinds_of(config *c, const hf_shape *s, int64_t period)
 {
     layer_kinds k = { .n = check_count(c, s) ? s->n_layer : 0 };
     const json *types = config_find(c, "layer_types"), *t = types ? types->first : NULL;
-    if (types && (types->type != JSON_ARRAY || (int64_t)types->n != s->n_layer))
+    if (types && (types->type != JSON_ARRAY || (int64_t)types->n < s->n_layer))
         config_wrong(c, LORY_E_FORMAT, "config.json has not one of layer_types for each layer");
     for (int64_t il = 0; il < k.n; il++, t = t ? t->next : NULL) {
         k.is_local[il] = t ? json_str_is(t, "sliding_attention") : (il + 1) % period != 0;
@@ -57,18 +57,368 @@ static void put_by_kind(config *c, const char *name, const layer_kinds *k, int64
     gguf_put_i32s(c->w, key, values, (size_t)k->n);
 }
 
-/* ---- Gemma 4 --------------------------------------------------------------------------------- */
+/* By a list of 0 and 1; absent: by "layer_types". */
+static layer_kinds kinds_by(config *c, const hf_shape *s, const char *name, int64_t period)
+{
+    const json *list = config_find(c, name), *j = list ? list->first : NULL;
+    if (!list) return kinds_of(c, s, period);
+    layer_kinds k = { .n = check_count(c, s) ? s->n_layer : 0 };
+    if (list->type != JSON_ARRAY || (int64_t)list->n < s->n_layer)
+        config_wrong(c, LORY_E_FORMAT, "config.json has not one of %s for each layer", name);
+    for (int64_t il = 0; il < k.n && j; il++, j = j->next) k.is_local[il] = j->i == 1;
+    return k;
+}
 
-enum { GEMMA4_HEAD_DIM = 256, GEMMA4_FULL_DIM = 512, GEMMA4_LAYER_EMBD = 256 };
+static bool has_windows(const layer_kinds *k)
+{
+    for (int64_t il = 0; il < k->n; il++)
+        if (k->is_local[il]) return true;
+    return false;
+}
+
+static void put_windows(config *c, const layer_kinds *k, int64_t window)
+{
+    if (!has_windows(k)) return;
+    config_put_int(c, "attention.sliding_window", window);
+    put_kinds(c, k);
+}
+
+/* How many first layers have no experts, by "mlp_layer_types"; absent: `otherwise`. */
+static int64_t count_dense(config *c, int64_t otherwise)
+{
+    const json *types = config_find(c, "mlp_layer_types");
+    int64_t n = 0, il = 0;
+    if (!types) return otherwise;
+    for (const json *t = types->first; t; t = t->next, il++) {
+        bool is_dense = json_str_is(t, "dense");
+        if (is_dense && n == il) n++;
+        else if (is_dense)
+            config_wrong(c, LORY_E_UNSUPPORTED,
+                         "layers without experts behind such with them are not known of %s",
+                         c->arch);
+    }
+    return n;
+}
 
 /* What is said about the rotation of one kind of layers. */
 static config rope_of(const config *c, const char *kind)
 {
     config rope = keys_rope_part(c);
-    if (!rope.root) return rope;
-    config part = keys_part_of(&rope, kind);
-    return part;
+    return rope.root ? keys_part_of(&rope, kind) : rope;
 }
+
+/* What a kind of layers has when its part of the config is silent. */
+typedef struct {
+    double theta, share; /* of a head's values rotates */
+} rope_usual;
+
+/* The part under `kind` in keys that end with `end`. */
+static void put_rope(config *c, const char *kind, const char *end, int64_t head_dim, rope_usual u)
+{
+    config rope = rope_of(c, kind);
+    char key[64];
+    double theta = rope.root ? config_num(&rope, "rope_theta", u.theta) : u.theta;
+    double share = rope.root ? config_num(&rope, "partial_rotary_factor", u.share) : u.share;
+    snprintf(key, sizeof key, "rope.dimension_count%s", end);
+    config_put_int(c, key, (int64_t)(share * (double)head_dim));
+    snprintf(key, sizeof key, "rope.freq_base%s", end);
+    config_put_num(c, key, theta);
+    if (*end && rope.root)
+        config_one_of(&rope, "RoPE scaling of windows", "rope_type", "default", "default");
+    if (!*end) keys_put_scaling_of(c, &rope);
+    keys_join(c, &rope);
+}
+
+/* Sizes of what the families below have in common. */
+static void put_common(config *c, const hf_shape *s)
+{
+    keys_put_activation(c, "silu", "silu");
+    keys_put_sizes(c, s);
+    config_put_num(c, "attention.layer_norm_rms_epsilon",
+                   config_num(c, "rms_norm_eps layernorm_epsilon", 1e-6));
+    config_put_int(c, "expert_count", s->n_expert);
+    config_put_int(c, "expert_used_count",
+                   config_int(c, "num_experts_per_tok moe_top_k", CONFIG_NEEDED));
+}
+
+/* ---- Cohere 2 with experts, Mellum 2 --------------------------------------------------------- */
+
+void keys_cohere2_moe(config *c, const hf_shape *s)
+{
+    layer_kinds k = kinds_of(c, s, 4);
+    int64_t n_ff = config_int(c, "intermediate_size", CONFIG_NEEDED);
+    int64_t n_dense = count_dense(c, config_int(c, "first_k_dense_replace", 0));
+    bool is_softmax = json_str_is(config_find(c, "expert_selection_fn"), "softmax");
+    put_common(c, s);
+    if (!config_find(c, "rms_norm_eps") || config_int(c, "num_shared_experts", 0) > 0
+        || (n_dense > 0 && config_int(c, "prefix_dense_sliding_window_pattern", 1) != 1))
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "layer norms, shared experts, and first layers that don't rotate are not "
+                     "known of cohere2_moe");
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    keys_put_head_dim(c);
+    config_put_int(c, "feed_forward_length",
+                   config_int(c, "prefix_dense_intermediate_size", n_ff));
+    config_put_int(c, "expert_feed_forward_length", n_ff);
+    config_put_int(c, "leading_dense_block_count", n_dense);
+    config_put_int(c, "expert_gating_func", is_softmax ? 3 : 2); /* gguf-py's numbers */
+    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", false));
+    config_put_num(c, "logit_scale", config_num(c, "logit_scale", 0.0625));
+    config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
+    config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
+    keys_put_rope_scaling(c);
+    put_windows(c, &k, config_int(c, "sliding_window", 4096));
+}
+
+void keys_mellum(config *c, const hf_shape *s)
+{
+    layer_kinds k = kinds_of(c, s, 1);
+    int64_t head_dim = config_int(c, "head_dim", 128);
+    put_common(c, s);
+    if (count_dense(c, 0) > 0)
+        config_wrong(c, LORY_E_UNSUPPORTED, "layers without experts are not known of mellum");
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    config_put_int(c, "attention.key_length", head_dim);
+    config_put_int(c, "attention.value_length", head_dim);
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
+    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
+    put_rope(c, "full_attention", "", head_dim, (rope_usual){ 500000.0, 1.0 });
+    if (has_windows(&k))
+        put_rope(c, "sliding_attention", "_swa", head_dim, (rope_usual){ 10000.0, 1.0 });
+    put_windows(c, &k, config_int(c, "sliding_window", 1024));
+}
+
+/* ---- Laguna ---------------------------------------------------------------------------------- */
+
+static void put_laguna_heads(config *c, const hf_shape *s)
+{
+    int32_t heads[CONFIG_MAX_LAYER];
+    const json *list = config_find(c, "num_attention_heads_per_layer");
+    int64_t il = 0;
+    char key[96];
+    if (!list) return; /* as put_common has it */
+    if (list->type != JSON_ARRAY || (int64_t)list->n != s->n_layer || !check_count(c, s)) {
+        config_wrong(c, LORY_E_FORMAT, "config.json has not a number of heads for each layer");
+        return;
+    }
+    for (const json *j = list->first; j; j = j->next)
+        heads[il++] = j->i > 0 && j->i < INT32_MAX ? (int32_t)j->i : 0;
+    snprintf(key, sizeof key, "%s.attention.head_count", c->arch);
+    gguf_put_i32s(c->w, key, heads, (size_t)il);
+}
+
+void keys_laguna(config *c, const hf_shape *s)
+{
+    layer_kinds k = kinds_of(c, s, 1);
+    int64_t head_dim = config_int(c, "head_dim", 128);
+    bool has_heads = config_find(c, "num_attention_heads_per_layer") != NULL;
+    keys_put_activation(c, "silu", "silu");
+    config_put_int(c, "block_count", s->n_layer);
+    config_put_int(c, "context_length", config_int(c, "max_position_embeddings", CONFIG_NEEDED));
+    config_put_int(c, "embedding_length", keys_n_embd(c));
+    config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 1e-6));
+    if (!has_heads) config_put_int(c, "attention.head_count", s->n_head);
+    put_laguna_heads(c, s);
+    if (config_bool(c, "moe_apply_router_weight_on_input", false)
+        || config_num(c, "moe_router_logit_softcapping", 0.0) != 0.0)
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "routing by the input's weight, or capped, is not known of laguna");
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    config_put_int(c, "attention.key_length", head_dim);
+    config_put_int(c, "attention.value_length", head_dim);
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "expert_count", s->n_expert);
+    config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", CONFIG_NEEDED));
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "expert_shared_feed_forward_length",
+                   config_int(c, "shared_expert_intermediate_size", 0));
+    config_put_num(c, "expert_weights_scale", config_num(c, "moe_routed_scaling_factor", 1.0));
+    config_put_bool(c, "expert_weights_norm", true);
+    config_put_int(c, "expert_gating_func", 2); /* gguf-py's number */
+    config_put_int(c, "leading_dense_block_count", count_dense(c, 1));
+    put_rope(c, "full_attention", "", head_dim, (rope_usual){ 500000.0, 0.5 });
+    if (has_windows(&k))
+        put_rope(c, "sliding_attention", "_swa", head_dim, (rope_usual){ 10000.0, 1.0 });
+    put_windows(c, &k, config_int(c, "sliding_window", 512));
+}
+
+/* ---- MiMo-V2 --------------------------------------------------------------------------------- */
+
+static void put_mimo2_heads(config *c, const hf_shape *s, const layer_kinds *k)
+{
+    int64_t head_dim = config_int(c, "head_dim", 192), value_dim = config_int(c, "v_head_dim", 128);
+    if (config_int(c, "swa_head_dim", head_dim) != head_dim
+        || config_int(c, "swa_v_head_dim", value_dim) != value_dim
+        || config_int(c, "swa_num_attention_heads", s->n_head) != s->n_head
+        || config_bool(c, "add_full_attention_sink_bias", false))
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "queries or heads that differ in windows, and sinks elsewhere, are not known "
+                     "of mimo2");
+    config_put_int(c, "attention.key_length", head_dim);
+    config_put_int(c, "attention.value_length", value_dim);
+    put_by_kind(c, "attention.head_count_kv", k,
+                config_int(c, "swa_num_key_value_heads", 2 * s->n_kv_head), s->n_kv_head);
+}
+
+/* The first layers without experts must be those that the file shows to be so. */
+static void check_mimo2_experts(config *c)
+{
+    const json *list = config_find(c, "moe_layer_freq");
+    bool had = false;
+    count_dense(c, 1);
+    for (const json *j = list && list->type == JSON_ARRAY ? list->first : NULL; j; j = j->next) {
+        if (had && j->i == 0)
+            config_wrong(c, LORY_E_UNSUPPORTED,
+                         "layers without experts behind such with them are not known of mimo2");
+        had |= j->i != 0;
+    }
+}
+
+void keys_mimo2(config *c, const hf_shape *s)
+{
+    layer_kinds k = kinds_by(c, s, "hybrid_layer_pattern", 6);
+    if (!config_find(c, "hybrid_layer_pattern layer_types")) k.is_local[0] = false;
+    int64_t head_dim = config_int(c, "head_dim", 192);
+    double share = config_num(c, "partial_rotary_factor", 0.334);
+    put_common(c, s);
+    put_mimo2_heads(c, s, &k);
+    check_mimo2_experts(c);
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
+    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
+    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
+    if (config_int(c, "n_group", 1) > 1)
+        config_wrong(c, LORY_E_UNSUPPORTED, "groups of experts are not known of mimo2");
+    if (config_find(c, "attention_value_scale"))
+        config_put_num(c, "attention.value_scale", config_num(c, "attention_value_scale", 1.0));
+    put_rope(c, "full_attention", "", head_dim,
+             (rope_usual){ config_num(c, "rope_theta", 5e6), share });
+    put_rope(c, "sliding_attention", "_swa", head_dim,
+             (rope_usual){ config_num(c, "swa_rope_theta", 1e4), share });
+    put_windows(c, &k, config_int(c, "sliding_window sliding_window_size", 128));
+}
+
+/* ---- Step 3.5 -------------------------------------------------------------------------------- */
+
+void shape_step35(config *c, hf_shape *s)
+{
+    s->n_kv_head = config_int(c, "num_attention_groups", s->n_head);
+    s->n_expert = config_int(c, "moe_num_experts", CONFIG_NEEDED);
+}
+
+/* The smallest number of a list in a string, "3,4,5": the first layer with experts. */
+static int64_t first_of(config *c, const char *name)
+{
+    const json *j = config_find(c, name);
+    int64_t least = -1, n = 0;
+    bool in_number = false;
+    for (const char *s = j && j->type == JSON_STRING ? j->str : "";; s++) {
+        bool is_digit = *s >= '0' && *s <= '9';
+        if (is_digit && n < 100000) n = 10 * n + (*s - '0');
+        if (!is_digit && in_number && (least < 0 || n < least)) least = n;
+        if (!is_digit) n = 0;
+        in_number = is_digit;
+        if (!*s) break;
+    }
+    return least < 0 ? 0 : least;
+}
+
+static void put_clips(config *c, const hf_shape *s, const char *name, const char *to)
+{
+    float limits[CONFIG_MAX_LAYER];
+    const json *list = config_find(c, name), *j = list ? list->first : NULL;
+    char key[96];
+    if (!list || !check_count(c, s)) return;
+    for (int64_t il = 0; il < s->n_layer; il++, j = j ? j->next : NULL)
+        limits[il] = j && j->type == JSON_NUMBER ? (float)j->num : 0.0f;
+    snprintf(key, sizeof key, "%s.%s", c->arch, to);
+    gguf_put_f32s(c->w, key, limits, (size_t)s->n_layer);
+}
+
+static void put_step35_experts(config *c, const hf_shape *s)
+{
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "expert_shared_feed_forward_length",
+                   config_int(c, "share_expert_dim", CONFIG_NEEDED));
+    config_put_num(c, "expert_weights_scale", config_num(c, "moe_router_scaling_factor", 1.0));
+    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_expert_weight", true));
+    config_put_int(c, "expert_gating_func", 2); /* gguf-py's number */
+    config_put_int(c, "leading_dense_block_count", first_of(c, "moe_layers_enum"));
+    if (config_int(c, "moe_every_n_layer", 1) != 1)
+        config_wrong(c, LORY_E_UNSUPPORTED, "moe_every_n_layer is not known of step35");
+    put_clips(c, s, "swiglu_limits", "swiglu_clamp_exp");
+    put_clips(c, s, "swiglu_limits_shared", "swiglu_clamp_shexp");
+}
+
+/* Whole heads rotate in windows, the first halves elsewhere. */
+static void check_step35_rotation(config *c, const layer_kinds *k)
+{
+    const json *list = config_find(c, "partial_rotary_factors"), *j = list ? list->first : NULL;
+    config rope = keys_rope_part(c);
+    bool is_known = true;
+    for (int64_t il = 0; il < k->n && j; il++, j = j->next)
+        is_known &= j->num == (k->is_local[il] ? 1.0 : 0.5);
+    if (!is_known)
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "partial_rotary_factors other than 1 in windows and 0.5 elsewhere are not "
+                     "known of step35");
+    if (rope.root)
+        config_one_of(&rope, "RoPE scaling of step35", "rope_type type", "default", "default");
+    keys_join(c, &rope);
+}
+
+/* The bases of rotation: one, or that of each layer. */
+static void put_step35_bases(config *c, const layer_kinds *k)
+{
+    const json *list = config_find(c, "rope_theta"), *j = NULL;
+    double full = 10000.0, local = 0.0;
+    if (!list || list->type != JSON_ARRAY) {
+        config_put_num(c, "rope.freq_base", config_num(c, "rope_theta", 10000.0));
+        return;
+    }
+    j = list->first;
+    for (int64_t il = 0; il < k->n && j; il++, j = j->next)
+        *(k->is_local[il] ? &local : &full) = j->num;
+    config_put_num(c, "rope.freq_base", full);
+    if (local > 0.0) config_put_num(c, "rope.freq_base_swa", local);
+}
+
+void keys_step35(config *c, const hf_shape *s)
+{
+    layer_kinds k = kinds_of(c, s, 1);
+    config other = keys_part_of(c, "attention_other_setting");
+    int64_t head_dim = keys_head_dim(c, s);
+    int64_t n_head = other.root ? config_int(&other, "num_attention_heads", s->n_head) : s->n_head;
+    int64_t n_kv = other.root ? config_int(&other, "num_attention_groups", s->n_kv_head)
+                              : s->n_kv_head;
+    keys_join(c, &other);
+    keys_put_activation(c, "silu", "silu");
+    config_put_int(c, "block_count", s->n_layer);
+    config_put_int(c, "context_length", config_int(c, "max_position_embeddings", CONFIG_NEEDED));
+    config_put_int(c, "embedding_length", keys_n_embd(c));
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 1e-5));
+    put_by_kind(c, "attention.head_count", &k, n_head, s->n_head);
+    put_by_kind(c, "attention.head_count_kv", &k, n_kv, s->n_kv_head);
+    config_put_int(c, "attention.key_length", head_dim);
+    config_put_int(c, "attention.value_length", head_dim);
+    config_put_int(c, "rope.dimension_count", head_dim);
+    config_put_int(c, "expert_count", s->n_expert);
+    config_put_int(c, "expert_used_count", config_int(c, "moe_top_k", CONFIG_NEEDED));
+    put_step35_experts(c, s);
+    check_step35_rotation(c, &k);
+    put_step35_bases(c, &k);
+    put_windows(c, &k, config_int(c, "sliding_window", CONFIG_NEEDED));
+}
+
+/* ---- Gemma 4 --------------------------------------------------------------------------------- */
+
+enum { GEMMA4_HEAD_DIM = 256, GEMMA4_FULL_DIM = 512, GEMMA4_LAYER_EMBD = 256 };
 
 int keys_spread_factors(config *c, float *out, int cap)
 {

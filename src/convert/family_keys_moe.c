@@ -102,6 +102,23 @@ void keys_deepseek2(config *c, const hf_shape *s)
     put_deepseek_experts(c);
 }
 
+void keys_mistral4(config *c, const hf_shape *s)
+{
+    config rope = keys_rope_part(c);
+    keys_deepseek2(c, s);
+    if (!rope.root || !keys_rope_is(&rope, "yarn") || !config_bool(c, "rope_interleave", true)
+        || config_num(&rope, "mscale", 1.0) != config_num(&rope, "mscale_all_dim", 1.0))
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "RoPE other than YaRN of neighbours with one mscale is not known of mistral4");
+    if (config_int(c, "n_group", 1) > 1)
+        config_wrong(c, LORY_E_UNSUPPORTED, "groups of experts are not known of mistral4");
+    config_put_num(c, "attention.temperature_scale",
+                   config_num(&rope, "llama_4_scaling_beta", 0.0));
+    config_put_int(c, "attention.temperature_length",
+                   config_int(&rope, "original_max_position_embeddings", CONFIG_NEEDED));
+    keys_join(c, &rope);
+}
+
 /* Experts as in the first DeepSeek model. */
 void keys_deepseek(config *c, const hf_shape *s)
 {

@@ -12,14 +12,14 @@
 
 enum { MAX_NAME = HF_MAX_NAME, MAX_EXTRA = 4096, MAX_EXPERTS = 4096 };
 
-/* What a model that does more than text has beside it. */
+/* What a model that does more than the next token of a text has beside it. */
 static bool is_beside_text(const char *name)
 {
     static const char *const parts[] = {
         "vision_tower.",           "vision_model.", "vision_encoder.", "visual.",
         "audio_tower.",            "patch_merger.", "mm_projector.",   "multi_modal_projector.",
         "vision_language_adapter.", "image_newline", "embed_vision.",   "embed_audio.",
-        "vqmodel.",                "patch_merge_mlp.",
+        "vqmodel.",                "patch_merge_mlp.", "mtp.", /* predicts further tokens */
     };
     if (strncmp(name, "model.", 6) == 0) name += 6;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)

@@ -26,6 +26,7 @@ static op_fn *const ops[OP_COUNT] = {
     [OP_ADD] = op_add,
     [OP_RESTART] = op_restart,
     [OP_GATE] = op_gate,
+    [OP_GATE_HEADS] = op_gate_heads,
     [OP_LAYER_SCALE] = op_layer_scale,
     [OP_SCALE] = op_scale,
     [OP_SOFT_CAP] = op_soft_cap,

@@ -150,13 +150,15 @@ static attend_args args_of(const exec *e, const plan_step *s, const attend_scrat
                           .scale = hp->attn_scale, .cap = hp->attn_cap, .scratch = a->kernel };
 }
 
-/* 1 / sum of a finished query, a sink's weight in the sum: a score that has no value. */
-static float share_of(attend_state st, const weight *sinks, int ih)
+/* The scale of values, over the sum of a finished query; a sink's weight is in that: a score that
+ * has no value. */
+static float share_of(const exec *e, attend_state st, const weight *sinks, int ih)
 {
-    if (!sinks) return 1.0f / st.sum;
+    float scale = e->m->hp.value_scale;
+    if (!sinks || !sinks->data) return scale / st.sum;
     float sink = ((const float *)sinks->data)[ih], top = sink > st.max ? sink : st.max;
     float grown = math_expf(st.max - top);
-    return grown / fmaf(st.sum, grown, math_expf(sink - top));
+    return scale * grown / fmaf(st.sum, grown, math_expf(sink - top));
 }
 
 /* o / sum into the output's heads. */
@@ -167,7 +169,7 @@ static void scatter(const exec *e, const plan_step *s, attend_unit u, const atte
     for (int i = 0; i < u.n_tok * group; i++) {
         float *o = a->o + (size_t)i * (size_t)l->kv_dim;
         int ih = u.ih * group + i % group;
-        e->kn->scale(n, share_of(a->state[i], s->w[0], ih), o);
+        e->kn->scale(n, share_of(e, a->state[i], s->w[0], ih), o);
         memcpy(op_row(e, s->dst[0], u.it + i / group) + ih * n, o, (size_t)n * sizeof(float));
     }
 }
@@ -439,7 +441,7 @@ static void attend_cut(const op_ctx *c, const plan_step *s, const attend_scratch
         if (begin + n * KV_CHUNK < end) team_barrier(e->team);
     }
     for (int ih = first; ih < last; ih++)
-        e->kn->scale(l->kv_value_dim, share_of(p.total[ih], s->w[0], ih),
+        e->kn->scale(l->kv_value_dim, share_of(e, p.total[ih], s->w[0], ih),
                      op_row(e, s->dst[0], 0) + ih * l->kv_value_dim);
 }
 

@@ -102,11 +102,32 @@ static void xielu(const model_xielu *p, int n, float *x)
     }
 }
 
+/* silu(g), up to the limit, times u, within it on both sides. */
+static void clipped_silu_mul(int n, float limit, const float *u, float *g)
+{
+    for (int i = 0; i < n; i++) {
+        float gate = g[i] / (1.0f + math_expf(-g[i]));
+        float up = u[i] > limit ? limit : u[i] < -limit ? -limit : u[i];
+        g[i] = (gate > limit ? limit : gate) * up;
+    }
+}
+
+/* The step's limit of gates, of which experts have their own; 0 = none. */
+static float limit_of(const exec *e, const plan_step *s)
+{
+    if (s->il < 0) return 0.0f;
+    const hparams_layer *l = &e->m->hp.layer[s->il];
+    return plan_is_expert_slot(s->dst[0]) ? l->clip : l->clip_shared;
+}
+
 /* n values of g by an activation of the step, with u where it takes two. */
 static void activate(const exec *e, const plan_step *s, int op, int n, const float *u, float *g)
 {
     switch (op) {
-    case OP_SILU_MUL: e->kn->silu_mul(n, u, g); break;
+    case OP_SILU_MUL:
+        if (limit_of(e, s) > 0.0f) clipped_silu_mul(n, limit_of(e, s), u, g);
+        else e->kn->silu_mul(n, u, g);
+        break;
     case OP_GELU_MUL: e->kn->gelu_mul(n, u, g); break;
     case OP_RELU_MUL: relu_mul(n, u, g); break;
     case OP_XIELU: xielu(&e->m->xielu[s->il], n, g); break;

@@ -162,6 +162,21 @@ void op_gate(const op_ctx *c, const plan_step *s)
                      op_row(e, s->dst[0], it));
 }
 
+void op_gate_heads(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    int n_head = s->src_width, n = s->dst_width / n_head, first, last;
+    op_share(c, e->n_row, &first, &last);
+    for (int it = first; it < last; it++) {
+        const float *gate = op_row(e, s->src, it);
+        for (int ih = 0; ih < n_head; ih++)
+            e->kn->scale(n,
+                         e->m->hp.gates_by_softplus ? (float)math_softplus((double)gate[ih])
+                                                    : 1.0f / (1.0f + math_expf(-gate[ih])),
+                         op_row(e, s->dst[0], it) + (size_t)ih * (size_t)n);
+    }
+}
+
 /* The vocabulary is long and the rows few: by columns. */
 void op_scale(const op_ctx *c, const plan_step *s)
 {

@@ -43,6 +43,7 @@ static const op_row op_rows[OP_COUNT] = {
     [OP_RELU]            = { "relu",            BY_TOKENS,  true  },
     [OP_RELU_SQR]        = { "relu_sqr",        BY_TOKENS,  true  },
     [OP_XIELU]           = { "xielu",           BY_TOKENS,  true  },
+    [OP_GATE_HEADS]      = { "gate_heads",      BY_TOKENS,  true  },
     [OP_GATE]            = { "gate",            BY_TOKENS,  true  },
     [OP_LAYER_SCALE]     = { "layer_scale",     BY_TOKENS,  true  },
     [OP_SCALE]           = { "scale",           BY_COLUMNS, true  },
@@ -63,9 +64,9 @@ static const op_row op_rows[OP_COUNT] = {
 };
 
 static const char *const slot_names[SLOT_COUNT] = {
-    [X] = "x", [H] = "h", [H2] = "h2", [Q] = "q", [K] = "k", [V] = "v", [A] = "a", [G] = "g",
-    [U] = "u", [F] = "f", [QA] = "qa", [KVA] = "kva", [KVN] = "kvn", [KVB] = "kvb", [QL] = "ql",
-    [AL] = "al", [RT] = "rt",
+    [X] = "x", [H] = "h", [H2] = "h2", [Q] = "q", [K] = "k", [V] = "v", [A] = "a", [AG] = "ag",
+    [G] = "g", [U] = "u", [F] = "f", [QA] = "qa", [KVA] = "kva", [KVN] = "kvn", [KVB] = "kvb",
+    [QL] = "ql", [AL] = "al", [RT] = "rt",
     [EX] = "ex", [EG] = "eg", [EU] = "eu", [ED] = "ed", [SG] = "sg", [SU] = "su", [SS] = "ss",
     [LE] = "le", [LP] = "lp", [LG] = "lg",
     [LOGITS] = "logits", [PICKED] = "picked", [LR] = "lr", [ELR] = "elr",
@@ -398,6 +399,7 @@ static int width_of(const plan *p, const hparams *hp, int slot, int il)
     case K: return l->n_kv_head * l->kv_dim;
     case V: return l->n_kv_head * l->value_dim;
     case A: return l->n_head * l->value_dim;
+    case AG: return l->n_head;
     case G: case U: return l->n_ff;
     case QA: return hp->q_lora_rank;
     case KVA: return hp->kv_lora_rank + hp->n_rot;

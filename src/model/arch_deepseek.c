@@ -1,11 +1,13 @@
-/* arch_deepseek.c - DeepSeek-V2 (arXiv:2405.04434), V3 (arXiv:2412.19437), GLM-5, MiniCPM3, PLM:
- * keys and values come out of one latent per token, queries out of another one or not; experts
- * after the first layers. Where a file has the latents' products by head, they are moved to queries
- * and outputs, so that attention is over the latents themselves, and they alone are cached. */
+/* arch_deepseek.c - DeepSeek-V2 (arXiv:2405.04434), V3 (arXiv:2412.19437), GLM-5, MiniCPM3, PLM,
+ * Mistral Small 4: keys and values come out of one latent per token, queries out of another one or
+ * not; experts after the first layers. Where a file has the latents' products by head, they are
+ * moved to queries and outputs, so that attention is over the latents themselves, and they alone
+ * are cached. */
 #include "model/arch.h"
 #include "base/err.h"
 #include "base/fmath.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static const lory_step block[] = {
@@ -21,6 +23,7 @@ static const lory_step block[] = {
     { OP_MLA_LATENT, K,   KVN, W_NONE,      LATENT     },
     { OP_ROPE,       Q,   Q,   W_NONE,      0          },
     { OP_ROPE,       K,   K,   W_NONE,      0          },
+    { OP_TEMPERATURE, Q,  Q,   W_NONE,      0          },
     { OP_ATTEND,     A,   Q,   W_NONE,      JOINED     },
     { OP_HEAD_MATMUL, QL, Q,   W_K_B,       LATENT     },
     { OP_ATTEND,     AL,  QL,  W_NONE,      LATENT     },
@@ -65,17 +68,48 @@ static const lory_step block_plm[] = {
     { OP_MATMUL,   F,   U,   W_FFN_DOWN,  0 },
     { OP_ADD,      X,   F,   W_NONE,      0 }, END };
 
-/* With YaRN the attention's scores grow, not the rotated values. */
-static bool adapt(hparams *hp, const gguf *g, lory_err *err)
+/* Mistral Large 3, which is of this architecture, and Mistral Small 4: queries grow with the
+ * multiples of the original context that a position has behind it. */
+static bool read_temperature(hparams *hp, const gguf *g, const char *arch, lory_err *err)
 {
-    (void)err;
+    char key[64];
+    uint64_t length = (uint64_t)hp->rope_n_ctx_orig;
+    snprintf(key, sizeof key, "%s.attention.temperature_scale", arch);
+    if (!gguf_get_f32(g, key, &hp->temp_scale, err)) return false;
+    snprintf(key, sizeof key, "%s.attention.temperature_length", arch);
+    if (!gguf_get_uint(g, key, 1 << 30, &length, err)) return false;
+    if (length > 0) hp->temp_length = (int)length;
+    return true;
+}
+
+/* With YaRN the attention's scores grow, not the rotated values. */
+static void adapt_yarn(hparams *hp, const gguf *g)
+{
     hparams_use_latents(hp, g);
-    if (hp->rope_scaling != ROPE_SCALE_YARN) return true;
+    if (hp->rope_scaling != ROPE_SCALE_YARN) return;
     double log_factor = math_log((double)hp->rope_factor);
     double growth = hp->rope_attn_factor * (1.0 + hp->yarn_log_mul * log_factor);
     hp->attn_scale = (float)(hp->attn_scale * growth * growth);
     hp->rope_attn_factor = (float)(1.0 / (1.0 + 0.1 * log_factor));
-    return true;
+}
+
+static bool adapt(hparams *hp, const gguf *g, lory_err *err)
+{
+    adapt_yarn(hp, g);
+    return read_temperature(hp, g, "deepseek2", err);
+}
+
+static bool adapt_mistral4(hparams *hp, const gguf *g, lory_err *err)
+{
+    adapt_yarn(hp, g);
+    return read_temperature(hp, g, "mistral4", err);
+}
+
+/* Files may leave out what its one size has. */
+static void preset_mistral4(hparams *hp)
+{
+    hp->temp_scale = 0.1f;
+    hp->expert_weights_norm = true;
 }
 
 static void preset_glm_dsa(hparams *hp)
@@ -109,8 +143,8 @@ static bool adapt_glm_dsa(hparams *hp, const gguf *g, lory_err *err)
         return err_set(err, LORY_E_FORMAT, "%s: glm-dsa.attention.indexer.top_k is 0",
                        gguf_path(g));
     hparams_limit_context(hp, (int)most);
-    return hparams_leave_predictors(hp, g, "glm-dsa.nextn_predict_layers", err)
-           && adapt(hp, g, err);
+    adapt_yarn(hp, g);
+    return hparams_leave_predictors(hp, g, "glm-dsa.nextn_predict_layers", err);
 }
 
 /* MiniCPM3 scales as the first MiniCPM does, by numbers that files do not hold. Nor do they hold
@@ -133,6 +167,8 @@ static bool adapt_minicpm3(hparams *hp, const gguf *g, lory_err *err)
 const lory_arch arch_plm = { "plm", embed_tokens, block_plm, head_rms, false, NULL, NULL, NULL };
 const lory_arch arch_minicpm3 = { "minicpm3", embed_tokens, block, head_rms, true,
                                   NULL, adapt_minicpm3, NULL };
+const lory_arch arch_mistral4 = { "mistral4", embed_tokens, block, head_rms, false,
+                                  preset_mistral4, adapt_mistral4, NULL };
 const lory_arch arch_deepseek2 = { "deepseek2", embed_tokens, block, head_rms, false,
                                    NULL, adapt, NULL };
 const lory_arch arch_glm_dsa = { "glm-dsa", embed_tokens, block, head_rms, false,

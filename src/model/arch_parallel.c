@@ -1,7 +1,9 @@
 /* arch_parallel.c - families whose layers can run attention and feed-forward side by side, from the
  * same residual stream: GPT-J, GPT-NeoX (arXiv:2204.06745), Phi-2, Falcon (arXiv:2311.16867),
  * StableLM, Command-R, PLaMo. Both sums come after both norms. */
+#include "base/err.h"
 #include "model/arch.h"
+#include <stdio.h>
 
 /* ---- GPT-NeoX, Pythia ---------------------------------------------------------------------- */
 
@@ -196,6 +198,55 @@ static bool adapt_cohere2(hparams *hp, const gguf *g, lory_err *err)
     return true;
 }
 
+/* Cohere 2 with experts after the first layers, which rotate too where they have no window. */
+static const lory_step block_cohere2_moe[] = {
+    { OP_RMS_NORM,   H,  X,  W_ATTN_NORM, 0     },
+    { OP_MATMUL,     Q,  H,  W_ATTN_Q,    0     },
+    { OP_MATMUL,     K,  H,  W_ATTN_K,    0     },
+    { OP_MATMUL,     V,  H,  W_ATTN_V,    0     },
+    { OP_ROPE,       Q,  Q,  W_NONE,      0     },
+    { OP_ROPE,       K,  K,  W_NONE,      0     },
+    { OP_ATTEND,     A,  Q,  W_NONE,      0     },
+    { OP_MATMUL,     G,  H,  W_FFN_GATE,  DENSE },
+    { OP_MATMUL,     U,  H,  W_FFN_UP,    DENSE },
+    { OP_SILU_MUL,   G,  U,  W_NONE,      DENSE },
+    { OP_MATMUL,     F,  G,  W_FFN_DOWN,  DENSE },
+    { OP_MATMUL,     RT, H,  W_ROUTER,    MOE   },
+    { OP_ROUTE,      RT, RT, W_NONE,      MOE   },
+    { OP_EXPERTS,    EG, H,  W_EXP_GATE,  MOE   },
+    { OP_EXPERTS,    EU, H,  W_EXP_UP,    MOE   },
+    { OP_SILU_MUL,   EG, EU, W_NONE,      MOE   },
+    { OP_EXPERTS,    ED, EG, W_EXP_DOWN,  MOE   },
+    { OP_EXPERT_SUM, F,  ED, W_NONE,      MOE   },
+    { OP_ADD,        X,  F,  W_NONE,      0     },
+    { OP_MATMUL,     H,  A,  W_ATTN_OUT,  0     },
+    { OP_ADD,        X,  H,  W_NONE,      0     }, END };
+
+static void preset_cohere2_moe(hparams *hp)
+{
+    preset_cohere2(hp);
+    hp->expert_gating = GATING_SIGMOID;
+}
+
+static bool adapt_cohere2_moe(hparams *hp, const gguf *g, lory_err *err)
+{
+    char key[64];
+    const char *arch = gguf_find(g, "cohere2moe.block_count") ? "cohere2moe" : "cohere2_moe";
+    hparams_nope_if_full(hp);
+    for (int il = 0; il < hp->n_dense_lead; il++) hparams_set_rotating(hp, il);
+    snprintf(key, sizeof key, "%s.attention.layer_norm_rms_epsilon", arch);
+    if (!gguf_find(g, key))
+        return err_set(err, LORY_E_UNSUPPORTED, "%s: layer norms are not known of %s",
+                       gguf_path(g), arch);
+    snprintf(key, sizeof key, "%s.nextn_predict_layers", arch);
+    return hparams_leave_predictors(hp, g, key, err);
+}
+
+/* Under the names of two writers. */
+const lory_arch arch_cohere2_moe = { "cohere2_moe", embed_tokens, block_cohere2_moe, head_rms,
+                                     false, preset_cohere2_moe, adapt_cohere2_moe, NULL };
+const lory_arch arch_cohere2moe = { "cohere2moe", embed_tokens, block_cohere2_moe, head_rms,
+                                    false, preset_cohere2_moe, adapt_cohere2_moe, NULL };
 const lory_arch arch_cohere2 = { "cohere2", embed_tokens, parallel_gated, head_layer, false,
                                  preset_cohere2, adapt_cohere2, NULL };
 const lory_arch arch_command_r = { "command-r", embed_tokens, parallel_gated, head_layer, false,

@@ -23,6 +23,7 @@ const hparams hparams_default = {
     .residual_scale = 1.0f,
     .logit_scale = 1.0f,
     .alibi_scale = 1.0f,
+    .value_scale = 1.0f,
     .n_expert_group = 1,
     .n_moe_step = 1,
     .expert_gating = GATING_SOFTMAX,
@@ -254,6 +255,11 @@ void hparams_nope_if_full(hparams *hp)
     if (hp->window > 0) memcpy(hp->nope_map, hp->full_map, sizeof hp->nope_map);
 }
 
+void hparams_set_rotating(hparams *hp, int il)
+{
+    set_bit(hp->nope_map, il, false);
+}
+
 bool hparams_rotates(const hparams *hp, int il)
 {
     return hp->n_rot > 0 && !(hp->nope_map[il / 64] >> il % 64 & 1);
@@ -302,7 +308,8 @@ static bool read_window_pattern(reader *r, hparams *hp)
         if (period > 0) hparams_set_full(hp, period - 1, period);
         return true;
     }
-    if (!gguf_get_array(r->g, key, GGUF_BOOL, &kv, r->err)) return false;
+    gguf_type elem = kv->elem == GGUF_BOOL ? GGUF_BOOL : GGUF_I32;
+    if (!gguf_get_array(r->g, key, elem, &kv, r->err)) return false;
     if (kv->n != (uint64_t)hp->n_layer)
         return err_set(r->err, LORY_E_FORMAT, "%s: %s has %llu values for %d layers",
                        gguf_path(r->g), key, (unsigned long long)kv->n, hp->n_layer);

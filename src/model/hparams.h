@@ -23,6 +23,7 @@ typedef struct {
     int head_dim, value_dim;  /* of a key and a query; of a value */
     int kv_dim, kv_value_dim; /* of a cached key; of what attention makes of a head's values */
     int n_ff;                 /* 0: no feed-forward network */
+    float clip, clip_shared;  /* of the gates of experts and of others; 0 = none */
     int kv_layer; /* whose keys and values it attends to: its own number, or an earlier layer's */
 } hparams_layer;
 enum { HPARAMS_NO = -1 }; /* in a layer: none, until hparams_settle makes it 0 */
@@ -62,6 +63,8 @@ typedef struct {
     float attn_scale;     /* of q.k: ARCH.attention.scale, else 1 / sqrt(head_dim) */
     float attn_cap;       /* ARCH.attn_logit_softcapping */
     float clamp_kqv;      /* ARCH.attention.clamp_kqv */
+    float value_scale;    /* of what attention makes: ARCH.attention.value_scale */
+    bool gates_by_softplus; /* OP_GATE_HEADS */
     float restart_scale;  /* of OP_RESTART */
     float max_alibi_bias; /* ARCH.attention.max_alibi_bias */
     float alibi_scale;    /* multiplies the slopes */
@@ -138,6 +141,7 @@ void hparams_set_full(hparams *hp, int first, int period);
 void hparams_set_nope(hparams *hp, int first, int period); /* likewise: no rotation */
 /* For adapt: layers without a window don't rotate, if there is a window. */
 void hparams_nope_if_full(hparams *hp);
+void hparams_set_rotating(hparams *hp, int il); /* after that: this one does */
 bool hparams_rotates(const hparams *hp, int il);
 /* For adapt: attention is full as long as a text has no more than `most` positions, and then sees
  * but a choice of them, which lory does not make. */

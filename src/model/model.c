@@ -72,6 +72,13 @@ const lory_arch *const archs[] = {
     &arch_gpt_oss,
     &arch_deepseek2,
     &arch_glm_dsa,
+    &arch_mistral4,
+    &arch_cohere2_moe,
+    &arch_cohere2moe,
+    &arch_mimo2,
+    &arch_step35,
+    &arch_laguna,
+    &arch_mellum,
     &arch_llama4,
     &arch_mistral3,
     &arch_qwen3vlmoe,
@@ -289,11 +296,6 @@ static bool make_slopes(model *m, lory_err *err)
     return true;
 }
 
-static double soft_plus(double x)
-{
-    return x > 40.0 ? x : math_log(1.0 + math_exp(x));
-}
-
 /* Value il of a key that has one for each layer, or one for all. */
 static bool read_of_layer(const model *m, const char *key, int il, double *out, lory_err *err)
 {
@@ -326,8 +328,8 @@ static bool make_xielu(model *m, lory_err *err)
             || !read_of_layer(m, "xielu.beta", il, &x->beta, err)
             || !read_of_layer(m, "xielu.eps", il, &x->eps, err))
             return false;
-        x->alpha_n = x->beta + soft_plus(x->alpha_n);
-        x->alpha_p = soft_plus(x->alpha_p);
+        x->alpha_n = x->beta + math_softplus(x->alpha_n);
+        x->alpha_p = math_softplus(x->alpha_p);
     }
     return true;
 }

@@ -32,7 +32,8 @@ typedef enum {
                       the weight: a sink for each head */
     OP_ADD,         /* dst += src; where dst is X, src times the residual scale */
     OP_RESTART,     /* dst = src times the restart scale */
-    OP_SILU_MUL,    /* dst = silu(dst) * src; Shazeer 2020, arXiv:2002.05202 */
+    OP_SILU_MUL,    /* dst = silu(dst) * src, clipped where the layer has a limit; Shazeer 2020,
+                       arXiv:2002.05202 */
     OP_GELU_MUL,    /* dst = gelu(dst) * src, by tanh; of LE the layer's part */
     OP_RELU_MUL,    /* dst = max(dst, 0) * src */
     OP_CLIP_SWIGLU, /* dst = silu-like(dst) * (src + 1), both clipped: gpt-oss */
@@ -42,6 +43,7 @@ typedef enum {
     OP_RELU_SQR,    /* in place: max(x, 0)^2; So et al. 2021, arXiv:2109.08668 */
     OP_XIELU,       /* in place, by the layer's numbers; Huang & Schlag 2024, arXiv:2411.13010 */
     OP_GATE,        /* dst *= sigmoid(src[0]) */
+    OP_GATE_HEADS,  /* each head of dst *= sigmoid, or softplus, of src's value for it */
     OP_LAYER_SCALE, /* in place: times the weight's one value */
     OP_SCALE,       /* in place: times the logit scale */
     OP_SOFT_CAP,    /* in place: cap * tanh(x / cap), of RT the router's cap, else logit_cap */
@@ -73,6 +75,7 @@ typedef enum {
     K,      /* [n_kv_head * head_dim] */
     V,      /* [n_kv_head * value_dim] */
     A,      /* [n_head * value_dim] attention's output */
+    AG,     /* [n_head] gate of each head's output */
     G,      /* [n_ff] gate */
     U,      /* [n_ff] up */
     F,      /* [n_embd] output of the feed-forward layer */
@@ -108,7 +111,7 @@ typedef enum {
     W_Q_NORM_ALL, W_K_NORM_ALL,     /* [all heads' values] */
     W_Q_NORM_HEADS, W_K_NORM_HEADS, /* [heads, head_dim] */
     W_Q_A, W_Q_A_NORM, W_Q_B, W_KV_A, W_KV_A_NORM, W_KV_B, W_K_B, W_V_B,
-    W_SINKS, W_ATTN_SUB_NORM, W_ATTN_OUT, W_ATTN_OUT_NORM, W_ATTN_POST_NORM,
+    W_ATTN_GATE, W_SINKS, W_ATTN_SUB_NORM, W_ATTN_OUT, W_ATTN_OUT_NORM, W_ATTN_POST_NORM,
     W_FFN_NORM, W_FFN_GATE, W_FFN_UP, W_FFN_SUB_NORM, W_FFN_DOWN, W_FFN_POST_NORM, W_LAYER_OUT_NORM,
     W_FFN_NORM_2, W_FFN_POST_NORM_1, W_FFN_POST_NORM_2, /* of experts beside a dense network */
     W_EXP_NORM, W_ROUTER, W_ROUTER_NORM, W_EXP_PROBS, W_EXP_SCALE,

@@ -40,6 +40,7 @@ static const role_row roles[W_COUNT] = {
     [W_KV_B]           = { "attn_kv_b",           .rows = D_KV_B, .k = D_KV_LORA },
     [W_K_B]            = { "attn_k_b", .rows = D_KV_LORA, .k = D_NOPE, .slices = D_HEADS },
     [W_V_B]            = { "attn_v_b", .rows = D_VALUE, .k = D_KV_LORA, .slices = D_HEADS },
+    [W_ATTN_GATE]      = { "attn_gate",           .rows = D_HEADS, .k = D_EMBD },
     [W_SINKS]          = { "attn_sinks",          .rows = D_ONE, .k = D_HEADS },
     [W_ATTN_SUB_NORM]  = { "attn_sub_norm",       .rows = D_ONE, .k = D_ATTN },
     [W_ATTN_OUT]       = { "attn_output",         .rows = D_EMBD, .k = D_ATTN },
@@ -122,7 +123,7 @@ static int64_t dim_of(const hparams *hp, int il, dim d)
     case D_FF: return l->n_ff;
     case D_VOCAB: return hp->n_vocab;
     case D_CTX: return hp->n_ctx_train;
-    case D_HALF_ROT: return hp->n_rot / 2;
+    case D_HALF_ROT: return (hp->n_rot > hp->n_rot_local ? hp->n_rot : hp->n_rot_local) / 2;
     case D_NOPE: return l->head_dim - hp->n_rot;
     case D_VALUE: return l->value_dim;
     case D_Q_LORA: return hp->q_lora_rank;
