@@ -657,7 +657,7 @@ TEST(a_model_is_written_and_read_back)
     REQUIRE(t && u && gguf_open(&t->vocab, TINY, &err), "%s", err.text);
     const char *path = test_temp("model");
     const char *about[] = { "name=small", "license=MIT", "small" };
-    t->about = about, t->n_about = 2;
+    t->about = (opt_list){ about, 2, 0 };
     for (size_t i = 0; i < t->n.n_params; i++) t->adam.average[i] = (float)i;
     REQUIRE(trainer_write(t, path, false, &err), "%s", err.text);
     REQUIRE(trainer_read(u, path, false, &err), "%s", err.text);
@@ -667,7 +667,7 @@ TEST(a_model_is_written_and_read_back)
     lory_model_get_info(written, &info);
     CHECK_STR(info.name, "small");
     CHECK(lory_model_chat_template(written, NULL, &(size_t){ 0 }) != NULL, "has the template");
-    t->n_about = 3;
+    t->about.n = 3;
     CHECK(!trainer_write(t, path, false, &err) && strstr(err.text, "KEY=VALUE"), "%s", err.text);
     CHECK(!trainer_read(u, TINY, false, &err) && strstr(err.text, "has no tensor"), "%s", err.text);
     lory_model_close(written);

@@ -96,8 +96,6 @@ static void stop(int sig)
     is_stopped = 1;
 }
 
-/* ---- sources ------------------------------------------------------------------------------ */
-
 /* Adds the files of an option, "FILE" or "FILE:W"; names of argv are ours to write to. */
 static bool add_sources(data_list *to, const opt_list *files, data_kind kind, const lory_model *m,
                         lory_err *err)
@@ -131,8 +129,6 @@ static bool read_data(const options *o, const lory_model *m, trainer *t, lory_er
            && add_sources(&t->held, &o->held_text, DATA_HELD, m, err)
            && add_sources(&t->held, &o->held_chat, DATA_CHATS, m, err);
 }
-
-/* ---- the run ------------------------------------------------------------------------------ */
 
 /* What was done since the last report. */
 typedef struct {
@@ -201,14 +197,6 @@ static bool try_out(const char *path, lory_err *err)
     return true;
 }
 
-/* The weights to begin with. */
-static bool begin(trainer *t, const options *o, lory_err *err)
-{
-    if (o->checkpoint && file_exists(o->checkpoint))
-        return trainer_read(t, o->checkpoint, true, err);
-    return !o->from || trainer_read(t, o->from, false, err);
-}
-
 static trainer *new_trainer(options *o, const lory_model *m, lory_err *err)
 {
     lory_model_info info;
@@ -217,8 +205,7 @@ static trainer *new_trainer(options *o, const lory_model *m, lory_err *err)
     if (!o->n_threads) o->n_threads = lory_default_threads();
     trainer *t = trainer_new(&o->shape, &o->p, lory_token_bos(m), o->n_threads, err);
     if (!t) return NULL;
-    t->about = o->set.item;
-    t->n_about = o->set.n;
+    t->about = o->set;
     fprintf(stderr, "%.2f M parameters, %d threads, %s\n", (double)t->n.n_params * 1e-6,
             o->n_threads, t->n.v->name);
     return t;
@@ -226,12 +213,14 @@ static trainer *new_trainer(options *o, const lory_model *m, lory_err *err)
 
 static bool train(options *o, lory_err *err)
 {
+    const bool goes_on = o->checkpoint && file_exists(o->checkpoint);
+    const char *first = goes_on ? o->checkpoint : o->from; /* the weights to begin with */
     lory_model *m = NULL;
     trainer *t = NULL;
     bool ok = try_out(o->out, err) && (m = lory_model_open(o->vocab, err))
               && (t = new_trainer(o, m, err)) && gguf_open(&t->vocab, o->vocab, err)
               && data_pieces_init(&t->pieces, m, o->shape.n_vocab, err) && read_data(o, m, t, err)
-              && begin(t, o, err) && run(t, o, err);
+              && (!first || trainer_read(t, first, goes_on, err)) && run(t, o, err);
     if (ok && !(is_stopped && o->checkpoint)) /* a model that is there is a stage that is done */
         ok = trainer_write(t, o->out, false, err);
     trainer_free(t);

@@ -32,8 +32,6 @@ bool net_init(net *n, const llama_shape *s, const vec_table *v, lory_err *err);
  * residual; norms are 1. */
 void net_init_weights(const net *n, uint64_t seed, float *w);
 
-/* ---- one window --------------------------------------------------------------------------- */
-
 typedef struct {
     lory_token token;
     lory_token target; /* the token to predict; -1 = none */

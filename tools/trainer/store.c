@@ -33,7 +33,7 @@ bool trainer_write(const trainer *t, const char *path, bool goes_on, lory_err *e
     bool ok = gguf_create(&w, path, err);
     if (!ok) return false;
     gguf_put_str(&w, "general.architecture", "llama");
-    for (size_t i = 0; ok && i < t->n_about; i++) ok = put_text(&w, t->about[i], err);
+    for (size_t i = 0; ok && i < t->about.n; i++) ok = put_text(&w, t->about.item[i], err);
     gguf_put_u32(&w, "general.file_type", 0);
     llama_put_keys(&w, &n->s);
     for (const gguf_kv *kv = t->vocab.kv; kv < t->vocab.kv + t->vocab.n_kv; kv++)

@@ -16,8 +16,6 @@ enum { FOR_SOURCE = 1, FOR_ORDER = 1000 };
  * weights a step keeps. */
 static const float lr_end = 0.02f, clip = 1.0f, average_keep = 0.98f;
 
-/* ---- windows ------------------------------------------------------------------------------ */
-
 /* The source of a window, by the weights. */
 static int pick_source(const trainer *t, uint64_t window)
 {
@@ -38,11 +36,6 @@ static double learning_rate(const trainer_params *p, uint64_t step)
     return p->lr * (lr_end + (1.0 - lr_end) * 0.5 * (1.0 + cos(3.141592653589793 * share)));
 }
 
-static net_place *window_at(const trainer *t, int i)
-{
-    return t->win + (ptrdiff_t)i * t->n.s.n_ctx;
-}
-
 static void take_windows(trainer *t)
 {
     data_rule r = { .n_ctx = t->n.s.n_ctx,
@@ -53,11 +46,9 @@ static void take_windows(trainer *t)
     for (int i = 0; i < t->p.n_batch; i++) {
         int is = pick_source(t, t->state.window + (uint64_t)i);
         r.order_seed = rng_at(t->p.seed, (uint64_t)is, FOR_ORDER);
-        data_next(&t->data.source[is], &t->state.at[is], &r, window_at(t, i));
+        data_next(&t->data.source[is], &t->state.at[is], &r, &t->win[i * t->n.s.n_ctx]);
     }
 }
-
-/* ---- on the team -------------------------------------------------------------------------- */
 
 static float *lane(const trainer *t, int il)
 {
@@ -74,7 +65,7 @@ static void run_lanes(void *arg, int ith, int nth)
         if (grad) memset(grad, 0, t->n.n_params * sizeof *grad);
         for (int i = il; i < t->n_windows; i += t->n_lanes) {
             d.position = t->state.window + (uint64_t)i;
-            t->sums[i] = net_run(t->work[ith], window_at(t, i), &d, grad);
+            t->sums[i] = net_run(t->work[ith], &t->win[i * t->n.s.n_ctx], &d, grad);
         }
     }
 }
@@ -92,26 +83,24 @@ static net_sums run(trainer *t, int n_windows, float *w, bool is_learning)
     return sum;
 }
 
-static size_t chunk_end(const trainer *t, size_t i)
+static size_t chunk_size(const trainer *t, size_t at)
 {
-    return (i + 1) * CHUNK < t->n.n_params ? (i + 1) * CHUNK : t->n.n_params;
+    return t->n.n_params - at < CHUNK ? t->n.n_params - at : CHUNK;
 }
 
 static void add_lanes(void *arg, int ith, int nth)
 {
-    trainer *t = arg;
-    for (size_t i = (size_t)ith; i < t->n_chunks; i += (size_t)nth) {
-        size_t at = i * CHUNK, n = chunk_end(t, i) - at;
+    const trainer *t = arg;
+    for (size_t at = (size_t)ith * CHUNK; at < t->n.n_params; at += (size_t)nth * CHUNK)
         for (int il = 1; il < t->n_lanes; il++)
-            kernels()->add((int)n, lane(t, il) + at, t->adam.g + at);
-        t->squares[i] = t->n.v->sum_squares(n, t->adam.g + at);
-    }
+            kernels()->add((int)chunk_size(t, at), lane(t, il) + at, t->adam.g + at);
 }
 
 static void prepare_update(trainer *t, double n_targets)
 {
     double squares = 0.0, keep = average_keep, n = (double)t->state.step + 1.0;
-    for (size_t i = 0; i < t->n_chunks; i++) squares += t->squares[i];
+    for (size_t at = 0; at < t->n.n_params; at += CHUNK)
+        squares += t->n.v->sum_squares(chunk_size(t, at), t->adam.g + at);
     double scale = n_targets > 0 ? 1.0 / n_targets : 0.0;
     t->norm = sqrt(squares) * scale;
     if (t->norm > clip) scale *= clip / t->norm;
@@ -126,8 +115,8 @@ static void prepare_update(trainer *t, double n_targets)
 static void update(void *arg, int ith, int nth)
 {
     const trainer *t = arg;
-    for (size_t i = (size_t)ith; i < t->n_chunks; i += (size_t)nth)
-        t->n.v->adam(&t->adam, i * CHUNK, chunk_end(t, i));
+    for (size_t at = (size_t)ith * CHUNK; at < t->n.n_params; at += (size_t)nth * CHUNK)
+        t->n.v->adam(&t->adam, at, at + chunk_size(t, at));
 }
 
 net_sums trainer_step(trainer *t)
@@ -149,34 +138,35 @@ net_sums trainer_eval(trainer *t, data_source *s)
     data_place at = { 0 };
     int n;
     do {
-        for (n = 0; n < t->p.n_batch && data_next(s, &at, &r, window_at(t, n));) n++;
+        for (n = 0; n < t->p.n_batch && data_next(s, &at, &r, &t->win[n * t->n.s.n_ctx]);) n++;
         net_sums more = run(t, n, t->adam.average, false);
         net_add_sums(&sum, &more);
     } while (n == t->p.n_batch);
     return sum;
 }
 
-/* ---- beginning and end -------------------------------------------------------------------- */
-
 static bool take_memory(trainer *t, lory_err *err)
 {
     size_t n = t->n.n_params, n_batch = (size_t)t->p.n_batch;
-    t->n_chunks = (n + CHUNK - 1) / CHUNK;
-    t->n_lanes = t->p.n_batch < N_LANES ? t->p.n_batch : N_LANES;
-    t->win = mem_new(n_batch, (size_t)t->n.s.n_ctx * sizeof *t->win);
-    t->sums = mem_new(n_batch, sizeof *t->sums);
-    t->squares = mem_new(t->n_chunks, sizeof *t->squares);
     float *w = mem_new(4 + (size_t)t->n_lanes, n * sizeof *w);
-    t->adam = (vec_adam){ .w = w,
-                          .n_decayed = t->n.n_in_matrices,
-                          .beta1 = 0.9f,
-                          .beta2 = 0.99f,
-                          .eps = 1e-8f,
-                          .decay = t->p.decay };
-    if (!t->win || !t->sums || !t->squares || !w)
-        return err_set(err, LORY_E_MEMORY, "out of memory for %zu parameters", n);
+    t->win = mem_new(n_batch, (size_t)t->n.s.n_ctx * sizeof *t->win);
+    t->adam = (vec_adam){ .w = w, .n_decayed = t->n.n_in_matrices, .decay = t->p.decay };
+    t->adam.beta1 = 0.9f, t->adam.beta2 = 0.99f, t->adam.eps = 1e-8f;
+    if (!w || !t->win) return err_set(err, LORY_E_MEMORY, "out of memory for %zu parameters", n);
     t->adam.m = w + n, t->adam.v = w + 2 * n, t->adam.average = w + 3 * n, t->adam.g = w + 4 * n;
     return true;
+}
+
+static bool init(trainer *t, const llama_shape *s, int n_threads, lory_err *err)
+{
+    const char *isa = kernels_isa(err);
+    bool ok = isa
+              && (t->bos >= 0 || err_set(err, LORY_E_FORMAT, "the vocabulary has no begin token"))
+              && net_init(&t->n, s, vec_for(isa), err) && take_memory(t, err)
+              && (t->team = team_new(n_threads, err)) != NULL;
+    for (int i = 0; ok && i < n_threads; i++) ok = (t->work[i] = net_work_new(&t->n, err)) != NULL;
+    if (ok) net_init_weights(&t->n, t->p.seed, t->adam.w);
+    return ok;
 }
 
 trainer *trainer_new(const llama_shape *s, const trainer_params *p, lory_token bos, int n_threads,
@@ -189,17 +179,10 @@ trainer *trainer_new(const llama_shape *s, const trainer_params *p, lory_token b
     }
     t->p = *p;
     t->bos = bos;
-    const char *isa = kernels_isa(err);
-    bool ok = isa && (bos >= 0 || err_set(err, LORY_E_FORMAT, "the vocabulary has no begin token"))
-              && net_init(&t->n, s, vec_for(isa), err) && take_memory(t, err)
-              && (t->team = team_new(n_threads, err)) != NULL;
-    for (int i = 0; ok && i < n_threads; i++) ok = (t->work[i] = net_work_new(&t->n, err)) != NULL;
-    if (!ok) {
-        trainer_free(t);
-        return NULL;
-    }
-    net_init_weights(&t->n, p->seed, t->adam.w);
-    return t;
+    t->n_lanes = p->n_batch < N_LANES ? p->n_batch : N_LANES;
+    if (init(t, s, n_threads, err)) return t;
+    trainer_free(t);
+    return NULL;
 }
 
 void trainer_free(trainer *t)
@@ -212,8 +195,6 @@ void trainer_free(trainer *t)
     data_pieces_free(&t->pieces);
     gguf_close(&t->vocab);
     mem_free(t->win);
-    mem_free(t->sums);
-    mem_free(t->squares);
     mem_free(t->adam.w);
     mem_free(t);
 }

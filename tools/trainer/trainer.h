@@ -8,6 +8,7 @@
 #define LORY_TRAINER_TRAINER_H
 
 #include "base/team.h"
+#include "cli/opts.h"
 #include "data.h"
 #include <stdatomic.h>
 
@@ -36,17 +37,13 @@ typedef struct {
     data_list data, held; /* to train on; to evaluate on */
     data_pieces pieces;   /* needed when tokens are to be split */
     lory_token bos;
-    gguf vocab; /* its keys tokenizer.* are models', too */
-    const char *const
-        *about; /* [n_about] what models say of themselves, "KEY=TEXT"; the caller's */
-    size_t n_about;
+    gguf vocab;     /* its keys tokenizer.* are models', too */
+    opt_list about; /* what models say of themselves, "KEY=TEXT"; the caller's */
 
     team *team;
     net_work *work[TEAM_MAX];
-    net_place *win;  /* [n_batch, n_ctx] */
-    net_sums *sums;  /* [n_batch] */
-    double *squares; /* [n_chunks] of the gradient */
-    size_t n_chunks;
+    net_place *win;           /* [n_batch, n_ctx] */
+    net_sums sums[MAX_BATCH]; /* of windows */
     int n_lanes, n_windows;
     bool is_learning; /* else evaluating */
     atomic_int next;  /* lane to be worked on */

@@ -64,8 +64,6 @@ INLINE vf vexp(vf x)
     return (m * 2.0f + 2.0f) * h;
 }
 
-/* ---- products ---------------------------------------------------------------------------- */
-
 /* c = or += a b for two vectors of TILE_ROWS rows, the first `skip` of which stay as they are; b is
  * in a panel. Rows of a are reached from every fourth one, so that the addresses need few
  * registers. */
@@ -143,8 +141,6 @@ static void product(mat c, mat a, mat b, bool add, float *scratch)
             }
         }
 }
-
-/* ---- rows --------------------------------------------------------------------------------- */
 
 INLINE float dot(int n, const vf *a, const vf *b)
 {
@@ -236,8 +232,6 @@ static void softmax_back(mat a, mat y, mat dy, float scale, mat da)
         for (int j = 0; j < a.n / W; j++) ds[j] = s[j] * (ds[j] - mean) * scale;
     }
 }
-
-/* ---- parameters --------------------------------------------------------------------------- */
 
 static double sum_squares(size_t n, const float *x)
 {
