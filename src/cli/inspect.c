@@ -34,6 +34,27 @@ bool inspect_arch_uint(const gguf *g, const char *suffix, uint64_t *value)
     return gguf_find(g, arch_key(g, suffix, key)) && gguf_get_uint(g, key, UINT64_MAX, value, NULL);
 }
 
+bool inspect_arch_range(const gguf *g, const char *suffix, uint64_t *least, uint64_t *most)
+{
+    char key[128];
+    const gguf_kv *kv = gguf_find(g, arch_key(g, suffix, key));
+    if (!kv || kv->type != GGUF_ARR) {
+        bool is_there = inspect_arch_uint(g, suffix, least);
+        *most = *least;
+        return is_there;
+    }
+    if (!gguf_get_array(g, key, GGUF_I32, &kv, NULL) || kv->n == 0) return false;
+    *least = UINT64_MAX;
+    *most = 0;
+    for (uint64_t i = 0; i < kv->n; i++) {
+        int64_t v = gguf_int_at(kv, i);
+        if (v < 0) return false;
+        if ((uint64_t)v < *least) *least = (uint64_t)v;
+        if ((uint64_t)v > *most) *most = (uint64_t)v;
+    }
+    return true;
+}
+
 double inspect_arch_number(const gguf *g, const char *suffix, double otherwise)
 {
     char key[128];

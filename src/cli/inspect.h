@@ -52,6 +52,8 @@ void inspect_json(const inspection *x, buf *out);
 gguf_str inspect_token(const gguf *g, uint64_t id);
 /* An unsigned integer of ARCH.suffix, e.g. llama.block_count; false when it is not there. */
 bool inspect_arch_uint(const gguf *g, const char *suffix, uint64_t *value);
+/* The least and the most of a number that layers may have each. */
+bool inspect_arch_range(const gguf *g, const char *suffix, uint64_t *least, uint64_t *most);
 /* 1234567 with unit "B": "1.23 MB"; each prefix is a thousand of the one before. Returns text. */
 const char *inspect_scaled(double v, const char *unit, char text[32]);
 /* "q4_0"; of a type that lory does not know its number. Returns text. */

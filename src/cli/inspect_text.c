@@ -70,22 +70,33 @@ static void put_text_line(page *p, const char *name, gguf_str s)
     buf_putc(p->out, '\n');
 }
 
+static void put_range(page *p, uint64_t least, uint64_t most)
+{
+    if (least != most) buf_printf(p->out, "%" PRIu64 " to ", least);
+    buf_printf(p->out, "%" PRIu64, most);
+}
+
 static void put_arch_line(page *p, const char *name, const char *suffix)
 {
-    uint64_t v;
-    if (!inspect_arch_uint(&p->x->g, suffix, &v)) return;
+    uint64_t least = 0, most;
+    if (!inspect_arch_range(&p->x->g, suffix, &least, &most)) return;
     label(p, name);
-    buf_printf(p->out, "%" PRIu64 "\n", v);
+    put_range(p, least, most);
+    buf_putc(p->out, '\n');
 }
 
 static void put_heads(page *p)
 {
-    uint64_t n_head, n_kv_head;
-    if (!inspect_arch_uint(&p->x->g, "attention.head_count", &n_head)) return;
+    uint64_t least = 0, most, kv_least = 0, kv_most;
+    if (!inspect_arch_range(&p->x->g, "attention.head_count", &least, &most)) return;
     label(p, "heads");
-    buf_printf(p->out, "%" PRIu64, n_head);
-    if (inspect_arch_uint(&p->x->g, "attention.head_count_kv", &n_kv_head) && n_kv_head != n_head)
-        buf_printf(p->out, ", %" PRIu64 " for keys and values", n_kv_head);
+    put_range(p, least, most);
+    if (inspect_arch_range(&p->x->g, "attention.head_count_kv", &kv_least, &kv_most)
+        && (kv_least != least || kv_most != most)) {
+        buf_puts(p->out, ", ");
+        put_range(p, kv_least, kv_most);
+        buf_puts(p->out, " for keys and values");
+    }
     buf_putc(p->out, '\n');
 }
 

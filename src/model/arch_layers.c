@@ -33,11 +33,11 @@ static bool adapt_deci(hparams *hp, const gguf *g, lory_err *err)
         const hparams_layer *l = &hp->layer[il];
         int n_head = l->n_head ? l->n_head : hp->n_head;
         if (l->n_kv_head == HPARAMS_NO && n_head > 0
-            && (int64_t)n_head * hp->head_dim != hp->n_embd)
+            && (int64_t)n_head * hp->value_dim != hp->n_embd)
             return err_set(err, LORY_E_FORMAT,
                            "%s: layer %d has no keys, and %d heads of length %d beside an "
                            "embedding of length %d",
-                           gguf_path(g), il, n_head, hp->head_dim, hp->n_embd);
+                           gguf_path(g), il, n_head, hp->value_dim, hp->n_embd);
     }
     return true;
 }
