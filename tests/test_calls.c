@@ -122,6 +122,27 @@ TEST(calls_written_as_python_are_read)
     CHECK_STR(calls_of("[add()]"), "add({})");
 }
 
+#define Q "<|\"|>"
+
+TEST(calls_of_gemma_4_are_read)
+{
+    CHECK_STR(calls_of("<|tool_call>call:get_weather{city:" Q "Par\xC3\xADs" Q "}<tool_call|>"
+                       "<|tool_call>call:add{a:1,b:[true,null,{x-y:-2.5e3,z:{}},[]]}<tool_call|>"),
+              WEATHER " add({\"a\":1,\"b\":[true,null,{\"x-y\":-2.5e3,\"z\":{}},[]]})");
+    CHECK_STR(calls_of("<|tool_call>call:a.b-c{code:" Q "if (x) { y(\"\\n\", 'z'); }\n" Q
+                       ", " Q "k:1" Q ": " Q Q "}<tool_call|>"),
+              "a.b-c({\"code\":\"if (x) { y(\\\"\\\\n\\\", 'z'); }\\n\",\"k:1\":\"\"})");
+    CHECK_STR(calls_of("<|tool_call>call:add{}<tool_call|>"), "add({})");
+    CHECK_STR(calls_of("<|tool_call>call:add{\"a\": \"}\"}<tool_call|>"), "add({\"a\":\"}\"})");
+    static const char *const bad[] = { "{", "{a}", "{a:}", "{:1}", "{a:" Q "x}", "{a:1", "{a:b}",
+                                       "{a:1 b:2}", "{a:{b:1}", "{a:[1}", "{,}" };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "<|tool_call>call:add%s", bad[i]);
+        CHECK(strncmp(calls_of(text), "tool call", 9) == 0, "%s: %s", text, calls_of(text));
+    }
+}
+
 /* As calls_of, of an answer behind a prompt of functionary's. */
 static const char *parts_of(const char *prompt, const char *answer)
 {

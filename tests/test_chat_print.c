@@ -38,6 +38,8 @@ TEST(thinking_is_hidden_with_the_blanks_after_it)
     check(p, "Bot: <think>\n", "so</think> Yes", "Yes");
     check(p, "", "a [THINK]so</think>[/THINK] b", "a b");
     check(p, "", "a <think>never ends", "a ");
+    check(p, "", "<|channel>thought\nso\n<channel|>Yes", "Yes");
+    check(p, "<|channel>thought\n<channel|>", "Yes", "Yes");
 }
 
 TEST(thinking_is_dimmed_on_a_terminal_which_sees_no_escape_of_the_model)

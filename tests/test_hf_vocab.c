@@ -221,6 +221,7 @@ TEST(gemma_4_keeps_its_merges)
     check_str(&g, "tokenizer.ggml.model", "gemma4");
     check_list(&g, "tokenizer.ggml.merges", "a b|\u2581 ab");
     CHECK(!gguf_find(&g, "tokenizer.ggml.scores"));
+    check_list(&g, "tokenizer.ggml.token_type", "261111145555");
     check_int(&g, "tokenizer.ggml.add_space_prefix", 0);
     gguf_close(&g);
 }

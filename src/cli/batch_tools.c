@@ -121,8 +121,9 @@ static bool find_call(const chat_tools *t, shown_call *c, lory_err *err)
     if (c->n == 0)
         return cannot_force(err, "the chat template shows no calls, or not where answers begin");
     size_t name = offset_of(c->s, chat_probe.name), at = offset_of(c->s, chat_probe.key);
+    bool is_bare = at > 0 && c->s[at - 1] != '"'; /* of Gemma 4 */
     while (at > 0 && strchr("\" \n", c->s[at - 1])) at--;
-    if (name == c->n || at == 0 || c->s[at - 1] != '{') return cannot_force(err, form);
+    if (name == c->n || at == 0 || c->s[at - 1] != '{' || is_bare) return cannot_force(err, form);
     c->arguments = at - 1;
     c->arguments_end = calls_json_end(c->s, c->n, c->arguments);
     if (!c->arguments_end) return cannot_force(err, form);

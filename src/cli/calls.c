@@ -1,5 +1,6 @@
 /* calls.c - see calls.h. The forms are those of the chat templates of the models that have tools;
- * calls_python.c reads the one that is Python. */
+ * calls_python.c reads those that are Python
+ * or nearly so. */
 #include "cli/calls.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -11,6 +12,7 @@
 const char *const call_marks[] = {
     "<tool_call>",                          /* Hermes, Qwen, Granite 4, GLM-4.5, Nemotron 3 */
     "<tool_calls>",                         /* Apriel */
+    "<|tool_call>",                         /* Gemma 4 */
     "[TOOL_CALLS]",                         /* Mistral */
     "<|python_tag|>",                       /* Llama 3 */
     "<\xEF\xBD\x9Ctool\xE2\x96\x81" "calls\xE2\x96\x81" "begin\xEF\xBD\x9C>", /* DeepSeek V3, R1 */
@@ -454,7 +456,7 @@ static bool read_pairs(reader *r, size_t before)
 static bool read_python(reader *r, size_t name_at)
 {
     tool_call *c = begin_call(r, (piece){ r->s + name_at, r->at - name_at }, (piece){ 0 });
-    python_text p = { r->s, r->n, r->at + 1 };
+    python_text p = { .s = r->s, .n = r->n, .at = r->at + 1 };
     if (!c) return false;
     if (!python_arguments(&p, &c->arguments)) {
         r->at = p.at;
@@ -462,6 +464,17 @@ static bool read_python(reader *r, size_t name_at)
     }
     r->at = p.at;
     return end_call(r, c);
+}
+
+/* call:NAME{...}; r->at is at the brace. */
+static bool read_gemma(reader *r, size_t name_at)
+{
+    tool_call *c = begin_call(r, (piece){ r->s + name_at, r->at - name_at }, (piece){ 0 });
+    python_text p = { .s = r->s, .n = r->n, .at = r->at };
+    bool ok = c && gemma_arguments(&p, &c->arguments);
+    r->at = p.at;
+    if (c && !ok) return wrong(r, "its arguments are not KEY:VALUE");
+    return ok && end_call(r, c);
 }
 
 /* ---- all calls --------------------------------------------------------------------------- */
@@ -478,6 +491,15 @@ static size_t find_python(const reader *r, size_t end, size_t *name_at)
         if (!is_word_char((unsigned char)r->s[i])) begin = i + 1;
     }
     return end;
+}
+
+/* Where the name of call:NAME begins, behind which r->at is; 0: nothing such. */
+static size_t find_gemma(const reader *r, size_t before)
+{
+    static const char start[] = "call:";
+    size_t begin = r->at, n = sizeof start - 1;
+    while (begin > before && is_word_char((unsigned char)r->s[begin - 1])) begin--;
+    return is_at(r, begin, start) && begin + n < r->at ? begin + n : 0;
 }
 
 /* Reads the next call; *is_over when there is none. */
@@ -500,7 +522,10 @@ static bool read_next(reader *r, bool *is_over)
     *is_over = r->at == r->n;
     if (*is_over) return true;
     if (python < best) return read_python(r, name_at);
-    if (form == OBJECT) return read_object(r, before);
+    if (form == OBJECT) {
+        name_at = find_gemma(r, before);
+        return name_at ? read_gemma(r, name_at) : read_object(r, before);
+    }
     if (form == PAIRS || form == NO_PAIRS) return read_pairs(r, before);
     r->at += strlen(begins[form]);
     return form == FUNCTION ? read_function(r, ">", "</function>")

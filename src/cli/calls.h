@@ -37,6 +37,7 @@ extern const char *const call_marks[];
  *   <invoke name="NAME"> <parameter name="KEY">VALUE</parameter> ...
  *   NAME <arg_key>KEY</arg_key> <arg_value>VALUE</arg_value> ...
  *   NAME(KEY=VALUE, ...)                        literals of Python
+ *   call:NAME{KEY:VALUE, ...}                   likewise, strings between <|"|> and <|"|>
  * tools, the definitions, may be NULL; they say which names there are and which VALUE is a text.
  * False with *out as it was: LORY_E_FORMAT says what is wrong, LORY_E_MEMORY. */
 bool calls_read(const char *text, size_t n, const json *tools, tool_calls *out, lory_err *err);

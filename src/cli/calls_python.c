@@ -73,6 +73,35 @@ static bool read_string(python_text *p, buf *out)
     return true;
 }
 
+/* Gemma's, between which nothing is escaped. */
+static const char quote_mark[] = "<|\"|>";
+enum { N_QUOTE = sizeof quote_mark - 1 };
+
+static bool is_quote(const python_text *p, size_t at)
+{
+    return p->is_gemma && at + N_QUOTE <= p->n && memcmp(p->s + at, quote_mark, N_QUOTE) == 0;
+}
+
+static bool put_between_quotes(python_text *p, json_writer *w, bool is_key)
+{
+    size_t begin = p->at + N_QUOTE, end = begin;
+    while (end < p->n && !is_quote(p, end)) end++;
+    if (end == p->n) return false;
+    if (is_key) json_put_key_bytes(w, p->s + begin, end - begin);
+    if (!is_key) json_put_bytes(w, p->s + begin, end - begin);
+    p->at = end + N_QUOTE;
+    return true;
+}
+
+static bool put_bare_key(python_text *p, json_writer *w)
+{
+    size_t begin = p->at;
+    while (p->at < p->n && !memchr(":,{}", p->s[p->at], 4)) p->at++;
+    if (p->at == begin) return false;
+    json_put_key_bytes(w, p->s + begin, p->at - begin);
+    return true;
+}
+
 static bool put_string(python_text *p, json_writer *w, bool is_key)
 {
     buf text = { 0 };
@@ -128,12 +157,20 @@ static bool put_list(python_text *p, json_writer *w, char close, int depth)
     return true;
 }
 
+static bool put_key(python_text *p, json_writer *w)
+{
+    skip_blanks(p);
+    if (p->at == p->n) return false;
+    if (is_quote(p, p->at)) return put_between_quotes(p, w, true);
+    if (p->s[p->at] == '\'' || p->s[p->at] == '"') return put_string(p, w, true);
+    return p->is_gemma && put_bare_key(p, w);
+}
+
 static bool put_dict(python_text *p, json_writer *w, int depth)
 {
     json_begin_object(w);
     while (!take(p, '}')) {
-        skip_blanks(p);
-        if (p->at == p->n || !strchr("'\"", p->s[p->at]) || !put_string(p, w, true)) return false;
+        if (!put_key(p, w)) return false;
         if (!take(p, ':') || !put_value(p, w, depth)) return false;
         if (!take(p, ',')) {
             if (!take(p, '}')) return false;
@@ -149,6 +186,7 @@ static bool put_value(python_text *p, json_writer *w, int depth)
     skip_blanks(p);
     char c = p->at < p->n ? p->s[p->at] : 0;
     if (depth == MAX_DEPTH) return false;
+    if (is_quote(p, p->at)) return put_between_quotes(p, w, false);
     if (c == '\'' || c == '"') return put_string(p, w, false);
     if (take(p, '[')) return put_list(p, w, ']', depth + 1);
     if (take(p, '(')) return put_list(p, w, ')', depth + 1);
@@ -175,4 +213,11 @@ bool python_arguments(python_text *p, buf *out)
     }
     json_end_object(&w);
     return true;
+}
+
+bool gemma_arguments(python_text *p, buf *out)
+{
+    json_writer w = { out, false };
+    p->is_gemma = true;
+    return take(p, '{') && put_dict(p, &w, 0);
 }

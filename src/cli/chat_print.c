@@ -9,6 +9,7 @@ static const char *const marks[][2] = {
     { "<thinking>", "</thinking>" },
     { "<reasoning>", "</reasoning>" },
     { "[THINK]", "[/THINK]" },
+    { "<|channel>thought", "<channel|>" }, /* Gemma 4 */
 };
 enum { N_MARKS = sizeof marks / sizeof marks[0], NO_MARK = -1, CALL = -2, HEAD = -3 };
 

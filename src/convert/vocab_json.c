@@ -217,6 +217,18 @@ static bool score_merges(hf_vocab *v, lory_err *err)
     return ok;
 }
 
+/* Gemma 4's marks of thinking and of calls are text for who reads an answer. */
+static void show_marks(hf_vocab *v)
+{
+    static const char *const marks[] = { "<|channel>",   "<channel|>",       "<|tool_call>",
+                                         "<tool_call|>", "<|tool_response>", "<tool_response|>",
+                                         "<|\"|>" };
+    for (size_t i = 0; i < v->n; i++)
+        for (size_t k = 0; k < sizeof marks / sizeof marks[0]; k++)
+            if (v->texts[i].s && gguf_str_is(v->texts[i], marks[k]))
+                v->types[i] = TOKEN_USER_DEFINED;
+}
+
 /* Files of Gemma 4 keep the merges, those of others scores that merge alike. */
 static bool read_sp_bpe(hf_vocab *v, const json *root, const char *path, const char *arch,
                         lory_err *err)
@@ -229,9 +241,12 @@ static bool read_sp_bpe(hf_vocab *v, const json *root, const char *path, const c
     set_bytes(v);
     set_type(v, json_get(model, "unk_token"), TOKEN_UNKNOWN);
     read_blanks(v, root);
-    return read_added(v, json_get(root, "added_tokens"), true, err)
-           && read_merges(v, json_get(model, "merges"), path, err)
-           && (keeps_merges || score_merges(v, err));
+    if (!read_added(v, json_get(root, "added_tokens"), true, err)
+        || !read_merges(v, json_get(model, "merges"), path, err))
+        return false;
+    if (!keeps_merges) return score_merges(v, err);
+    show_marks(v);
+    return true;
 }
 
 /* GPT-1: words end with "</w>". */
