@@ -14,7 +14,6 @@
 #include "trainer/trainer.h"
 #include <limits.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,12 +36,10 @@ static const options defaults = {
 #define AT(member) offsetof(options, member)
 static const opt_row rows[] = {
     { 0, "Files", .kind = OPT_HEAD },
-    { 0, "vocab", OPT_STR, AT(vocab), "FILE",
-      .help = "GGUF file with the tokenizer and chat template" },
+    { 0, "vocab", OPT_STR, AT(vocab), "FILE", .help = "GGUF file of tokenizer and chat template" },
     { 0, "text", OPT_LIST, AT(text), "FILE[:W]",
       .help = "texts between lines <|endoftext|>; W: their weight beside others (default: 1)" },
-    { 0, "running", OPT_LIST, AT(running), "FILE[:W]",
-      .help = "one running text, the lines <|endoftext|> included" },
+    { 0, "running", OPT_LIST, AT(running), "FILE[:W]", .help = "one text, those lines included" },
     { 0, "chat", OPT_LIST, AT(chat), "FILE[:W]",
       .help = "conversations, {\"messages\": [...]} a line" },
     { 0, "held-back", OPT_LIST, AT(held_text), "FILE", .help = "texts to evaluate on" },
@@ -88,13 +85,6 @@ static const opts_page page = {
     .about = "Trains a LLaMA-shaped model on text and conversations.",
     .rows = rows,
 };
-
-static volatile sig_atomic_t is_stopped;
-static void stop(int sig)
-{
-    (void)sig;
-    is_stopped = 1;
-}
 
 /* Adds the files of an option, "FILE" or "FILE:W"; names of argv are ours to write to. */
 static bool add_sources(data_list *to, const opt_list *files, data_kind kind, const lory_model *m,
@@ -171,7 +161,7 @@ static bool run(trainer *t, const options *o, lory_err *err)
     uint64_t last = (uint64_t)(o->stop_after ? o->stop_after : t->p.n_steps);
     double saved = timer_now();
     progress g = { .began = saved, .first_step = t->state.step };
-    while (t->state.step < last && !is_stopped) {
+    while (t->state.step < last && !cli_interrupted()) {
         net_sums sums = trainer_step(t);
         if (!isfinite(sums.loss))
             return err_set(err, LORY_E_NAN, "step %llu: the loss is no number",
@@ -184,7 +174,7 @@ static bool run(trainer *t, const options *o, lory_err *err)
         if (!trainer_write(t, o->checkpoint, true, err)) return false;
         saved = timer_now();
     }
-    if (!is_stopped) evaluate(t);
+    if (!cli_interrupted()) evaluate(t);
     return !o->checkpoint || trainer_write(t, o->checkpoint, true, err);
 }
 
@@ -221,7 +211,9 @@ static bool train(options *o, lory_err *err)
               && (t = new_trainer(o, m, err)) && gguf_open(&t->vocab, o->vocab, err)
               && data_pieces_init(&t->pieces, m, o->shape.n_vocab, err) && read_data(o, m, t, err)
               && (!first || trainer_read(t, first, goes_on, err)) && run(t, o, err);
-    if (ok && !(is_stopped && o->checkpoint)) /* a model that is there is a stage that is done */
+    if (ok
+        && !(cli_interrupted()
+             && o->checkpoint)) /* a model that is there is a stage that is done */
         ok = trainer_write(t, o->out, false, err);
     trainer_free(t);
     lory_model_close(m);
@@ -235,14 +227,15 @@ int main(int argc, char **argv)
     int status;
     cli_program = page.name;
     cli_begin();
-    signal(SIGINT, stop);
-    signal(SIGTERM, stop);
+    cli_catch_signals();
+    cli_catch_termination();
+    cli_catch_interrupt(NULL);
     if (!cli_parse(&page, &o, argc, argv, &status)) return cli_end(status);
     if (!o.vocab || !o.out)
         status = cli_usage("--vocab and --out are needed");
     else
         status = train(&o, &err) ? EXIT_OK : cli_fail(&err);
-    if (status == EXIT_OK && is_stopped) {
+    if (status == EXIT_OK && cli_interrupted()) {
         cli_note("stopped; %s", o.checkpoint ? "the same command goes on from the checkpoint"
                                              : "the model is what was learnt so far");
         status = EXIT_INTERRUPTED;

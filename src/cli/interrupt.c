@@ -18,12 +18,16 @@ static void on_interrupt(int sig)
     if (running_batch) lory_batch_interrupt(running_batch);
 }
 
-static void catch_interrupts(void)
+static void catch_signal(int sig)
 {
     struct sigaction now, on = { .sa_handler = on_interrupt }; /* no SA_RESTART: a read ends too */
     sigemptyset(&on.sa_mask);
-    if (sigaction(SIGINT, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
-        sigaction(SIGINT, &on, NULL);
+    if (sigaction(sig, NULL, &now) == 0 && now.sa_handler != SIG_IGN) sigaction(sig, &on, NULL);
+}
+
+void cli_catch_termination(void)
+{
+    catch_signal(SIGTERM);
 }
 
 void cli_catch_interrupt(lory_session *s)
@@ -78,7 +82,7 @@ static void on_lost_page(int sig, siginfo_t *info, void *context)
 void cli_catch_signals(void)
 {
     struct sigaction on = { .sa_sigaction = on_lost_page, .sa_flags = SA_SIGINFO };
-    catch_interrupts();
+    catch_signal(SIGINT);
     sigemptyset(&on.sa_mask);
     sigaction(SIGBUS, &on, NULL);
 }
