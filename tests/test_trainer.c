@@ -560,7 +560,7 @@ TEST(split_tokens_spell_the_same_text)
     lory_err err;
     lory_model_info info;
     data_source s = { 0 };
-    data_pieces pieces;
+    data_rule r = { .n_ctx = N_CTX, .bos = 1, .in_order = true };
     net_place whole[N_CTX], halves[N_CTX];
     buf a = { 0 }, b = { 0 };
     lory_model *m = lory_model_open(TINY, &err);
@@ -568,14 +568,11 @@ TEST(split_tokens_spell_the_same_text)
     lory_model_get_info(m, &info);
     const char *path = test_temp("split");
     REQUIRE(write_text(path, "Once upon a time, there was a little girl named Lily.\n"));
-    REQUIRE(data_read(&s, path, DATA_HELD, m, &err)
-                && data_pieces_init(&pieces, m, info.n_vocab, &err),
+    REQUIRE(data_read(&s, path, DATA_HELD, m, &err) && data_read_pieces(&r, m, info.n_vocab, &err),
             "%s", err.text);
     make_window(whole, 1);
     make_window(halves, 1);
-    data_rule r = { .n_ctx = N_CTX, .bos = 1, .in_order = true };
     REQUIRE(data_next(&s, &(data_place){ 0 }, &r, whole));
-    r.pieces = &pieces;
     r.split = 1.0f;
     REQUIRE(data_next(&s, &(data_place){ 0 }, &r, halves));
     window_text(m, whole, &a);
@@ -586,7 +583,7 @@ TEST(split_tokens_spell_the_same_text)
     buf_free(&a);
     buf_free(&b);
     unlink(path);
-    data_pieces_free(&pieces);
+    data_free_pieces(&r);
     data_free(&s);
     lory_model_close(m);
 }

@@ -209,7 +209,7 @@ static bool train(options *o, lory_err *err)
     trainer *t = NULL;
     bool ok = try_out(o->out, err) && (m = lory_model_open(o->vocab, err))
               && (t = new_trainer(o, m, err)) && gguf_open(&t->vocab, o->vocab, err)
-              && data_pieces_init(&t->pieces, m, o->shape.n_vocab, err) && read_data(o, m, t, err)
+              && data_read_pieces(&t->rule, m, o->shape.n_vocab, err) && read_data(o, m, t, err)
               && (!first || trainer_read(t, first, goes_on, err)) && run(t, o, err);
     if (ok
         && !(cli_interrupted()

@@ -13,8 +13,6 @@ enum {
     MAX_CUTS = 64, /* ways to split a token */
 };
 
-/* ---- documents ---------------------------------------------------------------------------- */
-
 typedef struct {
     data_source *s;
     const lory_model *m;
@@ -142,48 +140,44 @@ void data_free(data_source *s)
     *s = (data_source){ 0 };
 }
 
-/* ---- pieces of tokens --------------------------------------------------------------------- */
-
-bool data_pieces_init(data_pieces *p, const lory_model *m, int n_vocab, lory_err *err)
+bool data_read_pieces(data_rule *r, const lory_model *m, int n_vocab, lory_err *err)
 {
-    *p = (data_pieces){ .m = m, .id_of = mem_new((size_t)n_vocab, sizeof *p->id_of) };
-    bool ok = p->id_of != NULL;
+    r->m = m;
+    r->id_of = mem_new((size_t)n_vocab, sizeof *r->id_of);
+    bool ok = r->id_of != NULL;
     for (int i = 0; ok && i < n_vocab; i++) {
         size_t n;
         const char *s = lory_token_text(m, i, &n);
-        int64_t at = n > 0 ? strings_put(&p->texts, s, n) : 0;
+        int64_t at = n > 0 ? strings_put(&r->texts, s, n) : 0;
         ok = at >= 0;
-        if (ok && n > 0) p->id_of[at] = i; /* of a byte and a character, the latter */
+        if (ok && n > 0) r->id_of[at] = i; /* of a byte and a character, the latter */
     }
     return ok || err_set(err, LORY_E_MEMORY, "out of memory for the pieces of %d tokens", n_vocab);
 }
 
-void data_pieces_free(data_pieces *p)
+void data_free_pieces(data_rule *r)
 {
-    strings_free(&p->texts);
-    mem_free(p->id_of);
+    strings_free(&r->texts);
+    mem_free(r->id_of);
 }
 
 /* By draw, makes a token of two others in one of the ways there are; returns how many it is then.
  * What ends a generation stays whole. */
 static int split(const data_rule *r, uint64_t draw, lory_token part[2])
 {
-    const data_pieces *p = r->pieces;
     size_t n, n_cuts = 0;
     int64_t cut[MAX_CUTS][2];
     if ((double)(draw >> 40) * 0x1p-24 >= (double)r->split) return 1;
-    const char *s = lory_token_text(p->m, part[0], &n);
+    const char *s = lory_token_text(r->m, part[0], &n);
     for (size_t i = 1; i < n && n_cuts < MAX_CUTS; i++) {
-        cut[n_cuts][0] = strings_find(&p->texts, s, i);
-        cut[n_cuts][1] = strings_find(&p->texts, s + i, n - i);
+        cut[n_cuts][0] = strings_find(&r->texts, s, i);
+        cut[n_cuts][1] = strings_find(&r->texts, s + i, n - i);
         n_cuts += cut[n_cuts][0] >= 0 && cut[n_cuts][1] >= 0;
     }
-    if (n_cuts == 0 || lory_token_is_end(p->m, part[0])) return 1;
-    for (int i = 0; i < 2; i++) part[i] = p->id_of[cut[(draw & 0xffffff) % n_cuts][i]];
+    if (n_cuts == 0 || lory_token_is_end(r->m, part[0])) return 1;
+    for (int i = 0; i < 2; i++) part[i] = r->id_of[cut[(draw & 0xffffff) % n_cuts][i]];
     return 2;
 }
-
-/* ---- windows ------------------------------------------------------------------------------ */
 
 /* The documents in the order of an epoch: Fisher and Yates. */
 static void shuffle(data_source *s, uint64_t seed, uint64_t epoch)

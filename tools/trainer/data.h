@@ -44,24 +44,21 @@ bool data_read(data_source *s, const char *path, data_kind kind, const lory_mode
                lory_err *err);
 void data_free(data_source *s);
 
-/* Tokens by the pieces that make them up: BPE dropout (Provilkov et al. 2020), one level deep. */
-typedef struct {
-    const lory_model *m;
-    strings texts;     /* of the tokens; m's */
-    lory_token *id_of; /* [texts.n] */
-} data_pieces;
-bool data_pieces_init(data_pieces *p, const lory_model *m, int n_vocab, lory_err *err);
-void data_pieces_free(data_pieces *p);
-
 /* How windows are filled. */
 typedef struct {
     int n_ctx;
     lory_token bos; /* begins each text of a window */
     bool in_order;  /* one epoch, only documents longer than a window are cut */
-    float split;    /* share of the tokens that are split into pieces; 0 needs none */
-    const data_pieces *pieces;
     uint64_t order_seed, split_seed;
+    float split; /* share of the tokens that are split into two pieces: BPE dropout (Provilkov et
+                    al. 2020), one level deep; 0 needs none of the below */
+    const lory_model *m;
+    strings texts;     /* of the tokens; m's */
+    lory_token *id_of; /* [texts.n] */
 } data_rule;
+/* Reads the pieces of m's tokens; to be freed, also on failure. */
+bool data_read_pieces(data_rule *r, const lory_model *m, int n_vocab, lory_err *err);
+void data_free_pieces(data_rule *r);
 
 /* Fills the window [n_ctx] that comes at a place, and moves that; false when in_order has come to
  * the end. */

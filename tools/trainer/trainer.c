@@ -38,15 +38,11 @@ static double learning_rate(const trainer_params *p, uint64_t step)
 
 static void take_windows(trainer *t)
 {
-    data_rule r = { .n_ctx = t->n.s.n_ctx,
-                    .bos = t->bos,
-                    .split = t->p.split * (float)learning_rate(&t->p, t->state.step) / t->p.lr,
-                    .pieces = &t->pieces,
-                    .split_seed = t->p.seed };
+    t->rule.split = t->p.split * (float)learning_rate(&t->p, t->state.step) / t->p.lr;
     for (int i = 0; i < t->p.n_batch; i++) {
         int is = pick_source(t, t->state.window + (uint64_t)i);
-        r.order_seed = rng_at(t->p.seed, (uint64_t)is, FOR_ORDER);
-        data_next(&t->data.source[is], &t->state.at[is], &r, &t->win[i * t->n.s.n_ctx]);
+        t->rule.order_seed = rng_at(t->p.seed, (uint64_t)is, FOR_ORDER);
+        data_next(&t->data.source[is], &t->state.at[is], &t->rule, &t->win[i * t->n.s.n_ctx]);
     }
 }
 
@@ -134,7 +130,7 @@ net_sums trainer_step(trainer *t)
 net_sums trainer_eval(trainer *t, data_source *s)
 {
     net_sums sum = { 0 };
-    data_rule r = { .n_ctx = t->n.s.n_ctx, .bos = t->bos, .in_order = true };
+    data_rule r = { .n_ctx = t->n.s.n_ctx, .bos = t->rule.bos, .in_order = true };
     data_place at = { 0 };
     int n;
     do {
@@ -160,10 +156,11 @@ static bool take_memory(trainer *t, lory_err *err)
 static bool init(trainer *t, const llama_shape *s, int n_threads, lory_err *err)
 {
     const char *isa = kernels_isa(err);
-    bool ok = isa
-              && (t->bos >= 0 || err_set(err, LORY_E_FORMAT, "the vocabulary has no begin token"))
-              && net_init(&t->n, s, vec_for(isa), err) && take_memory(t, err)
-              && (t->team = team_new(n_threads, err)) != NULL;
+    bool ok =
+        isa
+        && (t->rule.bos >= 0 || err_set(err, LORY_E_FORMAT, "the vocabulary has no begin token"))
+        && net_init(&t->n, s, vec_for(isa), err) && take_memory(t, err)
+        && (t->team = team_new(n_threads, err)) != NULL;
     for (int i = 0; ok && i < n_threads; i++) ok = (t->work[i] = net_work_new(&t->n, err)) != NULL;
     if (ok) net_init_weights(&t->n, t->p.seed, t->adam.w);
     return ok;
@@ -178,7 +175,7 @@ trainer *trainer_new(const llama_shape *s, const trainer_params *p, lory_token b
         return NULL;
     }
     t->p = *p;
-    t->bos = bos;
+    t->rule = (data_rule){ .n_ctx = s->n_ctx, .bos = bos, .split_seed = p->seed };
     t->n_lanes = p->n_batch < N_LANES ? p->n_batch : N_LANES;
     if (init(t, s, n_threads, err)) return t;
     trainer_free(t);
@@ -192,7 +189,7 @@ void trainer_free(trainer *t)
     for (int i = 0; i < TEAM_MAX; i++) mem_free(t->work[i]);
     for (int i = 0; i < t->data.n; i++) data_free(&t->data.source[i]);
     for (int i = 0; i < t->held.n; i++) data_free(&t->held.source[i]);
-    data_pieces_free(&t->pieces);
+    data_free_pieces(&t->rule);
     gguf_close(&t->vocab);
     mem_free(t->win);
     mem_free(t->adam.w);

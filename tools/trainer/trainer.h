@@ -35,10 +35,9 @@ typedef struct {
     vec_adam adam; /* with all parameters: w, m, v, average, then the lanes' gradients, [n_params]
                       one after another; lane 0, g, then holds the sum of all */
     data_list data, held; /* to train on; to evaluate on */
-    data_pieces pieces;   /* needed when tokens are to be split */
-    lory_token bos;
-    gguf vocab;     /* its keys tokenizer.* are models', too */
-    opt_list about; /* what models say of themselves, "KEY=TEXT"; the caller's */
+    data_rule rule;       /* with pieces, if tokens are to be split */
+    gguf vocab;           /* its keys tokenizer.* are models', too */
+    opt_list about;       /* what models say of themselves, "KEY=TEXT"; the caller's */
 
     team *team;
     net_work *work[TEAM_MAX];
