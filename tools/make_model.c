@@ -201,7 +201,7 @@ static bool put_tensor(maker *m, const llama_tensor *x)
                       .ne = { x->n_cols, x->n_rows ? x->n_rows : 1, 1, 1 } };
     t.type = retype_choice(&t, m->o->type);
     if (m->is_announcing) {
-        gguf_add_tensor(m->w, t.name, t.type, t.n_dims, t.ne);
+        llama_add_tensor(m->w, x, t.type);
         return true;
     }
     return t.n_dims == 1 ? write_vector(m, t.ne[0]) : write_matrix(m, t.type, t.ne);

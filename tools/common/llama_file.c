@@ -1,6 +1,7 @@
 /* llama_file.c - see llama_file.h. */
 #include "llama_file.h"
 #include <stdio.h>
+#include <string.h>
 
 void llama_put_keys(gguf_writer *w, const llama_shape *s)
 {
@@ -39,4 +40,10 @@ bool llama_tensor_at(const llama_shape *s, int i, llama_tensor *t)
     }
     t->n = (size_t)t->n_cols * (size_t)(t->n_rows ? t->n_rows : 1);
     return true;
+}
+
+void llama_add_tensor(gguf_writer *w, const llama_tensor *t, qtype type)
+{
+    const int64_t ne[2] = { t->n_cols, t->n_rows };
+    gguf_add_tensor(w, (gguf_str){ t->name, strlen(t->name) }, type, t->n_rows ? 2 : 1, ne);
 }

@@ -33,5 +33,6 @@ enum {
     LLAMA_A_LAYER,
 };
 bool llama_tensor_at(const llama_shape *s, int i, llama_tensor *t);
+void llama_add_tensor(gguf_writer *w, const llama_tensor *t, qtype type);
 
 #endif

@@ -73,7 +73,7 @@ void net_init_weights(const net *n, uint64_t seed, float *w)
 
 /* ---- memory of a window ------------------------------------------------------------------- */
 
-enum { BLOCK = 96, HEAD_BLOCK = 256 }; /* rows of attention scores, of logits, at once */
+enum { BLOCK = 96 }; /* rows of attention scores at once */
 
 /* A layer is two halves alike, attention and SwiGLU: what a matrix makes of a norm of x becomes u,
  * from that comes y, and what a matrix makes of it is added to x. */
@@ -95,7 +95,7 @@ struct net_work {
     half half[2 * NET_MAX_LAYER + 1];
     mat h;             /* [n_ctx, n_embd] after a norm, */
     float *r;          /* [n_ctx] with this factor */
-    mat logits;        /* [HEAD_BLOCK, n_vocab] */
+    mat logits;        /* [n_ctx, n_vocab] */
     mat score, dscore; /* [BLOCK, n_ctx] */
     mat dx, dh, ds;    /* gradients of x, h, and what is added to x; of u and y: */
     mat du[2], dy[2];
@@ -125,7 +125,7 @@ static net_work *carve(mem_carver *c, net_work *k)
     k->half[2 * s->n_layer].x = take(c, t, d);
     k->h = take(c, t, d), k->r = take(c, 1, t).x;
     k->dx = take(c, t, d), k->dh = take(c, t, d), k->ds = take(c, t, d);
-    k->logits = take(c, HEAD_BLOCK, s->n_vocab);
+    k->logits = take(c, t, s->n_vocab);
     k->score = take(c, BLOCK, t), k->dscore = take(c, BLOCK, t);
     k->rotation = take(c, 2 * t, k->n->head_dim);
     k->scratch = mem_carve(c, VEC_SCRATCH, sizeof *k->scratch);
@@ -305,23 +305,6 @@ static float *embedding(const net_work *k, float *w, int it)
     return w + k->n->at[0] + (ptrdiff_t)k->win[it].token * k->n->s.n_embd;
 }
 
-/* The logits of places from p on become the gradient of their loss, which is added up. */
-static void head_rows(net_work *k, mat logits, const net_place *p)
-{
-    for (int i = 0; i < logits.m; i++, p++) {
-        mat row = mat_part(logits, i, 1, 0, logits.n);
-        if (p->target < 0) {
-            clear(row);
-            continue;
-        }
-        float wanted = row.x[p->target], lse;
-        k->n->v->softmax(row, 1.0f, &lse);
-        row.x[p->target] -= 1.0f;
-        k->sums.loss += (double)lse - (double)wanted;
-        k->sums.n_targets++;
-    }
-}
-
 /* ---- there, and back ---------------------------------------------------------------------- */
 
 /* The place of a tensor of the half at hand. Behind the last one comes the last norm. */
@@ -381,16 +364,25 @@ static void half_back(net_work *k)
     norm_back(k);
 }
 
-/* The loss, from k->h; with k->grad also k->dh and the head's part of the gradient. */
+/* The loss, from k->h. The logits become its gradient; with k->grad also k->dh and the head's part
+ * of the gradient. */
 static void head(net_work *k)
 {
-    for (int i = 0; i < k->h.m; i += HEAD_BLOCK) {
-        int m = k->h.m - i < HEAD_BLOCK ? k->h.m - i : HEAD_BLOCK;
-        mat logits = mat_part(k->logits, 0, m, 0, k->logits.n), h = mat_part(k->h, i, m, 0, k->h.n);
-        linear(k, k->n->at[0], h, logits);
-        head_rows(k, logits, k->win + i);
-        if (k->grad) linear_back(k, k->n->at[0], h, logits, mat_part(k->dh, i, m, 0, k->dh.n));
+    linear(k, k->n->at[0], k->h, k->logits);
+    for (int it = 0; it < k->h.m; it++) {
+        int target = k->win[it].target;
+        mat row = mat_part(k->logits, it, 1, 0, k->logits.n);
+        if (target < 0) {
+            clear(row);
+            continue;
+        }
+        float wanted = row.x[target], lse;
+        k->n->v->softmax(row, 1.0f, &lse);
+        row.x[target] -= 1.0f;
+        k->sums.loss += (double)lse - (double)wanted;
+        k->sums.n_targets++;
     }
+    if (k->grad) linear_back(k, k->n->at[0], k->h, k->logits, k->dh);
 }
 
 static void there(net_work *k)

@@ -5,8 +5,13 @@
 #include "trainer.h"
 #include <string.h>
 
-/* Of a checkpoint: the bytes of the state, and [3 n_params] w, m, v. */
-static const char state_key[] = "train.state", moments[] = "train.moments";
+static const char state_key[] = "train.state"; /* of a checkpoint: the bytes of the state */
+
+/* Of a checkpoint: w, m, v. */
+static llama_tensor moments(const net *n)
+{
+    return (llama_tensor){ "train.moments", 3, (int)n->n_params, 3 * n->n_params };
+}
 
 /* "KEY=VALUE" as the key general.KEY. */
 static bool put_text(gguf_writer *w, const char *text, lory_err *err)
@@ -20,15 +25,10 @@ static bool put_text(gguf_writer *w, const char *text, lory_err *err)
     return true;
 }
 
-static void add_tensor(gguf_writer *w, const char *name, int64_t n_cols, int64_t n_rows)
-{
-    gguf_add_tensor(w, (gguf_str){ name, strlen(name) }, QT_F32, n_rows ? 2 : 1,
-                    (int64_t[]){ n_cols, n_rows });
-}
-
 bool trainer_write(const trainer *t, const char *path, bool goes_on, lory_err *err)
 {
     const net *n = &t->n;
+    const llama_tensor rest = moments(n);
     gguf_writer w;
     bool ok = gguf_create(&w, path, err);
     if (!ok) return false;
@@ -41,25 +41,25 @@ bool trainer_write(const trainer *t, const char *path, bool goes_on, lory_err *e
     if (goes_on)
         gguf_put_bytes(&w, state_key, (gguf_str){ (const char *)&t->state, sizeof t->state });
     for (const llama_tensor *x = n->tensor; x < n->tensor + n->n_tensor; x++)
-        add_tensor(&w, x->name, x->n_cols, x->n_rows);
-    if (goes_on) add_tensor(&w, moments, 3 * (int64_t)n->n_params, 0);
+        llama_add_tensor(&w, x, QT_F32);
+    if (goes_on) llama_add_tensor(&w, &rest, QT_F32);
     ok = ok && gguf_begin_data(&w, err);
     for (int i = 0; ok && i < n->n_tensor; i++)
         ok = gguf_write_data(&w, t->adam.average + n->at[i], n->tensor[i].n * sizeof(float), err);
-    if (goes_on) ok = ok && gguf_write_data(&w, t->adam.w, 3 * n->n_params * sizeof(float), err);
+    if (goes_on) ok = ok && gguf_write_data(&w, t->adam.w, rest.n * sizeof(float), err);
     ok = ok && gguf_commit(&w, err);
     if (!ok) gguf_abandon(&w);
     return ok;
 }
 
-/* Takes n floats of a tensor of that name and width. */
-static bool take(const gguf *g, const char *name, size_t n, size_t n_cols, float *to, lory_err *err)
+static bool take(const gguf *g, const llama_tensor *x, float *to, lory_err *err)
 {
-    const gguf_tensor *x = gguf_find_tensor(g, name);
-    if (!x || x->type != QT_F32 || x->n_bytes != n * sizeof *to || (size_t)x->ne[0] != n_cols)
-        return err_set(err, LORY_E_FORMAT, "%s: has no tensor %s of f32 of %zu columns",
-                       gguf_path(g), name, n_cols);
-    memcpy(to, x->data, x->n_bytes);
+    const gguf_tensor *from = gguf_find_tensor(g, x->name);
+    size_t n_bytes = x->n * sizeof *to;
+    if (!from || from->type != QT_F32 || from->n_bytes != n_bytes || from->ne[0] != x->n_cols)
+        return err_set(err, LORY_E_FORMAT, "%s: has no tensor %s of f32 of %d columns",
+                       gguf_path(g), x->name, x->n_cols);
+    memcpy(to, from->data, n_bytes);
     return true;
 }
 
@@ -83,15 +83,14 @@ static bool take_state(trainer *t, const gguf *g, lory_err *err)
 bool trainer_read(trainer *t, const char *path, bool goes_on, lory_err *err)
 {
     const net *n = &t->n;
+    const llama_tensor rest = moments(n);
     gguf g;
     bool ok = gguf_open(&g, path, err);
     if (!ok) return false;
     for (int i = 0; ok && i < n->n_tensor; i++)
-        ok = take(&g, n->tensor[i].name, n->tensor[i].n, (size_t)n->tensor[i].n_cols,
-                  t->adam.average + n->at[i], err);
+        ok = take(&g, &n->tensor[i], t->adam.average + n->at[i], err);
     if (goes_on)
-        ok = ok && take(&g, moments, 3 * n->n_params, 3 * n->n_params, t->adam.w, err)
-             && take_state(t, &g, err);
+        ok = ok && take(&g, &rest, t->adam.w, err) && take_state(t, &g, err);
     else
         memcpy(t->adam.w, t->adam.average, n->n_params * sizeof(float));
     gguf_close(&g);
