@@ -25,6 +25,8 @@ typedef struct {
 extern const lory_step embed_tokens[], embed_positions[]; /* tokens; tokens and positions */
 extern const lory_step head_rms[], head_layer[];          /* by the norm before the output */
 extern const lory_step block_llama[];
+void preset_normalised(hparams *hp); /* the chosen experts' weights are divided by their sum */
+void preset_sigmoid(hparams *hp);    /* so too, and experts are scored one by one */
 
 extern const lory_arch arch_llama;  /* LLaMA 1-3, Mistral, Mixtral, and what is like them */
 extern const lory_arch arch_qwen2;  /* LLaMA with biases on Q, K and V */

@@ -1,4 +1,4 @@
-/* arch_common.c - beginnings and ends that families share. */
+/* arch_common.c - beginnings and ends that families share; presets likewise. */
 #include "model/arch.h"
 
 const lory_step embed_tokens[] = {
@@ -19,3 +19,14 @@ const lory_step head_layer[] = {
     { OP_MATMUL,     LOGITS, H,      W_OUTPUT,   0 },
     { OP_SCALE,      LOGITS, LOGITS, W_NONE,     0 },
     { OP_SOFT_CAP,   LOGITS, LOGITS, W_NONE,     0 }, END };
+
+void preset_normalised(hparams *hp)
+{
+    hp->expert_weights_norm = true;
+}
+
+void preset_sigmoid(hparams *hp)
+{
+    hp->expert_gating = GATING_SIGMOID;
+    hp->expert_weights_norm = true;
+}

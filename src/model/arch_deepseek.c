@@ -112,12 +112,6 @@ static void preset_mistral4(hparams *hp)
     hp->expert_weights_norm = true;
 }
 
-static void preset_glm_dsa(hparams *hp)
-{
-    hp->expert_gating = GATING_SIGMOID;
-    hp->expert_weights_norm = true;
-}
-
 /* Looks for all keys that begin so: they count as read. */
 static void pass_over(const gguf *g, const char *start)
 {
@@ -172,4 +166,4 @@ const lory_arch arch_mistral4 = { "mistral4", embed_tokens, block, head_rms, fal
 const lory_arch arch_deepseek2 = { "deepseek2", embed_tokens, block, head_rms, false,
                                    NULL, adapt, NULL };
 const lory_arch arch_glm_dsa = { "glm-dsa", embed_tokens, block, head_rms, false,
-                                 preset_glm_dsa, adapt_glm_dsa, NULL };
+                                 preset_sigmoid, adapt_glm_dsa, NULL };

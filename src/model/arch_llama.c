@@ -99,11 +99,6 @@ static const lory_step block_hunyuan[] = {
     { OP_ADD,        F,  H2, W_NONE,      SHARED },
     { OP_ADD,        X,  F,  W_NONE,      0      }, END };
 
-static void normalise_experts(hparams *hp)
-{
-    hp->expert_weights_norm = true;
-}
-
 /* SmolLM3 rotates in three of four layers. */
 static void preset_smollm3(hparams *hp)
 {
@@ -194,7 +189,7 @@ static bool baichuan_adapt(hparams *hp, const gguf *g, lory_err *err)
 }
 
 const lory_arch arch_llama = { "llama", embed_tokens, block_llama, head_rms, false,
-                               normalise_experts, NULL, NULL };
+                               preset_normalised, NULL, NULL };
 const lory_arch arch_qwen2 = { "qwen2", embed_tokens, block_llama, head_rms, true,
                                NULL, NULL, NULL };
 const lory_arch arch_qwen3 = { "qwen3", embed_tokens, block_llama, head_rms, true,
@@ -206,31 +201,31 @@ const lory_arch arch_qwen3vl = { "qwen3vl", embed_tokens, block_llama, head_rms,
 const lory_arch arch_qwen2moe = { "qwen2moe", embed_tokens, block_llama, head_rms, true,
                                   NULL, NULL, NULL };
 const lory_arch arch_qwen3moe = { "qwen3moe", embed_tokens, block_llama, head_rms, true,
-                                  normalise_experts, NULL, NULL };
+                                  preset_normalised, NULL, NULL };
 const lory_arch arch_granite = { "granite", embed_tokens, block_llama, head_rms, false,
                                  NULL, granite_adapt, NULL };
 const lory_arch arch_granitemoe = { "granitemoe", embed_tokens, block_llama, head_rms, false,
-                                    normalise_experts, granite_adapt, NULL };
+                                    preset_normalised, granite_adapt, NULL };
 const lory_arch arch_baichuan = { "baichuan", embed_tokens, block_llama, head_rms, false,
                                   NULL, baichuan_adapt, NULL };
 const lory_arch arch_mistral3 = { "mistral3", embed_tokens, block_llama, head_rms, false,
                                   NULL, mistral3_adapt, NULL };
 const lory_arch arch_qwen3vlmoe = { "qwen3vlmoe", embed_tokens, block_llama, head_rms, true,
-                                    normalise_experts, adapt_qwen_vl, NULL };
+                                    preset_normalised, adapt_qwen_vl, NULL };
 const lory_arch arch_refact = { "refact", embed_tokens, block_llama, head_rms, false,
                                 NULL, refact_adapt, NULL };
 const lory_arch arch_ernie4_5moe = { "ernie4_5-moe", embed_tokens, block_llama, head_rms, false,
-                                     normalise_experts, NULL, NULL };
+                                     preset_normalised, NULL, NULL };
 const lory_arch arch_bailingmoe = { "bailingmoe", embed_tokens, block_llama, head_rms, false,
                                     NULL, NULL, NULL };
 const lory_arch arch_bailingmoe2 = { "bailingmoe2", embed_tokens, block_llama, head_rms, true,
                                      NULL, bailingmoe2_adapt, NULL };
 const lory_arch arch_hunyuanmoe = { "hunyuan-moe", embed_tokens, block_hunyuan, head_rms, true,
-                                    normalise_experts, NULL, NULL };
+                                    preset_normalised, NULL, NULL };
 const lory_arch arch_pangu = { "pangu-embedded", embed_tokens, block_llama, head_rms, true,
                                NULL, NULL, NULL };
 const lory_arch arch_minimaxm2 = { "minimax-m2", embed_tokens, block_olmoe, head_rms, true,
-                                   normalise_experts, NULL, NULL };
+                                   preset_normalised, NULL, NULL };
 const lory_arch arch_minicpm = { "minicpm", embed_tokens, block_llama, head_rms, false,
                                  NULL, minicpm_adapt, NULL };
 const lory_arch arch_deepseek = { "deepseek", embed_tokens, block_llama, head_rms, false,

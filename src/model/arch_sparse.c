@@ -108,23 +108,12 @@ static const lory_step block_minimaxm3[] = {
     { OP_ADD,         F,  H2, W_NONE,      SHARED     },
     { OP_ADD,         X,  F,  W_NONE,      0          }, END };
 
-static void preset_minimaxm3(hparams *hp)
-{
-    hp->expert_gating = GATING_SIGMOID;
-    hp->expert_weights_norm = true;
-}
-
 /* Beyond 16 blocks of 128 positions an index, which files leave out, chooses the blocks seen. */
 static bool adapt_minimaxm3(hparams *hp, const gguf *g, lory_err *err)
 {
     (void)g, (void)err;
     hparams_limit_context(hp, 16 * 128);
     return true;
-}
-
-static void preset_normalised(hparams *hp)
-{
-    hp->expert_weights_norm = true;
 }
 
 /* The numbers of Grok-1, which its files do not have. Of its chosen experts the weights stay as
@@ -177,4 +166,4 @@ const lory_arch arch_grok = { "grok", embed_tokens, block_grok, head_rms, true,
 const lory_arch arch_arctic = { "arctic", embed_tokens, block_arctic, head_rms, false,
                                 preset_normalised, adapt_arctic, NULL };
 const lory_arch arch_minimaxm3 = { "minimax-m3", embed_tokens, block_minimaxm3, head_rms, true,
-                                   preset_minimaxm3, adapt_minimaxm3, NULL };
+                                   preset_sigmoid, adapt_minimaxm3, NULL };

@@ -47,12 +47,6 @@ static void settle_windows(hparams *hp)
 
 /* ---- MiMo-V2 --------------------------------------------------------------------------------- */
 
-static void preset_sigmoid(hparams *hp)
-{
-    hp->expert_gating = GATING_SIGMOID;
-    hp->expert_weights_norm = true;
-}
-
 /* Files don't say how many first layers have no experts, but have their tensors. */
 static bool adapt_mimo2(hparams *hp, const gguf *g, lory_err *err)
 {
