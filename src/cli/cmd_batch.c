@@ -384,7 +384,9 @@ static bool write_done(run *r, lory_err *err)
     uint64_t n_lines;
     buf_clear(&r->text);
     if (!batch_window_take(&r->window, &r->text, &n_lines, err)) return false;
-    return n_lines == 0 || batch_out_write(&r->out, &r->text, n_lines, err);
+    if (n_lines == 0) return true;
+    if (r->out.fd == STDOUT_FILENO && out_is_terminal()) progress_end(&r->progress);
+    return batch_out_write(&r->out, &r->text, n_lines, err);
 }
 
 /* ---- the run --------------------------------------------------------------------------------- */

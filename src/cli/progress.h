@@ -24,7 +24,8 @@ typedef struct {
 
 void progress_begin(progress *p, const char *what, const char *unit, uint64_t total, bool verbose);
 void progress_at(progress *p, uint64_t n_done); /* cheap: looks at the clock */
-void progress_end(progress *p);                 /* takes the line off a terminal */
+/* Takes the line off a terminal; the next progress_at may show it again. */
+void progress_end(progress *p);
 
 /* The same for library functions that call back with bytes done and in all: begun by the first
  * call. The callback returns false once the user has interrupted. */
