@@ -197,7 +197,7 @@ static trainer *new_trainer(options *o, const lory_model *m, lory_err *err)
     if (!t) return NULL;
     t->about = o->set;
     fprintf(stderr, "%.2f M parameters, %d threads, %s\n", (double)t->n.n_params * 1e-6,
-            o->n_threads, t->n.v->name);
+            o->n_threads, lory_isa(NULL));
     return t;
 }
 

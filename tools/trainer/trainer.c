@@ -23,8 +23,7 @@ static int pick_source(const trainer *t, uint64_t window)
     for (int i = 0; i < t->data.n; i++) total += t->data.source[i].weight;
     u *= total;
     int is = 0;
-    for (; is + 1 < t->data.n && u >= t->data.source[is].weight; is++)
-        u -= t->data.source[is].weight;
+    while (is + 1 < t->data.n && u >= t->data.source[is].weight) u -= t->data.source[is++].weight;
     return is;
 }
 
@@ -143,9 +142,9 @@ net_sums trainer_eval(trainer *t, data_source *s)
 
 static bool take_memory(trainer *t, lory_err *err)
 {
-    size_t n = t->n.n_params, n_batch = (size_t)t->p.n_batch;
+    size_t n = t->n.n_params;
     float *w = mem_new(4 + (size_t)t->n_lanes, n * sizeof *w);
-    t->win = mem_new(n_batch, (size_t)t->n.s.n_ctx * sizeof *t->win);
+    t->win = mem_new((size_t)t->p.n_batch, (size_t)t->n.s.n_ctx * sizeof *t->win);
     t->adam = (vec_adam){ .w = w, .n_decayed = t->n.n_in_matrices, .decay = t->p.decay };
     t->adam.beta1 = 0.9f, t->adam.beta2 = 0.99f, t->adam.eps = 1e-8f;
     if (!w || !t->win) return err_set(err, LORY_E_MEMORY, "out of memory for %zu parameters", n);
@@ -156,11 +155,9 @@ static bool take_memory(trainer *t, lory_err *err)
 static bool init(trainer *t, const llama_shape *s, int n_threads, lory_err *err)
 {
     const char *isa = kernels_isa(err);
-    bool ok =
-        isa
-        && (t->rule.bos >= 0 || err_set(err, LORY_E_FORMAT, "the vocabulary has no begin token"))
-        && net_init(&t->n, s, vec_for(isa), err) && take_memory(t, err)
-        && (t->team = team_new(n_threads, err)) != NULL;
+    if (t->rule.bos < 0) return err_set(err, LORY_E_FORMAT, "the vocabulary has no begin token");
+    bool ok = isa && net_init(&t->n, s, vec_for(isa), err) && take_memory(t, err)
+              && (t->team = team_new(n_threads, err)) != NULL;
     for (int i = 0; ok && i < n_threads; i++) ok = (t->work[i] = net_work_new(&t->n, err)) != NULL;
     if (ok) net_init_weights(&t->n, t->p.seed, t->adam.w);
     return ok;
@@ -170,14 +167,12 @@ trainer *trainer_new(const llama_shape *s, const trainer_params *p, lory_token b
                      lory_err *err)
 {
     trainer *t = mem_new(1, sizeof *t);
-    if (!t) {
-        err_set(err, LORY_E_MEMORY, "out of memory");
-        return NULL;
+    if (t) {
+        t->p = *p;
+        t->rule = (data_rule){ .n_ctx = s->n_ctx, .bos = bos, .split_seed = p->seed };
+        t->n_lanes = p->n_batch < N_LANES ? p->n_batch : N_LANES;
     }
-    t->p = *p;
-    t->rule = (data_rule){ .n_ctx = s->n_ctx, .bos = bos, .split_seed = p->seed };
-    t->n_lanes = p->n_batch < N_LANES ? p->n_batch : N_LANES;
-    if (init(t, s, n_threads, err)) return t;
+    if (t ? init(t, s, n_threads, err) : err_set(err, LORY_E_MEMORY, "out of memory")) return t;
     trainer_free(t);
     return NULL;
 }

@@ -48,7 +48,6 @@ typedef struct {
 } vec_adam;
 
 typedef struct {
-    const char *name;
     /* c = or += a b; each sum takes the columns of a ascending. scratch is aligned to 64 bytes. */
     void (*product)(mat c, mat a, mat b, bool add, float *scratch);
     /* y = x * w * r by rows, r[m] = 1 / rms(x); and its gradient, added to dx, and to dw[n] */

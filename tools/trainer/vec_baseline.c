@@ -1,7 +1,6 @@
 /* vec_baseline.c - the arithmetic of training for any CPU, and the choice between the sets. */
 #define VEC_WIDTH 4
 #define VEC_TABLE vec_baseline
-#define VEC_NAME  "generic"
 #include "vec_body.h"
 
 const vec_table *vec_for(const char *isa)

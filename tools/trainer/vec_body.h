@@ -258,6 +258,6 @@ static void adam(const vec_adam *s, size_t from, size_t to)
 }
 
 const vec_table VEC_TABLE = {
-    VEC_NAME, product,       norm,         norm_back,   swiglu, swiglu_back,
-    softmax,  softmax_again, softmax_back, sum_squares, adam,
+    product, norm,          norm_back,    swiglu,      swiglu_back,
+    softmax, softmax_again, softmax_back, sum_squares, adam,
 };
