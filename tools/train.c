@@ -211,10 +211,8 @@ static bool train(options *o, lory_err *err)
               && (t = new_trainer(o, m, err)) && gguf_open(&t->vocab, o->vocab, err)
               && data_read_pieces(&t->rule, m, o->shape.n_vocab, err) && read_data(o, m, t, err)
               && (!first || trainer_read(t, first, goes_on, err)) && run(t, o, err);
-    if (ok
-        && !(cli_interrupted()
-             && o->checkpoint)) /* a model that is there is a stage that is done */
-        ok = trainer_write(t, o->out, false, err);
+    bool is_done = !cli_interrupted() || !o->checkpoint; /* a model that is there says so */
+    ok = ok && (!is_done || trainer_write(t, o->out, false, err));
     trainer_free(t);
     lory_model_close(m);
     return ok;

@@ -1,4 +1,4 @@
-/* store.c - a trainer in files: models, and checkpoints, which are models that also have what
+/* store.c - a trainer in files: models, and checkpoints, which are the same files with all that
  * training needs to go on bit by bit. */
 #include "base/err.h"
 #include "gguf/gguf_write.h"
