@@ -208,6 +208,7 @@ TEST(every_instruction_set_gives_the_same_logits)
         REQUIRE(kernels_for("generic", &kn));
         exec_logits(&m, &kn, false, 2, want);
         for (int j = 0; j < n_isa; j++) {
+            if (j > 0 && strcmp(isas[j].name, isas[j - 1].name) == 0) continue;
             if (!kernels_for(isas[j].name, &kn)) continue;
             exec_logits(&m, &kn, false, 2, got);
             CHECK_SAME(got, want, (size_t)m.hp.n_vocab * sizeof *got, "%s, isa %s", models[i],
