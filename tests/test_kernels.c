@@ -262,12 +262,29 @@ static void run_panels(const lory_kernels *kn, const matmul_args *a)
     }
 }
 
+/* Tokens in tiles, made in two parts. */
+static void run_tiles(const lory_kernels *kn, const matmul_args *a)
+{
+    const int half = a->n_tok / 2 / X_QUAD * X_QUAD;
+    x_args x = { .x = a->x, .ld_x = a->ld_x, .n_tok = a->n_tok, .k = a->k, .it1 = half };
+    matmul_args tiled = *a;
+    x.tiles = mem_new(16 * x_sum_floats(a->n_tok, a->k), sizeof *x.tiles);
+    kn->tile_x(&x);
+    x.x += (size_t)half * a->ld_x, x.it0 = half, x.it1 = a->n_tok;
+    kn->tile_x(&x);
+    tiled.x = NULL, tiled.x_tiles = x.tiles;
+    matmul(kn, &tiled);
+    mem_free(x.tiles);
+}
+
 static void check_all_ways(const problem *p)
 {
     isa list[8];
     int n = usable_isas(list);
     for (int i = 0; i < n; i++) {
         check_product(p, &list[i], "matmul", matmul);
+        if (qtypes[p->type].n_sub == 0 && p->k <= X_MOST_K && list[i].kn.gemm_tiles[p->type])
+            check_product(p, &list[i], "tiles", run_tiles);
         if (qtypes[p->type].n_sub == 0 || p->n_rows % PANEL_ROWS) continue;
         check_product(p, &list[i], "panels", run_panels);
         if (list[i].kn.gemv[p->type] && p->n_tok == 1) check_product(p, &list[i], "gemv", run_gemv);
@@ -408,6 +425,20 @@ TEST(float_products_pass_in_blocks_of_tokens_with_the_same_bits)
     for (int t = 0; t < QT_COUNT; t++)
         for (int i = 0; i < 3 && qtypes[t].n_sub == 0; i++) {
             problem p = new_problem((qtype)t, i < 2 ? 13 : 5, n_tok[i], k[i]);
+            check_all_ways(&p);
+            free_problem(&p);
+        }
+}
+
+TEST(float_products_of_tiles_have_the_same_bits_for_every_cut_of_rows_and_steps)
+{
+    /* whole rows, even and odd sums, sets of 16 rows; more than a block of tokens, tiles of 4, 8 */
+    static const struct {
+        int n_rows, n_tok, k;
+    } shapes[] = { { 70, 53, 100 }, { 45, 9, 2100 }, { 33, 6, 5000 }, { 21, 3, X_MOST_K } };
+    for (int t = 0; t < QT_COUNT; t++)
+        for (int i = 0; i < 4 && qtypes[t].n_sub == 0; i++) {
+            problem p = new_problem((qtype)t, shapes[i].n_rows, shapes[i].n_tok, shapes[i].k);
             check_all_ways(&p);
             free_problem(&p);
         }

@@ -66,9 +66,10 @@ static void *random_weights(qtype t, size_t n_bytes)
 typedef struct {
     matmul_args m;
     act_args q;
+    x_args x;
 } product;
 
-static product new_product(qtype t, int n_rows, int n_tok)
+static product new_product(const lory_kernels *kn, qtype t, int n_rows, int n_tok)
 {
     product p = { 0 };
     size_t row_bytes = qtype_row_bytes(t, K);
@@ -94,18 +95,24 @@ static product new_product(qtype t, int n_rows, int n_tok)
                          .out = must(mem_new((size_t)n_tok * (size_t)n_rows, sizeof(float))),
                          .ld_out = (size_t)n_rows,
                          .scratch = must(mem_new(1, matmul_scratch_bytes())) };
+    p.x = (x_args){ .x = x, .ld_x = K, .n_tok = n_tok, .k = K, .it1 = n_tok };
+    if (matmul_takes_tiles(kn, t, K, n_tok)) {
+        p.x.tiles = must(mem_new(16 * x_sum_floats(n_tok, K), sizeof(float)));
+        p.m.x_tiles = p.x.tiles;
+    }
     return p;
 }
 
 static void free_product(product *p)
 {
     mem_free((void *)(uintptr_t)p->m.w), mem_free(p->m.out), mem_free(p->m.scratch);
-    mem_free((void *)(uintptr_t)p->q.x), mem_free(p->q.act);
+    mem_free((void *)(uintptr_t)p->q.x), mem_free(p->q.act), mem_free(p->x.tiles);
 }
 
 static void run(const lory_kernels *kn, const product *p)
 {
     if (qtypes[p->m.type].n_sub) kn->quant_act(&p->q);
+    if (p->x.tiles) kn->tile_x(&p->x);
     matmul(kn, &p->m);
 }
 
@@ -125,7 +132,7 @@ static void bench_gemm(const lory_kernels *kn, qtype t)
     printf("%-8s", qtypes[t].name);
     double rate = 0;
     for (int i = 0; i < 8; i++) {
-        product p = new_product(t, N, tokens[i]);
+        product p = new_product(kn, t, N, tokens[i]);
         double share[REPEATS_SMALL], speed[REPEATS_SMALL];
         int n = tokens[i] < 128 ? REPEATS_SMALL : REPEATS;
         for (int r = 0; r < n; r++) {
@@ -159,7 +166,7 @@ static void bench_gemv(const lory_kernels *kn, qtype t)
 {
     size_t row_bytes = qtype_row_bytes(t, K);
     int n_rows = (int)(GEMV_BYTES / row_bytes) / 16 * 16;
-    product p = new_product(t, n_rows, 1);
+    product p = new_product(kn, t, n_rows, 1);
     size_t n_bytes = (size_t)n_rows * row_bytes;
     double share[REPEATS], speed[REPEATS], hot[REPEATS_SMALL];
     for (int r = 0; r < REPEATS; r++) {

@@ -79,6 +79,9 @@ static void lay_out_inputs(exec *e, mem_carver *c)
     if (n_input < n_pair * e->ld_pair) n_input = n_pair * e->ld_pair;
     e->input_f32 = mem_carve(c, n_input, sizeof(float));
     e->input_i8 = mem_carve(c, n_input / QT_GROUP, sizeof(act_group));
+    bool has_tiles = matmul_takes_tiles(kernels(), QT_F32, e->plan.max_tiles, e->par.n_batch);
+    size_t n_tiles = 16 * x_sum_floats(e->par.n_batch, e->plan.max_tiles);
+    e->input_tiles = mem_carve(c, has_tiles && e->plan.max_tiles > 0 ? n_tiles : 0, sizeof(float));
 }
 
 static void lay_out_experts(exec *e, mem_carver *c)

@@ -58,6 +58,7 @@ typedef struct {
     float *input_f32;        /* [max(n_batch, n_threads), ld_input] what OP_INPUT prepared; when */
     size_t ld_input;         /* the batch is one row, row ith is thread ith's own copy */
     act_group *input_i8;     /* the same rows as int8 activations, [.., ld_input / 32] */
+    float *input_tiles;      /* the same rows in tiles, of batches that products take so */
     size_t ld_pair;          /* the same buffers prepared by OP_EXPERT_INPUT, a row for each pair */
     float *rope_cs;          /* [n_batch, ld_cs] cosines and sines of the tokens' positions */
     size_t ld_cs;            /* values of a head that rotate, where most do */

@@ -38,7 +38,7 @@ void op_lora(const op_ctx *c, const plan_step *s)
     size_t ld_x;
     const float *x = op_product_input(c, s, &ld_x);
     int it0 = 0, it1 = 1;
-    if (e->n_row > 1) op_share(c, e->n_row, &it0, &it1);
+    if (e->n_row > 1) op_share_inputs(c, &it0, &it1);
     for (int i = 0; i < s->n_matmul; i++)
         for (const plan_lora *l = s->lora[i]; l; l = l->next) {
             down_args d = { .x = x + (size_t)it0 * ld_x, .ld_x = ld_x, .n_tok = it1 - it0,

@@ -15,6 +15,13 @@ static act_group *input_act(const exec *e, const op_ctx *c)
     return e->input_i8 + (e->n_row == 1 ? (size_t)c->ith * (e->ld_input / QT_GROUP) : 0);
 }
 
+/* Whether the batch is one that products with floats take in tiles. */
+static bool is_tiled(const exec *e, const plan_step *input)
+{
+    return input->want_tiles
+           && matmul_takes_tiles(e->kn, QT_F32, plan_input_width(input), e->n_row);
+}
+
 /* Tokens [first, last): normed or copied, then quantised. */
 static void prepare_rows(const op_ctx *c, const plan_step *s, int first, int last)
 {
@@ -26,21 +33,24 @@ static void prepare_rows(const op_ctx *c, const plan_step *s, int first, int las
         if (s->norm) op_norm_row(e, s->norm, s->w[0], src, row);
         else if (s->want_f32) memcpy(row, src, (size_t)width * sizeof *row);
     }
-    if (!s->want_i8) return;
     bool is_slot = !s->norm;
+    const float *x = is_slot ? op_row(e, s->src, 0) : input_row(e, c, 0);
+    size_t ld_x = is_slot ? e->ld[s->src] : e->ld_input;
+    if (is_tiled(e, s))
+        e->kn->tile_x(&(x_args){ .x = x + (size_t)first * ld_x, .ld_x = ld_x, .n_tok = e->n_row,
+                                 .k = width, .it0 = first, .it1 = last, .tiles = e->input_tiles });
+    if (!s->want_i8) return;
     e->kn->quant_act(&(act_args){
-        .x = is_slot ? op_row(e, s->src, 0) : input_row(e, c, 0),
-        .ld_x = is_slot ? e->ld[s->src] : e->ld_input,
-        .n_tok = e->n_row, .n_group = width / QT_GROUP,
+        .x = x, .ld_x = ld_x, .n_tok = e->n_row, .n_group = width / QT_GROUP,
         .it0 = first, .it1 = last, .ig0 = 0, .ig1 = width / QT_GROUP,
         .act = input_act(e, c) });
 }
 
-/* A few rows at a time, which are still near when they are quantised. */
+/* A few rows at a time, which are still near when they are quantised or tiled. */
 void op_input(const op_ctx *c, const plan_step *s)
 {
     int first = 0, last = 1;
-    if (c->e->n_row > 1) op_share(c, c->e->n_row, &first, &last);
+    if (c->e->n_row > 1) op_share_inputs(c, &first, &last);
     for (int it = first; it < last; it += ACT_TILE)
         prepare_rows(c, s, it, last - it < ACT_TILE ? last : it + ACT_TILE);
 }
@@ -66,7 +76,9 @@ static void product(const op_ctx *c, const plan_step *s, rows_part p, const weig
         .w = (const unsigned char *)w->data + (size_t)r0 * w->row_bytes,
         .row_bytes = w->row_bytes, .type = w->type, .n_rows = r1 - r0, .k = w->k,
         .act = input_act(e, c),
-        .x = x, .ld_x = ld_x, .n_tok = e->n_row, .out = out, .ld_out = ld_out,
+        .x = x, .ld_x = ld_x,
+        .x_tiles = matmul_takes_tiles(e->kn, w->type, w->k, e->n_row) ? e->input_tiles : NULL,
+        .n_tok = e->n_row, .out = out, .ld_out = ld_out,
         .scratch = op_scratch(c), .next = next, .n_next = n_next });
     op_add_lora(c, &(lora_args){ .lora = s->lora[i], .t = e->slot[LR], .ld_t = e->ld[LR],
                                  .n_tok = e->n_row, .r0 = r0, .r1 = r1, .out = out,

@@ -56,6 +56,16 @@ static inline void op_share(const op_ctx *c, int n, int *first, int *last)
     parts_share(c->ith, c->nth, n, first, last);
 }
 
+/* Thread ith's tokens of a batch whose products' input is prepared. */
+static inline void op_share_inputs(const op_ctx *c, int *first, int *last)
+{
+    const int n_row = c->e->n_row;
+    op_share(c, (n_row + X_QUAD - 1) / X_QUAD, first, last);
+    *first *= X_QUAD;
+    *last = *last * X_QUAD < n_row ? *last * X_QUAD : n_row;
+    if (*first > n_row) *first = n_row;
+}
+
 static inline float *op_row(const exec *e, int slot, int it)
 {
     return e->slot[slot] + (size_t)it * e->ld[slot];

@@ -2,6 +2,7 @@
 #include "engine/plan.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "kernels/kernel.h"
 #include <string.h>
 
 /* How an op's threads share its work: by tokens, by heads (of the one token; by tokens when there
@@ -105,14 +106,18 @@ static plan_step *append(plan *p, lory_op op, lory_slot dst, lory_slot src, int 
     return s;
 }
 
-/* A matmul reads its f32 input from the slot, or int8 activations that a step before prepares. */
+/* A step before the matmul prepares int8 activations, or tiles of floats when the tokens are many.
+ * It reads f32 rows from the slot. */
 static void append_matmul(plan *p, const lory_step *r, const weight *w, int il)
 {
-    if (qtypes[w->type].n_sub > 0) append(p, OP_INPUT, r->src, r->src, il)->want_i8 = true;
+    bool is_i8 = qtypes[w->type].n_sub > 0;
+    plan_step *input = append(p, OP_INPUT, r->src, r->src, il);
+    input->want_i8 = is_i8;
+    input->want_tiles = !is_i8;
     plan_step *s = append(p, OP_MATMUL, r->dst, r->src, il);
     s->n_matmul = 1;
     s->w[0] = w;
-    s->prepared = qtypes[w->type].n_sub > 0;
+    s->prepared = is_i8;
 }
 
 /* The experts' input is gathered, unless it lies in their order and is read as floats. */
@@ -168,57 +173,45 @@ static void remove_step(plan *p, int i)
     p->n_step--;
 }
 
-/* matmul, input, matmul of the same source -> one step: Q, K, V; gate, up. */
+/* input, matmul, input, matmul of the same source -> one input, one step: Q, K, V; gate, up. */
 static void merge_matmuls(plan *p)
 {
-    for (int i = 0; i < p->n_step; i++) {
-        plan_step *s = &p->step[i];
-        while (s->op == OP_MATMUL && s->n_matmul < PLAN_MAX_FUSED && i + 1 < p->n_step) {
-            bool has_input = s[1].op == OP_INPUT && i + 2 < p->n_step;
-            plan_step *next = has_input ? &s[2] : &s[1];
+    for (int i = 1; i < p->n_step; i++) {
+        plan_step *s = &p->step[i], *input = s - 1, *next = s + 2;
+        while (s->op == OP_MATMUL && s->n_matmul < PLAN_MAX_FUSED && i + 2 < p->n_step) {
             if (next->op != OP_MATMUL || next->src != s->src || s->dst[0] == s->src) break;
-            if (has_input && !s->prepared) { /* the first one read floats: prepare for both */
-                plan_step input = s[1], first = *s;
-                s[0] = input;
-                s[1] = first;
-                s[0].want_f32 = s[1].prepared = true;
-                s = &p->step[++i];
-                next = &s[1];
-                has_input = false;
-            }
+            input->want_i8 |= next[-1].want_i8;
+            input->want_tiles |= next[-1].want_tiles;
+            if (next->prepared != s->prepared) input->want_f32 = s->prepared = true;
             s->w[s->n_matmul] = next->w[0];
             s->dst[s->n_matmul++] = next->dst[0];
-            bool reads_floats = !next->prepared;
-            if (reads_floats && s->prepared) s[-1].want_f32 = true;
             remove_step(p, i + 1);
-            if (has_input) remove_step(p, i + 1);
+            remove_step(p, i + 1);
         }
     }
 }
 
-/* norm -> (input) matmul: the input is prepared straight from the norm, without the slot. */
+/* norm, input, matmul: the input is prepared straight from the norm, without the slot. */
 static void merge_norms(plan *p)
 {
-    for (int i = 0; i + 1 < p->n_step; i++) {
-        plan_step *norm = &p->step[i];
+    for (int i = 0; i + 2 < p->n_step; i++) {
+        plan_step *norm = &p->step[i], *input = norm + 1, *product = norm + 2;
         if (norm->op != OP_RMS_NORM && norm->op != OP_LAYER_NORM) continue;
-        plan_step *next = norm + 1;
-        bool has_input = next->op == OP_INPUT && i + 2 < p->n_step;
-        plan_step *product = has_input ? next + 1 : next;
         int slot = norm->dst[0];
-        if (product->op != OP_MATMUL || product->src != slot || next->src != slot
+        if (input->op != OP_INPUT || product->op != OP_MATMUL || input->src != slot
             || is_read_later(p, (int)(product - p->step), slot))
             continue;
         plan_step merged = *norm;
         merged.op = OP_INPUT;
         merged.norm = norm->op;
         merged.dst[0] = merged.src;
-        merged.want_i8 = has_input && next->want_i8;
-        merged.want_f32 = !has_input || next->want_f32;
+        merged.want_i8 = input->want_i8;
+        merged.want_f32 = input->want_f32;
+        merged.want_tiles = input->want_tiles;
         product->prepared = true;
         product->src = merged.src;
         *norm = merged;
-        if (has_input) remove_step(p, i + 1);
+        remove_step(p, i + 1);
     }
 }
 
@@ -427,6 +420,12 @@ static int use_slot(plan *p, const hparams *hp, int slot, int il)
     return width;
 }
 
+/* Floats in a slot are read there, or put into tiles. */
+static bool is_input_buffered(const plan_step *s)
+{
+    return s->op == OP_INPUT && (s->norm || s->want_f32 || s->want_i8);
+}
+
 static void find_sizes(plan *p, const model *m)
 {
     const hparams *hp = &m->hp;
@@ -437,7 +436,8 @@ static void find_sizes(plan *p, const model *m)
             s->dst_width = use_slot(p, hp, s->dst[j], s->il);
         if (s->op == OP_STORE) use_slot(p, hp, V, s->il);
         int width = plan_input_width(s);
-        if (s->op == OP_INPUT && width > p->max_input) p->max_input = width;
+        if (is_input_buffered(s) && width > p->max_input) p->max_input = width;
+        if (s->want_tiles && width <= X_MOST_K && width > p->max_tiles) p->max_tiles = width;
         if (s->op == OP_EXPERT_INPUT && width > p->max_pair_input) p->max_pair_input = width;
     }
 }

@@ -41,6 +41,8 @@ typedef struct {
     bool add;       /* OP_MATMUL: then slot X += dst[0], times the residual scale */
     bool want_f32;  /* OP_INPUT, OP_EXPERT_INPUT: prepares f32 rows */
     bool want_i8;   /* OP_INPUT, OP_EXPERT_INPUT: prepares int8 activations */
+    bool want_tiles; /* OP_INPUT: prepares tiles of floats, in a batch of many tokens; in one of
+                        few f32 rows, unless they are in the slot as they are */
     const weight *w[PLAN_MAX_FUSED]; /* OP_INPUT: w[0] is the norm's weight */
     const plan_lora *lora[PLAN_MAX_FUSED]; /* beside w[i], in the adapters' order; NULL = none */
 } plan_step;
@@ -51,6 +53,7 @@ typedef struct {
     int n_body;      /* steps before the head, which runs on the picked rows only */
     int width[SLOT_COUNT]; /* floats of the longest row of each slot; 0 = not used */
     int max_input;   /* the widest prepared input, floats */
+    int max_tiles;   /* the widest one in tiles */
     int max_pair_input; /* the widest prepared input of a (token, expert) pair, floats */
     plan_lora *lora; /* [n_lora] */
     int n_lora;

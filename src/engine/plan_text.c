@@ -24,10 +24,15 @@ static int n_products(const plan_step *s)
 
 static void put_input_forms(buf *b, const plan_step *s)
 {
+    const char *form[3];
+    int n = 0;
     if (s->op != OP_INPUT && s->op != OP_EXPERT_INPUT) return;
     if (s->norm) buf_printf(b, ", after %s", plan_op_name((lory_op)s->norm));
-    buf_printf(b, ", as %s%s%s", s->want_f32 ? "f32" : "", s->want_f32 && s->want_i8 ? " and " : "",
-               s->want_i8 ? "int8" : "");
+    if (s->want_f32) form[n++] = "f32";
+    if (s->want_i8) form[n++] = "int8";
+    if (s->want_tiles) form[n++] = s->norm ? "f32 or tiles" : "tiles";
+    for (int i = 0; i < n; i++)
+        buf_printf(b, "%s%s", i == 0 ? ", as " : " and ", form[i]);
 }
 
 /* "matmul       q k v <- x: attn_q attn_k attn_v (q8_0), then ..." */

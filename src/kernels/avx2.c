@@ -9,7 +9,7 @@ typedef struct {
 } v16;
 
 enum { F_ROWS = 2, F_TOK = 3, Q_TILE = 2, K_TILE = 2, D_TILE = 2 };
-enum { S_VECTORS = 1, S_KEYS = 2 };
+enum { S_VECTORS = 1, S_KEYS = 2, P_VECTORS = 1, P_TOK = 6 };
 
 #define BOTH(f, ...)                                                                               \
     (v16)                                                                                          \
@@ -198,6 +198,38 @@ INLINE void v_fold4(const v16 *v, float *out)
     r = _mm256_add_ps(r, _mm256_permute_ps(r, 0xb1)); /* 0 0 1 1 | 2 2 3 3 */
     _mm_storeu_ps(out,
                   _mm_shuffle_ps(_mm256_castps256_ps128(r), _mm256_extractf128_ps(r, 1), 0x88));
+}
+/* Of four halves: lanes i, and 4 + i of them, by i. */
+INLINE void turn_4(__m256 a, __m256 b, __m256 c, __m256 d, __m256 out[4])
+{
+    const __m256 lo = _mm256_unpacklo_ps(a, b), hi = _mm256_unpackhi_ps(a, b);
+    const __m256 lo2 = _mm256_unpacklo_ps(c, d), hi2 = _mm256_unpackhi_ps(c, d);
+    out[0] = _mm256_shuffle_ps(lo, lo2, 0x44), out[1] = _mm256_shuffle_ps(lo, lo2, 0xee);
+    out[2] = _mm256_shuffle_ps(hi, hi2, 0x44), out[3] = _mm256_shuffle_ps(hi, hi2, 0xee);
+}
+INLINE void store_some(const int first, const int every, const v16 *v, float *to, size_t ld)
+{
+    __m256 a[4], b[4];
+    turn_4(v[0].a, v[1].a, v[2].a, v[3].a, a);
+    turn_4(v[0].b, v[1].b, v[2].b, v[3].b, b);
+    UNROLL
+    for (int i = first; i < 4; i += every) {
+        float *at = to + (size_t)(i / every) * ld;
+        const size_t next = (size_t)(4 / every) * ld;
+        _mm_storeu_ps(at, _mm256_castps256_ps128(a[i]));
+        _mm_storeu_ps(at + next, _mm256_extractf128_ps(a[i], 1));
+        _mm_storeu_ps(at + 2 * next, _mm256_castps256_ps128(b[i]));
+        _mm_storeu_ps(at + 3 * next, _mm256_extractf128_ps(b[i], 1));
+    }
+}
+INLINE void v_store_across(const v16 *v, float *to, size_t ld)
+{
+    store_some(0, 1, v, to, ld);
+}
+INLINE void v_store_turned(const int first, const int every, const v16 *v, float *to, size_t ld)
+{
+    UNROLL
+    for (int i = 0; i < 16; i += 4) store_some(first, every, v + i, to + i, ld);
 }
 INLINE float v_top(v16 x)
 {

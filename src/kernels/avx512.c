@@ -6,7 +6,7 @@
 typedef __m512 v16;
 
 enum { F_ROWS = 4, F_TOK = 6, Q_TILE = 4, K_TILE = 4, D_TILE = 4 };
-enum { S_VECTORS = 2, S_KEYS = 4 };
+enum { S_VECTORS = 2, S_KEYS = 4, P_VECTORS = 2, P_TOK = 12 };
 
 INLINE v16 v_zero(void)
 {
@@ -147,6 +147,45 @@ INLINE void v_fold4(const v16 *a, float *out)
     r = _mm512_add_ps(r, _mm512_permute_ps(r, 0xb1));
     const __m512i lane = _mm512_setr_epi32(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
     _mm_storeu_ps(out, _mm512_castps512_ps128(_mm512_permutexvar_ps(lane, r)));
+}
+/* In each 128 bits: the four lanes of four vectors turned. */
+INLINE void turn_4(const v16 *v, __m512 out[4])
+{
+    const __m512 lo = _mm512_unpacklo_ps(v[0], v[1]), hi = _mm512_unpackhi_ps(v[0], v[1]);
+    const __m512 lo2 = _mm512_unpacklo_ps(v[2], v[3]), hi2 = _mm512_unpackhi_ps(v[2], v[3]);
+    out[0] = _mm512_shuffle_ps(lo, lo2, 0x44), out[1] = _mm512_shuffle_ps(lo, lo2, 0xee);
+    out[2] = _mm512_shuffle_ps(hi, hi2, 0x44), out[3] = _mm512_shuffle_ps(hi, hi2, 0xee);
+}
+INLINE void v_store_across(const v16 *v, float *to, size_t ld)
+{
+    __m512 t[4];
+    turn_4(v, t);
+    UNROLL
+    for (int i = 0; i < 4; i++, to += ld) {
+        _mm_storeu_ps(to, _mm512_castps512_ps128(t[i]));
+        _mm_storeu_ps(to + 4 * ld, _mm512_extractf32x4_ps(t[i], 1));
+        _mm_storeu_ps(to + 8 * ld, _mm512_extractf32x4_ps(t[i], 2));
+        _mm_storeu_ps(to + 12 * ld, _mm512_extractf32x4_ps(t[i], 3));
+    }
+}
+INLINE void v_store_turned(const int first, const int every, const v16 *v, float *to, size_t ld)
+{
+    __m512 t[16];
+    UNROLL
+    for (int i = 0; i < 4; i++) turn_4(v + 4 * i, t + 4 * i);
+    UNROLL
+    for (int i = first; i < 4; i += every) {
+        const __m512 a = _mm512_shuffle_f32x4(t[i], t[4 + i], 0x44);
+        const __m512 b = _mm512_shuffle_f32x4(t[i], t[4 + i], 0xee);
+        const __m512 c = _mm512_shuffle_f32x4(t[8 + i], t[12 + i], 0x44);
+        const __m512 d = _mm512_shuffle_f32x4(t[8 + i], t[12 + i], 0xee);
+        float *at = to + (size_t)(i / every) * ld;
+        const size_t next = (size_t)(4 / every) * ld;
+        v_store(at, _mm512_shuffle_f32x4(a, c, 0x88));
+        v_store(at + next, _mm512_shuffle_f32x4(a, c, 0xdd));
+        v_store(at + 2 * next, _mm512_shuffle_f32x4(b, d, 0x88));
+        v_store(at + 3 * next, _mm512_shuffle_f32x4(b, d, 0xdd));
+    }
 }
 INLINE float v_top(v16 a)
 {

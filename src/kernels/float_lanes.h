@@ -8,8 +8,11 @@
  * v_add v_sub v_mul v_div v_fma (a * b + c), v_max (a > b ? a : b), v_min (a < b ? a : b),
  * v_less_or (a < b ? x : y), v_abs, v_copysign, v_shl23 (bits << 23), v_twice (of 8 in memory:
  * p[0] p[0] p[1] ...), v_swap (neighbours), v_sub_add (a - b in even lanes, a + b in odd), v_fold
- * (8-4-2-1), v_fold4 (of four vectors), v_top (greatest lane); F_ROWS x F_TOK, the float matmul's
- * tile, Q_TILE x K_TILE that of attention scores and Q_TILE x D_TILE (vectors of 16) that of
+ * (8-4-2-1), v_fold4 (of four vectors), v_top (greatest lane), v_store_across (of four vectors the
+ * lanes l side by side at to + l * ld), v_store_turned (of 16 the lanes first, first + every, ...,
+ * lane l of all at to + l / every * ld; `every` is 1 or 2);
+ * F_ROWS x F_TOK, the float matmul's tile, P_VECTORS (of 16 rows) x P_TOK that of many tokens,
+ * Q_TILE x K_TILE that of attention scores and Q_TILE x D_TILE (vectors of 16) that of
  * weighted values, S_VECTORS (of 16 queries) x S_KEYS that of scores of many queries (three sums
  * each): as many sums as registers allow. */
 #include "base/fmath.h"
@@ -21,6 +24,8 @@
 /* Of a table: what this header fills. */
 #define FLOAT_SLOTS                                                                                \
     .gemm_f = { [QT_F32] = gemm_f32, [QT_F16] = gemm_f16, [QT_BF16] = gemm_bf16 },                 \
+    .tile_x = tile_x,                                                                              \
+    .gemm_tiles = { [QT_F32] = tiles_f32, [QT_F16] = tiles_f16, [QT_BF16] = tiles_bf16 },          \
     .to_f32 = { [QT_F16] = f16_to_f32_row,                                                         \
                 [QT_BF16] = bf16_to_f32_row,                                                       \
                 [QT_Q8_0] = q8_0_to_f32_row },                                                     \
@@ -339,6 +344,21 @@ static void gemm_f16(const matmul_args *a)
 static void gemm_bf16(const matmul_args *a)
 {
     gemm_float(QT_BF16, a);
+}
+
+#include "kernels/float_panels.h"
+
+static void tiles_f32(const matmul_args *a)
+{
+    gemm_panels(QT_F32, a);
+}
+static void tiles_f16(const matmul_args *a)
+{
+    gemm_panels(QT_F16, a);
+}
+static void tiles_bf16(const matmul_args *a)
+{
+    gemm_panels(QT_BF16, a);
 }
 
 /* ---- attention ----------------------------------------------------------------------------- */

@@ -71,6 +71,40 @@ typedef struct {
     act_group *act; /* the whole array, aligned 64 */
 } act_args;
 
+/* ---- activations for the float matmul of many tokens --------------------------------------- */
+
+enum {
+    X_TILE = 12,        /* tokens per tile of floats */
+    X_QUAD = 4,         /* the last tile is as wide as its tokens need, in steps of these */
+    X_PAD = 128,        /* floats, so that the 16 parts do not share the sets of caches */
+    X_MOST_K = 16 << 10 /* longer rows are multiplied by tokens as they lie */
+};
+
+/* Floats of n_tok tokens in tiles, zeros past k and past the last token: [16][tile][step][width],
+ * element k = 16 * step + j at [j]. Sum j of an output (see "lanes") reads one stretch. */
+typedef struct {
+    const float *x; /* the first of tokens [it0, it1) */
+    size_t ld_x;
+    int n_tok, k;   /* of the whole array */
+    int it0, it1;   /* it0 a multiple of X_QUAD, it1 too or n_tok */
+    float *tiles;   /* the whole array, aligned 64 */
+} x_args;
+
+static inline size_t x_steps(int k)
+{
+    return (size_t)(k + 15) / 16;
+}
+/* How wide the tile is that begins n_left tokens before the end. */
+static inline int x_tile_width(int n_left)
+{
+    return n_left < X_TILE ? (n_left + X_QUAD - 1) / X_QUAD * X_QUAD : X_TILE;
+}
+/* Floats from one of the 16 parts to the next. */
+static inline size_t x_sum_floats(int n_tok, int k)
+{
+    return (size_t)(n_tok + X_QUAD - 1) / X_QUAD * X_QUAD * x_steps(k) + X_PAD;
+}
+
 /* ---- panels of weights for the integer matmul --------------------------------------------- */
 
 enum { PANEL_ROWS = 16 };
@@ -143,6 +177,7 @@ typedef struct {
     const act_group *act; /* quantised types: all tokens, tiled; else NULL */
     const float *x;       /* float types: [n_tok, ld_x]; else NULL */
     size_t ld_x;          /* floats */
+    const float *x_tiles; /* float types: the same by tile_x, for gemm_tiles; else NULL */
     int n_tok;
     float *out;    /* [n_tok, ld_out] */
     size_t ld_out; /* floats */
@@ -220,6 +255,10 @@ typedef struct lory_kernels {
     void (*gemv[QT_COUNT])(const matmul_args *a);
     /* F32, F16, BF16: straight from the file's rows, any number of rows and tokens. */
     void (*gemm_f[QT_BF16 + 1])(const matmul_args *a);
+    /* The same of many tokens, from x_tiles; k up to X_MOST_K. NULL, as tile_x, where no table has
+     * one: gemm_f. */
+    void (*tile_x)(const x_args *a);
+    void (*gemm_tiles[QT_BF16 + 1])(const matmul_args *a);
 
     void (*to_f32[QT_COUNT])(int64_t n, const void *row, float *out); /* as qtype_row.to_f32 */
     void (*f32_to_f16)(int64_t n, const float *in, uint16_t *out);
@@ -285,5 +324,7 @@ bool kernels_for(const char *name, lory_kernels *out);
  * on the calling thread. Any n_rows; threads share the rows of an output in multiples of 16. */
 void matmul(const lory_kernels *kn, const matmul_args *a);
 size_t matmul_scratch_bytes(void);
+/* Whether products of that many tokens with weights of the type are faster from x_tiles. */
+bool matmul_takes_tiles(const lory_kernels *kn, qtype type, int k, int n_tok);
 
 #endif

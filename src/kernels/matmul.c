@@ -17,11 +17,18 @@ enum {
     MOST_GROUPS = 64, /* and no longer: more rows can share each read of the activations */
     STREAM_ROWS = 2 * PANEL_ROWS,
     TOK_STEP = 2 * ACT_TILE,
+    TILES_TOK = 72, /* from here on turning rows into lanes is worth it */
 };
 
 size_t matmul_scratch_bytes(void)
 {
     return MATMUL_SCRATCH_BYTES;
+}
+
+bool matmul_takes_tiles(const lory_kernels *kn, qtype type, int k, int n_tok)
+{
+    return n_tok >= TILES_TOK && k <= X_MOST_K && qtypes[type].n_sub == 0
+           && kn->gemm_tiles[type];
 }
 
 /* How a product is cut: `slice` groups of 32 along k, panels of `rows` rows at once. */
@@ -147,7 +154,7 @@ static void quantised(const lory_kernels *kn, const matmul_args *a)
 void matmul(const lory_kernels *kn, const matmul_args *a)
 {
     if (qtypes[a->type].n_sub == 0) {
-        kn->gemm_f[a->type](a);
+        (a->x_tiles ? kn->gemm_tiles : kn->gemm_f)[a->type](a);
         return;
     }
     const int over = a->n_rows % PANEL_ROWS, whole = a->n_rows - over;

@@ -9,7 +9,7 @@ typedef struct {
 } v16;
 
 enum { F_ROWS = 2, F_TOK = 2, Q_TILE = 2, K_TILE = 2, D_TILE = 2 };
-enum { S_VECTORS = 1, S_KEYS = 2 };
+enum { S_VECTORS = 1, S_KEYS = 2, P_VECTORS = 1, P_TOK = 6 };
 
 #define EACH(expr)                                                                                 \
     v16 y;                                                                                         \
@@ -157,6 +157,29 @@ INLINE void v_fold4(const v16 *v, float *out)
     float32x4_t cd = vcombine_f32(vadd_f32(vget_low_f32(c), vget_high_f32(c)),
                                   vadd_f32(vget_low_f32(d), vget_high_f32(d)));
     vst1q_f32(out, vpaddq_f32(ab, cd));
+}
+INLINE void store_some(const int first, const int every, const v16 *v, float *to, size_t ld)
+{
+    UNROLL
+    for (int q = 0; q < 4; q++) {
+        const float32x4x2_t ac = vzipq_f32(v[0].q[q], v[2].q[q]);
+        const float32x4x2_t bd = vzipq_f32(v[1].q[q], v[3].q[q]);
+        const float32x4x2_t low = vzipq_f32(ac.val[0], bd.val[0]);
+        const float32x4x2_t high = vzipq_f32(ac.val[1], bd.val[1]);
+        const float32x4_t lane[4] = { low.val[0], low.val[1], high.val[0], high.val[1] };
+        UNROLL
+        for (int i = first; i < 4; i += every)
+            vst1q_f32(to + (size_t)((4 * q + i) / every) * ld, lane[i]);
+    }
+}
+INLINE void v_store_across(const v16 *v, float *to, size_t ld)
+{
+    store_some(0, 1, v, to, ld);
+}
+INLINE void v_store_turned(const int first, const int every, const v16 *v, float *to, size_t ld)
+{
+    UNROLL
+    for (int i = 0; i < 16; i += 4) store_some(first, every, v + i, to + i, ld);
 }
 /* The lanes hold no NaN: v_max has passed over them. */
 INLINE float v_top(v16 a)
