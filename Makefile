@@ -57,16 +57,20 @@ ALL_LDFLAGS := $(filter -fsanitize=% --coverage,$(OPT_$(VARIANT))) $(OMP) $(if $
 SPARE_asan  := -fno-sanitize=undefined
 SPARE_fuzz  := -fno-sanitize=undefined
 SPARE_ubsan := -fno-sanitize=null,object-size
+# A jump across a 32 byte line keeps its line out of the decoded instructions of Intel's cores from
+# Skylake to Cascade Lake: 3 to 10 % for 8 tokens, wherever the linker happened to put the kernels.
+JUMPS  := -Wa,-mbranches-within-32B-boundaries
+JUMPS  := $(shell $(CC) $(JUMPS) -c -x c /dev/null -o /dev/null 2>/dev/null && echo $(JUMPS))
 AVX2   := -mavx2 -mfma -mf16c $(SPARE_$(VARIANT))
 AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -fno-tree-vectorize
 FLAGS_src/kernels/avx2         := $(AVX2)
-FLAGS_src/kernels/avx2_quant   := $(AVX2)
+FLAGS_src/kernels/avx2_quant   := $(AVX2) $(JUMPS)
 FLAGS_src/kernels/avx2_pack    := $(AVX2)
 FLAGS_src/kernels/avx2_gemv    := $(AVX2)
 FLAGS_src/kernels/avx2_gemv_rare := $(AVX2)
 FLAGS_src/kernels/avx2_gemv_codes := $(AVX2)
 FLAGS_src/kernels/avx512       := $(AVX512)
-FLAGS_src/kernels/avx512_quant := $(AVX512)
+FLAGS_src/kernels/avx512_quant := $(AVX512) $(JUMPS)
 FLAGS_src/kernels/avx512_pack  := $(AVX512)
 FLAGS_src/kernels/avx512_gemv  := $(AVX512)
 FLAGS_src/kernels/avx512_gemv_rare := $(AVX512)
