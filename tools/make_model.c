@@ -1,7 +1,9 @@
 /* make_model.c - makes GGUF models of known shapes with random weights, for tests of speed, memory
  * and loading. The same shape, type and seed give the same bytes.
  *
- *     make_model --shape tiny|15m|135m|1b|7b [--type q4_0] [--seed N] -o FILE
+ *     make_model --shape tiny|15m|135m|1b|7b [--type q4_0] [--ctx N] [--seed N] -o FILE
+ *
+ * N of --ctx is the context that the model is said to be trained for.
  *
  * The vocabulary is of SentencePiece's kind: three markers, the 256 bytes, then all short words in
  * order. Weights are uniform with variance 1 / row length, so activations keep their size. So that
@@ -36,6 +38,7 @@ enum { N_SHAPES = sizeof shapes / sizeof shapes[0], N_POOL = 256 };
 typedef struct {
     const shape *shape;
     qtype type;
+    int n_ctx; /* 0: the shape's */
     uint64_t seed;
     const char *out;
 } options;
@@ -121,7 +124,9 @@ static void put_keys(gguf_writer *w, const options *o)
     if (retype_file_type(o->type) >= 0)
         gguf_put_u32(w, "general.file_type", (uint32_t)retype_file_type(o->type));
     if (qtypes[o->type].n_sub) gguf_put_u32(w, "general.quantization_version", 2);
-    llama_put_keys(w, &o->shape->s);
+    llama_shape s = o->shape->s;
+    if (o->n_ctx > 0) s.n_ctx = o->n_ctx;
+    llama_put_keys(w, &s);
     gguf_put_u32(w, "tokenizer.ggml.bos_token_id", 1);
     gguf_put_u32(w, "tokenizer.ggml.eos_token_id", 2);
     gguf_put_u32(w, "tokenizer.ggml.unknown_token_id", 0);
@@ -236,10 +241,10 @@ static bool make(const options *o, lory_err *err)
 
 static int usage(const char *what)
 {
-    fprintf(
-        stderr,
-        "make_model: %s\nusage: make_model --shape NAME [--type TYPE] [--seed N] -o FILE\nshapes:",
-        what);
+    fprintf(stderr,
+            "make_model: %s\nusage: make_model --shape NAME [--type TYPE] [--ctx N] [--seed N] -o "
+            "FILE\nshapes:",
+            what);
     for (int i = 0; i < N_SHAPES; i++) fprintf(stderr, " %s", shapes[i].name);
     fprintf(stderr, "\ntypes:");
     for (int i = 0; i < QT_COUNT; i++) fprintf(stderr, " %s", qtypes[i].name);
@@ -260,6 +265,11 @@ static bool set_option(options *o, const char *name, const char *value)
     if (strcmp(name, "--shape") == 0) return (o->shape = find_shape(value)) != NULL;
     if (strcmp(name, "-o") == 0) return *(o->out = value) != '\0';
     if (strcmp(name, "--seed") == 0) return o->seed = strtoull(value, &end, 10), *value && !*end;
+    if (strcmp(name, "--ctx") == 0) {
+        long n = strtol(value, &end, 10);
+        o->n_ctx = (int)n;
+        return *value && !*end && n > 0 && n <= INT32_MAX;
+    }
     if (strcmp(name, "--type") != 0) return false;
     o->type = qtype_from_name(value);
     return o->type != QT_COUNT;

@@ -8,8 +8,8 @@ typedef struct {
     __m256 a, b; /* lanes 0-7, 8-15 */
 } v16;
 
-enum { F_ROWS = 2, F_TOK = 3, Q_TILE = 2, K_TILE = 2, D_TILE = 2 };
-enum { S_VECTORS = 1, S_KEYS = 2, P_VECTORS = 1, P_TOK = 6 };
+enum { F_ROWS = 2, F_TOK = 3, Q_TILE = 2, D_TILE = 2 };
+enum { S_VECTORS = 1, S_KEYS = 2, P_VECTORS = 1, P_TOK = 6, FEW_SUMS = 4 };
 
 #define BOTH(f, ...)                                                                               \
     (v16)                                                                                          \
@@ -230,6 +230,30 @@ INLINE void v_store_turned(const int first, const int every, const v16 *v, float
 {
     UNROLL
     for (int i = 0; i < 16; i += 4) store_some(first, every, v + i, to + i, ld);
+}
+/* Eight vectors to one lane of 8 each. */
+INLINE __m256 fold_8_of_16(const v16 *v)
+{
+    __m256 r[4];
+    UNROLL
+    for (int i = 0; i < 4; i++) r[i] = fold_to_4(v[i], v[i + 4]);
+    __m256 p = _mm256_add_ps(_mm256_unpacklo_ps(r[0], r[1]), _mm256_unpackhi_ps(r[0], r[1]));
+    __m256 q = _mm256_add_ps(_mm256_unpacklo_ps(r[2], r[3]), _mm256_unpackhi_ps(r[2], r[3]));
+    return _mm256_add_ps(_mm256_shuffle_ps(p, q, 0x44), _mm256_shuffle_ps(p, q, 0xee));
+}
+INLINE v16 v_fold16(const v16 *v)
+{
+    return (v16){ fold_8_of_16(v), fold_8_of_16(v + 8) };
+}
+INLINE v16 v_turn(v16 x, const int k)
+{
+    switch (k) {
+    case 1: return BOTH(_mm256_permute_ps, 0xb1);
+    case 2: return BOTH(_mm256_permute_ps, 0x4e);
+    case 4:
+        return (v16){ _mm256_permute2f128_ps(x.a, x.a, 1), _mm256_permute2f128_ps(x.b, x.b, 1) };
+    default: return (v16){ x.b, x.a };
+    }
 }
 INLINE float v_top(v16 x)
 {

@@ -5,8 +5,8 @@
 
 typedef __m512 v16;
 
-enum { F_ROWS = 4, F_TOK = 6, Q_TILE = 4, K_TILE = 4, D_TILE = 4 };
-enum { S_VECTORS = 2, S_KEYS = 4, P_VECTORS = 2, P_TOK = 12 };
+enum { F_ROWS = 4, F_TOK = 6, Q_TILE = 4, D_TILE = 4 };
+enum { S_VECTORS = 2, S_KEYS = 4, P_VECTORS = 2, P_TOK = 12, FEW_SUMS = 16 };
 
 INLINE v16 v_zero(void)
 {
@@ -185,6 +185,31 @@ INLINE void v_store_turned(const int first, const int every, const v16 *v, float
         v_store(at + next, _mm512_shuffle_f32x4(a, c, 0xdd));
         v_store(at + 2 * next, _mm512_shuffle_f32x4(b, d, 0x88));
         v_store(at + 3 * next, _mm512_shuffle_f32x4(b, d, 0xdd));
+    }
+}
+/* 16 -> 8 -> 4 lanes of four vectors, those of each in a lane of 128 bits. */
+INLINE v16 fold_to_4(v16 a, v16 b, v16 c, v16 d)
+{
+    v16 p = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+    v16 q = _mm512_add_ps(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xee));
+    return _mm512_add_ps(_mm512_shuffle_f32x4(p, q, 0x88), _mm512_shuffle_f32x4(p, q, 0xdd));
+}
+INLINE v16 v_fold16(const v16 *a)
+{
+    v16 v[4];
+    UNROLL
+    for (int i = 0; i < 4; i++) v[i] = fold_to_4(a[i], a[i + 4], a[i + 8], a[i + 12]);
+    v16 p = _mm512_add_ps(_mm512_unpacklo_ps(v[0], v[1]), _mm512_unpackhi_ps(v[0], v[1]));
+    v16 q = _mm512_add_ps(_mm512_unpacklo_ps(v[2], v[3]), _mm512_unpackhi_ps(v[2], v[3]));
+    return _mm512_add_ps(_mm512_shuffle_ps(p, q, 0x44), _mm512_shuffle_ps(p, q, 0xee));
+}
+INLINE v16 v_turn(v16 a, const int k)
+{
+    switch (k) {
+    case 1: return _mm512_permute_ps(a, 0xb1);
+    case 2: return _mm512_permute_ps(a, 0x4e);
+    case 4: return _mm512_shuffle_f32x4(a, a, 0xb1);
+    default: return _mm512_shuffle_f32x4(a, a, 0x4e);
     }
 }
 INLINE float v_top(v16 a)

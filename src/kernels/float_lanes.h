@@ -8,12 +8,13 @@
  * v_add v_sub v_mul v_div v_fma (a * b + c), v_max (a > b ? a : b), v_min (a < b ? a : b),
  * v_less_or (a < b ? x : y), v_abs, v_copysign, v_shl23 (bits << 23), v_twice (of 8 in memory:
  * p[0] p[0] p[1] ...), v_swap (neighbours), v_sub_add (a - b in even lanes, a + b in odd), v_fold
- * (8-4-2-1), v_fold4 (of four vectors), v_top (greatest lane), v_store_across (of four vectors the
+ * (8-4-2-1), v_fold4 (of four vectors), v_fold16 (of sixteen, each into its lane), v_turn (lanes
+ * k = 1, 2, 4 or 8 apart change places), v_top (greatest lane), v_store_across (of four vectors the
  * lanes l side by side at to + l * ld), v_store_turned (of 16 the lanes first, first + every, ...,
  * lane l of all at to + l / every * ld; `every` is 1 or 2);
  * F_ROWS x F_TOK, the float matmul's tile, P_VECTORS (of 16 rows) x P_TOK that of many tokens,
- * Q_TILE x K_TILE that of attention scores and Q_TILE x D_TILE (vectors of 16) that of
- * weighted values, S_VECTORS (of 16 queries) x S_KEYS that of scores of many queries (three sums
+ * FEW_SUMS of the scores of few queries (a power of two up to 16), of many queries Q_TILE x D_TILE
+ * (vectors of 16) of weighted values and S_VECTORS (of 16 queries) x S_KEYS of scores (three sums
  * each): as many sums as registers allow. */
 #include "base/fmath.h"
 #include "kernels/ahead.h"
@@ -363,19 +364,6 @@ static void tiles_bf16(const matmul_args *a)
 
 /* ---- attention ----------------------------------------------------------------------------- */
 
-/* 16 elements from d + more on of a key or value, of which n are there. `more` is a constant, by
- * which halves of a q8_0 block are seen to share the scale; d % 32 == 0 unless it is 0. */
-INLINE v16 load_kv(const qtype type, const uint8_t *row, int d, const int more, int n)
-{
-    if (type == QT_F32)
-        return load_part((const float *)(const void *)row + d + more, n);
-    if (type == QT_F16)
-        return n >= 16 ? v_load_f16(row + 2 * (size_t)(d + more))
-                       : load_w_tail(type, row, d + more, n);
-    const uint8_t *block = row + (size_t)(d / 32 + more / 32) * sizeof(block_q8_0);
-    return v_mul(v_set_f16(block), v_load_i8(block + offsetof(block_q8_0, q) + d % 32 + more % 32));
-}
-
 /* Where row j lies, and the end of those that follow it there, up to `last`. */
 INLINE const uint8_t *rows_from(const attend_args *a, const void *rows, const void *base, int j,
                                 int last, int *end)
@@ -383,79 +371,6 @@ INLINE const uint8_t *rows_from(const attend_args *a, const void *rows, const vo
     const bool is_base = j < a->n_base;
     *end = is_base && a->n_base < last ? a->n_base : last;
     return (const uint8_t *)(is_base ? base : rows) + (size_t)j * a->row_bytes;
-}
-
-/* Asks for n rows that lie at `next`. A prefetch never faults, wherever it points. */
-INLINE void ask_for(const attend_args *a, const uint8_t *next, int n)
-{
-    const size_t n_bytes = (size_t)n * a->row_bytes;
-    for (size_t i = 0; i < n_bytes; i += 64) __builtin_prefetch(next + i, 0, 2);
-}
-
-/* Adds the products of n <= 16 elements from d + more on. */
-INLINE void score_step(const int nq, const int nk, const qtype type, const attend_args *a,
-                       const float *q, const uint8_t *k, int d, const int more, int n, v16 *sum)
-{
-    v16 kv[2 * K_TILE];
-    UNROLL
-    for (int j = 0; j < nk; j++) kv[j] = load_kv(type, k + (size_t)j * a->row_bytes, d, more, n);
-    UNROLL
-    for (int i = 0; i < nq; i++) {
-        v16 qv = load_part(q + (size_t)i * a->ld_q + d + more, n);
-        UNROLL
-        for (int j = 0; j < nk; j++) sum[nk * i + j] = v_fma(qv, kv[j], sum[nk * i + j]);
-    }
-}
-
-/* s[i][j] = q_i . k_j for nq queries and nk keys, each head_dim long. */
-INLINE void score_tile(const int nq, const int nk, const qtype type, const attend_args *a,
-                       const float *q, const uint8_t *k, float *s)
-{
-    v16 sum[Q_TILE * K_TILE];
-    UNROLL
-    for (int i = 0; i < nq * nk; i++) sum[i] = v_zero();
-    int d = 0;
-    for (; type == QT_Q8_0 && d < a->head_dim; d += 32) {
-        score_step(nq, nk, type, a, q, k, d, 0, 16, sum);
-        score_step(nq, nk, type, a, q, k, d, 16, 16, sum);
-    }
-    for (; d + 16 <= a->head_dim; d += 16) score_step(nq, nk, type, a, q, k, d, 0, 16, sum);
-    if (d < a->head_dim) score_step(nq, nk, type, a, q, k, d, 0, a->head_dim - d, sum);
-    float y[Q_TILE * K_TILE];
-    fold_all(nq * nk, sum, y);
-    UNROLL
-    for (int i = 0; i < nq; i++) memcpy(s + i * KV_CHUNK, y + nk * i, (size_t)nk * sizeof *y);
-}
-
-/* Raw scores of nq queries from q on against the keys [first, last) of the chunk. */
-INLINE void score_rows(const int nq, const qtype type, const attend_args *a, const float *q,
-                       int first, int last, const uint8_t *next, float *s)
-{
-    /* few queries leave registers for more keys */
-    const int nk = 2 * nq <= Q_TILE ? 2 * K_TILE : K_TILE;
-    const size_t step = (size_t)nk * a->row_bytes;
-    for (int j = first, end; j < last; j = end) {
-        const uint8_t *k = rows_from(a, a->k, a->base_k, j, last, &end);
-        for (; j + nk <= end; j += nk, k += step, s += nk) {
-            if (next && j >= a->next_from) ask_for(a, next + (size_t)j * a->row_bytes, nk);
-            score_tile(nq, nk, type, a, q, k, s);
-        }
-        for (; j < end; j++, k += a->row_bytes, s++) score_tile(nq, 1, type, a, q, k, s);
-    }
-}
-
-/* Scores of query i to weights; the chunk's greatest score and the weights' sum. */
-INLINE attend_state weights_of(const attend_args *a, int i, int n, float *s)
-{
-    scale(n, a->scale, s);
-    if (a->cap > 0)
-        for (int j = 0; j < n; j += 16)
-            store_part(s + j, n - j,
-                       v_mul(v_set(a->cap), v_tanh(v_div(load_part(s + j, n - j), v_set(a->cap)))));
-    for (int j = 0; a->slope && j < n; j++)
-        s[j] = fmaf(a->slope[i], (float)(a->first[i] + j - a->pos[i]), s[j]);
-    float m = max_of(n, s);
-    return (attend_state){ m, exp_and_sum(n, m, s) };
 }
 
 /* How a chunk's values merge into what the query has: o = o * old + chunk * now. */
@@ -467,7 +382,7 @@ typedef struct {
 /* Merges the chunk into the states of n queries. */
 INLINE void merge_states(const int n, const attend_state *chunk, attend_state *st, merge_by *by)
 {
-    float grown[2 * Q_TILE]; /* e^(max - greater max) of what was and of the chunk */
+    float grown[8]; /* e^(max - greater max) of what was and of the chunk */
     for (int i = 0; i < n; i++) {
         float top = chunk[i].max > st[i].max ? chunk[i].max : st[i].max;
         grown[2 * i] = st[i].max - top;
@@ -500,74 +415,7 @@ static void attend_merge(int n, attend_state chunk, const float *part, attend_st
     }
 }
 
-/* Weights [nq, KV_CHUNK] of values [first, last), and how their sum merges. */
-typedef struct {
-    const float *s;
-    const merge_by *by;
-    int first, last;
-    const uint8_t *next;
-} weighted;
-
-/* nv vectors of 16 value elements from d on (the last one may be part of one) for nq queries. */
-INLINE void value_tile(const int nq, const int nv, const qtype type, const attend_args *a,
-                       const weighted *w, int d, float *o)
-{
-    const int part = nv == 1 ? a->head_dim - d : 16;
-    const float *s = w->s;
-    v16 sum[Q_TILE * D_TILE];
-    UNROLL
-    for (int i = 0; i < nq * nv; i++) sum[i] = v_zero();
-    for (int j = w->first, end; j < w->last;) {
-        const uint8_t *v = rows_from(a, a->v, a->base_v, j, w->last, &end);
-        for (; j < end; j++, s++, v += a->row_bytes) {
-            v16 vv[2 * D_TILE];
-            if (w->next && d == 0 && j >= a->next_from)
-                ask_for(a, w->next + (size_t)j * a->row_bytes, 1);
-            UNROLL
-            for (int e = 0; e < nv; e++) vv[e] = load_kv(type, v, d, 16 * e, part);
-            UNROLL
-            for (int i = 0; i < nq; i++) {
-                v16 p = v_set(s[i * KV_CHUNK]);
-                UNROLL
-                for (int e = 0; e < nv; e++) sum[nv * i + e] = v_fma(p, vv[e], sum[nv * i + e]);
-            }
-        }
-    }
-    UNROLL
-    for (int i = 0; i < nq; i++) {
-        float *to = o + (size_t)i * a->ld_o + d;
-        UNROLL
-        for (int e = 0; e < nv; e++) {
-            v16 y = sum[nv * i + e];
-            if (!w->by[i].is_first) y = merge_values(load_part(to + 16 * e, part), y, w->by[i]);
-            store_part(to + 16 * e, part, y);
-        }
-    }
-}
-
-/* nq queries from i on, which see the same keys of the chunk. */
-INLINE void attend_queries(const int nq, const qtype type, const attend_args *a, int i)
-{
-    float s[Q_TILE * KV_CHUNK];
-    merge_by by[Q_TILE];
-    attend_state chunk[Q_TILE];
-    const int first = a->first[i], n = a->last[i] - first, dim = a->head_dim;
-    const int wide = 2 * nq <= Q_TILE ? 2 * D_TILE : D_TILE; /* vectors */
-    const uint8_t *next_k = i == 0 ? a->next_k : NULL, *next_v = i == 0 ? a->next_v : NULL;
-    score_rows(nq, type, a, a->q + (size_t)i * a->ld_q, first, a->last[i], next_k, s);
-    for (int iq = 0; iq < nq; iq++) chunk[iq] = weights_of(a, i + iq, n, s + iq * KV_CHUNK);
-    merge_states(nq, chunk, &a->state[i], by);
-    float *o = a->o + (size_t)i * a->ld_o;
-    const weighted w = { s, by, first, a->last[i], next_v };
-    int d = 0;
-    for (; d + 16 * wide <= dim; d += 16 * wide) value_tile(nq, wide, type, a, &w, d, o);
-    if (wide > D_TILE && d + 16 * D_TILE <= dim) {
-        value_tile(nq, D_TILE, type, a, &w, d, o);
-        d += 16 * D_TILE;
-    }
-    for (; d + 32 <= dim; d += 32) value_tile(nq, 2, type, a, &w, d, o);
-    for (; d < dim; d += 16) value_tile(nq, 1, type, a, &w, d, o);
-}
+#include "kernels/attend_few.h"
 
 #include "kernels/attend_block.h"
 
@@ -575,7 +423,7 @@ INLINE void attend_queries(const int nq, const qtype type, const attend_args *a,
 INLINE void attend_all(const qtype type, const attend_args *a)
 {
     for (int i = 0, n = 0; i < a->n_q; i += n) {
-        for (n = 1; n < Q_TILE && i + n < a->n_q && a->first[i + n] == a->first[i]
+        for (n = 1; n < FEW_QUERIES && i + n < a->n_q && a->first[i + n] == a->first[i]
                     && a->last[i + n] == a->last[i];)
             n++;
         if (a->first[i] >= a->last[i]) continue;
@@ -585,10 +433,10 @@ INLINE void attend_all(const qtype type, const attend_args *a)
             continue;
         }
         switch (n) {
-        case 1: attend_queries(1, type, a, i); break;
-        case 2: attend_queries(2, type, a, i); break;
-        case 3: attend_queries(Q_TILE >= 3 ? 3 : 1, type, a, i); break;
-        default: attend_queries(Q_TILE, type, a, i); break;
+        case 1: attend_few(1, type, a, i); break;
+        case 2: attend_few(2, type, a, i); break;
+        case 3: attend_few(3, type, a, i); break;
+        default: attend_few(4, type, a, i); break;
         }
     }
 }

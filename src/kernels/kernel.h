@@ -238,7 +238,7 @@ typedef struct {
     const int32_t *pos; /* [n_q] the query's position relative to the chunk's first; for slope */
     int n_q, head_dim;
     float scale, cap;
-    float *scratch; /* [ATTEND_SCRATCH + 2 * head_dim] of the calling thread */
+    float *scratch; /* [ATTEND_SCRATCH + 8 * head_dim] of the calling thread */
 } attend_args;
 
 /* ---- the table ------------------------------------------------------------------------------ */

@@ -8,8 +8,8 @@ typedef struct {
     float32x4_t q[4];
 } v16;
 
-enum { F_ROWS = 2, F_TOK = 2, Q_TILE = 2, K_TILE = 2, D_TILE = 2 };
-enum { S_VECTORS = 1, S_KEYS = 2, P_VECTORS = 1, P_TOK = 6 };
+enum { F_ROWS = 2, F_TOK = 2, Q_TILE = 2, D_TILE = 2 };
+enum { S_VECTORS = 1, S_KEYS = 2, P_VECTORS = 1, P_TOK = 6, FEW_SUMS = 4 };
 
 #define EACH(expr)                                                                                 \
     v16 y;                                                                                         \
@@ -180,6 +180,41 @@ INLINE void v_store_turned(const int first, const int every, const v16 *v, float
 {
     UNROLL
     for (int i = 0; i < 16; i += 4) store_some(first, every, v + i, to + i, ld);
+}
+/* Two vectors of 4 sums folded to 2, side by side. */
+INLINE float32x4_t fold_to_2(v16 a, v16 b)
+{
+    float32x4_t p = fold_to_4(a), q = fold_to_4(b);
+    return vaddq_f32(vzip1q_f32(p, q), vzip2q_f32(p, q));
+}
+INLINE v16 v_fold16(const v16 *v)
+{
+    v16 y;
+    UNROLL
+    for (int i = 0; i < 4; i++) {
+        float32x4_t p = fold_to_2(v[4 * i], v[4 * i + 1]);
+        float32x4_t q = fold_to_2(v[4 * i + 2], v[4 * i + 3]);
+        y.q[i] = vaddq_f32(vcombine_f32(vget_low_f32(p), vget_low_f32(q)),
+                           vcombine_f32(vget_high_f32(p), vget_high_f32(q)));
+    }
+    return y;
+}
+INLINE v16 v_turn(v16 a, const int k)
+{
+    switch (k) {
+    case 1: {
+        EACH(vrev64q_f32(a.q[i]));
+    }
+    case 2: {
+        EACH(vextq_f32(a.q[i], a.q[i], 2));
+    }
+    case 4: {
+        EACH(a.q[i ^ 1]);
+    }
+    default: {
+        EACH(a.q[i ^ 2]);
+    }
+    }
 }
 /* The lanes hold no NaN: v_max has passed over them. */
 INLINE float v_top(v16 a)
