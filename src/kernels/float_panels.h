@@ -122,6 +122,7 @@ INLINE void pack_set(const qtype type, const row_set *s)
 typedef struct {
     const float *w, *x; /* [n_step][16 * nv], [n_step][width] */
     size_t n_step;
+    size_t to_next; /* floats to the next tile's x, which is asked for */
     bool is_begun;
     int n_fold;  /* sums that wait for this one; -1: it is not complete */
     float *sums; /* [SUM_LEVELS][SUM_FLOATS] */
@@ -142,6 +143,7 @@ INLINE void run_panel_tile(const int nv, const int n, const int width, const pan
             sum[nv * i + e] = t->is_begun ? v_load(begun + 16 * (nv * i + e)) : v_zero();
     for (size_t s = 0; s < t->n_step; s++, w += 16 * nv, x += width) {
         v16 wv[P_VECTORS];
+        if (j == 0) __builtin_prefetch(x + t->to_next, 0, 2);
         UNROLL
         for (int e = 0; e < nv; e++) wv[e] = v_load(w + 16 * e);
         UNROLL
@@ -262,6 +264,7 @@ static void spend_set(const row_set *s, ahead_parts *later)
             for (size_t s0 = 0; s0 < s->n_step; s0 += each) {
                 const size_t n = s->n_step - s0;
                 const panel_tile t = { .n_step = n < each ? n : each,
+                                       .to_next = s->n_step * X_TILE,
                                        .is_begun = s0 > 0,
                                        .n_fold = n <= each ? trailing_ones(at) : -1 };
                 add_stretch(s, b, at, t, s0, later);

@@ -17,7 +17,7 @@ enum {
     MOST_GROUPS = 64, /* and no longer: more rows can share each read of the activations */
     STREAM_ROWS = 2 * PANEL_ROWS,
     TOK_STEP = 2 * ACT_TILE,
-    TILES_TOK = 72, /* from here on turning rows into lanes is worth it */
+    TILES_TOK = 128, /* from here on turning rows into lanes is worth it */
 };
 
 size_t matmul_scratch_bytes(void)
