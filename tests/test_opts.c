@@ -50,7 +50,8 @@ static const opt_row rows[] = {
     { 0, "ints", OPT_INTS, AT(ints), "N,N", .min = 1, .max = 100, .help = "numbers" },
     { .kind = OPT_END },
 };
-static const opts_page page = { "lory test", "FIRST [SECOND] [options]", "Tests.", rows, NULL, NULL };
+static const opts_page page = { "lory test", "FIRST [SECOND] [options]", "Tests.", rows, NULL,
+                                NULL };
 
 /* Parses the words after "test", NULL-terminated. */
 static opts_result parse(all_opts *o, lory_err *err, const char *const *words)

@@ -65,8 +65,8 @@ bool jto_float(jrun *r, jval v, bool *ok, double *out); /* float(v); ok = false:
 bool jsort(jrun *r, jval *item, const jval *key, size_t n, bool is_reversed); /* stable */
 bool jpercent(jrun *r, const jstr *format, jval args, jval *out);             /* format % args */
 bool jformat(jrun *r, const jstr *format, const jargs *args, jval *out);      /* str.format */
-/* The items with `between`, a text, between; within autoescape one Markup among them makes all of it
- * one. */
+/* The items with `between`, a text, between; within autoescape one Markup among them makes all of
+ * it one. */
 bool jjoin(jrun *r, const jlist *l, jval between, jval *out);
 bool jto_json(jrun *r, const jval *a, jval *out);                             /* a filter */
 bool jtruncate_float(jrun *r, double f, jval *out);                           /* int(f) */

@@ -208,7 +208,8 @@ static bool read_params(batch_request *r, const batch_defaults *d, const json *b
            && read_float(body, "top_p", &s->top_p, err)
            && read_float(body, "presence_penalty", &s->presence_penalty, err)
            && read_float(body, "frequency_penalty", &s->frequency_penalty, err)
-           && read_server_fields(r, body, err) && read_int(body, "n", 1, BATCH_MAX_CHOICES, &r->n, err)
+           && read_server_fields(r, body, err)
+           && read_int(body, "n", 1, BATCH_MAX_CHOICES, &r->n, err)
            && read_logprobs(r, body, err)
            && read_texts(r, body, "stop", &r->generate.stop, &r->generate.n_stop, err)
            && read_biases(r, d, body, err) && read_format(r, d, body, err);

@@ -75,7 +75,7 @@ bool chat_clock(int64_t *now, bool *is_fixed, lory_err *err)
     *now = (int64_t)time(NULL);
     return !*is_fixed || opts_int("SOURCE_DATE_EPOCH", epoch, 0, INT64_C(1) << 40, now, NULL)
            || err_set(err, LORY_E_ARGUMENT,
-                      "SOURCE_DATE_EPOCH: is no time (found \"%.40s\", expected whole seconds since "
-                      "1970, such as 1721995200)",
+                      "SOURCE_DATE_EPOCH: is no time (found \"%.40s\", expected whole seconds "
+                      "since 1970, such as 1721995200)",
                       epoch);
 }
