@@ -109,8 +109,8 @@ static void exec_logits(const model *m, const lory_kernels *kn, bool no_fuse, in
     exec e;
     size_t ld;
     fill_ids(m, ids);
-    kv_shape shape = { m->hp.n_layer, m->hp.n_kv_head, m->hp.head_dim, 160, 1, QT_F16, 0, NULL, 0,
-                       false };
+    kv_shape shape = { m->hp.n_layer, m->hp.n_kv_head, m->hp.head_dim, 160, 1, QT_F16, 0,
+                       &m->hp, 0, false };
     exec_params par = { .n_batch = N_TOK, .n_out = 1, .n_threads = n_threads, .no_fuse = no_fuse };
     REQUIRE(kv_open(&kv, &shape, &err) && exec_open(&e, m, &kv, &par, &err), "%s", err.text);
     e.kn = kn;
@@ -251,7 +251,7 @@ TEST(sequences_in_one_batch_do_not_touch_each_other)
             err.text);
     fill_ids(&m, ids);
     kv_shape shape = { m.hp.n_layer, m.hp.n_kv_head, m.hp.head_dim, 512, N_SEQ, QT_F16, 0,
-                       NULL, 0, false };
+                       &m.hp, 0, false };
     exec_params par = { .n_batch = N_SEQ * LEN, .n_out = N_SEQ, .n_threads = 3 };
     for (int i = 0; i < N_SEQ; i++) { /* each alone: tokens i .. i + LEN - 1 */
         session s;
