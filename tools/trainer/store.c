@@ -36,8 +36,10 @@ bool trainer_write(const trainer *t, const char *path, bool goes_on, lory_err *e
     for (size_t i = 0; ok && i < t->about.n; i++) ok = put_text(&w, t->about.item[i], err);
     gguf_put_u32(&w, "general.file_type", 0);
     llama_put_keys(&w, &n->s);
-    for (const gguf_kv *kv = t->vocab.kv; kv < t->vocab.kv + t->vocab.n_kv; kv++)
+    for (size_t i = 0; i < t->vocab.n_kv; i++) {
+        const gguf_kv *kv = &t->vocab.kv[i];
         if (kv->key.n > 10 && memcmp(kv->key.s, "tokenizer.", 10) == 0) gguf_put_kv(&w, kv);
+    }
     if (goes_on)
         gguf_put_bytes(&w, state_key, (gguf_str){ (const char *)&t->state, sizeof t->state });
     for (const llama_tensor *x = n->tensor; x < n->tensor + n->n_tensor; x++)
