@@ -111,6 +111,7 @@ void keys_put_sizes(config *c, const hf_shape *s); /* those that every family ha
 void keys_put_head_dim(config *c);
 void keys_put_eps(config *c);
 void keys_put_base(config *c, const hf_shape *s); /* sizes, norms, experts and rotation */
+void keys_put_latents(config *c); /* the lengths of keys and values of DeepSeek's attention */
 
 /* What is said about rotation, as a config of its own; root NULL where nothing is. What goes wrong
  * in it goes wrong in the whole by keys_join. */

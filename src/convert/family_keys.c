@@ -640,18 +640,23 @@ void keys_minicpm3(config *c, const hf_shape *s)
     }
 }
 
-/* DeepSeek's latents without one of queries. */
-void keys_plm(config *c, const hf_shape *s)
+void keys_put_latents(config *c)
 {
     int64_t n_rot = config_int(c, "qk_rope_head_dim", CONFIG_NEEDED);
-    keys_put_activation(c, "relu2", "relu2");
-    keys_put_base(c, s);
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
     config_put_int(c, "attention.kv_lora_rank", config_int(c, "kv_lora_rank", CONFIG_NEEDED));
     config_put_int(c, "attention.key_length",
                    config_int(c, "qk_nope_head_dim", CONFIG_NEEDED) + n_rot);
     config_put_int(c, "attention.value_length", config_int(c, "v_head_dim", CONFIG_NEEDED));
     config_put_int(c, "rope.dimension_count", n_rot);
+}
+
+/* DeepSeek's latents without one of queries. */
+void keys_plm(config *c, const hf_shape *s)
+{
+    keys_put_activation(c, "relu2", "relu2");
+    keys_put_base(c, s);
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    keys_put_latents(c);
 }
 
 void keys_pangu(config *c, const hf_shape *s)

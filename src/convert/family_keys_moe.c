@@ -84,18 +84,13 @@ static void put_deepseek_experts(config *c)
 void keys_deepseek2(config *c, const hf_shape *s)
 {
     config rope = keys_rope_part(c);
-    int64_t n_rot = config_int(c, "qk_rope_head_dim", CONFIG_NEEDED);
     keys_put_activation(c, "silu", "silu");
     keys_put_base(c, s);
     config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
     config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
     if (config_find(c, "q_lora_rank"))
         config_put_int(c, "attention.q_lora_rank", config_int(c, "q_lora_rank", 0));
-    config_put_int(c, "attention.kv_lora_rank", config_int(c, "kv_lora_rank", CONFIG_NEEDED));
-    config_put_int(c, "attention.key_length",
-                   config_int(c, "qk_nope_head_dim", CONFIG_NEEDED) + n_rot);
-    config_put_int(c, "attention.value_length", config_int(c, "v_head_dim", CONFIG_NEEDED));
-    config_put_int(c, "rope.dimension_count", n_rot);
+    keys_put_latents(c);
     if (rope.root && keys_rope_is(&rope, "yarn") && config_find(&rope, "mscale_all_dim"))
         config_put_num(c, "rope.scaling.yarn_log_multiplier",
                        0.1 * config_num(&rope, "mscale_all_dim", 0.0));
@@ -385,17 +380,12 @@ void keys_smallthinker(config *c, const hf_shape *s)
 /* DeepSeek-V3.2's attention; of what chooses the positions it sees, the number of those. */
 void keys_glm_dsa(config *c, const hf_shape *s)
 {
-    int64_t n_rot = config_int(c, "qk_rope_head_dim", CONFIG_NEEDED);
     keys_put_activation(c, "silu", "silu");
     config_one_of(c, "scoring_func", "scoring_func", "sigmoid", "sigmoid");
     keys_put_base(c, s);
     config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
     config_put_int(c, "attention.q_lora_rank", config_int(c, "q_lora_rank", CONFIG_NEEDED));
-    config_put_int(c, "attention.kv_lora_rank", config_int(c, "kv_lora_rank", CONFIG_NEEDED));
-    config_put_int(c, "attention.key_length",
-                   config_int(c, "qk_nope_head_dim", CONFIG_NEEDED) + n_rot);
-    config_put_int(c, "attention.value_length", config_int(c, "v_head_dim", CONFIG_NEEDED));
-    config_put_int(c, "rope.dimension_count", n_rot);
+    keys_put_latents(c);
     config_put_int(c, "attention.indexer.top_k", config_int(c, "index_topk", 2048));
     config_int(c, "first_k_dense_replace", CONFIG_NEEDED);
     put_sigmoid_experts(c);
