@@ -29,7 +29,7 @@ static int clamp_chunk(int pos, int chunk)
 
 static void run_attend(const lory_kernels *kn, const attend_case *c, float *o, attend_state *state)
 {
-    static float scratch[ATTEND_SCRATCH + 8 * DIM_MAX];
+    static float scratch[ATTEND_SCRATCH(DIM_MAX)];
     for (int i = 0; i < N_Q; i++) state[i] = (attend_state){ -INFINITY, 0 };
     for (int ic = 0; ic < CHUNKS; ic++) {
         int16_t first[N_Q], last[N_Q];
@@ -206,7 +206,7 @@ static void new_many_case(many_case *c, int round)
 
 static void run_many(const lory_kernels *kn, const many_case *c, float *o, attend_state *state)
 {
-    static float scratch[ATTEND_SCRATCH + 8 * MANY_DIM];
+    static float scratch[ATTEND_SCRATCH(MANY_DIM)];
     const size_t dim = (size_t)c->dim;
     for (int i = 0; i < MANY_Q; i++) state[i] = (attend_state){ -INFINITY, 0 };
     for (int ic = 0; ic < 2; ic++)
@@ -256,7 +256,7 @@ TEST(chunks_merge_outside_as_in_attention)
         for (int l = 0; l < n_list; l++) {
             attend_state st = { -INFINITY, 0 };
             for (int ic = 0; ic < CHUNKS; ic++) {
-                float part[DIM_MAX], scratch[ATTEND_SCRATCH + 8 * DIM_MAX];
+                float part[DIM_MAX], scratch[ATTEND_SCRATCH(DIM_MAX)];
                 int16_t first = (int16_t)clamp_chunk(c.first[0], ic);
                 int16_t last = (int16_t)clamp_chunk(c.last[0], ic);
                 int32_t pos = c.last[0] - 1 - ic * KV_CHUNK;

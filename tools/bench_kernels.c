@@ -228,7 +228,7 @@ static attention new_attention(qtype t, int group)
     static int16_t first[MOST_GROUP], last[MOST_GROUP];
     static attend_state state[MOST_GROUP];
     static float q[MOST_GROUP * HEAD_DIM], o[MOST_GROUP * HEAD_DIM];
-    static float scratch[ATTEND_SCRATCH + 8 * HEAD_DIM];
+    static float scratch[ATTEND_SCRATCH(HEAD_DIM)];
     size_t row_bytes = qtype_row_bytes(t, HEAD_DIM);
     attention x = { .chunk_bytes = KV_CHUNK * row_bytes };
     x.n_page = (int)(GEMV_BYTES / (2 * N_KV_HEAD * x.chunk_bytes));

@@ -62,7 +62,7 @@ typedef struct {
     float *q, *o;        /* [n_q, head_dim] */
     float *packed_q;     /* the queries by pack_queries */
     float *kv;           /* [2][KV_CHUNK, head_dim] */
-    float *kernel;       /* [ATTEND_SCRATCH + 8 * head_dim] */
+    float *kernel;       /* [ATTEND_SCRATCH(head_dim)] */
     attend_state *state; /* [n_q] */
     int16_t *first, *last; /* [n_q] */
     float *slope;          /* [n_q] */
@@ -78,7 +78,7 @@ static size_t lay_out(attend_scratch *a, const hparams_layer *l, void *at)
     a->o = mem_carve(&c, n_q * dim, sizeof(float));
     a->kv = mem_carve(&c, 2 * KV_CHUNK * dim, sizeof(float));
     a->packed_q = mem_carve(&c, (n_q + 15) / 16 * 16 * dim, sizeof(float));
-    a->kernel = mem_carve(&c, ATTEND_SCRATCH + 8 * dim, sizeof(float));
+    a->kernel = mem_carve(&c, ATTEND_SCRATCH(dim), sizeof(float));
     a->state = mem_carve(&c, n_q, sizeof(attend_state));
     a->first = mem_carve(&c, n_q, sizeof(int16_t));
     a->last = mem_carve(&c, n_q, sizeof(int16_t));

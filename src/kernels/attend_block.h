@@ -11,7 +11,7 @@ enum {
     BLOCK_Q = 16 * BLOCK_VECTORS, /* their weights are half of a first level cache */
     BLOCK_MIN = 9,                /* fewer queries are cheaper in lanes of dimensions */
 };
-_Static_assert(ATTEND_SCRATCH == BLOCK_Q * KV_CHUNK + 16 * 16, "weights, lanes of their sums");
+_Static_assert(ATTEND_SCRATCH(0) == BLOCK_Q * KV_CHUNK + 16 * 16, "weights, lanes of their sums");
 
 /* Lane i of vector e: query at + 16 e + i of the call, if i0 <= 16 e + i < i1. */
 typedef struct {

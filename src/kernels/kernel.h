@@ -197,8 +197,9 @@ enum {
 
 enum {
     KV_CHUNK = 64, /* positions per chunk, cut at multiples of it by absolute position */
-    ATTEND_SCRATCH = 64 * KV_CHUNK + 256, /* floats: the weights of 64 queries, and some */
 };
+/* Floats: the weights of 64 queries and the lanes of their sums; queries and scales of a few. */
+#define ATTEND_SCRATCH(head_dim) (64 * KV_CHUNK + 256 + 8 * (head_dim))
 
 /* One query head's running result over the chunks it has seen: out of order it has no meaning. */
 typedef struct {
@@ -238,7 +239,7 @@ typedef struct {
     const int32_t *pos; /* [n_q] the query's position relative to the chunk's first; for slope */
     int n_q, head_dim;
     float scale, cap;
-    float *scratch; /* [ATTEND_SCRATCH + 8 * head_dim] of the calling thread */
+    float *scratch; /* [ATTEND_SCRATCH(head_dim)] of the calling thread */
 } attend_args;
 
 /* ---- the table ------------------------------------------------------------------------------ */
