@@ -161,20 +161,21 @@ static bool adds_bias(lory_op op)
            || op == OP_ROUTE;
 }
 
-static role_set roles_in(const lory_step *s)
+static void add_roles(const lory_step *s, role_set *set)
 {
-    role_set set = 0;
     for (; s->op != OP_END; s++)
-        if (s->role != W_NONE) set |= (role_set)1 << s->role;
-    return set;
+        if (s->role != W_NONE) role_add(set, s->role);
 }
 
 /* What the file may have: what the recipes use, and the factors of rotary positions. */
 role_set model_roles(const model *m)
 {
-    role_set set = roles_in(m->arch->embed) | roles_in(model_block(m)) | roles_in(m->arch->head);
+    role_set set = { { 0 } };
+    add_roles(m->arch->embed, &set);
+    add_roles(model_block(m), &set);
+    add_roles(m->arch->head, &set);
     if (m->hp.n_rot > 0)
-        for (int role = W_ROPE_FREQS; role <= W_ROPE_SHORT; role++) set |= (role_set)1 << role;
+        for (int role = W_ROPE_FREQS; role <= W_ROPE_SHORT; role++) role_add(&set, role);
     return set;
 }
 
@@ -189,10 +190,10 @@ lory_op model_op_of(const model *m, lory_role role)
 
 role_set model_products(const model *m)
 {
-    role_set set = 0;
+    role_set set = { { 0 } };
     for (int role = 0; role < W_COUNT; role++) {
         lory_op op = model_op_of(m, (lory_role)role);
-        if (op == OP_MATMUL || op == OP_EXPERTS || op == OP_EMBED) set |= (role_set)1 << role;
+        if (op == OP_MATMUL || op == OP_EXPERTS || op == OP_EMBED) role_add(&set, role);
     }
     return set;
 }
@@ -224,20 +225,20 @@ static bool check_steps(const model *m, const lory_step *recipe, int il, uint64_
 /* Every weight that layer il has must be of use there, its bias too. */
 static bool check_use(const model *m, int il, lory_err *err)
 {
-    role_set used = 0, biased = 0;
+    role_set used = { { 0 } }, biased = { { 0 } };
     char name[64];
     for (const lory_step *s = model_block(m); s->op != OP_END; s++) {
         if (s->role == W_NONE || !model_has_step(m, il, s)) continue;
-        used |= (role_set)1 << s->role;
-        if (adds_bias((lory_op)s->op)) biased |= (role_set)1 << s->role;
+        role_add(&used, s->role);
+        if (adds_bias((lory_op)s->op)) role_add(&biased, s->role);
     }
     for (int role = 0; role < W_LAYER_COUNT; role++) {
         const weight *w = weights_get(&m->w, il, (lory_role)role);
-        if ((w->data && !(used >> role & 1)) || (w->bias && !(biased >> role & 1)))
+        if ((w->data && !role_in(used, role)) || (w->bias && !role_in(biased, role)))
             return err_set(err, LORY_E_UNSUPPORTED,
                            "%s: %s of tensor %s is not part of layer %d as lory knows it",
                            gguf_path(&m->file),
-                           w->data && !(used >> role & 1) ? "the use" : "the bias",
+                           w->data && !role_in(used, role) ? "the use" : "the bias",
                            weights_name((lory_role)role, il, name, sizeof name), il);
     }
     return true;

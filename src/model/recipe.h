@@ -147,7 +147,7 @@ enum { /* flags of a step */
 
 typedef struct {
     uint8_t op, dst, src, role;
-    uint16_t flags;
+    uint32_t flags;
 } lory_step;
 
 #define END { OP_END, 0, 0, W_NONE, 0 }

@@ -35,7 +35,14 @@ static void survey_types(const surveyor *s)
     }
 }
 
-/* hp NULL: any layer, any role. */
+static role_set every_role(void)
+{
+    role_set all = { { 0 } };
+    for (int role = 0; role < W_COUNT; role++) role_add(&all, role);
+    return all;
+}
+
+/* hp NULL: in a layer of any number, of any shape. */
 static void survey_tensors(const surveyor *s, const hparams *hp, role_set wanted)
 {
     for (size_t i = 0; i < s->g->n_tensors; i++)
@@ -67,7 +74,7 @@ void survey(const gguf *g, lory_on_finding on_finding, void *user)
         char arch[64] = "";
         if (name.n < sizeof arch) memcpy(arch, name.s, name.n);
         report(&s, LORY_UNKNOWN_ARCH, name, foreign_why(g, arch));
-        survey_tensors(&s, NULL, ~(role_set)0);
+        survey_tensors(&s, NULL, every_role());
         return;
     }
     if (!model_read_hparams(&m, &err)) report_err(&s, LORY_UNKNOWN_OTHER, &err);

@@ -205,7 +205,7 @@ static place place_of(gguf_str name, role_set wanted)
         if (gguf_str_is(name, ignored[i])) p.is_ignored = true;
     int first = p.il >= 0 ? 0 : W_LAYER_COUNT, end = p.il >= 0 ? W_LAYER_COUNT : W_COUNT;
     for (int role = first; role < end; role++)
-        if (wanted >> role & 1 && gguf_str_is(name, roles[role].name)) p.role = (lory_role)role;
+        if (role_in(wanted, role) && gguf_str_is(name, roles[role].name)) p.role = (lory_role)role;
     return p;
 }
 
@@ -262,7 +262,7 @@ static const fused_row *find_fused(const hparams *hp, const place *p, int64_t n_
         bool all = true;
         for (int j = 0; j < fused[i].n_parts; j++) {
             n_all += dim_of(hp, p->il, roles[fused[i].part[j]].rows);
-            all &= wanted >> fused[i].part[j] & 1;
+            all &= role_in(wanted, fused[i].part[j]);
         }
         if (all && gguf_str_is(p->base, fused[i].name) && n_all == n_rows) return &fused[i];
     }
@@ -390,7 +390,7 @@ static lory_role role_of_expert(gguf_str base, role_set wanted, int *expert)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         size_t n = strlen(rows[i].start);
         if (base.n <= n || base.n > n + 4 || memcmp(base.s, rows[i].start, n) != 0
-            || !(wanted >> rows[i].role & 1))
+            || !role_in(wanted, rows[i].role))
             continue;
         for (*expert = 0; n < base.n && base.s[n] >= '0' && base.s[n] <= '9'; n++)
             *expert = *expert * 10 + (base.s[n] - '0');
@@ -470,7 +470,7 @@ bool weights_bind(weights *w, const gguf *g, const hparams *hp, role_set wanted,
     for (size_t i = 0; ok && i < g->n_tensors; i++)
         ok = bind_tensor(w, g, hp, wanted, &g->tensors[i], err);
     if (ok) ok = check_experts(w, g, hp, err);
-    if (ok && wanted >> W_ONES & 1) ok = make_ones(w, hp, g, err);
+    if (ok && role_in(wanted, W_ONES)) ok = make_ones(w, hp, g, err);
     if (!ok) {
         weights_free(w);
         return false;

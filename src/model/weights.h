@@ -26,8 +26,19 @@ typedef struct {
     mem_arena arena;
 } weights;
 
-typedef uint64_t role_set; /* bit r: lory_role r */
-_Static_assert(W_COUNT <= 64, "roles fit a role_set");
+typedef struct {
+    uint64_t bits[(W_COUNT + 63) / 64]; /* role r: bit r % 64 of word r / 64 */
+} role_set;
+
+static inline bool role_in(role_set set, int role)
+{
+    return set.bits[role / 64] >> role % 64 & 1;
+}
+
+static inline void role_add(role_set *set, int role)
+{
+    set->bits[role / 64] |= (uint64_t)1 << role % 64;
+}
 
 /* Finds every role of `wanted` that the file has, under the names of weights.c's table; tensors
  * that hold several roles (attn_qkv) are bound as views. Fails when a tensor of the file has no
