@@ -1,7 +1,6 @@
-/* families.h - what becomes of config.json, family by family (family_keys.c,
- * family_keys_gpt.c, family_keys_moe.c, family_keys_layers.c, family_keys_mixed.c), for the table
- * in families.c.
- * Layer: convert, private to those six. */
+/* families.h - what becomes of config.json, family by family (family_keys*.c, family_extra.c), for
+ * the table in families.c.
+ * Layer: convert, private to those. */
 #ifndef LORY_CONVERT_FAMILIES_H
 #define LORY_CONVERT_FAMILIES_H
 
@@ -121,6 +120,8 @@ void keys_join(config *c, const config *part);
 config keys_part_of(const config *c, const char *names);
 bool keys_rope_is(const config *rope, const char *type);
 bool keys_is_longrope(const config *rope);
+/* Whether "longrope" of that architecture becomes tensors: factors for long and short texts. */
+bool keys_has_two_tables(const char *arch);
 double keys_rope_theta(config *c, double otherwise);
 void keys_put_rope_scaling(config *c);
 void keys_put_scaling_of(config *c, config *rope); /* as that part says */
