@@ -21,6 +21,7 @@ typedef struct {
     double x[MAX_TOKENS][E];               /* the residual stream */
     double score[MAX_TOKENS][REF_EXPERTS]; /* the router's */
     double own[MAX_TOKENS][REF_LAYER][REF_LAYER_EMBD]; /* what layers get of a token alone */
+    double streams[MAX_TOKENS][REF_STREAMS][E];        /* the first of them is in x, too */
     double k[REF_LAYER][MAX_TOKENS][Q_MAX], v[REF_LAYER][MAX_TOKENS][Q_MAX];
     int n;                                 /* tokens */
 } ref;
@@ -502,6 +503,15 @@ static void gated(const ref_spec *s, const double *gate, const double *up, const
     multiply(down, NULL, E, n_ff, g, out);
 }
 
+/* Gaussian top-k: what is not so many deviations above the mean becomes 0. */
+static void cut_gates(double deviations, int n, double *g)
+{
+    double mean = 0.0, var = 0.0;
+    for (int i = 0; i < n; i++) mean += g[i] / n;
+    for (int i = 0; i < n; i++) var += (g[i] - mean) * (g[i] - mean) / n;
+    for (int i = 0; i < n; i++) g[i] = fmax(g[i] - (mean + deviations * sqrt(var)), 0.0);
+}
+
 /* A layer's own, with biases where it has some. */
 static void dense_gated(ref *r, int il, const double *x, double *out)
 {
@@ -515,6 +525,7 @@ static void dense_gated(ref *r, int il, const double *x, double *out)
         linear(r, s->gate, il, s->ffn_bias, n, E, x, g);
         linear(r, s->up, il, s->ffn_bias, n, E, x, u);
     }
+    if (s->cuts && !isnan(s->cuts[il])) cut_gates(s->cuts[il], n, g);
     for (int i = 0; i < n; i++) g[i] = gate_up(s, g[i], u[i], 0.0);
     if (s->ffn_sub_norm) rms(s, of_layer(r, s->ffn_sub_norm, ".weight", il, 0, n), n, g);
     linear(r, s->down, il, s->ffn_bias, E, n, g, out);
@@ -740,7 +751,9 @@ static void make_own(ref *r, int id, int t)
     enum { N = REF_LAYER_EMBD };
     const ref_spec *s = r->s;
     double made[REF_LAYER * N];
-    const double *embd = get(r, 0, V, REF_LAYER * N, "%s.weight", s->layer_embd);
+    int n_rows = s->altup ? REF_LAYER_VOCAB : V;
+    const double *embd = get(r, 0, n_rows, REF_LAYER * N, "%s.weight", s->layer_embd);
+    if (id >= n_rows) id = 0; /* tokens of images and sounds */
     linear(r, s->layer_proj, 0, false, REF_LAYER * N, E, r->x[t], made);
     for (int il = 0; il < REF_LAYER; il++) {
         for (int i = 0; i < N; i++) made[il * N + i] *= pow(E, -0.5);
@@ -752,14 +765,20 @@ static void make_own(ref *r, int id, int t)
     }
 }
 
-static void add_own(ref *r, int il, int t)
+static void project_own(ref *r, int il, int t, const double *x, double *out)
 {
     const ref_spec *s = r->s;
-    double g[REF_LAYER_EMBD], out[E];
-    linear(r, s->layer_gate, il, false, REF_LAYER_EMBD, E, r->x[t], g);
+    double g[REF_LAYER_EMBD];
+    linear(r, s->layer_gate, il, false, REF_LAYER_EMBD, E, x, g);
     for (int i = 0; i < REF_LAYER_EMBD; i++) g[i] = gelu(g[i]) * r->own[t][il][i];
     linear(r, s->layer_out, il, false, E, REF_LAYER_EMBD, g, out);
     norm(r, s->layer_post_norm, il, out);
+}
+
+static void add_own(ref *r, int il, int t)
+{
+    double out[E];
+    project_own(r, il, t, r->x[t], out);
     for (int i = 0; i < E; i++) r->x[t][i] += out[i];
 }
 
@@ -768,6 +787,118 @@ static void add_own(ref *r, int il, int t)
 static void add(const ref *r, double *x, const double *y)
 {
     for (int i = 0; i < E; i++) x[i] += y[i] * (r->s->residual_scale ? r->s->residual_scale : 1.0);
+}
+
+/* ---- several streams ------------------------------------------------------------------------- */
+
+/* The projection of x, or of each stream but the first, made as long as the first. */
+static void project_streams(ref *r, const char *name, int t, const double *x)
+{
+    double size = 0.0, out[E];
+    for (int i = 0; i < E; i++) size += r->streams[t][0][i] * r->streams[t][0][i] / E;
+    for (int k = 1; k < REF_STREAMS; k++) {
+        double own = 0.0;
+        linear(r, name, k - 1, false, E, E, x ? x : r->streams[t][k], out);
+        for (int i = 0; i < E; i++) own += out[i] * out[i] / E;
+        for (int i = 0; i < E; i++)
+            r->streams[t][k][i] = out[i] * sqrt(size) / sqrt(fmax(own, 1e-5));
+    }
+}
+
+/* n coefficients out of x by the router and the tensor `name`. */
+static void modalities(ref *r, const char *name, int il, const double *x, int n, double *out)
+{
+    char full[96];
+    double in[E], routed[REF_STREAMS];
+    memcpy(in, x, sizeof in);
+    snprintf(full, sizeof full, "%srouter_norm", r->s->altup);
+    norm(r, full, il, in);
+    for (int i = 0; i < E; i++) in[i] /= E;
+    snprintf(full, sizeof full, "%smodality_router", r->s->altup);
+    linear(r, full, il, false, REF_STREAMS, E, in, routed);
+    for (int i = 0; i < REF_STREAMS; i++) routed[i] = tanh(routed[i]);
+    snprintf(full, sizeof full, "%s%s", r->s->altup, name);
+    linear(r, full, il, false, n, REF_STREAMS, routed, out);
+}
+
+static void predict_streams(ref *r, int il, int t)
+{
+    enum { N = REF_STREAMS };
+    double by[N * N], old[N][E];
+    memcpy(old, r->streams[t], sizeof old);
+    modalities(r, "prediction_coefs", il, old[0], N * N, by);
+    for (int to = 0; to < N; to++)
+        for (int from = 0; from < N; from++)
+            for (int i = 0; i < E; i++) r->streams[t][to][i] += by[to * N + from] * old[from][i];
+}
+
+/* By what the layer made; then what it gets of the token goes to all streams but the first. */
+static void correct_streams(ref *r, int il, int t, const double *made)
+{
+    double by[REF_STREAMS], news[E], first[E], out[E];
+    const double *scale = of_layer(r, r->s->altup, "correct_output_scale", il, 0, E);
+    modalities(r, "correction_coefs", il, made, REF_STREAMS, by);
+    for (int i = 0; i < E; i++) news[i] = made[i] - r->streams[t][0][i];
+    for (int k = 0; k < REF_STREAMS; k++)
+        for (int i = 0; i < E; i++) r->streams[t][k][i] += news[i] * (by[k] + 1.0);
+    for (int i = 0; i < E; i++) first[i] = r->streams[t][0][i] * scale[i];
+    project_own(r, il, t, first, out);
+    for (int k = 1; k < REF_STREAMS; k++)
+        for (int i = 0; i < E; i++) r->streams[t][k][i] += out[i];
+}
+
+/* LAuReL: h with what a low rank makes of it. */
+static void go_round(ref *r, int il, const double *h, double *out)
+{
+    char name[96];
+    double low[REF_LAUREL];
+    snprintf(name, sizeof name, "%slinear_left", r->s->laurel);
+    linear(r, name, il, false, REF_LAUREL, E, h, low);
+    snprintf(name, sizeof name, "%slinear_right", r->s->laurel);
+    linear(r, name, il, false, E, REF_LAUREL, low, out);
+    snprintf(name, sizeof name, "%spost_laurel_norm", r->s->laurel);
+    norm(r, name, il, out);
+    for (int i = 0; i < E; i++) out[i] += h[i];
+}
+
+static void stream_layer(ref *r, int il)
+{
+    const ref_spec *s = r->s;
+    static double h[MAX_TOKENS][E], a[MAX_TOKENS][E];
+    for (int t = 0; t < r->n; t++) {
+        predict_streams(r, il, t);
+        memcpy(h[t], r->streams[t][0], sizeof h[t]);
+        norm(r, s->attn_norm, il, h[t]);
+    }
+    attention(r, il, h, a);
+    for (int t = 0; t < r->n; t++) {
+        double round[E], x[E], f[E];
+        go_round(r, il, h[t], round);
+        norm(r, s->attn_post_norm, il, a[t]);
+        for (int i = 0; i < E; i++) x[i] = (r->streams[t][0][i] + a[t][i] + round[i]) / sqrt(2.0);
+        memcpy(h[t], x, sizeof x);
+        norm(r, s->ffn_norm, il, h[t]);
+        dense(r, il, h[t], f);
+        norm(r, s->ffn_post_norm, il, f);
+        for (int i = 0; i < E; i++) x[i] += f[i];
+        correct_streams(r, il, t, x);
+    }
+}
+
+static void run_streams(ref *r)
+{
+    for (int t = 0; t < r->n; t++) {
+        memcpy(r->streams[t][0], r->x[t], sizeof r->x[t]);
+        project_streams(r, r->s->streams_in, t, r->x[t]);
+    }
+    for (int il = 0; il < REF_LAYER; il++) stream_layer(r, il);
+    for (int t = 0; t < r->n; t++) {
+        project_streams(r, r->s->streams_out, t, NULL);
+        for (int i = 0; i < E; i++) {
+            r->x[t][i] = 0.0;
+            for (int k = 0; k < REF_STREAMS; k++) r->x[t][i] += r->streams[t][k][i] / REF_STREAMS;
+        }
+    }
 }
 
 /* What the layer has of attention. */
@@ -850,7 +981,8 @@ hf_test ref_run(const ref_spec *s, const char *name, const int *ids, int n, doub
     for (int i = 0; positions && i < n * E; i++)
         r->x[i / E][i % E] += positions[s->n_unused * E + i];
     for (int t = 0; t < n && s->layer_embd; t++) make_own(r, ids[t], t);
-    for (int il = 0; il < REF_LAYER; il++) layer(r, il);
+    for (int il = 0; il < REF_LAYER && !s->altup; il++) layer(r, il);
+    if (s->altup) run_streams(r);
     for (int t = 0; t < n; t++) predict(r, r->x[t], logits + t * V);
     hf_text(&f, "config.json", s->config);
     write_folder(r, &f);

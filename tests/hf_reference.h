@@ -26,7 +26,7 @@ typedef enum {
 } ref_act;
 typedef enum { REF_ROTATES, REF_NOT_FOURTH, REF_WINDOWS_ONLY, REF_NEVER } ref_rotation;
 
-enum { REF_LAYER_EMBD = 6 }; /* of what layers get of a token by themselves */
+enum { REF_LAYER_EMBD = 6, REF_LAYER_VOCAB = 36, REF_STREAMS = 4, REF_LAUREL = 5 }; /* of what layers get of a token by themselves */
 
 /* Lengths of latent attention. */
 enum { REF_Q_RANK = 12, REF_KV_RANK = 16, REF_NOPE = 8, REF_ROPE = 4 };
@@ -52,6 +52,10 @@ typedef struct {
     const char *layer_gate, *layer_out, *layer_post_norm, *layer_scale;
     /* experts beside the dense network, whose input the router norms by itself */
     const char *router_scale, *expert_scales, *exp_norm, *dense_post_norm, *exp_post_norm;
+    /* Gemma 3n's streams: of the layers, the names behind "altup." and "laurel."; of the model with
+     * the number of a stream. Per-layer embeddings have REF_LAYER_VOCAB rows then. */
+    const char *altup, *laurel, *streams_in, *streams_out;
+    const double *cuts; /* [REF_LAYER] of gates, in deviations above the mean; NAN: none */
     const char *input_norm; /* experts read the layer's input by it, beside the dense network */
     bool exp_flat;        /* gate, up, down of all experts are one matrix each, down transposed */
     int n_dense;               /* first layers without experts */

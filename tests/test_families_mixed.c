@@ -5,6 +5,7 @@
 #include "engine/session_state.h"
 #include "family_check.h"
 #include "model/model.h"
+#include <math.h>
 #include <stdlib.h>
 
 /* ---- families -------------------------------------------------------------------------------- */
@@ -29,6 +30,21 @@
     .qk_norm = REF_HEADS, .act = REF_GELU_GATE, .window = 3, .even_windows = true, .full_dim = 16, \
     .full_rot = 4, .proportional = true, .unit_values = true, .theta = 100.0, .local_theta = 50.0, \
     .embd_scale = 5.65685424949238019521, .attn_scale = 1.0, .logit_cap = 3.0
+
+#define GEMMA3N_NAMES(l)                                                                           \
+    .embd = "model.language_model.embed_tokens", .out_norm = "model.language_model.norm",          \
+    .attn_norm = l "input_layernorm", .q = l "self_attn.q_proj", .k = l "self_attn.k_proj",        \
+    .v = l "self_attn.v_proj", .o = l "self_attn.o_proj", .q_norm = l "self_attn.q_norm",          \
+    .k_norm = l "self_attn.k_norm", .attn_post_norm = l "post_attention_layernorm",                \
+    .ffn_norm = l "pre_feedforward_layernorm", .gate = l "mlp.gate_proj", .up = l "mlp.up_proj",   \
+    .down = l "mlp.down_proj", .ffn_post_norm = l "post_feedforward_layernorm",                    \
+    .layer_embd = "model.language_model.embed_tokens_per_layer",                                   \
+    .layer_proj = "model.language_model.per_layer_model_projection",                               \
+    .layer_proj_norm = "model.language_model.per_layer_projection_norm",                           \
+    .layer_gate = l "per_layer_input_gate", .layer_out = l "per_layer_projection",                 \
+    .layer_post_norm = l "post_per_layer_input_norm", .altup = l "altup.",                         \
+    .laurel = l "laurel.", .streams_in = "model.language_model.altup_projections.%d",              \
+    .streams_out = "model.language_model.altup_unembed_projections.%d"
 
 static const int dense_widths[] = { 48, 48, 96, 96 };
 static const ref_spec gemma4_dense = {
@@ -79,6 +95,44 @@ TEST(gemma_4_with_experts_gives_the_reference_logits)
             .exp_post_norm = TL "post_feedforward_layernorm_2",
             .normalises = true },
         "gemma4");
+}
+
+#define GEMMA3N                                                                                    \
+    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,\"head_dim\":8,"            \
+    "\"intermediate_size\":[48,48,48,48],\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"      \
+    "\"sliding_window\":3,\"final_logit_softcapping\":3.0,\"num_key_value_heads\":2,"                \
+    "\"layer_types\":[\"sliding_attention\",\"full_attention\",\"sliding_attention\","             \
+    "\"full_attention\"],\"rope_theta\":100.0,\"rope_local_base_freq\":50.0,"                        \
+    "\"num_kv_shared_layers\":2,\"hidden_size_per_layer_input\":6,\"altup_num_inputs\":4,"           \
+    "\"altup_active_idx\":0,\"altup_correct_scale\":true,\"laurel_rank\":5,"                         \
+    "\"vocab_size_per_layer_input\":36,\"activation_sparsity_pattern\":[0.95,0.5,0.25,0.0]"
+
+/* Normal quantiles of those shares. */
+static const double gemma3n_cuts[] = { 1.6448536269514722, 0.0, -0.67448975019608171, NAN };
+
+static const ref_spec gemma3n = {
+    .config = "{\"architectures\":[\"Gemma3nForConditionalGeneration\"],\"text_config\":{"
+              "\"model_type\":\"gemma3n_text\",\"vocab_size\":40," GEMMA3N "}}",
+    GEMMA3N_NAMES(TL),
+    .qk_norm = REF_HEADS,
+    .act = REF_GELU_GATE,
+    .window = 3,
+    .even_windows = true,
+    .unit_values = true,
+    .theta = 100.0,
+    .local_theta = 50.0,
+    .embd_scale = 5.65685424949238019521,
+    .attn_scale = 1.0,
+    .logit_cap = 3.0,
+    .n_sharing = 2,
+    .cuts = gemma3n_cuts,
+    .beside = { "model.vision_tower.timm_model.conv_stem.conv.weight",
+                "model.embed_audio.embedding.weight" },
+};
+
+TEST(gemma_3n_gives_the_reference_logits)
+{
+    family_check(&gemma3n, "gemma3n");
 }
 
 /* ---- families of windows --------------------------------------------------------------------- */
@@ -440,6 +494,15 @@ TEST(values_shorter_than_keys_give_the_bits_of_a_whole_cache)
 {
     model m;
     open_model(&m, &mimo2, "mimo2-long");
+    check_session(&m);
+    check_sharing(&m);
+    model_close(&m);
+}
+
+TEST(several_streams_give_the_bits_of_a_whole_cache)
+{
+    model m;
+    open_model(&m, &gemma3n, "gemma3n-long");
     check_session(&m);
     check_sharing(&m);
     model_close(&m);

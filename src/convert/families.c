@@ -31,6 +31,8 @@ static const hf_family families[] = {
       "gemma3",         rows_gemma2, rows_common,        NULL, keys_gemma },
     { "Gemma4ForCausalLM Gemma4ForConditionalGeneration Gemma4TextModel",
       "gemma4",         rows_gemma4, rows_common,        NULL, keys_gemma4 },
+    { "Gemma3nForCausalLM Gemma3nForConditionalGeneration Gemma3nTextModel",
+      "gemma3n",        rows_gemma3n, rows_common,       NULL, keys_gemma3n },
     { "Mistral4ForCausalLM",
       "mistral4",       rows_moe, rows_common,           NULL, keys_mistral4 },
     { "Cohere2MoeForCausalLM",
@@ -242,7 +244,7 @@ static const char *text_class_of(const json *text)
 {
     static const char *const types[][2] = {
         { "gemma3_text", "Gemma3ForCausalLM" }, { "gemma4_text", "Gemma4ForCausalLM" },
-        { "llama", "LlamaForCausalLM" },
+        { "gemma3n_text", "Gemma3nForCausalLM" }, { "llama", "LlamaForCausalLM" },
         { "mistral", "MistralForCausalLM" },    { "qwen2", "Qwen2ForCausalLM" },
         { "qwen3", "Qwen3ForCausalLM" },        { "qwen3_moe", "Qwen3MoeForCausalLM" },
         { "gemma", "GemmaForCausalLM" },        { "gemma2", "Gemma2ForCausalLM" },

@@ -22,6 +22,7 @@ void keys_qwen_vl(config *c, const hf_shape *s);
 void keys_qwen_moe(config *c, const hf_shape *s);
 void keys_deepseek2(config *c, const hf_shape *s);
 void keys_gemma(config *c, const hf_shape *s);
+void keys_gemma3n(config *c, const hf_shape *s);
 void keys_gemma4(config *c, const hf_shape *s);
 void keys_mistral4(config *c, const hf_shape *s);
 void keys_cohere2_moe(config *c, const hf_shape *s);

@@ -22,6 +22,7 @@ typedef enum {
     HF_UNIT_ROWS, /* each row is divided by its length */
     HF_UNIT_COLUMNS, /* each column likewise */
     HF_PAST_TWO,  /* without the first two rows */
+    HF_PADDED,    /* as many rows as the vocabulary: those behind the last are the first again */
     HF_QUARTER_Q, /* four times (q, v, k) of a quarter of the heads: the rows of Q */
     HF_QUARTER_K, /* of K, likewise */
     HF_QUARTER_V,
@@ -56,6 +57,7 @@ typedef struct {
 typedef struct {
     int64_t n_layer, n_head, n_kv_head, n_expert; /* heads: the most of any layer */
     int64_t head_dim; /* where layers differ in heads; else 0 */
+    int64_t n_vocab;
     bool lacks_parts; /* not every layer has every tensor */
     float embd_scale, output_scale;
 } hf_shape;

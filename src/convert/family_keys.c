@@ -24,6 +24,7 @@ void family_shape(const hf_family *f, config *c, hf_shape *s)
                              "num_local_experts num_experts n_routed_experts moe_num_experts "
                              "moe_num_primary_experts",
                              0);
+    s->n_vocab = config_int(c, "vocab_size", 0);
     if (f->shape) f->shape(c, s);
     if (s->n_layer < 1 || s->n_head < 1 || s->n_kv_head < 1)
         config_wrong(c, LORY_E_FORMAT, "config.json has no layers or no heads");

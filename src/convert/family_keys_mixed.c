@@ -1,8 +1,12 @@
 /* family_keys_mixed.c - see families.h: the same as family_keys.c, of families whose layers have
  * heads of different numbers and lengths, by whether they see a window. */
+#include "base/fmath.h"
 #include "convert/families.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+static const double PI = 3.14159265358979323846;
 
 /* Which layers see a window. */
 typedef struct {
@@ -503,4 +507,110 @@ void keys_gemma4(config *c, const hf_shape *s)
     config_put_num(c, "final_logit_softcapping", config_num(c, "final_logit_softcapping", 0.0));
     put_gemma4_ropes(c, head_dim, full_dim);
     put_gemma4_experts(c);
+}
+
+/* ---- Gemma 3n -------------------------------------------------------------------------------- */
+
+/* When the config is silent so many first layers are sparse. */
+enum { GEMMA3N_SPARSE = 10 };
+#define GEMMA3N_SHARE 0.95
+
+/* The share of a normal distribution below x: 1/2 + its density times x + x^3/3 + x^5/15 + .. */
+static double share_below(double x)
+{
+    double term = x, sum = x;
+    for (int n = 1; n < 200; n++) sum += term *= x * x / (2 * n + 1);
+    return 0.5 + math_exp(-x * x / 2.0) / sqrt(2.0 * PI) * sum;
+}
+
+/* The x of a share. */
+static double quantile(double share)
+{
+    double low = -8.0, high = 8.0;
+    while (high - low > 1e-12) {
+        double x = (low + high) / 2.0;
+        if (share_below(x) < share) low = x;
+        else high = x;
+    }
+    return low;
+}
+
+/* Which share of a layer's gates becomes 0: as many deviations above their mean. */
+static void put_gemma3n_sparsity(config *c, const hf_shape *s)
+{
+    float cuts[CONFIG_MAX_LAYER];
+    const json *list = config_find(c, "activation_sparsity_pattern");
+    bool is_list = list && list->type == JSON_ARRAY;
+    const json *j = is_list ? list->first : NULL;
+    if (!check_count(c, s)) return;
+    if (list && (!is_list || (int64_t)list->n != s->n_layer))
+        config_wrong(c, LORY_E_FORMAT,
+                     "config.json has not one of activation_sparsity_pattern for each layer");
+    for (int64_t il = 0; il < s->n_layer; il++, j = j ? j->next : NULL) {
+        bool is_sparse = s->n_layer > GEMMA3N_SPARSE && il < GEMMA3N_SPARSE;
+        double share = j ? j->num : is_sparse ? GEMMA3N_SHARE : 0.0;
+        if (!(share >= 0.0 && share < 1.0))
+            config_wrong(c, LORY_E_FORMAT, "config.json has a sparsity of %g", share);
+        cuts[il] = share > 0.0 ? (float)quantile((double)(float)share) : -INFINITY;
+    }
+    gguf_put_f32s(c->w, "gemma3n.activation_sparsity_scale", cuts, (size_t)s->n_layer);
+}
+
+/* Of each layer, or of all. */
+static void put_gemma3n_ff(config *c, const hf_shape *s)
+{
+    int32_t widths[CONFIG_MAX_LAYER];
+    const json *list = config_find(c, "intermediate_size"), *j = list ? list->first : NULL;
+    if (!list || list->type != JSON_ARRAY) {
+        config_put_int(c, "feed_forward_length",
+                       config_int(c, "intermediate_size", CONFIG_NEEDED));
+        return;
+    }
+    if (!check_count(c, s)) return;
+    if ((int64_t)list->n != s->n_layer)
+        config_wrong(c, LORY_E_FORMAT,
+                     "config.json has not one of intermediate_size for each layer");
+    for (int64_t il = 0; il < s->n_layer; il++, j = j ? j->next : NULL)
+        widths[il] = j && j->i > 0 && j->i < INT32_MAX ? (int32_t)j->i : 0;
+    gguf_put_i32s(c->w, "gemma3n.feed_forward_length", widths, (size_t)s->n_layer);
+}
+
+static void put_gemma3n_ropes(config *c)
+{
+    config full = rope_of(c, "full_attention"), local = rope_of(c, "sliding_attention");
+    double theta = config_num(c, "rope_theta", 1e6);
+    double theta_local = config_num(c, "rope_local_base_freq", 1e4);
+    config_put_num(c, "rope.freq_base",
+                   full.root ? config_num(&full, "rope_theta", theta) : theta);
+    config_put_num(c, "rope.freq_base_swa",
+                   local.root ? config_num(&local, "rope_theta", theta_local) : theta_local);
+    if (full.root)
+        config_one_of(&full, "RoPE scaling of gemma3n", "rope_type", "default", "default");
+    keys_join(c, &full);
+    keys_join(c, &local);
+}
+
+void keys_gemma3n(config *c, const hf_shape *s)
+{
+    layer_kinds k = kinds_of(c, s, 5);
+    int64_t head_dim = config_int(c, "head_dim", 256);
+    keys_put_activation(c, "gelu_pytorch_tanh", "gelu_pytorch_tanh");
+    if (!config_bool(c, "altup_correct_scale", true))
+        config_wrong(c, LORY_E_UNSUPPORTED, "altup_correct_scale false is not known of gemma3n");
+    keys_put_sizes(c, s);
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    config_put_int(c, "attention.key_length", head_dim);
+    config_put_int(c, "attention.value_length", head_dim);
+    config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 1e-6));
+    config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 512));
+    put_kinds(c, &k);
+    config_put_int(c, "attention.shared_kv_layers", config_int(c, "num_kv_shared_layers", 15));
+    config_put_int(c, "embedding_length_per_layer_input",
+                   config_int(c, "hidden_size_per_layer_input", 256));
+    config_put_int(c, "altup.num_inputs", config_int(c, "altup_num_inputs", 4));
+    config_put_int(c, "altup.active_idx", config_int(c, "altup_active_idx", 0));
+    config_put_num(c, "final_logit_softcapping", config_num(c, "final_logit_softcapping", 30.0));
+    put_gemma3n_ff(c, s);
+    put_gemma3n_ropes(c);
+    put_gemma3n_sparsity(c, s);
 }

@@ -86,6 +86,31 @@ const hf_row rows_gemma4[] = {
     ROW(LAYER "post_feedforward_layernorm_2", BLK "post_ffw_norm_2"),
     END };
 
+const hf_row rows_gemma3n[] = {
+    SOME(LAYER "self_attn.k_proj", BLK "attn_k"),
+    SOME(LAYER "self_attn.v_proj", BLK "attn_v"),
+    SOME(LAYER "self_attn.k_norm", BLK "attn_k_norm"),
+    ROW(LAYER "post_attention_layernorm", BLK "post_attention_norm"),
+    ROW(LAYER "pre_feedforward_layernorm", BLK "ffn_norm"),
+    ROW(LAYER "post_feedforward_layernorm", BLK "post_ffw_norm"),
+    { .from = "model.embed_tokens_per_layer", .to = "per_layer_token_embd", .change = HF_PADDED },
+    ROW("model.per_layer_model_projection", "per_layer_model_proj"),
+    ROW("model.per_layer_projection_norm", "per_layer_proj_norm"),
+    ROW("model.altup_projections.%e", "altup_proj"),
+    ROW("model.altup_unembed_projections.%e", "altup_unembd_proj"),
+    ROW(LAYER "altup.router_norm", BLK "altup_router_norm"),
+    ROW(LAYER "altup.modality_router", BLK "altup_router"),
+    ROW(LAYER "altup.prediction_coefs", BLK "altup_predict_coef"),
+    ROW(LAYER "altup.correction_coefs", BLK "altup_correct_coef"),
+    WHOLE(LAYER "altup.correct_output_scale", BLK "altup_correct_scale.weight"),
+    ROW(LAYER "laurel.linear_left", BLK "laurel_l"),
+    ROW(LAYER "laurel.linear_right", BLK "laurel_r"),
+    ROW(LAYER "laurel.post_laurel_norm", BLK "laurel_post_norm"),
+    ROW(LAYER "per_layer_input_gate", BLK "inp_gate"),
+    ROW(LAYER "per_layer_projection", BLK "proj"),
+    ROW(LAYER "post_per_layer_input_norm", BLK "post_norm"),
+    END };
+
 const hf_row rows_olmo[] = { ROPED_QK, END };
 
 const hf_row rows_hunyuan[] = {

@@ -53,6 +53,7 @@ static int64_t rows_out(const hf_output *o, int64_t n)
         if (n % (2 * heads_of(o))) return 0;
     }
     if (r->change == HF_PAST_TWO) return n > 2 ? n - 2 : 0;
+    if (r->change == HF_PADDED) return o->shape.n_vocab >= n ? o->shape.n_vocab : 0;
     if (r->change == HF_TILED_Q && n % o->shape.n_head) return 0;
     if (is_quarter(r->change)) return n % (QUARTERS * 3) ? 0 : n / 3;
     return n;
@@ -129,7 +130,7 @@ bool output_shape(hf_output *o, gguf_tensor *t, const char **why)
         dims[n - 2] = o->n_cols;
     }
     int64_t *changed = &dims[o->is_vector ? n - 1 : n - 2];
-    *why = "has a number of rows that does not go with the heads of config.json";
+    *why = "has a number of rows that does not go with the sizes of config.json";
     if ((*changed = rows_out(o, *changed)) == 0) return false;
     t->n_dims = n + o->is_stack;
     for (int i = 0; i < GGUF_MAX_DIMS; i++) t->ne[i] = i < n ? dims[n - 1 - i] : 1;
@@ -208,6 +209,7 @@ static int64_t source_row(const hf_output *o, int64_t r, int64_t n)
     case HF_QUARTER_K:
     case HF_QUARTER_V: r = quarter_row(row->change, r, n); break;
     case HF_PAST_TWO: r += 2; break;
+    case HF_PADDED: r = r < o->n_rows ? r : 0; break;
     case HF_TILED_Q: r = tiled_row(o, r, n); break;
     case HF_ROPE_HEADS: r = o->is_vector ? rope_row(r, n) : r; break;
     case HF_GROUPED: r = grouped_row(r, s, n / (s->n_head + 2 * s->n_kv_head)); break;

@@ -182,9 +182,16 @@ enum { HEAD_TOKENS = 32 }; /* of a product by heads at a time */
 
 size_t op_matmul_scratch_bytes(const hparams *hp)
 {
-    size_t n_group = (size_t)(hp->kv_value_dim > hp->head_dim ? hp->kv_value_dim : hp->head_dim)
-                     / QT_GROUP;
-    return matmul_scratch_bytes() + (hp->is_latent ? HEAD_TOKENS * n_group * sizeof(act_group) : 0);
+    int n = hp->kv_value_dim > hp->head_dim ? hp->kv_value_dim : hp->head_dim;
+    size_t n_group = (size_t)(hp->n_stream ? hp->n_embd : hp->is_latent ? n : 0) / QT_GROUP;
+    return matmul_scratch_bytes() + HEAD_TOKENS * n_group * sizeof(act_group);
+}
+
+/* Slices of a product by heads. */
+static int n_slices(const op_ctx *c, const plan_step *s)
+{
+    const hparams *hp = &c->e->m->hp;
+    return plan_has_streams(s) ? hp->n_stream - 1 : hp->layer[s->il].n_head;
 }
 
 /* One head of n_tok tokens. */
@@ -192,8 +199,9 @@ static void head_product(const op_ctx *c, const plan_step *s, int ih, int it, in
 {
     exec *e = c->e;
     const weight *w = s->w[0];
-    size_t n_head = (size_t)e->m->hp.layer[s->il].n_head, n = (size_t)w->n_rows;
-    size_t src_dim = (size_t)s->src_width / n_head, dst_dim = (size_t)s->dst_width / n_head;
+    size_t n_head = (size_t)n_slices(c, s), n = (size_t)w->n_rows;
+    size_t src_dim = s->src == X ? 0 : (size_t)s->src_width / n_head;
+    size_t dst_dim = (size_t)s->dst_width / n_head;
     const float *x = op_row(e, s->src, it) + (size_t)ih * src_dim;
     float *out = op_row(e, s->dst[0], it) + (size_t)ih * dst_dim;
     act_group *act = (act_group *)((char *)op_scratch(c) + matmul_scratch_bytes());
@@ -214,7 +222,7 @@ static void head_product(const op_ctx *c, const plan_step *s, int ih, int it, in
 void op_head_matmul(const op_ctx *c, const plan_step *s)
 {
     int first, last, n_row = c->e->n_row;
-    op_share(c, c->e->m->hp.layer[s->il].n_head, &first, &last);
+    op_share(c, n_slices(c, s), &first, &last);
     for (int ih = first; ih < last; ih++)
         for (int it = 0; it < n_row; it += HEAD_TOKENS)
             head_product(c, s, ih, it, n_row - it < HEAD_TOKENS ? n_row - it : HEAD_TOKENS);

@@ -17,6 +17,8 @@ op_fn op_head_norm, op_head_layer_norm, op_copy_heads;                          
 op_fn op_layer_mix, op_layer_scale, op_gate_heads;                              /* op_rows.c */
 op_fn op_clamp, op_rope, op_mla_kv, op_add, op_restart, op_gate;                /* op_rows.c */
 op_fn op_scale, op_soft_cap, op_hide, op_temperature, op_mla_latent;            /* op_rows.c */
+op_fn op_weigh, op_sparsify, op_predict, op_correct;                            /* op_streams.c */
+op_fn op_spread, op_level, op_merge;                                            /* op_streams.c */
 op_fn op_input, op_matmul, op_activate, op_head_matmul;                         /* op_matmul.c */
 op_fn op_store, op_attend;                                                      /* op_attend.c */
 op_fn op_lora, op_expert_lora;                                                  /* op_lora.c */

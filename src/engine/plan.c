@@ -47,6 +47,13 @@ static const op_row op_rows[OP_COUNT] = {
     [OP_GATE_HEADS]      = { "gate_heads",      BY_TOKENS,  true  },
     [OP_GATE]            = { "gate",            BY_TOKENS,  true  },
     [OP_LAYER_SCALE]     = { "layer_scale",     BY_TOKENS,  true  },
+    [OP_WEIGH]           = { "weigh",           BY_TOKENS,  false },
+    [OP_SPARSIFY]        = { "sparsify",        BY_TOKENS,  true  },
+    [OP_PREDICT]         = { "predict",         BY_UNITS,   true  },
+    [OP_CORRECT]         = { "correct",         BY_UNITS,   true  },
+    [OP_SPREAD]          = { "spread",          BY_TOKENS,  true  },
+    [OP_LEVEL]           = { "level",           BY_TOKENS,  true  },
+    [OP_MERGE]           = { "merge",           BY_TOKENS,  true  },
     [OP_SCALE]           = { "scale",           BY_COLUMNS, true  },
     [OP_SOFT_CAP]        = { "soft_cap",        BY_COLUMNS, true  },
     [OP_HIDE]            = { "hide",            BY_COLUMNS, true  },
@@ -69,7 +76,8 @@ static const char *const slot_names[SLOT_COUNT] = {
     [G] = "g", [U] = "u", [F] = "f", [QA] = "qa", [KVA] = "kva", [KVN] = "kvn", [KVB] = "kvb",
     [QL] = "ql", [AL] = "al", [RT] = "rt",
     [EX] = "ex", [EG] = "eg", [EU] = "eu", [ED] = "ed", [SG] = "sg", [SU] = "su", [SS] = "ss",
-    [LE] = "le", [LP] = "lp", [LG] = "lg",
+    [LE] = "le", [LP] = "lp", [LG] = "lg", [XA] = "xa", [XS] = "xs", [XO] = "xo", [SM] = "sm",
+    [LL] = "ll",
     [LOGITS] = "logits", [PICKED] = "picked", [LR] = "lr", [ELR] = "elr",
 };
 
@@ -387,7 +395,7 @@ static int width_of(const plan *p, const hparams *hp, int slot, int il)
 {
     const hparams_layer *l = &hp->layer[il < 0 ? 0 : il];
     switch ((lory_slot)slot) {
-    case X: case H: case H2: case F: case EX: case ED: case PICKED: return hp->n_embd;
+    case X: case H: case H2: case F: case EX: case ED: case XA: case PICKED: return hp->n_embd;
     case Q: return l->n_head * l->head_dim;
     case K: return l->n_kv_head * l->kv_dim;
     case V: return l->n_kv_head * l->value_dim;
@@ -406,6 +414,9 @@ static int width_of(const plan *p, const hparams *hp, int slot, int il)
     case SS: return 1;
     case LE: case LP: return hp->n_layer * hp->n_embd_layer;
     case LG: return hp->n_embd_layer;
+    case XS: case XO: return (hp->n_stream - 1) * hp->n_embd;
+    case SM: return hp->n_stream;
+    case LL: return hp->laurel_rank;
     case LOGITS: return hp->n_vocab;
     case LR: case ELR: return p->width[slot]; /* by the adapters */
     case SLOT_COUNT: break;

@@ -78,6 +78,12 @@ static inline bool plan_is_expert_slot(int slot)
     return slot == EX || slot == EG || slot == EU || slot == ED || slot == ELR;
 }
 
+/* OP_HEAD_MATMUL: by streams, and not by heads. */
+static inline bool plan_has_streams(const plan_step *s)
+{
+    return s->dst[0] == XS || s->dst[0] == XO;
+}
+
 const char *plan_op_name(lory_op op);
 const char *plan_slot_name(lory_slot slot);
 

@@ -38,11 +38,12 @@ static void add_recipe(const extent *x, const lory_step *r, int il, lory_work *w
         bool is_expert = r->op == OP_EXPERTS, is_heads = r->op == OP_HEAD_MATMUL;
         if (!(r->op == OP_MATMUL || is_expert || is_heads) || !model_has_step(m, il, r)) continue;
         const weight *w = weights_get(&m->w, il, r->role);
-        double n_used = is_expert ? m->hp.n_expert_used : is_heads ? m->hp.layer[il].n_head : 1,
+        double n_slices = !is_heads ? 1.0 : m->hp.n_stream ? m->hp.n_stream - 1.0
+                                                           : m->hp.layer[il].n_head;
+        double n_used = is_expert ? m->hp.n_expert_used : n_slices,
                macs = n_rows * n_used * w->n_rows * w->k;
-        double n_read = n_steps * (is_expert  ? experts_reached(&m->hp, n_rows / n_steps)
-                                   : is_heads ? m->hp.layer[il].n_head
-                                              : 1.0);
+        double n_read =
+            n_steps * (is_expert ? experts_reached(&m->hp, n_rows / n_steps) : n_slices);
         if (qtypes[w->type].n_sub > 0) work->i8_macs += macs;
         else work->f32_macs += macs;
         work->read_bytes += n_read * w->n_rows * (double)w->row_bytes;

@@ -51,7 +51,7 @@ extern const lory_arch arch_phi3;
 extern const lory_arch arch_chatglm1; /* ChatGLM-6B */
 extern const lory_arch arch_chatglm; /* ChatGLM2, ChatGLM3, GLM-4 */
 extern const lory_arch arch_glm4;    /* GLM-4-0414 */
-extern const lory_arch arch_gemma, arch_gemma2, arch_gemma3, arch_gemma4;
+extern const lory_arch arch_gemma, arch_gemma2, arch_gemma3, arch_gemma3n, arch_gemma4;
 extern const lory_arch arch_gpt, arch_gptneo, arch_gptj;
 extern const lory_arch arch_gpt2, arch_opt, arch_starcoder, arch_starcoder2;
 extern const lory_arch arch_gptneox, arch_phi2;

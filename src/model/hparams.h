@@ -15,7 +15,7 @@ typedef enum { /* how a router's output becomes weights; numbers of expert_gatin
                             experts that are left; Liu et al. 2023, arXiv:2310.00811 */
 } expert_gating;
 
-enum { HPARAMS_MAX_LAYER = 1024 };
+enum { HPARAMS_MAX_LAYER = 1024, HPARAMS_MAX_STREAM = 8 };
 
 /* What may differ from layer to layer. */
 typedef struct {
@@ -24,6 +24,8 @@ typedef struct {
     int kv_dim, kv_value_dim; /* of a cached key; of what attention makes of a head's values */
     int n_ff;                 /* 0: no feed-forward network */
     float clip, clip_shared;  /* of the gates of experts and of others; 0 = none */
+    bool is_sparse;           /* gates are cut off: */
+    float cut;                /* so many deviations above their mean */
     int kv_layer; /* whose keys and values it attends to: its own number, or an earlier layer's */
 } hparams_layer;
 enum { HPARAMS_NO = -1 }; /* in a layer: none, until hparams_settle makes it 0 */
@@ -36,6 +38,8 @@ typedef struct {
     int n_layer;      /* ARCH.block_count */
     int n_layer_more; /* layers behind those, which predict further tokens: not used */
     int n_embd_layer; /* ARCH.embedding_length_per_layer_input: of LE in one layer; 0 = none */
+    int n_stream;     /* of n_embd each, X the first: ARCH.altup.num_inputs; else 0 */
+    int laurel_rank;  /* of what goes round a layer; 0 = nothing does */
     int n_head;       /* ARCH.attention.head_count */
     int n_kv_head;    /* ARCH.attention.head_count_kv, else n_head */
     int head_dim;     /* ARCH.attention.key_length, else n_embd / n_head */

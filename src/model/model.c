@@ -53,6 +53,7 @@ const lory_arch *const archs[] = {
     &arch_gemma2,
     &arch_gemma3,
     &arch_gemma4,
+    &arch_gemma3n,
     &arch_gpt,
     &arch_gptneo,
     &arch_gptj,
@@ -138,8 +139,10 @@ bool model_has_step(const model *m, int il, const lory_step *s)
     if (s->flags & (hp->is_latent ? JOINED : LATENT)) return false;
     if (s->flags & OWN_KV && hp->layer[il].kv_layer != il) return false;
     if (s->flags & LAYER_IN && hp->n_embd_layer == 0) return false;
+    if (s->flags & LAST && il != hp->n_layer - 1) return false;
     if (s->flags & WITHOUT && weights_get(&m->w, il, s->role)->data) return false;
     if (s->op == OP_HEAD_NORM && s->role == W_ONES && !hp->has_unit_heads) return false;
+    if (s->op == OP_SPARSIFY && !l->is_sparse) return false;
     if (s->op == OP_TEMPERATURE && hp->temp_scale == 0.0f) return false;
     if (s->op == OP_CLAMP && hp->clamp_kqv == 0.0f) return false;
     if (s->op == OP_SCALE && hp->logit_scale == 1.0f) return false;

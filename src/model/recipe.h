@@ -45,13 +45,24 @@ typedef enum {
     OP_GATE,        /* dst *= sigmoid(src[0]) */
     OP_GATE_HEADS,  /* each head of dst *= sigmoid, or softplus, of src's value for it */
     OP_LAYER_SCALE, /* in place: times the weight's one value */
+    OP_WEIGH,       /* dst = src times the weight, element by element */
+    OP_SPARSIFY,    /* in place: max(x - cut, 0), cut so many deviations above the mean of the row;
+                       in layers that have such a cut */
+    /* Streams (AltUp; Baykal et al. 2023, arXiv:2301.13310): X is the first, XS has the others. */
+    OP_PREDICT, /* dst X and XS: each plus a mix of all, by coefficients that the weight makes of
+                   tanh(src / n_embd) */
+    OP_CORRECT, /* dst X and XS: each plus what XA has more than X, times 1 + its coefficient, made
+                   as above */
+    OP_SPREAD,  /* each stream of dst += src */
+    OP_LEVEL,   /* each stream of dst is made as long as src */
+    OP_MERGE,   /* dst = the mean of dst and all streams of src */
     OP_SCALE,       /* in place: times the logit scale */
     OP_SOFT_CAP,    /* in place: cap * tanh(x / cap), of RT the router's cap, else logit_cap */
     OP_HIDE,        /* in place: logits of the tokens that are never predicted are the least */
     OP_ROUTE,   /* chooses each token's experts by src; the weight's bias: added for the choice; its
                    values: the chosen ones' weights are multiplied by theirs */
-    OP_HEAD_MATMUL, /* OP_MATMUL of each head with its slice of the weight; what heads of src have
-                       more is put behind */
+    OP_HEAD_MATMUL, /* OP_MATMUL of each head, or stream, with its slice of the weight; what heads
+                       of src have more is put behind; of X with all slices */
     OP_EXPERT_WEIGH, /* dst = src's row of each token and chosen expert, times its weight, which is
                         1 from then on */
     OP_EXPERTS, /* OP_MATMUL of each token and chosen expert, a slice of the weight for each */
@@ -96,6 +107,11 @@ typedef enum {
     LE,     /* [n_layer * n_embd_layer] what each layer gets of the token by itself */
     LP,     /* [n_layer * n_embd_layer] X, projected for the layers */
     LG,     /* [n_embd_layer] gate of the layer's part of LE */
+    XA,     /* [n_embd] X on its way through a layer that corrects it at the end */
+    XS,     /* [(n_stream - 1) * n_embd] the streams beside X */
+    XO,     /* [(n_stream - 1) * n_embd] these, as they go into the output */
+    SM,     /* [n_stream] what streams are mixed by */
+    LL,     /* [laurel_rank] LAuReL: what goes round the layer */
     LOGITS, /* [n_vocab] */
     PICKED, /* [n_embd] X of the rows whose logits are wanted; only lowering uses it */
     LR,     /* [ranks of a step's adapters] only lowering uses it, and the next */
@@ -118,9 +134,11 @@ typedef enum {
     W_EXP_GATE, W_EXP_UP, W_EXP_DOWN,
     W_SH_ROUTER, W_SH_GATE, W_SH_UP, W_SH_DOWN,
     W_LE_GATE, W_LE_OUT, W_LE_POST_NORM, W_LAYER_SCALE,
+    W_STREAM_NORM, W_STREAM_ROUTER, W_STREAM_PREDICT, W_STREAM_CORRECT, W_STREAM_SCALE,
+    W_LAUREL_IN, W_LAUREL_OUT, W_LAUREL_NORM,
     W_LAYER_COUNT,
     W_TOK_EMBD = W_LAYER_COUNT, W_POS_EMBD, W_EMBD_NORM, W_OUT_NORM, W_OUTPUT,
-    W_LE_EMBD, W_LE_PROJ, W_LE_PROJ_NORM,
+    W_LE_EMBD, W_LE_PROJ, W_LE_PROJ_NORM, W_STREAM_IN, W_STREAM_OUT,
     W_ROPE_FREQS, W_ROPE_LONG, W_ROPE_SHORT,
     W_ONES, /* [n_embd, or head_dim] not of the file: for norms without a weight */
     W_COUNT,
@@ -143,6 +161,7 @@ enum { /* flags of a step */
     OWN_KV = 4096, /* only in layers with keys and values of their own */
     LAYER_IN = 8192, /* only where layers get something of the token by themselves */
     WITHOUT = 16384, /* only when the file has no such weight */
+    LAST = 32768,    /* only in the last layer */
 };
 
 typedef struct {

@@ -8,7 +8,7 @@
 typedef enum {
     D_ONE, D_EMBD, D_Q, D_K, D_V, D_ATTN, D_HEADS, D_KV_HEADS, D_HEAD, D_FF, D_VOCAB, D_CTX,
     D_HALF_ROT, D_NOPE, D_VALUE, D_Q_LORA, D_KV_LORA, D_KV_A, D_KV_B, D_EXPERTS, D_FF_EXP,
-    D_FF_SHARED, D_LAYER_EMBD, D_LAYERS_EMBD,
+    D_FF_SHARED, D_LAYER_EMBD, D_LAYERS_EMBD, D_STREAMS, D_STREAMS_SQR, D_MORE_STREAMS, D_LAUREL,
 } dim;
 
 typedef struct {
@@ -75,10 +75,24 @@ static const role_row roles[W_COUNT] = {
     [W_LE_OUT]         = { "proj",                .rows = D_EMBD, .k = D_LAYER_EMBD },
     [W_LE_POST_NORM]   = { "post_norm",           .rows = D_ONE, .k = D_EMBD },
     [W_LAYER_SCALE]    = { "layer_output_scale",  .rows = D_ONE, .k = D_ONE },
+    [W_STREAM_NORM]    = { "altup_router_norm",   .rows = D_ONE, .k = D_EMBD },
+    [W_STREAM_ROUTER]  = { "altup_router",        .rows = D_STREAMS, .k = D_EMBD },
+    [W_STREAM_PREDICT] = { "altup_predict_coef", .rows = D_STREAMS_SQR, .k = D_STREAMS,
+                           .is_f32 = true },
+    [W_STREAM_CORRECT] = { "altup_correct_coef", .rows = D_STREAMS, .k = D_STREAMS,
+                           .is_f32 = true },
+    [W_STREAM_SCALE]   = { "altup_correct_scale", .rows = D_ONE, .k = D_EMBD },
+    [W_LAUREL_IN]      = { "laurel_l",            .rows = D_LAUREL, .k = D_EMBD },
+    [W_LAUREL_OUT]     = { "laurel_r",            .rows = D_EMBD, .k = D_LAUREL },
+    [W_LAUREL_NORM]    = { "laurel_post_norm",    .rows = D_ONE, .k = D_EMBD },
     [W_TOK_EMBD]       = { "token_embd",          .rows = D_VOCAB, .k = D_EMBD },
     [W_LE_EMBD]        = { "per_layer_token_embd", .rows = D_VOCAB, .k = D_LAYERS_EMBD },
     [W_LE_PROJ]        = { "per_layer_model_proj", .rows = D_LAYERS_EMBD, .k = D_EMBD },
     [W_LE_PROJ_NORM]   = { "per_layer_proj_norm", .rows = D_ONE, .k = D_LAYER_EMBD },
+    [W_STREAM_IN]      = { "altup_proj",        .rows = D_EMBD, .k = D_EMBD,
+                           .slices = D_MORE_STREAMS },
+    [W_STREAM_OUT]     = { "altup_unembd_proj", .rows = D_EMBD, .k = D_EMBD,
+                           .slices = D_MORE_STREAMS },
     [W_POS_EMBD]       = { "position_embd",       .rows = D_CTX, .k = D_EMBD, .is_f32 = true },
     [W_EMBD_NORM]      = { "token_embd_norm",     .rows = D_ONE, .k = D_EMBD },
     [W_OUT_NORM]       = { "output_norm",         .rows = D_ONE, .k = D_EMBD },
@@ -135,6 +149,10 @@ static int64_t dim_of(const hparams *hp, int il, dim d)
     case D_FF_SHARED: return hp->n_ff_shexp;
     case D_LAYER_EMBD: return hp->n_embd_layer;
     case D_LAYERS_EMBD: return (int64_t)hp->n_layer * hp->n_embd_layer;
+    case D_STREAMS: return hp->n_stream;
+    case D_STREAMS_SQR: return (int64_t)hp->n_stream * hp->n_stream;
+    case D_MORE_STREAMS: return hp->n_stream - 1;
+    case D_LAUREL: return hp->laurel_rank;
     }
     return 0;
 }
