@@ -398,6 +398,7 @@ typedef struct {
     const char *text;    /* [n_text] whole characters that may be shown now; may be none */
     size_t n_text;
     const float *logits; /* [n_vocab] the token was drawn from; NULL when id is -1 */
+    size_t text_end;     /* bytes of the whole text up to and with this token, shown yet or not */
 } lory_piece;
 
 /* Called for each token, end token excepted. False stops the generation (LORY_STOP_CALLER). */

@@ -41,6 +41,8 @@ static bool put_token(generation *g, lory_piece piece, bool *is_over, lory_err *
     const char *text = "";
     size_t n = 0;
     if (g->tok && !detok_put(&g->d, piece.id, &text, &n, err)) return false;
+    piece.text_end = g->n_decoded + g->d.text.len;
+    g->n_decoded += n;
     bool met = stop_put(&g->stop, text, n, &piece.text, &piece.n_text);
     if (g->stop.held.failed) return err_set(err, LORY_E_MEMORY, "text: no memory");
     g->result.n_tokens++;
@@ -75,6 +77,7 @@ static void hand_on_rest(generation *g)
     size_t n = 0;
     if (g->result.reason == LORY_STOP_TEXT) return;
     if (g->tok) detok_flush(&g->d, &text, &n);
+    piece.text_end = g->n_decoded += n;
     bool met = stop_put(&g->stop, text, n, &piece.text, &piece.n_text);
     if (piece.n_text) hand_on(g, &piece);
     if (met) return;

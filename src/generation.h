@@ -15,6 +15,7 @@ typedef struct {
     void *user;
     lory_generate_result result;
     detok d;
+    size_t n_decoded; /* bytes of text that d has handed out */
     stop_finder stop;
 } generation; /* set the first five, zero the rest; p stays the caller's */
 

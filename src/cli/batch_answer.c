@@ -37,7 +37,6 @@ static bool put_logprobs(batch_choice *c, size_t n_top, const lory_model *m,
                          const lory_piece *piece)
 {
     lory_model_info info;
-    size_t n_text;
     if (c->n == c->cap && !grow(c, n_top)) return false;
     lory_model_get_info(m, &info);
     double sum = logprobs_log_sum(piece->logits, info.n_vocab);
@@ -45,10 +44,8 @@ static bool put_logprobs(batch_choice *c, size_t n_top, const lory_model *m,
     logprobs_find_top(piece->logits, info.n_vocab, top, (int)n_top);
     for (size_t i = 0; i < n_top; i++)
         c->top_logprob[c->n * n_top + i] = (float)(piece->logits[top[i]] - sum);
-    lory_token_text(m, piece->id, &n_text);
-    c->n_made += n_text;
     c->token[c->n++] =
-        (batch_token){ piece->id, (float)(piece->logits[piece->id] - sum), c->n_made };
+        (batch_token){ piece->id, (float)(piece->logits[piece->id] - sum), piece->text_end };
     return true;
 }
 
@@ -168,6 +165,20 @@ static void put_top_object(json_writer *w, const batch_choice *c, size_t it, siz
     json_end_object(w);
 }
 
+/* Where each of the first n tokens begins in the text, in characters. */
+static void put_text_offsets(json_writer *w, const batch_choice *c, size_t n)
+{
+    size_t byte = 0, n_chars = 0;
+    json_put_key(w, "text_offset");
+    json_begin_array(w);
+    for (size_t i = 0; i < n; i++) {
+        json_put_int(w, (int64_t)n_chars);
+        for (; byte < c->token[i].text_end && byte < c->text.len; byte++)
+            n_chars += ((unsigned char)c->text.data[byte] & 0xC0) != 0x80;
+    }
+    json_end_array(w);
+}
+
 /* As the API's completions have them: four arrays. */
 static void put_completion_logprobs(json_writer *w, const batch_choice *c, size_t n_top,
                                     const lory_model *m)
@@ -186,10 +197,7 @@ static void put_completion_logprobs(json_writer *w, const batch_choice *c, size_
     json_begin_array(w);
     for (size_t i = 0; i < n; i++) put_top_object(w, c, i, n_top, m);
     json_end_array(w);
-    json_put_key(w, "text_offset");
-    json_begin_array(w);
-    for (size_t i = 0; i < n; i++) json_put_int(w, i ? (int64_t)c->token[i - 1].text_end : 0);
-    json_end_array(w);
+    put_text_offsets(w, c, n);
     json_end_object(w);
 }
 

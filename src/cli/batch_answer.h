@@ -19,7 +19,6 @@ typedef struct {
     void *owner; /* whatever its user likes */
     batch_reply reply; /* what the whole text says */
     /* with log-probabilities only: */
-    size_t n_made;      /* bytes of the text of all tokens */
     batch_token *token; /* [n] */
     size_t n, cap;
     lory_token *top;    /* [n][n_top] likeliest first */

@@ -19,7 +19,7 @@ struct logprobs {
     buf held;        /* lines not yet released */
     held_line *line; /* [n_line] */
     size_t n_line, cap;
-    size_t n_made, n_released; /* bytes of text: of the tokens so far, handed on so far */
+    size_t n_released; /* bytes of text handed on so far */
 };
 
 logprobs *logprobs_new(const lory_model *m, int n_top)
@@ -104,9 +104,8 @@ static void put_line(logprobs *l, lory_token id, const float *logits)
     buf_putc(&l->held, '\n');
 }
 
-static bool hold(logprobs *l, lory_token id, const float *logits)
+static bool hold(logprobs *l, const lory_piece *piece)
 {
-    size_t n;
     if (l->n_line == l->cap) {
         size_t cap = l->cap ? 2 * l->cap : 16;
         held_line *grown = mem_resize(l->line, l->cap, cap, sizeof *grown);
@@ -114,10 +113,8 @@ static bool hold(logprobs *l, lory_token id, const float *logits)
         l->line = grown;
         l->cap = cap;
     }
-    put_line(l, id, logits);
-    lory_token_text(l->m, id, &n);
-    l->n_made += n;
-    l->line[l->n_line++] = (held_line){ l->n_made, l->held.len };
+    put_line(l, piece->id, piece->logits);
+    l->line[l->n_line++] = (held_line){ piece->text_end, l->held.len };
     return !l->held.failed;
 }
 
@@ -138,7 +135,7 @@ static bool release(logprobs *l, size_t n, buf *out)
 bool logprobs_put(logprobs *l, const lory_piece *piece, buf *out, lory_err *err)
 {
     size_t n = 0;
-    bool ok = piece->id < 0 || hold(l, piece->id, piece->logits);
+    bool ok = piece->id < 0 || hold(l, piece);
     l->n_released += piece->n_text;
     while (n < l->n_line && l->line[n].text_end <= l->n_released) n++;
     if (ok && release(l, n, out)) return true;
