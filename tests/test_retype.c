@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "gguf/convert.h"
 #include "test.h"
+#include <math.h>
 
 enum { N_WIDE = 256, N_ODD = 12, N_ROWS = 3 };
 
@@ -164,4 +165,48 @@ TEST(convert_refuses_part_of_a_split_model)
     CHECK(!convert_file(make_source(true), &p, &err));
     CHECK(strstr(err.text, ": is part 2 of a model split into 4 files; merge them first"), "%s",
           err.text);
+}
+
+/* A file with one f32 matrix of N_ROWS rows, in which one value is as given. */
+static const char *make_matrix_with(float odd, int at)
+{
+    static float x[N_WIDE * N_ROWS];
+    const int64_t ne[2] = { N_WIDE, N_ROWS };
+    gguf_writer w;
+    lory_err err;
+    const char *path = test_temp("odd.gguf");
+    for (int i = 0; i < N_WIDE * N_ROWS; i++) x[i] = value(i);
+    x[at] = odd;
+    if (!gguf_create(&w, path, &err)) return path;
+    gguf_put_str(&w, "general.architecture", "llama");
+    gguf_add_tensor(&w, str("token_embd.weight"), QT_F32, 2, ne);
+    bool ok = gguf_begin_data(&w, &err) && gguf_write_data(&w, x, sizeof x, &err)
+              && gguf_commit(&w, &err);
+    CHECK(ok, "%s", err.text);
+    return path;
+}
+
+TEST(retype_names_the_value_that_is_no_number_or_too_large)
+{
+    static const struct {
+        float odd;
+        qtype to;
+        const char *want; /* NULL: fine */
+    } cases[] = {
+        { NAN, QT_Q4_0, "is nan (expected a number that q4_0 holds)" },
+        { INFINITY, QT_BF16, "is inf (expected a number that bf16 holds)" },
+        { -INFINITY, QT_Q4_K, "is -inf (expected a number that q4_k holds)" },
+        { 65536.0f, QT_F16, "is 65536 (expected a number that f16 holds)" },
+        { -65519.0f, QT_F16, NULL },
+        { 1e30f, QT_BF16, NULL },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        lory_err err = { 0 };
+        convert_params p = { .out = test_temp("o.gguf"), .type = cases[i].to };
+        bool ok = convert_file(make_matrix_with(cases[i].odd, 2 * N_WIDE + 7), &p, &err);
+        CHECK(ok == !cases[i].want, "case %zu: %s", i, err.text);
+        if (ok || !cases[i].want) continue;
+        CHECK(strstr(err.text, "token_embd.weight: row 2, column 7 ") != NULL, "%s", err.text);
+        CHECK(strstr(err.text, cases[i].want) != NULL, "%s", err.text);
+    }
 }

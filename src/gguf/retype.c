@@ -3,6 +3,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/team.h"
+#include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 enum {
@@ -125,21 +127,33 @@ typedef struct {
     qtype to;
     const float *importance; /* [ne[2], ne[0]], or NULL */
     float *in;               /* [threads, ne[0]] */
+    int64_t *bad;            /* [threads] the first row of each that has no number; -1 = none */
     unsigned char *out;      /* [n_rows, out_bytes] */
     size_t out_bytes;
     int64_t first, n_rows;
 } piece;
 
-/* One row in the type that it will have. */
-static void make_row(const piece *p, int64_t row, float *in, void *out)
+/* The first value that is no number, or too large for the type; n when there is none. */
+static int64_t find_bad(const float *x, int64_t n, qtype to)
+{
+    float limit = to == QT_F16 ? 65520.0f : INFINITY; /* from which f16 rounds to infinity */
+    for (int64_t i = 0; i < n; i++)
+        if (!(fabsf(x[i]) < limit)) return i;
+    return n;
+}
+
+/* One row in the type that it will have; false: it has a value that can't be written. */
+static bool make_row(const piece *p, int64_t row, float *in, void *out)
 {
     const retype_job *job = p->job;
     const gguf_tensor *t = p->t;
     const float *importance = p->importance;
-    if (p->to == t->type && job->bytes && job->bytes(job->source, t, row, out)) return;
+    if (p->to == t->type && job->bytes && job->bytes(job->source, t, row, out)) return true;
     read_row(job, t, row, in);
+    if (find_bad(in, t->ne[0], p->to) < t->ne[0]) return false;
     if (importance) importance += row / t->ne[1] % t->ne[2] * t->ne[0]; /* of its matrix */
     qtypes[p->to].from_f32(t->ne[0], in, importance, out);
+    return true;
 }
 
 static void recode_rows(void *arg, int ith, int nth)
@@ -148,13 +162,32 @@ static void recode_rows(void *arg, int ith, int nth)
     const gguf_tensor *t = p->t;
     int64_t end = p->n_rows * (ith + 1) / nth;
     float *in = p->in + (int64_t)ith * t->ne[0];
-    for (int64_t i = p->n_rows * ith / nth; i < end; i++)
-        make_row(p, p->first + i, in, p->out + (size_t)i * p->out_bytes);
+    p->bad[ith] = -1;
+    for (int64_t i = p->n_rows * ith / nth; i < end && p->bad[ith] < 0; i++)
+        if (!make_row(p, p->first + i, in, p->out + (size_t)i * p->out_bytes))
+            p->bad[ith] = p->first + i;
+}
+
+/* Whether all rows are numbers; *err names the first that is not. */
+static bool check_rows(const piece *p, int nth, lory_err *err)
+{
+    const gguf_tensor *t = p->t;
+    int ith = 0;
+    while (ith < nth && p->bad[ith] < 0) ith++;
+    if (ith == nth) return true;
+    read_row(p->job, t, p->bad[ith], p->in);
+    int64_t at = find_bad(p->in, t->ne[0], p->to);
+    return err_set(err, LORY_E_FORMAT,
+                   "tensor %.*s: row %" PRId64 ", column %" PRId64 " is %g (expected a number"
+                   " that %s holds)",
+                   (int)t->name.n, t->name.s, p->bad[ith], at, (double)p->in[at],
+                   qtypes[p->to].name);
 }
 
 static bool recode(work *k, const gguf_tensor *t, qtype to, lory_err *err)
 {
-    int64_t n_rows = t->ne[1] * t->ne[2] * t->ne[3], nth = team_size(k->team);
+    int nth = team_size(k->team);
+    int64_t n_rows = t->ne[1] * t->ne[2] * t->ne[3];
     int64_t n_most = PIECE_WEIGHTS / t->ne[0] > nth ? PIECE_WEIGHTS / t->ne[0] : nth;
     size_t in_bytes = t->n_bytes / (size_t)n_rows;
     piece p = { .job = k->job, .t = t, .to = to, .out_bytes = qtype_row_bytes(to, t->ne[0]) };
@@ -163,16 +196,19 @@ static bool recode(work *k, const gguf_tensor *t, qtype to, lory_err *err)
         return false;
     p.in = mem_new((size_t)nth, (size_t)t->ne[0] * sizeof *p.in);
     p.out = mem_new((size_t)n_most, p.out_bytes);
-    bool ok = p.in && p.out;
+    p.bad = mem_new((size_t)nth, sizeof *p.bad);
+    bool ok = p.in && p.out && p.bad;
     if (!ok) err_set(err, LORY_E_MEMORY, "%s: out of memory for some rows", k->w->file.path);
     for (; ok && p.first < n_rows; p.first += p.n_rows) {
         p.n_rows = n_rows - p.first < n_most ? n_rows - p.first : n_most;
         team_run(k->team, recode_rows, &p);
-        ok = gguf_write_data(k->w, p.out, (size_t)p.n_rows * p.out_bytes, err)
+        ok = check_rows(&p, nth, err)
+             && gguf_write_data(k->w, p.out, (size_t)p.n_rows * p.out_bytes, err)
              && advance(k, (uint64_t)p.n_rows * in_bytes, err);
     }
     mem_free(p.in);
     mem_free(p.out);
+    mem_free(p.bad);
     return ok;
 }
 

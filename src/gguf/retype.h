@@ -43,7 +43,8 @@ qtype retype_choice(const gguf_tensor *t, qtype wanted);
 bool retype_check(const retype_job *job, lory_err *err);
 /* Before gguf_begin_data: announces the tensors in their order. */
 void retype_announce(const retype_job *job, gguf_writer *w);
-/* After it: writes them. */
+/* After it: writes them. LORY_E_FORMAT names a value that is no number, or that the new type can't
+ * hold. */
 bool retype_write(const retype_job *job, gguf_writer *w, lory_err *err);
 
 /* llama.cpp's number of a file that is mostly of a type (general.file_type); -1: it has none. */
