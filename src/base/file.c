@@ -369,6 +369,14 @@ void file_abandon(file_new *n)
     *n = (file_new){ 0 };
 }
 
+bool file_can_create(const char *path, lory_err *err)
+{
+    file_new n;
+    bool ok = file_create(&n, path, err);
+    file_abandon(&n);
+    return ok;
+}
+
 /* ---- places -------------------------------------------------------------------------------- */
 
 bool file_exists(const char *path)

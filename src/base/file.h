@@ -54,6 +54,8 @@ bool file_create(file_new *n, const char *path, lory_err *err);
 bool file_write(file_new *n, const void *bytes, size_t n_bytes, lory_err *err);
 bool file_commit(file_new *n, lory_err *err);
 void file_abandon(file_new *n);
+/* Whether file_create would do, for what is written after long work; leaves nothing behind. */
+bool file_can_create(const char *path, lory_err *err);
 
 bool file_exists(const char *path); /* a readable regular file */
 /* The directory of the running program, without a slash at its end; false when unknown. */

@@ -74,6 +74,9 @@ bool chat_set_stops(chat *c, const opt_list *given, const chat_builtin *b, lory_
 
 /* ---- chat_commands.c --------------------------------------------------------------------- */
 
+/* Appends the system text that TEXT or @FILE gives. */
+bool chat_read_system(const char *given, buf *text, lory_err *err);
+
 typedef enum { CHAT_NO_COMMAND, CHAT_DONE, CHAT_FAILED, CHAT_EXIT } chat_outcome;
 
 /* Does what a line that begins with a slash says. CHAT_NO_COMMAND: it is none. CHAT_FAILED: a line

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "cli/chat.h"
+#include "text/utf8.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -79,16 +80,24 @@ static bool retry(chat *c, const char *argument, lory_err *err)
     return ok;
 }
 
+bool chat_read_system(const char *given, buf *text, lory_err *err)
+{
+    buf raw = { 0 };
+    bool ok = given[0] == '@' ? file_read(given + 1, 1 << 24, &raw, err)
+                              : buf_puts(&raw, given) || err_set(err, LORY_E_MEMORY, "system: no memory for the text");
+    const char *s = raw.data ? raw.data : "";
+    size_t n_mark = ok ? utf8_mark(s, raw.len) : 0;
+    if (ok) talk_put_text(text, s + n_mark, raw.len - n_mark);
+    buf_free(&raw);
+    return ok && (!text->failed || err_set(err, LORY_E_MEMORY, "system: no memory for the text"));
+}
+
 static bool set_system(chat *c, const char *argument, lory_err *err)
 {
     buf text = { 0 };
-    if (argument[0] == '@') {
-        buf raw = { 0 };
-        if (!file_read(argument + 1, 1 << 24, &raw, err)) return false;
-        talk_put_text(&text, raw.data, raw.len);
-        buf_free(&raw);
-    } else {
-        talk_put_text(&text, argument, strlen(argument));
+    if (!chat_read_system(argument, &text, err)) {
+        buf_free(&text);
+        return false;
     }
     buf before = c->talk.system;
     bool had = c->talk.has_system;

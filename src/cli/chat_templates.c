@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "cli/opts.h"
+#include "text/utf8.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -55,13 +56,26 @@ bool chat_no_template(const char *subject, lory_err *err)
                    subject, chat_builtin_names);
 }
 
+/* Without a byte order mark, which would go into every prompt. */
+static bool read_template(const char *path, buf *text, lory_err *err)
+{
+    buf raw = { 0 };
+    bool ok = file_read(path, MAX_TEMPLATE_BYTES, &raw, err);
+    const char *s = raw.data ? raw.data : "";
+    size_t n_mark = ok ? utf8_mark(s, raw.len) : 0;
+    if (ok && !buf_put(text, s + n_mark, raw.len - n_mark))
+        ok = err_set(err, LORY_E_MEMORY, "%s: no memory for the chat template", path);
+    buf_free(&raw);
+    return ok;
+}
+
 bool chat_open_template(const lory_model *m, const char *subject, const char *name, buf *text,
                         const chat_builtin **builtin, lory_err *err)
 {
     size_t n;
     const char *own = name ? NULL : lory_model_chat_template(m, NULL, &n);
     *builtin = name ? find_builtin(name) : NULL;
-    if (name && !*builtin) return file_read(name, MAX_TEMPLATE_BYTES, text, err);
+    if (name && !*builtin) return read_template(name, text, err);
     if (!name && !own)
         return chat_no_template(subject, err);
     if (name ? buf_puts(text, (*builtin)->text) : buf_put(text, own, n)) return true;

@@ -93,10 +93,14 @@ const char *cli_model_path(const model_opts *o, char bundled[BUNDLED_PATH_MAX], 
 
 /* Of a text that is read whole: a pipe without an end is an error before memory is. */
 enum { CLI_MAX_TEXT_BYTES = 1 << 30 };
+/* Tells a person at a terminal that stdin is about to be read for `what`. */
+void cli_tell_stdin(const char *what);
+/* Appends the whole of a file (NULL, "-": stdin), `what` of the command. */
+bool cli_read_text(const char *path, const char *what, buf *text, lory_err *err);
 
-/* Whether the file `out` (NULL: none) can be made, which `subject` names: 0, or EXIT_USAGE after a
- * line because it would be standard output, or one of the files that are read, read[0 .. n), of
- * which some may be NULL. */
+/* Whether the file `out` (NULL: none) can be made, which `subject` names: 0, or after a line
+ * EXIT_USAGE because it would be standard output, or one of the files that are read, read[0 .. n),
+ * of which some may be NULL; or EXIT_FAILED because its place takes no file. */
 int cli_check_output(const char *subject, const char *out, const char *const *read, size_t n);
 
 /* The adapters of --lora FILE[:SCALE]. */

@@ -137,6 +137,7 @@ static bool open_input(run *r, lory_err *err)
         return err_set_errno(err, LORY_E_IO, "%s: cannot open", r->in_name);
     if (S_ISDIR(st->st_mode))
         return err_set(err, LORY_E_IO, "%s: is a directory (expected a file)", r->in_name);
+    if (is_stdin) cli_tell_stdin("the requests");
     r->is_file = S_ISREG(st->st_mode);
     r->in = (lines){ .fd = r->in_fd, .name = r->in_name, .max = BATCH_MAX_LINE_BYTES };
     return true;

@@ -79,17 +79,9 @@ static bool read_tools(chat *c, lory_err *err)
 
 static bool read_system(chat *c, lory_err *err)
 {
-    const char *text = c->o->system;
-    buf raw = { 0 };
-    if (!text) return true;
-    if (text[0] == '@' && !file_read(text + 1, 1 << 24, &raw, err)) return false;
-    if (text[0] == '@')
-        talk_put_text(&c->talk.system, raw.data, raw.len);
-    else
-        talk_put_text(&c->talk.system, text, strlen(text));
-    buf_free(&raw);
+    if (!c->o->system) return true;
     c->talk.has_system = true;
-    return !c->talk.system.failed || err_set(err, LORY_E_MEMORY, "--system: no memory");
+    return chat_read_system(c->o->system, &c->talk.system, err);
 }
 
 /* 0 or the exit status, after the error line. */

@@ -143,7 +143,7 @@ static bool tokenize(const eval *e, const char *text, size_t n, lory_tokens *out
 static bool read_text(eval *e, lory_err *err)
 {
     buf text = { 0 };
-    bool ok = file_read(e->o->file ? e->o->file : "-", CLI_MAX_TEXT_BYTES, &text, err)
+    bool ok = cli_read_text(e->o->file, "the text", &text, err)
               && tokenize(e, text.data ? text.data : "", text.len, &e->ids, err);
     buf_free(&text);
     return ok;
@@ -380,6 +380,7 @@ static int run_jsonl(eval *e)
         return cli_fail(&err);
     }
     lines in = jsonl_of(fd, e->source);
+    if (is_stdin) cli_tell_stdin("the lines");
     cli_catch_interrupt(e->s);
     int status = run_lines(e, &in);
     if (!is_stdin) close(fd);

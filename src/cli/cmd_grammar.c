@@ -1,7 +1,6 @@
 /* cmd_grammar.c - lory grammar: whether a text is one of a grammar's.
  * Layer: cli. */
 #include "base/err.h"
-#include "base/file.h"
 #include "cli/cli.h"
 #include <stdio.h>
 
@@ -51,8 +50,11 @@ static bool check(lory_grammar *g, bool is_json, lory_err *err)
 {
     buf text = { 0 };
     size_t n_valid;
-    bool is_whole, ok = file_read("-", CLI_MAX_TEXT_BYTES, &text, err);
-    if (is_json && text.len > 0 && text.data[text.len - 1] == '\n') text.len--;
+    bool is_whole, ok = cli_read_text(NULL, "the text", &text, err);
+    if (is_json && text.len > 0 && text.data[text.len - 1] == '\n') {
+        text.len--;
+        if (text.len > 0 && text.data[text.len - 1] == '\r') text.len--;
+    }
     ok = ok && lory_grammar_check(g, text.data, text.len, &n_valid, &is_whole, err)
          && (is_whole || refuse(&text, n_valid, err));
     buf_free(&text);

@@ -5,7 +5,6 @@
  * one thread, in double precision, over the tokens in their order.
  * Layer: cli, a file command. */
 #include "base/err.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
@@ -121,7 +120,7 @@ static bool read_ids(const imatrix_opts *o, const lory_model *m, lory_tokens *id
 {
     buf text = { 0 };
     unsigned flags = LORY_ADD_SPECIAL | (o->special ? LORY_PARSE_SPECIAL : 0u);
-    bool ok = file_read(o->text, CLI_MAX_TEXT_BYTES, &text, err)
+    bool ok = cli_read_text(o->text, "the text", &text, err)
               && lory_tokenize(m, text.data ? text.data : "", text.len, flags, ids, err);
     buf_free(&text);
     if (ok && ids->n > 1 && ids->id[ids->n - 1] == lory_token_eos(m)) ids->n--;

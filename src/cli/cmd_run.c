@@ -2,7 +2,6 @@
  * Layer: cli. */
 #include "base/cpu.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "cli/cli.h"
 #include "cli/logprobs.h"
 #include "cli/progress.h"
@@ -98,9 +97,7 @@ static bool read_prompt(run *r, lory_err *err)
     r->source = o->prompt ? "-p" : o->file && strcmp(o->file, "-") != 0 ? o->file : "stdin";
     if (o->prompt)
         return buf_puts(&r->prompt, o->prompt) || err_set(err, LORY_E_MEMORY, "-p: no memory");
-    if (!o->file && in_is_terminal())
-        cli_note("reading the prompt from the terminal; Ctrl-D ends it");
-    return file_read(o->file ? o->file : "-", CLI_MAX_TEXT_BYTES, &r->prompt, err);
+    return cli_read_text(o->file, "the prompt", &r->prompt, err);
 }
 
 static bool tokenize_prompt(run *r, lory_err *err)

@@ -1,7 +1,6 @@
 /* cmd_template.c - lory template: a conversation as the prompt that a chat template makes of it.
  * Layer: cli. */
 #include "base/err.h"
-#include "base/file.h"
 #include "cli/chat_templates.h"
 #include "cli/cli.h"
 
@@ -63,9 +62,10 @@ static int render(const lory_model *m, const template_opts *o)
     lory_err err;
     bool is_fixed;
     bool ok = chat_clock(&t.now, &is_fixed, &err) && find_template(m, o, &text, &t, &err)
-              && file_read("-", CLI_MAX_TEXT_BYTES, &vars, &err)
+              && cli_read_text(NULL, "the JSON object", &vars, &err)
               && lory_render_template(m, &t, vars.data ? vars.data : "", vars.len, &prompt, &err);
     int status = !ok ? cli_fail(&err) : out_put(prompt.text, prompt.n) ? EXIT_OK : EXIT_FAILED;
+    if (ok && out_is_terminal()) out_put("\n", 1);
     lory_prompt_free(&prompt);
     buf_free(&vars);
     buf_free(&text);

@@ -1,7 +1,6 @@
 /* cmd_tokenize.c - lory tokenize: text to ids, and back.
  * Layer: cli. */
 #include "base/err.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/jsonl.h"
@@ -222,6 +221,7 @@ static int answer_lines(const lory_model *m, const tokenize_opts *o)
     lory_err err;
     jsonl_result got = JSONL_END;
     bool ok = true;
+    cli_tell_stdin("the lines");
     while (ok && (got = jsonl_next(&j, &d, &err)) == JSONL_VALUE) {
         ok = o->decode ? decode_line(m, o, &j, d.root, &err) : encode_line(m, o, &j, d.root, &err);
         json_close(&d);
@@ -240,7 +240,7 @@ static int tokenize(const lory_model *m, const tokenize_opts *o)
     buf in = { 0 };
     int status;
     if (o->jsonl) return answer_lines(m, o);
-    bool ok = o->text || file_read("-", CLI_MAX_TEXT_BYTES, &in, &err);
+    bool ok = o->text || cli_read_text(NULL, o->decode ? "the ids" : "the text", &in, &err);
     const char *text = o->text ? o->text : in.data;
     size_t n = o->text ? strlen(o->text) : in.len;
     if (!ok)

@@ -273,8 +273,9 @@ static edit_result read_line(editor *e, buf *line)
         err_set(&e->err, LORY_E_FORMAT, "stdin: line %" PRIu64 ": more than %d bytes",
                 e->in.n_line, TEXT_MAX);
     if (r != LINES_LINE) return EDIT_END;
-    if (n > 0 && text[n - 1] == '\r') n--;
-    put_valid(line, text, n);
+    size_t n_mark = e->in.n_line == 1 ? utf8_mark(text, n) : 0;
+    if (n > n_mark && text[n - 1] == '\r') n--;
+    put_valid(line, text + n_mark, n - n_mark);
     return line->failed ? EDIT_END : EDIT_LINE;
 }
 

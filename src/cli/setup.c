@@ -49,7 +49,21 @@ int cli_check_output(const char *subject, const char *out, const char *const *re
     for (size_t i = 0; i < n; i++)
         if (read[i] && file_is_same(out, read[i]))
             return cli_usage("%s: %.400s is a file that is read (%.400s)", subject, out, read[i]);
-    return 0;
+    lory_err err;
+    return file_can_create(out, &err) ? 0 : cli_fail(&err);
+}
+
+/* ---- texts ------------------------------------------------------------------------------- */
+
+void cli_tell_stdin(const char *what)
+{
+    if (in_is_terminal()) cli_note("reading %s from the terminal; Ctrl-D ends it", what);
+}
+
+bool cli_read_text(const char *path, const char *what, buf *text, lory_err *err)
+{
+    if (!path || strcmp(path, "-") == 0) cli_tell_stdin(what);
+    return file_read(path ? path : "-", CLI_MAX_TEXT_BYTES, text, err);
 }
 
 /* ---- adapters ---------------------------------------------------------------------------- */
@@ -145,11 +159,18 @@ const opt_row constraint_rows[] = {
     { .kind = OPT_END },
 };
 
-/* A schema is given as itself or in a file: no file's name begins with a brace. */
+/* Whether a schema is given as itself, not in a file: no file's name begins with a brace, and true
+ * and false are schemas unless a file is called so. */
+static bool is_schema(const char *s)
+{
+    bool is_bool = strcmp(s, "true") == 0 || strcmp(s, "false") == 0;
+    return s[strspn(s, " \t\r\n")] == '{' || (is_bool && !file_exists(s));
+}
+
 static bool read_constraint(const constraint_opts *o, buf *text, const char **name, lory_err *err)
 {
     *name = o->grammar ? o->grammar : o->schema;
-    if (o->grammar || o->schema[strspn(o->schema, " \t\r\n")] != '{')
+    if (o->grammar || !is_schema(o->schema))
         return file_read(*name, MAX_GRAMMAR_BYTES, text, err);
     *name = "--json-schema";
     return buf_puts(text, o->schema) || err_set(err, LORY_E_MEMORY, "--json-schema: no memory");
