@@ -214,6 +214,11 @@ typedef struct {
     void *on_input_user;
     const lory_lora_use *lora; /* [n_lora] adapters, all applied; copied */
     size_t n_lora;
+    /* Up to 31 tokens that lory_generate may guess from the text so far and evaluate along with
+     * the last one, in about the time of one where memory is what bounds it. A guess is kept only
+     * where that very token is drawn: the bytes are the same, repetitive text comes faster. 0 = off.
+     * lory_batch guesses nothing: its requests share steps already. */
+    int n_draft;
 } lory_session_params; /* zeroed = all defaults */
 
 /* What a session will take to generate, before it is taken; lory_session_eval_all takes up to 31
@@ -415,6 +420,7 @@ typedef enum {
 typedef struct {
     lory_stop_reason reason;
     size_t n_tokens; /* generated, end token excepted */
+    size_t n_drafted, n_accepted; /* tokens that were guessed and evaluated, and those drawn then */
 } lory_generate_result;
 
 /* Generates after what the session holds, which must be at least one token. Every generated token

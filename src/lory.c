@@ -4,6 +4,7 @@
 #include "base/cpu.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/timer.h"
 #include "chat/chat.h"
 #include "text/utf8.h"
 #include "base/hash.h"
@@ -558,6 +559,25 @@ static bool draw(session *s, const lory_sampler *sampler, const lory_tokens *ban
     return chain_draw(sampler->c, &in, id, err);
 }
 
+/* Evaluates a token, if that has not been done ahead, and with it what may follow. */
+static bool go_on(session *s, lory_token id, lory_err *err)
+{
+    draft *d = &s->draft;
+    if (d->n_max == 0) return session_eval(s, &id, 1, NULL, NULL, err);
+    draft_tell(d, id);
+    if (session_accept(s, id)) {
+        d->n_accepted++;
+        return true;
+    }
+    session_forget_ahead(s);
+    s->id[s->n] = id;
+    int n = draft_guess(d, s->id, s->n + 1, session_room_ahead(s));
+    double start = timer_now();
+    bool ok = session_eval_ahead(s, id, d->token, n, err);
+    if (ok) draft_record(d, 1 + n, timer_now() - start);
+    return ok;
+}
+
 /* Draws tokens until there is a reason to stop. */
 static bool generate(generation *g, lory_session *s, const lory_sampler *sampler, lory_err *err)
 {
@@ -567,7 +587,7 @@ static bool generate(generation *g, lory_session *s, const lory_sampler *sampler
     while (!is_over) {
         if (!draw(&s->s, sampler, g->p->ignore_end ? &s->m->ends : &none, &id, err)) return false;
         if (!generation_take(g, id, s->s.logits, s->s.n, &is_over, err)) return false;
-        if (!is_over && !session_eval(&s->s, &id, 1, NULL, NULL, err)) return false;
+        if (!is_over && !go_on(&s->s, id, err)) return false;
     }
     return true;
 }
@@ -590,7 +610,10 @@ bool lory_generate(lory_session *s, lory_sampler *sampler, const lory_generate_p
     if (!generation_check(p, err)) return false;
     generation_begin(&g, s->s.id, s->s.n);
     chain_begin_text(sampler->c, s->s.n, g.d.at_start);
+    s->s.draft.n_drafted = s->s.draft.n_accepted = 0;
     bool ok = generate(&g, s, sampler, err);
+    session_forget_ahead(&s->s);
+    g.result.n_drafted = s->s.draft.n_drafted, g.result.n_accepted = s->s.draft.n_accepted;
     if (!ok && err->code == LORY_E_INTERRUPTED) {
         g.result.reason = LORY_STOP_CALLER;
         ok = true;

@@ -49,6 +49,8 @@ static void refuse_sessions(lory_model *m)
         { { .n_threads = -1 }, "threads: -1 is not within 1 to 1024" },
         { { .n_threads = 100000 }, "threads: 100000 is not within 1 to 1024" },
         { { .n_batch = -1 }, "batch size: -1 is not within 1 to 8192" },
+        { { .n_draft = 32 }, "draft: 32 is not within 0 to 31" },
+        { { .n_draft = -1 }, "draft: -1 is not within 0 to 31" },
         { { .cache_type = (lory_cache_type)99 }, "cache type: 99 is not one" },
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)

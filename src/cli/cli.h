@@ -115,18 +115,26 @@ extern const opt_row lora_rows[]; /* --lora */
 /* Opens them for m, which owns them. On failure *err names the option or the file. */
 bool cli_open_loras(lory_model *m, lora_opts *o, lory_err *err);
 
+enum { CLI_DRAFT = 8, CLI_MAX_DRAFT = 31 }; /* of --draft: the default, the most */
 typedef struct {
     int n_threads; /* 0: physical cores this process may use */
     int n_ctx;     /* 0: the model's own */
     int n_batch;
     int cache_type; /* a lory_cache_type */
+    int n_draft;    /* only where text is generated for one reader */
     lora_opts lora;
 } session_opts;
 #define SESSION_DEFAULTS                                                                           \
     {                                                                                              \
         .n_batch = 512, .cache_type = LORY_CACHE_F16                                               \
     }
+/* Of commands that generate text for one reader. */
+#define GENERATION_DEFAULTS                                                                        \
+    {                                                                                              \
+        .n_batch = 512, .cache_type = LORY_CACHE_F16, .n_draft = CLI_DRAFT                         \
+    }
 extern const opt_row session_rows[]; /* -t -c -b --cache-type --lora */
+extern const opt_row draft_rows[];   /* --draft; CLI_DRAFT is the default */
 
 /* What the options ask for, of the adapters those that cli_open_loras opened. */
 lory_session_params cli_session_params(const session_opts *o);

@@ -31,6 +31,7 @@ static const opt_row rows[] = {
     { 0, "Model", OPT_HEAD, .help = NULL },
     { 0, NULL, OPT_GROUP, AT(model), .rows = model_rows },
     { 0, NULL, OPT_GROUP, AT(session), .rows = session_rows },
+    { 0, NULL, OPT_GROUP, AT(session), .rows = draft_rows },
     { 0, "Answers", OPT_HEAD, .help = NULL },
     { 0, NULL, OPT_GROUP, AT(settings), .rows = chat_setting_rows },
     { .kind = OPT_END },
@@ -298,7 +299,7 @@ static int check_opts(const chat_opts *o)
 
 int cmd_chat(int argc, char **argv)
 {
-    chat_opts o = { .session = SESSION_DEFAULTS,
+    chat_opts o = { .session = GENERATION_DEFAULTS,
                     .settings = { .sampling = SAMPLING_DEFAULTS, .n_predict = -1 } };
     chat c = { .o = &o, .was_kept = true };
     int status;

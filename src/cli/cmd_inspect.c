@@ -74,7 +74,7 @@ static int inspect(inspect_opts *o)
 
 int cmd_inspect(int argc, char **argv)
 {
-    inspect_opts o = { .session = SESSION_DEFAULTS };
+    inspect_opts o = { .session = GENERATION_DEFAULTS };
     int status;
     if (!cli_parse(&page, &o, argc, argv, &status)) return status;
     status = inspect(&o);

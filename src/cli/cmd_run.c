@@ -51,6 +51,7 @@ static const opt_row rows[] = {
     { 0, "Model", OPT_HEAD, .help = NULL },
     { 0, NULL, OPT_GROUP, AT(model), .rows = model_rows },
     { 0, NULL, OPT_GROUP, AT(session), .rows = session_rows },
+    { 0, NULL, OPT_GROUP, AT(session), .rows = draft_rows },
     { 0, NULL, OPT_GROUP, AT(sampling), .rows = sampling_rows },
     { 0, "Other", OPT_HEAD, .help = NULL },
     { 'v', "verbose", OPT_BOOL, AT(verbose),
@@ -162,6 +163,8 @@ static void print_stats_json(const run *r)
     cli_put_rounded(&w, "generated_ms", r->generate_ms);
     cli_put_rounded(&w, "generated_tokens_per_s",
                     cli_per_second(r->result.n_tokens, r->generate_ms));
+    json_member_int(&w, "drafted_tokens", r->result.n_drafted);
+    json_member_int(&w, "accepted_tokens", r->result.n_accepted);
     json_member_int(&w, "peak_memory_bytes", cpu_memory_peak_bytes());
     json_member_int(&w, "seed", r->seed);
     json_end_object(&w);
@@ -263,7 +266,7 @@ static int check_opts(const run_opts *o)
 
 int cmd_run(int argc, char **argv)
 {
-    run_opts o = { .session = SESSION_DEFAULTS,
+    run_opts o = { .session = GENERATION_DEFAULTS,
                    .sampling = SAMPLING_DEFAULTS,
                    .n_predict = -1,
                    .n_logprobs = -1 };

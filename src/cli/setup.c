@@ -124,12 +124,20 @@ const opt_row session_rows[] = {
     { .kind = OPT_END },
 };
 
+const opt_row draft_rows[] = {
+    { 0, "draft", OPT_INT, offsetof(session_opts, n_draft), "N", .max = CLI_MAX_DRAFT,
+      .help = "tokens guessed from the text so far and checked in one step: the same text, sooner "
+              "where it repeats itself; 0 = none" },
+    { .kind = OPT_END },
+};
+
 lory_session_params cli_session_params(const session_opts *o)
 {
     return (lory_session_params){ .n_ctx = o->n_ctx,
                                   .n_batch = o->n_batch,
                                   .n_threads = o->n_threads,
                                   .cache_type = (lory_cache_type)o->cache_type,
+                                  .n_draft = o->n_draft,
                                   .lora = o->lora.use,
                                   .n_lora = o->lora.n };
 }

@@ -43,6 +43,9 @@ static bool check_params(const lory_session_params *p, lory_err *err)
     if (p->n_threads < 0 || p->n_threads > TEAM_MAX)
         return err_set(err, LORY_E_ARGUMENT, "threads: %d is not within 1 to %d", p->n_threads,
                        TEAM_MAX);
+    if (p->n_draft < 0 || p->n_draft > DRAFT_MAX)
+        return err_set(err, LORY_E_ARGUMENT, "draft: %d is not within 0 to %d", p->n_draft,
+                       DRAFT_MAX);
     if ((unsigned)p->cache_type > LORY_CACHE_Q8_0)
         return err_set(err, LORY_E_ARGUMENT, "cache type: %d is not one", (int)p->cache_type);
     return true;
@@ -173,7 +176,7 @@ bool session_plan(const model *m, const lory_session_params *p, lory_memory_plan
     if (mp->n_batch > mp->n_ctx) mp->n_batch = mp->n_ctx;
     mp->program_bytes = program_bytes(m, mp->n_threads);
     exec_params par = exec_params_of(mp, p);
-    par.n_out = 1; /* more rows are touched by those who want all logits */
+    if (par.n_out > 1 + p->n_draft) par.n_out = 1 + p->n_draft; /* more: who wants all logits */
     if (!exec_bytes(m, &par, &n_bytes, err)) return false;
     mp->scratch_bytes = n_bytes;
     if (!choose_context(m, p, mp, err)) return false;
@@ -223,6 +226,7 @@ bool session_open(session *s, const model *m, const lory_session_params *params,
         return false;
     }
     s->e.interrupt = &s->interrupt;
+    draft_init(&s->draft, params->n_draft);
     /* a cold file: the disk is kept busy ahead of the first step,
      * which reads in about this order */
     if (mp.weights_bytes < mp.machine_bytes)
@@ -276,6 +280,8 @@ static bool hand_on(session *s, int first, int n, lory_on_logits on_logits, void
 static bool step(session *s, int n, bool wants_last, lory_err *err)
 {
     size_t ld;
+    if (atomic_exchange(&s->interrupt, false))
+        return err_set(err, LORY_E_INTERRUPTED, "interrupted");
     int first = kv_reserve(&s->kv, 0, n, err);
     if (first < 0) return false;
     for (int i = 0; i < n; i++) s->pos[i] = first + i;
@@ -284,6 +290,7 @@ static bool step(session *s, int n, bool wants_last, lory_err *err)
     if (in_one) s->logits = exec_token(&s->e, &b, err);
     if (in_one ? !s->logits : !exec_body(&s->e, &b, err)) {
         kv_truncate(&s->kv, 0, first);
+        atomic_store(&s->interrupt, false);
         return false;
     }
     if (wants_last && !in_one) s->logits = exec_head(&s->e, s->rows + n - 1, 1, &ld);
@@ -347,14 +354,9 @@ bool session_eval(session *s, const lory_token *ids, size_t n, lory_on_logits on
     s->logits = NULL;
     memcpy(s->id + n_old, ids, n * sizeof *ids);
     for (settle(s, n_all); s->n < n_all; s->n += (size_t)n_tok) {
-        if (atomic_exchange(&s->interrupt, false))
-            return err_set(err, LORY_E_INTERRUPTED, "interrupted");
         if (!choose_step(s, n_all, &n_tok, err)) return false;
         bool is_last = s->n + (size_t)n_tok == n_all;
-        if (!step(s, n_tok, is_last && !on_logits, err)) {
-            atomic_store(&s->interrupt, false);
-            return false;
-        }
+        if (!step(s, n_tok, is_last && !on_logits, err)) return false;
         int n_again = s->n < n_old ? (int)(n_old - s->n) : 0; /* logits were handed on before */
         if (on_logits && !hand_on(s, n_again, n_tok, on_logits, user, err)) {
             s->n += (size_t)n_tok;
@@ -363,6 +365,51 @@ bool session_eval(session *s, const lory_token *ids, size_t n, lory_on_logits on
     }
     return true;
 }
+
+/* ---- tokens guessed ahead -------------------------------------------------------------------- */
+
+/* None where a token more can change what the others mean (settle), or who looks on would see it. */
+int session_room_ahead(const session *s)
+{
+    size_t n_most = (size_t)s->n_ctx, n_orig = (size_t)s->m->hp.rope_n_ctx_orig;
+    int n = s->e.par.n_batch < s->e.par.n_out ? s->e.par.n_batch : s->e.par.n_out;
+    if (s->m->hp.has_prefix || s->e.par.on_input) return 0;
+    if (s->m->rope_long.inv_freq && s->n < n_orig && n_orig < n_most) n_most = n_orig;
+    if (s->n + (size_t)n > n_most) n = (int)(n_most - s->n);
+    return n > 0 ? n - 1 : 0; /* beside the token that they follow */
+}
+
+bool session_eval_ahead(session *s, lory_token id, const lory_token *guess, int n, lory_err *err)
+{
+    session_forget_ahead(s);
+    if (n == 0 || (size_t)s->kv.seq[0].n_tok != s->n) return session_eval(s, &id, 1, NULL, NULL, err);
+    s->id[s->n] = id;
+    memcpy(s->id + s->n + 1, guess, (size_t)n * sizeof *guess);
+    s->logits = NULL;
+    settle(s, s->n + 1 + (size_t)n);
+    if (!step(s, 1 + n, false, err)) return false;
+    s->logits = exec_head(&s->e, s->rows, 1 + n, &s->ld_ahead);
+    s->n++;
+    s->n_ahead = n;
+    return true;
+}
+
+bool session_accept(session *s, lory_token id)
+{
+    if (s->n_ahead == 0 || s->id[s->n] != id) return false;
+    s->n++;
+    s->n_ahead--;
+    s->logits += s->ld_ahead;
+    return true;
+}
+
+void session_forget_ahead(session *s)
+{
+    if (s->n_ahead > 0) kv_truncate(&s->kv, 0, (int)s->n);
+    s->n_ahead = 0;
+}
+
+/* ---- other ways to hold tokens --------------------------------------------------------------- */
 
 bool session_set(session *s, const lory_token *ids, size_t n, lory_err *err)
 {

@@ -4,6 +4,7 @@
 #ifndef LORY_ENGINE_SESSION_H
 #define LORY_ENGINE_SESSION_H
 
+#include "engine/draft.h"
 #include "engine/exec.h"
 
 /* Fills what params leave open and predicts what a session will take. LORY_E_ARGUMENT names a
@@ -29,6 +30,9 @@ typedef struct {
     size_t n;            /* tokens evaluated */
     exec_prefix prefix;  /* of those, for models that have one */
     const float *logits; /* [n_vocab] of the last token; NULL before any */
+    int n_ahead;         /* guesses behind id[n - 1] that are evaluated and wait to be accepted */
+    size_t ld_ahead;     /* floats from one token's logits to those of the next of them */
+    draft draft;
     atomic_bool interrupt;
 } session;
 
@@ -40,6 +44,14 @@ bool session_eval(session *s, const lory_token *ids, size_t n, lory_on_logits on
                   lory_err *err);
 bool session_set(session *s, const lory_token *ids, size_t n, lory_err *err);
 void session_truncate(session *s, size_t n);
+/* Evaluates id and behind it a guess at what follows, guess[0..n), n up to session_room_ahead, in
+ * one step. The session then holds id alone: the guess waits to be accepted. */
+bool session_eval_ahead(session *s, lory_token id, const lory_token *guess, int n, lory_err *err);
+int session_room_ahead(const session *s);
+/* Whether id is the next token of the guess: then the session holds it, as if evaluated now. */
+bool session_accept(session *s, lory_token id);
+/* Before anything else is done with the session: what was not accepted is gone. */
+void session_forget_ahead(session *s);
 bool session_make_up(session *s, size_t n, lory_err *err); /* lory_session_make_up */
 
 #endif

@@ -1,0 +1,230 @@
+/* test_draft.c - guesses at what comes next, and that they change no bit of what is generated. */
+#include "engine/draft.h"
+#include "engine/session.h"
+#include "lory.h"
+#include "test.h"
+#include <stdlib.h>
+
+/* A text with 5 6 7 8 twice, and the second time just begun. */
+static const lory_token text[] = { 1, 5, 6, 7, 8, 9, 2, 3, 5, 6, 7 };
+enum { N_TEXT = sizeof text / sizeof text[0] };
+
+/* Steps take as long for any number of tokens, as where reading the weights is all there is. */
+static void make_free(draft *d)
+{
+    for (int i = 1; i <= DRAFT_MAX + 1; i++) d->cost[i] = 1.0;
+}
+
+TEST(a_guess_is_what_followed_the_longest_match)
+{
+    static const lory_token want[] = { 8, 9, 2, 3, 5 };
+    draft d;
+    draft_init(&d, 5);
+    make_free(&d);
+    CHECK(draft_guess(&d, text, N_TEXT, 31) > 0 && d.n == 5 && d.match == 3);
+    CHECK_SAME(d.token, want, sizeof want, "the guess");
+    CHECK(draft_guess(&d, text, 6, 31) == 0 && d.n == 0, "9 was never there before");
+    CHECK(draft_guess(&d, text, 1, 31) == 0 && d.n == 0, "one token has no match");
+}
+
+TEST(a_text_that_runs_in_circles_is_guessed_on_and_on)
+{
+    static const lory_token circle[] = { 4, 7, 9, 4, 7, 9, 4 }, want[] = { 7, 9, 4, 7, 9, 4, 7, 9 };
+    draft d;
+    draft_init(&d, 8);
+    make_free(&d);
+    draft_guess(&d, circle, sizeof circle / sizeof circle[0], 31);
+    CHECK(d.n == 8);
+    CHECK_SAME(d.token, want, sizeof want, "the guess goes on with itself");
+}
+
+TEST(no_more_is_guessed_than_there_is_room_for)
+{
+    draft d;
+    draft_init(&d, 8);
+    CHECK(draft_guess(&d, text, N_TEXT, 31) == 0, "nothing is known of what steps take");
+    make_free(&d);
+    for (int i = 0; i <= DRAFT_MATCH; i++) d.hit[i] = 1.0f;
+    CHECK(draft_guess(&d, text, N_TEXT, 31) == 8);
+    CHECK(draft_guess(&d, text, N_TEXT, 3) == 3);
+    CHECK(draft_guess(&d, text, N_TEXT, 0) == 0);
+    draft_init(&d, 1000);
+    CHECK(d.n_max == DRAFT_MAX);
+}
+
+/* Tells n guesses of which every `every`-th comes true; how many tokens are evaluated at the end. */
+static int learn(draft *d, int n, int every)
+{
+    int n_guess = 0;
+    for (int i = 0; i < n; i++) {
+        n_guess = draft_guess(d, text, N_TEXT, 31);
+        for (int j = 0; j < d->n_max; j++) draft_tell(d, i % every == 0 ? text[4 + j] : 77);
+        draft_record(d, 1 + n_guess, 1.0 + 0.5 * n_guess);
+    }
+    return n_guess;
+}
+
+TEST(guesses_are_as_long_as_pays)
+{
+    draft d;
+    draft_init(&d, 5);
+    draft_record(&d, 1, 1.0);
+    CHECK(learn(&d, 100, 1) == 5, "all come true: half a step each, but a token each");
+    CHECK(learn(&d, 100, 50) == 0, "none does");
+    CHECK(learn(&d, 100, 1) > 0, "they do again: that is learnt without evaluating any");
+}
+
+TEST(one_slow_step_does_not_end_guessing)
+{
+    draft d;
+    draft_init(&d, 5);
+    draft_record(&d, 1, 1.0);
+    learn(&d, 100, 1);
+    draft_record(&d, 6, 1000.0);
+    CHECK(draft_guess(&d, text, N_TEXT, 31) > 0);
+}
+
+/* ---- what is evaluated ahead ------------------------------------------------------------------- */
+
+enum { N_IDS = 90, N_PROMPT = 20 };
+
+static void fill_ids(const model *m, lory_token *ids)
+{
+    uint32_t x = 4711;
+    for (int i = 0; i < N_IDS; i++) {
+        x = x * 1664525u + 1013904223u;
+        ids[i] = (lory_token)((x >> 8) % (uint32_t)m->hp.n_vocab);
+    }
+}
+
+/* Evaluates ids one after the other, each with n tokens ahead, of which the last `wrong` do not
+ * come; the logits after each must be want's. */
+static void go_ahead(session *s, const lory_token *ids, const float *want, int n, int wrong)
+{
+    size_t row = (size_t)s->m->hp.n_vocab;
+    lory_token guess[DRAFT_MAX];
+    lory_err err;
+    session_truncate(s, 0);
+    CHECK(session_eval(s, ids, N_PROMPT, NULL, NULL, &err), "%s", err.text);
+    for (int i = N_PROMPT; i < N_IDS; i++) {
+        if (!session_accept(s, ids[i])) {
+            int room = session_room_ahead(s), n_guess = n < room ? n : room;
+            if (n_guess > N_IDS - i - 1) n_guess = N_IDS - i - 1;
+            for (int j = 0; j < n_guess; j++)
+                guess[j] = j < n_guess - wrong ? ids[i + 1 + j] : (ids[i + 1 + j] + 1) % (int)row;
+            CHECK(session_eval_ahead(s, ids[i], guess, n_guess, &err), "%s", err.text);
+        }
+        CHECK(s->n == (size_t)i + 1);
+        CHECK_SAME(s->logits, want + (size_t)i * row, row * sizeof *want, "%s, token %d, %d ahead",
+                   gguf_path(&s->m->file), i, n);
+    }
+    session_forget_ahead(s);
+}
+
+static bool keep_row(void *user, size_t pos, const float *logits)
+{
+    float *const *want = user;
+    size_t row = (size_t)(want[1] - want[0]);
+    memcpy(want[0] + pos * row, logits, row * sizeof *logits);
+    return true;
+}
+
+static void check_model(const char *name, const lory_session_params *p)
+{
+    lory_token ids[N_IDS];
+    lory_err err;
+    model m;
+    session s;
+    REQUIRE(model_open(&m, test_vector(name), NULL, &err), "%s", err.text);
+    fill_ids(&m, ids);
+    float *want = calloc((size_t)N_IDS * (size_t)m.hp.n_vocab, sizeof *want);
+    float *rows[2] = { want, want + m.hp.n_vocab };
+    REQUIRE(session_open(&s, &m, p, &err), "%s", err.text);
+    CHECK(session_eval(&s, ids, N_IDS, keep_row, rows, &err), "%s", err.text);
+    go_ahead(&s, ids, want, 7, 0);
+    go_ahead(&s, ids, want, 7, 3);
+    go_ahead(&s, ids, want, 1, 1);
+    go_ahead(&s, ids, want, DRAFT_MAX, 30);
+    session_close(&s);
+    free(want);
+    model_close(&m);
+}
+
+TEST(what_is_evaluated_ahead_has_the_same_bits)
+{
+    static const char *const names[] = {
+        "golden/llama-gqa-tied/model-q4_0.gguf", "golden/gemma2/model-q4_0.gguf",
+        "golden/gpt-oss/model-mxfp4.gguf",       "golden/gemma3/model-bf16.gguf",
+        "golden/deepseek-v2/model-bf16.gguf",    "golden/bloom/model-bf16.gguf",
+        "golden/mixtral/model-q4_0.gguf",        "golden/phi3/model-bf16.gguf",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        check_model(names[i], &(lory_session_params){ .n_ctx = 96, .n_threads = 2 });
+        check_model(names[i], &(lory_session_params){ .n_ctx = N_IDS, .n_batch = 4,
+                                                      .cache_type = LORY_CACHE_F32 });
+    }
+}
+
+/* ---- generation -------------------------------------------------------------------------------- */
+
+typedef struct {
+    lory_token id[400];
+    float best[400]; /* the logit of the token drawn */
+    size_t n;
+} heard;
+
+static bool hear(void *user, const lory_piece *piece)
+{
+    heard *h = user;
+    if (piece->id < 0) return true;
+    h->best[h->n] = piece->logits[piece->id];
+    h->id[h->n++] = piece->id;
+    return h->n < 400;
+}
+
+/* A prompt that repeats itself, and what is generated after it. */
+static lory_generate_result generate(lory_model *m, int n_draft, float temp, heard *h)
+{
+    static const char prompt[] = "Tom had a red ball. Tom had a red ball. Tom had a red";
+    lory_session_params p = { .n_ctx = 512, .n_threads = 1, .n_draft = n_draft };
+    lory_generate_params g = { .n_predict = 300, .ignore_end = true };
+    lory_generate_result result = { 0 };
+    lory_sampler_params sampling;
+    lory_tokens ids = { 0 };
+    lory_err err;
+    size_t n_held = 0;
+    lory_sampler_defaults(m, &sampling);
+    sampling.temp = temp, sampling.seed = 3;
+    lory_session *s = lory_session_new(m, &p, &err);
+    lory_sampler *sampler = lory_sampler_new(m, &sampling, &err);
+    *h = (heard){ .n = 0 };
+    CHECK(s && sampler && lory_tokenize(m, prompt, strlen(prompt), LORY_ADD_SPECIAL, &ids, &err)
+              && lory_session_eval(s, ids.id, ids.n, &err)
+              && lory_generate(s, sampler, &g, hear, h, &result, &err),
+          "%s", err.text);
+    const lory_token *held = lory_session_tokens(s, &n_held);
+    CHECK(h->n == 300 && n_held == ids.n + 299, "all but the last are evaluated");
+    CHECK_SAME(held + ids.n, h->id, 299 * sizeof *held, "what the session holds");
+    CHECK(lory_session_logits(s) != NULL);
+    CHECK(lory_session_state_bytes(s, n_held) > 0, "it can be kept");
+    lory_tokens_free(&ids);
+    lory_sampler_free(sampler);
+    lory_session_free(s);
+    return result;
+}
+
+TEST(guessing_changes_nothing_that_is_generated)
+{
+    lory_err err;
+    lory_model *m = lory_model_open("models/tales-tiny-q8_0.gguf", &err);
+    REQUIRE(m, "%s", err.text);
+    for (int i = 0; i < 2; i++) {
+        static heard plain, drafted;
+        lory_generate_result r = generate(m, 0, (float)i, &plain);
+        CHECK(r.n_drafted == 0 && r.n_accepted == 0);
+        r = generate(m, 8, (float)i, &drafted);
+        CHECK(r.n_accepted <= r.n_drafted);
+        CHECK_SAME(&drafted, &plain, sizeof plain, "temperature %d", i);
+    }
+    lory_model_close(m);
+}
