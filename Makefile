@@ -120,7 +120,7 @@ test: $(BUILD)/lory $(BUILD)/lory-test $(BUILD)/example $(if $(EMULATOR),$(BUILD
 
 asan ubsan tsan: ## run the tests under a sanitizer (tsan: those with threads)
 	@$(MAKE) --no-print-directory VARIANT=$@ test T='$(T)'
-tsan: T := $(or $(T),team threads allocfail run_is_the_same run_interrupted a_session test_log)
+tsan: T := $(or $(T),team threads allocfail run_is_the_same run_interrupted a_session)
 
 coverage: ## run the tests and print the line coverage of every source file
 	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true

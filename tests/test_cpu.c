@@ -18,14 +18,6 @@ TEST(cpu_list_least_reads_numbers_and_ranges)
     CHECK(cpu_list_least("9-", allowed, 16) == -1 && cpu_list_least(",2", allowed, 16) == -1);
 }
 
-TEST(cpu_parse_size_knows_units)
-{
-    CHECK(cpu_parse_size("32K\n") == 32768 && cpu_parse_size("1M") == 1048576);
-    CHECK(cpu_parse_size("512") == 512);
-    CHECK(cpu_parse_size("") == 0 && cpu_parse_size("-1K") == 0);
-    CHECK(cpu_parse_size("99999999999999999999G") == 0);
-}
-
 TEST(cpu_parse_meminfo_finds_whole_keys_only)
 {
     const char *text = "MemTotal:       24 kB\nMemFree: 1 kB\nXMemAvailable: 9 kB\n"
@@ -220,14 +212,4 @@ TEST(cpu_features_come_in_possible_sets)
 #else
     CHECK(f == 0);
 #endif
-}
-
-TEST(cpu_caches_grow_with_their_level)
-{
-    size_t l1 = cpu_cache_bytes(1), l2 = cpu_cache_bytes(2), l3 = cpu_cache_bytes(3);
-    if (l1 == 0) test_skip("this machine does not tell its caches");
-    CHECK(l1 >= 4096 && l1 <= 1 << 20);
-    CHECK(l2 == 0 || l2 > l1);
-    CHECK(l3 == 0 || l3 > l2);
-    CHECK(cpu_cache_bytes(9) == 0);
 }

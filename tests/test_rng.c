@@ -62,9 +62,3 @@ TEST(rng_neighbours_are_independent)
         CHECK(fabs(sum * 12.0 / N) < 0.015, "input %d: correlation %g", input, sum * 12.0 / N);
     }
 }
-
-TEST(rng_entropy_differs_from_call_to_call)
-{
-    uint64_t a = 0, b = 0;
-    CHECK(rng_entropy(&a) && rng_entropy(&b) && a != b);
-}

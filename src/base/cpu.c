@@ -25,7 +25,7 @@ static unsigned saved_registers(void)
     return low;
 }
 
-/* Intel SDM volume 2, CPUID: leaf 1 ecx; leaf 7 ebx, ecx; leaf 7.1 eax. */
+/* Intel SDM volume 2, CPUID: leaf 1 ecx; leaf 7 ebx, ecx. */
 unsigned cpu_features(void)
 {
     enum { OSXSAVE = 1 << 27, AVX = 1 << 28, YMM = 0x06, ZMM = 0xe6 };
@@ -43,8 +43,6 @@ unsigned cpu_features(void)
     if (b & 1u << 30) found |= CPU_AVX512BW;
     if (b & 1u << 31) found |= CPU_AVX512VL;
     if (c & 1u << 11) found |= CPU_AVX512_VNNI;
-    if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 5))
-        found |= CPU_AVX512_BF16;
     return found;
 }
 
@@ -83,15 +81,6 @@ int cpu_list_least(const char *list, const bool *allowed, int n)
     return least;
 }
 
-size_t cpu_parse_size(const char *text)
-{
-    char *end;
-    if (*text < '0' || *text > '9') return 0;
-    unsigned long long n = strtoull(text, &end, 10);
-    int shift = *end == 'K' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
-    return n > SIZE_MAX >> shift ? 0 : (size_t)n << shift;
-}
-
 uint64_t cpu_parse_meminfo(const char *text, const char *key)
 {
     size_t n = strlen(key);
@@ -104,7 +93,7 @@ uint64_t cpu_parse_meminfo(const char *text, const char *key)
     return UINT64_MAX;
 }
 
-/* ---- cores and caches ---------------------------------------------------------------------- */
+/* ---- cores --------------------------------------------------------------------------------- */
 
 enum { CPU_MAX = 8192, TEXT_MAX = 1 << 20 };
 
@@ -154,24 +143,6 @@ int cpu_usable_cores(void)
     int n = affinity_cores();
     if (quota < n) n = (int)quota;
     return n > 0 ? n : 1;
-}
-
-size_t cpu_cache_bytes(int level)
-{
-    enum { N_INDEX = 8 };
-    buf b = { 0 };
-    size_t size = 0;
-    for (int i = 0; i < N_INDEX && size == 0; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "cache/index%d/level", i);
-        if (!read_sys(SYS_DIR, 0, name, &b) || atoi(b.data) != level) continue;
-        snprintf(name, sizeof name, "cache/index%d/type", i);
-        if (!read_sys(SYS_DIR, 0, name, &b) || strncmp(b.data, "Instruction", 11) == 0) continue;
-        snprintf(name, sizeof name, "cache/index%d/size", i);
-        if (read_sys(SYS_DIR, 0, name, &b)) size = cpu_parse_size(b.data);
-    }
-    buf_free(&b);
-    return size;
 }
 
 /* ---- memory -------------------------------------------------------------------------------- */

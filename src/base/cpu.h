@@ -1,5 +1,5 @@
 /* cpu.h - what this machine, and this process's share of it, can do: instruction sets, cores,
- * caches, memory.
+ * memory.
  * Layer: base. All functions may be called from any thread; none can fail: what cannot be found
  * out has a safe answer, named at each function. */
 #ifndef LORY_BASE_CPU_H
@@ -19,18 +19,14 @@ enum {
     CPU_AVX512VL = 1u << 5,
     CPU_AVX512DQ = 1u << 6,
     CPU_AVX512_VNNI = 1u << 7,
-    CPU_AVX512_BF16 = 1u << 8,
-    CPU_NEON = 1u << 9,     /* every aarch64 */
-    CPU_DOTPROD = 1u << 10, /* sdot, udot */
+    CPU_NEON = 1u << 8,    /* every aarch64 */
+    CPU_DOTPROD = 1u << 9, /* sdot, udot */
 };
 unsigned cpu_features(void); /* the CPU_* bits, 0 on other machines */
 
 /* The physical cores this process may keep busy: its affinity mask with the threads of one core
  * counted once, and no more than its cgroup's quota rounded up. At least 1. */
 int cpu_usable_cores(void);
-
-/* Bytes of the data or unified cache of level 1 to 3 that the first core sees; 0 = unknown. */
-size_t cpu_cache_bytes(int level);
 
 /* Bytes this process may use at most: physical memory, cgroup limit, RLIMIT_AS, the least of
  * them. UINT64_MAX = unknown. */
@@ -54,8 +50,6 @@ int cpu_list_least(const char *list, const bool *allowed, int n);
 /* Cores of the processors allowed[0 .. n), the threads of a core counted once; sys_dir is
  * /sys/devices/system/cpu, or a test's own. */
 int cpu_count_cores(const char *sys_dir, const bool *allowed, int n);
-/* "32K", "1M", "36608K" in bytes; 0 when the text is no size. */
-size_t cpu_parse_size(const char *text);
 /* Bytes of a line as "MemAvailable:   123 kB" of /proc/meminfo; UINT64_MAX when not there. */
 uint64_t cpu_parse_meminfo(const char *text, const char *key);
 

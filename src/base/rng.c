@@ -2,8 +2,6 @@
  * sequence (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA 2014),
  * whose state is a counter, so any place of it can be computed alone. */
 #include "base/rng.h"
-#include <errno.h>
-#include <sys/random.h>
 
 #define GOLDEN_GAMMA 0x9e3779b97f4a7c15u /* 2^64 / golden ratio, odd: the step of the counter */
 
@@ -24,15 +22,4 @@ uint64_t rng_at(uint64_t seed, uint64_t position, uint64_t stream)
 double rng_uniform_at(uint64_t seed, uint64_t position, uint64_t stream)
 {
     return (double)(rng_at(seed, position, stream) >> 11) * 0x1p-53;
-}
-
-bool rng_entropy(uint64_t *bits)
-{
-    uint64_t got;
-    ssize_t n;
-    do n = getrandom(&got, sizeof got, 0);
-    while (n < 0 && errno == EINTR);
-    if (n != (ssize_t)sizeof got) return false;
-    *bits = got;
-    return true;
 }

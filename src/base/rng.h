@@ -4,7 +4,6 @@
 #ifndef LORY_BASE_RNG_H
 #define LORY_BASE_RNG_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /* 64 random bits at (seed, position, stream). Streams keep uses at one position apart. */
@@ -12,8 +11,5 @@ uint64_t rng_at(uint64_t seed, uint64_t position, uint64_t stream);
 
 /* The same as a number of [0, 1): one of the 2^53 multiples of 2^-53. */
 double rng_uniform_at(uint64_t seed, uint64_t position, uint64_t stream);
-
-/* 64 bits of the operating system's entropy, for a seed; false when it has none to give. */
-bool rng_entropy(uint64_t *bits);
 
 #endif

@@ -411,14 +411,6 @@ bool jdict_get(jrun *r, const jdict *d, jval key, const jval **found)
     return true;
 }
 
-const jval *jdict_find(const jdict *d, const char *name)
-{
-    for (size_t i = 0; i < d->n; i++)
-        if (d->entry[i].key.type == J_STR && jstr_is(d->entry[i].key.s, name))
-            return &d->entry[i].value;
-    return NULL;
-}
-
 /* ---- asking ------------------------------------------------------------------------------ */
 
 const char *jtype_name(jval v)

@@ -217,7 +217,6 @@ bool jconcat(jrun *r, const jstr *a, const jstr *b, jval *out);
 bool jdict_put(jrun *r, jdict *d, jval key, jval value);
 /* *found: NULL when it is not there. Fails like jdict_put. */
 bool jdict_get(jrun *r, const jdict *d, jval key, const jval **found);
-const jval *jdict_find(const jdict *d, const char *name); /* by a short ASCII name */
 
 /* ---- asking values ----------------------------------------------------------------------- */
 

@@ -11,7 +11,7 @@
 
 enum { MAX_TEMPLATE_BYTES = 1 << 24 };
 
-const chat_builtin chat_builtins[] = {
+static const chat_builtin builtins[] = {
     { "chatml",
       "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}"
       "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}",
@@ -38,22 +38,21 @@ const chat_builtin chat_builtins[] = {
       "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}",
       "<|user|>" },
 };
-enum { N_BUILTINS = sizeof chat_builtins / sizeof chat_builtins[0] };
-
-const char chat_builtin_names[] = "chatml, gemma, llama3, plain, zephyr";
+enum { N_BUILTINS = sizeof builtins / sizeof builtins[0] };
 
 static const chat_builtin *find_builtin(const char *name)
 {
     for (int i = 0; i < N_BUILTINS; i++)
-        if (strcmp(chat_builtins[i].name, name) == 0) return &chat_builtins[i];
+        if (strcmp(builtins[i].name, name) == 0) return &builtins[i];
     return NULL;
 }
 
 bool chat_no_template(const char *subject, lory_err *err)
 {
     return err_set(err, LORY_E_UNSUPPORTED,
-                   "%s: the model has no chat template (--template FILE or one of %s gives it one)",
-                   subject, chat_builtin_names);
+                   "%s: the model has no chat template (--template FILE or one of " CHAT_BUILTINS
+                   " gives it one)",
+                   subject);
 }
 
 /* Without a byte order mark, which would go into every prompt. */

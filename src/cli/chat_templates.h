@@ -7,14 +7,13 @@
 #include "base/buf.h"
 #include "lory.h"
 
+#define CHAT_BUILTINS "chatml, gemma, llama3, plain, zephyr" /* the names, for people */
+
 typedef struct {
     const char *name;
     const char *text; /* Jinja */
     const char *stop; /* what ends an answer in models that have no token for it */
 } chat_builtin;
-
-extern const chat_builtin chat_builtins[];
-extern const char chat_builtin_names[]; /* "chatml, gemma, ..." */
 
 /* The template that --template names, built in or a file, its text appended to *text; the model's
  * own when name is NULL. *builtin is NULL where it is none of those built in. An error that the

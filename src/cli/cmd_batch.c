@@ -65,8 +65,7 @@ static const opt_row rows[] = {
     { 0, NULL, OPT_GROUP, AT(constraint), .rows = constraint_rows },
     { 0, "ignore-eos", OPT_BOOL, AT(ignore_eos), .help = "go on past the end-of-text token" },
     { 0, "template", OPT_STR, AT(template), "NAME|FILE", .shown = "the model's own",
-      .help = "chat template (Jinja) of lines with messages: chatml, gemma, llama3, plain, "
-              "zephyr, or a file" },
+      .help = "chat template (Jinja) of lines with messages: " CHAT_BUILTINS ", or a file" },
     { 0, "special", OPT_BOOL, AT(special),
       .help = "read control-token text in prompts as control tokens" },
     { 0, "Model", OPT_HEAD, .help = NULL },

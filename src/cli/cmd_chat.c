@@ -16,7 +16,7 @@ static const opt_row rows[] = {
     { 0, "Talk", OPT_HEAD, .help = NULL },
     { 0, "system", OPT_STR, AT(system), "TEXT|@FILE", .help = "what the model is told first" },
     { 0, "template", OPT_STR, AT(template), "NAME|FILE", .shown = "the model's own",
-      .help = "chat template (Jinja): chatml, gemma, llama3, plain, zephyr, or a file" },
+      .help = "chat template (Jinja): " CHAT_BUILTINS ", or a file" },
     { 0, "tools", OPT_STR, AT(tools), "FILE", .help = "tools that the model may call (JSON)" },
     { 0, "load", OPT_STR, AT(load), "FILE",
       .help = "go on with a talk that was kept, with its settings" },

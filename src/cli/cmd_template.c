@@ -14,7 +14,7 @@ typedef struct {
 
 static const opt_row rows[] = {
     { 0, "template", OPT_STR, AT(file), "NAME|FILE", .shown = "the model's own",
-      .help = "chat template (Jinja): chatml, gemma, llama3, plain, zephyr, or a file" },
+      .help = "chat template (Jinja): " CHAT_BUILTINS ", or a file" },
     { 0, "template-name", OPT_STR, AT(name), "NAME",
       .help = "one of the model's other templates, as tool_use" },
     { 0, NULL, OPT_GROUP, AT(model), .rows = model_rows },

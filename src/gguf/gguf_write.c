@@ -76,11 +76,6 @@ void gguf_put_u32(gguf_writer *w, const char *key, uint32_t value)
     add_u32(begin_key(w, str(key), GGUF_U32), value);
 }
 
-void gguf_put_u64(gguf_writer *w, const char *key, uint64_t value)
-{
-    add_u64(begin_key(w, str(key), GGUF_U64), value);
-}
-
 void gguf_put_f32(gguf_writer *w, const char *key, float value)
 {
     add_f32(begin_key(w, str(key), GGUF_F32), value);

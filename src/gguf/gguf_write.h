@@ -35,7 +35,6 @@ typedef struct {
 bool gguf_create(gguf_writer *w, const char *path, lory_err *err);
 
 void gguf_put_u32(gguf_writer *w, const char *key, uint32_t value);
-void gguf_put_u64(gguf_writer *w, const char *key, uint64_t value);
 void gguf_put_f32(gguf_writer *w, const char *key, float value);
 void gguf_put_bool(gguf_writer *w, const char *key, bool value);
 void gguf_put_str(gguf_writer *w, const char *key, const char *value); /* NUL-terminated */

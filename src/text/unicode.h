@@ -9,8 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-extern const char unicode_version[]; /* "15.1.0" */
-
 typedef enum { /* general categories, in the order of the table */
                UNICODE_CN,
                UNICODE_LU,

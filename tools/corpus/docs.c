@@ -28,11 +28,6 @@ text_view docs_at(const docs *d, size_t i)
     return (text_view){ d->bytes.data + d->start[i], d->start[i + 1] - d->start[i] };
 }
 
-void docs_put_all(docs *d, const docs *from)
-{
-    for (size_t i = 0; i < from->n; i++) docs_put(d, docs_at(from, i).s, docs_at(from, i).n);
-}
-
 void docs_free(docs *d)
 {
     buf_free(&d->bytes);

@@ -40,8 +40,6 @@ text_view docs_at(const docs *d, size_t i);
 void docs_dedupe(docs *d, const docs *before, int percent);
 /* Drops documents of whose words fewer than `percent` are in `known`. */
 void docs_keep_plain(docs *d, const docs *known, int percent);
-/* Appends the documents of `from`. */
-void docs_put_all(docs *d, const docs *from);
 void docs_free(docs *d);
 
 /* Writes DIR/NAME; with DOCUMENT_END between documents, or each followed by a line break. */
