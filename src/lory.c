@@ -3,11 +3,10 @@
 #include "lory.h"
 #include "base/cpu.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/timer.h"
 #include "chat/chat.h"
-#include "text/utf8.h"
-#include "base/hash.h"
 #include "engine/limits.h"
 #include "engine/plan_text.h"
 #include "engine/session_state.h"
@@ -17,6 +16,8 @@
 #include "kernels/kernel.h"
 #include "model/survey.h"
 #include "sample/grammar.h"
+#include "text/utf8.h"
+#include "token/tokens.h"
 
 struct lory_detok {
     detok d;

@@ -1,6 +1,7 @@
 /* kernel_inputs.c - what the tests of the kernels share. */
 #include "kernel_inputs.h"
 #include "base/mem.h"
+#include "quant/q_float.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,6 +2,7 @@
  * conversions): the same bits on every instruction set, near the exact functions. */
 #include "base/mem.h"
 #include "kernel_inputs.h"
+#include "quant/q_float.h"
 #include "test.h"
 #include <math.h>
 #include <stdlib.h>

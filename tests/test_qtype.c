@@ -1,5 +1,6 @@
 /* Tests of src/quant/qtype.c: the table, half floats, bfloat16. */
 #include "quant/qtype.h"
+#include "quant/q_float.h"
 #include "test.h"
 #include <math.h>
 #include <stdlib.h>

@@ -6,6 +6,7 @@
 #include "text/json.h"
 #include "text/utf8.h"
 #include "tiny_vocab.h"
+#include "token/tokens.h"
 #include <dirent.h>
 #include <pthread.h>
 #include <stdlib.h>

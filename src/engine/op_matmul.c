@@ -4,12 +4,7 @@
 #include "engine/ops.h"
 #include <string.h>
 
-/* One row: every thread prepares it for itself, which costs less than meeting. More: by tokens. */
-static float *input_row(const exec *e, const op_ctx *c, int it)
-{
-    return e->input_f32 + (size_t)(e->n_row == 1 ? c->ith : it) * e->ld_input;
-}
-
+/* The int8 of op_input_row. */
 static act_group *input_act(const exec *e, const op_ctx *c)
 {
     return e->input_i8 + (e->n_row == 1 ? (size_t)c->ith * (e->ld_input / QT_GROUP) : 0);
@@ -29,12 +24,12 @@ static void prepare_rows(const op_ctx *c, const plan_step *s, int first, int las
     int width = plan_input_width(s);
     for (int it = first; it < last; it++) {
         const float *src = op_row(e, s->src, it);
-        float *row = input_row(e, c, it);
+        float *row = op_input_row(c, it);
         if (s->norm) op_norm_row(e, s->norm, s->w[0], src, row);
         else if (s->want_f32) memcpy(row, src, (size_t)width * sizeof *row);
     }
     bool is_slot = !s->norm;
-    const float *x = is_slot ? op_row(e, s->src, 0) : input_row(e, c, 0);
+    const float *x = is_slot ? op_row(e, s->src, 0) : op_input_row(c, 0);
     size_t ld_x = is_slot ? e->ld[s->src] : e->ld_input;
     if (is_tiled(e, s))
         e->kn->tile_x(&(x_args){ .x = x + (size_t)first * ld_x, .ld_x = ld_x, .n_tok = e->n_row,
@@ -53,13 +48,6 @@ void op_input(const op_ctx *c, const plan_step *s)
     if (c->e->n_row > 1) op_share_inputs(c, &first, &last);
     for (int it = first; it < last; it += ACT_TILE)
         prepare_rows(c, s, it, last - it < ACT_TILE ? last : it + ACT_TILE);
-}
-
-const float *op_product_input(const op_ctx *c, const plan_step *s, size_t *ld)
-{
-    const exec *e = c->e;
-    *ld = s->prepared ? e->ld_input : e->ld[s->src];
-    return s->prepared ? input_row(e, c, 0) : op_row(e, s->src, 0);
 }
 
 /* Part p of the step for all tokens, then adapters' part and its bias. */

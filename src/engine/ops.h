@@ -49,9 +49,6 @@ enum {
 void op_add_lora(const op_ctx *c, const lora_args *a);
 /* dst += what adapters make of token id's embedding. */
 void op_embed_lora(const op_ctx *c, const plan_lora *l, lory_token id, float *dst);
-/* The f32 rows that a product reads; one row: this thread's own copy. */
-const float *op_product_input(const op_ctx *c, const plan_step *s, size_t *ld);
-
 /* Thread ith's share [first, last) of n things. */
 static inline void op_share(const op_ctx *c, int n, int *first, int *last)
 {
@@ -71,6 +68,20 @@ static inline void op_share_inputs(const op_ctx *c, int *first, int *last)
 static inline float *op_row(const exec *e, int slot, int it)
 {
     return e->slot[slot] + (size_t)it * e->ld[slot];
+}
+
+/* The prepared f32 row `it`. One row: every thread prepares it for itself, which costs less than
+ * meeting. */
+static inline float *op_input_row(const op_ctx *c, int it)
+{
+    return c->e->input_f32 + (size_t)(c->e->n_row == 1 ? c->ith : it) * c->e->ld_input;
+}
+
+/* The f32 rows that a product reads. */
+static inline const float *op_product_input(const op_ctx *c, const plan_step *s, size_t *ld)
+{
+    *ld = s->prepared ? c->e->ld_input : c->e->ld[s->src];
+    return s->prepared ? op_input_row(c, 0) : op_row(c->e, s->src, 0);
 }
 
 static inline void *op_scratch(const op_ctx *c)

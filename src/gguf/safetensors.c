@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "gguf/name_table.h"
 #include "gguf/sniff.h"
+#include "quant/q_float.h"
 #include "text/utf8.h"
 #include <inttypes.h>
 #include <stdarg.h>

@@ -19,6 +19,7 @@
 #include "base/fmath.h"
 #include "kernels/ahead.h"
 #include "quant/block.h"
+#include "quant/q_float.h"
 #include <math.h>
 #include <stddef.h>
 

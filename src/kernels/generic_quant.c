@@ -2,6 +2,7 @@
  * to panels by way of the format's own unpack, panels against activations.
  * Layer: kernels. Compiled for the baseline; the ISA files give the same bits. No state. */
 #include "kernels/generic.h"
+#include "quant/q_float.h"
 #include <math.h>
 #include <string.h>
 

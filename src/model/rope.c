@@ -1,7 +1,7 @@
 /* rope.c - see rope.h. */
 #include "model/rope.h"
 #include "base/fmath.h"
-#include "quant/qtype.h"
+#include "quant/q_float.h"
 #include <math.h>
 
 static const double PI = 3.14159265358979323846;

@@ -3,7 +3,7 @@
  * their nearest codes, and the codes the least-squares line through (code, weight); the best of
  * these lines is kept and polished by doing the same again from it. */
 #include "quant/fit.h"
-#include "quant/qtype.h"
+#include "quant/q_float.h"
 #include <math.h>
 
 enum { N_POLISH = 4, LANES = 4 };

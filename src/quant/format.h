@@ -1,13 +1,18 @@
 /* format.h - what the format files (q_*.c) give to the table of qtype.c.
- * Layer: quant, private to it. NAME_unpack and NAME_write have the meaning of the fields unpack
- * and from_f32 of qtype_row. */
+ * Layer: quant, private to it. NAME_read, NAME_write and NAME_unpack have the meaning of the fields
+ * to_f32, from_f32 and unpack of qtype_row. */
 #ifndef LORY_QUANT_FORMAT_H
 #define LORY_QUANT_FORMAT_H
 
 #include <stdint.h>
 
+typedef void quant_read(int64_t n, const void *row, float *out);
 typedef void quant_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float *mins);
 typedef void quant_write(int64_t n, const float *in, const float *importance, void *row);
+
+/* q_float.c */
+quant_read f32_read, f16_read, bf16_read;
+quant_write f32_write, f16_write, bf16_write;
 
 /* q_legacy.c */
 quant_unpack q4_0_unpack, q4_1_unpack, q5_0_unpack, q5_1_unpack, q8_0_unpack;

@@ -1,6 +1,6 @@
 /* iq_book.c - see iq_book.h. */
 #include "quant/iq_book.h"
-#include "quant/qtype.h"
+#include "quant/q_float.h"
 #include <math.h>
 #include <string.h>
 

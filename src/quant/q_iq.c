@@ -6,7 +6,7 @@
 #include "quant/fit.h"
 #include "quant/format.h"
 #include "quant/iq_grid.h"
-#include "quant/qtype.h"
+#include "quant/q_float.h"
 #include <string.h>
 
 enum { N_SUB = QB_SUPER / 32 }; /* sub-blocks of 32; each is four runs of eight weights */

@@ -4,7 +4,7 @@
 #include "quant/block.h"
 #include "quant/fit.h"
 #include "quant/format.h"
-#include "quant/qtype.h"
+#include "quant/q_float.h"
 #include <math.h>
 #include <string.h>
 

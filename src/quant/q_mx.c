@@ -3,7 +3,6 @@
 #include "quant/block.h"
 #include "quant/fit.h"
 #include "quant/format.h"
-#include "quant/qtype.h"
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* qtype.c - the table of tensor types, the float formats, and to_f32 of all that have panels.
+/* qtype.c - the table of tensor types, and to_f32 of all that have panels.
  * Layer: quant. Constant data and pure functions. To add a type: a row here, its block in
  * block.h, its functions in a q_*.c file. */
 #include "quant/qtype.h"
@@ -9,118 +9,6 @@
 
 /* Weights converted at a time; in every format they have a scale in common. */
 enum { STEP = 16, STEPS_MAX = QB_SUPER / STEP };
-
-/* ---- half floats and bfloat16 --------------------------------------------------------------- */
-
-static uint32_t bits_of(float f)
-{
-    uint32_t u;
-    memcpy(&u, &f, sizeof u);
-    return u;
-}
-
-static float float_of(uint32_t u)
-{
-    float f;
-    memcpy(&f, &u, sizeof f);
-    return f;
-}
-
-/* As processors convert: a signalling NaN becomes quiet and keeps its payload. */
-static inline float half_value(uint16_t h)
-{
-    uint32_t a = h & 0x7fffu, normal = (a << 13) + ((127 - 15) << 23);
-    /* A subnormal half is a * 2^-24: written below the 1 of 0.5, which is then taken away. */
-    uint32_t subnormal = bits_of(float_of(bits_of(0.5f) | a) - 0.5f);
-    uint32_t choice = a < 0x0400 ? UINT32_MAX : 0; /* a mask, as branches stop the vectoriser */
-    uint32_t u = (subnormal & choice) | (normal & ~choice);
-    u |= a >= 0x7c00 ? 0xffu << 23 : 0;
-    u |= a > 0x7c00 ? 1u << 22 : 0;
-    return float_of((uint32_t)(h & 0x8000u) << 16 | u);
-}
-
-float f16_to_f32(uint16_t h)
-{
-    return half_value(h);
-}
-
-uint16_t f32_to_f16(float f)
-{
-    const uint32_t inf = 0xffu << 23, too_big = bits_of(65520.0f), normal = bits_of(0x1p-14f);
-    uint32_t u = bits_of(f), sign = u >> 16 & 0x8000, a = u & 0x7fffffff;
-    if (a > inf) return (uint16_t)(sign | 0x7e00 | (a >> 13 & 0x01ff));
-    if (a >= too_big) return (uint16_t)(sign | 0x7c00);
-    if (a < normal) /* adding 0.5 leaves a multiple of 2^-24, rounded to nearest even */
-        return (uint16_t)(sign | (bits_of(float_of(a) + 0.5f) - bits_of(0.5f)));
-    uint32_t odd = a >> 13 & 1;
-    return (uint16_t)(sign | (a + 0xfff + odd - ((127 - 15) << 23)) >> 13);
-}
-
-float bf16_to_f32(uint16_t h)
-{
-    return float_of((uint32_t)h << 16);
-}
-
-uint16_t f32_to_bf16(float f)
-{
-    uint32_t u = bits_of(f), odd = u >> 16 & 1;
-    if ((u & 0x7fffffff) > 0xffu << 23) return (uint16_t)(u >> 16 | 0x40); /* quiet NaN */
-    return (uint16_t)((u + 0x7fff + odd) >> 16);
-}
-
-/* Rows in a file may start at any byte: 16-bit elements are read and written with memcpy. */
-
-static void f32_to_f32(int64_t n, const void *row, float *out)
-{
-    if (n > 0) memcpy(out, row, (size_t)n * sizeof *out);
-}
-
-static void f32_from_f32(int64_t n, const float *in, const float *importance, void *row)
-{
-    (void)importance;
-    if (n > 0) memcpy(row, in, (size_t)n * sizeof *in);
-}
-
-static void f16_row_to_f32(int64_t n, const void *row, float *out)
-{
-    const char *at = row;
-    uint16_t h[STEP];
-    for (; n >= STEP; n -= STEP, at += sizeof h, out += STEP) { /* a loop that is vectorised */
-        memcpy(h, at, sizeof h);
-        for (int j = 0; j < STEP; j++) out[j] = half_value(h[j]);
-    }
-    for (; n > 0; n--, at += sizeof *h) {
-        memcpy(h, at, sizeof *h);
-        *out++ = half_value(*h);
-    }
-}
-
-static void f16_row_from_f32(int64_t n, const float *in, const float *importance, void *row)
-{
-    (void)importance;
-    for (int64_t i = 0; i < n; i++) {
-        uint16_t h = f32_to_f16(in[i]);
-        memcpy((char *)row + 2 * i, &h, sizeof h);
-    }
-}
-
-static void bf16_row_to_f32(int64_t n, const void *row, float *out)
-{
-    uint16_t h;
-    for (int64_t i = 0; i < n; i++) {
-        memcpy(&h, (const char *)row + 2 * i, sizeof h);
-        out[i] = bf16_to_f32(h);
-    }
-}
-
-static void bf16_row_from_f32(int64_t n, const float *in, const float *importance, void *row)
-{
-    (void)importance;
-    for (int64_t i = 0; i < n; i++) {
-        uint16_t h = f32_to_bf16(in[i]);
-        memcpy((char *)row + 2 * i, &h, sizeof h);
-    }
-}
 
 /* ---- formats with a panel form -------------------------------------------------------------- */
 
@@ -179,11 +67,11 @@ const qtype_row qtypes[QT_COUNT] = {
     /* name, number in GGUF; a block: weights, bytes; scales of a group, minima;
      * to f32, from f32, to panels */
     [QT_F32]     = { "f32",      0,   1, 4,                      0, false,
-                     f32_to_f32, f32_from_f32, NULL },
+                     f32_read, f32_write, NULL },
     [QT_F16]     = { "f16",      1,   1, 2,                      0, false,
-                     f16_row_to_f32, f16_row_from_f32, NULL },
+                     f16_read, f16_write, NULL },
     [QT_BF16]    = { "bf16",    30,   1, 2,                      0, false,
-                     bf16_row_to_f32, bf16_row_from_f32, NULL },
+                     bf16_read, bf16_write, NULL },
     [QT_Q4_0]    = { "q4_0",     2,  32, sizeof(block_q4_0),     1, false,
                      q4_0_to_f32, q4_0_write, q4_0_unpack },
     [QT_Q4_1]    = { "q4_1",     3,  32, sizeof(block_q4_1),     1, true,

@@ -51,10 +51,4 @@ const char *qtype_foreign_name(uint32_t gguf_id);
 /* Bytes of a row of n weights; n must be a multiple of block_elems, n >= 0, no overflow check. */
 size_t qtype_row_bytes(qtype t, int64_t n);
 
-/* IEEE half and bfloat16, exact; to 16 bits rounds to nearest even, NaN stays NaN. */
-float f16_to_f32(uint16_t h);
-uint16_t f32_to_f16(float f);
-float bf16_to_f32(uint16_t h);
-uint16_t f32_to_bf16(float f);
-
 #endif

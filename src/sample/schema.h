@@ -20,7 +20,7 @@
 
 #include "sample/syntax.h"
 
-enum { SCHEMA_MAX_BYTES = 8 << 20, SCHEMA_MAX_RULES = 100000 };
+enum { SCHEMA_MAX_BYTES = 8 << 20 };
 
 /* Fills the zeroed *s; free it with syntax_free, also on failure. *err is then "NAME: #/a/JSON
  * pointer: what is wrong", LORY_E_FORMAT, LORY_E_UNSUPPORTED or LORY_E_MEMORY. */

@@ -45,14 +45,21 @@ typedef struct {
 /* "NAME: #/pointer/to/at: ..."; always false. */
 bool schema_fail(builder *b, const json *at, lory_status code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+bool schema_no_memory(builder *b); /* false */
+
+/* Whether a keyword has an effect on what is valid. */
+bool schema_is_assertion(const char *keyword);
 
 void conjuncts_free(conjuncts *l);
+/* Adds the object `at` alone, unless it is there. */
+bool conjuncts_put(builder *b, conjuncts *l, const json *at, unsigned without, bool *is_new);
 /* Adds a schema, its $ref followed and its allOf taken apart. */
 bool conjuncts_add(builder *b, conjuncts *l, const json *schema, unsigned without);
 /* The keyword of one of them, or NULL. */
 const json *conjunct_get(const conjunct *c, const char *keyword);
 
-/* The rule of a list, which is freed. NULL on failure. */
+/* The rule of a list, which is freed: built later (schema.c), so that no recursion follows the
+ * schema's. NULL on failure. */
 const expr *schema_value(builder *b, conjuncts *l);
 /* That of one schema; NULL: any value. */
 const expr *schema_value_of(builder *b, const json *schema);
@@ -62,11 +69,17 @@ const expr *schema_constant(builder *b, const json *value);    /* compact */
 const expr *schema_key(builder *b, const char *key, size_t n); /* "key": and a blank */
 const expr *schema_never(builder *b);
 
+/* Whether a grammar has the text. */
+bool schema_has_text(builder *b, const syntax *s, const char *text, size_t n, bool *has);
 /* Whether the text is one of the regular expression's (in the JSON of a schema, at `at`). */
 bool schema_matches(builder *b, const json *at, const char *text, size_t n, bool *matches);
 
 /* A whole number of 0 or more; *v stays as it was when the keyword is not there. */
 bool schema_count(builder *b, const conjunct *c, const char *keyword, uint32_t *v);
+
+void builder_close(builder *b);
+
+/* ---- the types: schema_string.c, schema_number.c, schema_list.c ------------------------------- */
 
 /* The texts of one type that a list allows; NULL on failure. */
 const expr *schema_string(builder *b, const conjuncts *l);

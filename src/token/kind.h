@@ -4,6 +4,7 @@
 #define LORY_TOKEN_KIND_H
 
 #include "token/tokenizer.h"
+#include "token/tokens.h"
 
 enum {
     KIND_CUTS_USER_DEFINED = 1, /* text is cut at user-defined tokens before the algorithm */

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "text/utf8.h"
 #include "token/glm_text.h"
+#include "token/tokens.h"
 
 #define BLANK "\xE2\x96\x81" /* U+2581 */
 enum { BLANK_BYTES = 3, N_BYTES = 256 };

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "text/utf8.h"
 #include "token/kind.h"
+#include "token/tokens.h"
 #include <stdio.h>
 
 enum { MAX_TEXT_BYTES = 1 << 30 };
@@ -148,16 +149,6 @@ void tokenizer_free(tokenizer *t)
 }
 
 /* ---- encoding ---------------------------------------------------------------------------- */
-
-bool tokens_grow(lory_tokens *out, lory_err *err)
-{
-    size_t cap = out->cap ? out->cap * 2 : 64;
-    lory_token *p = mem_resize(out->id, out->cap, cap, sizeof *p);
-    if (!p) return err_set(err, LORY_E_MEMORY, "no memory for %zu tokens", cap);
-    out->id = p;
-    out->cap = cap;
-    return true;
-}
 
 typedef struct {
     const tokenizer *t;

@@ -61,15 +61,6 @@ bool tokenizer_holds_last_blank(const tokenizer *t);
 lory_token tokenizer_bos(const tokenizer *t); /* -1 = none */
 lory_token tokenizer_eos(const tokenizer *t);
 
-/* Appends one id; a lory_tokens lives in mem_* memory. */
-bool tokens_grow(lory_tokens *out, lory_err *err);
-static inline bool tokens_put(lory_tokens *out, lory_token id, lory_err *err)
-{
-    if (out->n == out->cap && !tokens_grow(out, err)) return false;
-    out->id[out->n++] = id;
-    return true;
-}
-
 /* ---- streaming detokenizer: lory_detok of lory.h ------------------------------------------- */
 
 typedef struct {

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "token/lookup.h"
 #include "token/tokenizer.h"
+#include "token/tokens.h"
 
 enum { WORD_CACHE_MAX_BYTES = 21 }; /* of a word that is kept: an entry is 32 bytes */
 

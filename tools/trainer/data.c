@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "token/tokenizer.h"
+#include "token/tokens.h"
 #include <string.h>
 
 enum {
