@@ -111,6 +111,8 @@ typedef struct {
     bool even_windows; /* in layers 0, 2, .. */
     bool dense_rotates; /* layers without experts rotate, whatever they see */
     bool softplus_gate; /* of heads; else by sigmoid */
+    bool gates_values;  /* a gate for each value of attention's output */
+    bool dense_beside;  /* experts and the dense network, halved by the root of 2 */
     bool proportional; /* what does not rotate in full layers is the end of each half */
     bool unit_values;  /* heads of V are normed, without a weight */
     bool full_k_is_v;  /* full layers have one product for keys and values */

@@ -97,6 +97,13 @@ void keys_deepseek2(config *c, const hf_shape *s)
     put_deepseek_experts(c);
 }
 
+void keys_deepseek32(config *c, const hf_shape *s)
+{
+    keys_deepseek2(c, s);
+    config_one_of(c, "scoring_func", "scoring_func", "sigmoid", "sigmoid");
+    config_put_int(c, "attention.indexer.top_k", config_int(c, "index_topk", 2048));
+}
+
 void keys_mistral4(config *c, const hf_shape *s)
 {
     config rope = keys_rope_part(c);
@@ -162,6 +169,75 @@ void keys_glm4moe(config *c, const hf_shape *s)
     config_put_int(c, "rope.dimension_count",
                    (int64_t)(config_num(c, "partial_rotary_factor", 0.5) * keys_head_dim(c, s)));
     put_sigmoid_experts(c);
+}
+
+/* GLM-4.7-Flash: the numbers of DeepSeek-V3, some of which its config leaves out. */
+void keys_glm4_lite(config *c, const hf_shape *s)
+{
+    keys_put_activation(c, "silu", "silu");
+    if (!config_bool(c, "rope_interleave", true))
+        config_wrong(c, LORY_E_UNSUPPORTED, "rope_interleave false is not known of Glm4MoeLite");
+    keys_put_base(c, s);
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    if (config_find(c, "q_lora_rank"))
+        config_put_int(c, "attention.q_lora_rank", config_int(c, "q_lora_rank", 0));
+    keys_put_latents(c);
+    put_sigmoid_experts(c);
+}
+
+/* Solar Open: GLM-4.5's layers, whose heads rotate whole. */
+void keys_solar(config *c, const hf_shape *s)
+{
+    keys_base(c, s);
+    config_put_int(c, "rope.dimension_count",
+                   (int64_t)(config_num(c, "partial_rotary_factor", 1.0) * keys_head_dim(c, s)));
+    put_sigmoid_experts(c);
+}
+
+void keys_exaone_moe(config *c, const hf_shape *s)
+{
+    const json *kinds = config_find(c, "mlp_layer_types");
+    int64_t n_dense = config_int(c, "first_k_dense_replace", 1), il = 0;
+    for (const json *j = kinds ? kinds->first : NULL; j; j = j->next, il++)
+        if (json_str_is(j, "dense") != (il < n_dense))
+            config_wrong(c, LORY_E_UNSUPPORTED, "mlp_layer_types other than first_k_dense_replace "
+                                                "says are not known of exaone-moe");
+    keys_exaone4(c, s);
+    config_put_int(c, "leading_dense_block_count", n_dense);
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "expert_shared_count", config_int(c, "num_shared_experts", 1));
+    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 2.5));
+    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
+    config_put_int(c, "expert_gating_func", 2); /* gguf-py's number */
+    if (config_int(c, "n_group", 1) > 1) {
+        config_put_int(c, "expert_group_count", config_int(c, "n_group", 1));
+        config_put_int(c, "expert_group_used_count", config_int(c, "topk_group", 1));
+    }
+}
+
+void keys_afmoe(config *c, const hf_shape *s)
+{
+    int64_t period = config_int(c, "global_attn_every_n_layers", 4);
+    keys_base(c, s);
+    config_one_of(c, "score_func", "score_func", "sigmoid", "sigmoid");
+    if (!config_bool(c, "mup_enabled", true) || !config_bool(c, "route_norm", true)
+        || config_int(c, "n_group", 1) > 1)
+        config_wrong(c, LORY_E_UNSUPPORTED, "mup_enabled false, route_norm false and groups of "
+                                            "experts are not known of afmoe");
+    config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
+    config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 1024));
+    if (!keys_follow_pattern(c, "sliding_attention", period))
+        config_wrong(c, LORY_E_UNSUPPORTED, "layer_types other than global_attn_every_n_layers "
+                                            "says are not known of afmoe");
+    if (period != 4) config_put_int(c, "attention.sliding_window_pattern", period);
+    config_put_int(c, "leading_dense_block_count", config_int(c, "num_dense_layers", 0));
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "expert_shared_count", config_int(c, "num_shared_experts", 0));
+    config_put_num(c, "expert_weights_scale", config_num(c, "route_scale", 1.0));
+    config_put_bool(c, "expert_weights_norm", true);
+    config_put_int(c, "expert_gating_func", 2); /* gguf-py's number */
 }
 
 void keys_olmoe(config *c, const hf_shape *s)
@@ -499,9 +575,17 @@ void keys_dbrx(config *c, const hf_shape *s)
 void keys_grok(config *c, const hf_shape *s)
 {
     keys_put_base(c, s);
-    if (config_find(c, "attn_temperature_len") || config_bool(c, "residual_moe", false))
-        config_wrong(c, LORY_E_UNSUPPORTED,
-                     "attn_temperature_len and residual_moe (Grok-2) are not known of grok");
+    if (config_find(c, "rope_type"))
+        config_one_of(c, "rope_type", "rope_type", "none", "none default");
+    if (config_find(c, "attn_temperature_len"))
+        config_put_int(c, "attention.temperature_length",
+                       config_int(c, "attn_temperature_len", 0));
+    if (config_find(c, "moe_intermediate_size"))
+        config_put_int(c, "expert_feed_forward_length",
+                       config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
+    if (config_find(c, "final_logit_softcapping"))
+        config_put_num(c, "final_logit_softcapping", config_num(c, "final_logit_softcapping", 0.0));
+    keys_put_head_dim(c);
     if (config_find(c, "embedding_multiplier_scale"))
         config_put_num(c, "embedding_scale", config_num(c, "embedding_multiplier_scale", 1.0));
     if (config_find(c, "output_multiplier_scale"))

@@ -24,7 +24,8 @@ extern const hf_row rows_gpt2[], rows_jais[], rows_refact[], rows_openai_gpt[], 
 extern const hf_row rows_moe[], rows_qwen3vlmoe[], rows_llama4[], rows_ernie_moe[],
     rows_hunyuan_moe[], rows_bailing[], rows_bailing_normed[], rows_bailing2[], rows_sparse_moe[],
     rows_smallthinker[], rows_windows[], rows_step35[], rows_deepseek[], rows_glm4moe[],
-    rows_gpt_oss[], rows_glm_dsa[], rows_minimax3[], rows_dbrx[], rows_grok[], rows_arctic[];
+    rows_gpt_oss[], rows_glm_dsa[], rows_minimax3[], rows_dbrx[], rows_grok[], rows_grok2[], rows_arctic[],
+    rows_exaone_moe[], rows_afmoe[];
 
 /* ---- how rows are written -------------------------------------------------------------------- */
 

@@ -267,6 +267,36 @@ const hf_row rows_grok[] = {
     ROW(GROK "rms_norm_3", BLK "layer_output_norm"),
     END };
 
+const hf_row rows_grok2[] = { /* the rest as most have it */
+    ROW(LAYER "pre_attn_norm", BLK "attn_norm"),
+    ROW(LAYER "post_attn_norm", BLK "attn_output_norm"),
+    ROW(LAYER "pre_moe_norm", BLK "ffn_norm"),
+    ROW(LAYER "post_moe_norm", BLK "layer_output_norm"),
+    ROW(LAYER "block_sparse_moe.gate", BLK "ffn_gate_inp"),
+    MIXTRAL_EXPERTS,
+    END };
+
+const hf_row rows_exaone_moe[] = { /* the rest as most have it */
+    ROW(LAYER "mlp.gate", BLK "ffn_gate_inp"),
+    EXPERTS,
+    WHOLE(LAYER "mlp.experts.gate_up_proj", BLK "ffn_gate_up_exps.weight"),
+    WHOLE(LAYER "mlp.experts.down_proj", BLK "ffn_down_exps.weight"),
+    SHARED("mlp.shared_experts."),
+    PROBS("mlp.gate.e_score_correction_bias"),
+    PROBS("mlp.e_score_correction_bias"),
+    END };
+
+const hf_row rows_afmoe[] = { /* the rest as most have it */
+    ROW(LAYER "self_attn.gate_proj", BLK "attn_gate"),
+    ROW(LAYER "post_attention_layernorm", BLK "post_attention_norm"),
+    ROW(LAYER "pre_mlp_layernorm", BLK "ffn_norm"),
+    ROW(LAYER "post_mlp_layernorm", BLK "post_ffw_norm"),
+    ROW(LAYER "mlp.router.gate", BLK "ffn_gate_inp"),
+    PROBS("mlp.expert_bias"),
+    EXPERTS,
+    SHARED("mlp.shared_experts."),
+    END };
+
 const hf_row rows_arctic[] = { /* the rest as llama */
     ROW(LAYER "residual_layernorm", BLK "ffn_norm"),
     ROW(LAYER "post_attention_layernorm", BLK "ffn_norm_exps"),

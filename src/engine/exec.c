@@ -27,6 +27,7 @@ static op_fn *const ops[OP_COUNT] = {
     [OP_RESTART] = op_restart,
     [OP_GATE] = op_gate,
     [OP_GATE_HEADS] = op_gate_heads,
+    [OP_GATE_VALUES] = op_gate_values,
     [OP_LAYER_SCALE] = op_layer_scale,
     [OP_WEIGH] = op_weigh,
     [OP_SPARSIFY] = op_sparsify,

@@ -177,6 +177,18 @@ void op_gate_heads(const op_ctx *c, const plan_step *s)
     }
 }
 
+void op_gate_values(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    int first, last;
+    op_share(c, e->n_row, &first, &last);
+    for (int it = first; it < last; it++) {
+        const float *gate = op_row(e, s->src, it);
+        float *dst = op_row(e, s->dst[0], it);
+        for (int i = 0; i < s->dst_width; i++) dst[i] *= 1.0f / (1.0f + math_expf(-gate[i]));
+    }
+}
+
 /* The vocabulary is long and the rows few: by columns. */
 void op_scale(const op_ctx *c, const plan_step *s)
 {

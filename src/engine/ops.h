@@ -14,7 +14,7 @@ typedef void op_fn(const op_ctx *c, const plan_step *s);
 
 op_fn op_embed, op_position, op_pick, op_norm;                                  /* op_rows.c */
 op_fn op_head_norm, op_head_layer_norm, op_copy_heads;                          /* op_rows.c */
-op_fn op_layer_mix, op_layer_scale, op_gate_heads;                              /* op_rows.c */
+op_fn op_layer_mix, op_layer_scale, op_gate_heads, op_gate_values;              /* op_rows.c */
 op_fn op_clamp, op_rope, op_mla_kv, op_add, op_restart, op_gate;                /* op_rows.c */
 op_fn op_scale, op_soft_cap, op_hide, op_temperature, op_mla_latent;            /* op_rows.c */
 op_fn op_weigh, op_sparsify, op_predict, op_correct;                            /* op_streams.c */

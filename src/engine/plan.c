@@ -45,6 +45,7 @@ static const op_row op_rows[OP_COUNT] = {
     [OP_RELU_SQR]        = { "relu_sqr",        BY_TOKENS,  true  },
     [OP_XIELU]           = { "xielu",           BY_TOKENS,  true  },
     [OP_GATE_HEADS]      = { "gate_heads",      BY_TOKENS,  true  },
+    [OP_GATE_VALUES]     = { "gate_values",     BY_TOKENS,  true  },
     [OP_GATE]            = { "gate",            BY_TOKENS,  true  },
     [OP_LAYER_SCALE]     = { "layer_scale",     BY_TOKENS,  true  },
     [OP_WEIGH]           = { "weigh",           BY_TOKENS,  false },
@@ -72,7 +73,7 @@ static const op_row op_rows[OP_COUNT] = {
 };
 
 static const char *const slot_names[SLOT_COUNT] = {
-    [X] = "x", [H] = "h", [H2] = "h2", [Q] = "q", [K] = "k", [V] = "v", [A] = "a", [AG] = "ag",
+    [X] = "x", [H] = "h", [H2] = "h2", [Q] = "q", [K] = "k", [V] = "v", [A] = "a", [AG] = "ag", [AV] = "av",
     [G] = "g", [U] = "u", [F] = "f", [QA] = "qa", [KVA] = "kva", [KVN] = "kvn", [KVB] = "kvb",
     [QL] = "ql", [AL] = "al", [RT] = "rt",
     [EX] = "ex", [EG] = "eg", [EU] = "eu", [ED] = "ed", [SG] = "sg", [SU] = "su", [SS] = "ss",
@@ -400,6 +401,7 @@ static int width_of(const plan *p, const hparams *hp, int slot, int il)
     case K: return l->n_kv_head * l->kv_dim;
     case V: return l->n_kv_head * l->value_dim;
     case A: return l->n_head * l->value_dim;
+    case AV: return l->n_head * l->value_dim;
     case AG: return l->n_head;
     case G: case U: return l->n_ff;
     case QA: return hp->q_lora_rank;

@@ -42,6 +42,7 @@ extern const lory_arch arch_xverse;
 extern const lory_arch arch_arcee, arch_nemotron; /* squared ReLU */
 extern const lory_arch arch_cohere2_moe, arch_cohere2moe;
 extern const lory_arch arch_mimo2, arch_step35, arch_laguna, arch_mellum, arch_mistral4;
+extern const lory_arch arch_exaone_moe, arch_afmoe;
 extern const lory_arch arch_cohere2, arch_exaone4; /* layers with a window rotate, others don't */
 extern const lory_arch arch_glm4moe, arch_seed_oss;
 extern const lory_arch arch_codeshell;
@@ -57,7 +58,7 @@ extern const lory_arch arch_gpt2, arch_opt, arch_starcoder, arch_starcoder2;
 extern const lory_arch arch_gptneox, arch_phi2;
 extern const lory_arch arch_bloom, arch_mpt, arch_falcon;
 extern const lory_arch arch_stablelm, arch_olmo, arch_olmo2, arch_command_r;
-extern const lory_arch arch_gpt_oss, arch_deepseek2, arch_glm_dsa;
+extern const lory_arch arch_gpt_oss, arch_deepseek2, arch_deepseek32, arch_glm_dsa;
 extern const lory_arch arch_llama4, arch_mistral3, arch_qwen3vlmoe, arch_ernie4_5moe;
 extern const lory_arch arch_bailingmoe, arch_bailingmoe2, arch_hunyuanmoe;
 extern const lory_arch arch_minimaxm2, arch_minimaxm3;

@@ -1,5 +1,5 @@
-/* arch_deepseek.c - DeepSeek-V2 (arXiv:2405.04434), V3 (arXiv:2412.19437), GLM-5, MiniCPM3, PLM,
- * Mistral Small 4: keys and values come out of one latent per token, queries out of another one or
+/* arch_deepseek.c - DeepSeek-V2 (arXiv:2405.04434), V3 (arXiv:2412.19437), V3.2 (arXiv:2512.02556),
+ * GLM-4.7-Flash, GLM-5, Kimi-K2, MiniCPM3, PLM, Mistral Small 4: keys and values come out of one latent per token, queries out of another one or
  * not; experts after the first layers. Where a file has the latents' products by head, they are
  * moved to queries and outputs, so that attention is over the latents themselves, and they alone
  * are cached. */
@@ -93,10 +93,22 @@ static void adapt_yarn(hparams *hp, const gguf *g)
     hp->rope_attn_factor = (float)(1.0 / (1.0 + 0.1 * log_factor));
 }
 
+/* Whether some layer has a bias for the choice of experts, as only scores by sigmoid have. */
+static bool has_choice_bias(const hparams *hp, const gguf *g)
+{
+    char name[64];
+    snprintf(name, sizeof name, "blk.%d.exp_probs_b.bias", hp->n_dense_lead);
+    return gguf_find_tensor(g, name) != NULL;
+}
+
+/* Files of GLM-4.7-Flash don't say how experts are scored. */
 static bool adapt(hparams *hp, const gguf *g, lory_err *err)
 {
+    if (!gguf_find(g, "deepseek2.expert_gating_func") && has_choice_bias(hp, g))
+        hp->expert_gating = GATING_SIGMOID;
     adapt_yarn(hp, g);
-    return read_temperature(hp, g, "deepseek2", err);
+    return hparams_leave_predictors(hp, g, "deepseek2.nextn_predict_layers", err)
+           && read_temperature(hp, g, "deepseek2", err);
 }
 
 static bool adapt_mistral4(hparams *hp, const gguf *g, lory_err *err)
@@ -126,19 +138,31 @@ static void pass_over(const gguf *g, const char *start)
     }
 }
 
-/* GLM-5 is DeepSeek-V3.2: beyond so many positions an indexer chooses those that attention sees, up
+/* DeepSeek-V3.2, GLM-5: beyond so many positions an indexer chooses those that attention sees, up
  * to which it sees all. What the file has of it is passed over, and longer texts are refused. */
-static bool adapt_glm_dsa(hparams *hp, const gguf *g, lory_err *err)
+static bool adapt_indexed(hparams *hp, const gguf *g, const char *arch, lory_err *err)
 {
     uint64_t most = 2048;
-    pass_over(g, "glm-dsa.attention.indexer.");
-    if (!gguf_get_uint(g, "glm-dsa.attention.indexer.top_k", INT32_MAX, &most, err)) return false;
-    if (most < 1)
-        return err_set(err, LORY_E_FORMAT, "%s: glm-dsa.attention.indexer.top_k is 0",
-                       gguf_path(g));
+    char key[64];
+    snprintf(key, sizeof key, "%s.attention.indexer.", arch);
+    pass_over(g, key);
+    snprintf(key, sizeof key, "%s.attention.indexer.top_k", arch);
+    if (!gguf_get_uint(g, key, INT32_MAX, &most, err)) return false;
+    if (most < 1) return err_set(err, LORY_E_FORMAT, "%s: %s is 0", gguf_path(g), key);
     hparams_limit_context(hp, (int)most);
     adapt_yarn(hp, g);
-    return hparams_leave_predictors(hp, g, "glm-dsa.nextn_predict_layers", err);
+    snprintf(key, sizeof key, "%s.nextn_predict_layers", arch);
+    return hparams_leave_predictors(hp, g, key, err);
+}
+
+static bool adapt_glm_dsa(hparams *hp, const gguf *g, lory_err *err)
+{
+    return adapt_indexed(hp, g, "glm-dsa", err);
+}
+
+static bool adapt_deepseek32(hparams *hp, const gguf *g, lory_err *err)
+{
+    return adapt_indexed(hp, g, "deepseek32", err);
 }
 
 /* MiniCPM3 scales as the first MiniCPM does, by numbers that files do not hold. Nor do they hold
@@ -165,5 +189,7 @@ const lory_arch arch_mistral4 = { "mistral4", embed_tokens, block, head_rms, fal
                                   preset_mistral4, adapt_mistral4, NULL };
 const lory_arch arch_deepseek2 = { "deepseek2", embed_tokens, block, head_rms, false,
                                    NULL, adapt, NULL };
+const lory_arch arch_deepseek32 = { "deepseek32", embed_tokens, block, head_rms, false,
+                                    preset_sigmoid, adapt_deepseek32, NULL };
 const lory_arch arch_glm_dsa = { "glm-dsa", embed_tokens, block, head_rms, false,
                                  preset_sigmoid, adapt_glm_dsa, NULL };

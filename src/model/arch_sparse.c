@@ -1,9 +1,11 @@
 /* arch_sparse.c - experts in layers of an order of their own: DBRX (Databricks 2024), whose second
- * norm is named after attention; Grok-1 (xAI 2024), whose sub-layers' outputs are normed too;
+ * norm is named after attention; Grok-1 (xAI 2024), whose sub-layers' outputs are normed too, and
+ * Grok-2 with a dense network beside the experts;
  * Arctic (Snowflake 2024), whose experts read what attention reads, beside a dense network;
  * MiniMax-M3 (2026), as LLaMA with clipped gates. */
 #include "base/err.h"
 #include "model/arch.h"
+#include <math.h>
 
 static const lory_step block_dbrx[] = {
     { OP_LAYER_NORM, H,  X,  W_ATTN_NORM,     0 },
@@ -29,27 +31,34 @@ static const lory_step block_dbrx[] = {
     { OP_ADD,        X,  F,  W_NONE,          0 }, END };
 
 static const lory_step block_grok[] = {
-    { OP_RMS_NORM,   H,  X,  W_ATTN_NORM,      0 },
-    { OP_MATMUL,     Q,  H,  W_ATTN_Q,         0 },
-    { OP_MATMUL,     K,  H,  W_ATTN_K,         0 },
-    { OP_MATMUL,     V,  H,  W_ATTN_V,         0 },
-    { OP_ROPE,       Q,  Q,  W_NONE,           0 },
-    { OP_ROPE,       K,  K,  W_NONE,           0 },
-    { OP_ATTEND,     A,  Q,  W_NONE,           0 },
-    { OP_MATMUL,     H,  A,  W_ATTN_OUT,       0 },
-    { OP_RMS_NORM,   H,  H,  W_ATTN_OUT_NORM,  0 },
-    { OP_ADD,        X,  H,  W_NONE,           0 },
-    { OP_RMS_NORM,   H,  X,  W_FFN_NORM,       0 },
-    { OP_MATMUL,     RT, H,  W_ROUTER,         0 },
-    { OP_SOFT_CAP,   RT, RT, W_NONE,           0 },
-    { OP_ROUTE,      RT, RT, W_NONE,           0 },
-    { OP_EXPERTS,    EG, H,  W_EXP_GATE,       0 },
-    { OP_EXPERTS,    EU, H,  W_EXP_UP,         0 },
-    { OP_GELU_MUL,   EG, EU, W_NONE,           0 },
-    { OP_EXPERTS,    ED, EG, W_EXP_DOWN,       0 },
-    { OP_EXPERT_SUM, F,  ED, W_NONE,           0 },
-    { OP_RMS_NORM,   F,  F,  W_LAYER_OUT_NORM, 0 },
-    { OP_ADD,        X,  F,  W_NONE,           0 }, END };
+    { OP_RMS_NORM,    H,  X,  W_ATTN_NORM,      0             },
+    { OP_MATMUL,      Q,  H,  W_ATTN_Q,         0             },
+    { OP_MATMUL,      K,  H,  W_ATTN_K,         0             },
+    { OP_MATMUL,      V,  H,  W_ATTN_V,         0             },
+    { OP_ROPE,        Q,  Q,  W_NONE,           0             },
+    { OP_ROPE,        K,  K,  W_NONE,           0             },
+    { OP_ATTEND,      A,  Q,  W_NONE,           0             },
+    { OP_MATMUL,      H,  A,  W_ATTN_OUT,       0             },
+    { OP_RMS_NORM,    H,  H,  W_ATTN_OUT_NORM,  0             },
+    { OP_ADD,         X,  H,  W_NONE,           0             },
+    { OP_RMS_NORM,    H,  X,  W_FFN_NORM,       0             },
+    { OP_MATMUL,      RT, H,  W_ROUTER,         0             },
+    { OP_SOFT_CAP,    RT, RT, W_NONE,           0             },
+    { OP_ROUTE,       RT, RT, W_NONE,           0             },
+    { OP_EXPERTS,     EG, H,  W_EXP_GATE,       0             },
+    { OP_EXPERTS,     EU, H,  W_EXP_UP,         0             },
+    { OP_GELU_MUL,    EG, EU, W_NONE,           0             },
+    { OP_EXPERTS,     ED, EG, W_EXP_DOWN,       0             },
+    { OP_EXPERT_SUM,  F,  ED, W_NONE,           0             },
+    { OP_MATMUL,      G,  H,  W_FFN_GATE,       OPT           },
+    { OP_MATMUL,      U,  H,  W_FFN_UP,         OPT           },
+    { OP_GELU_MUL,    G,  U,  W_FFN_UP,         OPT           },
+    { OP_MATMUL,      H2, G,  W_FFN_DOWN,       OPT           },
+    { OP_ADD,         H2, F,  W_FFN_DOWN,       OPT           },
+    { OP_RESTART,     F,  H2, W_FFN_DOWN,       OPT           },
+    { OP_RMS_NORM,    F,  F,  W_LAYER_OUT_NORM, OPT           },
+    { OP_RMS_NORM,    F,  F,  W_FFN_POST_NORM,  OPT           },
+    { OP_ADD,         X,  F,  W_NONE,           0             }, END };
 
 static const lory_step block_arctic[] = {
     { OP_RMS_NORM,   H,  X,  W_ATTN_NORM,  0 },
@@ -123,6 +132,7 @@ static void preset_grok(hparams *hp)
     hp->embd_scale = 78.38367176906169f;
     hp->logit_scale = 0.5773502691896257f;
     hp->attn_cap = 30.0f;
+    hp->yarn_beta_fast = 8.0f;
 }
 
 static bool needs_experts(const hparams *hp, const gguf *g, lory_err *err)
@@ -146,7 +156,17 @@ static bool read_positive(const gguf *g, const char *key, float *out, lory_err *
 
 static bool adapt_grok(hparams *hp, const gguf *g, lory_err *err)
 {
+    uint64_t length = 0; /* beyond so many positions scores grow after they are capped: Grok-2 */
     hp->attn_scale = 0.08838834764831845f; /* 1 / sqrt(128) */
+    hp->restart_scale = (float)sqrt(0.5);
+    if (!gguf_get_uint(g, "grok.attention.temperature_length", INT32_MAX, &length, err)
+        || !read_positive(g, "grok.rope.scaling.yarn_attn_factor", &hp->rope_attn_factor, err))
+        return false;
+    if (length > 0) hparams_limit_context(hp, (int)length);
+    if (!gguf_find_tensor(g, "blk.0.layer_output_norm.weight")
+        && !gguf_find_tensor(g, "blk.0.post_ffw_norm.weight"))
+        return err_set(err, LORY_E_FORMAT, "%s: tensor blk.0.layer_output_norm.weight is missing",
+                       gguf_path(g));
     return needs_experts(hp, g, err)
            && read_positive(g, "grok.attention.output_scale", &hp->attn_scale, err)
            && read_positive(g, "grok.router_logit_softcapping", &hp->router_cap, err);

@@ -1,9 +1,11 @@
 /* arch_windows.c - families most of whose layers see a window and differ from the others: in the
  * number of heads, in rotation. MiMo-V2 (arXiv:2601.02780): values shorter than keys, sinks in the
- * windows. Step 3.5 and Laguna: a gate for each head. Mellum 2: Qwen3's experts. */
+ * windows. Step 3.5 and Laguna: a gate for each head. Mellum 2: Qwen3's experts. K-EXAONE: rotation
+ * in windows only. AFMoE (Trinity): so too, a gate for each value, norms after sub-layers as well. */
 #include "base/err.h"
 #include "base/fmath.h"
 #include "model/arch.h"
+#include <math.h>
 #include <stdio.h>
 
 static const lory_step block[] = {
@@ -38,6 +40,41 @@ static const lory_step block[] = {
     { OP_MATMUL,     H2, SG, W_SH_DOWN,   SHARED     },
     { OP_ADD,        F,  H2, W_NONE,      SHARED     },
     { OP_ADD,        X,  F,  W_NONE,      0          }, END };
+
+static const lory_step block_afmoe[] = {
+    { OP_RMS_NORM,    H,  X,  W_ATTN_NORM,      0          },
+    { OP_MATMUL,      Q,  H,  W_ATTN_Q,         0          },
+    { OP_MATMUL,      K,  H,  W_ATTN_K,         0          },
+    { OP_MATMUL,      V,  H,  W_ATTN_V,         0          },
+    { OP_MATMUL,      AV, H,  W_ATTN_GATE_ALL,  0          },
+    { OP_HEAD_NORM,   Q,  Q,  W_Q_NORM,         0          },
+    { OP_HEAD_NORM,   K,  K,  W_K_NORM,         0          },
+    { OP_ROPE,        Q,  Q,  W_NONE,           0          },
+    { OP_ROPE,        K,  K,  W_NONE,           0          },
+    { OP_ATTEND,      A,  Q,  W_NONE,           0          },
+    { OP_GATE_VALUES, A,  AV, W_NONE,           0          },
+    { OP_MATMUL,      H,  A,  W_ATTN_OUT,       0          },
+    { OP_RMS_NORM,    H,  H,  W_ATTN_POST_NORM, 0          },
+    { OP_ADD,         X,  H,  W_NONE,           0          },
+    { OP_RMS_NORM,    H,  X,  W_FFN_NORM,       0          },
+    { OP_MATMUL,      G,  H,  W_FFN_GATE,       DENSE      },
+    { OP_MATMUL,      U,  H,  W_FFN_UP,         DENSE      },
+    { OP_SILU_MUL,    G,  U,  W_NONE,           DENSE      },
+    { OP_MATMUL,      F,  G,  W_FFN_DOWN,       DENSE      },
+    { OP_MATMUL,      RT, H,  W_ROUTER,         MOE        },
+    { OP_ROUTE,       RT, RT, W_EXP_PROBS,      MOE | BARE },
+    { OP_EXPERTS,     EG, H,  W_EXP_GATE,       MOE        },
+    { OP_EXPERTS,     EU, H,  W_EXP_UP,         MOE        },
+    { OP_SILU_MUL,    EG, EU, W_NONE,           MOE        },
+    { OP_EXPERTS,     ED, EG, W_EXP_DOWN,       MOE        },
+    { OP_EXPERT_SUM,  F,  ED, W_NONE,           MOE        },
+    { OP_MATMUL,      SG, H,  W_SH_GATE,        SHARED     },
+    { OP_MATMUL,      SU, H,  W_SH_UP,          SHARED     },
+    { OP_SILU_MUL,    SG, SU, W_NONE,           SHARED     },
+    { OP_MATMUL,      H2, SG, W_SH_DOWN,        SHARED     },
+    { OP_ADD,         F,  H2, W_NONE,           SHARED     },
+    { OP_RMS_NORM,    F,  F,  W_FFN_POST_NORM,  0          },
+    { OP_ADD,         X,  F,  W_NONE,           0          }, END };
 
 /* Windows are rotated without scaling, by the common base where they have none of their own. */
 static void settle_windows(hparams *hp)
@@ -134,6 +171,32 @@ static void preset_mellum(hparams *hp)
     hp->expert_weights_norm = true;
 }
 
+/* ---- K-EXAONE, AFMoE ------------------------------------------------------------------------- */
+
+static void preset_fourths(hparams *hp)
+{
+    preset_sigmoid(hp);
+    hparams_set_full(hp, 3, 4);
+}
+
+static bool adapt_exaone_moe(hparams *hp, const gguf *g, lory_err *err)
+{
+    hparams_nope_if_full(hp);
+    return hparams_leave_predictors(hp, g, "exaone-moe.nextn_predict_layers", err);
+}
+
+static bool adapt_afmoe(hparams *hp, const gguf *g, lory_err *err)
+{
+    (void)err;
+    hparams_nope_if_full(hp);
+    if (!gguf_find(g, "afmoe.embedding_scale")) hp->embd_scale = (float)sqrt((double)hp->n_embd);
+    return true;
+}
+
+const lory_arch arch_exaone_moe = { "exaone-moe", embed_tokens, block, head_rms, true,
+                                    preset_fourths, adapt_exaone_moe, NULL };
+const lory_arch arch_afmoe = { "afmoe", embed_tokens, block_afmoe, head_rms, true,
+                               preset_fourths, adapt_afmoe, NULL };
 const lory_arch arch_mimo2 = { "mimo2", embed_tokens, block, head_rms, true,
                                preset_sigmoid, adapt_mimo2, NULL };
 const lory_arch arch_step35 = { "step35", embed_tokens, block, head_rms, true,

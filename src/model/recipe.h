@@ -44,6 +44,7 @@ typedef enum {
     OP_XIELU,       /* in place, by the layer's numbers; Huang & Schlag 2024, arXiv:2411.13010 */
     OP_GATE,        /* dst *= sigmoid(src[0]) */
     OP_GATE_HEADS,  /* each head of dst *= sigmoid, or softplus, of src's value for it */
+    OP_GATE_VALUES, /* dst *= sigmoid(src), element by element */
     OP_LAYER_SCALE, /* in place: times the weight's one value */
     OP_WEIGH,       /* dst = src times the weight, element by element */
     OP_SPARSIFY,    /* in place: max(x - cut, 0), cut so many deviations above the mean of the row;
@@ -87,6 +88,7 @@ typedef enum {
     V,      /* [n_kv_head * value_dim] */
     A,      /* [n_head * value_dim] attention's output */
     AG,     /* [n_head] gate of each head's output */
+    AV,     /* [n_head * value_dim] gate of each value of it */
     G,      /* [n_ff] gate */
     U,      /* [n_ff] up */
     F,      /* [n_embd] output of the feed-forward layer */
@@ -127,7 +129,7 @@ typedef enum {
     W_Q_NORM_ALL, W_K_NORM_ALL,     /* [all heads' values] */
     W_Q_NORM_HEADS, W_K_NORM_HEADS, /* [heads, head_dim] */
     W_Q_A, W_Q_A_NORM, W_Q_B, W_KV_A, W_KV_A_NORM, W_KV_B, W_K_B, W_V_B,
-    W_ATTN_GATE, W_SINKS, W_ATTN_SUB_NORM, W_ATTN_OUT, W_ATTN_OUT_NORM, W_ATTN_POST_NORM,
+    W_ATTN_GATE, W_ATTN_GATE_ALL, W_SINKS, W_ATTN_SUB_NORM, W_ATTN_OUT, W_ATTN_OUT_NORM, W_ATTN_POST_NORM,
     W_FFN_NORM, W_FFN_GATE, W_FFN_UP, W_FFN_SUB_NORM, W_FFN_DOWN, W_FFN_POST_NORM, W_LAYER_OUT_NORM,
     W_FFN_NORM_2, W_FFN_POST_NORM_1, W_FFN_POST_NORM_2, /* of experts beside a dense network */
     W_EXP_NORM, W_ROUTER, W_ROUTER_NORM, W_EXP_PROBS, W_EXP_SCALE,

@@ -41,6 +41,7 @@ static const role_row roles[W_COUNT] = {
     [W_K_B]            = { "attn_k_b", .rows = D_KV_LORA, .k = D_NOPE, .slices = D_HEADS },
     [W_V_B]            = { "attn_v_b", .rows = D_VALUE, .k = D_KV_LORA, .slices = D_HEADS },
     [W_ATTN_GATE]      = { "attn_gate",           .rows = D_HEADS, .k = D_EMBD },
+    [W_ATTN_GATE_ALL]  = { "attn_gate",           .rows = D_ATTN, .k = D_EMBD },
     [W_SINKS]          = { "attn_sinks",          .rows = D_ONE, .k = D_HEADS },
     [W_ATTN_SUB_NORM]  = { "attn_sub_norm",       .rows = D_ONE, .k = D_ATTN },
     [W_ATTN_OUT]       = { "attn_output",         .rows = D_EMBD, .k = D_ATTN },

@@ -1,0 +1,170 @@
+/* test_families_more.c - as test_families.c, of families of 2025 and 2026. */
+#include "family_check.h"
+
+#define OLD_SIZES                                                                                  \
+    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,"                        \
+    "\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"
+#define TYPES                                                                                      \
+    ",\"sliding_window\":3,\"layer_types\":[\"sliding_attention\",\"sliding_attention\","          \
+    "\"sliding_attention\",\"full_attention\"]"
+#define LATENT_SIZES                                                                               \
+    "\"num_key_value_heads\":4,\"intermediate_size\":48,\"q_lora_rank\":12,\"kv_lora_rank\":16,"   \
+    "\"qk_nope_head_dim\":8,\"qk_rope_head_dim\":4,\"v_head_dim\":8,\"n_shared_experts\":1,"       \
+    "\"first_k_dense_replace\":1,\"norm_topk_prob\":true,\"routed_scaling_factor\":1.8" EXPERTS
+#define LATENT                                                                                     \
+    MOST, UNTIED, PRE_NORMS, ROUTED, SHARED_EXPERTS, .kv = 4, .q_a = L "self_attn.q_a_proj",       \
+        .q_a_norm = L "self_attn.q_a_layernorm", .q_b = L "self_attn.q_b_proj",                    \
+        .kv_a = L "self_attn.kv_a_proj_with_mqa", .kv_a_norm = L "self_attn.kv_a_layernorm",       \
+        .kv_b = L "self_attn.kv_b_proj", .pairs = true, .n_dense = 1, .n_shared = 1,               \
+        .sigmoid = true, .normalises = true, .expert_scale = 1.8,                                  \
+        .router_bias = L "mlp.gate.e_score_correction_bias"
+
+/* Groups of experts, and YaRN whose scores grow, are V3's. */
+TEST(deepseek_v3_2_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = CLASS("DeepseekV32ForCausalLM") OLD_SIZES LATENT_SIZES
+                              ",\"index_topk\":64,\"scoring_func\":\"sigmoid\",\"n_group\":2,"
+                              "\"topk_group\":1,\"rope_theta\":10000.0,\"rope_scaling\":{"
+                              "\"type\":\"yarn\",\"factor\":4.0,\"mscale\":1.0,"
+                              "\"mscale_all_dim\":1.0,\"original_max_position_embeddings\":4}}",
+                              LATENT,
+                              .beside = { "model.layers.0.self_attn.indexer.wk.weight",
+                                          "model.layers.4.eh_proj.weight" },
+                              .n_group = 2,
+                              .n_group_used = 1,
+                              .yarn_factor = 4.0,
+                              .yarn_original = 4.0,
+                              /* (1 + 0.1 ln 4)^2 / sqrt(12) */
+                              .attn_scale = 1.2964769927807063 * 0.28867513459481288225 },
+                 "deepseek32");
+}
+
+TEST(glm_4_7_flash_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = CLASS("Glm4MoeLiteForCausalLM") OLD_SIZES LATENT_SIZES
+                              ",\"rope_theta\":1000.0}",
+                              LATENT,
+                              .theta = 1000.0 },
+                 "deepseek2");
+}
+
+/* What sees has its text within. */
+TEST(text_of_kimi_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = "{\"architectures\":[\"KimiVLForConditionalGeneration\"],"
+                                        "\"text_config\":{\"model_type\":\"deepseek_v3\","
+                                        "\"vocab_size\":40," OLD_SIZES LATENT_SIZES
+                                        ",\"scoring_func\":\"sigmoid\",\"rope_theta\":1000.0}}",
+                              LATENT,
+                              .beside = { "vision_tower.encoder.blocks.0.wo.weight" },
+                              .theta = 1000.0 },
+                 "deepseek2");
+}
+
+TEST(k_exaone_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = CLASS("ExaoneMoEForCausalLM") SIZES
+                              ",\"head_dim\":8,\"moe_intermediate_size\":24,\"num_experts\":4,"
+                              "\"num_experts_per_tok\":2,\"num_shared_experts\":1,"
+                              "\"first_k_dense_replace\":1,\"routed_scaling_factor\":2.5,"
+                              "\"sliding_window_pattern\":\"LLLG\"" TYPES "}",
+                              COMMON,
+                              UNTIED,
+                              PRE_NORMS,
+                              HEAD_NORMS,
+                              ROUTED,
+                              SHARED_EXPERTS,
+                              .router_bias = L "mlp.gate.e_score_correction_bias",
+                              .beside = { "mtp.fc.weight" },
+                              .n_dense = 1,
+                              .n_shared = 1,
+                              .window = 3,
+                              .rotation = REF_WINDOWS_ONLY,
+                              .sigmoid = true,
+                              .normalises = true,
+                              .expert_scale = 2.5 },
+                 "exaone-moe");
+}
+
+TEST(afmoe_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = CLASS("AfmoeForCausalLM") SIZES
+                              ",\"head_dim\":8,\"moe_intermediate_size\":24,\"num_experts\":4,"
+                              "\"num_experts_per_tok\":2,\"num_shared_experts\":1,"
+                              "\"num_dense_layers\":1,\"route_scale\":2.826,\"route_norm\":true,"
+                              "\"score_func\":\"sigmoid\",\"mup_enabled\":true,"
+                              "\"global_attn_every_n_layers\":4" TYPES "}",
+                              COMMON,
+                              UNTIED,
+                              HEAD_NORMS,
+                              SHARED_EXPERTS,
+                              .attn_norm = L "input_layernorm",
+                              .attn_post_norm = L "post_attention_layernorm",
+                              .ffn_norm = L "pre_mlp_layernorm",
+                              .ffn_post_norm = L "post_mlp_layernorm",
+                              .attn_gate = L "self_attn.gate_proj",
+                              .gates_values = true,
+                              .router = L "mlp.router.gate",
+                              .router_bias = L "mlp.expert_bias",
+                              .exp_gate = L "mlp.experts.%d.gate_proj.weight",
+                              .exp_up = L "mlp.experts.%d.up_proj.weight",
+                              .exp_down = L "mlp.experts.%d.down_proj.weight",
+                              .embd_scale = 5.65685424949238019521,
+                              .n_dense = 1,
+                              .n_shared = 1,
+                              .window = 3,
+                              .rotation = REF_WINDOWS_ONLY,
+                              .sigmoid = true,
+                              .normalises = true,
+                              .expert_scale = 2.826 },
+                 "afmoe");
+}
+
+TEST(solar_open_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = CLASS("SolarOpenForCausalLM") SIZES EXPERTS
+                              ",\"head_dim\":8,\"n_shared_experts\":1,\"first_k_dense_replace\":0,"
+                              "\"norm_topk_prob\":true,\"routed_scaling_factor\":1.5}",
+                              COMMON,
+                              UNTIED,
+                              PRE_NORMS,
+                              ROUTED,
+                              SHARED_EXPERTS,
+                              .router_bias = L "mlp.gate.e_score_correction_bias",
+                              .n_shared = 1,
+                              .sigmoid = true,
+                              .normalises = true,
+                              .expert_scale = 1.5 },
+                 "glm4moe");
+}
+
+TEST(grok_2_gives_the_reference_logits)
+{
+    family_check(
+        &(ref_spec){ .config = CLASS("Grok1ForCausalLM") SIZES
+                     ",\"head_dim\":8,\"moe_intermediate_size\":24,\"num_local_experts\":4,"
+                     "\"num_experts_per_tok\":2,\"residual_moe\":true,"
+                     "\"attn_output_multiplier\":0.9,\"attn_logit_softcapping\":0.7,"
+                     "\"router_logit_softcapping\":0.4,\"final_logit_softcapping\":2.0,"
+                     "\"embedding_multiplier_scale\":1.5,\"output_multiplier_scale\":0.25,"
+                     "\"attn_temperature_len\":64}",
+                     COMMON,
+                     UNTIED,
+                     .attn_norm = L "pre_attn_norm",
+                     .attn_post_norm = L "post_attn_norm",
+                     .ffn_norm = L "pre_moe_norm",
+                     .ffn_post_norm = L "post_moe_norm",
+                     .router = L "block_sparse_moe.gate",
+                     .exp_gate = L "block_sparse_moe.experts.%d.w1.weight",
+                     .exp_up = L "block_sparse_moe.experts.%d.w3.weight",
+                     .exp_down = L "block_sparse_moe.experts.%d.w2.weight",
+                     .act = REF_GELU_GATE,
+                     .dense_beside = true,
+                     .attn_scale = 0.9,
+                     .attn_cap = 0.7,
+                     .router_cap = 0.4,
+                     .logit_cap = 2.0,
+                     .embd_scale = 1.5,
+                     .logit_scale = 0.25 },
+        "grok");
+}
