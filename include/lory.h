@@ -216,8 +216,8 @@ typedef struct {
     size_t n_lora;
     /* Up to 31 tokens that lory_generate may guess from the text so far and evaluate along with
      * the last one, in about the time of one where memory is what bounds it. A guess is kept only
-     * where that very token is drawn: the bytes are the same, repetitive text comes faster. 0 = off.
-     * lory_batch guesses nothing: its requests share steps already. */
+     * where that very token is drawn: the bytes are the same, repetitive text comes faster. 0 =
+     * none. lory_batch guesses nothing: its requests share steps already. */
     int n_draft;
 } lory_session_params; /* zeroed = all defaults */
 

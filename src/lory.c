@@ -5,7 +5,6 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "base/timer.h"
 #include "chat/chat.h"
 #include "engine/limits.h"
 #include "engine/plan_text.h"
@@ -560,25 +559,6 @@ static bool draw(session *s, const lory_sampler *sampler, const lory_tokens *ban
     return chain_draw(sampler->c, &in, id, err);
 }
 
-/* Evaluates a token, if that has not been done ahead, and with it what may follow. */
-static bool go_on(session *s, lory_token id, lory_err *err)
-{
-    draft *d = &s->draft;
-    if (d->n_max == 0) return session_eval(s, &id, 1, NULL, NULL, err);
-    draft_tell(d, id);
-    if (session_accept(s, id)) {
-        d->n_accepted++;
-        return true;
-    }
-    session_forget_ahead(s);
-    s->id[s->n] = id;
-    int n = draft_guess(d, s->id, s->n + 1, session_room_ahead(s));
-    double start = timer_now();
-    bool ok = session_eval_ahead(s, id, d->token, n, err);
-    if (ok) draft_record(d, 1 + n, timer_now() - start);
-    return ok;
-}
-
 /* Draws tokens until there is a reason to stop. */
 static bool generate(generation *g, lory_session *s, const lory_sampler *sampler, lory_err *err)
 {
@@ -588,7 +568,7 @@ static bool generate(generation *g, lory_session *s, const lory_sampler *sampler
     while (!is_over) {
         if (!draw(&s->s, sampler, g->p->ignore_end ? &s->m->ends : &none, &id, err)) return false;
         if (!generation_take(g, id, s->s.logits, s->s.n, &is_over, err)) return false;
-        if (!is_over && !go_on(&s->s, id, err)) return false;
+        if (!is_over && !session_go_on(&s->s, id, err)) return false;
     }
     return true;
 }

@@ -52,7 +52,8 @@ TEST(no_more_is_guessed_than_there_is_room_for)
     CHECK(d.n_max == DRAFT_MAX);
 }
 
-/* Tells n guesses of which every `every`-th comes true; how many tokens are evaluated at the end. */
+/* Tells n guesses of which every `every`-th comes true; how many tokens are evaluated in the end.
+ */
 static int learn(draft *d, int n, int every)
 {
     int n_guess = 0;
@@ -84,7 +85,7 @@ TEST(one_slow_step_does_not_end_guessing)
     CHECK(draft_guess(&d, text, N_TEXT, 31) > 0);
 }
 
-/* ---- what is evaluated ahead ------------------------------------------------------------------- */
+/* ---- what is evaluated ahead --------------------------------------------------------------- */
 
 enum { N_IDS = 90, N_PROMPT = 20 };
 
@@ -165,7 +166,7 @@ TEST(what_is_evaluated_ahead_has_the_same_bits)
     }
 }
 
-/* ---- generation -------------------------------------------------------------------------------- */
+/* ---- generation ---------------------------------------------------------------------------- */
 
 typedef struct {
     lory_token id[400];

@@ -3,6 +3,7 @@
 #include "base/cpu.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/timer.h"
 #include <math.h>
 #include <string.h>
 
@@ -368,7 +369,8 @@ bool session_eval(session *s, const lory_token *ids, size_t n, lory_on_logits on
 
 /* ---- tokens guessed ahead -------------------------------------------------------------------- */
 
-/* None where a token more can change what the others mean (settle), or who looks on would see it. */
+/* None where a token more can change what the others mean (settle), or who looks on would see it.
+ */
 int session_room_ahead(const session *s)
 {
     size_t n_most = (size_t)s->n_ctx, n_orig = (size_t)s->m->hp.rope_n_ctx_orig;
@@ -382,7 +384,8 @@ int session_room_ahead(const session *s)
 bool session_eval_ahead(session *s, lory_token id, const lory_token *guess, int n, lory_err *err)
 {
     session_forget_ahead(s);
-    if (n == 0 || (size_t)s->kv.seq[0].n_tok != s->n) return session_eval(s, &id, 1, NULL, NULL, err);
+    if (n == 0 || (size_t)s->kv.seq[0].n_tok != s->n)
+        return session_eval(s, &id, 1, NULL, NULL, err);
     s->id[s->n] = id;
     memcpy(s->id + s->n + 1, guess, (size_t)n * sizeof *guess);
     s->logits = NULL;
@@ -407,6 +410,27 @@ void session_forget_ahead(session *s)
 {
     if (s->n_ahead > 0) kv_truncate(&s->kv, 0, (int)s->n);
     s->n_ahead = 0;
+}
+
+bool session_go_on(session *s, lory_token id, lory_err *err)
+{
+    draft *d = &s->draft;
+    if (d->n_max == 0) return session_eval(s, &id, 1, NULL, NULL, err);
+    draft_tell(d, id);
+    if (session_accept(s, id)) {
+        d->n_accepted++;
+        return true;
+    }
+    session_forget_ahead(s);
+    int room = session_room_ahead(s), n = 0;
+    if (room > 0) {
+        s->id[s->n] = id;
+        n = draft_guess(d, s->id, s->n + 1, room);
+    }
+    double start = timer_now();
+    bool ok = session_eval_ahead(s, id, d->token, n, err);
+    if (ok) draft_record(d, 1 + n, timer_now() - start);
+    return ok;
 }
 
 /* ---- other ways to hold tokens --------------------------------------------------------------- */

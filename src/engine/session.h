@@ -44,8 +44,13 @@ bool session_eval(session *s, const lory_token *ids, size_t n, lory_on_logits on
                   lory_err *err);
 bool session_set(session *s, const lory_token *ids, size_t n, lory_err *err);
 void session_truncate(session *s, size_t n);
-/* Evaluates id and behind it a guess at what follows, guess[0..n), n up to session_room_ahead, in
- * one step. The session then holds id alone: the guess waits to be accepted. */
+/* Evaluates the token that was drawn last, unless it was guessed and has been; with it what `draft`
+ * guesses to come next. */
+bool session_go_on(session *s, lory_token id, lory_err *err);
+
+/* Its parts. Evaluates id and behind it a guess at what follows, guess[0..n), n up to
+ * session_room_ahead, in one step. The session then holds id alone: the guess waits to be
+ * accepted. */
 bool session_eval_ahead(session *s, lory_token id, const lory_token *guess, int n, lory_err *err);
 int session_room_ahead(const session *s);
 /* Whether id is the next token of the guess: then the session holds it, as if evaluated now. */
