@@ -26,7 +26,8 @@ typedef struct {
     const char *system, *template, *tools, *load, *save;
     opt_list stop;
     constraint_opts constraint; /* of each answer */
-    bool no_history, no_kv;
+    const char *stats; /* NULL: none, "": a line of text, "json" */
+    bool no_history, no_kv, ignore_eos, verbose;
 } chat_opts;
 
 typedef struct {
@@ -48,6 +49,7 @@ typedef struct {
     /* of the last answer */
     size_t n_prompt, n_evaluated, n_generated;
     double prompt_ms, generate_ms;
+    cli_stats total; /* of all answers */
 } chat;
 
 /* ---- chat_answer.c ----------------------------------------------------------------------- */

@@ -69,7 +69,7 @@ static bool eval_from(const answer *a, size_t from, lory_err *err)
     progress p;
     bool ok = true;
     lory_session_truncate(c->s, from);
-    progress_begin(&p, "prompt", "tokens", n - from, false);
+    progress_begin(&p, "prompt", "tokens", n - from, c->o->verbose);
     for (size_t i = from; i < n && ok; i += n_step) {
         ok = lory_session_eval(c->s, a->prompt.id + i, n - i < n_step ? n - i : n_step, err);
         if (ok) progress_at(&p, i + n_step - from);
@@ -177,6 +177,7 @@ static bool generate(answer *a, lory_err *err)
         recipients_of(t->data, t->len, a->text.data ? a->text.data : "", a->text.len);
     bool has_marks = has_tools || has_channels || recipients;
     lory_generate_params p = { .n_predict = c->o->settings.n_predict,
+                               .ignore_end = c->o->ignore_eos,
                                .show_special = has_marks, /* these are */
                                .stop = c->stop,
                                .n_stop = c->n_stop };
@@ -249,10 +250,23 @@ static bool make_answer(answer *a, talk_input *in, lory_err *err)
     return keep_turn(a, in, err);
 }
 
+static void add_stats(cli_stats *total, const chat *c, const lory_generate_result *result)
+{
+    total->n_prompt += c->n_evaluated;
+    total->prompt_ms += c->prompt_ms;
+    total->n_generated += c->n_generated;
+    total->generate_ms += c->generate_ms;
+    total->n_drafted += result->n_drafted;
+    total->n_accepted += result->n_accepted;
+}
+
 bool chat_answer(chat *c, talk_input *in, int n_retries, lory_err *err)
 {
     answer a = { .c = c, .turn = { .n_retries = n_retries } };
+    c->n_prompt = c->n_evaluated = c->n_generated = 0;
+    c->prompt_ms = c->generate_ms = 0;
     bool ok = make_answer(&a, in, err);
+    add_stats(&c->total, c, &a.result);
     if (ok) tell(c, &a.result);
     lory_sampler_free(a.sampler);
     lory_tokens_free(&a.prompt);

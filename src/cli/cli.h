@@ -78,6 +78,18 @@ uint64_t cli_entropy_seed(void); /* below 2^53, so that JSON numbers carry it ex
 /* A member of a statistics object, to 3 digits behind the point. */
 void cli_put_rounded(json_writer *w, const char *key, double value);
 
+/* What --stats tells at the end. */
+typedef struct {
+    double load_ms, prompt_ms, generate_ms;
+    uint64_t n_prompt, n_generated;  /* tokens evaluated, tokens drawn */
+    uint64_t n_drafted, n_accepted; /* tokens guessed and evaluated, those drawn then */
+    uint64_t seed;
+    bool has_seed;
+} cli_stats;
+extern const char *const cli_stats_forms[]; /* of --stats[=FORM] */
+/* On stderr, as `form` says: NULL nothing, "" a line of text, "json" an object. */
+void cli_print_stats(const char *form, const cli_stats *s);
+
 /* ---- option groups (setup.c) --------------------------------------------------------------- */
 
 typedef struct {

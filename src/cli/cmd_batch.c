@@ -39,8 +39,6 @@ typedef struct {
 
 #define AT(field) offsetof(batch_opts, field)
 
-static const char *const stats_forms[] = { "json", NULL };
-
 static const opt_row rows[] = {
     { 'i', "input", OPT_STR, AT(in), "FILE",
       .help = "the requests, a JSON object a line; - is standard input" },
@@ -55,7 +53,7 @@ static const opt_row rows[] = {
     { 0, "kv-size", OPT_INT, AT(n_kv), "N", .max = INT_MAX - 64,
       .help = "tokens in the KV cache of all sequences together",
       .shown = "0, N sequences of the context length, lowered to fit memory" },
-    { 0, "stats", OPT_MAYBE, AT(stats), "json", .choices = stats_forms,
+    { 0, "stats", OPT_MAYBE, AT(stats), "json", .choices = cli_stats_forms,
       .help = "print timings on standard error at the end" },
     { 'v', "verbose", OPT_BOOL, AT(verbose), .help = "tell the progress on standard error" },
     { 0, "For lines that do not say it themselves", OPT_HEAD, .help = NULL },

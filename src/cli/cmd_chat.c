@@ -26,14 +26,20 @@ static const opt_row rows[] = {
       .help = "keep no KV cache in files: smaller, read again when loaded" },
     { 0, "stop", OPT_LIST, AT(stop), "TEXT",
       .help = "an answer ends at this text, which is not printed (repeatable)" },
+    { 0, "ignore-eos", OPT_BOOL, AT(ignore_eos), .help = "an answer goes on past its end" },
     { 0, NULL, OPT_GROUP, AT(constraint), .rows = constraint_rows },
     { 0, "no-history", OPT_BOOL, AT(no_history), .help = "keep no history of what is entered" },
+    { 0, "stats", OPT_MAYBE, AT(stats), "json", .choices = cli_stats_forms,
+      .help = "print timings of all answers and the seed on standard error at the end" },
     { 0, "Model", OPT_HEAD, .help = NULL },
     { 0, NULL, OPT_GROUP, AT(model), .rows = model_rows },
     { 0, NULL, OPT_GROUP, AT(session), .rows = session_rows },
     { 0, NULL, OPT_GROUP, AT(session), .rows = draft_rows },
     { 0, "Answers", OPT_HEAD, .help = NULL },
     { 0, NULL, OPT_GROUP, AT(settings), .rows = chat_setting_rows },
+    { 0, "Other", OPT_HEAD, .help = NULL },
+    { 'v', "verbose", OPT_BOOL, AT(verbose),
+      .help = "tell the progress of a long prompt on standard error" },
     { .kind = OPT_END },
 };
 
@@ -127,6 +133,7 @@ static int open_chat(chat *c)
 {
     lory_err err;
     const chat_settings given = c->o->settings;
+    double start_ms = cli_now_ms();
     if (!(c->m = cli_open_model(&c->o->model, &err))) return cli_fail(&err);
     c->talk.m = c->m;
     c->talk.tools = &c->tools;
@@ -135,6 +142,7 @@ static int open_chat(chat *c)
     int status = open_sampling(c);
     if (status) return status;
     if (!(c->s = cli_open_session(c->m, &c->o->session, &err))) return cli_fail(&err);
+    c->total.load_ms = cli_now_ms() - start_ms;
     if (c->o->load && !load(c, &given, &err)) return cli_fail(&err);
     c->is_open = true;
     cli_catch_interrupt(c->s); /* from here on the terminal has to be given back */
@@ -313,6 +321,9 @@ int cmd_chat(int argc, char **argv)
         }
         status = talk_loop(&c);
         cli_catch_interrupt(NULL);
+        c.total.seed = (uint64_t)o.settings.sampling.seed;
+        c.total.has_seed = true;
+        cli_print_stats(o.stats, &c.total);
     }
     close_chat(&c);
     opts_free(&page, &o);

@@ -27,6 +27,7 @@ typedef struct {
     model_opts model;
     session_opts session;
     const char *file, *save_logits, *kl;
+    const char *stats; /* NULL: none, "": a line of text, "json" */
     bool json, jsonl, all_tokens, verbose;
 } eval_opts;
 
@@ -43,6 +44,8 @@ static const opt_row rows[] = {
       .help = "keep the logits, 4 bytes a token of the vocabulary for each token scored" },
     { 0, "kl", OPT_STR, AT(kl), "FILE",
       .help = "compare with the logits that another model saved for the same text" },
+    { 0, "stats", OPT_MAYBE, AT(stats), "json", .choices = cli_stats_forms,
+      .help = "print timings on standard error at the end" },
     { 0, NULL, OPT_GROUP, AT(model), .rows = model_rows },
     { 0, NULL, OPT_GROUP, AT(session), .rows = session_rows },
     { 'v', "verbose", OPT_BOOL, AT(verbose), .help = "tell the progress on standard error" },
@@ -81,6 +84,7 @@ typedef struct {
     score_mean kl, reference_nll;
     uint64_t n_same_best;
 
+    cli_stats stats;
     progress progress;
     bool is_saving, has_failed;
     lory_err err; /* of a callback that has_failed */
@@ -196,6 +200,7 @@ static bool open_files(eval *e, lory_err *err)
 static bool score_window(eval *e, lory_token *ids, size_t n, lory_err *err)
 {
     lory_session_truncate(e->s, 0);
+    e->stats.n_prompt += n - 1;
     return (e->first == 0 || lory_session_eval(e->s, ids, e->first, err))
            && score_rest(e, ids, e->first, n, err);
 }
@@ -219,7 +224,9 @@ static bool eval_text(eval *e, lory_err *err)
     cli_catch_interrupt(e->s); /* not before: nothing would end a read that waits */
     if (!choose_window(e, err) || !open_files(e, err)) return false;
     progress_begin(&e->progress, "eval", "tokens", e->ids.n, e->o->verbose);
+    double start_ms = cli_now_ms();
     bool ok = score_windows(e, err);
+    e->stats.prompt_ms = cli_now_ms() - start_ms;
     progress_end(&e->progress);
     if (!ok || !e->is_saving) return ok;
     e->is_saving = false; /* committed or not, it is closed now */
@@ -329,9 +336,13 @@ static bool score_completion(eval *e, size_t n_known, lory_err *err)
     e->nll = (score_mean){ 0 };
     if (n_known == 0) n_known = 1;
     if (n_known >= e->ids.n) return true;
-    return lory_session_set(e->s, e->ids.id, n_known, err)
-           && score_token(e, e->ids.id[n_known], lory_session_logits(e->s), err)
-           && score_rest(e, e->ids.id, n_known, e->ids.n, err);
+    double start_ms = cli_now_ms();
+    bool ok = lory_session_set(e->s, e->ids.id, n_known, err)
+              && score_token(e, e->ids.id[n_known], lory_session_logits(e->s), err)
+              && score_rest(e, e->ids.id, n_known, e->ids.n, err);
+    e->stats.n_prompt += e->ids.n - 1;
+    e->stats.prompt_ms += cli_now_ms() - start_ms;
+    return ok;
 }
 
 static bool print_completion(const eval *e)
@@ -404,11 +415,13 @@ static void close_eval(eval *e)
 static bool open_eval(eval *e, lory_err *err)
 {
     lory_model_info info;
+    double start_ms = cli_now_ms();
     e->m = cli_open_model(&e->o->model, err);
     if (!e->m) return false;
     lory_model_get_info(e->m, &info);
     e->n_vocab = info.n_vocab;
     e->s = cli_open_session(e->m, &e->o->session, err);
+    e->stats.load_ms = cli_now_ms() - start_ms;
     return e->s != NULL;
 }
 
@@ -433,6 +446,7 @@ int cmd_eval(int argc, char **argv)
         status = cli_fail(&err);
     else if (!status)
         status = o.jsonl ? run_jsonl(&e) : run_text(&e);
+    if (e.s && status != EXIT_FAILED) cli_print_stats(o.stats, &e.stats);
     close_eval(&e);
     opts_free(&page, &o);
     return status;

@@ -9,6 +9,7 @@ typedef struct {
     model_opts model;
     session_opts session;
     const char *ids;
+    const char *stats; /* NULL: none, "": a line of text, "json" */
     bool all;
 } logits_opts;
 
@@ -17,6 +18,8 @@ typedef struct {
 static const opt_row rows[] = {
     { 0, "ids", OPT_STR, AT(ids), "N,N,...", .help = "the token ids (lory tokenize makes them)" },
     { 0, "all", OPT_BOOL, AT(all), .help = "the logits at every position, not just the last" },
+    { 0, "stats", OPT_MAYBE, AT(stats), "json", .choices = cli_stats_forms,
+      .help = "print timings on standard error at the end" },
     { 0, NULL, OPT_GROUP, AT(model), .rows = model_rows },
     { 0, NULL, OPT_GROUP, AT(session), .rows = session_rows },
     { .kind = OPT_END },
@@ -74,20 +77,25 @@ static int eval(lory_session *s, const logits_opts *o, const lory_tokens *ids, p
 }
 
 /* The session first: of a file that can't run, that is to be said, not which ids it has. */
-static int logits(lory_model *m, logits_opts *o)
+static int logits(lory_model *m, logits_opts *o, cli_stats *stats)
 {
     lory_model_info info;
     lory_tokens ids = { 0 };
     lory_err err;
     int status;
+    double start_ms = cli_now_ms();
     lory_session *s = cli_open_session(m, &o->session, &err);
     if (!s) return cli_fail(&err);
+    stats->load_ms += cli_now_ms() - start_ms;
     lory_model_get_info(m, &info);
+    start_ms = cli_now_ms();
     printer p = { .n_vocab = info.n_vocab };
     if (cli_read_ids("--ids", o->ids, strlen(o->ids), info.n_vocab, &ids, &err))
         status = eval(s, o, &ids, &p);
     else
         status = cli_usage("%s", err.text);
+    stats->n_prompt = ids.n;
+    stats->prompt_ms = cli_now_ms() - start_ms;
     lory_session_free(s);
     buf_free(&p.line);
     lory_tokens_free(&ids);
@@ -101,8 +109,12 @@ int cmd_logits(int argc, char **argv)
     int status;
     if (!cli_parse(&page, &o, argc, argv, &status)) return status;
     if (!o.ids) return cli_usage("--ids: missing (expected --ids N,N,...; lory logits --help)");
+    cli_stats stats = { 0 };
+    double start_ms = cli_now_ms();
     lory_model *m = cli_open_model(&o.model, &err);
-    status = m ? logits(m, &o) : cli_fail(&err);
+    stats.load_ms = cli_now_ms() - start_ms;
+    status = m ? logits(m, &o, &stats) : cli_fail(&err);
+    if (status == EXIT_OK) cli_print_stats(o.stats, &stats);
     lory_model_close(m);
     opts_free(&page, &o);
     return status;

@@ -1,6 +1,5 @@
 /* cmd_run.c - lory run: completes one prompt and streams the text.
  * Layer: cli. */
-#include "base/cpu.h"
 #include "base/err.h"
 #include "cli/cli.h"
 #include "cli/logprobs.h"
@@ -27,8 +26,6 @@ typedef struct {
 
 #define AT(field) offsetof(run_opts, field)
 
-static const char *const stats_forms[] = { "json", NULL };
-
 static const opt_row rows[] = {
     { 0, "Prompt", OPT_HEAD, .help = NULL },
     { 'p', "prompt", OPT_STR, AT(prompt), "TEXT", .help = "the text to go on from",
@@ -46,7 +43,7 @@ static const opt_row rows[] = {
     { 0, "echo", OPT_BOOL, AT(echo), .help = "print the prompt first" },
     { 0, "logprobs", OPT_INT, AT(n_logprobs), "N", .max = 1000, .shown = "",
       .help = "print a JSON object a token, with its log-probability and the N likeliest tokens" },
-    { 0, "stats", OPT_MAYBE, AT(stats), "json", .choices = stats_forms,
+    { 0, "stats", OPT_MAYBE, AT(stats), "json", .choices = cli_stats_forms,
       .help = "print timings and the seed on standard error at the end" },
     { 0, "Model", OPT_HEAD, .help = NULL },
     { 0, NULL, OPT_GROUP, AT(model), .rows = model_rows },
@@ -85,8 +82,7 @@ typedef struct {
     buf prompt, out;
     lory_tokens ids; /* of the prompt */
     lory_generate_result result;
-    uint64_t seed;
-    double load_ms, prompt_ms, generate_ms;
+    cli_stats stats;
     char last; /* byte of text printed */
 } run;
 
@@ -145,38 +141,6 @@ static bool end_output(run *r)
     return out_flush() && ok;
 }
 
-/* Its words stay as they are for any number: scripts read it. */
-static void print_stats_text(const run *r)
-{
-    cli_note("load %.1f ms, prompt %zu tokens %.1f tok/s, generated %zu tokens %.1f tok/s, "
-             "peak memory %.1f MB, seed %llu",
-             r->load_ms, r->ids.n, cli_per_second(r->ids.n, r->prompt_ms), r->result.n_tokens,
-             cli_per_second(r->result.n_tokens, r->generate_ms),
-             (double)cpu_memory_peak_bytes() / 1e6, (unsigned long long)r->seed);
-}
-
-static void print_stats_json(const run *r)
-{
-    buf b = { 0 };
-    json_writer w = { &b, false };
-    json_begin_object(&w);
-    cli_put_rounded(&w, "load_ms", r->load_ms);
-    json_member_int(&w, "prompt_tokens", r->ids.n);
-    cli_put_rounded(&w, "prompt_ms", r->prompt_ms);
-    cli_put_rounded(&w, "prompt_tokens_per_s", cli_per_second(r->ids.n, r->prompt_ms));
-    json_member_int(&w, "generated_tokens", r->result.n_tokens);
-    cli_put_rounded(&w, "generated_ms", r->generate_ms);
-    cli_put_rounded(&w, "generated_tokens_per_s",
-                    cli_per_second(r->result.n_tokens, r->generate_ms));
-    json_member_int(&w, "drafted_tokens", r->result.n_drafted);
-    json_member_int(&w, "accepted_tokens", r->result.n_accepted);
-    json_member_int(&w, "peak_memory_bytes", cpu_memory_peak_bytes());
-    json_member_int(&w, "seed", r->seed);
-    json_end_object(&w);
-    if (!b.failed) fprintf(stderr, "%s\n", b.data);
-    buf_free(&b);
-}
-
 /* ---- the run ----------------------------------------------------------------------------- */
 
 /* In a few steps, so that there is something to tell; how a prompt is cut does not change bits. */
@@ -192,7 +156,7 @@ static bool eval_prompt(run *r, lory_err *err)
         if (ok) progress_at(&p, i + n_step);
     }
     progress_end(&p);
-    r->prompt_ms = cli_now_ms() - start_ms;
+    r->stats.prompt_ms = cli_now_ms() - start_ms;
     return ok;
 }
 
@@ -206,7 +170,7 @@ static bool generate(run *r, lory_err *err)
     if (!eval_prompt(r, err)) return false;
     double start_ms = cli_now_ms();
     bool ok = lory_generate(r->s, r->sampler, &p, on_piece, r, &r->result, err);
-    r->generate_ms = cli_now_ms() - start_ms;
+    r->stats.generate_ms = cli_now_ms() - start_ms;
     return ok;
 }
 
@@ -216,7 +180,12 @@ static int run_prompt(run *r)
     if (r->o->echo && !print_text(r, r->prompt.data, r->prompt.len)) return EXIT_FAILED;
     bool ok = generate(r, &err);
     if (!end_output(r)) return EXIT_FAILED; /* cli_end says why */
-    if (r->o->stats) *r->o->stats ? print_stats_json(r) : print_stats_text(r);
+    r->stats.n_prompt = r->ids.n;
+    r->stats.n_generated = r->result.n_tokens;
+    r->stats.n_drafted = r->result.n_drafted;
+    r->stats.n_accepted = r->result.n_accepted;
+    r->stats.has_seed = true;
+    cli_print_stats(r->o->stats, &r->stats);
     if (cli_interrupted()) return EXIT_INTERRUPTED;
     if (!ok) return cli_fail(&err);
     if (r->result.reason == LORY_STOP_CONTEXT)
@@ -234,9 +203,10 @@ static int open_run(run *r)
     if (!(r->m = cli_open_model(&r->o->model, &err))
         || !(r->s = cli_open_session(r->m, &r->o->session, &err)))
         return cli_fail(&err);
-    r->load_ms = cli_now_ms() - start_ms;
+    r->stats.load_ms = cli_now_ms() - start_ms;
     if (cli_open_grammar(&r->o->constraint, &r->grammar, &status, &err))
-        r->sampler = cli_open_sampler(r->m, &r->o->sampling, r->grammar.g, &r->seed, &err);
+        r->sampler =
+            cli_open_sampler(r->m, &r->o->sampling, r->grammar.g, &r->stats.seed, &err);
     if (!r->sampler) return status == EXIT_USAGE ? cli_usage("%s", err.text) : cli_fail(&err);
     if (r->o->n_logprobs >= 0 && !(r->logprobs = logprobs_new(r->m, r->o->n_logprobs))) {
         err_set(&err, LORY_E_MEMORY, "--logprobs: no memory");
