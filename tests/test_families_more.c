@@ -168,3 +168,94 @@ TEST(grok_2_gives_the_reference_logits)
                      .logit_scale = 0.25 },
         "grok");
 }
+
+TEST(hunyuan_3_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = CLASS("HYV3ForCausalLM") SIZES
+                              ",\"head_dim\":8,\"moe_intermediate_size\":24,\"num_experts\":4,"
+                              "\"num_experts_per_tok\":2,\"num_shared_experts\":1,"
+                              "\"router_scaling_factor\":2.826,\"mlp_layer_types\":[\"dense\","
+                              "\"sparse\",\"sparse\",\"sparse\"]}",
+                              COMMON,
+                              UNTIED,
+                              PRE_NORMS,
+                              HEAD_NORMS,
+                              SHARED_EXPERTS,
+                              .router = L "mlp.gate",
+                              .router_bias = L "mlp.e_score_correction_bias",
+                              .exp_in = L "mlp.experts.gate_up_proj",
+                              .exp_out = L "mlp.experts.down_proj",
+                              .n_dense = 1,
+                              .n_shared = 1,
+                              .sigmoid = true,
+                              .normalises = true,
+                              .expert_scale = 2.826 },
+                 "hy_v3");
+}
+
+TEST(jais_2_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = CLASS("Jais2ForCausalLM") OLD_SIZES
+                              "\"num_key_value_heads\":2,\"intermediate_size\":48,\"head_dim\":8,"
+                              "\"layer_norm_eps\":1e-5,\"hidden_act\":\"relu2\","
+                              "\"rope_theta\":500000.0}",
+                              COMMON,
+                              UNTIED,
+                              PRE_NORMS,
+                              LAYER_NORMS,
+                              .qkv_bias = true,
+                              .o_bias = true,
+                              .ffn_bias = true,
+                              .act = REF_RELU2,
+                              .theta = 500000.0 },
+                 "jais2");
+}
+
+TEST(maincoder_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = CLASS("MaincoderForCausalLM") SIZES
+                              ",\"head_dim\":8,\"tie_word_embeddings\":true}",
+                              COMMON,
+                              PRE_NORMS,
+                              .qk_norm = REF_HEADS_LATE,
+                              .q_norm = L "self_attn.q_norm",
+                              .k_norm = L "self_attn.k_norm",
+                              .pairs = true },
+                 "maincoder");
+}
+
+TEST(granite_4_without_recurrent_layers_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = CLASS("GraniteMoeHybridForCausalLM") OLD_SIZES
+                              "\"num_key_value_heads\":2,\"intermediate_size\":64,"
+                              "\"shared_intermediate_size\":256,\"num_local_experts\":0,"
+                              "\"num_experts_per_tok\":0,\"position_embedding_type\":\"rope\","
+                              "\"layer_types\":[\"attention\",\"attention\",\"attention\","
+                              "\"attention\"],\"attention_multiplier\":0.4,"
+                              "\"embedding_multiplier\":3.0,\"residual_multiplier\":0.3,"
+                              "\"logits_scaling\":4.0,\"rope_theta\":10000.0}",
+                              QKV,
+                              PRE_NORMS,
+                              .embd = "model.embed_tokens",
+                              .out_norm = "model.norm",
+                              .o = L "self_attn.o_proj",
+                              .gate = L "shared_mlp.input_linear",
+                              .down = L "shared_mlp.output_linear",
+                              .gate_up = true,
+                              .attn_scale = 0.4,
+                              .embd_scale = 3.0,
+                              .residual_scale = 0.3,
+                              .logit_scale = 0.25 },
+                 "granite");
+}
+
+TEST(mimo_7b_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = CLASS("MiMoForCausalLM") SIZES "}",
+                              COMMON,
+                              UNTIED,
+                              PRE_NORMS,
+                              .qkv_bias = true,
+                              .beside = { "model.mtp_layers.0.input_proj.weight" } },
+                 "qwen2");
+}

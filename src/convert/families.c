@@ -9,7 +9,7 @@ static const hf_family families[] = {
     /* architectures, and below: GGUF, tensors, sizes, numbers */
     { "LlamaForCausalLM LLaMAForCausalLM MistralForCausalLM MixtralForCausalLM",
       "llama",          rows_llama, rows_common,         NULL, keys_llama },
-    { "Qwen2ForCausalLM",
+    { "Qwen2ForCausalLM MiMoForCausalLM",
       "qwen2",          rows_none, rows_common,          NULL, keys_qwen2 },
     { "Qwen3ForCausalLM",
       "qwen3",          rows_none, rows_common,          NULL, keys_qwen2 },
@@ -31,6 +31,14 @@ static const hf_family families[] = {
       "afmoe",          rows_afmoe, rows_common,         NULL, keys_afmoe },
     { "Grok1ForCausalLM Grok2ForCausalLM",
       "grok",           rows_grok2, rows_common,         NULL, keys_grok },
+    { "HYV3ForCausalLM",
+      "hy_v3",          rows_hy_v3, rows_common,         NULL, keys_hy_v3 },
+    { "Jais2ForCausalLM",
+      "jais2",          rows_none, rows_common,          NULL, keys_jais2 },
+    { "MaincoderForCausalLM",
+      "maincoder",      rows_none, rows_common,          NULL, keys_maincoder },
+    { "GraniteMoeHybridForCausalLM",
+      "granite",        rows_granite4, rows_common,      NULL, keys_granite4 },
     { "SolarOpenForCausalLM",
       "glm4moe",        rows_glm4moe, rows_common,       NULL, keys_solar },
     { "DeepseekV2ForCausalLM DeepseekV3ForCausalLM KimiK2ForCausalLM",
@@ -219,6 +227,13 @@ static bool has_word(const char *words, const char *word)
     return false;
 }
 
+static bool has_text(const json *list, const char *text)
+{
+    for (const json *j = list ? list->first : NULL; j; j = j->next)
+        if (json_str_is(j, text)) return true;
+    return false;
+}
+
 /* ChatGLM-6B has the class names of its successors; its positions are 2-D. Baichuan 2 has those of
  * the first one, and another vocabulary. */
 static bool fits(const hf_family *f, const json *root, const char *class_name)
@@ -232,6 +247,7 @@ static bool fits(const hf_family *f, const json *root, const char *class_name)
         json_get_bool(json_get(root, "norm_head"), &is_normed);
         return (f->rows == rows_bailing_normed) == is_normed;
     }
+    if (f->put_keys == keys_granite4) return !has_text(json_get(root, "layer_types"), "mamba");
     bool is_first = json_get(root, "position_encoding_2d") || json_get(root, "inner_hidden_size");
     if (f->rows == rows_chatglm) return !is_first;
     return f->rows != rows_chatglm1 || is_first;

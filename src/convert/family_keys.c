@@ -450,19 +450,55 @@ void keys_exaone(config *c, const hf_shape *s)
     keys_put_rope_scaling(c);
 }
 
-void keys_granite(config *c, const hf_shape *s)
+static void put_granite_scales(config *c, const hf_shape *s)
 {
-    keys_put_activation(c, "silu", "silu");
-    keys_put_base(c, s);
     config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
     config_put_int(c, "rope.dimension_count", keys_n_embd(c) / (s->n_head ? s->n_head : 1));
     config_put_num(c, "attention.scale", config_num(c, "attention_multiplier", 1.0));
     config_put_num(c, "embedding_scale", config_num(c, "embedding_multiplier", 1.0));
     config_put_num(c, "residual_scale", config_num(c, "residual_multiplier", 1.0));
     config_put_num(c, "logit_scale", config_num(c, "logits_scaling", 1.0));
+}
+
+void keys_granite(config *c, const hf_shape *s)
+{
+    keys_put_activation(c, "silu", "silu");
+    keys_put_base(c, s);
+    put_granite_scales(c, s);
     if (config_find(c, "shared_intermediate_size"))
         config_put_int(c, "expert_shared_feed_forward_length",
                        config_int(c, "shared_intermediate_size", 0));
+}
+
+/* Granite 4's dense sizes: of a class for models with recurrent layers and experts. */
+void keys_granite4(config *c, const hf_shape *s)
+{
+    int64_t n_ff = config_int(c, "shared_intermediate_size", CONFIG_NEEDED);
+    if (s->n_expert > 0 || !json_str_is(config_find(c, "position_embedding_type"), "rope"))
+        config_wrong(c, LORY_E_UNSUPPORTED, "experts (num_local_experts) and layers without "
+                                            "rotation are not known of Granite 4");
+    keys_put_activation(c, "silu", "silu");
+    keys_put_sizes(c, s);
+    config_put_int(c, "feed_forward_length", n_ff);
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
+    keys_put_eps(c);
+    keys_put_rope_scaling(c);
+    put_granite_scales(c, s);
+}
+
+void keys_jais2(config *c, const hf_shape *s)
+{
+    keys_put_activation(c, "relu2", "relu2");
+    keys_put_base(c, s);
+    keys_put_head_dim(c);
+    config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
+}
+
+void keys_maincoder(config *c, const hf_shape *s)
+{
+    keys_base(c, s);
+    config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
 }
 
 void keys_olmo(config *c, const hf_shape *s)

@@ -194,6 +194,27 @@ void keys_solar(config *c, const hf_shape *s)
     put_sigmoid_experts(c);
 }
 
+void keys_hy_v3(config *c, const hf_shape *s)
+{
+    const json *kinds = config_find(c, "mlp_layer_types");
+    int64_t n_dense = config_int(c, "first_k_dense_replace", 1), n = 0, il = 0;
+    for (const json *j = kinds ? kinds->first : NULL; j; j = j->next, il++)
+        if (json_str_is(j, "dense") && n++ != il)
+            config_wrong(c, LORY_E_UNSUPPORTED, "layers without experts behind such with them are "
+                                                "not known of hy_v3");
+    keys_base(c, s);
+    if (!config_bool(c, "route_norm", true))
+        config_wrong(c, LORY_E_UNSUPPORTED, "route_norm false is not known of hy_v3");
+    config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
+    config_put_int(c, "leading_dense_block_count", kinds ? n : n_dense);
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "moe_intermediate_size expert_hidden_dim", CONFIG_NEEDED));
+    config_put_int(c, "expert_shared_count", config_int(c, "num_shared_experts", 1));
+    config_put_num(c, "expert_weights_scale", config_num(c, "router_scaling_factor", 1.0));
+    config_put_bool(c, "expert_weights_norm", true);
+    config_put_int(c, "expert_gating_func", 2); /* gguf-py's number */
+}
+
 void keys_exaone_moe(config *c, const hf_shape *s)
 {
     const json *kinds = config_find(c, "mlp_layer_types");

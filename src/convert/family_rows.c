@@ -111,6 +111,13 @@ const hf_row rows_gemma3n[] = {
     ROW(LAYER "post_per_layer_input_norm", BLK "post_norm"),
     END };
 
+const hf_row rows_granite4[] = { /* without recurrent layers and experts */
+    ROPED_QK,
+    { LAYER "shared_mlp.input_linear", BLK "ffn_gate", .part = 0, .n_parts = 2 },
+    { LAYER "shared_mlp.input_linear", BLK "ffn_up", .part = 1, .n_parts = 2 },
+    ROW(LAYER "shared_mlp.output_linear", BLK "ffn_down"),
+    END };
+
 const hf_row rows_olmo[] = { ROPED_QK, END };
 
 const hf_row rows_hunyuan[] = {

@@ -286,6 +286,18 @@ const hf_row rows_exaone_moe[] = { /* the rest as most have it */
     PROBS("mlp.e_score_correction_bias"),
     END };
 
+const hf_row rows_hy_v3[] = { /* the rest as most have it */
+    ROW(LAYER "mlp.gate", BLK "ffn_gate_inp"),
+    ROW(LAYER "mlp.router.gate", BLK "ffn_gate_inp"),
+    EXPERTS,
+    WHOLE(LAYER "mlp.experts.gate_up_proj", BLK "ffn_gate_up_exps.weight"),
+    WHOLE(LAYER "mlp.experts.down_proj", BLK "ffn_down_exps.weight"),
+    SHARED("mlp.shared_experts."),
+    SHARED("mlp.shared_mlp."),
+    PROBS("mlp.e_score_correction_bias"),
+    PROBS("mlp.expert_bias"),
+    END };
+
 const hf_row rows_afmoe[] = { /* the rest as most have it */
     ROW(LAYER "self_attn.gate_proj", BLK "attn_gate"),
     ROW(LAYER "post_attention_layernorm", BLK "post_attention_norm"),

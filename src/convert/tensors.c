@@ -19,7 +19,7 @@ static bool is_beside_text(const char *name)
         "vision_tower.",           "vision_model.", "vision_encoder.", "visual.",
         "audio_tower.",            "patch_merger.", "mm_projector.",   "multi_modal_projector.",
         "vision_language_adapter.", "image_newline", "embed_vision.",   "embed_audio.",
-        "vqmodel.",                "patch_merge_mlp.", "mtp.", /* predicts further tokens */
+        "vqmodel.",                "patch_merge_mlp.", "mtp.", "mtp_layers.", /* further tokens */
     };
     if (strncmp(name, "model.", 6) == 0) name += 6;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)

@@ -67,7 +67,7 @@ static const lory_step block_olmoe[] = {
     { OP_EXPERT_SUM, F,  ED, W_NONE,       MOE        },
     { OP_ADD,        X,  F,  W_NONE,       0          }, END };
 
-/* Hunyuan: the heads are normed after they are rotated. */
+/* Hunyuan, Maincoder: the heads are normed after they are rotated. */
 static const lory_step block_hunyuan[] = {
     { OP_RMS_NORM,   H,  X,  W_ATTN_NORM, 0      },
     { OP_MATMUL,     Q,  H,  W_ATTN_Q,    0      },
@@ -188,6 +188,13 @@ static bool baichuan_adapt(hparams *hp, const gguf *g, lory_err *err)
     return true;
 }
 
+/* Hunyuan 3. A file that does not say how many first layers have no experts has one such. */
+static bool adapt_hy_v3(hparams *hp, const gguf *g, lory_err *err)
+{
+    if (!gguf_find(g, "hy_v3.leading_dense_block_count")) hp->n_dense_lead = 1;
+    return hparams_leave_predictors(hp, g, "hy_v3.nextn_predict_layers", err);
+}
+
 const lory_arch arch_llama = { "llama", embed_tokens, block_llama, head_rms, false,
                                preset_normalised, NULL, NULL };
 const lory_arch arch_qwen2 = { "qwen2", embed_tokens, block_llama, head_rms, true,
@@ -220,6 +227,10 @@ const lory_arch arch_bailingmoe = { "bailingmoe", embed_tokens, block_llama, hea
                                     NULL, NULL, NULL };
 const lory_arch arch_bailingmoe2 = { "bailingmoe2", embed_tokens, block_llama, head_rms, true,
                                      NULL, bailingmoe2_adapt, NULL };
+const lory_arch arch_hy_v3 = { "hy_v3", embed_tokens, block_llama, head_rms, true,
+                               preset_sigmoid, adapt_hy_v3, NULL };
+const lory_arch arch_maincoder = { "maincoder", embed_tokens, block_hunyuan, head_rms, false,
+                                   NULL, NULL, NULL };
 const lory_arch arch_hunyuanmoe = { "hunyuan-moe", embed_tokens, block_hunyuan, head_rms, true,
                                     preset_normalised, NULL, NULL };
 const lory_arch arch_pangu = { "pangu-embedded", embed_tokens, block_llama, head_rms, true,

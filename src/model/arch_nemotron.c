@@ -1,6 +1,6 @@
 /* arch_nemotron.c - feed-forward layers of two matrices with an activation between that grows like
- * a square: Nemotron (arXiv:2402.16819), whose layer norms have the 1 added in the file, and AFM of
- * Arcee; Apertus (arXiv:2509.14233) by xIELU. */
+ * a square: Nemotron (arXiv:2402.16819), whose layer norms have the 1 added in the file, Jais 2, and
+ * AFM of Arcee; Apertus (arXiv:2509.14233) by xIELU. */
 #include "model/arch.h"
 
 static const lory_step block_nemotron[] = {
@@ -55,6 +55,8 @@ static const lory_step block_apertus[] = {
 
 const lory_arch arch_apertus = { "apertus", embed_tokens, block_apertus, head_rms, true,
                                  NULL, NULL, NULL };
+const lory_arch arch_jais2 = { "jais2", embed_tokens, block_nemotron, head_layer, true,
+                               NULL, NULL, NULL };
 const lory_arch arch_nemotron = { "nemotron", embed_tokens, block_nemotron, head_layer, true,
                                   NULL, NULL, NULL };
 const lory_arch arch_arcee = { "arcee", embed_tokens, block_arcee, head_rms, false,
