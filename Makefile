@@ -132,8 +132,9 @@ fuzz: ## run every fuzz entry under clang's libFuzzer, FUZZ_SECONDS=10 each
 	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang $(FUZZERS:%=build/fuzz/%)
 	@tools/fuzz.sh $(FUZZ_SECONDS) $(FUZZERS:%=build/fuzz/%)
 
-layers: ## hold every include against the floors of the house
+layers: $(call obj,$(SRC)) ## hold includes against the floors of the house, and find circles of files
 	@tools/layers.sh
+	@tools/circles.sh $(BUILD) $(call obj,$(SRC))
 
 tools: $(TOOLS) ## build the programs for developers, build/release/tools/*
 

@@ -123,6 +123,12 @@ struct jinja {
     size_t n_nodes;
 };
 
+/* Line and column of a byte of the template, from 1. */
+static inline void jinja_place(const jinja *t, size_t at, size_t *line, size_t *column)
+{
+    jlex_place(t->source, t->n_source, at, line, column);
+}
+
 /* Settles where each name lives and which filter and test is meant (jinja_scope.c). */
 bool jinja_bind(jinja *t, lory_err *err);
 

@@ -305,3 +305,12 @@ int jbig_compare(jval a, jval b)
         order = memcmp(a.s->s, b.s->s, a.s->n);
     return a_less ? -order : order;
 }
+
+bool jtruncate_float(jrun *r, double f, jval *out)
+{
+    if (f != f) return jfail(r, "cannot convert float NaN to integer");
+    if (isinf(f)) return jfail(r, "cannot convert float infinity to integer");
+    if (f >= 0x1p63 || f < -0x1p63) return jbig_from_float(r, f, out);
+    *out = jint((int64_t)f);
+    return true;
+}

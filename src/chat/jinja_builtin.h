@@ -61,7 +61,6 @@ bool jcontains(jrun *r, jval box, jval v, bool *out);
 /* ---- what several of them need ------------------------------------------------------------- */
 
 bool jget_int(jrun *r, jval v, const char *what, int64_t *out); /* an int argument */
-bool jto_float(jrun *r, jval v, bool *ok, double *out); /* float(v); ok = false: ValueError */
 bool jsort(jrun *r, jval *item, const jval *key, size_t n, bool is_reversed); /* stable */
 bool jpercent(jrun *r, const jstr *format, jval args, jval *out);             /* format % args */
 bool jformat(jrun *r, const jstr *format, const jargs *args, jval *out);      /* str.format */
@@ -69,7 +68,6 @@ bool jformat(jrun *r, const jstr *format, const jargs *args, jval *out);      /*
  * it one. */
 bool jjoin(jrun *r, const jlist *l, jval between, jval *out);
 bool jto_json(jrun *r, const jval *a, jval *out);                             /* a filter */
-bool jtruncate_float(jrun *r, double f, jval *out);                           /* int(f) */
 
 /* Python's str methods on their own. */
 bool jstr_strip(jrun *r, const jstr *s, const jstr *chars, int sides, jval *out);
@@ -88,8 +86,5 @@ bool jstr_splitlines(jrun *r, const jstr *s, bool keeps_ends, jlist **out);
 bool jstr_translate(jrun *r, const jval *a, jval *out); /* a method */
 bool jstr_maketrans(jrun *r, const jval *a, jval *out); /* a method */
 bool jstr_is_case(const jstr *s, bool is_upper);
-/* The first place of `part` in s[from..to), or SIZE_MAX. */
-size_t jstr_find(const jstr *s, size_t from, size_t to, const jstr *part);
-size_t jstr_rfind(const jstr *s, size_t from, size_t to, const jstr *part);
 
 #endif

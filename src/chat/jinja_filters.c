@@ -1,6 +1,7 @@
 /* jinja_filters.c - the filters that work on texts and numbers, and the search for any filter.
  * Layer: chat. */
 #include "chat/jinja_big.h"
+#include "chat/jinja_float.h"
 #include "chat/jinja_run.h"
 #include "chat/jinja_wrap.h"
 #include "text/unicode_case.h"
@@ -370,15 +371,6 @@ static bool filter_xmlattr(jrun *r, const jval *a, jval *out)
 
 /* ---- numbers ----------------------------------------------------------------------------- */
 
-bool jtruncate_float(jrun *r, double f, jval *out)
-{
-    if (f != f) return jfail(r, "cannot convert float NaN to integer");
-    if (isinf(f)) return jfail(r, "cannot convert float infinity to integer");
-    if (f >= 0x1p63 || f < -0x1p63) return jbig_from_float(r, f, out);
-    *out = jint((int64_t)f);
-    return true;
-}
-
 /* Without the blanks around it, as int() and float() read a text. */
 static bool strip_number(jrun *r, const jstr *s, const jstr **out)
 {
@@ -388,7 +380,7 @@ static bool strip_number(jrun *r, const jstr *s, const jstr **out)
     return true;
 }
 
-bool jto_float(jrun *r, jval v, bool *ok, double *out)
+static bool to_float(jrun *r, jval v, bool *ok, double *out)
 {
     const jstr *s;
     *ok = true;
@@ -472,7 +464,7 @@ static bool filter_int(jrun *r, const jval *a, jval *out)
     bool is_base = base == 0 || (base >= 2 && base <= 36);
     if (a[0].type == J_STR && is_base && !parse_int(r, a[0].s, (int)base, &ok, out)) return false;
     if (ok) return true;
-    if (!jto_float(r, a[0], &ok, &f)) return false;
+    if (!to_float(r, a[0], &ok, &f)) return false;
     *out = fallback;
     return !ok || !isfinite(f) || jtruncate_float(r, f, out);
 }
@@ -481,7 +473,7 @@ static bool filter_float(jrun *r, const jval *a, jval *out)
 {
     double f;
     bool ok;
-    if (!jto_float(r, a[0], &ok, &f)) return false;
+    if (!to_float(r, a[0], &ok, &f)) return false;
     *out = ok ? jfloat(f) : a[1].type == J_MISSING ? jfloat(0) : a[1];
     return true;
 }
@@ -554,7 +546,7 @@ static bool filter_filesizeformat(jrun *r, const jval *a, jval *out)
     bool ok, is_binary = flag(a[1]);
     double f, base = is_binary ? 1024 : 1000, unit = base;
     char text[64];
-    if (!jto_float(r, a[0], &ok, &f)) return false;
+    if (!to_float(r, a[0], &ok, &f)) return false;
     if (!ok) return jfail(r, "could not convert string to float");
     if (f == 1)
         snprintf(text, sizeof text, "1 Byte");

@@ -2,7 +2,6 @@
  * Layer: chat. */
 #include "chat/jinja_builtin.h"
 #include "text/utf8.h"
-#include <string.h>
 
 jiter *jiter_new(jrun *r, const char *type_name, jval source)
 {
@@ -170,47 +169,4 @@ bool jcontains(jrun *r, jval box, jval v, bool *out)
     if (!jis_iterable(box))
         return jfail(r, "argument of type '%s' is not iterable", jtype_name(box));
     return find_in(r, box, v, out);
-}
-
-/* ---- sorting ----------------------------------------------------------------------------- */
-
-typedef struct {
-    jval item, key;
-} sort_row;
-
-/* Merges two sorted halves of rows[0..n); on ties the left one goes first. */
-static bool merge(jrun *r, sort_row *rows, size_t half, size_t n, sort_row *space, bool is_reversed)
-{
-    size_t a = 0, b = half, at = 0;
-    while (a < half && b < n) {
-        bool takes_b;
-        const jval *left = &rows[a].key, *right = &rows[b].key;
-        bool ok = is_reversed ? jless(r, *left, *right, "<", &takes_b)
-                              : jless(r, *right, *left, "<", &takes_b);
-        if (!ok) return false;
-        space[at++] = takes_b ? rows[b++] : rows[a++];
-    }
-    while (a < half) space[at++] = rows[a++];
-    while (b < n) space[at++] = rows[b++];
-    memcpy(rows, space, n * sizeof *rows);
-    return true;
-}
-
-static bool sort_rows(jrun *r, sort_row *rows, size_t n, sort_row *space, bool is_reversed)
-{
-    size_t half = n / 2;
-    if (n < 2) return true;
-    return jspend(r, n) && sort_rows(r, rows, half, space, is_reversed)
-           && sort_rows(r, rows + half, n - half, space, is_reversed)
-           && merge(r, rows, half, n, space, is_reversed);
-}
-
-bool jsort(jrun *r, jval *item, const jval *key, size_t n, bool is_reversed)
-{
-    sort_row *rows = jalloc(r, n, sizeof *rows), *space = jalloc(r, n, sizeof *space);
-    if (!rows || !space) return false;
-    for (size_t i = 0; i < n; i++) rows[i] = (sort_row){ item[i], key[i] };
-    if (!sort_rows(r, rows, n, space, is_reversed)) return false;
-    for (size_t i = 0; i < n; i++) item[i] = rows[i].item;
-    return true;
 }

@@ -1,6 +1,6 @@
 /* jinja_lex.c - see jinja_lex.h. The rules are those of jinja2 3.1's lexer. */
 #include "chat/jinja_lex.h"
-#include "chat/jinja_text.h"
+#include "chat/jinja_float.h"
 #include "text/unicode_case.h"
 #include "text/utf8.h"
 #include <stdarg.h>

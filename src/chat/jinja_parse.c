@@ -737,13 +737,3 @@ void jinja_free(jinja *t)
     if (t) arena_free(&t->arena);
     mem_free(t);
 }
-
-const char *jinja_name(const jinja *t)
-{
-    return t->name;
-}
-
-void jinja_place(const jinja *t, size_t at, size_t *line, size_t *column)
-{
-    jlex_place(t->source, t->n_source, at, line, column);
-}

@@ -15,8 +15,4 @@ enum { JINJA_MAX_BYTES = 1 << 20 }; /* of a template */
 jinja *jinja_parse(const char *text, size_t n, const char *name, lory_err *err);
 void jinja_free(jinja *t);
 
-const char *jinja_name(const jinja *t);
-/* Line and column of a byte of the template, from 1. */
-void jinja_place(const jinja *t, size_t at, size_t *line, size_t *column);
-
 #endif

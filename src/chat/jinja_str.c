@@ -6,25 +6,6 @@
 #include "text/utf8.h"
 #include <string.h>
 
-/* ---- finding ----------------------------------------------------------------------------- */
-
-size_t jstr_find(const jstr *s, size_t from, size_t to, const jstr *part)
-{
-    if (part->n > to - from) return SIZE_MAX;
-    if (part->n == 0) return from;
-    const char *p = memmem(s->s + from, to - from, part->s, part->n);
-    return p ? (size_t)(p - s->s) : SIZE_MAX;
-}
-
-size_t jstr_rfind(const jstr *s, size_t from, size_t to, const jstr *part)
-{
-    if (part->n > to - from) return SIZE_MAX;
-    if (part->n == 0) return to;
-    for (size_t at = to - part->n + 1; at-- > from;)
-        if (memcmp(s->s + at, part->s, part->n) == 0) return at;
-    return SIZE_MAX;
-}
-
 /* ---- stripping --------------------------------------------------------------------------- */
 
 /* Whether the character at s[at..at+len) is to go: a blank, or one of chars. */

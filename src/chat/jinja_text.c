@@ -1,14 +1,12 @@
 /* jinja_text.c - see jinja_text.h. */
 #include "chat/jinja_text.h"
+#include "chat/jinja_float.h"
 #include "chat/jinja_run.h"
 #include "text/unicode.h"
 #include "text/unicode_case.h"
 #include "text/utf8.h"
 #include <inttypes.h>
-#include <locale.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- builders ---------------------------------------------------------------------------- */
@@ -161,57 +159,10 @@ bool jtext_put_spaces(jrun *r, jtext *t, int64_t n)
 
 /* ---- numbers ----------------------------------------------------------------------------- */
 
-/* strtod takes the decimal point of the host program's locale. */
-static char locale_point(void)
-{
-    return localeconv()->decimal_point[0];
-}
-
-int jfloat_digits(double f, char digits[JFLOAT_DIGITS + 1], int *exp)
-{
-    char text[40];
-    int n = 0;
-    if (f == 0) {
-        strcpy(digits, "0");
-        *exp = 1;
-        return 1;
-    }
-    for (int n_digits = 1; n_digits <= JFLOAT_DIGITS; n_digits++) {
-        snprintf(text, sizeof text, "%.*e", n_digits - 1, f);
-        if (strtod(text, NULL) == f) break;
-    }
-    char *e = strchr(text, 'e');
-    *exp = atoi(e + 1) + 1;
-    for (const char *p = text; p < e; p++)
-        if (*p >= '0' && *p <= '9') digits[n++] = *p;
-    while (n > 1 && digits[n - 1] == '0') n--;
-    digits[n] = '\0';
-    return n;
-}
-
-/* As repr(): fixed for 1e-4 <= f < 1e16, else with an exponent of at least two digits. */
-static void format_float(double f, char *text, size_t cap)
-{
-    char digits[JFLOAT_DIGITS + 1];
-    const char *sign = signbit(f) ? "-" : "";
-    int exp, n = jfloat_digits(fabs(f), digits, &exp);
-    if (exp > 16 || exp <= -4)
-        snprintf(text, cap, "%s%c%s%se%c%02d", sign, digits[0], n > 1 ? "." : "", digits + 1,
-                 exp > 0 ? '+' : '-', abs(exp - 1));
-    else if (exp <= 0)
-        snprintf(text, cap, "%s0.%.*s%s", sign, -exp, "0000", digits);
-    else if (exp >= n)
-        snprintf(text, cap, "%s%s%.*s.0", sign, digits, exp - n, "0000000000000000");
-    else
-        snprintf(text, cap, "%s%.*s.%s", sign, exp, digits, digits + exp);
-}
-
 bool jtext_put_float(jrun *r, jtext *t, double f)
 {
-    char text[48];
-    if (f != f) return jtext_puts(r, t, "nan");
-    if (isinf(f)) return jtext_puts(r, t, f > 0 ? "inf" : "-inf");
-    format_float(f, text, sizeof text);
+    char text[JFLOAT_REPR];
+    jfloat_repr(f, text);
     return jtext_puts(r, t, text);
 }
 
@@ -220,67 +171,6 @@ bool jtext_put_int(jrun *r, jtext *t, int64_t i)
     char text[24];
     snprintf(text, sizeof text, "%" PRId64, i);
     return jtext_puts(r, t, text);
-}
-
-/* "inf", "infinity", "nan" in any case, after a sign. */
-static bool parse_special(const char *s, size_t n, double *f)
-{
-    static const char *const names[] = { "inf", "infinity", "nan" };
-    char lower[12];
-    bool is_negative = n > 0 && s[0] == '-';
-    if (n > 0 && (s[0] == '-' || s[0] == '+')) s++, n--;
-    if (n >= sizeof lower) return false;
-    for (size_t i = 0; i < n; i++) lower[i] = (char)(s[i] | 0x20);
-    lower[n] = '\0';
-    for (size_t i = 0; i < 3; i++)
-        if (strcmp(lower, names[i]) == 0) {
-            *f = i == 2 ? NAN : INFINITY;
-            if (is_negative) *f = -*f;
-            return true;
-        }
-    return false;
-}
-
-/* Copies decimal digits, each single underscore between two of them left out. */
-static size_t take_digits(const char *s, size_t n, size_t *at, char *out)
-{
-    size_t n_out = 0;
-    for (size_t i = *at; i < n; *at = ++i) {
-        bool is_joint = s[i] == '_' && n_out && i + 1 < n && s[i + 1] >= '0' && s[i + 1] <= '9';
-        if (is_joint) continue;
-        if (s[i] < '0' || s[i] > '9') break;
-        out[n_out++] = s[i];
-    }
-    return n_out;
-}
-
-bool jparse_float(const char *s, size_t n, double *f)
-{
-    char text[1100]; /* longer ones are no numbers that people write */
-    size_t at = 0, n_text = 0, n_digits;
-    if (parse_special(s, n, f)) return true;
-    if (n == 0 || n + 2 > sizeof text) return false;
-    if (s[0] == '-' || s[0] == '+') text[n_text++] = s[at++];
-    n_digits = take_digits(s, n, &at, text + n_text);
-    n_text += n_digits;
-    if (at < n && s[at] == '.') {
-        text[n_text++] = locale_point();
-        at++;
-        size_t n_more = take_digits(s, n, &at, text + n_text);
-        n_text += n_more;
-        n_digits += n_more;
-    }
-    if (n_digits == 0) return false;
-    if (at < n && (s[at] == 'e' || s[at] == 'E')) {
-        text[n_text++] = s[at++];
-        if (at < n && (s[at] == '-' || s[at] == '+')) text[n_text++] = s[at++];
-        n_digits = take_digits(s, n, &at, text + n_text);
-        n_text += n_digits;
-        if (n_digits == 0) return false;
-    }
-    text[n_text] = '\0';
-    *f = strtod(text, NULL);
-    return at == n;
 }
 
 /* ---- repr -------------------------------------------------------------------------------- */

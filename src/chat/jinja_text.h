@@ -45,11 +45,4 @@ bool jto_str(jrun *r, jval v, const jstr **out);
 bool jescape(jrun *r, jval v, jval *out);
 bool jmark_safe(jrun *r, const jstr *s, jval *out);
 
-/* The shortest digits that read back as f, and its decimal exponent: 0.d1d2d3... * 10^exp.
- * Returns their number; f is finite and not negative. */
-enum { JFLOAT_DIGITS = 17 };
-int jfloat_digits(double f, char digits[JFLOAT_DIGITS + 1], int *exp);
-/* The number that text[0..n) is, in Python's syntax without blanks around; false: it is none. */
-bool jparse_float(const char *s, size_t n, double *f);
-
 #endif

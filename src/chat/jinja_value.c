@@ -1,83 +1,7 @@
-/* jinja_value.c - see jinja_value.h. */
+/* jinja_value.c - see jinja_value.h: strings, lists, and what can be asked of any value. */
 #include "chat/jinja_value.h"
-#include "chat/jinja_big.h"
-#include "chat/jinja_parse.h"
-#include "chat/jinja_text.h"
 #include "text/utf8.h"
-#include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-
-enum { SMALL_DICT = 8 }; /* entries that are looked through one by one */
-
-/* ---- errors and budgets ------------------------------------------------------------------ */
-
-bool jfail(jrun *r, const char *fmt, ...)
-{
-    char what[LORY_ERR_MAX];
-    size_t line, column;
-    va_list ap;
-    if (r->is_stopped) return false; /* the first error is the one to tell */
-    r->is_stopped = true;
-    va_start(ap, fmt);
-    vsnprintf(what, sizeof what, fmt, ap);
-    va_end(ap);
-    jinja_place(r->t, r->at, &line, &column);
-    return err_set(r->err, LORY_E_FORMAT, "%s: line %zu, column %zu: %s", jinja_name(r->t), line,
-                   column, what);
-}
-
-bool jfail_memory(jrun *r)
-{
-    if (r->is_stopped) return false;
-    r->is_stopped = true;
-    return err_set(r->err, LORY_E_MEMORY, "%s: no memory to render it", jinja_name(r->t));
-}
-
-bool jfail_raised(jrun *r, const jstr *message)
-{
-    if (r->is_stopped) return false;
-    r->is_stopped = true;
-    int n = message->n < LORY_ERR_MAX ? (int)message->n : LORY_ERR_MAX;
-    return err_set(r->err, LORY_E_FORMAT, "%s: %.*s", jinja_name(r->t), n, message->s);
-}
-
-bool jspend(jrun *r, size_t n)
-{
-    r->n_steps += n;
-    return (r->n_steps <= r->max_steps && n <= r->max_steps)
-           || jfail(r, "the template takes too long (more than %llu steps)",
-                    (unsigned long long)r->max_steps);
-}
-
-bool jenter(jrun *r)
-{
-    if (r->depth >= r->max_depth)
-        return jfail(r, "nested too deeply (more than %d levels)", r->max_depth);
-    r->depth++;
-    return true;
-}
-
-void jleave(jrun *r)
-{
-    r->depth--;
-}
-
-void *jalloc(jrun *r, size_t n, size_t size)
-{
-    size_t n_bytes;
-    if (!mem_mul(n, size, &n_bytes) || n_bytes > r->max_bytes - r->n_bytes) {
-        jfail(r, "the template takes too much memory (more than %zu bytes)", r->max_bytes);
-        return NULL;
-    }
-    void *p = arena_new(&r->arena, n, size);
-    if (p)
-        r->n_bytes += n_bytes;
-    else
-        jfail_memory(r);
-    return p;
-}
 
 /* ---- strings ----------------------------------------------------------------------------- */
 
@@ -219,6 +143,23 @@ size_t jstr_offset(const jstr *s, size_t i)
     return at;
 }
 
+size_t jstr_find(const jstr *s, size_t from, size_t to, const jstr *part)
+{
+    if (part->n > to - from) return SIZE_MAX;
+    if (part->n == 0) return from;
+    const char *p = memmem(s->s + from, to - from, part->s, part->n);
+    return p ? (size_t)(p - s->s) : SIZE_MAX;
+}
+
+size_t jstr_rfind(const jstr *s, size_t from, size_t to, const jstr *part)
+{
+    if (part->n > to - from) return SIZE_MAX;
+    if (part->n == 0) return to;
+    for (size_t at = to - part->n + 1; at-- > from;)
+        if (memcmp(s->s + at, part->s, part->n) == 0) return at;
+    return SIZE_MAX;
+}
+
 bool jstr_has_plain(const jstr *s)
 {
     if (s->n == 0) return false;
@@ -288,129 +229,6 @@ bool jnew_view(jrun *r, const jdict *d, jview_kind kind, jval *out)
     return true;
 }
 
-/* ---- dictionaries ------------------------------------------------------------------------ */
-
-bool jnew_dict(jrun *r, jdict **out)
-{
-    *out = jalloc(r, 1, sizeof **out);
-    return *out;
-}
-
-static uint64_t mix(uint64_t h)
-{
-    h = (h ^ h >> 32) * 0x9e3779b97f4a7c15u;
-    return h ^ h >> 29;
-}
-
-static uint64_t hash_bytes(const char *s, size_t n)
-{
-    uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < n; i++) h = (h ^ (unsigned char)s[i]) * 0x100000001b3u;
-    return mix(h);
-}
-
-/* Whole numbers hash alike whatever their type, because they are equal. */
-static uint64_t hash_float(double f)
-{
-    uint64_t bits;
-    if (f >= -0x1p63 && f < 0x1p63 && f == floor(f)) return mix((uint64_t)(int64_t)f);
-    memcpy(&bits, &f, sizeof bits);
-    return mix(bits);
-}
-
-static bool hash_of(jrun *r, jval v, uint64_t *h)
-{
-    switch (v.type) {
-    case J_STR:
-    case J_BIG: *h = hash_bytes(v.s->s, v.s->n); return true;
-    case J_BOOL:
-    case J_INT: *h = mix((uint64_t)jint_of(v)); return true;
-    case J_FLOAT: *h = hash_float(v.f); return true;
-    case J_NONE:
-    case J_UNDEF: *h = (uint64_t)v.type; return true;
-    case J_LIST:
-    case J_DICT: return jfail(r, "unhashable type: '%s'", jtype_name(v));
-    case J_TUPLE: break;
-    default: *h = mix((uint64_t)(uintptr_t)v.p); return true;
-    }
-    uint64_t one;
-    *h = 0x345678;
-    for (size_t i = 0; i < v.l->n; i++) {
-        if (!jspend(r, 1) || !jenter(r)) return false;
-        bool ok = hash_of(r, v.l->item[i], &one);
-        jleave(r);
-        if (!ok) return false;
-        *h = mix(*h ^ one);
-    }
-    return true;
-}
-
-/* The entry of a key, or d->n. */
-static bool find_entry(jrun *r, const jdict *d, jval key, uint64_t hash, size_t *at)
-{
-    bool same = false;
-    for (*at = 0; !d->index && *at < d->n; ++*at) {
-        if (d->entry[*at].hash != hash) continue;
-        if (!jequal(r, d->entry[*at].key, key, &same)) return false;
-        if (same) return true;
-    }
-    for (size_t i = hash; d->index; i++) {
-        uint32_t e = d->index[i & (d->n_index - 1)];
-        *at = e ? e - 1 : d->n;
-        if (!e) return true;
-        if (d->entry[*at].hash != hash) continue;
-        if (!jequal(r, d->entry[*at].key, key, &same)) return false;
-        if (same) return true;
-    }
-    return true;
-}
-
-static void put_index(jdict *d, size_t at)
-{
-    size_t i = d->entry[at].hash;
-    while (d->index[i & (d->n_index - 1)]) i++;
-    d->index[i & (d->n_index - 1)] = (uint32_t)at + 1;
-}
-
-static bool grow_dict(jrun *r, jdict *d)
-{
-    size_t cap = d->cap ? 2 * d->cap : 4;
-    jentry *entry = jalloc(r, cap, sizeof *entry);
-    if (!entry) return false;
-    if (d->n) memcpy(entry, d->entry, d->n * sizeof *entry);
-    d->entry = entry;
-    d->cap = cap;
-    if (cap <= SMALL_DICT) return true;
-    if (!(d->index = jalloc(r, 2 * cap, sizeof *d->index))) return false;
-    d->n_index = 2 * cap;
-    for (size_t i = 0; i < d->n; i++) put_index(d, i);
-    return true;
-}
-
-bool jdict_put(jrun *r, jdict *d, jval key, jval value)
-{
-    uint64_t hash;
-    size_t at;
-    if (!hash_of(r, key, &hash) || !find_entry(r, d, key, hash, &at)) return false;
-    if (at < d->n) {
-        d->entry[at].value = value;
-        return true;
-    }
-    if (d->n == d->cap && !grow_dict(r, d)) return false;
-    d->entry[d->n++] = (jentry){ key, value, hash };
-    if (d->index) put_index(d, d->n - 1);
-    return true;
-}
-
-bool jdict_get(jrun *r, const jdict *d, jval key, const jval **found)
-{
-    uint64_t hash;
-    size_t at;
-    if (!hash_of(r, key, &hash) || !find_entry(r, d, key, hash, &at)) return false;
-    *found = at < d->n ? &d->entry[at].value : NULL;
-    return true;
-}
-
 /* ---- asking ------------------------------------------------------------------------------ */
 
 const char *jtype_name(jval v)
@@ -473,174 +291,4 @@ bool jtruth(jval v)
     case J_VIEW: return ((const jview *)v.p)->d->n > 0;
     default: return true;
     }
-}
-
-bool jsame(jval a, jval b)
-{
-    if (a.type != b.type) return false;
-    switch (a.type) {
-    case J_MISSING:
-    case J_NONE: return true;
-    case J_BOOL: return a.b == b.b;
-    case J_INT: return a.i == b.i && a.i >= -5 && a.i <= 256; /* CPython's shared ints */
-    case J_FLOAT: return false;
-    default: return a.p == b.p;
-    }
-}
-
-/* Exact for any int against any float. */
-static int compare_numbers(jval a, jval b)
-{
-    if (jis_int(a) && jis_int(b)) return (jint_of(a) > jint_of(b)) - (jint_of(a) < jint_of(b));
-    if (jis_int(b)) return -compare_numbers(b, a);
-    if (jis_int(a)) {
-        if (b.f >= 0x1p63) return -1;
-        if (b.f < -0x1p63) return 1;
-        int64_t i = jint_of(a), whole = (int64_t)b.f;
-        if (i != whole) return i > whole ? 1 : -1;
-        return (b.f < (double)whole) - (b.f > (double)whole);
-    }
-    return (a.f > b.f) - (a.f < b.f);
-}
-
-static bool is_nan(jval v)
-{
-    return v.type == J_FLOAT && v.f != v.f;
-}
-
-static bool equal_items(jrun *r, const jlist *a, const jlist *b, bool *out)
-{
-    *out = a->n == b->n;
-    for (size_t i = 0; *out && i < a->n; i++)
-        if (!jequal(r, a->item[i], b->item[i], out)) return false;
-    return true;
-}
-
-static bool equal_dicts(jrun *r, const jdict *a, const jdict *b, bool *out)
-{
-    const jval *other;
-    *out = a->n == b->n;
-    for (size_t i = 0; *out && i < a->n; i++) {
-        if (!jdict_get(r, b, a->entry[i].key, &other)) return false;
-        if (!other)
-            *out = false;
-        else if (!jequal(r, a->entry[i].value, *other, out))
-            return false;
-    }
-    return true;
-}
-
-static bool equal_same_type(jrun *r, jval a, jval b, bool *out)
-{
-    switch (a.type) {
-    case J_UNDEF:
-    case J_NONE: *out = true; return true;
-    case J_STR:
-    case J_BIG: *out = a.s->n == b.s->n && memcmp(a.s->s, b.s->s, a.s->n) == 0; return true;
-    case J_LIST:
-    case J_TUPLE: return equal_items(r, a.l, b.l, out);
-    case J_DICT: return equal_dicts(r, a.d, b.d, out);
-    case J_RANGE:
-        *out = a.range->n == b.range->n && (a.range->n == 0 || a.range->start == b.range->start)
-               && (a.range->n <= 1 || a.range->step == b.range->step);
-        return true;
-    default: *out = a.p == b.p; return true;
-    }
-}
-
-bool jequal(jrun *r, jval a, jval b, bool *out)
-{
-    *out = false;
-    if (!jspend(r, 1)) return false;
-    if (jis_number(a) && jis_number(b)) {
-        *out = !is_nan(a) && !is_nan(b) && compare_numbers(a, b) == 0;
-        return true;
-    }
-    if (a.type != b.type) return true;
-    if (a.type <= J_STR) return equal_same_type(r, a, b, out);
-    if (!jenter(r)) return false;
-    bool ok = equal_same_type(r, a, b, out);
-    jleave(r);
-    return ok;
-}
-
-static bool less_items(jrun *r, const jlist *a, const jlist *b, const char *op, bool *out)
-{
-    bool same;
-    for (size_t i = 0; i < a->n && i < b->n; i++) {
-        if (!jequal(r, a->item[i], b->item[i], &same)) return false;
-        if (!same) return jless(r, a->item[i], b->item[i], op, out);
-    }
-    *out = a->n < b->n;
-    return true;
-}
-
-static bool less_str(const jstr *a, const jstr *b)
-{
-    int c = memcmp(a->s, b->s, a->n < b->n ? a->n : b->n); /* UTF-8 sorts as its characters do */
-    return c ? c < 0 : a->n < b->n;
-}
-
-bool jless(jrun *r, jval a, jval b, const char *op, bool *out)
-{
-    if (!jspend(r, 1)) return false;
-    if (a.type == J_UNDEF) return jfail_undef(r, a);
-    if (b.type == J_UNDEF) return jfail_undef(r, b);
-    if (jis_number(a) && jis_number(b)) {
-        *out = !is_nan(a) && !is_nan(b) && compare_numbers(a, b) < 0;
-        return true;
-    }
-    if (jis_any_int(a) && jis_any_int(b)) {
-        *out = jbig_compare(a, b) < 0;
-        return true;
-    }
-    if ((a.type == J_BIG && b.type == J_FLOAT) || (a.type == J_FLOAT && b.type == J_BIG)) {
-        double x, y;
-        if (!jbig_to_float(r, a, &x) || !jbig_to_float(r, b, &y)) return false;
-        *out = x < y;
-        return true;
-    }
-    if (a.type == J_STR && b.type == J_STR) {
-        *out = less_str(a.s, b.s);
-        return true;
-    }
-    if (a.type == b.type && jis_seq(a)) {
-        if (!jenter(r)) return false;
-        bool ok = less_items(r, a.l, b.l, op, out);
-        jleave(r);
-        return ok;
-    }
-    return jfail(r, "'%s' not supported between instances of '%s' and '%s'", op, jtype_name(a),
-                 jtype_name(b));
-}
-
-/* ---- undefined --------------------------------------------------------------------------- */
-
-/* What jinja2 calls the owner of a missing attribute. */
-static void put_owner(jval obj, char *name, size_t n)
-{
-    const char *module = obj.type == J_NAMESPACE || obj.type == J_CYCLER || obj.type == J_JOINER
-                             ? "jinja2.utils."
-                         : obj.type == J_MACRO || obj.type == J_LOOP ? "jinja2.runtime."
-                         : obj.type == J_STR && obj.s->is_safe       ? "markupsafe."
-                                                                     : "";
-    if (obj.type == J_NONE)
-        snprintf(name, n, "None");
-    else
-        snprintf(name, n, "%s%s object", module, jtype_name(obj));
-}
-
-bool jfail_undef(jrun *r, jval v)
-{
-    char owner[64];
-    const jundef *u = v.u;
-    jtext *name;
-    if (u->hint) return jfail(r, "%s", u->hint);
-    if (!(name = jtext_open(r)) || !jtext_put_repr(r, name, u->name)) return false;
-    int n = name->n < LORY_ERR_MAX ? (int)name->n : LORY_ERR_MAX;
-    const char *s = name->s ? name->s : "";
-    if (u->obj.type == J_MISSING) return jfail(r, "%.*s is undefined", n, s);
-    put_owner(u->obj, owner, sizeof owner);
-    if (u->name.type != J_STR) return jfail(r, "%s has no element %.*s", owner, n, s);
-    return jfail(r, "'%s' has no attribute %.*s", owner, n, s);
 }

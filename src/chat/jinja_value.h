@@ -236,6 +236,10 @@ static inline double jfloat_of(jval v)
 {
     return v.type == J_FLOAT ? v.f : (double)jint_of(v);
 }
+static inline bool jis_nan(jval v)
+{
+    return v.type == J_FLOAT && v.f != v.f;
+}
 static inline bool jis_seq(jval v)
 {
     return v.type == J_LIST || v.type == J_TUPLE;
@@ -246,12 +250,17 @@ size_t jstr_count(const jstr *s); /* characters */
 /* The byte where character i begins; i may be the number of characters. */
 size_t jstr_offset(const jstr *s, size_t i);
 bool jstr_has_plain(const jstr *s);
+/* The first or last place of `part` in s[from..to), or SIZE_MAX. */
+size_t jstr_find(const jstr *s, size_t from, size_t to, const jstr *part);
+size_t jstr_rfind(const jstr *s, size_t from, size_t to, const jstr *part);
 
 const char *jtype_name(jval v); /* as Python's type(v).__name__ */
 bool jtruth(jval v);
 /* len(v) for those that have one. */
 bool jlength(jval v, size_t *n);
 bool jequal(jrun *r, jval a, jval b, bool *out);
+/* < 0, 0 or > 0 of numbers, exact for any int against any float; NaN is 0 to all. */
+int jcompare_numbers(jval a, jval b);
 /* Python's a < b; fails for types that have no order, naming `op`. */
 bool jless(jrun *r, jval a, jval b, const char *op, bool *out);
 bool jsame(jval a, jval b); /* `is` */
