@@ -2,6 +2,12 @@
  * is wrong with a file is said. */
 #include "lora_files.h"
 
+/* The path of a model: of the vectors, or of a file that the test made. */
+static const char *model_path(const char *file)
+{
+    return file[0] == '/' ? file : test_vector(file);
+}
+
 /* A model file with n adapters, written to the test's folder and opened. */
 typedef struct {
     model m;
@@ -15,7 +21,7 @@ static bool open_adapted(adapted *d, const char *file, const adapter *a, const f
 {
     lory_err err;
     *d = (adapted){ .n = n, .p = lora_plain };
-    if (!model_open(&d->m, test_vector(file), NULL, &err)) {
+    if (!model_open(&d->m, model_path(file), NULL, &err)) {
         test_fail(__FILE__, __LINE__, "%s", err.text);
         return false;
     }
@@ -70,6 +76,75 @@ TEST(an_adapter_gives_what_merging_it_gives)
     const adapter a = { .seed = 1, .rank = 8, .alpha = 16, .type = QT_F32 };
     for (size_t i = 0; i < sizeof models / sizeof models[0]; i++)
         check_merged(models[i], &a, &(float){ 1.0f }, 1);
+}
+
+static bool has_end(gguf_str name, const char *end)
+{
+    size_t n = strlen(end);
+    return name.n >= n && memcmp(name.s + name.n - n, end, n) == 0;
+}
+
+/* The rows of each expert of gate, then those of up. */
+static void write_joined(gguf_writer *w, const gguf_tensor *gate, const gguf_tensor *up)
+{
+    lory_err err;
+    size_t n = (size_t)(gate->ne[0] * gate->ne[1]);
+    float *v = malloc(n * sizeof *v);
+    for (size_t i = 0; i < 2 * (size_t)gate->ne[2]; i++) {
+        const gguf_tensor *t = i % 2 ? up : gate;
+        const unsigned char *from = t->data;
+        qtypes[t->type].to_f32((int64_t)n, from + i / 2 * (t->n_bytes / (size_t)t->ne[2]), v);
+        CHECK(gguf_write_data(w, v, n * sizeof *v, &err), "%s", err.text);
+    }
+    free(v);
+}
+
+/* The model with gate and up of its experts in one tensor. */
+static void join_experts(const char *file, const char *path)
+{
+    gguf g;
+    gguf_writer w;
+    lory_err err;
+    char name[64];
+    REQUIRE(gguf_open(&g, test_vector(file), &err) && gguf_create(&w, path, &err), "%s", err.text);
+    for (size_t i = 0; i < g.n_kv; i++) gguf_put_kv(&w, &g.kv[i]);
+    for (size_t i = 0; i < g.n_tensors; i++) {
+        gguf_tensor t = g.tensors[i];
+        if (has_end(t.name, "ffn_up_exps.weight")) continue;
+        bool is_gate = has_end(t.name, "ffn_gate_exps.weight");
+        int layer = (int)t.name.n - (int)strlen("ffn_gate_exps.weight");
+        int n = snprintf(name, sizeof name, "%.*s%s", is_gate ? layer : (int)t.name.n, t.name.s,
+                         is_gate ? "ffn_gate_up_exps.weight" : "");
+        if (is_gate) t.ne[1] *= 2;
+        gguf_add_tensor(&w, (gguf_str){ name, (size_t)n }, QT_F32, t.n_dims, t.ne);
+    }
+    CHECK(gguf_begin_data(&w, &err), "%s", err.text);
+    for (size_t i = 0; i < g.n_tensors; i++) {
+        const gguf_tensor *t = &g.tensors[i];
+        if (has_end(t->name, "ffn_up_exps.weight")) continue;
+        int layer = (int)t->name.n - (int)strlen("ffn_gate_exps.weight");
+        snprintf(name, sizeof name, "%.*sffn_up_exps.weight", layer < 0 ? 0 : layer, t->name.s);
+        if (has_end(t->name, "ffn_gate_exps.weight"))
+            write_joined(&w, t, gguf_find_tensor(&g, name));
+        else
+            lora_write_merged(&w, t, NULL, NULL, 0);
+    }
+    CHECK(gguf_commit(&w, &err), "%s", err.text);
+    gguf_close(&g);
+}
+
+TEST(an_adapter_of_experts_whose_gate_and_up_are_one_tensor_gives_what_merging_it_gives)
+{
+    static const char *const models[] = { "golden/qwen2-moe/model-bf16.gguf",
+                                          "golden/deepseek-v2/model-bf16.gguf" };
+    const adapter a[] = { { .seed = 6, .rank = 8, .alpha = 16, .type = QT_F32 },
+                          { .seed = 7, .rank = 3, .alpha = 3, .type = QT_F16 } };
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+        char path[400];
+        snprintf(path, sizeof path, "%s", test_temp("joined.gguf"));
+        join_experts(models[i], path);
+        check_merged(path, a, (float[]){ 1.0f, 0.5f }, 2);
+    }
 }
 
 TEST(adapters_add_up_in_any_type_and_strength)

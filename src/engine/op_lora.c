@@ -88,7 +88,7 @@ static void go_up(const op_ctx *c, const plan_lora *l, const lora_args *a, int i
 {
     const weight *b = &l->pair->b;
     const lory_kernels *kn = c->e->kn;
-    size_t row = a->i_matrix * (size_t)b->n_rows + (size_t)ir;
+    size_t row = a->i_matrix * (size_t)l->pair->b_step + (size_t)ir;
     float *tile = tile_of(c);
     for (int it = 0; it < a->n_tok; it += LORA_TILE_TOKENS) {
         matmul_args m = { .w = (const unsigned char *)b->data + row * b->row_bytes,

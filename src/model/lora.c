@@ -109,7 +109,6 @@ static bool find_roles(const gguf *g, const model *m, found *f, lory_err *err)
     f->n_parts = weights_roles(&m->hp, model_products(m), f->name, f->b->ne[1], &f->il, f->part);
     for (int i = 0; i < f->n_parts; i++)
         if (!weights_get(&m->w, f->il, f->part[i])->data) f->n_parts = 0;
-    if (f->n_parts > 1 && model_op_of(m, f->part[0]) == OP_EXPERTS) f->n_parts = 0;
     if (f->n_parts == 0)
         return err_set(err, LORY_E_FORMAT,
                        "%s: %.*s is no matrix of %s that an adapter can change", gguf_path(g),
@@ -182,6 +181,7 @@ static bool bind(lory_lora *l, const model *m, const found *f, float alpha, lory
         || !view(l, f->b, &all.b, err))
         return false;
     all.scale = alpha > 0.0f ? alpha / (float)rank : 1.0f;
+    all.b_step = all.b.n_rows;
     for (int i = 0; i < f->n_parts; i++) {
         lora_pair *p = pair_at(l, f->il, f->part[i]);
         if (p->a.data)

@@ -14,7 +14,8 @@ enum { LORA_MAX_RANK = 8192 };
 typedef struct {
     weight a; /* [rank, k]; of experts [n_expert, rank, k]; of the token embedding [n_vocab, rank];
                  data NULL = the adapter leaves this weight as it is */
-    weight b; /* [n_rows, rank]; of experts [n_expert, n_rows, rank] */
+    weight b; /* [n_rows, rank]; of experts so many times, each b_step rows after the last */
+    int b_step;
     float scale; /* alpha / rank; 1 where the file has no alpha */
 } lora_pair;
 
