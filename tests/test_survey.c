@@ -115,6 +115,12 @@ TEST(why_a_foreign_family_does_not_run_is_said)
           ": it has an encoder beside its decoder" },
         { { .arch = "wavtokenizer-dec", .key = "posnet.block_count" },
           ": it makes sound, not text" },
+        { { .arch = "llada", .key = "attention.causal", .is_false = true },
+          ": it fills in the blanks of a text (diffusion), and does not continue it" },
+        { { .arch = "eagle3", .key = "attention.head_count" },
+          ": it drafts for another model, whose layers it needs" },
+        { { .arch = "clip", .tensor = "v.blk.0.attn_q.weight" },
+          ": it is the part of a model that sees or hears, beside the file that has its text" },
         { { .arch = "unheard-of", .key = "attention.head_count" }, "" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
