@@ -115,3 +115,17 @@ TEST(arena_strndup_copies_n_bytes)
     CHECK(arena_strndup(&a, "hello", 3) == NULL);
     arena_free(&a);
 }
+
+TEST(large_pages_may_be_asked_for_in_any_part_of_a_lazy_block)
+{
+    enum { SIZE = 9 << 20 };
+    unsigned char *p = mem_new_lazy(SIZE);
+    REQUIRE(p);
+    mem_prefer_large(p + 100, 0);
+    mem_prefer_large(p + SIZE - 10, 10);
+    mem_prefer_large(p + 12345, SIZE - 54321);
+    for (size_t i = 0; i < SIZE; i += 4095) CHECK(p[i] == 0 && (p[i] = 1) == 1);
+    mem_prefer_large(p, SIZE);
+    for (size_t i = 0; i < SIZE; i += 4095) CHECK(p[i] == 1);
+    mem_free_lazy(p, SIZE);
+}

@@ -97,6 +97,17 @@ void mem_free_lazy(void *p, size_t n_bytes)
     if (p) munmap(p, n_bytes ? n_bytes : 1);
 }
 
+void mem_prefer_large(void *p, size_t n_bytes)
+{
+#ifdef MADV_HUGEPAGE
+    const uintptr_t large = (uintptr_t)2 << 20, at = (uintptr_t)p;
+    const uintptr_t begin = (at + large - 1) / large * large, end = (at + n_bytes) / large * large;
+    if (begin < end) (void)madvise((char *)p + (begin - at), end - begin, MADV_HUGEPAGE);
+#else
+    (void)p, (void)n_bytes;
+#endif
+}
+
 void *mem_carve(mem_carver *c, size_t n, size_t size)
 {
     size_t n_bytes, used;

@@ -108,6 +108,20 @@ static bool allocate(kv_cache *kv, lory_err *err)
                    kv->shape.n_ctx, kv->data_bytes >> 20);
 }
 
+/* Large pages, but for the first positions of each layer, so that short sequences take and clear no
+ * more memory than they need. */
+static void prefer_large(kv_cache *kv)
+{
+    enum { SMALL = 8 }; /* chunks */
+    for (int il = 0; il < kv->shape.n_layer; il++) {
+        const kv_layer *l = &kv->layer[il];
+        const size_t page = page_bytes(&kv->shape, l);
+        const int n_page = l->is_ring ? kv->n_ring : kv->n_page;
+        if (kv_heads(kv, il) > 0 && n_page > SMALL)
+            mem_prefer_large(kv->data + l->at + SMALL * page, (size_t)(n_page - SMALL) * page);
+    }
+}
+
 bool kv_check(const kv_shape *shape, lory_err *err)
 {
     int block = qtypes[shape->type].block_elems;
@@ -134,6 +148,7 @@ bool kv_open(kv_cache *kv, const kv_shape *shape, lory_err *err)
         kv_close(kv);
         return false;
     }
+    prefer_large(kv);
     kv->n_free = kv->n_page;
     for (int i = 0; i < kv->n_page; i++) kv->free_page[i] = kv->n_page - 1 - i;
     return true;
