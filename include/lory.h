@@ -227,6 +227,7 @@ typedef struct {
     uint64_t weights_bytes; /* mapped, shared with other processes */
     uint64_t lora_bytes;    /* of adapters */
     uint64_t kv_bytes;
+    uint64_t state_bytes;   /* of recurrent layers; 0: there are none */
     uint64_t scratch_bytes;
     uint64_t program_bytes; /* about: code, stacks, the file's header, the tokenizer's tables */
     uint64_t total_bytes;   /* resident at most, when the whole context is in use */
@@ -274,7 +275,8 @@ bool lory_session_set(lory_session *s, const lory_token *ids, size_t n, lory_err
 
 /* Forgets all but the first n tokens; logits are gone until the next evaluation. Layers with a
  * window keep just that and n_batch tokens: cut back further,
- * the next evaluation does all n again. */
+ * the next evaluation does all n again; of recurrent layers it does what comes after the last place
+ * where their state was kept, as it is at the end of a prompt. */
 void lory_session_truncate(lory_session *s, size_t n);
 
 /* For measuring: n more tokens (0) as if evaluated, whose keys and values are made up, since what
@@ -289,7 +291,7 @@ void lory_session_time_attention(lory_session *s, double *seconds);
  * (src/engine/session_state.h); the bytes are checked as a whole when they are read. */
 typedef bool (*lory_on_bytes)(void *user, const void *bytes, size_t n); /* false stops it */
 /* Of the first n_tok tokens; 0 when it does not hold them, or cut back so far that layers with a
- * window have lost what they end with. */
+ * window have lost what they end with, or to where the state of recurrent layers was not kept. */
 size_t lory_session_state_bytes(const lory_session *s, size_t n_tok);
 /* LORY_E_ARGUMENT: it does not hold them; LORY_E_INTERRUPTED: `put` returned false. */
 bool lory_session_write_state(const lory_session *s, size_t n_tok, lory_on_bytes put, void *user,

@@ -14,7 +14,7 @@ typedef struct {
     double *v;
 } ref_tensor;
 
-typedef struct {
+struct ref {
     const ref_spec *s;
     ref_tensor t[MAX_TENSORS];
     int n_tensors;
@@ -24,7 +24,7 @@ typedef struct {
     double streams[MAX_TOKENS][REF_STREAMS][E];        /* the first of them is in x, too */
     double k[REF_LAYER][MAX_TOKENS][Q_MAX], v[REF_LAYER][MAX_TOKENS][Q_MAX];
     int n;                                 /* tokens */
-} ref;
+};
 
 static int n_head_of(const ref_spec *s, int il)
 {
@@ -787,6 +787,22 @@ static void add_own(ref *r, int il, int t)
     for (int i = 0; i < E; i++) r->x[t][i] += out[i];
 }
 
+/* ---- for ways to mix tokens that are elsewhere ----------------------------------------------- */
+
+const double *ref_tensor_of(ref *r, const char *pattern, const char *end, int il, int slices,
+                            int rows, int cols)
+{
+    char fmt[96];
+    snprintf(fmt, sizeof fmt, "%s%s", pattern, end);
+    return get(r, slices, rows, cols, fmt, il);
+}
+
+void ref_multiply(ref *r, const char *pattern, int il, int rows, int cols, const double *x,
+                  double *y)
+{
+    linear(r, pattern, il, false, rows, cols, x, y);
+}
+
 /* ---- the model --------------------------------------------------------------------------- */
 
 static void add(const ref *r, double *x, const double *y)
@@ -800,6 +816,10 @@ static void add(const ref *r, double *x, const double *y)
 static void attend(ref *r, int il, double (*h)[E], double (*out)[E])
 {
     const ref_spec *s = r->s;
+    if (s->recurs && s->recurs[il]) {
+        s->mix(r, il, r->n, h, out);
+        return;
+    }
     if (n_head_of(s, il) > 0 && n_kv_of(s, il) > 0) {
         (s->kv_a ? latent_attention : attention)(r, il, h, out);
         return;

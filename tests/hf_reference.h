@@ -31,6 +31,8 @@ enum { REF_LAYER_EMBD = 6, REF_LAYER_VOCAB = 36, REF_STREAMS = 4, REF_LAUREL = 5
 /* Lengths of latent attention. */
 enum { REF_Q_RANK = 12, REF_KV_RANK = 16, REF_NOPE = 8, REF_ROPE = 4 };
 
+typedef struct ref ref; /* the tensors of a model that is being made */
+
 /* Names of a layer have one %d, of experts a second one; NULL: there is none. */
 typedef struct {
     const char *config;                 /* the whole config.json */
@@ -65,6 +67,9 @@ typedef struct {
      * attention; none of K and V: the product `in_place`; no width: no feed-forward network. */
     const int *heads, *kvs, *widths;
     const char *in_place;
+    /* [REF_LAYER] layers without heads that mix tokens by another way: out [n, REF_EMBD] of h */
+    const bool *recurs;
+    void (*mix)(ref *r, int il, int n, double (*h)[REF_EMBD], double (*out)[REF_EMBD]);
     int n_rot;                 /* 0: all of a head */
     int value_dim;             /* 0: as keys */
     int full_dim, full_rot;    /* of a head in layers without a window; 0: as in others */
@@ -121,6 +126,13 @@ typedef struct {
     bool norm_bias, qkv_bias, o_bias, ffn_bias;
     bool sigmoid, normalises; /* how the router's scores become weights */
 } ref_spec;
+
+/* For `mix`: a tensor of the layer, "PATTERN" and its end; slices, rows 0: it has none. */
+const double *ref_tensor_of(ref *r, const char *pattern, const char *end, int il, int slices,
+                            int rows, int cols);
+/* y [rows] = the matrix "PATTERN.weight" times x [cols]. */
+void ref_multiply(ref *r, const char *pattern, int il, int rows, int cols, const double *x,
+                  double *y);
 
 /* Fills logits [n, REF_VOCAB] and makes the folder of that model. */
 hf_test ref_run(const ref_spec *s, const char *name, const int *ids, int n, double *logits);

@@ -26,7 +26,7 @@ static void one_token(const model *m, int n_before, int n_threads, float *x)
     kv_cache kv;
     exec e;
     kv_shape shape = { m->hp.n_layer, m->hp.n_kv_head, m->hp.head_dim, LONG_CTX, 1, QT_F16, 0,
-                       &m->hp, 0, false };
+                       &m->hp, 0, false, 0 };
     exec_params par = { .n_batch = 1, .n_out = 1, .n_threads = n_threads };
     lory_token id = 3;
     REQUIRE(kv_open(&kv, &shape, &err) && exec_open(&e, m, &kv, &par, &err), "%s", err.text);
@@ -91,7 +91,7 @@ static void full_logits(const model *m, const lory_token *ids, int n, float *out
     exec e;
     size_t ld;
     kv_shape shape = { m->hp.n_layer, m->hp.n_kv_head, m->hp.head_dim, N_RING_TOK, 1, QT_F16,
-                       0, NULL, 0, false };
+                       0, NULL, 0, false, 0 };
     exec_params par = { .n_batch = n, .n_out = 1, .n_threads = 2 };
     REQUIRE(kv_open(&kv, &shape, &err) && exec_open(&e, m, &kv, &par, &err), "%s", err.text);
     CHECK(kv.n_ring == kv.n_page);

@@ -110,7 +110,7 @@ static void exec_logits(const model *m, const lory_kernels *kn, bool no_fuse, in
     size_t ld;
     fill_ids(m, ids);
     kv_shape shape = { m->hp.n_layer, m->hp.n_kv_head, m->hp.head_dim, 160, 1, QT_F16, 0,
-                       &m->hp, 0, false };
+                       &m->hp, 0, false, 0 };
     exec_params par = { .n_batch = N_TOK, .n_out = 1, .n_threads = n_threads, .no_fuse = no_fuse };
     REQUIRE(kv_open(&kv, &shape, &err) && exec_open(&e, m, &kv, &par, &err), "%s", err.text);
     e.kn = kn;
@@ -251,7 +251,7 @@ TEST(sequences_in_one_batch_do_not_touch_each_other)
             err.text);
     fill_ids(&m, ids);
     kv_shape shape = { m.hp.n_layer, m.hp.n_kv_head, m.hp.head_dim, 512, N_SEQ, QT_F16, 0,
-                       &m.hp, 0, false };
+                       &m.hp, 0, false, 0 };
     exec_params par = { .n_batch = N_SEQ * LEN, .n_out = N_SEQ, .n_threads = 3 };
     for (int i = 0; i < N_SEQ; i++) { /* each alone: tokens i .. i + LEN - 1 */
         session s;
@@ -283,7 +283,7 @@ TEST(a_kv_cache_hands_its_pages_out_and_takes_them_back)
 {
     lory_err err;
     kv_cache kv;
-    kv_shape shape = { 2, 2, 32, 4 * KV_CHUNK, 3, QT_Q8_0, 0, NULL, 0, false };
+    kv_shape shape = { 2, 2, 32, 4 * KV_CHUNK, 3, QT_Q8_0, 0, NULL, 0, false, 0 };
     REQUIRE(kv_open(&kv, &shape, &err), "%s", err.text);
     CHECK(kv_reserve(&kv, 0, KV_CHUNK + 1, &err) == 0);
     CHECK(kv_reserve(&kv, 1, 10, &err) == 0);
@@ -327,7 +327,7 @@ TEST(a_shared_page_is_copied_before_it_is_written)
     enum { N = KV_CHUNK + 6 };
     lory_err err;
     kv_cache kv;
-    kv_shape shape = { 2, 2, 32, 6 * KV_CHUNK, 3, QT_F32, 3 * KV_CHUNK, NULL, 0, false };
+    kv_shape shape = { 2, 2, 32, 6 * KV_CHUNK, 3, QT_F32, 3 * KV_CHUNK, NULL, 0, false, 0 };
     REQUIRE(kv_open(&kv, &shape, &err), "%s", err.text);
     CHECK(kv_reserve(&kv, 0, N, &err) == 0);
     store_all(&kv, 0, 0, N, 0);
@@ -373,7 +373,7 @@ TEST(rows_in_common_stay_in_the_page_of_all_who_have_them)
     enum { N = KV_CHUNK + 21, N_BASE = KV_CHUNK + 16 };
     lory_err err;
     kv_cache kv;
-    kv_shape shape = { 2, 2, 32, 6 * KV_CHUNK, 4, QT_F32, 3 * KV_CHUNK, NULL, 0, false };
+    kv_shape shape = { 2, 2, 32, 6 * KV_CHUNK, 4, QT_F32, 3 * KV_CHUNK, NULL, 0, false, 0 };
     REQUIRE(kv_open(&kv, &shape, &err), "%s", err.text);
     kv_reserve(&kv, 0, N, &err);
     store_all(&kv, 0, 0, N, 0);
@@ -407,7 +407,7 @@ TEST(a_full_pool_refuses_the_copy_of_a_shared_page)
 {
     lory_err err;
     kv_cache kv;
-    kv_shape shape = { 2, 2, 32, 2 * KV_CHUNK, 3, QT_F32, KV_CHUNK, NULL, 0, false };
+    kv_shape shape = { 2, 2, 32, 2 * KV_CHUNK, 3, QT_F32, KV_CHUNK, NULL, 0, false, 0 };
     REQUIRE(kv_open(&kv, &shape, &err), "%s", err.text);
     CHECK(kv_reserve(&kv, 0, 9, &err) == 0 && kv_reserve(&kv, 1, 1, &err) == 0);
     kv_share(&kv, 0, 2, 8);

@@ -98,6 +98,48 @@ static const struct {
                     { "layer_norm", slot_layer_norm } };
 enum { N_FLOAT_SLOT = sizeof float_slots / sizeof *float_slots };
 
+/* A convolution of n channels over three tokens: outputs, then what is left of the state. */
+static void slot_conv(const lory_kernels *kn, int n, int n_tap, const float *w, const float *x,
+                      float *out)
+{
+    const size_t ld = (size_t)n + 3;
+    float *state = out + 3 * ld;
+    for (int it = 0; it < 3; it++)
+        kn->conv(&(conv_args){ n, n_tap, w, ld, x + (size_t)it * ld, state, ld,
+                               out + (size_t)it * ld });
+}
+
+TEST(convolutions_are_the_same_on_every_isa_and_near_the_sum)
+{
+    isa list[8];
+    int n_list = usable_isas(list);
+    for (int n = 1; n < 70; n += 3)
+        for (int n_tap = 2; n_tap <= 5; n_tap++) {
+            const size_t ld = (size_t)n + 3, n_out = ld * (size_t)(3 + n_tap - 1);
+            float *w = floats(ld * (size_t)n_tap), *x = floats(3 * ld), *want = floats(n_out);
+            float *first = floats(n_out), *got = floats(n_out);
+            memcpy(first, want, n_out * sizeof *want);
+            slot_conv(generic(), n, n_tap, w, x, want);
+            for (int i = 0; i < n; i++) {
+                double sum = 0.0; /* of the third token: its last taps are the three */
+                for (int j = 0; j < n_tap; j++) {
+                    int at = 2 - (n_tap - 1 - j);
+                    double v = at >= 0 ? (double)x[(size_t)at * ld + (size_t)i]
+                                       : (double)first[(size_t)(3 + n_tap - 1 + at) * ld
+                                                       + (size_t)i];
+                    sum += (double)w[(size_t)j * ld + (size_t)i] * v;
+                }
+                CHECK(fabs(sum - (double)want[2 * ld + (size_t)i]) < 1e-4, "n %d", n);
+            }
+            for (int k = 0; k < n_list; k++) {
+                memcpy(got, first, n_out * sizeof *got);
+                slot_conv(&list[k].kn, n, n_tap, w, x, got);
+                check_floats(&list[k], "conv", (int)n_out, got, want);
+            }
+            mem_free(w), mem_free(x), mem_free(want), mem_free(first), mem_free(got);
+        }
+}
+
 TEST(float_slots_are_the_same_on_every_isa)
 {
     isa list[8];

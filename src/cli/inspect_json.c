@@ -155,6 +155,7 @@ static void put_memory(json_writer *w, const inspection *x)
     json_member_int(w, "weights_bytes", x->plan.weights_bytes);
     json_member_int(w, "lora_bytes", x->plan.lora_bytes);
     json_member_int(w, "kv_bytes", x->plan.kv_bytes);
+    json_member_int(w, "state_bytes", x->plan.state_bytes);
     json_member_int(w, "scratch_bytes", x->plan.scratch_bytes);
     json_member_int(w, "program_bytes", x->plan.program_bytes);
     json_member_int(w, "total_bytes", x->plan.total_bytes);

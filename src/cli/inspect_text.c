@@ -384,6 +384,9 @@ static void put_memory(page *p)
         buf_printf(p->out, "  %-12s %12s  mapped\n", "adapters", bytes(m->lora_bytes, text));
     buf_printf(p->out, "  %-12s %12s  %s\n", "KV cache", bytes(m->kv_bytes, text),
                p->x->cache_type);
+    if (m->state_bytes)
+        buf_printf(p->out, "  %-12s %12s  of recurrent layers\n", "states",
+                   bytes(m->state_bytes, text));
     buf_printf(p->out, "  %-12s %12s\n", "scratch", bytes(m->scratch_bytes, text));
     buf_printf(p->out, "  %-12s %12s  code, tokenizer, the file's header\n", "program",
                bytes(m->program_bytes, text));

@@ -53,6 +53,10 @@ static const hf_family families[] = {
       "gemma4",         rows_gemma4, rows_common,        NULL, keys_gemma4 },
     { "Gemma3nForCausalLM Gemma3nForConditionalGeneration Gemma3nTextModel",
       "gemma3n",        rows_gemma3n, rows_common,       NULL, keys_gemma3n },
+    { "Lfm2ForCausalLM",
+      "lfm2",           rows_lfm2, rows_none,            shape_lfm2, keys_lfm2 },
+    { "Lfm2MoeForCausalLM",
+      "lfm2moe",        rows_lfm2, rows_none,            shape_lfm2, keys_lfm2moe },
     { "Mistral4ForCausalLM",
       "mistral4",       rows_moe, rows_common,           NULL, keys_mistral4 },
     { "Cohere2MoeForCausalLM",
@@ -280,6 +284,7 @@ static const char *text_class_of(const json *text)
         { "qwen3", "Qwen3ForCausalLM" },        { "qwen3_moe", "Qwen3MoeForCausalLM" },
         { "gemma", "GemmaForCausalLM" },        { "gemma2", "Gemma2ForCausalLM" },
         { "cohere2", "Cohere2ForCausalLM" },    { "smollm3", "SmolLM3ForCausalLM" },
+        { "lfm2", "Lfm2ForCausalLM" },          { "lfm2_moe", "Lfm2MoeForCausalLM" },
         { "ministral3", "Ministral3ForCausalLM" }, { "mistral4", "Mistral4ForCausalLM" },
     };
     if (*class_of(text)) return class_of(text);

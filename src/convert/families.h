@@ -105,6 +105,9 @@ void keys_opt(config *c, const hf_shape *s);
 void keys_gpt_neo(config *c, const hf_shape *s);
 void keys_gptneox(config *c, const hf_shape *s);
 void keys_bloom(config *c, const hf_shape *s);
+void shape_lfm2(config *c, hf_shape *s);
+void keys_lfm2(config *c, const hf_shape *s);
+void keys_lfm2moe(config *c, const hf_shape *s);
 void keys_falcon(config *c, const hf_shape *s);
 void keys_mpt(config *c, const hf_shape *s);
 

@@ -32,6 +32,7 @@ typedef enum {
     HF_TERNARY,   /* -1, 0 or 1, as is nearest, times the mean size of the matrix' elements */
     HF_SCALED,    /* times the shape's embd_scale or, of an output, its output_scale */
     HF_TRANSPOSE, /* [cols, rows], as GPT-2's Conv1D has it */
+    HF_FLATTEN,   /* [rows, 1, cols]: the kernels of a convolution by channels */
     HF_PLUS_ONE,  /* the file has w, the model multiplies by 1 + w */
     HF_MXFP4,     /* "_blocks" of nibbles with "_scales" beside them */
 } hf_change;

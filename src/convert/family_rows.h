@@ -27,6 +27,9 @@ extern const hf_row rows_moe[], rows_qwen3vlmoe[], rows_llama4[], rows_ernie_moe
     rows_gpt_oss[], rows_glm_dsa[], rows_minimax3[], rows_dbrx[], rows_grok[], rows_grok2[], rows_arctic[],
     rows_exaone_moe[], rows_afmoe[], rows_hy_v3[];
 
+/* Models with recurrent layers: family_rows_recurrent.c. */
+extern const hf_row rows_lfm2[];
+
 /* ---- how rows are written -------------------------------------------------------------------- */
 
 /* clang-format off */

@@ -108,6 +108,12 @@ static bool source_dims(hf_output *o, int64_t dims[ST_MAX_DIMS], int *n_dims, co
     if (in->n_elems < 1) return false;
     *why = "has not the rows of all experts";
     if (o->row->flags & HF_EXPERT_ROWS && !divide_rows(o, dims, n_dims)) return false;
+    *why = "has not a kernel for each channel";
+    if (o->row->change == HF_FLATTEN) {
+        if (*n_dims != 3 || dims[1] != 1) return false;
+        dims[1] = dims[2];
+        *n_dims = 2;
+    }
     *why = "has more dimensions than a GGUF tensor can have";
     return *n_dims + o->is_stack <= GGUF_MAX_DIMS;
 }

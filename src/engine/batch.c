@@ -34,7 +34,8 @@ static kv_shape shape_of(const model *m, const lory_batch_params *p, int n_ctx, 
                        .n_seq = n_parallel + max_kept(n_parallel),
                        .type = session_cache_type(&p->session),
                        .hp = &m->hp,
-                       .n_seq_ctx = n_ctx };
+                       .n_seq_ctx = n_ctx,
+                       .n_live = n_parallel };
 }
 
 static exec_params exec_params_of(const lory_memory_plan *mp, const lory_batch_params *p,
@@ -56,7 +57,8 @@ static int n_parallel_of(const lory_batch_params *p)
 static int64_t fit_pool(const lory_memory_plan *mp, int n_parallel, uint64_t page_bytes)
 {
     int64_t n_page = (mp->n_ctx + KV_CHUNK - 1) / KV_CHUNK;
-    uint64_t taken = mp->weights_bytes + mp->lora_bytes + mp->scratch_bytes + mp->program_bytes;
+    uint64_t taken = mp->weights_bytes + mp->lora_bytes + mp->state_bytes + mp->scratch_bytes
+                     + mp->program_bytes;
     uint64_t free_bytes = 0;
     if (mp->machine_bytes > taken) free_bytes = (mp->machine_bytes - taken) / 4 * 3;
     uint64_t n_fit = free_bytes / page_bytes, n_most = (uint64_t)n_page * (uint64_t)n_parallel;
@@ -93,6 +95,10 @@ bool batch_plan(const model *m, const lory_batch_params *p, lory_memory_plan *mp
     mp->scratch_bytes = n_bytes;
     kv_shape page = shape_of(m, p, KV_CHUNK, KV_CHUNK, n_parallel);
     if (!kv_check(&page, err)) return false;
+    if (!kv_state_bytes(&page, &n_bytes))
+        return err_set(err, LORY_E_MEMORY, "recurrent layers: states of %d sequences do not fit the "
+                                           "address space", n_parallel);
+    mp->state_bytes = n_bytes;
     if (!kv_bytes(&page, &n_bytes))
         return err_set(err, LORY_E_MEMORY, "KV cache: a page does not fit the address space");
     *n_kv = p->n_kv ? p->n_kv : (int)fit_pool(mp, n_parallel, n_bytes);
@@ -139,10 +145,11 @@ bool batch_open(batch *b, const model *m, const lory_batch_params *p, lory_err *
     memset(b, 0, sizeof *b);
     if (!p) p = &defaults;
     if (!batch_plan(m, p, &mp, &n_kv, err)) return false;
-    if (mp.kv_bytes + mp.scratch_bytes > cpu_memory_bytes())
+    uint64_t own_bytes = mp.kv_bytes + mp.state_bytes + mp.scratch_bytes;
+    if (own_bytes > cpu_memory_bytes())
         return err_set(err, LORY_E_MEMORY,
                        "a KV cache of %d tokens takes %llu MB, this process may use %llu MB", n_kv,
-                       (unsigned long long)(mp.kv_bytes + mp.scratch_bytes) >> 20,
+                       (unsigned long long)own_bytes >> 20,
                        (unsigned long long)cpu_memory_bytes() >> 20);
     b->m = m;
     b->n_ctx = mp.n_ctx;
@@ -185,6 +192,13 @@ int batch_n_seen(const batch *b, int slot)
 static int n_pending(const batch *b, int slot)
 {
     return b->slot[slot].n_id - b->kv.seq[slot].n_tok;
+}
+
+/* Of recurrent layers: then a beginning can be shared only where a state was kept, which is where
+ * the prompts known at the time part. So finished ones are known on, whatever is left of them. */
+static bool has_states(const batch *b)
+{
+    return b->kv.states.cell_bytes > 0;
 }
 
 static void free_slot(batch *b, int slot)
@@ -269,7 +283,8 @@ void batch_end(batch *b, int slot)
     b->n_live--;
     memmove(b->queue + i, b->queue + i + 1, (size_t)(b->n_live - i) * sizeof *b->queue);
     kv_truncate(&b->kv, slot, s->n_prompt);
-    s->n_id = b->kv.seq[slot].n_tok;
+    kv_rest(&b->kv, slot);
+    s->n_id = has_states(b) ? s->n_prompt : b->kv.seq[slot].n_tok;
     s->state = SLOT_KEPT;
     s->used = ++b->clock;
     if (s->n_id < MIN_SHARED) free_slot(b, slot);
@@ -303,7 +318,7 @@ static int find_donor(const batch *b, int slot, int *n)
         int n_have = b->slot[i].state == SLOT_FREE || i == slot ? 0 : n_done(b, i);
         if (n_have <= *n) continue;
         int n_same = n_common(b, slot, i);
-        if (n_same < n_have) n_have = n_same;
+        n_have = kv_shareable(&b->kv, i, n_same < n_have ? n_same : n_have);
         if (n_have <= *n) continue;
         *n = n_have;
         best = i;
@@ -364,11 +379,25 @@ static bool make_room(batch *b, int place, int n_page, bool may_preempt)
     return true;
 }
 
+/* Keeps states where other prompts part from this one, within tokens [first, end). */
+static void keep_states(batch *b, int slot, int first, int end)
+{
+    for (int i = 0; i < b->n_slot; i++) {
+        if (b->slot[i].state == SLOT_FREE || i == slot) continue;
+        int n = n_common(b, i, slot), n_own = n_common(b, slot, i);
+        if (n > n_own) n = n_own; /* each has a last token of its own */
+        if (n >= MIN_SHARED && n >= first && n < end) kv_keep_state(&b->kv, slot, n);
+    }
+}
+
 static void take(batch *b, int slot, int n)
 {
     batch_slot *s = &b->slot[slot];
+    bool keeps = has_states(b) && b->kv.seq[slot].n_tok < s->n_prompt;
+    if (keeps) keep_states(b, slot, b->kv.seq[slot].n_tok, b->kv.seq[slot].n_tok + 1);
     int first = kv_reserve(&b->kv, slot, n, NULL);
     assert(first >= 0);
+    if (keeps) keep_states(b, slot, first + 1, first + n);
     for (int i = 0; i < n; i++) {
         b->id[b->n_tok] = s->id[first + i];
         b->pos[b->n_tok] = first + i;

@@ -23,6 +23,7 @@ static op_fn *const ops[OP_COUNT] = {
     [OP_MLA_KV] = op_mla_kv,
     [OP_MLA_LATENT] = op_mla_latent,
     [OP_HEAD_MATMUL] = op_head_matmul,
+    [OP_SHORT_CONV] = op_short_conv,
     [OP_ADD] = op_add,
     [OP_RESTART] = op_restart,
     [OP_GATE] = op_gate,

@@ -85,6 +85,17 @@ bool kv_bytes(const kv_shape *s, size_t *n_bytes)
     return lay_out(s, NULL, n_bytes);
 }
 
+static recur_shape states_of(const kv_shape *s)
+{
+    return (recur_shape){ s->hp, s->n_layer, s->n_seq, s->n_live ? s->n_live : s->n_seq };
+}
+
+bool kv_state_bytes(const kv_shape *s, size_t *n_bytes)
+{
+    const recur_shape states = states_of(s);
+    return recur_bytes(&states, n_bytes);
+}
+
 static bool allocate(kv_cache *kv, lory_err *err)
 {
     int *pages;
@@ -141,10 +152,11 @@ bool kv_open(kv_cache *kv, const kv_shape *shape, lory_err *err)
     *kv = (kv_cache){ .shape = *shape };
     if (!kv_check(shape, err)) return false;
     assert(!has_rings(shape) || shape->n_seq == 1);
+    const recur_shape states = states_of(shape);
     kv->n_page = pages_for(shape->n_ctx);
     kv->n_ring = ring_pages(shape);
     kv->n_seq_page = shape->n_seq_ctx ? pages_for(shape->n_seq_ctx) : kv->n_page;
-    if (!allocate(kv, err)) {
+    if (!allocate(kv, err) || !recur_open(&kv->states, &states, err)) {
         kv_close(kv);
         return false;
     }
@@ -162,6 +174,7 @@ void kv_close(kv_cache *kv)
     mem_free(kv->n_user);
     if (kv->seq) mem_free(kv->seq[0].page);
     mem_free(kv->seq);
+    recur_close(&kv->states);
     *kv = (kv_cache){ 0 };
 }
 
@@ -258,6 +271,67 @@ static void lose(kv_seq *s, int n_chunk)
     if (s->n_lost < n_chunk) s->n_lost = n_chunk;
 }
 
+/* ---- states of recurrent layers -------------------------------------------------------------- */
+
+static bool has_states(const kv_cache *kv)
+{
+    return kv->states.cell_bytes > 0;
+}
+
+/* A free cell, at the cost of the state that was of use the longest time ago. Sequences that rest
+ * there are cut back to an earlier one. There are more cells than sequences that go on. */
+static int take_cell(kv_cache *kv, int but)
+{
+    recur *r = &kv->states;
+    int cell = recur_find_free(r);
+    if (cell >= 0) return cell;
+    cell = recur_oldest(r, but);
+    for (int i = 0; i < kv->shape.n_seq; i++) {
+        int n_tok = kv->seq[i].n_tok;
+        if (recur_forget(r, i, cell) && r->seq[i].live < 0 && recur_last_kept(r, i, n_tok) < n_tok)
+            kv_truncate(kv, i, n_tok - 1);
+    }
+    return cell;
+}
+
+/* Before tokens from `first` on are run. */
+static void go_on(kv_cache *kv, int seq, int first)
+{
+    recur *r = &kv->states;
+    if (!has_states(kv)) return;
+    recur_seq *s = &r->seq[seq];
+    s->first = first;
+    if (s->live >= 0) return;
+    int from = first > 0 ? s->kept[s->n_kept - 1] : -1;
+    recur_go_on(r, seq, first, take_cell(kv, from));
+}
+
+void kv_keep_state(kv_cache *kv, int seq, int pos)
+{
+    recur *r = &kv->states;
+    if (!has_states(kv) || pos == 0 || recur_is_kept(r, seq, pos)) return;
+    recur_make_place(r, seq, pos);
+    recur_keep(r, seq, pos, take_cell(kv, -1), pos == kv->seq[seq].n_tok);
+}
+
+void kv_rest(kv_cache *kv, int seq)
+{
+    if (has_states(kv)) recur_rest(&kv->states, seq, kv->seq[seq].n_tok);
+}
+
+bool kv_has_state(const kv_cache *kv, int seq, int n_tok)
+{
+    return !has_states(kv) || n_tok == 0
+           || recur_whole(&kv->states, seq, n_tok, kv->seq[seq].n_tok);
+}
+
+int kv_shareable(const kv_cache *kv, int seq, int n_tok)
+{
+    return recur_last_kept(&kv->states, seq, n_tok);
+}
+
+/* ---- sequences ------------------------------------------------------------------------------- */
+
 int kv_reserve(kv_cache *kv, int seq, int n_tok, lory_err *err)
 {
     kv_seq *s = &kv->seq[seq];
@@ -266,6 +340,7 @@ int kv_reserve(kv_cache *kv, int seq, int n_tok, lory_err *err)
         err_set(err, LORY_E_FULL, "KV cache: no room for %d tokens (%d are free)", n_tok, have);
         return -1;
     }
+    if (n_tok > 0) go_on(kv, seq, first);
     if (n_tok > 0 && shares_last(kv, s)) leave_shared(kv, s);
     for (int i = pages_for(first); i < pages_for(first + n_tok); i++) s->page[i] = take_page(kv);
     s->n_tok += n_tok;
@@ -292,6 +367,7 @@ void kv_share(kv_cache *kv, int from, int to, int n_tok)
         kv->n_user[s->page[i]]++;
     }
     s->n_tok = n_tok;
+    recur_share(&kv->states, from, to, n_tok);
     if (f->n_base == 0 || f->base_chunk >= pages_for(n_tok)) return;
     s->base = f->base, s->n_base = f->n_base, s->base_chunk = f->base_chunk;
     kv->n_user[s->base]++;
@@ -317,7 +393,8 @@ void kv_truncate(kv_cache *kv, int seq, int n_tok)
 {
     kv_seq *s = &kv->seq[seq];
     if (n_tok >= s->n_tok) return;
-    if (!kv_has_window(kv, seq, n_tok)) n_tok = 0;
+    n_tok = recur_cut(&kv->states, seq, n_tok);
+    if (!kv_has_window(kv, seq, n_tok)) n_tok = recur_cut(&kv->states, seq, 0);
     if (n_tok == 0) s->n_lost = 0;
     for (int i = pages_for(s->n_tok) - 1; i >= pages_for(n_tok); i--) release_page(kv, s->page[i]);
     if (s->n_base > 0 && s->base_chunk >= pages_for(n_tok)) drop_base(kv, s);
@@ -377,8 +454,18 @@ static void make_up_page(const kv_cache *kv, int il, unsigned char *page)
             }
 }
 
+/* The state that goes on. */
+static void make_up_state(kv_cache *kv, int seq)
+{
+    const recur *r = &kv->states;
+    float *state = recur_to_fill(r, seq);
+    for (size_t i = 0; i < r->cell_bytes / sizeof *state; i++)
+        state[i] = 2.0f * (float)rng_uniform_at(1, i, 0) - 1.0f;
+}
+
 void kv_make_up(kv_cache *kv, int seq)
 {
+    if (has_states(kv) && kv->seq[seq].n_tok > 0) make_up_state(kv, seq);
     for (int il = 0; il < kv->shape.n_layer; il++) {
         size_t n_bytes = page_bytes(&kv->shape, &kv->layer[il]);
         unsigned char *first = chunk_at(kv, (kv_place){ il, seq, 0, 0 });

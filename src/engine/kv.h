@@ -6,6 +6,10 @@
  * so sequences of any length share one pool. Within a page, a head's keys lie together, then its
  * values: what attention reads for one head is one stream.
  *
+ * Recurrent layers have a state of each sequence instead (recur.h), which goes on with every token
+ * and of which some are kept: a sequence can be cut back, and its beginning shared, only as far as
+ * one of them.
+ *
  * Layers that see a window only may keep just that of the one sequence: a ring of pages, in which
  * chunk i lies at i modulo their number.
  *
@@ -16,6 +20,7 @@
 #ifndef LORY_ENGINE_KV_H
 #define LORY_ENGINE_KV_H
 
+#include "engine/recur.h"
 #include "kernels/kernel.h"
 #include "lory.h"
 #include "model/hparams.h"
@@ -31,6 +36,7 @@ typedef struct {
      * which the sequence may also be cut back; 0 = no rings */
     int n_batch;
     bool is_shared; /* values are the beginnings of keys, and are not kept beside them */
+    int n_live; /* most sequences that go on at once, the others rest; 0 = n_seq */
 } kv_shape;
 
 /* A layer, or the one whose keys and values it reads. */
@@ -62,6 +68,7 @@ typedef struct {
     int n_ring;          /* pages of a layer that is a ring; n_page when there are none */
     kv_layer *layer;     /* [n_layer] */
     unsigned char *data; /* by layers [n_page or n_ring][n_kv_head][key, value][chunk_bytes] */
+    recur states;
 } kv_cache;
 
 /* LORY_E_ARGUMENT: q8_0 with keys or values of no multiple of 32. Then no size is one. */
@@ -69,6 +76,8 @@ bool kv_check(const kv_shape *shape, lory_err *err);
 
 /* Bytes of `data`; false when the sizes overflow. */
 bool kv_bytes(const kv_shape *shape, size_t *n_bytes);
+/* Bytes of the states of recurrent layers, which no number of pages changes; likewise. */
+bool kv_state_bytes(const kv_shape *shape, size_t *n_bytes);
 
 /* Fails as kv_check, and with LORY_E_MEMORY. */
 bool kv_open(kv_cache *kv, const kv_shape *shape, lory_err *err);
@@ -81,17 +90,30 @@ int kv_pages_for(const kv_cache *kv, int seq, int n_tok);
  * -1 with LORY_E_FULL, and the cache unchanged, when fewer are free. Never allocates. */
 int kv_reserve(kv_cache *kv, int seq, int n_tok, lory_err *err);
 
-/* Gives the empty sequence `to` the first n_tok tokens of `from`, which has as many. Takes no page:
- * who reserves more in the one that both would write gets another. */
+/* Gives the empty sequence `to` the first n_tok tokens of `from`, which has as many that can be
+ * shared. Takes no page: who reserves more in the one that both would write gets another. */
 void kv_share(kv_cache *kv, int from, int to, int n_tok);
+/* How many of the first n_tok tokens another sequence can begin with. */
+int kv_shareable(const kv_cache *kv, int seq, int n_tok);
 
 /* Copies what a sequence has in a base that is nobody else's any more, and frees that page; false
  * when it has none. */
 bool kv_leave_base(kv_cache *kv, int seq);
 
 /* Keeps the first n_tok positions of a sequence, or none where a ring has lost what the next token
- * would see of them; pages that nobody has go back to the pool. */
+ * would see of them, or those up to the last state that was kept; pages that nobody has go back to
+ * the pool. */
 void kv_truncate(kv_cache *kv, int seq, int n_tok);
+
+/* For models with recurrent layers; else nothing is done. The state after the first `pos` tokens is
+ * to be kept: at the end of the sequence, before more is reserved for it; or within what was
+ * reserved last, before that is run. States kept for other uses may be lost, and sequences that
+ * rest there cut back. */
+void kv_keep_state(kv_cache *kv, int seq, int pos);
+/* The sequence will not go on: its state is kept. */
+void kv_rest(kv_cache *kv, int seq);
+/* Whether what recurrent layers have after the first n_tok is there. */
+bool kv_has_state(const kv_cache *kv, int seq, int n_tok);
 
 /* The first position of the first chunk that a token at `pos` sees through a window; 0 = none. */
 static inline int kv_first_seen(int window, int pos)

@@ -33,6 +33,7 @@ static const op_row op_rows[OP_COUNT] = {
     [OP_MLA_KV]          = { "mla_kv",          BY_TOKENS,  false },
     [OP_MLA_LATENT]      = { "mla_latent",      BY_TOKENS,  false },
     [OP_ATTEND]          = { "attend",          BY_UNITS,   false },
+    [OP_SHORT_CONV]      = { "short_conv",      BY_UNITS,   false },
     [OP_ADD]             = { "add",             BY_TOKENS,  true  },
     [OP_RESTART]         = { "restart",         BY_TOKENS,  false },
     [OP_SILU_MUL]        = { "silu_mul",        BY_TOKENS,  true  },
@@ -73,7 +74,8 @@ static const op_row op_rows[OP_COUNT] = {
 };
 
 static const char *const slot_names[SLOT_COUNT] = {
-    [X] = "x", [H] = "h", [H2] = "h2", [Q] = "q", [K] = "k", [V] = "v", [A] = "a", [AG] = "ag", [AV] = "av",
+    [X] = "x", [H] = "h", [H2] = "h2", [Q] = "q", [K] = "k", [V] = "v", [A] = "a", [AG] = "ag",
+    [AV] = "av", [MI] = "mi", [MO] = "mo",
     [G] = "g", [U] = "u", [F] = "f", [QA] = "qa", [KVA] = "kva", [KVN] = "kvn", [KVB] = "kvb",
     [QL] = "ql", [AL] = "al", [RT] = "rt",
     [EX] = "ex", [EG] = "eg", [EU] = "eu", [ED] = "ed", [SG] = "sg", [SU] = "su", [SS] = "ss",
@@ -403,6 +405,8 @@ static int width_of(const plan *p, const hparams *hp, int slot, int il)
     case A: return l->n_head * l->value_dim;
     case AV: return l->n_head * l->value_dim;
     case AG: return l->n_head;
+    case MI: return hp->n_mix_in;
+    case MO: return hp->n_inner;
     case G: case U: return l->n_ff;
     case QA: return hp->q_lora_rank;
     case KVA: return hp->kv_lora_rank + hp->n_rot;

@@ -100,8 +100,8 @@ static uint64_t program_bytes(const model *m, int n_threads)
 
 void session_plan_total(lory_memory_plan *mp)
 {
-    mp->total_bytes = mp->weights_bytes + mp->lora_bytes + mp->kv_bytes + mp->scratch_bytes
-                      + mp->program_bytes;
+    mp->total_bytes = mp->weights_bytes + mp->lora_bytes + mp->kv_bytes + mp->state_bytes
+                      + mp->scratch_bytes + mp->program_bytes;
 }
 
 /* The most whole pages, up to n_most, that take `budget` bytes at most, ids of their tokens counted
@@ -123,7 +123,8 @@ static int pages_within(const model *m, qtype type, int n_batch, int n_most, uin
 static bool find_fit(const model *m, qtype type, lory_memory_plan *mp, lory_err *err)
 {
     kv_shape page = shape_of(m, KV_CHUNK, mp->n_batch, type);
-    uint64_t taken = mp->weights_bytes + mp->lora_bytes + mp->scratch_bytes + mp->program_bytes;
+    uint64_t taken = mp->weights_bytes + mp->lora_bytes + mp->state_bytes + mp->scratch_bytes
+                     + mp->program_bytes;
     uint64_t budget = mp->machine_bytes > taken ? mp->machine_bytes - taken : 0;
     int n_most = m->n_ctx_max ? m->n_ctx_max : MAX_CTX;
     size_t page_bytes;
@@ -180,8 +181,13 @@ bool session_plan(const model *m, const lory_session_params *p, lory_memory_plan
     if (par.n_out > 1 + p->n_draft) par.n_out = 1 + p->n_draft; /* more: who wants all logits */
     if (!exec_bytes(m, &par, &n_bytes, err)) return false;
     mp->scratch_bytes = n_bytes;
-    if (!choose_context(m, p, mp, err)) return false;
     kv_shape shape = shape_of(m, mp->n_ctx, mp->n_batch, session_cache_type(p));
+    if (!kv_state_bytes(&shape, &n_bytes))
+        return err_set(err, LORY_E_MEMORY, "recurrent layers: their states do not fit the address "
+                                           "space");
+    mp->state_bytes = n_bytes;
+    if (!choose_context(m, p, mp, err)) return false;
+    shape.n_ctx = mp->n_ctx;
     if (!kv_bytes(&shape, &n_bytes))
         return err_set(err, LORY_E_MEMORY, "context: %d tokens do not fit the address space",
                        mp->n_ctx);
@@ -214,10 +220,11 @@ bool session_open(session *s, const model *m, const lory_session_params *params,
     s->m = m;
     if (!params) params = &defaults;
     if (!session_plan(m, params, &mp, err)) return false;
-    if (mp.kv_bytes + mp.scratch_bytes > cpu_memory_bytes())
+    uint64_t own_bytes = mp.kv_bytes + mp.state_bytes + mp.scratch_bytes;
+    if (own_bytes > cpu_memory_bytes())
         return err_set(err, LORY_E_MEMORY,
                        "context: %d tokens take %llu MB, this process may use %llu MB",
-                       mp.n_ctx, (unsigned long long)(mp.kv_bytes + mp.scratch_bytes) >> 20,
+                       mp.n_ctx, (unsigned long long)own_bytes >> 20,
                        (unsigned long long)cpu_memory_bytes() >> 20);
     kv_shape shape = shape_of(m, mp.n_ctx, mp.n_batch, session_cache_type(params));
     exec_params par = exec_params_of(&mp, params);
@@ -276,15 +283,29 @@ static bool hand_on(session *s, int first, int n, lory_on_logits on_logits, void
     return true;
 }
 
+/* A prompt is read again from its end when its answer is thrown away, or from some tokens before,
+ * where a template ends an old one otherwise: of the first n_all tokens, states at such places
+ * within [first, end) are kept. */
+static void keep_states(session *s, size_t n_all, size_t first, size_t end)
+{
+    enum { UNIT = 16 };
+    size_t last = n_all - 1, before = last > UNIT ? (last - UNIT) / UNIT * UNIT : 0;
+    if (before >= first && before < end) kv_keep_state(&s->kv, 0, (int)before);
+    if (last >= first && last < end) kv_keep_state(&s->kv, 0, (int)last);
+}
+
 /* One batch of the plan: tokens [s->n, s->n + n) of s->id, and the logits of the last one, if they
- * are wanted; on failure the cache is as before. */
-static bool step(session *s, int n, bool wants_last, lory_err *err)
+ * are wanted; on failure the cache is as before, or cut back. n_prompt: of what all this is a part,
+ * or 0. */
+static bool step(session *s, int n, size_t n_prompt, bool wants_last, lory_err *err)
 {
     size_t ld;
     if (atomic_exchange(&s->interrupt, false))
         return err_set(err, LORY_E_INTERRUPTED, "interrupted");
+    if (n_prompt) keep_states(s, n_prompt, s->n, s->n + 1);
     int first = kv_reserve(&s->kv, 0, n, err);
     if (first < 0) return false;
+    if (n_prompt) keep_states(s, n_prompt, s->n + 1, s->n + (size_t)n);
     for (int i = 0; i < n; i++) s->pos[i] = first + i;
     exec_batch b = { n, s->id + s->n, s->pos, s->seq, s->prefix };
     bool in_one = n == 1 && wants_last;
@@ -354,10 +375,12 @@ bool session_eval(session *s, const lory_token *ids, size_t n, lory_on_logits on
     if (n == 0) return true;
     s->logits = NULL;
     memcpy(s->id + n_old, ids, n * sizeof *ids);
-    for (settle(s, n_all); s->n < n_all; s->n += (size_t)n_tok) {
+    settle(s, n_all);
+    size_t n_prompt = n_all - s->n > 1 ? n_all : 0;
+    for (; s->n < n_all; s->n += (size_t)n_tok) {
         if (!choose_step(s, n_all, &n_tok, err)) return false;
         bool is_last = s->n + (size_t)n_tok == n_all;
-        if (!step(s, n_tok, is_last && !on_logits, err)) return false;
+        if (!step(s, n_tok, n_prompt, is_last && !on_logits, err)) return false;
         int n_again = s->n < n_old ? (int)(n_old - s->n) : 0; /* logits were handed on before */
         if (on_logits && !hand_on(s, n_again, n_tok, on_logits, user, err)) {
             s->n += (size_t)n_tok;
@@ -376,6 +399,7 @@ int session_room_ahead(const session *s)
     size_t n_most = (size_t)s->n_ctx, n_orig = (size_t)s->m->hp.rope_n_ctx_orig;
     int n = s->e.par.n_batch < s->e.par.n_out ? s->e.par.n_batch : s->e.par.n_out;
     if (s->m->hp.has_prefix || s->e.par.on_input) return 0;
+    if (s->kv.states.cell_bytes > 0) return 0; /* recurrent layers can't take a token back */
     if (s->m->rope_long.inv_freq && s->n < n_orig && n_orig < n_most) n_most = n_orig;
     if (s->n + (size_t)n > n_most) n = (int)(n_most - s->n);
     return n > 0 ? n - 1 : 0; /* beside the token that they follow */
@@ -390,7 +414,7 @@ bool session_eval_ahead(session *s, lory_token id, const lory_token *guess, int 
     memcpy(s->id + s->n + 1, guess, (size_t)n * sizeof *guess);
     s->logits = NULL;
     settle(s, s->n + 1 + (size_t)n);
-    if (!step(s, 1 + n, false, err)) return false;
+    if (!step(s, 1 + n, 0, false, err)) return false;
     s->logits = exec_head(&s->e, s->rows, 1 + n, &s->ld_ahead);
     s->n++;
     s->n_ahead = n;
@@ -468,6 +492,7 @@ bool session_make_up(session *s, size_t n, lory_err *err)
     size_t n_all = s->n + n;
     if (kv_reserve(&s->kv, 0, (int)n, err) < 0) return false;
     kv_make_up(&s->kv, 0);
+    kv_keep_state(&s->kv, 0, (int)n_all);
     s->n = n_all;
     s->logits = NULL;
     return true;

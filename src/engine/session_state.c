@@ -12,7 +12,7 @@ enum {
     HEAD_BYTES = WORDS_AT + 4 * N_WORDS,
     TAIL_BYTES = 8,
 };
-enum { W_TYPE, W_LAYER, W_KV_HEAD, W_HEAD_DIM, W_TOK, W_LONG, W_PREFIX, W_MASK };
+enum { W_TYPE, W_LAYER, W_KV_HEAD, W_HEAD_DIM, W_TOK, W_LONG, W_PREFIX, W_MASK, W_STATE };
 
 static const unsigned char magic[8] = { 'L', 'O', 'R', 'Y', 'K', 'V', 0, 1 };
 
@@ -28,18 +28,26 @@ static size_t n_parts(const session *s)
     return s->kv.shape.is_shared ? 1 : 2;
 }
 
+/* What recurrent layers have after n tokens. */
+static size_t recurrent_bytes(const session *s, size_t n)
+{
+    return n > 0 ? s->kv.states.cell_bytes : 0;
+}
+
 static size_t state_bytes(const session *s, size_t n)
 {
     size_t n_bytes = 0; /* of keys */
     for (int il = 0; il < s->kv.shape.n_layer; il++)
         n_bytes += (n - first_tok(s, il, n)) * (size_t)kv_heads(&s->kv, il)
                    * s->kv.layer[il].row_bytes;
-    return HEAD_BYTES + n * sizeof(int32_t) + n_parts(s) * n_bytes + TAIL_BYTES;
+    return HEAD_BYTES + n * sizeof(int32_t) + n_parts(s) * n_bytes + recurrent_bytes(s, n)
+           + TAIL_BYTES;
 }
 
 static bool holds(const session *s, size_t n)
 {
-    return n <= (size_t)s->kv.seq[0].n_tok && kv_has_window(&s->kv, 0, (int)n);
+    return n <= (size_t)s->kv.seq[0].n_tok && kv_has_window(&s->kv, 0, (int)n)
+           && kv_has_state(&s->kv, 0, (int)n);
 }
 
 size_t session_state_bytes(const session *s, size_t n)
@@ -60,6 +68,7 @@ static void make_head(const session *s, size_t n, uint64_t owner, unsigned char 
         [W_LONG] = s->e.long_rope,
         [W_PREFIX] = (uint32_t)s->prefix.n,
         [W_MASK] = (uint32_t)s->prefix.mask_pos,
+        [W_STATE] = (uint32_t)s->kv.states.cell_bytes,
     };
     memcpy(head, magic, sizeof magic);
     bytes_put_u64(head + OWNER_AT, owner);
@@ -126,6 +135,13 @@ static bool put_rows(const session *s, size_t n, writer *w)
     return ok;
 }
 
+static bool put_recurrent(const session *s, size_t n, writer *w)
+{
+    size_t n_bytes = recurrent_bytes(s, n);
+    return n_bytes == 0
+           || put_bytes(w, recur_whole(&s->kv.states, 0, (int)n, s->kv.seq[0].n_tok), n_bytes);
+}
+
 bool session_state_write(const session *s, size_t n, uint64_t owner, lory_on_bytes put, void *user,
                          lory_err *err)
 {
@@ -141,7 +157,7 @@ bool session_state_write(const session *s, size_t n, uint64_t owner, lory_on_byt
         bytes_put_u32(word, (uint32_t)s->id[i]);
         ok = put_bytes(&w, word, 4);
     }
-    ok = ok && put_rows(s, n, &w);
+    ok = ok && put_rows(s, n, &w) && put_recurrent(s, n, &w);
     bytes_put_u64(word, hash64_end(&w.h));
     return (ok && put(user, word, TAIL_BYTES))
            || err_set(err, LORY_E_INTERRUPTED, "stopped by the caller");
@@ -165,7 +181,8 @@ static bool check_kind(const session *s, const unsigned char *state, uint64_t ow
                        magic[7]);
     if (memcmp(state + OWNER_AT, own + OWNER_AT, 8) != 0)
         return err_set(err, LORY_E_ARGUMENT, "KV cache: of another model or other adapters");
-    if (memcmp(state + WORDS_AT, own + WORDS_AT, 4 * W_TOK) != 0)
+    if (memcmp(state + WORDS_AT, own + WORDS_AT, 4 * W_TOK) != 0
+        || word_of(state, W_STATE) != word_of(own, W_STATE))
         return err_set(err, LORY_E_ARGUMENT, "KV cache: of another storage type or shape");
     return true;
 }
@@ -185,7 +202,8 @@ static bool check_state(const session *s, const unsigned char *state, size_t n_b
     return ok || err_set(err, LORY_E_FORMAT, "KV cache: its bytes are not those that were written");
 }
 
-static void get_rows(session *s, size_t n, const unsigned char *from)
+/* Returns what follows them. */
+static const unsigned char *get_rows(session *s, size_t n, const unsigned char *from)
 {
     for (stretch st = first_stretch(s, n, 0); is_stretch(&st); st = next_stretch(s, n, st.at)) {
         unsigned char *keys = kv_chunk_to_fill(&s->kv, st.at);
@@ -194,6 +212,7 @@ static void get_rows(session *s, size_t n, const unsigned char *from)
         if (n_parts(s) > 1) memcpy(values, from + st.n_bytes, st.n_bytes);
         from += n_parts(s) * st.n_bytes;
     }
+    return from;
 }
 
 bool session_state_read(session *s, const void *bytes, size_t n_bytes, uint64_t owner,
@@ -209,7 +228,9 @@ bool session_state_read(session *s, const void *bytes, size_t n_bytes, uint64_t 
     if (kv_reserve(&s->kv, 0, (int)n, err) < 0) return false;
     for (size_t i = 0; i < n; i++)
         s->id[i] = (lory_token)bytes_u32(state + HEAD_BYTES + 4 * i);
-    get_rows(s, n, state + HEAD_BYTES + 4 * n);
+    const unsigned char *recurrent = get_rows(s, n, state + HEAD_BYTES + 4 * n);
+    if (recurrent_bytes(s, n) > 0)
+        memcpy(recur_to_fill(&s->kv.states, 0), recurrent, recurrent_bytes(s, n));
     kv_forget_before_window(&s->kv, 0);
     s->n = n;
     s->e.long_rope = word_of(state, W_LONG);

@@ -70,6 +70,7 @@ static void add_attention(const model *m, qtype type, double n_tokens, double de
         const hparams_layer *l = &hp->layer[il];
         double row_bytes = (double)qtype_row_bytes(type, l->kv_dim);
         int window = hparams_window(hp, il);
+        work->read_bytes += n_steps * (double)l->n_state * (double)sizeof(float);
         if (l->n_kv_head == 0) continue;
         double most = window > 0 ? window : 1e18;
         double keys = mean_keys(n_tokens, depth + 1.0, 1.0, most);

@@ -190,7 +190,7 @@ static const struct {
 /* Matrices that engines use as floats: never quantised. */
 static const char *const floats[] = {
     "_norm.weight", "ffn_gate_inp", "per_layer_model_proj", "position_embd", "token_types",
-    "ssm_conv1d", "attn_rel_b",
+    "ssm_conv1d", "shortconv.conv", "attn_rel_b",
     "time_mix_first.weight", "time_mix_w1.weight", "time_mix_w2.weight", "time_mix_decay_w1.weight",
     "time_mix_decay_w2.weight", "time_mix_lerp_fused.weight",
 };

@@ -28,7 +28,7 @@ int retype_file_type(qtype t)
 
 /* Parts of names of small matrices that engines use in full precision. */
 static const char *const precise[] = { "position_embd", "token_types", "ffn_gate_inp", "ssm_conv1d",
-                                       "attn_rel_b" };
+                                       "shortconv.conv", "attn_rel_b" };
 
 static bool has_part(gguf_str name, const char *p)
 {

@@ -35,7 +35,7 @@
     .rope = rope, .add = add, .mul = mul, .scale = scale, .silu_mul = silu_mul, .gelu = gelu,      \
     .gelu_erf = gelu_erf, .gelu_mul = gelu_mul, .clip_swiglu = clip_swiglu, .clamp = clamp,        \
     .soft_cap = soft_cap, .softmax = softmax, .pack_queries = pack_queries, .attend = attend,      \
-    .attend_merge = attend_merge
+    .attend_merge = attend_merge, .conv = conv
 
 /* ---- rows of any length: whole vectors, then the rest with zeros --------------------------- */
 
@@ -294,6 +294,27 @@ static void rope(int n_head, int head_dim, int n_rot, bool neox, const float *cs
             rope_halves(n_rot / 2, cs, x);
         else
             rope_neighbours(n_rot / 2, cs, x);
+}
+
+/* ---- recurrent layers ----------------------------------------------------------------------- */
+
+static void conv(const conv_args *a)
+{
+    for (int i = 0; i < a->n; i += 16) {
+        const int n = a->n - i;
+        v16 sum = v_zero(), x;
+        for (int j = 0; j + 1 < a->n_tap; j++) {
+            float *row = a->state + (size_t)j * a->ld_state + i;
+            x = load_part(row, n);
+            sum = v_fma(load_part(a->w + (size_t)j * a->ld_w + i, n), x, sum);
+            if (j > 0) store_part(row - a->ld_state, n, x);
+        }
+        x = load_part(a->x + i, n);
+        sum = v_fma(load_part(a->w + (size_t)(a->n_tap - 1) * a->ld_w + i, n), x, sum);
+        if (a->n_tap > 1)
+            store_part(a->state + (size_t)(a->n_tap - 2) * a->ld_state + i, n, x);
+        store_part(a->y + i, n, sum);
+    }
 }
 
 /* ---- conversions --------------------------------------------------------------------------- */

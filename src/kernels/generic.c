@@ -130,6 +130,21 @@ static void soft_cap(int n, float cap, float *x)
     for (int i = 0; i < n; i++) x[i] = cap * math_tanhf(x[i] / cap);
 }
 
+/* ---- recurrent layers ---------------------------------------------------------------------- */
+
+static void conv(const conv_args *a)
+{
+    for (int i = 0; i < a->n; i++) {
+        float sum = 0.0f, x = a->x[i];
+        for (int j = 0; j + 1 < a->n_tap; j++) {
+            float *row = a->state + (size_t)j * a->ld_state + i;
+            sum = fmaf(a->w[(size_t)j * a->ld_w + (size_t)i], *row, sum);
+            *row = j + 2 < a->n_tap ? row[a->ld_state] : x;
+        }
+        a->y[i] = fmaf(a->w[(size_t)(a->n_tap - 1) * a->ld_w + (size_t)i], x, sum);
+    }
+}
+
 /* ---- norms, softmax, rope ------------------------------------------------------------------ */
 
 static void rms_norm(int n, const float *x, const float *w, float eps, float *y)
@@ -306,5 +321,6 @@ const lory_kernels kernels_generic = {
     .pack_queries = pack_queries,
     .attend = attend,
     .attend_merge = attend_merge,
+    .conv = conv,
     .peak_f32 = peak_f32,
 };

@@ -242,6 +242,22 @@ typedef struct {
     float *scratch; /* [ATTEND_SCRATCH(head_dim)] of the calling thread */
 } attend_args;
 
+/* ---- recurrent layers ----------------------------------------------------------------------- */
+
+/* One token of a causal convolution of n channels by themselves:
+ *   y[i] = sum_j w[j * ld_w + i] * x_j[i]     j = 0 .. n_tap - 1 ascending by fused multiply-add
+ *                                             from +0
+ * x_j are the n_tap - 1 rows of the state, then x; they move on by one. y may be x. */
+typedef struct {
+    int n, n_tap;
+    const float *w; /* [n_tap, ld_w] */
+    size_t ld_w;
+    const float *x; /* [n] */
+    float *state;   /* [n_tap - 1, ld_state] */
+    size_t ld_state;
+    float *y; /* [n] */
+} conv_args;
+
 /* ---- the table ------------------------------------------------------------------------------ */
 
 typedef struct lory_kernels {
@@ -296,6 +312,8 @@ typedef struct lory_kernels {
     /* Merges a chunk's result, part [n], into the state and vector o [n] of one query, as attend
      * does. */
     void (*attend_merge)(int n, attend_state chunk, const float *part, attend_state *st, float *o);
+
+    void (*conv)(const conv_args *a);
 
     /* Arithmetic in registers for `lory bench`: n rounds, returns multiply-accumulates done. */
     double (*peak_i8)(int64_t n);

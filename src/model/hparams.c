@@ -16,6 +16,7 @@ enum {
     MAX_CTX = 1 << 30,
     MAX_VOCAB = 1 << 26,
     MAX_EXPERT = 4096,
+    MAX_TAP = 64,
 };
 
 const hparams hparams_default = {
@@ -273,6 +274,21 @@ void hparams_use_latents(hparams *hp, const gguf *g)
     hp->n_kv_head = 1;
     hp->kv_dim = n_key;
     hp->kv_value_dim = hp->kv_lora_rank;
+}
+
+void hparams_set_recurrent(hparams *hp, int il, int n)
+{
+    hp->layer[il].n_state = n;
+    hp->layer[il].n_head = hp->layer[il].n_kv_head = HPARAMS_NO;
+}
+
+bool hparams_read_taps(hparams *hp, const gguf *g, const char *key, lory_err *err)
+{
+    uint64_t n = 0;
+    if (!gguf_get_uint(g, key, MAX_TAP, &n, err)) return false;
+    hp->n_tap = (int)n;
+    return n >= 2 || err_set(err, LORY_E_FORMAT, "%s: %s is %d (expected 2 to %d)", gguf_path(g),
+                             key, hp->n_tap, MAX_TAP);
 }
 
 void hparams_limit_context(hparams *hp, int most)

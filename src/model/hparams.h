@@ -26,6 +26,7 @@ typedef struct {
     float clip, clip_shared;  /* of the gates of experts and of others; 0 = none */
     bool is_sparse;           /* gates are cut off: */
     float cut;                /* so many deviations above their mean */
+    int n_state;  /* floats of the state of a recurrent layer, which has no heads; else 0 */
     int kv_layer; /* whose keys and values it attends to: its own number, or an earlier layer's */
 } hparams_layer;
 enum { HPARAMS_NO = -1 }; /* in a layer: none, until hparams_settle makes it 0 */
@@ -106,6 +107,10 @@ typedef struct {
     bool is_latent;
     int kv_dim, kv_value_dim; /* greatest of the layers; of a family that has latents: all */
 
+    /* recurrent layers; 0: there are none */
+    int n_conv, n_tap;     /* channels of their causal convolution, its length */
+    int n_mix_in, n_inner; /* what is made of H for them; what they make of that */
+
     /* ARCH.rope.freq_base and ARCH.rope.scaling.*; YaRN: Peng et al. 2023, arXiv:2309.00071 */
     rope_scaling rope_scaling;
     float rope_theta;
@@ -147,6 +152,10 @@ void hparams_set_nope(hparams *hp, int first, int period); /* likewise: no rotat
 void hparams_nope_if_full(hparams *hp);
 void hparams_set_rotating(hparams *hp, int il); /* after that: this one does */
 bool hparams_rotates(const hparams *hp, int il);
+/* For adapt: layer il is recurrent, with a state of n floats. */
+void hparams_set_recurrent(hparams *hp, int il, int n);
+/* For adapt: n_tap, from a key that there must be. */
+bool hparams_read_taps(hparams *hp, const gguf *g, const char *key, lory_err *err);
 /* For adapt: attention is full as long as a text has no more than `most` positions, and then sees
  * but a choice of them, which lory does not make. */
 void hparams_limit_context(hparams *hp, int most);

@@ -104,6 +104,8 @@ const lory_arch *const archs[] = {
     &arch_jais,
     &arch_plm,
     &arch_pangu,
+    &arch_lfm2,
+    &arch_lfm2moe,
     NULL,
 };
 
@@ -136,6 +138,7 @@ bool model_has_step(const model *m, int il, const lory_step *s)
     bool has_experts = hparams_has_experts(hp, il);
     if (s->flags & ATTENDS && l->n_kv_head == 0) return false;
     if (s->flags & KEYLESS && (l->n_head == 0 || l->n_kv_head > 0)) return false;
+    if (s->flags & RECURS && l->n_state == 0) return false;
     if (s->flags & FEEDS && l->n_ff == 0) return false;
     if (s->flags & DENSE && has_experts) return false;
     if (s->flags & (MOE | SHARED) && !has_experts) return false;

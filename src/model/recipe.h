@@ -30,6 +30,8 @@ typedef enum {
     OP_MLA_LATENT,      /* K from the latent src and the rotary key in KVA; V is its beginning */
     OP_ATTEND,      /* stores K and V in the cache; dst = causal attention of src over the cache,
                       the weight: a sink for each head */
+    OP_SHORT_CONV,  /* dst = c * the causal convolution of b * x by the weight, a kernel for each
+                       channel; src is b, c, x: LFM2 */
     OP_ADD,         /* dst += src; where dst is X, src times the residual scale */
     OP_RESTART,     /* dst = src times the restart scale */
     OP_SILU_MUL,    /* dst = silu(dst) * src, clipped where the layer has a limit; Shazeer 2020,
@@ -89,6 +91,8 @@ typedef enum {
     A,      /* [n_head * value_dim] attention's output */
     AG,     /* [n_head] gate of each head's output */
     AV,     /* [n_head * value_dim] gate of each value of it */
+    MI,     /* [n_mix_in] what recurrent layers make of H */
+    MO,     /* [n_inner] recurrent layers' output */
     G,      /* [n_ff] gate */
     U,      /* [n_ff] up */
     F,      /* [n_embd] output of the feed-forward layer */
@@ -129,6 +133,7 @@ typedef enum {
     W_Q_NORM_ALL, W_K_NORM_ALL,     /* [all heads' values] */
     W_Q_NORM_HEADS, W_K_NORM_HEADS, /* [heads, head_dim] */
     W_Q_A, W_Q_A_NORM, W_Q_B, W_KV_A, W_KV_A_NORM, W_KV_B, W_K_B, W_V_B,
+    W_CONV_IN, W_CONV, W_CONV_OUT, /* LFM2's */
     W_ATTN_GATE, W_ATTN_GATE_ALL, W_SINKS, W_ATTN_SUB_NORM, W_ATTN_OUT, W_ATTN_OUT_NORM, W_ATTN_POST_NORM,
     W_FFN_NORM, W_FFN_GATE, W_FFN_UP, W_FFN_SUB_NORM, W_FFN_DOWN, W_FFN_POST_NORM, W_LAYER_OUT_NORM,
     W_FFN_NORM_2, W_FFN_POST_NORM_1, W_FFN_POST_NORM_2, /* of experts beside a dense network */
@@ -164,6 +169,7 @@ enum { /* flags of a step */
     LAYER_IN = 8192, /* only where layers get something of the token by themselves */
     WITHOUT = 16384, /* only when the file has no such weight */
     LAST = 32768,    /* only in the last layer */
+    RECURS = 65536, /* only in recurrent layers */
 };
 
 typedef struct {

@@ -9,6 +9,7 @@ typedef enum {
     D_ONE, D_EMBD, D_Q, D_K, D_V, D_ATTN, D_HEADS, D_KV_HEADS, D_HEAD, D_FF, D_VOCAB, D_CTX,
     D_HALF_ROT, D_NOPE, D_VALUE, D_Q_LORA, D_KV_LORA, D_KV_A, D_KV_B, D_EXPERTS, D_FF_EXP,
     D_FF_SHARED, D_LAYER_EMBD, D_LAYERS_EMBD, D_STREAMS, D_STREAMS_SQR, D_MORE_STREAMS, D_LAUREL,
+    D_CONV, D_TAPS, D_MIX_IN, D_INNER,
 } dim;
 
 typedef struct {
@@ -16,6 +17,7 @@ typedef struct {
     dim rows, k;      /* rows D_ONE: a vector [k] */
     dim slices;       /* D_EXPERTS: [n_expert, rows, k] */
     bool is_f32;      /* its rows serve as f32, like a vector */
+    bool is_turned;   /* and as columns: [k, rows] */
     bool is_bare;     /* the name has no ".weight" behind it */
     bool is_bias;     /* the file has a bias of that name, and no weight */
 } role_row;
@@ -40,6 +42,10 @@ static const role_row roles[W_COUNT] = {
     [W_KV_B]           = { "attn_kv_b",           .rows = D_KV_B, .k = D_KV_LORA },
     [W_K_B]            = { "attn_k_b", .rows = D_KV_LORA, .k = D_NOPE, .slices = D_HEADS },
     [W_V_B]            = { "attn_v_b", .rows = D_VALUE, .k = D_KV_LORA, .slices = D_HEADS },
+    [W_CONV_IN]        = { "shortconv.in_proj",   .rows = D_MIX_IN, .k = D_EMBD },
+    [W_CONV]           = { "shortconv.conv",      .rows = D_CONV, .k = D_TAPS, .is_f32 = true,
+                           .is_turned = true },
+    [W_CONV_OUT]       = { "shortconv.out_proj",  .rows = D_EMBD, .k = D_INNER },
     [W_ATTN_GATE]      = { "attn_gate",           .rows = D_HEADS, .k = D_EMBD },
     [W_ATTN_GATE_ALL]  = { "attn_gate",           .rows = D_ATTN, .k = D_EMBD },
     [W_SINKS]          = { "attn_sinks",          .rows = D_ONE, .k = D_HEADS },
@@ -154,6 +160,10 @@ static int64_t dim_of(const hparams *hp, int il, dim d)
     case D_STREAMS_SQR: return (int64_t)hp->n_stream * hp->n_stream;
     case D_MORE_STREAMS: return hp->n_stream - 1;
     case D_LAUREL: return hp->laurel_rank;
+    case D_CONV: return hp->n_conv;
+    case D_TAPS: return hp->n_tap;
+    case D_MIX_IN: return hp->n_mix_in;
+    case D_INNER: return hp->n_inner;
     }
     return 0;
 }
@@ -258,6 +268,17 @@ static const float *floats_of(weights *w, const gguf *g, const gguf_tensor *t, l
     if (v) qtypes[t->type].to_f32(n, t->data, v);
     else err_set(err, LORY_E_MEMORY, "%s: no memory for tensor %.*s", gguf_path(g),
                  (int)t->name.n, t->name.s);
+    return v;
+}
+
+/* Rows of f32 as columns, in the arena. */
+static const float *turned(weights *w, const gguf *g, const weight *rows, lory_err *err)
+{
+    size_t n_rows = (size_t)rows->n_rows, k = (size_t)rows->k;
+    const float *from = rows->data;
+    float *v = from ? arena_new(&w->arena, n_rows * k, sizeof *v) : NULL;
+    if (from && !v) err_set(err, LORY_E_MEMORY, "%s: no memory", gguf_path(g));
+    for (size_t i = 0; v && i < n_rows * k; i++) v[i % k * n_rows + i / k] = from[i];
     return v;
 }
 
@@ -391,6 +412,7 @@ static bool bind_one(weights *w, const gguf *g, const hparams *hp, role_set want
     to->type = is_f32 ? QT_F32 : t->type;
     to->row_bytes = qtype_row_bytes(to->type, to->k);
     to->data = is_f32 ? (const void *)floats_of(w, g, t, err) : t->data;
+    if (row->is_turned) to->data = turned(w, g, to, err);
     return to->data != NULL;
 }
 

@@ -8,5 +8,5 @@ awk '{ off = $10 - $13; if (off < 0) off = -off; n++
 # the parts are the whole, and the largest context is what the rest of the memory holds
 "$LORY" inspect "$BUNDLED" --json -t 2 > x
 part() { sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p" x; }
-[ $(part total_bytes) = $(($(part weights_bytes) + $(part lora_bytes) + $(part kv_bytes) + $(part scratch_bytes) + $(part program_bytes))) ] || echo "the parts are not the whole"
+[ $(part total_bytes) = $(($(part weights_bytes) + $(part lora_bytes) + $(part kv_bytes) + $(part state_bytes) + $(part scratch_bytes) + $(part program_bytes))) ] || echo "the parts are not the whole"
 [ $(part n_ctx_fit) -ge $(part n_ctx) ] || echo "$(part n_ctx) tokens are planned, $(part n_ctx_fit) fit"
