@@ -45,6 +45,7 @@ typedef struct {
     mem_arena texts; /* of options that a file brought */
     bool is_open;    /* what a file says no longer goes with the command line */
     bool is_interactive, was_warned; /* that the context is nearly full */
+    bool was_told; /* that the talk is longer than the model's texts */
     bool was_kept; /* the last time that it should be, in the file of --save */
     /* of the last answer */
     size_t n_prompt, n_evaluated, n_generated;

@@ -235,6 +235,7 @@ static void tell(chat *c, const lory_generate_result *result)
     else if (n * 100 >= n_ctx * WARN_PERCENT && !c->was_warned)
         cli_note("context nearly full (%zu of %zu tokens): /compact drops the oldest turns", n,
                  n_ctx);
+    c->was_told = c->was_told || cli_tell_beyond(c->m, n);
     c->was_warned = n * 100 >= n_ctx * WARN_PERCENT;
 }
 

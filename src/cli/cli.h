@@ -151,8 +151,11 @@ extern const opt_row draft_rows[];   /* --draft; CLI_DRAFT is the default */
 /* What the options ask for, of the adapters those that cli_open_loras opened. */
 lory_session_params cli_session_params(const session_opts *o);
 
-/* Opens the adapters and makes the session; a note on stderr says when the model's own context did
- * not fit memory. */
+/* Notes on stderr: that the model's own context did not fit memory; that a text of n tokens is
+ * longer than those it was trained with, where it is (true). */
+void cli_tell_context(const lory_model *m, const lory_memory_plan *plan, int n_ctx);
+bool cli_tell_beyond(const lory_model *m, size_t n);
+/* Opens the adapters and makes the session, and tells the context. */
 lory_session *cli_open_session(lory_model *m, session_opts *o, lory_err *err);
 
 /* Sampling options that were not given hold the unset values of SAMPLING_DEFAULTS; what counts

@@ -537,9 +537,7 @@ static bool open_model(run *r, lory_err *err)
         return false;
     r->load_ms = cli_now_ms() - start_ms;
     lory_model_get_info(r->m, &info);
-    if (plan.n_ctx_lowered)
-        cli_note("context: lowered from %d to %d tokens to fit memory (-c N sets it)",
-                 info.n_ctx_train, lory_batch_n_ctx(r->batch));
+    cli_tell_context(r->m, &plan, lory_batch_n_ctx(r->batch));
     r->state.model = lory_fingerprint(r->m, o->lora.use, o->lora.n);
     r->d = (batch_defaults){ .m = r->m,
                              .model_name = *info.name ? info.name : "lory",

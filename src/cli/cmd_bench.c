@@ -481,6 +481,8 @@ int cmd_bench(int argc, char **argv)
     lory_err err;
     int status;
     if (!cli_parse(&page, &o, argc, argv, &status)) return status;
+    if (o.n_prompt == 0 && o.n_gen == 0)
+        return cli_usage("-n: 0 and -p 0 leave nothing to measure");
     bench b = { .o = &o };
     status = open_bench(&b, &o, &err) ? run_bench(&b) : cli_fail(&err);
     mem_free(b.ids);

@@ -223,6 +223,7 @@ static bool eval_text(eval *e, lory_err *err)
     if (!read_text(e, err)) return false;
     cli_catch_interrupt(e->s); /* not before: nothing would end a read that waits */
     if (!choose_window(e, err) || !open_files(e, err)) return false;
+    cli_tell_beyond(e->m, e->window);
     progress_begin(&e->progress, "eval", "tokens", e->ids.n, e->o->verbose);
     double start_ms = cli_now_ms();
     bool ok = score_windows(e, err);

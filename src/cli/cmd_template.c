@@ -2,6 +2,7 @@
  * Layer: cli. */
 #include "base/err.h"
 #include "cli/chat_templates.h"
+#include "text/json.h"
 #include "cli/cli.h"
 
 typedef struct {
@@ -54,6 +55,15 @@ static bool find_template(const lory_model *m, const template_opts *o, buf *text
     return true;
 }
 
+/* So that an error names the input, which the library does not know. */
+static bool check_json(const buf *vars, lory_err *err)
+{
+    json_doc d;
+    if (!json_read(&d, vars->data ? vars->data : "", vars->len, "stdin", err)) return false;
+    json_close(&d);
+    return true;
+}
+
 static int render(const lory_model *m, const template_opts *o)
 {
     buf text = { 0 }, vars = { 0 };
@@ -63,6 +73,7 @@ static int render(const lory_model *m, const template_opts *o)
     bool is_fixed;
     bool ok = chat_clock(&t.now, &is_fixed, &err) && find_template(m, o, &text, &t, &err)
               && cli_read_text(NULL, "the JSON object", &vars, &err)
+              && check_json(&vars, &err)
               && lory_render_template(m, &t, vars.data ? vars.data : "", vars.len, &prompt, &err);
     int status = !ok ? cli_fail(&err) : out_put(prompt.text, prompt.n) ? EXIT_OK : EXIT_FAILED;
     if (ok && out_is_terminal()) out_put("\n", 1);

@@ -335,7 +335,8 @@ static nearest nearest_option(const opts_page *page, const char *word)
         char letter[2] = { r->letter, 0 };
         if (!is_option(r) || r->kind == OPT_REFUSED) continue;
         if (r->name) nearer(&best, name, "--", r->name);
-        if (r->letter && is_short) nearer(&best, name, "-", letter);
+        bool is_glued = name[0] == '-' && name[1] == r->letter; /* "-n128" */
+        if (r->letter && (is_short || is_glued)) nearer(&best, name, "-", letter);
     }
     nearer(&best, name, "--", "help");
     return best;

@@ -142,18 +142,34 @@ lory_session_params cli_session_params(const session_opts *o)
                                   .n_lora = o->lora.n };
 }
 
+void cli_tell_context(const lory_model *m, const lory_memory_plan *plan, int n_ctx)
+{
+    lory_model_info info;
+    lory_model_get_info(m, &info);
+    if (plan->n_ctx_lowered)
+        cli_note("context: lowered from %d to %d tokens to fit memory (-c N sets it)",
+                 info.n_ctx_train, n_ctx);
+}
+
+bool cli_tell_beyond(const lory_model *m, size_t n)
+{
+    lory_model_info info;
+    lory_model_get_info(m, &info);
+    if (info.n_ctx_train == 0 || n <= (size_t)info.n_ctx_train) return false;
+    cli_note("context: the text has %zu tokens, the model was trained for %d: what lies beyond may "
+             "be nonsense",
+             n, info.n_ctx_train);
+    return true;
+}
+
 lory_session *cli_open_session(lory_model *m, session_opts *o, lory_err *err)
 {
     lory_memory_plan plan;
-    lory_model_info info;
     if (!cli_open_loras(m, &o->lora, err)) return NULL;
     lory_session_params p = cli_session_params(o);
     if (!lory_plan_memory(m, &p, &plan, err)) return NULL;
     lory_session *s = lory_session_new(m, &p, err);
-    lory_model_get_info(m, &info);
-    if (s && plan.n_ctx_lowered)
-        cli_note("context: lowered from %d to %d tokens to fit memory (-c N sets it)",
-                 info.n_ctx_train, lory_session_n_ctx(s));
+    if (s) cli_tell_context(m, &plan, lory_session_n_ctx(s));
     return s;
 }
 

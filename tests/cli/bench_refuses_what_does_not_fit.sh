@@ -3,3 +3,4 @@
 "$LORY" bench -d 100000 || echo $?
 "$LORY" bench -r 0 || echo $?
 "$LORY" bench -m none || echo $?
+"$LORY" bench -p 0 -n 0 || echo $?

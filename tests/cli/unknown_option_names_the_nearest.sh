@@ -10,3 +10,5 @@ try run -T 3
 try tokenize --no_bos
 try logits --id 1
 try run --hlep
+try run -n128
+try run -tb 4
