@@ -1,5 +1,6 @@
 /* team.c - see team.h. */
 #include "base/team.h"
+#include "base/cpu.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include <limits.h>
@@ -31,10 +32,13 @@ static bool size_is_good(int n_threads, lory_err *err)
 enum {
     USED_BITS = 11,  /* of start's turn: how many threads the run uses; 0 = the workers leave */
     LINE = 64,       /* bytes: what one thread writes and another polls has lines of its own */
-    SPIN_NS = 50000, /* the longest a wait polls before it sleeps, on a machine with room, */
-    MIN_SHARE = 32,  /* and the part of it that is left on a crowded one */
-    VAIN_SHARE = 16, /* polling in vain may take this part of a core's time, */
+    SPIN_NS = 200000,     /* the longest a wait polls before it sleeps, on a machine with room; */
+    CROWDED_SHARE = 4,    /* the part of it on a crowded one, */
+    MIN_SHARE = 128,      /* and there when enough was in vain: */
+    VAIN_SHARE = 16,      /* polling in vain may take this part of a core's time, */
     VAIN_BURST_NS = 16 * 1000000, /* and all of that of so long at once */
+    LOST_NS = 8 * 1000000,        /* how long a lost core makes the machine a crowded one, */
+    MOST_LOST_NS = 64 * 1000000,  /* and any number of them */
 };
 
 /* Opens again and again, each time with another turn; a thread waits for one that is not the one
@@ -57,6 +61,8 @@ struct team {
     atomic_int n_now; /* that the run at hand has */
     int n_started;   /* workers that have a thread */
     int max_spins;   /* polls in SPIN_NS */
+    atomic_int_least64_t n_lost;  /* cores lost to others, when a wait last looked */
+    atomic_int_least64_t crowded_until; /* ns */
     atomic_int_least64_t paid_at; /* until then polling in vain has used the time for it up, ns */
     worker *workers; /* [n_threads - 1] */
     team_fn fn;      /* written before `start` opens, like arg */
@@ -141,34 +147,55 @@ static void gate_sleep(gate *g, uint64_t seen)
 static int spins_now(team *t)
 {
     int n = atomic_load_explicit(&t->n_spins, memory_order_relaxed);
-    if (n == t->max_spins || now_ns() < atomic_load_explicit(&t->paid_at, memory_order_relaxed))
-        return n;
-    atomic_store_explicit(&t->n_spins, t->max_spins, memory_order_relaxed);
-    return t->max_spins;
+    if (n == t->max_spins) return n;
+    int64_t now = now_ns();
+    if (now >= atomic_load_explicit(&t->crowded_until, memory_order_relaxed)) n = t->max_spins;
+    else if (now >= atomic_load_explicit(&t->paid_at, memory_order_relaxed))
+        n = t->max_spins / CROWDED_SHARE;
+    else return n;
+    atomic_store_explicit(&t->n_spins, n, memory_order_relaxed);
+    return n;
 }
 
-/* A wait made all polls, in vain. Of threads that do so at once some may not count. */
-static void charge_spins(team *t)
+/* Whether this process has lost cores lately: one makes the machine a crowded one for a while, many
+ * for a longer one. */
+static bool is_crowded(team *t, int64_t now)
+{
+    int64_t n_lost = cpu_preemptions();
+    int64_t n_new = n_lost - atomic_exchange_explicit(&t->n_lost, n_lost, memory_order_relaxed);
+    int64_t until = atomic_load_explicit(&t->crowded_until, memory_order_relaxed);
+    if (until < now) until = now;
+    if (n_new > 0) until += (n_new < MOST_LOST_NS / LOST_NS ? n_new * LOST_NS : MOST_LOST_NS);
+    if (until > now + MOST_LOST_NS) until = now + MOST_LOST_NS;
+    atomic_store_explicit(&t->crowded_until, until, memory_order_relaxed);
+    return until > now;
+}
+
+/* A wait made n polls, all that it might, in vain. Of threads that do so at once some may not
+ * count. */
+static void charge_spins(team *t, int n)
 {
     int64_t now = now_ns(), paid = atomic_load_explicit(&t->paid_at, memory_order_relaxed);
+    if (!is_crowded(t, now)) return;
     if (paid < now - VAIN_BURST_NS) paid = now - VAIN_BURST_NS;
-    paid += VAIN_SHARE * SPIN_NS;
+    paid += VAIN_SHARE * (int64_t)SPIN_NS * n / t->max_spins;
     atomic_store_explicit(&t->paid_at, paid, memory_order_relaxed);
-    if (paid > now)
-        atomic_store_explicit(&t->n_spins, t->max_spins / MIN_SHARE, memory_order_relaxed);
+    n = t->max_spins / (paid > now ? MIN_SHARE : CROWDED_SHARE);
+    atomic_store_explicit(&t->n_spins, n, memory_order_relaxed);
 }
 
 /* Polls, then sleeps. Where the others have no core to run on, polling only keeps them from one, so
- * the time that the team may poll in vain is bounded: when it is used up, waits sleep almost at
- * once until more of it has come. Nothing else ends that: sleeping makes the others' waits long
- * too, so a team that grew patient again only with waits that succeed would not on an idle machine
- * either, once it had stumbled. How long the caller leaves the team without work says nothing. */
+ * once cores were lost the time that the team may poll in vain is bounded: when it is used up,
+ * waits sleep almost at once until more of it has come. Nothing else ends that: sleeping makes the
+ * others' waits long too, so a team that grew patient again only with waits that succeed would not
+ * on an idle machine either, once it had stumbled. How long the caller leaves the team without work
+ * says nothing, nor do waits in vain alone: cores that are not equally fast make many. */
 static void wait_for(team *t, gate *g, uint64_t seen)
 {
     int n = spins_now(t);
     if (gate_poll(g, seen, n)) return;
     gate_sleep(g, seen);
-    if (n == t->max_spins && g != &t->start) charge_spins(t);
+    if (n > t->max_spins / MIN_SHARE && g != &t->start) charge_spins(t, n);
 }
 
 /* ---- the workers --------------------------------------------------------------------------- */
@@ -288,6 +315,7 @@ team *team_new(int n_threads, lory_err *err)
     if (n_threads == 1) return t;
     t->max_spins = count_spins();
     atomic_init(&t->n_spins, t->max_spins);
+    atomic_init(&t->n_lost, cpu_preemptions());
     t->workers = mem_new((size_t)n_threads - 1, sizeof(worker));
     if (!t->workers)
         err_set(err, LORY_E_MEMORY, "threads: out of memory");
