@@ -1,6 +1,7 @@
 /* test_families_mixed.c - as test_families.c, of families whose layers differ: in their heads, in
  * rotation, in whose keys and values they read. Their caches too: rings, shared beginnings, states.
  */
+#include "base/file.h"
 #include "engine/session.h"
 #include "engine/session_state.h"
 #include "family_check.h"
@@ -133,6 +134,38 @@ static const ref_spec gemma3n = {
 TEST(gemma_3n_gives_the_reference_logits)
 {
     family_check(&gemma3n, "gemma3n");
+}
+
+/* Published files count the layers that share keys in a float. */
+TEST(gemma_3n_may_count_layers_in_a_float)
+{
+    static const char key[] = "gemma3n.attention.shared_kv_layers";
+    static const unsigned char whole[] = { 4, 0, 0, 0, 2, 0, 0, 0 }, /* u32 2 */
+        as_float[] = { 6, 0, 0, 0, 0, 0, 0, 0x40 }, half[] = { 6, 0, 0, 0, 0, 0, 0x20, 0x40 };
+    static double want[FAMILY_N * REF_VOCAB];
+    char out[500];
+    gguf g;
+    buf notes = { 0 }, bytes = { 0 };
+    lory_err err = { 0 };
+    hf_test f = ref_run(&gemma3n, "gemma3n", family_text, FAMILY_N, want);
+    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
+    gguf_close(&g);
+    buf_free(&notes);
+    snprintf(out, sizeof out, "%s.gguf", f.path);
+    REQUIRE(file_read(out, 1 << 22, &bytes, &err), "%s", err.text);
+    size_t at = 0;
+    while (memcmp(bytes.data + at, key, sizeof key - 1) != 0) at++;
+    unsigned char *value = (unsigned char *)bytes.data + at + sizeof key - 1;
+    REQUIRE(memcmp(value, whole, sizeof whole) == 0);
+    memcpy(value, as_float, sizeof as_float);
+    hf_file(&f, "float.gguf", bytes.data, bytes.len);
+    snprintf(out, sizeof out, "%s/float.gguf", f.path);
+    family_run(out, "gemma3n", want);
+    memcpy(value, half, sizeof half); /* 2.5 */
+    hf_file(&f, "float.gguf", bytes.data, bytes.len);
+    CHECK(!lory_model_open(out, &err) && strstr(err.text, "is 2.5 (expected 0 to 3)"), "%s",
+          err.text);
+    buf_free(&bytes);
 }
 
 /* ---- families of windows --------------------------------------------------------------------- */

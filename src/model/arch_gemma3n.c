@@ -85,6 +85,19 @@ static bool read_cuts(hparams *hp, const gguf *g, lory_err *err)
     return true;
 }
 
+/* Keys of files that Ollama makes. */
+static bool read_others(hparams *hp, const gguf *g, lory_err *err)
+{
+    bool is_scaled = true;
+    (void)gguf_find(g, "gemma3n.altup.lr_multiplier"); /* of training */
+    if (!gguf_get_f32(g, "gemma3n.rope.freq_base_local", &hp->rope_theta_local, err)
+        || !gguf_get_bool(g, "gemma3n.altup.correct_scale", &is_scaled, err))
+        return false;
+    if (is_scaled && hp->rope_theta_local > 0.0f && hp->rope_theta_local < 1e30f) return true;
+    return err_set(err, LORY_E_UNSUPPORTED, "%s: gemma3n.altup.correct_scale or "
+                   "gemma3n.rope.freq_base_local is not one that is known", gguf_path(g));
+}
+
 /* The rank has no key, but a tensor. */
 static bool read_streams(hparams *hp, const gguf *g, lory_err *err)
 {
@@ -111,7 +124,7 @@ static bool adapt(hparams *hp, const gguf *g, lory_err *err)
     if (!gguf_find(g, "gemma3n.attention.scale")) hp->attn_scale = 1.0f;
     hp->embd_scale = (float)sqrt((double)hp->n_embd);
     hp->restart_scale = (float)sqrt(0.5);
-    return read_cuts(hp, g, err) && read_streams(hp, g, err);
+    return read_cuts(hp, g, err) && read_streams(hp, g, err) && read_others(hp, g, err);
 }
 
 const lory_arch arch_gemma3n = { "gemma3n", embed, block, head_rms, true, preset, adapt, NULL };

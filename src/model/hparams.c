@@ -150,6 +150,21 @@ static bool read_by_layer(reader *r, hparams *hp, const char *name, int max, int
     return true;
 }
 
+/* How many last layers read keys and values of others; files of Gemma 3n have it as a float. */
+static bool read_sharing(reader *r, int most, int *n)
+{
+    const char *key = key_of(r, "attention.shared_kv_layers");
+    const gguf_kv *kv = gguf_find(r->g, key);
+    float value = 0.0f;
+    if (!kv || kv->type != GGUF_F32) return read_count(r, "attention.shared_kv_layers", most, n);
+    if (!gguf_get_f32(r->g, key, &value, r->err)) return false;
+    if (!(value >= 0.0f && value <= (float)most && value == floorf(value)))
+        return err_set(r->err, LORY_E_FORMAT, "%s: %s is %g (expected 0 to %d)", gguf_path(r->g),
+                       key, (double)value, most);
+    *n = (int)value;
+    return true;
+}
+
 static bool read_layers(reader *r, hparams *hp)
 {
     bool has_kv = gguf_find(r->g, key_of(r, "attention.head_count_kv"));
@@ -160,7 +175,7 @@ static bool read_layers(reader *r, hparams *hp)
                           offsetof(hparams_layer, n_head), &hp->n_head)
         || !read_by_layer(r, hp, "attention.head_count_kv", MAX_HEAD, hp->n_head,
                           offsetof(hparams_layer, n_kv_head), &hp->n_kv_head)
-        || !read_count(r, "attention.shared_kv_layers", hp->n_layer - 1, &n_sharing))
+        || !read_sharing(r, hp->n_layer - 1, &n_sharing))
         return false;
     hp->n_kv_layer = hp->n_layer - n_sharing;
     for (int il = 0; !has_kv && il < hp->n_layer; il++)
