@@ -1,5 +1,7 @@
 /* test_families_more.c - as test_families.c, of families of 2025 and 2026. */
 #include "family_check.h"
+#include "gguf/gguf_write.h"
+#include "lory.h"
 
 #define OLD_SIZES                                                                                  \
     "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,"                        \
@@ -61,29 +63,69 @@ TEST(text_of_kimi_gives_the_reference_logits)
                  "deepseek2");
 }
 
+static const ref_spec k_exaone = {
+    .config = CLASS("ExaoneMoEForCausalLM") SIZES
+    ",\"head_dim\":8,\"moe_intermediate_size\":24,\"num_experts\":4,"
+              "\"num_experts_per_tok\":2,\"num_shared_experts\":1,"
+              "\"first_k_dense_replace\":1,\"routed_scaling_factor\":2.5,"
+              "\"sliding_window_pattern\":\"LLLG\"" TYPES "}",
+    COMMON,
+    UNTIED,
+    PRE_NORMS,
+    HEAD_NORMS,
+    ROUTED,
+    SHARED_EXPERTS,
+    .router_bias = L "mlp.gate.e_score_correction_bias",
+    .beside = { "mtp.fc.weight" },
+    .n_dense = 1,
+    .n_shared = 1,
+    .window = 3,
+    .rotation = REF_WINDOWS_ONLY,
+    .sigmoid = true,
+    .normalises = true,
+    .expert_scale = 2.5,
+};
+
 TEST(k_exaone_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = CLASS("ExaoneMoEForCausalLM") SIZES
-                              ",\"head_dim\":8,\"moe_intermediate_size\":24,\"num_experts\":4,"
-                              "\"num_experts_per_tok\":2,\"num_shared_experts\":1,"
-                              "\"first_k_dense_replace\":1,\"routed_scaling_factor\":2.5,"
-                              "\"sliding_window_pattern\":\"LLLG\"" TYPES "}",
-                              COMMON,
-                              UNTIED,
-                              PRE_NORMS,
-                              HEAD_NORMS,
-                              ROUTED,
-                              SHARED_EXPERTS,
-                              .router_bias = L "mlp.gate.e_score_correction_bias",
-                              .beside = { "mtp.fc.weight" },
-                              .n_dense = 1,
-                              .n_shared = 1,
-                              .window = 3,
-                              .rotation = REF_WINDOWS_ONLY,
-                              .sigmoid = true,
-                              .normalises = true,
-                              .expert_scale = 2.5 },
-                 "exaone-moe");
+    family_check(&k_exaone, "exaone-moe");
+}
+
+/* The same file, with a layer more that predicts further tokens. */
+static void write_predictor(const gguf *g, const char *path)
+{
+    gguf_writer w;
+    lory_err err;
+    REQUIRE(gguf_create(&w, path, &err), "%s", err.text);
+    for (size_t i = 0; i < g->n_kv; i++)
+        if (!gguf_str_is(g->kv[i].key, "exaone-moe.block_count")) gguf_put_kv(&w, &g->kv[i]);
+    gguf_put_u32(&w, "exaone-moe.block_count", 5);
+    gguf_put_u32(&w, "exaone-moe.nextn_predict_layers", 1);
+    gguf_put_bools(&w, "exaone-moe.attention.sliding_window_pattern",
+                   (const bool[]){ true, true, true, false }, 4);
+    for (size_t i = 0; i < g->n_tensors; i++)
+        gguf_add_tensor(&w, g->tensors[i].name, g->tensors[i].type, g->tensors[i].n_dims,
+                        g->tensors[i].ne);
+    CHECK(gguf_begin_data(&w, &err), "%s", err.text);
+    for (size_t i = 0; i < g->n_tensors; i++)
+        CHECK(gguf_write_data(&w, g->tensors[i].data, g->tensors[i].n_bytes, &err), "%s", err.text);
+    CHECK(gguf_commit(&w, &err), "%s", err.text);
+}
+
+TEST(windows_may_be_listed_without_layers_that_predict_further_tokens)
+{
+    static double want[FAMILY_N * REF_VOCAB];
+    char out[500];
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    hf_test f = ref_run(&k_exaone, "exaone-moe", family_text, FAMILY_N, want);
+    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
+    snprintf(out, sizeof out, "%s/more.gguf", f.path);
+    write_predictor(&g, out);
+    gguf_close(&g);
+    buf_free(&notes);
+    family_run(out, "exaone-moe", want);
 }
 
 TEST(afmoe_gives_the_reference_logits)

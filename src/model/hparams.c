@@ -327,10 +327,22 @@ void hparams_set_full(hparams *hp, int first, int period)
         set_bit(hp->full_map, il, il >= first && (il - first) % period == 0);
 }
 
+/* Layers at the end that predict further tokens, if the family knows of such: of them lists may
+ * say nothing. Looking does not count as reading. */
+static uint64_t n_predictors(reader *r)
+{
+    const char *key = key_of(r, "nextn_predict_layers");
+    for (size_t i = 0; i < r->g->n_kv; i++)
+        if (gguf_str_is(r->g->kv[i].key, key) && r->g->kv[i].type == GGUF_U32)
+            return (uint64_t)gguf_int_at(&r->g->kv[i], 0);
+    return 0;
+}
+
 /* The pattern is a period p, layers p - 1, 2p - 1, ... having no window, or says of each layer
  * whether it has one. */
 static bool read_window_pattern(reader *r, hparams *hp)
 {
+    uint64_t n_more = n_predictors(r);
     const char *key = key_of(r, "attention.sliding_window_pattern");
     const gguf_kv *kv = gguf_find(r->g, key);
     int period = 0;
@@ -341,11 +353,10 @@ static bool read_window_pattern(reader *r, hparams *hp)
     }
     gguf_type elem = kv->elem == GGUF_BOOL ? GGUF_BOOL : GGUF_I32;
     if (!gguf_get_array(r->g, key, elem, &kv, r->err)) return false;
-    if (kv->n != (uint64_t)hp->n_layer)
+    if (kv->n != (uint64_t)hp->n_layer && kv->n + n_more != (uint64_t)hp->n_layer)
         return err_set(r->err, LORY_E_FORMAT, "%s: %s has %llu values for %d layers",
                        gguf_path(r->g), key, (unsigned long long)kv->n, hp->n_layer);
-    for (int il = 0; il < hp->n_layer; il++)
-        set_bit(hp->full_map, il, !gguf_int_at(kv, (uint64_t)il));
+    for (uint64_t il = 0; il < kv->n; il++) set_bit(hp->full_map, (int)il, !gguf_int_at(kv, il));
     return true;
 }
 
