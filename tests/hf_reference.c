@@ -218,6 +218,18 @@ static void norm(ref *r, const char *pattern, int il, double *x)
     }
 }
 
+/* By another kind and epsilon (0: the usual one) than the others. */
+static void norm_by(ref *r, const char *pattern, int il, ref_norm kind, double eps, double *x)
+{
+    const ref_spec *s = r->s;
+    ref_spec other = *s;
+    other.norm = kind;
+    if (eps != 0.0) other.norm_eps = eps;
+    r->s = &other;
+    norm(r, pattern, il, x);
+    r->s = s;
+}
+
 /* The index whose wave turns so often in the original context. */
 static double yarn_index(const ref_spec *s, double n, double theta, double turns)
 {
@@ -410,6 +422,11 @@ static void attention(ref *r, int il, double (*h)[E], double (*out)[E])
     for (int t = 0; t < r->n; t++) {
         double q[Q_MAX], a[Q_MAX];
         project(r, il, h[t], q, k[t], v[t]);
+        if (s->q_scale != 0.0) {
+            norm_to_unit(s, hs.n_head, hs.dim, q);
+            for (int i = 0; i < hs.n_head * hs.dim; i++) q[i] *= s->q_scale;
+            norm_to_unit(s, hs.n_kv, hs.dim, k[t]);
+        }
         finish_heads(r, s->q_norm, il, t, hs.n_head, q);
         if (hs.from == il) finish_heads(r, s->k_norm, il, t, hs.n_kv, k[t]);
         if (hs.from == il && s->unit_values) norm_to_unit(s, hs.n_kv, hs.dim, v[t]);
@@ -842,7 +859,7 @@ static void layer(ref *r, int il)
         norm(r, s->attn_norm, il, h[t]);
     attend(r, il, h, a);
     for (int t = 0; t < r->n; t++) {
-        if (s->attn_post_norm) norm(r, s->attn_post_norm, il, a[t]);
+        if (s->attn_post_norm) norm_by(r, s->attn_post_norm, il, s->norm, s->post_eps, a[t]);
         add(r, r->x[t], a[t]);
         if (n_ff_of(s, il) == 0) continue;
         if (!s->parallel) memcpy(h[t], r->x[t], sizeof h[t]);
@@ -855,7 +872,7 @@ static void layer(ref *r, int il)
         }
         if (s->router_scale) both(r, il, t, r->x[t], h[t], f);
         else feed_forward(r, il, t, h[t], f);
-        if (s->ffn_post_norm) norm(r, s->ffn_post_norm, il, f);
+        if (s->ffn_post_norm) norm_by(r, s->ffn_post_norm, il, s->norm, s->post_eps, f);
         add(r, r->x[t], f);
         if (s->layer_embd) add_own(r, il, t);
         for (int i = 0; i < E && s->layer_scale; i++)
@@ -868,7 +885,7 @@ static void predict(ref *r, const double *x, double *logits)
     const ref_spec *s = r->s;
     double h[E];
     memcpy(h, x, sizeof h);
-    norm(r, s->out_norm, 0, h);
+    norm_by(r, s->out_norm, 0, s->out_norm_plain ? REF_RMS : s->norm, 0.0, h);
     const double *w = of_layer(r, s->head ? s->head : s->embd, ".weight", 0, V, E);
     for (int k = 0; k < E && s->unit_columns; k++) {
         double sum = 0.0;
@@ -895,6 +912,7 @@ hf_test ref_run(const ref_spec *s, const char *name, const int *ids, int n, doub
         s->positions ? get(r, 0, REF_CTX + s->n_unused, E, "%s.weight", s->positions) : NULL;
     for (int i = 0; positions && i < n * E; i++)
         r->x[i / E][i % E] += positions[s->n_unused * E + i];
+    for (int t = 0; t < n && s->normed_embd; t++) norm_to_unit(s, 1, E, r->x[t]);
     for (int t = 0; t < n && s->layer_embd; t++) make_own(r, ids[t], t);
     for (int il = 0; il < REF_LAYER && !s->altup; il++) layer(r, il);
     if (s->altup) run_streams(r);

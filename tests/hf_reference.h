@@ -40,6 +40,7 @@ typedef struct {
     const char *positions;              /* learned; NULL: none */
     int n_unused;                       /* its first rows, of no position */
     const char *beside[2];              /* tensors of no use to the text */
+    bool out_norm_plain; /* its weight counts as it is, whatever others do */
     const char *attn_norm, *q, *k, *v, *o, *q_norm, *k_norm, *attn_post_norm;
     const char *ffn_norm, *gate, *up, *down, *ffn_post_norm;
     const char *q_a, *q_a_norm, *q_b, *kv_a, *kv_a_norm, *kv_b; /* latent attention; `o` too */
@@ -117,6 +118,9 @@ typedef struct {
     bool dense_rotates; /* layers without experts rotate, whatever they see */
     bool softplus_gate; /* of heads; else by sigmoid */
     bool gates_values;  /* a gate for each value of attention's output */
+    bool normed_embd;   /* without a weight */
+    double q_scale;     /* heads of Q and K are normed without a weight, and Q times this; 0: no */
+    double post_eps;    /* of norms behind sub-layers; 0: as of others */
     bool dense_beside;  /* experts and the dense network, halved by the root of 2 */
     bool proportional; /* what does not rotate in full layers is the end of each half */
     bool unit_values;  /* heads of V are normed, without a weight */

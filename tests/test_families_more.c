@@ -301,3 +301,45 @@ TEST(mimo_7b_gives_the_reference_logits)
                               .beside = { "model.mtp_layers.0.input_proj.weight" } },
                  "qwen2");
 }
+
+#define MUSE "model.language_model."
+
+TEST(text_of_muse_glimmer_gives_the_reference_logits)
+{
+    family_check(
+        &(ref_spec){ .config = "{\"architectures\":[\"MuseGlimmerForConditionalGeneration\"],"
+                               "\"text_config\":{\"model_type\":\"muse_glimmer_text\","
+                               "\"vocab_size\":40," SIZES ",\"head_dim\":8,"
+                               "\"hidden_activation\":\"silu\",\"final_logit_softcapping\":3.0,"
+                               "\"qk_scale_factor\":2.5,\"output_multiplier\":0.3,"
+                               "\"post_norm_eps\":1e-8,"
+                               "\"layer_rope_theta\":[10000.0,10000.0,10000.0,0]" TYPES "}}",
+                     .embd = MUSE "embed_tokens",
+                     .out_norm = MUSE "norm",
+                     .out_norm_plain = true,
+                     UNTIED,
+                     .norm = REF_RMS_1P,
+                     .post_eps = 1e-8,
+                     .attn_norm = MUSE "layers.%d.input_layernorm",
+                     .attn_post_norm = MUSE "layers.%d.post_attention_layernorm",
+                     .ffn_norm = MUSE "layers.%d.pre_feedforward_layernorm",
+                     .ffn_post_norm = MUSE "layers.%d.post_feedforward_layernorm",
+                     .q = MUSE "layers.%d.self_attn.q_proj",
+                     .k = MUSE "layers.%d.self_attn.k_proj",
+                     .v = MUSE "layers.%d.self_attn.v_proj",
+                     .o = MUSE "layers.%d.self_attn.o_proj",
+                     .attn_gate = MUSE "layers.%d.self_attn.gate_proj",
+                     .gate = MUSE "layers.%d.mlp.gate_proj",
+                     .up = MUSE "layers.%d.mlp.up_proj",
+                     .down = MUSE "layers.%d.mlp.down_proj",
+                     .beside = { "model.vision_tower.ln_pre.weight",
+                                 "model.vision_projection.weight" },
+                     .normed_embd = true,
+                     .gates_values = true,
+                     .q_scale = 2.5,
+                     .logit_scale = 0.3,
+                     .logit_cap = 3.0,
+                     .window = 3,
+                     .rotation = REF_WINDOWS_ONLY },
+        "muse-glimmer");
+}

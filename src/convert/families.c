@@ -31,6 +31,8 @@ static const hf_family families[] = {
       "afmoe",          rows_afmoe, rows_common,         NULL, keys_afmoe },
     { "Grok1ForCausalLM Grok2ForCausalLM",
       "grok",           rows_grok2, rows_common,         NULL, keys_grok },
+    { "MuseGlimmerForConditionalGeneration MuseGlimmerForCausalLM",
+      "muse-glimmer",   rows_muse_glimmer, rows_common,  NULL, keys_muse_glimmer },
     { "HYV3ForCausalLM",
       "hy_v3",          rows_hy_v3, rows_common,         NULL, keys_hy_v3 },
     { "Jais2ForCausalLM",

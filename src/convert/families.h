@@ -98,6 +98,7 @@ void keys_hy_v3(config *c, const hf_shape *s);
 void keys_jais2(config *c, const hf_shape *s);
 void keys_maincoder(config *c, const hf_shape *s);
 void keys_granite4(config *c, const hf_shape *s);
+void keys_muse_glimmer(config *c, const hf_shape *s);
 void keys_solar(config *c, const hf_shape *s);
 void keys_grok(config *c, const hf_shape *s);
 void keys_arctic(config *c, const hf_shape *s);

@@ -78,9 +78,15 @@ const hf_family *family_find(const json *root, const char *path, lory_err *err);
 const hf_family *family_of_arch(gguf_str arch, const hf_family *last);
 void family_shape(const hf_family *f, config *c, hf_shape *s);
 
-/* Of rope_freqs.weight and its like, which come from config.json: makes tensor i of the family's
- * extra ones. Returns its name, or NULL when there is no more; *n <= cap floats. */
-const char *family_extra(const hf_family *f, config *c, const hf_shape *s, int i, float *out,
-                         int cap, int *n);
+/* A vector that comes from config.json. */
+typedef struct {
+    char name[64];
+    float *values; /* [cap], which the caller gives */
+    int cap, n;
+} hf_extra;
+
+/* Makes tensor i of the family's extra ones, rope_freqs.weight and its like; false: there is no
+ * more. */
+bool family_extra(const hf_family *f, config *c, const hf_shape *s, int i, hf_extra *e);
 
 #endif

@@ -2,6 +2,7 @@
  * frequencies of RoPE are divided. */
 #include "base/fmath.h"
 #include "convert/families.h"
+#include <stdio.h>
 #include <string.h>
 
 static const double PI = 3.14159265358979323846;
@@ -40,21 +41,44 @@ static int list_factors(config *c, config *rope, const char *name, float *out, i
     return n;
 }
 
-const char *family_extra(const hf_family *f, config *c, const hf_shape *s, int i, float *out,
-                         int cap, int *n)
+static void name_extra(hf_extra *e, const char *name)
+{
+    snprintf(e->name, sizeof e->name, "%s", name);
+}
+
+/* Muse Glimmer norms the heads of Q and K without a weight, and multiplies those of Q. */
+static bool make_head_norm(config *c, const hf_shape *s, int i, hf_extra *e)
+{
+    float scale = i % 2 ? 1.0f : (float)config_num(c, "qk_scale_factor", 3.87);
+    if (i >= 2 * s->n_layer) return false;
+    snprintf(e->name, sizeof e->name, "blk.%d.attn_%c_norm.weight", i / 2, i % 2 ? 'k' : 'q');
+    e->n = (int)keys_head_dim(c, s);
+    if (e->n < 1 || e->n > e->cap) {
+        config_wrong(c, LORY_E_FORMAT, "config.json has a head_dim that makes no sense");
+        return false;
+    }
+    for (int k = 0; k < e->n; k++) e->values[k] = scale;
+    return true;
+}
+
+bool family_extra(const hf_family *f, config *c, const hf_shape *s, int i, hf_extra *e)
 {
     config rope = keys_rope_part(c);
-    const char *name = NULL;
-    if (i == 0 && strcmp(f->arch, "gemma4") == 0) {
-        name = "rope_freqs.weight";
-        *n = keys_spread_factors(c, out, cap);
+    bool is_there = true;
+    if (strcmp(f->arch, "muse-glimmer") == 0) {
+        is_there = make_head_norm(c, s, i, e);
+    } else if (i == 0 && strcmp(f->arch, "gemma4") == 0) {
+        name_extra(e, "rope_freqs.weight");
+        e->n = keys_spread_factors(c, e->values, e->cap);
     } else if (rope.root && i == 0 && keys_rope_is(&rope, "llama3")) {
-        name = "rope_freqs.weight";
-        *n = llama3_factors(c, &rope, keys_n_rot(c, s), out, cap);
+        name_extra(e, "rope_freqs.weight");
+        e->n = llama3_factors(c, &rope, keys_n_rot(c, s), e->values, e->cap);
     } else if (rope.root && i < 2 && keys_has_two_tables(f->arch) && keys_is_longrope(&rope)) {
-        name = i == 0 ? "rope_factors_long.weight" : "rope_factors_short.weight";
-        *n = list_factors(c, &rope, i == 0 ? "long_factor" : "short_factor", out, cap);
+        name_extra(e, i == 0 ? "rope_factors_long.weight" : "rope_factors_short.weight");
+        e->n = list_factors(c, &rope, i == 0 ? "long_factor" : "short_factor", e->values, e->cap);
+    } else {
+        is_there = false;
     }
     keys_join(c, &rope);
-    return c->first.code == LORY_OK ? name : NULL;
+    return is_there && c->first.code == LORY_OK;
 }

@@ -614,3 +614,37 @@ void keys_gemma3n(config *c, const hf_shape *s)
     put_gemma3n_ropes(c);
     put_gemma3n_sparsity(c, s);
 }
+
+/* ---- Muse Glimmer ---------------------------------------------------------------------------- */
+
+void keys_muse_glimmer(config *c, const hf_shape *s)
+{
+    layer_kinds k = kinds_of(c, s, 4);
+    int64_t head_dim = config_int(c, "head_dim", 128), il = 0;
+    config rope = keys_rope_part(c);
+    const json *thetas = config_find(c, "layer_rope_theta");
+    double theta = keys_rope_theta(c, 500000.0);
+    bool is_known = true;
+    for (const json *j = thetas ? thetas->first : NULL; j && il < k.n; j = j->next, il++)
+        is_known &= j->num == (k.is_local[il] ? theta : 0.0);
+    if (!is_known || fabs(config_num(c, "post_norm_eps", 1e-8) - 1e-8) > 1e-12)
+        config_wrong(c, LORY_E_UNSUPPORTED, "layer_rope_theta other than one base in windows and 0 "
+                                            "elsewhere, and post_norm_eps other than 1e-8, are not "
+                                            "known of muse-glimmer");
+    if (rope.root)
+        config_one_of(&rope, "RoPE scaling of muse-glimmer", "rope_type type", "default",
+                      "default");
+    keys_join(c, &rope);
+    keys_put_activation(c, "silu", "silu");
+    keys_put_sizes(c, s);
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    config_put_int(c, "attention.key_length", head_dim);
+    config_put_int(c, "attention.value_length", head_dim);
+    config_put_int(c, "rope.dimension_count", head_dim);
+    config_put_num(c, "rope.freq_base", theta);
+    config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 1e-5));
+    config_put_num(c, "final_logit_softcapping", config_num(c, "final_logit_softcapping", 20.0));
+    config_put_num(c, "logit_scale", config_num(c, "output_multiplier", 0.19611613513818404));
+    put_windows(c, &k, config_int(c, "sliding_window", 2048));
+}

@@ -111,6 +111,15 @@ const hf_row rows_gemma3n[] = {
     ROW(LAYER "post_per_layer_input_norm", BLK "post_norm"),
     END };
 
+const hf_row rows_muse_glimmer[] = { /* the rest as most have it */
+    ROPED_QK,
+    ROW(LAYER "self_attn.gate_proj", BLK "attn_gate"),
+    PLUS_ONE(LAYER "input_layernorm", BLK "attn_norm"),
+    PLUS_ONE(LAYER "post_attention_layernorm", BLK "post_attention_norm"),
+    PLUS_ONE(LAYER "pre_feedforward_layernorm", BLK "ffn_norm"),
+    PLUS_ONE(LAYER "post_feedforward_layernorm", BLK "post_ffw_norm"),
+    END };
+
 const hf_row rows_granite4[] = { /* without recurrent layers and experts */
     ROPED_QK,
     { LAYER "shared_mlp.input_linear", BLK "ffn_gate", .part = 0, .n_parts = 2 },

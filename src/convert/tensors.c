@@ -19,7 +19,8 @@ static bool is_beside_text(const char *name)
         "vision_tower.",           "vision_model.", "vision_encoder.", "visual.",
         "audio_tower.",            "patch_merger.", "mm_projector.",   "multi_modal_projector.",
         "vision_language_adapter.", "image_newline", "embed_vision.",   "embed_audio.",
-        "vqmodel.",                "patch_merge_mlp.", "mtp.", "mtp_layers.", /* further tokens */
+        "vqmodel.",                "patch_merge_mlp.", "vision_adapter.", "vision_projection.",
+        "mtp.", "mtp_layers.", /* further tokens */
     };
     if (strncmp(name, "model.", 6) == 0) name += 6;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
@@ -294,18 +295,16 @@ static bool add_tensor(planner *p, hf_tensor *t)
 
 static bool add_extra(planner *p)
 {
-    const char *name;
     float values[MAX_EXTRA];
-    int n = 0;
-    for (int i = 0; (name = family_extra(p->family, p->c, p->shape, i, values, MAX_EXTRA, &n));
-         i++) {
-        float *copy = arena_new(&p->t->arena, (size_t)n, sizeof *copy);
-        gguf_str s = { arena_strndup(&p->t->arena, name, strlen(name)), strlen(name) };
+    hf_extra e = { .values = values, .cap = MAX_EXTRA };
+    for (int i = 0; family_extra(p->family, p->c, p->shape, i, &e); i++) {
+        float *copy = arena_new(&p->t->arena, (size_t)e.n, sizeof *copy);
+        gguf_str s = { arena_strndup(&p->t->arena, e.name, strlen(e.name)), strlen(e.name) };
         if (!copy || !s.s || !tensors_reserve(p->t, 1)) return no_memory(p);
-        memcpy(copy, values, (size_t)n * sizeof *copy);
+        memcpy(copy, values, (size_t)e.n * sizeof *copy);
         p->t->outputs[p->t->n] = (hf_output){ .order = -1, .layer = -1, .values = copy };
         p->t->infos[p->t->n++] =
-            (gguf_tensor){ .name = s, .n_dims = 1, .ne = { n, 1, 1, 1 }, .type = QT_F32 };
+            (gguf_tensor){ .name = s, .n_dims = 1, .ne = { e.n, 1, 1, 1 }, .type = QT_F32 };
     }
     return config_ok(p->c, p->err);
 }

@@ -25,7 +25,7 @@ static void prepare_rows(const op_ctx *c, const plan_step *s, int first, int las
     for (int it = first; it < last; it++) {
         const float *src = op_row(e, s->src, it);
         float *row = op_input_row(c, it);
-        if (s->norm) op_norm_row(e, s->norm, s->w[0], src, row);
+        if (s->norm) op_norm_row(e, s, s->norm, src, row);
         else if (s->want_f32) memcpy(row, src, (size_t)width * sizeof *row);
     }
     bool is_slot = !s->norm;

@@ -102,9 +102,10 @@ void op_pick(const op_ctx *c, const plan_step *s)
                (size_t)s->src_width * sizeof(float));
 }
 
-void op_norm_row(const exec *e, int op, const weight *w, const float *x, float *y)
+void op_norm_row(const exec *e, const plan_step *s, int op, const float *x, float *y)
 {
-    float eps = e->m->hp.norm_eps;
+    const weight *w = s->w[0];
+    float eps = s->norm_eps;
     if (op == OP_RMS_NORM) e->kn->rms_norm(w->k, x, w->data, eps, y);
     else e->kn->layer_norm(w->k, x, w->data, w->bias, eps, y);
 }
@@ -115,7 +116,7 @@ void op_norm(const op_ctx *c, const plan_step *s)
     int first, last;
     op_share(c, e->n_row, &first, &last);
     for (int it = first; it < last; it++)
-        op_norm_row(e, s->op, s->w[0], op_row(e, s->src, it), op_row(e, s->dst[0], it));
+        op_norm_row(e, s, s->op, op_row(e, s->src, it), op_row(e, s->dst[0], it));
 }
 
 void op_add(const op_ctx *c, const plan_step *s)

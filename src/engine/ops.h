@@ -91,7 +91,7 @@ static inline void *op_scratch(const op_ctx *c)
 }
 
 /* The norm `op` of n = w->k values. */
-void op_norm_row(const exec *e, int op, const weight *w, const float *x, float *y);
+void op_norm_row(const exec *e, const plan_step *s, int op, const float *x, float *y);
 
 /* Bytes of the thread's scratch that attention and the choice of experts need. */
 size_t op_attend_scratch_bytes(const hparams *hp);

@@ -145,6 +145,12 @@ static void append_experts(plan *p, const lory_step *r, const weight *w, int il)
     s->prepared = is_prepared;
 }
 
+/* Norms behind a sub-layer, before the sum. */
+static bool is_post_norm(int role)
+{
+    return role == W_ATTN_POST_NORM || role == W_FFN_POST_NORM;
+}
+
 static void append_recipe(plan *p, const model *m, const lory_step *r, int il)
 {
     for (; r->op != OP_END; r++) {
@@ -156,7 +162,10 @@ static void append_recipe(plan *p, const model *m, const lory_step *r, int il)
             continue;
         }
         if (r->op == OP_ATTEND && m->hp.layer[il].kv_layer == il) append(p, OP_STORE, K, K, il);
-        append(p, r->op, r->dst, r->src, il)->w[0] = w;
+        plan_step *s = append(p, r->op, r->dst, r->src, il);
+        s->w[0] = w;
+        s->norm_eps = is_post_norm(r->role) && m->hp.norm_eps_post > 0.0f ? m->hp.norm_eps_post
+                                                                          : m->hp.norm_eps;
         if (r->op == OP_ROUTE) append(p, OP_GROUP, RT, RT, il);
     }
 }

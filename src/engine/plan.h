@@ -38,6 +38,7 @@ typedef struct {
     bool prepared;  /* OP_MATMUL: reads what OP_INPUT prepared, else slot src */
     uint8_t then;   /* OP_MATMUL: then this activation of dst[0] (with dst[1]), or OP_END */
     uint8_t norm;   /* OP_INPUT: after this norm of src, or OP_END */
+    float norm_eps; /* of a norm */
     bool add;       /* OP_MATMUL: then slot X += dst[0], times the residual scale */
     bool want_f32;  /* OP_INPUT, OP_EXPERT_INPUT: prepares f32 rows */
     bool want_i8;   /* OP_INPUT, OP_EXPERT_INPUT: prepares int8 activations */

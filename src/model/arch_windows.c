@@ -1,7 +1,8 @@
 /* arch_windows.c - families most of whose layers see a window and differ from the others: in the
  * number of heads, in rotation. MiMo-V2 (arXiv:2601.02780): values shorter than keys, sinks in the
  * windows. Step 3.5 and Laguna: a gate for each head. Mellum 2: Qwen3's experts. K-EXAONE: rotation
- * in windows only. AFMoE (Trinity): so too, a gate for each value, norms after sub-layers as well. */
+ * in windows only. AFMoE (Trinity), Muse Glimmer: so too, a gate for each value, norms after
+ * sub-layers as well. */
 #include "base/err.h"
 #include "base/fmath.h"
 #include "model/arch.h"
@@ -40,6 +41,10 @@ static const lory_step block[] = {
     { OP_MATMUL,     H2, SG, W_SH_DOWN,   SHARED     },
     { OP_ADD,        F,  H2, W_NONE,      SHARED     },
     { OP_ADD,        X,  F,  W_NONE,      0          }, END };
+
+static const lory_step embed_normed[] = {
+    { OP_EMBED,    X, X, W_TOK_EMBD, 0 },
+    { OP_RMS_NORM, X, X, W_ONES,     0 }, END };
 
 static const lory_step block_afmoe[] = {
     { OP_RMS_NORM,    H,  X,  W_ATTN_NORM,      0          },
@@ -171,7 +176,7 @@ static void preset_mellum(hparams *hp)
     hp->expert_weights_norm = true;
 }
 
-/* ---- K-EXAONE, AFMoE ------------------------------------------------------------------------- */
+/* ---- K-EXAONE, AFMoE, Muse Glimmer ----------------------------------------------------------- */
 
 static void preset_fourths(hparams *hp)
 {
@@ -193,6 +198,22 @@ static bool adapt_afmoe(hparams *hp, const gguf *g, lory_err *err)
     return true;
 }
 
+/* The norms' second epsilon is not in files. */
+static void preset_muse_glimmer(hparams *hp)
+{
+    hparams_set_full(hp, 3, 4);
+    hp->norm_eps_post = 1e-8f;
+}
+
+static bool adapt_muse_glimmer(hparams *hp, const gguf *g, lory_err *err)
+{
+    (void)g, (void)err;
+    hparams_nope_if_full(hp);
+    return true;
+}
+
+const lory_arch arch_muse_glimmer = { "muse-glimmer", embed_normed, block_afmoe, head_rms, false,
+                                      preset_muse_glimmer, adapt_muse_glimmer, NULL };
 const lory_arch arch_exaone_moe = { "exaone-moe", embed_tokens, block, head_rms, true,
                                     preset_fourths, adapt_exaone_moe, NULL };
 const lory_arch arch_afmoe = { "afmoe", embed_tokens, block_afmoe, head_rms, true,

@@ -47,7 +47,7 @@ static const struct {
       "it drafts for another model, whose layers it needs" },
     { "clip", "it is the part of a model that sees or hears, beside the file that has its text" },
     { "cogvlm deepseek2-ocr hunyuan_vl paddleocr", "it is made to read images" },
-    { "deepseek4", "its layers mix several residual streams and attend to compressed keys" },
+    { "deepseek4 openpangu", "its layers mix several residual streams, and more than lory knows" },
     { "grovemoe", "its experts share networks of their own by groups" },
 };
 

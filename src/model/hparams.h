@@ -52,6 +52,7 @@ typedef struct {
      * hparams_settle. */
     hparams_layer layer[HPARAMS_MAX_LAYER];
     float norm_eps;   /* ARCH.attention.layer_norm_rms_epsilon or .layer_norm_epsilon */
+    float norm_eps_post; /* of norms behind sub-layers; 0 = as of others */
     bool is_parallel; /* ARCH.use_parallel_residual: attention and feed-forward side by side */
 
     /* Layers from this one on keep no keys and values, but attend to those of the last one before

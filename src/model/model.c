@@ -81,6 +81,7 @@ const lory_arch *const archs[] = {
     &arch_mimo2,
     &arch_exaone_moe,
     &arch_afmoe,
+    &arch_muse_glimmer,
     &arch_hy_v3,
     &arch_maincoder,
     &arch_step35,
