@@ -136,7 +136,7 @@ bool output_shape(hf_output *o, gguf_tensor *t, const char **why)
         dims[n - 2] = o->n_cols;
     }
     int64_t *changed = &dims[o->is_vector ? n - 1 : n - 2];
-    *why = "has a number of rows that does not go with the sizes of config.json";
+    *why = "has a number of rows that does not go with the heads of config.json";
     if ((*changed = rows_out(o, *changed)) == 0) return false;
     t->n_dims = n + o->is_stack;
     for (int i = 0; i < GGUF_MAX_DIMS; i++) t->ne[i] = i < n ? dims[n - 1 - i] : 1;
