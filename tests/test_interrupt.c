@@ -35,7 +35,7 @@ static bool is_taken(int fd)
 
 TEST(an_interrupt_while_input_is_awaited_is_an_exit_of_130)
 {
-    static const char *const words[][6] = {
+    const char *const words[][6] = {
         { "tokenize" },
         { "tokenize", "--jsonl" },
         { "template" },
@@ -44,7 +44,7 @@ TEST(an_interrupt_while_input_is_awaited_is_an_exit_of_130)
         { "eval", "--jsonl" },
         { "chat" },
         { "batch" },
-        { "imatrix", "-f", "-", "-o", "nowhere/x" },
+        { "imatrix", "-f", "-", "-o", test_temp("x.imatrix") },
     };
     const char *lory = getenv("LORY");
     if (!lory) test_skip("needs --lory PATH");
