@@ -67,12 +67,13 @@ static bool force_bos(const lory_model *m, lory_tokens *ids, lory_err *err)
     return true;
 }
 
-static bool encode(const lory_model *m, int bos, bool special, const char *text, size_t n,
+static bool encode(const lory_model *m, const tokenize_opts *o, const char *text, size_t n,
                    lory_tokens *ids, lory_err *err)
 {
-    unsigned flags = (bos != BOS_NEVER ? LORY_ADD_SPECIAL : 0) | (special ? LORY_PARSE_SPECIAL : 0);
+    unsigned flags = (o->bos != BOS_NEVER ? LORY_ADD_SPECIAL : 0)
+                     | (o->special ? LORY_PARSE_SPECIAL : 0);
     if (!lory_tokenize(m, text ? text : "", n, flags, ids, err)) return false;
-    return bos != BOS_ALWAYS || force_bos(m, ids, err);
+    return o->bos != BOS_ALWAYS || force_bos(m, ids, err);
 }
 
 /* Writes the ids as they fit in a chunk, so that long texts need no second copy. */
@@ -98,7 +99,7 @@ static int tokenize_text(const lory_model *m, const tokenize_opts *o, const char
     lory_tokens ids = { 0 };
     lory_err err;
     int status = EXIT_FAILED;
-    if (!encode(m, o->bos, o->special, text, n, &ids, &err))
+    if (!encode(m, o, text, n, &ids, &err))
         status = cli_fail(&err);
     else if (put_ids(&ids, "", "\n"))
         status = EXIT_OK;
@@ -163,14 +164,16 @@ static bool encode_line(const lory_model *m, const tokenize_opts *o, const lines
 {
     const char *text;
     size_t n;
-    bool add = o->bos != BOS_NEVER, parse = o->special;
+    bool add = o->bos != BOS_NEVER;
+    tokenize_opts of_line = *o;
     lory_tokens ids = { 0 };
     if (!json_get_str(json_get(line, "text"), &text, &n))
         return jsonl_wrong(j, err, "no \"text\" string");
     if (!get_flag(j, line, "add_special", &add, err)) return false;
-    if (!get_flag(j, line, "parse_special", &parse, err)) return false;
-    int bos = !add ? BOS_NEVER : o->bos == BOS_ALWAYS ? BOS_ALWAYS : BOS_AS_FILE;
-    bool ok = encode(m, bos, parse, text, n, &ids, err);
+    if (!get_flag(j, line, "parse_special", &of_line.special, err)) return false;
+    if (!add) of_line.bos = BOS_NEVER;
+    else if (o->bos != BOS_ALWAYS) of_line.bos = BOS_AS_FILE;
+    bool ok = encode(m, &of_line, text, n, &ids, err);
     if (ok) put_ids(&ids, "{\"ids\":", "}\n");
     lory_tokens_free(&ids);
     return ok;

@@ -199,6 +199,8 @@ typedef struct {
     lory_role role; /* W_NONE: no wanted role has this name */
     int il;         /* -1: not a layer's */
     bool is_bias, is_ignored;
+    const fused_row *fused; /* several roles in one, by bind_one; or NULL */
+    int expert;             /* of a role in pieces, by bind_tensor */
 } place;
 
 static bool strip(gguf_str *s, const char *end)
@@ -347,8 +349,9 @@ static bool slice_experts(weights *w, const gguf *g, weight *to, const gguf_tens
 
 /* Each part is a view of its rows, of every expert. */
 static bool bind_fused(weights *w, const gguf *g, const hparams *hp, const place *p,
-                       const fused_row *row, const gguf_tensor *t, lory_err *err)
+                       const gguf_tensor *t, lory_err *err)
 {
+    const fused_row *row = p->fused;
     const float *bias = p->is_bias ? floats_of(w, g, t, err) : NULL;
     int64_t k = p->is_bias ? 1 : dim_of(hp, p->il, roles[row->part[0]].k);
     int64_t slices = dim_of(hp, p->il, roles[row->part[0]].slices);
@@ -387,8 +390,8 @@ static bool bind_one(weights *w, const gguf *g, const hparams *hp, role_set want
     bool is_more = p.il >= hp->n_layer && p.il < hp->n_layer + hp->n_layer_more;
     if (p.is_ignored || is_more || is_unused_kv(hp, &p) || is_index(hp, &p)) return true;
     int64_t n_rows = t->ne[p.is_bias ? 0 : 1];
-    const fused_row *parts = p.il < hp->n_layer ? find_fused(hp, &p, n_rows, wanted) : NULL;
-    if (parts) return bind_fused(w, g, hp, &p, parts, t, err);
+    if (p.il < hp->n_layer) p.fused = find_fused(hp, &p, n_rows, wanted);
+    if (p.fused) return bind_fused(w, g, hp, &p, t, err);
     if (p.role == W_NONE || p.il >= hp->n_layer || (roles[p.role].is_bias && !p.is_bias))
         return err_set(err, LORY_E_UNSUPPORTED,
                        "%s: tensor %.*s is not part of this architecture as lory knows it",
@@ -441,13 +444,13 @@ static lory_role role_of_expert(gguf_str base, role_set wanted, int *expert)
 }
 
 static bool bind_expert(weights *w, const gguf *g, const hparams *hp, const place *p,
-                        const gguf_tensor *t, lory_role role, int expert, lory_err *err)
+                        const gguf_tensor *t, lory_err *err)
 {
-    weight *to = slot_of(w, p->il, role);
-    if (expert >= hp->n_expert || p->is_bias || (to->data && !to->slice))
+    weight *to = slot_of(w, p->il, p->role);
+    if (p->expert >= hp->n_expert || p->is_bias || (to->data && !to->slice))
         return err_set(err, LORY_E_FORMAT, "%s: tensor %.*s is of no expert of %d",
                        gguf_path(g), (int)t->name.n, t->name.s, hp->n_expert);
-    set_shape(to, hp, p->il, role);
+    set_shape(to, hp, p->il, p->role);
     if (!check_shape(g, t, to->k, to->n_rows, 1, err)) return false;
     if (to->slice && to->type != t->type)
         return err_set(err, LORY_E_UNSUPPORTED, "%s: tensor %.*s has not the type of its like",
@@ -455,7 +458,7 @@ static bool bind_expert(weights *w, const gguf *g, const hparams *hp, const plac
     const void **slices = to->slice ? (const void **)to->slice
                                     : arena_new(&w->arena, (size_t)hp->n_expert, sizeof *slices);
     if (!slices) return err_set(err, LORY_E_MEMORY, "%s: no memory", gguf_path(g));
-    slices[expert] = t->data;
+    slices[p->expert] = t->data;
     to->slice = slices;
     to->type = t->type;
     to->row_bytes = qtype_row_bytes(t->type, to->k);
@@ -482,11 +485,10 @@ static bool bind_tensor(weights *w, const gguf *g, const hparams *hp, role_set w
                         const gguf_tensor *t, lory_err *err)
 {
     place p = place_of(t->name, wanted);
-    int expert;
-    if (p.role != W_NONE || p.il < 0 || p.il >= hp->n_layer)
-        return bind_one(w, g, hp, wanted, t, err);
-    lory_role role = role_of_expert(p.base, wanted, &expert);
-    if (role != W_NONE) return bind_expert(w, g, hp, &p, t, role, expert, err);
+    if (p.role == W_NONE && p.il >= 0 && p.il < hp->n_layer) {
+        p.role = role_of_expert(p.base, wanted, &p.expert);
+        if (p.role != W_NONE) return bind_expert(w, g, hp, &p, t, err);
+    }
     return bind_one(w, g, hp, wanted, t, err);
 }
 

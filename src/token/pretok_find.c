@@ -419,20 +419,23 @@ bool find_groups(pretok_text *t, size_t from, const void *rule, size_t *start, s
 
 /* ---- chameleon --------------------------------------------------------------------------- */
 
-/* Finds `prefix`, then n_min..n_max bytes of first..last, then `end_byte`. */
-static bool find_tagged(const pretok_text *t, size_t from, const char *prefix, size_t n_max,
-                        const char *first_last_end, size_t *start, size_t *end)
+/* A prefix, then 1 to n_max bytes of first..last, then `end`. */
+typedef struct {
+    const char *prefix;
+    size_t n_max;
+    char first, last, end;
+} tag;
+
+static bool find_tag(const pretok_text *t, size_t from, tag g, size_t *start, size_t *end)
 {
-    size_t n_prefix = strlen(prefix);
+    size_t n_prefix = strlen(g.prefix);
     const char *p;
-    while (from < t->n && (p = memmem(t->s + from, t->n - from, prefix, n_prefix))) {
+    while (from < t->n && (p = memmem(t->s + from, t->n - from, g.prefix, n_prefix))) {
         size_t body = (size_t)(p - t->s) + n_prefix, i = body;
-        while (i < t->n && i - body < n_max && t->s[i] >= first_last_end[0]
-               && t->s[i] <= first_last_end[1])
-            i++;
+        while (i < t->n && i - body < g.n_max && t->s[i] >= g.first && t->s[i] <= g.last) i++;
         *start = (size_t)(p - t->s);
         *end = i + 1;
-        if (i > body && i < t->n && t->s[i] == first_last_end[2]) return true;
+        if (i > body && i < t->n && t->s[i] == g.end) return true;
         from = *start + 1;
     }
     return false;
@@ -441,13 +444,13 @@ static bool find_tagged(const pretok_text *t, size_t from, const char *prefix, s
 bool find_sentinel(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end)
 {
     (void)rule;
-    return find_tagged(t, from, "<sentinel:", SIZE_MAX, "09>", start, end);
+    return find_tag(t, from, (tag){ "<sentinel:", SIZE_MAX, '0', '9', '>' }, start, end);
 }
 
 bool find_image(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end)
 {
     (void)rule;
-    return find_tagged(t, from, "IMGIMG", 4, "AIZ", start, end);
+    return find_tag(t, from, (tag){ "IMGIMG", 4, 'A', 'I', 'Z' }, start, end);
 }
 
 bool find_indent(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end)

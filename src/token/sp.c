@@ -279,9 +279,10 @@ void sp_free(sp_base *b)
     *b = (sp_base){ 0 };
 }
 
-bool sp_put_unknown(const tokenizer *t, const sp_base *b, const char *s, size_t n,
-                    bool *last_is_unknown, lory_tokens *out, lory_err *err)
+bool sp_put_unknown(const tokenizer *t, const char *s, size_t n, bool *last_is_unknown,
+                    lory_tokens *out, lory_err *err)
 {
+    const sp_base *b = t->state;
     if (b->has_bytes) {
         for (size_t i = 0; i < n; i++)
             if (!tokens_put(out, b->byte_id[(unsigned char)s[i]], err)) return false;

@@ -8,6 +8,7 @@
 
 #include "token/tokenizer.h"
 
+/* What the state of each of them begins with. */
 typedef struct {
     trie user; /* user-defined pieces */
     bool has_user;
@@ -44,7 +45,7 @@ size_t sp_word_end(const sp_base *b, const char *s, size_t n);
 
 /* Puts what stands for a character that is no piece: its bytes, or the unknown token, which is not
  * repeated: *last_is_unknown says that the last token was it. */
-bool sp_put_unknown(const tokenizer *t, const sp_base *b, const char *s, size_t n,
-                    bool *last_is_unknown, lory_tokens *out, lory_err *err);
+bool sp_put_unknown(const tokenizer *t, const char *s, size_t n, bool *last_is_unknown,
+                    lory_tokens *out, lory_err *err);
 
 #endif

@@ -69,14 +69,13 @@ static bool put_symbols(gemma4_scratch *x, const char *s, size_t n)
 static bool merge_word(void *scratch, const char *s, size_t n)
 {
     gemma4_scratch *x = scratch;
-    const gemma4 *m = x->w.t->state;
     bool last_is_unknown = false;
     if (!put_symbols(x, s, n) || !merge_run(&x->merge, pair, x))
         return err_set(x->w.err, LORY_E_MEMORY, "text: no memory to encode a word of %zu bytes", n);
     for (size_t i = 0; i < x->merge.n; i++) {
         const merge_symbol *symbol = &x->merge.symbols[i];
         bool ok = symbol->id >= 0 ? tokens_put(x->w.out, symbol->id, x->w.err)
-                                  : sp_put_unknown(x->w.t, &m->base, s + symbol->start, symbol->len,
+                                  : sp_put_unknown(x->w.t, s + symbol->start, symbol->len,
                                                    &last_is_unknown, x->w.out, x->w.err);
         if (!ok) return false;
         last_is_unknown = last_is_unknown && symbol->id < 0;

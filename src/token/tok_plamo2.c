@@ -86,11 +86,10 @@ static void find_best(const plamo2 *m, best_start *best, const char *s, size_t n
 static bool put_best(const tokenizer *t, const best_start *best, const char *s, size_t n,
                      lory_tokens *out, lory_err *err)
 {
-    const plamo2 *m = t->state;
     bool last_is_unknown = false;
     for (size_t i = 0; i < n; i += best[i].len) {
         bool ok = best[i].id == UNKNOWN
-                      ? sp_put_unknown(t, &m->base, s + i, best[i].len, &last_is_unknown, out, err)
+                      ? sp_put_unknown(t, s + i, best[i].len, &last_is_unknown, out, err)
                       : tokens_put(out, best[i].id, err);
         if (!ok) return false;
     }

@@ -107,7 +107,7 @@ static bool put_symbol(spm_scratch *x, const char *s, size_t n)
     for (;;) {
         int32_t id = n <= m->max_piece ? str_map_find(&m->map, s, n) : -1;
         if (id < 0)
-            return sp_put_unknown(w->t, &m->base, s, n, &x->last_is_unknown, w->out, w->err);
+            return sp_put_unknown(w->t, s, n, &x->last_is_unknown, w->out, w->err);
         size_t left = w->t->v.type[id] == TOKEN_UNUSED ? x->unused_split[id] : 0;
         if (left == 0 || left >= n) {
             x->last_is_unknown = false;

@@ -35,14 +35,14 @@ typedef struct {
 enum { UNREACHED = -2, UNKNOWN = -1 };
 
 typedef struct {
+    word_scratch w;
     buf prepared; /* for ChatGLM-6B */
     buf text;     /* normalised */
     size_t cap_best;
     best_end *best; /* [cap_best] for the bytes of one word */
     float score;    /* of the best way to its start */
     bool last_is_unknown;
-    word_cache cache;
-    float *margin; /* [cache.mask + 1] */
+    float *margin; /* [w.cache.mask + 1] of the words that the cache has */
 } unigram_scratch;
 
 /* ---- building ---------------------------------------------------------------------------- */
@@ -162,77 +162,75 @@ static void turn_around(best_end *best, size_t n)
     }
 }
 
-static bool put_best(const tokenizer *t, unigram_scratch *x, const char *s, size_t n,
-                     lory_tokens *out, lory_err *err)
+static bool put_best(unigram_scratch *x, const char *s, size_t n)
 {
-    const unigram *m = t->state;
+    word_scratch *w = &x->w;
     turn_around(x->best, n);
     for (size_t i = 0, end; i < n; i = end) {
         int32_t id = x->best[i].id;
         end = x->best[i].start;
         if (id == UNKNOWN) {
-            if (!sp_put_unknown(t, &m->base, s + i, end - i, &x->last_is_unknown, out, err))
+            if (!sp_put_unknown(w->t, s + i, end - i, &x->last_is_unknown, w->out, w->err))
                 return false;
             continue;
         }
         x->last_is_unknown = false;
-        if (!tokens_put(out, id, err)) return false;
+        if (!tokens_put(w->out, id, w->err)) return false;
     }
     return true;
 }
 
-static bool reserve(unigram_scratch *x, size_t n, lory_err *err)
+static bool reserve(unigram_scratch *x, size_t n)
 {
     if (n < x->cap_best) return true;
     mem_free(x->best);
     x->cap_best = n < SIZE_MAX / 2 ? n * 2 : 0;
     x->best = mem_new(x->cap_best, sizeof *x->best);
     if (!x->best) x->cap_best = 0;
-    return x->best || err_set(err, LORY_E_MEMORY, "text: no memory to encode %zu bytes", n);
+    return x->best || err_set(x->w.err, LORY_E_MEMORY, "text: no memory to encode %zu bytes", n);
 }
 
 /* Finds the best way through the word and puts it out. */
-static bool cut_word(const tokenizer *t, unigram_scratch *x, const char *s, size_t n, float *margin,
-                     lory_tokens *out, lory_err *err)
+static bool cut_word(unigram_scratch *x, const char *s, size_t n, float *margin)
 {
-    if (!reserve(x, n, err)) return false;
+    const unigram *m = x->w.t->state;
+    if (!reserve(x, n)) return false;
     for (size_t i = 1; i <= n; i++) x->best[i].id = UNREACHED;
     x->best[0] = (best_end){ .score = x->score };
     for (size_t i = 0; i < n; i++)
-        if (x->best[i].id != UNREACHED) extend(t->state, x->best, s, n, i);
+        if (x->best[i].id != UNREACHED) extend(m, x->best, s, n, i);
     x->score = x->best[n].score;
-    *margin = margin_of(t->state, x->best, n);
-    return put_best(t, x, s, n, out, err);
+    *margin = margin_of(m, x->best, n);
+    return put_best(x, s, n);
 }
 
 /* Puts the pieces out again, and adds their scores in the same order. */
-static bool repeat_word(const tokenizer *t, unigram_scratch *x, const word_entry *e,
-                        lory_tokens *out, lory_err *err)
+static bool repeat_word(unigram_scratch *x, const word_entry *e)
 {
-    const unigram *m = t->state;
+    const unigram *m = x->w.t->state;
     for (size_t i = 0; i < e->n_ids; i++) {
-        int32_t id = out->id[e->first + i];
+        int32_t id = x->w.out->id[e->first + i];
         x->score = (float)(m->score[id] + (double)x->score);
-        if (!tokens_put(out, id, err)) return false;
+        if (!tokens_put(x->w.out, id, x->w.err)) return false;
     }
     x->last_is_unknown = false;
     return true;
 }
 
-static bool encode_word(const tokenizer *t, unigram_scratch *x, const char *s, size_t n,
-                        lory_tokens *out, lory_err *err)
+static bool encode_word(unigram_scratch *x, const char *s, size_t n)
 {
     float margin;
-    if (n > WORD_CACHE_MAX_BYTES) return cut_word(t, x, s, n, &margin, out, err);
+    if (n > WORD_CACHE_MAX_BYTES) return cut_word(x, s, n, &margin);
     uint64_t hash = hash_bytes(s, n);
     bool is_hit;
-    word_entry *e = word_cache_find(&x->cache, s, n, hash, &is_hit);
-    float *known = &x->margin[e - x->cache.entries];
-    if (is_hit && *known > rounding(t->state, x->score, n, e->n_ids))
-        return repeat_word(t, x, e, out, err);
-    size_t first = out->n;
-    if (!cut_word(t, x, s, n, &margin, out, err)) return false;
-    if (margin > 0 && word_cache_put(e, s, n, hash, first, out->n - first)) *known = margin;
+    word_entry *e = word_cache_find(&x->w.cache, s, n, hash, &is_hit);
+    float *known = &x->margin[e - x->w.cache.entries];
+    if (is_hit && *known > rounding(x->w.t->state, x->score, n, e->n_ids))
+        return repeat_word(x, e);
+    size_t first = x->w.out->n;
+    if (!cut_word(x, s, n, &margin)) return false;
+    if (margin > 0 && word_cache_put(e, s, n, hash, first, x->w.out->n - first))
+        *known = margin;
     return true;
 }
 
@@ -243,6 +241,8 @@ static bool encode(const tokenizer *t, void *scratch, const char *s, size_t n, l
 {
     const unigram *m = t->state;
     unigram_scratch *x = scratch;
+    x->w.out = out;
+    x->w.err = err;
     buf_clear(&x->text);
     x->score = 0;
     x->last_is_unknown = false;
@@ -257,7 +257,7 @@ static bool encode(const tokenizer *t, void *scratch, const char *s, size_t n, l
         return err_set(err, LORY_E_MEMORY, "text: no memory to encode %zu bytes", n);
     for (size_t at = 0, len; at < x->text.len; at += len) {
         len = sp_word_end(&m->base, x->text.data + at, x->text.len - at);
-        if (!encode_word(t, x, x->text.data + at, len, out, err)) return false;
+        if (!encode_word(x, x->text.data + at, len)) return false;
     }
     return true;
 }
@@ -268,19 +268,14 @@ static void scratch_free(void *scratch)
     buf_free(&x->prepared);
     buf_free(&x->text);
     mem_free(x->best);
-    mem_free(x->cache.entries);
     mem_free(x->margin);
-    mem_free(x);
+    word_scratch_free(&x->w);
 }
 
 static void *scratch_new(const tokenizer *t, size_t n)
 {
-    unigram_scratch *x = mem_new(1, sizeof *x);
-    (void)t;
-    if (!x) return NULL;
-    if (word_cache_init(&x->cache, n)
-        && (x->margin = mem_new(x->cache.mask + 1, sizeof *x->margin)))
-        return x;
+    unigram_scratch *x = word_scratch_new(sizeof *x, t, n);
+    if (!x || (x->margin = mem_new(x->w.cache.mask + 1, sizeof *x->margin))) return x;
     scratch_free(x);
     return NULL;
 }
