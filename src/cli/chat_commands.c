@@ -80,16 +80,21 @@ static bool retry(chat *c, const char *argument, lory_err *err)
     return ok;
 }
 
+static bool no_memory(lory_err *err)
+{
+    return err_set(err, LORY_E_MEMORY, "system: no memory for the text");
+}
+
 bool chat_read_system(const char *given, buf *text, lory_err *err)
 {
     buf raw = { 0 };
     bool ok = given[0] == '@' ? file_read(given + 1, 1 << 24, &raw, err)
-                              : buf_puts(&raw, given) || err_set(err, LORY_E_MEMORY, "system: no memory for the text");
+                              : buf_puts(&raw, given) || no_memory(err);
     const char *s = raw.data ? raw.data : "";
     size_t n_mark = ok ? utf8_mark(s, raw.len) : 0;
     if (ok) talk_put_text(text, s + n_mark, raw.len - n_mark);
     buf_free(&raw);
-    return ok && (!text->failed || err_set(err, LORY_E_MEMORY, "system: no memory for the text"));
+    return ok && (!text->failed || no_memory(err));
 }
 
 static bool set_system(chat *c, const char *argument, lory_err *err)

@@ -7,4 +7,4 @@ seq 600 > text
 "$LORY" eval -f text -c 512 | wc -l
 "$LORY" eval -f text -c 513 | wc -l
 yes "Go on." | head -n 30 |
-    "$LORY" chat -m "$BUNDLED" -n 20 --ignore-eos -c 1000 2>&1 > out | grep -v "(-n)"
+    "$LORY" chat -m "$BUNDLED" -n 20 --temp 0 --ignore-eos -c 1000 2>&1 > out | grep -v "(-n)"
