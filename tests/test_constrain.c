@@ -176,45 +176,74 @@ TEST(what_is_generated_under_a_schema_is_valid_and_ends_by_itself)
     buf_free(&again);
 }
 
+/* A sampler of a model that is held to a grammar, and logits that prefer nothing. */
+typedef struct {
+    lory_model *m;
+    float *logits; /* [n_vocab] */
+    lory_sampler_params p;
+    lory_sampler *s;
+} held_sampler;
+
+static void open_held(held_sampler *h, const char *gbnf)
+{
+    lory_err err;
+    lory_model_info info;
+    *h = (held_sampler){ .m = lory_model_open(model_path, &err) };
+    if (!h->m) test_skip(err.text);
+    lory_model_get_info(h->m, &info);
+    h->logits = mem_new((size_t)info.n_vocab, sizeof *h->logits);
+    lory_sampler_defaults(h->m, &h->p);
+    h->p.grammar = lory_grammar_new(gbnf, strlen(gbnf), "g", &err);
+    h->p.seed = 5;
+    h->s = lory_sampler_new(h->m, &h->p, &err);
+    REQUIRE(h->logits && h->p.grammar && h->s, "%s", err.text);
+}
+
+static void close_held(held_sampler *h)
+{
+    lory_sampler_free(h->s);
+    lory_grammar_free(h->p.grammar);
+    mem_free(h->logits);
+    lory_model_close(h->m);
+}
+
 /* A draw depends on the history alone: going back, and on in another way, is no matter. */
 TEST(a_draw_under_a_grammar_can_be_repeated_from_any_point)
 {
-    static const char gbnf[] = "root ::= (\"ab\" | \"ba\" | \"c\"){1,30}";
+    held_sampler h;
     lory_err err;
-    lory_model *m = lory_model_open(model_path, &err);
-    if (!m) {
-        test_skip(err.text);
-        return;
-    }
-    lory_model_info info;
-    lory_model_get_info(m, &info);
-    float *logits = mem_new((size_t)info.n_vocab, sizeof *logits);
-    lory_grammar *g = lory_grammar_new(gbnf, strlen(gbnf), "g", &err);
-    lory_sampler_params p;
-    lory_sampler_defaults(m, &p);
-    p.grammar = g;
-    p.seed = 5;
-    lory_sampler *s = lory_sampler_new(m, &p, &err), *fresh;
-    REQUIRE(logits && g && s, "%s", err.text);
     lory_token text[16], id;
+    open_held(&h, "root ::= (\"ab\" | \"ba\" | \"c\"){1,30}");
     for (size_t i = 0; i < 16; i++)
-        REQUIRE(lory_sampler_draw(s, logits, text, i, i, &text[i], &err), "%s", err.text);
+        REQUIRE(lory_sampler_draw(h.s, h.logits, text, i, i, &text[i], &err), "%s", err.text);
     for (size_t i = 16; i-- > 0;) {
-        REQUIRE(lory_sampler_draw(s, logits, text, i, i, &id, &err), "%s", err.text);
+        REQUIRE(lory_sampler_draw(h.s, h.logits, text, i, i, &id, &err), "%s", err.text);
         CHECK(id == text[i], "token %zu: %d, was %d", i, id, text[i]);
-        fresh = lory_sampler_new(m, &p, &err);
-        REQUIRE(lory_sampler_draw(fresh, logits, text, i, i, &id, &err), "%s", err.text);
+        lory_sampler *fresh = lory_sampler_new(h.m, &h.p, &err);
+        REQUIRE(lory_sampler_draw(fresh, h.logits, text, i, i, &id, &err), "%s", err.text);
         CHECK(id == text[i], "token %zu of another sampler: %d, was %d", i, id, text[i]);
         lory_sampler_free(fresh);
     }
+    close_held(&h);
+}
+
+TEST(a_text_under_a_grammar_begins_where_the_sampler_is_told)
+{
+    held_sampler h;
+    lory_err err;
+    lory_token id;
     lory_tokens x = { 0 };
-    REQUIRE(lory_tokenize(m, "x", 1, 0, &x, &err));
-    CHECK(!lory_sampler_draw(s, logits, x.id, x.n, x.n, &id, &err) && err.code == LORY_E_ARGUMENT);
+    size_t n;
+    open_held(&h, "root ::= (\"ab\" | \"ba\" | \"c\"){1,30}");
+    REQUIRE(lory_tokenize(h.m, "x", 1, 0, &x, &err));
+    CHECK(!lory_sampler_draw(h.s, h.logits, x.id, x.n, x.n, &id, &err));
+    CHECK(err.code == LORY_E_ARGUMENT, "what is no text of the grammar");
+    lory_sampler_begin_text(h.s, h.m, x.id, x.n);
+    REQUIRE(lory_sampler_draw(h.s, h.logits, x.id, x.n, x.n, &id, &err), "%s", err.text);
+    const char *first = lory_token_text(h.m, id, &n);
+    CHECK(n > 0 && strchr("abc", first[0]), "%.*s", (int)n, first);
     lory_tokens_free(&x);
-    lory_sampler_free(s);
-    lory_grammar_free(g);
-    mem_free(logits);
-    lory_model_close(m);
+    close_held(&h);
 }
 
 /* ---- without memory ------------------------------------------------------------------------ */

@@ -98,7 +98,7 @@ bool jbig_from_digits(jrun *r, const char *s, size_t n, bool is_negative, jval *
     return to_value(r, &b, out);
 }
 
-bool jbig_from_float(jrun *r, double f, jval *out)
+static bool from_float(jrun *r, double f, jval *out)
 {
     char text[400];
     int n = snprintf(text, sizeof text, "%.0f", trunc(fabs(f)));
@@ -310,7 +310,7 @@ bool jtruncate_float(jrun *r, double f, jval *out)
 {
     if (f != f) return jfail(r, "cannot convert float NaN to integer");
     if (isinf(f)) return jfail(r, "cannot convert float infinity to integer");
-    if (f >= 0x1p63 || f < -0x1p63) return jbig_from_float(r, f, out);
+    if (f >= 0x1p63 || f < -0x1p63) return from_float(r, f, out);
     *out = jint((int64_t)f);
     return true;
 }

@@ -15,7 +15,6 @@ static inline bool jis_any_int(jval v)
 bool jbig_binary(jrun *r, int op, jval a, jval b, jval *out);
 bool jbig_negate(jrun *r, jval v, jval *out);
 int jbig_compare(jval a, jval b);                   /* < 0, 0, > 0 */
-bool jbig_from_float(jrun *r, double f, jval *out); /* int(f) of a finite f */
 bool jtruncate_float(jrun *r, double f, jval *out); /* int(f) of any float */
 bool jbig_to_float(jrun *r, jval v, double *out);   /* fails for what no float holds */
 bool jbig_from_digits(jrun *r, const char *s, size_t n, bool is_negative, jval *out); /* 0-9 only */

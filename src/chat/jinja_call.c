@@ -8,7 +8,7 @@ enum { MAX_RANGE = 100000 }; /* of jinja2's sandbox */
 
 /* ---- arguments --------------------------------------------------------------------------- */
 
-bool jargs_put_kw(jrun *r, jargs *args, const jstr *name, jval v)
+static bool put_kw(jrun *r, jargs *args, const jstr *name, jval v)
 {
     for (size_t i = 0; i < args->n_kw; i++)
         if (args->kw[i].key.s->n == name->n && memcmp(args->kw[i].key.s->s, name->s, name->n) == 0)
@@ -39,7 +39,7 @@ static bool put_star_star(jrun *r, jargs *args, jval v)
         return jfail(r, "argument after ** must be a mapping, not %s", jtype_name(v));
     for (size_t i = 0; i < v.d->n; i++) {
         if (v.d->entry[i].key.type != J_STR) return jfail(r, "keywords must be strings");
-        if (!jargs_put_kw(r, args, v.d->entry[i].key.s, v.d->entry[i].value)) return false;
+        if (!put_kw(r, args, v.d->entry[i].key.s, v.d->entry[i].value)) return false;
     }
     return true;
 }
@@ -54,7 +54,7 @@ bool jargs_eval(jrun *r, const jnode *list, jargs *args)
     for (const jnode *n = list; n; n = n->next) {
         bool is_special = n->kind == N_KEYWORD || n->kind == N_STAR || n->kind == N_STAR_STAR;
         if (!jeval(r, is_special ? n->a : n, &v)) return false;
-        bool ok = n->kind == N_KEYWORD     ? jargs_put_kw(r, args, n->name, v)
+        bool ok = n->kind == N_KEYWORD     ? put_kw(r, args, n->name, v)
                   : n->kind == N_STAR      ? put_star(r, pos, v)
                   : n->kind == N_STAR_STAR ? put_star_star(r, args, v)
                                            : jlist_put(r, pos, v);
@@ -114,7 +114,7 @@ bool jcall_node(jrun *r, const jnode *n, const jval *caller, jval *out)
     jval f;
     jargs args;
     if (!jeval(r, n->a, &f) || !jargs_eval(r, n->args, &args)) return false;
-    if (caller && !jargs_put_kw(r, &args, &caller_name, *caller)) return false;
+    if (caller && !put_kw(r, &args, &caller_name, *caller)) return false;
     r->at = n->at;
     return jcall(r, f, &args, out);
 }

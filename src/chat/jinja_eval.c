@@ -5,9 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* How a list of statements ended. */
+typedef enum { FLOW_ERROR = -1, FLOW_NEXT, FLOW_BREAK, FLOW_CONTINUE } flow_kind;
+
+static flow_kind exec(jrun *r, const jnode *list);
+
 /* ---- scopes ------------------------------------------------------------------------------ */
 
-jframe *jframe_new(jrun *r, const jfunction *f, jframe *parent)
+static jframe *new_frame(jrun *r, const jfunction *f, jframe *parent)
 {
     jframe *frame = jalloc(r, 1, sizeof *frame);
     if (!frame || !(frame->slot = jalloc(r, (size_t)f->n_slots, sizeof *frame->slot))) return NULL;
@@ -26,7 +31,8 @@ static bool resolve(jrun *r, const jstr *name, jval *out)
     return true;
 }
 
-bool jenter_scope(jrun *r, const jscope *s)
+/* Gives the names of a scope what they start with. */
+static bool enter_scope(jrun *r, const jscope *s)
 {
     if (!jspend(r, (size_t)s->n)) return false;
     for (int i = 0; i < s->n; i++) {
@@ -45,15 +51,15 @@ bool jenter_scope(jrun *r, const jscope *s)
 }
 
 /* Runs the list with its output in *text, a string. */
-static jflow capture(jrun *r, const jnode *list, jval *text)
+static flow_kind capture(jrun *r, const jnode *list, jval *text)
 {
     jtext *outer = r->out, *inner = jtext_open(r);
-    if (!inner) return JFLOW_ERROR;
+    if (!inner) return FLOW_ERROR;
     r->out = inner;
-    jflow flow = jexec(r, list);
+    flow_kind flow = exec(r, list);
     r->out = outer;
-    if (flow == JFLOW_ERROR) return flow;
-    return jtext_finish(r, inner, text) ? flow : JFLOW_ERROR;
+    if (flow == FLOW_ERROR) return flow;
+    return jtext_finish(r, inner, text) ? flow : FLOW_ERROR;
 }
 
 /* ---- macros ------------------------------------------------------------------------------ */
@@ -141,16 +147,16 @@ static bool bind_macro(jrun *r, const jmacro *m, const jargs *given)
             return false;
         r->frame->slot[s->caller_slot] = caller;
     }
-    return bind_rest(r, m, s, &args, i) && jenter_scope(r, s) && bind_defaults(r, m);
+    return bind_rest(r, m, s, &args, i) && enter_scope(r, s) && bind_defaults(r, m);
 }
 
 bool jrun_macro(jrun *r, const jmacro *m, const jargs *args, jval *out)
 {
     jframe *outer = r->frame;
-    jframe *frame = jframe_new(r, m->node->scope->function, m->frame);
+    jframe *frame = new_frame(r, m->node->scope->function, m->frame);
     if (!frame || !jenter(r)) return false;
     r->frame = frame;
-    bool ok = bind_macro(r, m, args) && capture(r, m->node->list, out) != JFLOW_ERROR;
+    bool ok = bind_macro(r, m, args) && capture(r, m->node->list, out) != FLOW_ERROR;
     r->frame = outer;
     jleave(r);
     return ok;
@@ -198,7 +204,7 @@ static jiter_result next_passing(jrun *r, jiter *it, jval *out)
     jval passes = jbool(false);
     jiter_result got = JITER_VALUE;
     r->frame = state->frame;
-    if (it->i++ == 0 && !jenter_scope(r, state->node->test_scope)) got = JITER_ERROR;
+    if (it->i++ == 0 && !enter_scope(r, state->node->test_scope)) got = JITER_ERROR;
     while (got == JITER_VALUE && !jtruth(passes)) {
         got = jiter_next(r, it->in, out);
         if (got == JITER_VALUE
@@ -222,46 +228,46 @@ static jiter *new_test(jrun *r, const jnode *n, jframe *frame, jiter *in)
 }
 
 /* Goes through the items; *is_done: the body ran to its end at least once. */
-static jflow run_items(jrun *r, const jnode *n, jloop *loop, bool *is_done)
+static flow_kind run_items(jrun *r, const jnode *n, jloop *loop, bool *is_done)
 {
     jval item;
     for (;;) {
         r->at = n->at;
         jiter_result got = jloop_next(r, loop, &item);
-        if (got == JITER_END) return JFLOW_NEXT;
-        if (got == JITER_ERROR || !jassign(r, n->a, item) || !jenter_scope(r, n->scope))
-            return JFLOW_ERROR;
-        jflow flow = jexec(r, n->list);
-        if (flow == JFLOW_ERROR) return flow;
-        if (flow == JFLOW_BREAK) return JFLOW_NEXT;
-        if (flow == JFLOW_NEXT) *is_done = true; /* as jinja2 has it: `continue` does not count */
+        if (got == JITER_END) return FLOW_NEXT;
+        if (got == JITER_ERROR || !jassign(r, n->a, item) || !enter_scope(r, n->scope))
+            return FLOW_ERROR;
+        flow_kind flow = exec(r, n->list);
+        if (flow == FLOW_ERROR) return flow;
+        if (flow == FLOW_BREAK) return FLOW_NEXT;
+        if (flow == FLOW_NEXT) *is_done = true; /* as jinja2 has it: `continue` does not count */
     }
 }
 
 /* The loop over source in the current frame, which is the one around it unless it is recursive. */
-static jflow run_for(jrun *r, const jnode *n, jframe *around, jval source, int64_t depth0)
+static flow_kind run_for(jrun *r, const jnode *n, jframe *around, jval source, int64_t depth0)
 {
     bool is_done = false;
     jloop *loop = jalloc(r, 1, sizeof *loop);
-    if (!loop) return JFLOW_ERROR;
+    if (!loop) return FLOW_ERROR;
     *loop = (jloop){
         .node = n, .frame = around, .source = source, .index0 = -1, .length = -1, .depth0 = depth0
     };
-    if (!(loop->it = jiter_of(r, source))) return JFLOW_ERROR;
-    if (n->c && !(loop->it = new_test(r, n, around, loop->it))) return JFLOW_ERROR;
+    if (!(loop->it = jiter_of(r, source))) return FLOW_ERROR;
+    if (n->c && !(loop->it = new_test(r, n, around, loop->it))) return FLOW_ERROR;
     if (n->scope->loop_slot >= 0)
         r->frame->slot[n->scope->loop_slot] = (jval){ .type = J_LOOP, .p = loop };
-    jflow flow = run_items(r, n, loop, &is_done);
-    if (flow == JFLOW_ERROR || is_done || !n->else_scope) return flow;
-    return jenter_scope(r, n->else_scope) ? jexec(r, n->args) : JFLOW_ERROR;
+    flow_kind flow = run_items(r, n, loop, &is_done);
+    if (flow == FLOW_ERROR || is_done || !n->else_scope) return flow;
+    return enter_scope(r, n->else_scope) ? exec(r, n->args) : FLOW_ERROR;
 }
 
-static jflow run_recursive(jrun *r, const jnode *n, jframe *around, jval source, int64_t depth0)
+static flow_kind run_recursive(jrun *r, const jnode *n, jframe *around, jval source, int64_t depth0)
 {
-    jframe *outer = r->frame, *frame = jframe_new(r, n->scope->function, around);
-    if (!frame || !jenter(r)) return JFLOW_ERROR;
+    jframe *outer = r->frame, *frame = new_frame(r, n->scope->function, around);
+    if (!frame || !jenter(r)) return FLOW_ERROR;
     r->frame = frame;
-    jflow flow = run_for(r, n, around, source, depth0);
+    flow_kind flow = run_for(r, n, around, source, depth0);
     r->frame = outer;
     jleave(r);
     return flow;
@@ -272,16 +278,16 @@ bool jrun_loop(jrun *r, const jloop *outer, jval items, jval *out)
     jtext *before = r->out, *text = jtext_open(r);
     if (!text) return false;
     r->out = text;
-    jflow flow = run_recursive(r, outer->node, outer->frame, items, outer->depth0 + 1);
+    flow_kind flow = run_recursive(r, outer->node, outer->frame, items, outer->depth0 + 1);
     r->out = before;
-    return flow != JFLOW_ERROR && jtext_finish(r, text, out)
+    return flow != FLOW_ERROR && jtext_finish(r, text, out)
            && (!outer->node->escapes || jmark_safe(r, out->s, out));
 }
 
-static jflow exec_for(jrun *r, const jnode *n)
+static flow_kind exec_for(jrun *r, const jnode *n)
 {
     jval source;
-    if (!jeval(r, n->b, &source)) return JFLOW_ERROR;
+    if (!jeval(r, n->b, &source)) return FLOW_ERROR;
     r->at = n->b->at;
     if (n->flag) return run_recursive(r, n, r->frame, source, 0);
     return run_for(r, n, r->frame, source, 0);
@@ -297,14 +303,14 @@ static bool exec_print(jrun *r, const jnode *n)
     return (!n->escapes || jescape(r, v, &v)) && jtext_put_value(r, r->out, v);
 }
 
-static jflow exec_if(jrun *r, const jnode *n)
+static flow_kind exec_if(jrun *r, const jnode *n)
 {
     jval test;
     for (const jnode *branch = n; branch; branch = branch == n ? n->b : branch->next) {
-        if (!jeval(r, branch->a, &test)) return JFLOW_ERROR;
-        if (jtruth(test)) return jexec(r, branch->list);
+        if (!jeval(r, branch->a, &test)) return FLOW_ERROR;
+        if (jtruth(test)) return exec(r, branch->list);
     }
-    return jexec(r, n->args);
+    return exec(r, n->args);
 }
 
 /* Every ns of a target must be a namespace before the value is looked at. */
@@ -341,50 +347,50 @@ static bool mark_made(jrun *r, jval *v)
     return !r->autoescape || (jto_str(r, *v, &s) && jmark_safe(r, s, v));
 }
 
-static jflow exec_autoescape(jrun *r, const jnode *n)
+static flow_kind exec_autoescape(jrun *r, const jnode *n)
 {
     bool outer = r->autoescape;
-    if (!jenter_scope(r, n->scope)) return JFLOW_ERROR;
+    if (!enter_scope(r, n->scope)) return FLOW_ERROR;
     r->autoescape = n->flag;
-    jflow flow = jexec(r, n->list);
+    flow_kind flow = exec(r, n->list);
     r->autoescape = outer;
     return flow;
 }
 
-static jflow exec_capture(jrun *r, const jnode *n)
+static flow_kind exec_capture(jrun *r, const jnode *n)
 {
     jval text;
     const jnode *filter = n->kind == N_SET_BLOCK ? n->b : n->a;
-    if (!jenter_scope(r, n->scope)) return JFLOW_ERROR;
-    jflow flow = capture(r, n->list, &text);
-    if (flow != JFLOW_NEXT) return flow;
-    if (filter && n->escapes && !jmark_safe(r, text.s, &text)) return JFLOW_ERROR;
-    if (filter && !filter_text(r, filter, &text)) return JFLOW_ERROR;
-    if (n->kind == N_SET_BLOCK && !mark_made(r, &text)) return JFLOW_ERROR;
+    if (!enter_scope(r, n->scope)) return FLOW_ERROR;
+    flow_kind flow = capture(r, n->list, &text);
+    if (flow != FLOW_NEXT) return flow;
+    if (filter && n->escapes && !jmark_safe(r, text.s, &text)) return FLOW_ERROR;
+    if (filter && !filter_text(r, filter, &text)) return FLOW_ERROR;
+    if (n->kind == N_SET_BLOCK && !mark_made(r, &text)) return FLOW_ERROR;
     bool ok = n->kind == N_SET_BLOCK ? jassign(r, n->a, text) : jtext_put_value(r, r->out, text);
-    return ok ? JFLOW_NEXT : JFLOW_ERROR;
+    return ok ? FLOW_NEXT : FLOW_ERROR;
 }
 
-static jflow exec_with(jrun *r, const jnode *n)
+static flow_kind exec_with(jrun *r, const jnode *n)
 {
     jval v;
-    if (!jenter_scope(r, n->scope)) return JFLOW_ERROR;
+    if (!enter_scope(r, n->scope)) return FLOW_ERROR;
     for (const jnode *pair = n->args; pair; pair = pair->next)
-        if (!jeval(r, pair->b, &v) || !jassign(r, pair->a, v)) return JFLOW_ERROR;
-    return jexec(r, n->list);
+        if (!jeval(r, pair->b, &v) || !jassign(r, pair->a, v)) return FLOW_ERROR;
+    return exec(r, n->list);
 }
 
-static jflow exec_block(jrun *r, const jnode *n)
+static flow_kind exec_block(jrun *r, const jnode *n)
 {
-    jframe *outer = r->frame, *frame = jframe_new(r, n->scope->function, NULL);
-    if (!frame) return JFLOW_ERROR;
+    jframe *outer = r->frame, *frame = new_frame(r, n->scope->function, NULL);
+    if (!frame) return FLOW_ERROR;
     r->frame = frame;
-    jflow flow = jenter_scope(r, n->scope) ? jexec(r, n->list) : JFLOW_ERROR;
+    flow_kind flow = enter_scope(r, n->scope) ? exec(r, n->list) : FLOW_ERROR;
     r->frame = outer;
     return flow;
 }
 
-static jflow exec_one(jrun *r, const jnode *n)
+static flow_kind exec_one(jrun *r, const jnode *n)
 {
     bool ok = true;
     switch (n->kind) {
@@ -400,21 +406,21 @@ static jflow exec_one(jrun *r, const jnode *n)
     case N_WITH: return exec_with(r, n);
     case N_AUTOESCAPE: return exec_autoescape(r, n);
     case N_BLOCK: return exec_block(r, n);
-    case N_BREAK: return JFLOW_BREAK;
-    case N_CONTINUE: return JFLOW_CONTINUE;
+    case N_BREAK: return FLOW_BREAK;
+    case N_CONTINUE: return FLOW_CONTINUE;
     default: ok = jfail(r, "%s", (const char *)n->value.p); break;
     }
-    return ok ? JFLOW_NEXT : JFLOW_ERROR;
+    return ok ? FLOW_NEXT : FLOW_ERROR;
 }
 
-jflow jexec(jrun *r, const jnode *list)
+static flow_kind exec(jrun *r, const jnode *list)
 {
-    jflow flow = JFLOW_NEXT;
+    flow_kind flow = FLOW_NEXT;
     if (!list) return flow;
-    if (!jenter(r)) return JFLOW_ERROR;
-    for (const jnode *n = list; n && flow == JFLOW_NEXT; n = n->next) {
+    if (!jenter(r)) return FLOW_ERROR;
+    for (const jnode *n = list; n && flow == FLOW_NEXT; n = n->next) {
         r->at = n->at;
-        flow = jspend(r, 1) ? exec_one(r, n) : JFLOW_ERROR;
+        flow = jspend(r, 1) ? exec_one(r, n) : FLOW_ERROR;
     }
     jleave(r);
     return flow;
@@ -499,8 +505,8 @@ static bool run(jrun *r)
     jtext *text = jtext_open(r);
     if (!text || (r->t->blocks && !jnew_dict(r, &r->exported))) return false;
     r->out = text;
-    r->frame = r->root_frame = jframe_new(r, r->t->root->function, NULL);
-    return r->frame && jenter_scope(r, r->t->root) && jexec(r, r->t->body) != JFLOW_ERROR;
+    r->frame = r->root_frame = new_frame(r, r->t->root->function, NULL);
+    return r->frame && enter_scope(r, r->t->root) && exec(r, r->t->body) != FLOW_ERROR;
 }
 
 static bool add_range(jrun *r, jinja_output *out, size_t *cap, jinja_range range)

@@ -81,7 +81,7 @@ static bool call_row(jrun *r, const jnode *n, jval v, jval *out)
     return jbuiltin_call(r, n->row, v, &args, out);
 }
 
-bool jeval_filter(jrun *r, const jnode *n, jval *out)
+static bool eval_filter(jrun *r, const jnode *n, jval *out)
 {
     jval v = r->block_text;
     return (!n->a || jeval(r, n->a, &v)) && call_row(r, n, v, out);
@@ -192,7 +192,7 @@ static bool eval_inside(jrun *r, const jnode *n, jval *out)
     case N_GETATTR: return eval_getattr(r, n, out);
     case N_GETITEM: return eval_getitem(r, n, out);
     case N_CALL: return jcall_node(r, n, NULL, out);
-    case N_FILTER: return jeval_filter(r, n, out);
+    case N_FILTER: return eval_filter(r, n, out);
     case N_TEST: return eval_test(r, n, out);
     case N_COND: return eval_cond(r, n, out);
     case N_OR:

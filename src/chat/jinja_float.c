@@ -12,7 +12,11 @@ static char locale_point(void)
     return localeconv()->decimal_point[0];
 }
 
-int jfloat_digits(double f, char digits[JFLOAT_DIGITS + 1], int *exp)
+enum { MAX_DIGITS = 17 };
+
+/* The shortest digits that read back as f, and its decimal exponent: 0.d1d2d3... * 10^exp.
+ * Returns their number; f is finite and not negative. */
+static int find_digits(double f, char digits[MAX_DIGITS + 1], int *exp)
 {
     char text[40];
     int n = 0;
@@ -21,7 +25,7 @@ int jfloat_digits(double f, char digits[JFLOAT_DIGITS + 1], int *exp)
         *exp = 1;
         return 1;
     }
-    for (int n_digits = 1; n_digits <= JFLOAT_DIGITS; n_digits++) {
+    for (int n_digits = 1; n_digits <= MAX_DIGITS; n_digits++) {
         snprintf(text, sizeof text, "%.*e", n_digits - 1, f);
         if (strtod(text, NULL) == f) break;
     }
@@ -37,13 +41,13 @@ int jfloat_digits(double f, char digits[JFLOAT_DIGITS + 1], int *exp)
 /* Fixed for 1e-4 <= f < 1e16, else with an exponent of at least two digits. */
 void jfloat_repr(double f, char text[JFLOAT_REPR])
 {
-    char digits[JFLOAT_DIGITS + 1];
+    char digits[MAX_DIGITS + 1];
     const char *sign = signbit(f) ? "-" : "";
     if (!isfinite(f)) {
         snprintf(text, JFLOAT_REPR, "%s", f != f ? "nan" : f > 0 ? "inf" : "-inf");
         return;
     }
-    int exp, n = jfloat_digits(fabs(f), digits, &exp);
+    int exp, n = find_digits(fabs(f), digits, &exp);
     if (exp > 16 || exp <= -4)
         snprintf(text, JFLOAT_REPR, "%s%c%s%se%c%02d", sign, digits[0], n > 1 ? "." : "",
                  digits + 1, exp > 0 ? '+' : '-', abs(exp - 1));

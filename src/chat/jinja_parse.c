@@ -105,7 +105,8 @@ const jtoken *jexpect(jparser *p, jtoken_kind kind)
 
 /* ---- nodes ------------------------------------------------------------------------------- */
 
-void *jparse_alloc(jparser *p, size_t size)
+/* Zeroed. */
+static void *alloc(jparser *p, size_t size)
 {
     void *a = arena_new(&p->t->arena, 1, size);
     if (!a && !p->has_failed) {
@@ -117,7 +118,7 @@ void *jparse_alloc(jparser *p, size_t size)
 
 jnode *jnode_new(jparser *p, jnode_kind kind, size_t at)
 {
-    jnode *n = jparse_alloc(p, sizeof *n);
+    jnode *n = alloc(p, sizeof *n);
     if (!n) return NULL;
     n->kind = kind;
     n->escapes = p->escapes;
@@ -128,7 +129,7 @@ jnode *jnode_new(jparser *p, jnode_kind kind, size_t at)
 
 const jstr *jtoken_str(jparser *p, const char *s, size_t n)
 {
-    jstr *str = jparse_alloc(p, sizeof *str);
+    jstr *str = alloc(p, sizeof *str);
     if (!str) return NULL;
     *str = (jstr){ .s = s, .n = n, .is_ascii = utf8_count(s, n) == n };
     return str;
@@ -203,7 +204,7 @@ static jnode *parse_string(jparser *p)
     size_t n = 0;
     for (; jis(p, TK_STRING); p->token++) n += p->token->n;
     if (p->token == first + 1) return new_str(p, first->at, first->s, first->n);
-    char *s = jparse_alloc(p, n + 1);
+    char *s = alloc(p, n + 1);
     if (!s) return NULL;
     size_t at = 0;
     for (const jtoken *t = first; t < p->token; t++) {
@@ -266,7 +267,7 @@ static jnode *parse_parenthesis(jparser *p)
 }
 
 /* with_namespace: `ns.name` is a target of its own kind. */
-jnode *jparse_primary(jparser *p, bool with_namespace)
+static jnode *parse_primary(jparser *p, bool with_namespace)
 {
     const jtoken *t = p->token;
     switch (t->kind) {
@@ -475,7 +476,7 @@ static jnode *parse_test(jparser *p, jnode *a)
     } else if (begins_test_argument(p)) {
         if (jis_word(p, "is"))
             return jfail_parse(p, p->token->at, "You cannot chain multiple tests with is");
-        jnode *arg = jparse_primary(p, false);
+        jnode *arg = parse_primary(p, false);
         if (!arg || !(n->args = parse_postfix(p, arg))) return NULL;
     }
     if (!is_negated) return n;
@@ -512,7 +513,7 @@ static jnode *parse_sign(jparser *p)
 static jnode *parse_unary(jparser *p, bool with_filter)
 {
     bool has_sign = jis(p, TK_SUB) || jis(p, TK_ADD);
-    jnode *n = has_sign ? parse_sign(p) : jparse_primary(p, false);
+    jnode *n = has_sign ? parse_sign(p) : parse_primary(p, false);
     if (n) n = parse_postfix(p, n);
     return n && with_filter ? parse_filters_and_tests(p, n) : n;
 }
@@ -656,8 +657,8 @@ static bool is_tuple_end(const jparser *p, jtuple_mode mode)
 
 static jnode *parse_tuple_item(jparser *p, jtuple_mode mode)
 {
-    if (mode == JTUPLE_FOR_TARGET) return jparse_primary(p, false);
-    if (mode == JTUPLE_SET_TARGET) return jparse_primary(p, true);
+    if (mode == JTUPLE_FOR_TARGET) return parse_primary(p, false);
+    if (mode == JTUPLE_SET_TARGET) return parse_primary(p, true);
     if (mode == JTUPLE_PLAIN || mode == JTUPLE_PARENS) return jparse_expression(p);
     return parse_or(p);
 }

@@ -38,12 +38,10 @@ bool jskip(jparser *p, jtoken_kind kind); /* true when it stood here */
 bool jskip_word(jparser *p, const char *word);
 const jtoken *jexpect(jparser *p, jtoken_kind kind);
 
-void *jparse_alloc(jparser *p, size_t size); /* zeroed */
 jnode *jnode_new(jparser *p, jnode_kind kind, size_t at);
 const jstr *jtoken_str(jparser *p, const char *s, size_t n); /* shares the bytes */
 
 jnode *jparse_expression(jparser *p);
-jnode *jparse_primary(jparser *p, bool with_namespace);
 jnode *jparse_tuple(jparser *p, jtuple_mode mode); /* one expression, or several by commas */
 /* |a|b...; starts_here: the first has no bar. NULL without error when there is none. */
 jnode *jparse_filters(jparser *p, bool starts_here);

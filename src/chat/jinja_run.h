@@ -53,7 +53,6 @@ bool jeval(jrun *r, const jnode *n, jval *out);
 /* Gives each name of a target its value. */
 bool jassign(jrun *r, const jnode *target, jval v);
 jval *jslot(jrun *r, jref ref);
-bool jeval_filter(jrun *r, const jnode *n, jval *out);
 
 /* ---- operators --------------------------------------------------------------------------- */
 
@@ -74,7 +73,6 @@ jiter_result jloop_next(jrun *r, jloop *loop, jval *out);
 bool jcall(jrun *r, jval f, const jargs *args, jval *out);
 bool jcall_node(jrun *r, const jnode *n, const jval *caller, jval *out); /* N_CALL */
 bool jargs_eval(jrun *r, const jnode *list, jargs *args);
-bool jargs_put_kw(jrun *r, jargs *args, const jstr *name, jval v);
 
 /* ---- statements -------------------------------------------------------------------------- */
 
@@ -82,10 +80,5 @@ bool jargs_put_kw(jrun *r, jargs *args, const jstr *name, jval v);
 bool jrun_macro(jrun *r, const jmacro *m, const jargs *args, jval *out);
 /* loop(items) of a recursive loop: its text. */
 bool jrun_loop(jrun *r, const jloop *outer, jval items, jval *out);
-jframe *jframe_new(jrun *r, const jfunction *f, jframe *parent);
-/* Gives the names of a scope what they start with. */
-bool jenter_scope(jrun *r, const jscope *s);
-typedef enum { JFLOW_ERROR = -1, JFLOW_NEXT, JFLOW_BREAK, JFLOW_CONTINUE } jflow;
-jflow jexec(jrun *r, const jnode *list);
 
 #endif
