@@ -227,7 +227,7 @@ TEST(what_a_config_asks_for_and_is_not_known_is_named)
     put_config(&t, 1, ",\"num_attention_heads\":3");
     hf_refused(&t,
                ": tensor 'model.layers.0.self_attn.q_proj.weight' has a number of rows that does "
-               "not go with the sizes of config.json");
+               "not go with the heads of config.json");
     put_config(&t, 1, ",\"num_attention_heads\":-1");
     hf_refused(&t, ": config.json has a \"num_attention_heads\" that is no whole number of use");
     put_config(&t, 2, "");
