@@ -214,10 +214,11 @@ typedef struct {
     void *on_input_user;
     const lory_lora_use *lora; /* [n_lora] adapters, all applied; copied */
     size_t n_lora;
-    /* Up to 31 tokens that lory_generate may guess from the text so far and evaluate along with
-     * the last one, in about the time of one where memory is what bounds it. A guess is kept only
-     * where that very token is drawn: the bytes are the same, repetitive text comes faster. 0 =
-     * none. lory_batch guesses nothing: its requests share steps already. */
+    /* Up to 31 tokens that lory_generate may guess from the text so far (or by a smaller model,
+     * lory_session_draft_by) and evaluate along with the last one, in about the time of one where
+     * memory is what bounds it. A guess is kept only where that very token is drawn: the bytes are
+     * the same, repetitive text comes faster. 0 = none. lory_batch guesses nothing: its requests
+     * share steps already. */
     int n_draft;
 } lory_session_params; /* zeroed = all defaults */
 
@@ -278,6 +279,11 @@ bool lory_session_set(lory_session *s, const lory_token *ids, size_t n, lory_err
  * the next evaluation does all n again; of recurrent layers it does what comes after the last place
  * where their state was kept, as it is at the end of a prompt. */
 void lory_session_truncate(lory_session *s, size_t n);
+
+/* From now on a session of a smaller model with the same vocabulary guesses for s where the text so
+ * far does not. It is s's meanwhile, which fills it, and outlives s, or NULL in its place ends that.
+ * LORY_E_ARGUMENT: their tokens have other texts. */
+bool lory_session_draft_by(lory_session *s, lory_session *drafter, lory_err *err);
 
 /* For measuring: n more tokens (0) as if evaluated, whose keys and values are made up, since what
  * attention costs does not depend on them. LORY_E_FULL; LORY_E_UNSUPPORTED: a model whose prefix is

@@ -4,7 +4,7 @@
 #define LORY_HANDLES_H
 
 #include "base/lock.h"
-#include "engine/session.h"
+#include "speculate.h"
 #include "model/lora.h"
 #include "sample/chain.h"
 
@@ -32,6 +32,7 @@ chain *model_chain_new(const lory_model *m, const lory_sampler_params *p, bool i
 struct lory_session {
     const lory_model *m;
     session s;
+    speculation ahead;
     lory_lora_use *lora; /* [n_lora] the adapters it was made with */
     size_t n_lora;
 };

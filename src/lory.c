@@ -352,7 +352,10 @@ lory_session *lory_session_new(lory_model *m, const lory_session_params *p, lory
         return NULL;
     }
     s->m = m;
-    if (session_open(&s->s, &m->m, p, err) && keep_loras(s, p, err)) return s;
+    if (session_open(&s->s, &m->m, p, err) && keep_loras(s, p, err)) {
+        speculate_init(&s->ahead, p ? p->n_draft : 0);
+        return s;
+    }
     lory_session_free(s);
     return NULL;
 }
@@ -361,6 +364,7 @@ void lory_session_free(lory_session *s)
 {
     if (!s) return;
     session_close(&s->s);
+    speculate_end(&s->ahead);
     mem_free(s->lora);
     mem_free(s);
 }
@@ -400,6 +404,11 @@ void lory_session_truncate(lory_session *s, size_t n)
 bool lory_session_make_up(lory_session *s, size_t n, lory_err *err)
 {
     return session_make_up(&s->s, n, err);
+}
+
+bool lory_session_draft_by(lory_session *s, lory_session *drafter, lory_err *err)
+{
+    return speculate_with(&s->ahead, &s->s, drafter ? &drafter->s : NULL, err);
 }
 
 void lory_session_time_attention(lory_session *s, double *seconds)
@@ -547,28 +556,17 @@ bool lory_sampler_draw(lory_sampler *s, const float *logits, const lory_token *h
 
 /* ---- generation --------------------------------------------------------------------------- */
 
-static bool draw(session *s, const lory_sampler *sampler, const lory_tokens *banned, lory_token *id,
-                 lory_err *err)
-{
-    chain_input in = { .logits = s->logits,
-                       .history = s->id,
-                       .n_history = s->n,
-                       .pos = s->n,
-                       .banned = banned->id,
-                       .n_banned = banned->n };
-    return chain_draw(sampler->c, &in, id, err);
-}
-
 /* Draws tokens until there is a reason to stop. */
 static bool generate(generation *g, lory_session *s, const lory_sampler *sampler, lory_err *err)
 {
-    static const lory_tokens none;
     lory_token id;
+    drawer w = { .c = sampler->c };
     bool is_over = generation_wants_none(g);
+    if (g->p->ignore_end) w.banned = s->m->ends.id, w.n_banned = s->m->ends.n;
     while (!is_over) {
-        if (!draw(&s->s, sampler, g->p->ignore_end ? &s->m->ends : &none, &id, err)) return false;
+        if (!drawer_draw(&w, &s->s, &id, err)) return false;
         if (!generation_take(g, id, s->s.logits, s->s.n, &is_over, err)) return false;
-        if (!is_over && !session_go_on(&s->s, id, err)) return false;
+        if (!is_over && !speculate_go_on(&s->ahead, &s->s, &w, id, err)) return false;
     }
     return true;
 }
@@ -591,10 +589,11 @@ bool lory_generate(lory_session *s, lory_sampler *sampler, const lory_generate_p
     if (!generation_check(p, err)) return false;
     generation_begin(&g, s->s.id, s->s.n);
     chain_begin_text(sampler->c, s->s.n, g.d.at_start);
-    s->s.draft.n_drafted = s->s.draft.n_accepted = 0;
+    draft *d = &s->ahead.draft;
+    d->n_drafted = d->n_accepted = 0;
     bool ok = generate(&g, s, sampler, err);
     session_forget_ahead(&s->s);
-    g.result.n_drafted = s->s.draft.n_drafted, g.result.n_accepted = s->s.draft.n_accepted;
+    g.result.n_drafted = d->n_drafted, g.result.n_accepted = d->n_accepted;
     if (!ok && err->code == LORY_E_INTERRUPTED) {
         g.result.reason = LORY_STOP_CALLER;
         ok = true;

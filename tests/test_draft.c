@@ -9,10 +9,16 @@
 static const lory_token text[] = { 1, 5, 6, 7, 8, 9, 2, 3, 5, 6, 7 };
 enum { N_TEXT = sizeof text / sizeof text[0] };
 
+static int guess(draft *d, const lory_token *of, size_t n, int room)
+{
+    draft_from_text(d, of, n);
+    return draft_length(d, room);
+}
+
 /* Steps take as long for any number of tokens, as where reading the weights is all there is. */
 static void make_free(draft *d)
 {
-    for (int i = 1; i <= DRAFT_MAX + 1; i++) d->cost[i] = 1.0;
+    for (int i = 1; i <= DRAFT_MAX + 1; i++) d->cost[0][i] = d->cost[1][i] = 1.0;
 }
 
 TEST(a_guess_is_what_followed_the_longest_match)
@@ -21,10 +27,10 @@ TEST(a_guess_is_what_followed_the_longest_match)
     draft d;
     draft_init(&d, 5);
     make_free(&d);
-    CHECK(draft_guess(&d, text, N_TEXT, 31) > 0 && d.n == 5 && d.match == 3);
+    CHECK(guess(&d, text, N_TEXT, 31) > 0 && d.n == 5 && d.match == 3);
     CHECK_SAME(d.token, want, sizeof want, "the guess");
-    CHECK(draft_guess(&d, text, 6, 31) == 0 && d.n == 0, "9 was never there before");
-    CHECK(draft_guess(&d, text, 1, 31) == 0 && d.n == 0, "one token has no match");
+    CHECK(guess(&d, text, 6, 31) == 0 && d.n == 0, "9 was never there before");
+    CHECK(guess(&d, text, 1, 31) == 0 && d.n == 0, "one token has no match");
 }
 
 TEST(a_text_that_runs_in_circles_is_guessed_on_and_on)
@@ -33,7 +39,7 @@ TEST(a_text_that_runs_in_circles_is_guessed_on_and_on)
     draft d;
     draft_init(&d, 8);
     make_free(&d);
-    draft_guess(&d, circle, sizeof circle / sizeof circle[0], 31);
+    guess(&d, circle, sizeof circle / sizeof circle[0], 31);
     CHECK(d.n == 8);
     CHECK_SAME(d.token, want, sizeof want, "the guess goes on with itself");
 }
@@ -42,12 +48,12 @@ TEST(no_more_is_guessed_than_there_is_room_for)
 {
     draft d;
     draft_init(&d, 8);
-    CHECK(draft_guess(&d, text, N_TEXT, 31) == 0, "nothing is known of what steps take");
+    CHECK(guess(&d, text, N_TEXT, 31) == 0, "nothing is known of what steps take");
     make_free(&d);
     for (int i = 0; i <= DRAFT_MATCH; i++) d.hit[i] = 1.0f;
-    CHECK(draft_guess(&d, text, N_TEXT, 31) == 8);
-    CHECK(draft_guess(&d, text, N_TEXT, 3) == 3);
-    CHECK(draft_guess(&d, text, N_TEXT, 0) == 0);
+    CHECK(guess(&d, text, N_TEXT, 31) == 8);
+    CHECK(guess(&d, text, N_TEXT, 3) == 3);
+    CHECK(guess(&d, text, N_TEXT, 0) == 0);
     draft_init(&d, 1000);
     CHECK(d.n_max == DRAFT_MAX);
 }
@@ -58,7 +64,7 @@ static int learn(draft *d, int n, int every)
 {
     int n_guess = 0;
     for (int i = 0; i < n; i++) {
-        n_guess = draft_guess(d, text, N_TEXT, 31);
+        n_guess = guess(d, text, N_TEXT, 31);
         for (int j = 0; j < d->n_max; j++) draft_tell(d, i % every == 0 ? text[4 + j] : 77);
         draft_record(d, 1 + n_guess, 1.0 + 0.5 * n_guess);
     }
@@ -82,7 +88,28 @@ TEST(one_slow_step_does_not_end_guessing)
     draft_record(&d, 1, 1.0);
     learn(&d, 100, 1);
     draft_record(&d, 6, 1000.0);
-    CHECK(draft_guess(&d, text, N_TEXT, 31) > 0);
+    CHECK(guess(&d, text, N_TEXT, 31) > 0);
+}
+
+TEST(a_smaller_model_guesses_where_the_text_does_not)
+{
+    draft d;
+    draft_init(&d, 5);
+    make_free(&d);
+    draft_from_text(&d, text, 6);
+    CHECK(draft_from_model(&d) && d.by_model && d.n == 0, "9 was never there before");
+    CHECK(draft_length(&d, 31) == 5 && draft_length(&d, 2) == 2);
+    d.hit[3] = 0.9f;
+    draft_from_text(&d, text, N_TEXT);
+    CHECK(!draft_from_model(&d) && !d.by_model && d.n == 5, "the text is the better prophet");
+    d.hit[3] = 0.1f;
+    draft_from_text(&d, text, N_TEXT);
+    CHECK(draft_from_model(&d));
+    for (int i = 0; i < 200; i++) { /* a drafter that is never right is not asked for long */
+        d.n_met = 0, d.n = 1, d.token[0] = 1;
+        draft_tell(&d, 2);
+    }
+    CHECK(draft_length(&d, 31) == 0 && d.hit[0] > 0.0f);
 }
 
 /* ---- what is evaluated ahead --------------------------------------------------------------- */
@@ -183,8 +210,9 @@ static bool hear(void *user, const lory_piece *piece)
     return h->n < 400;
 }
 
-/* A prompt that repeats itself, and what is generated after it. */
-static lory_generate_result generate(lory_model *m, int n_draft, float temp, heard *h)
+/* A prompt that repeats itself, and what is generated after it; a session of `drafter` guesses. */
+static lory_generate_result generate(lory_model *m, lory_model *drafter, int n_draft, float temp,
+                                     heard *h)
 {
     static const char prompt[] = "Tom had a red ball. Tom had a red ball. Tom had a red";
     lory_session_params p = { .n_ctx = 512, .n_threads = 1, .n_draft = n_draft };
@@ -198,8 +226,11 @@ static lory_generate_result generate(lory_model *m, int n_draft, float temp, hea
     sampling.temp = temp, sampling.seed = 3;
     lory_session *s = lory_session_new(m, &p, &err);
     lory_sampler *sampler = lory_sampler_new(m, &sampling, &err);
+    p.n_draft = 0;
+    lory_session *by = drafter ? lory_session_new(drafter, &p, &err) : NULL;
     *h = (heard){ .n = 0 };
-    CHECK(s && sampler && lory_tokenize(m, prompt, strlen(prompt), LORY_ADD_SPECIAL, &ids, &err)
+    CHECK(s && sampler && lory_session_draft_by(s, by, &err)
+              && lory_tokenize(m, prompt, strlen(prompt), LORY_ADD_SPECIAL, &ids, &err)
               && lory_session_eval(s, ids.id, ids.n, &err)
               && lory_generate(s, sampler, &g, hear, h, &result, &err),
           "%s", err.text);
@@ -211,6 +242,7 @@ static lory_generate_result generate(lory_model *m, int n_draft, float temp, hea
     lory_tokens_free(&ids);
     lory_sampler_free(sampler);
     lory_session_free(s);
+    lory_session_free(by);
     return result;
 }
 
@@ -221,11 +253,34 @@ TEST(guessing_changes_nothing_that_is_generated)
     REQUIRE(m, "%s", err.text);
     for (int i = 0; i < 2; i++) {
         static heard plain, drafted;
-        lory_generate_result r = generate(m, 0, (float)i, &plain);
+        lory_generate_result r = generate(m, NULL, 0, (float)i, &plain);
         CHECK(r.n_drafted == 0 && r.n_accepted == 0);
-        r = generate(m, 8, (float)i, &drafted);
+        r = generate(m, NULL, 8, (float)i, &drafted);
         CHECK(r.n_accepted <= r.n_drafted);
         CHECK_SAME(&drafted, &plain, sizeof plain, "temperature %d", i);
+        r = generate(m, m, DRAFT_MAX, (float)i, &drafted);
+        CHECK(r.n_accepted <= r.n_drafted);
+        CHECK_SAME(&drafted, &plain, sizeof plain, "temperature %d, by a model", i);
     }
     lory_model_close(m);
+}
+
+TEST(a_drafter_needs_the_same_vocabulary)
+{
+    lory_err err;
+    lory_session_params p = { .n_ctx = 64, .n_threads = 1, .n_draft = 4 };
+    lory_model *m = lory_model_open("models/tales-3m-q8_0.gguf", &err);
+    lory_model *other = lory_model_open("models/tales-tiny-q8_0.gguf", &err);
+    REQUIRE(m && other, "%s", err.text);
+    lory_session *s = lory_session_new(m, &p, &err), *by = lory_session_new(other, &p, &err);
+    CHECK(!lory_session_draft_by(s, by, &err));
+    CHECK_STR(err.text, "models/tales-tiny-q8_0.gguf: its token 268 is another one than the "
+                        "model's: they need the same vocabulary");
+    CHECK(!lory_session_draft_by(s, s, &err));
+    CHECK_STR(err.text, "draft: a session can't guess for itself");
+    CHECK(lory_session_draft_by(s, NULL, &err));
+    lory_session_free(s);
+    lory_session_free(by);
+    lory_model_close(m);
+    lory_model_close(other);
 }

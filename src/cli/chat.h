@@ -34,6 +34,7 @@ typedef struct {
     chat_opts *o;
     lory_model *m;
     lory_session *s;
+    cli_drafter drafter;
     cli_grammar grammar;
     editor edit;
     history history;

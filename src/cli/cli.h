@@ -134,6 +134,7 @@ typedef struct {
     int n_batch;
     int cache_type; /* a lory_cache_type */
     int n_draft;    /* only where text is generated for one reader */
+    const char *drafter; /* NULL: guesses come from the text alone */
     lora_opts lora;
 } session_opts;
 #define SESSION_DEFAULTS                                                                           \
@@ -146,7 +147,7 @@ typedef struct {
         .n_batch = 512, .cache_type = LORY_CACHE_F16, .n_draft = CLI_DRAFT                         \
     }
 extern const opt_row session_rows[]; /* -t -c -b --cache-type --lora */
-extern const opt_row draft_rows[];   /* --draft; CLI_DRAFT is the default */
+extern const opt_row draft_rows[];   /* --model-draft --draft; CLI_DRAFT is the default */
 
 /* What the options ask for, of the adapters those that cli_open_loras opened. */
 lory_session_params cli_session_params(const session_opts *o);
@@ -157,6 +158,15 @@ void cli_tell_context(const lory_model *m, const lory_memory_plan *plan, int n_c
 bool cli_tell_beyond(const lory_model *m, size_t n);
 /* Opens the adapters and makes the session, and tells the context. */
 lory_session *cli_open_session(lory_model *m, session_opts *o, lory_err *err);
+
+/* The model of --model-draft, if any, makes guesses for s. Closed after s is freed, also when this
+ * failed. */
+typedef struct {
+    lory_model *m;
+    lory_session *s;
+} cli_drafter; /* zeroed before */
+bool cli_open_drafter(const session_opts *o, lory_session *s, cli_drafter *d, lory_err *err);
+void cli_close_drafter(cli_drafter *d);
 
 /* Sampling options that were not given hold the unset values of SAMPLING_DEFAULTS; what counts
  * then is the model's own metadata, else lory_sampler_defaults. */

@@ -141,7 +141,9 @@ static int open_chat(chat *c)
         return cli_fail(&err);
     int status = open_sampling(c);
     if (status) return status;
-    if (!(c->s = cli_open_session(c->m, &c->o->session, &err))) return cli_fail(&err);
+    if (!(c->s = cli_open_session(c->m, &c->o->session, &err))
+        || !cli_open_drafter(&c->o->session, c->s, &c->drafter, &err))
+        return cli_fail(&err);
     c->total.load_ms = cli_now_ms() - start_ms;
     if (c->o->load && !load(c, &given, &err)) return cli_fail(&err);
     c->is_open = true;
@@ -164,6 +166,7 @@ static void close_chat(chat *c)
     arena_free(&c->texts);
     lory_grammar_free(c->grammar.g);
     lory_session_free(c->s);
+    cli_close_drafter(&c->drafter);
     lory_model_close(c->m);
 }
 

@@ -76,6 +76,7 @@ typedef struct {
     const char *source; /* of the prompt, for errors */
     lory_model *m;
     lory_session *s;
+    cli_drafter drafter;
     cli_grammar grammar;
     lory_sampler *sampler;
     logprobs *logprobs; /* NULL: print text */
@@ -203,7 +204,8 @@ static int open_run(run *r)
     int status = EXIT_FAILED;
     double start_ms = cli_now_ms();
     if (!(r->m = cli_open_model(&r->o->model, &err))
-        || !(r->s = cli_open_session(r->m, &r->o->session, &err)))
+        || !(r->s = cli_open_session(r->m, &r->o->session, &err))
+        || !cli_open_drafter(&r->o->session, r->s, &r->drafter, &err))
         return cli_fail(&err);
     r->stats.load_ms = cli_now_ms() - start_ms;
     if (cli_open_grammar(&r->o->constraint, &r->grammar, &status, &err))
@@ -227,6 +229,7 @@ static void close_run(run *r)
     lory_sampler_free(r->sampler);
     lory_grammar_free(r->grammar.g);
     lory_session_free(r->s);
+    cli_close_drafter(&r->drafter);
     lory_model_close(r->m);
 }
 

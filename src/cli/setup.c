@@ -125,6 +125,8 @@ const opt_row session_rows[] = {
 };
 
 const opt_row draft_rows[] = {
+    { 0, "model-draft", OPT_STR, offsetof(session_opts, drafter), "FILE",
+      .help = "a smaller model with the same vocabulary, which guesses what --draft checks" },
     { 0, "draft", OPT_INT, offsetof(session_opts, n_draft), "N", .max = CLI_MAX_DRAFT,
       .help = "tokens guessed from the text so far and checked in one step: the same text, sooner "
               "where it repeats itself; 0 = none" },
@@ -171,6 +173,26 @@ lory_session *cli_open_session(lory_model *m, session_opts *o, lory_err *err)
     lory_session *s = lory_session_new(m, &p, err);
     if (s) cli_tell_context(m, &plan, lory_session_n_ctx(s));
     return s;
+}
+
+bool cli_open_drafter(const session_opts *o, lory_session *s, cli_drafter *d, lory_err *err)
+{
+    if (!o->drafter) return true;
+    lory_session_params p = { .n_ctx = lory_session_n_ctx(s),
+                              .n_batch = o->n_batch,
+                              .n_threads = o->n_threads,
+                              .cache_type = (lory_cache_type)o->cache_type };
+    lory_model_info info;
+    if (!(d->m = lory_model_open(o->drafter, err))) return false;
+    lory_model_get_info(d->m, &info);
+    if (p.n_ctx > info.n_ctx_train) p.n_ctx = info.n_ctx_train; /* beyond it, it does not guess */
+    return (d->s = lory_session_new(d->m, &p, err)) && lory_session_draft_by(s, d->s, err);
+}
+
+void cli_close_drafter(cli_drafter *d)
+{
+    lory_session_free(d->s);
+    lory_model_close(d->m);
 }
 
 /* ---- grammar ----------------------------------------------------------------------------- */

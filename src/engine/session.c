@@ -3,7 +3,7 @@
 #include "base/cpu.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/timer.h"
+#include "engine/draft.h"
 #include <math.h>
 #include <string.h>
 
@@ -234,7 +234,6 @@ bool session_open(session *s, const model *m, const lory_session_params *params,
         return false;
     }
     s->e.interrupt = &s->interrupt;
-    draft_init(&s->draft, params->n_draft);
     /* a cold file: the disk is kept busy ahead of the first step,
      * which reads in about this order */
     if (mp.weights_bytes < mp.machine_bytes)
@@ -434,27 +433,6 @@ void session_forget_ahead(session *s)
 {
     if (s->n_ahead > 0) kv_truncate(&s->kv, 0, (int)s->n);
     s->n_ahead = 0;
-}
-
-bool session_go_on(session *s, lory_token id, lory_err *err)
-{
-    draft *d = &s->draft;
-    if (d->n_max == 0) return session_eval(s, &id, 1, NULL, NULL, err);
-    draft_tell(d, id);
-    if (session_accept(s, id)) {
-        d->n_accepted++;
-        return true;
-    }
-    session_forget_ahead(s);
-    int room = session_room_ahead(s), n = 0;
-    if (room > 0) {
-        s->id[s->n] = id;
-        n = draft_guess(d, s->id, s->n + 1, room);
-    }
-    double start = timer_now();
-    bool ok = session_eval_ahead(s, id, d->token, n, err);
-    if (ok) draft_record(d, 1 + n, timer_now() - start);
-    return ok;
 }
 
 /* ---- other ways to hold tokens --------------------------------------------------------------- */

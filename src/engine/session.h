@@ -4,7 +4,6 @@
 #ifndef LORY_ENGINE_SESSION_H
 #define LORY_ENGINE_SESSION_H
 
-#include "engine/draft.h"
 #include "engine/exec.h"
 
 /* Fills what params leave open and predicts what a session will take. LORY_E_ARGUMENT names a
@@ -32,7 +31,6 @@ typedef struct {
     const float *logits; /* [n_vocab] of the last token; NULL before any */
     int n_ahead;         /* guesses behind id[n - 1] that are evaluated and wait to be accepted */
     size_t ld_ahead;     /* floats from one token's logits to those of the next of them */
-    draft draft;
     atomic_bool interrupt;
 } session;
 
@@ -44,13 +42,8 @@ bool session_eval(session *s, const lory_token *ids, size_t n, lory_on_logits on
                   lory_err *err);
 bool session_set(session *s, const lory_token *ids, size_t n, lory_err *err);
 void session_truncate(session *s, size_t n);
-/* Evaluates the token that was drawn last, unless it was guessed and has been; with it what `draft`
- * guesses to come next. */
-bool session_go_on(session *s, lory_token id, lory_err *err);
-
-/* Its parts. Evaluates id and behind it a guess at what follows, guess[0..n), n up to
- * session_room_ahead, in one step. The session then holds id alone: the guess waits to be
- * accepted. */
+/* Evaluates id and behind it a guess at what follows, guess[0..n), n up to session_room_ahead, in
+ * one step. The session then holds id alone: the guess waits to be accepted. */
 bool session_eval_ahead(session *s, lory_token id, const lory_token *guess, int n, lory_err *err);
 int session_room_ahead(const session *s);
 /* Whether id is the next token of the guess: then the session holds it, as if evaluated now. */
