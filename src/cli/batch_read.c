@@ -87,7 +87,9 @@ static bool put_text(batch_request *r, const char **to, const json *j, const cha
     const char *s;
     size_t n;
     if (!json_get_str(j, &s, &n)) return wrong(err, name, "a text or an array of texts");
-    if (n == 0 || memchr(s, 0, n)) return wrong(err, name, "of texts that have bytes, none 0");
+    if (n == 0 || memchr(s, 0, n))
+        return err_set(err, LORY_E_ARGUMENT, "\"%s\" has a text that is empty or has a byte 0",
+                       name);
     *to = arena_strndup(&r->arena, s, n);
     return *to || err_set(err, LORY_E_MEMORY, "no memory for the line");
 }

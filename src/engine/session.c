@@ -137,9 +137,9 @@ static bool find_fit(const model *m, qtype type, lory_memory_plan *mp, lory_err 
     if (mp->n_ctx_fit > n_most) mp->n_ctx_fit = n_most;
     if (mp->n_ctx_fit > 0) return true;
     return err_set(err, LORY_E_MEMORY,
-                   "%s: needs %llu MB beside %zu MB per %d tokens, %llu MB are available",
-                   gguf_path(&m->file), (unsigned long long)taken >> 20, page_bytes >> 20, KV_CHUNK,
-                   (unsigned long long)mp->machine_bytes >> 20);
+                   "%s: a context of %d tokens takes %.1f MB, this process may use %.1f MB",
+                   gguf_path(&m->file), KV_CHUNK, (double)(taken + page_bytes) / 1e6,
+                   (double)mp->machine_bytes / 1e6);
 }
 
 /* The model's own context, or what fits of it. */
