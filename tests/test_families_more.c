@@ -14,11 +14,11 @@
     "\"qk_nope_head_dim\":8,\"qk_rope_head_dim\":4,\"v_head_dim\":8,\"n_shared_experts\":1,"       \
     "\"first_k_dense_replace\":1,\"norm_topk_prob\":true,\"routed_scaling_factor\":1.8" EXPERTS
 #define LATENT                                                                                     \
-    MOST, UNTIED, PRE_NORMS, ROUTED, SHARED_EXPERTS, .kv = 4, .q_a = L "self_attn.q_a_proj",       \
-        .q_a_norm = L "self_attn.q_a_layernorm", .q_b = L "self_attn.q_b_proj",                    \
-        .kv_a = L "self_attn.kv_a_proj_with_mqa", .kv_a_norm = L "self_attn.kv_a_layernorm",       \
-        .kv_b = L "self_attn.kv_b_proj", .pairs = true, .n_dense = 1, .n_shared = 1,               \
-        .sigmoid = true, .normalises = true, .expert_scale = 1.8,                                  \
+    MOST, UNTIED, PRE_NORMS, ROUTED, SHARED_EXPERTS,                                               \
+        .kv = 4, .q_a = L "self_attn.q_a_proj", .q_a_norm = L "self_attn.q_a_layernorm",           \
+        .q_b = L "self_attn.q_b_proj", .kv_a = L "self_attn.kv_a_proj_with_mqa",                   \
+        .kv_a_norm = L "self_attn.kv_a_layernorm", .kv_b = L "self_attn.kv_b_proj", .pairs = true, \
+        .n_dense = 1, .n_shared = 1, .sigmoid = true, .normalises = true, .expert_scale = 1.8,     \
         .router_bias = L "mlp.gate.e_score_correction_bias"
 
 /* Groups of experts, and YaRN whose scores grow, are V3's. */
@@ -66,9 +66,9 @@ TEST(text_of_kimi_gives_the_reference_logits)
 static const ref_spec k_exaone = {
     .config = CLASS("ExaoneMoEForCausalLM") SIZES
     ",\"head_dim\":8,\"moe_intermediate_size\":24,\"num_experts\":4,"
-              "\"num_experts_per_tok\":2,\"num_shared_experts\":1,"
-              "\"first_k_dense_replace\":1,\"routed_scaling_factor\":2.5,"
-              "\"sliding_window_pattern\":\"LLLG\"" TYPES "}",
+    "\"num_experts_per_tok\":2,\"num_shared_experts\":1,"
+    "\"first_k_dense_replace\":1,\"routed_scaling_factor\":2.5,"
+    "\"sliding_window_pattern\":\"LLLG\"" TYPES "}",
     COMMON,
     UNTIED,
     PRE_NORMS,
@@ -306,40 +306,127 @@ TEST(mimo_7b_gives_the_reference_logits)
 
 TEST(text_of_muse_glimmer_gives_the_reference_logits)
 {
-    family_check(
-        &(ref_spec){ .config = "{\"architectures\":[\"MuseGlimmerForConditionalGeneration\"],"
-                               "\"text_config\":{\"model_type\":\"muse_glimmer_text\","
-                               "\"vocab_size\":40," SIZES ",\"head_dim\":8,"
-                               "\"hidden_activation\":\"silu\",\"final_logit_softcapping\":3.0,"
-                               "\"qk_scale_factor\":2.5,\"output_multiplier\":0.3,"
-                               "\"post_norm_eps\":1e-8,"
-                               "\"layer_rope_theta\":[10000.0,10000.0,10000.0,0]" TYPES "}}",
-                     .embd = MUSE "embed_tokens",
-                     .out_norm = MUSE "norm",
-                     .out_norm_plain = true,
-                     UNTIED,
-                     .norm = REF_RMS_1P,
-                     .post_eps = 1e-8,
-                     .attn_norm = MUSE "layers.%d.input_layernorm",
-                     .attn_post_norm = MUSE "layers.%d.post_attention_layernorm",
-                     .ffn_norm = MUSE "layers.%d.pre_feedforward_layernorm",
-                     .ffn_post_norm = MUSE "layers.%d.post_feedforward_layernorm",
-                     .q = MUSE "layers.%d.self_attn.q_proj",
-                     .k = MUSE "layers.%d.self_attn.k_proj",
-                     .v = MUSE "layers.%d.self_attn.v_proj",
-                     .o = MUSE "layers.%d.self_attn.o_proj",
-                     .attn_gate = MUSE "layers.%d.self_attn.gate_proj",
-                     .gate = MUSE "layers.%d.mlp.gate_proj",
-                     .up = MUSE "layers.%d.mlp.up_proj",
-                     .down = MUSE "layers.%d.mlp.down_proj",
-                     .beside = { "model.vision_tower.ln_pre.weight",
-                                 "model.vision_projection.weight" },
-                     .normed_embd = true,
-                     .gates_values = true,
-                     .q_scale = 2.5,
-                     .logit_scale = 0.3,
-                     .logit_cap = 3.0,
-                     .window = 3,
-                     .rotation = REF_WINDOWS_ONLY },
-        "muse-glimmer");
+    family_check(&(ref_spec){ .config =
+                                  "{\"architectures\":[\"MuseGlimmerForConditionalGeneration\"],"
+                                  "\"text_config\":{\"model_type\":\"muse_glimmer_text\","
+                                  "\"vocab_size\":40," SIZES ",\"head_dim\":8,"
+                                  "\"hidden_activation\":\"silu\",\"final_logit_softcapping\":3.0,"
+                                  "\"qk_scale_factor\":2.5,\"output_multiplier\":0.3,"
+                                  "\"post_norm_eps\":1e-8,"
+                                  "\"layer_rope_theta\":[10000.0,10000.0,10000.0,0]" TYPES "}}",
+                              .embd = MUSE "embed_tokens",
+                              .out_norm = MUSE "norm",
+                              .out_norm_plain = true,
+                              UNTIED,
+                              .norm = REF_RMS_1P,
+                              .post_eps = 1e-8,
+                              .attn_norm = MUSE "layers.%d.input_layernorm",
+                              .attn_post_norm = MUSE "layers.%d.post_attention_layernorm",
+                              .ffn_norm = MUSE "layers.%d.pre_feedforward_layernorm",
+                              .ffn_post_norm = MUSE "layers.%d.post_feedforward_layernorm",
+                              .q = MUSE "layers.%d.self_attn.q_proj",
+                              .k = MUSE "layers.%d.self_attn.k_proj",
+                              .v = MUSE "layers.%d.self_attn.v_proj",
+                              .o = MUSE "layers.%d.self_attn.o_proj",
+                              .attn_gate = MUSE "layers.%d.self_attn.gate_proj",
+                              .gate = MUSE "layers.%d.mlp.gate_proj",
+                              .up = MUSE "layers.%d.mlp.up_proj",
+                              .down = MUSE "layers.%d.mlp.down_proj",
+                              .beside = { "model.vision_tower.ln_pre.weight",
+                                          "model.vision_projection.weight" },
+                              .normed_embd = true,
+                              .gates_values = true,
+                              .q_scale = 2.5,
+                              .logit_scale = 0.3,
+                              .logit_cap = 3.0,
+                              .window = 3,
+                              .rotation = REF_WINDOWS_ONLY },
+                 "muse-glimmer");
+}
+
+static const ref_spec glm4 = { .config = CLASS("Glm4ForCausalLM") SIZES
+                               ",\"head_dim\":8,\"attention_bias\":true}",
+                               QKV,
+                               UNTIED,
+                               .embd = "model.embed_tokens",
+                               .out_norm = "model.norm",
+                               .o = L "self_attn.o_proj",
+                               .attn_norm = L "input_layernorm",
+                               .attn_post_norm = L "post_self_attn_layernorm",
+                               .ffn_norm = L "post_attention_layernorm",
+                               .ffn_post_norm = L "post_mlp_layernorm",
+                               .gate = L "mlp.gate_up_proj",
+                               .down = L "mlp.down_proj",
+                               .gate_up = true,
+                               .widths = (const int[]){ REF_FF, REF_FF, REF_FF, REF_FF },
+                               .qkv_bias = true,
+                               .n_rot = 4,
+                               .pairs = true };
+
+TEST(glm4_gives_the_reference_logits)
+{
+    family_check(&glm4, "glm4");
+}
+
+/* Its folders nest the share of a head that rotates as the transformers library does since 5. */
+TEST(text_of_glm_4v_gives_the_reference_logits)
+{
+    ref_spec s = glm4;
+    s.config = "{\"architectures\":[\"Glm4vForConditionalGeneration\"],\"text_config\":{"
+               "\"model_type\":\"glm4v_text\",\"vocab_size\":40," SIZES
+               ",\"head_dim\":8,\"attention_bias\":true,\"rope_parameters\":{\"rope_type\":"
+               "\"default\",\"partial_rotary_factor\":0.5,\"rope_theta\":10000.0,"
+               "\"mrope_section\":[1,1,0]}}}";
+    family_check(&s, "glm4");
+}
+
+/* Rows of what a head rotates: of pairs (2i, 2i + 1), those of (i, i + n/2). */
+static void write_halves(gguf_writer *w, const gguf_tensor *t, lory_err *err)
+{
+    size_t n = (size_t)(t->n_dims > 1 ? t->ne[1] : t->ne[0]), row = t->n_bytes / n;
+    for (size_t i = 0; i < n; i++) {
+        size_t at = i % REF_DIM, from = at < 2 ? 2 * at : at < 4 ? 2 * at - 3 : at;
+        CHECK(gguf_write_data(w, (const char *)t->data + (i - at + from) * row, row, err), "%s",
+              err->text);
+    }
+}
+
+/* The same file as other converters write that of a model that sees. */
+static void write_seeing(const gguf *g, const char *path)
+{
+    gguf_writer w;
+    lory_err err;
+    REQUIRE(gguf_create(&w, path, &err), "%s", err.text);
+    for (size_t i = 0; i < g->n_kv; i++) gguf_put_kv(&w, &g->kv[i]);
+    gguf_put_i32s(&w, "glm4.rope.dimension_sections", (const int32_t[]){ 1, 1, 0, 0 }, 4);
+    for (size_t i = 0; i < g->n_tensors; i++)
+        gguf_add_tensor(&w, g->tensors[i].name, g->tensors[i].type, g->tensors[i].n_dims,
+                        g->tensors[i].ne);
+    CHECK(gguf_begin_data(&w, &err), "%s", err.text);
+    for (size_t i = 0; i < g->n_tensors; i++) {
+        const gguf_tensor *t = &g->tensors[i];
+        bool is_layer = t->name.n > 13 && memcmp(t->name.s, "blk.", 4) == 0;
+        if (is_layer
+            && (!memcmp(t->name.s + 5, ".attn_q.", 8) || !memcmp(t->name.s + 5, ".attn_k.", 8)))
+            write_halves(&w, t, &err);
+        else
+            CHECK(gguf_write_data(&w, t->data, t->n_bytes, &err), "%s", err.text);
+    }
+    CHECK(gguf_commit(&w, &err), "%s", err.text);
+}
+
+TEST(glm4_of_files_with_sections_rotates_halves)
+{
+    static double want[FAMILY_N * REF_VOCAB];
+    char out[500];
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    hf_test f = ref_run(&glm4, "glm4", family_text, FAMILY_N, want);
+    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
+    snprintf(out, sizeof out, "%s/sees.gguf", f.path);
+    write_seeing(&g, out);
+    gguf_close(&g);
+    buf_free(&notes);
+    family_run(out, "glm4", want);
 }

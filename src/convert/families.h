@@ -119,6 +119,7 @@ void keys_mpt(config *c, const hf_shape *s);
 int64_t keys_n_embd(config *c);
 int64_t keys_head_dim(config *c, const hf_shape *s);
 int64_t keys_n_rot(config *c, const hf_shape *s); /* by the share of a head that rotates */
+int64_t keys_n_rot_or(config *c, const hf_shape *s, double otherwise); /* unless it is said */
 void keys_put_activation(config *c, const char *otherwise, const char *known);
 void keys_put_sizes(config *c, const hf_shape *s); /* those that every family has */
 void keys_put_head_dim(config *c);

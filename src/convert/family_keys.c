@@ -130,10 +130,19 @@ void keys_put_rope_scaling(config *c)
     keys_put_scaling_of(c, &rope);
 }
 
+int64_t keys_n_rot_or(config *c, const hf_shape *s, double otherwise)
+{
+    static const char *const names = "partial_rotary_factor rotary_pct rope_pct rope_percent";
+    config rope = keys_rope_part(c);
+    double share = config_num(c, names, otherwise);
+    if (rope.root) share = config_num(&rope, names, share);
+    keys_join(c, &rope);
+    return (int64_t)(share * (double)keys_head_dim(c, s));
+}
+
 int64_t keys_n_rot(config *c, const hf_shape *s)
 {
-    double share = config_num(c, "partial_rotary_factor rotary_pct rope_pct", 1.0);
-    return (int64_t)(share * (double)keys_head_dim(c, s));
+    return keys_n_rot_or(c, s, 1.0);
 }
 
 /* ---- LLaMA and what came of it ------------------------------------------------------------- */
@@ -357,9 +366,7 @@ void keys_nemotron(config *c, const hf_shape *s)
     keys_put_activation(c, "relu2", "relu2");
     keys_put_base(c, s);
     keys_put_head_dim(c);
-    config_put_int(
-        c, "rope.dimension_count",
-        (int64_t)(config_num(c, "partial_rotary_factor rope_percent", 0.5) * keys_head_dim(c, s)));
+    config_put_int(c, "rope.dimension_count", keys_n_rot_or(c, s, 0.5));
 }
 
 /* NTK-aware: with "alpha" theta grows. */
@@ -745,7 +752,6 @@ void keys_chameleon(config *c, const hf_shape *s)
 void keys_chatglm(config *c, const hf_shape *s)
 {
     double theta = keys_rope_theta(c, 10000.0) * config_num(c, "rope_ratio", 1.0);
-    double share = config_num(c, "partial_rotary_factor", 0.5);
     config_put_int(c, "context_length",
                    config_int(c, "seq_length max_position_embeddings", CONFIG_NEEDED));
     config_put_int(c, "embedding_length", keys_n_embd(c));
@@ -756,7 +762,7 @@ void keys_chatglm(config *c, const hf_shape *s)
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
     config_put_num(c, "attention.layer_norm_rms_epsilon",
                    config_num(c, "layernorm_epsilon rms_norm_eps", 1e-5));
-    config_put_int(c, "rope.dimension_count", (int64_t)(share * (double)keys_head_dim(c, s)));
+    config_put_int(c, "rope.dimension_count", keys_n_rot_or(c, s, 0.5));
     config_put_num(c, "rope.freq_base", theta);
     if (!config_bool(c, "rmsnorm", true) || config_bool(c, "add_bias_linear", false)
         || config_bool(c, "apply_residual_connection_post_layernorm", false))
@@ -792,5 +798,5 @@ void keys_chatglm1(config *c, const hf_shape *s)
 void keys_glm4(config *c, const hf_shape *s)
 {
     keys_base(c, s);
-    config_put_int(c, "rope.dimension_count", keys_n_rot(c, s));
+    config_put_int(c, "rope.dimension_count", keys_n_rot_or(c, s, 0.5));
 }

@@ -166,8 +166,7 @@ void keys_dots1(config *c, const hf_shape *s)
 void keys_glm4moe(config *c, const hf_shape *s)
 {
     keys_base(c, s);
-    config_put_int(c, "rope.dimension_count",
-                   (int64_t)(config_num(c, "partial_rotary_factor", 0.5) * keys_head_dim(c, s)));
+    config_put_int(c, "rope.dimension_count", keys_n_rot_or(c, s, 0.5));
     put_sigmoid_experts(c);
 }
 
@@ -189,8 +188,7 @@ void keys_glm4_lite(config *c, const hf_shape *s)
 void keys_solar(config *c, const hf_shape *s)
 {
     keys_base(c, s);
-    config_put_int(c, "rope.dimension_count",
-                   (int64_t)(config_num(c, "partial_rotary_factor", 1.0) * keys_head_dim(c, s)));
+    config_put_int(c, "rope.dimension_count", keys_n_rot(c, s));
     put_sigmoid_experts(c);
 }
 
@@ -370,10 +368,9 @@ void keys_bailing2(config *c, const hf_shape *s)
     bool is_sigmoid = !json_str_is(config_find(c, "score_function"), "softmax");
     int64_t n_ff = config_int(c, "moe_intermediate_size", CONFIG_NEEDED);
     int64_t n_shared = config_int(c, "num_shared_experts", 0);
-    double share = config_num(c, "partial_rotary_factor", 0.5);
     config_one_of(c, "score_function", "score_function", "sigmoid", "sigmoid softmax");
     keys_base(c, s);
-    config_put_int(c, "rope.dimension_count", (int64_t)(share * (double)keys_head_dim(c, s)));
+    config_put_int(c, "rope.dimension_count", keys_n_rot_or(c, s, 0.5));
     config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
     config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
     config_put_int(c, "expert_feed_forward_length", n_ff);

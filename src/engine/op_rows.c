@@ -321,10 +321,10 @@ static void rotate_head(const exec *e, const plan_step *s, int it, int ih, float
     size_t at = (size_t)it * e->ld_cs;
     (void)ih;
     if (m->hp.kv_lora_rank > 0) head += dim - n_rot;
-    e->kn->rope(1, dim, n_rot, m->arch->rope_neox, (is_local ? e->rope_cs_2 : e->rope_cs) + at,
+    e->kn->rope(1, dim, n_rot, m->hp.rope_neox, (is_local ? e->rope_cs_2 : e->rope_cs) + at,
                 head);
     if (m->hp.rope_2d)
-        e->kn->rope(1, dim, n_rot, m->arch->rope_neox, e->rope_cs_2 + at, head + n_rot);
+        e->kn->rope(1, dim, n_rot, m->hp.rope_neox, e->rope_cs_2 + at, head + n_rot);
 }
 
 static void warm_head(const exec *e, const plan_step *s, int it, int ih, float *head)

@@ -57,8 +57,24 @@ static void preset_glm4moe(hparams *hp)
     hp->expert_gating = GATING_SIGMOID;
 }
 
+/* The text parts of GLM-4V and GLM-OCR: positions have three dimensions, which are one in text, and
+ * rows of queries and keys lie so that halves of a head rotate. */
+static void adapt_to_sections(hparams *hp, const gguf *g, const char *key)
+{
+    const gguf_kv *kv = gguf_find(g, key);
+    if (kv && kv->type == GGUF_ARR && kv->elem == GGUF_I32 && kv->n >= 2)
+        hp->rope_neox |= gguf_int_at(kv, 0) > 0 && gguf_int_at(kv, 1) > 0;
+}
+
+static bool adapt_glm4(hparams *hp, const gguf *g, lory_err *err)
+{
+    adapt_to_sections(hp, g, "glm4.rope.dimension_sections");
+    return hparams_leave_predictors(hp, g, "glm4.nextn_predict_layers", err);
+}
+
 static bool adapt_glm4moe(hparams *hp, const gguf *g, lory_err *err)
 {
+    adapt_to_sections(hp, g, "glm4moe.rope.dimension_sections");
     return hparams_leave_predictors(hp, g, "glm4moe.nextn_predict_layers", err);
 }
 
@@ -66,4 +82,5 @@ const lory_arch arch_glm4moe = { "glm4moe", embed_tokens, block_glm4moe, head_rm
                                  preset_glm4moe, adapt_glm4moe, NULL };
 const lory_arch arch_seed_oss = { "seed_oss", embed_tokens, block_glm4moe, head_rms, true,
                                   NULL, NULL, NULL };
-const lory_arch arch_glm4 = { "glm4", embed_tokens, block, head_rms, false, NULL, NULL, NULL };
+const lory_arch arch_glm4 = { "glm4", embed_tokens, block, head_rms, false,
+                              NULL, adapt_glm4, NULL };

@@ -114,6 +114,7 @@ typedef struct {
 
     /* ARCH.rope.freq_base and ARCH.rope.scaling.*; YaRN: Peng et al. 2023, arXiv:2309.00071 */
     rope_scaling rope_scaling;
+    bool rope_neox; /* the recipe's, if its family does not say otherwise */
     float rope_theta;
     float rope_theta_local; /* of layers with a window, which are not scaled; 0 = as the others */
     float rope_factor;      /* how many times longer than the original context */

@@ -380,6 +380,7 @@ static bool make_rope(model *m, lory_err *err)
 bool model_read_hparams(model *m, lory_err *err)
 {
     m->hp = hparams_default;
+    m->hp.rope_neox = m->arch->rope_neox;
     if (m->arch->preset) m->arch->preset(&m->hp);
     if (!hparams_read(&m->hp, &m->file, m->arch->name, err)) return false;
     if (m->arch->adapt && !m->arch->adapt(&m->hp, &m->file, err)) return false;
