@@ -31,24 +31,18 @@ INLINE size_t bytes_to(const qtype type, int d)
                             : (size_t)(d / 32) * sizeof(block_q8_0);
 }
 
-/* The scales of q8_0 rows. Copied by hand: gathers take longer. */
+/* The scales of q8_0 rows, from a multiple of 16 on. */
 static void load_scales(const few *f, const void *rows, const void *base, float *out)
 {
     const attend_args *a = f->a;
-    const int first = f->first / 16 * 16;
+    const int n_base = a->n_base < f->last ? a->n_base : f->last, first = f->first / 16 * 16;
+    const uint8_t *own = rows, *shared = base;
     for (int ib = 0; ib < a->head_dim / 32; ib++, out += KV_CHUNK) {
-        uint16_t d[KV_CHUNK] = { 0 };
-        for (int j = first, end; j < f->last;) {
-            const uint8_t *from =
-                rows_from(a, rows, base, j, f->last, &end) + (size_t)ib * sizeof(block_q8_0);
-            for (; j + 4 <= end; j += 4, from += 4 * a->row_bytes) {
-                UNROLL
-                for (size_t i = 0; i < 4; i++)
-                    memcpy(d + j + i, from + i * a->row_bytes, sizeof *d);
-            }
-            for (; j < end; j++, from += a->row_bytes) memcpy(d + j, from, sizeof *d);
-        }
-        for (int j = first; j < f->last; j += 16) v_store(out + j, v_load_f16(d + j));
+        const size_t at = (size_t)ib * sizeof(block_q8_0), step = a->row_bytes;
+        for (int j = first; j < f->last; j += 16)
+            v_store(out + j, v_load_f16_apart(own + at + (size_t)j * step, step));
+        for (int j = first; j < n_base; j += 16)
+            store_part(out + j, n_base - j, v_load_f16_apart(shared + at + (size_t)j * step, step));
     }
 }
 

@@ -147,6 +147,10 @@ INLINE v16 v_load_f16(const void *p)
     return (v16){ _mm256_cvtph_ps(load_8_words(p)),
                   _mm256_cvtph_ps(load_8_words((const char *)p + 16)) };
 }
+INLINE v16 v_load_f16_apart(const uint8_t *p, size_t step)
+{
+    return (v16){ _mm256_cvtph_ps(words8(p, step)), _mm256_cvtph_ps(words8(p + 8 * step, step)) };
+}
 INLINE __m256 bf16x8(__m128i h)
 {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));

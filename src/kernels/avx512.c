@@ -106,6 +106,10 @@ INLINE v16 v_load_f16(const void *p)
 {
     return _mm512_cvtph_ps(load_16_words(p));
 }
+INLINE v16 v_load_f16_apart(const uint8_t *p, size_t step)
+{
+    return _mm512_cvtph_ps(_mm256_set_m128i(words8(p + 8 * step, step), words8(p, step)));
+}
 INLINE v16 v_load_bf16(const void *p)
 {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(load_16_words(p)), 16));

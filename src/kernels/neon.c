@@ -117,6 +117,13 @@ INLINE v16 v_load_f16(const void *p)
 {
     EACH(vcvt_f32_f16(vreinterpret_f16_u16(load_4_words((const char *)p + 8 * i))));
 }
+INLINE v16 v_load_f16_apart(const uint8_t *p, size_t step)
+{
+    uint16_t h[16];
+    UNROLL
+    for (size_t i = 0; i < 16; i++) memcpy(h + i, p + i * step, sizeof *h);
+    return v_load_f16(h);
+}
 INLINE v16 v_load_bf16(const void *p)
 {
     EACH(vreinterpretq_f32_u32(vshll_n_u16(load_4_words((const char *)p + 8 * i), 16)));
