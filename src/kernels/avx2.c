@@ -9,7 +9,7 @@ typedef struct {
 } v16;
 
 enum { F_ROWS = 2, F_TOK = 3, Q_TILE = 2, D_TILE = 2 };
-enum { S_VECTORS = 1, S_KEYS = 2, P_VECTORS = 1, P_TOK = 6, FEW_SUMS = 4 };
+enum { S_VECTORS = 1, S_KEYS = 2, P_VECTORS = 1, P_TOK = 6, P_DIRECT = 0, FEW_SUMS = 4 };
 
 #define BOTH(f, ...)                                                                               \
     (v16)                                                                                          \
@@ -98,6 +98,10 @@ INLINE v16 v_less_or(v16 a, v16 b, v16 x, v16 y)
 INLINE v16 v_fma(v16 x, v16 y, v16 z)
 {
     return (v16){ _mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b) };
+}
+INLINE v16 v_fma_each(v16 x, const float *y, v16 z)
+{
+    return v_fma(x, v_set(*y), z);
 }
 INLINE v16 v_and(v16 x, v16 y)
 {

@@ -6,7 +6,7 @@
 typedef __m512 v16;
 
 enum { F_ROWS = 4, F_TOK = 6, Q_TILE = 4, D_TILE = 4 };
-enum { S_VECTORS = 2, S_KEYS = 4, P_VECTORS = 2, P_TOK = 12, FEW_SUMS = 16 };
+enum { S_VECTORS = 2, S_KEYS = 4, P_VECTORS = 2, P_TOK = 12, P_DIRECT = 4, FEW_SUMS = 16 };
 
 INLINE v16 v_zero(void)
 {
@@ -59,6 +59,12 @@ INLINE v16 v_div(v16 a, v16 b)
 INLINE v16 v_fma(v16 a, v16 b, v16 c)
 {
     return _mm512_fmadd_ps(a, b, c);
+}
+/* a times the element, plus c; compilers would load it once for all that use it. */
+INLINE v16 v_fma_each(v16 a, const float *b, v16 c)
+{
+    __asm__("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(c) : "v"(a), "m"(*b));
+    return c;
 }
 INLINE v16 v_max(v16 a, v16 b)
 {

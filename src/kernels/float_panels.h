@@ -122,13 +122,35 @@ INLINE void pack_set(const qtype type, const row_set *s)
 typedef struct {
     const float *w, *x; /* [n_step][16 * nv], [n_step][width] */
     size_t n_step;
-    size_t to_next; /* floats to the next tile's x, which is asked for */
+    const float *next_x; /* which are asked for meanwhile, as are bytes from here on, */
+    const uint8_t *ahead;
+    size_t each; /* so many in STEPS steps: in a burst they keep others from the caches */
     bool is_begun;
     int n_fold;  /* sums that wait for this one; -1: it is not complete */
     float *sums; /* [SUM_LEVELS][SUM_FLOATS] */
 } panel_tile;
 
 enum { BEGUN = SUM_LEVELS - 1 };
+
+/* A step: weights of 16 * nv rows times n tokens' elements. The vectors of P_DIRECT tokens take the
+ * element from memory themselves: an instruction less, and a load more. */
+INLINE void add_panel_step(const int nv, const int n, const float *w, const float *x, v16 *sum)
+{
+    v16 wv[P_VECTORS];
+    UNROLL
+    for (int e = 0; e < nv; e++) wv[e] = v_load(w + 16 * e);
+    UNROLL
+    for (int i = 0; i < n; i++) {
+        if (i % 2 && i < 2 * P_DIRECT) {
+            UNROLL
+            for (int e = 0; e < nv; e++) sum[nv * i + e] = v_fma_each(wv[e], x + i, sum[nv * i + e]);
+            continue;
+        }
+        v16 xv = v_set(x[i]);
+        UNROLL
+        for (int e = 0; e < nv; e++) sum[nv * i + e] = v_fma(wv[e], xv, sum[nv * i + e]);
+    }
+}
 
 /* n tokens from the j-th on of `width`. */
 INLINE void run_panel_tile(const int nv, const int n, const int width, const panel_tile *t, int j)
@@ -141,18 +163,19 @@ INLINE void run_panel_tile(const int nv, const int n, const int width, const pan
         UNROLL
         for (int e = 0; e < nv; e++)
             sum[nv * i + e] = t->is_begun ? v_load(begun + 16 * (nv * i + e)) : v_zero();
-    for (size_t s = 0; s < t->n_step; s++, w += 16 * nv, x += width) {
-        v16 wv[P_VECTORS];
-        if (j == 0) __builtin_prefetch(x + t->to_next, 0, 2);
-        UNROLL
-        for (int e = 0; e < nv; e++) wv[e] = v_load(w + 16 * e);
-        UNROLL
-        for (int i = 0; i < n; i++) {
-            v16 xv = v_set(x[i]);
-            UNROLL
-            for (int e = 0; e < nv; e++) sum[nv * i + e] = v_fma(wv[e], xv, sum[nv * i + e]);
+    const float *next = t->next_x;
+    const uint8_t *later = t->ahead;
+    size_t left = t->n_step;
+    for (; left >= STEPS; left -= STEPS) {
+        if (j == 0) {
+            for (int i = 0; i < STEPS * width; i += 16) __builtin_prefetch(next + i, 0, 2);
+            __builtin_prefetch(later, 0, 2);
+            next += STEPS * width, later += t->each;
         }
+        UNROLL
+        for (int s = 0; s < STEPS; s++, w += 16 * nv, x += width) add_panel_step(nv, n, w, x, sum);
     }
+    for (; left > 0; left--, w += 16 * nv, x += width) add_panel_step(nv, n, w, x, sum);
     float *wait = sums;
     for (int l = 0; l < t->n_fold; l++, wait += SUM_FLOATS)
         UNROLL
@@ -195,23 +218,40 @@ static float *sums_at(const row_set *s, int i, int j)
            + (size_t)(i / ROW_FLOATS * BLOCK_TILES + j / X_TILE) * (SUM_LEVELS * SUM_FLOATS);
 }
 
-/* Sum `at` of those in the set, steps from s0 on: all panels of the set and tiles of the block. */
-static void add_stretch(const row_set *s, tok_block b, int at, panel_tile t, size_t s0,
-                        ahead_parts *later)
+/* Steps [s0, s0 + n) of sum `at` of those in the set. */
+typedef struct {
+    int at;
+    size_t s0, n;
+} stretch;
+
+/* Where the block's tokens of it lie, up to the end of the first tile. */
+static const float *x_at(const row_set *s, tok_block b, stretch p)
 {
     const matmul_args *a = s->a;
-    const size_t lane = fold_order[at + s->part * (16 / s->n_part)];
-    const float *x = a->x_tiles + lane * x_sum_floats(a->n_tok, a->k) + (size_t)b.it * s->n_step;
+    const size_t lane = fold_order[p.at + s->part * (16 / s->n_part)];
+    return a->x_tiles + lane * x_sum_floats(a->n_tok, a->k) + (size_t)b.it * s->n_step
+           + p.s0 * (size_t)x_tile_width(a->n_tok - b.it);
+}
+
+/* All panels of the set and tiles of the block; next_x is read afterwards. */
+static void add_stretch(const row_set *s, tok_block b, stretch p, panel_tile t, const float *next_x,
+                        ahead_parts *later)
+{
+    const size_t lane = fold_order[p.at + s->part * (16 / s->n_part)];
     for (int i = 0; i < s->n_rows; i += ROW_FLOATS) {
         const int nv = panels_beside(s, i);
+        tok_block rest = b;
         t.w = panels_at(s, i) + lane / (size_t)s->n_part * sum_floats(s->n_step, nv)
-              + s0 * (size_t)(16 * nv);
+              + p.s0 * (size_t)(16 * nv);
         for (int j = 0; j < b.n_tok; j += X_TILE) {
-            const int width = x_tile_width(b.n_tok - j);
-            t.x = x + (size_t)j * s->n_step + s0 * (size_t)width;
+            size_t n_ahead;
+            t.x = x_at(s, rest, p);
+            rest.it += X_TILE;
+            t.next_x = j + X_TILE < b.n_tok ? x_at(s, rest, p) : next_x;
+            t.ahead = take_part(later, &n_ahead);
+            t.each = n_ahead * STEPS / t.n_step;
             t.sums = sums_at(s, i, j);
-            prefetch_part(later);
-            any_panel_tile(nv, width, &t);
+            any_panel_tile(nv, x_tile_width(b.n_tok - j), &t);
         }
     }
 }
@@ -250,28 +290,39 @@ static int trailing_ones(int i)
     return n;
 }
 
-static void spend_set(const row_set *s, ahead_parts *later)
+/* The block's stretch after p, or the next block's first. */
+static stretch stretch_after(const row_set *s, stretch p)
 {
     const size_t n_stretch = (s->n_step + SUM_STEPS - 1) / SUM_STEPS;
     const size_t each = (s->n_step + n_stretch - 1) / n_stretch;
+    p.s0 += p.n;
+    if (p.s0 == s->n_step) p.s0 = 0, p.at++;
+    p.n = s->n_step - p.s0 < each ? s->n_step - p.s0 : each;
+    return p;
+}
+
+/* The block that begins with token `it`; after the last one the first comes again. */
+static tok_block block_at(const row_set *s, int it)
+{
+    const int left = s->a->n_tok - it, most = BLOCK_TILES * X_TILE;
+    if (left <= 0) return block_at(s, 0);
+    return (tok_block){ it, left < most ? left : most };
+}
+
+static void spend_block(const row_set *s, tok_block b, ahead_parts *later)
+{
     const int n_sum = 16 / s->n_part;
-    tok_block b = { 0 };
-    for (; b.it < s->a->n_tok; b.it += b.n_tok) {
-        const int left = s->a->n_tok - b.it;
-        b.n_tok = left < BLOCK_TILES * X_TILE ? left : BLOCK_TILES * X_TILE;
-        for (int at = 0; at < n_sum; at++) {
-            ask_outputs(s, b, at, n_sum);
-            for (size_t s0 = 0; s0 < s->n_step; s0 += each) {
-                const size_t n = s->n_step - s0;
-                const panel_tile t = { .n_step = n < each ? n : each,
-                                       .to_next = s->n_step * X_TILE,
-                                       .is_begun = s0 > 0,
-                                       .n_fold = n <= each ? trailing_ones(at) : -1 };
-                add_stretch(s, b, at, t, s0, later);
-            }
-        }
-        store_outputs(s, b);
+    const stretch first = stretch_after(s, (stretch){ 0 });
+    const float *then = x_at(s, block_at(s, b.it + b.n_tok), first);
+    for (stretch p = first, after; p.at < n_sum; p = after) {
+        const bool is_last = p.s0 + p.n == s->n_step;
+        const panel_tile t = { .n_step = p.n, .is_begun = p.s0 > 0,
+                               .n_fold = is_last ? trailing_ones(p.at) : -1 };
+        after = stretch_after(s, p);
+        if (is_last) ask_outputs(s, b, p.at, n_sum);
+        add_stretch(s, b, p, t, after.at < n_sum ? x_at(s, b, after) : then, later);
     }
+    store_outputs(s, b);
 }
 
 /* What to ask for while the set's rows are multiplied: the next set, or the next product's. */
@@ -279,7 +330,8 @@ static ahead_parts later_of(const row_set *s)
 {
     const matmul_args *a = s->a;
     const int after = a->n_rows - s->ir - s->n_rows, n_tile = (a->n_tok + X_TILE - 1) / X_TILE;
-    const int n_call = 16 * n_tile * ((s->n_rows + ROW_FLOATS - 1) / ROW_FLOATS);
+    const int n_call = 16 * n_tile * ((s->n_rows + ROW_FLOATS - 1) / ROW_FLOATS)
+                       * (int)((s->n_step + SUM_STEPS - 1) / SUM_STEPS);
     const size_t set_bytes = (size_t)SET_ROWS * a->row_bytes;
     weight_stretch next = { (const uint8_t *)a->w + (size_t)(s->ir + s->n_rows) * a->row_bytes,
                             (size_t)(after < SET_ROWS ? after : SET_ROWS) * a->row_bytes };
@@ -306,7 +358,8 @@ INLINE void gemm_panels(const qtype type, const matmul_args *a)
         ahead_parts later = later_of(&s);
         for (s.part = 0; s.part < s.n_part; s.part++) {
             pack_set(type, &s);
-            spend_set(&s, &later);
+            for (int it = 0; it < a->n_tok; it += BLOCK_TILES * X_TILE)
+                spend_block(&s, block_at(&s, it), &later);
         }
     }
 }

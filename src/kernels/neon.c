@@ -9,7 +9,7 @@ typedef struct {
 } v16;
 
 enum { F_ROWS = 2, F_TOK = 2, Q_TILE = 2, D_TILE = 2 };
-enum { S_VECTORS = 1, S_KEYS = 2, P_VECTORS = 1, P_TOK = 6, FEW_SUMS = 4 };
+enum { S_VECTORS = 1, S_KEYS = 2, P_VECTORS = 1, P_TOK = 6, P_DIRECT = 0, FEW_SUMS = 4 };
 
 #define EACH(expr)                                                                                 \
     v16 y;                                                                                         \
@@ -71,6 +71,10 @@ INLINE v16 v_div(v16 a, v16 b)
 INLINE v16 v_fma(v16 a, v16 b, v16 c)
 {
     EACH(vfmaq_f32(c.q[i], a.q[i], b.q[i]));
+}
+INLINE v16 v_fma_each(v16 a, const float *b, v16 c)
+{
+    return v_fma(a, v_set(*b), c);
 }
 /* Not vmaxq: that gives NaN where either is. */
 INLINE v16 v_max(v16 a, v16 b)
