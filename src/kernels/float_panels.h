@@ -224,34 +224,36 @@ typedef struct {
     size_t s0, n;
 } stretch;
 
-/* Where the block's tokens of it lie, up to the end of the first tile. */
-static const float *x_at(const row_set *s, tok_block b, stretch p)
+static size_t lane_of(const row_set *s, int at)
+{
+    return fold_order[at + s->part * (16 / s->n_part)];
+}
+
+/* The block's tokens of a sum, all steps. */
+static const float *x_of(const row_set *s, tok_block b, int at)
 {
     const matmul_args *a = s->a;
-    const size_t lane = fold_order[p.at + s->part * (16 / s->n_part)];
-    return a->x_tiles + lane * x_sum_floats(a->n_tok, a->k) + (size_t)b.it * s->n_step
-           + p.s0 * (size_t)x_tile_width(a->n_tok - b.it);
+    return a->x_tiles + lane_of(s, at) * x_sum_floats(a->n_tok, a->k) + (size_t)b.it * s->n_step;
 }
 
 /* All panels of the set and tiles of the block; next_x is read afterwards. */
 static void add_stretch(const row_set *s, tok_block b, stretch p, panel_tile t, const float *next_x,
                         ahead_parts *later)
 {
-    const size_t lane = fold_order[p.at + s->part * (16 / s->n_part)];
+    const size_t lane = lane_of(s, p.at), to_next = s->n_step * X_TILE;
+    const float *x = x_of(s, b, p.at);
     for (int i = 0; i < s->n_rows; i += ROW_FLOATS) {
         const int nv = panels_beside(s, i);
-        tok_block rest = b;
         t.w = panels_at(s, i) + lane / (size_t)s->n_part * sum_floats(s->n_step, nv)
               + p.s0 * (size_t)(16 * nv);
         for (int j = 0; j < b.n_tok; j += X_TILE) {
             size_t n_ahead;
-            t.x = x_at(s, rest, p);
-            rest.it += X_TILE;
-            t.next_x = j + X_TILE < b.n_tok ? x_at(s, rest, p) : next_x;
+            const int width = x_tile_width(b.n_tok - j);
+            t.x = x + (size_t)j * s->n_step + p.s0 * (size_t)width;
+            t.next_x = j + X_TILE < b.n_tok ? t.x + to_next : next_x;
             t.ahead = take_part(later, &n_ahead);
-            t.each = n_ahead * STEPS / t.n_step;
             t.sums = sums_at(s, i, j);
-            any_panel_tile(nv, x_tile_width(b.n_tok - j), &t);
+            any_panel_tile(nv, width, &t);
         }
     }
 }
@@ -290,11 +292,15 @@ static int trailing_ones(int i)
     return n;
 }
 
-/* The block's stretch after p, or the next block's first. */
-static stretch stretch_after(const row_set *s, stretch p)
+/* Stretches are as even as can be. */
+static stretch first_stretch(const row_set *s)
 {
     const size_t n_stretch = (s->n_step + SUM_STEPS - 1) / SUM_STEPS;
-    const size_t each = (s->n_step + n_stretch - 1) / n_stretch;
+    return (stretch){ .n = (s->n_step + n_stretch - 1) / n_stretch };
+}
+
+static stretch stretch_after(const row_set *s, stretch p, size_t each)
+{
     p.s0 += p.n;
     if (p.s0 == s->n_step) p.s0 = 0, p.at++;
     p.n = s->n_step - p.s0 < each ? s->n_step - p.s0 : each;
@@ -312,15 +318,17 @@ static tok_block block_at(const row_set *s, int it)
 static void spend_block(const row_set *s, tok_block b, ahead_parts *later)
 {
     const int n_sum = 16 / s->n_part;
-    const stretch first = stretch_after(s, (stretch){ 0 });
-    const float *then = x_at(s, block_at(s, b.it + b.n_tok), first);
+    const stretch first = first_stretch(s);
+    const float *then = x_of(s, block_at(s, b.it + b.n_tok), 0);
+    const size_t each = later->each * STEPS / first.n;
     for (stretch p = first, after; p.at < n_sum; p = after) {
         const bool is_last = p.s0 + p.n == s->n_step;
-        const panel_tile t = { .n_step = p.n, .is_begun = p.s0 > 0,
+        const panel_tile t = { .n_step = p.n, .each = each, .is_begun = p.s0 > 0,
                                .n_fold = is_last ? trailing_ones(p.at) : -1 };
-        after = stretch_after(s, p);
+        after = stretch_after(s, p, first.n);
         if (is_last) ask_outputs(s, b, p.at, n_sum);
-        add_stretch(s, b, p, t, after.at < n_sum ? x_at(s, b, after) : then, later);
+        const float *next = after.at < n_sum ? x_of(s, b, after.at) + after.s0 * X_TILE : then;
+        add_stretch(s, b, p, t, next, later);
     }
     store_outputs(s, b);
 }
