@@ -53,15 +53,20 @@ static bool read_bool(const json *body, const char *name, bool *out, lory_err *e
     return !j || json_get_bool(j, out) || wrong(err, name, "true or false");
 }
 
-/* Fields that would change the answer and are not known here; false and 1 change nothing. */
-static bool refuse(const json *body, const char *const *names, lory_err *err)
+/* A field that would change the answer and is not known here. */
+typedef struct {
+    const char *name;
+    int64_t plain; /* this number, and false, change nothing */
+} unknown_field;
+
+static bool refuse(const json *body, const unknown_field *f, lory_err *err)
 {
-    for (; *names; names++) {
-        const json *j = field(body, *names);
+    for (; f->name; f++) {
+        const json *j = field(body, f->name);
         int64_t v;
-        bool is_plain = !j || j->type == JSON_FALSE || (json_get_int(j, &v) && v == 1);
+        bool is_plain = !j || j->type == JSON_FALSE || (json_get_int(j, &v) && v == f->plain);
         if (!is_plain)
-            return err_set(err, LORY_E_UNSUPPORTED, "\"%s\" is not supported here", *names);
+            return err_set(err, LORY_E_UNSUPPORTED, "\"%s\" is not supported here", f->name);
     }
     const json *mirostat = field(body, "mirostat");
     int64_t version;
@@ -73,10 +78,14 @@ static bool refuse(const json *body, const char *const *names, lory_err *err)
 
 static bool refuse_unknown(const json *body, lory_err *err)
 {
-    static const char *const names[] = { "stream",     "echo",          "best_of",     "suffix",
-                                         "functions",  "function_call", "modalities",  "audio",
-                                         "prediction", "grammar",       "json_schema", NULL };
-    return refuse(body, names, err);
+    static const unknown_field fields[] = {
+        { "stream", 0 },     { "echo", 0 },          { "best_of", 1 },    { "suffix", 0 },
+        { "functions", 0 },  { "function_call", 0 }, { "modalities", 0 }, { "audio", 0 },
+        { "prediction", 0 }, { "grammar", 0 },       { "json_schema", 0 },
+        { "n_probs", 0 },    { "samplers", 0 },      { "min_keep", 0 },   { "n_indent", 0 },
+        { "lora", 0 },       { NULL, 0 },
+    };
+    return refuse(body, fields, err);
 }
 
 /* ---- stop texts, biases ------------------------------------------------------------------ */
@@ -190,7 +199,8 @@ static bool read_server_fields(batch_request *r, const json *body, lory_err *err
     };
     for (size_t i = 0; i < sizeof floats / sizeof floats[0]; i++)
         if (!read_float(body, floats[i].name, floats[i].value, err)) return false;
-    return read_int(body, "top_k", -1, INT_MAX, &s->top_k, err)
+    return read_int(body, "n_predict", -1, INT_MAX, &r->generate.n_predict, err)
+           && read_int(body, "top_k", -1, INT_MAX, &s->top_k, err)
            && read_int(body, "repeat_last_n", -1, INT_MAX, &s->repeat_last_n, err)
            && read_int(body, "dry_allowed_length", 0, INT_MAX, &s->dry_allowed_length, err)
            && read_int(body, "dry_penalty_last_n", -1, INT_MAX, &s->dry_penalty_last_n, err)
@@ -203,6 +213,7 @@ static bool read_params(batch_request *r, const batch_defaults *d, const json *b
     lory_sampler_params *s = &r->sampler;
     r->n = 1;
     return refuse_unknown(body, err) && read_seed(r, body, err)
+           && read_server_fields(r, body, err)
            && read_int(body, "max_tokens", 0, INT_MAX, &r->generate.n_predict, err)
            && read_int(body, "max_completion_tokens", 0, INT_MAX, &r->generate.n_predict, err)
            && read_bool(body, "ignore_eos", &r->generate.ignore_end, err)
@@ -210,7 +221,6 @@ static bool read_params(batch_request *r, const batch_defaults *d, const json *b
            && read_float(body, "top_p", &s->top_p, err)
            && read_float(body, "presence_penalty", &s->presence_penalty, err)
            && read_float(body, "frequency_penalty", &s->frequency_penalty, err)
-           && read_server_fields(r, body, err)
            && read_int(body, "n", 1, BATCH_MAX_CHOICES, &r->n, err)
            && read_logprobs(r, body, err)
            && read_texts(r, body, "stop", &r->generate.stop, &r->generate.n_stop, err)
@@ -274,7 +284,7 @@ static bool read_prompts(batch_request *r, const batch_defaults *d, const json *
 
 static bool read_prompt(batch_request *r, const batch_defaults *d, const json *body, lory_err *err)
 {
-    static const char *const of_messages[] = { "tools", "tool_choice", NULL };
+    static const unknown_field of_messages[] = { { "tools", 0 }, { "tool_choice", 0 }, { NULL, 0 } };
     const json *prompt = field(body, "prompt"), *messages = field(body, "messages");
     if (prompt && messages)
         return err_set(err, LORY_E_ARGUMENT, "has both a \"prompt\" and \"messages\"");
