@@ -711,6 +711,12 @@ static void shared(ref *r, int il, const double *x, double *out)
           in ? in + n_ff * E : of_layer(r, s->sh_up, ".weight", il, n_ff, E),
           of_layer(r, s->sh_down, ".weight", il, E, n_ff), n_ff,
           s->shared_clips ? s->shared_clips[il] : 0.0, x, out);
+    for (int i = 0; s->sh_router && i < E; i++) {
+        double share = 0.0;
+        const double *w = of_layer(r, s->sh_router, ".weight", il, 1, E);
+        for (int k = 0; k < E; k++) share += w[k] * x[k];
+        out[i] *= 1.0 / (1.0 + exp(-share));
+    }
 }
 
 static bool has_experts(const ref_spec *s, int il)

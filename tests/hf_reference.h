@@ -49,6 +49,7 @@ typedef struct {
     const char *router, *router_bias, *exp_gate, *exp_up, *exp_down;
     const char *exp_in, *exp_out; /* all experts in one: gate and up, then down */
     const char *sh_gate, *sh_up, *sh_down, *sh_in;
+    const char *sh_router; /* how much of the shared experts: the sigmoid of its product */
     const char *sinks;     /* in layers with a window */
     const char *attn_gate; /* of each head's output */
     const char *layer_embd, *layer_proj, *layer_proj_norm; /* of each token for each layer */

@@ -32,6 +32,11 @@ static void slot_silu_mul(const lory_kernels *kn, int n, const float *a, float *
 {
     kn->silu_mul(n, a, x);
 }
+static void slot_silu(const lory_kernels *kn, int n, const float *a, float *x)
+{
+    (void)a;
+    kn->silu(n, x);
+}
 static void slot_gelu(const lory_kernels *kn, int n, const float *a, float *x)
 {
     (void)a;
@@ -86,6 +91,7 @@ static const struct {
                     { "mul", slot_mul },
                     { "scale", slot_scale },
                     { "silu_mul", slot_silu_mul },
+                    { "silu", slot_silu },
                     { "gelu", slot_gelu },
                     { "gelu_erf", slot_gelu_erf },
                     { "gelu_mul", slot_gelu_mul },
@@ -138,6 +144,56 @@ TEST(convolutions_are_the_same_on_every_isa_and_near_the_sum)
             }
             mem_free(w), mem_free(x), mem_free(want), mem_free(first), mem_free(got);
         }
+}
+
+enum { N_KEY = 7 };
+
+/* The delta rule in doubles: y [n], and the state [N_KEY, ld] after it. */
+static void exact_delta(const delta_args *a, double *state, double *y)
+{
+    for (int j = 0; j < a->n; j++) {
+        double m = 0.0;
+        y[j] = 0.0;
+        for (int i = 0; i < N_KEY; i++) {
+            double *s = &state[(size_t)i * a->ld + (size_t)j];
+            *s = (double)a->decay * (double)a->state[(size_t)i * a->ld + (size_t)j];
+            m += *s * (double)a->k[i];
+        }
+        for (int i = 0; i < N_KEY; i++) {
+            double *s = &state[(size_t)i * a->ld + (size_t)j];
+            *s += (double)a->k[i] * ((double)a->v[j] - m) * (double)a->beta;
+            y[j] += *s * (double)a->q[i];
+        }
+    }
+}
+
+TEST(the_delta_rule_is_the_same_on_every_isa_and_near_the_exact_one)
+{
+    isa list[8];
+    int n_list = usable_isas(list);
+    for (int n = 1; n < 140; n += n < 70 ? 3 : 17) {
+        const size_t ld = (size_t)n + 1, n_out = ld * N_KEY + (size_t)n;
+        double state[N_KEY * 160], y[160];
+        float *x = floats(2 * N_KEY + (size_t)n), *first = floats(n_out), *want = floats(n_out);
+        float *got = floats(n_out);
+        delta_args a = { .n = n, .n_key = N_KEY, .decay = 0.9f, .beta = 0.6f, .q = x,
+                         .k = x + N_KEY, .v = x + 2 * N_KEY, .state = want, .ld = ld,
+                         .y = want + ld * N_KEY };
+        memcpy(want, first, n_out * sizeof *want);
+        exact_delta(&a, state, y);
+        generic()->delta(&a);
+        for (int j = 0; j < n; j++) {
+            CHECK(fabs(y[j] - (double)a.y[j]) < 1e-4, "n %d: y[%d]", n, j);
+            CHECK(fabs(state[ld + (size_t)j] - (double)want[ld + (size_t)j]) < 1e-4, "n %d", n);
+        }
+        a.state = got, a.y = got + ld * N_KEY;
+        for (int k = 0; k < n_list; k++) {
+            memcpy(got, first, n_out * sizeof *got);
+            list[k].kn.delta(&a);
+            check_floats(&list[k], "delta", (int)n_out, got, want);
+        }
+        mem_free(x), mem_free(first), mem_free(want), mem_free(got);
+    }
 }
 
 TEST(float_slots_are_the_same_on_every_isa)

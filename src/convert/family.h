@@ -32,6 +32,20 @@ typedef enum {
     HF_TERNARY,   /* -1, 0 or 1, as is nearest, times the mean size of the matrix' elements */
     HF_SCALED,    /* times the shape's embd_scale or, of an output, its output_scale */
     HF_TRANSPOSE, /* [cols, rows], as GPT-2's Conv1D has it */
+    /* The delta rule's: rows of queries, keys, values and gates of each group of heads become those
+     * of all queries, keys and values, or of all gates. */
+    HF_DELTA_QKV,
+    HF_DELTA_GATE,
+    HF_DELTA_A,   /* -e^x of each element */
+    /* The same of files whose heads of values are, group by group, the first of each, the second ..:
+     * their rows, behind those of queries and keys; their rows alone; one row for each, and -e^x of
+     * that; their columns. */
+    HF_TILED_QKV,
+    HF_TILED_VALUES,
+    HF_TILED_HEADS,
+    HF_TILED_A,
+    HF_TILED_INNER,
+    HF_TILED_CONV, /* HF_TILED_QKV of kernels, flattened */
     HF_FLATTEN,   /* [rows, 1, cols]: the kernels of a convolution by channels */
     HF_PLUS_ONE,  /* the file has w, the model multiplies by 1 + w */
     HF_MXFP4,     /* "_blocks" of nibbles with "_scales" beside them */
@@ -59,6 +73,8 @@ typedef struct {
     int64_t n_layer, n_head, n_kv_head, n_expert; /* heads: the most of any layer */
     int64_t head_dim; /* where layers differ in heads; else 0 */
     int64_t n_vocab;
+    /* of the delta rule: heads, their lengths; 0: there is none */
+    int64_t n_key_head, n_value_head, key_dim, value_dim;
     bool lacks_parts; /* not every layer has every tensor */
     float embd_scale, output_scale;
 } hf_shape;

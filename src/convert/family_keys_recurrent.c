@@ -95,3 +95,92 @@ void keys_lfm2moe(config *c, const hf_shape *s)
     if (!config_bool(c, "norm_topk_prob", true)) config_put_bool(c, "expert_weights_norm", false);
     if (scale != 1.0) config_put_num(c, "expert_weights_scale", scale);
 }
+
+/* ---- Qwen3-Next, Qwen3.5 --------------------------------------------------------------------- */
+
+void shape_qwen35(config *c, hf_shape *s)
+{
+    s->lacks_parts = true;
+    s->n_key_head = config_int(c, "linear_num_key_heads", CONFIG_NEEDED);
+    s->n_value_head = config_int(c, "linear_num_value_heads", CONFIG_NEEDED);
+    s->key_dim = config_int(c, "linear_key_head_dim", CONFIG_NEEDED);
+    s->value_dim = config_int(c, "linear_value_head_dim", CONFIG_NEEDED);
+    if (s->n_key_head > 4096 || s->n_value_head > 4096 || s->key_dim > 4096 || s->value_dim > 4096
+        || s->n_key_head < 1 || s->n_value_head % s->n_key_head != 0) {
+        config_wrong(c, LORY_E_FORMAT, "config.json has heads of linear attention that don't go "
+                                       "together");
+        s->n_key_head = s->n_value_head = 1;
+    }
+}
+
+/* Rotation is of a quarter of a head unless something else is said, here or in its own part. */
+static double share_rotated(config *c)
+{
+    config rope = keys_rope_part(c);
+    double share = config_num(&rope, "partial_rotary_factor", 0.25);
+    keys_join(c, &rope);
+    return config_num(c, "partial_rotary_factor", share);
+}
+
+static void put_delta(config *c, const hf_shape *s)
+{
+    int64_t period = config_int(c, "full_attention_interval", 4);
+    int64_t head_dim = config_int(c, "head_dim", 256);
+    if (!keys_follow_pattern(c, "linear_attention", period < 1 ? 1 : period))
+        config_wrong(c, LORY_E_UNSUPPORTED, "layer_types that do not follow full_attention_interval "
+                                            "are not known of %s", c->arch);
+    if (!config_bool(c, "attn_output_gate", true) || config_bool(c, "attention_bias", false))
+        config_wrong(c, LORY_E_UNSUPPORTED, "attention without gates, or with biases, is not known "
+                                            "of %s", c->arch);
+    keys_put_activation(c, "silu", "silu");
+    config_put_int(c, "attention.key_length", head_dim);
+    config_put_int(c, "attention.value_length", head_dim);
+    config_put_int(c, "rope.dimension_count", (int64_t)((double)head_dim * share_rotated(c)));
+    config_put_int(c, "ssm.conv_kernel", config_int(c, "linear_conv_kernel_dim", 4));
+    config_put_int(c, "ssm.state_size", s->key_dim);
+    config_put_int(c, "ssm.group_count", s->n_key_head);
+    config_put_int(c, "ssm.time_step_rank", s->n_value_head);
+    config_put_int(c, "ssm.inner_size", s->n_value_head * s->value_dim);
+    config_put_int(c, "full_attention_interval", period);
+}
+
+static void put_experts(config *c)
+{
+    const json *dense = config_find(c, "mlp_only_layers");
+    if (config_int(c, "decoder_sparse_step", 1) != 1 || (dense && dense->n))
+        config_wrong(c, LORY_E_UNSUPPORTED, "layers without experts (mlp_only_layers, "
+                                            "decoder_sparse_step) are not known of %s", c->arch);
+    if (!config_bool(c, "norm_topk_prob", true)) config_put_bool(c, "expert_weights_norm", false);
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "expert_shared_feed_forward_length",
+                   config_int(c, "shared_expert_intermediate_size", CONFIG_NEEDED));
+}
+
+/* As keys_put_base, but that experts alone have no width of a dense network. */
+static void put_base(config *c, const hf_shape *s)
+{
+    keys_put_sizes(c, s);
+    if (config_find(c, "intermediate_size"))
+        config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", 0));
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
+    keys_put_eps(c);
+    if (s->n_expert) config_put_int(c, "expert_count", s->n_expert);
+    if (s->n_expert) config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", 0));
+    keys_put_rope_scaling(c);
+    put_delta(c, s);
+    if (s->n_expert) put_experts(c);
+}
+
+void keys_qwen3next(config *c, const hf_shape *s)
+{
+    put_base(c, s);
+}
+
+void keys_qwen35(config *c, const hf_shape *s)
+{
+    config rope = keys_rope_part(c);
+    put_base(c, s);
+    if (config_find(&rope, "mrope_section")) keys_put_sections(c);
+}

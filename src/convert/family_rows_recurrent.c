@@ -33,4 +33,47 @@ const hf_row rows_lfm2[] = {
       .n_parts = 2, .flags = HF_WHOLE_NAME },
     WHOLE(LAYER "feed_forward.experts.down_proj", BLK "ffn_down_exps.weight"),
     END };
+/* What both of the delta rule have, their own rows before it. */
+#define DELTA                                                                                      \
+    ROW("model.embed_tokens", "token_embd"),                                                       \
+    PLUS_ONE("model.norm", "output_norm"),                                                         \
+    ROW("lm_head", "output"),                                                                      \
+    PLUS_ONE(LAYER "input_layernorm", BLK "attn_norm"),                                            \
+    PLUS_ONE(LAYER "post_attention_layernorm", BLK "post_attention_norm"),                         \
+    HEAD_NORMS_PLUS_ONE,                                                                           \
+    ROW(LAYER "self_attn.q_proj", BLK "attn_q"), /* with gates */                                  \
+    ROW(LAYER "self_attn.k_proj", BLK "attn_k"),                                                   \
+    ROW(LAYER "self_attn.v_proj", BLK "attn_v"),                                                   \
+    ROW(LAYER "self_attn.o_proj", BLK "attn_output"),                                              \
+    ROW(LAYER "linear_attn.norm", BLK "ssm_norm")
+#define LINEAR LAYER "linear_attn."
+#define CHANGED(a, b, c) { .from = LINEAR a, .to = BLK b, .change = c }
+#define CHANGED_WHOLE(a, b, c)                                                                     \
+    { .from = LINEAR a, .to = BLK b, .change = c, .flags = HF_WHOLE_NAME }
+
+const hf_row rows_qwen3next[] = {
+    DELTA,
+    CHANGED("in_proj_qkvz", "attn_qkv", HF_DELTA_QKV),
+    CHANGED("in_proj_qkvz", "attn_gate", HF_DELTA_GATE),
+    ROW(LINEAR "in_proj_ba", BLK "ssm_ba"),
+    CHANGED("conv1d", "ssm_conv1d", HF_FLATTEN),
+    WHOLE(LINEAR "dt_bias", BLK "ssm_dt.bias"),
+    CHANGED_WHOLE("A_log", "ssm_a", HF_DELTA_A),
+    ROW(LINEAR "out_proj", BLK "ssm_out"),
+    END };
+
+const hf_row rows_qwen35[] = {
+    DELTA,
+    CHANGED("in_proj_qkv", "attn_qkv", HF_TILED_QKV),
+    CHANGED("in_proj_z", "attn_gate", HF_TILED_VALUES),
+    CHANGED("in_proj_b", "ssm_beta", HF_TILED_HEADS),
+    CHANGED("in_proj_a", "ssm_alpha", HF_TILED_HEADS),
+    CHANGED("conv1d", "ssm_conv1d", HF_TILED_CONV),
+    CHANGED_WHOLE("dt_bias", "ssm_dt.bias", HF_TILED_HEADS),
+    CHANGED_WHOLE("A_log", "ssm_a", HF_TILED_A),
+    CHANGED("out_proj", "ssm_out", HF_TILED_INNER),
+    ROW(LAYER "mlp.gate_proj", BLK "ffn_gate"),
+    ROW(LAYER "mlp.up_proj", BLK "ffn_up"),
+    ROW(LAYER "mlp.down_proj", BLK "ffn_down"),
+    END };
 /* clang-format on */

@@ -1,6 +1,7 @@
 /* tensor_rows.c - see tensor_rows.h and tensors.h. */
 #include "convert/tensor_rows.h"
 #include "base/bytes.h"
+#include "base/fmath.h"
 #include <math.h>
 #include <string.h>
 
@@ -30,6 +31,78 @@ static bool is_qkv_divided(const hf_output *o, int64_t n)
     return s->n_head % s->n_kv_head == 0 && n % (s->n_head + 2 * s->n_kv_head) == 0;
 }
 
+/* ---- the delta rule -------------------------------------------------------------------------- */
+
+static int64_t delta_keys(const hf_shape *s)
+{
+    return s->n_key_head * s->key_dim; /* rows */
+}
+
+static int64_t delta_values(const hf_shape *s)
+{
+    return s->n_value_head * s->value_dim;
+}
+
+/* How many of the n rows (or elements, columns) become some of the output; 0: it does not fit. */
+static int64_t delta_rows_out(hf_change change, const hf_shape *s, int64_t n)
+{
+    int64_t keys = delta_keys(s), values = delta_values(s);
+    switch (change) {
+    case HF_DELTA_QKV: return n == 2 * keys + 2 * values ? 2 * keys + values : 0;
+    case HF_DELTA_GATE: return n == 2 * keys + 2 * values ? values : 0;
+    case HF_TILED_QKV:
+    case HF_TILED_CONV: return n == 2 * keys + values ? n : 0;
+    case HF_TILED_VALUES: return n == values ? n : 0;
+    case HF_DELTA_A:
+    case HF_TILED_HEADS:
+    case HF_TILED_A: return n == s->n_value_head ? n : 0;
+    default: return n;
+    }
+}
+
+/* Row (or column) r of heads of values that are tiled, each of `size`: theirs in groups. */
+static int64_t untiled(const hf_shape *s, int64_t r, int64_t size)
+{
+    int64_t head = r / size, n = s->n_value_head / s->n_key_head;
+    return (head % s->n_key_head * n + head / s->n_key_head) * size + r % size;
+}
+
+/* Row r of the output in the groups of the source: queries, keys, values, gates of each. */
+static int64_t grouped_delta_row(const hf_shape *s, int64_t r, bool is_gate)
+{
+    int64_t keys = delta_keys(s), part = delta_values(s) / s->n_key_head, at = 0, size = s->key_dim;
+    if (is_gate || r >= 2 * keys) {
+        at = 2 * size + (is_gate ? part : 0);
+        r -= is_gate ? 0 : 2 * keys;
+        size = part;
+    } else if (r >= keys) {
+        at = size;
+        r -= keys;
+    }
+    int64_t group_rows = 2 * s->key_dim + 2 * part;
+    return r / size * group_rows + at + r % size;
+}
+
+static int64_t delta_row(hf_change change, const hf_shape *s, int64_t r)
+{
+    int64_t before = 2 * delta_keys(s);
+    switch (change) {
+    case HF_DELTA_QKV: return grouped_delta_row(s, r, false);
+    case HF_DELTA_GATE: return grouped_delta_row(s, r, true);
+    case HF_TILED_QKV:
+    case HF_TILED_CONV: return r < before ? r : before + untiled(s, r - before, s->value_dim);
+    case HF_TILED_VALUES: return untiled(s, r, s->value_dim);
+    case HF_TILED_HEADS:
+    case HF_TILED_A: return untiled(s, r, 1);
+    default: return r;
+    }
+}
+
+static bool is_delta(hf_change change)
+{
+    return change >= HF_DELTA_QKV && change <= HF_TILED_CONV;
+}
+
 enum { QUARTERS = 4 };
 
 static bool is_quarter(hf_change change)
@@ -52,6 +125,7 @@ static int64_t rows_out(const hf_output *o, int64_t n)
         n = n / (o->shape.n_head + 2 * o->shape.n_kv_head) * heads_of(o);
         if (n % (2 * heads_of(o))) return 0;
     }
+    if (is_delta(r->change)) return delta_rows_out(r->change, &o->shape, n);
     if (r->change == HF_PAST_TWO) return n > 2 ? n - 2 : 0;
     if (r->change == HF_PADDED) return o->shape.n_vocab >= n ? o->shape.n_vocab : 0;
     if (r->change == HF_TILED_Q && n % o->shape.n_head) return 0;
@@ -109,7 +183,7 @@ static bool source_dims(hf_output *o, int64_t dims[ST_MAX_DIMS], int *n_dims, co
     *why = "has not the rows of all experts";
     if (o->row->flags & HF_EXPERT_ROWS && !divide_rows(o, dims, n_dims)) return false;
     *why = "has not a kernel for each channel";
-    if (o->row->change == HF_FLATTEN) {
+    if (o->row->change == HF_FLATTEN || o->row->change == HF_TILED_CONV) {
         if (*n_dims != 3 || dims[1] != 1) return false;
         dims[1] = dims[2];
         *n_dims = 2;
@@ -129,6 +203,9 @@ bool output_shape(hf_output *o, gguf_tensor *t, const char **why)
     o->n_rows = n > 1 ? dims[n - 2] : 1;
     *why = "has columns that don't go with the heads of config.json, or scales beside it";
     if (o->row->change == HF_TILED_OUT && (o->n_cols % o->shape.n_head || o->scales)) return false;
+    if (o->row->change == HF_TILED_INNER
+        && (o->n_cols != delta_values(&o->shape) || o->scales))
+        return false;
     if (o->row->change == HF_ROPE_HEADS && (o->n_cols % 2 || o->scales)) return false;
     *why = "is no matrix";
     if (o->row->change == HF_TRANSPOSE && n > 1 && !o->is_vector) {
@@ -219,7 +296,7 @@ static int64_t source_row(const hf_output *o, int64_t r, int64_t n)
     case HF_TILED_Q: r = tiled_row(o, r, n); break;
     case HF_ROPE_HEADS: r = o->is_vector ? rope_row(r, n) : r; break;
     case HF_GROUPED: r = grouped_row(r, s, n / (s->n_head + 2 * s->n_kv_head)); break;
-    default: break;
+    default: r = delta_row(row->change, s, r); break;
     }
     if (row->n_parts) return row->part * n + r;
     return row->every ? row->part + r * row->every : r;
@@ -289,17 +366,23 @@ static void apply_scales(const row_place *p, int64_t n, float *out)
 /* Whether the elements of a row change places. */
 static bool permutes_columns(const hf_output *o)
 {
-    return !o->is_vector && (o->row->change == HF_TILED_OUT || o->row->change == HF_ROPE_HEADS);
+    hf_change change = o->row->change;
+    return !o->is_vector && (change == HF_TILED_OUT || change == HF_ROPE_HEADS
+                             || change == HF_TILED_INNER);
 }
 
 static void read_permuted(const row_place *p, int64_t n, float *out)
 {
     const hf_output *o = p->o;
     bool is_tiled = o->row->change == HF_TILED_OUT;
-    int64_t together = is_tiled ? n / o->shape.n_head : 1, first = p->first + p->r * o->n_cols;
-    for (int64_t i = 0; i < n; i += together)
-        st_to_f32(p->in, first + (is_tiled ? tiled_row(o, i, n) : rope_row(i, n)), together,
-                  &out[i]);
+    bool is_inner = o->row->change == HF_TILED_INNER;
+    int64_t together = is_tiled ? n / o->shape.n_head : is_inner ? o->shape.value_dim : 1;
+    for (int64_t i = 0; i < n; i += together) {
+        int64_t from = is_tiled   ? tiled_row(o, i, n)
+                       : is_inner ? untiled(&o->shape, i, together)
+                                  : rope_row(i, n);
+        st_to_f32(p->in, p->first + p->r * o->n_cols + from, together, &out[i]);
+    }
 }
 
 static void make_unit(int64_t n, float *x)
@@ -336,6 +419,9 @@ void tensors_row(const void *source, const gguf_tensor *t, int64_t row, float *o
     if (p.scales) apply_scales(&p, t->ne[0], out);
     bool adds_one = o->row->change == HF_PLUS_ONE && ends_with(t->name, ".weight");
     for (int64_t i = 0; adds_one && i < t->ne[0]; i++) out[i] += 1.0f;
+    bool is_decay = o->row->change == HF_DELTA_A || o->row->change == HF_TILED_A;
+    for (int64_t i = 0; is_decay && i < t->ne[0]; i++)
+        out[i] = (float)-math_pow(2.71828182845904523536, (double)out[i]);
     for (int64_t i = 0; o->ternary != 0.0f && i < t->ne[0]; i++)
         out[i] = nearest_ternary(out[i], o->ternary);
     if (o->row->change == HF_UNIT_ROWS) make_unit(t->ne[0], out);

@@ -334,7 +334,8 @@ static qtype final_type(const gguf_tensor *t, const hf_output *o, qtype wanted)
     if (o->row && o->row->change == HF_MXFP4) return QT_MXFP4;
     if (t->n_dims == 1 || !ends_with(t->name, ".weight") || ends_with(t->name, "_norm.weight")
         || ends_with(t->name, "ffn_gate_inp.weight") || ends_with(t->name, "position_embd.weight")
-        || ends_with(t->name, "_coef.weight") || ends_with(t->name, "conv.weight"))
+        || ends_with(t->name, "_coef.weight") || ends_with(t->name, "conv.weight")
+        || ends_with(t->name, "conv1d.weight"))
         return QT_F32;
     return retype_choice(t, wanted);
 }

@@ -6,7 +6,9 @@
  * batch may come in any mixture. (The chunked forms of the papers, which turn prompts into
  * products, sum in another order for each cut. What they would spare is little here: a token costs
  * a recurrent layer's products many times what its state does.) */
+#include "base/fmath.h"
 #include "engine/ops.h"
+#include <math.h>
 #include <string.h>
 
 /* The part of a layer's state that is a thread's: columns [c0, c1) of rows of ld floats, from `at`
@@ -57,5 +59,107 @@ void op_short_conv(const op_ctx *c, const plan_step *s)
         e->kn->conv(&(conv_args){ n, hp->n_tap, (const float *)s->w[0]->data + c0, ld, x, state,
                                   ld, y });
         e->kn->mul(n, gate, y);
+    }
+}
+
+/* ---- the delta rule -------------------------------------------------------------------------- */
+
+void op_conv(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    const hparams *hp = &e->m->hp;
+    const size_t ld = (size_t)hp->n_conv;
+    int c0, c1;
+    share_channels(c, hp->n_conv, &c0, &c1);
+    const state_part part = { 0, (size_t)hp->n_tap - 1, ld, (size_t)c0, (size_t)c1 };
+    const int n = c1 - c0;
+    for (int it = 0; n > 0 && it < e->n_row; it++) {
+        float *state = begin_token(c, s, it, &part) + c0, *x = op_row(e, s->src, it) + c0;
+        e->kn->conv(&(conv_args){ n, hp->n_tap, (const float *)s->w[0]->data + c0, ld, x, state,
+                                  ld, x });
+        e->kn->silu(n, x);
+    }
+}
+
+/* Where MB has beta of head ih; alpha, where both are there, is `more` behind it. */
+static int place_of_beta(const hparams *hp, int ih, int *more)
+{
+    *more = hp->n_value_head / hp->n_key_head;
+    return hp->is_grouped ? ih / *more * 2 * *more + ih % *more : ih;
+}
+
+void op_decay(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    const hparams *hp = &e->m->hp;
+    const float *bias = s->w[0]->bias;
+    int first, last, more;
+    op_share(c, e->n_row, &first, &last);
+    for (int it = first; it < last; it++) {
+        const float *both = op_row(e, s->src, it);
+        float *alpha = op_row(e, s->dst[0], it);
+        for (int ih = 0; ih < hp->n_value_head; ih++) {
+            int at = place_of_beta(hp, ih, &more);
+            float x = (hp->is_grouped ? both[at + more] : alpha[ih]) + bias[ih];
+            alpha[ih] = (float)math_softplus((double)x);
+        }
+    }
+}
+
+/* y = x times `size` over its length. */
+static void to_length(const exec *e, int n, float size, const float *x, float *y)
+{
+    memcpy(y, x, (size_t)n * sizeof *y);
+    e->kn->scale(n, size / sqrtf(e->kn->dot(n, x, x) + 1e-6f), y);
+}
+
+enum { MAX_KEY_DIM = 1024 }; /* hparams refuse more */
+
+/* All tokens of one head, so that its state stays in a near cache. */
+static void delta_head(const op_ctx *c, const plan_step *s, int ih)
+{
+    exec *e = c->e;
+    const hparams *hp = &e->m->hp;
+    const int n_key = hp->delta_key_dim, n = hp->delta_value_dim, n_group = hp->n_key_head;
+    const int ik = hp->is_grouped ? ih / (hp->n_value_head / n_group) : ih % n_group;
+    const size_t size = (size_t)n_key * (size_t)n;
+    const state_part part = { (size_t)(hp->n_tap - 1) * (size_t)hp->n_conv + (size_t)ih * size, 1,
+                              size, 0, size };
+    const float a = ((const float *)s->w[0]->data)[ih], scale = 1.0f / sqrtf((float)n_key);
+    float q[MAX_KEY_DIM], k[MAX_KEY_DIM];
+    int more, at = place_of_beta(hp, ih, &more);
+    for (int it = 0; it < e->n_row; it++) {
+        const float *x = op_row(e, s->src, it);
+        float *state = begin_token(c, s, it, &part);
+        to_length(e, n_key, scale, x + (size_t)ik * (size_t)n_key, q);
+        to_length(e, n_key, 1.0f, x + (size_t)(n_group + ik) * (size_t)n_key, k);
+        delta_args d = { .n = n, .n_key = n_key, .q = q, .k = k, .state = state, .ld = (size_t)n };
+        d.decay = math_expf(a * op_row(e, MA, it)[ih]);
+        d.beta = 1.0f / (1.0f + math_expf(-op_row(e, MB, it)[at]));
+        d.v = x + 2 * (size_t)n_group * (size_t)n_key + (size_t)ih * (size_t)n;
+        d.y = op_row(e, s->dst[0], it) + (size_t)ih * (size_t)n;
+        e->kn->delta(&d);
+    }
+}
+
+void op_delta(const op_ctx *c, const plan_step *s)
+{
+    int first, last;
+    op_share(c, c->e->m->hp.n_value_head, &first, &last);
+    for (int ih = first; ih < last; ih++) delta_head(c, s, ih);
+}
+
+void op_norm_gate(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    const hparams *hp = &e->m->hp;
+    const int n = hp->delta_value_dim;
+    int first, last;
+    op_share(c, e->n_row * hp->n_value_head, &first, &last);
+    for (int i = first; i < last; i++) {
+        size_t at = (size_t)(i % hp->n_value_head) * (size_t)n;
+        float *x = op_row(e, s->src, i / hp->n_value_head) + at;
+        e->kn->rms_norm(n, x, s->w[0]->data, hp->norm_eps, x);
+        e->kn->silu_mul(n, x, op_row(e, s->dst[0], i / hp->n_value_head) + at);
     }
 }

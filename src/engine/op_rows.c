@@ -341,6 +341,19 @@ void op_temperature(const op_ctx *c, const plan_step *s)
     for_heads(c, s, warm_head);
 }
 
+static void split_head(const exec *e, const plan_step *s, int it, int ih, float *head)
+{
+    size_t n = (size_t)head_length(e, s);
+    const float *both = op_row(e, s->src, it) + 2 * (size_t)ih * n;
+    memcpy(head, both, n * sizeof *head);
+    memcpy(op_row(e, AV, it) + (size_t)ih * n, both + n, n * sizeof *head);
+}
+
+void op_split_heads(const op_ctx *c, const plan_step *s)
+{
+    for_heads(c, s, split_head);
+}
+
 void op_copy_heads(const op_ctx *c, const plan_step *s)
 {
     for_heads(c, s, copy_head);

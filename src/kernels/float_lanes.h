@@ -36,7 +36,8 @@
     .rope = rope, .add = add, .mul = mul, .scale = scale, .silu_mul = silu_mul, .gelu = gelu,      \
     .gelu_erf = gelu_erf, .gelu_mul = gelu_mul, .clip_swiglu = clip_swiglu, .clamp = clamp,        \
     .soft_cap = soft_cap, .softmax = softmax, .pack_queries = pack_queries, .attend = attend,      \
-    .attend_merge = attend_merge, .conv = conv
+    .attend_merge = attend_merge, .conv = conv, .delta = delta,         \
+    .silu = silu
 
 /* ---- rows of any length: whole vectors, then the rest with zeros --------------------------- */
 
@@ -162,6 +163,14 @@ static void silu_mul(int n, const float *u, float *g)
         v16 x = load_part(g + i, n - i), e = v_exp(v_sub(v_set(-0.0f), x));
         v16 y = v_div(x, v_add(v_set(1.0f), e));
         store_part(g + i, n - i, v_mul(y, load_part(u + i, n - i)));
+    }
+}
+
+static void silu(int n, float *x)
+{
+    for (int i = 0; i < n; i += 16) {
+        v16 v = load_part(x + i, n - i), e = v_exp(v_sub(v_set(-0.0f), v));
+        store_part(x + i, n - i, v_div(v, v_add(v_set(1.0f), e)));
     }
 }
 
@@ -316,6 +325,40 @@ static void conv(const conv_args *a)
             store_part(a->state + (size_t)(a->n_tap - 2) * a->ld_state + i, n, x);
         store_part(a->y + i, n, sum);
     }
+}
+
+/* n_vec vectors of columns from j on, the last of them with n columns. */
+INLINE void delta_columns(const int n_vec, const delta_args *a, int j, int n)
+{
+    const v16 decay = v_set(a->decay);
+    v16 sum[4], d[4];
+    for (int c = 0; c < n_vec; c++) sum[c] = v_zero();
+    const float *row = a->state + j;
+    for (int i = 0; i < a->n_key; i++, row += a->ld)
+        for (int c = 0; c < n_vec; c++)
+            sum[c] = v_fma(v_mul(decay, load_part(row + 16 * c, n - 16 * c)), v_set(a->k[i]),
+                           sum[c]);
+    for (int c = 0; c < n_vec; c++) {
+        v16 v = load_part(a->v + j + 16 * c, n - 16 * c);
+        d[c] = v_mul(v_sub(v, sum[c]), v_set(a->beta));
+        sum[c] = v_zero();
+    }
+    float *to = a->state + j;
+    for (int i = 0; i < a->n_key; i++, to += a->ld)
+        for (int c = 0; c < n_vec; c++) {
+            v16 t = v_mul(decay, load_part(to + 16 * c, n - 16 * c));
+            t = v_fma(v_set(a->k[i]), d[c], t);
+            store_part(to + 16 * c, n - 16 * c, t);
+            sum[c] = v_fma(t, v_set(a->q[i]), sum[c]);
+        }
+    for (int c = 0; c < n_vec; c++) store_part(a->y + j + 16 * c, n - 16 * c, sum[c]);
+}
+
+static void delta(const delta_args *a)
+{
+    int j = 0;
+    for (; j + 64 <= a->n; j += 64) delta_columns(4, a, j, 64);
+    for (; j < a->n; j += 16) delta_columns(1, a, j, a->n - j);
 }
 
 /* ---- conversions --------------------------------------------------------------------------- */

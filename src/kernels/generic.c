@@ -78,6 +78,11 @@ static void scale(int n, float a, float *x)
     for (int i = 0; i < n; i++) x[i] *= a;
 }
 
+static void silu(int n, float *x)
+{
+    for (int i = 0; i < n; i++) x[i] = x[i] / (1.0f + math_expf(-x[i]));
+}
+
 static void silu_mul(int n, const float *u, float *g)
 {
     for (int i = 0; i < n; i++) g[i] = g[i] / (1.0f + math_expf(-g[i])) * u[i];
@@ -142,6 +147,20 @@ static void conv(const conv_args *a)
             *row = j + 2 < a->n_tap ? row[a->ld_state] : x;
         }
         a->y[i] = fmaf(a->w[(size_t)(a->n_tap - 1) * a->ld_w + (size_t)i], x, sum);
+    }
+}
+
+static void delta(const delta_args *a)
+{
+    for (int j = 0; j < a->n; j++) {
+        float m = 0.0f, y = 0.0f, *s = a->state + j;
+        for (int i = 0; i < a->n_key; i++) m = fmaf(a->decay * s[(size_t)i * a->ld], a->k[i], m);
+        float d = (a->v[j] - m) * a->beta;
+        for (int i = 0; i < a->n_key; i++, s += a->ld) {
+            *s = fmaf(a->k[i], d, a->decay * *s);
+            y = fmaf(*s, a->q[i], y);
+        }
+        a->y[j] = y;
     }
 }
 
@@ -322,5 +341,7 @@ const lory_kernels kernels_generic = {
     .attend = attend,
     .attend_merge = attend_merge,
     .conv = conv,
+    .delta = delta,
+    .silu = silu,
     .peak_f32 = peak_f32,
 };

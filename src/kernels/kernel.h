@@ -258,6 +258,22 @@ typedef struct {
     float *y; /* [n] */
 } conv_args;
 
+/* One token of the gated delta rule, n columns of one head's state S [n_key, ld]:
+ *   t_ij = decay * S_ij
+ *   m_j = sum_i t_ij * k_i            i ascending by fused multiply-add from +0
+ *   d_j = (v_j - m_j) * beta
+ *   S_ij = fmaf(k_i, d_j, t_ij)
+ *   y_j = sum_i S_ij * q_i            likewise */
+typedef struct {
+    int n, n_key;
+    float decay, beta;
+    const float *q, *k; /* [n_key] */
+    const float *v;     /* [n] */
+    float *state;
+    size_t ld; /* floats */
+    float *y;  /* [n] */
+} delta_args;
+
 /* ---- the table ------------------------------------------------------------------------------ */
 
 typedef struct lory_kernels {
@@ -293,6 +309,7 @@ typedef struct lory_kernels {
     void (*add)(int n, const float *a, float *x);      /* x += a */
     void (*mul)(int n, const float *a, float *x);      /* x *= a */
     void (*scale)(int n, float a, float *x);           /* x *= a */
+    void (*silu)(int n, float *x);                     /* x = x / (1 + exp(-x)) */
     void (*silu_mul)(int n, const float *u, float *g); /* g = (g / (1 + exp(-g))) * u */
     /* (x * 0.5) * (1 + tanh(sqrt(2/pi) * (x + ((0.044715 * x) * x) * x))), each rounded */
     void (*gelu)(int n, float *x);
@@ -314,6 +331,7 @@ typedef struct lory_kernels {
     void (*attend_merge)(int n, attend_state chunk, const float *part, attend_state *st, float *o);
 
     void (*conv)(const conv_args *a);
+    void (*delta)(const delta_args *a);
 
     /* Arithmetic in registers for `lory bench`: n rounds, returns multiply-accumulates done. */
     double (*peak_i8)(int64_t n);

@@ -107,6 +107,9 @@ const lory_arch *const archs[] = {
     &arch_pangu,
     &arch_lfm2,
     &arch_lfm2moe,
+    &arch_qwen3next,
+    &arch_qwen35,
+    &arch_qwen35moe,
     NULL,
 };
 
@@ -171,7 +174,7 @@ static bool has_op(const lory_step *s, lory_op op)
 static bool adds_bias(lory_op op)
 {
     return op == OP_MATMUL || op == OP_LAYER_NORM || op == OP_HEAD_LAYER_NORM || op == OP_EXPERTS
-           || op == OP_ROUTE;
+           || op == OP_ROUTE || op == OP_DECAY;
 }
 
 static void add_roles(const lory_step *s, role_set *set)
@@ -230,7 +233,8 @@ static bool check_steps(const model *m, const lory_step *recipe, int il, uint64_
         if (s->op != OP_EMBED && !(written >> s->src & 1)) /* by an optional step, then */
             for (const lory_step *w = recipe; w < s; w++)
                 if (w->dst == s->src && w->role != W_NONE) return missing(m, il, w->role, err);
-        written |= (uint64_t)1 << s->dst | (s->op == OP_MLA_KV ? 1u << V : 0);
+        written |= (uint64_t)1 << s->dst | (s->op == OP_MLA_KV ? 1u << V : 0)
+                   | (s->op == OP_SPLIT_HEADS ? 1u << AV : 0);
     }
     return true;
 }

@@ -9,7 +9,7 @@ typedef enum {
     D_ONE, D_EMBD, D_Q, D_K, D_V, D_ATTN, D_HEADS, D_KV_HEADS, D_HEAD, D_FF, D_VOCAB, D_CTX,
     D_HALF_ROT, D_NOPE, D_VALUE, D_Q_LORA, D_KV_LORA, D_KV_A, D_KV_B, D_EXPERTS, D_FF_EXP,
     D_FF_SHARED, D_LAYER_EMBD, D_LAYERS_EMBD, D_STREAMS, D_STREAMS_SQR, D_MORE_STREAMS, D_LAUREL,
-    D_CONV, D_TAPS, D_MIX_IN, D_INNER,
+    D_CONV, D_TAPS, D_MIX_IN, D_INNER, D_QG, D_VALUE_HEADS, D_BA, D_DELTA_VALUE,
 } dim;
 
 typedef struct {
@@ -46,6 +46,18 @@ static const role_row roles[W_COUNT] = {
     [W_CONV]           = { "shortconv.conv",      .rows = D_CONV, .k = D_TAPS, .is_f32 = true,
                            .is_turned = true },
     [W_CONV_OUT]       = { "shortconv.out_proj",  .rows = D_EMBD, .k = D_INNER },
+    [W_ATTN_QG]        = { "attn_q",              .rows = D_QG, .k = D_EMBD },
+    [W_MIX_IN]         = { "attn_qkv",            .rows = D_MIX_IN, .k = D_EMBD },
+    [W_MIX_GATE]       = { "attn_gate",           .rows = D_INNER, .k = D_EMBD },
+    [W_SSM_CONV]       = { "ssm_conv1d",          .rows = D_CONV, .k = D_TAPS, .is_f32 = true,
+                           .is_turned = true },
+    [W_SSM_DT]         = { "ssm_dt", .rows = D_ONE, .k = D_VALUE_HEADS, .is_bias = true },
+    [W_SSM_A]          = { "ssm_a",  .rows = D_ONE, .k = D_VALUE_HEADS, .is_bare = true },
+    [W_SSM_BETA]       = { "ssm_beta",            .rows = D_VALUE_HEADS, .k = D_EMBD },
+    [W_SSM_ALPHA]      = { "ssm_alpha",           .rows = D_VALUE_HEADS, .k = D_EMBD },
+    [W_SSM_BA]         = { "ssm_ba",              .rows = D_BA, .k = D_EMBD },
+    [W_SSM_NORM]       = { "ssm_norm",            .rows = D_ONE, .k = D_DELTA_VALUE },
+    [W_SSM_OUT]        = { "ssm_out",             .rows = D_EMBD, .k = D_INNER },
     [W_ATTN_GATE]      = { "attn_gate",           .rows = D_HEADS, .k = D_EMBD },
     [W_ATTN_GATE_ALL]  = { "attn_gate",           .rows = D_ATTN, .k = D_EMBD },
     [W_SINKS]          = { "attn_sinks",          .rows = D_ONE, .k = D_HEADS },
@@ -164,6 +176,10 @@ static int64_t dim_of(const hparams *hp, int il, dim d)
     case D_TAPS: return hp->n_tap;
     case D_MIX_IN: return hp->n_mix_in;
     case D_INNER: return hp->n_inner;
+    case D_QG: return (int64_t)l->n_head * 2 * l->head_dim;
+    case D_VALUE_HEADS: return hp->n_value_head;
+    case D_BA: return 2 * (int64_t)hp->n_value_head;
+    case D_DELTA_VALUE: return hp->delta_value_dim;
     }
     return 0;
 }

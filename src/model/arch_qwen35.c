@@ -1,0 +1,165 @@
+/* arch_qwen35.c - Qwen3-Next, Qwen3.5: in most layers the gated delta rule (Yang et al. 2024,
+ * arXiv:2412.06464), a state of each head that forgets and learns by the token; attention whose
+ * output is gated in every fourth or so. */
+#include "base/err.h"
+#include "model/arch.h"
+#include <stdio.h>
+
+static const lory_step block[] = {
+    { OP_RMS_NORM,    H,  X,  W_ATTN_NORM,      0             },
+    { OP_MATMUL,      MI, H,  W_MIX_IN,         RECURS        },
+    { OP_MATMUL,      MZ, H,  W_MIX_GATE,       RECURS        },
+    { OP_MATMUL,      MB, H,  W_SSM_BETA,       RECURS | OPT  },
+    { OP_MATMUL,      MA, H,  W_SSM_ALPHA,      RECURS | OPT  },
+    { OP_MATMUL,      MB, H,  W_SSM_BA,         RECURS | OPT  },
+    { OP_CONV,        MI, MI, W_SSM_CONV,       RECURS        },
+    { OP_DECAY,       MA, MB, W_SSM_DT,         RECURS | BARE },
+    { OP_DELTA,       MO, MI, W_SSM_A,          RECURS        },
+    { OP_NORM_GATE,   MZ, MO, W_SSM_NORM,       RECURS        },
+    { OP_MATMUL,      H,  MZ, W_SSM_OUT,        RECURS        },
+    { OP_MATMUL,      QG, H,  W_ATTN_QG,        ATTENDS       },
+    { OP_MATMUL,      K,  H,  W_ATTN_K,         ATTENDS       },
+    { OP_MATMUL,      V,  H,  W_ATTN_V,         ATTENDS       },
+    { OP_SPLIT_HEADS, Q,  QG, W_NONE,           ATTENDS       },
+    { OP_HEAD_NORM,   Q,  Q,  W_Q_NORM,         ATTENDS       },
+    { OP_HEAD_NORM,   K,  K,  W_K_NORM,         ATTENDS       },
+    { OP_ROPE,        Q,  Q,  W_NONE,           ATTENDS       },
+    { OP_ROPE,        K,  K,  W_NONE,           ATTENDS       },
+    { OP_ATTEND,      A,  Q,  W_NONE,           ATTENDS       },
+    { OP_GATE_VALUES, A,  AV, W_NONE,           ATTENDS       },
+    { OP_MATMUL,      H,  A,  W_ATTN_OUT,       ATTENDS       },
+    { OP_ADD,         X,  H,  W_NONE,           0             },
+    { OP_RMS_NORM,    H,  X,  W_ATTN_POST_NORM, 0             },
+    { OP_MATMUL,      G,  H,  W_FFN_GATE,       DENSE         },
+    { OP_MATMUL,      U,  H,  W_FFN_UP,         DENSE         },
+    { OP_SILU_MUL,    G,  U,  W_NONE,           DENSE         },
+    { OP_MATMUL,      F,  G,  W_FFN_DOWN,       DENSE         },
+    { OP_MATMUL,      RT, H,  W_ROUTER,         MOE           },
+    { OP_ROUTE,       RT, RT, W_NONE,           MOE           },
+    { OP_EXPERTS,     EG, H,  W_EXP_GATE,       MOE           },
+    { OP_EXPERTS,     EU, H,  W_EXP_UP,         MOE           },
+    { OP_SILU_MUL,    EG, EU, W_NONE,           MOE           },
+    { OP_EXPERTS,     ED, EG, W_EXP_DOWN,       MOE           },
+    { OP_EXPERT_SUM,  F,  ED, W_NONE,           MOE           },
+    { OP_MATMUL,      SG, H,  W_SH_GATE,        SHARED        },
+    { OP_MATMUL,      SU, H,  W_SH_UP,          SHARED        },
+    { OP_SILU_MUL,    SG, SU, W_NONE,           SHARED        },
+    { OP_MATMUL,      H2, SG, W_SH_DOWN,        SHARED        },
+    { OP_MATMUL,      SS, H,  W_SH_ROUTER,      SHARED        },
+    { OP_GATE,        H2, SS, W_SH_ROUTER,      SHARED        },
+    { OP_ADD,         F,  H2, W_NONE,           SHARED        },
+    { OP_ADD,         X,  F,  W_NONE,           0             }, END };
+
+enum { MAX_HEAD = 1 << 12, MAX_KEY_DIM = 1024, MAX_INNER = 1 << 20 };
+
+typedef struct {
+    hparams *hp;
+    const gguf *g;
+    const char *arch;
+    lory_err *err;
+} reader;
+
+/* A number of 1 .. max; absent: `otherwise`, or an error if that is 0. */
+static bool read_int(const reader *r, const char *name, int max, int otherwise, int *out)
+{
+    char key[96];
+    uint64_t n = (uint64_t)otherwise;
+    snprintf(key, sizeof key, "%s.%s", r->arch, name);
+    if (!gguf_get_uint(r->g, key, (uint64_t)max, &n, r->err)) return false;
+    *out = (int)n;
+    return n > 0 || err_set(r->err, LORY_E_FORMAT, "%s: %s is %s (expected 1 to %d)",
+                            gguf_path(r->g), key, gguf_find(r->g, key) ? "0" : "missing", max);
+}
+
+/* What the recipe can't see: beta and alpha are one matrix, by groups, or two. */
+static bool check_tensors(const reader *r, int il)
+{
+    static const char *const names[] = { "ssm_dt.bias", "ssm_ba.weight", "ssm_beta.weight",
+                                         "ssm_alpha.weight" };
+    char name[64];
+    for (int i = 0; i < 4; i++) {
+        bool is_wanted = i == 0 || (i == 1) == r->hp->is_grouped;
+        snprintf(name, sizeof name, "blk.%d.%s", il, names[i]);
+        if (!gguf_find_tensor(r->g, name) == is_wanted)
+            return err_set(r->err, is_wanted ? LORY_E_FORMAT : LORY_E_UNSUPPORTED,
+                           "%s: tensor %s is %s", gguf_path(r->g), name,
+                           is_wanted ? "missing" : "not known of this architecture");
+    }
+    return true;
+}
+
+static bool read_sizes(const reader *r)
+{
+    hparams *hp = r->hp;
+    char key[64];
+    snprintf(key, sizeof key, "%s.ssm.conv_kernel", r->arch);
+    if (!hparams_read_taps(hp, r->g, key, r->err)
+        || !read_int(r, "ssm.group_count", MAX_HEAD, 0, &hp->n_key_head)
+        || !read_int(r, "ssm.time_step_rank", MAX_HEAD, 0, &hp->n_value_head)
+        || !read_int(r, "ssm.state_size", MAX_KEY_DIM, 0, &hp->delta_key_dim)
+        || !read_int(r, "ssm.inner_size", MAX_INNER, 0, &hp->n_inner))
+        return false;
+    if (hp->n_value_head % hp->n_key_head != 0 || hp->n_inner % hp->n_value_head != 0)
+        return err_set(r->err, LORY_E_FORMAT,
+                       "%s: %d values of %d heads do not go with %d heads of keys", gguf_path(r->g),
+                       hp->n_inner, hp->n_value_head, hp->n_key_head);
+    if (hp->value_dim != hp->head_dim)
+        return err_set(r->err, LORY_E_UNSUPPORTED, "%s: values of another length than keys are not "
+                                                   "known of %s", gguf_path(r->g), r->arch);
+    hp->delta_value_dim = hp->n_inner / hp->n_value_head;
+    hp->n_conv = hp->n_mix_in = 2 * hp->n_key_head * hp->delta_key_dim + hp->n_inner;
+    return true;
+}
+
+static bool adapt(hparams *hp, const gguf *g, const char *arch, lory_err *err)
+{
+    const reader r = { hp, g, arch, err };
+    char key[64];
+    int period;
+    snprintf(key, sizeof key, "%s.nextn_predict_layers", arch);
+    if (!hparams_leave_predictors(hp, g, key, err) || !read_sizes(&r)
+        || !read_int(&r, "full_attention_interval", HPARAMS_MAX_LAYER, 4, &period))
+        return false;
+    int n_state = (hp->n_tap - 1) * hp->n_conv + hp->n_inner * hp->delta_key_dim;
+    for (int il = 0; il < hp->n_layer; il++) {
+        if ((il + 1) % period == 0) continue;
+        hparams_set_recurrent(hp, il, n_state);
+        if (!check_tensors(&r, il)) return false;
+    }
+    return true;
+}
+
+static bool adapt_qwen3next(hparams *hp, const gguf *g, lory_err *err)
+{
+    hp->is_grouped = true;
+    return adapt(hp, g, "qwen3next", err);
+}
+
+/* Positions in three dimensions are all the same in text. */
+static bool adapt_qwen35(hparams *hp, const gguf *g, lory_err *err)
+{
+    const gguf_kv *unused;
+    return gguf_get_array(g, "qwen35.rope.dimension_sections", GGUF_I32, &unused, err)
+           && adapt(hp, g, "qwen35", err);
+}
+
+static bool adapt_qwen35moe(hparams *hp, const gguf *g, lory_err *err)
+{
+    const gguf_kv *unused;
+    return gguf_get_array(g, "qwen35moe.rope.dimension_sections", GGUF_I32, &unused, err)
+           && adapt(hp, g, "qwen35moe", err);
+}
+
+/* Files without dense networks need not say how wide they would be. */
+static void preset(hparams *hp)
+{
+    hp->expert_weights_norm = true;
+    hp->n_ff = 1;
+}
+
+const lory_arch arch_qwen3next = { "qwen3next", embed_tokens, block, head_rms, true, preset,
+                                   adapt_qwen3next, NULL };
+const lory_arch arch_qwen35 = { "qwen35", embed_tokens, block, head_rms, true, NULL, adapt_qwen35,
+                                NULL };
+const lory_arch arch_qwen35moe = { "qwen35moe", embed_tokens, block, head_rms, true, preset,
+                                   adapt_qwen35moe, NULL };
