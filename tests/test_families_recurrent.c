@@ -95,8 +95,8 @@ TEST(lfm2_with_experts_gives_the_reference_logits)
 
 /* ---- the delta rule -------------------------------------------------------------------------- */
 
-enum { N_KEY = 2, N_VALUE = 4, DK = 8, DV = 16, TAPS = 4, KEYS = N_KEY * DK, VALUES = N_VALUE * DV };
-enum { CONV = 2 * KEYS + VALUES, PER = N_VALUE / N_KEY, HD = REF_DIM };
+enum { N_KEY = 2, N_VALUE = 4, DK = 8, DV = 16, TAPS = 4 };
+enum { KEYS = N_KEY * DK, VALUES = N_VALUE * DV, CONV = 2 * KEYS + VALUES, PER = N_VALUE / N_KEY, HD = REF_DIM };
 
 typedef struct {
     double qkv[CONV], z[VALUES], b[N_VALUE], a[N_VALUE]; /* heads of values by groups */
@@ -172,11 +172,11 @@ static void linear_attention(ref *r, int il, bool is_next, int n, double (*h)[E]
 {
     static delta_in in[FAMILY_N];
     static double state[N_VALUE][DK][DV];
-    const char *conv = is_next ? L "linear_attn.conv1d" : TL "linear_attn.conv1d";
-    const double *w = ref_tensor_of(r, conv, ".weight", il, CONV, 1, TAPS);
-    const double *dt = ref_tensor_of(r, is_next ? L : TL, "linear_attn.dt_bias", il, 0, 0, N_VALUE);
-    const double *log_a = ref_tensor_of(r, is_next ? L : TL, "linear_attn.A_log", il, 0, 0, N_VALUE);
-    const double *norm = ref_tensor_of(r, is_next ? L : TL, "linear_attn.norm.weight", il, 0, 0, DV);
+    const char *at = is_next ? L "linear_attn." : TL "linear_attn.";
+    const double *w = ref_tensor_of(r, at, "conv1d.weight", il, CONV, 1, TAPS);
+    const double *dt = ref_tensor_of(r, at, "dt_bias", il, 0, 0, N_VALUE);
+    const double *log_a = ref_tensor_of(r, at, "A_log", il, 0, 0, N_VALUE);
+    const double *norm = ref_tensor_of(r, at, "norm.weight", il, 0, 0, DV);
     memset(state, 0, sizeof state);
     for (int t = 0; t < n; t++) {
         double x[CONV], y[VALUES];
@@ -259,7 +259,8 @@ static void mix_35(ref *r, int il, int n, double (*h)[E], double (*out)[E])
 static const bool all_layers[] = { true, true, true, true };
 
 #define DELTA                                                                                      \
-    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,\"head_dim\":8,"           \
+    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,"                        \
+    "\"head_dim\":8,"                                                                              \
     "\"num_key_value_heads\":2,\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"              \
     "\"linear_num_key_heads\":2,\"linear_num_value_heads\":4,\"linear_key_head_dim\":8,"           \
     "\"linear_value_head_dim\":16,\"linear_conv_kernel_dim\":4,"                                   \

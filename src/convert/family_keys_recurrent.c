@@ -24,7 +24,8 @@ void shape_lfm2(config *c, hf_shape *s)
  * list of their numbers. */
 static void put_lfm2_heads(config *c, const hf_shape *s)
 {
-    const json *types = config_find(c, "layer_types"), *attending = config_find(c, "full_attn_idxs");
+    const json *types = config_find(c, "layer_types");
+    const json *attending = config_find(c, "full_attn_idxs");
     const json *type = types ? types->first : NULL;
     int32_t n_kv_head[CONFIG_MAX_LAYER];
     char key[64];
@@ -63,8 +64,8 @@ static void put_lfm2(config *c, const hf_shape *s)
 {
     config_one_of(c, "activation", "hidden_act", "silu", "silu");
     if (config_bool(c, "conv_bias", false))
-        config_wrong(c, LORY_E_UNSUPPORTED, "biases of convolutions (conv_bias) are not known of %s",
-                     c->arch);
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "biases of convolutions (conv_bias) are not known of %s", c->arch);
     keys_put_sizes(c, s);
     put_lfm2_heads(c, s);
     config_put_num(c, "rope.freq_base", keys_rope_theta(c, config_num(c, "theta", 1e6)));
@@ -127,8 +128,9 @@ static void put_delta(config *c, const hf_shape *s)
     int64_t period = config_int(c, "full_attention_interval", 4);
     int64_t head_dim = config_int(c, "head_dim", 256);
     if (!keys_follow_pattern(c, "linear_attention", period < 1 ? 1 : period))
-        config_wrong(c, LORY_E_UNSUPPORTED, "layer_types that do not follow full_attention_interval "
-                                            "are not known of %s", c->arch);
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "layer_types that do not follow full_attention_interval are not known of %s",
+                     c->arch);
     if (!config_bool(c, "attn_output_gate", true) || config_bool(c, "attention_bias", false))
         config_wrong(c, LORY_E_UNSUPPORTED, "attention without gates, or with biases, is not known "
                                             "of %s", c->arch);
@@ -167,7 +169,8 @@ static void put_base(config *c, const hf_shape *s)
     config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
     keys_put_eps(c);
     if (s->n_expert) config_put_int(c, "expert_count", s->n_expert);
-    if (s->n_expert) config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", 0));
+    if (s->n_expert)
+        config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", CONFIG_NEEDED));
     keys_put_rope_scaling(c);
     put_delta(c, s);
     if (s->n_expert) put_experts(c);

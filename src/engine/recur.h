@@ -1,4 +1,4 @@
-/* recur.h - the states of recurrent layers: what a sequence has of them in place of keys and values.
+/* recur.h - the states of recurrent layers: what sequences have of them, not keys and values.
  * Layer: engine. Owned by a KV cache, whose sequences these are; the team updates states that go
  * on, one thread at a time does the rest. Never allocates but in recur_open.
  *
@@ -72,8 +72,8 @@ void recur_rest(recur *r, int seq, int n_tok);
 /* Sees to it that the sequence may keep another state, of `end` tokens at most: it may forget one.
  */
 void recur_make_place(recur *r, int seq, int end);
-/* The state after `pos` tokens of the sequence, which has a place, is kept in the free cell: copied now if pos is
- * where the live one stands, else by the team when it comes to that token. */
+/* The state after `pos` tokens of the sequence, which has a place, is kept in the free cell: copied
+ * now if pos is where the live one stands, else by the team when it comes to that token. */
 void recur_keep(recur *r, int seq, int pos, int cell, bool is_there);
 bool recur_is_kept(const recur *r, int seq, int pos);
 

@@ -33,9 +33,9 @@ typedef enum {
     OP_SHORT_CONV,  /* dst = c * the causal convolution of b * x by the weight, a kernel for each
                        channel; src is b, c, x: LFM2 */
     OP_CONV,        /* in place: silu of the causal convolution by the weight, channel by channel */
-    OP_DECAY,       /* dst = softplus(dst + the weight's bias), or of src's second parts by groups */
-    OP_DELTA,       /* dst = the gated delta rule over src (queries, keys, values), MA and MB, by the
-                       weight; Yang et al. 2024, arXiv:2412.06464 */
+    OP_DECAY,       /* dst = softplus(dst + the weight's bias); by groups: of src's second parts */
+    OP_DELTA,       /* dst = the gated delta rule over src (queries, keys, values), MA and MB, by
+                       the weight; Yang et al. 2024, arXiv:2412.06464 */
     OP_NORM_GATE,   /* dst = silu(dst) * the RMS norm of src, head by head of values */
     OP_SPLIT_HEADS, /* dst = the first half of src of each head, AV the second */
     OP_ADD,         /* dst += src; where dst is X, src times the residual scale */
@@ -143,8 +143,8 @@ typedef enum {
     W_Q_NORM_HEADS, W_K_NORM_HEADS, /* [heads, head_dim] */
     W_Q_A, W_Q_A_NORM, W_Q_B, W_KV_A, W_KV_A_NORM, W_KV_B, W_K_B, W_V_B,
     W_CONV_IN, W_CONV, W_CONV_OUT, /* LFM2's */
-    W_ATTN_QG, W_MIX_IN, W_MIX_GATE, W_SSM_CONV, W_SSM_DT, W_SSM_A, W_SSM_BETA, W_SSM_ALPHA, W_SSM_BA,
-    W_SSM_NORM, W_SSM_OUT,
+    W_ATTN_QG, W_MIX_IN, W_MIX_GATE, W_SSM_CONV, W_SSM_DT, W_SSM_A, W_SSM_BETA, W_SSM_ALPHA,
+    W_SSM_BA, W_SSM_NORM, W_SSM_OUT,
     W_ATTN_GATE, W_ATTN_GATE_ALL, W_SINKS, W_ATTN_SUB_NORM, W_ATTN_OUT, W_ATTN_OUT_NORM, W_ATTN_POST_NORM,
     W_FFN_NORM, W_FFN_GATE, W_FFN_UP, W_FFN_SUB_NORM, W_FFN_DOWN, W_FFN_POST_NORM, W_LAYER_OUT_NORM,
     W_FFN_NORM_2, W_FFN_POST_NORM_1, W_FFN_POST_NORM_2, /* of experts beside a dense network */
