@@ -16,8 +16,8 @@ typedef void (*test_fn)(void);
 void test_register(const char *file, int line, const char *name, test_fn fn);
 void test_fail(const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* Marks the running test as skipped, with the reason (data that is not there). */
-void test_skip(const char *why);
+/* Ends the running test as skipped, with the reason (data that is not there). */
+_Noreturn void test_skip(const char *why);
 bool test_failed(void);
 const char *test_name(void); /* of the running test */
 

@@ -1,30 +1,10 @@
 /* test_fmath.c - accuracy against the C library in a wider type, special values, and patterns
  * that must come out on every machine. */
+#include "base/bytes.h"
 #include "base/fmath.h"
 #include "test.h"
 #include <math.h>
 #include <stdlib.h>
-
-static float float_of(uint32_t u)
-{
-    float x;
-    memcpy(&x, &u, sizeof x);
-    return x;
-}
-
-static uint32_t bits32(float x)
-{
-    uint32_t u;
-    memcpy(&u, &x, sizeof u);
-    return u;
-}
-
-static uint64_t bits64(double x)
-{
-    uint64_t u;
-    memcpy(&u, &x, sizeof u);
-    return u;
-}
 
 /* The distance of two neighbours among the floats of the size of x. */
 static double ulp32(double x)
@@ -46,9 +26,9 @@ static double worst_ulp(float (*f)(float), double (*exact)(double), float from, 
 {
     enum { STEP = 1237 };
     double worst = 0.0;
-    for (uint32_t u = bits32(from); u <= bits32(to); u += STEP)
+    for (uint32_t u = f32_bits(from); u <= f32_bits(to); u += STEP)
         for (int sign = 0; sign <= both; sign++) {
-            float x = sign ? -float_of(u) : float_of(u);
+            float x = sign ? -f32_of_bits(u) : f32_of_bits(u);
             double want = exact((double)x), e = fabs((double)f(x) - want) / ulp32(want);
             if (!(e <= worst)) worst = e;
         }
@@ -85,7 +65,7 @@ TEST(tanhf_is_within_two_and_a_half_ulp)
     CHECK_ULP(worst_ulp(math_tanhf, tanh, 0.0f, 100.0f, true), 2.5);
     CHECK(math_tanhf(9.02f) == 1.0f && math_tanhf(-1e30f) == -1.0f);
     CHECK(math_tanhf(INFINITY) == 1.0f && math_tanhf(-INFINITY) == -1.0f);
-    CHECK(bits32(math_tanhf(-0.0f)) == 0x80000000u && bits32(math_tanhf(0.0f)) == 0);
+    CHECK(f32_bits(math_tanhf(-0.0f)) == 0x80000000u && f32_bits(math_tanhf(0.0f)) == 0);
     CHECK(math_tanhf(1e-40f) == 1e-40f && isnan(math_tanhf(NAN)));
 }
 
@@ -94,7 +74,7 @@ TEST(erff_is_within_two_ulp)
     CHECK_ULP(worst_ulp(math_erff, erf, 0.0f, 100.0f, true), 2.0);
     CHECK(math_erff(3.93f) == 1.0f && math_erff(-1e30f) == -1.0f);
     CHECK(math_erff(INFINITY) == 1.0f && math_erff(-INFINITY) == -1.0f);
-    CHECK(bits32(math_erff(-0.0f)) == 0x80000000u && bits32(math_erff(0.0f)) == 0);
+    CHECK(f32_bits(math_erff(-0.0f)) == 0x80000000u && f32_bits(math_erff(0.0f)) == 0);
     CHECK(isnan(math_erff(NAN)));
 }
 
@@ -102,7 +82,7 @@ TEST(logf_is_within_one_ulp)
 {
     CHECK_ULP(worst_ulp(math_logf, log, 1e-45f, 3.4e38f, false), 1.0);
     CHECK_ULP(worst_ulp(math_logf, log, 0.99f, 1.01f, false), 1.0);
-    CHECK(bits32(math_logf(1.0f)) == 0);
+    CHECK(f32_bits(math_logf(1.0f)) == 0);
     CHECK(math_logf(0.0f) == -INFINITY && math_logf(-0.0f) == -INFINITY);
     CHECK(math_logf(INFINITY) == INFINITY);
     CHECK(isnan(math_logf(-1.0f)) && isnan(math_logf(-INFINITY)) && isnan(math_logf(NAN)));
@@ -153,7 +133,7 @@ TEST(log_is_within_one_ulp)
     CHECK_ULP(worst64(math_log, logl, 0.999, 1.001), 0.51);
     CHECK_ULP(worst64(math_log, logl, 0.0, 1e308), 0.51);
     CHECK_ULP(worst64(math_log, logl, 0.0, 0x1p-1030), 0.51); /* denormal */
-    CHECK(bits64(math_log(1.0)) == 0 && math_log(INFINITY) == INFINITY);
+    CHECK(f64_bits(math_log(1.0)) == 0 && math_log(INFINITY) == INFINITY);
     CHECK(math_log(0.0) == -INFINITY && math_log(-0.0) == -INFINITY);
     CHECK(isnan(math_log(-1.0)) && isnan(math_log(-INFINITY)) && isnan(math_log(NAN)));
 }
@@ -185,7 +165,7 @@ TEST(pow_treats_special_values_as_the_standard_library)
         for (int j = 0; j < N; j++) {
             double got = math_pow(v[i], v[j]), want = pow(v[i], v[j]);
             bool same = isnan(want)                  ? isnan(got)
-                        : want == 0.0 || isinf(want) ? bits64(got) == bits64(want)
+                        : want == 0.0 || isinf(want) ? f64_bits(got) == f64_bits(want)
                                                      : fabs(got - want) <= (double)ulp64(want);
             CHECK(same, "pow(%a, %a) = %a, want %a", v[i], v[j], got, want);
         }
@@ -198,7 +178,7 @@ TEST(sin_and_cos_are_within_one_ulp_up_to_two_to_the_31)
         CHECK_ULP(worst64(math_sin, sinl, -ranges[i], ranges[i]), 0.8);
         CHECK_ULP(worst64(math_cos, cosl, -ranges[i], ranges[i]), 0.8);
     }
-    CHECK(bits64(math_sin(-0.0)) == bits64(-0.0) && math_cos(0.0) == 1.0);
+    CHECK(f64_bits(math_sin(-0.0)) == f64_bits(-0.0) && math_cos(0.0) == 1.0);
     CHECK(math_sin(1e-310) == 1e-310);
     CHECK(isnan(math_sin(0x1.00001p31)) && isnan(math_cos(-INFINITY)) && isnan(math_sin(NAN)));
 }
@@ -225,9 +205,9 @@ static uint32_t mix(uint32_t h, uint32_t x)
 static uint32_t hash32(float (*f)(float), float from, float to)
 {
     uint32_t h = 2166136261u;
-    for (uint32_t u = bits32(from); u <= bits32(to); u += 10007) {
-        h = mix(h, bits32(f(float_of(u))));
-        if (f != math_logf) h = mix(h, bits32(f(-float_of(u))));
+    for (uint32_t u = f32_bits(from); u <= f32_bits(to); u += 10007) {
+        h = mix(h, f32_bits(f(f32_of_bits(u))));
+        if (f != math_logf) h = mix(h, f32_bits(f(-f32_of_bits(u))));
     }
     return h;
 }
@@ -237,7 +217,7 @@ static uint32_t hash64(double (*f)(double), double from, double to)
     uint32_t h = 2166136261u;
     uint64_t state = 3;
     for (int i = 0; i < 20000; i++) {
-        uint64_t y = bits64(f(sample(&state, from, to)));
+        uint64_t y = f64_bits(f(sample(&state, from, to)));
         h = mix(mix(h, (uint32_t)y), (uint32_t)(y >> 32));
     }
     return h;
@@ -252,11 +232,11 @@ static double pow_of_theta(double y)
 
 TEST(f32_functions_give_the_patterns_they_always_gave)
 {
-    CHECK_HASH(bits32(math_expf(1.0f)), 0x402df854u);
-    CHECK_HASH(bits32(math_expf(-10.5f)), 0x37e6fe13u);
-    CHECK_HASH(bits32(math_tanhf(0.7f)), 0x3f1ab7d9u);
-    CHECK_HASH(bits32(math_erff(0.7f)), 0x3f2d8461u);
-    CHECK_HASH(bits32(math_logf(10.0f)), 0x40135d8eu);
+    CHECK_HASH(f32_bits(math_expf(1.0f)), 0x402df854u);
+    CHECK_HASH(f32_bits(math_expf(-10.5f)), 0x37e6fe13u);
+    CHECK_HASH(f32_bits(math_tanhf(0.7f)), 0x3f1ab7d9u);
+    CHECK_HASH(f32_bits(math_erff(0.7f)), 0x3f2d8461u);
+    CHECK_HASH(f32_bits(math_logf(10.0f)), 0x40135d8eu);
     CHECK_HASH(hash32(math_expf, 0.0f, 100.0f), 0x6fd691a6u);
     CHECK_HASH(hash32(math_tanhf, 0.0f, 100.0f), 0xc27372b5u);
     CHECK_HASH(hash32(math_erff, 0.0f, 100.0f), 0xa9149d63u);

@@ -1,10 +1,38 @@
-/* bytes.h - little-endian numbers at any address, on any machine.
+/* bytes.h - the bits of floats, and little-endian numbers at any address, on any machine.
  * Layer: base. The one place that knows the byte order of files. */
 #ifndef LORY_BASE_BYTES_H
 #define LORY_BASE_BYTES_H
 
 #include <stdint.h>
 #include <string.h>
+
+static inline uint32_t f32_bits(float f)
+{
+    uint32_t u;
+    memcpy(&u, &f, sizeof u);
+    return u;
+}
+
+static inline float f32_of_bits(uint32_t u)
+{
+    float f;
+    memcpy(&f, &u, sizeof f);
+    return f;
+}
+
+static inline uint64_t f64_bits(double d)
+{
+    uint64_t u;
+    memcpy(&u, &d, sizeof u);
+    return u;
+}
+
+static inline double f64_of_bits(uint64_t u)
+{
+    double d;
+    memcpy(&d, &u, sizeof d);
+    return d;
+}
 
 static inline uint16_t bytes_u16(const void *p)
 {
@@ -25,18 +53,12 @@ static inline uint64_t bytes_u64(const void *p)
 
 static inline float bytes_f32(const void *p)
 {
-    uint32_t u = bytes_u32(p);
-    float f;
-    memcpy(&f, &u, sizeof f);
-    return f;
+    return f32_of_bits(bytes_u32(p));
 }
 
 static inline double bytes_f64(const void *p)
 {
-    uint64_t u = bytes_u64(p);
-    double d;
-    memcpy(&d, &u, sizeof d);
-    return d;
+    return f64_of_bits(bytes_u64(p));
 }
 
 static inline void bytes_put_u32(void *p, uint32_t v)

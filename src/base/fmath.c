@@ -1,23 +1,10 @@
 /* fmath.c - see fmath.h, which states the f32 functions operation by operation. */
 #include "base/fmath.h"
+#include "base/bytes.h"
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-
-static uint32_t bits32(float x)
-{
-    uint32_t u;
-    memcpy(&u, &x, sizeof u);
-    return u;
-}
-
-static float float_of(uint32_t u)
-{
-    float x;
-    memcpy(&x, &u, sizeof x);
-    return x;
-}
 
 /* ---- f32 ----------------------------------------------------------------------------------- */
 
@@ -33,7 +20,7 @@ static float exp_core(float x, float *half_scale)
     c = fmaf(c, r, MATH_EXP_C4);
     c = fmaf(c, r, MATH_EXP_C3);
     c = fmaf(c, r, MATH_EXP_C2);
-    *half_scale = float_of(bits32(t) << 23);
+    *half_scale = f32_of_bits(f32_bits(t) << 23);
     return fmaf(r * r, c, r);
 }
 
@@ -75,10 +62,10 @@ float math_erff(float x)
 float math_logf(float x)
 {
     bool is_small = x < 0x1p-126f;
-    uint32_t base = bits32(MATH_LOG_SQRT_HALF);
-    uint32_t i = bits32(is_small ? x * 0x1p23f : x) - base;
+    uint32_t base = f32_bits(MATH_LOG_SQRT_HALF);
+    uint32_t i = f32_bits(is_small ? x * 0x1p23f : x) - base;
     float k = (float)((int32_t)i >> 23) + (is_small ? -23.0f : 0.0f);
-    float f = float_of((i & 0x7fffff) + base) - 1.0f;
+    float f = f32_of_bits((i & 0x7fffff) + base) - 1.0f;
     float p = fmaf(MATH_LOG_L11, f, MATH_LOG_L10);
     p = fmaf(p, f, MATH_LOG_L9);
     p = fmaf(p, f, MATH_LOG_L8);
@@ -128,20 +115,6 @@ static twofold quotient(double a, twofold b)
     return sum(q, fma(-q, b.lo, fma(-q, b.hi, a)) / b.hi);
 }
 
-static uint64_t bits64(double x)
-{
-    uint64_t u;
-    memcpy(&u, &x, sizeof u);
-    return u;
-}
-
-static double double_of(uint64_t u)
-{
-    double x;
-    memcpy(&x, &u, sizeof x);
-    return x;
-}
-
 /* x + x_lo to its exponential; |x_lo| is tiny beside 1. Taylor series of e^r, |r| <= ln(2)/2: the
  * first term left out is 4e-18. Samplers call it for whole vocabularies, and fma() is a function
  * call where the baseline has no such instruction: n * LN2_41 is exact without it, and the terms
@@ -165,7 +138,7 @@ static double exp_sum(double x, double x_lo)
     double m = y.hi + (y.lo + (h2 * p + r.lo));
     /* 2^n in two factors, both normal: the second product rounds, once, below the normals. */
     int64_t k = (int64_t)n, k1 = k / 2;
-    return m * double_of((uint64_t)(k1 + 1023) << 52) * double_of((uint64_t)(k - k1 + 1023) << 52);
+    return m * f64_of_bits((uint64_t)(k1 + 1023) << 52) * f64_of_bits((uint64_t)(k - k1 + 1023) << 52);
 }
 
 /* Two lanes; compilers do not make them of exp_sum by themselves. */
@@ -188,7 +161,7 @@ static pair exp_pair(pair x)
     pair p = p0 + h4 * (p4 + h4 * p8);
     pair y = 1.0 + h, yh = y - 1.0, y_lo = (1.0 - (y - yh)) + (h - yh);
     pair m = y + (y_lo + (h2 * p + h_lo));
-    pair_bits minus = bits64(ROUND) - (pair_bits)t, half = minus >> 1;
+    pair_bits minus = f64_bits(ROUND) - (pair_bits)t, half = minus >> 1;
     m = m * (pair)((1023 - half) << 52) * (pair)((1023 - (minus - half)) << 52);
     return (pair)((pair_bits)m & (pair_bits)(x >= -745.2));
 }
@@ -213,9 +186,9 @@ static double split(double x, double *k)
         x *= 0x1p54;
         below = 54;
     }
-    uint64_t i = bits64(x) - base;
+    uint64_t i = f64_bits(x) - base;
     *k = (double)(((int64_t)i >> 52) - below);
-    return double_of((i & 0xfffffffffffff) + base) - 1.0;
+    return f64_of_bits((i & 0xfffffffffffff) + base) - 1.0;
 }
 
 /* ln x = k ln 2 + 2 atanh(s), s = f / (2 + f), |s| < 0.1716; the first term left out is below

@@ -1,6 +1,7 @@
 /* jinja_dict.c - see jinja_value.h: which values are equal, and dictionaries, which ask that of
  * their keys. */
 #include "chat/jinja_value.h"
+#include "base/bytes.h"
 #include <math.h>
 #include <string.h>
 
@@ -115,10 +116,8 @@ static uint64_t hash_bytes(const char *s, size_t n)
 /* Whole numbers hash alike whatever their type, because they are equal. */
 static uint64_t hash_float(double f)
 {
-    uint64_t bits;
     if (f >= -0x1p63 && f < 0x1p63 && f == floor(f)) return mix((uint64_t)(int64_t)f);
-    memcpy(&bits, &f, sizeof bits);
-    return mix(bits);
+    return mix(f64_bits(f));
 }
 
 static bool hash_of(jrun *r, jval v, uint64_t *h)

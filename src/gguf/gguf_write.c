@@ -37,9 +37,7 @@ static void add_u64(buf *b, uint64_t v)
 
 static void add_f32(buf *b, float v)
 {
-    uint32_t u;
-    memcpy(&u, &v, sizeof u);
-    add_u32(b, u);
+    add_u32(b, f32_bits(v));
 }
 
 static void add_str(buf *b, gguf_str s)

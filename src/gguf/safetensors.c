@@ -269,13 +269,6 @@ void safetensors_close(safetensors *s)
 
 /* ---- values ------------------------------------------------------------------------------ */
 
-static float f32_of_bits(uint32_t u)
-{
-    float f;
-    memcpy(&f, &u, sizeof f);
-    return f;
-}
-
 /* E4M3FN (OCP 8-bit floats, 2023): bias 7, no infinities, 0x7f is NaN. */
 static float e4m3_to_f32(unsigned char b)
 {

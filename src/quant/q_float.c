@@ -1,35 +1,22 @@
 /* q_float.c - see q_float.h: f32, f16 and bf16. */
 #include "quant/q_float.h"
+#include "base/bytes.h"
 #include "quant/format.h"
 #include <string.h>
 
 enum { STEP = 16 }; /* half floats converted at a time */
-
-static uint32_t bits_of(float f)
-{
-    uint32_t u;
-    memcpy(&u, &f, sizeof u);
-    return u;
-}
-
-static float float_of(uint32_t u)
-{
-    float f;
-    memcpy(&f, &u, sizeof f);
-    return f;
-}
 
 /* As processors convert: a signalling NaN becomes quiet and keeps its payload. */
 static inline float half_value(uint16_t h)
 {
     uint32_t a = h & 0x7fffu, normal = (a << 13) + ((127 - 15) << 23);
     /* A subnormal half is a * 2^-24: written below the 1 of 0.5, which is then taken away. */
-    uint32_t subnormal = bits_of(float_of(bits_of(0.5f) | a) - 0.5f);
+    uint32_t subnormal = f32_bits(f32_of_bits(f32_bits(0.5f) | a) - 0.5f);
     uint32_t choice = a < 0x0400 ? UINT32_MAX : 0; /* a mask, as branches stop the vectoriser */
     uint32_t u = (subnormal & choice) | (normal & ~choice);
     u |= a >= 0x7c00 ? 0xffu << 23 : 0;
     u |= a > 0x7c00 ? 1u << 22 : 0;
-    return float_of((uint32_t)(h & 0x8000u) << 16 | u);
+    return f32_of_bits((uint32_t)(h & 0x8000u) << 16 | u);
 }
 
 float f16_to_f32(uint16_t h)
@@ -39,24 +26,24 @@ float f16_to_f32(uint16_t h)
 
 uint16_t f32_to_f16(float f)
 {
-    const uint32_t inf = 0xffu << 23, too_big = bits_of(65520.0f), normal = bits_of(0x1p-14f);
-    uint32_t u = bits_of(f), sign = u >> 16 & 0x8000, a = u & 0x7fffffff;
+    const uint32_t inf = 0xffu << 23, too_big = f32_bits(65520.0f), normal = f32_bits(0x1p-14f);
+    uint32_t u = f32_bits(f), sign = u >> 16 & 0x8000, a = u & 0x7fffffff;
     if (a > inf) return (uint16_t)(sign | 0x7e00 | (a >> 13 & 0x01ff));
     if (a >= too_big) return (uint16_t)(sign | 0x7c00);
     if (a < normal) /* adding 0.5 leaves a multiple of 2^-24, rounded to nearest even */
-        return (uint16_t)(sign | (bits_of(float_of(a) + 0.5f) - bits_of(0.5f)));
+        return (uint16_t)(sign | (f32_bits(f32_of_bits(a) + 0.5f) - f32_bits(0.5f)));
     uint32_t odd = a >> 13 & 1;
     return (uint16_t)(sign | (a + 0xfff + odd - ((127 - 15) << 23)) >> 13);
 }
 
 float bf16_to_f32(uint16_t h)
 {
-    return float_of((uint32_t)h << 16);
+    return f32_of_bits((uint32_t)h << 16);
 }
 
 uint16_t f32_to_bf16(float f)
 {
-    uint32_t u = bits_of(f), odd = u >> 16 & 1;
+    uint32_t u = f32_bits(f), odd = u >> 16 & 1;
     if ((u & 0x7fffffff) > 0xffu << 23) return (uint16_t)(u >> 16 | 0x40); /* quiet NaN */
     return (uint16_t)((u + 0x7fff + odd) >> 16);
 }

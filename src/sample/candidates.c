@@ -1,6 +1,7 @@
 /* candidates.c - see candidates.h. The selection is a radix walk over the keys from their highest
  * bits down, so it costs a few passes whatever the logits are and never sorts. */
 #include "sample/candidates.h"
+#include "base/bytes.h"
 #include "base/fmath.h"
 #include <math.h>
 #include <string.h>
@@ -69,9 +70,7 @@ void candidates_keep_above(candidates *c, double min_logit)
 
 uint32_t candidates_key(float x)
 {
-    uint32_t bits;
-    x += 0.0f; /* -0 becomes 0 */
-    memcpy(&bits, &x, sizeof bits);
+    uint32_t bits = f32_bits(x + 0.0f); /* -0 becomes 0 */
     uint32_t is_negative = bits >> 31; /* without a branch: signs are hard to foretell */
     return bits ^ ((0u - is_negative) | 0x80000000u);
 }
@@ -214,10 +213,7 @@ bool candidates_find_peaks(const float *logits, int n, uint32_t *peak)
 /* The float that has the key. */
 static float logit_of(uint32_t key)
 {
-    float x;
-    uint32_t bits = key & 0x80000000u ? key ^ 0x80000000u : ~key;
-    memcpy(&x, &bits, sizeof x);
-    return x;
+    return f32_of_bits(key & 0x80000000u ? key ^ 0x80000000u : ~key);
 }
 
 float candidates_kth_peak(uint32_t *peak, int n, int k)

@@ -5,6 +5,7 @@
  *
  * User-defined pieces are matched longest first and never split; control, unknown and byte pieces
  * never come out of text; a character that is no piece becomes its bytes, or the unknown token. */
+#include "base/bytes.h"
 #include "base/err.h"
 #include "text/utf8.h"
 #include "token/kind.h"
@@ -63,9 +64,7 @@ static void spm_free(void *state)
 /* Smaller for higher scores: the order of floats as unsigned integers, turned around. */
 static uint32_t priority_of(float score)
 {
-    uint32_t bits;
-    score += 0.0f; /* -0 is 0 */
-    memcpy(&bits, &score, sizeof bits);
+    uint32_t bits = f32_bits(score + 0.0f); /* -0 is 0 */
     return bits >> 31 ? bits : ~bits & 0x7FFFFFFF;
 }
 
