@@ -143,6 +143,7 @@ static void activate(const exec *e, const plan_step *s, int op, int n, const flo
 /* Columns [r0, r1) belong to this thread alone, so what follows needs no meeting. */
 static void follow_up(const exec *e, const plan_step *s, int r0, int r1)
 {
+    if (s->then == OP_END && !s->add) return;
     for (int it = 0; it < e->n_row; it++) {
         float *dst = op_row(e, s->dst[0], it) + r0;
         activate(e, s, s->then, r1 - r0, op_row(e, s->dst[s->n_matmul - 1], it) + r0, dst);
@@ -152,18 +153,75 @@ static void follow_up(const exec *e, const plan_step *s, int r0, int r1)
     }
 }
 
+/* ---- whose rows ------------------------------------------------------------------------------ */
+
+enum { SHARED_TOK = 8 }; /* of fewer tokens, what counts is that weights come in one stream */
+
+/* Whether threads that are done take rows of those that are not: cores are not equally fast. In a
+ * batch of many tokens rows are packed in greater numbers than could be taken. */
+static bool is_taken(const op_ctx *c, const plan_step *s)
+{
+    int n_row = c->e->n_row;
+    if (c->nth == 1 || n_row < SHARED_TOK || n_row > MATMUL_STREAM_TOK) return false;
+    for (int i = 0; i < s->n_matmul; i++)
+        if (qtypes[s->w[i]->type].n_sub == 0) return false;
+    return parts_are_units(s);
+}
+
+/* What the thread reads after rows p: the rest of its own share of this product, when they were of
+ * that, then its parts from the i-th on. Of gate and up, whose rows take turns, the second leaves
+ * to the first what that asks for already. */
+static int find_next(const thread_parts *t, const plan_step *s, int step, rows_part p, bool is_own,
+                     weight_stretch next[PARTS_AHEAD])
+{
+    const weight *w = s->w[p.i];
+    int i = t->first[step], n = 0;
+    while (is_own && t->part[i].i != p.i) i++;
+    if (is_own && p.r1 < t->part[i].r1)
+        next[n++] = (weight_stretch){ (const unsigned char *)w->data + (size_t)p.r1 * w->row_bytes,
+                                      (size_t)(t->part[i].r1 - p.r1) * w->row_bytes };
+    i = is_own && !parts_is_pair(s) ? i + 1 : t->first[step + 1];
+    int at = n;
+    while (n < PARTS_AHEAD && i < t->n_known[step]) next[n++] = t->bytes[i++];
+    if (p.i == 1 && parts_is_pair(s) && at < n && next[at].n_bytes > MATMUL_AHEAD_BYTES) {
+        next[at].w = (const unsigned char *)next[at].w + MATMUL_AHEAD_BYTES;
+        next[at].n_bytes -= MATMUL_AHEAD_BYTES;
+    }
+    return n;
+}
+
+/* This thread's share in pieces, then what others have left. */
+static void take_rows(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    const thread_parts *t = &e->parts[c->ith];
+    const bool is_pair = parts_is_pair(s);
+    int step = (int)(s - e->plan.step);
+    weight_stretch next[PARTS_AHEAD];
+    bool is_own;
+    parts_offer(e->left, s, c->ith, c->nth);
+    for (rows_part p; parts_take(e->left, s, c->ith, c->nth, &p, &is_own);) {
+        for (int n = is_pair ? 2 : 1; n > 0; n--, p.i++)
+            product(c, s, p, next, find_next(t, s, step, p, is_own, next));
+        follow_up(e, s, p.r0, p.r1);
+    }
+}
+
 void op_matmul(const op_ctx *c, const plan_step *s)
 {
     const exec *e = c->e;
     const thread_parts *t = &e->parts[c->ith];
+    const bool takes = is_taken(c, s);
     int step = (int)(s - e->plan.step);
     for (int i = t->first[step]; i < t->first[step + 1]; i++) {
         rows_part p = t->part[i];
         if (!p.was_read) file_map_touch(&e->m->file.map, t->bytes[i].w, t->bytes[i].n_bytes);
         t->part[i].was_read = true;
+        if (takes) continue;
         product(c, s, p, t->bytes + i + 1, t->n_known[step] - i - 1);
         if (!parts_is_pair(s) || p.i == 1) follow_up(e, s, p.r0, p.r1);
     }
+    if (takes) take_rows(c, s);
 }
 
 enum { HEAD_TOKENS = 32 }; /* of a product by heads at a time */

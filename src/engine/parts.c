@@ -1,7 +1,10 @@
 /* parts.c - see parts.h. */
 #include "engine/parts.h"
 
-enum { UNIT = PANEL_ROWS }; /* rows that stay on one thread: a panel, a cache line of output */
+enum {
+    UNIT = PANEL_ROWS, /* rows that stay on one thread: a panel, a cache line of output */
+    TAKEN = 2,         /* units taken at once, at least: tiles are two panels */
+};
 
 void parts_carve(thread_parts *t, const plan *p, mem_carver *c)
 {
@@ -14,16 +17,32 @@ void parts_carve(thread_parts *t, const plan *p, mem_carver *c)
     t->bytes = mem_carve(c, n_part + PARTS_AHEAD, sizeof *t->bytes);
 }
 
+static int n_units(const weight *w)
+{
+    return (w->n_rows + UNIT - 1) / UNIT;
+}
+
+/* Products whose rows are shared; of gate and up the second goes with the first. */
+static int n_shared(const plan_step *s)
+{
+    return parts_is_pair(s) ? 1 : s->n_matmul;
+}
+
+static void share_units(const plan_step *s, int ith, int nth, int *first, int *last)
+{
+    int n = 0;
+    for (int i = 0; i < n_shared(s); i++) n += n_units(s->w[i]);
+    parts_share(ith, nth, n, first, last);
+}
+
 /* What thread ith has of the step, in the order of reading: the products' rows, one after the other
  * in units, are cut into nth equal stretches. */
 static int parts_of(const plan_step *s, int ith, int nth, rows_part part[PLAN_MAX_FUSED])
 {
-    int n_products = parts_is_pair(s) ? 1 : s->n_matmul, n_part = 0;
-    int n_unit = 0, first, last;
-    for (int i = 0; i < n_products; i++) n_unit += (s->w[i]->n_rows + UNIT - 1) / UNIT;
-    parts_share(ith, nth, n_unit, &first, &last);
-    for (int i = 0, base = 0; i < n_products && base < last; i++) {
-        int n_rows = s->w[i]->n_rows, n = (n_rows + UNIT - 1) / UNIT;
+    int n_part = 0, first, last;
+    share_units(s, ith, nth, &first, &last);
+    for (int i = 0, base = 0; i < n_shared(s) && base < last; i++) {
+        int n_rows = s->w[i]->n_rows, n = n_units(s->w[i]);
         int u0 = first > base ? first - base : 0, u1 = last - base < n ? last - base : n;
         base += n;
         if (u0 < u1)
@@ -70,4 +89,81 @@ void parts_make(thread_parts *t, const plan *p, int ith, int nth)
     t->first[p->n_step] = n;
     find_known(t, p);
     t->nth = nth;
+}
+
+/* ---- rows taken as threads come to them ------------------------------------------------------ */
+
+bool parts_are_units(const plan_step *s)
+{
+    for (int i = 0; i < s->n_matmul; i++)
+        if (s->w[i]->n_rows % UNIT != 0) return false;
+    return true;
+}
+
+static uint64_t units_from(int first, int end)
+{
+    return (uint64_t)(uint32_t)first << 32 | (uint32_t)end;
+}
+
+void parts_offer(parts_left *left, const plan_step *s, int ith, int nth)
+{
+    int first, last;
+    share_units(s, ith, nth, &first, &last);
+    atomic_store_explicit(&left[ith].units, units_from(first, last), memory_order_relaxed);
+}
+
+/* The product that has a unit; *base is its first one. */
+static int product_of(const plan_step *s, int unit, int *base)
+{
+    int i = 0;
+    for (*base = 0; unit >= *base + n_units(s->w[i]); i++) *base += n_units(s->w[i]);
+    return i;
+}
+
+/* Units of one product: of its own share a thread takes half of what is left from the front, to
+ * have few pieces, others TAKEN units at most from the end. False when none are left. */
+static bool take_units(parts_left *left, const plan_step *s, bool is_own, rows_part *p)
+{
+    uint64_t had = atomic_load_explicit(&left->units, memory_order_relaxed), has;
+    int u0, u1, base;
+    do {
+        int first = (int)(had >> 32), end = (int)(had & UINT32_MAX);
+        int n = is_own ? (end - first) / (2 * TAKEN) * TAKEN : TAKEN;
+        if (first >= end) return false;
+        if (n < TAKEN) n = TAKEN;
+        p->i = product_of(s, is_own ? first : end - 1, &base);
+        u0 = first > base ? first : base;
+        u1 = base + n_units(s->w[p->i]);
+        if (u1 > end) u1 = end;
+        if (is_own && u1 - u0 > n) u1 = u0 + n;
+        if (!is_own && u1 - u0 > n) u0 = u1 - n;
+        has = is_own ? units_from(u1, end) : units_from(first, u0);
+    } while (!atomic_compare_exchange_weak_explicit(&left->units, &had, has, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    p->r0 = (u0 - base) * UNIT;
+    p->r1 = (u1 - base) * UNIT;
+    return true;
+}
+
+/* The thread that has most left; -1 when none has any. */
+static int find_slowest(parts_left *left, int nth)
+{
+    int slowest = -1, most = 0;
+    for (int i = 0; i < nth; i++) {
+        uint64_t has = atomic_load_explicit(&left[i].units, memory_order_relaxed);
+        int n = (int)(has & UINT32_MAX) - (int)(has >> 32);
+        if (n > most) most = n, slowest = i;
+    }
+    return slowest;
+}
+
+bool parts_take(parts_left *left, const plan_step *s, int ith, int nth, rows_part *p,
+                bool *is_own)
+{
+    *p = (rows_part){ .was_read = true };
+    *is_own = take_units(&left[ith], s, true, p);
+    if (*is_own) return true;
+    for (int i; (i = find_slowest(left, nth)) >= 0;)
+        if (take_units(&left[i], s, false, p)) return true;
+    return false;
 }

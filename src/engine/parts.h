@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "engine/plan.h"
 #include "kernels/kernel.h"
+#include <stdatomic.h>
 
 /* Rows [r0, r1) of product i of a step. */
 typedef struct {
@@ -24,11 +25,29 @@ typedef struct {
     weight_stretch *bytes; /* [first[n_step] + PARTS_AHEAD] theirs, then the first ones' again */
 } thread_parts;
 
+/* What a thread has left of the step at hand: units of rows, of the step's products one after the
+ * other; who is done takes of it. On a line of its own. */
+typedef struct {
+    _Alignas(64) atomic_uint_least64_t units; /* the first << 32 | their end */
+} parts_left;
+
 /* Carves the arrays, for any number of threads. */
 void parts_carve(thread_parts *t, const plan *p, mem_carver *c);
 
 /* Fills them for thread ith of nth. */
 void parts_make(thread_parts *t, const plan *p, int ith, int nth);
+
+/* Thread ith offers its share of the step: to itself, and to who is done before. Each does so
+ * between the meetings before and after the step. */
+void parts_offer(parts_left *left, const plan_step *s, int ith, int nth);
+
+/* The next rows for thread ith: of its own share in ascending order (*is_own), then a few from the
+ * end of who has most left. False: no rows are left. */
+bool parts_take(parts_left *left, const plan_step *s, int ith, int nth, rows_part *p,
+                bool *is_own);
+
+/* Whether rows of the step can be taken so: they are whole units. */
+bool parts_are_units(const plan_step *s);
 
 /* Thread ith's share [first, last) of n things. */
 static inline void parts_share(int ith, int nth, int n, int *first, int *last)

@@ -8,7 +8,7 @@
 
 /* 16 rows at once are 16 streams, which prefetchers follow badly. What lies so far on in address
  * order is asked for meanwhile: the memory sees one stream. */
-enum { AHEAD_BYTES = 72 << 10, AHEAD_LINE = 64 };
+enum { AHEAD_BYTES = MATMUL_AHEAD_BYTES, AHEAD_LINE = 64 };
 
 /* Of bytes to come, those before `split` lie at `at`, those from there on at `then`. */
 typedef struct {

@@ -190,7 +190,8 @@ typedef struct {
 
 enum {
     MATMUL_SCRATCH_BYTES = 656 << 10, /* most of a second level cache of 1 MB */
-    MATMUL_STREAM_TOK = 128 /* up to here weights pass through the first level cache */
+    MATMUL_STREAM_TOK = 128, /* up to here weights pass through the first level cache */
+    MATMUL_AHEAD_BYTES = 72 << 10 /* asked for at least so long before they are read */
 };
 
 /* ---- attention ------------------------------------------------------------------------------ */

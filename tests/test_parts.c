@@ -1,0 +1,77 @@
+/* test_parts.c - rows of products that threads take as they come to them: each exactly once. */
+#include "base/team.h"
+#include "engine/parts.h"
+#include "test.h"
+#include <string.h>
+
+enum { N_THREADS = 4, MOST_ROWS = 2048 };
+
+typedef struct {
+    team *team;
+    const plan_step *step;
+    int n_offers; /* threads that offer their share; the others come too late */
+    _Alignas(64) parts_left left[N_THREADS];
+    atomic_int n_taken[PLAN_MAX_FUSED][MOST_ROWS];
+    atomic_int n_bad;
+} taking;
+
+static void take_all(void *arg, int ith, int nth)
+{
+    taking *t = arg;
+    rows_part p;
+    bool is_own, had_others = false;
+    int last = -1;
+    parts_offer(t->left, t->step, ith, nth);
+    team_barrier(t->team);
+    if (ith >= t->n_offers) return;
+    while (parts_take(t->left, t->step, ith, nth, &p, &is_own)) {
+        int at = p.i * MOST_ROWS + p.r0;
+        bool is_good = p.r0 % PANEL_ROWS == 0 && p.r1 % PANEL_ROWS == 0 && p.r0 < p.r1;
+        if (is_own) is_good &= !had_others && at > last;
+        if (!is_good) atomic_fetch_add(&t->n_bad, 1);
+        had_others |= !is_own;
+        last = at;
+        for (int r = p.r0; r < p.r1; r++) atomic_fetch_add(&t->n_taken[p.i][r], 1);
+    }
+}
+
+/* Products of so many rows each, 0 = none; n_takers of the threads take them all. */
+static void check_taken(const int n_rows[PLAN_MAX_FUSED], int n_takers, uint8_t then)
+{
+    static taking t;
+    weight w[PLAN_MAX_FUSED] = { 0 };
+    plan_step s = { .op = OP_MATMUL, .then = then };
+    memset(&t, 0, sizeof t);
+    for (; s.n_matmul < PLAN_MAX_FUSED && n_rows[s.n_matmul] > 0; s.n_matmul++) {
+        w[s.n_matmul].n_rows = n_rows[s.n_matmul];
+        s.w[s.n_matmul] = &w[s.n_matmul];
+    }
+    REQUIRE(parts_are_units(&s) && (t.team = team_new(N_THREADS, NULL)));
+    t.step = &s;
+    t.n_offers = n_takers;
+    for (int run = 0; run < 20; run++) team_run(t.team, take_all, &t);
+    team_free(t.team);
+    CHECK(t.n_bad == 0);
+    for (int i = 0; i < s.n_matmul; i++)
+        for (int r = 0; r < n_rows[i]; r++)
+            CHECK(t.n_taken[i][r] == (then && i > 0 ? 0 : 20), "product %d, row %d", i, r);
+}
+
+TEST(parts_every_row_is_taken_once)
+{
+    for (int n_takers = 1; n_takers <= N_THREADS; n_takers++) {
+        check_taken((const int[]){ 576, 192, 192 }, n_takers, OP_END);
+        check_taken((const int[]){ 1536, 1536, 0 }, n_takers, OP_SILU_MUL);
+        check_taken((const int[]){ 16, 0, 0 }, n_takers, OP_END); /* most threads have none */
+        check_taken((const int[]){ 48, 16, 2048 }, n_takers, OP_END);
+    }
+}
+
+TEST(parts_rows_of_half_a_panel_are_not_taken)
+{
+    weight w[2] = { { .n_rows = 64 }, { .n_rows = 72 } };
+    plan_step s = { .op = OP_MATMUL, .n_matmul = 2, .w = { &w[0], &w[1] } };
+    CHECK(!parts_are_units(&s));
+    s.n_matmul = 1;
+    CHECK(parts_are_units(&s));
+}
