@@ -1,4 +1,4 @@
-/* parts.h - which rows of the plan's products a thread has, and what it reads after them.
+/* parts.h - which rows of the plan's products a thread has or takes, and what it reads after them.
  * Layer: engine. Depends on the plan and the number of threads only, so it is worked out once, and
  * again when that number changes: by the thread itself, whose own it is. */
 #ifndef LORY_ENGINE_PARTS_H
