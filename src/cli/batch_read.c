@@ -284,7 +284,9 @@ static bool read_prompts(batch_request *r, const batch_defaults *d, const json *
 
 static bool read_prompt(batch_request *r, const batch_defaults *d, const json *body, lory_err *err)
 {
-    static const unknown_field of_messages[] = { { "tools", 0 }, { "tool_choice", 0 }, { NULL, 0 } };
+    static const unknown_field of_messages[] = { { "tools", 0 },
+                                                 { "tool_choice", 0 },
+                                                 { NULL, 0 } };
     const json *prompt = field(body, "prompt"), *messages = field(body, "messages");
     if (prompt && messages)
         return err_set(err, LORY_E_ARGUMENT, "has both a \"prompt\" and \"messages\"");
