@@ -81,7 +81,7 @@ void family_run(const char *path, const char *arch, const double *want)
     run_near(path, arch, want, 2e-6);
 }
 
-/* As another type of weights: rounding may choose other experts, so that only the bits tell much. */
+/* As another type of weights: rounding may choose other experts, so that only the bits tell. */
 static void check_type(const hf_test *f, qtype type, const char *arch, const double *want)
 {
     char out[500];

@@ -26,7 +26,8 @@ typedef enum {
 } ref_act;
 typedef enum { REF_ROTATES, REF_NOT_FOURTH, REF_WINDOWS_ONLY, REF_NEVER } ref_rotation;
 
-enum { REF_LAYER_EMBD = 6, REF_LAYER_VOCAB = 36, REF_STREAMS = 4, REF_LAUREL = 5 }; /* of what layers get of a token by themselves */
+/* Of what layers get of a token by themselves. */
+enum { REF_LAYER_EMBD = 6, REF_LAYER_VOCAB = 36, REF_STREAMS = 4, REF_LAUREL = 5 };
 
 /* Lengths of latent attention. */
 enum { REF_Q_RANK = 12, REF_KV_RANK = 16, REF_NOPE = 8, REF_ROPE = 4 };

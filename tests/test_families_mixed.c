@@ -99,13 +99,13 @@ TEST(gemma_4_with_experts_gives_the_reference_logits)
 }
 
 #define GEMMA3N                                                                                    \
-    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,\"head_dim\":8,"            \
-    "\"intermediate_size\":[48,48,48,48],\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"      \
-    "\"sliding_window\":3,\"final_logit_softcapping\":3.0,\"num_key_value_heads\":2,"                \
+    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,\"head_dim\":8,"         \
+    "\"intermediate_size\":[48,48,48,48],\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"    \
+    "\"sliding_window\":3,\"final_logit_softcapping\":3.0,\"num_key_value_heads\":2,"              \
     "\"layer_types\":[\"sliding_attention\",\"full_attention\",\"sliding_attention\","             \
-    "\"full_attention\"],\"rope_theta\":100.0,\"rope_local_base_freq\":50.0,"                        \
-    "\"num_kv_shared_layers\":2,\"hidden_size_per_layer_input\":6,\"altup_num_inputs\":4,"           \
-    "\"altup_active_idx\":0,\"altup_correct_scale\":true,\"laurel_rank\":5,"                         \
+    "\"full_attention\"],\"rope_theta\":100.0,\"rope_local_base_freq\":50.0,"                      \
+    "\"num_kv_shared_layers\":2,\"hidden_size_per_layer_input\":6,\"altup_num_inputs\":4,"         \
+    "\"altup_active_idx\":0,\"altup_correct_scale\":true,\"laurel_rank\":5,"                       \
     "\"vocab_size_per_layer_input\":36,\"activation_sparsity_pattern\":[0.95,0.5,0.25,0.0]"
 
 /* Normal quantiles of those shares. */

@@ -96,7 +96,13 @@ TEST(lfm2_with_experts_gives_the_reference_logits)
 /* ---- the delta rule -------------------------------------------------------------------------- */
 
 enum { N_KEY = 2, N_VALUE = 4, DK = 8, DV = 16, TAPS = 4 };
-enum { KEYS = N_KEY * DK, VALUES = N_VALUE * DV, CONV = 2 * KEYS + VALUES, PER = N_VALUE / N_KEY, HD = REF_DIM };
+enum {
+    KEYS = N_KEY * DK,
+    VALUES = N_VALUE * DV,
+    CONV = 2 * KEYS + VALUES,
+    PER = N_VALUE / N_KEY,
+    HD = REF_DIM
+};
 
 typedef struct {
     double qkv[CONV], z[VALUES], b[N_VALUE], a[N_VALUE]; /* heads of values by groups */

@@ -138,7 +138,8 @@ static double exp_sum(double x, double x_lo)
     double m = y.hi + (y.lo + (h2 * p + r.lo));
     /* 2^n in two factors, both normal: the second product rounds, once, below the normals. */
     int64_t k = (int64_t)n, k1 = k / 2;
-    return m * f64_of_bits((uint64_t)(k1 + 1023) << 52) * f64_of_bits((uint64_t)(k - k1 + 1023) << 52);
+    return m * f64_of_bits((uint64_t)(k1 + 1023) << 52)
+           * f64_of_bits((uint64_t)(k - k1 + 1023) << 52);
 }
 
 /* Two lanes; compilers do not make them of exp_sum by themselves. */

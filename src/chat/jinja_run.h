@@ -1,6 +1,7 @@
 /* jinja_run.h - what the parts of the evaluator share: statements (jinja_eval.c), expressions
  * (jinja_expr.c), operators (jinja_ops.c), attributes and items (jinja_get.c), the
- * variable `loop` (jinja_loop.c), calls (jinja_call.c). Layer: chat. All return false with the error set, unless they say otherwise. */
+ * variable `loop` (jinja_loop.c), calls (jinja_call.c).
+ * Layer: chat. All return false with the error set, unless they say otherwise. */
 #ifndef LORY_CHAT_JINJA_RUN_H
 #define LORY_CHAT_JINJA_RUN_H
 

@@ -36,7 +36,7 @@ static const hf_family families[] = {
     { "HYV3ForCausalLM",
       "hy_v3",          rows_hy_v3, rows_common,         NULL, keys_hy_v3 },
     { "Jais2ForCausalLM",
-      "jais2",          rows_none, rows_common,          NULL, keys_jais2 },
+      "jais2",          rows_none, rows_common,          NULL, keys_arcee },
     { "MaincoderForCausalLM",
       "maincoder",      rows_none, rows_common,          NULL, keys_maincoder },
     { "GraniteMoeHybridForCausalLM",

@@ -95,7 +95,6 @@ void keys_exaone_moe(config *c, const hf_shape *s);
 void keys_afmoe(config *c, const hf_shape *s);
 void keys_glm4_lite(config *c, const hf_shape *s);
 void keys_hy_v3(config *c, const hf_shape *s);
-void keys_jais2(config *c, const hf_shape *s);
 void keys_maincoder(config *c, const hf_shape *s);
 void keys_granite4(config *c, const hf_shape *s);
 void keys_muse_glimmer(config *c, const hf_shape *s);

@@ -353,6 +353,7 @@ void keys_bitnet(config *c, const hf_shape *s)
     keys_put_base(c, s);
 }
 
+/* Jais 2 too. */
 void keys_arcee(config *c, const hf_shape *s)
 {
     keys_put_activation(c, "relu2", "relu2");
@@ -492,14 +493,6 @@ void keys_granite4(config *c, const hf_shape *s)
     keys_put_eps(c);
     keys_put_rope_scaling(c);
     put_granite_scales(c, s);
-}
-
-void keys_jais2(config *c, const hf_shape *s)
-{
-    keys_put_activation(c, "relu2", "relu2");
-    keys_put_base(c, s);
-    keys_put_head_dim(c);
-    config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
 }
 
 void keys_maincoder(config *c, const hf_shape *s)

@@ -11,7 +11,8 @@
 extern const hf_row rows_none[];
 extern const hf_row rows_common[]; /* what most have in common since LLaMA */
 extern const hf_row rows_llama[], rows_apertus[], rows_gemma[], rows_gemma2[], rows_gemma4[],
-    rows_gemma3n[], rows_granite4[], rows_muse_glimmer[], rows_olmo[], rows_hunyuan[], rows_internlm2[], rows_olmo2[], rows_bitnet[], rows_glm4[],
+    rows_gemma3n[], rows_granite4[], rows_muse_glimmer[], rows_olmo[], rows_hunyuan[],
+    rows_internlm2[], rows_olmo2[], rows_bitnet[], rows_glm4[],
     rows_stablelm[], rows_phi2[], rows_starcoder2[], rows_baichuan[], rows_baichuan2[],
     rows_openelm[], rows_deci[], rows_plamo[], rows_chameleon[];
 
@@ -24,8 +25,8 @@ extern const hf_row rows_gpt2[], rows_jais[], rows_refact[], rows_openai_gpt[], 
 extern const hf_row rows_moe[], rows_qwen3vlmoe[], rows_llama4[], rows_ernie_moe[],
     rows_hunyuan_moe[], rows_bailing[], rows_bailing_normed[], rows_bailing2[], rows_sparse_moe[],
     rows_smallthinker[], rows_windows[], rows_step35[], rows_deepseek[], rows_glm4moe[],
-    rows_gpt_oss[], rows_glm_dsa[], rows_minimax3[], rows_dbrx[], rows_grok[], rows_grok2[], rows_arctic[],
-    rows_exaone_moe[], rows_afmoe[], rows_hy_v3[];
+    rows_gpt_oss[], rows_glm_dsa[], rows_minimax3[], rows_dbrx[], rows_grok[], rows_grok2[],
+    rows_arctic[], rows_exaone_moe[], rows_afmoe[], rows_hy_v3[];
 
 /* Models with recurrent layers: family_rows_recurrent.c. */
 extern const hf_row rows_lfm2[], rows_qwen3next[], rows_qwen35[];

@@ -96,8 +96,9 @@ bool batch_plan(const model *m, const lory_batch_params *p, lory_memory_plan *mp
     kv_shape page = shape_of(m, p, KV_CHUNK, KV_CHUNK, n_parallel);
     if (!kv_check(&page, err)) return false;
     if (!kv_state_bytes(&page, &n_bytes))
-        return err_set(err, LORY_E_MEMORY, "recurrent layers: states of %d sequences do not fit the "
-                                           "address space", n_parallel);
+        return err_set(err, LORY_E_MEMORY,
+                       "recurrent layers: states of %d sequences do not fit the address space",
+                       n_parallel);
     mp->state_bytes = n_bytes;
     if (!kv_bytes(&page, &n_bytes))
         return err_set(err, LORY_E_MEMORY, "KV cache: a page does not fit the address space");

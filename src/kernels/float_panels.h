@@ -143,7 +143,8 @@ INLINE void add_panel_step(const int nv, const int n, const float *w, const floa
     for (int i = 0; i < n; i++) {
         if (i % 2 && i < 2 * P_DIRECT) {
             UNROLL
-            for (int e = 0; e < nv; e++) sum[nv * i + e] = v_fma_each(wv[e], x + i, sum[nv * i + e]);
+            for (int e = 0; e < nv; e++)
+                sum[nv * i + e] = v_fma_each(wv[e], x + i, sum[nv * i + e]);
             continue;
         }
         v16 xv = v_set(x[i]);

@@ -1,8 +1,8 @@
 /* arch_deepseek.c - DeepSeek-V2 (arXiv:2405.04434), V3 (arXiv:2412.19437), V3.2 (arXiv:2512.02556),
- * GLM-4.7-Flash, GLM-5, Kimi-K2, MiniCPM3, PLM, Mistral Small 4: keys and values come out of one latent per token, queries out of another one or
- * not; experts after the first layers. Where a file has the latents' products by head, they are
- * moved to queries and outputs, so that attention is over the latents themselves, and they alone
- * are cached. */
+ * GLM-4.7-Flash, GLM-5, Kimi-K2, MiniCPM3, PLM, Mistral Small 4: keys and values come out of one
+ * latent per token, queries out of another one or not; experts after the first layers. Where a file
+ * has the latents' products by head, they are moved to queries and outputs, so that attention is
+ * over the latents themselves, and they alone are cached. */
 #include "model/arch.h"
 #include "base/err.h"
 #include "base/fmath.h"

@@ -1,6 +1,6 @@
 /* arch_nemotron.c - feed-forward layers of two matrices with an activation between that grows like
- * a square: Nemotron (arXiv:2402.16819), whose layer norms have the 1 added in the file, Jais 2, and
- * AFM of Arcee; Apertus (arXiv:2509.14233) by xIELU. */
+ * a square: Nemotron (arXiv:2402.16819), whose layer norms have the 1 added in the file, Jais 2,
+ * and AFM of Arcee; Apertus (arXiv:2509.14233) by xIELU. */
 #include "model/arch.h"
 
 static const lory_step block_nemotron[] = {

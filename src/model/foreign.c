@@ -1,5 +1,5 @@
-/* foreign.c - see foreign.h. By name where no key tells; else by what there is, so of models to come
- * as well. */
+/* foreign.c - see foreign.h. By name where no key tells; else by what there is, so of models to
+ * come as well. */
 #include "model/foreign.h"
 #include <string.h>
 

@@ -169,8 +169,8 @@ static bool read_layers(reader *r, hparams *hp)
 {
     bool has_kv = gguf_find(r->g, key_of(r, "attention.head_count_kv"));
     int n_sharing = 0;
-    if (!read_by_layer(r, hp, "feed_forward_length", MAX_FF, hp->n_ff, offsetof(hparams_layer, n_ff),
-                       &hp->n_ff)
+    if (!read_by_layer(r, hp, "feed_forward_length", MAX_FF, hp->n_ff,
+                       offsetof(hparams_layer, n_ff), &hp->n_ff)
         || !read_by_layer(r, hp, "attention.head_count", MAX_HEAD, 0,
                           offsetof(hparams_layer, n_head), &hp->n_head)
         || !read_by_layer(r, hp, "attention.head_count_kv", MAX_HEAD, hp->n_head,

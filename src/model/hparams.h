@@ -111,9 +111,9 @@ typedef struct {
     /* recurrent layers; 0: there are none */
     int n_conv, n_tap;     /* channels of their causal convolution, its length */
     int n_mix_in, n_inner; /* what is made of H for them; what they make of that */
-    /* The delta rule: heads of keys and of values, lengths of each. A head of values has the keys of
-     * that number modulo theirs, or of its group: is_grouped, and then MB has beta and alpha of all
-     * heads of each group. */
+    /* The delta rule: heads of keys and of values, lengths of each. A head of values has the keys
+     * of that number modulo theirs, or of its group: is_grouped, and then MB has beta and alpha of
+     * all heads of each group. */
     int n_key_head, n_value_head, delta_key_dim, delta_value_dim;
     bool is_grouped;
 

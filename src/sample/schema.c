@@ -225,7 +225,8 @@ static bool with_option(builder *b, const conjuncts *l, size_t k, unsigned witho
     bool is_new, ok = true;
     *out = (conjuncts){ .is_never = l->is_never };
     for (size_t i = 0; ok && i < l->n; i++)
-        ok = conjuncts_put(b, out, l->item[i].at, l->item[i].without | (i == k ? without : 0), &is_new);
+        ok = conjuncts_put(b, out, l->item[i].at, l->item[i].without | (i == k ? without : 0),
+                           &is_new);
     ok = ok && conjuncts_add(b, out, option, 0);
     if (!ok) conjuncts_free(out);
     return ok;

@@ -79,7 +79,7 @@ bool schema_count(builder *b, const conjunct *c, const char *keyword, uint32_t *
 
 void builder_close(builder *b);
 
-/* ---- the types: schema_string.c, schema_number.c, schema_list.c ------------------------------- */
+/* ---- the types: schema_string.c, schema_number.c, schema_list.c ------------------------------ */
 
 /* The texts of one type that a list allows; NULL on failure. */
 const expr *schema_string(builder *b, const conjuncts *l);
