@@ -3,9 +3,10 @@
  *
  * A thread has some channels or heads of all tokens of the batch and takes these one after the
  * other, as generation does: so the bits do not depend on how a text is cut, and sequences of a
- * batch may come in any mixture. (The chunked forms of the papers, which turn prompts into
- * products, sum in another order for each cut. What they would spare is little here: a token costs
- * a recurrent layer's products many times what its state does.) */
+ * batch may come in any mixture. The chunked forms of the papers, which turn prompts into products,
+ * sum in another order for each cut. They would spare a part of what the states cost, which is some
+ * fifth of what the products of such a layer do (heads of 128, 2048 wide: 1 M steps of the state
+ * against 50 M of the products a token). */
 #include "base/fmath.h"
 #include "engine/ops.h"
 #include <math.h>

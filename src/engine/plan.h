@@ -15,7 +15,7 @@ typedef enum {
     SYNC_ALL,  /* the team meets */
 } plan_sync;
 
-enum { PLAN_MAX_FUSED = 3 }; /* matmuls in one step */
+enum { PLAN_MAX_FUSED = 4 }; /* matmuls in one step */
 
 /* An adapter's part of one product: y += b t, where t = scale * (a x) is made by the step before
  * the product, but of an embedding by itself. */
