@@ -60,10 +60,10 @@ static void check_taken(const int n_rows[PLAN_MAX_FUSED], int n_takers, uint8_t 
 TEST(parts_every_row_is_taken_once)
 {
     for (int n_takers = 1; n_takers <= N_THREADS; n_takers++) {
-        check_taken((const int[]){ 576, 192, 192 }, n_takers, OP_END);
-        check_taken((const int[]){ 1536, 1536, 0 }, n_takers, OP_SILU_MUL);
-        check_taken((const int[]){ 16, 0, 0 }, n_takers, OP_END); /* most threads have none */
-        check_taken((const int[]){ 48, 16, 2048 }, n_takers, OP_END);
+        check_taken((const int[PLAN_MAX_FUSED]){ 576, 192, 192 }, n_takers, OP_END);
+        check_taken((const int[PLAN_MAX_FUSED]){ 1536, 1536 }, n_takers, OP_SILU_MUL);
+        check_taken((const int[PLAN_MAX_FUSED]){ 16 }, n_takers, OP_END); /* most have none */
+        check_taken((const int[PLAN_MAX_FUSED]){ 48, 16, 16, 2048 }, n_takers, OP_END);
     }
 }
 
