@@ -149,10 +149,9 @@ static int spins_now(team *t)
     int n = atomic_load_explicit(&t->n_spins, memory_order_relaxed);
     if (n == t->max_spins) return n;
     int64_t now = now_ns();
-    if (now >= atomic_load_explicit(&t->crowded_until, memory_order_relaxed)) n = t->max_spins;
-    else if (now >= atomic_load_explicit(&t->paid_at, memory_order_relaxed))
-        n = t->max_spins / CROWDED_SHARE;
-    else return n;
+    if (now < atomic_load_explicit(&t->paid_at, memory_order_relaxed)) return n;
+    bool is_over = now >= atomic_load_explicit(&t->crowded_until, memory_order_relaxed);
+    n = is_over ? t->max_spins : t->max_spins / CROWDED_SHARE;
     atomic_store_explicit(&t->n_spins, n, memory_order_relaxed);
     return n;
 }
@@ -176,20 +175,20 @@ static bool is_crowded(team *t, int64_t now)
 static void charge_spins(team *t, int n)
 {
     int64_t now = now_ns(), paid = atomic_load_explicit(&t->paid_at, memory_order_relaxed);
-    if (!is_crowded(t, now)) return;
+    int left = is_crowded(t, now) ? t->max_spins / CROWDED_SHARE : t->max_spins;
     if (paid < now - VAIN_BURST_NS) paid = now - VAIN_BURST_NS;
     paid += VAIN_SHARE * (int64_t)SPIN_NS * n / t->max_spins;
     atomic_store_explicit(&t->paid_at, paid, memory_order_relaxed);
-    n = t->max_spins / (paid > now ? MIN_SHARE : CROWDED_SHARE);
-    atomic_store_explicit(&t->n_spins, n, memory_order_relaxed);
+    if (paid > now) left = t->max_spins / MIN_SHARE;
+    atomic_store_explicit(&t->n_spins, left, memory_order_relaxed);
 }
 
-/* Polls, then sleeps. Where the others have no core to run on, polling only keeps them from one, so
- * once cores were lost the time that the team may poll in vain is bounded: when it is used up,
- * waits sleep almost at once until more of it has come. Nothing else ends that: sleeping makes the
- * others' waits long too, so a team that grew patient again only with waits that succeed would not
- * on an idle machine either, once it had stumbled. How long the caller leaves the team without work
- * says nothing, nor do waits in vain alone: cores that are not equally fast make many. */
+/* Polls, then sleeps. Where the others have no core to run on, polling only keeps them from one
+ * (two threads of the team may sit on the same), so the time that the team may poll in vain is
+ * bounded: when it is used up, waits sleep almost at once until more of it has come. Nothing else
+ * ends that: sleeping makes the others' waits long too, so a team that grew patient again only with
+ * waits that succeed would not on an idle machine either, once it had stumbled. How long the caller
+ * leaves the team without work says nothing. */
 static void wait_for(team *t, gate *g, uint64_t seen)
 {
     int n = spins_now(t);
