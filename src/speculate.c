@@ -126,7 +126,6 @@ static int make_guess(speculation *p, const drawer *w, const lory_token *text, s
 bool speculate_go_on(speculation *p, session *s, const drawer *w, lory_token id, lory_err *err)
 {
     draft *d = &p->draft;
-    int room = session_room_ahead(s), n = 0;
     if (d->n_max == 0) return session_eval(s, &id, 1, NULL, NULL, err);
     draft_tell(d, id);
     if (session_accept(s, id)) {
@@ -135,6 +134,7 @@ bool speculate_go_on(speculation *p, session *s, const drawer *w, lory_token id,
     }
     session_forget_ahead(s);
     double start = timer_now();
+    int room = session_room_ahead(s), n = 0;
     if (room > 0) {
         s->id[s->n] = id;
         n = make_guess(p, w, s->id, s->n + 1, room, &start);

@@ -63,6 +63,25 @@ TEST(text_of_kimi_gives_the_reference_logits)
                  "deepseek2");
 }
 
+/* The folder of a model is converted, its file written anew at `path` by `rewrite`, as others write
+ * it, and that run. */
+static void check_rewritten(const ref_spec *spec, const char *arch,
+                            void (*rewrite)(const gguf *g, const char *path))
+{
+    static double want[FAMILY_N * REF_VOCAB];
+    char out[500];
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    hf_test f = ref_run(spec, arch, family_text, FAMILY_N, want);
+    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
+    snprintf(out, sizeof out, "%s/rewritten.gguf", f.path);
+    rewrite(&g, out);
+    gguf_close(&g);
+    buf_free(&notes);
+    family_run(out, arch, want);
+}
+
 static const ref_spec k_exaone = {
     .config = CLASS("ExaoneMoEForCausalLM") SIZES
     ",\"head_dim\":8,\"moe_intermediate_size\":24,\"num_experts\":4,"
@@ -114,18 +133,7 @@ static void write_predictor(const gguf *g, const char *path)
 
 TEST(windows_may_be_listed_without_layers_that_predict_further_tokens)
 {
-    static double want[FAMILY_N * REF_VOCAB];
-    char out[500];
-    gguf g;
-    buf notes = { 0 };
-    lory_err err = { 0 };
-    hf_test f = ref_run(&k_exaone, "exaone-moe", family_text, FAMILY_N, want);
-    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
-    snprintf(out, sizeof out, "%s/more.gguf", f.path);
-    write_predictor(&g, out);
-    gguf_close(&g);
-    buf_free(&notes);
-    family_run(out, "exaone-moe", want);
+    check_rewritten(&k_exaone, "exaone-moe", write_predictor);
 }
 
 TEST(afmoe_gives_the_reference_logits)
@@ -417,16 +425,5 @@ static void write_seeing(const gguf *g, const char *path)
 
 TEST(glm4_of_files_with_sections_rotates_halves)
 {
-    static double want[FAMILY_N * REF_VOCAB];
-    char out[500];
-    gguf g;
-    buf notes = { 0 };
-    lory_err err = { 0 };
-    hf_test f = ref_run(&glm4, "glm4", family_text, FAMILY_N, want);
-    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
-    snprintf(out, sizeof out, "%s/sees.gguf", f.path);
-    write_seeing(&g, out);
-    gguf_close(&g);
-    buf_free(&notes);
-    family_run(out, "glm4", want);
+    check_rewritten(&glm4, "glm4", write_seeing);
 }
