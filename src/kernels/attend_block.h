@@ -1,10 +1,14 @@
 /* attend_block.h - attention of many queries to a chunk: queries in lanes.
- * Layer: kernels. Not a header: float_lanes.h includes it, see there for v16 and the tiles.
+ * Layer: kernels. Not a header by itself, see float_lanes.h for v16 and the tiles.
  *
  * A score is a dot product in 16 lanes, folded. When each lane of a vector is a query, the lanes of
  * the dot are vectors one after the other, and folding them is adding vectors, as are the sums of
  * the softmax: nothing is shuffled. Queries come packed for it (once for all chunks), in the order
  * in which lanes fold, so that few sums wait; keys as they lie, each element broadcast. */
+#ifndef LORY_KERNELS_ATTEND_BLOCK_H
+#define LORY_KERNELS_ATTEND_BLOCK_H
+
+#include "kernels/attend_merge.h"
 
 enum {
     BLOCK_VECTORS = 4,            /* of 16 queries */
@@ -323,3 +327,5 @@ static int try_block(const attend_args *a, int i)
     attend_in_block(&b);
     return b.i1 - b.i0;
 }
+
+#endif

@@ -1,9 +1,14 @@
 /* attend_few.h - attention of up to four queries to a chunk: dimensions in lanes.
- * Layer: kernels. Not a header: float_lanes.h includes it, see there for v16 and FEW_SUMS.
+ * Layer: kernels. Not a header by itself, see float_lanes.h for v16 and FEW_SUMS.
  *
  * A key or value is converted in registers, once for all queries. Scores are made 16 at a time:
  * their sums meet in one vector, that of key j and query i in lane s j + i (s = 1, 2 or 4 slots of
  * queries), so that one softmax serves all, and so that nothing but sums of vectors is folded. */
+#ifndef LORY_KERNELS_ATTEND_FEW_H
+#define LORY_KERNELS_ATTEND_FEW_H
+
+#include "kernels/attend_merge.h"
+#include "kernels/float_tiles.h"
 
 enum { FEW_QUERIES = 4 };
 
@@ -386,3 +391,5 @@ INLINE void attend_few(const int nq, const qtype type, const attend_args *a, int
     merge_states(nq, chunk, &a->state[i], by);
     value_rows(nq, type, &f, by);
 }
+
+#endif

@@ -1,5 +1,5 @@
 /* avx2.c - AVX2 with FMA and F16C: the float kernels. A v16 is two registers; the kernels:
- * float_lanes.h.
+ * float_slots.h.
  * Layer: kernels. */
 #include "kernels/x86.h"
 #include <immintrin.h>
@@ -271,7 +271,7 @@ INLINE float v_top(v16 x)
     return _mm_cvtss_f32(_mm_max_ss(c, _mm_movehdup_ps(c)));
 }
 
-#include "kernels/float_lanes.h"
+#include "kernels/float_slots.h"
 
 static double peak_f32(int64_t n)
 {

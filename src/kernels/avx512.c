@@ -1,4 +1,4 @@
-/* avx512.c - AVX-512: the float kernels. A v16 is one register; the kernels: float_lanes.h.
+/* avx512.c - AVX-512: the float kernels. A v16 is one register; the kernels: float_slots.h.
  * Layer: kernels. */
 #include "kernels/x86.h"
 #include <immintrin.h>
@@ -230,7 +230,7 @@ INLINE float v_top(v16 a)
     return _mm_cvtss_f32(_mm_max_ss(c, _mm_movehdup_ps(c)));
 }
 
-#include "kernels/float_lanes.h"
+#include "kernels/float_slots.h"
 
 static double peak_f32(int64_t n)
 {

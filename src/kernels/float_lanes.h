@@ -1,6 +1,7 @@
-/* float_lanes.h - the float kernels of one instruction set, written over v16, a vector of 16 lanes.
- * Layer: kernels. Not a header: avx2.c, avx512.c and neon.c include it once, after they have
- * defined v16, its operations and the sizes of their tiles, and put FLOAT_SLOTS in their table.
+/* float_lanes.h - the float kernels of one row, and what the others share, for one instruction set,
+ * written over v16, a vector of 16 lanes.
+ * Layer: kernels. Not a header by itself: avx2.c, avx512.c and neon.c include float_slots.h after
+ * they have defined v16, its operations and the sizes of their tiles.
  *
  * What they define: v_zero v_set v_load v_store, v_load_n and v_store_n for the first n < 16
  * elements (zeros in the rest), v_load_f16 v_load_bf16 v_load_i8 (memory may be unaligned),
@@ -17,27 +18,14 @@
  * FEW_SUMS of the scores of few queries (a power of two up to 16), of many queries Q_TILE x D_TILE
  * (vectors of 16) of weighted values and S_VECTORS (of 16 queries) x S_KEYS of scores (three sums
  * each): as many sums as registers allow. */
+#ifndef LORY_KERNELS_FLOAT_LANES_H
+#define LORY_KERNELS_FLOAT_LANES_H
+
 #include "base/fmath.h"
-#include "kernels/ahead.h"
 #include "quant/block.h"
 #include "quant/q_float.h"
 #include <math.h>
 #include <stddef.h>
-
-/* Of a table: what this header fills. */
-#define FLOAT_SLOTS                                                                                \
-    .gemm_f = { [QT_F32] = gemm_f32, [QT_F16] = gemm_f16, [QT_BF16] = gemm_bf16 },                 \
-    .tile_x = tile_x,                                                                              \
-    .gemm_tiles = { [QT_F32] = tiles_f32, [QT_F16] = tiles_f16, [QT_BF16] = tiles_bf16 },          \
-    .to_f32 = { [QT_F16] = f16_to_f32_row,                                                         \
-                [QT_BF16] = bf16_to_f32_row,                                                       \
-                [QT_Q8_0] = q8_0_to_f32_row },                                                     \
-    .f32_to_f16 = f32_to_f16_row, .dot = dot, .rms_norm = rms_norm, .layer_norm = layer_norm,      \
-    .rope = rope, .add = add, .mul = mul, .scale = scale, .silu_mul = silu_mul, .gelu = gelu,      \
-    .gelu_erf = gelu_erf, .gelu_mul = gelu_mul, .clip_swiglu = clip_swiglu, .clamp = clamp,        \
-    .soft_cap = soft_cap, .softmax = softmax, .pack_queries = pack_queries, .attend = attend,      \
-    .attend_merge = attend_merge, .conv = conv, .delta = delta,         \
-    .silu = silu
 
 /* ---- rows of any length: whole vectors, then the rest with zeros --------------------------- */
 
@@ -396,122 +384,4 @@ static void f32_to_f16_row(int64_t n, const float *in, uint16_t *out)
     for (; i < n; i++) out[i] = f32_to_f16(in[i]);
 }
 
-/* ---- float matmul -------------------------------------------------------------------------- */
-
-#include "kernels/float_tiles.h"
-
-static void gemm_f32(const matmul_args *a)
-{
-    gemm_float(QT_F32, a);
-}
-static void gemm_f16(const matmul_args *a)
-{
-    gemm_float(QT_F16, a);
-}
-static void gemm_bf16(const matmul_args *a)
-{
-    gemm_float(QT_BF16, a);
-}
-
-#include "kernels/float_panels.h"
-
-static void tiles_f32(const matmul_args *a)
-{
-    gemm_panels(QT_F32, a);
-}
-static void tiles_f16(const matmul_args *a)
-{
-    gemm_panels(QT_F16, a);
-}
-static void tiles_bf16(const matmul_args *a)
-{
-    gemm_panels(QT_BF16, a);
-}
-
-/* ---- attention ----------------------------------------------------------------------------- */
-
-/* Where row j lies, and the end of those that follow it there, up to `last`. */
-INLINE const uint8_t *rows_from(const attend_args *a, const void *rows, const void *base, int j,
-                                int last, int *end)
-{
-    const bool is_base = j < a->n_base;
-    *end = is_base && a->n_base < last ? a->n_base : last;
-    return (const uint8_t *)(is_base ? base : rows) + (size_t)j * a->row_bytes;
-}
-
-/* How a chunk's values merge into what the query has: o = o * old + chunk * now. */
-typedef struct {
-    bool is_first;
-    float old, now;
-} merge_by;
-
-/* Merges the chunk into the states of n queries. */
-INLINE void merge_states(const int n, const attend_state *chunk, attend_state *st, merge_by *by)
-{
-    float grown[8]; /* e^(max - greater max) of what was and of the chunk */
-    for (int i = 0; i < n; i++) {
-        float top = chunk[i].max > st[i].max ? chunk[i].max : st[i].max;
-        grown[2 * i] = st[i].max - top;
-        grown[2 * i + 1] = chunk[i].max - top;
-    }
-    v_store_n(grown, 2 * n, v_exp(v_load_n(grown, 2 * n)));
-    for (int i = 0; i < n; i++) {
-        by[i] = (merge_by){ st[i].max == -INFINITY, grown[2 * i], grown[2 * i + 1] };
-        if (by[i].is_first) {
-            st[i] = chunk[i];
-            continue;
-        }
-        st[i].sum = fmaf(st[i].sum, by[i].old, chunk[i].sum * by[i].now);
-        if (chunk[i].max > st[i].max) st[i].max = chunk[i].max;
-    }
-}
-
-INLINE v16 merge_values(v16 o, v16 chunk, merge_by by)
-{
-    return v_fma(o, v_set(by.old), v_mul(chunk, v_set(by.now)));
-}
-
-static void attend_merge(int n, attend_state chunk, const float *part, attend_state *st, float *o)
-{
-    merge_by by;
-    merge_states(1, &chunk, st, &by);
-    for (int d = 0; d < n; d += 16) {
-        v16 y = load_part(part + d, n - d);
-        store_part(o + d, n - d, by.is_first ? y : merge_values(load_part(o + d, n - d), y, by));
-    }
-}
-
-#include "kernels/attend_few.h"
-
-#include "kernels/attend_block.h"
-
-/* Queries in tiles of those that see the same keys. */
-INLINE void attend_all(const qtype type, const attend_args *a)
-{
-    for (int i = 0, n = 0; i < a->n_q; i += n) {
-        for (n = 1; n < FEW_QUERIES && i + n < a->n_q && a->first[i + n] == a->first[i]
-                    && a->last[i + n] == a->last[i];)
-            n++;
-        if (a->first[i] >= a->last[i]) continue;
-        const int n_block = type == QT_F32 ? try_block(a, i) : 0;
-        if (n_block > 0) {
-            n = n_block;
-            continue;
-        }
-        switch (n) {
-        case 1: attend_few(1, type, a, i); break;
-        case 2: attend_few(2, type, a, i); break;
-        case 3: attend_few(3, type, a, i); break;
-        default: attend_few(4, type, a, i); break;
-        }
-    }
-}
-
-static void attend(const attend_args *a)
-{
-    switch (a->type) {
-    case QT_F16: attend_all(QT_F16, a); break;
-    case QT_Q8_0: attend_all(QT_Q8_0, a); break;
-    default: attend_all(QT_F32, a); break;
-    }
-}
+#endif

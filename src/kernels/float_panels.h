@@ -1,5 +1,5 @@
 /* float_panels.h - the float matmul of many tokens: rows in lanes.
- * Layer: kernels. Not a header: float_lanes.h includes it, see there for v16 and P_VECTORS x P_TOK.
+ * Layer: kernels. Not a header by itself, see float_lanes.h for v16 and P_VECTORS x P_TOK.
  *
  * An output is 16 sums, of the elements k = j mod 16, which fold at the end. When each lane of a
  * vector is a row, the 16 sums are vectors that come one after the other, and folding them is
@@ -8,6 +8,11 @@
  * it reads in tiles of dots (float_tiles.h), and from the first level cache: the weights of a sum
  * stay there while a block of tokens passes. Rows are turned into lanes once for all tokens, tokens
  * into tiles once for all products. */
+#ifndef LORY_KERNELS_FLOAT_PANELS_H
+#define LORY_KERNELS_FLOAT_PANELS_H
+
+#include "kernels/ahead.h"
+#include "kernels/float_tiles.h"
 
 enum {
     SUM_STEPS = 128,       /* of 16 elements: two panels of one sum are 16 KB */
@@ -372,3 +377,5 @@ INLINE void gemm_panels(const qtype type, const matmul_args *a)
         }
     }
 }
+
+#endif

@@ -1,11 +1,16 @@
 /* float_tiles.h - the float matmul: weights become floats in registers, as they lie in the file;
  * tokens are copied, a block of them at a time, to where they stay in the second level cache.
- * Layer: kernels. Not a header: float_lanes.h includes it, see there for v16 and F_ROWS x F_TOK.
+ * Layer: kernels. Not a header by itself, see float_lanes.h for v16 and F_ROWS x F_TOK.
  *
  * A tile's sums stay in registers from the first weight of its rows to the last: an output's 16
  * lanes are 64 bytes, which between slices of a row go through the caches. The copy lies in the
  * order of reading: as they lie, tokens a power of two apart share the sets of the caches and push
  * each other out. */
+#ifndef LORY_KERNELS_FLOAT_TILES_H
+#define LORY_KERNELS_FLOAT_TILES_H
+
+#include "kernels/ahead.h"
+#include "kernels/float_lanes.h"
 
 enum {
     BLOCK_BYTES = 384 << 10, /* of a block's copy: all rows pass while it stays, */
@@ -213,3 +218,5 @@ INLINE void gemm_float(const qtype type, const matmul_args *a)
         gemm_float_block(type, &part, b);
     }
 }
+
+#endif

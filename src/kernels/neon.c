@@ -1,5 +1,5 @@
 /* neon.c - NEON of every aarch64: the float kernels. A v16 is four registers; the kernels:
- * float_lanes.h.
+ * float_slots.h.
  * Layer: kernels. */
 #include "kernels/neon.h"
 #include <arm_neon.h>
@@ -234,7 +234,7 @@ INLINE float v_top(v16 a)
 }
 #undef EACH
 
-#include "kernels/float_lanes.h"
+#include "kernels/float_slots.h"
 
 static double peak_f32(int64_t n)
 {
