@@ -34,10 +34,19 @@ static bool next_word(const char **words, char word[64])
     return true;
 }
 
+const json *config_text_part(const json *root)
+{
+    static const char *const names[] = { "text_config", "llm_config", "language_config" };
+    const json *thinker = json_get(root, "thinker_config"), *part = NULL;
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && !part; i++)
+        part = json_get(thinker ? thinker : root, names[i]);
+    return part && part->type == JSON_OBJECT ? part : NULL;
+}
+
 const json *config_text(const json *root)
 {
-    const json *part = json_get(root, "text_config");
-    return part && part->type == JSON_OBJECT && json_get(part, "hidden_size") ? part : root;
+    const json *part = config_text_part(root);
+    return part && json_get(part, "hidden_size") ? part : root;
 }
 
 const json *config_find(const config *c, const char *names)

@@ -17,8 +17,9 @@ typedef struct {
     lory_err first; /* code LORY_OK: nothing went wrong */
 } config;
 
-/* The part of a config.json that is about text, where a model does more than text. */
-const json *config_text(const json *root);
+/* The part of a config.json that is about text, where a model does more than text; else NULL. */
+const json *config_text_part(const json *root);
+const json *config_text(const json *root); /* that if it has the sizes, else root */
 
 enum { CONFIG_MAX_LAYER = 1024 };
 #define CONFIG_NEEDED INT64_MIN /* in place of a default: the number must be there */

@@ -7,10 +7,13 @@
 /* clang-format off */
 static const hf_family families[] = {
     /* architectures, and below: GGUF, tensors, sizes, numbers */
-    { "LlamaForCausalLM LLaMAForCausalLM MistralForCausalLM MixtralForCausalLM",
+    { "LlamaForCausalLM LLaMAForCausalLM MistralForCausalLM MixtralForCausalLM "
+      "IQuestCoderForCausalLM",
       "llama",          rows_llama, rows_common,         NULL, keys_llama },
-    { "Qwen2ForCausalLM MiMoForCausalLM",
-      "qwen2",          rows_none, rows_common,          NULL, keys_qwen2 },
+    { "InternLM3ForCausalLM",
+      "llama",          rows_llama, rows_common,         NULL, keys_internlm3 },
+    { "Qwen2ForCausalLM MiMoForCausalLM KORMoForCausalLM DotsOCRForCausalLM",
+      "qwen2",          rows_kormo, rows_common,         NULL, keys_qwen2 },
     { "Qwen3ForCausalLM",
       "qwen3",          rows_none, rows_common,          NULL, keys_qwen2 },
     { "Qwen2VLForConditionalGeneration Qwen2_5_VLForConditionalGeneration",
@@ -137,6 +140,10 @@ static const hf_family families[] = {
       "mistral3",       rows_llama, rows_common,         NULL, keys_ministral3 },
     { "Qwen3VLMoeForConditionalGeneration",
       "qwen3vlmoe",     rows_qwen3vlmoe, rows_common,    NULL, keys_qwen_vl_moe },
+    { "YoutuForCausalLM",
+      "deepseek2",      rows_moe, rows_common,           NULL, keys_youtu },
+    { "SarvamMoEForCausalLM",
+      "bailingmoe2",    rows_bailing2, rows_common,      NULL, keys_sarvam },
     { "Ernie4_5_MoeForCausalLM",
       "ernie4_5-moe",   rows_ernie_moe, rows_common,     NULL, keys_ernie_moe },
     { "BailingMoeForCausalLM",
@@ -173,7 +180,7 @@ static const hf_family families[] = {
       "bitnet-b1.58",   rows_bitnet, rows_common,        NULL, keys_bitnet },
     { "PhiForCausalLM",
       "phi2",           rows_phi2, rows_common,          NULL, keys_phi2 },
-    { "Phi3ForCausalLM",
+    { "Phi3ForCausalLM Phi3VForCausalLM Phi4ForCausalLMV",
       "phi3",           rows_none, rows_common,          NULL, keys_phi3 },
     { "CohereForCausalLM",
       "command-r",      rows_none, rows_common,          NULL, keys_cohere },
@@ -295,6 +302,13 @@ static const char *text_class_of(const json *text)
         { "qwen3_5_text", "Qwen3_5ForCausalLM" },
         { "qwen3_5_moe_text", "Qwen3_5MoeForCausalLM" },
         { "lfm2", "Lfm2ForCausalLM" },          { "lfm2_moe", "Lfm2MoeForCausalLM" },
+        { "exaone4_5_text", "Exaone4ForCausalLM" }, { "glm_ocr_text", "Glm4ForCausalLM" },
+        { "granite", "GraniteForCausalLM" },    { "phi3", "Phi3ForCausalLM" },
+        { "deepseek_v2", "DeepseekV2ForCausalLM" }, { "gpt_oss", "GptOssForCausalLM" },
+        { "internlm2", "InternLM2ForCausalLM" }, { "step3p5", "Step3p5ForCausalLM" },
+        { "gemma4_unified_text", "Gemma4ForCausalLM" }, { "youtu", "YoutuForCausalLM" },
+        { "qwen2_5_omni_text", "Qwen2_5_VLForConditionalGeneration" },
+        { "qwen3_omni_moe_text", "Qwen3VLMoeForConditionalGeneration" },
         { "ministral3", "Ministral3ForCausalLM" }, { "mistral4", "Mistral4ForCausalLM" },
     };
     if (*class_of(text)) return class_of(text);
@@ -305,7 +319,7 @@ static const char *text_class_of(const json *text)
 
 const hf_family *family_find(const json *root, const char *path, lory_err *err)
 {
-    const json *type = json_get(root, "model_type"), *text = json_get(root, "text_config");
+    const json *type = json_get(root, "model_type"), *text = config_text_part(root);
     const char *name = class_of(root), *within = text ? text_class_of(text) : "";
     for (int i = 0; i < N_FAMILIES; i++)
         if (fits(&families[i], root, name)) return &families[i];

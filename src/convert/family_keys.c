@@ -208,8 +208,11 @@ void keys_llama(config *c, const hf_shape *s)
     keys_base(c, s);
     config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
     config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
-    if (config_find(c, "sliding_window"))
+    if (config_find(c, "sliding_window") && config_bool(c, "use_sliding_window", true))
         config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 0));
+    if (config_find(c, "clip_qkv"))
+        config_wrong(c, LORY_E_UNSUPPORTED, "bounds of queries, keys and values (clip_qkv) are not "
+                                            "known of %s", c->arch);
 }
 
 void keys_qwen2(config *c, const hf_shape *s)
@@ -402,6 +405,13 @@ void keys_internlm2(config *c, const hf_shape *s)
     config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
     keys_put_eps(c);
     if (!rope.root || !keys_rope_is(&rope, "dynamic")) keys_put_rope_scaling(c);
+}
+
+void keys_internlm3(config *c, const hf_shape *s)
+{
+    keys_internlm2(c, s);
+    keys_put_head_dim(c);
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
 }
 
 /* What longrope multiplies the rotated values by, as the MiniCPMs have it. */

@@ -97,6 +97,21 @@ void keys_deepseek2(config *c, const hf_shape *s)
     put_deepseek_experts(c);
 }
 
+/* DeepSeek's attention, and no experts. */
+void keys_youtu(config *c, const hf_shape *s)
+{
+    keys_put_activation(c, "silu", "silu");
+    keys_put_base(c, s);
+    config_put_int(c, "leading_dense_block_count", s->n_layer);
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    if (config_find(c, "q_lora_rank"))
+        config_put_int(c, "attention.q_lora_rank", config_int(c, "q_lora_rank", 0));
+    keys_put_latents(c);
+    if (!config_bool(c, "rope_interleave", true))
+        config_wrong(c, LORY_E_UNSUPPORTED, "RoPE of halves (rope_interleave false) is not known "
+                                            "of youtu");
+}
+
 void keys_deepseek32(config *c, const hf_shape *s)
 {
     keys_deepseek2(c, s);
@@ -363,14 +378,15 @@ void keys_bailing(config *c, const hf_shape *s)
     config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
 }
 
-void keys_bailing2(config *c, const hf_shape *s)
+/* `share` of a head rotates if the config does not say. */
+static void put_bailing2(config *c, const hf_shape *s, double share)
 {
     bool is_sigmoid = !json_str_is(config_find(c, "score_function"), "softmax");
     int64_t n_ff = config_int(c, "moe_intermediate_size", CONFIG_NEEDED);
     int64_t n_shared = config_int(c, "num_shared_experts", 0);
     config_one_of(c, "score_function", "score_function", "sigmoid", "sigmoid softmax");
     keys_base(c, s);
-    config_put_int(c, "rope.dimension_count", keys_n_rot_or(c, s, 0.5));
+    config_put_int(c, "rope.dimension_count", keys_n_rot_or(c, s, share));
     config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
     config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
     config_put_int(c, "expert_feed_forward_length", n_ff);
@@ -386,6 +402,17 @@ void keys_bailing2(config *c, const hf_shape *s)
         config_wrong(c, LORY_E_UNSUPPORTED,
                      "heads without norms (use_qk_norm false) are not known "
                      "of bailingmoe2");
+}
+
+void keys_bailing2(config *c, const hf_shape *s)
+{
+    put_bailing2(c, s, 0.5);
+}
+
+/* Its router's biases count less their mean, which changes no choice. */
+void keys_sarvam(config *c, const hf_shape *s)
+{
+    put_bailing2(c, s, 1.0);
 }
 
 void keys_hunyuan_moe(config *c, const hf_shape *s)

@@ -40,6 +40,11 @@ const hf_row rows_llama[] = { /* and Mixtral, and Granite with experts */
     ROW(LAYER "shared_mlp.output_linear", BLK "ffn_down_shexp"),
     END };
 
+const hf_row rows_kormo[] = { /* and Qwen2, which has none of these names */
+    ROW(LAYER "pre_attention_layernorm", BLK "attn_norm"),
+    ROW(LAYER "pre_mlp_layernorm", BLK "ffn_norm"),
+    END };
+
 const hf_row rows_apertus[] = {
     ROW(LAYER "attention_layernorm", BLK "attn_norm"),
     ROW(LAYER "feedforward_layernorm", BLK "ffn_norm"),

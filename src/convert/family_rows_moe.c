@@ -49,6 +49,7 @@ const hf_row rows_moe[] = { /* Qwen2-MoE, Qwen3-MoE, DeepSeek, Mistral 4 */
 const hf_row rows_qwen3vlmoe[] = {
     ROW(LAYER "mlp.gate", BLK "ffn_gate_inp"),
     STACKED("mlp.experts."),
+    EXPERTS, /* of Qwen3-Omni */
     END };
 
 const hf_row rows_llama4[] = {

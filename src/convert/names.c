@@ -44,15 +44,18 @@ static const hf_row *match_rows(const char *name, const hf_row *rows, hf_match *
 
 /* Wrappers around a text model put their names before its own. */
 static const char *const prefixes[] = { "", "transformer.", "language_model.", "model.",
-                                        "base_model." };
+                                        "base_model.", "language.", "thinker." };
 
 const hf_row *names_match(const hf_family *f, const char *name, hf_match *m)
 {
-    static const char within[] = "model.language_model."; /* stands for "model." */
+    static const char *const within[] = { "model.language_model.", "model.text_model." };
     char text_name[HF_MAX_NAME];
-    if (strncmp(name, within, sizeof within - 1) == 0 && strlen(name) < HF_MAX_NAME) {
-        snprintf(text_name, sizeof text_name, "model.%s", name + sizeof within - 1);
+    for (size_t i = 0; i < sizeof within / sizeof within[0]; i++) { /* they stand for "model." */
+        size_t n = strlen(within[i]);
+        if (strncmp(name, within[i], n) != 0 || strlen(name) >= HF_MAX_NAME) continue;
+        snprintf(text_name, sizeof text_name, "model.%s", name + n);
         name = text_name;
+        break;
     }
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
         size_t n = strlen(prefixes[i]);

@@ -20,8 +20,13 @@ static bool is_beside_text(const char *name)
         "audio_tower.",            "patch_merger.", "mm_projector.",   "multi_modal_projector.",
         "vision_language_adapter.", "image_newline", "embed_vision.",   "embed_audio.",
         "vqmodel.",                "patch_merge_mlp.", "vision_adapter.", "vision_projection.",
+        "connector.", "mlp1.", "projector.", "aligner.", "view_seperator", "vision.",
+        "vision_embed_tokens.", "gen_vision_model.",
+        "gen_aligner.", "gen_head.", "gen_embed.", "talker.", "token2wav.", "code2wav.",
+        "vit_large_projector.",
         "mtp.", "mtp_layers.", /* further tokens */
     };
+    if (strncmp(name, "thinker.", 8) == 0) name += 8;
     if (strncmp(name, "model.", 6) == 0) name += 6;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (strncmp(name, parts[i], strlen(parts[i])) == 0) return true;
