@@ -117,8 +117,8 @@ static int make_guess(speculation *p, const drawer *w, const lory_token *text, s
     if (!has_room || !draft_from_model(d)) return draft_length(d, room);
     int n_guess = draft_length(d, room);
     if (n_guess == 0) return 0;
-    if (p->drafter->n + DRAFT_MAX < n && session_set(p->drafter, text, n, &err))
-        *start = timer_now();
+    if (p->drafter->n + DRAFT_MAX < n && session_set(p->drafter, text, n - 1, &err))
+        *start = timer_now(); /* the last token is left: it is evaluated for the guess */
     guess_by_model(p, w, text, n, n_guess);
     return d->n;
 }

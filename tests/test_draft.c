@@ -265,6 +265,46 @@ TEST(guessing_changes_nothing_that_is_generated)
     lory_model_close(m);
 }
 
+/* Tokens that a session has read: rows that enter a product of its first layer. */
+static void count_rows(void *user, const lory_matmul_input *in, int ith, int nth)
+{
+    static const char name[] = "blk.0.attn_output.weight";
+    size_t *n_read = user;
+    (void)nth;
+    if (ith == 0 && in->n_name == strlen(name) && memcmp(in->name, name, in->n_name) == 0)
+        *n_read += (size_t)in->n_rows;
+}
+
+TEST(a_drafter_that_is_right_reads_each_token_once)
+{
+    enum { N_READ = 100 };
+    size_t n_read = 0, n_held;
+    lory_session_params p = { .n_ctx = 512, .n_threads = 1, .n_draft = 4 }, q = p;
+    lory_generate_params g = { .n_predict = 100, .ignore_end = true };
+    lory_generate_result r;
+    lory_sampler_params greedy = { 0 };
+    lory_token prompt[N_READ];
+    lory_err err;
+    lory_model *m = lory_model_open("models/tales-tiny-q8_0.gguf", &err);
+    REQUIRE(m, "%s", err.text);
+    q.n_draft = 0, q.on_input = count_rows, q.on_input_user = &n_read;
+    lory_sampler_defaults(m, &greedy);
+    greedy.temp = 0.0f;
+    lory_session *s = lory_session_new(m, &p, &err), *by = lory_session_new(m, &q, &err);
+    lory_sampler *sampler = lory_sampler_new(m, &greedy, &err);
+    REQUIRE(s && by && sampler, "%s", err.text);
+    for (int i = 0; i < N_READ; i++) prompt[i] = 300 + i; /* nothing in it stands twice */
+    REQUIRE(lory_session_draft_by(s, by, &err) && lory_session_eval(s, prompt, N_READ, &err)
+                && lory_generate(s, sampler, &g, NULL, NULL, &r, &err),
+            "%s", err.text);
+    lory_session_tokens(by, &n_held);
+    CHECK(n_read == n_held, "%zu tokens read, %zu held", n_read, n_held);
+    lory_sampler_free(sampler);
+    lory_session_free(s);
+    lory_session_free(by);
+    lory_model_close(m);
+}
+
 TEST(a_drafter_needs_the_same_vocabulary)
 {
     lory_err err;

@@ -199,7 +199,7 @@ static bool plan(work *k, lory_err *err)
     };
     family_shape(k->family, &k->c, &k->shape);
     return config_ok(&k->c, err)
-           && tensors_plan(&k->tensors, f, k->family, &k->c, &k->shape, wanted, err)
+           && tensors_plan(&k->tensors, k->family, &k->c, &k->shape, wanted, err)
            && hf_vocab_read(&k->vocab, f, n_rows_of_embedding(&k->tensors), k->family->arch, err);
 }
 

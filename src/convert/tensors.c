@@ -37,7 +37,7 @@ static bool is_beside_text(const char *name)
 
 typedef struct {
     hf_tensors *t;
-    hf_folder *f;
+    const hf_folder *f;
     const hf_family *family;
     config *c;
     const hf_shape *shape;
@@ -537,13 +537,17 @@ static bool plan(planner *p)
     return list_unused(p);
 }
 
-bool tensors_plan(hf_tensors *t, hf_folder *f, const hf_family *family, config *c,
-                  const hf_shape *shape, qtype wanted, lory_err *err)
+bool tensors_plan(hf_tensors *t, const hf_family *family, config *c, const hf_shape *shape,
+                  qtype wanted, lory_err *err)
 {
-    planner p = {
-        .t = t, .f = f, .family = family, .c = c, .shape = shape, .wanted = wanted, .err = err
-    };
-    *t = (hf_tensors){ .folder = f };
+    planner p = { .t = t,
+                  .f = c->folder,
+                  .family = family,
+                  .c = c,
+                  .shape = shape,
+                  .wanted = wanted,
+                  .err = err };
+    *t = (hf_tensors){ .folder = c->folder };
     if (plan(&p)) return true;
     tensors_free(t);
     return false;

@@ -495,16 +495,17 @@ unsigned char *kv_chunk_to_fill(kv_cache *kv, kv_place at)
     return chunk_at(kv, at);
 }
 
+typedef void to_f32_fn(int64_t n, const void *row, float *out); /* a slot of lory_kernels */
+
 /* Rows [r0, r1) of a chunk of the layer. */
-static void rows_to_f32(const kv_cache *kv, const lory_kernels *kn, const kv_layer *l,
-                        const unsigned char *chunk, int r0, int r1, float *scratch)
+static void rows_to_f32(to_f32_fn *to_f32, const kv_layer *l, const unsigned char *chunk, int r0,
+                        int r1, float *scratch)
 {
     int64_t n = (int64_t)(r1 - r0) * l->head_dim;
     chunk += (size_t)r0 * l->row_bytes;
     scratch += r0 * l->head_dim;
-    kn->to_f32[kv->shape.type](n, chunk, scratch);
-    if (l->value_at > 0)
-        kn->to_f32[kv->shape.type](n, chunk + l->value_at, scratch + KV_CHUNK * l->head_dim);
+    to_f32(n, chunk, scratch);
+    if (l->value_at > 0) to_f32(n, chunk + l->value_at, scratch + KV_CHUNK * l->head_dim);
 }
 
 void kv_to_f32(const kv_cache *kv, const lory_kernels *kn, kv_place at, int n_row, float *scratch)
@@ -512,7 +513,8 @@ void kv_to_f32(const kv_cache *kv, const lory_kernels *kn, kv_place at, int n_ro
     int n;
     const unsigned char *base = kv_base(kv, at, &n);
     const kv_layer *l = &kv->layer[at.il];
+    to_f32_fn *to_f32 = kn->to_f32[kv->shape.type];
     if (n > n_row) n = n_row;
-    if (n > 0) rows_to_f32(kv, kn, l, base, 0, n, scratch);
-    if (n < n_row) rows_to_f32(kv, kn, l, chunk_at(kv, at), n, n_row, scratch);
+    if (n > 0) rows_to_f32(to_f32, l, base, 0, n, scratch);
+    if (n < n_row) rows_to_f32(to_f32, l, chunk_at(kv, at), n, n_row, scratch);
 }

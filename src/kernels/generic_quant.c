@@ -60,19 +60,24 @@ static void quant_act(const act_args *a)
 
 enum { BLOCK_MAX = 256, GROUPS_MAX = BLOCK_MAX / QT_GROUP };
 
-/* One row's groups into its places of the panel: r is the row within it. */
-static void place_row(const pack_args *a, int r, int n_group, const int8_t *codes,
-                      const float *scales, const float *mins, uint8_t *panel)
+/* A block of a row, unpacked. */
+typedef struct {
+    int8_t codes[BLOCK_MAX];
+    float scales[GROUPS_MAX * 2], mins[GROUPS_MAX * 2]; /* [group][sub-block] */
+} row_block;
+
+/* Its groups into their places of the panel: r is the row within it. */
+static void place_row(const pack_args *a, int r, const row_block *b, uint8_t *panel)
 {
-    const int n_sub = qtypes[a->type].n_sub;
+    const int n_sub = qtypes[a->type].n_sub, n_group = qtypes[a->type].block_elems / QT_GROUP;
     for (int ig = 0; ig < n_group; ig++, panel += panel_group_bytes(a->type)) {
         for (int i = 0; i < QT_GROUP; i++)
-            panel[i / 4 * 64 + r * 4 + i % 4] = (uint8_t)(codes[ig * QT_GROUP + i] + a->zero);
+            panel[i / 4 * 64 + r * 4 + i % 4] = (uint8_t)(b->codes[ig * QT_GROUP + i] + a->zero);
         float *scale = (float *)(void *)(panel + QT_GROUP * PANEL_ROWS);
-        for (int s = 0; s < n_sub; s++) scale[s * PANEL_ROWS + r] = scales[ig * n_sub + s];
+        for (int s = 0; s < n_sub; s++) scale[s * PANEL_ROWS + r] = b->scales[ig * n_sub + s];
         float *min = scale + n_sub * PANEL_ROWS;
         if (!qtypes[a->type].has_min) continue;
-        for (int s = 0; s < n_sub; s++) min[s * PANEL_ROWS + r] = mins[ig * n_sub + s];
+        for (int s = 0; s < n_sub; s++) min[s * PANEL_ROWS + r] = b->mins[ig * n_sub + s];
     }
 }
 
@@ -84,12 +89,11 @@ static void pack(const pack_args *a)
     for (int ig = a->ig0; ig < a->ig1; ig += n_group) {
         size_t at = (size_t)(ig / n_group) * (size_t)type->block_bytes;
         for (int r = 0; r < PANEL_ROWS; r++) {
-            int8_t codes[BLOCK_MAX] = { 0 };
-            float scales[GROUPS_MAX * 2] = { 0 }, mins[GROUPS_MAX * 2] = { 0 };
+            row_block b = { 0 };
             if (r < a->n_rows)
                 type->unpack(type->block_elems, (const char *)a->w + (size_t)r * a->row_bytes + at,
-                             codes, scales, mins);
-            place_row(a, r, n_group, codes, scales, mins, panel);
+                             b.codes, b.scales, b.mins);
+            place_row(a, r, &b, panel);
         }
         panel += (size_t)n_group * panel_group_bytes(a->type);
     }

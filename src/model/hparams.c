@@ -125,26 +125,31 @@ static int *int_of(hparams *hp, int il, size_t at)
     return (int *)(void *)((char *)&hp->layer[il] + at);
 }
 
-/* As read_int, or an array of a value for each layer, which are put `at` bytes into each if they
- * differ: then *out is the most. */
-static bool read_by_layer(reader *r, hparams *hp, const char *name, int max, int absent, size_t at,
-                          int *out)
+typedef struct {
+    const char *name;
+    int max, absent;
+    size_t at; /* bytes into a layer: where its value goes */
+} layer_key;
+
+/* As read_int, or an array of a value for each layer, which are put into each if they differ: then
+ * *out is the most. */
+static bool read_by_layer(reader *r, hparams *hp, layer_key k, int *out)
 {
-    const char *key = key_of(r, name);
+    const char *key = key_of(r, k.name);
     const gguf_kv *kv = gguf_find(r->g, key);
-    if (!kv || kv->type != GGUF_ARR) return read_int(r, name, max, absent, out);
+    if (!kv || kv->type != GGUF_ARR) return read_int(r, k.name, k.max, k.absent, out);
     if (!gguf_get_array(r->g, key, GGUF_I32, &kv, r->err)) return false;
-    if (is_uniform(kv)) return read_int(r, name, max, absent, out);
+    if (is_uniform(kv)) return read_int(r, k.name, k.max, k.absent, out);
     if (kv->n != (uint64_t)hp->n_layer)
         return err_set(r->err, LORY_E_FORMAT, "%s: %s has %llu values for %d layers",
                        gguf_path(r->g), key, (unsigned long long)kv->n, hp->n_layer);
     *out = 0;
     for (int il = 0; il < hp->n_layer; il++) {
         int64_t value = gguf_int_at(kv, (uint64_t)il);
-        if (value < 0 || value > max)
+        if (value < 0 || value > k.max)
             return err_set(r->err, LORY_E_FORMAT, "%s: %s is %lld in layer %d (expected 0 to %d)",
-                           gguf_path(r->g), key, (long long)value, il, max);
-        *int_of(hp, il, at) = value == 0 ? HPARAMS_NO : (int)value;
+                           gguf_path(r->g), key, (long long)value, il, k.max);
+        *int_of(hp, il, k.at) = value == 0 ? HPARAMS_NO : (int)value;
         if (value > *out) *out = (int)value;
     }
     return true;
@@ -169,12 +174,14 @@ static bool read_layers(reader *r, hparams *hp)
 {
     bool has_kv = gguf_find(r->g, key_of(r, "attention.head_count_kv"));
     int n_sharing = 0;
-    if (!read_by_layer(r, hp, "feed_forward_length", MAX_FF, hp->n_ff,
-                       offsetof(hparams_layer, n_ff), &hp->n_ff)
-        || !read_by_layer(r, hp, "attention.head_count", MAX_HEAD, 0,
-                          offsetof(hparams_layer, n_head), &hp->n_head)
-        || !read_by_layer(r, hp, "attention.head_count_kv", MAX_HEAD, hp->n_head,
-                          offsetof(hparams_layer, n_kv_head), &hp->n_kv_head)
+    layer_key n_ff = { "feed_forward_length", MAX_FF, hp->n_ff, offsetof(hparams_layer, n_ff) };
+    layer_key n_head = { "attention.head_count", MAX_HEAD, 0, offsetof(hparams_layer, n_head) };
+    layer_key n_kv_head = { "attention.head_count_kv", MAX_HEAD, 0,
+                            offsetof(hparams_layer, n_kv_head) };
+    if (!read_by_layer(r, hp, n_ff, &hp->n_ff) || !read_by_layer(r, hp, n_head, &hp->n_head))
+        return false;
+    n_kv_head.absent = hp->n_head;
+    if (!read_by_layer(r, hp, n_kv_head, &hp->n_kv_head)
         || !read_sharing(r, hp->n_layer - 1, &n_sharing))
         return false;
     hp->n_kv_layer = hp->n_layer - n_sharing;

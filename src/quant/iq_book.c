@@ -110,12 +110,13 @@ typedef struct {
     float xp, pp; /* sums of w * x * level and of w * level^2 */
 } sub_codes;
 
-/* The point for the weights of f; adds to the sums. */
-INLINE float choose_point(const iq_book *b, int n_code, const float *restrict level, fit_data f,
-                          float scale, uint16_t *at, float sums[2])
+/* The point for the weights of f, of which a code has so many bits that there are 32 / f.n of them;
+ * adds to the sums. */
+INLINE float choose_point(const iq_book *b, const float *restrict level, fit_data f, float scale,
+                          uint16_t *at, float sums[2])
 {
     float cost[32], best;
-    int n_dim = 32 / n_code;
+    const int n_dim = f.n, n_code = 32 / n_dim;
     for (int j = 0; j < n_dim; j++) {
         float wx = -2.0f * f.w[j] * f.x[j] * scale, ww = f.w[j] * scale * scale;
         for (int c = 0; c < n_code; c++) cost[n_code * j + c] = level[c] * (level[c] * ww + wx);
@@ -137,10 +138,10 @@ static float choose_shifted(const iq_book *b, const float *level, fit_data f, fl
     sums[0] = sums[1] = 0.0f;
     if (b->bits == 2)
         for (int i = 0; i < f.n; i += 8)
-            err += choose_point(b, 4, level, fit_part(f, i, 8), scale, index++, sums);
+            err += choose_point(b, level, fit_part(f, i, 8), scale, index++, sums);
     else
         for (int i = 0; i < f.n; i += 4)
-            err += choose_point(b, 8, level, fit_part(f, i, 4), scale, index++, sums);
+            err += choose_point(b, level, fit_part(f, i, 4), scale, index++, sums);
     return err;
 }
 
