@@ -64,6 +64,8 @@ static const hf_family families[] = {
       "qwen35",         rows_qwen35, rows_common,        shape_qwen35, keys_qwen35 },
     { "Qwen3_5MoeForConditionalGeneration Qwen3_5MoeForCausalLM",
       "qwen35moe",      rows_qwen35, rows_moe,           shape_qwen35, keys_qwen35 },
+    { "KimiLinearForCausalLM",
+      "kimi-linear",    rows_kimi_linear, rows_common,   shape_kimi_linear, keys_kimi_linear },
     { "Lfm2ForCausalLM",
       "lfm2",           rows_lfm2, rows_none,            shape_lfm2, keys_lfm2 },
     { "Lfm2MoeForCausalLM",

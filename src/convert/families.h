@@ -111,6 +111,8 @@ void keys_bloom(config *c, const hf_shape *s);
 void shape_qwen35(config *c, hf_shape *s);
 void keys_qwen3next(config *c, const hf_shape *s);
 void keys_qwen35(config *c, const hf_shape *s);
+void shape_kimi_linear(config *c, hf_shape *s);
+void keys_kimi_linear(config *c, const hf_shape *s);
 void shape_lfm2(config *c, hf_shape *s);
 void keys_lfm2(config *c, const hf_shape *s);
 void keys_lfm2moe(config *c, const hf_shape *s);

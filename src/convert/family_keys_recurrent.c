@@ -187,3 +187,81 @@ void keys_qwen35(config *c, const hf_shape *s)
     put_base(c, s);
     if (config_find(&rope, "mrope_section")) keys_put_sections(c);
 }
+
+/* ---- Kimi-Linear ----------------------------------------------------------------------------- */
+
+void shape_kimi_linear(config *c, hf_shape *s)
+{
+    (void)c;
+    s->lacks_parts = true;
+}
+
+/* Heads of keys where a layer attends, which are listed from 1 on. */
+static void put_kimi_heads(config *c, const hf_shape *s, const config *linear)
+{
+    const json *full = config_find(linear, "full_attn_layers");
+    int32_t n_kv_head[CONFIG_MAX_LAYER];
+    if (!full || full->type != JSON_ARRAY || s->n_layer > CONFIG_MAX_LAYER) {
+        config_wrong(c, LORY_E_FORMAT, "config.json has no full_attn_layers of use");
+        return;
+    }
+    for (int64_t il = 0; il < s->n_layer; il++)
+        n_kv_head[il] = has_number(full, il + 1) ? (int32_t)s->n_head : 0;
+    gguf_put_i32s(c->w, "kimi-linear.attention.head_count_kv", n_kv_head, (size_t)s->n_layer);
+}
+
+static void check_kimi(config *c, const hf_shape *s, config *linear)
+{
+    if (!config_bool(c, "mla_use_nope", false))
+        config_wrong(c, LORY_E_UNSUPPORTED, "latent attention that rotates (mla_use_nope false) is "
+                                            "not known of kimi-linear");
+    if (config_bool(c, "mla_use_output_gate", false) || config_int(c, "attn_res_block_size", 0) > 0
+        || config_int(c, "num_expert_group", 1) > 1 || config_int(c, "moe_layer_freq", 1) != 1)
+        config_wrong(c, LORY_E_UNSUPPORTED, "gated outputs, residuals by attention, groups of "
+                                            "experts and layers between them are not known of "
+                                            "kimi-linear");
+    if (config_int(linear, "num_heads", s->n_head) != s->n_head)
+        config_wrong(c, LORY_E_UNSUPPORTED, "recurrent layers with another number of heads are not "
+                                            "known of kimi-linear");
+    config_one_of(c, "router", "moe_router_activation_func", "sigmoid", "sigmoid");
+}
+
+void keys_kimi_linear(config *c, const hf_shape *s)
+{
+    config linear = keys_part_of(c, "linear_attn_config");
+    if (!linear.root) {
+        config_wrong(c, LORY_E_FORMAT, "config.json has no \"linear_attn_config\"");
+        return;
+    }
+    keys_put_activation(c, "silu", "silu");
+    check_kimi(c, s, &linear);
+    put_kimi_heads(c, s, &linear);
+    config_put_int(c, "block_count", s->n_layer);
+    config_put_int(c, "context_length",
+                   config_int(c, "model_max_length max_position_embeddings", CONFIG_NEEDED));
+    config_put_int(c, "embedding_length", keys_n_embd(c));
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "attention.head_count", s->n_head);
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    keys_put_eps(c);
+    config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
+    config_put_int(c, "ssm.conv_kernel", config_int(&linear, "short_conv_kernel_size", 4));
+    config_put_int(c, "kda.head_dim", config_int(&linear, "head_dim", CONFIG_NEEDED));
+    if (config_find(c, "q_lora_rank"))
+        config_put_int(c, "attention.q_lora_rank", config_int(c, "q_lora_rank", 0));
+    keys_put_latents(c);
+    config_put_int(c, "attention.key_length_mla",
+                   config_int(c, "qk_nope_head_dim", 0) + config_int(c, "qk_rope_head_dim", 0));
+    config_put_int(c, "attention.value_length_mla", config_int(c, "v_head_dim", 0));
+    config_put_int(c, "expert_count", s->n_expert);
+    config_put_int(c, "expert_used_count",
+                   config_int(c, "num_experts_per_token num_experts_per_tok", CONFIG_NEEDED));
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "expert_shared_count", config_int(c, "num_shared_experts", 0));
+    config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
+    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
+    config_put_bool(c, "expert_weights_norm", config_bool(c, "moe_renormalize", true));
+    config_put_int(c, "expert_gating_func", 2); /* sigmoid, by gguf-py's numbers */
+    keys_join(c, &linear);
+}

@@ -30,7 +30,7 @@ extern const hf_row rows_moe[], rows_qwen3vlmoe[], rows_llama4[], rows_ernie_moe
     rows_arctic[], rows_exaone_moe[], rows_afmoe[], rows_hy_v3[];
 
 /* Models with recurrent layers: family_rows_recurrent.c. */
-extern const hf_row rows_lfm2[], rows_qwen3next[], rows_qwen35[];
+extern const hf_row rows_lfm2[], rows_qwen3next[], rows_qwen35[], rows_kimi_linear[];
 
 /* ---- how rows are written -------------------------------------------------------------------- */
 

@@ -76,4 +76,31 @@ const hf_row rows_qwen35[] = {
     ROW(LAYER "mlp.up_proj", BLK "ffn_up"),
     ROW(LAYER "mlp.down_proj", BLK "ffn_down"),
     END };
+
+#define SELF LAYER "self_attn."
+const hf_row rows_kimi_linear[] = {
+    { .from = SELF "q_conv1d", .to = BLK "ssm_conv1d_q", .change = HF_FLATTEN },
+    { .from = SELF "k_conv1d", .to = BLK "ssm_conv1d_k", .change = HF_FLATTEN },
+    { .from = SELF "v_conv1d", .to = BLK "ssm_conv1d_v", .change = HF_FLATTEN },
+    { .from = SELF "A_log", .to = BLK "ssm_a", .change = HF_RATES, .flags = HF_WHOLE_NAME },
+    WHOLE(SELF "dt_bias", BLK "ssm_dt.bias"),
+    ROW(SELF "f_a_proj", BLK "ssm_f_a"),
+    ROW(SELF "f_b_proj", BLK "ssm_f_b"),
+    ROW(SELF "b_proj", BLK "ssm_beta"),
+    ROW(SELF "g_a_proj", BLK "ssm_g_a"),
+    ROW(SELF "g_b_proj", BLK "ssm_g_b"),
+    ROW(SELF "o_norm", BLK "ssm_norm"),
+    ROW(LAYER "block_sparse_moe.gate", BLK "ffn_gate_inp"),
+    WHOLE(LAYER "block_sparse_moe.gate.e_score_correction_bias", BLK "exp_probs_b.bias"),
+    MIXTRAL_EXPERTS,
+    ROW(LAYER "block_sparse_moe.shared_experts.gate_proj", BLK "ffn_gate_shexp"),
+    ROW(LAYER "block_sparse_moe.shared_experts.up_proj", BLK "ffn_up_shexp"),
+    ROW(LAYER "block_sparse_moe.shared_experts.down_proj", BLK "ffn_down_shexp"),
+    ROW(SELF "q_a_proj", BLK "attn_q_a"),
+    ROW(SELF "q_a_layernorm", BLK "attn_q_a_norm"),
+    ROW(SELF "q_b_proj", BLK "attn_q_b"),
+    ROW(SELF "kv_a_proj_with_mqa", BLK "attn_kv_a_mqa"),
+    ROW(SELF "kv_a_layernorm", BLK "attn_kv_a_norm"),
+    ROW(SELF "kv_b_proj", BLK "attn_kv_b"),
+    END };
 /* clang-format on */

@@ -188,6 +188,11 @@ static bool source_dims(hf_output *o, int64_t dims[ST_MAX_DIMS], int *n_dims, co
         dims[1] = dims[2];
         *n_dims = 2;
     }
+    if (o->row->change == HF_RATES) {
+        dims[0] = in->n_elems;
+        dims[1] = 1;
+        *n_dims = 2;
+    }
     *why = "has more dimensions than a GGUF tensor can have";
     return *n_dims + o->is_stack <= GGUF_MAX_DIMS;
 }
@@ -197,7 +202,7 @@ bool output_shape(hf_output *o, gguf_tensor *t, const char **why)
     int64_t dims[ST_MAX_DIMS];
     int n;
     if (!source_dims(o, dims, &n, why)) return false;
-    o->is_vector = n == 1 || !is_matrix(t->name);
+    o->is_vector = n == 1 || (!is_matrix(t->name) && o->row->change != HF_RATES);
     if (o->is_vector && n == 2 && dims[0] == 1) dims[0] = dims[--n]; /* [1, n] is [n] */
     o->n_cols = dims[n - 1];
     o->n_rows = n > 1 ? dims[n - 2] : 1;
@@ -419,7 +424,8 @@ void tensors_row(const void *source, const gguf_tensor *t, int64_t row, float *o
     if (p.scales) apply_scales(&p, t->ne[0], out);
     bool adds_one = o->row->change == HF_PLUS_ONE && ends_with(t->name, ".weight");
     for (int64_t i = 0; adds_one && i < t->ne[0]; i++) out[i] += 1.0f;
-    bool is_decay = o->row->change == HF_DELTA_A || o->row->change == HF_TILED_A;
+    bool is_decay = o->row->change == HF_DELTA_A || o->row->change == HF_TILED_A
+                    || o->row->change == HF_RATES;
     for (int64_t i = 0; is_decay && i < t->ne[0]; i++)
         out[i] = (float)-math_pow(2.71828182845904523536, (double)out[i]);
     for (int64_t i = 0; o->ternary != 0.0f && i < t->ne[0]; i++)
@@ -466,7 +472,8 @@ bool tensors_bytes(const void *source, const gguf_tensor *t, int64_t row, void *
     if (o->is_vector || permutes_columns(o) || p.scales || o->scale != 0.0f
         || !is_same_type(p.in->dtype, t->type) || o->row->change == HF_TRANSPOSE
         || o->row->change == HF_PLUS_ONE || o->row->change == HF_TERNARY
-        || o->row->change == HF_UNIT_ROWS || o->row->change == HF_UNIT_COLUMNS)
+        || o->row->change == HF_UNIT_ROWS || o->row->change == HF_UNIT_COLUMNS
+        || o->row->change == HF_RATES)
         return false;
     size_t size = st_dtype_bytes(p.in->dtype);
     memcpy(out, p.in->data + (size_t)(p.first + p.r * o->n_cols) * size, (size_t)t->ne[0] * size);

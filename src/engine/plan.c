@@ -38,6 +38,10 @@ static const op_row op_rows[OP_COUNT] = {
     [OP_DECAY]           = { "decay",           BY_TOKENS,  true  },
     [OP_DELTA]           = { "delta",           BY_UNITS,   false },
     [OP_NORM_GATE]       = { "norm_gate",       BY_UNITS,   true  },
+    [OP_CONV_OF]         = { "conv_of",         BY_UNITS,   true  },
+    [OP_SOFTPLUS]        = { "softplus",        BY_UNITS,   true  },
+    [OP_KDA]             = { "kda",             BY_UNITS,   false },
+    [OP_NORM_SIGMOID]    = { "norm_sigmoid",    BY_UNITS,   true  },
     [OP_SPLIT_HEADS]     = { "split_heads",     BY_HEADS,   false },
     [OP_ADD]             = { "add",             BY_TOKENS,  true  },
     [OP_RESTART]         = { "restart",         BY_TOKENS,  false },
@@ -81,7 +85,8 @@ static const op_row op_rows[OP_COUNT] = {
 static const char *const slot_names[SLOT_COUNT] = {
     [X] = "x", [H] = "h", [H2] = "h2", [Q] = "q", [K] = "k", [V] = "v", [A] = "a", [AG] = "ag",
     [AV] = "av", [MI] = "mi", [MO] = "mo",
-    [MZ] = "mz", [MA] = "ma", [MB] = "mb", [QG] = "qg",
+    [MZ] = "mz", [MA] = "ma", [MB] = "mb", [MQ] = "mq", [MK] = "mk",
+    [MV] = "mv", [MD] = "md", [MF] = "mf", [MG] = "mg", [QG] = "qg",
     [G] = "g", [U] = "u", [F] = "f", [QA] = "qa", [KVA] = "kva", [KVN] = "kvn", [KVB] = "kvb",
     [QL] = "ql", [AL] = "al", [RT] = "rt",
     [EX] = "ex", [EG] = "eg", [EU] = "eu", [ED] = "ed", [SG] = "sg", [SU] = "su", [SS] = "ss",
@@ -187,6 +192,7 @@ static bool is_read_later(const plan *p, int i, int slot)
             return true;
         if (s->op == OP_STORE && (slot == K || slot == V)) return true;
         if (s->op == OP_DELTA && (slot == MA || slot == MB)) return true;
+        if (s->op == OP_KDA && (slot == MK || slot == MV || slot == MD || slot == MB)) return true;
         if ((s->op == OP_MLA_KV || s->op == OP_MLA_LATENT) && slot == KVA) return true;
         for (int j = 0; j < (s->op == OP_MATMUL ? s->n_matmul : 1); j++)
             if (s->dst[j] == slot) return op_rows[s->op].reads_dst;
@@ -422,7 +428,8 @@ static int width_of(const plan *p, const hparams *hp, int slot, int il)
     case AV: return l->n_head * l->value_dim;
     case AG: return l->n_head;
     case MI: return hp->n_mix_in;
-    case MO: case MZ: return hp->n_inner;
+    case MO: case MZ: case MQ: case MK: case MV: case MD: return hp->n_inner;
+    case MF: case MG: return hp->delta_key_dim;
     case MA: return hp->n_value_head;
     case MB: return (hp->is_grouped ? 2 : 1) * hp->n_value_head;
     case QG: return l->n_head * 2 * l->head_dim;

@@ -5,6 +5,7 @@
 #include "kernels/attend_block.h"
 #include "kernels/attend_few.h"
 #include "kernels/float_panels.h"
+#include "kernels/float_states.h"
 #include "kernels/float_tiles.h"
 
 /* ---- float matmul -------------------------------------------------------------------------- */
@@ -80,4 +81,4 @@ static void attend(const attend_args *a)
     .rope = rope, .add = add, .mul = mul, .scale = scale, .silu_mul = silu_mul, .gelu = gelu,      \
     .gelu_erf = gelu_erf, .gelu_mul = gelu_mul, .clip_swiglu = clip_swiglu, .clamp = clamp,        \
     .soft_cap = soft_cap, .softmax = softmax, .pack_queries = pack_queries, .attend = attend,      \
-    .attend_merge = attend_merge, .conv = conv, .delta = delta, .silu = silu
+    .attend_merge = attend_merge, .conv = conv, .delta = delta, .dplr = dplr, .silu = silu

@@ -164,6 +164,21 @@ static void delta(const delta_args *a)
     }
 }
 
+static void dplr(const dplr_args *a)
+{
+    for (int j = 0; j < a->n; j++) {
+        float m = 0.0f, y = 0.0f, *s = a->state + j;
+        for (int i = 0; a->a && i < a->n_key; i++) m = fmaf(s[(size_t)i * a->ld], a->a[i], m);
+        for (int i = 0; i < a->n_key; i++, s += a->ld) {
+            float t = a->w[i] * *s;
+            if (a->a) t = fmaf(a->b[i], m, t);
+            *s = fmaf(a->k[i], a->v[j], t);
+            y = fmaf(*s, a->q[i], y);
+        }
+        a->y[j] = y;
+    }
+}
+
 /* ---- norms, softmax, rope ------------------------------------------------------------------ */
 
 static void rms_norm(int n, const float *x, const float *w, float eps, float *y)
@@ -342,6 +357,7 @@ const lory_kernels kernels_generic = {
     .attend_merge = attend_merge,
     .conv = conv,
     .delta = delta,
+    .dplr = dplr,
     .silu = silu,
     .peak_f32 = peak_f32,
 };

@@ -275,6 +275,21 @@ typedef struct {
     float *y;  /* [n] */
 } delta_args;
 
+/* One token of a linear recurrence, n columns of one head's state S [n_key, ld], whose transition is
+ * a diagonal plus a product of two vectors:
+ *   m_j = sum_i S_ij * a_i                             i ascending by fused multiply-add from +0
+ *   S_ij = fmaf(k_i, v_j, fmaf(b_i, m_j, w_i * S_ij))
+ *   y_j = sum_i S_ij * q_i                             likewise
+ * a NULL: no m, and S_ij = fmaf(k_i, v_j, w_i * S_ij). */
+typedef struct {
+    int n, n_key;
+    const float *w, *a, *b, *k, *q; /* [n_key] */
+    const float *v;                 /* [n] */
+    float *state;
+    size_t ld; /* floats */
+    float *y;  /* [n] */
+} dplr_args;
+
 /* ---- the table ------------------------------------------------------------------------------ */
 
 typedef struct lory_kernels {
@@ -333,6 +348,7 @@ typedef struct lory_kernels {
 
     void (*conv)(const conv_args *a);
     void (*delta)(const delta_args *a);
+    void (*dplr)(const dplr_args *a);
 
     /* Arithmetic in registers for `lory bench`: n rounds, returns multiply-accumulates done. */
     double (*peak_i8)(int64_t n);

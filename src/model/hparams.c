@@ -290,8 +290,11 @@ bool hparams_rotates(const hparams *hp, int il)
 
 void hparams_use_latents(hparams *hp, const gguf *g)
 {
-    int n_key = hp->kv_lora_rank + hp->n_rot;
-    if (n_key > MAX_HEAD_DIM || !gguf_find_tensor(g, "blk.0.attn_k_b.weight")) return;
+    int n_key = hp->kv_lora_rank + hp->n_rot, il = 0;
+    char name[64];
+    while (il + 1 < hp->n_layer && hp->layer[il].n_state > 0) il++;
+    snprintf(name, sizeof name, "blk.%d.attn_k_b.weight", il);
+    if (n_key > MAX_HEAD_DIM || !gguf_find_tensor(g, name)) return;
     hp->is_latent = true;
     hp->n_kv_head = 1;
     hp->kv_dim = n_key;
@@ -538,7 +541,8 @@ static bool settle_layer(hparams *hp, int il, const gguf *g, lory_err *err)
         return err_set(err, LORY_E_FORMAT,
                        "%s: %d attention heads are not a multiple of %d key/value heads",
                        gguf_path(g), l->n_head, l->n_kv_head);
-    if (hp->kv_lora_rank > 0 && (l->n_head != hp->n_head || l->n_kv_head != hp->n_kv_head))
+    if (hp->kv_lora_rank > 0 && l->n_state == 0
+        && (l->n_head != hp->n_head || l->n_kv_head != hp->n_kv_head))
         return err_set(err, LORY_E_UNSUPPORTED,
                        "%s: heads of latent attention that differ from layer to layer are not "
                        "known", gguf_path(g));

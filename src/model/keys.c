@@ -49,6 +49,7 @@ static const key_row rows[] = {
     { "posnet.", CHANGES, 0 },
     { "shortconv.", CHANGES, 0 },
     { "ssm.", CHANGES, 0 },
+    { "kda.", CHANGES, 0 },
     { "wkv.", CHANGES, 0 },
 };
 enum { N_ROWS = sizeof rows / sizeof rows[0] };

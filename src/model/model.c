@@ -110,6 +110,7 @@ const lory_arch *const archs[] = {
     &arch_qwen3next,
     &arch_qwen35,
     &arch_qwen35moe,
+    &arch_kimi_linear,
     NULL,
 };
 
@@ -174,7 +175,7 @@ static bool has_op(const lory_step *s, lory_op op)
 static bool adds_bias(lory_op op)
 {
     return op == OP_MATMUL || op == OP_LAYER_NORM || op == OP_HEAD_LAYER_NORM || op == OP_EXPERTS
-           || op == OP_ROUTE || op == OP_DECAY;
+           || op == OP_ROUTE || op == OP_DECAY || op == OP_SOFTPLUS;
 }
 
 static void add_roles(const lory_step *s, role_set *set)

@@ -37,6 +37,11 @@ typedef enum {
     OP_DELTA,       /* dst = the gated delta rule over src (queries, keys, values), MA and MB, by
                        the weight; Yang et al. 2024, arXiv:2412.06464 */
     OP_NORM_GATE,   /* dst = silu(dst) * the RMS norm of src, head by head of values */
+    OP_CONV_OF,     /* OP_CONV of MQ, MK or MV by itself */
+    OP_SOFTPLUS,    /* in place: softplus(x + the weight's bias) */
+    OP_KDA,         /* dst = Kimi Delta Attention over MQ, MK, MV, the decays of each channel in MD
+                       and MB, by the weight; Kimi Team 2025, arXiv:2510.26692 */
+    OP_NORM_SIGMOID, /* dst = sigmoid(dst) * the RMS norm of src, head by head of values */
     OP_SPLIT_HEADS, /* dst = the first half of src of each head, AV the second */
     OP_ADD,         /* dst += src; where dst is X, src times the residual scale */
     OP_RESTART,     /* dst = src times the restart scale */
@@ -101,6 +106,9 @@ typedef enum {
     MO,     /* [n_inner] recurrent layers' output */
     MZ,     /* [n_inner] its gate */
     MA, MB, /* [n_value_head] how much each head forgets, and learns */
+    MQ, MK, MV, /* [n_inner] their queries, keys, values, where each is made by itself */
+    MD,     /* [n_inner] how much each channel forgets */
+    MF, MG, /* [delta_key_dim] what MD and MZ are made of */
     QG,     /* [n_head * 2 * head_dim] queries and gates of AV, head by head */
     G,      /* [n_ff] gate */
     U,      /* [n_ff] up */
@@ -145,6 +153,8 @@ typedef enum {
     W_CONV_IN, W_CONV, W_CONV_OUT, /* LFM2's */
     W_ATTN_QG, W_MIX_IN, W_MIX_GATE, W_SSM_CONV, W_SSM_DT, W_SSM_A, W_SSM_BETA, W_SSM_ALPHA,
     W_SSM_BA, W_SSM_NORM, W_SSM_OUT,
+    W_CONV_Q, W_CONV_K, W_CONV_V, W_KDA_DT, W_KDA_A, /* Kimi's */
+    W_SSM_F_A, W_SSM_F_B, W_SSM_G_A, W_SSM_G_B,
     W_ATTN_GATE, W_ATTN_GATE_ALL, W_SINKS, W_ATTN_SUB_NORM, W_ATTN_OUT, W_ATTN_OUT_NORM,
     W_ATTN_POST_NORM,
     W_FFN_NORM, W_FFN_GATE, W_FFN_UP, W_FFN_SUB_NORM, W_FFN_DOWN, W_FFN_POST_NORM, W_LAYER_OUT_NORM,

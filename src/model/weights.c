@@ -9,7 +9,7 @@ typedef enum {
     D_ONE, D_EMBD, D_Q, D_K, D_V, D_ATTN, D_HEADS, D_KV_HEADS, D_HEAD, D_FF, D_VOCAB, D_CTX,
     D_HALF_ROT, D_NOPE, D_VALUE, D_Q_LORA, D_KV_LORA, D_KV_A, D_KV_B, D_EXPERTS, D_FF_EXP,
     D_FF_SHARED, D_LAYER_EMBD, D_LAYERS_EMBD, D_STREAMS, D_STREAMS_SQR, D_MORE_STREAMS, D_LAUREL,
-    D_CONV, D_TAPS, D_MIX_IN, D_INNER, D_QG, D_VALUE_HEADS, D_BA, D_DELTA_VALUE,
+    D_CONV, D_TAPS, D_MIX_IN, D_INNER, D_QG, D_VALUE_HEADS, D_BA, D_DELTA_VALUE, D_DELTA_KEY,
 } dim;
 
 typedef struct {
@@ -58,6 +58,19 @@ static const role_row roles[W_COUNT] = {
     [W_SSM_BA]         = { "ssm_ba",              .rows = D_BA, .k = D_EMBD },
     [W_SSM_NORM]       = { "ssm_norm",            .rows = D_ONE, .k = D_DELTA_VALUE },
     [W_SSM_OUT]        = { "ssm_out",             .rows = D_EMBD, .k = D_INNER },
+    [W_CONV_Q]         = { "ssm_conv1d_q",        .rows = D_CONV, .k = D_TAPS, .is_f32 = true,
+                           .is_turned = true },
+    [W_CONV_K]         = { "ssm_conv1d_k",        .rows = D_CONV, .k = D_TAPS, .is_f32 = true,
+                           .is_turned = true },
+    [W_CONV_V]         = { "ssm_conv1d_v",        .rows = D_CONV, .k = D_TAPS, .is_f32 = true,
+                           .is_turned = true },
+    [W_KDA_DT]         = { "ssm_dt", .rows = D_ONE, .k = D_INNER, .is_bias = true },
+    [W_KDA_A]          = { "ssm_a",  .rows = D_VALUE_HEADS, .k = D_ONE, .is_f32 = true,
+                           .is_bare = true },
+    [W_SSM_F_A]        = { "ssm_f_a",             .rows = D_DELTA_KEY, .k = D_EMBD },
+    [W_SSM_F_B]        = { "ssm_f_b",             .rows = D_INNER, .k = D_DELTA_KEY },
+    [W_SSM_G_A]        = { "ssm_g_a",             .rows = D_DELTA_KEY, .k = D_EMBD },
+    [W_SSM_G_B]        = { "ssm_g_b",             .rows = D_INNER, .k = D_DELTA_KEY },
     [W_ATTN_GATE]      = { "attn_gate",           .rows = D_HEADS, .k = D_EMBD },
     [W_ATTN_GATE_ALL]  = { "attn_gate",           .rows = D_ATTN, .k = D_EMBD },
     [W_SINKS]          = { "attn_sinks",          .rows = D_ONE, .k = D_HEADS },
@@ -139,10 +152,12 @@ enum { N_FUSED = sizeof fused / sizeof fused[0] };
 /* Tensors that old converters wrote and nothing reads. */
 static const char *const ignored[] = { "attn_rot_embd", "attn.rotary_emb.inv_freq" };
 
-/* A size in layer il; of those of the whole model il is any. */
+/* A size in layer il; of those of the whole model il is any. What recurrent layers have under the
+ * names of attention is of their own length. */
 static int64_t dim_of(const hparams *hp, int il, dim d)
 {
     const hparams_layer *l = &hp->layer[il < 0 ? 0 : il];
+    if (l->n_state > 0 && (d == D_Q || d == D_K || d == D_V || d == D_ATTN)) return hp->n_inner;
     switch (d) {
     case D_ONE: return 1;
     case D_EMBD: return hp->n_embd;
@@ -180,6 +195,7 @@ static int64_t dim_of(const hparams *hp, int il, dim d)
     case D_VALUE_HEADS: return hp->n_value_head;
     case D_BA: return 2 * (int64_t)hp->n_value_head;
     case D_DELTA_VALUE: return hp->delta_value_dim;
+    case D_DELTA_KEY: return hp->delta_key_dim;
     }
     return 0;
 }
@@ -277,11 +293,18 @@ static bool check_shape(const gguf *g, const gguf_tensor *t, int64_t k, int64_t 
                    (long long)n_rows, (long long)slices);
 }
 
+/* Kernels of a convolution by channels may be [k, 1, n_rows]. */
+static bool is_kernels(const gguf_tensor *t, const role_row *row, const weight *w)
+{
+    return row->is_turned && t->ne[0] == w->k && t->ne[1] == 1 && t->ne[2] == w->n_rows
+           && t->ne[3] == 1;
+}
+
 /* The tensor's values as f32: in place, or converted into the arena. */
 static const float *floats_of(weights *w, const gguf *g, const gguf_tensor *t, lory_err *err)
 {
     if (t->type == QT_F32) return t->data;
-    int64_t n = t->ne[0] * t->ne[1]; /* as many as the file holds: no overflow */
+    int64_t n = t->ne[0] * t->ne[1] * t->ne[2]; /* as many as the file holds: no overflow */
     float *v = arena_new(&w->arena, (size_t)n, sizeof *v);
     if (v) qtypes[t->type].to_f32(n, t->data, v);
     else err_set(err, LORY_E_MEMORY, "%s: no memory for tensor %.*s", gguf_path(g),
@@ -426,7 +449,8 @@ static bool bind_one(weights *w, const gguf *g, const hparams *hp, role_set want
     if (p.is_bias)
         return check_shape(g, t, is_vector ? to->k : to->n_rows, slices, 1, err)
                && (to->bias = floats_of(w, g, t, err)) != NULL;
-    if (!check_shape(g, t, to->k, to->n_rows, slices, err)) return false;
+    if (!is_kernels(t, row, to) && !check_shape(g, t, to->k, to->n_rows, slices, err))
+        return false;
     bool is_f32 = is_vector || row->is_f32;
     to->type = is_f32 ? QT_F32 : t->type;
     to->row_bytes = qtype_row_bytes(to->type, to->k);

@@ -1,0 +1,33 @@
+/* float_states.h - steps of linear recurrences (kernel.h, dplr_args), over a vector of 16 lanes.
+ * Layer: kernels. Not a header by itself: float_slots.h includes it after float_lanes.h. */
+
+/* n_vec vectors of columns from j on, the last of them with n columns. */
+INLINE void dplr_columns(const int n_vec, const dplr_args *a, int j, int n)
+{
+    v16 m[4], v[4], sum[4];
+    const float *row = a->state + j;
+    for (int c = 0; c < n_vec; c++) {
+        m[c] = sum[c] = v_zero();
+        v[c] = load_part(a->v + j + 16 * c, n - 16 * c);
+    }
+    for (int i = 0; a->a && i < a->n_key; i++, row += a->ld)
+        for (int c = 0; c < n_vec; c++)
+            m[c] = v_fma(load_part(row + 16 * c, n - 16 * c), v_set(a->a[i]), m[c]);
+    float *to = a->state + j;
+    for (int i = 0; i < a->n_key; i++, to += a->ld)
+        for (int c = 0; c < n_vec; c++) {
+            v16 t = v_mul(v_set(a->w[i]), load_part(to + 16 * c, n - 16 * c));
+            if (a->a) t = v_fma(v_set(a->b[i]), m[c], t);
+            t = v_fma(v_set(a->k[i]), v[c], t);
+            store_part(to + 16 * c, n - 16 * c, t);
+            sum[c] = v_fma(t, v_set(a->q[i]), sum[c]);
+        }
+    for (int c = 0; c < n_vec; c++) store_part(a->y + j + 16 * c, n - 16 * c, sum[c]);
+}
+
+static void dplr(const dplr_args *a)
+{
+    int j = 0;
+    for (; j + 64 <= a->n; j += 64) dplr_columns(4, a, j, 64);
+    for (; j < a->n; j += 16) dplr_columns(1, a, j, a->n - j);
+}

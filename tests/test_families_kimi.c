@@ -1,0 +1,323 @@
+/* test_families_kimi.c - as test_families_recurrent.c, of Kimi-Linear: Kimi Delta Attention, and
+ * latent attention without rotation. */
+#include "family_check.h"
+#include "gguf/gguf_write.h"
+#include "lory.h"
+#include "states_check.h"
+#include <math.h>
+
+enum { E = REF_EMBD, NH = REF_HEAD, HD = REF_DIM, INNER = NH * HD, TAPS = 4 };
+
+static double logistic(double x)
+{
+    return 1.0 / (1.0 + exp(-x));
+}
+
+typedef double rows[FAMILY_N][INNER];
+
+/* silu of each channel's kernel over the tokens so far. */
+static void convolve(ref *r, const char *name, int il, int n, rows x)
+{
+    static rows y;
+    const double *w = ref_tensor_of(r, name, ".weight", il, INNER, 1, TAPS);
+    for (int t = 0; t < n; t++)
+        for (int i = 0; i < INNER; i++) {
+            double sum = 0.0;
+            for (int j = 0; j < TAPS && t - j >= 0; j++)
+                sum += w[i * TAPS + TAPS - 1 - j] * x[t - j][i];
+            y[t][i] = sum * logistic(sum);
+        }
+    memcpy(x, y, sizeof y);
+}
+
+static void to_unit(double scale, const double *x, double *y)
+{
+    double sum = 1e-6;
+    for (int i = 0; i < HD; i++) sum += x[i] * x[i];
+    for (int i = 0; i < HD; i++) y[i] = x[i] / sqrt(sum) * scale;
+}
+
+/* One token of one head: what each channel forgets of it is its own. */
+static void kda_token(double (*s)[HD], const double *decay, double beta, const double *q_,
+                      const double *k_, const double *v, double *y)
+{
+    double q[HD], k[HD];
+    to_unit(1.0 / sqrt((double)HD), q_, q);
+    to_unit(1.0, k_, k);
+    for (int j = 0; j < HD; j++) {
+        double m = 0.0;
+        for (int i = 0; i < HD; i++) m += k[i] * (s[i][j] *= decay[i]);
+        y[j] = 0.0;
+        for (int i = 0; i < HD; i++) y[j] += q[i] * (s[i][j] += k[i] * beta * (v[j] - m));
+    }
+}
+
+static void kda(ref *r, int il, int n, double (*h)[E], double (*out)[E])
+{
+    static rows q, k, v;
+    static double state[NH][HD][HD];
+    const double *a_log = ref_tensor_of(r, L "self_attn.A_log", "", il, 1, NH, 1);
+    const double *dt = ref_tensor_of(r, L "self_attn.dt_bias", "", il, 0, 0, INNER);
+    const double *norm = ref_tensor_of(r, L "self_attn.o_norm", ".weight", il, 0, 0, HD);
+    memset(state, 0, sizeof state);
+    for (int t = 0; t < n; t++) {
+        ref_multiply(r, L "self_attn.q_proj", il, INNER, E, h[t], q[t]);
+        ref_multiply(r, L "self_attn.k_proj", il, INNER, E, h[t], k[t]);
+        ref_multiply(r, L "self_attn.v_proj", il, INNER, E, h[t], v[t]);
+    }
+    convolve(r, L "self_attn.q_conv1d", il, n, q);
+    convolve(r, L "self_attn.k_conv1d", il, n, k);
+    convolve(r, L "self_attn.v_conv1d", il, n, v);
+    for (int t = 0; t < n; t++) {
+        double f[HD], g[HD], decay[INNER], gate[INNER], b[NH], y[INNER];
+        ref_multiply(r, L "self_attn.f_a_proj", il, HD, E, h[t], f);
+        ref_multiply(r, L "self_attn.f_b_proj", il, INNER, HD, f, decay);
+        ref_multiply(r, L "self_attn.g_a_proj", il, HD, E, h[t], g);
+        ref_multiply(r, L "self_attn.g_b_proj", il, INNER, HD, g, gate);
+        ref_multiply(r, L "self_attn.b_proj", il, NH, E, h[t], b);
+        for (int i = 0; i < INNER; i++)
+            decay[i] = exp(-exp(a_log[i / HD]) * log(1.0 + exp(decay[i] + dt[i])));
+        for (int i = 0; i < NH; i++) {
+            double square = 0.0, *o = y + i * HD;
+            kda_token(state[i], decay + i * HD, logistic(b[i]), q[t] + i * HD, k[t] + i * HD,
+                      v[t] + i * HD, o);
+            for (int d = 0; d < HD; d++) square += o[d] * o[d];
+            for (int d = 0; d < HD; d++)
+                o[d] *= norm[d] / sqrt(square / HD + 1e-5) * logistic(gate[i * HD + d]);
+        }
+        ref_multiply(r, L "self_attn.o_proj", il, E, INNER, y, out[t]);
+    }
+}
+
+enum { RANK = REF_KV_RANK, NOPE = REF_NOPE, PE = REF_ROPE, KEY = NOPE + PE };
+
+/* Keys and values of all heads come out of a latent; a part of the keys is the same in all. */
+static void latent_attention(ref *r, int il, int n, double (*h)[E], double (*out)[E])
+{
+    static double kv[FAMILY_N][NH * (NOPE + HD)], a[FAMILY_N][RANK + PE];
+    const double *norm = ref_tensor_of(r, L "self_attn.kv_a_layernorm", ".weight", il, 0, 0, RANK);
+    for (int t = 0; t < n; t++) {
+        double q[NH * KEY], y[INNER], latent[RANK], square = 0.0;
+        ref_multiply(r, L "self_attn.q_proj", il, NH * KEY, E, h[t], q);
+        ref_multiply(r, L "self_attn.kv_a_proj_with_mqa", il, RANK + PE, E, h[t], a[t]);
+        for (int i = 0; i < RANK; i++) square += a[t][i] * a[t][i];
+        for (int i = 0; i < RANK; i++) latent[i] = a[t][i] * norm[i] / sqrt(square / RANK + 1e-5);
+        ref_multiply(r, L "self_attn.kv_b_proj", il, NH * (NOPE + HD), RANK, latent, kv[t]);
+        for (int i = 0; i < NH; i++) {
+            double p[FAMILY_N], sum = 0.0;
+            for (int u = 0; u <= t; u++) {
+                double dot = 0.0;
+                for (int d = 0; d < NOPE; d++) dot += q[i * KEY + d] * kv[u][i * (NOPE + HD) + d];
+                for (int d = 0; d < PE; d++) dot += q[i * KEY + NOPE + d] * a[u][RANK + d];
+                sum += p[u] = exp(dot / sqrt((double)KEY));
+            }
+            for (int d = 0; d < HD; d++) {
+                y[i * HD + d] = 0.0;
+                for (int u = 0; u <= t; u++)
+                    y[i * HD + d] += p[u] / sum * kv[u][i * (NOPE + HD) + NOPE + d];
+            }
+        }
+        ref_multiply(r, L "self_attn.o_proj", il, E, INNER, y, out[t]);
+    }
+}
+
+static void mix(ref *r, int il, int n, double (*h)[E], double (*out)[E])
+{
+    (il == 2 ? latent_attention : kda)(r, il, n, h, out);
+}
+
+static const bool all_layers[] = { true, true, true, true };
+
+#define CONFIG(more)                                                                               \
+    CLASS("KimiLinearForCausalLM")                                                                 \
+    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,\"head_dim\":8,"         \
+    "\"num_key_value_heads\":4,\"intermediate_size\":48,\"model_max_length\":64,"                  \
+    "\"rms_norm_eps\":1e-5,\"kv_lora_rank\":16,\"q_lora_rank\":null,\"qk_nope_head_dim\":8,"       \
+    "\"qk_rope_head_dim\":4,\"v_head_dim\":8,\"num_experts\":4,\"num_experts_per_token\":2,"       \
+    "\"moe_intermediate_size\":24,\"num_shared_experts\":1,\"first_k_dense_replace\":1,"           \
+    "\"moe_renormalize\":true,\"moe_router_activation_func\":\"sigmoid\","                         \
+    "\"routed_scaling_factor\":2.446,\"num_expert_group\":1,\"topk_group\":1,"                     \
+    "\"linear_attn_config\":{\"full_attn_layers\":[3],\"kda_layers\":[1,2,4],\"head_dim\":8,"      \
+    "\"num_heads\":4,\"short_conv_kernel_size\":4}" more "}"
+
+static const ref_spec kimi = {
+    .config = CONFIG(",\"mla_use_nope\":true"),
+    .embd = "model.embed_tokens",
+    .out_norm = "model.norm",
+    UNTIED,
+    PRE_NORMS,
+    .gate = L "mlp.gate_proj",
+    .up = L "mlp.up_proj",
+    .down = L "mlp.down_proj",
+    .router = L "block_sparse_moe.gate",
+    .router_bias = L "block_sparse_moe.gate.e_score_correction_bias",
+    .exp_gate = L "block_sparse_moe.experts.%d.w1.weight",
+    .exp_up = L "block_sparse_moe.experts.%d.w3.weight",
+    .exp_down = L "block_sparse_moe.experts.%d.w2.weight",
+    .sh_gate = L "block_sparse_moe.shared_experts.gate_proj",
+    .sh_up = L "block_sparse_moe.shared_experts.up_proj",
+    .sh_down = L "block_sparse_moe.shared_experts.down_proj",
+    .n_dense = 1,
+    .n_shared = 1,
+    .sigmoid = true,
+    .normalises = true,
+    .expert_scale = 2.446,
+    .recurs = all_layers,
+    .mix = mix,
+};
+
+TEST(kimi_linear_gives_the_reference_logits)
+{
+    family_check(&kimi, "kimi-linear");
+}
+
+/* ---- as others write files ------------------------------------------------------------------- */
+
+enum { N_KB = NOPE * RANK * NH, N_VB = RANK * HD * NH, AT = NOPE + HD };
+
+/* The latents' product by head: keys' turned, values' as it is. */
+static void split_latents(const float *kv, float *kb, float *vb)
+{
+    for (int i = 0; i < NH; i++)
+        for (int j = 0; j < RANK; j++) {
+            for (int d = 0; d < NOPE; d++)
+                kb[(i * RANK + j) * NOPE + d] = kv[(i * AT + d) * RANK + j];
+            for (int d = 0; d < HD; d++)
+                vb[(i * HD + d) * RANK + j] = kv[(i * AT + NOPE + d) * RANK + j];
+        }
+}
+
+static void add_tensor(gguf_writer *w, const gguf_tensor *t)
+{
+    static const int64_t kb[] = { NOPE, RANK, NH }, vb[] = { RANK, HD, NH };
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)t->name.n, t->name.s);
+    if (strstr(name, "attn_kv_b")) {
+        gguf_add_tensor(w, (gguf_str){ "blk.2.attn_k_b.weight", 21 }, QT_F32, 3, kb);
+        gguf_add_tensor(w, (gguf_str){ "blk.2.attn_v_b.weight", 21 }, QT_F32, 3, vb);
+    } else if (strstr(name, "ssm_conv1d")) {
+        gguf_add_tensor(w, t->name, t->type, 4, (const int64_t[]){ t->ne[0], 1, t->ne[1], 1 });
+    } else {
+        gguf_add_tensor(w, t->name, t->type, t->n_dims, t->ne);
+    }
+}
+
+/* One head of keys, which has the latent; kernels of four dimensions. */
+static void write_as_others(const gguf *g, const char *path)
+{
+    static const char *const own[] = { "kimi-linear.attention.head_count_kv",
+                                       "kimi-linear.attention.key_length",
+                                       "kimi-linear.attention.value_length" };
+    static float kb[N_KB], vb[N_VB];
+    gguf_writer w;
+    lory_err err;
+    REQUIRE(gguf_create(&w, path, &err), "%s", err.text);
+    for (size_t i = 0; i < g->n_kv; i++) {
+        bool is_own = false;
+        for (int j = 0; j < 3; j++) is_own |= gguf_str_is(g->kv[i].key, own[j]);
+        if (!is_own) gguf_put_kv(&w, &g->kv[i]);
+    }
+    gguf_put_i32s(&w, own[0], (const int32_t[]){ 0, 0, 1, 0 }, 4);
+    gguf_put_u32(&w, own[1], RANK + PE);
+    gguf_put_u32(&w, own[2], RANK);
+    for (size_t i = 0; i < g->n_tensors; i++) add_tensor(&w, &g->tensors[i]);
+    CHECK(gguf_begin_data(&w, &err), "%s", err.text);
+    for (size_t i = 0; i < g->n_tensors; i++) {
+        const gguf_tensor *t = &g->tensors[i];
+        if (!gguf_str_is(t->name, "blk.2.attn_kv_b.weight")) {
+            CHECK(gguf_write_data(&w, t->data, t->n_bytes, &err), "%s", err.text);
+            continue;
+        }
+        split_latents(t->data, kb, vb);
+        CHECK(gguf_write_data(&w, kb, sizeof kb, &err), "%s", err.text);
+        CHECK(gguf_write_data(&w, vb, sizeof vb, &err), "%s", err.text);
+    }
+    CHECK(gguf_commit(&w, &err), "%s", err.text);
+}
+
+TEST(kimi_linear_files_of_others_give_the_reference_logits)
+{
+    static double want[FAMILY_N * REF_VOCAB];
+    char out[500];
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    hf_test f = ref_run(&kimi, "kimi-others", family_text, FAMILY_N, want);
+    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
+    snprintf(out, sizeof out, "%s/others.gguf", f.path);
+    write_as_others(&g, out);
+    gguf_close(&g);
+    buf_free(&notes);
+    family_run(out, "kimi-linear", want);
+}
+
+/* ---- what is refused ------------------------------------------------------------------------- */
+
+static void refused(const char *config, const char *want)
+{
+    static double unused[FAMILY_N * REF_VOCAB];
+    ref_spec s = kimi;
+    s.config = config;
+    hf_test f = ref_run(&s, "refused", family_text, FAMILY_N, unused);
+    hf_refused(&f, want);
+}
+
+TEST(kimi_linear_as_it_is_not_known_is_refused)
+{
+    refused(CONFIG(""), ": latent attention that rotates (mla_use_nope false) is not known of "
+                        "kimi-linear");
+    refused(CONFIG(",\"mla_use_nope\":true,\"attn_res_block_size\":4"),
+            ": gated outputs, residuals by attention, groups of experts and layers between them are "
+            "not known of kimi-linear");
+    refused(CLASS("KimiLinearForCausalLM") SIZES "}",
+            ": config.json has no \"linear_attn_config\"");
+}
+
+/* The key changed in the file, what opening says behind the path. */
+static void refuses_key(const char *key, uint32_t value, const char *want)
+{
+    static double unused[FAMILY_N * REF_VOCAB];
+    char out[500];
+    gguf g;
+    gguf_writer w;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    hf_test f = ref_run(&kimi, "hostile", family_text, FAMILY_N, unused);
+    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
+    snprintf(out, sizeof out, "%s/hostile.gguf", f.path);
+    REQUIRE(gguf_create(&w, out, &err), "%s", err.text);
+    for (size_t i = 0; i < g.n_kv; i++)
+        if (!gguf_str_is(g.kv[i].key, key)) gguf_put_kv(&w, &g.kv[i]);
+    if (value > 0) gguf_put_u32(&w, key, value);
+    for (size_t i = 0; i < g.n_tensors; i++)
+        gguf_add_tensor(&w, g.tensors[i].name, g.tensors[i].type, g.tensors[i].n_dims,
+                        g.tensors[i].ne);
+    CHECK(gguf_begin_data(&w, &err), "%s", err.text);
+    for (size_t i = 0; i < g.n_tensors; i++)
+        CHECK(gguf_write_data(&w, g.tensors[i].data, g.tensors[i].n_bytes, &err), "%s", err.text);
+    CHECK(gguf_commit(&w, &err), "%s", err.text);
+    gguf_close(&g);
+    buf_free(&notes);
+    lory_model *m = lory_model_open(out, &err);
+    CHECK(!m && strstr(err.text, want), "got \"%s\", want \"%s\"", err.text, want);
+    lory_model_close(m);
+}
+
+TEST(kimi_linear_files_of_hostile_sizes_are_refused)
+{
+    refuses_key("kimi-linear.kda.head_dim", 0, "kimi-linear.kda.head_dim is missing");
+    refuses_key("kimi-linear.kda.head_dim", 1025, "kimi-linear.kda.head_dim is 1025");
+    refuses_key("kimi-linear.kda.head_dim", 7, "has shape [");
+    refuses_key("kimi-linear.ssm.conv_kernel", 1, "kimi-linear.ssm.conv_kernel is 1");
+    refuses_key("kimi-linear.ssm.conv_kernel", 5, "has shape [4, 32, 1, 1]");
+    refuses_key("kimi-linear.attention.kv_lora_rank", 0, "attention.kv_lora_rank is missing");
+    refuses_key("kimi-linear.attention.head_count", 3, "has shape [");
+}
+
+/* ---- states ---------------------------------------------------------------------------------- */
+
+TEST(states_of_kimi_delta_attention_give_the_bits_of_texts_read_in_one_go)
+{
+    const size_t floats = 3 * (TAPS - 1) * INNER + NH * HD * HD;
+    states_check(&kimi, "kimi-long", 3 * floats * sizeof(float));
+}
