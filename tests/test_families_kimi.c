@@ -269,7 +269,7 @@ TEST(kimi_linear_as_it_is_not_known_is_refused)
     refused(CONFIG(",\"mla_use_nope\":true,\"attn_res_block_size\":4"),
             ": gated outputs, residuals by attention, groups of experts and layers between them are "
             "not known of kimi-linear");
-    refused(CLASS("KimiLinearForCausalLM") SIZES "}",
+    refused(CLASS("KimiLinearForCausalLM") SIZES ",\"num_experts\":4}",
             ": config.json has no \"linear_attn_config\"");
 }
 
@@ -306,7 +306,7 @@ static void refuses_key(const char *key, uint32_t value, const char *want)
 TEST(kimi_linear_files_of_hostile_sizes_are_refused)
 {
     refuses_key("kimi-linear.kda.head_dim", 0, "kimi-linear.kda.head_dim is missing");
-    refuses_key("kimi-linear.kda.head_dim", 1025, "kimi-linear.kda.head_dim is 1025");
+    refuses_key("kimi-linear.kda.head_dim", 1025, "kimi-linear.kda.head_dim' is out of range");
     refuses_key("kimi-linear.kda.head_dim", 7, "has shape [");
     refuses_key("kimi-linear.ssm.conv_kernel", 1, "kimi-linear.ssm.conv_kernel is 1");
     refuses_key("kimi-linear.ssm.conv_kernel", 5, "has shape [4, 32, 1, 1]");

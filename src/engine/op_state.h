@@ -1,5 +1,5 @@
-/* op_state.h - what ops of recurrent layers share: a thread's part of a layer's state, as it is before
- * a token.
+/* op_state.h - what ops of recurrent layers share: a thread's part of a layer's state, as it is
+ * before a token.
  * Layer: engine, private to op_recur.c and op_kda.c. */
 #ifndef LORY_ENGINE_OP_STATE_H
 #define LORY_ENGINE_OP_STATE_H

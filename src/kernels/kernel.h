@@ -275,8 +275,8 @@ typedef struct {
     float *y;  /* [n] */
 } delta_args;
 
-/* One token of a linear recurrence, n columns of one head's state S [n_key, ld], whose transition is
- * a diagonal plus a product of two vectors:
+/* One token of a linear recurrence, n columns of one head's state S [n_key, ld], whose transition
+ * is a diagonal plus a product of two vectors:
  *   m_j = sum_i S_ij * a_i                             i ascending by fused multiply-add from +0
  *   S_ij = fmaf(k_i, v_j, fmaf(b_i, m_j, w_i * S_ij))
  *   y_j = sum_i S_ij * q_i                             likewise
