@@ -100,6 +100,9 @@ TEST(pretok_rules_of_several_passes)
          "1~234\xC2\xB2"
          "12~345\xC2\xB2~ x");
     CUTS("tiny_aya", "x 1234567 12a", "x~ ~1~234~567~ ~12~a");
+    CUTS("tiny_aya", "1234\xE2\x81\xB4", "1~234~\xE2\x81\xB4"); /* a superscript ends a word, */
+    CUTS("tiny_aya", "1234\xC2\xB2", "123~4\xC2\xB2");            /* but not one of Latin-1, */
+    CUTS("tiny_aya", "1234\xE2\x92\xB6", "123~4~\xE2\x92\xB6"); /* nor a letter in a circle */
     CUTS("afmoe", "x1234567", "x~1~234~567");
     CUTS("chameleon", "IMGIMGABZ<sentinel:12>    a1", "IMGIMGABZ~<~sentinel~:~1~2~>~    ~a~1");
     CUTS("jais-2", "a        b", "a~    ~  ~ ~ b");

@@ -343,10 +343,20 @@ bool find_space_at_end(pretok_text *t, size_t from, const void *rule, size_t *st
 
 /* ---- groups of digits -------------------------------------------------------------------- */
 
-/* Whether the character can't go on a word: \b after a digit. */
+/* Letters in circles and squares, which are symbols by category: alphabetic all the same. */
+static bool is_enclosed_letter(uint32_t cp)
+{
+    return (cp >= 0x24B6 && cp <= 0x24E9) || (cp >= 0x1F130 && cp <= 0x1F149)
+           || (cp >= 0x1F150 && cp <= 0x1F169) || (cp >= 0x1F170 && cp <= 0x1F189);
+}
+
+/* Whether the character can't go on a word: \b after a digit. Of the numbers that are neither
+ * digits nor letters (No) Oniguruma lets those of Latin-1 go on. */
 static bool is_word_end(chr c)
 {
-    return !(c.bits & (UNICODE_L | UNICODE_M | UNICODE_N | UNICODE_BIT(UNICODE_PC)));
+    const uint32_t word = UNICODE_L | UNICODE_M | UNICODE_BIT(UNICODE_ND) | UNICODE_BIT(UNICODE_NL)
+                          | UNICODE_BIT(UNICODE_PC);
+    return !(c.bits & (c.cp < 0x100 ? word | UNICODE_N : word)) && !is_enclosed_letter(c.cp);
 }
 
 static void scan_digits(pretok_text *t, size_t at, uint32_t bits)
