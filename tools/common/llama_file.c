@@ -21,22 +21,24 @@ bool llama_tensor_at(const llama_shape *s, int i, llama_tensor *t)
 {
     int d = s->n_embd, n_kv = d / s->n_head * s->n_kv_head,
         n_in_layers = s->n_layer * LLAMA_A_LAYER;
-    const llama_tensor of_layer[LLAMA_A_LAYER] = {
-        [LLAMA_ATTN_NORM] = { "attn_norm", 0, d, 0 }, [LLAMA_Q] = { "attn_q", d, d, 0 },
-        [LLAMA_K] = { "attn_k", n_kv, d, 0 },         [LLAMA_V] = { "attn_v", n_kv, d, 0 },
-        [LLAMA_OUT] = { "attn_output", d, d, 0 },     [LLAMA_FFN_NORM] = { "ffn_norm", 0, d, 0 },
-        [LLAMA_GATE] = { "ffn_gate", s->n_ff, d, 0 }, [LLAMA_UP] = { "ffn_up", s->n_ff, d, 0 },
-        [LLAMA_DOWN] = { "ffn_down", d, s->n_ff, 0 },
-    };
+    const struct {
+        const char *name;
+        int n_rows, n_cols;
+    } of_layer[LLAMA_A_LAYER] = {
+        [LLAMA_ATTN_NORM] = { "attn_norm", 0, d }, [LLAMA_Q] = { "attn_q", d, d },
+        [LLAMA_K] = { "attn_k", n_kv, d },         [LLAMA_V] = { "attn_v", n_kv, d },
+        [LLAMA_OUT] = { "attn_output", d, d },     [LLAMA_FFN_NORM] = { "ffn_norm", 0, d },
+        [LLAMA_GATE] = { "ffn_gate", s->n_ff, d }, [LLAMA_UP] = { "ffn_up", s->n_ff, d },
+        [LLAMA_DOWN] = { "ffn_down", d, s->n_ff },
+    }, *part = &of_layer[i > 0 ? (i - 1) % LLAMA_A_LAYER : 0];
     if (i < 0 || i > n_in_layers + 1) return false;
     if (i == 0) {
         *t = (llama_tensor){ "token_embd.weight", s->n_vocab, d, 0 };
     } else if (i > n_in_layers) {
         *t = (llama_tensor){ "output_norm.weight", 0, d, 0 };
     } else {
-        *t = of_layer[(i - 1) % LLAMA_A_LAYER];
-        snprintf(t->name, sizeof t->name, "blk.%d.%s.weight", (i - 1) / LLAMA_A_LAYER,
-                 of_layer[(i - 1) % LLAMA_A_LAYER].name);
+        *t = (llama_tensor){ .n_rows = part->n_rows, .n_cols = part->n_cols };
+        snprintf(t->name, sizeof t->name, "blk.%d.%s.weight", (i - 1) / LLAMA_A_LAYER, part->name);
     }
     t->n = (size_t)t->n_cols * (size_t)(t->n_rows ? t->n_rows : 1);
     return true;
