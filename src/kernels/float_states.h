@@ -1,5 +1,9 @@
 /* float_states.h - steps of linear recurrences (kernel.h, dplr_args), over a vector of 16 lanes.
- * Layer: kernels. Not a header by itself: float_slots.h includes it after float_lanes.h. */
+ * Layer: kernels. Not a header by itself, see float_lanes.h for v16. */
+#ifndef LORY_KERNELS_FLOAT_STATES_H
+#define LORY_KERNELS_FLOAT_STATES_H
+
+#include "kernels/float_lanes.h"
 
 /* n_vec vectors of columns from j on, the last of them with n columns. */
 INLINE void dplr_columns(const int n_vec, const dplr_args *a, int j, int n)
@@ -31,3 +35,5 @@ static void dplr(const dplr_args *a)
     for (; j + 64 <= a->n; j += 64) dplr_columns(4, a, j, 64);
     for (; j < a->n; j += 16) dplr_columns(1, a, j, a->n - j);
 }
+
+#endif
