@@ -8,6 +8,7 @@
 #include "test.h"
 #include "text/json.h"
 #include "tiny_vocab.h"
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -568,6 +569,16 @@ TEST(parameters_out_of_range_are_named)
     check_params_refused(&p, "logit_bias: there is no token 10 (expected 0 to 9)");
     bias = (lory_logit_bias){ 9, NAN };
     check_params_refused(&p, "logit_bias: the bias of token 9 is nan (expected a number or -inf)");
+}
+
+TEST(whole_numbers_may_be_as_large_as_they_can_be)
+{
+    lory_sampler_params p = plain();
+    lory_err err;
+    p.top_k = p.repeat_last_n = p.dry_allowed_length = p.dry_penalty_last_n = INT_MAX;
+    chain *s = chain_new(10, &p, &err);
+    REQUIRE(s, "%s", err.text);
+    chain_free(s);
 }
 
 TEST(metadata_sets_fields_within_their_range)

@@ -31,7 +31,7 @@ static bool check_kind(batch_out *o, int input_fd, lory_err *err)
     if (fstat(o->fd, &out) != 0) return cannot(o, "open", err);
     if (fstat(input_fd, &in) == 0 && S_ISREG(in.st_mode) && in.st_dev == out.st_dev
         && in.st_ino == out.st_ino)
-        return err_set(err, LORY_E_ARGUMENT, "%s: is the input, too", o->name);
+        return err_set(err, LORY_E_ARGUMENT, "-o: %s is the input, too", o->name);
     o->is_file = o->fd != STDOUT_FILENO && S_ISREG(out.st_mode);
     return !o->is_file || lock(o, err);
 }

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "cli/chat.h"
 #include "text/utf8.h"
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,10 +28,12 @@ static bool help(chat *c, const char *argument, lory_err *err)
     for (const command *k = commands; k < commands + N_COMMANDS; k++) {
         char left[32];
         snprintf(left, sizeof left, "/%s %s", k->name, k->argument);
-        fprintf(stderr, "  %-18s %s\n", left, k->what);
+        fprintf(stderr, "  %-20s %s\n", left, k->what);
     }
-    say("  Alt-Enter or \\ at the end of a line: a new line in the text. Ctrl-C stops the answer,\n"
-        "  Ctrl-D leaves, Ctrl-R searches what was entered before. //text is the text /text.");
+    say("  //text               the text /text\n"
+        "  Ctrl-C, Ctrl-D       stop the answer; leave\n"
+        "  Alt-Enter            a new line in the text, as \\ at a line's end\n"
+        "  Ctrl-R               search what was entered before");
     return true;
 }
 
@@ -188,23 +191,34 @@ static bool stats(chat *c, const char *argument, lory_err *err)
 
 /* ---- settings ---------------------------------------------------------------------------- */
 
+static void say_setting(const char *name, const char *value, bool is_given)
+{
+    char line[96];
+    if (is_given)
+        snprintf(line, sizeof line, "  %-18s  %s", name, value);
+    else
+        snprintf(line, sizeof line, "  %-18s  %-5s  default", name, value);
+    say(line);
+}
+
 static void list_settings(const chat *c)
 {
     const chat_settings *s = &c->o->settings;
-    char line[128];
-    snprintf(line, sizeof line, "  seed %lld\n  predict %d\n  think %s",
-             (long long)s->sampling.seed, s->n_predict, s->hides ? "hide" : "show");
-    say(line);
+    chat_settings all = { .sampling = cli_sampling_in_effect(c->m, &s->sampling) };
+    char value[32];
+    snprintf(value, sizeof value, "%" PRId64, s->sampling.seed);
+    say_setting("seed", value, true);
+    snprintf(value, sizeof value, "%d", s->n_predict);
+    say_setting("predict", value, s->n_predict != -1);
+    say_setting("think", s->hides ? "hide" : "show", s->hides);
     for (const opt_row *r = sampling_rows; r->kind != OPT_END; r++) {
-        const void *x = chat_setting_number(s, r);
-        if (r->kind != OPT_FLOAT && r->kind != OPT_INT) continue;
-        if (!x)
-            snprintf(line, sizeof line, "  %s: the model's default", r->name);
-        else if (r->kind == OPT_INT)
-            snprintf(line, sizeof line, "  %s %d", r->name, *(const int *)x);
+        const void *x = chat_setting_number(&all, r);
+        if (!x) continue;
+        if (r->kind == OPT_INT)
+            snprintf(value, sizeof value, "%d", *(const int *)x);
         else
-            snprintf(line, sizeof line, "  %s %g", r->name, (double)*(const float *)x);
-        say(line);
+            snprintf(value, sizeof value, "%g", (double)*(const float *)x);
+        say_setting(r->name, value, chat_setting_number(s, r) != NULL);
     }
 }
 
@@ -221,7 +235,9 @@ static bool set(chat *c, const char *argument, lory_err *err)
         return err_set(err, LORY_E_ARGUMENT, "/set: needs a name and a value (found \"%.48s\")",
                        argument);
     snprintf(name, sizeof name, "%.*s", (int)n, argument);
-    return chat_set(c, name, value, err);
+    if (chat_set(c, name, value, err)) return true;
+    lory_err inner = *err;
+    return err_set(err, inner.code, "/set: %s", inner.text);
 }
 
 static bool leave(chat *c, const char *argument, lory_err *err)
@@ -234,7 +250,7 @@ static const command commands[N_COMMANDS] = {
     { "help", "", "this list", false, help },
     { "reset", "", "forget all turns; the system text stays", false, reset },
     { "undo", "", "take the last turn back", false, undo },
-    { "retry", "", "let the last text be answered again, otherwise", false, retry },
+    { "retry", "", "answer the last text again, with the next seed", false, retry },
     { "system", "TEXT|@FILE", "set the system text; empty: none", false, set_system },
     { "compact", "", "drop the oldest turns until half of the context is free", false, compact },
     { "save", "FILE", "keep the talk in a file", true, save },

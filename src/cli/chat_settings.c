@@ -20,23 +20,44 @@ const opt_row chat_setting_rows[] = {
     { .kind = OPT_END },
 };
 
-static const opts_page settings_page = { .name = "lory chat", .rows = chat_setting_rows };
+static const opts_page settings_page = { .name = "/set", .rows = chat_setting_rows };
+
+/* The row of that name, or *nearest is a name that is one. */
+static bool is_setting(const char *name, const char **nearest)
+{
+    const opt_row *const tables[] = { chat_setting_rows, sampling_rows };
+    *nearest = "temp";
+    for (int i = 0; i < 2; i++)
+        for (const opt_row *r = tables[i]; r->kind != OPT_END; r++) {
+            if (!r->name || r->kind == OPT_HEAD || r->kind == OPT_REFUSED) continue;
+            if (opts_distance(name, r->name) < opts_distance(name, *nearest)) *nearest = r->name;
+        }
+    return strcmp(name, *nearest) == 0;
+}
+
+/* A setting is written without the dashes of its option. */
+static bool not_an_option(lory_err *err)
+{
+    lory_err inner = *err;
+    return err_set(err, inner.code, "%s", inner.text + strspn(inner.text, "-"));
+}
 
 bool chat_set(chat *c, const char *name, const char *value, lory_err *err)
 {
     chat_settings changed = c->o->settings;
     char option[64], *argv[] = { "set", option, (char *)value, NULL };
+    const char *nearest;
     uint64_t seed;
+    if (!is_setting(name, &nearest))
+        return err_set(err, LORY_E_ARGUMENT, "%s: no such setting (nearest: %s)", name, nearest);
     if (strcmp(name, "logit-bias") == 0 || strcmp(name, "dry-sequence-breaker") == 0)
         return err_set(err, LORY_E_ARGUMENT, "%s: is set on the command line only", name);
     snprintf(option, sizeof option, "--%s", name);
     changed.sampling.logit_bias = changed.sampling.dry_breakers = (opt_list){ 0 }; /* not freed */
-    opts_result r = opts_parse(&settings_page, &changed, 3, argv, err);
-    if (r == OPTS_HELP) return err_set(err, LORY_E_ARGUMENT, "--help: no such setting");
-    if (r != OPTS_OK) return false;
+    if (opts_parse(&settings_page, &changed, 3, argv, err) != OPTS_OK) return not_an_option(err);
     if (changed.sampling.seed < 0) changed.sampling.seed = (int64_t)cli_entropy_seed();
     lory_sampler *s = cli_open_sampler(c->m, &changed.sampling, NULL, &seed, err);
-    if (!s) return false;
+    if (!s) return not_an_option(err);
     lory_sampler_free(s);
     changed.sampling.logit_bias = c->o->settings.sampling.logit_bias;
     changed.sampling.dry_breakers = c->o->settings.sampling.dry_breakers;

@@ -124,6 +124,8 @@ typedef struct {
 } lora_opts;
 extern const opt_row lora_rows[]; /* --lora */
 
+/* FILE and SCALE (1 where there is none) of one of them; path is freed by the caller. */
+void cli_split_lora(const char *given, buf *path, float *scale);
 /* Opens them for m, which owns them. On failure *err names the option or the file. */
 bool cli_open_loras(lory_model *m, lora_opts *o, lory_err *err);
 
@@ -190,6 +192,9 @@ typedef struct {
         .dry_penalty_last_n = INT_MIN                                                              \
     }
 extern const opt_row sampling_rows[]; /* -s --temp --top-k ... --logit-bias */
+
+/* The same with what counts in place of the numbers that were not given. */
+sampling_opts cli_sampling_in_effect(const lory_model *m, const sampling_opts *o);
 
 /* What the options ask for, *p's logit biases in *bias: free it with mem_free, also on failure.
  * DRY's breakers stay the options'. */

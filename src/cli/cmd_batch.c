@@ -347,6 +347,16 @@ static bool is_written(const run *r, const char *path, const struct stat *given)
            || batch_state_is(r->o->out, &st);
 }
 
+static bool is_written_lora(const run *r, const char *given)
+{
+    buf path = { 0 };
+    float scale;
+    cli_split_lora(given, &path, &scale);
+    bool is = !path.failed && is_written(r, path.data, NULL);
+    buf_free(&path);
+    return is;
+}
+
 static bool check_written(const run *r, lory_err *err)
 {
     char bundled[BUNDLED_PATH_MAX];
@@ -359,10 +369,9 @@ static bool check_written(const run *r, lory_err *err)
     for (size_t i = 0; i < sizeof read / sizeof read[0]; i++)
         if (is_written(r, read[i], NULL)) name = read[i];
     for (size_t i = 0; i < o->session.lora.given.n; i++)
-        if (is_written(r, o->session.lora.given.item[i], NULL))
-            name = o->session.lora.given.item[i];
+        if (is_written_lora(r, o->session.lora.given.item[i])) name = o->session.lora.given.item[i];
     return !name
-           || err_set(err, LORY_E_ARGUMENT, "%s: it, or %s.resume, is %s, which is read", o->out,
+           || err_set(err, LORY_E_ARGUMENT, "-o: %s, or %s.resume, is %s, which is read", o->out,
                       o->out, name);
 }
 

@@ -74,8 +74,8 @@ const opt_row lora_rows[] = {
     { .kind = OPT_END },
 };
 
-/* The scale after the last ':', where it is a number; a name that ends so takes ":1" behind it. */
-static void split_scale(const char *given, buf *path, float *scale)
+/* A name that ends in ':' and a number takes ":1" behind it. */
+void cli_split_lora(const char *given, buf *path, float *scale)
 {
     const char *colon = strrchr(given, ':');
     double x = 1.0;
@@ -87,7 +87,7 @@ static void split_scale(const char *given, buf *path, float *scale)
 static bool open_lora(lory_model *m, const char *given, lory_lora_use *use, lory_err *err)
 {
     buf path = { 0 };
-    split_scale(given, &path, &use->scale);
+    cli_split_lora(given, &path, &use->scale);
     if (path.failed || path.len == 0)
         err_set(err, LORY_E_ARGUMENT, "--lora: the name of the file is empty");
     else
@@ -317,14 +317,64 @@ static void set_breakers(lory_sampler_params *p, const opt_list *given)
     p->n_dry_breakers = given->n - first;
 }
 
-static void set_float(float *to, float given)
+/* The numbers among the options: where an option has its value and what it sets. */
+#define PARAM(field) offsetof(lory_sampler_params, field)
+#define SAME(field)  { SAMPLING(field), PARAM(field) }
+typedef struct {
+    size_t given, param;
+} number_pair;
+static const number_pair float_pairs[] = {
+    SAME(temp),           SAME(top_p),
+    SAME(min_p),          SAME(typical),
+    SAME(repeat_penalty), SAME(presence_penalty),
+    SAME(dry_multiplier), SAME(frequency_penalty),
+    SAME(dry_base),       SAME(top_n_sigma),
+    SAME(xtc_threshold),  SAME(xtc_probability),
+    SAME(dynatemp_range), SAME(dynatemp_exponent),
+};
+static const number_pair int_pairs[] = {
+    SAME(top_k),
+    SAME(repeat_last_n),
+    SAME(dry_allowed_length),
+    SAME(dry_penalty_last_n),
+};
+
+static float *float_at(void *base, size_t at)
 {
-    if (!isnan(given)) *to = given;
+    return (float *)(void *)((char *)base + at);
 }
 
-static void set_int(int *to, int given)
+static int *int_at(void *base, size_t at)
 {
-    if (given != INT_MIN) *to = given;
+    return (int *)(void *)((char *)base + at);
+}
+
+/* Each number that was given sets its parameter; the others get what that is already. */
+static void join_numbers(sampling_opts *o, lory_sampler_params *p)
+{
+    for (size_t i = 0; i < sizeof float_pairs / sizeof float_pairs[0]; i++) {
+        float *given = float_at(o, float_pairs[i].given), *param = float_at(p, float_pairs[i].param);
+        if (isnan(*given))
+            *given = *param;
+        else
+            *param = *given;
+    }
+    for (size_t i = 0; i < sizeof int_pairs / sizeof int_pairs[0]; i++) {
+        int *given = int_at(o, int_pairs[i].given), *param = int_at(p, int_pairs[i].param);
+        if (*given == INT_MIN)
+            *given = *param;
+        else
+            *param = *given;
+    }
+}
+
+sampling_opts cli_sampling_in_effect(const lory_model *m, const sampling_opts *o)
+{
+    sampling_opts all = *o;
+    lory_sampler_params p;
+    lory_sampler_defaults(m, &p);
+    join_numbers(&all, &p);
+    return all;
 }
 
 /* "15043+1.5" */
@@ -361,25 +411,9 @@ bool cli_sampler_params(const lory_model *m, const sampling_opts *o, lory_sample
 {
     lory_sampler_defaults(m, p);
     p->seed = o->seed < 0 ? cli_entropy_seed() : (uint64_t)o->seed;
-    set_float(&p->temp, o->temp);
-    set_int(&p->top_k, o->top_k);
-    set_float(&p->top_p, o->top_p);
-    set_float(&p->min_p, o->min_p);
-    set_float(&p->typical, o->typical);
-    set_float(&p->repeat_penalty, o->repeat_penalty);
-    set_int(&p->repeat_last_n, o->repeat_last_n);
-    set_float(&p->presence_penalty, o->presence_penalty);
-    set_float(&p->frequency_penalty, o->frequency_penalty);
-    set_float(&p->dry_multiplier, o->dry_multiplier);
-    set_float(&p->dry_base, o->dry_base);
-    set_int(&p->dry_allowed_length, o->dry_allowed_length);
-    set_int(&p->dry_penalty_last_n, o->dry_penalty_last_n);
+    sampling_opts all = *o;
+    join_numbers(&all, p);
     set_breakers(p, &o->dry_breakers);
-    set_float(&p->top_n_sigma, o->top_n_sigma);
-    set_float(&p->xtc_probability, o->xtc_probability);
-    set_float(&p->xtc_threshold, o->xtc_threshold);
-    set_float(&p->dynatemp_range, o->dynatemp_range);
-    set_float(&p->dynatemp_exponent, o->dynatemp_exponent);
     *bias = mem_new(o->logit_bias.n, sizeof **bias);
     if (!*bias)
         return err_set(err, LORY_E_MEMORY, "--logit-bias: no memory for %zu tokens",

@@ -59,7 +59,8 @@ bool chain_field_set(lory_sampler_params *p, const chain_field *f, double value)
 static double field_value(const lory_sampler_params *p, const chain_field *f)
 {
     const char *at = (const char *)p + f->offset;
-    return f->kind == CHAIN_INT ? *(const int *)(const void *)at : *(const float *)(const void *)at;
+    if (f->kind == CHAIN_INT) return *(const int *)(const void *)at; /* not by way of a float */
+    return *(const float *)(const void *)at;
 }
 
 static const char *const default_breakers[] = { "\n", ":", "\"", "*" };

@@ -44,3 +44,6 @@ echo hi | "$LORY" chat --template plain -n 3 --load talk || echo "exit $?"
 "$LORY" run -p Once -n 1 --lora :0.5 || echo "exit $?"
 "$LORY" run -p Once -n 1 --lora "$MODEL" 2> err || { echo "exit $?"; sed 's/: .*\/tales/: tales/' err >&2; }
 "$LORY" run -p Once -n 1 -m lora.gguf || echo "exit $?"
+# and an output never takes its place
+sha256sum lora.gguf > sum
+"$LORY" batch -i in -o lora.gguf --lora lora.gguf:0.5 || { echo "exit $?"; sha256sum -c --quiet sum; }
