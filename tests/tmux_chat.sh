@@ -75,7 +75,7 @@ keys C-c
 
 # Ctrl-C stops an answer, not the program; the talk goes on
 keys '/set predict -1' Enter '/set ignored 1' Enter
-sees 'no such option'
+sees 'no such setting'
 keys '/reset' Enter
 sees '0% >$'
 

@@ -216,8 +216,7 @@ static bool is_schema(const char *s)
 static bool read_constraint(const constraint_opts *o, buf *text, const char **name, lory_err *err)
 {
     *name = o->grammar ? o->grammar : o->schema;
-    if (o->grammar || !is_schema(o->schema))
-        return file_read(*name, MAX_GRAMMAR_BYTES, text, err);
+    if (o->grammar || !is_schema(o->schema)) return file_read(*name, MAX_GRAMMAR_BYTES, text, err);
     *name = "--json-schema";
     return buf_puts(text, o->schema) || err_set(err, LORY_E_MEMORY, "--json-schema: no memory");
 }
@@ -319,7 +318,10 @@ static void set_breakers(lory_sampler_params *p, const opt_list *given)
 
 /* The numbers among the options: where an option has its value and what it sets. */
 #define PARAM(field) offsetof(lory_sampler_params, field)
-#define SAME(field)  { SAMPLING(field), PARAM(field) }
+#define SAME(field)                                                                                \
+    {                                                                                              \
+        SAMPLING(field), PARAM(field)                                                              \
+    }
 typedef struct {
     size_t given, param;
 } number_pair;
@@ -353,7 +355,8 @@ static int *int_at(void *base, size_t at)
 static void join_numbers(sampling_opts *o, lory_sampler_params *p)
 {
     for (size_t i = 0; i < sizeof float_pairs / sizeof float_pairs[0]; i++) {
-        float *given = float_at(o, float_pairs[i].given), *param = float_at(p, float_pairs[i].param);
+        float *given = float_at(o, float_pairs[i].given),
+              *param = float_at(p, float_pairs[i].param);
         if (isnan(*given))
             *given = *param;
         else
