@@ -41,7 +41,7 @@ OPT_asan     := $(INSTRUMENTED) -fsanitize=address,undefined
 OPT_ubsan    := $(INSTRUMENTED) -fsanitize=undefined
 OPT_tsan     := $(INSTRUMENTED) -fsanitize=thread
 OPT_fuzz     := $(INSTRUMENTED) -fsanitize=fuzzer-no-link,address,undefined -DLORY_FUZZ
-OPT_coverage := -O0 -g --coverage
+OPT_coverage := -O0 -g --coverage -DUNROLL=
 ifndef OPT_$(VARIANT)
 $(error there is no VARIANT=$(VARIANT))
 endif

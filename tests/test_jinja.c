@@ -338,6 +338,21 @@ TEST(no_template_hangs_or_takes_all_memory)
     }
 }
 
+/* Not after the 50 million steps that making them would take. */
+TEST(a_text_of_a_width_beyond_bounds_is_refused_at_once)
+{
+    static const snippet cases[] = {
+        { "{{ 'x'|center(9999999999999) }}",
+          "ERROR: t: line 1, column 8: a text grows too long (more than 67108864 bytes)" },
+        { "{{ 'x'.ljust(67108865) }}",
+          "ERROR: t: line 1, column 13: a text grows too long (more than 67108864 bytes)" },
+        { "{{ 'x'|indent(9999999999999, true) }}",
+          "ERROR: t: line 1, column 8: a text grows too long (more than 67108864 bytes)" },
+        { "{{ ('x'|center(1000000))|length }}", "1000000" },
+    };
+    CHECK_SNIPPETS(cases, "{}");
+}
+
 /* Brackets and blocks nested n times. */
 TEST(nested_templates_end_in_an_error)
 {

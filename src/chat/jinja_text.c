@@ -74,10 +74,16 @@ bool jtext_finish_whole(jrun *r, jtext *t, jval *out)
     return finish(r, t, true, out);
 }
 
+/* n times so many more bytes; t->n is at most max_output. */
+static bool has_room(jrun *r, const jtext *t, size_t bytes, uint64_t n)
+{
+    if (bytes == 0 || n <= (r->max_output - t->n) / bytes) return true;
+    return jfail(r, "a text grows too long (more than %zu bytes)", r->max_output);
+}
+
 static bool grow(jrun *r, jtext *t, size_t n)
 {
-    if (n > r->max_output || t->n > r->max_output - n)
-        return jfail(r, "a text grows too long (more than %zu bytes)", r->max_output);
+    if (!has_room(r, t, n, 1)) return false;
     if (t->n + n <= t->cap) return true;
     size_t cap = t->cap ? t->cap : 64;
     while (cap < t->n + n) cap *= 2;
@@ -142,6 +148,7 @@ bool jtext_put_char(jrun *r, jtext *t, uint32_t cp, bool is_plain)
 
 bool jtext_put_fill(jrun *r, jtext *t, const jstr *s, int64_t n)
 {
+    if (n > 0 && !has_room(r, t, s->n, (uint64_t)n)) return false; /* at once, not in a second */
     for (int64_t i = 0; i < n && s->n; i++)
         if (!jspend(r, 1) || !jtext_put_str(r, t, s)) return false;
     return true;
@@ -150,6 +157,7 @@ bool jtext_put_fill(jrun *r, jtext *t, const jstr *s, int64_t n)
 bool jtext_put_spaces(jrun *r, jtext *t, int64_t n)
 {
     static const char blanks[] = "                                ";
+    if (n > 0 && !has_room(r, t, 1, (uint64_t)n)) return false;
     for (int64_t left = n; left > 0; left -= (int64_t)sizeof blanks - 1) {
         size_t some = left < (int64_t)sizeof blanks - 1 ? (size_t)left : sizeof blanks - 1;
         if (!jspend(r, 1) || !jtext_put(r, t, blanks, some, false)) return false;
