@@ -196,6 +196,50 @@ TEST(the_delta_rule_is_the_same_on_every_isa_and_near_the_exact_one)
     }
 }
 
+/* A selective scan in doubles: y [n], and the state [N_KEY, ld] after it. */
+static void exact_scan(const scan_args *a, double *state, double *y)
+{
+    for (int j = 0; j < a->n; j++) {
+        double x = (double)a->x[j];
+        y[j] = (double)a->skip * x;
+        for (int i = 0; i < N_KEY; i++) {
+            size_t at = (size_t)i * a->ld + (size_t)j;
+            state[at] = (double)a->decay * (double)a->state[at]
+                        + (double)a->b[i] * x * (double)a->step;
+            y[j] += state[at] * (double)a->c[i];
+        }
+    }
+}
+
+TEST(selective_scans_are_the_same_on_every_isa_and_near_the_exact_one)
+{
+    isa list[8];
+    int n_list = usable_isas(list);
+    for (int n = 1; n < 140; n += n < 70 ? 3 : 17) {
+        const size_t ld = (size_t)n + 1, n_out = ld * N_KEY + (size_t)n;
+        double state[N_KEY * 160], y[160];
+        float *x = floats(2 * N_KEY + (size_t)n), *first = floats(n_out), *want = floats(n_out);
+        float *got = floats(n_out);
+        scan_args a = { .n = n, .n_key = N_KEY, .decay = 0.9f, .step = 0.6f, .skip = 1.7f, .b = x,
+                        .c = x + N_KEY, .x = x + 2 * N_KEY, .state = want, .ld = ld,
+                        .y = want + ld * N_KEY };
+        memcpy(want, first, n_out * sizeof *want);
+        exact_scan(&a, state, y);
+        generic()->scan(&a);
+        for (int j = 0; j < n; j++) {
+            CHECK(fabs(y[j] - (double)a.y[j]) < 1e-4 * (10.0 + fabs(y[j])), "n %d: y[%d]", n, j);
+            CHECK(fabs(state[ld + (size_t)j] - (double)want[ld + (size_t)j]) < 1e-4, "n %d", n);
+        }
+        a.state = got, a.y = got + ld * N_KEY;
+        for (int k = 0; k < n_list; k++) {
+            memcpy(got, first, n_out * sizeof *got);
+            list[k].kn.scan(&a);
+            check_floats(&list[k], "scan", (int)n_out, got, want);
+        }
+        mem_free(x), mem_free(first), mem_free(want), mem_free(got);
+    }
+}
+
 TEST(float_slots_are_the_same_on_every_isa)
 {
     isa list[8];

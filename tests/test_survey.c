@@ -105,7 +105,7 @@ TEST(why_a_foreign_family_does_not_run_is_said)
         change c;
         const char *why;
     } cases[] = {
-        { { .arch = "mamba2", .key = "ssm.state_size" }, ": it has recurrent layers" },
+        { { .arch = "mamba9", .key = "ssm.state_size" }, ": it has recurrent layers" },
         { { .arch = "rwkv7", .key = "wkv.head_size" }, ": it has recurrent layers" },
         { { .arch = "lfm4", .key = "shortconv.l_cache" }, ": it has recurrent layers" },
         { { .arch = "bert", .key = "attention.causal", .is_false = true }, encoder },
@@ -145,9 +145,9 @@ TEST(all_that_is_unknown_in_a_file_is_reported)
 {
     char error[400];
     buf found = { 0 };
-    look(&(change){ .arch = "mamba9", .tensor = "blk.0.ssm_in.weight" }, &found, error,
+    look(&(change){ .arch = "mamba9", .tensor = "blk.0.mix_in.weight" }, &found, error,
          sizeof error);
-    CHECK_STR(found.data, "0 mamba9\n2 blk.0.ssm_in.weight\n");
+    CHECK_STR(found.data, "0 mamba9\n2 blk.0.mix_in.weight\n");
     CHECK_STR(error, "");
     look(&(change){ .tensor = "blk.0.attn_sub_norm.weight" }, &found, error, sizeof error);
     CHECK_STR(found.data, "2 blk.0.attn_sub_norm.weight\n");

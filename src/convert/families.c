@@ -44,6 +44,10 @@ static const hf_family families[] = {
       "maincoder",      rows_none, rows_common,          NULL, keys_maincoder },
     { "GraniteMoeHybridForCausalLM",
       "granite",        rows_granite4, rows_common,      NULL, keys_granite4 },
+    { "GraniteMoeHybridForCausalLM",
+      "granitehybrid",  rows_granite4_hybrid, rows_common, shape_granite4, keys_granite4_hybrid },
+    { "GraniteMoeHybridForCausalLM",
+      "granitehybrid",  rows_granite4_moe, rows_common,  shape_granite4, keys_granite4_hybrid },
     { "SolarOpenForCausalLM",
       "glm4moe",        rows_glm4moe, rows_common,       NULL, keys_solar },
     { "DeepseekV2ForCausalLM DeepseekV3ForCausalLM KimiK2ForCausalLM",
@@ -255,6 +259,12 @@ static bool has_text(const json *list, const char *text)
     return false;
 }
 
+static bool has_experts(const json *root)
+{
+    int64_t n = 0;
+    return json_get_int(json_get(root, "num_local_experts"), &n) && n > 0;
+}
+
 /* ChatGLM-6B has the class names of its successors; its positions are 2-D. Baichuan 2 has those of
  * the first one, and another vocabulary. */
 static bool fits(const hf_family *f, const json *root, const char *class_name)
@@ -268,7 +278,11 @@ static bool fits(const hf_family *f, const json *root, const char *class_name)
         json_get_bool(json_get(root, "norm_head"), &is_normed);
         return (f->rows == rows_bailing_normed) == is_normed;
     }
-    if (f->put_keys == keys_granite4) return !has_text(json_get(root, "layer_types"), "mamba");
+    bool recurs = has_text(json_get(root, "layer_types"), "mamba")
+                  || has_text(json_get(root, "layers_block_type"), "mamba");
+    if (f->put_keys == keys_granite4) return !recurs;
+    if (f->put_keys == keys_granite4_hybrid)
+        return recurs && (f->rows == rows_granite4_moe) == has_experts(root);
     bool is_first = json_get(root, "position_encoding_2d") || json_get(root, "inner_hidden_size");
     if (f->rows == rows_chatglm) return !is_first;
     return f->rows != rows_chatglm1 || is_first;

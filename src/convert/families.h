@@ -100,6 +100,8 @@ void keys_glm4_lite(config *c, const hf_shape *s);
 void keys_hy_v3(config *c, const hf_shape *s);
 void keys_maincoder(config *c, const hf_shape *s);
 void keys_granite4(config *c, const hf_shape *s);
+void shape_granite4(config *c, hf_shape *s);
+void keys_granite4_hybrid(config *c, const hf_shape *s);
 void keys_muse_glimmer(config *c, const hf_shape *s);
 void keys_solar(config *c, const hf_shape *s);
 void keys_grok(config *c, const hf_shape *s);
@@ -132,6 +134,7 @@ void keys_put_sizes(config *c, const hf_shape *s); /* those that every family ha
 void keys_put_head_dim(config *c);
 void keys_put_eps(config *c);
 void keys_put_base(config *c, const hf_shape *s); /* sizes, norms, experts and rotation */
+void keys_put_granite_scales(config *c, const hf_shape *s);
 void keys_put_latents(config *c); /* the lengths of keys and values of DeepSeek's attention */
 
 /* What is said about rotation, as a config of its own; root NULL where nothing is. What goes wrong

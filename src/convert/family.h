@@ -48,6 +48,8 @@ typedef enum {
     HF_TILED_INNER,
     HF_TILED_CONV, /* HF_TILED_QKV of kernels, flattened */
     HF_FLATTEN,   /* [rows, 1, cols]: the kernels of a convolution by channels */
+    HF_COLUMN,       /* [n] becomes [n, 1] */
+    HF_BY_GROUP,     /* [n] becomes a row for each group of a state-space layer's heads */
     HF_PLUS_ONE,  /* the file has w, the model multiplies by 1 + w */
     HF_MXFP4,     /* "_blocks" of nibbles with "_scales" beside them */
 } hf_change;
@@ -74,7 +76,8 @@ typedef struct {
     int64_t n_layer, n_head, n_kv_head, n_expert; /* heads: the most of any layer */
     int64_t head_dim; /* where layers differ in heads; else 0 */
     int64_t n_vocab;
-    /* of the delta rule: heads, their lengths; 0: there is none */
+    /* of the delta rule, or state spaces (groups, heads, lengths of a state and of a head): 0: there
+     * is none */
     int64_t n_key_head, n_value_head, key_dim, value_dim;
     bool lacks_parts; /* not every layer has every tensor */
     float embd_scale, output_scale;

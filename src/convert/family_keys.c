@@ -468,7 +468,7 @@ void keys_exaone(config *c, const hf_shape *s)
     keys_put_rope_scaling(c);
 }
 
-static void put_granite_scales(config *c, const hf_shape *s)
+void keys_put_granite_scales(config *c, const hf_shape *s)
 {
     config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
     config_put_int(c, "rope.dimension_count", keys_n_embd(c) / (s->n_head ? s->n_head : 1));
@@ -482,7 +482,7 @@ void keys_granite(config *c, const hf_shape *s)
 {
     keys_put_activation(c, "silu", "silu");
     keys_put_base(c, s);
-    put_granite_scales(c, s);
+    keys_put_granite_scales(c, s);
     if (config_find(c, "shared_intermediate_size"))
         config_put_int(c, "expert_shared_feed_forward_length",
                        config_int(c, "shared_intermediate_size", 0));
@@ -502,7 +502,7 @@ void keys_granite4(config *c, const hf_shape *s)
     config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
     keys_put_eps(c);
     keys_put_rope_scaling(c);
-    put_granite_scales(c, s);
+    keys_put_granite_scales(c, s);
 }
 
 void keys_maincoder(config *c, const hf_shape *s)

@@ -20,27 +20,46 @@ void shape_lfm2(config *c, hf_shape *s)
     s->lacks_parts = true;
 }
 
+/* A number for each layer: n where it has that type, of those that the config may list. */
+static void put_by_type(config *c, const char *key, const char *type, int64_t n,
+                        const char *others)
+{
+    const json *types = config_find(c, "layer_types layers_block_type");
+    const json *j = types ? types->first : NULL;
+    int64_t n_layer = config_int(c, "num_hidden_layers", CONFIG_NEEDED);
+    int32_t values[CONFIG_MAX_LAYER];
+    char name[64];
+    if (n_layer > CONFIG_MAX_LAYER || !types || (int64_t)types->n != n_layer) {
+        config_wrong(c, LORY_E_FORMAT, "config.json has no \"layer_types\" for each layer");
+        return;
+    }
+    for (int64_t il = 0; il < n_layer; il++, j = j->next) {
+        values[il] = json_str_is(j, type) ? (int32_t)n : 0;
+        if (!json_str_is(j, type) && !json_str_is(j, others))
+            config_wrong(c, LORY_E_UNSUPPORTED, "a layer type that is neither %s nor %s is not "
+                                                "known of %s", others, type, c->arch);
+    }
+    snprintf(name, sizeof name, "%s.%s", c->arch, key);
+    gguf_put_i32s(c->w, name, values, (size_t)n_layer);
+}
+
 /* Layers that are convolutions have no heads of keys. Which attend is said layer by layer, or in a
  * list of their numbers. */
 static void put_lfm2_heads(config *c, const hf_shape *s)
 {
-    const json *types = config_find(c, "layer_types");
     const json *attending = config_find(c, "full_attn_idxs");
-    const json *type = types ? types->first : NULL;
     int32_t n_kv_head[CONFIG_MAX_LAYER];
     char key[64];
-    if (s->n_layer > CONFIG_MAX_LAYER || (types && (int64_t)types->n != s->n_layer)) {
-        config_wrong(c, LORY_E_FORMAT, "config.json has no \"layer_types\" for each layer");
+    if (config_find(c, "layer_types")) {
+        put_by_type(c, "attention.head_count_kv", "full_attention", s->n_kv_head, "conv");
         return;
     }
-    for (int64_t il = 0; il < s->n_layer; il++, type = type ? type->next : NULL) {
-        bool attends = types ? json_str_is(type, "full_attention")
-                             : !attending || has_number(attending, il);
-        if (types && !attends && !json_str_is(type, "conv"))
-            config_wrong(c, LORY_E_UNSUPPORTED, "a layer type that is neither conv nor "
-                                                "full_attention is not known of %s", c->arch);
-        n_kv_head[il] = attends ? (int32_t)s->n_kv_head : 0;
+    if (s->n_layer > CONFIG_MAX_LAYER) {
+        config_wrong(c, LORY_E_FORMAT, "config.json has too many layers");
+        return;
     }
+    for (int64_t il = 0; il < s->n_layer; il++)
+        n_kv_head[il] = !attending || has_number(attending, il) ? (int32_t)s->n_kv_head : 0;
     snprintf(key, sizeof key, "%s.attention.head_count_kv", c->arch);
     gguf_put_i32s(c->w, key, n_kv_head, (size_t)s->n_layer);
 }
@@ -264,4 +283,74 @@ void keys_kimi_linear(config *c, const hf_shape *s)
     config_put_bool(c, "expert_weights_norm", config_bool(c, "moe_renormalize", true));
     config_put_int(c, "expert_gating_func", 2); /* sigmoid, by gguf-py's numbers */
     keys_join(c, &linear);
+}
+
+/* ---- Mamba-2 --------------------------------------------------------------------------------- */
+
+static void check_states(config *c, hf_shape *s)
+{
+    s->lacks_parts = true;
+    if (s->n_key_head < 1 || s->n_value_head < 1 || s->n_value_head % s->n_key_head != 0
+        || s->n_value_head > 4096 || s->key_dim > 4096 || s->value_dim > 4096) {
+        config_wrong(c, LORY_E_FORMAT, "config.json has heads of state spaces that don't go "
+                                       "together");
+        s->n_key_head = s->n_value_head = 1;
+    }
+}
+
+/* Time steps may be limited; no model of use does. */
+static void check_time_steps(config *c)
+{
+    const json *limit = config_find(c, "time_step_limit");
+    double low = 0.0, high = 0.0;
+    if (!limit || !limit->first) return;
+    json_get_num(limit->first, &low);
+    if (limit->n == 2 && low == 0.0 && !json_get_num(limit->first->next, &high)) return;
+    config_wrong(c, LORY_E_UNSUPPORTED, "limits of time steps (time_step_limit) are not known of "
+                                        "%s", c->arch);
+}
+
+static void put_states(config *c, const hf_shape *s, const char *taps)
+{
+    check_time_steps(c);
+    keys_put_activation(c, "silu", "silu swish");
+    config_put_int(c, "ssm.conv_kernel", config_int(c, taps, 4));
+    config_put_int(c, "ssm.state_size", s->key_dim);
+    config_put_int(c, "ssm.group_count", s->n_key_head);
+    config_put_int(c, "ssm.time_step_rank", s->n_value_head);
+    config_put_int(c, "ssm.inner_size", s->n_value_head * s->value_dim);
+}
+
+/* ---- Granite 4 ------------------------------------------------------------------------------- */
+
+void shape_granite4(config *c, hf_shape *s)
+{
+    int64_t n_inner = config_int(c, "mamba_expand", 2) * keys_n_embd(c);
+    s->n_key_head = config_int(c, "mamba_n_groups", 1);
+    s->n_value_head = config_int(c, "mamba_n_heads", 128);
+    s->key_dim = config_int(c, "mamba_d_state", 256);
+    /* the length may be "auto" */
+    s->value_dim = n_inner / (s->n_value_head > 0 ? s->n_value_head : 1);
+    check_states(c, s);
+}
+
+void keys_granite4_hybrid(config *c, const hf_shape *s)
+{
+    keys_put_sizes(c, s);
+    config_put_int(c, "feed_forward_length",
+                   config_int(c, s->n_expert ? "intermediate_size" : "shared_intermediate_size",
+                              CONFIG_NEEDED));
+    put_by_type(c, "attention.head_count_kv", "attention", s->n_kv_head, "mamba");
+    config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
+    config_put_bool(c, "rope.scaling.finetuned",
+                    json_str_is(config_find(c, "position_embedding_type"), "rope"));
+    keys_put_eps(c);
+    keys_put_rope_scaling(c);
+    keys_put_granite_scales(c, s);
+    put_states(c, s, "mamba_d_conv");
+    if (s->n_expert == 0) return;
+    config_put_int(c, "expert_count", s->n_expert);
+    config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", CONFIG_NEEDED));
+    config_put_int(c, "expert_shared_feed_forward_length",
+                   config_int(c, "shared_intermediate_size", CONFIG_NEEDED));
 }

@@ -31,13 +31,7 @@ const hf_row rows_llama[] = { /* and Mixtral, and Granite with experts */
     ROPED_QK,
     ROW(LAYER "block_sparse_moe.gate", BLK "ffn_gate_inp"),
     MIXTRAL_EXPERTS,
-    ROW(LAYER "block_sparse_moe.router.layer", BLK "ffn_gate_inp"),
-    { LAYER "block_sparse_moe.input_linear", BLK "ffn_gate_exps", .part = 0, .n_parts = 2 },
-    { LAYER "block_sparse_moe.input_linear", BLK "ffn_up_exps", .part = 1, .n_parts = 2 },
-    ROW(LAYER "block_sparse_moe.output_linear", BLK "ffn_down_exps"),
-    { LAYER "shared_mlp.input_linear", BLK "ffn_gate_shexp", .part = 0, .n_parts = 2 },
-    { LAYER "shared_mlp.input_linear", BLK "ffn_up_shexp", .part = 1, .n_parts = 2 },
-    ROW(LAYER "shared_mlp.output_linear", BLK "ffn_down_shexp"),
+    GRANITE_EXPERTS,
     END };
 
 const hf_row rows_kormo[] = { /* and Qwen2, which has none of these names */
@@ -127,9 +121,7 @@ const hf_row rows_muse_glimmer[] = { /* the rest as most have it */
 
 const hf_row rows_granite4[] = { /* without recurrent layers and experts */
     ROPED_QK,
-    { LAYER "shared_mlp.input_linear", BLK "ffn_gate", .part = 0, .n_parts = 2 },
-    { LAYER "shared_mlp.input_linear", BLK "ffn_up", .part = 1, .n_parts = 2 },
-    ROW(LAYER "shared_mlp.output_linear", BLK "ffn_down"),
+    GRANITE_DENSE,
     END };
 
 const hf_row rows_olmo[] = { ROPED_QK, END };

@@ -30,7 +30,8 @@ extern const hf_row rows_moe[], rows_qwen3vlmoe[], rows_llama4[], rows_ernie_moe
     rows_arctic[], rows_exaone_moe[], rows_afmoe[], rows_hy_v3[];
 
 /* Models with recurrent layers: family_rows_recurrent.c. */
-extern const hf_row rows_lfm2[], rows_qwen3next[], rows_qwen35[], rows_kimi_linear[];
+extern const hf_row rows_lfm2[], rows_qwen3next[], rows_qwen35[], rows_kimi_linear[],
+    rows_granite4_hybrid[], rows_granite4_moe[];
 
 /* ---- how rows are written -------------------------------------------------------------------- */
 
@@ -62,6 +63,20 @@ extern const hf_row rows_lfm2[], rows_qwen3next[], rows_qwen35[], rows_kimi_line
     ROW(LAYER "block_sparse_moe.experts.%e.w1", BLK "ffn_gate_exps"),                              \
     ROW(LAYER "block_sparse_moe.experts.%e.w2", BLK "ffn_down_exps"),                              \
     ROW(LAYER "block_sparse_moe.experts.%e.w3", BLK "ffn_up_exps")
+
+#define GRANITE_EXPERTS                                                                            \
+    ROW(LAYER "block_sparse_moe.router.layer", BLK "ffn_gate_inp"),                                \
+    { LAYER "block_sparse_moe.input_linear", BLK "ffn_gate_exps", .part = 0, .n_parts = 2 },       \
+    { LAYER "block_sparse_moe.input_linear", BLK "ffn_up_exps", .part = 1, .n_parts = 2 },         \
+    ROW(LAYER "block_sparse_moe.output_linear", BLK "ffn_down_exps"),                              \
+    { LAYER "shared_mlp.input_linear", BLK "ffn_gate_shexp", .part = 0, .n_parts = 2 },            \
+    { LAYER "shared_mlp.input_linear", BLK "ffn_up_shexp", .part = 1, .n_parts = 2 },              \
+    ROW(LAYER "shared_mlp.output_linear", BLK "ffn_down_shexp")
+
+#define GRANITE_DENSE                                                                              \
+    { LAYER "shared_mlp.input_linear", BLK "ffn_gate", .part = 0, .n_parts = 2 },                  \
+    { LAYER "shared_mlp.input_linear", BLK "ffn_up", .part = 1, .n_parts = 2 },                    \
+    ROW(LAYER "shared_mlp.output_linear", BLK "ffn_down")
 /* clang-format on */
 
 #endif

@@ -103,4 +103,17 @@ const hf_row rows_kimi_linear[] = {
     ROW(SELF "kv_a_layernorm", BLK "attn_kv_a_norm"),
     ROW(SELF "kv_b_proj", BLK "attn_kv_b"),
     END };
+
+/* Mamba-2's, by the name of the layer. */
+#define MAMBA2(mixer)                                                                              \
+    ROW(mixer "in_proj", BLK "ssm_in"),                                                            \
+    { .from = mixer "conv1d", .to = BLK "ssm_conv1d", .change = HF_FLATTEN },                      \
+    WHOLE(mixer "dt_bias", BLK "ssm_dt.bias"),                                                     \
+    { .from = mixer "A_log", .to = BLK "ssm_a", .change = HF_RATES, .flags = HF_WHOLE_NAME },      \
+    { .from = mixer "D", .to = BLK "ssm_d", .change = HF_COLUMN, .flags = HF_WHOLE_NAME },         \
+    { .from = mixer "norm", .to = BLK "ssm_norm", .change = HF_BY_GROUP },                         \
+    ROW(mixer "out_proj", BLK "ssm_out")
+
+const hf_row rows_granite4_hybrid[] = { MAMBA2(LAYER "mamba."), ROPED_QK, GRANITE_DENSE, END };
+const hf_row rows_granite4_moe[] = { MAMBA2(LAYER "mamba."), ROPED_QK, GRANITE_EXPERTS, END };
 /* clang-format on */

@@ -55,6 +55,21 @@ bool folder_text(const hf_folder *f, const char *name, buf *text, lory_err *err)
     return ok;
 }
 
+/* What Python writes for a number without bound, which JSON has not: a null in its place. */
+static void replace_infinities(char *text, size_t n)
+{
+    static const char word[] = "Infinity", other[] = "null    ";
+    bool is_string = false;
+    for (size_t i = 0; i + sizeof word <= n; i++) {
+        if (is_string && text[i] == '\\') i++;
+        else if (text[i] == '"') is_string = !is_string;
+        else if (!is_string && memcmp(text + i, word, sizeof word - 1) == 0) {
+            memcpy(text + i, other, sizeof other - 1);
+            if (i > 0 && text[i - 1] == '-') text[i - 1] = ' ';
+        }
+    }
+}
+
 bool folder_json(const hf_folder *f, const char *name, json_doc *d, lory_err *err)
 {
     buf text = { 0 };
@@ -62,6 +77,7 @@ bool folder_json(const hf_folder *f, const char *name, json_doc *d, lory_err *er
     if (!folder_has(f, name)) return true;
     char *path = folder_file(f, name);
     bool ok = path ? folder_text(f, name, &text, err) : no_memory(f, err);
+    if (ok && text.data) replace_infinities(text.data, text.len);
     ok = ok && json_read(d, text.data ? text.data : "", text.len, path, err);
     if (ok && d->root->type != JSON_OBJECT)
         ok = err_set(err, LORY_E_FORMAT, "%s: is no JSON object", path);

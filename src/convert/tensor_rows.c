@@ -170,6 +170,22 @@ static bool divide_rows(const hf_output *o, int64_t *dims, int *n_dims)
     return true;
 }
 
+/* [n]: a column, or a row for each group. */
+static bool divide_vector(const hf_output *o, int64_t *dims, int *n_dims)
+{
+    int64_t n = o->row->change == HF_BY_GROUP ? o->shape.n_key_head : dims[0];
+    if (*n_dims != 1 || n < 1 || dims[0] % n) return false;
+    dims[1] = dims[0] / n;
+    dims[0] = n;
+    *n_dims = 2;
+    return true;
+}
+
+static bool becomes_matrix(const hf_output *o)
+{
+    return o->row->change >= HF_COLUMN && o->row->change <= HF_BY_GROUP;
+}
+
 /* The shape of one source, slowest first, at least one number. */
 static bool source_dims(hf_output *o, int64_t dims[ST_MAX_DIMS], int *n_dims, const char **why)
 {
@@ -182,8 +198,11 @@ static bool source_dims(hf_output *o, int64_t dims[ST_MAX_DIMS], int *n_dims, co
     if (in->n_elems < 1) return false;
     *why = "has not the rows of all experts";
     if (o->row->flags & HF_EXPERT_ROWS && !divide_rows(o, dims, n_dims)) return false;
+    *why = "is no vector of groups";
+    if (becomes_matrix(o) && !divide_vector(o, dims, n_dims)) return false;
     *why = "has not a kernel for each channel";
-    if (o->row->change == HF_FLATTEN || o->row->change == HF_TILED_CONV) {
+    bool is_bias = o->row->change == HF_FLATTEN && *n_dims == 1; /* whether it is, opening will say */
+    if ((o->row->change == HF_FLATTEN && !is_bias) || o->row->change == HF_TILED_CONV) {
         if (*n_dims != 3 || dims[1] != 1) return false;
         dims[1] = dims[2];
         *n_dims = 2;
@@ -202,7 +221,8 @@ bool output_shape(hf_output *o, gguf_tensor *t, const char **why)
     int64_t dims[ST_MAX_DIMS];
     int n;
     if (!source_dims(o, dims, &n, why)) return false;
-    o->is_vector = n == 1 || (!is_matrix(t->name) && o->row->change != HF_RATES);
+    bool is_divided = becomes_matrix(o) || o->row->change == HF_RATES;
+    o->is_vector = n == 1 || (!is_matrix(t->name) && !is_divided);
     if (o->is_vector && n == 2 && dims[0] == 1) dims[0] = dims[--n]; /* [1, n] is [n] */
     o->n_cols = dims[n - 1];
     o->n_rows = n > 1 ? dims[n - 2] : 1;

@@ -31,8 +31,6 @@ void op_short_conv(const op_ctx *c, const plan_step *s)
     }
 }
 
-/* ---- the delta rule -------------------------------------------------------------------------- */
-
 void op_conv(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
@@ -43,12 +41,16 @@ void op_conv(const op_ctx *c, const plan_step *s)
     const state_part part = { 0, (size_t)hp->n_tap - 1, ld, (size_t)c0, (size_t)c1 };
     const int n = c1 - c0;
     for (int it = 0; n > 0 && it < e->n_row; it++) {
-        float *state = begin_token(c, s, it, &part) + c0, *x = op_row(e, s->src, it) + c0;
+        float *state = begin_token(c, s, it, &part) + c0;
+        float *x = op_row(e, s->src, it) + hp->conv_at + c0;
         e->kn->conv(&(conv_args){ n, hp->n_tap, (const float *)s->w[0]->data + c0, ld, x, state,
                                   ld, x });
+        if (s->w[0]->bias) e->kn->add(n, s->w[0]->bias + c0, x);
         e->kn->silu(n, x);
     }
 }
+
+/* ---- the delta rule -------------------------------------------------------------------------- */
 
 /* Where MB has beta of head ih; alpha, where both are there, is `more` behind it. */
 static int place_of_beta(const hparams *hp, int ih, int *more)
@@ -123,5 +125,59 @@ void op_norm_gate(const op_ctx *c, const plan_step *s)
         float *x = op_row(e, s->src, i / hp->n_value_head) + at;
         e->kn->rms_norm(n, x, s->w[0]->data, hp->norm_eps, x);
         e->kn->silu_mul(n, x, op_row(e, s->dst[0], i / hp->n_value_head) + at);
+    }
+}
+
+/* ---- selective scans ------------------------------------------------------------------------- */
+
+/* All tokens of one head. The channels of MI are x of all heads, B of all groups, C of all; the
+ * heads' time steps are behind them. */
+static void scan_head(const op_ctx *c, const plan_step *s, int ih)
+{
+    exec *e = c->e;
+    const hparams *hp = &e->m->hp;
+    const size_t n_key = (size_t)hp->delta_key_dim, n = (size_t)hp->delta_value_dim;
+    const size_t ig = (size_t)(ih / (hp->n_value_head / hp->n_key_head));
+    const size_t size = n_key * n, b_at = (size_t)hp->n_inner + ig * n_key;
+    const state_part part = { (size_t)(hp->n_tap - 1) * (size_t)hp->n_conv + (size_t)ih * size, 1,
+                              size, 0, size };
+    const float bias = s->w[0]->bias[ih], a = ((const float *)s->w[1]->data)[ih];
+    scan_args sc = { .n = (int)n, .n_key = (int)n_key, .ld = n };
+    sc.skip = ((const float *)s->w[2]->data)[ih];
+    for (int it = 0; it < e->n_row; it++) {
+        const float *x = op_row(e, s->src, it) + hp->conv_at;
+        sc.state = begin_token(c, s, it, &part);
+        sc.step = (float)math_softplus((double)(x[hp->n_conv + ih] + bias));
+        sc.decay = math_expf(a * sc.step);
+        sc.x = x + (size_t)ih * n;
+        sc.b = x + b_at;
+        sc.c = sc.b + (size_t)hp->n_key_head * n_key;
+        sc.y = op_row(e, s->dst[0], it) + (size_t)ih * n;
+        e->kn->scan(&sc);
+    }
+}
+
+void op_scan(const op_ctx *c, const plan_step *s)
+{
+    int first, last;
+    op_share(c, c->e->m->hp.n_value_head, &first, &last);
+    for (int ih = first; ih < last; ih++) scan_head(c, s, ih);
+}
+
+void op_gate_norm(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    const hparams *hp = &e->m->hp;
+    const int n_group = hp->n_key_head, n = hp->n_inner / n_group;
+    const float *w = s->w[0] ? s->w[0]->data : NULL;
+    int first, last;
+    op_share(c, e->n_row * n_group, &first, &last);
+    for (int i = first; i < last; i++) {
+        size_t at = (size_t)(i % n_group) * (size_t)n;
+        float *y = op_row(e, s->dst[0], i / n_group) + at;
+        float *gate = op_row(e, s->src, i / n_group) + hp->gate_at + at;
+        e->kn->silu_mul(n, y, gate);
+        if (w) e->kn->rms_norm(n, gate, w + at, hp->norm_eps, y);
+        else memcpy(y, gate, (size_t)n * sizeof *y);
     }
 }

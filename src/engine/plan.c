@@ -42,6 +42,9 @@ static const op_row op_rows[OP_COUNT] = {
     [OP_SOFTPLUS]        = { "softplus",        BY_UNITS,   true  },
     [OP_KDA]             = { "kda",             BY_UNITS,   false },
     [OP_NORM_SIGMOID]    = { "norm_sigmoid",    BY_UNITS,   true  },
+    [OP_SCAN]            = { "scan",            BY_UNITS,   false },
+    [OP_ALSO]            = { "also",            BY_UNITS,   false },
+    [OP_GATE_NORM]       = { "gate_norm",       BY_UNITS,   true  },
     [OP_SPLIT_HEADS]     = { "split_heads",     BY_HEADS,   false },
     [OP_ADD]             = { "add",             BY_TOKENS,  true  },
     [OP_RESTART]         = { "restart",         BY_TOKENS,  false },
@@ -162,12 +165,25 @@ static bool is_post_norm(int role)
     return role == W_ATTN_POST_NORM || role == W_FFN_POST_NORM;
 }
 
+/* Another weight of the last step. */
+static void append_weight(plan *p, const weight *w)
+{
+    plan_step *s = &p->step[p->n_step - 1];
+    int i = 1;
+    while (s->w[i]) i++;
+    s->w[i] = w;
+}
+
 static void append_recipe(plan *p, const model *m, const lory_step *r, int il)
 {
     for (; r->op != OP_END; r++) {
         bool has_weight = r->role != W_NONE && !(r->flags & WITHOUT);
         const weight *w = has_weight ? weights_get(&m->w, il, r->role) : NULL;
         if (!model_has_step(m, il, r)) continue;
+        if (r->op == OP_ALSO) {
+            append_weight(p, w);
+            continue;
+        }
         if (r->op == OP_MATMUL || r->op == OP_EXPERTS) {
             (r->op == OP_MATMUL ? append_matmul : append_experts)(p, r, w, il);
             continue;

@@ -81,4 +81,5 @@ static void attend(const attend_args *a)
     .rope = rope, .add = add, .mul = mul, .scale = scale, .silu_mul = silu_mul, .gelu = gelu,      \
     .gelu_erf = gelu_erf, .gelu_mul = gelu_mul, .clip_swiglu = clip_swiglu, .clamp = clamp,        \
     .soft_cap = soft_cap, .softmax = softmax, .pack_queries = pack_queries, .attend = attend,      \
-    .attend_merge = attend_merge, .conv = conv, .delta = delta, .dplr = dplr, .silu = silu
+    .attend_merge = attend_merge, .conv = conv, .delta = delta, .dplr = dplr, .scan = scan,        \
+    .silu = silu

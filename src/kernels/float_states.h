@@ -1,4 +1,5 @@
-/* float_states.h - steps of linear recurrences (kernel.h, dplr_args), over a vector of 16 lanes.
+/* float_states.h - steps of linear recurrences (kernel.h, dplr_args, scan_args), over a vector of 16
+ * lanes.
  * Layer: kernels. Not a header by itself, see float_lanes.h for v16. */
 #ifndef LORY_KERNELS_FLOAT_STATES_H
 #define LORY_KERNELS_FLOAT_STATES_H
@@ -34,6 +35,36 @@ static void dplr(const dplr_args *a)
     int j = 0;
     for (; j + 64 <= a->n; j += 64) dplr_columns(4, a, j, 64);
     for (; j < a->n; j += 16) dplr_columns(1, a, j, a->n - j);
+}
+
+/* Likewise. */
+INLINE void scan_columns(const int n_vec, const scan_args *a, int j, int n)
+{
+    const v16 decay = v_set(a->decay);
+    v16 sum[4], u[4];
+    for (int c = 0; c < n_vec; c++) {
+        u[c] = v_mul(load_part(a->x + j + 16 * c, n - 16 * c), v_set(a->step));
+        sum[c] = v_zero();
+    }
+    float *row = a->state + j;
+    for (int i = 0; i < a->n_key; i++, row += a->ld)
+        for (int c = 0; c < n_vec; c++) {
+            v16 s = v_mul(decay, load_part(row + 16 * c, n - 16 * c));
+            s = v_fma(v_set(a->b[i]), u[c], s);
+            store_part(row + 16 * c, n - 16 * c, s);
+            sum[c] = v_fma(s, v_set(a->c[i]), sum[c]);
+        }
+    for (int c = 0; c < n_vec; c++) {
+        v16 x = load_part(a->x + j + 16 * c, n - 16 * c);
+        store_part(a->y + j + 16 * c, n - 16 * c, v_fma(v_set(a->skip), x, sum[c]));
+    }
+}
+
+static void scan(const scan_args *a)
+{
+    int j = 0;
+    for (; j + 64 <= a->n; j += 64) scan_columns(4, a, j, 64);
+    for (; j < a->n; j += 16) scan_columns(1, a, j, a->n - j);
 }
 
 #endif

@@ -179,6 +179,18 @@ static void dplr(const dplr_args *a)
     }
 }
 
+static void scan(const scan_args *a)
+{
+    for (int j = 0; j < a->n; j++) {
+        float u = a->x[j] * a->step, y = 0.0f, *s = a->state + j;
+        for (int i = 0; i < a->n_key; i++, s += a->ld) {
+            *s = fmaf(a->b[i], u, a->decay * *s);
+            y = fmaf(*s, a->c[i], y);
+        }
+        a->y[j] = fmaf(a->skip, a->x[j], y);
+    }
+}
+
 /* ---- norms, softmax, rope ------------------------------------------------------------------ */
 
 static void rms_norm(int n, const float *x, const float *w, float eps, float *y)
@@ -358,6 +370,7 @@ const lory_kernels kernels_generic = {
     .conv = conv,
     .delta = delta,
     .dplr = dplr,
+    .scan = scan,
     .silu = silu,
     .peak_f32 = peak_f32,
 };

@@ -290,6 +290,20 @@ typedef struct {
     float *y;  /* [n] */
 } dplr_args;
 
+/* One token of a selective scan (Mamba-2), n columns of one head's state S [n_key, ld]:
+ *   u_j = x_j * step
+ *   S_ij = fmaf(b_i, u_j, decay * S_ij)
+ *   y_j = fmaf(skip, x_j, sum_i S_ij * c_i)   i ascending by fused multiply-add from +0 */
+typedef struct {
+    int n, n_key;
+    float decay, step, skip;
+    const float *b, *c; /* [n_key] */
+    const float *x;     /* [n] */
+    float *state;
+    size_t ld; /* floats */
+    float *y;  /* [n] */
+} scan_args;
+
 /* ---- the table ------------------------------------------------------------------------------ */
 
 typedef struct lory_kernels {
@@ -349,6 +363,7 @@ typedef struct lory_kernels {
     void (*conv)(const conv_args *a);
     void (*delta)(const delta_args *a);
     void (*dplr)(const dplr_args *a);
+    void (*scan)(const scan_args *a);
 
     /* Arithmetic in registers for `lory bench`: n rounds, returns multiply-accumulates done. */
     double (*peak_i8)(int64_t n);

@@ -18,7 +18,7 @@ static const lory_step block[] = {
     { OP_CONV_OF,      MK,  MK,  W_CONV_K,    RECURS               },
     { OP_CONV_OF,      MV,  MV,  W_CONV_V,    RECURS               },
     { OP_SOFTPLUS,     MD,  MD,  W_KDA_DT,    RECURS | BARE        },
-    { OP_KDA,          MO,  MQ,  W_KDA_A,     RECURS               },
+    { OP_KDA,          MO,  MQ,  W_RATES,     RECURS               },
     { OP_NORM_SIGMOID, MZ,  MO,  W_SSM_NORM,  RECURS               },
     { OP_MATMUL,       H,   MZ,  W_ATTN_OUT,  RECURS               },
     { OP_MATMUL,       QA,  H,   W_Q_A,       ATTENDS | OPT        },

@@ -13,7 +13,7 @@ static const lory_step block[] = {
     { OP_MATMUL,      MA, H,  W_SSM_ALPHA,      RECURS | OPT  },
     { OP_MATMUL,      MB, H,  W_SSM_BA,         RECURS | OPT  },
     { OP_CONV,        MI, MI, W_SSM_CONV,       RECURS        },
-    { OP_DECAY,       MA, MB, W_SSM_DT,         RECURS | BARE },
+    { OP_DECAY,       MA, MB, W_SSM_DT,         RECURS        },
     { OP_DELTA,       MO, MI, W_SSM_A,          RECURS        },
     { OP_NORM_GATE,   MZ, MO, W_SSM_NORM,       RECURS        },
     { OP_MATMUL,      H,  MZ, W_SSM_OUT,        RECURS        },
@@ -50,8 +50,6 @@ static const lory_step block[] = {
     { OP_ADD,         F,  H2, W_NONE,           SHARED        },
     { OP_ADD,         X,  F,  W_NONE,           0             }, END };
 
-enum { MAX_HEAD = 1 << 12, MAX_KEY_DIM = 1024, MAX_INNER = 1 << 20 };
-
 typedef struct {
     hparams *hp;
     const gguf *g;
@@ -59,26 +57,13 @@ typedef struct {
     lory_err *err;
 } reader;
 
-/* A number of 1 .. max; absent: `otherwise`, or an error if that is 0. */
-static bool read_int(const reader *r, const char *name, int max, int otherwise, int *out)
-{
-    char key[96];
-    uint64_t n = (uint64_t)otherwise;
-    snprintf(key, sizeof key, "%s.%s", r->arch, name);
-    if (!gguf_get_uint(r->g, key, (uint64_t)max, &n, r->err)) return false;
-    *out = (int)n;
-    return n > 0 || err_set(r->err, LORY_E_FORMAT, "%s: %s is %s (expected 1 to %d)",
-                            gguf_path(r->g), key, gguf_find(r->g, key) ? "0" : "missing", max);
-}
-
 /* What the recipe can't see: beta and alpha are one matrix, by groups, or two. */
 static bool check_tensors(const reader *r, int il)
 {
-    static const char *const names[] = { "ssm_dt.bias", "ssm_ba.weight", "ssm_beta.weight",
-                                         "ssm_alpha.weight" };
+    static const char *const names[] = { "ssm_ba.weight", "ssm_beta.weight", "ssm_alpha.weight" };
     char name[64];
-    for (int i = 0; i < 4; i++) {
-        bool is_wanted = i == 0 || (i == 1) == r->hp->is_grouped;
+    for (int i = 0; i < 3; i++) {
+        bool is_wanted = (i == 0) == r->hp->is_grouped;
         snprintf(name, sizeof name, "blk.%d.%s", il, names[i]);
         if (!gguf_find_tensor(r->g, name) == is_wanted)
             return err_set(r->err, is_wanted ? LORY_E_FORMAT : LORY_E_UNSUPPORTED,
@@ -91,22 +76,10 @@ static bool check_tensors(const reader *r, int il)
 static bool read_sizes(const reader *r)
 {
     hparams *hp = r->hp;
-    char key[64];
-    snprintf(key, sizeof key, "%s.ssm.conv_kernel", r->arch);
-    if (!hparams_read_taps(hp, r->g, key, r->err)
-        || !read_int(r, "ssm.group_count", MAX_HEAD, 0, &hp->n_key_head)
-        || !read_int(r, "ssm.time_step_rank", MAX_HEAD, 0, &hp->n_value_head)
-        || !read_int(r, "ssm.state_size", MAX_KEY_DIM, 0, &hp->delta_key_dim)
-        || !read_int(r, "ssm.inner_size", MAX_INNER, 0, &hp->n_inner))
-        return false;
-    if (hp->n_value_head % hp->n_key_head != 0 || hp->n_inner % hp->n_value_head != 0)
-        return err_set(r->err, LORY_E_FORMAT,
-                       "%s: %d values of %d heads do not go with %d heads of keys", gguf_path(r->g),
-                       hp->n_inner, hp->n_value_head, hp->n_key_head);
+    if (!hparams_read_heads_of_states(hp, r->g, r->arch, r->err)) return false;
     if (hp->value_dim != hp->head_dim)
         return err_set(r->err, LORY_E_UNSUPPORTED, "%s: values of another length than keys are not "
                                                    "known of %s", gguf_path(r->g), r->arch);
-    hp->delta_value_dim = hp->n_inner / hp->n_value_head;
     hp->n_conv = hp->n_mix_in = 2 * hp->n_key_head * hp->delta_key_dim + hp->n_inner;
     return true;
 }
@@ -115,14 +88,17 @@ static bool adapt(hparams *hp, const gguf *g, const char *arch, lory_err *err)
 {
     const reader r = { hp, g, arch, err };
     char key[64];
-    int period;
+    uint64_t period = 4;
     snprintf(key, sizeof key, "%s.nextn_predict_layers", arch);
-    if (!hparams_leave_predictors(hp, g, key, err) || !read_sizes(&r)
-        || !read_int(&r, "full_attention_interval", HPARAMS_MAX_LAYER, 4, &period))
-        return false;
+    if (!hparams_leave_predictors(hp, g, key, err) || !read_sizes(&r)) return false;
+    snprintf(key, sizeof key, "%s.full_attention_interval", arch);
+    if (!gguf_get_uint(g, key, HPARAMS_MAX_LAYER, &period, err)) return false;
+    if (period == 0)
+        return err_set(err, LORY_E_FORMAT, "%s: %s is 0 (expected 1 to %d)", gguf_path(g), key,
+                       HPARAMS_MAX_LAYER);
     int n_state = (hp->n_tap - 1) * hp->n_conv + hp->n_inner * hp->delta_key_dim;
     for (int il = 0; il < hp->n_layer; il++) {
-        if ((il + 1) % period == 0) continue;
+        if ((uint64_t)(il + 1) % period == 0) continue;
         hparams_set_recurrent(hp, il, n_state);
         if (!check_tensors(&r, il)) return false;
     }

@@ -17,6 +17,7 @@ enum {
     MAX_VOCAB = 1 << 26,
     MAX_EXPERT = 4096,
     MAX_TAP = 64,
+    MAX_INNER = 1 << 20,
 };
 
 const hparams hparams_default = {
@@ -314,6 +315,21 @@ bool hparams_read_taps(hparams *hp, const gguf *g, const char *key, lory_err *er
     hp->n_tap = (int)n;
     return n >= 2 || err_set(err, LORY_E_FORMAT, "%s: %s is %d (expected 2 to %d)", gguf_path(g),
                              key, hp->n_tap, MAX_TAP);
+}
+
+bool hparams_read_heads_of_states(hparams *hp, const gguf *g, const char *arch, lory_err *err)
+{
+    reader r = { .g = g, .arch = arch, .err = err };
+    if (!hparams_read_taps(hp, g, key_of(&r, "ssm.conv_kernel"), err)
+        || !read_int(&r, "ssm.group_count", MAX_HEAD, 0, &hp->n_key_head)
+        || !read_int(&r, "ssm.time_step_rank", MAX_HEAD, 0, &hp->n_value_head)
+        || !read_int(&r, "ssm.state_size", MAX_HEAD_DIM, 0, &hp->delta_key_dim)
+        || !read_int(&r, "ssm.inner_size", MAX_INNER, 0, &hp->n_inner))
+        return false;
+    hp->delta_value_dim = hp->n_inner / hp->n_value_head;
+    return (hp->n_value_head % hp->n_key_head == 0 && hp->n_inner % hp->n_value_head == 0)
+           || err_set(err, LORY_E_FORMAT, "%s: %d values of %d heads do not go with %d heads of keys",
+                      gguf_path(g), hp->n_inner, hp->n_value_head, hp->n_key_head);
 }
 
 void hparams_limit_context(hparams *hp, int most)

@@ -111,9 +111,11 @@ typedef struct {
     /* recurrent layers; 0: there are none */
     int n_conv, n_tap;     /* channels of their causal convolution, its length */
     int n_mix_in, n_inner; /* what is made of H for them; what they make of that */
+    int conv_at, gate_at;  /* where MI has the channels of these, and the gates of what they make */
     /* The delta rule: heads of keys and of values, lengths of each. A head of values has the keys
      * of that number modulo theirs, or of its group: is_grouped, and then MB has beta and alpha of
-     * all heads of each group. */
+     * all heads of each group. A selective scan: groups, heads, length of a state and of a head;
+     * what the groups have, B and C, is like keys and queries. */
     int n_key_head, n_value_head, delta_key_dim, delta_value_dim;
     bool is_grouped;
 
@@ -161,6 +163,8 @@ void hparams_set_rotating(hparams *hp, int il); /* after that: this one does */
 bool hparams_rotates(const hparams *hp, int il);
 /* For adapt: layer il is recurrent, with a state of n floats. */
 void hparams_set_recurrent(hparams *hp, int il, int n);
+/* For adapt: the heads and lengths of recurrent layers, from ARCH.ssm.*, which there must be. */
+bool hparams_read_heads_of_states(hparams *hp, const gguf *g, const char *arch, lory_err *err);
 /* For adapt: n_tap, from a key that there must be. */
 bool hparams_read_taps(hparams *hp, const gguf *g, const char *key, lory_err *err);
 /* For adapt: attention is full as long as a text has no more than `most` positions, and then sees

@@ -111,6 +111,7 @@ const lory_arch *const archs[] = {
     &arch_qwen35,
     &arch_qwen35moe,
     &arch_kimi_linear,
+    &arch_granitehybrid,
     NULL,
 };
 
@@ -175,7 +176,8 @@ static bool has_op(const lory_step *s, lory_op op)
 static bool adds_bias(lory_op op)
 {
     return op == OP_MATMUL || op == OP_LAYER_NORM || op == OP_HEAD_LAYER_NORM || op == OP_EXPERTS
-           || op == OP_ROUTE || op == OP_DECAY || op == OP_SOFTPLUS;
+           || op == OP_ROUTE || op == OP_DECAY || op == OP_SOFTPLUS || op == OP_CONV
+           || op == OP_SCAN;
 }
 
 static void add_roles(const lory_step *s, role_set *set)
@@ -229,7 +231,7 @@ static bool check_steps(const model *m, const lory_step *recipe, int il, uint64_
     for (const lory_step *s = recipe; s->op != OP_END; s++) {
         if (!model_has_step(m, il, s)) continue;
         if (s->role != W_NONE && !(s->flags & (BARE | WITHOUT))
-            && !weights_get(&m->w, il, s->role)->data)
+            && !weights_has(&m->w, il, s->role))
             return missing(m, il, s->role, err);
         if (s->op != OP_EMBED && !(written >> s->src & 1)) /* by an optional step, then */
             for (const lory_step *w = recipe; w < s; w++)

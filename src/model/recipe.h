@@ -32,7 +32,8 @@ typedef enum {
                       the weight: a sink for each head */
     OP_SHORT_CONV,  /* dst = c * the causal convolution of b * x by the weight, a kernel for each
                        channel; src is b, c, x: LFM2 */
-    OP_CONV,        /* in place: silu of the causal convolution by the weight, channel by channel */
+    OP_CONV,        /* in place: silu of the causal convolution by the weight, channel by channel,
+                       plus the bias if the file has one; the channels from conv_at on */
     OP_DECAY,       /* dst = softplus(dst + the weight's bias); by groups: of src's second parts */
     OP_DELTA,       /* dst = the gated delta rule over src (queries, keys, values), MA and MB, by
                        the weight; Yang et al. 2024, arXiv:2412.06464 */
@@ -42,6 +43,12 @@ typedef enum {
     OP_KDA,         /* dst = Kimi Delta Attention over MQ, MK, MV, the decays of each channel in MD
                        and MB, by the weight; Kimi Team 2025, arXiv:2510.26692 */
     OP_NORM_SIGMOID, /* dst = sigmoid(dst) * the RMS norm of src, head by head of values */
+    OP_SCAN,        /* dst = a selective scan over src, whose time steps have the weight's bias; its
+                       decays and what passes it by are the weights of the next two; Dao & Gu 2024,
+                       arXiv:2405.21060 */
+    OP_ALSO,        /* no step: another weight of the step before it */
+    OP_GATE_NORM,   /* dst = the RMS norm of silu(gate) * dst by groups, without weight none; the
+                       gate is in src, from gate_at on */
     OP_SPLIT_HEADS, /* dst = the first half of src of each head, AV the second */
     OP_ADD,         /* dst += src; where dst is X, src times the residual scale */
     OP_RESTART,     /* dst = src times the restart scale */
@@ -153,8 +160,10 @@ typedef enum {
     W_CONV_IN, W_CONV, W_CONV_OUT, /* LFM2's */
     W_ATTN_QG, W_MIX_IN, W_MIX_GATE, W_SSM_CONV, W_SSM_DT, W_SSM_A, W_SSM_BETA, W_SSM_ALPHA,
     W_SSM_BA, W_SSM_NORM, W_SSM_OUT,
-    W_CONV_Q, W_CONV_K, W_CONV_V, W_KDA_DT, W_KDA_A, /* Kimi's */
+    W_CONV_Q, W_CONV_K, W_CONV_V, W_KDA_DT, /* Kimi's */
     W_SSM_F_A, W_SSM_F_B, W_SSM_G_A, W_SSM_G_B,
+    W_SSM_IN, W_SCAN_D, W_SCAN_NORM, /* Mamba-2's */
+    W_RATES, /* of both */
     W_ATTN_GATE, W_ATTN_GATE_ALL, W_SINKS, W_ATTN_SUB_NORM, W_ATTN_OUT, W_ATTN_OUT_NORM,
     W_ATTN_POST_NORM,
     W_FFN_NORM, W_FFN_GATE, W_FFN_UP, W_FFN_SUB_NORM, W_FFN_DOWN, W_FFN_POST_NORM, W_LAYER_OUT_NORM,

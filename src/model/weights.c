@@ -10,6 +10,7 @@ typedef enum {
     D_HALF_ROT, D_NOPE, D_VALUE, D_Q_LORA, D_KV_LORA, D_KV_A, D_KV_B, D_EXPERTS, D_FF_EXP,
     D_FF_SHARED, D_LAYER_EMBD, D_LAYERS_EMBD, D_STREAMS, D_STREAMS_SQR, D_MORE_STREAMS, D_LAUREL,
     D_CONV, D_TAPS, D_MIX_IN, D_INNER, D_QG, D_VALUE_HEADS, D_BA, D_DELTA_VALUE, D_DELTA_KEY,
+    D_GROUPS, D_GROUP,
 } dim;
 
 typedef struct {
@@ -65,12 +66,16 @@ static const role_row roles[W_COUNT] = {
     [W_CONV_V]         = { "ssm_conv1d_v",        .rows = D_CONV, .k = D_TAPS, .is_f32 = true,
                            .is_turned = true },
     [W_KDA_DT]         = { "ssm_dt", .rows = D_ONE, .k = D_INNER, .is_bias = true },
-    [W_KDA_A]          = { "ssm_a",  .rows = D_VALUE_HEADS, .k = D_ONE, .is_f32 = true,
+    [W_RATES]          = { "ssm_a",  .rows = D_VALUE_HEADS, .k = D_ONE, .is_f32 = true,
                            .is_bare = true },
     [W_SSM_F_A]        = { "ssm_f_a",             .rows = D_DELTA_KEY, .k = D_EMBD },
     [W_SSM_F_B]        = { "ssm_f_b",             .rows = D_INNER, .k = D_DELTA_KEY },
     [W_SSM_G_A]        = { "ssm_g_a",             .rows = D_DELTA_KEY, .k = D_EMBD },
     [W_SSM_G_B]        = { "ssm_g_b",             .rows = D_INNER, .k = D_DELTA_KEY },
+    [W_SSM_IN]         = { "ssm_in",              .rows = D_MIX_IN, .k = D_EMBD },
+    [W_SCAN_D]         = { "ssm_d", .rows = D_VALUE_HEADS, .k = D_ONE, .is_f32 = true,
+                           .is_bare = true },
+    [W_SCAN_NORM]      = { "ssm_norm",            .rows = D_GROUPS, .k = D_GROUP, .is_f32 = true },
     [W_ATTN_GATE]      = { "attn_gate",           .rows = D_HEADS, .k = D_EMBD },
     [W_ATTN_GATE_ALL]  = { "attn_gate",           .rows = D_ATTN, .k = D_EMBD },
     [W_SINKS]          = { "attn_sinks",          .rows = D_ONE, .k = D_HEADS },
@@ -196,6 +201,8 @@ static int64_t dim_of(const hparams *hp, int il, dim d)
     case D_BA: return 2 * (int64_t)hp->n_value_head;
     case D_DELTA_VALUE: return hp->delta_value_dim;
     case D_DELTA_KEY: return hp->delta_key_dim;
+    case D_GROUPS: return hp->n_key_head;
+    case D_GROUP: return hp->n_inner / hp->n_key_head;
     }
     return 0;
 }
@@ -216,6 +223,12 @@ static size_t index_of(int il, lory_role role)
 const weight *weights_get(const weights *w, int il, lory_role role)
 {
     return role < W_LAYER_COUNT ? &w->layer[index_of(il, role)] : &w->global[role - W_LAYER_COUNT];
+}
+
+bool weights_has(const weights *w, int il, lory_role role)
+{
+    const weight *one = weights_get(w, il, role);
+    return roles[role].is_bias ? one->bias != NULL : one->data != NULL;
 }
 
 lory_role weights_role_of(const weights *w, int n_layer, const weight *one)
@@ -443,7 +456,7 @@ static bool bind_one(weights *w, const gguf *g, const hparams *hp, role_set want
         return err_set(err, LORY_E_FORMAT, "%s: %.*s is there whole and in pieces",
                        gguf_path(g), (int)t->name.n, t->name.s);
     set_shape(to, hp, p.il, p.role);
-    if (p.is_bias && row->is_f32)
+    if (p.is_bias && row->is_f32 && !row->is_turned)
         return check_shape(g, t, to->k, to->n_rows, 1, err)
                && (to->bias = floats_of(w, g, t, err)) != NULL;
     if (p.is_bias)

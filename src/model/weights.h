@@ -50,6 +50,8 @@ void weights_free(weights *w);
 
 /* il is ignored for roles of the whole model. */
 const weight *weights_get(const weights *w, int il, lory_role role);
+/* Whether the file has it: its values, or the bias where there is nothing else. */
+bool weights_has(const weights *w, int il, lory_role role);
 /* The roles among `wanted` whose rows a tensor of this name and number of rows holds, one after the
  * other: as a rule one, of "blk.3.attn_qkv.weight" three; 0 when there is none.
  * Their layer in *il. */

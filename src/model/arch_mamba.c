@@ -1,0 +1,80 @@
+/* arch_mamba.c - selective state spaces (Mamba-2: Dao & Gu 2024, arXiv:2405.21060), which keep a
+ * state of each head instead of keys and values, and models that have attention besides: Granite
+ * 4. */
+#include "base/err.h"
+#include "model/arch.h"
+#include <stdio.h>
+
+/* H through such a layer. */
+#define MAMBA2(norm_flags)                                                                         \
+    { OP_MATMUL,     MI, H,  W_SSM_IN,    RECURS              },                                   \
+    { OP_CONV,       MI, MI, W_SSM_CONV,  RECURS              },                                   \
+    { OP_SCAN,       MO, MI, W_SSM_DT,    RECURS              },                                   \
+    { OP_ALSO,       MO, MI, W_RATES,     RECURS              },                                   \
+    { OP_ALSO,       MO, MI, W_SCAN_D,    RECURS              },                                   \
+    { OP_GATE_NORM,  MO, MI, W_SCAN_NORM, RECURS | norm_flags },                                   \
+    { OP_MATMUL,     H,  MO, W_SSM_OUT,   RECURS              }
+
+static const lory_step block_granite[] = {
+    { OP_RMS_NORM,   H,  X,  W_ATTN_NORM, 0       },
+    MAMBA2(0),
+    { OP_MATMUL,     Q,  H,  W_ATTN_Q,    ATTENDS },
+    { OP_MATMUL,     K,  H,  W_ATTN_K,    ATTENDS },
+    { OP_MATMUL,     V,  H,  W_ATTN_V,    ATTENDS },
+    { OP_ROPE,       Q,  Q,  W_NONE,      ATTENDS },
+    { OP_ROPE,       K,  K,  W_NONE,      ATTENDS },
+    { OP_ATTEND,     A,  Q,  W_NONE,      ATTENDS },
+    { OP_MATMUL,     H,  A,  W_ATTN_OUT,  ATTENDS },
+    { OP_ADD,        X,  H,  W_NONE,      0       },
+    { OP_RMS_NORM,   H,  X,  W_FFN_NORM,  0       },
+    { OP_MATMUL,     G,  H,  W_FFN_GATE,  DENSE   },
+    { OP_MATMUL,     U,  H,  W_FFN_UP,    DENSE   },
+    { OP_SILU_MUL,   G,  U,  W_NONE,      DENSE   },
+    { OP_MATMUL,     F,  G,  W_FFN_DOWN,  DENSE   },
+    { OP_MATMUL,     RT, H,  W_ROUTER,    MOE     },
+    { OP_ROUTE,      RT, RT, W_NONE,      MOE     },
+    { OP_EXPERTS,    EG, H,  W_EXP_GATE,  MOE     },
+    { OP_EXPERTS,    EU, H,  W_EXP_UP,    MOE     },
+    { OP_SILU_MUL,   EG, EU, W_NONE,      MOE     },
+    { OP_EXPERTS,    ED, EG, W_EXP_DOWN,  MOE     },
+    { OP_EXPERT_SUM, F,  ED, W_NONE,      MOE     },
+    { OP_MATMUL,     SG, H,  W_SH_GATE,   SHARED  },
+    { OP_MATMUL,     SU, H,  W_SH_UP,     SHARED  },
+    { OP_SILU_MUL,   SG, SU, W_NONE,      SHARED  },
+    { OP_MATMUL,     H2, SG, W_SH_DOWN,   SHARED  },
+    { OP_ADD,        F,  H2, W_NONE,      SHARED  },
+    { OP_ADD,        X,  F,  W_NONE,      0       }, END };
+
+/* What the product of H has: gates, x of all heads, B and C of all groups, time steps. */
+static bool read_mamba2(hparams *hp, const gguf *g, const char *arch, lory_err *err)
+{
+    if (!hparams_read_heads_of_states(hp, g, arch, err)) return false;
+    hp->is_grouped = true;
+    hp->n_conv = hp->n_inner + 2 * hp->n_key_head * hp->delta_key_dim;
+    hp->conv_at = hp->n_inner;
+    hp->n_mix_in = hp->n_inner + hp->n_conv + hp->n_value_head;
+    return true;
+}
+
+/* Floats of a layer's state. */
+static int state_of(const hparams *hp)
+{
+    return (hp->n_tap - 1) * hp->n_conv + hp->n_inner * hp->delta_key_dim;
+}
+
+/* Layers without heads of keys are recurrent; the others rotate, or not, as the file says. */
+static bool adapt_granite(hparams *hp, const gguf *g, lory_err *err)
+{
+    bool rotates = true;
+    if (!read_mamba2(hp, g, "granitehybrid", err)
+        || !gguf_get_bool(g, "granitehybrid.rope.scaling.finetuned", &rotates, err))
+        return false;
+    hp->logit_scale = 1.0f / hp->logit_scale;
+    if (!rotates) hparams_set_nope(hp, 0, 1);
+    for (int il = 0; il < hp->n_layer; il++)
+        if (hp->layer[il].n_kv_head == HPARAMS_NO) hparams_set_recurrent(hp, il, state_of(hp));
+    return true;
+}
+
+const lory_arch arch_granitehybrid = { "granitehybrid", embed_tokens, block_granite, head_rms,
+                                       false, preset_normalised, adapt_granite, NULL };

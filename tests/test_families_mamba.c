@@ -1,0 +1,251 @@
+/* test_families_mamba.c - as test_families_recurrent.c, of families whose recurrent layers are
+ * selective scans, and of files of them that are wrong. */
+#include "family_check.h"
+#include "gguf/gguf_write.h"
+#include "model/model.h"
+#include "states_check.h"
+#include <math.h>
+
+enum { E = REF_EMBD };
+
+static double logistic(double x)
+{
+    return 1.0 / (1.0 + exp(-x));
+}
+
+/* ---- Mamba-2 --------------------------------------------------------------------------------- */
+
+enum { S_GROUP = 2, S_HEAD = 4, S_STATE = 6, S_DIM = 16, S_TAPS = 3 };
+enum {
+    S_INNER = S_HEAD * S_DIM,
+    S_CONV = S_INNER + 2 * S_GROUP * S_STATE,
+    S_ALL = S_INNER + S_CONV + S_HEAD
+};
+
+typedef struct {
+    const char *mixer;    /* names begin so */
+    const double *scales; /* [S_ALL] of what comes in; NULL: 1 */
+    int n_norm;           /* values that are normed together; 0: none are */
+} ssm_kind;
+
+/* The channels after the convolution of tokens 0 .. t. */
+static void convolve_ssm(const double *w, const double *bias, double (*in)[S_ALL], int t, double *y)
+{
+    for (int i = 0; i < S_CONV; i++) {
+        double sum = bias[i];
+        for (int j = 0; j < S_TAPS && t - j >= 0; j++)
+            sum += w[i * S_TAPS + S_TAPS - 1 - j] * in[t - j][S_INNER + i];
+        y[i] = sum * logistic(sum);
+    }
+}
+
+/* One token of one head: its state forgets by e^(a dt) and takes in dt B x^T. */
+static void scan_token(double (*s)[S_STATE], const double *x, const double *b, const double *c,
+                       double dt, double a, double skip, double *y)
+{
+    for (int j = 0; j < S_DIM; j++) {
+        y[j] = skip * x[j];
+        for (int i = 0; i < S_STATE; i++) {
+            s[j][i] = s[j][i] * exp(dt * a) + dt * b[i] * x[j];
+            y[j] += s[j][i] * c[i];
+        }
+    }
+}
+
+static void gate_and_norm(const double *z, const double *w, int n_norm, double *y)
+{
+    for (int i = 0; i < S_INNER; i++) y[i] *= z[i] * logistic(z[i]);
+    for (int at = 0; n_norm && at < S_INNER; at += n_norm) {
+        double square = 0.0;
+        for (int i = at; i < at + n_norm; i++) square += y[i] * y[i];
+        for (int i = at; i < at + n_norm; i++) y[i] *= w[i] / sqrt(square / n_norm + 1e-5);
+    }
+}
+
+static void mamba2(ref *r, const ssm_kind *k, int il, int n, double (*h)[E], double (*out)[E])
+{
+    static double in[FAMILY_N][S_ALL], state[S_HEAD][S_DIM][S_STATE];
+    char name[96];
+    const double *w = ref_tensor_of(r, k->mixer, "conv1d.weight", il, S_CONV, 1, S_TAPS);
+    const double *bias = ref_tensor_of(r, k->mixer, "conv1d.bias", il, 0, 0, S_CONV);
+    const double *dt_bias = ref_tensor_of(r, k->mixer, "dt_bias", il, 0, 0, S_HEAD);
+    const double *log_a = ref_tensor_of(r, k->mixer, "A_log", il, 0, 0, S_HEAD);
+    const double *skip = ref_tensor_of(r, k->mixer, "D", il, 0, 0, S_HEAD);
+    const double *norm = k->n_norm ? ref_tensor_of(r, k->mixer, "norm.weight", il, 0, 0, S_INNER)
+                                   : NULL;
+    memset(state, 0, sizeof state);
+    for (int t = 0; t < n; t++) {
+        double x[S_CONV], y[S_INNER];
+        snprintf(name, sizeof name, "%sin_proj", k->mixer);
+        ref_multiply(r, name, il, S_ALL, E, h[t], in[t]);
+        for (int i = 0; i < S_ALL && k->scales; i++) in[t][i] *= k->scales[i];
+        convolve_ssm(w, bias, in, t, x);
+        for (int v = 0; v < S_HEAD; v++) {
+            const double *b = x + S_INNER + v / (S_HEAD / S_GROUP) * S_STATE;
+            double dt = log(1.0 + exp(in[t][S_INNER + S_CONV + v] + dt_bias[v]));
+            scan_token(state[v], x + v * S_DIM, b, b + S_GROUP * S_STATE, dt, -exp(log_a[v]),
+                       skip[v], y + v * S_DIM);
+        }
+        gate_and_norm(in[t], norm, k->n_norm, y);
+        snprintf(name, sizeof name, "%sout_proj", k->mixer);
+        ref_multiply(r, name, il, E, S_INNER, y, out[t]);
+    }
+}
+
+/* ---- Granite 4 ------------------------------------------------------------------------------- */
+
+static void mix_granite(ref *r, int il, int n, double (*h)[E], double (*out)[E])
+{
+    mamba2(r, &(ssm_kind){ .mixer = L "mamba.", .n_norm = S_INNER / S_GROUP }, il, n, h, out);
+}
+
+static const bool granite_recurs[] = { true, true, false, true };
+
+#define GRANITE(layers)                                                                            \
+    CLASS("GraniteMoeHybridForCausalLM")                                                           \
+    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,"                        \
+    "\"num_key_value_heads\":2,\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"              \
+    "\"" layers "\":[\"mamba\",\"mamba\",\"attention\",\"mamba\"],\"mamba_n_heads\":4,"           \
+    "\"mamba_n_groups\":2,\"mamba_d_state\":6,\"mamba_d_head\":\"auto\",\"mamba_d_conv\":3,"       \
+    "\"mamba_expand\":2,\"mamba_conv_bias\":true,\"time_step_limit\":[0.0,Infinity],"              \
+    "\"attention_multiplier\":0.4,\"embedding_multiplier\":3.0,\"residual_multiplier\":0.3,"       \
+    "\"logits_scaling\":4.0,"
+#define GRANITE_NAMES                                                                              \
+    .embd = "model.embed_tokens", .out_norm = "model.norm", QKV, PRE_NORMS,                        \
+    .o = L "self_attn.o_proj", .recurs = granite_recurs, .mix = mix_granite, .attn_scale = 0.4,    \
+    .embd_scale = 3.0, .residual_scale = 0.3, .logit_scale = 0.25
+
+static const ref_spec granite4 = {
+    .config = GRANITE("layer_types") "\"position_embedding_type\":\"nope\","
+    "\"shared_intermediate_size\":256,\"intermediate_size\":99,\"num_local_experts\":0}",
+    GRANITE_NAMES,
+    .gate = L "shared_mlp.input_linear",
+    .down = L "shared_mlp.output_linear",
+    .gate_up = true,
+    .rotation = REF_NEVER,
+};
+
+TEST(granite_4_with_recurrent_layers_gives_the_reference_logits)
+{
+    family_check(&granite4, "granitehybrid");
+}
+
+TEST(granite_4_with_recurrent_layers_and_experts_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = GRANITE("layers_block_type")
+                              "\"position_embedding_type\":\"rope\",\"rope_theta\":10000,"
+                              "\"intermediate_size\":24,\"shared_intermediate_size\":48,"
+                              "\"num_local_experts\":4,\"num_experts_per_tok\":2}",
+                              GRANITE_NAMES,
+                              .router = L "block_sparse_moe.router.layer",
+                              .exp_in = L "block_sparse_moe.input_linear.weight",
+                              .exp_out = L "block_sparse_moe.output_linear.weight",
+                              .sh_in = L "shared_mlp.input_linear",
+                              .sh_down = L "shared_mlp.output_linear",
+                              .n_shared = 2,
+                              .normalises = true },
+                 "granitehybrid");
+}
+
+/* ---- states ---------------------------------------------------------------------------------- */
+
+TEST(states_of_selective_scans_give_the_bits_of_texts_read_in_one_go)
+{
+    const size_t floats = (S_TAPS - 1) * S_CONV + S_INNER * S_STATE;
+    states_check(&granite4, "granitehybrid-long",
+                 3 * ((floats + 15) / 16 * 16) * sizeof(float));
+}
+
+/* ---- files that are wrong -------------------------------------------------------------------- */
+
+/* What is changed of a file: a key's value (-1: the key goes), or a tensor: it goes, or its sizes
+ * change places. */
+typedef struct {
+    const char *key;
+    int64_t value;
+    const char *lost, *turned;
+    const char *want; /* what is said behind "PATH: " */
+} wrong_file;
+
+static void write_wrong(const char *from, const char *to, const wrong_file *c)
+{
+    lory_err err = { 0 };
+    gguf g;
+    gguf_writer w;
+    bool ok = gguf_open(&g, from, &err) && gguf_create(&w, to, &err);
+    REQUIRE(ok, "%s", err.text);
+    for (size_t i = 0; i < g.n_kv; i++)
+        if (!c->key || !gguf_str_is(g.kv[i].key, c->key)) gguf_put_kv(&w, &g.kv[i]);
+    if (c->key && c->value >= 0) gguf_put_u32(&w, c->key, (uint32_t)c->value);
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; ok && i < g.n_tensors; i++) {
+            const gguf_tensor *t = &g.tensors[i];
+            bool turns = c->turned && gguf_str_is(t->name, c->turned);
+            int64_t ne[] = { t->ne[turns], t->ne[!turns], t->ne[2], t->ne[3] };
+            if (c->lost && gguf_str_is(t->name, c->lost)) continue;
+            if (pass == 0) gguf_add_tensor(&w, t->name, t->type, turns ? 2 : t->n_dims, ne);
+            else ok = gguf_write_data(&w, t->data, t->n_bytes, &err);
+        }
+        if (pass == 0) ok = gguf_begin_data(&w, &err);
+    }
+    REQUIRE(ok && gguf_commit(&w, &err), "%s", err.text);
+    gguf_close(&g);
+}
+
+static void check_wrong(const ref_spec *s, const char *name, const wrong_file *c, size_t n)
+{
+    model m;
+    char from[500], to[500], want[700];
+    double logits[REF_VOCAB];
+    gguf g;
+    buf notes = { 0 };
+    lory_err first = { 0 };
+    hf_test f = ref_run(s, name, family_text, 1, logits);
+    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &first), "%s", first.text);
+    gguf_close(&g);
+    buf_free(&notes);
+    snprintf(from, sizeof from, "%s.gguf", f.path);
+    for (size_t i = 0; i < n; i++) {
+        lory_err err = { 0 };
+        snprintf(to, sizeof to, "%s", test_temp("wrong.gguf"));
+        write_wrong(from, to, &c[i]);
+        snprintf(want, sizeof want, "%s: %s", to, c[i].want);
+        CHECK(!model_open(&m, to, NULL, &err), "case %zu of %s", i, name);
+        CHECK_STR(err.text, want);
+    }
+}
+
+TEST(files_of_granite_4_that_are_wrong_are_refused_in_a_line)
+{
+#define KEY(name) "granitehybrid.ssm." name
+    static const wrong_file cases[] = {
+        { KEY("state_size"), 0, .want = KEY("state_size") " is 0 (expected 1 to 1024)" },
+        { KEY("state_size"), 1 << 30,
+          .want = "key '" KEY("state_size") "' is out of range (found 1073741824, expected 0 to "
+                  "1024)" },
+        { KEY("state_size"), -1, .want = KEY("state_size") " is missing (expected 1 to 1024)" },
+        { KEY("state_size"), 7,
+          .want = "tensor blk.0.ssm_in.weight has shape [32, 156, 1, 1] (expected [32, 160, 1])" },
+        { KEY("group_count"), 3, .want = "64 values of 4 heads do not go with 3 heads of keys" },
+        { KEY("time_step_rank"), 5, .want = "64 values of 5 heads do not go with 2 heads of keys" },
+        { KEY("inner_size"), 0xffffffff,
+          .want = "key '" KEY("inner_size") "' is out of range (found 4294967295, expected 0 to "
+                  "1048576)" },
+        { KEY("conv_kernel"), 1, .want = KEY("conv_kernel") " is 1 (expected 2 to 64)" },
+        { .lost = "blk.1.ssm_a", .want = "tensor blk.1.ssm_a is missing" },
+        { .lost = "blk.1.ssm_d", .want = "tensor blk.1.ssm_d is missing" },
+        { .lost = "blk.1.ssm_dt.bias", .want = "tensor blk.1.ssm_dt.bias is missing" },
+        { .lost = "blk.1.ssm_norm.weight", .want = "tensor blk.1.ssm_norm.weight is missing" },
+        { .lost = "blk.1.ssm_conv1d.weight", .want = "tensor blk.1.ssm_conv1d.weight is missing" },
+        { .lost = "blk.1.ssm_in.weight", .want = "tensor blk.1.ssm_in.weight is missing" },
+        { .lost = "blk.2.attn_k.weight", .want = "tensor blk.2.attn_k.weight is missing" },
+        { .turned = "blk.3.ssm_a",
+          .want = "tensor blk.3.ssm_a has shape [4, 1, 1, 1] (expected [1, 4, 1])" },
+        { .turned = "blk.3.ssm_norm.weight",
+          .want = "tensor blk.3.ssm_norm.weight has shape [2, 32, 1, 1] (expected [32, 2, 1])" },
+        { .turned = "blk.3.ssm_conv1d.bias",
+          .want = "tensor blk.3.ssm_conv1d.bias has shape [1, 88, 1, 1] (expected [88, 1, 1])" },
+    };
+#undef KEY
+    check_wrong(&granite4, "granitehybrid-wrong", cases, sizeof cases / sizeof *cases);
+}
