@@ -348,7 +348,13 @@ TEST(a_text_of_a_width_beyond_bounds_is_refused_at_once)
           "ERROR: t: line 1, column 13: a text grows too long (more than 67108864 bytes)" },
         { "{{ 'x'|indent(9999999999999, true) }}",
           "ERROR: t: line 1, column 8: a text grows too long (more than 67108864 bytes)" },
+        { "{{ 'ab' * 33554433 }}",
+          "ERROR: t: line 1, column 9: a text grows too long (more than 67108864 bytes)" },
+        { "{{ [1, 2] * 33554433 }}",
+          "ERROR: t: line 1, column 11: a list grows too long (more than 67108864 items)" },
         { "{{ ('x'|center(1000000))|length }}", "1000000" },
+        { "{{ ('ab' * 3, 'ab' * -1, [1, 2] * -1, [] * 9999999999999) }}",
+          "('ababab', '', [], [])" },
     };
     CHECK_SNIPPETS(cases, "{}");
 }

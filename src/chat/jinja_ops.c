@@ -160,16 +160,15 @@ static bool add_any(jrun *r, jval a, jval b, jval *out)
 
 static bool repeat(jrun *r, jval v, int64_t times, jval *out)
 {
-    size_t n = v.type == J_STR ? v.s->n : v.l->n, total;
-    if (times < 0) times = 0;
-    if (!mem_mul(n, (size_t)times, &total) || total > r->max_output)
-        return jfail(r, "a text or list grows too long");
     if (v.type == J_STR) {
         jtext *t = jtext_open(r);
         if (!t || !jtext_put_fill(r, t, v.s, times) || !jtext_finish(r, t, out)) return false;
         return !v.s->is_safe || jmark_safe(r, out->s, out);
     }
     jlist *l;
+    size_t n = v.l->n, total;
+    if (!mem_mul(n, times > 0 ? (size_t)times : 0, &total) || total > r->max_output)
+        return jfail(r, "a list grows too long (more than %zu items)", r->max_output);
     if (!jspend(r, total) || !jnew_list(r, total, &l)) return false;
     while (l->n < total) {
         l->item[l->n] = v.l->item[l->n % n];
