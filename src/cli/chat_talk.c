@@ -148,7 +148,7 @@ static bool prompt_at(const talk *t, const span *s, lory_tokens *ids, buf *text,
     bool ok = lory_tokenize_prompt(t->m, &p, &all, err);
     if (ok && s->from == 0 && goes_on(t, &p, &all, &n_skip))
         ok = add_ids(ids, t->held.ids.id, t->held.ids.n, err);
-    ok = ok && add_ids(ids, all.id + n_skip, all.n - n_skip, err);
+    if (ok && all.n > n_skip) ok = add_ids(ids, all.id + n_skip, all.n - n_skip, err);
     if (ok && ids->n == 0)
         ok =
             err_set(err, LORY_E_FORMAT, "%s: the template gives an empty prompt", t->template_name);

@@ -5,3 +5,5 @@ echo '{% if %}' > bad.jinja
 echo hello | "$LORY" chat -m "$MODEL" --template bad.jinja || echo "exit $?"
 echo '{{ raise_exception("Only questions, please") }}' > raises.jinja
 echo hello | "$LORY" chat -m "$MODEL" --template raises.jinja || echo "exit $?"
+: > empty.jinja
+echo hello | "$LORY" chat -m "$MODEL" --template empty.jinja || echo "exit $?"
