@@ -114,3 +114,16 @@ void family_check(const ref_spec *s, const char *arch)
     family_run(out, arch, want);
     check_type(&f, QT_Q8_0, arch, want);
 }
+
+void family_put_tensors(gguf_writer *w, const gguf *g)
+{
+    lory_err err;
+    for (size_t i = 0; i < g->n_tensors; i++) {
+        const gguf_tensor *t = &g->tensors[i];
+        gguf_add_tensor(w, t->name, t->type, t->n_dims, t->ne);
+    }
+    REQUIRE(gguf_begin_data(w, &err), "%s", err.text);
+    for (size_t i = 0; i < g->n_tensors; i++)
+        CHECK(gguf_write_data(w, g->tensors[i].data, g->tensors[i].n_bytes, &err), "%s", err.text);
+    REQUIRE(gguf_commit(w, &err), "%s", err.text);
+}

@@ -3,6 +3,7 @@
 #ifndef LORY_TESTS_FAMILY_CHECK_H
 #define LORY_TESTS_FAMILY_CHECK_H
 
+#include "gguf/gguf_write.h"
 #include "hf_reference.h"
 
 enum { FAMILY_N = 9 };
@@ -14,6 +15,9 @@ void family_run(const char *path, const char *arch, const double *want);
 
 /* The folder of a model is converted, and run. */
 void family_check(const ref_spec *s, const char *arch);
+
+/* Ends a file that is written with the tensors of g as they are. */
+void family_put_tensors(gguf_writer *w, const gguf *g);
 
 /* ---- names and numbers that many share ------------------------------------------------------- */
 

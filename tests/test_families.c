@@ -846,14 +846,7 @@ static void name_tokens(const gguf *g, const char *path, int first, int end, int
         names[i] = i >= first && i < end && i != except ? (gguf_str){ "IMGIMGABZ", 9 }
                                                         : (gguf_str){ "IMG", 3 };
     gguf_put_strs(&w, "tokenizer.ggml.tokens", names, REF_VOCAB);
-    for (size_t i = 0; i < g->n_tensors; i++) {
-        const gguf_tensor *t = &g->tensors[i];
-        gguf_add_tensor(&w, t->name, t->type, t->n_dims, t->ne);
-    }
-    REQUIRE(gguf_begin_data(&w, &err), "%s", err.text);
-    for (size_t i = 0; i < g->n_tensors; i++)
-        CHECK(gguf_write_data(&w, g->tensors[i].data, g->tensors[i].n_bytes, &err), "%s", err.text);
-    REQUIRE(gguf_commit(&w, &err), "%s", err.text);
+    family_put_tensors(&w, g);
 }
 
 TEST(chameleon_does_not_predict_the_tokens_of_images)

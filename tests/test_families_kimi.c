@@ -289,13 +289,7 @@ static void refuses_key(const char *key, uint32_t value, const char *want)
     for (size_t i = 0; i < g.n_kv; i++)
         if (!gguf_str_is(g.kv[i].key, key)) gguf_put_kv(&w, &g.kv[i]);
     if (value > 0) gguf_put_u32(&w, key, value);
-    for (size_t i = 0; i < g.n_tensors; i++)
-        gguf_add_tensor(&w, g.tensors[i].name, g.tensors[i].type, g.tensors[i].n_dims,
-                        g.tensors[i].ne);
-    CHECK(gguf_begin_data(&w, &err), "%s", err.text);
-    for (size_t i = 0; i < g.n_tensors; i++)
-        CHECK(gguf_write_data(&w, g.tensors[i].data, g.tensors[i].n_bytes, &err), "%s", err.text);
-    CHECK(gguf_commit(&w, &err), "%s", err.text);
+    family_put_tensors(&w, &g);
     gguf_close(&g);
     buf_free(&notes);
     lory_model *m = lory_model_open(out, &err);

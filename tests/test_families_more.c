@@ -122,13 +122,7 @@ static void write_predictor(const gguf *g, const char *path)
     gguf_put_u32(&w, "exaone-moe.nextn_predict_layers", 1);
     gguf_put_bools(&w, "exaone-moe.attention.sliding_window_pattern",
                    (const bool[]){ true, true, true, false }, 4);
-    for (size_t i = 0; i < g->n_tensors; i++)
-        gguf_add_tensor(&w, g->tensors[i].name, g->tensors[i].type, g->tensors[i].n_dims,
-                        g->tensors[i].ne);
-    CHECK(gguf_begin_data(&w, &err), "%s", err.text);
-    for (size_t i = 0; i < g->n_tensors; i++)
-        CHECK(gguf_write_data(&w, g->tensors[i].data, g->tensors[i].n_bytes, &err), "%s", err.text);
-    CHECK(gguf_commit(&w, &err), "%s", err.text);
+    family_put_tensors(&w, g);
 }
 
 TEST(windows_may_be_listed_without_layers_that_predict_further_tokens)
