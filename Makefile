@@ -63,20 +63,13 @@ JUMPS  := -Wa,-mbranches-within-32B-boundaries
 JUMPS  := $(shell $(CC) $(JUMPS) -c -x c /dev/null -o /dev/null 2>/dev/null && echo $(JUMPS))
 AVX2   := -mavx2 -mfma -mf16c $(SPARE_$(VARIANT))
 AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -fno-tree-vectorize
-FLAGS_src/kernels/avx2         := $(AVX2)
-FLAGS_src/kernels/avx2_quant   := $(AVX2) $(JUMPS)
-FLAGS_src/kernels/avx2_pack    := $(AVX2)
-FLAGS_src/kernels/avx2_gemv    := $(AVX2)
-FLAGS_src/kernels/avx2_gemv_rare := $(AVX2)
-FLAGS_src/kernels/avx2_gemv_codes := $(AVX2)
-FLAGS_src/kernels/avx512       := $(AVX512)
-FLAGS_src/kernels/avx512_quant := $(AVX512) $(JUMPS)
-FLAGS_src/kernels/avx512_pack  := $(AVX512)
-FLAGS_src/kernels/avx512_gemv  := $(AVX512)
-FLAGS_src/kernels/avx512_gemv_rare := $(AVX512)
-FLAGS_src/kernels/avx512_gemv_codes := $(AVX512)
-FLAGS_src/kernels/neon_dot     := -march=armv8.2-a+dotprod
-FLAGS_src/kernels/neon_gemv    := -march=armv8.2-a+dotprod
+# Of the files of that pattern.
+flags_of = $(foreach f,$(basename $(wildcard src/kernels/$(1).c)),$(eval FLAGS_$(f) += $(2)))
+$(call flags_of,avx2*,$(AVX2))
+$(call flags_of,avx512*,$(AVX512))
+$(call flags_of,avx*_quant,$(JUMPS))
+$(call flags_of,neon_dot,-march=armv8.2-a+dotprod)
+$(call flags_of,neon_gemv,-march=armv8.2-a+dotprod)
 # Training needs fast sums more than the same bits on every machine.
 TRAIN  := -O3 -ffp-contract=fast
 FLAGS_tools/trainer/vec_baseline := $(TRAIN)

@@ -11,7 +11,7 @@ for fuzzer; do
     seeds=tests/fuzz/seeds/$name
     [ "$name" != model ] || seeds=tests/fuzz/seeds/gguf
     mkdir -p "$corpus" "$found"
-    if "$fuzzer" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024 \
+    if "$fuzzer" -max_total_time="$seconds" -timeout=25 -rss_limit_mb=2048 -malloc_limit_mb=1024 \
         -max_len=65536 -print_final_stats=1 -artifact_prefix="$found/$name-" \
         "$corpus" "$seeds" > "$log" 2>&1; then
         runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
