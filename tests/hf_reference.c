@@ -543,10 +543,12 @@ static void dense_gated(ref *r, int il, const double *x, double *out)
         linear(r, s->gate, il, s->ffn_bias, n, E, x, g);
         linear(r, s->up, il, s->ffn_bias, n, E, x, u);
     }
+    for (int i = 0; i < n && s->gate_scale != 0.0; i++) g[i] *= s->gate_scale;
     if (s->cuts && !isnan(s->cuts[il])) cut_gates(s->cuts[il], n, g);
     for (int i = 0; i < n; i++) g[i] = gate_up(s, g[i], u[i], 0.0);
     if (s->ffn_sub_norm) rms(s, of_layer(r, s->ffn_sub_norm, ".weight", il, 0, n), n, g);
     linear(r, s->down, il, s->ffn_bias, E, n, g, out);
+    for (int i = 0; i < E && s->down_scale != 0.0; i++) out[i] *= s->down_scale;
 }
 
 static double soft_plus(double x)
@@ -844,7 +846,11 @@ static void attend(ref *r, int il, double (*h)[E], double (*out)[E])
         return;
     }
     if (n_head_of(s, il) > 0 && n_kv_of(s, il) > 0) {
+        static double more[MAX_TOKENS][E];
         (s->kv_a ? latent_attention : attention)(r, il, h, out);
+        if (!s->beside_attention) return;
+        s->beside_attention(r, il, r->n, h, more);
+        for (int i = 0; i < r->n * E; i++) out[i / E][i % E] += more[i / E][i % E];
         return;
     }
     memset(out, 0, sizeof *out * (size_t)r->n);

@@ -73,6 +73,9 @@ typedef struct {
     /* [REF_LAYER] layers without heads that mix tokens by another way: out [n, REF_EMBD] of h */
     const bool *recurs;
     void (*mix)(ref *r, int il, int n, double (*h)[REF_EMBD], double (*out)[REF_EMBD]);
+    /* what mixes tokens beside attention: what it makes is added to attention's */
+    void (*beside_attention)(ref *r, int il, int n, double (*h)[REF_EMBD],
+                             double (*out)[REF_EMBD]);
     int n_rot;                 /* 0: all of a head */
     int value_dim;             /* 0: as keys */
     int full_dim, full_rot;    /* of a head in layers without a window; 0: as in others */
@@ -88,7 +91,7 @@ typedef struct {
     int temp_length;
     double local_theta;             /* of layers with a window; 0: as in others */
     double logit_cap;               /* 0: none */
-    double value_scale;             /* 0: 1 */
+    double value_scale, gate_scale, down_scale; /* 0: 1 */
     const double *clips, *shared_clips; /* [REF_LAYER] of gates; NULL: none */
     double yarn_factor, yarn_original; /* YaRN of the usual ramp; 0: none */
     double yarn_magnitude;             /* 0: 1 */

@@ -147,6 +147,68 @@ TEST(granite_4_with_recurrent_layers_and_experts_gives_the_reference_logits)
                  "granitehybrid");
 }
 
+/* ---- Falcon-H1 ------------------------------------------------------------------------------- */
+
+/* By the scales of what comes in, and of what goes out. */
+static void mix_falcon(ref *r, int il, int n, double (*h)[E], double (*out)[E], int n_norm)
+{
+    static const double each[] = { 0.5, 1.7, 0.9, 1.1, 0.6 };
+    static const int ends[] = { S_INNER, 2 * S_INNER, 2 * S_INNER + S_GROUP * S_STATE,
+                                S_INNER + S_CONV, S_ALL };
+    double scales[S_ALL];
+    for (int i = 0, k = 0; i < S_ALL; i++) {
+        while (i >= ends[k]) k++;
+        scales[i] = 1.25 * each[k];
+    }
+    mamba2(r, &(ssm_kind){ L "mamba.", scales, n_norm }, il, n, h, out);
+    for (int i = 0; i < n * E; i++) out[i / E][i % E] *= 0.7;
+}
+
+static void mix_falcon_plain(ref *r, int il, int n, double (*h)[E], double (*out)[E])
+{
+    mix_falcon(r, il, n, h, out, 0);
+}
+
+static void mix_falcon_normed(ref *r, int il, int n, double (*h)[E], double (*out)[E])
+{
+    mix_falcon(r, il, n, h, out, S_INNER / S_GROUP);
+}
+
+#define FALCON                                                                                     \
+    CLASS("FalconH1ForCausalLM") SIZES ",\"head_dim\":8,\"mamba_d_ssm\":64,\"mamba_n_heads\":4,"     \
+    "\"mamba_n_groups\":2,\"mamba_d_state\":6,\"mamba_d_head\":16,\"mamba_d_conv\":3,"               \
+    "\"mamba_conv_bias\":true,\"embedding_multiplier\":3.0,\"lm_head_multiplier\":0.25,"           \
+    "\"attention_in_multiplier\":1.5,\"attention_out_multiplier\":0.75,\"key_multiplier\":0.4,"    \
+    "\"ssm_in_multiplier\":1.25,\"ssm_out_multiplier\":0.7,\"mlp_multipliers\":[0.8,1.3],"         \
+    "\"ssm_multipliers\":[0.5,1.7,0.9,1.1,0.6],\"mamba_norm_before_gate\":false,"
+#define FALCON_NAMES                                                                               \
+    .embd = "model.embed_tokens", .out_norm = "model.final_layernorm", QKV,                        \
+    .o = L "self_attn.o_proj", .attn_norm = L "input_layernorm", .ffn_norm = L "pre_ff_layernorm", \
+    .gate = L "feed_forward.gate_proj", .up = L "feed_forward.up_proj",                            \
+    .down = L "feed_forward.down_proj", .embd_scale = 3.0, .logit_scale = 0.25,                    \
+    .attn_scale = 1.5 * 1.5 * 0.4 / 2.8284271247461901, .value_scale = 1.5 * 0.75,                 \
+    .gate_scale = 0.8, .down_scale = 1.3
+
+static const ref_spec falcon_h1 = {
+    .config = FALCON "\"mamba_rms_norm\":false}",
+    FALCON_NAMES,
+    UNTIED,
+    .beside_attention = mix_falcon_plain,
+};
+
+TEST(falcon_h1_gives_the_reference_logits)
+{
+    family_check(&falcon_h1, "falcon-h1");
+}
+
+TEST(falcon_h1_with_norms_and_tied_outputs_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = FALCON "\"mamba_rms_norm\":true}",
+                              FALCON_NAMES,
+                              .beside_attention = mix_falcon_normed },
+                 "falcon-h1");
+}
+
 /* ---- states ---------------------------------------------------------------------------------- */
 
 TEST(states_of_selective_scans_give_the_bits_of_texts_read_in_one_go)
@@ -154,6 +216,13 @@ TEST(states_of_selective_scans_give_the_bits_of_texts_read_in_one_go)
     const size_t floats = (S_TAPS - 1) * S_CONV + S_INNER * S_STATE;
     states_check(&granite4, "granitehybrid-long",
                  3 * ((floats + 15) / 16 * 16) * sizeof(float));
+}
+
+TEST(states_beside_attention_give_the_bits_of_texts_read_in_one_go)
+{
+    const size_t floats = (S_TAPS - 1) * S_CONV + S_INNER * S_STATE;
+    states_check(&falcon_h1, "falcon-h1-long",
+                 REF_LAYER * ((floats + 15) / 16 * 16) * sizeof(float));
 }
 
 /* ---- files that are wrong -------------------------------------------------------------------- */
@@ -248,4 +317,20 @@ TEST(files_of_granite_4_that_are_wrong_are_refused_in_a_line)
     };
 #undef KEY
     check_wrong(&granite4, "granitehybrid-wrong", cases, sizeof cases / sizeof *cases);
+}
+
+TEST(files_of_falcon_h1_that_are_wrong_are_refused_in_a_line)
+{
+    static const wrong_file cases[] = {
+        { "falcon-h1.ssm.group_count", 0,
+          .want = "falcon-h1.ssm.group_count is 0 (expected 1 to 4096)" },
+        { "falcon-h1.attention.head_count_kv", 0,
+          .want = "falcon-h1.attention.head_count_kv is 0 (expected 1 to 4096)" },
+        { .lost = "blk.1.ssm_out.weight", .want = "tensor blk.1.ssm_out.weight is missing" },
+        { .lost = "blk.1.attn_v.weight", .want = "tensor blk.1.attn_v.weight is missing" },
+        { .lost = "blk.1.ssm_dt.bias", .want = "tensor blk.1.ssm_dt.bias is missing" },
+        { .turned = "blk.2.ssm_in.weight",
+          .want = "tensor blk.2.ssm_in.weight has shape [156, 32, 1, 1] (expected [32, 156, 1])" },
+    };
+    check_wrong(&falcon_h1, "falcon-h1-wrong", cases, sizeof cases / sizeof *cases);
 }

@@ -48,6 +48,8 @@ static const hf_family families[] = {
       "granitehybrid",  rows_granite4_hybrid, rows_common, shape_granite4, keys_granite4_hybrid },
     { "GraniteMoeHybridForCausalLM",
       "granitehybrid",  rows_granite4_moe, rows_common,  shape_granite4, keys_granite4_hybrid },
+    { "FalconH1ForCausalLM",
+      "falcon-h1",      rows_falcon_h1, rows_common,     shape_falcon_h1, keys_falcon_h1 },
     { "SolarOpenForCausalLM",
       "glm4moe",        rows_glm4moe, rows_common,       NULL, keys_solar },
     { "DeepseekV2ForCausalLM DeepseekV3ForCausalLM KimiK2ForCausalLM",

@@ -102,6 +102,8 @@ void keys_maincoder(config *c, const hf_shape *s);
 void keys_granite4(config *c, const hf_shape *s);
 void shape_granite4(config *c, hf_shape *s);
 void keys_granite4_hybrid(config *c, const hf_shape *s);
+void shape_falcon_h1(config *c, hf_shape *s);
+void keys_falcon_h1(config *c, const hf_shape *s);
 void keys_muse_glimmer(config *c, const hf_shape *s);
 void keys_solar(config *c, const hf_shape *s);
 void keys_grok(config *c, const hf_shape *s);

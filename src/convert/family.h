@@ -54,6 +54,13 @@ typedef enum {
     HF_MXFP4,     /* "_blocks" of nibbles with "_scales" beside them */
 } hf_change;
 
+/* What a family multiplies a tensor by; HF_F_IN: the rows of a state space's gates, values, B, C
+ * and time steps, five in turn. */
+typedef enum {
+    HF_F_NONE, HF_F_Q, HF_F_K, HF_F_V, HF_F_OUT, HF_F_GATE, HF_F_DOWN, HF_F_SSM_OUT, HF_F_IN,
+    HF_F_COUNT = HF_F_IN + 5,
+} hf_factor;
+
 enum {
     HF_WHOLE_NAME = 1, /* the names are whole; else ".weight" or ".bias" stands behind both */
     HF_IF_TIED = 2,    /* only where the file has no output matrix */
@@ -69,6 +76,7 @@ typedef struct {
     int part, n_parts; /* this is block `part` of n_parts equal blocks of rows; n_parts 0: all */
     int every;         /* rows part, part + every, ..; 0: all */
     unsigned flags;
+    hf_factor by; /* HF_SCALED: by this one of the shape */
 } hf_row;
 
 /* The sizes that the layout of tensors depends on, and what HF_SCALED multiplies by. */
@@ -80,7 +88,7 @@ typedef struct {
      * is none */
     int64_t n_key_head, n_value_head, key_dim, value_dim;
     bool lacks_parts; /* not every layer has every tensor */
-    float embd_scale, output_scale;
+    float embd_scale, output_scale, factor[HF_F_COUNT];
 } hf_shape;
 
 typedef struct {

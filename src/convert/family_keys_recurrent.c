@@ -354,3 +354,59 @@ void keys_granite4_hybrid(config *c, const hf_shape *s)
     config_put_int(c, "expert_shared_feed_forward_length",
                    config_int(c, "shared_intermediate_size", CONFIG_NEEDED));
 }
+
+/* ---- Falcon-H1 ------------------------------------------------------------------------------- */
+
+/* Number i of a list of so many, 1 where there is no list. */
+static double number_of(config *c, const char *name, size_t n, size_t i)
+{
+    const json *list = config_find(c, name), *j = list ? list->first : NULL;
+    double v = 1.0;
+    if (!list) return v;
+    for (size_t k = 0; j && k < i; k++) j = j->next;
+    if (list->type != JSON_ARRAY || list->n != n || !json_get_num(j, &v))
+        config_wrong(c, LORY_E_FORMAT, "config.json has a \"%s\" that is no list of %zu numbers",
+                     name, n);
+    return v;
+}
+
+static double multiplier(config *c, const char *name)
+{
+    return config_num(c, name, 1.0);
+}
+
+void shape_falcon_h1(config *c, hf_shape *s)
+{
+    double in = multiplier(c, "attention_in_multiplier"), ssm = multiplier(c, "ssm_in_multiplier");
+    int64_t n_inner = config_int(c, "mamba_d_ssm", config_int(c, "mamba_expand", 2)
+                                                       * keys_n_embd(c));
+    s->n_key_head = config_int(c, "mamba_n_groups", 1);
+    s->n_value_head = config_int(c, "mamba_n_heads", 128);
+    s->key_dim = config_int(c, "mamba_d_state", 256);
+    s->value_dim = n_inner / (s->n_value_head > 0 ? s->n_value_head : 1);
+    s->embd_scale = (float)multiplier(c, "embedding_multiplier");
+    s->output_scale = (float)multiplier(c, "lm_head_multiplier");
+    s->factor[HF_F_Q] = s->factor[HF_F_V] = (float)in;
+    s->factor[HF_F_K] = (float)(in * multiplier(c, "key_multiplier"));
+    s->factor[HF_F_OUT] = (float)multiplier(c, "attention_out_multiplier");
+    s->factor[HF_F_GATE] = (float)number_of(c, "mlp_multipliers", 2, 0);
+    s->factor[HF_F_DOWN] = (float)number_of(c, "mlp_multipliers", 2, 1);
+    s->factor[HF_F_SSM_OUT] = (float)multiplier(c, "ssm_out_multiplier");
+    for (size_t i = 0; i < 5; i++)
+        s->factor[HF_F_IN + i] = (float)(ssm * number_of(c, "ssm_multipliers", 5, i));
+    check_states(c, s);
+}
+
+void keys_falcon_h1(config *c, const hf_shape *s)
+{
+    if (config_bool(c, "attention_bias", false) || config_bool(c, "mlp_bias", false)
+        || config_bool(c, "mamba_proj_bias", false) || config_bool(c, "projectors_bias", false))
+        config_wrong(c, LORY_E_UNSUPPORTED, "biases of products are not known of falcon-h1");
+    if (config_bool(c, "mamba_rms_norm", false) && config_bool(c, "mamba_norm_before_gate", true))
+        config_wrong(c, LORY_E_UNSUPPORTED, "norms before gates (mamba_norm_before_gate) are not "
+                                            "known of falcon-h1");
+    put_states(c, s, "mamba_d_conv");
+    keys_put_base(c, s);
+    keys_put_head_dim(c);
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+}

@@ -104,16 +104,38 @@ const hf_row rows_kimi_linear[] = {
     ROW(SELF "kv_b_proj", BLK "attn_kv_b"),
     END };
 
-/* Mamba-2's, by the name of the layer. */
-#define MAMBA2(mixer)                                                                              \
-    ROW(mixer "in_proj", BLK "ssm_in"),                                                            \
+/* Mamba-2's, by the name of the layer: within its products, and all. */
+#define MAMBA2_CORE(mixer)                                                                         \
     { .from = mixer "conv1d", .to = BLK "ssm_conv1d", .change = HF_FLATTEN },                      \
     WHOLE(mixer "dt_bias", BLK "ssm_dt.bias"),                                                     \
     { .from = mixer "A_log", .to = BLK "ssm_a", .change = HF_RATES, .flags = HF_WHOLE_NAME },      \
     { .from = mixer "D", .to = BLK "ssm_d", .change = HF_COLUMN, .flags = HF_WHOLE_NAME },         \
-    { .from = mixer "norm", .to = BLK "ssm_norm", .change = HF_BY_GROUP },                         \
+    { .from = mixer "norm", .to = BLK "ssm_norm", .change = HF_BY_GROUP }
+#define MAMBA2(mixer)                                                                              \
+    ROW(mixer "in_proj", BLK "ssm_in"),                                                            \
+    MAMBA2_CORE(mixer),                                                                            \
     ROW(mixer "out_proj", BLK "ssm_out")
 
 const hf_row rows_granite4_hybrid[] = { MAMBA2(LAYER "mamba."), ROPED_QK, GRANITE_DENSE, END };
 const hf_row rows_granite4_moe[] = { MAMBA2(LAYER "mamba."), ROPED_QK, GRANITE_EXPERTS, END };
+
+#define SCALED(a, b, factor) { .from = LAYER a, .to = BLK b, .change = HF_SCALED, .by = factor }
+
+const hf_row rows_falcon_h1[] = {
+    { .from = "model.embed_tokens", .to = "token_embd", .change = HF_SCALED },
+    { .from = "model.embed_tokens", .to = "output", .change = HF_SCALED, .flags = HF_IF_TIED },
+    { .from = "lm_head", .to = "output", .change = HF_SCALED },
+    SCALED("mamba.in_proj", "ssm_in", HF_F_IN),
+    MAMBA2_CORE(LAYER "mamba."),
+    SCALED("mamba.out_proj", "ssm_out", HF_F_SSM_OUT),
+    SCALED("self_attn.q_proj", "attn_q", HF_F_Q),
+    SCALED("self_attn.k_proj", "attn_k", HF_F_K),
+    SCALED("self_attn.v_proj", "attn_v", HF_F_V),
+    SCALED("self_attn.o_proj", "attn_output", HF_F_OUT),
+    ROW("model.final_layernorm", "output_norm"),
+    ROW(LAYER "pre_ff_layernorm", BLK "ffn_norm"),
+    SCALED("feed_forward.gate_proj", "ffn_gate", HF_F_GATE),
+    ROW(LAYER "feed_forward.up_proj", BLK "ffn_up"),
+    SCALED("feed_forward.down_proj", "ffn_down", HF_F_DOWN),
+    END };
 /* clang-format on */

@@ -424,6 +424,16 @@ static float nearest_ternary(float x, float scale)
     return (y < -1.0f ? -1.0f : y > 1.0f ? 1.0f : y) * scale;
 }
 
+/* Of row r of what comes into a state space. */
+static float state_factor(const hf_shape *s, int64_t r)
+{
+    int64_t values = delta_values(s), states = delta_keys(s);
+    int64_t ends[] = { values, 2 * values, 2 * values + states, 2 * values + 2 * states };
+    int i = 0;
+    while (i < 4 && r >= ends[i]) i++;
+    return s->factor[HF_F_IN + i];
+}
+
 void tensors_row(const void *source, const gguf_tensor *t, int64_t row, float *out)
 {
     const hf_tensors *ts = source;
@@ -453,7 +463,8 @@ void tensors_row(const void *source, const gguf_tensor *t, int64_t row, float *o
     if (o->row->change == HF_UNIT_ROWS) make_unit(t->ne[0], out);
     for (int64_t i = 0; o->column_length && i < t->ne[0]; i++)
         out[i] = (float)((double)out[i] / o->column_length[i]);
-    for (int64_t i = 0; o->scale != 0.0f && i < t->ne[0]; i++) out[i] *= o->scale;
+    float scale = o->row->by == HF_F_IN ? state_factor(&o->shape, p.r) : o->scale;
+    for (int64_t i = 0; o->scale != 0.0f && i < t->ne[0]; i++) out[i] *= scale;
 }
 
 /* A row of blocks: neighbours share a byte in the source, elements 16 apart do in GGUF. */

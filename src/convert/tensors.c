@@ -190,6 +190,7 @@ static bool set_sources(planner *p, hf_output *o, hf_tensor *t, const hf_match *
 static float scale_of(const planner *p, const hf_row *row)
 {
     if (row->change != HF_SCALED) return 0.0f;
+    if (row->by != HF_F_NONE) return p->shape->factor[row->by];
     return strcmp(row->to, "output") == 0 ? p->shape->output_scale : p->shape->embd_scale;
 }
 

@@ -66,7 +66,7 @@ extern const lory_arch arch_phimoe, arch_smallthinker, arch_minicpm3, arch_apert
 extern const lory_arch arch_qwen3next, arch_qwen35, arch_qwen35moe; /* the gated delta rule */
 extern const lory_arch arch_kimi_linear; /* Kimi Delta Attention between latent attention */
 extern const lory_arch arch_lfm2, arch_lfm2moe; /* short convolutions between attention */
-extern const lory_arch arch_granitehybrid; /* selective scans between attention */
+extern const lory_arch arch_granitehybrid, arch_falcon_h1; /* selective scans, and attention */
 extern const lory_arch arch_orion, arch_refact, arch_jais, arch_plm, arch_pangu;
 
 #endif

@@ -1,23 +1,23 @@
 /* arch_mamba.c - selective state spaces (Mamba-2: Dao & Gu 2024, arXiv:2405.21060), which keep a
  * state of each head instead of keys and values, and models that have attention besides: Granite
- * 4. */
+ * 4, Falcon-H1. */
 #include "base/err.h"
 #include "model/arch.h"
 #include <stdio.h>
 
-/* H through such a layer. */
-#define MAMBA2(norm_flags)                                                                         \
-    { OP_MATMUL,     MI, H,  W_SSM_IN,    RECURS              },                                   \
-    { OP_CONV,       MI, MI, W_SSM_CONV,  RECURS              },                                   \
-    { OP_SCAN,       MO, MI, W_SSM_DT,    RECURS              },                                   \
-    { OP_ALSO,       MO, MI, W_RATES,     RECURS              },                                   \
-    { OP_ALSO,       MO, MI, W_SCAN_D,    RECURS              },                                   \
-    { OP_GATE_NORM,  MO, MI, W_SCAN_NORM, RECURS | norm_flags },                                   \
-    { OP_MATMUL,     H,  MO, W_SSM_OUT,   RECURS              }
+/* From H, whose product is MI, to `out`. */
+#define MAMBA2(out, norm_flags)                                                                    \
+    { OP_CONV,       MI,  MI, W_SSM_CONV,  RECURS              },                                  \
+    { OP_SCAN,       MO,  MI, W_SSM_DT,    RECURS              },                                  \
+    { OP_ALSO,       MO,  MI, W_RATES,     RECURS              },                                  \
+    { OP_ALSO,       MO,  MI, W_SCAN_D,    RECURS              },                                  \
+    { OP_GATE_NORM,  MO,  MI, W_SCAN_NORM, RECURS | norm_flags },                                  \
+    { OP_MATMUL,     out, MO, W_SSM_OUT,   RECURS              }
 
 static const lory_step block_granite[] = {
     { OP_RMS_NORM,   H,  X,  W_ATTN_NORM, 0       },
-    MAMBA2(0),
+    { OP_MATMUL,     MI, H,  W_SSM_IN,    RECURS  },
+    MAMBA2(H, 0),
     { OP_MATMUL,     Q,  H,  W_ATTN_Q,    ATTENDS },
     { OP_MATMUL,     K,  H,  W_ATTN_K,    ATTENDS },
     { OP_MATMUL,     V,  H,  W_ATTN_V,    ATTENDS },
@@ -44,6 +44,28 @@ static const lory_step block_granite[] = {
     { OP_MATMUL,     H2, SG, W_SH_DOWN,   SHARED  },
     { OP_ADD,        F,  H2, W_NONE,      SHARED  },
     { OP_ADD,        X,  F,  W_NONE,      0       }, END };
+
+/* Falcon-H1 (arXiv:2507.22448): both side by side in every layer. Its multipliers are in the
+ * weights of files. */
+static const lory_step block_falcon[] = {
+    { OP_RMS_NORM,   H,  X,  W_ATTN_NORM, 0 },
+    { OP_MATMUL,     MI, H,  W_SSM_IN,    0 },
+    { OP_MATMUL,     Q,  H,  W_ATTN_Q,    0 },
+    { OP_MATMUL,     K,  H,  W_ATTN_K,    0 },
+    { OP_MATMUL,     V,  H,  W_ATTN_V,    0 },
+    MAMBA2(H2, BARE),
+    { OP_ROPE,       Q,  Q,  W_NONE,      0 },
+    { OP_ROPE,       K,  K,  W_NONE,      0 },
+    { OP_ATTEND,     A,  Q,  W_NONE,      0 },
+    { OP_MATMUL,     H,  A,  W_ATTN_OUT,  0 },
+    { OP_ADD,        H,  H2, W_NONE,      0 },
+    { OP_ADD,        X,  H,  W_NONE,      0 },
+    { OP_RMS_NORM,   H,  X,  W_FFN_NORM,  0 },
+    { OP_MATMUL,     G,  H,  W_FFN_GATE,  0 },
+    { OP_MATMUL,     U,  H,  W_FFN_UP,    0 },
+    { OP_SILU_MUL,   G,  U,  W_NONE,      0 },
+    { OP_MATMUL,     F,  G,  W_FFN_DOWN,  0 },
+    { OP_ADD,        X,  F,  W_NONE,      0 }, END };
 
 /* What the product of H has: gates, x of all heads, B and C of all groups, time steps. */
 static bool read_mamba2(hparams *hp, const gguf *g, const char *arch, lory_err *err)
@@ -76,5 +98,14 @@ static bool adapt_granite(hparams *hp, const gguf *g, lory_err *err)
     return true;
 }
 
+static bool adapt_falcon(hparams *hp, const gguf *g, lory_err *err)
+{
+    if (!read_mamba2(hp, g, "falcon-h1", err)) return false;
+    for (int il = 0; il < hp->n_layer; il++) hp->layer[il].n_state = state_of(hp);
+    return true;
+}
+
 const lory_arch arch_granitehybrid = { "granitehybrid", embed_tokens, block_granite, head_rms,
                                        false, preset_normalised, adapt_granite, NULL };
+const lory_arch arch_falcon_h1 = { "falcon-h1", embed_tokens, block_falcon, head_rms, true, NULL,
+                                   adapt_falcon, NULL };

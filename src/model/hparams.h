@@ -26,7 +26,7 @@ typedef struct {
     float clip, clip_shared;  /* of the gates of experts and of others; 0 = none */
     bool is_sparse;           /* gates are cut off: */
     float cut;                /* so many deviations above their mean */
-    int n_state;  /* floats of the state of a recurrent layer, which has no heads; else 0 */
+    int n_state;  /* floats of the state of a recurrent layer; else 0 */
     int kv_layer; /* whose keys and values it attends to: its own number, or an earlier layer's */
 } hparams_layer;
 enum { HPARAMS_NO = -1 }; /* in a layer: none, until hparams_settle makes it 0 */

@@ -112,6 +112,7 @@ const lory_arch *const archs[] = {
     &arch_qwen35moe,
     &arch_kimi_linear,
     &arch_granitehybrid,
+    &arch_falcon_h1,
     NULL,
 };
 

@@ -162,7 +162,8 @@ static const char *const ignored[] = { "attn_rot_embd", "attn.rotary_emb.inv_fre
 static int64_t dim_of(const hparams *hp, int il, dim d)
 {
     const hparams_layer *l = &hp->layer[il < 0 ? 0 : il];
-    if (l->n_state > 0 && (d == D_Q || d == D_K || d == D_V || d == D_ATTN)) return hp->n_inner;
+    bool is_attention = d == D_Q || d == D_K || d == D_V || d == D_ATTN;
+    if (is_attention && l->n_state > 0 && l->n_head == 0) return hp->n_inner;
     switch (d) {
     case D_ONE: return 1;
     case D_EMBD: return hp->n_embd;
