@@ -43,7 +43,7 @@ static const opt_row rows[] = {
     { 0, NULL, OPT_GROUP, AT(inner), .rows = inner_rows },
     { 'n', "number", OPT_INT, AT(n), "N", .help = "any int" },
     { 's', "seed", OPT_INT64, AT(seed), "N", .min = -1, .help = "a seed" },
-    { 0, "float", OPT_FLOAT, AT(x), "X", .max = 1, .help = "a share" },
+    { 0, "float", OPT_FLOAT, AT(x), "X", .max = 1, .also = "real fraction", .help = "a share" },
     { 0, "colour", OPT_CHOICE, AT(choice), "red|green|blue", .choices = colours,
       .help = "one of three" },
     { 'l', "list", OPT_LIST, AT(list), "TEXT", .help = "many" },
@@ -156,6 +156,11 @@ TEST(wrong_lines_say_what_is_wrong)
         { { "a", "--flaot=1" },
           "--flaot=1: no such option of lory test (nearest: --float; lory test --help lists "
           "them)" },
+        { { "a", "--fraction", "1" },
+          "--fraction: no such option of lory test (nearest: --float; lory test --help lists "
+          "them)" },
+        { { "a", "--t=1" },
+          "--t=1: no such option of lory test (nearest: -t; lory test --help lists them)" },
         { { "a", "-T" },
           "-T: no such option of lory test (nearest: -t; lory test --help lists them)" },
     };

@@ -13,6 +13,7 @@ static const char *const think_forms[] = { "show", "hide", NULL };
 
 const opt_row chat_setting_rows[] = {
     { 'n', "predict", OPT_INT, offsetof(chat_settings, n_predict), "N", .min = -1, .max = INT_MAX,
+      .also = "n-predict max-tokens max-new-tokens num-predict",
       .help = "most tokens of an answer; -1 = until its end or the context is full" },
     { 0, "think", OPT_CHOICE, offsetof(chat_settings, hides), "show|hide", .choices = think_forms,
       .help = "what the model thinks aloud (<think> and the like)" },

@@ -58,6 +58,7 @@ static const opt_row rows[] = {
     { 'v', "verbose", OPT_BOOL, AT(verbose), .help = "tell the progress on standard error" },
     { 0, "For lines that do not say it themselves", OPT_HEAD, .help = NULL },
     { 'n', "predict", OPT_INT, AT(n_predict), "N", .min = -1, .max = INT_MAX,
+      .also = "n-predict max-tokens max-new-tokens num-predict",
       .help = "most tokens to generate; -1 = until the end or the context is full" },
     { 0, "stop", OPT_LIST, AT(stop), "TEXT", .help = "stop at this text (repeatable)" },
     { 0, NULL, OPT_GROUP, AT(constraint), .rows = constraint_rows },

@@ -78,8 +78,8 @@ typedef struct {
     int depth;
     double attend_s; /* seconds of attention in all runs that count */
     lory_batch *batch;
-    int n_pieces;    /* tokens that the batch has drawn */
-    bool is_over;    /* its sequences are to end */
+    int n_pieces; /* tokens that the batch has drawn */
+    bool is_over; /* its sequences are to end */
 } bench;
 
 /* ---- measuring ----------------------------------------------------------------------------- */
@@ -160,8 +160,12 @@ static bool begin_sequences(bench *b, int n, lory_err *err)
     lory_sampler_defaults(b->m, &greedy);
     greedy.temp = 0;
     for (int i = 0; i < n; i++) {
-        lory_request r = { .ids = b->ids, .n = (size_t)b->depth + 1, .sampler = &greedy,
-                           .generate = &endless, .on_piece = on_piece, .on_done = on_done,
+        lory_request r = { .ids = b->ids,
+                           .n = (size_t)b->depth + 1,
+                           .sampler = &greedy,
+                           .generate = &endless,
+                           .on_piece = on_piece,
+                           .on_done = on_done,
                            .user = b };
         b->ids[0] = (lory_token)((i + 1) % b->n_vocab);
         if (!lory_batch_add(b->batch, &r, err)) return false;
@@ -223,8 +227,8 @@ static double limit_of(const bench *b, const bench_row *row)
     lory_model_work(b->m, &b->session, 1, 0, &alone);
     double n = row->n_parallel, kv_bytes = work.read_bytes - alone.read_bytes;
     double read_s = (alone.read_bytes + n * kv_bytes) / b->limits.read_bytes_per_s;
-    double compute_s = n * (work.i8_macs / b->limits.i8_macs_per_s
-                            + work.f32_macs / b->limits.f32_macs_per_s);
+    double compute_s =
+        n * (work.i8_macs / b->limits.i8_macs_per_s + work.f32_macs / b->limits.f32_macs_per_s);
     return n / (read_s > compute_s ? read_s : compute_s);
 }
 
@@ -237,14 +241,12 @@ static double attention_share(const bench *b, const bench_row *row)
     lory_model_work(b->m, &b->session, 1, b->depth + row->n_gen / 2, &work);
     lory_model_work(b->m, &b->session, 1, 0, &alone);
     double n_tok = (double)row->n_gen * b->o->n_runs;
-    return (work.read_bytes - alone.read_bytes) * n_tok / b->attend_s
-           / b->limits.read_bytes_per_s;
+    return (work.read_bytes - alone.read_bytes) * n_tok / b->attend_s / b->limits.read_bytes_per_s;
 }
 
 /* ---- printing ------------------------------------------------------------------------------ */
 
-static void put_json(const bench *b, const bench_row *row, double share, double attention,
-                     buf *out)
+static void put_json(const bench *b, const bench_row *row, double share, double attention, buf *out)
 {
     json_writer w = { out, false };
     const struct {
@@ -276,16 +278,15 @@ static void put_json(const bench *b, const bench_row *row, double share, double 
     buf_putc(out, '\n');
 }
 
-static void put_text(const bench *b, const bench_row *row, double share, double attention,
-                     buf *out)
+static void put_text(const bench *b, const bench_row *row, double share, double attention, buf *out)
 {
     char name[24] = "generation";
     if (row->n_prompt) snprintf(name, sizeof name, "prompt");
     if (row->n_parallel > 1) snprintf(name, sizeof name, "%d at once", row->n_parallel);
     buf_printf(out, "%-10s %6d %6d %7d %11.1f %11.1f %11.1f %8.1f %%", name,
-               row->n_prompt + row->n_gen, b->depth,
-               b->session.n_threads, median(b->speeds, b->o->n_runs), b->speeds[0],
-               b->speeds[b->o->n_runs - 1], 100 * share);
+               row->n_prompt + row->n_gen, b->depth, b->session.n_threads,
+               median(b->speeds, b->o->n_runs), b->speeds[0], b->speeds[b->o->n_runs - 1],
+               100 * share);
     if (attention > 0) buf_printf(out, " %8.1f %%", 100 * attention);
     buf_putc(out, '\n');
 }
@@ -317,25 +318,26 @@ static bool print_head(const bench *b)
     lory_model_info info;
     buf out = { 0 };
     lory_model_get_info(b->m, &info);
-    buf_printf(&out, "model   %s, %.1f M weights in %.1f MB\n\n", info.arch,
+    buf_printf(&out, "model   %s, %.1f M weights in %.1f MB\n", info.arch,
                (double)info.n_params / 1e6, (double)info.size_bytes / 1e6);
-    buf_printf(&out, "row        tokens  depth threads    tokens/s       least        most "
-                   "  of limit%s\n",
-               deepest(b->o) > 0 ? "  attention" : "");
     bool ok = out_buf(&out);
     buf_free(&out);
     return ok;
 }
 
+/* And the head of the rows that are measured against them. */
 static bool print_limits(const bench *b)
 {
     buf out = { 0 };
     const lory_machine_limits *l = &b->limits;
+    buf_printf(
+        &out, "limits  %d thread%s, %s: reads %.1f GB/s, multiply-adds/s int8 %.0f G, f32 %.0f G\n",
+        l->n_threads, plural((uint64_t)l->n_threads), l->isa, l->read_bytes_per_s / 1e9,
+        l->i8_macs_per_s / 1e9, l->f32_macs_per_s / 1e9);
     buf_printf(&out,
-               "limits of %d thread%s, %s: reads %.1f GB/s, int8 %.1f G and f32 %.1f G "
-               "multiply-adds/s\n",
-               l->n_threads, plural((uint64_t)l->n_threads), l->isa, l->read_bytes_per_s / 1e9,
-               l->i8_macs_per_s / 1e9, l->f32_macs_per_s / 1e9);
+               "\nrow        tokens  depth threads    tokens/s       least        most   of limit"
+               "%s\n",
+               deepest(b->o) > 0 ? "  attention" : "");
     bool ok = out_buf(&out);
     buf_free(&out);
     return ok;
@@ -419,8 +421,7 @@ static int bench_threads(bench *b, int n_threads)
     if (!lory_measure_limits(n_threads, &b->limits, &err)) return cli_fail(&err);
     if (!b->o->json && !print_limits(b)) return EXIT_FAILED;
     if (depth->n == 0) return bench_depth(b, 0);
-    for (int i = 0; i < depth->n && status == EXIT_OK; i++)
-        status = bench_depth(b, depth->item[i]);
+    for (int i = 0; i < depth->n && status == EXIT_OK; i++) status = bench_depth(b, depth->item[i]);
     return status;
 }
 
@@ -470,8 +471,10 @@ static int run_bench(bench *b)
     int status = EXIT_OK;
     if (!o->json && !print_head(b)) return EXIT_FAILED;
     if (o->threads.n == 0) return bench_threads(b, lory_default_threads());
-    for (int i = 0; i < o->threads.n && status == EXIT_OK; i++)
+    for (int i = 0; i < o->threads.n && status == EXIT_OK; i++) {
+        if (i > 0 && !o->json) out_put("\n", 1);
         status = bench_threads(b, o->threads.item[i]);
+    }
     return status;
 }
 

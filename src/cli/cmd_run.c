@@ -35,8 +35,9 @@ static const opt_row rows[] = {
       .help = "read control-token text in the prompt as control tokens" },
     { 0, "Output", OPT_HEAD, .help = NULL },
     { 'n', "predict", OPT_INT, AT(n_predict), "N", .min = -1, .max = INT_MAX,
+      .also = "n-predict max-tokens max-new-tokens num-predict",
       .help = "most tokens to generate; -1 = until the end or the context is full" },
-    { 0, "stop", OPT_LIST, AT(stop), "TEXT",
+    { 0, "stop", OPT_LIST, AT(stop), "TEXT", .also = "reverse-prompt",
       .help = "stop at this text, which is not printed (repeatable)" },
     { 0, "ignore-eos", OPT_BOOL, AT(ignore_eos), .help = "go on past the end-of-text token" },
     { 0, NULL, OPT_GROUP, AT(constraint), .rows = constraint_rows },
@@ -100,13 +101,16 @@ static bool read_prompt(run *r, lory_err *err)
 
 static bool tokenize_prompt(run *r, lory_err *err)
 {
-    cli_prompt p = { .text = r->prompt.data, .n = r->prompt.len, .special = r->o->special,
+    cli_prompt p = { .text = r->prompt.data,
+                     .n = r->prompt.len,
+                     .special = r->o->special,
                      .n_ctx = (size_t)lory_session_n_ctx(r->s) };
     if (!cli_encode_prompt(r->m, r->source, &p, &r->ids, err)) return false;
     lory_token bos = lory_token_bos(r->m);
     if (r->ids.n > 1 && bos >= 0 && r->ids.id[0] == bos && r->ids.id[1] == bos)
         cli_note("%s: begins with the begin-of-text token, which the model puts there too: it has "
-                 "it twice", r->source);
+                 "it twice",
+                 r->source);
     return true;
 }
 
@@ -189,8 +193,7 @@ static int run_prompt(run *r)
     cli_print_stats(r->o->stats, &r->stats);
     if (cli_interrupted()) return EXIT_INTERRUPTED;
     if (!ok) return cli_fail(&err);
-    if (r->result.reason != LORY_STOP_CALLER)
-        cli_tell_beyond(r->m, r->ids.n + r->result.n_tokens);
+    if (r->result.reason != LORY_STOP_CALLER) cli_tell_beyond(r->m, r->ids.n + r->result.n_tokens);
     if (r->result.reason == LORY_STOP_CONTEXT)
         cli_note("context full (%d token%s): the text stops here; -c N sets another length",
                  lory_session_n_ctx(r->s), plural((uint64_t)lory_session_n_ctx(r->s)));
@@ -209,8 +212,7 @@ static int open_run(run *r)
         return cli_fail(&err);
     r->stats.load_ms = cli_now_ms() - start_ms;
     if (cli_open_grammar(&r->o->constraint, &r->grammar, &status, &err))
-        r->sampler =
-            cli_open_sampler(r->m, &r->o->sampling, r->grammar.g, &r->stats.seed, &err);
+        r->sampler = cli_open_sampler(r->m, &r->o->sampling, r->grammar.g, &r->stats.seed, &err);
     if (!r->sampler) return status == EXIT_USAGE ? cli_usage("%s", err.text) : cli_fail(&err);
     if (r->o->n_logprobs >= 0 && !(r->logprobs = logprobs_new(r->m, r->o->n_logprobs))) {
         err_set(&err, LORY_E_MEMORY, "--logprobs: no memory");

@@ -321,6 +321,15 @@ static void nearer(nearest *best, const char *word, const char *dashes, const ch
     best->distance = d;
 }
 
+/* Whether one of the words between blanks in `list` (NULL: none) is `word`. */
+static bool has_word(const char *list, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *p = list; p && *p; p += strcspn(p, " "), p += strspn(p, " "))
+        if (strcspn(p, " ") == n && memcmp(p, word, n) == 0) return true;
+    return false;
+}
+
 /* `word` without its "=value" */
 static nearest nearest_option(const opts_page *page, const char *word)
 {
@@ -330,10 +339,12 @@ static nearest nearest_option(const opts_page *page, const char *word)
     size_t at;
     const opt_row *r;
     snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
-    bool is_short = strlen(name) == 2 && name[1] != '-';
+    const char *bare = name + strspn(name, "-");
+    bool is_short = name[0] == '-' && strlen(bare) == 1; /* "-x", and "--n" for -n */
     while ((r = next_row(&w, &at))) {
         char letter[2] = { r->letter, 0 };
         if (!is_option(r) || r->kind == OPT_REFUSED) continue;
+        if (has_word(r->also, bare)) snprintf(name, sizeof name, "--%s", r->name);
         if (r->name) nearer(&best, name, "--", r->name);
         bool is_glued = name[0] == '-' && name[1] == r->letter; /* "-n128" */
         if (r->letter && (is_short || is_glued)) nearer(&best, name, "-", letter);

@@ -28,22 +28,22 @@
 #include "lory.h"
 
 typedef enum {
-    OPT_END,    /* the foot of a table */
-    OPT_HEAD,   /* a heading of the help page: `name` */
-    OPT_GROUP,  /* the rows of another table, whose offsets count from `at` */
-    OPT_BOOL,   /* bool: given or not */
-    OPT_SET,    /* int: set to `min` (two rows on one int make --x and --no-x) */
-    OPT_STR,    /* const char * */
-    OPT_MAYBE,  /* const char *: --name or --name=VALUE; without a value it is "" */
-    OPT_INT,    /* int in min .. max */
-    OPT_INT64,  /* int64_t, at least min */
-    OPT_FLOAT,  /* float in min .. max */
-    OPT_CHOICE, /* int: index into choices */
+    OPT_END,     /* the foot of a table */
+    OPT_HEAD,    /* a heading of the help page: `name` */
+    OPT_GROUP,   /* the rows of another table, whose offsets count from `at` */
+    OPT_BOOL,    /* bool: given or not */
+    OPT_SET,     /* int: set to `min` (two rows on one int make --x and --no-x) */
+    OPT_STR,     /* const char * */
+    OPT_MAYBE,   /* const char *: --name or --name=VALUE; without a value it is "" */
+    OPT_INT,     /* int in min .. max */
+    OPT_INT64,   /* int64_t, at least min */
+    OPT_FLOAT,   /* float in min .. max */
+    OPT_CHOICE,  /* int: index into choices */
     OPT_REFUSED, /* none, though other programs have it: `help` says why; not on the help page */
-    OPT_LIST,   /* opt_list: repeatable, in order */
-    OPT_INTS,   /* opt_ints: N,N,... each in min .. max */
-    OPT_ARG,    /* const char *: an argument without option, in row order */
-    OPT_ARGS,   /* opt_list: all arguments that are left */
+    OPT_LIST,    /* opt_list: repeatable, in order */
+    OPT_INTS,    /* opt_ints: N,N,... each in min .. max */
+    OPT_ARG,     /* const char *: an argument without option, in row order */
+    OPT_ARGS,    /* opt_list: all arguments that are left */
 } opt_kind;
 
 typedef struct {
@@ -69,7 +69,8 @@ struct opt_row {
     double min, max;            /* of numbers; both 0: what the type holds */
     const char *const *choices; /* OPT_CHOICE and OPT_MAYBE: valid words, NULL at the end */
     const opt_row *rows;        /* OPT_GROUP */
-    bool is_optional;           /* OPT_ARG that may be left out */
+    const char *also; /* what other programs call it, between blanks: then it is nearest */
+    bool is_optional; /* OPT_ARG that may be left out */
 };
 
 typedef struct {
