@@ -357,6 +357,14 @@ static flow_kind exec_autoescape(jrun *r, const jnode *n)
     return flow;
 }
 
+/* jinja2 joins the text of a filter block to the rest as it is: only strings can be. */
+static bool put_filtered(jrun *r, jval v)
+{
+    if (v.type != J_STR)
+        return jfail(r, "a filter block must give a str, %s found", jtype_name(v));
+    return jtext_put_value(r, r->out, v);
+}
+
 static flow_kind exec_capture(jrun *r, const jnode *n)
 {
     jval text;
@@ -367,7 +375,7 @@ static flow_kind exec_capture(jrun *r, const jnode *n)
     if (filter && n->escapes && !jmark_safe(r, text.s, &text)) return FLOW_ERROR;
     if (filter && !filter_text(r, filter, &text)) return FLOW_ERROR;
     if (n->kind == N_SET_BLOCK && !mark_made(r, &text)) return FLOW_ERROR;
-    bool ok = n->kind == N_SET_BLOCK ? jassign(r, n->a, text) : jtext_put_value(r, r->out, text);
+    bool ok = n->kind == N_SET_BLOCK ? jassign(r, n->a, text) : put_filtered(r, text);
     return ok ? FLOW_NEXT : FLOW_ERROR;
 }
 

@@ -257,19 +257,19 @@ static bool put_row(jrun *r, jlist *rows, jlist *row, const jval *fill, int64_t 
 
 static bool make_batches(jrun *r, const jval *a, jlist **out)
 {
-    jlist *all, *row = NULL;
+    jlist *all, *row;
     int64_t size = 0;
-    if (!jget_int(r, a[1], "batch", &size) || !jto_list(r, a[0], &all) || !jnew_list(r, 4, out))
+    if (!jget_int(r, a[1], "batch", &size) || !jto_list(r, a[0], &all) || !jnew_list(r, 4, out)
+        || !jnew_list(r, 4, &row))
         return false;
     for (size_t i = 0; i < all->n; i++) {
-        if (row && (int64_t)row->n == size) {
-            if (!put_row(r, *out, row, NULL, 0)) return false;
-            row = NULL;
-        }
-        if ((!row && !jnew_list(r, 4, &row)) || !jlist_put(r, row, all->item[i])) return false;
+        if ((int64_t)row->n == size
+            && (!put_row(r, *out, row, NULL, 0) || !jnew_list(r, 4, &row)))
+            return false;
+        if (!jlist_put(r, row, all->item[i])) return false;
     }
     const jval *fill = is_given(a[2]) ? &a[2] : NULL;
-    return !row || put_row(r, *out, row, fill, size - (int64_t)row->n);
+    return row->n == 0 || put_row(r, *out, row, fill, size - (int64_t)row->n);
 }
 
 static bool filter_batch(jrun *r, const jval *a, jval *out)
