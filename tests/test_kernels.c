@@ -226,6 +226,11 @@ static void run_gemv(const lory_kernels *kn, const matmul_args *a)
     kn->gemv[a->type](a);
 }
 
+static void run_few(const lory_kernels *kn, const matmul_args *a)
+{
+    kn->few[a->type](a);
+}
+
 /* pack and gemm_i8 alone, k in two parts where it has two blocks. */
 static void run_panels(const lory_kernels *kn, const matmul_args *a)
 {
@@ -288,6 +293,8 @@ static void check_all_ways(const problem *p)
         if (qtypes[p->type].n_sub == 0 || p->n_rows % PANEL_ROWS) continue;
         check_product(p, &list[i], "panels", run_panels);
         if (list[i].kn.gemv[p->type] && p->n_tok == 1) check_product(p, &list[i], "gemv", run_gemv);
+        if (list[i].kn.few[p->type] && p->n_tok > 1 && p->n_tok <= MATMUL_FEW_TOK)
+            check_product(p, &list[i], "few", run_few);
     }
 }
 
@@ -397,6 +404,19 @@ TEST(long_rows_are_cut_into_slices_with_the_same_bits)
         check_all_ways(&p);
         free_problem(&p);
     }
+}
+
+TEST(products_of_a_few_tokens_are_the_formula_for_any_number_of_them)
+{
+    static const int n_rows[] = { 16, 33, 48, 80 };
+    for (int t = 0; t < QT_COUNT; t++)
+        for (int n = 2; n <= MATMUL_FEW_TOK + 1 && qtypes[t].n_sub > 0; n += test_stride(3)) {
+            const int n_block = qtypes[t].block_elems == QT_GROUP ? 1 + rnd_below(11) : 1 + n % 3;
+            problem p = new_problem((qtype)t, n_rows[(n + t) % 4], n,
+                                    qtypes[t].block_elems * n_block);
+            check_all_ways(&p);
+            free_problem(&p);
+        }
 }
 
 /* Few tokens pass their weights through the first level cache, more share panels: rows of more

@@ -2,5 +2,6 @@
  * Layer: kernels. */
 #include "kernels/avx512_vec.h"
 #include "kernels/pack_rows.h"
+#include "kernels/pack_slots.h"
 
 const lory_kernels kernels_avx512_pack = { .pack = PACK_SLOTS };

@@ -190,6 +190,7 @@ typedef struct {
 
 enum {
     MATMUL_SCRATCH_BYTES = 656 << 10, /* most of a second level cache of 1 MB */
+    MATMUL_FEW_TOK = 8, /* up to here a block's codes are spent at once and not kept */
     MATMUL_STREAM_TOK = 128, /* up to here weights pass through the first level cache */
     MATMUL_AHEAD_BYTES = 72 << 10 /* asked for at least so long before they are read */
 };
@@ -316,6 +317,8 @@ typedef struct lory_kernels {
     /* One token, straight from the file's rows; n_rows a multiple of 16. NULL where no table has
      * one: pack + gemm_i8. */
     void (*gemv[QT_COUNT])(const matmul_args *a);
+    /* The same of 2 to MATMUL_FEW_TOK tokens, where it is faster than pack + gemm_i8. */
+    void (*few[QT_COUNT])(const matmul_args *a);
     /* F32, F16, BF16: straight from the file's rows, any number of rows and tokens. */
     void (*gemm_f[QT_BF16 + 1])(const matmul_args *a);
     /* The same of many tokens, from x_tiles; k up to X_MOST_K. NULL, as tile_x, where no table has
@@ -389,7 +392,7 @@ const lory_kernels *kernels(void);
 const char *kernels_isa(lory_err *err);
 /* The merged table as if `name` were the best ISA, for tests; false when the CPU lacks it. */
 bool kernels_for(const char *name, lory_kernels *out);
-/* One product, by the best way for its shape: gemm_f, gemv, or pack + gemm_i8 through scratch,
+/* One product, by the best way for its shape: gemm_f, gemv, few, or pack + gemm_i8 through scratch,
  * on the calling thread. Any n_rows; threads share the rows of an output in multiples of 16. */
 void matmul(const lory_kernels *kn, const matmul_args *a);
 size_t matmul_scratch_bytes(void);

@@ -3,5 +3,6 @@
 #include "kernels/neon_vec.h"
 
 #include "kernels/pack_rows.h"
+#include "kernels/pack_slots.h"
 
 const lory_kernels kernels_neon_pack = { .pack = PACK_SLOTS };

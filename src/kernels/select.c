@@ -21,12 +21,14 @@ enum {
 const isa_row isas[] = {
 #if defined(__x86_64__)
     { "avx512",  AVX512, &kernels_avx512 },
+    { "avx512",  AVX512, &kernels_avx512_few },
     { "avx512",  AVX512, &kernels_avx512_gemv },
     { "avx512",  AVX512, &kernels_avx512_gemv_codes },
     { "avx512",  AVX512, &kernels_avx512_gemv_rare },
     { "avx512",  AVX512, &kernels_avx512_pack },
     { "avx512",  AVX512, &kernels_avx512_quant },
     { "avx2",    AVX2,   &kernels_avx2 },
+    { "avx2",    AVX2,   &kernels_avx2_few },
     { "avx2",    AVX2,   &kernels_avx2_gemv },
     { "avx2",    AVX2,   &kernels_avx2_gemv_codes },
     { "avx2",    AVX2,   &kernels_avx2_gemv_rare },

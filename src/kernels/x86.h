@@ -8,12 +8,14 @@
 #include <string.h>
 
 extern const lory_kernels kernels_avx2;              /* avx2.c */
+extern const lory_kernels kernels_avx2_few;          /* avx2_few.c */
 extern const lory_kernels kernels_avx2_gemv;         /* avx2_gemv.c */
 extern const lory_kernels kernels_avx2_gemv_codes;   /* avx2_gemv_codes.c */
 extern const lory_kernels kernels_avx2_gemv_rare;    /* avx2_gemv_rare.c */
 extern const lory_kernels kernels_avx2_pack;         /* avx2_pack.c */
 extern const lory_kernels kernels_avx2_quant;        /* avx2_quant.c */
 extern const lory_kernels kernels_avx512;            /* avx512.c */
+extern const lory_kernels kernels_avx512_few;        /* avx512_few.c */
 extern const lory_kernels kernels_avx512_gemv;       /* avx512_gemv.c */
 extern const lory_kernels kernels_avx512_gemv_codes; /* avx512_gemv_codes.c */
 extern const lory_kernels kernels_avx512_gemv_rare;  /* avx512_gemv_rare.c */
