@@ -8,21 +8,6 @@
 
 enum { LONG = 150, CTX = 192 };
 
-static void open_model(model *m, const ref_spec *s, const char *name)
-{
-    double logits[REF_VOCAB];
-    char out[500];
-    gguf g;
-    buf notes = { 0 };
-    lory_err err = { 0 };
-    hf_test f = ref_run(s, name, family_text, 1, logits);
-    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
-    gguf_close(&g);
-    buf_free(&notes);
-    snprintf(out, sizeof out, "%s.gguf", f.path);
-    REQUIRE(model_open(m, out, NULL, &err), "%s", err.text);
-}
-
 static void fill_ids(lory_token *ids, int n, uint32_t seed)
 {
     for (int i = 0; i < n; i++) {
@@ -274,10 +259,11 @@ static void check_batch(const model *m)
     }
 }
 
-void states_check(const ref_spec *s, const char *name, size_t cell_bytes)
+void states_check_file(const char *path, size_t cell_bytes)
 {
     model m;
-    open_model(&m, s, name);
+    lory_err err = { 0 };
+    REQUIRE(model_open(&m, path, NULL, &err), "%s", err.text);
     check_plan(&m, cell_bytes);
     check_rewinds(&m);
     check_interrupted(&m);
@@ -285,4 +271,19 @@ void states_check(const ref_spec *s, const char *name, size_t cell_bytes)
     check_saved(&m);
     check_batch(&m);
     model_close(&m);
+}
+
+void states_check(const ref_spec *s, const char *name, size_t cell_bytes)
+{
+    double logits[REF_VOCAB];
+    char out[500];
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    hf_test f = ref_run(s, name, family_text, 1, logits);
+    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
+    gguf_close(&g);
+    buf_free(&notes);
+    snprintf(out, sizeof out, "%s.gguf", f.path);
+    states_check_file(out, cell_bytes);
 }

@@ -267,8 +267,8 @@ TEST(kimi_linear_as_it_is_not_known_is_refused)
     refused(CONFIG(""), ": latent attention that rotates (mla_use_nope false) is not known of "
                         "kimi-linear");
     refused(CONFIG(",\"mla_use_nope\":true,\"attn_res_block_size\":4"),
-            ": gated outputs, residuals by attention, groups of experts and layers between them are "
-            "not known of kimi-linear");
+            ": gated outputs, residuals by attention, groups of experts and layers between them "
+            "are not known of kimi-linear");
     refused(CLASS("KimiLinearForCausalLM") SIZES ",\"num_experts\":4}",
             ": config.json has no \"linear_attn_config\"");
 }

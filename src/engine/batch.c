@@ -61,8 +61,8 @@ static int64_t fit_pool(const lory_memory_plan *mp, int n_parallel, uint64_t pag
                      + mp->program_bytes;
     uint64_t free_bytes = 0;
     if (mp->machine_bytes > taken) free_bytes = (mp->machine_bytes - taken) / 4 * 3;
-    uint64_t n_fit = free_bytes / page_bytes, n_most = (uint64_t)n_page * (uint64_t)n_parallel;
-    if (n_fit > n_most) n_fit = n_most;
+    uint64_t n_most = (uint64_t)n_page * (uint64_t)n_parallel, n_fit = n_most;
+    if (page_bytes > 0 && free_bytes / page_bytes < n_most) n_fit = free_bytes / page_bytes;
     if (n_fit > INT_MAX / KV_CHUNK) n_fit = INT_MAX / KV_CHUNK;
     return ((int64_t)n_fit > n_page ? (int64_t)n_fit : n_page) * KV_CHUNK;
 }

@@ -1,6 +1,6 @@
 /* op_state.h - what ops of recurrent layers share: a thread's part of a layer's state, as it is
  * before a token.
- * Layer: engine, private to op_recur.c and op_kda.c. */
+ * Layer: engine, private to op_recur.c, op_kda.c and op_rwkv.c. */
 #ifndef LORY_ENGINE_OP_STATE_H
 #define LORY_ENGINE_OP_STATE_H
 

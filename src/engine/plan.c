@@ -41,6 +41,12 @@ static const op_row op_rows[OP_COUNT] = {
     [OP_CONV_OF]         = { "conv_of",         BY_UNITS,   true  },
     [OP_SOFTPLUS]        = { "softplus",        BY_UNITS,   true  },
     [OP_KDA]             = { "kda",             BY_UNITS,   false },
+    [OP_TOKEN_MIX]       = { "token_mix",       BY_UNITS,   false },
+    [OP_TANH]            = { "tanh",            BY_UNITS,   true  },
+    [OP_SIGMOID]         = { "sigmoid",         BY_UNITS,   true  },
+    [OP_FIRST_VALUES]    = { "first_values",    BY_UNITS,   false },
+    [OP_VALUE_MIX]       = { "value_mix",       BY_UNITS,   true  },
+    [OP_WKV7]            = { "wkv7",            BY_UNITS,   false },
     [OP_NORM_SIGMOID]    = { "norm_sigmoid",    BY_UNITS,   true  },
     [OP_SCAN]            = { "scan",            BY_UNITS,   false },
     [OP_ALSO]            = { "also",            BY_UNITS,   false },
@@ -89,7 +95,9 @@ static const char *const slot_names[SLOT_COUNT] = {
     [X] = "x", [H] = "h", [H2] = "h2", [Q] = "q", [K] = "k", [V] = "v", [A] = "a", [AG] = "ag",
     [AV] = "av", [MI] = "mi", [MO] = "mo",
     [MZ] = "mz", [MA] = "ma", [MB] = "mb", [MQ] = "mq", [MK] = "mk",
-    [MV] = "mv", [MD] = "md", [MF] = "mf", [MG] = "mg", [QG] = "qg",
+    [MV] = "mv", [MD] = "md", [MF] = "mf", [MG] = "mg", [MR] = "mr", [MRR] = "mrr", [MS] = "ms",
+    [MSR] = "msr", [VF] = "vf", [XR] = "xr", [XW] = "xw", [XK] = "xk", [XV] = "xv", [XI] = "xi",
+    [XG] = "xg", [QG] = "qg",
     [G] = "g", [U] = "u", [F] = "f", [QA] = "qa", [KVA] = "kva", [KVN] = "kvn", [KVB] = "kvb",
     [QL] = "ql", [AL] = "al", [RT] = "rt",
     [EX] = "ex", [EG] = "eg", [EU] = "eu", [ED] = "ed", [SG] = "sg", [SU] = "su", [SS] = "ss",
@@ -208,6 +216,10 @@ static bool is_read_later(const plan *p, int i, int slot)
             return true;
         if (s->op == OP_STORE && (slot == K || slot == V)) return true;
         if (s->op == OP_DELTA && (slot == MA || slot == MB)) return true;
+        if (s->op == OP_WKV7
+            && (slot == MD || slot == MK || slot == MV || slot == MR || slot == MZ))
+            return true;
+        if (s->op == OP_VALUE_MIX && slot == VF) return true;
         if (s->op == OP_KDA && (slot == MK || slot == MV || slot == MD || slot == MB)) return true;
         if ((s->op == OP_MLA_KV || s->op == OP_MLA_LATENT) && slot == KVA) return true;
         for (int j = 0; j < (s->op == OP_MATMUL ? s->n_matmul : 1); j++)
@@ -445,7 +457,12 @@ static int width_of(const plan *p, const hparams *hp, int slot, int il)
     case AG: return l->n_head;
     case MI: return hp->n_mix_in;
     case MO: case MZ: case MQ: case MK: case MV: case MD: return hp->n_inner;
-    case MF: case MG: return hp->delta_key_dim;
+    case MR: case MS: case VF: return hp->n_inner;
+    case MF: return hp->rank_decay;
+    case MG: return hp->rank_gate;
+    case MRR: return hp->rank_rate;
+    case MSR: return hp->rank_value;
+    case XR: case XW: case XK: case XV: case XI: case XG: return hp->n_embd;
     case MA: return hp->n_value_head;
     case MB: return (hp->is_grouped ? 2 : 1) * hp->n_value_head;
     case QG: return l->n_head * 2 * l->head_dim;

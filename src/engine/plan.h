@@ -15,7 +15,7 @@ typedef enum {
     SYNC_ALL,  /* the team meets */
 } plan_sync;
 
-enum { PLAN_MAX_FUSED = 4 }; /* matmuls in one step */
+enum { PLAN_MAX_FUSED = 4, PLAN_MAX_WEIGHTS = 6 }; /* matmuls in one step; weights of any */
 
 /* An adapter's part of one product: y += b t, where t = scale * (a x) is made by the step before
  * the product, but of an embedding by itself. */
@@ -44,7 +44,7 @@ typedef struct {
     bool want_i8;   /* OP_INPUT, OP_EXPERT_INPUT: prepares int8 activations */
     bool want_tiles; /* OP_INPUT: prepares tiles of floats, in a batch of many tokens; in one of
                         few f32 rows, unless they are in the slot as they are */
-    const weight *w[PLAN_MAX_FUSED]; /* OP_INPUT: w[0] is the norm's weight */
+    const weight *w[PLAN_MAX_WEIGHTS]; /* OP_INPUT: w[0] is the norm's weight */
     const plan_lora *lora[PLAN_MAX_FUSED]; /* beside w[i], in the adapters' order; NULL = none */
 } plan_step;
 

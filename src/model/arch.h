@@ -64,6 +64,7 @@ extern const lory_arch arch_bailingmoe, arch_bailingmoe2, arch_hunyuanmoe;
 extern const lory_arch arch_minimaxm2, arch_minimaxm3;
 extern const lory_arch arch_phimoe, arch_smallthinker, arch_minicpm3, arch_apertus;
 extern const lory_arch arch_qwen3next, arch_qwen35, arch_qwen35moe; /* the gated delta rule */
+extern const lory_arch arch_rwkv7; /* no attention */
 extern const lory_arch arch_kimi_linear; /* Kimi Delta Attention between latent attention */
 extern const lory_arch arch_lfm2, arch_lfm2moe; /* short convolutions between attention */
 extern const lory_arch arch_granitehybrid, arch_falcon_h1; /* selective scans, and attention */

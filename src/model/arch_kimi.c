@@ -74,6 +74,7 @@ static bool adapt(hparams *hp, const gguf *g, lory_err *err)
         return err_set(err, LORY_E_FORMAT, "%s: kimi-linear.attention.kv_lora_rank is missing",
                        gguf_path(g));
     hp->delta_key_dim = hp->delta_value_dim = (int)dim;
+    hp->rank_decay = hp->rank_gate = (int)dim;
     hp->n_key_head = hp->n_value_head = hp->n_head;
     hp->n_inner = hp->n_conv = hp->n_head * (int)dim; /* 2^22 at most */
     int64_t n_state = (3 * (int64_t)(hp->n_tap - 1) + (int64_t)dim) * hp->n_inner;

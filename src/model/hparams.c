@@ -179,8 +179,16 @@ static bool read_layers(reader *r, hparams *hp)
     layer_key n_head = { "attention.head_count", MAX_HEAD, 0, offsetof(hparams_layer, n_head) };
     layer_key n_kv_head = { "attention.head_count_kv", MAX_HEAD, 0,
                             offsetof(hparams_layer, n_kv_head) };
-    if (!read_by_layer(r, hp, n_ff, &hp->n_ff) || !read_by_layer(r, hp, n_head, &hp->n_head))
-        return false;
+    if (!read_by_layer(r, hp, n_ff, &hp->n_ff)) return false;
+    if (hp->is_headless) {
+        (void)gguf_find(r->g, key_of(r, "attention.head_count"));
+        hp->n_head = hp->n_kv_head = 1; /* until it is settled */
+        hp->n_kv_layer = hp->n_layer;
+        for (int il = 0; il < hp->n_layer; il++)
+            hp->layer[il].n_head = hp->layer[il].n_kv_head = HPARAMS_NO;
+        return true;
+    }
+    if (!read_by_layer(r, hp, n_head, &hp->n_head)) return false;
     n_kv_head.absent = hp->n_head;
     if (!read_by_layer(r, hp, n_kv_head, &hp->n_kv_head)
         || !read_sharing(r, hp->n_layer - 1, &n_sharing))
@@ -215,6 +223,11 @@ static bool read_sizes(reader *r, hparams *hp)
  * usual keys, and one head of keys; the heads' own lengths have keys of their own. */
 static bool read_heads(reader *r, hparams *hp)
 {
+    if (hp->is_headless) {
+        hp->head_dim = hp->value_dim = 1;
+        hp->attn_scale = 1.0f;
+        return true;
+    }
     int derived = hp->n_embd % hp->n_head == 0 ? hp->n_embd / hp->n_head : 0;
     bool is_mla = gguf_find(r->g, key_of(r, "attention.key_length_mla")) != NULL;
     if (is_mla) hp->n_kv_head = hp->n_head;

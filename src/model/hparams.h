@@ -41,6 +41,7 @@ typedef struct {
     int n_embd_layer; /* ARCH.embedding_length_per_layer_input: of LE in one layer; 0 = none */
     int n_stream;     /* of n_embd each, X the first: ARCH.altup.num_inputs; else 0 */
     int laurel_rank;  /* of what goes round a layer; 0 = nothing does */
+    bool is_headless; /* for presets: no layer attends, whatever keys of attention say */
     int n_head;       /* ARCH.attention.head_count */
     int n_kv_head;    /* ARCH.attention.head_count_kv, else n_head */
     int head_dim;     /* ARCH.attention.key_length, else n_embd / n_head */
@@ -117,6 +118,9 @@ typedef struct {
      * all heads of each group. A selective scan: groups, heads, length of a state and of a head;
      * what the groups have, B and C, is like keys and queries. */
     int n_key_head, n_value_head, delta_key_dim, delta_value_dim;
+    /* Products of low rank, which make how much channels forget, learn, take of the first layer's
+     * values, and let pass. */
+    int rank_decay, rank_rate, rank_value, rank_gate;
     bool is_grouped;
 
     /* ARCH.rope.freq_base and ARCH.rope.scaling.*; YaRN: Peng et al. 2023, arXiv:2309.00071 */

@@ -113,6 +113,7 @@ const lory_arch *const archs[] = {
     &arch_kimi_linear,
     &arch_granitehybrid,
     &arch_falcon_h1,
+    &arch_rwkv7,
     NULL,
 };
 
@@ -146,6 +147,8 @@ bool model_has_step(const model *m, int il, const lory_step *s)
     if (s->flags & ATTENDS && l->n_kv_head == 0) return false;
     if (s->flags & KEYLESS && (l->n_head == 0 || l->n_kv_head > 0)) return false;
     if (s->flags & RECURS && l->n_state == 0) return false;
+    if (s->flags & FIRST && il != 0) return false;
+    if (s->flags & NOT_FIRST && il == 0) return false;
     if (s->flags & FEEDS && l->n_ff == 0) return false;
     if (s->flags & DENSE && has_experts) return false;
     if (s->flags & (MOE | SHARED) && !has_experts) return false;
@@ -178,7 +181,7 @@ static bool adds_bias(lory_op op)
 {
     return op == OP_MATMUL || op == OP_LAYER_NORM || op == OP_HEAD_LAYER_NORM || op == OP_EXPERTS
            || op == OP_ROUTE || op == OP_DECAY || op == OP_SOFTPLUS || op == OP_CONV
-           || op == OP_SCAN;
+           || op == OP_SCAN || op == OP_WKV7;
 }
 
 static void add_roles(const lory_step *s, role_set *set)
@@ -226,19 +229,22 @@ static bool missing(const model *m, int il, lory_role role, lory_err *err)
 }
 
 /* The steps of one recipe must find their weights, and the slots that they read written before. */
-static bool check_steps(const model *m, const lory_step *recipe, int il, uint64_t written,
-                        lory_err *err)
+static bool check_steps(const model *m, const lory_step *recipe, int il, lory_err *err)
 {
+    bool written[SLOT_COUNT] = { [X] = recipe != m->arch->embed };
     for (const lory_step *s = recipe; s->op != OP_END; s++) {
         if (!model_has_step(m, il, s)) continue;
         if (s->role != W_NONE && !(s->flags & (BARE | WITHOUT))
             && !weights_has(&m->w, il, s->role))
             return missing(m, il, s->role, err);
-        if (s->op != OP_EMBED && !(written >> s->src & 1)) /* by an optional step, then */
+        if (s->op != OP_EMBED && !written[s->src]) /* by an optional step, then */
             for (const lory_step *w = recipe; w < s; w++)
                 if (w->dst == s->src && w->role != W_NONE) return missing(m, il, w->role, err);
-        written |= (uint64_t)1 << s->dst | (s->op == OP_MLA_KV ? 1u << V : 0)
-                   | (s->op == OP_SPLIT_HEADS ? 1u << AV : 0);
+        written[s->dst] = true;
+        if (s->op == OP_MLA_KV) written[V] = true;
+        if (s->op == OP_SPLIT_HEADS) written[AV] = true;
+        for (int slot = XR; s->op == OP_TOKEN_MIX && s->dst == XR && slot <= XG; slot++)
+            written[slot] = true;
     }
     return true;
 }
@@ -269,7 +275,7 @@ static bool check_use(const model *m, int il, lory_err *err)
 static bool check_shape(const model *m, int il, lory_err *err)
 {
     const hparams_layer *l = &m->hp.layer[il];
-    int lacks = (l->n_kv_head == 0 ? ATTENDS : 0) | (l->n_ff == 0 ? FEEDS : 0);
+    int lacks = (l->n_kv_head == 0 && l->n_state == 0 ? ATTENDS : 0) | (l->n_ff == 0 ? FEEDS : 0);
     for (const lory_step *s = model_block(m); s->op != OP_END; s++) lacks &= ~s->flags;
     return lacks == 0
            || err_set(err, LORY_E_UNSUPPORTED, "%s: layer %d has no %s, which is not known of %s",
@@ -279,7 +285,6 @@ static bool check_shape(const model *m, int il, lory_err *err)
 
 static bool check_recipes(const model *m, lory_err *err)
 {
-    const uint64_t has_x = 1u << X;
     if (m->hp.clamp_kqv > 0.0f && !has_op(model_block(m), OP_CLAMP))
         return err_set(err, LORY_E_UNSUPPORTED, "%s: %s.attention.clamp_kqv is not known",
                        gguf_path(&m->file), m->arch->name);
@@ -287,11 +292,10 @@ static bool check_recipes(const model *m, lory_err *err)
         return err_set(err, LORY_E_UNSUPPORTED, "%s: %s.use_parallel_residual is not known",
                        gguf_path(&m->file), m->arch->name);
     for (int il = 0; il < m->hp.n_layer; il++)
-        if (!check_shape(m, il, err) || !check_steps(m, model_block(m), il, has_x, err)
+        if (!check_shape(m, il, err) || !check_steps(m, model_block(m), il, err)
             || !check_use(m, il, err))
             return false;
-    return check_steps(m, m->arch->embed, 0, 0, err)
-           && check_steps(m, m->arch->head, 0, has_x, err);
+    return check_steps(m, m->arch->embed, 0, err) && check_steps(m, m->arch->head, 0, err);
 }
 
 /* ---- tables -------------------------------------------------------------------------------- */

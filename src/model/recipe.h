@@ -42,6 +42,15 @@ typedef enum {
     OP_SOFTPLUS,    /* in place: softplus(x + the weight's bias) */
     OP_KDA,         /* dst = Kimi Delta Attention over MQ, MK, MV, the decays of each channel in MD
                        and MB, by the weight; Kimi Team 2025, arXiv:2510.26692 */
+    OP_TOKEN_MIX,   /* dst, and the slots behind it, one for each row of the weight = src plus that
+                       row times what the token before has more */
+    OP_TANH,        /* in place */
+    OP_SIGMOID,     /* in place */
+    OP_FIRST_VALUES, /* dst = src, for all layers */
+    OP_VALUE_MIX,   /* dst plus sigmoid(src + the weight) of what VF has more */
+    OP_WKV7,        /* dst = RWKV-7's heads over src, MD, MK, MV, MR, normed by the weight, times MZ;
+                       w0, a0, k_k, k_a and r_k are the next weights; Peng et al. 2025,
+                       arXiv:2503.14456 */
     OP_NORM_SIGMOID, /* dst = sigmoid(dst) * the RMS norm of src, head by head of values */
     OP_SCAN,        /* dst = a selective scan over src, whose time steps have the weight's bias; its
                        decays and what passes it by are the weights of the next two; Dao & Gu 2024,
@@ -115,7 +124,13 @@ typedef enum {
     MA, MB, /* [n_value_head] how much each head forgets, and learns */
     MQ, MK, MV, /* [n_inner] their queries, keys, values, where each is made by itself */
     MD,     /* [n_inner] how much each channel forgets */
-    MF, MG, /* [delta_key_dim] what MD and MZ are made of */
+    MF, MG, /* [rank_decay], [rank_gate] what MD and MZ are made of */
+    MR,     /* [n_inner] how much each channel learns */
+    MRR,    /* [rank_rate] what MR is made of */
+    MS,     /* [n_inner] how much of VF */
+    MSR,    /* [rank_value] what MS is made of */
+    VF,     /* [n_inner] values of the first layer */
+    XR, XW, XK, XV, XI, XG, /* [n_embd] H mixed with that of the token before, in as many ways */
     QG,     /* [n_head * 2 * head_dim] queries and gates of AV, head by head */
     G,      /* [n_ff] gate */
     U,      /* [n_ff] up */
@@ -164,6 +179,9 @@ typedef enum {
     W_SSM_F_A, W_SSM_F_B, W_SSM_G_A, W_SSM_G_B,
     W_SSM_IN, W_SCAN_D, W_SCAN_NORM, /* Mamba-2's */
     W_RATES, /* of both */
+    W_TM_LERP, W_TM_R, W_TM_K, W_TM_V, W_TM_OUT, W_TM_LN, /* RWKV's */
+    W_TM_W0, W_TM_W1, W_TM_W2, W_TM_A0, W_TM_A1, W_TM_A2, W_TM_V0, W_TM_V1, W_TM_V2, W_TM_G1,
+    W_TM_G2, W_TM_KK, W_TM_KA, W_TM_RK, W_CM_LERP, W_CM_K, W_CM_V,
     W_ATTN_GATE, W_ATTN_GATE_ALL, W_SINKS, W_ATTN_SUB_NORM, W_ATTN_OUT, W_ATTN_OUT_NORM,
     W_ATTN_POST_NORM,
     W_FFN_NORM, W_FFN_GATE, W_FFN_UP, W_FFN_SUB_NORM, W_FFN_DOWN, W_FFN_POST_NORM, W_LAYER_OUT_NORM,
@@ -201,6 +219,8 @@ enum { /* flags of a step */
     WITHOUT = 16384, /* only when the file has no such weight */
     LAST = 32768,    /* only in the last layer */
     RECURS = 65536, /* only in recurrent layers */
+    FIRST = 131072, /* only in the first layer */
+    NOT_FIRST = 262144, /* only in others */
 };
 
 typedef struct {

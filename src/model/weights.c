@@ -9,8 +9,8 @@ typedef enum {
     D_ONE, D_EMBD, D_Q, D_K, D_V, D_ATTN, D_HEADS, D_KV_HEADS, D_HEAD, D_FF, D_VOCAB, D_CTX,
     D_HALF_ROT, D_NOPE, D_VALUE, D_Q_LORA, D_KV_LORA, D_KV_A, D_KV_B, D_EXPERTS, D_FF_EXP,
     D_FF_SHARED, D_LAYER_EMBD, D_LAYERS_EMBD, D_STREAMS, D_STREAMS_SQR, D_MORE_STREAMS, D_LAUREL,
-    D_CONV, D_TAPS, D_MIX_IN, D_INNER, D_QG, D_VALUE_HEADS, D_BA, D_DELTA_VALUE, D_DELTA_KEY,
-    D_GROUPS, D_GROUP,
+    D_CONV, D_TAPS, D_MIX_IN, D_INNER, D_QG, D_VALUE_HEADS, D_BA, D_DELTA_VALUE, D_GROUPS,
+    D_GROUP, D_RANK_DECAY, D_RANK_RATE, D_RANK_VALUE, D_RANK_GATE, D_LERPS,
 } dim;
 
 typedef struct {
@@ -68,14 +68,37 @@ static const role_row roles[W_COUNT] = {
     [W_KDA_DT]         = { "ssm_dt", .rows = D_ONE, .k = D_INNER, .is_bias = true },
     [W_RATES]          = { "ssm_a",  .rows = D_VALUE_HEADS, .k = D_ONE, .is_f32 = true,
                            .is_bare = true },
-    [W_SSM_F_A]        = { "ssm_f_a",             .rows = D_DELTA_KEY, .k = D_EMBD },
-    [W_SSM_F_B]        = { "ssm_f_b",             .rows = D_INNER, .k = D_DELTA_KEY },
-    [W_SSM_G_A]        = { "ssm_g_a",             .rows = D_DELTA_KEY, .k = D_EMBD },
-    [W_SSM_G_B]        = { "ssm_g_b",             .rows = D_INNER, .k = D_DELTA_KEY },
     [W_SSM_IN]         = { "ssm_in",              .rows = D_MIX_IN, .k = D_EMBD },
     [W_SCAN_D]         = { "ssm_d", .rows = D_VALUE_HEADS, .k = D_ONE, .is_f32 = true,
                            .is_bare = true },
     [W_SCAN_NORM]      = { "ssm_norm",            .rows = D_GROUPS, .k = D_GROUP, .is_f32 = true },
+    [W_SSM_F_A]        = { "ssm_f_a",             .rows = D_RANK_DECAY, .k = D_EMBD },
+    [W_SSM_F_B]        = { "ssm_f_b",             .rows = D_INNER, .k = D_RANK_DECAY },
+    [W_SSM_G_A]        = { "ssm_g_a",             .rows = D_RANK_GATE, .k = D_EMBD },
+    [W_SSM_G_B]        = { "ssm_g_b",             .rows = D_INNER, .k = D_RANK_GATE },
+    [W_TM_LERP]        = { "time_mix_lerp_fused", .rows = D_LERPS, .k = D_EMBD, .is_f32 = true },
+    [W_TM_R]           = { "time_mix_receptance", .rows = D_INNER, .k = D_EMBD },
+    [W_TM_K]           = { "time_mix_key",        .rows = D_INNER, .k = D_EMBD },
+    [W_TM_V]           = { "time_mix_value",      .rows = D_INNER, .k = D_EMBD },
+    [W_TM_OUT]         = { "time_mix_output",     .rows = D_EMBD, .k = D_INNER },
+    [W_TM_LN]          = { "time_mix_ln",         .rows = D_ONE, .k = D_INNER },
+    [W_TM_W0]          = { "time_mix_w0",         .rows = D_ONE, .k = D_INNER },
+    [W_TM_W1]          = { "time_mix_w1",         .rows = D_RANK_DECAY, .k = D_EMBD },
+    [W_TM_W2]          = { "time_mix_w2",         .rows = D_INNER, .k = D_RANK_DECAY },
+    [W_TM_A0]          = { "time_mix_a0",         .rows = D_ONE, .k = D_INNER },
+    [W_TM_A1]          = { "time_mix_a1",         .rows = D_RANK_RATE, .k = D_EMBD },
+    [W_TM_A2]          = { "time_mix_a2",         .rows = D_INNER, .k = D_RANK_RATE },
+    [W_TM_V0]          = { "time_mix_v0",         .rows = D_ONE, .k = D_INNER },
+    [W_TM_V1]          = { "time_mix_v1",         .rows = D_RANK_VALUE, .k = D_EMBD },
+    [W_TM_V2]          = { "time_mix_v2",         .rows = D_INNER, .k = D_RANK_VALUE },
+    [W_TM_G1]          = { "time_mix_g1",         .rows = D_RANK_GATE, .k = D_EMBD },
+    [W_TM_G2]          = { "time_mix_g2",         .rows = D_INNER, .k = D_RANK_GATE },
+    [W_TM_KK]          = { "time_mix_k_k",        .rows = D_ONE, .k = D_INNER },
+    [W_TM_KA]          = { "time_mix_k_a",        .rows = D_ONE, .k = D_INNER },
+    [W_TM_RK]          = { "time_mix_r_k",        .rows = D_ONE, .k = D_INNER },
+    [W_CM_LERP]        = { "channel_mix_lerp_k",  .rows = D_ONE, .k = D_EMBD },
+    [W_CM_K]           = { "channel_mix_key",     .rows = D_FF, .k = D_EMBD },
+    [W_CM_V]           = { "channel_mix_value",   .rows = D_EMBD, .k = D_FF },
     [W_ATTN_GATE]      = { "attn_gate",           .rows = D_HEADS, .k = D_EMBD },
     [W_ATTN_GATE_ALL]  = { "attn_gate",           .rows = D_ATTN, .k = D_EMBD },
     [W_SINKS]          = { "attn_sinks",          .rows = D_ONE, .k = D_HEADS },
@@ -201,9 +224,13 @@ static int64_t dim_of(const hparams *hp, int il, dim d)
     case D_VALUE_HEADS: return hp->n_value_head;
     case D_BA: return 2 * (int64_t)hp->n_value_head;
     case D_DELTA_VALUE: return hp->delta_value_dim;
-    case D_DELTA_KEY: return hp->delta_key_dim;
     case D_GROUPS: return hp->n_key_head;
     case D_GROUP: return hp->n_inner / hp->n_key_head;
+    case D_RANK_DECAY: return hp->rank_decay;
+    case D_RANK_RATE: return hp->rank_rate;
+    case D_RANK_VALUE: return hp->rank_value;
+    case D_RANK_GATE: return hp->rank_gate;
+    case D_LERPS: return 6;
     }
     return 0;
 }
@@ -307,18 +334,21 @@ static bool check_shape(const gguf *g, const gguf_tensor *t, int64_t k, int64_t 
                    (long long)n_rows, (long long)slices);
 }
 
-/* Kernels of a convolution by channels may be [k, 1, n_rows]. */
-static bool is_kernels(const gguf_tensor *t, const role_row *row, const weight *w)
+/* Rows of floats may have dimensions of 1 before them: [k, 1, n_rows]. */
+static bool is_spread(const gguf_tensor *t, const role_row *row, const weight *w)
 {
-    return row->is_turned && t->ne[0] == w->k && t->ne[1] == 1 && t->ne[2] == w->n_rows
-           && t->ne[3] == 1;
+    int last = t->ne[3] > 1 ? 3 : t->ne[2] > 1 ? 2 : 1;
+    for (int i = 1; i < last; i++)
+        if (t->ne[i] != 1) return false;
+    return row->is_f32 && t->ne[0] == w->k && t->ne[last] == w->n_rows;
 }
 
 /* The tensor's values as f32: in place, or converted into the arena. */
 static const float *floats_of(weights *w, const gguf *g, const gguf_tensor *t, lory_err *err)
 {
     if (t->type == QT_F32) return t->data;
-    int64_t n = t->ne[0] * t->ne[1] * t->ne[2]; /* as many as the file holds: no overflow */
+    /* as many as the file holds: no overflow */
+    int64_t n = t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3];
     float *v = arena_new(&w->arena, (size_t)n, sizeof *v);
     if (v) qtypes[t->type].to_f32(n, t->data, v);
     else err_set(err, LORY_E_MEMORY, "%s: no memory for tensor %.*s", gguf_path(g),
@@ -436,12 +466,20 @@ static bool is_unused_kv(const hparams *hp, const place *p)
     return p->role == W_ATTN_K || p->role == W_ATTN_V || p->role == W_K_NORM;
 }
 
+/* Files may hold what the first layer would mix its values by, with others' sizes. */
+static bool is_unused_mix(const place *p)
+{
+    return p->il == 0 && p->role >= W_TM_V0 && p->role <= W_TM_V2;
+}
+
 static bool bind_one(weights *w, const gguf *g, const hparams *hp, role_set wanted,
                      const gguf_tensor *t, lory_err *err)
 {
     place p = place_of(t->name, wanted);
     bool is_more = p.il >= hp->n_layer && p.il < hp->n_layer + hp->n_layer_more;
-    if (p.is_ignored || is_more || is_unused_kv(hp, &p) || is_index(hp, &p)) return true;
+    if (p.is_ignored || is_more || is_unused_kv(hp, &p) || is_unused_mix(&p)
+        || is_index(hp, &p))
+        return true;
     int64_t n_rows = t->ne[p.is_bias ? 0 : 1];
     if (p.il < hp->n_layer) p.fused = find_fused(hp, &p, n_rows, wanted);
     if (p.fused) return bind_fused(w, g, hp, &p, t, err);
@@ -463,7 +501,7 @@ static bool bind_one(weights *w, const gguf *g, const hparams *hp, role_set want
     if (p.is_bias)
         return check_shape(g, t, is_vector ? to->k : to->n_rows, slices, 1, err)
                && (to->bias = floats_of(w, g, t, err)) != NULL;
-    if (!is_kernels(t, row, to) && !check_shape(g, t, to->k, to->n_rows, slices, err))
+    if (!is_spread(t, row, to) && !check_shape(g, t, to->k, to->n_rows, slices, err))
         return false;
     bool is_f32 = is_vector || row->is_f32;
     to->type = is_f32 ? QT_F32 : t->type;
