@@ -48,8 +48,8 @@ typedef enum {
     OP_SIGMOID,     /* in place */
     OP_FIRST_VALUES, /* dst = src, for all layers */
     OP_VALUE_MIX,   /* dst plus sigmoid(src + the weight) of what VF has more */
-    OP_WKV7,        /* dst = RWKV-7's heads over src, MD, MK, MV, MR, normed by the weight, times MZ;
-                       w0, a0, k_k, k_a and r_k are the next weights; Peng et al. 2025,
+    OP_WKV7,        /* dst = RWKV-7's heads over src, MD, MK, MV, MR, normed by the weight, times
+                       MZ; w0, a0, k_k, k_a and r_k are the next weights; Peng et al. 2025,
                        arXiv:2503.14456 */
     OP_NORM_SIGMOID, /* dst = sigmoid(dst) * the RMS norm of src, head by head of values */
     OP_SCAN,        /* dst = a selective scan over src, whose time steps have the weight's bias; its
