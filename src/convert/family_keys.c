@@ -418,9 +418,9 @@ void keys_internlm3(config *c, const hf_shape *s)
 static void put_long_context(config *c)
 {
     config rope = keys_rope_part(c);
-    int64_t n_ctx = config_int(c, "max_position_embeddings", CONFIG_NEEDED), n_orig = n_ctx;
+    int64_t n_ctx = config_int(c, "max_position_embeddings", CONFIG_NEEDED);
     if (!rope.root || !keys_is_longrope(&rope)) return;
-    n_orig = config_int(&rope, "original_max_position_embeddings", n_ctx);
+    int64_t n_orig = config_int(&rope, "original_max_position_embeddings", n_ctx);
     keys_join(c, &rope);
     if (n_orig < 2 || n_orig >= n_ctx) return;
     double scale = math_log((double)n_ctx / (double)n_orig) / math_log((double)n_orig);

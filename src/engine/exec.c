@@ -120,11 +120,16 @@ static void lay_out_experts(exec *e, mem_carver *c)
     e->expert_row = mem_carve(c, (size_t)e->m->hp.n_expert + 1, sizeof *e->expert_row);
 }
 
+/* Of a thread's scratch, for what is no product. */
+static size_t op_bytes(const exec *e)
+{
+    size_t attend = op_attend_scratch_bytes(&e->m->hp), route = op_route_scratch_bytes(&e->m->hp);
+    return attend > route ? attend : route;
+}
+
 static size_t thread_bytes(const exec *e)
 {
-    size_t n = op_attend_scratch_bytes(&e->m->hp), more = op_route_scratch_bytes(&e->m->hp);
-    if (n < more) n = more;
-    size_t product = op_matmul_scratch_bytes(&e->m->hp);
+    size_t n = op_bytes(e), product = op_matmul_scratch_bytes(&e->m->hp);
     if (n < product) n = product;
     return round_up(n, MEM_ALIGN) + (e->plan.n_lora > 0 ? OP_LORA_SCRATCH_BYTES : 0);
 }
@@ -177,8 +182,7 @@ static size_t touched_bytes(const exec *e)
 {
     enum { FEW_TOK = 8, FEW_ROWS = 2 * PANEL_ROWS };
     const bool few = e->par.n_batch <= MATMUL_STREAM_TOK; /* then packed FEW_ROWS at a time */
-    size_t n = op_attend_scratch_bytes(&e->m->hp), more = op_route_scratch_bytes(&e->m->hp);
-    if (n < more) n = more;
+    size_t n = op_bytes(e);
     for (int i = 0; i < e->plan.n_step && e->par.n_batch > FEW_TOK; i++) {
         const plan_step *s = &e->plan.step[i];
         int n_matmul = s->op == OP_MATMUL ? s->n_matmul : s->op == OP_EXPERTS;
