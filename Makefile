@@ -18,6 +18,13 @@ MAKEFLAGS += --no-builtin-rules
 Q := $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@$(if $(quiet),,printf '  %-4s %s\n' $(1) $(2)))
 
+# Said here in one line, where the compiler would say it for each file.
+ifneq ($(filter-out clean help format uninstall,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(shell $(CC) -dM -E -x c /dev/null 2> /dev/null | grep -w __GNUC__),)
+$(error CC=$(CC): cannot be run, or is neither gcc (12 or newer) nor clang (14 or newer))
+endif
+endif
+
 VERSION := $(shell sed -n 's/^\#define LORY_VERSION "\(.*\)"/\1/p' include/lory.h)
 MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 CROSS   := $(filter-out $(shell uname -m),$(MACHINE))
