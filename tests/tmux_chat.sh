@@ -101,3 +101,16 @@ keys '/stats' Enter
 sees 'context [0-9]* of 100000 tokens, 1 turn,'
 keys C-d
 sees 'left with 0'
+
+# a terminal that cannot move its cursor edits the line itself; the rest is the same
+tm respawn-pane -k "trap : INT; TERM=dumb '$LORY' chat -m '$MODEL' --template plain -s 1 -n 8; \
+    echo left with \$?; exec sleep 100"
+sees '^0% >$'
+keys '/nothing' Enter
+sees 'no such command'
+keys 'half a text' C-c
+sees '\^C$'
+keys 'A cat sat.' Enter
+sees '^[1-9]% >$'
+keys C-d
+sees 'left with 0'

@@ -4,7 +4,6 @@
 #include "cli/chat.h"
 #include "cli/chat_print.h"
 #include "cli/progress.h"
-#include <stdlib.h>
 #include <string.h>
 
 /* What an answer is made in; `turn` becomes the talk's. */
@@ -183,7 +182,7 @@ static bool generate(answer *a, lory_err *err)
                                .n_stop = c->n_stop };
     a->printer = (chat_printer){ .hides = c->o->settings.hides,
                                  .is_terminal = out_is_terminal(),
-                                 .has_colour = out_is_terminal() && !getenv("NO_COLOR"),
+                                 .has_colour = out_is_styled(),
                                  .tools = has_tools ? &c->tools : NULL,
                                  .has_channels = has_channels,
                                  .recipients = recipients };

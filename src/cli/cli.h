@@ -33,6 +33,7 @@ bool out_put(const void *bytes, size_t n);
 bool out_buf(buf *b); /* also false when b ran out of memory; clears b */
 bool out_flush(void); /* for text that should be seen now */
 bool out_is_terminal(void);
+bool out_is_styled(void); /* a terminal that knows escape sequences, and no NO_COLOR */
 bool in_is_terminal(void);
 
 /* ---- stderr: the rest (out.c) -------------------------------------------------------------- */
@@ -49,6 +50,7 @@ int cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* One line on stderr about something that is not an error. */
 void cli_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 bool err_is_terminal(void);
+bool err_is_styled(void);
 
 /* Parses a command's options. False when the command is over: *status is its exit status (help was
  * printed, or a usage error; LORY_ISA is one, too). After true, opts_free(page, o) at the end. */

@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define AT(field) offsetof(chat_opts, field)
@@ -149,8 +148,8 @@ static int open_chat(chat *c)
     c->is_open = true;
     cli_catch_interrupt(c->s); /* from here on the terminal has to be given back */
     edit_open(&c->edit, &c->history);
-    c->is_interactive = c->edit.is_terminal;
-    if (c->is_interactive) open_history(c);
+    c->is_interactive = in_is_terminal();
+    if (c->edit.is_terminal) open_history(c);
     if (c->o->load) chat_tell_loaded(c, c->o->load);
     return 0;
 }
@@ -189,7 +188,7 @@ static edit_result ask(chat *c, buf *line)
     size_t n_used = chat_used(c), n_ctx = (size_t)lory_session_n_ctx(c->s);
     const char *name = awaited_name(c);
     snprintf(left, sizeof left, "%zu%%%s%s", n_used * 100 / n_ctx, *name ? " " : "", name);
-    snprintf(prompt, sizeof prompt, getenv("NO_COLOR") ? "%s > " : "\033[2m%s\033[22m > ", left);
+    snprintf(prompt, sizeof prompt, out_is_styled() ? "\033[2m%s\033[22m > " : "%s > ", left);
     return edit_read(&c->edit, prompt, (int)strlen(left) + 3, line);
 }
 
@@ -267,7 +266,7 @@ static chat_outcome take_line(chat *c, const buf *line)
 static void remember(chat *c, const buf *line)
 {
     lory_err err;
-    if (!c->is_interactive || history_add(&c->history, line->data, line->len, &err)) return;
+    if (!c->edit.is_terminal || history_add(&c->history, line->data, line->len, &err)) return;
     cli_fail(&err);
 }
 
@@ -276,8 +275,8 @@ static int talk_loop(chat *c)
     buf line = { 0 };
     int status = EXIT_OK;
     while (status == EXIT_OK) {
+        if (c->is_interactive) cli_take_interrupt(); /* of the answer before */
         edit_result r = ask(c, &line);
-        if (c->is_interactive) cli_take_interrupt();
         if (r == EDIT_CANCEL) continue;
         if (r != EDIT_LINE) break;
         if (is_blank(&line)) continue;

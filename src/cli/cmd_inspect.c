@@ -2,7 +2,6 @@
  * Layer: cli, a file command. The forms of output are in inspect_text.c and inspect_json.c. */
 #include "cli/cli.h"
 #include "cli/inspect.h"
-#include <stdlib.h>
 
 typedef struct {
     const char *path;
@@ -65,7 +64,7 @@ static int inspect(inspect_opts *o)
     if (o->json)
         inspect_json(&x, &out);
     else
-        inspect_text(&x, out_is_terminal() && !getenv("NO_COLOR"), &out);
+        inspect_text(&x, out_is_styled(), &out);
     int status = out_buf(&out) ? EXIT_OK : EXIT_FAILED;
     buf_free(&out);
     inspect_free(&x);

@@ -279,9 +279,23 @@ static edit_result read_line(editor *e, buf *line)
     return line->failed ? EDIT_END : EDIT_LINE;
 }
 
+/* A terminal that cannot move its cursor, or answers that go elsewhere: it edits the line itself. */
+static edit_result ask_line(editor *e, const char *prompt, buf *line)
+{
+    bool is_seen = err_is_terminal();
+    fflush(stdout);
+    if (is_seen) fputs(prompt, stderr);
+    edit_result r = read_line(e, line);
+    if (is_seen && r == EDIT_END) fputs("\n", stderr);
+    if (r != EDIT_END || e->err.code != LORY_E_INTERRUPTED) return r;
+    e->err = (lory_err){ 0 };
+    return EDIT_CANCEL;
+}
+
 edit_result edit_read(editor *e, const char *prompt, int n_columns, buf *line)
 {
     edit_frame f = { .prompt = prompt, .n_prompt_columns = n_columns };
     buf_clear(line);
-    return e->is_terminal ? read_terminal(e, &f, line) : read_line(e, line);
+    if (e->is_terminal) return read_terminal(e, &f, line);
+    return in_is_terminal() ? ask_line(e, prompt, line) : read_line(e, line);
 }

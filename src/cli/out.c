@@ -80,6 +80,22 @@ bool err_is_terminal(void)
     return is_terminal(2);
 }
 
+static bool may_style(void)
+{
+    const char *term = getenv("TERM");
+    return term && *term && strcmp(term, "dumb") != 0 && !getenv("NO_COLOR");
+}
+
+bool out_is_styled(void)
+{
+    return out_is_terminal() && may_style();
+}
+
+bool err_is_styled(void)
+{
+    return err_is_terminal() && may_style();
+}
+
 int cli_fail(const lory_err *err)
 {
     if (err->code == LORY_E_INTERRUPTED) return EXIT_INTERRUPTED;
@@ -127,7 +143,7 @@ bool cli_parse(const opts_page *page, void *o, int argc, char **argv, int *statu
         opts_free(page, o);
         return false;
     case OPTS_HELP:
-        opts_help(page, o, out_is_terminal() && !getenv("NO_COLOR"), &text);
+        opts_help(page, o, out_is_styled(), &text);
         *status = out_buf(&text) ? EXIT_OK : EXIT_FAILED;
         buf_free(&text);
         return false;

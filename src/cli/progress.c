@@ -2,14 +2,13 @@
 #include "cli/progress.h"
 #include "cli/cli.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { FIRST_MS = 500, REDRAW_MS = 100, LINE_MS = 10000, BAR_WIDTH = 24 };
 
 void progress_begin(progress *p, const char *what, const char *unit, uint64_t total, bool verbose)
 {
-    bool in_place = err_is_terminal() && !getenv("NO_COLOR");
+    bool in_place = err_is_styled();
     *p = (progress){ .what = what,
                      .unit = unit,
                      .total = total,
