@@ -521,6 +521,15 @@ static void gated(const ref_spec *s, const double *gate, const double *up, const
     multiply(down, NULL, E, n_ff, g, out);
 }
 
+/* Squared ReLU, no gate. */
+static void ungated(const double *up, const double *down, int n_ff, const double *x, double *out)
+{
+    double u[2 * REF_FF];
+    multiply(up, NULL, n_ff, E, x, u);
+    for (int i = 0; i < n_ff; i++) u[i] = u[i] > 0.0 ? u[i] * u[i] : 0.0;
+    multiply(down, NULL, E, n_ff, u, out);
+}
+
 /* Gaussian top-k: what is not so many deviations above the mean becomes 0. */
 static void cut_gates(double deviations, int n, double *g)
 {
@@ -668,6 +677,11 @@ static void expert(ref *r, int il, int e, const double *x, double *out)
     const ref_spec *s = r->s;
     const int n_ff = REF_FF_EXP;
     double limit = s->clips ? s->clips[il] : 0.0;
+    if (!s->exp_gate && s->exp_up) {
+        ungated(get(r, 0, n_ff, E, s->exp_up, il, e), get(r, 0, E, n_ff, s->exp_down, il, e), n_ff,
+                x, out);
+        return;
+    }
     if (s->exp_stacked) { /* [experts, out, in] of each */
         gated(s, get(r, REF_EXPERTS, n_ff, E, s->exp_gate, il) + e * n_ff * E,
               get(r, REF_EXPERTS, n_ff, E, s->exp_up, il) + e * n_ff * E,
@@ -708,6 +722,11 @@ static void shared(ref *r, int il, const double *x, double *out)
 {
     const ref_spec *s = r->s;
     int n_ff = s->n_shared * REF_FF_EXP;
+    if (!s->sh_gate && !s->sh_in) {
+        ungated(of_layer(r, s->sh_up, ".weight", il, n_ff, E),
+                of_layer(r, s->sh_down, ".weight", il, E, n_ff), n_ff, x, out);
+        return;
+    }
     const double *in = s->sh_in ? of_layer(r, s->sh_in, ".weight", il, 2 * n_ff, E) : NULL;
     gated(s, in ? in : of_layer(r, s->sh_gate, ".weight", il, n_ff, E),
           in ? in + n_ff * E : of_layer(r, s->sh_up, ".weight", il, n_ff, E),

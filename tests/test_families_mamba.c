@@ -209,6 +209,69 @@ TEST(falcon_h1_with_norms_and_tied_outputs_gives_the_reference_logits)
                  "falcon-h1");
 }
 
+/* ---- Nemotron-H ------------------------------------------------------------------------------ */
+
+#define NL "backbone.layers.%d."
+
+static void mix_nemotron(ref *r, int il, int n, double (*h)[E], double (*out)[E])
+{
+    mamba2(r, &(ssm_kind){ .mixer = NL "mixer.", .n_norm = S_INNER / S_GROUP }, il, n, h, out);
+}
+
+static const bool nemotron_recurs[] = { true, false, false, true };
+static const int nemotron_heads[] = { REF_HEAD, 0, REF_HEAD, REF_HEAD };
+static const int nemotron_widths[] = { 0, REF_FF, 0, 0 };
+
+#define NEMOTRON                                                                                   \
+    CLASS("NemotronHForCausalLM")                                                                  \
+    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,"                        \
+    "\"num_key_value_heads\":2,\"head_dim\":8,\"intermediate_size\":48,"                           \
+    "\"max_position_embeddings\":64,\"layer_norm_epsilon\":1e-5,\"mlp_hidden_act\":\"relu2\","     \
+    "\"mamba_num_heads\":4,\"mamba_head_dim\":16,\"n_groups\":2,\"ssm_state_size\":6,"             \
+    "\"conv_kernel\":3,\"use_conv_bias\":true,\"time_step_limit\":[0.0,Infinity],"
+#define NEMOTRON_NAMES                                                                             \
+    .embd = "backbone.embeddings", .out_norm = "backbone.norm_f", UNTIED, .attn_norm = NL "norm",  \
+    .ffn_norm = NL "norm", .q = NL "mixer.q_proj", .k = NL "mixer.k_proj", .v = NL "mixer.v_proj", \
+    .o = NL "mixer.o_proj", .heads = nemotron_heads, .widths = nemotron_widths,                    \
+    .recurs = nemotron_recurs, .mix = mix_nemotron, .rotation = REF_NEVER
+
+static const ref_spec nemotron_h = {
+    .config = NEMOTRON "\"hybrid_override_pattern\":\"M-*M\"}",
+    NEMOTRON_NAMES,
+    .up = NL "mixer.up_proj",
+    .down = NL "mixer.down_proj",
+    .act = REF_RELU2,
+};
+
+TEST(nemotron_h_gives_the_reference_logits)
+{
+    family_check(&nemotron_h, "nemotron_h");
+}
+
+static const ref_spec nemotron_h_moe = {
+    .config = NEMOTRON
+    "\"layers_block_type\":[\"mamba\",\"moe\",\"attention\",\"mamba\"],"
+    "\"n_routed_experts\":4,\"num_experts_per_tok\":2,\"moe_intermediate_size\":24,"
+    "\"moe_shared_expert_intermediate_size\":48,\"n_shared_experts\":1,\"norm_topk_prob\":true,"
+    "\"routed_scaling_factor\":2.5,\"n_group\":1,\"topk_group\":1}",
+    NEMOTRON_NAMES,
+    .router = NL "mixer.gate",
+    .router_bias = NL "mixer.gate.e_score_correction_bias",
+    .exp_up = NL "mixer.experts.%d.up_proj.weight",
+    .exp_down = NL "mixer.experts.%d.down_proj.weight",
+    .sh_up = NL "mixer.shared_experts.up_proj",
+    .sh_down = NL "mixer.shared_experts.down_proj",
+    .n_shared = 2,
+    .sigmoid = true,
+    .normalises = true,
+    .expert_scale = 2.5,
+};
+
+TEST(nemotron_h_with_experts_gives_the_reference_logits)
+{
+    family_check(&nemotron_h_moe, "nemotron_h_moe");
+}
+
 /* ---- states ---------------------------------------------------------------------------------- */
 
 TEST(states_of_selective_scans_give_the_bits_of_texts_read_in_one_go)
@@ -223,6 +286,13 @@ TEST(states_beside_attention_give_the_bits_of_texts_read_in_one_go)
     const size_t floats = (S_TAPS - 1) * S_CONV + S_INNER * S_STATE;
     states_check(&falcon_h1, "falcon-h1-long",
                  REF_LAYER * ((floats + 15) / 16 * 16) * sizeof(float));
+}
+
+TEST(states_between_layers_of_experts_give_the_bits_of_texts_read_in_one_go)
+{
+    const size_t floats = (S_TAPS - 1) * S_CONV + S_INNER * S_STATE;
+    states_check(&nemotron_h_moe, "nemotron-h-long",
+                 2 * ((floats + 15) / 16 * 16) * sizeof(float));
 }
 
 /* ---- files that are wrong -------------------------------------------------------------------- */
@@ -333,4 +403,22 @@ TEST(files_of_falcon_h1_that_are_wrong_are_refused_in_a_line)
           .want = "tensor blk.2.ssm_in.weight has shape [156, 32, 1, 1] (expected [32, 156, 1])" },
     };
     check_wrong(&falcon_h1, "falcon-h1-wrong", cases, sizeof cases / sizeof *cases);
+}
+
+TEST(files_of_nemotron_h_that_are_wrong_are_refused_in_a_line)
+{
+    static const wrong_file cases[] = {
+        { "nemotron_h.ssm.inner_size", 63,
+          .want = "63 values of 4 heads do not go with 2 heads of keys" },
+        { "nemotron_h.attention.head_count_kv", 2,
+          .want = "layer 1 has attention and a feed-forward network, which is not known of "
+                  "nemotron_h" },
+        { "nemotron_h.feed_forward_length", 48,
+          .want = "layer 2 has attention and a feed-forward network, which is not known of "
+                  "nemotron_h" },
+        { .lost = "blk.1.ffn_up.weight", .want = "tensor blk.1.ffn_up.weight is missing" },
+        { .lost = "blk.3.ssm_d", .want = "tensor blk.3.ssm_d is missing" },
+        { .lost = "blk.2.attn_norm.weight", .want = "tensor blk.2.attn_norm.weight is missing" },
+    };
+    check_wrong(&nemotron_h, "nemotron-h-wrong", cases, sizeof cases / sizeof *cases);
 }

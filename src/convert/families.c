@@ -50,6 +50,10 @@ static const hf_family families[] = {
       "granitehybrid",  rows_granite4_moe, rows_common,  shape_granite4, keys_granite4_hybrid },
     { "FalconH1ForCausalLM",
       "falcon-h1",      rows_falcon_h1, rows_common,     shape_falcon_h1, keys_falcon_h1 },
+    { "NemotronHForCausalLM",
+      "nemotron_h",     rows_nemotron_h, rows_none,      shape_nemotron_h, keys_nemotron_h },
+    { "NemotronHForCausalLM",
+      "nemotron_h_moe", rows_nemotron_h, rows_none,      shape_nemotron_h, keys_nemotron_h },
     { "SolarOpenForCausalLM",
       "glm4moe",        rows_glm4moe, rows_common,       NULL, keys_solar },
     { "DeepseekV2ForCausalLM DeepseekV3ForCausalLM KimiK2ForCausalLM",
@@ -267,6 +271,16 @@ static bool has_experts(const json *root)
     return json_get_int(json_get(root, "num_local_experts"), &n) && n > 0;
 }
 
+/* Nemotron-H names its layers by letters or words. */
+static bool has_expert_layers(const json *root)
+{
+    const char *pattern;
+    size_t n;
+    if (json_get_str(json_get(root, "hybrid_override_pattern"), &pattern, &n))
+        return memchr(pattern, 'E', n) != NULL;
+    return has_text(json_get(root, "layers_block_type"), "moe");
+}
+
 /* ChatGLM-6B has the class names of its successors; its positions are 2-D. Baichuan 2 has those of
  * the first one, and another vocabulary. */
 static bool fits(const hf_family *f, const json *root, const char *class_name)
@@ -285,6 +299,8 @@ static bool fits(const hf_family *f, const json *root, const char *class_name)
     if (f->put_keys == keys_granite4) return !recurs;
     if (f->put_keys == keys_granite4_hybrid)
         return recurs && (f->rows == rows_granite4_moe) == has_experts(root);
+    if (f->put_keys == keys_nemotron_h)
+        return (strcmp(f->arch, "nemotron_h_moe") == 0) == has_expert_layers(root);
     bool is_first = json_get(root, "position_encoding_2d") || json_get(root, "inner_hidden_size");
     if (f->rows == rows_chatglm) return !is_first;
     return f->rows != rows_chatglm1 || is_first;

@@ -410,3 +410,86 @@ void keys_falcon_h1(config *c, const hf_shape *s)
     keys_put_head_dim(c);
     config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
 }
+
+/* ---- Nemotron-H ------------------------------------------------------------------------------ */
+
+void shape_nemotron_h(config *c, hf_shape *s)
+{
+    if (strcmp(c->arch, "nemotron_h") == 0) s->n_expert = 0; /* of which configs may speak */
+    s->n_key_head = config_int(c, "n_groups mamba_n_groups", 8);
+    s->n_value_head = config_int(c, "mamba_num_heads", 128);
+    s->key_dim = config_int(c, "ssm_state_size", 128);
+    s->value_dim = config_int(c, "mamba_head_dim", 64);
+    check_states(c, s);
+}
+
+/* What layer il is: M a state space, * attention, - a feed-forward network, E experts; 0: it is
+ * not said. */
+static char kind_of_layer(const config *c, size_t il)
+{
+    static const char *const words[] = { "Mmamba", "Mlinear_attention", "*attention",
+                                         "*full_attention", "-mlp", "Emoe" };
+    const json *pattern = config_find(c, "hybrid_override_pattern");
+    const json *list = config_find(c, "layers_block_type"), *j = list ? list->first : NULL;
+    if (pattern && pattern->type == JSON_STRING)
+        return il < pattern->n && strchr("M*-E", pattern->str[il]) ? pattern->str[il] : '\0';
+    for (size_t i = 0; j && i < il; i++) j = j->next;
+    for (size_t i = 0; j && i < sizeof words / sizeof words[0]; i++)
+        if (json_str_is(j, words[i] + 1)) return words[i][0];
+    return '\0';
+}
+
+static void put_nemotron_layers(config *c, const hf_shape *s, int64_t n_ff)
+{
+    int32_t n_kv_head[CONFIG_MAX_LAYER], widths[CONFIG_MAX_LAYER];
+    char key[64], feeds = s->n_expert ? 'E' : '-';
+    for (int64_t il = 0; il < s->n_layer; il++) {
+        char kind = il < CONFIG_MAX_LAYER ? kind_of_layer(c, (size_t)il) : '\0';
+        if (kind != 'M' && kind != '*' && kind != feeds) {
+            config_wrong(c, LORY_E_UNSUPPORTED, "layer %d is of no kind that is known of %s "
+                         "(hybrid_override_pattern, layers_block_type)", (int)il, c->arch);
+            return;
+        }
+        n_kv_head[il] = kind == '*' ? (int32_t)s->n_kv_head : 0;
+        widths[il] = kind == feeds ? (int32_t)n_ff : 0;
+    }
+    snprintf(key, sizeof key, "%s.attention.head_count_kv", c->arch);
+    gguf_put_i32s(c->w, key, n_kv_head, (size_t)s->n_layer);
+    snprintf(key, sizeof key, "%s.feed_forward_length", c->arch);
+    gguf_put_i32s(c->w, key, widths, (size_t)s->n_layer);
+}
+
+static void put_nemotron_experts(config *c, const hf_shape *s)
+{
+    config_put_int(c, "expert_count", s->n_expert);
+    config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", CONFIG_NEEDED));
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "expert_shared_count", config_int(c, "n_shared_experts", 1));
+    config_put_int(c, "expert_shared_feed_forward_length",
+                   config_int(c, "moe_shared_expert_intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "expert_group_count", config_int(c, "n_group", 1));
+    config_put_int(c, "expert_group_used_count", config_int(c, "topk_group", 1));
+    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
+    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
+    config_put_int(c, "expert_gating_func", 2); /* sigmoid, by gguf-py's numbers */
+}
+
+void keys_nemotron_h(config *c, const hf_shape *s)
+{
+    const char *n_ff = s->n_expert ? "moe_intermediate_size" : "intermediate_size";
+    config_one_of(c, "activation", "mlp_hidden_act", "relu2", "relu2");
+    config_one_of(c, "activation", "mamba_hidden_act", "silu", "silu");
+    if (config_find(c, "moe_latent_size"))
+        config_wrong(c, LORY_E_UNSUPPORTED, "experts over latents (moe_latent_size) are not known "
+                                            "of %s", c->arch);
+    keys_put_sizes(c, s);
+    put_nemotron_layers(c, s, config_int(c, n_ff, CONFIG_NEEDED));
+    config_put_int(c, "attention.key_length", config_int(c, "head_dim attention_head_dim", 128));
+    config_put_int(c, "attention.value_length", config_int(c, "head_dim attention_head_dim", 128));
+    config_put_num(c, "attention.layer_norm_rms_epsilon",
+                   config_num(c, "layer_norm_epsilon rms_norm_eps", 1e-5));
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    put_states(c, s, "conv_kernel mamba_d_conv");
+    if (s->n_expert) put_nemotron_experts(c, s);
+}

@@ -138,4 +138,31 @@ const hf_row rows_falcon_h1[] = {
     ROW(LAYER "feed_forward.up_proj", BLK "ffn_up"),
     SCALED("feed_forward.down_proj", "ffn_down", HF_F_DOWN),
     END };
+
+#define NEMOTRON(top)                                                                              \
+    ROW(top "embeddings", "token_embd"),                                                           \
+    ROW(top "embed_tokens", "token_embd"),                                                         \
+    ROW(top "norm_f", "output_norm"),                                                              \
+    ROW(top "layers.%d.norm", BLK "attn_norm"),                                                    \
+    MAMBA2(top "layers.%d.mixer."),                                                                \
+    ROW(top "layers.%d.mixer.q_proj", BLK "attn_q"),                                               \
+    ROW(top "layers.%d.mixer.k_proj", BLK "attn_k"),                                               \
+    ROW(top "layers.%d.mixer.v_proj", BLK "attn_v"),                                               \
+    ROW(top "layers.%d.mixer.o_proj", BLK "attn_output"),                                          \
+    ROW(top "layers.%d.mixer.up_proj", BLK "ffn_up"),                                              \
+    ROW(top "layers.%d.mixer.down_proj", BLK "ffn_down"),                                          \
+    ROW(top "layers.%d.mixer.gate", BLK "ffn_gate_inp"),                                           \
+    WHOLE(top "layers.%d.mixer.gate.e_score_correction_bias", BLK "exp_probs_b.bias"),             \
+    ROW(top "layers.%d.mixer.experts.%e.up_proj", BLK "ffn_up_exps"),                              \
+    ROW(top "layers.%d.mixer.experts.%e.down_proj", BLK "ffn_down_exps"),                          \
+    WHOLE(top "layers.%d.mixer.experts.up_proj", BLK "ffn_up_exps.weight"),                        \
+    WHOLE(top "layers.%d.mixer.experts.down_proj", BLK "ffn_down_exps.weight"),                    \
+    ROW(top "layers.%d.mixer.shared_experts.up_proj", BLK "ffn_up_shexp"),                         \
+    ROW(top "layers.%d.mixer.shared_experts.down_proj", BLK "ffn_down_shexp")
+
+const hf_row rows_nemotron_h[] = {
+    NEMOTRON("backbone."),
+    NEMOTRON("model."),
+    ROW("lm_head", "output"),
+    END };
 /* clang-format on */

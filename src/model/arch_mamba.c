@@ -1,6 +1,6 @@
 /* arch_mamba.c - selective state spaces (Mamba-2: Dao & Gu 2024, arXiv:2405.21060), which keep a
  * state of each head instead of keys and values, and models that have attention besides: Granite
- * 4, Falcon-H1. */
+ * 4, Falcon-H1, Nemotron-H. */
 #include "base/err.h"
 #include "model/arch.h"
 #include <stdio.h>
@@ -67,6 +67,32 @@ static const lory_step block_falcon[] = {
     { OP_MATMUL,     F,  G,  W_FFN_DOWN,  0 },
     { OP_ADD,        X,  F,  W_NONE,      0 }, END };
 
+/* Nemotron-H (arXiv:2504.03624): a layer is a state space, attention that does not rotate, or a
+ * feed-forward network. */
+static const lory_step block_nemotron[] = {
+    { OP_RMS_NORM,   H,  X,  W_ATTN_NORM, 0                  },
+    { OP_MATMUL,     MI, H,  W_SSM_IN,    RECURS             },
+    MAMBA2(H, 0),
+    { OP_MATMUL,     Q,  H,  W_ATTN_Q,    ATTENDS            },
+    { OP_MATMUL,     K,  H,  W_ATTN_K,    ATTENDS            },
+    { OP_MATMUL,     V,  H,  W_ATTN_V,    ATTENDS            },
+    { OP_ATTEND,     A,  Q,  W_NONE,      ATTENDS            },
+    { OP_MATMUL,     H,  A,  W_ATTN_OUT,  ATTENDS            },
+    { OP_MATMUL,     U,  H,  W_FFN_UP,    FEEDS | DENSE      },
+    { OP_RELU_SQR,   U,  U,  W_NONE,      FEEDS | DENSE      },
+    { OP_MATMUL,     H,  U,  W_FFN_DOWN,  FEEDS | DENSE      },
+    { OP_MATMUL,     SU, H,  W_SH_UP,     FEEDS | SHARED     },
+    { OP_RELU_SQR,   SU, SU, W_NONE,      FEEDS | SHARED     },
+    { OP_MATMUL,     H2, SU, W_SH_DOWN,   FEEDS | SHARED     },
+    { OP_MATMUL,     RT, H,  W_ROUTER,    FEEDS | MOE        },
+    { OP_ROUTE,      RT, RT, W_EXP_PROBS, FEEDS | MOE | BARE },
+    { OP_EXPERTS,    EU, H,  W_EXP_UP,    FEEDS | MOE        },
+    { OP_RELU_SQR,   EU, EU, W_NONE,      FEEDS | MOE        },
+    { OP_EXPERTS,    ED, EU, W_EXP_DOWN,  FEEDS | MOE        },
+    { OP_EXPERT_SUM, H,  ED, W_NONE,      FEEDS | MOE        },
+    { OP_ADD,        H,  H2, W_NONE,      FEEDS | SHARED     },
+    { OP_ADD,        X,  H,  W_NONE,      0                  }, END };
+
 /* What the product of H has: gates, x of all heads, B and C of all groups, time steps. */
 static bool read_mamba2(hparams *hp, const gguf *g, const char *arch, lory_err *err)
 {
@@ -105,7 +131,38 @@ static bool adapt_falcon(hparams *hp, const gguf *g, lory_err *err)
     return true;
 }
 
+/* Layers without heads of keys have a feed-forward network or are recurrent. */
+static bool adapt_nemotron(hparams *hp, const gguf *g, const char *arch, lory_err *err)
+{
+    if (!read_mamba2(hp, g, arch, err)) return false;
+    for (int il = 0; il < hp->n_layer; il++) {
+        hparams_layer *l = &hp->layer[il];
+        bool attends = l->n_kv_head != HPARAMS_NO, feeds = l->n_ff != HPARAMS_NO;
+        if (attends && feeds)
+            return err_set(err, LORY_E_UNSUPPORTED,
+                           "%s: layer %d has attention and a feed-forward network, which is not "
+                           "known of %s", gguf_path(g), il, arch);
+        if (!attends && !feeds) hparams_set_recurrent(hp, il, state_of(hp));
+        if (feeds) l->n_head = HPARAMS_NO;
+    }
+    return true;
+}
+
+static bool adapt_nemotron_h(hparams *hp, const gguf *g, lory_err *err)
+{
+    return adapt_nemotron(hp, g, "nemotron_h", err);
+}
+
+static bool adapt_nemotron_h_moe(hparams *hp, const gguf *g, lory_err *err)
+{
+    return adapt_nemotron(hp, g, "nemotron_h_moe", err);
+}
+
 const lory_arch arch_granitehybrid = { "granitehybrid", embed_tokens, block_granite, head_rms,
                                        false, preset_normalised, adapt_granite, NULL };
 const lory_arch arch_falcon_h1 = { "falcon-h1", embed_tokens, block_falcon, head_rms, true, NULL,
                                    adapt_falcon, NULL };
+const lory_arch arch_nemotron_h = { "nemotron_h", embed_tokens, block_nemotron, head_rms, false,
+                                    NULL, adapt_nemotron_h, NULL };
+const lory_arch arch_nemotron_h_moe = { "nemotron_h_moe", embed_tokens, block_nemotron, head_rms,
+                                        false, preset_sigmoid, adapt_nemotron_h_moe, NULL };

@@ -114,6 +114,8 @@ const lory_arch *const archs[] = {
     &arch_granitehybrid,
     &arch_falcon_h1,
     &arch_rwkv7,
+    &arch_nemotron_h,
+    &arch_nemotron_h_moe,
     NULL,
 };
 
