@@ -1,9 +1,11 @@
 /* test_draft.c - guesses at what comes next, and that they change no bit of what is generated. */
 #include "engine/draft.h"
 #include "engine/session.h"
+#include "gguf/gguf_write.h"
 #include "lory.h"
 #include "test.h"
 #include <stdlib.h>
+#include <string.h>
 
 /* A text with 5 6 7 8 twice, and the second time just begun. */
 static const lory_token text[] = { 1, 5, 6, 7, 8, 9, 2, 3, 5, 6, 7 };
@@ -275,7 +277,8 @@ static void count_rows(void *user, const lory_matmul_input *in, int ith, int nth
         *n_read += (size_t)in->n_rows;
 }
 
-TEST(a_drafter_that_is_right_reads_each_token_once)
+/* A session of `drafter`, which draws as m does, guesses for one of m. */
+static void check_reads_once(lory_model *m, lory_model *drafter)
 {
     enum { N_READ = 100 };
     size_t n_read = 0, n_held;
@@ -285,12 +288,10 @@ TEST(a_drafter_that_is_right_reads_each_token_once)
     lory_sampler_params greedy = { 0 };
     lory_token prompt[N_READ];
     lory_err err;
-    lory_model *m = lory_model_open("models/tales-tiny-q8_0.gguf", &err);
-    REQUIRE(m, "%s", err.text);
     q.n_draft = 0, q.on_input = count_rows, q.on_input_user = &n_read;
     lory_sampler_defaults(m, &greedy);
     greedy.temp = 0.0f;
-    lory_session *s = lory_session_new(m, &p, &err), *by = lory_session_new(m, &q, &err);
+    lory_session *s = lory_session_new(m, &p, &err), *by = lory_session_new(drafter, &q, &err);
     lory_sampler *sampler = lory_sampler_new(m, &greedy, &err);
     REQUIRE(s && by && sampler, "%s", err.text);
     for (int i = 0; i < N_READ; i++) prompt[i] = 300 + i; /* nothing in it stands twice */
@@ -302,7 +303,91 @@ TEST(a_drafter_that_is_right_reads_each_token_once)
     lory_sampler_free(sampler);
     lory_session_free(s);
     lory_session_free(by);
+}
+
+TEST(a_drafter_that_is_right_reads_each_token_once)
+{
+    lory_err err;
+    lory_model *m = lory_model_open("models/tales-tiny-q8_0.gguf", &err);
+    REQUIRE(m, "%s", err.text);
+    check_reads_once(m, m);
     lory_model_close(m);
+}
+
+/* The model's file with more tokens: rows of zeros, whose logits are 0. */
+enum { N_VOCAB = 512, N_MORE = 8, N_WIDER = N_VOCAB + N_MORE };
+
+static void put_wider_vocab(gguf_writer *w, const gguf *g)
+{
+    static gguf_str name[N_WIDER];
+    static float score[N_WIDER];
+    static int32_t type[N_WIDER];
+    gguf_str_iter it = gguf_strings(gguf_find(g, "tokenizer.ggml.tokens"));
+    const gguf_kv *types = gguf_find(g, "tokenizer.ggml.token_type");
+    const gguf_kv *scores = gguf_find(g, "tokenizer.ggml.scores");
+    for (int i = 0; i < N_VOCAB; i++) {
+        REQUIRE(gguf_next(&it, &name[i]));
+        score[i] = (float)gguf_float_at(scores, (uint64_t)i);
+        type[i] = (int32_t)gguf_int_at(types, (uint64_t)i);
+    }
+    for (int i = N_VOCAB; i < N_WIDER; i++) name[i] = (gguf_str){ "[unused]", 8 }, type[i] = 5;
+    gguf_put_u32(w, "llama.vocab_size", N_WIDER);
+    gguf_put_strs(w, "tokenizer.ggml.tokens", name, N_WIDER);
+    gguf_put_f32s(w, "tokenizer.ggml.scores", score, N_WIDER);
+    gguf_put_i32s(w, "tokenizer.ggml.token_type", type, N_WIDER);
+}
+
+static void write_wider(const char *path)
+{
+    static const char *const replaced[] = { "llama.vocab_size", "tokenizer.ggml.tokens",
+                                            "tokenizer.ggml.scores", "tokenizer.ggml.token_type" };
+    static const unsigned char zeros[N_MORE * 68]; /* rows of 64 in Q8_0 */
+    gguf g;
+    gguf_writer w;
+    lory_err err;
+    REQUIRE(gguf_open(&g, "models/tales-tiny-q8_0.gguf", &err), "%s", err.text);
+    REQUIRE(gguf_create(&w, path, &err), "%s", err.text);
+    for (size_t i = 0; i < g.n_kv; i++) {
+        bool is_replaced = false;
+        for (int k = 0; k < 4; k++) is_replaced |= gguf_str_is(g.kv[i].key, replaced[k]);
+        if (!is_replaced) gguf_put_kv(&w, &g.kv[i]);
+    }
+    put_wider_vocab(&w, &g);
+    for (size_t i = 0; i < g.n_tensors; i++) {
+        const gguf_tensor *t = &g.tensors[i];
+        bool is_vocab = gguf_str_is(t->name, "token_embd.weight");
+        gguf_add_tensor(&w, t->name, t->type, t->n_dims,
+                        is_vocab ? (const int64_t[]){ t->ne[0], N_WIDER } : t->ne);
+    }
+    REQUIRE(gguf_begin_data(&w, &err), "%s", err.text);
+    for (size_t i = 0; i < g.n_tensors; i++) {
+        const gguf_tensor *t = &g.tensors[i];
+        CHECK(gguf_write_data(&w, t->data, t->n_bytes, &err), "%s", err.text);
+        if (gguf_str_is(t->name, "token_embd.weight"))
+            CHECK(gguf_write_data(&w, zeros, sizeof zeros, &err), "%s", err.text);
+    }
+    REQUIRE(gguf_commit(&w, &err), "%s", err.text);
+    gguf_close(&g);
+}
+
+TEST(a_drafter_may_have_more_tokens_or_fewer)
+{
+    static heard plain, drafted;
+    const char *path = test_temp("wider.gguf");
+    lory_err err;
+    write_wider(path);
+    lory_model *m = lory_model_open("models/tales-tiny-q8_0.gguf", &err);
+    lory_model *wider = m ? lory_model_open(path, &err) : NULL;
+    REQUIRE(wider, "%s", err.text);
+    for (int i = 0; i < 2; i++) {
+        lory_model *of = i ? wider : m, *drafter = i ? m : wider;
+        generate(of, NULL, 0, 0.0f, &plain);
+        generate(of, drafter, 4, 0.0f, &drafted);
+        CHECK_SAME(&drafted, &plain, sizeof plain, "model %d", i);
+        check_reads_once(of, drafter);
+    }
+    lory_model_close(m);
+    lory_model_close(wider);
 }
 
 TEST(a_drafter_needs_the_same_vocabulary)
