@@ -98,6 +98,9 @@ TEST(schemas_of_formats)
     takes("{\"type\":\"string\",\"format\":\"ipv6\"}",
           "\"::1\" ; \"fe80::1:2\" ; \"1:2:3:4:5:6:7:8\" ! \"1:2\" ! \"::1::2\"");
     takes("{\"type\":\"string\",\"format\":\"uri\"}", "\"https://a.org/b?c=d#e\" ! \"a.org\"");
+    takes("{\"type\":\"string\",\"format\":\"hostname\"}",
+          "\"a\" ; \"a-b.c--d\" ; \"ab-c\" ; \"a--b\" ; \"abc----d\" ! "
+          "\"ab--c\" ! \"xn--X\" ! \"abc-\"");
     takes("{\"type\":\"string\",\"format\":\"duration\"}",
           "\"P3DT4H\" ; \"PT5M\" ; \"P2W\" ! \"P\" ! \"PT\"");
 }
@@ -184,6 +187,10 @@ TEST(schemas_of_arrays_and_objects)
           "\"const\":0}}",
           "{} ; {\"ab\":1} ; {\"ab\":1,\"x\":0} ; {\"a\":0,\"abc\":0} ; {\"\":0} ! {\"ab\":0} ! "
           "{\"x\":0,\"ab\":1}");
+    takes("{\"type\":\"object\",\"required\":[\"a\\\"b\",\"a\"],\"additionalProperties\":{"
+          "\"const\":0}}",
+          "{\"a\\\"b\":0,\"a\":0} ; {\"a\\\"b\":0,\"a\":0,\"ab\":0} ! "
+          "{\"a\\\"b\":0,\"a\":0,\"a\"0\":0} ! {\"a\\\"b\":0,\"a\":0,\"a\":0}");
     takes("{\"type\":\"object\",\"patternProperties\":{\"^x\":{\"const\":1}},"
           "\"additionalProperties\":false}",
           "{} ; {\"x1\":1, \"x\":1} ! {\"a\":1} ! {\"x\":2}");
@@ -216,6 +223,12 @@ TEST(schemas_brought_together_and_recursive)
           "{\"k\":\"a\",\"x\":1} ; {\"k\":\"b\"} ! {\"k\":\"a\"}");
     takes("{\"type\":\"object\",\"properties\":{\"a\":false,\"b\":true}}",
           "{} ; {\"b\":[1]} ! {\"a\":1}");
+    takes("{\"type\":\"object\",\"properties\":{\"a\":{\"const\":1}},\"allOf\":[{\"properties\":{"
+          "\"b\":{\"const\":2}},\"required\":[\"b\"]}],\"unevaluatedProperties\":false}",
+          "{\"a\":1,\"b\":2} ; {\"b\":2} ! {\"a\":1} ! {\"b\":2,\"c\":1}");
+    takes("{\"type\":\"object\",\"properties\":{\"a\":{\"const\":1}},\"$ref\":\"#/$defs/n\","
+          "\"$defs\":{\"n\":{\"properties\":{\"b\":{\"const\":2}},\"unevaluatedProperties\":false}}}",
+          "{} ; {\"b\":2} ! {\"a\":1} ! {\"a\":1,\"b\":2}"); /* it does not see what is around it */
     takes("{\"$ref\":\"#/$defs/a~1b\",\"$defs\":{\"a/b\":{\"const\":1}}}", "1 ! 2");
 }
 

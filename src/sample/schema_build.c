@@ -204,6 +204,21 @@ bool conjuncts_add(builder *b, conjuncts *l, const json *schema, unsigned withou
     return true;
 }
 
+bool schema_applies(builder *b, const json *schema, const json *part, int *budget)
+{
+    static const char *const lists[] = { "allOf", "anyOf", "oneOf" };
+    if (schema == part) return true;
+    if (--*budget < 0) return false;
+    const json *ref = json_get(schema, "$ref"), *to = ref ? resolve(b, ref) : NULL;
+    if (to && schema_applies(b, to, part, budget)) return true;
+    for (size_t i = 0; i < COUNT(lists); i++) {
+        const json *list = json_get(schema, lists[i]);
+        for (const json *j = list ? list->first : NULL; j && *budget > 0; j = j->next)
+            if (schema_applies(b, j, part, budget)) return true;
+    }
+    return false;
+}
+
 /* ---- rules of lists ------------------------------------------------------------------------- */
 
 static uint64_t hash_of(const conjuncts *l)

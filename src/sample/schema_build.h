@@ -55,6 +55,9 @@ void conjuncts_free(conjuncts *l);
 bool conjuncts_put(builder *b, conjuncts *l, const json *at, unsigned without, bool *is_new);
 /* Adds a schema, its $ref followed and its allOf taken apart. */
 bool conjuncts_add(builder *b, conjuncts *l, const json *schema, unsigned without);
+/* Whether `part` is the schema, or one that it applies to the same value (allOf, anyOf, oneOf,
+ * $ref), and is found within *budget steps. */
+bool schema_applies(builder *b, const json *schema, const json *part, int *budget);
 /* The keyword of one of them, or NULL. */
 const json *conjunct_get(const conjunct *c, const char *keyword);
 

@@ -124,19 +124,21 @@ typedef struct {
     size_t n;
 } name;
 
+enum { N_PLAIN = 0x7F - ' ' }; /* ASCII characters that a name may have */
+
 static const expr *plain_chars(builder *b, const uint32_t *without, size_t n)
 {
-    char_range r[64 + 3] = { { 0, 0x1F }, { '"', '"' }, { '\\', '\\' } };
+    char_range r[N_PLAIN + 3] = { { 0, 0x1F }, { '"', '"' }, { '\\', '\\' } };
     for (size_t i = 0; i < n; i++) r[3 + i] = (char_range){ without[i], without[i] };
     return syntax_chars(b->s, r, n + 3, true);
 }
 
 /* The rest of a name that is none of the names, which all begin with the same `at` bytes, and are
- * ASCII. */
+ * ASCII that needs no escape. */
 static const expr *other_name(builder *b, const name *names, size_t n, size_t at)
 {
     expr_list l = { 0 };
-    uint32_t first[64];
+    uint32_t first[N_PLAIN];
     size_t n_first = 0;
     bool may_end = true;
     const expr *any = syntax_repeat(b->s, plain_chars(b, NULL, 0), 0, SYNTAX_MANY);
@@ -145,7 +147,7 @@ static const expr *other_name(builder *b, const name *names, size_t n, size_t at
         size_t n_below = 0;
         for (size_t i = 0; i < n && n_below < 256; i++)
             if (names[i].n > at && (unsigned char)names[i].s[at] == c) below[n_below++] = names[i];
-        if (n_below == 0 || n_first == 64) continue;
+        if (n_below == 0) continue;
         first[n_first++] = c;
         char_range r = { c, c };
         expr_list_put(b->s, &l,
@@ -162,7 +164,11 @@ static const expr *other_name(builder *b, const name *names, size_t n, size_t at
 
 /* ---- objects -------------------------------------------------------------------------------- */
 
-enum { MAX_PROPERTIES = 256, MAX_NAME = 200 /* bytes, where it must be told from others */ };
+enum {
+    MAX_PROPERTIES = 256,
+    MAX_NAME = 200,  /* bytes, where it must be told from others */
+    MAX_APPLIED = 64 /* schemas that unevaluatedProperties sees through */
+};
 
 typedef struct {
     const char *key; /* [n] */
@@ -267,9 +273,25 @@ static bool read_object(object *o)
     return true;
 }
 
+/* Whether unevaluatedProperties of a conjunct sees the name: it, or a schema that it applies to the
+ * same value, declares it. */
+static bool is_evaluated(const object *o, const conjunct *c, const property *p)
+{
+    for (size_t i = 0; i < o->l->n; i++) {
+        const conjunct *k = &o->l->item[i];
+        if (!member(conjunct_get(k, "properties"), p->key, p->n)
+            && !conjunct_get(k, "additionalProperties"))
+            continue;
+        int budget = MAX_APPLIED;
+        if (schema_applies(o->b, c->at, k->at, &budget)) return true;
+    }
+    return false;
+}
+
 /* The schema that one conjunct has for a name: of properties, else of the others. */
 static bool add_schema_of(object *o, const conjunct *c, const property *p, conjuncts *value)
 {
+    if (conjunct_get(c, "unevaluatedProperties") && !is_evaluated(o, c, p)) value->is_never = true;
     const json *own = member(conjunct_get(c, "properties"), p->key, p->n);
     const json *others = conjunct_get(c, "additionalProperties");
     bool matches = false;
@@ -280,6 +302,14 @@ static bool add_schema_of(object *o, const conjunct *c, const property *p, conju
                            "a pattern that matches the property \"%.40s\" too is not supported",
                            p->key);
     return own || !others || conjuncts_add(o->b, value, others, 0);
+}
+
+/* Whether an ASCII name can't be written without an escape, as names that are not declared are. */
+static bool needs_escape(const property *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->key[i] == '"' || p->key[i] == '\\') return true;
+    return false;
 }
 
 static bool build_pairs(object *o)
@@ -328,7 +358,7 @@ static const expr *other_pair(object *o)
                         "supported");
             return NULL;
         }
-        names[n++] = (name){ o->p[i].key, o->p[i].n };
+        if (!needs_escape(&o->p[i])) names[n++] = (name){ o->p[i].key, o->p[i].n };
     }
     if (o->pattern)
         key = schema_matching_key(b, o->pattern);

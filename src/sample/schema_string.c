@@ -107,7 +107,11 @@ static const expr *json_chars(syntax *s, const char_range *range, size_t n, bool
 #define BYTE  "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 #define IPV4  BYTE "(\\." BYTE "){3}"
 #define H16   "[0-9a-fA-F]{1,4}"
-#define LABEL "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+/* Of a host's name, 63 characters at most. With "--" as its third and fourth it would be the
+ * punycode of another, which not every text is: RFC 5890. */
+#define LD    "[A-Za-z0-9]"
+#define LDH   "[A-Za-z0-9-]"
+#define LABEL LD "(" LDH "?" LD "|" LDH LD LDH "{0,59}" LD "|" LDH "-" LD "(" LDH "{0,58}" LD ")?)?"
 
 /* Formats of JSON Schema (RFC 3339, 4122, 5321, 2673, 4291, 1123, 3986), some of them narrower than
  * their RFC: what is written is always valid. */
