@@ -196,7 +196,7 @@ static void rms(const ref_spec *s, const double *w, int n, double *x)
 {
     double sum = 0.0;
     for (int i = 0; i < n; i++) sum += x[i] * x[i];
-    double one = s->norm == REF_RMS_1P ? 1.0 : 0.0;
+    double one = s->plus != 0.0 ? s->plus : s->norm == REF_RMS_1P ? 1.0 : 0.0;
     for (int i = 0; i < n; i++) x[i] *= (w[i] + one) / sqrt(sum / n + eps_of(s));
 }
 
@@ -227,6 +227,17 @@ static void norm_by(ref *r, const char *pattern, int il, ref_norm kind, double e
     if (eps != 0.0) other.norm_eps = eps;
     r->s = &other;
     norm(r, pattern, il, x);
+    r->s = s;
+}
+
+/* Behind a sub-layer; its weight counts `plus` more (0: as others' do). */
+static void post_norm(ref *r, const char *pattern, int il, double plus, double *x)
+{
+    const ref_spec *s = r->s;
+    ref_spec other = *s;
+    other.plus = plus;
+    r->s = &other;
+    norm_by(r, pattern, il, s->norm, s->post_eps, x);
     r->s = s;
 }
 
@@ -890,7 +901,7 @@ static void layer(ref *r, int il)
         norm(r, s->attn_norm, il, h[t]);
     attend(r, il, h, a);
     for (int t = 0; t < r->n; t++) {
-        if (s->attn_post_norm) norm_by(r, s->attn_post_norm, il, s->norm, s->post_eps, a[t]);
+        if (s->attn_post_norm) post_norm(r, s->attn_post_norm, il, s->attn_post_plus, a[t]);
         add(r, r->x[t], a[t]);
         if (n_ff_of(s, il) == 0) continue;
         if (!s->parallel) memcpy(h[t], r->x[t], sizeof h[t]);
@@ -903,7 +914,7 @@ static void layer(ref *r, int il)
         }
         if (s->router_scale) both(r, il, t, r->x[t], h[t], f);
         else feed_forward(r, il, t, h[t], f);
-        if (s->ffn_post_norm) norm_by(r, s->ffn_post_norm, il, s->norm, s->post_eps, f);
+        if (s->ffn_post_norm) post_norm(r, s->ffn_post_norm, il, s->ffn_post_plus, f);
         add(r, r->x[t], f);
         if (s->layer_embd) add_own(r, il, t);
         for (int i = 0; i < E && s->layer_scale; i++)

@@ -126,6 +126,7 @@ typedef struct {
     bool normed_embd;   /* without a weight */
     double q_scale;     /* heads of Q and K are normed without a weight, and Q times this; 0: no */
     double post_eps;    /* of norms behind sub-layers; 0: as of others */
+    double plus, attn_post_plus, ffn_post_plus; /* what norms' weights count more; 0: by `norm` */
     bool dense_beside;  /* experts and the dense network, halved by the root of 2 */
     bool proportional; /* what does not rotate in full layers is the end of each half */
     bool unit_values;  /* heads of V are normed, without a weight */

@@ -253,3 +253,40 @@ TEST(sarvam_gives_the_reference_logits)
                               .expert_scale = 2.5 },
                  "bailingmoe2");
 }
+
+#define P3 "model.layers.layers.%d."
+
+/* Norms after sub-layers count 1/5 and 1/5^1.5 more than their weights, the others 1. */
+TEST(plamo_3_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = CLASS("Plamo3ForCausalLM")
+                              "\"hidden_size\":32,\"num_hidden_layers\":4,"
+                              "\"num_attention_heads\":4,\"num_key_value_heads\":2,"
+                              "\"head_dim\":8,\"intermediate_size\":256,"
+                              "\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"
+                              "\"window_size\":3,\"sliding_window_pattern\":4,"
+                              "\"rope_theta\":1000.0,\"rope_local_theta\":100.0,"
+                              "\"hidden_activation\":\"swiglu\",\"rope_scaling_factor\":1}",
+                              .embd = "model.embed_tokens",
+                              .out_norm = "model.norm",
+                              .norm = REF_RMS_1P,
+                              .attn_norm = P3 "pre_mixer_norm",
+                              .q = P3 "mixer.qkv_proj",
+                              .qkv = REF_FUSED,
+                              .qk_norm = REF_HEADS,
+                              .q_norm = P3 "mixer.q_norm",
+                              .k_norm = P3 "mixer.k_norm",
+                              .o = P3 "mixer.o_proj",
+                              .attn_post_norm = P3 "post_mixer_norm",
+                              .attn_post_plus = 0.2,
+                              .ffn_norm = P3 "pre_mlp_norm",
+                              .gate = P3 "mlp.gate_up_proj",
+                              .gate_up = true,
+                              .down = P3 "mlp.down_proj",
+                              .ffn_post_norm = P3 "post_mlp_norm",
+                              .ffn_post_plus = 0.08944271909999159,
+                              .window = 3,
+                              .theta = 1000.0,
+                              .local_theta = 100.0 },
+                 "plamo3");
+}

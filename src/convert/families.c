@@ -134,6 +134,8 @@ static const hf_family families[] = {
       "deci",           rows_deci, rows_common,          shape_deci, keys_deci },
     { "PlamoForCausalLM",
       "plamo",          rows_plamo, rows_common,         shape_plamo, keys_plamo },
+    { "Plamo3ForCausalLM PLaMo3ForCausalLM",
+      "plamo3",         rows_plamo3, rows_common,        NULL, keys_plamo3 },
     { "ChameleonForCausalLM ChameleonForConditionalGeneration",
       "chameleon",      rows_chameleon, rows_common,     NULL, keys_chameleon },
     { "DbrxForCausalLM",

@@ -89,6 +89,7 @@ void keys_gptj(config *c, const hf_shape *s);
 void keys_openelm(config *c, const hf_shape *s);
 void keys_deci(config *c, const hf_shape *s);
 void keys_plamo(config *c, const hf_shape *s);
+void keys_plamo3(config *c, const hf_shape *s);
 void keys_chameleon(config *c, const hf_shape *s);
 void keys_glm_dsa(config *c, const hf_shape *s);
 void keys_minimax3(config *c, const hf_shape *s);

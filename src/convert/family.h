@@ -51,6 +51,8 @@ typedef enum {
     HF_COLUMN,       /* [n] becomes [n, 1] */
     HF_BY_GROUP,     /* [n] becomes a row for each group of a state-space layer's heads */
     HF_PLUS_ONE,  /* the file has w, the model multiplies by 1 + w */
+    HF_PLUS_FIFTH, /* by 1/5 + w */
+    HF_PLUS_LESS,  /* by 1 / 5^1.5 + w */
     HF_MXFP4,     /* "_blocks" of nibbles with "_scales" beside them */
 } hf_change;
 

@@ -803,3 +803,23 @@ void keys_glm4(config *c, const hf_shape *s)
     keys_base(c, s);
     config_put_int(c, "rope.dimension_count", keys_n_rot_or(c, s, 0.5));
 }
+
+/* Which layers see a window is said by a period. */
+void keys_plamo3(config *c, const hf_shape *s)
+{
+    int64_t period = config_int(c, "sliding_window_pattern", 8);
+    config_one_of(c, "activation", "hidden_activation hidden_act", "swiglu", "swiglu silu");
+    if (config_bool(c, "scale_embedding", false) || config_bool(c, "attention_bias", false)
+        || config_num(c, "rope_scaling_factor", 1.0) != 1.0)
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "scaled embeddings, biases of attention and scaled RoPE are not known of "
+                     "plamo3");
+    keys_put_base(c, s);
+    config_put_int(c, "attention.key_length", config_int(c, "head_dim", 128));
+    config_put_int(c, "attention.value_length", config_int(c, "head_dim", 128));
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_put_int(c, "attention.sliding_window",
+                   config_int(c, "window_size sliding_window", CONFIG_NEEDED));
+    config_put_int(c, "attention.sliding_window_pattern", period);
+    config_put_num(c, "rope.freq_base_swa", config_num(c, "rope_local_theta", 10000.0));
+}

@@ -237,6 +237,21 @@ const hf_row rows_plamo[] = {
     NOT_NEEDED("model.layers.layers.%d.self_attn.rotary_emb.inv_freq"),
     END };
 
+#define PLAMO3 "model.layers.layers.%d."
+const hf_row rows_plamo3[] = {
+    PLUS_ONE("model.norm", "output_norm"),
+    ROW(PLAMO3 "mixer.qkv_proj", BLK "attn_qkv"),
+    ROW(PLAMO3 "mixer.o_proj", BLK "attn_output"),
+    PLUS_ONE(PLAMO3 "mixer.q_norm", BLK "attn_q_norm"),
+    PLUS_ONE(PLAMO3 "mixer.k_norm", BLK "attn_k_norm"),
+    PLUS_ONE(PLAMO3 "pre_mixer_norm", BLK "attn_norm"),
+    { .from = PLAMO3 "post_mixer_norm", .to = BLK "post_attention_norm", .change = HF_PLUS_FIFTH },
+    PLUS_ONE(PLAMO3 "pre_mlp_norm", BLK "ffn_norm"),
+    { .from = PLAMO3 "post_mlp_norm", .to = BLK "post_ffw_norm", .change = HF_PLUS_LESS },
+    ROW(PLAMO3 "mlp.gate_up_proj", BLK "ffn_up"),
+    ROW(PLAMO3 "mlp.down_proj", BLK "ffn_down"),
+    END };
+
 const hf_row rows_chameleon[] = { /* the rest as llama */
     { .from = LAYER "self_attn.q_norm", .to = BLK "attn_q_norm", .change = HF_ROPE_HEADS },
     { .from = LAYER "self_attn.k_norm", .to = BLK "attn_k_norm", .change = HF_ROPE_HEADS },

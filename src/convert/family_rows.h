@@ -15,7 +15,7 @@ extern const hf_row rows_llama[], rows_kormo[], rows_apertus[], rows_gemma[], ro
     rows_gemma3n[], rows_granite4[], rows_muse_glimmer[], rows_olmo[], rows_hunyuan[],
     rows_internlm2[], rows_olmo2[], rows_bitnet[], rows_glm4[],
     rows_stablelm[], rows_phi2[], rows_starcoder2[], rows_baichuan[], rows_baichuan2[],
-    rows_openelm[], rows_deci[], rows_plamo[], rows_chameleon[];
+    rows_openelm[], rows_deci[], rows_plamo[], rows_plamo3[], rows_chameleon[];
 
 /* Models from before LLaMA, and those that took their names: family_rows_gpt.c. */
 extern const hf_row rows_gpt2[], rows_jais[], rows_refact[], rows_openai_gpt[], rows_qwen[],

@@ -434,6 +434,15 @@ static float state_factor(const hf_shape *s, int64_t r)
     return s->factor[HF_F_IN + i];
 }
 
+/* What the weights of norms count more. */
+static float added(hf_change change)
+{
+    return change == HF_PLUS_ONE     ? 1.0f
+           : change == HF_PLUS_FIFTH ? 0.2f
+           : change == HF_PLUS_LESS  ? 0.0894427190999916f
+                                     : 0.0f;
+}
+
 void tensors_row(const void *source, const gguf_tensor *t, int64_t row, float *out)
 {
     const hf_tensors *ts = source;
@@ -452,8 +461,8 @@ void tensors_row(const void *source, const gguf_tensor *t, int64_t row, float *o
     else
         st_to_f32(p.in, p.first + p.r * o->n_cols, t->ne[0], out);
     if (p.scales) apply_scales(&p, t->ne[0], out);
-    bool adds_one = o->row->change == HF_PLUS_ONE && ends_with(t->name, ".weight");
-    for (int64_t i = 0; adds_one && i < t->ne[0]; i++) out[i] += 1.0f;
+    float more = ends_with(t->name, ".weight") ? added(o->row->change) : 0.0f;
+    for (int64_t i = 0; more != 0.0f && i < t->ne[0]; i++) out[i] += more;
     bool is_decay = o->row->change == HF_DELTA_A || o->row->change == HF_TILED_A
                     || o->row->change == HF_RATES;
     for (int64_t i = 0; is_decay && i < t->ne[0]; i++)
@@ -502,7 +511,7 @@ bool tensors_bytes(const void *source, const gguf_tensor *t, int64_t row, void *
     row_place p = place_of(ts, t, row);
     if (o->is_vector || permutes_columns(o) || p.scales || o->scale != 0.0f
         || !is_same_type(p.in->dtype, t->type) || o->row->change == HF_TRANSPOSE
-        || o->row->change == HF_PLUS_ONE || o->row->change == HF_TERNARY
+        || added(o->row->change) != 0.0f || o->row->change == HF_TERNARY
         || o->row->change == HF_UNIT_ROWS || o->row->change == HF_UNIT_COLUMNS
         || o->row->change == HF_RATES)
         return false;

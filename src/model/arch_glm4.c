@@ -1,4 +1,4 @@
-/* arch_glm4.c - GLM-4-0414: the LLaMA recipe with a norm after each sub-layer too. GLM-4.5
+/* arch_glm4.c - GLM-4-0414, PLaMo 3: the LLaMA recipe with a norm after each sub-layer too. GLM-4.5
  * (arXiv:2508.06471) and Seed-OSS: the feed-forward layer's norm has the name of attention's. */
 #include "model/arch.h"
 
@@ -7,6 +7,8 @@ static const lory_step block[] = {
     { OP_MATMUL,   Q, H, W_ATTN_Q,         0 },
     { OP_MATMUL,   K, H, W_ATTN_K,         0 },
     { OP_MATMUL,   V, H, W_ATTN_V,         0 },
+    { OP_HEAD_NORM, Q, Q, W_Q_NORM,      OPT },
+    { OP_HEAD_NORM, K, K, W_K_NORM,      OPT },
     { OP_ROPE,     Q, Q, W_NONE,           0 },
     { OP_ROPE,     K, K, W_NONE,           0 },
     { OP_ATTEND,   A, Q, W_NONE,           0 },
@@ -84,3 +86,12 @@ const lory_arch arch_seed_oss = { "seed_oss", embed_tokens, block_glm4moe, head_
                                   NULL, NULL, NULL };
 const lory_arch arch_glm4 = { "glm4", embed_tokens, block, head_rms, false,
                               NULL, adapt_glm4, NULL };
+
+/* PLaMo 3: files say which layers see a window, if any do; those rotate by another base. */
+static void preset_plamo3(hparams *hp)
+{
+    hparams_set_full(hp, 7, 8);
+}
+
+const lory_arch arch_plamo3 = { "plamo3", embed_tokens, block, head_rms, true,
+                                preset_plamo3, NULL, NULL };

@@ -45,6 +45,7 @@ const lory_arch *const archs[] = {
     &arch_grok,
     &arch_arctic,
     &arch_plamo,
+    &arch_plamo3,
     &arch_chameleon,
     &arch_phi3,
     &arch_chatglm1,
