@@ -229,6 +229,8 @@ TEST(schemas_brought_together_and_recursive)
     takes("{\"type\":\"object\",\"properties\":{\"a\":{\"const\":1}},\"$ref\":\"#/$defs/n\","
           "\"$defs\":{\"n\":{\"properties\":{\"b\":{\"const\":2}},\"unevaluatedProperties\":false}}}",
           "{} ; {\"b\":2} ! {\"a\":1} ! {\"a\":1,\"b\":2}"); /* it does not see what is around it */
+    takes("{\"type\":\"null\",\"self\":{\"not\":1},\"x-a\":1,\"_format\":2,\"javaType\":\"A\"}",
+          "null ! 1"); /* words that JSON Schema does not know */
     takes("{\"$ref\":\"#/$defs/a~1b\",\"$defs\":{\"a/b\":{\"const\":1}}}", "1 ! 2");
 }
 
@@ -309,6 +311,8 @@ TEST(errors_in_schemas_name_the_place_by_json_pointer)
     } bad[] = {
         { "{\"type\":\"array\",\"contains\":{}}", "s: #/contains: is not supported" },
         { "{\"properties\":{\"a/b\":{\"not\":{}}}}", "s: #/properties/a~1b/not: is not supported" },
+        { "{\"maxlength\":3}", "s: #/maxlength: is no keyword (did you mean \"maxLength\"?)" },
+        { "{\"minItem\":3}", "s: #/minItem: is no keyword (did you mean \"minItems\"?)" },
         { "{\"type\":\"text\"}", "s: #/type: is not the name of a type" },
         { "{\"type\":\"string\",\"pattern\":\"a(?=b)\"}",
           "s: #/pattern: pattern: a group with (? in a regular expression is not supported" },

@@ -73,6 +73,12 @@ static const char *const annotations[] = {
     "contentMediaType", "contentSchema"
 };
 
+static const char *const refused[] = { /* they restrict values in some draft or in OpenAPI */
+    "not", "if", "then", "else", "contains", "minContains", "maxContains", "propertyNames",
+    "dependencies", "dependentRequired", "dependentSchemas", "unevaluatedItems", "$dynamicRef",
+    "$recursiveRef", "extends", "disallow", "divisibleBy", "nullable"
+};
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static bool is_among(const char *keyword, const char *const *list, size_t n)
@@ -87,12 +93,34 @@ bool schema_is_assertion(const char *keyword)
     return is_among(keyword, assertions, COUNT(assertions));
 }
 
+static int lower_case(char c)
+{
+    return c >= 'A' && c <= 'Z' ? c | 32 : c;
+}
+
+/* Whether one letter put in, left out or changed, or none, makes x to y, in any case. A first letter
+ * that differs is meant: "_format" is how people put a keyword aside. */
+static bool is_misspelt(const char *x, const char *y)
+{
+    size_t n = strlen(x), m = strlen(y), i = 0, k = 0, least = n < m ? n : m;
+    while (i < least && lower_case(x[i]) == lower_case(y[i])) i++;
+    while (k < least - i && lower_case(x[n - 1 - k]) == lower_case(y[m - 1 - k])) k++;
+    return m > 3 && n - i - k <= 1 && m - i - k <= 1 && x[0] == y[0];
+}
+
+/* Words that no draft knows are annotations (Core 6.5), unless they are nearly one of ours. */
 static bool check_keywords(builder *b, const json *schema)
 {
-    for (const json *j = schema->first; j; j = j->next)
-        if (strncmp(j->key, "x-", 2) != 0 && !schema_is_assertion(j->key)
-            && !is_among(j->key, annotations, COUNT(annotations)))
+    for (const json *j = schema->first; j; j = j->next) {
+        if (schema_is_assertion(j->key) || is_among(j->key, annotations, COUNT(annotations)))
+            continue;
+        if (is_among(j->key, refused, COUNT(refused)))
             return schema_fail(b, j, LORY_E_UNSUPPORTED, "is not supported");
+        for (size_t i = 0; i < COUNT(assertions); i++)
+            if (is_misspelt(j->key, assertions[i]))
+                return schema_fail(b, j, LORY_E_UNSUPPORTED,
+                                   "is no keyword (did you mean \"%s\"?)", assertions[i]);
+    }
     return true;
 }
 
