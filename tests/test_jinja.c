@@ -292,6 +292,132 @@ TEST(values_print_as_in_python)
     CHECK_SNIPPETS(cases, "{}");
 }
 
+/* What CPython 3.11 gives. */
+TEST(methods_of_texts_give_what_python_gives)
+{
+    static const snippet cases[] = {
+        { "{{ 'aBc \xc3\x89'.swapcase() }}", "AbC \xc3\xa9" },
+        { "{{ 'abc\xc3\xa9'.isalpha() }}", "True" },
+        { "{{ 'ab1'.isalpha() }}", "False" },
+        { "{{ ''.isalpha() }}", "False" },
+        { "{{ 'abc'.isascii() }}", "True" },
+        { "{{ ''.isascii() }}", "True" },
+        { "{{ '\xc3\xa9'.isascii() }}", "False" },
+        { "{{ '\xc2\xbd\xc2\xb2" "3'.isnumeric() }}", "True" },
+        { "{{ '3a'.isnumeric() }}", "False" },
+        { "{{ '\xd9\xa3" "4'.isdecimal() }}", "True" },
+        { "{{ '\xc2\xb2'.isdecimal() }}", "False" },
+        { "{{ '\xc2\xb2" "4'.isdigit() }}", "True" },
+        { "{{ '\xc2\xbd'.isdigit() }}", "False" },
+        { "{{ 'a b'.isprintable() }}", "True" },
+        { "{{ 'a\\n'.isprintable() }}", "False" },
+        { "{{ 'A1 \xc3\x89'.isupper() }}", "True" },
+        { "{{ 'A1 \xc3\xa9'.isupper() }}", "False" },
+        { "{{ 'Ab Cd1E'.istitle() }}", "True" },
+        { "{{ 'Ab cD'.istitle() }}", "False" },
+        { "{{ '12'.istitle() }}", "False" },
+        { "{{ '  x '.rstrip() }}", "  x" },
+        { "{{ 'xyyx'.rstrip('xy') }}", "" },
+        { "{{ '\xc3\xa9x\xc3\xa9'.rstrip('\xc3\xa9') }}", "\xc3\xa9x" },
+        { "{{ 'abcb'.removesuffix('b') }}", "abc" },
+        { "{{ 'abcb'.removesuffix('c') }}", "abcb" },
+        { "{{ 'ab'.ljust(5) }}", "ab   " },
+        { "{{ 'ab'.ljust(5, '\xc3\xa9') }}", "ab\xc3\xa9\xc3\xa9\xc3\xa9" },
+        { "{{ 'ab'.rjust(1) }}", "ab" },
+        { "{{ '\xc3\xa9" "a\xc3\xa9" "a'.rfind('a') }}", "3" },
+        { "{{ '\xc3\xa9" "a\xc3\xa9" "a'.rfind('a', 0, 3) }}", "1" },
+        { "{{ '\xc3\xa9" "a\xc3\xa9" "a'.rfind('x') }}", "-1" },
+        { "{{ '\xc3\xa9" "a\xc3\xa9" "a'.find('\xc3\xa9', 1) }}", "2" },
+        { "{{ '\xc3\xa9" "ab'.count('') }}", "4" },
+        { "{{ 'abc'.count('') }}", "4" },
+        { "{{ 'a\\nb\\r\\nc\\n'.splitlines() }}", "['a', 'b', 'c']" },
+        { "{{ 'a\\nb\\r\\nc\\n'.splitlines(true) }}", "['a\\n', 'b\\r\\n', 'c\\n']" },
+    };
+    CHECK_SNIPPETS(cases, "{}");
+}
+
+TEST(formatting_gives_what_python_gives)
+{
+    static const snippet cases[] = {
+        { "{{ '{a}-{b[0]}'.format_map({'a': 1, 'b': [2]}) }}", "1-2" },
+        { "{{ '%c%c' % ('\xc3\xa9', 65) }}", "\xc3\xa9" "A" },
+        { "{{ '%5c|' % 'x' }}", "    x|" },
+        { "{{ '%*d|' % (6, 42) }}", "    42|" },
+        { "{{ '%-*d|' % (6, 42) }}", "42    |" },
+        { "{{ '%+d % d %+d' % (5, 5, -5) }}", "+5  5 -5" },
+        { "{{ '%#x %#o %#X' % (255, 8, 255) }}", "0xff 0o10 0XFF" },
+        { "{{ '%.5d %.3x' % (42, 10) }}", "00042 00a" },
+        { "{{ '%05d %-5d|' % (42, 42) }}", "00042 42   |" },
+        { "{{ '%5.1f %e %g' % (3.14159, 12345.678, 0.0001) }}", "  3.1 1.234568e+04 0.0001" },
+        { "{{ '%F' % 1.5 }}", "1.500000" },
+        { "{{ '%%'  % () }}", "%" },
+        { "{{ '{:,} {:_}'.format(1234567, 1234567) }}", "1,234,567 1_234_567" },
+        { "{{ '{:,.2f} {:_x}'.format(1234567.891, 1234567890) }}", "1,234,567.89 4996_02d2" },
+        { "{{ '{:+.1f} {: .1f} {:+}'.format(2.25, 2.25, -3) }}", "+2.2  2.2 -3" },
+        { "{{ '{:08.3f}|{:<8}|{:^8}|{:*>8}'.format(3.14159, 1.5, 'x', 'y') }}",
+          "0003.142|1.5     |   x    |*******y" },
+        { "{{ '{:\xc3\xa9^7}|{:=+7}'.format('x', 42) }}",
+          "\xc3\xa9\xc3\xa9\xc3\xa9x\xc3\xa9\xc3\xa9\xc3\xa9|+    42" },
+        { "{{ '{:05}|{:<05}'.format(42, 42) }}", "00042|42000" },
+        { "{{ '{:e} {:g} {:%} {:.1%}'.format(1234.5, 0.00001, 0.25, 0.125) }}",
+          "1.234500e+03 1e-05 25.000000% 12.5%" },
+        { "{{ '{:#x} {:#o} {:#b} {:X} {:b}'.format(255, 8, 5, 255, 5) }}",
+          "0xff 0o10 0b101 FF 101" },
+        { "{{ '{:.2}|{:5.1}|{:s}'.format('abc', 'xyz', 'q') }}", "ab|x    |q" },
+        { "{{ '{!s} {!a} {!r}'.format('\xc3\xa9', '\xc3\xa9', '\xc3\xa9') }}",
+          "\xc3\xa9 '\\xe9' '\xc3\xa9'" },
+        { "{{ '{:.3}'.format(1.0) }}", "1.0" },
+        { "{{ '{:.3}'.format(12345.678) }}", "1.23e+04" },
+        { "{{ '{:f}'.format(3) }}", "3.000000" },
+        { "{{ '{:n}'.format(3) }}", "3" },
+    };
+    CHECK_SNIPPETS(cases, "{}");
+}
+
+/* Worded as there, with the column of the call. */
+TEST(formatting_refuses_what_python_refuses)
+{
+    static const snippet cases[] = {
+        { "{{ '%d' % 'x' }}",
+          "ERROR: t: line 1, column 9: %d format: a real number is required, not str" },
+        { "{{ '%x' % 1.5 }}",
+          "ERROR: t: line 1, column 9: %x format: an integer is required, not float" },
+        { "{{ '%f' % 'x' }}", "ERROR: t: line 1, column 9: must be real number, not str" },
+        { "{{ '%d %d' % (1,) }}",
+          "ERROR: t: line 1, column 12: not enough arguments for format string" },
+        { "{{ '%c' % 'ab' }}", "ERROR: t: line 1, column 9: %c requires int or char" },
+        { "{{ '%c' % 1114112 }}", "ERROR: t: line 1, column 9: %c arg not in range(0x110000)" },
+        { "{{ '%q' % 1 }}",
+          "ERROR: t: line 1, column 9: unsupported format character 'q' at index 1" },
+        { "{{ '%*d' % ('a', 1) }}", "ERROR: t: line 1, column 10: * wants int" },
+        { "{{ '{:d}'.format('x') }}",
+          "ERROR: t: line 1, column 17: Unknown format code 'd' for object of type 'str'" },
+        { "{{ '{:x}'.format(1.5) }}",
+          "ERROR: t: line 1, column 17: Unknown format code 'x' for object of type 'float'" },
+        { "{{ '{:.}'.format(1.5) }}",
+          "ERROR: t: line 1, column 17: Format specifier missing precision" },
+        { "{{ '{:5}'.format([]) }}",
+          "ERROR: t: line 1, column 17: unsupported format string passed to list.__format__" },
+        { "{{ '{} {}'.format(1) }}",
+          "ERROR: t: line 1, column 18: Replacement index 1 out of range for positional "
+          "args tuple" },
+        { "{{ '{!q}'.format(1) }}",
+          "ERROR: t: line 1, column 17: Unknown conversion specifier 'q'" },
+        { "{{ '{!sx}'.format(1) }}",
+          "ERROR: t: line 1, column 18: expected ':' after conversion specifier" },
+        { "{{ '{0[0]x}'.format([1]) }}",
+          "ERROR: t: line 1, column 20: Only '.' or '[' may follow ']' in format field specifier" },
+        { "{{ 'x'.center(9, 'ab') }}",
+          "ERROR: t: line 1, column 14: The fill character must be exactly one character long" },
+        { "{{ 'ab'.startswith(1) }}",
+          "ERROR: t: line 1, column 19: startswith first arg must be str or a tuple of "
+          "str, not int" },
+        { "{{ '{:.99999999999999999999}'.format(1.5) }}",
+          "ERROR: t: line 1, column 37: Too many decimal digits in format string" },
+    };
+    CHECK_SNIPPETS(cases, "{}");
+}
+
 TEST(what_goes_wrong_is_told_with_line_and_column)
 {
     static const snippet cases[] = {
