@@ -92,6 +92,34 @@ static void mamba2(ref *r, const ssm_kind *k, int il, int n, double (*h)[E], dou
     }
 }
 
+#define ML "backbone.layers.%d."
+
+static void mix_mamba2(ref *r, int il, int n, double (*h)[E], double (*out)[E])
+{
+    mamba2(r, &(ssm_kind){ .mixer = ML "mixer.", .n_norm = S_INNER / S_GROUP }, il, n, h, out);
+}
+
+static const bool all_recur[] = { true, true, true, true };
+static const int no_widths[] = { 0, 0, 0, 0 };
+
+static const ref_spec mamba2_alone = {
+    .config = CLASS("Mamba2ForCausalLM")
+    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_heads\":4,\"head_dim\":16,\"n_groups\":2,"
+    "\"state_size\":6,\"conv_kernel\":3,\"expand\":2,\"layer_norm_epsilon\":1e-5,"
+    "\"time_step_limit\":[0.0,Infinity],\"use_conv_bias\":true}",
+    .embd = "backbone.embeddings",
+    .out_norm = "backbone.norm_f",
+    .attn_norm = ML "norm",
+    .recurs = all_recur,
+    .widths = no_widths,
+    .mix = mix_mamba2,
+};
+
+TEST(mamba_2_gives_the_reference_logits)
+{
+    family_check(&mamba2_alone, "mamba2");
+}
+
 /* ---- Granite 4 ------------------------------------------------------------------------------- */
 
 static void mix_granite(ref *r, int il, int n, double (*h)[E], double (*out)[E])
@@ -175,8 +203,9 @@ static void mix_falcon_normed(ref *r, int il, int n, double (*h)[E], double (*ou
 }
 
 #define FALCON                                                                                     \
-    CLASS("FalconH1ForCausalLM") SIZES ",\"head_dim\":8,\"mamba_d_ssm\":64,\"mamba_n_heads\":4,"     \
-    "\"mamba_n_groups\":2,\"mamba_d_state\":6,\"mamba_d_head\":16,\"mamba_d_conv\":3,"               \
+    CLASS("FalconH1ForCausalLM") SIZES                                                             \
+    ",\"head_dim\":8,\"mamba_d_ssm\":64,\"mamba_n_heads\":4,"                                      \
+    "\"mamba_n_groups\":2,\"mamba_d_state\":6,\"mamba_d_head\":16,\"mamba_d_conv\":3,"             \
     "\"mamba_conv_bias\":true,\"embedding_multiplier\":3.0,\"lm_head_multiplier\":0.25,"           \
     "\"attention_in_multiplier\":1.5,\"attention_out_multiplier\":0.75,\"key_multiplier\":0.4,"    \
     "\"ssm_in_multiplier\":1.25,\"ssm_out_multiplier\":0.7,\"mlp_multipliers\":[0.8,1.3],"         \
@@ -293,6 +322,13 @@ TEST(states_between_layers_of_experts_give_the_bits_of_texts_read_in_one_go)
     const size_t floats = (S_TAPS - 1) * S_CONV + S_INNER * S_STATE;
     states_check(&nemotron_h_moe, "nemotron-h-long",
                  2 * ((floats + 15) / 16 * 16) * sizeof(float));
+}
+
+TEST(states_alone_give_the_bits_of_texts_read_in_one_go)
+{
+    const size_t floats = (S_TAPS - 1) * S_CONV + S_INNER * S_STATE;
+    states_check(&mamba2_alone, "mamba2-long",
+                 REF_LAYER * ((floats + 15) / 16 * 16) * sizeof(float));
 }
 
 /* ---- files that are wrong -------------------------------------------------------------------- */
@@ -421,4 +457,21 @@ TEST(files_of_nemotron_h_that_are_wrong_are_refused_in_a_line)
         { .lost = "blk.2.attn_norm.weight", .want = "tensor blk.2.attn_norm.weight is missing" },
     };
     check_wrong(&nemotron_h, "nemotron-h-wrong", cases, sizeof cases / sizeof *cases);
+}
+
+TEST(files_of_mamba_2_that_are_wrong_are_refused_in_a_line)
+{
+    static const wrong_file cases[] = {
+        { "mamba2.ssm.group_count", 3,
+          .want = "64 values of 4 heads do not go with 3 heads of keys" },
+        { "mamba2.ssm.time_step_rank", 0,
+          .want = "mamba2.ssm.time_step_rank is 0 (expected 1 to 4096)" },
+        { "mamba2.block_count", 5, .want = "tensor blk.4.attn_norm.weight is missing" },
+        { "mamba2.block_count", 3,
+          .want = "tensor blk.3.attn_norm.weight is not part of this architecture as lory knows it"
+        },
+        { .turned = "blk.0.ssm_d", .want = "tensor blk.0.ssm_d has shape [4, 1, 1, 1] (expected "
+                                           "[1, 4, 1])" },
+    };
+    check_wrong(&mamba2_alone, "mamba2-wrong", cases, sizeof cases / sizeof *cases);
 }

@@ -321,6 +321,38 @@ static void put_states(config *c, const hf_shape *s, const char *taps)
     config_put_int(c, "ssm.inner_size", s->n_value_head * s->value_dim);
 }
 
+void shape_mamba2(config *c, hf_shape *s)
+{
+    s->n_key_head = config_int(c, "n_groups", 1);
+    s->value_dim = config_int(c, "head_dim", 64);
+    s->n_value_head = config_int(c, "num_heads", config_int(c, "expand", 2) * keys_n_embd(c)
+                                                 / (s->value_dim > 0 ? s->value_dim : 1));
+    s->key_dim = config_int(c, "state_size", 128);
+    check_states(c, s);
+}
+
+/* What models without attention have; upstream's context, since no number is the model's. */
+static void put_mamba(config *c, const hf_shape *s)
+{
+    config_put_int(c, "block_count", s->n_layer);
+    config_put_int(c, "context_length", 1 << 20);
+    config_put_int(c, "embedding_length", keys_n_embd(c));
+    config_put_int(c, "feed_forward_length", 0);
+    config_put_int(c, "attention.head_count", 0);
+    config_put_num(c, "attention.layer_norm_rms_epsilon",
+                   config_num(c, "layer_norm_epsilon rms_norm_eps", 1e-5));
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+}
+
+void keys_mamba2(config *c, const hf_shape *s)
+{
+    if (!config_bool(c, "rms_norm", true))
+        config_wrong(c, LORY_E_UNSUPPORTED, "gates without norms (rms_norm) are not known of "
+                                            "mamba2");
+    put_mamba(c, s);
+    put_states(c, s, "conv_kernel");
+}
+
 /* ---- Granite 4 ------------------------------------------------------------------------------- */
 
 void shape_granite4(config *c, hf_shape *s)

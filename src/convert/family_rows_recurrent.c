@@ -165,4 +165,18 @@ const hf_row rows_nemotron_h[] = {
     NEMOTRON("model."),
     ROW("lm_head", "output"),
     END };
+
+#define MAMBA(top)                                                                                 \
+    ROW(top "embeddings", "token_embd"),                                                           \
+    ROW(top "norm_f", "output_norm"),                                                              \
+    ROW(top "layers.%d.norm", BLK "attn_norm")
+
+const hf_row rows_mamba2[] = {
+    MAMBA("backbone."),
+    MAMBA2("backbone.layers.%d.mixer."),
+    MAMBA("model.backbone."), /* Mamba-Codestral */
+    MAMBA2("model.backbone.layers.%d.mixer."),
+    ROW("lm_head", "output"),
+    ROW("model.lm_head", "output"),
+    END };
 /* clang-format on */

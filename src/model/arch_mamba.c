@@ -14,6 +14,12 @@
     { OP_GATE_NORM,  MO,  MI, W_SCAN_NORM, RECURS | norm_flags },                                  \
     { OP_MATMUL,     out, MO, W_SSM_OUT,   RECURS              }
 
+static const lory_step block_mamba2[] = {
+    { OP_RMS_NORM,   H,  X,  W_ATTN_NORM, 0      },
+    { OP_MATMUL,     MI, H,  W_SSM_IN,    RECURS },
+    MAMBA2(H, 0),
+    { OP_ADD,        X,  H,  W_NONE,      0      }, END };
+
 static const lory_step block_granite[] = {
     { OP_RMS_NORM,   H,  X,  W_ATTN_NORM, 0       },
     { OP_MATMUL,     MI, H,  W_SSM_IN,    RECURS  },
@@ -110,6 +116,18 @@ static int state_of(const hparams *hp)
     return (hp->n_tap - 1) * hp->n_conv + hp->n_inner * hp->delta_key_dim;
 }
 
+static void preset_mamba(hparams *hp)
+{
+    hp->is_headless = hp->is_feedless = true;
+}
+
+static bool adapt_mamba2(hparams *hp, const gguf *g, lory_err *err)
+{
+    if (!read_mamba2(hp, g, "mamba2", err)) return false;
+    for (int il = 0; il < hp->n_layer; il++) hparams_set_recurrent(hp, il, state_of(hp));
+    return true;
+}
+
 /* Layers without heads of keys are recurrent; the others rotate, or not, as the file says. */
 static bool adapt_granite(hparams *hp, const gguf *g, lory_err *err)
 {
@@ -158,6 +176,8 @@ static bool adapt_nemotron_h_moe(hparams *hp, const gguf *g, lory_err *err)
     return adapt_nemotron(hp, g, "nemotron_h_moe", err);
 }
 
+const lory_arch arch_mamba2 = { "mamba2", embed_tokens, block_mamba2, head_rms, false,
+                                preset_mamba, adapt_mamba2, NULL };
 const lory_arch arch_granitehybrid = { "granitehybrid", embed_tokens, block_granite, head_rms,
                                        false, preset_normalised, adapt_granite, NULL };
 const lory_arch arch_falcon_h1 = { "falcon-h1", embed_tokens, block_falcon, head_rms, true, NULL,

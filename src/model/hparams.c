@@ -179,7 +179,12 @@ static bool read_layers(reader *r, hparams *hp)
     layer_key n_head = { "attention.head_count", MAX_HEAD, 0, offsetof(hparams_layer, n_head) };
     layer_key n_kv_head = { "attention.head_count_kv", MAX_HEAD, 0,
                             offsetof(hparams_layer, n_kv_head) };
-    if (!read_by_layer(r, hp, n_ff, &hp->n_ff)) return false;
+    if (hp->is_feedless) {
+        (void)gguf_find(r->g, key_of(r, "feed_forward_length"));
+        for (int il = 0; il < hp->n_layer; il++) hp->layer[il].n_ff = HPARAMS_NO;
+    } else if (!read_by_layer(r, hp, n_ff, &hp->n_ff)) {
+        return false;
+    }
     if (hp->is_headless) {
         (void)gguf_find(r->g, key_of(r, "attention.head_count"));
         hp->n_head = hp->n_kv_head = 1; /* until it is settled */

@@ -42,6 +42,7 @@ typedef struct {
     int n_stream;     /* of n_embd each, X the first: ARCH.altup.num_inputs; else 0 */
     int laurel_rank;  /* of what goes round a layer; 0 = nothing does */
     bool is_headless; /* for presets: no layer attends, whatever keys of attention say */
+    bool is_feedless; /* likewise: no layer has a feed-forward network */
     int n_head;       /* ARCH.attention.head_count */
     int n_kv_head;    /* ARCH.attention.head_count_kv, else n_head */
     int head_dim;     /* ARCH.attention.key_length, else n_embd / n_head */

@@ -112,6 +112,7 @@ const lory_arch *const archs[] = {
     &arch_qwen35,
     &arch_qwen35moe,
     &arch_kimi_linear,
+    &arch_mamba2,
     &arch_granitehybrid,
     &arch_falcon_h1,
     &arch_rwkv7,
@@ -278,7 +279,8 @@ static bool check_use(const model *m, int il, lory_err *err)
 static bool check_shape(const model *m, int il, lory_err *err)
 {
     const hparams_layer *l = &m->hp.layer[il];
-    int lacks = (l->n_kv_head == 0 && l->n_state == 0 ? ATTENDS : 0) | (l->n_ff == 0 ? FEEDS : 0);
+    int lacks = (l->n_kv_head == 0 && l->n_state == 0 ? ATTENDS : 0)
+                | (l->n_ff == 0 && !m->hp.is_feedless ? FEEDS : 0);
     for (const lory_step *s = model_block(m); s->op != OP_END; s++) lacks &= ~s->flags;
     return lacks == 0
            || err_set(err, LORY_E_UNSUPPORTED, "%s: layer %d has no %s, which is not known of %s",
