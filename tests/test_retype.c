@@ -1,6 +1,7 @@
 /* test_retype.c - tensors in other types, and GGUF to GGUF. */
 #include "base/mem.h"
 #include "gguf/convert.h"
+#include "lory.h"
 #include "test.h"
 #include <math.h>
 
@@ -163,8 +164,19 @@ TEST(convert_refuses_part_of_a_split_model)
     lory_err err;
     convert_params p = { .out = test_temp("out.gguf"), .type = QT_F16 };
     CHECK(!convert_file(make_source(true), &p, &err));
-    CHECK(strstr(err.text, ": is part 2 of a model split into 4 files; merge them first"), "%s",
+    CHECK(strstr(err.text, ": is part 2 of a model split into 4 files; merge them first "), "%s",
           err.text);
+}
+
+TEST(part_of_a_split_model_is_not_run)
+{
+    lory_err err;
+    lory_model *m = lory_model_open(make_source(true), &err); /* the first may have a vocabulary */
+    REQUIRE(m, "%s", err.text);
+    CHECK(!lory_session_new(m, NULL, &err) && err.code == LORY_E_UNSUPPORTED);
+    CHECK(strstr(err.text, ": is part 2 of a model split into 4 files; merge them first "), "%s",
+          err.text);
+    lory_model_close(m);
 }
 
 /* A file with one f32 matrix of N_ROWS rows, in which one value is as given. */

@@ -454,7 +454,10 @@ static bool open_bench(bench *b, bench_opts *o, lory_err *err)
     b->m = cli_open_model(&o->model, err);
     if (!b->m || !cli_open_loras(b->m, &o->lora, err)) return false;
     lory_model_get_info(b->m, &info);
-    if (!fit_context(b, o, &info, err)) return false;
+    lory_memory_plan plan; /* of a file that cannot be run this says why */
+    if (!lory_plan_memory(b->m, &(lory_session_params){ .n_ctx = 1 }, &plan, err)
+        || !fit_context(b, o, &info, err))
+        return false;
     size_t n_ids = (size_t)b->session.n_ctx + 1;
     b->n_vocab = info.n_vocab;
     b->n_ctx_train = info.n_ctx_train;

@@ -57,19 +57,6 @@ static void put_imatrix_keys(gguf_writer *w, const convert_params *p)
         gguf_put_u32(w, "quantize.imatrix.chunks_count", (uint32_t)p->importance->n_chunks);
 }
 
-static bool refuse_shard(const gguf *g, lory_err *err)
-{
-    uint64_t n = 1, i = 0;
-    if (!gguf_get_uint(g, "split.count", UINT16_MAX, &n, err)
-        || !gguf_get_uint(g, "split.no", UINT16_MAX, &i, err))
-        return false;
-    if (n <= 1) return true;
-    return err_set(err, LORY_E_UNSUPPORTED,
-                   "%s: is part %" PRIu64 " of a model split into %" PRIu64
-                   " files; merge them first",
-                   gguf_path(g), i + 1, n);
-}
-
 static void forget_tensor(const void *source, const gguf_tensor *t)
 {
     const gguf *g = source;
@@ -113,7 +100,7 @@ static bool convert_gguf(const char *src, const convert_params *p, lory_err *err
     gguf g;
     if (!gguf_open(&g, src, err)) return false;
     bool ok =
-        refuse_shard(&g, err) && (p->mix ? write_mix(&g, p, err) : write_gguf(&g, p, NULL, err));
+        gguf_is_whole(&g, err) && (p->mix ? write_mix(&g, p, err) : write_gguf(&g, p, NULL, err));
     gguf_close(&g);
     return ok;
 }

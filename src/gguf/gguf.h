@@ -106,6 +106,9 @@ bool gguf_get_str(const gguf *g, const char *key, gguf_str *value, lory_err *err
 bool gguf_get_array(const gguf *g, const char *key, gguf_type elem, const gguf_kv **kv,
                     lory_err *err);
 
+/* False for one of the files that a model was split into: LORY_E_UNSUPPORTED. */
+bool gguf_is_whole(const gguf *g, lory_err *err);
+
 /* Element i of an array, or a scalar with i = 0; kinds must fit (checked by the getters). */
 int64_t gguf_int_at(const gguf_kv *kv, uint64_t i); /* any integer or bool kind */
 double gguf_float_at(const gguf_kv *kv, uint64_t i);

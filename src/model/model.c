@@ -431,6 +431,7 @@ static bool read_model(model *m, lory_err *err)
                 gguf_path(&m->file));
         return true;
     }
+    if (!gguf_is_whole(&m->file, &m->why_not)) return true; /* the first has the vocabulary */
     gguf_str type = { "", 0 };
     if (gguf_get_str(&m->file, "general.type", &type, NULL) && gguf_str_is(type, "adapter"))
         return err_set(err, LORY_E_UNSUPPORTED,
