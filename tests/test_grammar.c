@@ -336,6 +336,47 @@ TEST(ambiguous_and_nested_grammars_do_not_blow_up)
     CHECK(mem_peak_bytes() < (size_t)1 << 30, "%zu bytes", mem_peak_bytes());
 }
 
+/* Reads n letters a, all but `n_refused` of which are valid. */
+static void read_letters(grammar_reader *r, size_t n, size_t n_refused)
+{
+    static char letters[1000];
+    lory_err err;
+    size_t n_read = 0, n_all = 0;
+    memset(letters, 'a', sizeof letters);
+    for (size_t left = n; left > 0; left -= n_read) {
+        size_t some = left < sizeof letters ? left : sizeof letters;
+        REQUIRE(grammar_read(r, letters, some, &n_read, &err), "%s", err.text);
+        n_all += n_read;
+        if (n_read < some) break;
+    }
+    CHECK(n_all == n - n_refused, "%zu letters are valid", n_all);
+}
+
+/* A state a letter, of half a KB each: after 16 MB all are forgotten but those of readers. */
+TEST(what_is_forgotten_of_a_long_text_changes_nothing)
+{
+    enum { N_EARLY = 10, N_LETTERS = 100000 };
+    lory_err err;
+    grammar_reader early, late;
+    const size_t before = mem_live_bytes();
+    grammar *g = grammar_from_gbnf("root ::= [acegikmoqsuwyACEGIKMOQSUWY02468]{0,100000}", 52, "g",
+                                   &err);
+    REQUIRE(g, "%s", err.text);
+    const size_t compiled = mem_live_bytes() - before;
+    grammar_open(&early, g);
+    read_letters(&early, N_EARLY, 0);
+    grammar_open(&late, g);
+    read_letters(&late, N_LETTERS + 1, 1);
+    CHECK(grammar_accepts(&late));
+    size_t learnt = mem_live_bytes() - before - compiled;
+    CHECK(learnt < (size_t)32 << 20, "%zu bytes", learnt);
+    read_letters(&early, N_LETTERS - N_EARLY + 1, 1);
+    CHECK(grammar_accepts(&early));
+    grammar_close(&early);
+    grammar_close(&late);
+    grammar_give(g);
+}
+
 /* ---- errors --------------------------------------------------------------------------------- */
 
 TEST(errors_in_gbnf_say_where_and_what)

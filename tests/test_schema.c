@@ -80,6 +80,29 @@ TEST(schemas_of_types_constants_and_strings)
     takes("{\"enum\":[1,5,\"x\",null],\"type\":\"integer\",\"minimum\":2}", "5 ! 1 ! \"x\" ! null");
 }
 
+TEST(patterns_know_the_escapes_of_ecmascript)
+{
+    takes("{\"type\":\"string\",\"pattern\":\"^\\\\x41\\\\u00e9\\\\u{1F600}$\"}",
+          "\"A\xc3\xa9\xf0\x9f\x98\x80\" ! \"A\xc3\xa9\" ! \"x41\"");
+    takes("{\"type\":\"string\",\"pattern\":\"^[\\\\x30-\\\\x32]\\\\t[\\\\b]$\"}",
+          "\"1\\t\\b\" ! \"3\\t\\b\" ! \"1\\tb\"");
+    takes("{\"type\":\"string\",\"pattern\":\"^\\\\D\\\\S\\\\W.$\"}",
+          "\"ab-c\" ! \"1b-c\" ! \"a -c\" ! \"abcc\" ! \"ab-\\n\"");
+}
+
+/* Beside patterns; where a pointer has escapes. */
+TEST(properties_are_held_to_the_patterns_of_their_names)
+{
+    takes("{\"type\":\"object\",\"properties\":{\"y\":{\"const\":1}},"
+          "\"patternProperties\":{\"^x\":{\"enum\":[2,3]}},\"additionalProperties\":false}",
+          "{\"y\":1} ; {\"x7\":3} ; {\"y\":1,\"x\":2} ! {\"x1\":1} ! {\"y\":2} ! {\"z\":2}");
+    takes("{\"$ref\":\"#/$defs/a~1b~0c\",\"$defs\":{\"a/b~c\":{\"const\":1}}}", "1 ! 2");
+    takes("{\"$ref\":\"#/$defs/%61%20b\",\"$defs\":{\"a b\":{\"const\":1}}}", "1 ! 2");
+    takes("{\"properties\":{\"k\":{\"$ref\":\"#/$defs/l/anyOf/1\"}},\"required\":[\"k\"],"
+          "\"$defs\":{\"l\":{\"anyOf\":[{\"const\":0},{\"const\":1}]}}}",
+          "{\"k\":1} ! {\"k\":0}");
+}
+
 TEST(schemas_of_formats)
 {
     takes("{\"type\":\"string\",\"format\":\"date\"}",
@@ -304,6 +327,10 @@ TEST(every_text_of_a_schema_is_strict_json_and_no_way_is_a_dead_end)
 
 /* ---- errors --------------------------------------------------------------------------------- */
 
+#define PATTERN(text) "{\"type\":\"string\",\"pattern\":\"" text "\"}"
+#define EXPRESSION    "s: #/pattern: pattern: the regular expression "
+#define NOT_SUPPORTED " in a regular expression is not supported"
+
 TEST(errors_in_schemas_name_the_place_by_json_pointer)
 {
     static const struct {
@@ -318,6 +345,21 @@ TEST(errors_in_schemas_name_the_place_by_json_pointer)
           "s: #/pattern: pattern: a group with (? in a regular expression is not supported" },
         { "{\"type\":\"string\",\"pattern\":\"(a\"}",
           "s: #/pattern: pattern: the regular expression has a ( that is never closed" },
+        { "{\"properties\":{\"x1\":{}},\"patternProperties\":{\"^x\":{}}}",
+          "s: #/patternProperties/^x: a pattern that matches the property \"x1\" too is not "
+          "supported" },
+        { PATTERN("(a)\\\\1"), "s: #/pattern: pattern: a back-reference" NOT_SUPPORTED },
+        { PATTERN("a\\\\b"), "s: #/pattern: pattern: \\b" NOT_SUPPORTED },
+        { PATTERN("\\\\q"), "s: #/pattern: pattern: an escape with this letter" NOT_SUPPORTED },
+        { PATTERN("a^b"), "s: #/pattern: pattern: an anchor that is not at an end" NOT_SUPPORTED },
+        { PATTERN("a)"), EXPRESSION "has a ) without a (" },
+        { PATTERN("*a"), EXPRESSION "has a repetition of nothing" },
+        { PATTERN("[a"), EXPRESSION "has a [ that is never closed" },
+        { PATTERN("[z-a]"), EXPRESSION "has a bad range" },
+        { PATTERN("\\\\x4g"), EXPRESSION "has a bad escape" },
+        { PATTERN("\\\\u{110000}"), EXPRESSION "has an escape that is no character" },
+        { PATTERN("\\\\ud800"), EXPRESSION "has an escape that is no character" },
+        { PATTERN("a\\\\"), EXPRESSION "ends with a backslash" },
         { "{\"type\":\"string\",\"format\":\"color\"}",
           "s: #/format: the format \"color\" is not supported" },
         { "{\"$ref\":\"#/$defs/x\"}", "s: #/$ref: there is no \"#/$defs/x\" in the schema" },
