@@ -136,3 +136,37 @@ TEST(values_of_every_dtype_become_floats)
     safetensors_close(&s);
     buf_free(&b);
 }
+
+static void put(unsigned char *p, uint64_t bits, size_t n_bytes)
+{
+    for (size_t i = 0; i < n_bytes; i++) p[i] = (unsigned char)(bits >> 8 * i);
+}
+
+TEST(elements_of_any_dtype_become_floats)
+{
+    static const struct {
+        st_dtype dtype;
+        uint64_t bits;
+        float value;
+    } cases[] = {
+        { ST_F64, 0xc004000000000000, -2.5f }, { ST_F32, 0xc0200000, -2.5f },
+        { ST_F16, 0xc100, -2.5f },             { ST_BF16, 0xc020, -2.5f },
+        { ST_I64, (uint64_t)-3, -3.0f },       { ST_U64, 1ull << 63, 0x1p63f },
+        { ST_I32, (uint32_t)-70000, -70000.0f }, { ST_U32, 4000000000, 4e9f },
+        { ST_I16, (uint16_t)-300, -300.0f },   { ST_U16, 65000, 65000.0f },
+        { ST_I8, (uint8_t)-5, -5.0f },         { ST_U8, 200, 200.0f },
+        { ST_BOOL, 1, 1.0f },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        unsigned char bytes[16] = { 0 };
+        const size_t size = st_dtype_bytes(cases[i].dtype);
+        const st_tensor t = { .dtype = cases[i].dtype, .data = bytes };
+        float out[2] = { 7.0f, 7.0f };
+        put(bytes + size, cases[i].bits, size);
+        st_to_f32(&t, 0, 2, out);
+        CHECK(out[0] == 0.0f && out[1] == cases[i].value, "%s: %g", st_dtype_name(t.dtype),
+              (double)out[1]);
+        st_to_f32(&t, 1, 1, out);
+        CHECK(out[0] == cases[i].value, "%s from element 1", st_dtype_name(t.dtype));
+    }
+}

@@ -250,7 +250,8 @@ TEST(schemas_brought_together_and_recursive)
           "\"b\":{\"const\":2}},\"required\":[\"b\"]}],\"unevaluatedProperties\":false}",
           "{\"a\":1,\"b\":2} ; {\"b\":2} ! {\"a\":1} ! {\"b\":2,\"c\":1}");
     takes("{\"type\":\"object\",\"properties\":{\"a\":{\"const\":1}},\"$ref\":\"#/$defs/n\","
-          "\"$defs\":{\"n\":{\"properties\":{\"b\":{\"const\":2}},\"unevaluatedProperties\":false}}}",
+          "\"$defs\":{\"n\":{\"properties\":{\"b\":{\"const\":2}},"
+          "\"unevaluatedProperties\":false}}}",
           "{} ; {\"b\":2} ! {\"a\":1} ! {\"a\":1,\"b\":2}"); /* it does not see what is around it */
     takes("{\"type\":\"null\",\"self\":{\"not\":1},\"x-a\":1,\"_format\":2,\"javaType\":\"A\"}",
           "null ! 1"); /* words that JSON Schema does not know */
