@@ -956,7 +956,10 @@ hf_test ref_run(const ref_spec *s, const char *name, const int *ids, int n, doub
         r->x[i / E][i % E] += positions[s->n_unused * E + i];
     for (int t = 0; t < n && s->normed_embd; t++) norm_to_unit(s, 1, E, r->x[t]);
     for (int t = 0; t < n && s->layer_embd; t++) make_own(r, ids[t], t);
-    for (int il = 0; il < REF_LAYER && !s->altup; il++) layer(r, il);
+    for (int i = 0; i < (s->n_loop ? s->n_loop : 1) && !s->altup; i++) {
+        for (int t = 0; t < n && i > 0 && s->loop_norm; t++) norm(r, s->out_norm, 0, r->x[t]);
+        for (int il = 0; il < REF_LAYER; il++) layer(r, il);
+    }
     if (s->altup) run_streams(r);
     for (int t = 0; t < n; t++) predict(r, r->x[t], logits + t * V);
     hf_text(&f, "config.json", s->config);

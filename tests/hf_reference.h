@@ -125,6 +125,8 @@ typedef struct {
     bool gates_values;  /* a gate for each value of attention's output */
     bool normed_embd;   /* without a weight */
     double q_scale;     /* heads of Q and K are normed without a weight, and Q times this; 0: no */
+    int n_loop;         /* how often all layers are gone through; 0: once */
+    bool loop_norm;     /* and normed as before the output in between */
     double post_eps;    /* of norms behind sub-layers; 0: as of others */
     double plus, attn_post_plus, ffn_post_plus; /* what norms' weights count more; 0: by `norm` */
     bool dense_beside;  /* experts and the dense network, halved by the root of 2 */

@@ -1,6 +1,7 @@
 /* test_families_text.c - as test_families.c, of text models within others, under each of the names
  * that folders have them by, and of families that are another one's under names of their own. */
 #include "family_check.h"
+#include "lory.h"
 
 #define VL(l)     l "layers.%d."
 #define BLOCK(l)                                                                                   \
@@ -164,6 +165,45 @@ TEST(kormo_gives_the_reference_logits)
                               .attn_norm = L "pre_attention_layernorm",
                               .ffn_norm = L "pre_mlp_layernorm" },
                  "qwen2");
+}
+
+TEST(nanbeige_gives_the_reference_logits)
+{
+    ref_spec s = { .config = CLASS("NanbeigeForCausalLM") SIZES
+                   ",\"head_dim\":8,\"num_loops\":3,\"skip_loop_final_norm\":false}",
+                   COMMON,
+                   UNTIED,
+                   PRE_NORMS,
+                   .n_loop = 3,
+                   .loop_norm = true };
+    family_check(&s, "nanbeige");
+    s.config = CLASS("NanbeigeForCausalLM") SIZES
+        ",\"head_dim\":8,\"num_loops\":2,\"skip_loop_final_norm\":true}";
+    s.n_loop = 2;
+    s.loop_norm = false;
+    family_check(&s, "nanbeige");
+}
+
+TEST(nanbeige_with_more_layers_than_there_can_be_is_refused)
+{
+    double logits[REF_VOCAB];
+    char out[500];
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    hf_test f = ref_run(&(ref_spec){ .config = CLASS("NanbeigeForCausalLM") SIZES
+                                     ",\"head_dim\":8,\"num_loops\":257}",
+                                     COMMON,
+                                     UNTIED,
+                                     PRE_NORMS },
+                        "loops", family_text, 1, logits);
+    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
+    gguf_close(&g);
+    buf_free(&notes);
+    snprintf(out, sizeof out, "%s.gguf", f.path);
+    lory_model *m = lory_model_open(out, &err);
+    CHECK(!m && strstr(err.text, "nanbeige.num_loops is 257 (expected 1 to 256)"), "%s", err.text);
+    lory_model_close(m);
 }
 
 /* A model of documents, whose text is Qwen2 in a flat config. */

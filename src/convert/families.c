@@ -10,6 +10,8 @@ static const hf_family families[] = {
     { "LlamaForCausalLM LLaMAForCausalLM MistralForCausalLM MixtralForCausalLM "
       "IQuestCoderForCausalLM",
       "llama",          rows_llama, rows_common,         NULL, keys_llama },
+    { "NanbeigeForCausalLM",
+      "nanbeige",       rows_llama, rows_common,         NULL, keys_nanbeige },
     { "InternLM3ForCausalLM",
       "llama",          rows_llama, rows_common,         NULL, keys_internlm3 },
     { "Qwen2ForCausalLM MiMoForCausalLM KORMoForCausalLM DotsOCRForCausalLM",

@@ -43,6 +43,7 @@ void keys_exaone4(config *c, const hf_shape *s);
 void keys_glm4moe(config *c, const hf_shape *s);
 void keys_hunyuan(config *c, const hf_shape *s);
 void keys_internlm2(config *c, const hf_shape *s);
+void keys_nanbeige(config *c, const hf_shape *s);
 void keys_internlm3(config *c, const hf_shape *s);
 void keys_youtu(config *c, const hf_shape *s);
 void keys_sarvam(config *c, const hf_shape *s);

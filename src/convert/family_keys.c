@@ -216,6 +216,14 @@ void keys_llama(config *c, const hf_shape *s)
                                             "known of %s", c->arch);
 }
 
+void keys_nanbeige(config *c, const hf_shape *s)
+{
+    int64_t n_loop = config_int(c, "num_loops", 1);
+    keys_llama(c, s);
+    config_put_int(c, "num_loops", n_loop > 1 ? n_loop : 1);
+    config_put_bool(c, "skip_loop_final_norm", config_bool(c, "skip_loop_final_norm", false));
+}
+
 void keys_qwen2(config *c, const hf_shape *s)
 {
     keys_base(c, s);

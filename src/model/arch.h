@@ -33,6 +33,7 @@ extern const lory_arch arch_qwen2;  /* LLaMA with biases on Q, K and V */
 extern const lory_arch arch_qwen3;  /* LLaMA with norms on the heads of Q and K */
 extern const lory_arch arch_qwen2vl, arch_qwen3vl;
 extern const lory_arch arch_qwen2moe, arch_qwen3moe;
+extern const lory_arch arch_nanbeige; /* LLaMA's layers, gone through more than once */
 extern const lory_arch arch_granite, arch_granitemoe;
 extern const lory_arch arch_baichuan;
 extern const lory_arch arch_bitnet, arch_bitnet_2b4t, arch_bitnet_25;

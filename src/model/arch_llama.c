@@ -41,6 +41,25 @@ const lory_step block_llama[] = {
     { OP_ADD,        F,  H2, W_NONE,      SHARED       },
     { OP_ADD,        X,  F,  W_NONE,      0            }, END };
 
+/* Nanbeige 4.2: the same layers, each time with keys and values of their own. */
+static const lory_step block_nanbeige[] = {
+    { OP_RMS_NORM, H, X, W_ATTN_NORM, 0     },
+    { OP_MATMUL,   Q, H, W_ATTN_Q,    0     },
+    { OP_MATMUL,   K, H, W_ATTN_K,    0     },
+    { OP_MATMUL,   V, H, W_ATTN_V,    0     },
+    { OP_ROPE,     Q, Q, W_NONE,      0     },
+    { OP_ROPE,     K, K, W_NONE,      0     },
+    { OP_ATTEND,   A, Q, W_NONE,      0     },
+    { OP_MATMUL,   H, A, W_ATTN_OUT,  0     },
+    { OP_ADD,      X, H, W_NONE,      0     },
+    { OP_RMS_NORM, H, X, W_FFN_NORM,  0     },
+    { OP_MATMUL,   G, H, W_FFN_GATE,  0     },
+    { OP_MATMUL,   U, H, W_FFN_UP,    0     },
+    { OP_SILU_MUL, G, U, W_NONE,      0     },
+    { OP_MATMUL,   F, G, W_FFN_DOWN,  0     },
+    { OP_ADD,      X, F, W_NONE,      0     },
+    { OP_RMS_NORM, X, X, W_OUT_NORM,  LOOPS }, END };
+
 /* OLMoE (arXiv:2409.02060), MiniMax-M2: norms over all heads of Q and of K. */
 static const lory_step block_olmoe[] = {
     { OP_RMS_NORM,   H,  X,  W_ATTN_NORM,  0          },
@@ -129,6 +148,24 @@ static bool adapt_qwen(hparams *hp, const gguf *g, lory_err *err)
     return true;
 }
 
+static bool adapt_nanbeige(hparams *hp, const gguf *g, lory_err *err)
+{
+    uint64_t n_loop = 1;
+    bool skips = false;
+    const int n_layer = hp->n_layer;
+    if (!gguf_get_uint(g, "nanbeige.num_loops", HPARAMS_MAX_LAYER, &n_loop, err)
+        || !gguf_get_bool(g, "nanbeige.skip_loop_final_norm", &skips, err))
+        return false;
+    if (n_loop < 1 || (int64_t)n_loop * n_layer > HPARAMS_MAX_LAYER)
+        return err_set(err, LORY_E_FORMAT, "%s: nanbeige.num_loops is %d (expected 1 to %d)",
+                       gguf_path(g), (int)n_loop, HPARAMS_MAX_LAYER / n_layer);
+    hp->n_loop = (int)n_loop;
+    hp->has_loop_norm = !skips;
+    hp->n_layer = hp->n_kv_layer = n_layer * (int)n_loop;
+    for (int il = n_layer; il < hp->n_layer; il++) hp->layer[il] = hp->layer[il - n_layer];
+    return true;
+}
+
 /* The key holds what the logits are divided by. */
 static bool granite_adapt(hparams *hp, const gguf *g, lory_err *err)
 {
@@ -209,6 +246,8 @@ const lory_arch arch_qwen2moe = { "qwen2moe", embed_tokens, block_llama, head_rm
                                   NULL, NULL, NULL };
 const lory_arch arch_qwen3moe = { "qwen3moe", embed_tokens, block_llama, head_rms, true,
                                   preset_normalised, NULL, NULL };
+const lory_arch arch_nanbeige = { "nanbeige", embed_tokens, block_nanbeige, head_rms, false,
+                                  NULL, adapt_nanbeige, NULL };
 const lory_arch arch_granite = { "granite", embed_tokens, block_llama, head_rms, false,
                                  NULL, granite_adapt, NULL };
 const lory_arch arch_granitemoe = { "granitemoe", embed_tokens, block_llama, head_rms, false,

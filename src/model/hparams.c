@@ -28,6 +28,7 @@ const hparams hparams_default = {
     .value_scale = 1.0f,
     .n_expert_group = 1,
     .n_moe_step = 1,
+    .n_loop = 1,
     .expert_gating = GATING_SOFTMAX,
     .expert_weights_scale = 1.0f,
     .router_scale = 1.0f,

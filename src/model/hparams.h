@@ -37,6 +37,8 @@ typedef struct {
     bool ctx_is_limit; /* beyond n_ctx_train the model would compute something else */
     int n_embd;       /* ARCH.embedding_length */
     int n_layer;      /* ARCH.block_count */
+    int n_loop;       /* how often the file's layers are gone through: n_layer has all times */
+    bool has_loop_norm; /* and normed as before the output in between */
     int n_layer_more; /* layers behind those, which predict further tokens: not used */
     int n_embd_layer; /* ARCH.embedding_length_per_layer_input: of LE in one layer; 0 = none */
     int n_stream;     /* of n_embd each, X the first: ARCH.altup.num_inputs; else 0 */

@@ -14,6 +14,7 @@ const lory_arch *const archs[] = {
     &arch_qwen3vl,
     &arch_qwen2moe,
     &arch_qwen3moe,
+    &arch_nanbeige,
     &arch_granite,
     &arch_granitemoe,
     &arch_baichuan,
@@ -152,6 +153,9 @@ bool model_has_step(const model *m, int il, const lory_step *s)
     if (s->flags & KEYLESS && (l->n_head == 0 || l->n_kv_head > 0)) return false;
     if (s->flags & RECURS && l->n_state == 0) return false;
     if (s->flags & FIRST && il != 0) return false;
+    if (s->flags & LOOPS
+        && (!hp->has_loop_norm || (il + 1) % m->w.n_layer != 0 || il + 1 == hp->n_layer))
+        return false;
     if (s->flags & NOT_FIRST && il == 0) return false;
     if (s->flags & FEEDS && l->n_ff == 0) return false;
     if (s->flags & DENSE && has_experts) return false;

@@ -221,6 +221,7 @@ enum { /* flags of a step */
     RECURS = 65536, /* only in recurrent layers */
     FIRST = 131072, /* only in the first layer */
     NOT_FIRST = 262144, /* only in others */
+    LOOPS = 524288, /* only in the last layer of a loop that another one follows */
 };
 
 typedef struct {

@@ -250,7 +250,8 @@ static size_t index_of(int il, lory_role role)
 
 const weight *weights_get(const weights *w, int il, lory_role role)
 {
-    return role < W_LAYER_COUNT ? &w->layer[index_of(il, role)] : &w->global[role - W_LAYER_COUNT];
+    return role < W_LAYER_COUNT ? &w->layer[index_of(il % w->n_layer, role)]
+                                : &w->global[role - W_LAYER_COUNT];
 }
 
 bool weights_has(const weights *w, int il, lory_role role)
@@ -577,6 +578,9 @@ static bool bind_tensor(weights *w, const gguf *g, const hparams *hp, role_set w
                         const gguf_tensor *t, lory_err *err)
 {
     place p = place_of(t->name, wanted);
+    if (p.il >= w->n_layer && p.il < hp->n_layer)
+        return err_set(err, LORY_E_FORMAT, "%s: tensor %.*s is of a layer beyond the %d of a loop",
+                       gguf_path(g), (int)t->name.n, t->name.s, w->n_layer);
     if (p.role == W_NONE && p.il >= 0 && p.il < hp->n_layer) {
         p.role = role_of_expert(p.base, wanted, &p.expert);
         if (p.role != W_NONE) return bind_expert(w, g, hp, &p, t, err);
@@ -598,10 +602,10 @@ static bool make_ones(weights *w, const hparams *hp, const gguf *g, lory_err *er
 
 bool weights_bind(weights *w, const gguf *g, const hparams *hp, role_set wanted, lory_err *err)
 {
-    *w = (weights){ 0 };
-    w->layer = mem_new(index_of(hp->n_layer, 0), sizeof *w->layer);
+    *w = (weights){ .n_layer = hp->n_layer / hp->n_loop };
+    w->layer = mem_new(index_of(w->n_layer, 0), sizeof *w->layer);
     bool ok = w->layer || err_set(err, LORY_E_MEMORY, "%s: no memory for %d layers", gguf_path(g),
-                                  hp->n_layer);
+                                  w->n_layer);
     for (size_t i = 0; ok && i < g->n_tensors; i++)
         ok = bind_tensor(w, g, hp, wanted, &g->tensors[i], err);
     if (ok) ok = check_experts(w, g, hp, err);

@@ -22,6 +22,7 @@ typedef struct {
 
 typedef struct {
     weight *layer;                           /* [n_layer][W_LAYER_COUNT] */
+    int n_layer;                             /* that the file has: those of one loop */
     weight global[W_COUNT - W_LAYER_COUNT];
     mem_arena arena;
 } weights;
