@@ -138,6 +138,26 @@ TEST(tokenizer_special_tokens_are_read_only_when_asked)
     tiny_vocab_close(&v);
 }
 
+TEST(tokenizer_special_tokens_of_phi_3_take_white_space_along)
+{
+    static const char *const names[] = { "Phi-3-mini", "microsoft_phi3", "Phi 3.5 mini" };
+    for (size_t i = 0; i < 3; i++) {
+        tiny_vocab v = { 0 };
+        lory_err err;
+        tiny_put_str(&v.file, "general.name", names[i]);
+        tiny_vocab_keys(&v.file, TINY_SPM);
+        tiny_finish(&v.file);
+        REQUIRE(gguf_open_bytes(&v.g, v.file.image.data, v.file.image.len, "t", &err)
+                && tokenizer_init(&v.t, &v.g, &err));
+        IDS(&v.t,
+            "a</s> \n\xC2\xA0\xE3\x80\x80"
+            "a",
+            PARSE, "10 2 10");
+        IDS(&v.t, "<s>\na", PARSE, "1 3 26 4"); /* but not this one; 16 + 0x0A */
+        tiny_vocab_close(&v);
+    }
+}
+
 TEST(tokenizer_plain_ranges_are_never_special)
 {
     tiny_vocab v;

@@ -2,6 +2,7 @@
 #include "token/tokenizer.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "text/unicode.h"
 #include "text/utf8.h"
 #include "token/kind.h"
 #include "token/tokens.h"
@@ -198,6 +199,21 @@ static bool put_if(bool wanted, lory_token id, lory_tokens *out, lory_err *err)
     return !wanted || id < 0 || tokens_put(out, id, err);
 }
 
+/* Where the text goes on behind a special token that ends at `at`. */
+static size_t skip_stripped(const tokenizer *t, const tokenizer_text *x, size_t at, int32_t id)
+{
+    static const char *const keep[] = { "<unk>", "<s>", "<|endoftext|>" };
+    uint32_t cp;
+    if (!t->v.strips_after) return at;
+    for (size_t i = 0; i < sizeof keep / sizeof keep[0]; i++)
+        if (gguf_str_is(t->v.text[id], keep[i])) return at;
+    for (size_t n; at < x->n; at += n) {
+        n = utf8_decode(x->s + at, x->n - at, &cp);
+        if (!(unicode_bits(cp) & UNICODE_SPACE)) break;
+    }
+    return at;
+}
+
 static bool encode_between(const tokenizer *t, void *scratch, const tokenizer_text *x,
                            lory_tokens *out, lory_err *err)
 {
@@ -208,7 +224,7 @@ static bool encode_between(const tokenizer *t, void *scratch, const tokenizer_te
         if (at > from && !t->kind->encode(t, scratch, x->s + from, at - from, out, err))
             return false;
         if (!tokens_put(out, id, err)) return false;
-        from = at + len;
+        from = skip_stripped(t, x, at + len, id);
     }
     return from == x->n || t->kind->encode(t, scratch, x->s + from, x->n - from, out, err);
 }

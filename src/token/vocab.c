@@ -233,12 +233,32 @@ static void find_ends(vocab *v)
         if (ids[i] >= 0) v->is_end[ids[i]] = true;
 }
 
-/* No key says so; but of the models named chatglm only the first has a unigram vocabulary. */
+/* "Phi-3-mini", "phi3", "Phi 3.5": the places where a name may say it. */
+static bool is_phi3_name(gguf_str s)
+{
+    for (size_t i = 0; i + 4 <= s.n; i++) {
+        const char *c = s.s + i;
+        size_t at = c[3] == '-' || c[3] == ' ' ? 4 : 3;
+        if ((c[0] | 32) == 'p' && (c[1] | 32) == 'h' && (c[2] | 32) == 'i' && i + at < s.n
+            && c[at] == '3')
+            return true;
+    }
+    return false;
+}
+
+/* No key says so; but of the models named chatglm only the first has a unigram vocabulary, and of
+ * those named Phi-3 all with a SentencePiece one have special tokens that take white space along
+ * (Hugging Face's rstrip). */
 static bool read_architecture(vocab *v, const gguf *g, lory_err *err)
 {
-    gguf_str arch = { 0 };
-    if (!gguf_get_str(g, "general.architecture", &arch, err)) return false;
+    gguf_str arch = { 0 }, name = { 0 };
+    if (!gguf_get_str(g, "general.architecture", &arch, err)
+        || !gguf_get_str(g, "general.name", &name, err))
+        return false;
     v->has_glm_text = gguf_str_is(arch, "chatglm") && gguf_str_is(v->model, "t5");
+    v->strips_after = gguf_str_is(v->model, "llama")
+                      && (gguf_str_is(arch, "phi3") || gguf_str_is(arch, "phimoe")
+                          || is_phi3_name(name));
     return true;
 }
 

@@ -44,6 +44,7 @@ typedef struct {
     bool add_bos, add_eos, add_sep;
     bool add_space_prefix, remove_extra_whitespaces, escape_whitespaces;
     bool has_glm_text; /* the model is ChatGLM-6B: see glm_text.h */
+    bool strips_after; /* Phi-3: white space behind a special token is dropped */
 } vocab;
 
 /* On failure *v is freed and err names file, key and what was found. */
