@@ -4,7 +4,6 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include <limits.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -12,6 +11,9 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Of <linux/futex.h>, which not every C library finds. */
+enum { FUTEX_WAIT_PRIVATE = 128, FUTEX_WAKE_PRIVATE = 129 };
 
 /* Blocks every signal that is not the doing of a thread's own instruction (and a profiler's). */
 static void block_signals(sigset_t *saved)

@@ -6,8 +6,10 @@
 /* A function whose constant parameters become constants of the code. */
 #define INLINE static inline __attribute__((always_inline))
 /* The loop that follows has a constant count and its arrays live in registers; builds that look
- * for bugs define it as nothing. */
-#if !defined(UNROLL) && defined(__clang__)
+ * for bugs define it as nothing, and so does one without optimization, where gcc warns. */
+#if !defined(UNROLL) && !defined(__OPTIMIZE__)
+#define UNROLL
+#elif !defined(UNROLL) && defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #elif !defined(UNROLL)
 #define UNROLL _Pragma("GCC unroll 16")
