@@ -20,8 +20,11 @@ say = $(if $(filter 0,$(V)),@$(if $(quiet),,printf '  %-4s %s\n' $(1) $(2)))
 
 # Said here in one line, where the compiler would say it for each file.
 ifneq ($(filter-out clean help format uninstall,$(or $(MAKECMDGOALS),all)),)
-ifeq ($(shell $(CC) -dM -E -x c /dev/null 2> /dev/null | grep -w __GNUC__),)
-$(error CC=$(CC): cannot be run, or is neither gcc (12 or newer) nor clang (14 or newer))
+MACROS := $(shell $(CC) $(CFLAGS) -dM -E -x c /dev/null 2> /dev/null | grep -E '__(GNUC|SIZEOF_POINTER)__')
+ifeq ($(filter __GNUC__,$(MACROS)),)
+$(error CC=$(strip $(CC) $(CFLAGS)): cannot be run, or is neither gcc (12 or newer) nor clang (14 or newer))
+else ifeq ($(findstring __SIZEOF_POINTER__ 8,$(MACROS)),)
+$(error CC=$(strip $(CC) $(CFLAGS)): makes programs of 32 bits; lory needs 64)
 endif
 endif
 
