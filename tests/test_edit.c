@@ -192,6 +192,28 @@ TEST(several_lines_are_edited)
     CHECK_STR(typed(PASTE("x\r\ny\rz\nw\x01") "!"), "x\ny\nz\nw!^");
 }
 
+TEST(keys_of_the_keypad_and_far_jumps_are_known)
+{
+    history h = { 0 };
+    edit_text t = { .history = &h };
+    history_add(&h, "older", 5, NULL);
+    edit_text_begin(&t);
+    type(&t, "one\033\rtwo\033<");
+    CHECK(t.at == 0);
+    type(&t, "\033>");
+    CHECK(t.at == strlen("one\ntwo"));
+    edit_text_begin(&t);
+    type(&t, "new\033[5~");
+    CHECK_STR(t.text.data, "older");
+    type(&t, "\033[6~");
+    CHECK_STR(t.text.data, "new");
+    type(&t, "\033[1~x\033[7~y\033[8~z");
+    CHECK_STR(t.text.data, "yxnewz");
+    CHECK(type(&t, "\033OM") == EDIT_LINE);
+    edit_text_free(&t);
+    history_close(&h);
+}
+
 TEST(enter_and_the_ends_are_told)
 {
     edit_text t = { 0 };
@@ -321,6 +343,12 @@ TEST(history_is_searched)
     edit_text_begin(&t);
     CHECK(type(&t, "\022blue\r") == EDIT_LINE);
     CHECK_STR(t.text.data, "a blue house");
+    edit_text_begin(&t);
+    type(&t, "\022the\177\177\177h\xc3\xa9\177o"); /* a character is taken back, not a byte */
+    CHECK(t.is_searching && t.has_found && t.i_found == 1);
+    CHECK_STR(t.query.data, "ho");
+    type(&t, "\177\177\177\177");
+    CHECK(t.is_searching && t.query.len == 0);
     edit_text_free(&t);
     history_close(&h);
 }

@@ -73,6 +73,8 @@ TEST(a_number_that_cannot_be_is_a_line_that_names_it)
           "llama.attention.head_count is 5000 in layer 1 (expected 0 to 4096)" },
         { { { "attention.head_count_kv", INTS, 0, 0, { 1, 3, 1 } } },
           "2 attention heads are not a multiple of 3 key/value heads" },
+        { { { "attention.clamp_kqv", FLOAT, 8, 0, { 0 } } },
+          "llama.attention.clamp_kqv is not known" },
         { { { "rope.dimension_count", INT, 33, 0, { 0 } } },
           "llama.rope.dimension_count is 33 (expected an even number up to 32)" },
         { { { "rope.dimension_count", INT, 34, 0, { 0 } } },

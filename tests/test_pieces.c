@@ -181,7 +181,8 @@ static void check_near(const float *got, const float *want, int n)
 }
 
 /* pieces.gguf of a golden file; the latents' products of a type. */
-static void make_file(const char *vector, bool is_mla, qtype type)
+/* change: NULL, or what is done to the pieces. */
+static void make_file(const char *vector, bool is_mla, qtype type, void (*change)(pieces *))
 {
     pieces *all = calloc(1, sizeof *all);
     gguf g;
@@ -202,6 +203,7 @@ static void make_file(const char *vector, bool is_mla, qtype type)
         if (strstr(all->p[i].name, "attn_k_b") || strstr(all->p[i].name, "attn_v_b"))
             store_as(&all->p[i], type);
     CHECK(all->n > (int)g.n_tensors);
+    if (change) change(all);
     write_file(test_temp("pieces.gguf"), &g, all, is_mla, (int)n_key);
     for (int i = 0; i < all->n; i++) free(all->p[i].data);
     free(all);
@@ -211,7 +213,7 @@ static void make_file(const char *vector, bool is_mla, qtype type)
 static void check(const char *vector, bool is_mla)
 {
     static float whole[N * MAX_VOCAB], in_pieces[N * MAX_VOCAB];
-    make_file(vector, is_mla, QT_F32);
+    make_file(vector, is_mla, QT_F32, NULL);
     int n = run(test_vector(vector), whole);
     CHECK(n > 0 && n <= MAX_VOCAB && run(test_temp("pieces.gguf"), in_pieces) == n);
     if (!is_mla) CHECK_SAME(in_pieces, whole, (size_t)(N * n) * sizeof *whole, "%s", vector);
@@ -221,6 +223,62 @@ static void check(const char *vector, bool is_mla)
 TEST(experts_in_tensors_of_their_own_give_the_same_bits)
 {
     check("golden/mixtral/model-q4_0.gguf", false);
+}
+
+static piece *find(pieces *all, const char *name)
+{
+    for (int i = 0; i < all->n; i++)
+        if (strcmp(all->p[i].name, name) == 0) return &all->p[i];
+    abort();
+}
+
+static void lose_one(pieces *all)
+{
+    piece *p = find(all, "blk.0.ffn_up.2.weight"), lost = *p;
+    *p = all->p[--all->n];
+    free(lost.data);
+}
+
+static void number_one_too_high(pieces *all)
+{
+    snprintf(find(all, "blk.0.ffn_up.3.weight")->name, 64, "blk.0.ffn_up.4.weight");
+}
+
+static void retype_one(pieces *all)
+{
+    piece *p = find(all, "blk.0.ffn_up.3.weight"), old = *p;
+    *p = all->p[--all->n];
+    add(all, old.name, QT_F32, old.n_dims, old.ne, NULL);
+    free(old.data);
+}
+
+static void add_whole(pieces *all)
+{
+    const piece *p = find(all, "blk.0.ffn_up.0.weight");
+    int64_t ne[] = { p->ne[0], p->ne[1], 4 };
+    add(all, "blk.0.ffn_up_exps.weight", p->type, 3, ne, NULL);
+}
+
+TEST(experts_that_are_not_all_there_are_refused)
+{
+    static const struct {
+        void (*change)(pieces *);
+        const char *line;
+    } bad[] = {
+        { lose_one, "layer 0 lacks expert 2 of ffn_up_exps" },
+        { number_one_too_high, "tensor blk.0.ffn_up.4.weight is of no expert of 4" },
+        { retype_one, "tensor blk.0.ffn_up.3.weight has not the type of its like" },
+        { add_whole, "blk.0.ffn_up_exps.weight is there whole and in pieces" },
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        lory_err err = { 0 };
+        make_file("golden/mixtral/model-q4_0.gguf", false, QT_F32, bad[i].change);
+        lory_model *m = lory_model_open(test_temp("pieces.gguf"), &err);
+        const char *line = strstr(err.text, "pieces.gguf: ");
+        CHECK(!m, "opened: %s", bad[i].line);
+        CHECK_STR(line ? line + 13 : err.text, bad[i].line);
+        lory_model_close(m);
+    }
 }
 
 TEST(attention_over_latents_gives_what_it_gives_over_keys_and_values)
@@ -268,7 +326,7 @@ static void check_ways(qtype type, lory_cache_type cache)
     static float want[MAX_VOCAB], got[MAX_VOCAB];
     lory_err err = { 0 };
     lory_model_info info;
-    make_file("golden/deepseek-v2/model-bf16.gguf", true, type);
+    make_file("golden/deepseek-v2/model-bf16.gguf", true, type, NULL);
     lory_model *m = lory_model_open(test_temp("pieces.gguf"), &err);
     REQUIRE(m, "%s", err.text);
     lory_model_get_info(m, &info);
@@ -300,7 +358,7 @@ TEST(saved_latents_are_read_back)
     lory_err err = { 0 };
     lory_model_info info;
     buf bytes = { 0 };
-    make_file("golden/deepseek-v2/model-bf16.gguf", true, QT_F32);
+    make_file("golden/deepseek-v2/model-bf16.gguf", true, QT_F32, NULL);
     lory_model *m = lory_model_open(test_temp("pieces.gguf"), &err);
     REQUIRE(m, "%s", err.text);
     lory_model_get_info(m, &info);
@@ -327,7 +385,7 @@ TEST(latents_are_all_that_is_cached)
     lory_err err = { 0 };
     lory_memory_plan whole, latent;
     lory_session_params p = { .n_ctx = 256, .cache_type = LORY_CACHE_F32 };
-    make_file("golden/deepseek-v2/model-bf16.gguf", true, QT_F32);
+    make_file("golden/deepseek-v2/model-bf16.gguf", true, QT_F32, NULL);
     lory_model *a = lory_model_open(test_vector("golden/deepseek-v2/model-bf16.gguf"), &err);
     lory_model *b = lory_model_open(test_temp("pieces.gguf"), &err);
     REQUIRE(a && b, "%s", err.text);

@@ -70,7 +70,8 @@ TEST(progress_of_an_unknown_total_has_no_share)
 
 TEST(progress_never_says_more_than_all)
 {
-    CHECK_STR(told("lines", 100, 200), "lory: work 100%, 100 of 100 lines, 0.001 lines/s, 0 s left\n");
+    CHECK_STR(told("lines", 100, 200),
+              "lory: work 100%, 100 of 100 lines, 0.001 lines/s, 0 s left\n");
 }
 
 TEST(progress_on_a_terminal_is_a_bar_that_goes_away)
