@@ -336,6 +336,34 @@ TEST(methods_of_texts_give_what_python_gives)
     CHECK_SNIPPETS(cases, "{}");
 }
 
+/* What Jinja2 3.1 on CPython 3.11 gives. */
+TEST(dictionaries_ranges_and_numbers_have_the_attributes_of_python)
+{
+    static const snippet cases[] = {
+        { "{{ {'a': 1}.copy() }}", "{'a': 1}" },
+        { "{{ {'a': 1}.fromkeys([1, 2], 3) }}", "{1: 3, 2: 3}" },
+        { "{{ {}.fromkeys('ab') }}", "{'a': None, 'b': None}" },
+        { "{{ range(2, 9, 3).start }}", "2" },
+        { "{{ range(2, 9, 3).stop }}", "9" },
+        { "{{ range(2, 9, 3).step }}", "3" },
+        { "{{ range(10)[2:8:3]|list }}", "[2, 5]" },
+        { "{{ range(10)[::-3]|list }}", "[9, 6, 3, 0]" },
+        { "{{ range(0, 20, 2)[1:4] }}", "range(2, 8, 2)" },
+        { "{{ range(5).count(3) }}", "1" },
+        { "{{ range(5).count(7) }}", "0" },
+        { "{{ (5).real }}", "5" },
+        { "{{ (5).imag }}", "0" },
+        { "{{ (2.5).imag }}", "0.0" },
+        { "{{ true.real }}", "1" },
+        { "{{ (5).denominator }}", "1" },
+        { "{{ {'b': {'d': 1, 'c': [2]}, 'a': 3}|pprint }}", "{'a': 3, 'b': {'c': [2], 'd': 1}}" },
+        { "{{ [{'b': 1, 'a': 2}]|pprint }}", "[{'a': 2, 'b': 1}]" },
+        { "{{ 'a-b c'|wordwrap(2) }}", "a-\nb\nc" },
+        { "{{ 'abc'.rindex('c') }}", "2" },
+    };
+    CHECK_SNIPPETS(cases, "{}");
+}
+
 TEST(formatting_gives_what_python_gives)
 {
     static const snippet cases[] = {
