@@ -45,6 +45,7 @@ static const command *find_command(const char *name)
 static int unknown_command(const char *name)
 {
     const char *best = "--version";
+    if (opts_distance(name, "--help") < opts_distance(name, best)) best = "--help";
     for (int i = 0; i < N_COMMANDS; i++)
         if (opts_distance(name, commands[i].name) < opts_distance(name, best))
             best = commands[i].name;
@@ -55,15 +56,31 @@ static int unknown_command(const char *name)
                      *name ? name : "\"\"", best);
 }
 
+/* Bold as on the pages of the commands; padded to at least `width` columns. */
+static void put_bold(buf *b, const char *text, int width)
+{
+    bool is_bold = out_is_styled();
+    int n_blanks = width - (int)strlen(text);
+    buf_printf(b, "%s%s%s%*s", is_bold ? "\033[1m" : "", text, is_bold ? "\033[0m" : "",
+               n_blanks > 0 ? n_blanks : 0, "");
+}
+
 static int print_help(void)
 {
     buf b = { 0 };
-    buf_puts(&b, "lory runs GPT language models on the CPU.\n\n"
-                 "Usage: lory COMMAND [options]\n\nCommands:\n");
-    for (int i = 0; i < N_COMMANDS; i++)
-        buf_printf(&b, "  %-9s %s\n", commands[i].name, commands[i].what);
-    buf_puts(&b, "\nlory help COMMAND describes a command, lory --version prints the version.\n\n"
-                 "First steps:\n  lory run -p \"Once upon a time\"\n");
+    buf_puts(&b, "lory runs GPT language models on the CPU.\n\n");
+    put_bold(&b, "Usage:", 0);
+    buf_puts(&b, " lory COMMAND [options]\n\n");
+    put_bold(&b, "Commands:", 0);
+    buf_puts(&b, "\n");
+    for (int i = 0; i < N_COMMANDS; i++) {
+        buf_puts(&b, "  ");
+        put_bold(&b, commands[i].name, 9);
+        buf_printf(&b, " %s\n", commands[i].what);
+    }
+    buf_puts(&b, "\nlory help COMMAND describes a command, lory --version prints the version.\n\n");
+    put_bold(&b, "First steps:", 0);
+    buf_puts(&b, "\n  lory run -p \"Once upon a time\"\n  lory chat\n");
     int status = out_buf(&b) ? EXIT_OK : EXIT_FAILED;
     buf_free(&b);
     return status;

@@ -6,3 +6,4 @@ try --verson
 try help lgits
 try -m model.gguf run
 try ""
+try --hepl
