@@ -120,6 +120,69 @@ TEST(mamba_2_gives_the_reference_logits)
     family_check(&mamba2_alone, "mamba2");
 }
 
+/* ---- Mamba ----------------------------------------------------------------------------------- */
+
+enum { M_INNER = 48, M_STATE = 5, M_RANK = 3, M_TAPS = 4 };
+
+/* One token of one channel, whose time step is a bias and a product of low rank. */
+static double scan_channel(double *s, double x, const double *b, const double *c, double dt,
+                           const double *log_a)
+{
+    double y = 0.0;
+    for (int i = 0; i < M_STATE; i++) {
+        s[i] = s[i] * exp(-exp(log_a[i]) * dt) + dt * b[i] * x;
+        y += s[i] * c[i];
+    }
+    return y;
+}
+
+static void mix_mamba(ref *r, int il, int n, double (*h)[E], double (*out)[E])
+{
+    static double xz[FAMILY_N][2 * M_INNER], state[M_INNER][M_STATE];
+    const double *w = ref_tensor_of(r, ML "mixer.conv1d", ".weight", il, M_INNER, 1, M_TAPS);
+    const double *bias = ref_tensor_of(r, ML "mixer.conv1d", ".bias", il, 0, 0, M_INNER);
+    const double *log_a = ref_tensor_of(r, ML "mixer.A_log", "", il, 0, M_INNER, M_STATE);
+    const double *skip = ref_tensor_of(r, ML "mixer.D", "", il, 0, 0, M_INNER);
+    const double *dt_bias = ref_tensor_of(r, ML "mixer.dt_proj", ".bias", il, 0, 0, M_INNER);
+    memset(state, 0, sizeof state);
+    for (int t = 0; t < n; t++) {
+        double x[M_INNER], dbc[M_RANK + 2 * M_STATE], dt[M_INNER], y[M_INNER];
+        ref_multiply(r, ML "mixer.in_proj", il, 2 * M_INNER, E, h[t], xz[t]);
+        for (int i = 0; i < M_INNER; i++) {
+            double sum = bias[i];
+            for (int j = 0; j < M_TAPS && t - j >= 0; j++)
+                sum += w[i * M_TAPS + M_TAPS - 1 - j] * xz[t - j][i];
+            x[i] = sum * logistic(sum);
+        }
+        ref_multiply(r, ML "mixer.x_proj", il, M_RANK + 2 * M_STATE, M_INNER, x, dbc);
+        ref_multiply(r, ML "mixer.dt_proj", il, M_INNER, M_RANK, dbc, dt);
+        for (int i = 0; i < M_INNER; i++) {
+            double z = xz[t][M_INNER + i], step = log(1.0 + exp(dt[i] + dt_bias[i]));
+            y[i] = scan_channel(state[i], x[i], dbc + M_RANK, dbc + M_RANK + M_STATE, step,
+                                log_a + i * M_STATE);
+            y[i] = (y[i] + skip[i] * x[i]) * z * logistic(z);
+        }
+        ref_multiply(r, ML "mixer.out_proj", il, E, M_INNER, y, out[t]);
+    }
+}
+
+static const ref_spec mamba_alone = {
+    .config = CLASS("MambaForCausalLM")
+    "\"hidden_size\":32,\"num_hidden_layers\":4,\"intermediate_size\":48,\"state_size\":5,"
+    "\"conv_kernel\":4,\"time_step_rank\":3,\"layer_norm_epsilon\":1e-5,\"use_conv_bias\":true}",
+    .embd = "backbone.embeddings",
+    .out_norm = "backbone.norm_f",
+    .attn_norm = ML "norm",
+    .recurs = all_recur,
+    .widths = no_widths,
+    .mix = mix_mamba,
+};
+
+TEST(mamba_gives_the_reference_logits)
+{
+    family_check(&mamba_alone, "mamba");
+}
+
 /* ---- Granite 4 ------------------------------------------------------------------------------- */
 
 static void mix_granite(ref *r, int il, int n, double (*h)[E], double (*out)[E])
@@ -331,6 +394,13 @@ TEST(states_alone_give_the_bits_of_texts_read_in_one_go)
                  REF_LAYER * ((floats + 15) / 16 * 16) * sizeof(float));
 }
 
+TEST(states_of_channels_give_the_bits_of_texts_read_in_one_go)
+{
+    const size_t floats = (M_TAPS - 1) * M_INNER + M_INNER * M_STATE;
+    states_check(&mamba_alone, "mamba-long",
+                 REF_LAYER * ((floats + 15) / 16 * 16) * sizeof(float));
+}
+
 /* ---- files that are wrong -------------------------------------------------------------------- */
 
 /* What is changed of a file: a key's value (-1: the key goes), or a tensor: it goes, or its sizes
@@ -474,4 +544,22 @@ TEST(files_of_mamba_2_that_are_wrong_are_refused_in_a_line)
                                            "[1, 4, 1])" },
     };
     check_wrong(&mamba2_alone, "mamba2-wrong", cases, sizeof cases / sizeof *cases);
+}
+
+TEST(files_of_mamba_that_are_wrong_are_refused_in_a_line)
+{
+    static const wrong_file cases[] = {
+        { "mamba.ssm.time_step_rank", 4,
+          .want = "tensor blk.0.ssm_x.weight has shape [48, 13, 1, 1] (expected [48, 5, 1])" },
+        { "mamba.ssm.inner_size", 0, .want = "mamba.ssm.inner_size is 0 (expected 1 to 1048576)" },
+        { "mamba.ssm.state_size", -1,
+          .want = "mamba.ssm.state_size is missing (expected 1 to 1024)" },
+        { .lost = "blk.1.ssm_x.weight", .want = "tensor blk.1.ssm_x.weight is missing" },
+        { .lost = "blk.1.ssm_a", .want = "tensor blk.1.ssm_a is missing" },
+        { .lost = "blk.1.ssm_d", .want = "tensor blk.1.ssm_d is missing" },
+        { .lost = "blk.1.ssm_dt.weight", .want = "tensor blk.1.ssm_dt.weight is missing" },
+        { .turned = "blk.2.ssm_a",
+          .want = "tensor blk.2.ssm_a has shape [48, 5, 1, 1] (expected [5, 48, 1])" },
+    };
+    check_wrong(&mamba_alone, "mamba-wrong", cases, sizeof cases / sizeof *cases);
 }

@@ -240,6 +240,57 @@ TEST(selective_scans_are_the_same_on_every_isa_and_near_the_exact_one)
     }
 }
 
+/* The same by channels: y [n], and the state [N_KEY, ld] after it. */
+static void exact_channels(const scan_by_channel_args *a, double *state, double *y)
+{
+    for (int j = 0; j < a->n; j++) {
+        double x = (double)a->x[j], step = (double)a->step[j];
+        y[j] = (double)a->skip[j] * x;
+        for (int i = 0; i < N_KEY; i++) {
+            size_t at = (size_t)i * a->ld + (size_t)j;
+            state[at] = exp((double)a->rate[at] * step) * (double)a->state[at]
+                        + (double)a->b[i] * x * step;
+            y[j] += state[at] * (double)a->c[i];
+        }
+    }
+}
+
+TEST(scans_by_channels_are_the_same_on_every_isa_and_near_the_exact_one)
+{
+    isa list[8];
+    int n_list = usable_isas(list);
+    for (int n = 1; n < 140; n += n < 70 ? 3 : 17) {
+        const size_t ld = (size_t)n + 1, n_out = ld * N_KEY + (size_t)n;
+        double state[N_KEY * 160], y[160];
+        float *x = floats(2 * N_KEY + 3 * (size_t)n), *rate = floats(ld * N_KEY);
+        float *first = floats(n_out), *want = floats(n_out), *got = floats(n_out);
+        scan_by_channel_args a = { .n = n, .n_key = N_KEY, .b = x, .c = x + N_KEY,
+                                   .x = x + 2 * N_KEY, .rate = rate, .state = want, .ld = ld,
+                                   .y = want + ld * N_KEY };
+        for (int i = 0; i < n; i++) x[2 * N_KEY + n + i] = fabsf(x[2 * N_KEY + n + i]);
+        for (size_t i = 0; i < ld * N_KEY; i++) rate[i] = -fabsf(rate[i]);
+        a.step = a.x + n;
+        a.skip = a.step + n;
+        memcpy(want, first, n_out * sizeof *want);
+        exact_channels(&a, state, y);
+        generic()->scan_by_channel(&a);
+        for (int j = 0; j < n; j++) {
+            double most = 1.0 + fabs(y[j]);
+            for (int i = 0; i < N_KEY; i++) most += fabs(state[(size_t)i * ld + (size_t)j]);
+            CHECK(fabs(y[j] - (double)a.y[j]) < 1e-4 * most, "n %d: y[%d]", n, j);
+            CHECK(fabs(state[ld + (size_t)j] - (double)want[ld + (size_t)j]) < 1e-4 * most,
+                  "n %d", n);
+        }
+        a.state = got, a.y = got + ld * N_KEY;
+        for (int k = 0; k < n_list; k++) {
+            memcpy(got, first, n_out * sizeof *got);
+            list[k].kn.scan_by_channel(&a);
+            check_floats(&list[k], "scan_by_channel", (int)n_out, got, want);
+        }
+        mem_free(x), mem_free(rate), mem_free(first), mem_free(want), mem_free(got);
+    }
+}
+
 TEST(float_slots_are_the_same_on_every_isa)
 {
     isa list[8];

@@ -52,6 +52,8 @@ static const hf_family families[] = {
       "granitehybrid",  rows_granite4_moe, rows_common,  shape_granite4, keys_granite4_hybrid },
     { "FalconH1ForCausalLM",
       "falcon-h1",      rows_falcon_h1, rows_common,     shape_falcon_h1, keys_falcon_h1 },
+    { "MambaForCausalLM",
+      "mamba",          rows_mamba, rows_none,           NULL, keys_mamba },
     { "Mamba2ForCausalLM",
       "mamba2",         rows_mamba2, rows_none,          shape_mamba2, keys_mamba2 },
     { "NemotronHForCausalLM",

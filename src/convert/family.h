@@ -37,6 +37,7 @@ typedef enum {
     HF_DELTA_QKV,
     HF_DELTA_GATE,
     HF_DELTA_A,   /* -e^x of each element */
+    HF_RATE_ROWS, /* the same of a matrix */
     HF_RATES,     /* the same, and each is a row of its own, whatever shape they came in */
     /* The same of files whose heads of values become the first of each group, then the second ..:
      * their rows, behind those of queries and keys; their rows alone; one row for each, and -e^x of

@@ -353,6 +353,21 @@ void keys_mamba2(config *c, const hf_shape *s)
     put_states(c, s, "conv_kernel");
 }
 
+void keys_mamba(config *c, const hf_shape *s)
+{
+    const json *rank = config_find(c, "time_step_rank"); /* "auto": a sixteenth */
+    int64_t n_embd = keys_n_embd(c), n_rank = (n_embd + 15) / 16;
+    if (rank && rank->type != JSON_STRING) n_rank = config_int(c, "time_step_rank", 0);
+    keys_put_activation(c, "silu", "silu swish");
+    put_mamba(c, s);
+    config_put_int(c, "ssm.conv_kernel", config_int(c, "conv_kernel", 4));
+    config_put_int(c, "ssm.inner_size", config_int(c, "intermediate_size",
+                                                   config_int(c, "expand", 2) * n_embd));
+    config_put_int(c, "ssm.state_size", config_int(c, "state_size", 16));
+    config_put_int(c, "ssm.time_step_rank", n_rank);
+    config_put_bool(c, "ssm.dt_b_c_rms", false);
+}
+
 /* ---- Granite 4 ------------------------------------------------------------------------------- */
 
 void shape_granite4(config *c, hf_shape *s)

@@ -171,6 +171,20 @@ const hf_row rows_nemotron_h[] = {
     ROW(top "norm_f", "output_norm"),                                                              \
     ROW(top "layers.%d.norm", BLK "attn_norm")
 
+#define ML "backbone.layers.%d.mixer."
+
+const hf_row rows_mamba[] = {
+    MAMBA("backbone."),
+    ROW(ML "in_proj", BLK "ssm_in"),
+    { .from = ML "conv1d", .to = BLK "ssm_conv1d", .change = HF_FLATTEN },
+    ROW(ML "x_proj", BLK "ssm_x"),
+    ROW(ML "dt_proj", BLK "ssm_dt"),
+    { .from = ML "A_log", .to = BLK "ssm_a", .change = HF_RATE_ROWS, .flags = HF_WHOLE_NAME },
+    WHOLE(ML "D", BLK "ssm_d"),
+    ROW(ML "out_proj", BLK "ssm_out"),
+    ROW("lm_head", "output"),
+    END };
+
 const hf_row rows_mamba2[] = {
     MAMBA("backbone."),
     MAMBA2("backbone.layers.%d.mixer."),

@@ -221,7 +221,8 @@ bool output_shape(hf_output *o, gguf_tensor *t, const char **why)
     int64_t dims[ST_MAX_DIMS];
     int n;
     if (!source_dims(o, dims, &n, why)) return false;
-    bool is_divided = becomes_matrix(o) || o->row->change == HF_RATES;
+    bool is_divided = becomes_matrix(o) || o->row->change == HF_RATES
+                      || o->row->change == HF_RATE_ROWS;
     o->is_vector = n == 1 || (!is_matrix(t->name) && !is_divided);
     if (o->is_vector && n == 2 && dims[0] == 1) dims[0] = dims[--n]; /* [1, n] is [n] */
     o->n_cols = dims[n - 1];
@@ -464,7 +465,7 @@ void tensors_row(const void *source, const gguf_tensor *t, int64_t row, float *o
     float more = ends_with(t->name, ".weight") ? added(o->row->change) : 0.0f;
     for (int64_t i = 0; more != 0.0f && i < t->ne[0]; i++) out[i] += more;
     bool is_decay = o->row->change == HF_DELTA_A || o->row->change == HF_TILED_A
-                    || o->row->change == HF_RATES;
+                    || o->row->change == HF_RATES || o->row->change == HF_RATE_ROWS;
     for (int64_t i = 0; is_decay && i < t->ne[0]; i++)
         out[i] = (float)-math_pow(2.71828182845904523536, (double)out[i]);
     for (int64_t i = 0; o->ternary != 0.0f && i < t->ne[0]; i++)
@@ -513,7 +514,7 @@ bool tensors_bytes(const void *source, const gguf_tensor *t, int64_t row, void *
         || !is_same_type(p.in->dtype, t->type) || o->row->change == HF_TRANSPOSE
         || added(o->row->change) != 0.0f || o->row->change == HF_TERNARY
         || o->row->change == HF_UNIT_ROWS || o->row->change == HF_UNIT_COLUMNS
-        || o->row->change == HF_RATES)
+        || o->row->change == HF_RATES || o->row->change == HF_RATE_ROWS)
         return false;
     size_t size = st_dtype_bytes(p.in->dtype);
     memcpy(out, p.in->data + (size_t)(p.first + p.r * o->n_cols) * size, (size_t)t->ne[0] * size);

@@ -39,6 +39,7 @@ static op_fn *const ops[OP_COUNT] = {
     [OP_WKV7] = op_wkv7,
     [OP_NORM_SIGMOID] = op_norm_sigmoid,
     [OP_SCAN] = op_scan,
+    [OP_SCAN_CHANNELS] = op_scan_channels,
     [OP_GATE_NORM] = op_gate_norm,
     [OP_SPLIT_HEADS] = op_split_heads,
     [OP_ADD] = op_add,

@@ -26,11 +26,12 @@ void op_conv_of(const op_ctx *c, const plan_step *s)
 void op_softplus(const op_ctx *c, const plan_step *s)
 {
     int c0, c1;
-    share_channels(c, s->w[0]->k, &c0, &c1);
+    const float *bias = s->w[0] ? s->w[0]->bias : NULL;
+    share_channels(c, s->dst_width, &c0, &c1);
     for (int it = 0; it < c->e->n_row; it++) {
         float *x = op_row(c->e, s->dst[0], it);
         for (int i = c0; i < c1; i++)
-            x[i] = (float)math_softplus((double)(x[i] + s->w[0]->bias[i]));
+            x[i] = (float)math_softplus((double)(bias ? x[i] + bias[i] : x[i]));
     }
 }
 

@@ -42,11 +42,12 @@ void op_conv(const op_ctx *c, const plan_step *s)
     const int n = c1 - c0;
     for (int it = 0; n > 0 && it < e->n_row; it++) {
         float *state = begin_token(c, s, it, &part) + c0;
-        float *x = op_row(e, s->src, it) + hp->conv_at + c0;
+        const float *x = op_row(e, s->src, it) + hp->conv_at + c0;
+        float *y = op_row(e, s->dst[0], it) + (s->dst[0] == s->src ? hp->conv_at : 0) + c0;
         e->kn->conv(&(conv_args){ n, hp->n_tap, (const float *)s->w[0]->data + c0, ld, x, state,
-                                  ld, x });
-        if (s->w[0]->bias) e->kn->add(n, s->w[0]->bias + c0, x);
-        e->kn->silu(n, x);
+                                  ld, y });
+        if (s->w[0]->bias) e->kn->add(n, s->w[0]->bias + c0, y);
+        e->kn->silu(n, y);
     }
 }
 
@@ -162,6 +163,29 @@ void op_scan(const op_ctx *c, const plan_step *s)
     int first, last;
     op_share(c, c->e->m->hp.n_value_head, &first, &last);
     for (int ih = first; ih < last; ih++) scan_head(c, s, ih);
+}
+
+/* The state has a row for each number of a channel's. */
+void op_scan_channels(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    const hparams *hp = &e->m->hp;
+    int c0, c1;
+    share_channels(c, hp->n_inner, &c0, &c1);
+    const size_t ld = (size_t)hp->n_inner, at = (size_t)(hp->n_tap - 1) * (size_t)hp->n_conv;
+    const state_part part = { at, (size_t)hp->delta_key_dim, ld, (size_t)c0, (size_t)c1 };
+    scan_by_channel_args sc = { .n = c1 - c0, .n_key = hp->delta_key_dim, .ld = ld };
+    sc.rate = (const float *)s->w[0]->data + c0;
+    sc.skip = (const float *)s->w[1]->data + c0;
+    for (int it = 0; c0 < c1 && it < e->n_row; it++) {
+        sc.state = begin_token(c, s, it, &part) + c0;
+        sc.x = op_row(e, s->src, it) + c0;
+        sc.step = op_row(e, MD, it) + c0;
+        sc.b = op_row(e, MK, it);
+        sc.c = op_row(e, MQ, it);
+        sc.y = op_row(e, s->dst[0], it) + c0;
+        e->kn->scan_by_channel(&sc);
+    }
 }
 
 void op_gate_norm(const op_ctx *c, const plan_step *s)

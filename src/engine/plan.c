@@ -49,6 +49,7 @@ static const op_row op_rows[OP_COUNT] = {
     [OP_WKV7]            = { "wkv7",            BY_UNITS,   false },
     [OP_NORM_SIGMOID]    = { "norm_sigmoid",    BY_UNITS,   true  },
     [OP_SCAN]            = { "scan",            BY_UNITS,   false },
+    [OP_SCAN_CHANNELS]   = { "scan_channels",   BY_UNITS,   false },
     [OP_ALSO]            = { "also",            BY_UNITS,   false },
     [OP_GATE_NORM]       = { "gate_norm",       BY_UNITS,   true  },
     [OP_SPLIT_HEADS]     = { "split_heads",     BY_HEADS,   false },

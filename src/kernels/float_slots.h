@@ -82,4 +82,4 @@ static void attend(const attend_args *a)
     .gelu_erf = gelu_erf, .gelu_mul = gelu_mul, .clip_swiglu = clip_swiglu, .clamp = clamp,        \
     .soft_cap = soft_cap, .softmax = softmax, .pack_queries = pack_queries, .attend = attend,      \
     .attend_merge = attend_merge, .conv = conv, .delta = delta, .dplr = dplr, .scan = scan,        \
-    .silu = silu
+    .scan_by_channel = scan_by_channel, .silu = silu

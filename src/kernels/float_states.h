@@ -1,5 +1,5 @@
-/* float_states.h - steps of linear recurrences (kernel.h, dplr_args, scan_args), over a vector of 16
- * lanes.
+/* float_states.h - steps of linear recurrences (kernel.h: dplr, scan, scan_by_channel), over a vector
+ * of 16 lanes.
  * Layer: kernels. Not a header by itself, see float_lanes.h for v16. */
 #ifndef LORY_KERNELS_FLOAT_STATES_H
 #define LORY_KERNELS_FLOAT_STATES_H
@@ -65,6 +65,25 @@ static void scan(const scan_args *a)
     int j = 0;
     for (; j + 64 <= a->n; j += 64) scan_columns(4, a, j, 64);
     for (; j < a->n; j += 16) scan_columns(1, a, j, a->n - j);
+}
+
+static void scan_by_channel(const scan_by_channel_args *a)
+{
+    for (int j = 0; j < a->n; j += 16) {
+        const int n = a->n - j;
+        const v16 x = load_part(a->x + j, n), step = load_part(a->step + j, n);
+        const v16 u = v_mul(x, step);
+        v16 sum = v_zero();
+        size_t at = (size_t)j;
+        for (int i = 0; i < a->n_key; i++, at += a->ld) {
+            v16 keep = v_exp(v_mul(load_part(a->rate + at, n), step));
+            v16 s = v_mul(keep, load_part(a->state + at, n));
+            s = v_fma(v_set(a->b[i]), u, s);
+            store_part(a->state + at, n, s);
+            sum = v_fma(s, v_set(a->c[i]), sum);
+        }
+        store_part(a->y + j, n, v_fma(load_part(a->skip + j, n), x, sum));
+    }
 }
 
 #endif

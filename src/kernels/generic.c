@@ -191,6 +191,20 @@ static void scan(const scan_args *a)
     }
 }
 
+static void scan_by_channel(const scan_by_channel_args *a)
+{
+    for (int j = 0; j < a->n; j++) {
+        float u = a->x[j] * a->step[j], y = 0.0f;
+        for (int i = 0; i < a->n_key; i++) {
+            size_t at = (size_t)i * a->ld + (size_t)j;
+            float t = math_expf(a->rate[at] * a->step[j]) * a->state[at];
+            a->state[at] = fmaf(a->b[i], u, t);
+            y = fmaf(a->state[at], a->c[i], y);
+        }
+        a->y[j] = fmaf(a->skip[j], a->x[j], y);
+    }
+}
+
 /* ---- norms, softmax, rope ------------------------------------------------------------------ */
 
 static void rms_norm(int n, const float *x, const float *w, float eps, float *y)
@@ -371,6 +385,7 @@ const lory_kernels kernels_generic = {
     .delta = delta,
     .dplr = dplr,
     .scan = scan,
+    .scan_by_channel = scan_by_channel,
     .silu = silu,
     .peak_f32 = peak_f32,
 };

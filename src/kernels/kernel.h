@@ -305,6 +305,20 @@ typedef struct {
     float *y;  /* [n] */
 } scan_args;
 
+/* One token of a selective scan by channels (Mamba), n of them, each with a state S of n_key:
+ *   u_j = x_j * step_j
+ *   S_ij = fmaf(b_i, u_j, exp(rate_ij * step_j) * S_ij)
+ *   y_j = fmaf(skip_j, x_j, sum_i S_ij * c_i)   i ascending by fused multiply-add from +0 */
+typedef struct {
+    int n, n_key;
+    const float *b, *c;           /* [n_key] */
+    const float *x, *step, *skip; /* [n] */
+    const float *rate;            /* [n_key, ld] */
+    float *state;                 /* [n_key, ld] */
+    size_t ld;                    /* floats */
+    float *y;                     /* [n] */
+} scan_by_channel_args;
+
 /* ---- the table ------------------------------------------------------------------------------ */
 
 typedef struct lory_kernels {
@@ -367,6 +381,7 @@ typedef struct lory_kernels {
     void (*delta)(const delta_args *a);
     void (*dplr)(const dplr_args *a);
     void (*scan)(const scan_args *a);
+    void (*scan_by_channel)(const scan_by_channel_args *a);
 
     /* Arithmetic in registers for `lory bench`: n rounds, returns multiply-accumulates done. */
     double (*peak_i8)(int64_t n);

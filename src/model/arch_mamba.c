@@ -14,6 +14,22 @@
     { OP_GATE_NORM,  MO,  MI, W_SCAN_NORM, RECURS | norm_flags },                                  \
     { OP_MATMUL,     out, MO, W_SSM_OUT,   RECURS              }
 
+/* Gu & Dao 2023, arXiv:2312.00752: each channel by itself. */
+static const lory_step block_mamba[] = {
+    { OP_RMS_NORM,      H,  X,  W_ATTN_NORM,     0      },
+    { OP_MATMUL,        MI, H,  W_SSM_IN,        RECURS },
+    { OP_CONV,          MV, MI, W_SSM_CONV,      RECURS },
+    { OP_MATMUL,        MF, MV, W_STEP_IN,       RECURS },
+    { OP_MATMUL,        MK, MV, W_B_IN,          RECURS },
+    { OP_MATMUL,        MQ, MV, W_C_IN,          RECURS },
+    { OP_MATMUL,        MD, MF, W_STEP,          RECURS },
+    { OP_SOFTPLUS,      MD, MD, W_NONE,          RECURS },
+    { OP_SCAN_CHANNELS, MO, MV, W_CHANNEL_RATES, RECURS },
+    { OP_ALSO,          MO, MV, W_CHANNEL_D,     RECURS },
+    { OP_GATE_NORM,     MO, MI, W_NONE,          RECURS },
+    { OP_MATMUL,        H,  MO, W_SSM_OUT,       RECURS },
+    { OP_ADD,           X,  H,  W_NONE,          0      }, END };
+
 static const lory_step block_mamba2[] = {
     { OP_RMS_NORM,   H,  X,  W_ATTN_NORM, 0      },
     { OP_MATMUL,     MI, H,  W_SSM_IN,    RECURS },
@@ -121,6 +137,23 @@ static void preset_mamba(hparams *hp)
     hp->is_headless = hp->is_feedless = true;
 }
 
+static bool adapt_mamba(hparams *hp, const gguf *g, lory_err *err)
+{
+    bool has_norms = false;
+    if (!hparams_read_channels_of_states(hp, g, "mamba", err)
+        || !gguf_get_bool(g, "mamba.ssm.dt_b_c_rms", &has_norms, err))
+        return false;
+    if (has_norms)
+        return err_set(err, LORY_E_UNSUPPORTED, "%s: norms of time steps, B and C "
+                                                "(mamba.ssm.dt_b_c_rms) are not known",
+                       gguf_path(g));
+    hp->n_key_head = hp->n_value_head = 1;
+    hp->n_conv = hp->gate_at = hp->n_inner;
+    hp->n_mix_in = 2 * hp->n_inner;
+    for (int il = 0; il < hp->n_layer; il++) hparams_set_recurrent(hp, il, state_of(hp));
+    return true;
+}
+
 static bool adapt_mamba2(hparams *hp, const gguf *g, lory_err *err)
 {
     if (!read_mamba2(hp, g, "mamba2", err)) return false;
@@ -176,6 +209,8 @@ static bool adapt_nemotron_h_moe(hparams *hp, const gguf *g, lory_err *err)
     return adapt_nemotron(hp, g, "nemotron_h_moe", err);
 }
 
+const lory_arch arch_mamba = { "mamba", embed_tokens, block_mamba, head_rms, false,
+                               preset_mamba, adapt_mamba, NULL };
 const lory_arch arch_mamba2 = { "mamba2", embed_tokens, block_mamba2, head_rms, false,
                                 preset_mamba, adapt_mamba2, NULL };
 const lory_arch arch_granitehybrid = { "granitehybrid", embed_tokens, block_granite, head_rms,

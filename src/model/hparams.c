@@ -347,8 +347,18 @@ bool hparams_read_heads_of_states(hparams *hp, const gguf *g, const char *arch, 
         return false;
     hp->delta_value_dim = hp->n_inner / hp->n_value_head;
     return (hp->n_value_head % hp->n_key_head == 0 && hp->n_inner % hp->n_value_head == 0)
-           || err_set(err, LORY_E_FORMAT, "%s: %d values of %d heads do not go with %d heads of keys",
-                      gguf_path(g), hp->n_inner, hp->n_value_head, hp->n_key_head);
+           || err_set(err, LORY_E_FORMAT,
+                      "%s: %d values of %d heads do not go with %d heads of keys", gguf_path(g),
+                      hp->n_inner, hp->n_value_head, hp->n_key_head);
+}
+
+bool hparams_read_channels_of_states(hparams *hp, const gguf *g, const char *arch, lory_err *err)
+{
+    reader r = { .g = g, .arch = arch, .err = err };
+    return hparams_read_taps(hp, g, key_of(&r, "ssm.conv_kernel"), err)
+           && read_int(&r, "ssm.time_step_rank", MAX_EMBD, 0, &hp->rank_decay)
+           && read_int(&r, "ssm.state_size", MAX_HEAD_DIM, 0, &hp->delta_key_dim)
+           && read_int(&r, "ssm.inner_size", MAX_INNER, 0, &hp->n_inner);
 }
 
 void hparams_limit_context(hparams *hp, int most)

@@ -172,6 +172,8 @@ bool hparams_rotates(const hparams *hp, int il);
 void hparams_set_recurrent(hparams *hp, int il, int n);
 /* For adapt: the heads and lengths of recurrent layers, from ARCH.ssm.*, which there must be. */
 bool hparams_read_heads_of_states(hparams *hp, const gguf *g, const char *arch, lory_err *err);
+/* The same where each channel has a state of its own. */
+bool hparams_read_channels_of_states(hparams *hp, const gguf *g, const char *arch, lory_err *err);
 /* For adapt: n_tap, from a key that there must be. */
 bool hparams_read_taps(hparams *hp, const gguf *g, const char *key, lory_err *err);
 /* For adapt: attention is full as long as a text has no more than `most` positions, and then sees

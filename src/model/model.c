@@ -113,6 +113,7 @@ const lory_arch *const archs[] = {
     &arch_qwen35,
     &arch_qwen35moe,
     &arch_kimi_linear,
+    &arch_mamba,
     &arch_mamba2,
     &arch_granitehybrid,
     &arch_falcon_h1,

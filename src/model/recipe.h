@@ -33,13 +33,14 @@ typedef enum {
     OP_SHORT_CONV,  /* dst = c * the causal convolution of b * x by the weight, a kernel for each
                        channel; src is b, c, x: LFM2 */
     OP_CONV,        /* in place: silu of the causal convolution by the weight, channel by channel,
-                       plus the bias if the file has one; the channels from conv_at on */
+                       plus the bias if the file has one; the channels from conv_at on,
+                       or those of src into dst */
     OP_DECAY,       /* dst = softplus(dst + the weight's bias); by groups: of src's second parts */
     OP_DELTA,       /* dst = the gated delta rule over src (queries, keys, values), MA and MB, by
                        the weight; Yang et al. 2024, arXiv:2412.06464 */
     OP_NORM_GATE,   /* dst = silu(dst) * the RMS norm of src, head by head of values */
     OP_CONV_OF,     /* OP_CONV of MQ, MK or MV by itself */
-    OP_SOFTPLUS,    /* in place: softplus(x + the weight's bias) */
+    OP_SOFTPLUS,    /* in place: softplus(x), of x + the weight's bias if there is a weight */
     OP_KDA,         /* dst = Kimi Delta Attention over MQ, MK, MV, the decays of each channel in MD
                        and MB, by the weight; Kimi Team 2025, arXiv:2510.26692 */
     OP_TOKEN_MIX,   /* dst, and the slots behind it, one for each row of the weight = src plus that
@@ -55,6 +56,9 @@ typedef enum {
     OP_SCAN,        /* dst = a selective scan over src, whose time steps have the weight's bias; its
                        decays and what passes it by are the weights of the next two; Dao & Gu 2024,
                        arXiv:2405.21060 */
+    OP_SCAN_CHANNELS, /* dst = the same of src by channels: their time steps are in MD, B and C in
+                       MK and MQ; decays by the weight, what passes by is the next one; Gu & Dao 2023,
+                       arXiv:2312.00752 */
     OP_ALSO,        /* no step: another weight of the step before it */
     OP_GATE_NORM,   /* dst = the RMS norm of silu(gate) * dst by groups, without weight none; the
                        gate is in src, from gate_at on */
@@ -179,6 +183,7 @@ typedef enum {
     W_SSM_F_A, W_SSM_F_B, W_SSM_G_A, W_SSM_G_B,
     W_SSM_IN, W_SCAN_D, W_SCAN_NORM, /* Mamba-2's */
     W_RATES, /* of both */
+    W_STEP_IN, W_B_IN, W_C_IN, W_STEP, W_CHANNEL_RATES, W_CHANNEL_D, /* Mamba's */
     W_TM_LERP, W_TM_R, W_TM_K, W_TM_V, W_TM_OUT, W_TM_LN, /* RWKV's */
     W_TM_W0, W_TM_W1, W_TM_W2, W_TM_A0, W_TM_A1, W_TM_A2, W_TM_V0, W_TM_V1, W_TM_V2, W_TM_G1,
     W_TM_G2, W_TM_KK, W_TM_KA, W_TM_RK, W_CM_LERP, W_CM_K, W_CM_V,

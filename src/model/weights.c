@@ -10,7 +10,7 @@ typedef enum {
     D_HALF_ROT, D_NOPE, D_VALUE, D_Q_LORA, D_KV_LORA, D_KV_A, D_KV_B, D_EXPERTS, D_FF_EXP,
     D_FF_SHARED, D_LAYER_EMBD, D_LAYERS_EMBD, D_STREAMS, D_STREAMS_SQR, D_MORE_STREAMS, D_LAUREL,
     D_CONV, D_TAPS, D_MIX_IN, D_INNER, D_QG, D_VALUE_HEADS, D_BA, D_DELTA_VALUE, D_GROUPS,
-    D_GROUP, D_RANK_DECAY, D_RANK_RATE, D_RANK_VALUE, D_RANK_GATE, D_LERPS,
+    D_GROUP, D_RANK_DECAY, D_RANK_RATE, D_RANK_VALUE, D_RANK_GATE, D_LERPS, D_DELTA_KEY,
 } dim;
 
 typedef struct {
@@ -66,6 +66,13 @@ static const role_row roles[W_COUNT] = {
     [W_CONV_V]         = { "ssm_conv1d_v",        .rows = D_CONV, .k = D_TAPS, .is_f32 = true,
                            .is_turned = true },
     [W_KDA_DT]         = { "ssm_dt", .rows = D_ONE, .k = D_INNER, .is_bias = true },
+    [W_STEP_IN]        = { "ssm_x",               .rows = D_RANK_DECAY, .k = D_INNER },
+    [W_B_IN]           = { "ssm_x",               .rows = D_DELTA_KEY, .k = D_INNER },
+    [W_C_IN]           = { "ssm_x",               .rows = D_DELTA_KEY, .k = D_INNER },
+    [W_STEP]           = { "ssm_dt",              .rows = D_INNER, .k = D_RANK_DECAY },
+    [W_CHANNEL_RATES]  = { "ssm_a", .rows = D_INNER, .k = D_DELTA_KEY, .is_f32 = true,
+                           .is_turned = true, .is_bare = true },
+    [W_CHANNEL_D]      = { "ssm_d", .rows = D_ONE, .k = D_INNER, .is_bare = true },
     [W_RATES]          = { "ssm_a",  .rows = D_VALUE_HEADS, .k = D_ONE, .is_f32 = true,
                            .is_bare = true },
     [W_SSM_IN]         = { "ssm_in",              .rows = D_MIX_IN, .k = D_EMBD },
@@ -173,6 +180,7 @@ typedef struct {
 static const fused_row fused[] = {
     { "attn_qkv", 3, { W_ATTN_Q, W_ATTN_K, W_ATTN_V } },
     { "ffn_up", 2, { W_FFN_GATE, W_FFN_UP } }, /* where it is as long as both */
+    { "ssm_x", 3, { W_STEP_IN, W_B_IN, W_C_IN } },
     { "ffn_gate_up_exps", 2, { W_EXP_GATE, W_EXP_UP } }, /* of each expert */
 };
 enum { N_FUSED = sizeof fused / sizeof fused[0] };
@@ -224,6 +232,7 @@ static int64_t dim_of(const hparams *hp, int il, dim d)
     case D_VALUE_HEADS: return hp->n_value_head;
     case D_BA: return 2 * (int64_t)hp->n_value_head;
     case D_DELTA_VALUE: return hp->delta_value_dim;
+    case D_DELTA_KEY: return hp->delta_key_dim;
     case D_GROUPS: return hp->n_key_head;
     case D_GROUP: return hp->n_inner / hp->n_key_head;
     case D_RANK_DECAY: return hp->rank_decay;
