@@ -293,7 +293,7 @@ static void check_all_ways(const problem *p)
         if (qtypes[p->type].n_sub == 0 || p->n_rows % PANEL_ROWS) continue;
         check_product(p, &list[i], "panels", run_panels);
         if (list[i].kn.gemv[p->type] && p->n_tok == 1) check_product(p, &list[i], "gemv", run_gemv);
-        if (list[i].kn.few[p->type] && p->n_tok > 1 && p->n_tok <= MATMUL_FEW_TOK)
+        if (list[i].kn.few_most && p->n_tok > 1 && p->n_tok <= list[i].kn.few_most(p->type))
             check_product(p, &list[i], "few", run_few);
     }
 }

@@ -27,4 +27,4 @@ INLINE void few_steps(const few_type t, const int s, const int n, const uint8_t 
     }
 }
 
-const lory_kernels kernels_avx2_few = { .few = FEW_SLOTS };
+const lory_kernels kernels_avx2_few = { FEW_SLOTS };

@@ -9,6 +9,9 @@
  * What the files define before: ZERO_8, the zero of signed codes of 8 bits; RUN_4, RUN_5, RUN_6. */
 #include "kernels/ahead.h"
 
+/* The most tokens of a type: the less common ones are spared half of the code. */
+enum { FEW_MOST = MATMUL_FEW_TOK, FEW_RARE = 4 };
+
 /* What is particular about a type; the code is made once for each. */
 typedef struct {
     void (*pack)(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to);
@@ -16,6 +19,7 @@ typedef struct {
     int n_sub;
     bool has_min;
     int zero; /* added to codes by pack: 0 or a power of two */
+    int most; /* tokens: FEW_MOST or FEW_RARE */
     int run;  /* RUN_4 .. RUN_6 of codes of so many bits, which few_steps may want to know */
 } few_type;
 
@@ -84,7 +88,7 @@ INLINE void few_rows(const few_type t, const int n, const few_args *r)
     UNROLL
     for (int j = 0; j < n; j++) acc[j] = f_set(0);
     for (int ig = 0; ig < n_group; ig += t.groups, p += t.bytes) {
-        _Alignas(64) uint8_t panel[GROUPS * (CODES + 2 * FLOATS)];
+        _Alignas(64) uint8_t panel[GROUPS * (CODES + 4 * FLOATS)];
         __asm__("" : "+r"(p)); /* or gcc steps a pointer for each row */
         t.pack(&block, p, r->m->row_bytes, panel);
         for (int g = 0; g < t.groups; g++, at += bytes, x += n) {
@@ -99,17 +103,21 @@ INLINE void few_rows(const few_type t, const int n, const few_args *r)
 INLINE void few_tokens(const few_type t, const few_args *r)
 {
     switch (r->m->n_tok) {
-    case 2: few_rows(t, 2, r); break;
-    case 3: few_rows(t, 3, r); break;
-    case 4: few_rows(t, 4, r); break;
-    case 5: few_rows(t, 5, r); break;
-    case 6: few_rows(t, 6, r); break;
-    case 7: few_rows(t, 7, r); break;
-    default: few_rows(t, 8, r); break;
+    case 2: few_rows(t, 2, r); return;
+    case 3: few_rows(t, 3, r); return;
+    case 4: few_rows(t, 4, r); return;
+    default: break;
+    }
+    if (t.most == FEW_RARE) return;
+    switch (r->m->n_tok) {
+    case 5: few_rows(t, 5, r); return;
+    case 6: few_rows(t, 6, r); return;
+    case 7: few_rows(t, 7, r); return;
+    default: few_rows(t, 8, r); return;
     }
 }
 
-/* n_rows is a multiple of 16, n_tok 2 .. MATMUL_FEW_TOK. */
+/* n_rows is a multiple of 16, n_tok 2 .. the type's most. */
 INLINE void few_all(const matmul_args *a, void (*run)(const few_args *r))
 {
     few_args r = { .m = a, .w = a->w };
@@ -132,17 +140,16 @@ INLINE void few_all(const matmul_args *a, void (*run)(const few_args *r))
         (void)a;                                                                                   \
         pack_##type(&block, p, rb, to);                                                            \
     }
+BLOCK(q2_k, 0)
+BLOCK(q3_k, 4)
 BLOCK(q4_k, 0)
 BLOCK(q5_k, 0)
 BLOCK(q6_k, 32)
+BLOCK(iq4_xs, ZERO_8)
 
-static const few_type q4_0 = { pack_q4_0, sizeof(block_q4_0), 1, 1, false, 8, RUN_4 };
-static const few_type q8_0 = { pack_q8_0, sizeof(block_q8_0), 1, 1, false, ZERO_8, 0 };
-static const few_type q4_k = { q4_k_block, sizeof(block_q4_k), GROUPS, 1, true, 0, RUN_4 };
-static const few_type q5_k = { q5_k_block, sizeof(block_q5_k), GROUPS, 1, true, 0, RUN_5 };
-static const few_type q6_k = { q6_k_block, sizeof(block_q6_k), GROUPS, 2, false, 32, RUN_6 };
-
-#define FEW(type)                                                                                  \
+#define FEW(type, pack, groups, n_sub, has_min, zero, most, run)                                   \
+    static const few_type type = { pack, sizeof(block_##type), groups, n_sub, has_min, zero, most, \
+                                   run };                                                          \
     static void type##_rows(const few_args *r)                                                     \
     {                                                                                              \
         few_tokens(type, r);                                                                       \
@@ -151,14 +158,45 @@ static const few_type q6_k = { q6_k_block, sizeof(block_q6_k), GROUPS, 2, false,
     {                                                                                              \
         few_all(a, type##_rows);                                                                   \
     }
-FEW(q4_0)
-FEW(q8_0)
-FEW(q4_k)
-FEW(q5_k)
-FEW(q6_k)
+FEW(q4_0, pack_q4_0, 1, 1, false, 8, FEW_MOST, RUN_4)
+FEW(q4_1, pack_q4_1, 1, 1, true, 0, FEW_RARE, RUN_4)
+FEW(q5_0, pack_q5_0, 1, 1, false, 16, FEW_RARE, RUN_5)
+FEW(q5_1, pack_q5_1, 1, 1, true, 0, FEW_RARE, RUN_5)
+FEW(q8_0, pack_q8_0, 1, 1, false, ZERO_8, FEW_MOST, 0)
+FEW(iq4_nl, pack_iq4_nl, 1, 1, false, ZERO_8, FEW_RARE, 0)
+FEW(mxfp4, pack_mxfp4, 1, 1, false, 16, FEW_RARE, RUN_5)
+FEW(q2_k, q2_k_block, GROUPS, 2, true, 0, FEW_RARE, RUN_5)
+FEW(q3_k, q3_k_block, GROUPS, 2, false, 4, FEW_RARE, RUN_5)
+FEW(q4_k, q4_k_block, GROUPS, 1, true, 0, FEW_MOST, RUN_4)
+FEW(q5_k, q5_k_block, GROUPS, 1, true, 0, FEW_MOST, RUN_5)
+FEW(q6_k, q6_k_block, GROUPS, 2, false, 32, FEW_MOST, RUN_6)
+FEW(iq4_xs, iq4_xs_block, GROUPS, 1, false, ZERO_8, FEW_RARE, 0)
 
-#define FEW_SLOTS                                                                                  \
-    {                                                                                              \
-        [QT_Q4_0] = few_q4_0, [QT_Q8_0] = few_q8_0, [QT_Q4_K] = few_q4_k, [QT_Q5_K] = few_q5_k,    \
-        [QT_Q6_K] = few_q6_k                                                                       \
+static int few_most(qtype type)
+{
+    switch (type) {
+    case QT_Q4_0:
+    case QT_Q8_0:
+    case QT_Q4_K:
+    case QT_Q5_K:
+    case QT_Q6_K: return FEW_MOST;
+    case QT_Q4_1:
+    case QT_Q5_0:
+    case QT_Q5_1:
+    case QT_IQ4_NL:
+    case QT_MXFP4:
+    case QT_Q2_K:
+    case QT_Q3_K:
+    case QT_IQ4_XS: return FEW_RARE;
+    default: return 0;
     }
+}
+
+/* Of the table. */
+#define FEW_SLOTS                                                                                  \
+    .few_most = few_most,                                                                          \
+    .few = { [QT_Q4_0] = few_q4_0,  [QT_Q4_1] = few_q4_1,     [QT_Q5_0] = few_q5_0,                \
+             [QT_Q5_1] = few_q5_1,  [QT_Q8_0] = few_q8_0,     [QT_Q2_K] = few_q2_k,                \
+             [QT_Q3_K] = few_q3_k,  [QT_Q4_K] = few_q4_k,     [QT_Q5_K] = few_q5_k,                \
+             [QT_Q6_K] = few_q6_k,  [QT_IQ4_NL] = few_iq4_nl, [QT_IQ4_XS] = few_iq4_xs,            \
+             [QT_MXFP4] = few_mxfp4 }

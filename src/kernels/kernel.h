@@ -331,7 +331,9 @@ typedef struct lory_kernels {
     /* One token, straight from the file's rows; n_rows a multiple of 16. NULL where no table has
      * one: pack + gemm_i8. */
     void (*gemv[QT_COUNT])(const matmul_args *a);
-    /* The same of 2 to MATMUL_FEW_TOK tokens, where it is faster than pack + gemm_i8. */
+    /* The same of 2 to few_most tokens (up to MATMUL_FEW_TOK; 0: the type has no few), where it is
+     * faster than pack + gemm_i8. */
+    int (*few_most)(qtype type);
     void (*few[QT_COUNT])(const matmul_args *a);
     /* F32, F16, BF16: straight from the file's rows, any number of rows and tokens. */
     void (*gemm_f[QT_BF16 + 1])(const matmul_args *a);

@@ -2,9 +2,9 @@
  * Layer: kernels. Allocates nothing; what it writes besides the output is the caller's scratch.
  *
  * One token: 16 rows at a time are read as they lie, by the type's gemv. Up to MATMUL_FEW_TOK of
- * the commonest types: rows are unpacked block by block, which is spent at once and not kept (2
- * to 8 tokens 0.6 to 0.9 of the time of what follows). Up to MATMUL_STREAM_TOK: 32 rows are packed
- * a little at a time into the first level cache and spent at once. 16 rows are 16 streams, which
+ * the commoner types: rows are unpacked block by block, which is spent at once and not kept (2 to 8
+ * tokens 0.6 to 0.9 of the time of what follows). Up to MATMUL_STREAM_TOK: 32 rows are packed a
+ * little at a time into the first level cache and spent at once. 16 rows are 16 streams, which
  * prefetchers follow badly (56 to 80 % of the bandwidth): so what comes 72 KB later is asked for in
  * address order meanwhile (ahead.h), and the memory sees one stream. Many tokens: a group of panels
  * that fits half the second level cache is packed into the scratch and spent on all tokens;
@@ -149,7 +149,7 @@ static void quantised(const lory_kernels *kn, const matmul_args *a)
         by_panels(kn, a);
     else if (kn->gemv[a->type] && a->n_tok == 1)
         kn->gemv[a->type](a);
-    else if (kn->few[a->type] && a->n_tok > 1 && a->n_tok <= MATMUL_FEW_TOK)
+    else if (kn->few_most && a->n_tok > 1 && a->n_tok <= kn->few_most(a->type))
         kn->few[a->type](a);
     else
         by_stream(kn, a);
