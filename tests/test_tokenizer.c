@@ -113,7 +113,6 @@ TEST(tokenizer_spm_unknown_characters_become_bytes)
         0, "3 271 4");
     IDS(&v.t, "<0x41>", 0, "3 76 64 14 68 65 78"); /* text never is a byte piece */
     TEXT(&v.t, "3 242 146 188 271", 0, "\xE2\x82\xAC\xFF");
-    TEXT(&v.t, "48 4", 0, " a"); /* a byte is text: only U+2581 goes; 16 + 0x20 */
     tiny_vocab_close(&v);
     open_tiny(&v, TINY_SPM_PLAIN);
     IDS(&v.t, "azza", 0, "4 0 4"); /* a run of unknowns is one */

@@ -270,11 +270,10 @@ bool tokenizer_is_end(const tokenizer *t, lory_token id)
     return is_token(t, id) && t->v.is_end[id];
 }
 
-/* Whether the blank that the piece begins with is the one encoding puts before a text. That is never
- * a byte piece. */
+/* Whether the blank that the piece begins with is the one encoding puts before a text. */
 static bool has_first_blank(const tokenizer *t, lory_token id, gguf_str s)
 {
-    return s.n > 0 && s.s[0] == ' ' && t->v.add_space_prefix && t->v.type[id] != TOKEN_BYTE
+    return s.n > 0 && s.s[0] == ' ' && t->v.add_space_prefix
            && t->kind->flags & KIND_STRIPS_FIRST_BLANK
            && !(t->v.has_glm_text && t->v.type[id] == TOKEN_USER_DEFINED);
 }
