@@ -219,7 +219,7 @@ TEST(schemas_of_arrays_and_objects)
           "{} ; {\"x1\":1, \"x\":1} ! {\"a\":1} ! {\"x\":2}");
     takes("{\"type\":\"object\",\"minProperties\":1,\"maxProperties\":2,\"additionalProperties\":"
           "true}",
-          "{\"a\":1} ; {\"a\":1,\"b\":[]} ! {} ! {\"a\":1,\"b\":1,\"c\":1}");
+          "{\"a\":1} ; {\"a\":1,\"b\":[]} ; {\"a\\\\b\\\"\":1} ! {} ! {\"a\":1,\"b\":1,\"c\":1}");
     takes("{\"type\":\"object\",\"required\":[\"k\"],\"additionalProperties\":{\"const\":5}}",
           "{\"k\":5} ; {\"k\":5,\"l\":5} ! {} ! {\"l\":5}");
 }

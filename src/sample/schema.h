@@ -13,9 +13,10 @@
  * exclusiveMaximum, multipleOf (of whole numbers), anyOf, oneOf (of schemas that can be seen to
  * exclude each other), allOf (merged), $ref within the schema (recursive too), $defs, true, false.
  * Annotations (title, description, default, examples, $comment) have no effect, nor have words that
- * no draft of JSON Schema knows; any other keyword is an error, never left out, and so is a word that
- * is nearly a known one. Properties that are not declared are written only where
- * additionalProperties or patternProperties asks for them, or no property is declared. */
+ * no draft of JSON Schema knows; any other keyword is an error, never left out, and so is a word
+ * that is nearly a known one. Properties that are not declared are written only where
+ * additionalProperties or patternProperties asks for them, or no property is declared. Nothing
+ * keeps such a name from coming twice; minProperties counts it twice then. */
 #ifndef LORY_SAMPLE_SCHEMA_H
 #define LORY_SAMPLE_SCHEMA_H
 

@@ -98,8 +98,8 @@ static int lower_case(char c)
     return c >= 'A' && c <= 'Z' ? c | 32 : c;
 }
 
-/* Whether one letter put in, left out or changed, or none, makes x to y, in any case. A first letter
- * that differs is meant: "_format" is how people put a keyword aside. */
+/* Whether one letter put in, left out or changed, or none, makes x to y, in any case. A first
+ * letter that differs is meant: "_format" is how people put a keyword aside. */
 static bool is_misspelt(const char *x, const char *y)
 {
     size_t n = strlen(x), m = strlen(y), i = 0, k = 0, least = n < m ? n : m;

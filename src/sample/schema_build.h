@@ -89,8 +89,7 @@ const expr *schema_string(builder *b, const conjuncts *l);
 const expr *schema_number(builder *b, const conjuncts *l, bool is_whole);
 const expr *schema_array(builder *b, const conjuncts *l);
 const expr *schema_object(builder *b, const conjuncts *l);
-/* Any text in quotes without escapes: a name of a property. */
-const expr *schema_any_key(builder *b);
+const expr *schema_any_text(builder *b); /* in quotes; a name too */
 /* One that the regular expression matches which is the name of `at`. */
 const expr *schema_matching_key(builder *b, const json *at);
 

@@ -275,17 +275,16 @@ const expr *schema_string(builder *b, const conjuncts *l)
     }
     if (min > 0 || max != SYNTAX_MANY)
         return quoted(b, syntax_repeat(b->s, any_character(b), min, max));
+    return schema_any_text(b);
+}
+
+const expr *schema_any_text(builder *b)
+{
     if (b->string) return b->string;
     uint32_t rule = syntax_add_rule(b->s);
     if (b->s->failed) return NULL;
     b->s->rule[rule] = quoted(b, syntax_repeat(b->s, any_character(b), 0, SYNTAX_MANY));
     return b->string = syntax_ref(b->s, rule);
-}
-
-const expr *schema_any_key(builder *b)
-{
-    const expr *plain = syntax_chars(b->s, must_escape, 3, true);
-    return quoted(b, syntax_repeat(b->s, plain, 0, SYNTAX_MANY));
 }
 
 const expr *schema_matching_key(builder *b, const json *at)
