@@ -1,5 +1,5 @@
 /* op_recur.c - ops of recurrent layers, which go from token to token with a state (recur.h):
- * short convolutions, the delta rule.
+ * short convolutions, the delta rule, selective scans.
  * Layer: engine.
  *
  * A thread has some channels or heads of all tokens of the batch and takes these one after the

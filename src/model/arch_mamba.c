@@ -3,7 +3,6 @@
  * 4, Falcon-H1, Nemotron-H. */
 #include "base/err.h"
 #include "model/arch.h"
-#include <stdio.h>
 
 /* From H, whose product is MI, to `out`. */
 #define MAMBA2(out, norm_flags)                                                                    \
