@@ -5,7 +5,7 @@ mkfifo in
 exec 3> in
 echo 'A cat sat.' >&3
 i=0
-until [ -s out ] || [ $i -ge 600 ]; do i=$((i + 1)); sleep 0.1; done
+until [ "$(wc -l < out)" -gt 0 ] || [ $i -ge 600 ]; do i=$((i + 1)); sleep 0.1; done
 : > model.gguf
 echo 'A dog ran.' >&3
 exec 3>&-
