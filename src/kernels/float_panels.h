@@ -18,15 +18,19 @@ enum {
     SUM_STEPS = 128,       /* of 16 elements: two panels of one sum are 16 KB */
     BLOCK_TILES = 4,       /* of tokens, while these panels stay in the first level cache */
     SET_ROWS = 32,         /* whose panels stay in the second one while all tokens pass; */
-    SET_BYTES = 384 << 10, /* if they are more, they come in two parts, */
-    MOST_BYTES = 528 << 10, /* and if a part is more, in sets of fewer rows */
+    SET_BYTES = 384 << 10, /* if they are more, they come in two parts; if a part is more, */
+    LONG_ROWS = 64,        /* so many rows in four, which share each read of the tokens, */
+    MOST_BYTES = 720 << 10, /* unless a part is more than that */
+    LATE_TOK = 11 * BLOCK_TILES * X_TILE, /* whose third parts can wait for the fourth */
     SUM_LEVELS = 5,        /* what waits: sums of 1, 2, 4 and 8 of the 16, and the one begun */
     ROW_FLOATS = 16 * P_VECTORS,
     SUM_FLOATS = ROW_FLOATS * X_TILE, /* of a tile */
-    SET_FLOATS = SUM_LEVELS * BLOCK_TILES * X_TILE * SET_ROWS
+    SET_FLOATS = SUM_LEVELS * BLOCK_TILES * X_TILE * LONG_ROWS,
+    LATE_FLOATS = LATE_TOK * LONG_ROWS
 };
-_Static_assert((int)MOST_BYTES + SET_FLOATS * (int)sizeof(float) <= (int)MATMUL_SCRATCH_BYTES,
-               "a set and the sums of a block fit the scratch");
+_Static_assert((int)MOST_BYTES + (SET_FLOATS + LATE_FLOATS) * (int)sizeof(float)
+                   <= (int)MATMUL_SCRATCH_BYTES,
+               "a set and what waits fit the scratch");
 
 /* The order in which lanes fold: whatever is complete is added at once. */
 static const uint8_t fold_order[16] = { 0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15 };
@@ -52,7 +56,8 @@ static void tile_x(const x_args *a)
 
 /* ---- weights ------------------------------------------------------------------------------- */
 
-/* A set of rows; of long rows the even or the odd ones of the 16 sums.
+/* A set of rows; of long rows one of two or four parts of the 16 sums, which are neighbours in
+ * fold_order: the lanes of a part have the same remainder by n_part.
  * panels: [P_VECTORS panels][sum][step][16 * panels], from sum to sum X_PAD floats more. */
 typedef struct {
     const matmul_args *a;
@@ -60,6 +65,7 @@ typedef struct {
     int n_part, part;
     int ir, n_rows;
     float *panels, *sums;
+    float *late; /* [LATE_TOK][LONG_ROWS] the third part of four */
 } row_set;
 
 static size_t sum_floats(size_t n_step, int nv)
@@ -97,7 +103,8 @@ INLINE void load_rows(const qtype type, const matmul_args *a, int ir, int k, v16
 }
 
 /* The nv panels from row i of the set on; some steps of all rows at a time, whose lines stay. */
-INLINE void pack_panels(const qtype type, const int n_part, const int part, const row_set *s, int i)
+INLINE void pack_panels(const qtype type, const int n_part, const int first, const row_set *s,
+                        int i)
 {
     enum { STRETCH = 64 };
     const int nv = panels_beside(s, i), n_k = s->a->k;
@@ -108,16 +115,22 @@ INLINE void pack_panels(const qtype type, const int n_part, const int part, cons
             for (int k = k0; k < k0 + STRETCH && k < n_k; k += 16) {
                 v16 v[16];
                 load_rows(type, s->a, s->ir + i + e, k, v);
-                v_store_turned(part, n_part, v, to + k * nv + e, ld);
+                v_store_turned(first, n_part, v, to + k * nv + e, ld);
             }
 }
 
 INLINE void pack_set(const qtype type, const row_set *s)
 {
     for (int i = 0; i < s->n_rows; i += ROW_FLOATS) {
-        if (s->n_part == 1) pack_panels(type, 1, 0, s, i);
-        else if (s->part == 0) pack_panels(type, 2, 0, s, i);
-        else pack_panels(type, 2, 1, s, i);
+        switch (s->n_part + s->part) {
+        case 1: pack_panels(type, 1, 0, s, i); break;
+        case 2: pack_panels(type, 2, 0, s, i); break;
+        case 3: pack_panels(type, 2, 1, s, i); break;
+        case 4: pack_panels(type, 4, 0, s, i); break;
+        case 5: pack_panels(type, 4, 2, s, i); break;
+        case 6: pack_panels(type, 4, 1, s, i); break;
+        default: pack_panels(type, 4, 3, s, i); break;
+        }
     }
 }
 
@@ -273,20 +286,30 @@ static void ask_outputs(const row_set *s, tok_block b, int at, int n)
             __builtin_prefetch(a->out + (size_t)(b.it + j) * a->ld_out + s->ir + i, 1);
 }
 
-/* The second part's sums are added to the first's. */
+/* A part's sums are added to those before: 0 + 1, then 2 + 3, which waits apart from the output. */
+INLINE void store_sums(const row_set *s, v16 v, float *late, float *out, int n)
+{
+    if (s->part == 2) {
+        v_store(late, v);
+        return;
+    }
+    if (s->part == 3) v = v_add(v_load(late), v);
+    if (s->part > 0) v = v_add(load_part(out, n), v);
+    store_part(out, n, v);
+}
+
 static void store_outputs(const row_set *s, tok_block b)
 {
     const matmul_args *a = s->a;
-    const int level = s->n_part == 1 ? 4 : 3;
+    const int level = s->n_part == 1 ? 4 : s->n_part == 2 ? 3 : 2;
     for (int i = 0; i < s->n_rows; i += PANEL_ROWS) {
         const int first = i / ROW_FLOATS * ROW_FLOATS, nv = panels_beside(s, first);
         const int n = s->n_rows - i;
         for (int j = 0; j < b.n_tok; j++) {
             const float *sum = sums_at(s, i, j) + level * SUM_FLOATS + j % X_TILE * 16 * nv;
             float *out = a->out + (size_t)(b.it + j) * a->ld_out + s->ir + i;
-            v16 v = v_load(sum + (i - first));
-            if (s->part > 0) v = v_add(load_part(out, n), v);
-            store_part(out, n, v);
+            float *late = s->late + (size_t)(b.it % LATE_TOK + j) * LONG_ROWS + i;
+            store_sums(s, v_load(sum + (i - first)), late, out, n);
         }
     }
 }
@@ -339,6 +362,12 @@ static void spend_block(const row_set *s, tok_block b, ahead_parts *later)
     store_outputs(s, b);
 }
 
+/* Tokens [it, end); it and end are multiples of a block's, or the last. */
+static void spend_set(const row_set *s, int it, int end, ahead_parts *later)
+{
+    for (; it < end; it += BLOCK_TILES * X_TILE) spend_block(s, block_at(s, it), later);
+}
+
 /* What to ask for while the set's rows are multiplied: the next set, or the next product's. */
 static ahead_parts later_of(const row_set *s)
 {
@@ -346,9 +375,9 @@ static ahead_parts later_of(const row_set *s)
     const int after = a->n_rows - s->ir - s->n_rows, n_tile = (a->n_tok + X_TILE - 1) / X_TILE;
     const int n_call = 16 * n_tile * ((s->n_rows + ROW_FLOATS - 1) / ROW_FLOATS)
                        * (int)((s->n_step + SUM_STEPS - 1) / SUM_STEPS);
-    const size_t set_bytes = (size_t)SET_ROWS * a->row_bytes;
+    const size_t set_bytes = (size_t)s->n_rows * a->row_bytes;
     weight_stretch next = { (const uint8_t *)a->w + (size_t)(s->ir + s->n_rows) * a->row_bytes,
-                            (size_t)(after < SET_ROWS ? after : SET_ROWS) * a->row_bytes };
+                            (size_t)(after < s->n_rows ? after : s->n_rows) * a->row_bytes };
     if (after == 0 && a->n_next > 0) next = a->next[0];
     return ahead_in_parts(next.w, next.n_bytes < set_bytes ? next.n_bytes : set_bytes, n_call);
 }
@@ -360,21 +389,29 @@ static size_t part_bytes(size_t n_step, int n_rows, int n_part)
     return n * (16 / (size_t)n_part) * sizeof(float);
 }
 
+/* How many rows make a set, and its parts. */
+static int cut_set(row_set *s)
+{
+    for (s->n_part = 1; s->n_part <= 2; s->n_part++)
+        if (part_bytes(s->n_step, SET_ROWS, s->n_part) <= SET_BYTES) return SET_ROWS;
+    s->n_part = 4;
+    return part_bytes(s->n_step, LONG_ROWS, 4) <= MOST_BYTES ? LONG_ROWS : SET_ROWS;
+}
+
 INLINE void gemm_panels(const qtype type, const matmul_args *a)
 {
-    row_set s = { .a = a, .n_step = x_steps(a->k), .n_part = 1, .sums = a->scratch };
-    int most = SET_ROWS;
-    s.panels = s.sums + SET_FLOATS;
-    if (part_bytes(s.n_step, SET_ROWS, 1) > SET_BYTES) s.n_part = 2;
-    if (part_bytes(s.n_step, SET_ROWS, s.n_part) > MOST_BYTES) most = PANEL_ROWS;
+    row_set s = { .a = a, .n_step = x_steps(a->k), .sums = a->scratch };
+    const int most = cut_set(&s), tok = s.n_part == 4 ? LATE_TOK : a->n_tok;
+    s.late = s.sums + SET_FLOATS;
+    s.panels = s.late + LATE_FLOATS;
     for (; s.ir < a->n_rows; s.ir += s.n_rows) {
         s.n_rows = a->n_rows - s.ir < most ? a->n_rows - s.ir : most;
         ahead_parts later = later_of(&s);
-        for (s.part = 0; s.part < s.n_part; s.part++) {
-            pack_set(type, &s);
-            for (int it = 0; it < a->n_tok; it += BLOCK_TILES * X_TILE)
-                spend_block(&s, block_at(&s, it), &later);
-        }
+        for (int it = 0; it < a->n_tok; it += tok)
+            for (s.part = 0; s.part < s.n_part; s.part++) {
+                pack_set(type, &s);
+                spend_set(&s, it, a->n_tok - it < tok ? a->n_tok : it + tok, &later);
+            }
     }
 }
 

@@ -189,7 +189,7 @@ typedef struct {
 } matmul_args;
 
 enum {
-    MATMUL_SCRATCH_BYTES = 656 << 10, /* most of a second level cache of 1 MB */
+    MATMUL_SCRATCH_BYTES = 920 << 10, /* panels of floats and what waits (float_panels.h) */
     MATMUL_FEW_TOK = 8, /* up to here a block's codes are spent at once and not kept */
     MATMUL_STREAM_TOK = 128, /* up to here weights pass through the first level cache */
     MATMUL_AHEAD_BYTES = 72 << 10 /* asked for at least so long before they are read */
