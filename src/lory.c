@@ -132,11 +132,12 @@ const lory_lora *lory_lora_open(lory_model *m, const char *path, lory_err *err)
     return m->loras = l;
 }
 
-static uint64_t fingerprint(const gguf *g)
+/* tensor_bytes: of those in this file */
+static uint64_t file_fingerprint(const gguf *g, uint64_t tensor_bytes)
 {
     enum { WHOLE_BYTES = 64 << 20, SAMPLE_BYTES = 4096 };
     const unsigned char *data = g->map.data;
-    size_t size = g->map.size, n_tensor = (size_t)g->tensor_bytes;
+    size_t size = g->map.size, n_tensor = (size_t)tensor_bytes;
     size_t tensors = n_tensor < size ? size - n_tensor : 0; /* where they begin, about */
     hash64 h;
     hash64_begin(&h, size);
@@ -149,6 +150,21 @@ static uint64_t fingerprint(const gguf *g)
     if (step < SAMPLE_BYTES) step = SAMPLE_BYTES;
     for (size_t at = tensors; at + SAMPLE_BYTES <= size; at += step)
         hash64_put(&h, data + at, SAMPLE_BYTES);
+    return hash64_end(&h);
+}
+
+static uint64_t fingerprint(const gguf *g)
+{
+    uint64_t own_bytes = g->tensor_bytes, print;
+    for (size_t i = 0; i < g->n_parts; i++) own_bytes -= g->parts[i].tensor_bytes;
+    print = file_fingerprint(g, own_bytes);
+    if (g->n_parts == 0) return print;
+    hash64 h;
+    hash64_begin(&h, print);
+    for (size_t i = 0; i < g->n_parts; i++) {
+        print = file_fingerprint(&g->parts[i], g->parts[i].tensor_bytes);
+        hash64_put(&h, &print, sizeof print);
+    }
     return hash64_end(&h);
 }
 
@@ -174,7 +190,9 @@ uint64_t lory_fingerprint(const lory_model *m, const lory_lora_use *lora, size_t
 bool lory_survey(const char *path, lory_on_finding on_finding, void *user, lory_err *err)
 {
     gguf g;
+    lory_err alone; /* of a part by itself what it has is surveyed */
     if (!gguf_open_any(&g, path, err)) return false;
+    (void)gguf_join(&g, &alone);
     survey(&g, on_finding, user);
     gguf_close(&g);
     return true;

@@ -117,7 +117,7 @@ static bool tell_result(const char *path, qtype wanted, lory_err *err)
         if (use[i].n_tensors)
             buf_printf(&mix, "%s%s %zu", mix.len ? ", " : "", qtypes[i].name, use[i].n_tensors);
     cli_note("%s: %zu tensor%s, %s (%s)", path, g.n_tensors, plural(g.n_tensors),
-             inspect_scaled((double)g.map.size, "B", size),
+             inspect_scaled((double)gguf_file_bytes(&g), "B", size),
              mix.len ? mix.data : "a vocabulary only");
     size_t n_odd = count_odd(&g, wanted);
     if (n_odd)

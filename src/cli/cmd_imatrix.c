@@ -201,7 +201,7 @@ static bool make_imatrix(const imatrix_opts *o, lory_err *err)
     if (!model) return false;
     bool ok = gguf_open(&g, path, err);
     if (ok) {
-        ok = measure_open(&m, &g, err) && measure_text(o, model, &m, err);
+        ok = gguf_join(&g, err) && measure_open(&m, &g, err) && measure_text(o, model, &m, err);
         measure_close(&m);
         gguf_close(&g);
     }

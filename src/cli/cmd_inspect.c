@@ -54,6 +54,8 @@ static int inspect(inspect_opts *o)
                      .cache_type = cache_types[o->session.cache_type] };
     buf out = { 0 };
     if (!gguf_open_any(&x.g, o->path, &err)) return cli_fail(&err);
+    lory_err alone; /* a part by itself is shown as what it is, and why it can't be run */
+    (void)gguf_join(&x.g, &alone);
     if (!inspect_survey(&x, &err)) {
         inspect_free(&x);
         return cli_fail(&err);

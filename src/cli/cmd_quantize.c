@@ -143,8 +143,8 @@ static bool tell_changes(const gguf *in, const gguf *out, lory_err *err)
     if (!ok) return err_set(err, LORY_E_MEMORY, "%s: no memory for the table", gguf_path(out));
     uint64_t n = n_weights(out);
     cli_note("%s: %s -> %s, %.2f bits per weight", gguf_path(out),
-             inspect_scaled((double)in->map.size, "B", from),
-             inspect_scaled((double)out->map.size, "B", to),
+             inspect_scaled((double)gguf_file_bytes(in), "B", from),
+             inspect_scaled((double)gguf_file_bytes(out), "B", to),
              n ? 8.0 * (double)out->tensor_bytes / (double)n : 0.0);
     return true;
 }
@@ -153,7 +153,7 @@ static bool tell_result(const quantize_opts *o, lory_err *err)
 {
     gguf in, out;
     if (!gguf_open(&in, o->in, err)) return false;
-    bool ok = gguf_open(&out, o->out, err);
+    bool ok = gguf_join(&in, err) && gguf_open(&out, o->out, err);
     if (ok) {
         ok = tell_changes(&in, &out, err);
         gguf_close(&out);
@@ -178,8 +178,10 @@ static bool warn(const quantize_opts *o, const mix_row *mix, lory_err *err)
     gguf g;
     size_t n = 0;
     if (!gguf_open(&g, o->in, err)) return false;
+    bool ok = gguf_join(&g, err);
     for (size_t i = 0; i < g.n_tensors; i++) n += qtypes[g.tensors[i].type].n_sub > 0;
     gguf_close(&g);
+    if (!ok) return false;
     if (n > 0)
         cli_note("%s: %zu of its tensors are quantised already; their errors stay", o->in, n);
     if (mix->wants_importance && !o->imatrix)

@@ -246,7 +246,7 @@ void inspect_json(const inspection *x, buf *out)
     json_begin_object(&w);
     json_put_key(&w, "file");
     json_put_bytes(&w, x->path, strlen(x->path));
-    json_member_int(&w, "size_bytes", g->map.size);
+    json_member_int(&w, "size_bytes", gguf_file_bytes(g));
     json_member_int(&w, "version", g->version);
     json_member_int(&w, "alignment", g->alignment);
     put_str(&w, "arch", inspect_str(g, "general.architecture"));

@@ -215,7 +215,7 @@ void op_matmul(const op_ctx *c, const plan_step *s)
     int step = (int)(s - e->plan.step);
     for (int i = t->first[step]; i < t->first[step + 1]; i++) {
         rows_part p = t->part[i];
-        if (!p.was_read) file_map_touch(&e->m->file.map, t->bytes[i].w, t->bytes[i].n_bytes);
+        if (!p.was_read) gguf_touch(&e->m->file, t->bytes[i].w, t->bytes[i].n_bytes);
         t->part[i].was_read = true;
         if (takes) continue;
         product(c, s, p, t->bytes + i + 1, t->n_known[step] - i - 1);

@@ -92,7 +92,7 @@ static exec_params exec_params_of(const lory_memory_plan *mp, const lory_session
 /* What is resident beside the large blocks. A sampler's candidates are some words a token. */
 static uint64_t program_bytes(const model *m, int n_threads)
 {
-    uint64_t size = m->file.map.size, data = m->file.tensor_bytes,
+    uint64_t size = gguf_file_bytes(&m->file), data = m->file.tensor_bytes,
              header = size > data ? size - data : 0;
     return PROGRAM_BYTES + (uint64_t)n_threads * THREAD_BYTES + header + m->table_bytes
            + 24 * (uint64_t)m->hp.n_vocab;
@@ -237,7 +237,7 @@ bool session_open(session *s, const model *m, const lory_session_params *params,
     /* a cold file: the disk is kept busy ahead of the first step,
      * which reads in about this order */
     if (mp.weights_bytes < mp.machine_bytes)
-        file_map_will_need(&m->file.map, 0, m->file.map.size);
+        gguf_will_need(&m->file);
     return true;
 }
 

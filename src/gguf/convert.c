@@ -34,13 +34,20 @@ static bool is_type_key(gguf_str key)
            || (key.n > sizeof made_with && memcmp(key.s, made_with, sizeof made_with - 1) == 0);
 }
 
+/* What a file is one part of; the new file is whole. */
+static bool is_part_key(gguf_str key)
+{
+    return gguf_str_is(key, "split.no") || gguf_str_is(key, "split.count")
+           || gguf_str_is(key, "split.tensors.count");
+}
+
 /* Everything but what the new file has differently. */
 static void put_old_keys(gguf_writer *w, const gguf *g, qtype type)
 {
     for (size_t i = 0; i < g->n_kv; i++) {
         gguf_str key = g->kv[i].key;
-        bool changes =
-            gguf_str_is(key, "general.alignment") || (type != RETYPE_KEEP && is_type_key(key));
+        bool changes = gguf_str_is(key, "general.alignment") || is_part_key(key)
+                       || (type != RETYPE_KEEP && is_type_key(key));
         if (!changes) gguf_put_kv(w, &g->kv[i]);
     }
 }
@@ -60,7 +67,7 @@ static void put_imatrix_keys(gguf_writer *w, const convert_params *p)
 static void forget_tensor(const void *source, const gguf_tensor *t)
 {
     const gguf *g = source;
-    file_map_forget(&g->map, t->data, t->n_bytes);
+    gguf_forget(g, t->data, t->n_bytes);
 }
 
 /* types [n_tensors], or NULL: by p->type */
@@ -100,7 +107,7 @@ static bool convert_gguf(const char *src, const convert_params *p, lory_err *err
     gguf g;
     if (!gguf_open(&g, src, err)) return false;
     bool ok =
-        gguf_is_whole(&g, err) && (p->mix ? write_mix(&g, p, err) : write_gguf(&g, p, NULL, err));
+        gguf_join(&g, err) && (p->mix ? write_mix(&g, p, err) : write_gguf(&g, p, NULL, err));
     gguf_close(&g);
     return ok;
 }

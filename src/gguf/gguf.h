@@ -62,7 +62,8 @@ typedef struct {
     size_t n_bytes;
 } gguf_tensor;
 
-typedef struct {
+typedef struct gguf gguf;
+struct gguf {
     file_map map;
     uint32_t version;
     uint32_t alignment;
@@ -70,12 +71,15 @@ typedef struct {
     gguf_kv *kv;                       /* [n_kv] in file order */
     gguf_tensor *tensors;              /* [n_tensors] in file order */
     uint64_t tensor_bytes;             /* sum of n_bytes */
+    gguf *parts;                       /* [n_parts] the other files of a split model, */
+    size_t n_parts;                    /* after gguf_join; their tensors are in `tensors` */
     uint32_t *kv_slots, *tensor_slots; /* hash tables, open addressing, index + 1; 0 = empty */
     size_t n_kv_slots, n_tensor_slots; /* powers of two */
     uint64_t hash_key[2];              /* differs from run to run: no file can aim at it */
     atomic_uchar *was_read;            /* [n_kv] gguf_find was asked for it */
     bool takes_any_type;               /* gguf_open_any */
-} gguf;
+    bool is_copy;                      /* gguf_open_copy */
+};
 
 /* On failure *g is closed and err says what and where: LORY_E_IO, _FORMAT (also big-endian, v1,
  * and files of other formats, named as what they are), _UNSUPPORTED (a tensor type), _MEMORY. */
@@ -87,7 +91,10 @@ bool gguf_open_copy(gguf *g, const char *path, lory_err *err);
 bool gguf_open_bytes(gguf *g, const void *bytes, size_t n, const char *name, lory_err *err);
 /* For those who only look: tensors of types that lory does not know have neither type nor data. */
 bool gguf_open_any(gguf *g, const char *path, lory_err *err);
+/* Another file, in the way in which `like` was opened. */
+bool gguf_open_as(gguf *g, const gguf *like, const char *path, lory_err *err);
 void gguf_close(gguf *g);
+void gguf_close_parts(gguf *g); /* gguf_close does it too */
 const char *gguf_path(const gguf *g); /* as given to gguf_open: the subject of errors */
 
 const gguf_kv *gguf_find(const gguf *g, const char *key); /* NULL when absent */
@@ -106,8 +113,19 @@ bool gguf_get_str(const gguf *g, const char *key, gguf_str *value, lory_err *err
 bool gguf_get_array(const gguf *g, const char *key, gguf_type elem, const gguf_kv **kv,
                     lory_err *err);
 
-/* False for one of the files that a model was split into: LORY_E_UNSUPPORTED. */
-bool gguf_is_whole(const gguf *g, lory_err *err);
+/* Opens the other files of a split model (NAME-00001-of-00003.gguf), which lie beside the first,
+ * and puts their tensors into g's table; nothing where a model is whole. False, and *g as it was:
+ * LORY_E_UNSUPPORTED for a file that is not the first, else as gguf_open, _FORMAT where the parts
+ * do not belong together. */
+bool gguf_join(gguf *g, lory_err *err);
+
+/* Of all files of the model: their size; file_map_lock, file_map_will_need; and for bytes in one of
+ * them file_map_touch, file_map_forget. */
+uint64_t gguf_file_bytes(const gguf *g);
+bool gguf_lock(const gguf *g, lory_err *err);
+void gguf_will_need(const gguf *g);
+void gguf_touch(const gguf *g, const void *p, size_t n_bytes);
+void gguf_forget(const gguf *g, const void *p, size_t n_bytes);
 
 /* Element i of an array, or a scalar with i = 0; kinds must fit (checked by the getters). */
 int64_t gguf_int_at(const gguf_kv *kv, uint64_t i); /* any integer or bool kind */

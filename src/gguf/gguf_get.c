@@ -205,16 +205,3 @@ void gguf_count_types(const gguf *g, gguf_type_use use[QT_COUNT])
         use[t->type].n_bytes += t->n_bytes;
     }
 }
-
-bool gguf_is_whole(const gguf *g, lory_err *err)
-{
-    uint64_t n = 1, i = 0;
-    if (!gguf_get_uint(g, "split.count", UINT16_MAX, &n, err)
-        || !gguf_get_uint(g, "split.no", UINT16_MAX, &i, err))
-        return false;
-    return n <= 1
-           || err_set(err, LORY_E_UNSUPPORTED,
-                      "%s: is part %" PRIu64 " of a model split into %" PRIu64
-                      " files; merge them first (llama-gguf-split --merge)",
-                      gguf_path(g), i + 1, n);
-}

@@ -471,22 +471,25 @@ static bool open_mapped(gguf *g, lory_err *err)
     return false;
 }
 
+bool gguf_open_as(gguf *g, const gguf *like, const char *path, lory_err *err)
+{
+    *g = (gguf){ .takes_any_type = like->takes_any_type, .is_copy = like->is_copy };
+    return (g->is_copy ? file_map_read : file_map_open)(&g->map, path, err) && open_mapped(g, err);
+}
+
 bool gguf_open(gguf *g, const char *path, lory_err *err)
 {
-    *g = (gguf){ 0 };
-    return file_map_open(&g->map, path, err) && open_mapped(g, err);
+    return gguf_open_as(g, &(gguf){ 0 }, path, err);
 }
 
 bool gguf_open_any(gguf *g, const char *path, lory_err *err)
 {
-    *g = (gguf){ .takes_any_type = true };
-    return file_map_open(&g->map, path, err) && open_mapped(g, err);
+    return gguf_open_as(g, &(gguf){ .takes_any_type = true }, path, err);
 }
 
 bool gguf_open_copy(gguf *g, const char *path, lory_err *err)
 {
-    *g = (gguf){ 0 };
-    return file_map_read(&g->map, path, err) && open_mapped(g, err);
+    return gguf_open_as(g, &(gguf){ .is_copy = true }, path, err);
 }
 
 bool gguf_open_bytes(gguf *g, const void *bytes, size_t n, const char *name, lory_err *err)
@@ -495,8 +498,17 @@ bool gguf_open_bytes(gguf *g, const void *bytes, size_t n, const char *name, lor
     return file_map_bytes(&g->map, bytes, n, name, err) && open_mapped(g, err);
 }
 
+void gguf_close_parts(gguf *g)
+{
+    for (size_t i = 0; i < g->n_parts; i++) gguf_close(&g->parts[i]);
+    mem_free(g->parts);
+    g->parts = NULL;
+    g->n_parts = 0;
+}
+
 void gguf_close(gguf *g)
 {
+    gguf_close_parts(g);
     mem_free(g->kv);
     mem_free(g->tensors);
     mem_free(g->kv_slots);

@@ -431,12 +431,12 @@ static bool read_model(model *m, lory_err *err)
         return false;
     m->has_tokenizer = gguf_find(&m->file, "tokenizer.ggml.model") != NULL;
     if (m->has_tokenizer && !tokenizer_init(&m->tok, &m->file, err)) return false;
+    if (!gguf_join(&m->file, &m->why_not)) return true; /* the first has the vocabulary */
     if (m->file.n_tensors == 0) {
         err_set(&m->why_not, LORY_E_UNSUPPORTED, "%s: has a vocabulary only, no tensors to run",
                 gguf_path(&m->file));
         return true;
     }
-    if (!gguf_is_whole(&m->file, &m->why_not)) return true; /* the first has the vocabulary */
     gguf_str type = { "", 0 };
     if (gguf_get_str(&m->file, "general.type", &type, NULL) && gguf_str_is(type, "adapter"))
         return err_set(err, LORY_E_UNSUPPORTED,
@@ -458,7 +458,7 @@ bool model_open(model *m, const char *path, const lory_model_params *p, lory_err
     if (!p) p = &defaults;
     *m = (model){ 0 };
     if (!(p->no_mmap ? gguf_open_copy : gguf_open)(&m->file, path, err)) return false;
-    if ((p->lock && !file_map_lock(&m->file.map, err)) || !read_model(m, err)) {
+    if (!read_model(m, err) || (p->lock && !gguf_lock(&m->file, err))) {
         model_close(m);
         return false;
     }
