@@ -406,6 +406,19 @@ TEST(long_rows_are_cut_into_slices_with_the_same_bits)
     }
 }
 
+/* Rows so long that floats go by four parts of their sums: more rows than a set has, and more
+ * tokens than can wait for the last part. */
+TEST(long_rows_of_floats_are_cut_into_parts_with_the_same_bits)
+{
+    static const int shape[][2] = { { 71, 13 }, { 3, 541 }, { 65, 4 } }; /* rows, tokens */
+    for (int t = QT_F32; t <= QT_BF16; t++)
+        for (int i = 0; i < 3; i += test_stride(2)) {
+            problem p = new_problem((qtype)t, shape[i][0], shape[i][1], 6003 + 16 * i);
+            check_all_ways(&p);
+            free_problem(&p);
+        }
+}
+
 TEST(products_of_a_few_tokens_are_the_formula_for_any_number_of_them)
 {
     static const int n_rows[] = { 16, 33, 48, 80 };
