@@ -1,6 +1,7 @@
 /* test_chat_print.c - what is shown of an answer: thinking dimmed, hidden or as it is, however the
  * text is cut into pieces. */
 #include "cli/chat_print.h"
+#include "cli/cli.h"
 #include "test.h"
 
 /* What chat_print writes for text in pieces of n_piece, behind a prompt. */
@@ -13,7 +14,7 @@ static const char *printed(chat_printer p, const char *prompt, const char *text,
     for (size_t i = 0, n = strlen(text); i < n; i += n_piece)
         CHECK(chat_print(&p, text + i, n - i < n_piece ? n - i : n_piece));
     CHECK(chat_print_end(&p));
-    fflush(stdout);
+    CHECK(out_flush());
     rewind(stdout);
     out[fread(out, 1, sizeof out - 1, stdout)] = 0;
     return out;

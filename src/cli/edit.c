@@ -235,7 +235,7 @@ static edit_result edit(editor *e, edit_frame *f)
 
 static edit_result read_terminal(editor *e, edit_frame *f, buf *line)
 {
-    fflush(stdout);
+    out_flush();
     set_mode(true);
     put_string("\033[?2004h");
     measure(f);
@@ -283,7 +283,7 @@ static edit_result read_line(editor *e, buf *line)
 static edit_result ask_line(editor *e, const char *prompt, buf *line)
 {
     bool is_seen = err_is_terminal();
-    fflush(stdout);
+    out_flush();
     if (is_seen) fputs(prompt, stderr);
     edit_result r = read_line(e, line);
     if (is_seen && r == EDIT_END) fputs("\n", stderr);

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +15,14 @@ const char *cli_program = "lory";
 
 static int out_errno; /* of the first write to stdout that failed; 0 = none did */
 
+/* What stdout will get. Not stdio's: where Ctrl-C comes while a slow reader is waited for, that
+ * gives up what it holds. */
+static struct {
+    char bytes[1 << 14];
+    size_t n;
+    bool by_line; /* a terminal: whole lines don't wait */
+} waiting;
+
 void cli_begin(void)
 {
     signal(SIGPIPE, SIG_IGN); /* a write says EPIPE instead */
@@ -21,6 +30,7 @@ void cli_begin(void)
     for (int fd = 0; fd <= 2; fd++)
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
             _exit(EXIT_FAILED);
+    waiting.by_line = out_is_terminal();
 }
 
 static bool out_failed(void)
@@ -29,11 +39,30 @@ static bool out_failed(void)
     return false;
 }
 
+static bool write_all(const char *bytes, size_t n)
+{
+    while (n > 0) {
+        ssize_t done = write(1, bytes, n);
+        if (done >= 0) {
+            bytes += done, n -= (size_t)done;
+        } else if (errno == EAGAIN) { /* whoever shares the terminal wants no call to wait */
+            struct pollfd room = { .fd = 1, .events = POLLOUT };
+            poll(&room, 1, -1);
+        } else if (errno != EINTR) {
+            return out_failed();
+        }
+    }
+    return true;
+}
+
 bool out_put(const void *bytes, size_t n)
 {
     if (out_errno) return false;
-    if (n && fwrite(bytes, 1, n, stdout) != n) return out_failed();
-    return true;
+    if (n > sizeof waiting.bytes - waiting.n && !out_flush()) return false;
+    if (n > sizeof waiting.bytes) return write_all(bytes, n);
+    if (n > 0) memcpy(waiting.bytes + waiting.n, bytes, n);
+    waiting.n += n;
+    return !waiting.by_line || !memchr(bytes, '\n', n) || out_flush();
 }
 
 bool out_buf(buf *b)
@@ -46,14 +75,15 @@ bool out_buf(buf *b)
 
 bool out_flush(void)
 {
-    if (out_errno) return false;
-    return fflush(stdout) == 0 || out_failed();
+    const size_t n = waiting.n;
+    waiting.n = 0;
+    return !out_errno && write_all(waiting.bytes, n);
 }
 
 int cli_end(int status)
 {
     out_flush();
-    if (fclose(stdout) != 0) out_failed();
+    if (close(1) != 0) out_failed(); /* some file systems tell only now that there is no room */
     if (out_errno == 0) return status;
     if (out_errno != EPIPE)
         fprintf(stderr, "%s: stdout: cannot write: %s\n", cli_program, strerror(out_errno));
