@@ -57,10 +57,10 @@ static bool write_all(const char *bytes, size_t n)
 
 bool out_put(const void *bytes, size_t n)
 {
-    if (out_errno) return false;
+    if (out_errno || n == 0) return out_errno == 0;
     if (n > sizeof waiting.bytes - waiting.n && !out_flush()) return false;
     if (n > sizeof waiting.bytes) return write_all(bytes, n);
-    if (n > 0) memcpy(waiting.bytes + waiting.n, bytes, n);
+    memcpy(waiting.bytes + waiting.n, bytes, n);
     waiting.n += n;
     return !waiting.by_line || !memchr(bytes, '\n', n) || out_flush();
 }
