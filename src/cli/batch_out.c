@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "cli/batch_answer.h"
+#include "cli/cli.h"
 #include "cli/lines.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -118,13 +119,8 @@ static bool give_up(batch_out *o, const char *text, size_t done, lory_err *err)
 
 bool batch_out_write(batch_out *o, const buf *text, uint64_t n_lines, lory_err *err)
 {
-    size_t done = 0;
-    while (done < text->len) {
-        ssize_t n = write(o->fd, text->data + done, text->len - done);
-        if (n < 0 && errno == EINTR) continue; /* whole lines, also when interrupted */
-        if (n < 0) return give_up(o, text->data, done, err);
-        done += (size_t)n;
-    }
+    size_t done = cli_write(o->fd, text->data, text->len); /* whole lines, also when interrupted */
+    if (done < text->len) return give_up(o, text->data, done, err);
     o->size += (off_t)done;
     o->n_lines += n_lines;
     return true;

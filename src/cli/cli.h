@@ -32,6 +32,9 @@ int cli_end(int status);
 bool out_put(const void *bytes, size_t n);
 bool out_buf(buf *b); /* also false when b ran out of memory; clears b */
 bool out_flush(void); /* for text that should be seen now */
+/* Writes all n bytes to fd, whatever signals come meanwhile; returns how many it could write: if
+ * fewer, errno says why. */
+size_t cli_write(int fd, const void *bytes, size_t n);
 bool out_is_terminal(void);
 bool out_is_styled(void); /* a terminal that knows escape sequences, and no NO_COLOR */
 bool in_is_terminal(void);

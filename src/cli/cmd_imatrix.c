@@ -199,9 +199,9 @@ static bool make_imatrix(const imatrix_opts *o, lory_err *err)
     const char *path = cli_model_path(&o->model, bundled, err);
     lory_model *model = path ? cli_open_model(&o->model, err) : NULL;
     if (!model) return false;
-    bool ok = gguf_open(&g, path, err);
+    bool ok = gguf_open_whole(&g, path, err);
     if (ok) {
-        ok = gguf_join(&g, err) && measure_open(&m, &g, err) && measure_text(o, model, &m, err);
+        ok = measure_open(&m, &g, err) && measure_text(o, model, &m, err);
         measure_close(&m);
         gguf_close(&g);
     }

@@ -152,8 +152,8 @@ static bool tell_changes(const gguf *in, const gguf *out, lory_err *err)
 static bool tell_result(const quantize_opts *o, lory_err *err)
 {
     gguf in, out;
-    if (!gguf_open(&in, o->in, err)) return false;
-    bool ok = gguf_join(&in, err) && gguf_open(&out, o->out, err);
+    if (!gguf_open_whole(&in, o->in, err)) return false;
+    bool ok = gguf_open(&out, o->out, err);
     if (ok) {
         ok = tell_changes(&in, &out, err);
         gguf_close(&out);
@@ -177,11 +177,9 @@ static bool warn(const quantize_opts *o, const mix_row *mix, lory_err *err)
 {
     gguf g;
     size_t n = 0;
-    if (!gguf_open(&g, o->in, err)) return false;
-    bool ok = gguf_join(&g, err);
+    if (!gguf_open_whole(&g, o->in, err)) return false;
     for (size_t i = 0; i < g.n_tensors; i++) n += qtypes[g.tensors[i].type].n_sub > 0;
     gguf_close(&g);
-    if (!ok) return false;
     if (n > 0)
         cli_note("%s: %zu of its tensors are quantised already; their errors stay", o->in, n);
     if (mix->wants_importance && !o->imatrix)

@@ -23,13 +23,7 @@ static volatile sig_atomic_t is_taken, was_resized;
 
 static void put_bytes(const char *s, size_t n)
 {
-    while (n > 0) {
-        ssize_t done = write(1, s, n);
-        if (done < 0 && errno == EINTR) continue;
-        if (done <= 0) return; /* a terminal that is gone: the next read says so */
-        s += done;
-        n -= (size_t)done;
-    }
+    (void)cli_write(1, s, n); /* a terminal that is gone: the next read says so */
 }
 
 static void put_string(const char *s)

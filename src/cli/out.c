@@ -39,20 +39,26 @@ static bool out_failed(void)
     return false;
 }
 
-static bool write_all(const char *bytes, size_t n)
+size_t cli_write(int fd, const void *bytes, size_t n)
 {
-    while (n > 0) {
-        ssize_t done = write(1, bytes, n);
-        if (done >= 0) {
-            bytes += done, n -= (size_t)done;
-        } else if (errno == EAGAIN) { /* whoever shares the terminal wants no call to wait */
-            struct pollfd room = { .fd = 1, .events = POLLOUT };
+    size_t done = 0;
+    while (done < n) {
+        ssize_t more = write(fd, (const char *)bytes + done, n - done);
+        if (more > 0) {
+            done += (size_t)more;
+        } else if (more < 0 && errno == EAGAIN) { /* somebody wants no call to wait */
+            struct pollfd room = { .fd = fd, .events = POLLOUT };
             poll(&room, 1, -1);
-        } else if (errno != EINTR) {
-            return out_failed();
+        } else if (more == 0 || errno != EINTR) {
+            break;
         }
     }
-    return true;
+    return done;
+}
+
+static bool write_all(const char *bytes, size_t n)
+{
+    return cli_write(1, bytes, n) == n || out_failed();
 }
 
 bool out_put(const void *bytes, size_t n)

@@ -105,9 +105,8 @@ static bool write_mix(const gguf *g, const convert_params *p, lory_err *err)
 static bool convert_gguf(const char *src, const convert_params *p, lory_err *err)
 {
     gguf g;
-    if (!gguf_open(&g, src, err)) return false;
-    bool ok =
-        gguf_join(&g, err) && (p->mix ? write_mix(&g, p, err) : write_gguf(&g, p, NULL, err));
+    if (!gguf_open_whole(&g, src, err)) return false;
+    bool ok = p->mix ? write_mix(&g, p, err) : write_gguf(&g, p, NULL, err);
     gguf_close(&g);
     return ok;
 }

@@ -118,6 +118,7 @@ bool gguf_get_array(const gguf *g, const char *key, gguf_type elem, const gguf_k
  * LORY_E_UNSUPPORTED for a file that is not the first, else as gguf_open, _FORMAT where the parts
  * do not belong together. */
 bool gguf_join(gguf *g, lory_err *err);
+bool gguf_open_whole(gguf *g, const char *path, lory_err *err); /* gguf_open, gguf_join */
 
 /* Of all files of the model: their size; file_map_lock, file_map_will_need; and for bytes in one of
  * them file_map_touch, file_map_forget. */

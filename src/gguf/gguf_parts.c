@@ -155,6 +155,14 @@ bool gguf_join(gguf *g, lory_err *err)
     return false;
 }
 
+bool gguf_open_whole(gguf *g, const char *path, lory_err *err)
+{
+    if (!gguf_open(g, path, err)) return false;
+    if (gguf_join(g, err)) return true;
+    gguf_close(g);
+    return false;
+}
+
 /* ---- the bytes of all files ---------------------------------------------------------------- */
 
 /* The mapping that holds p; the first one where none does. */
