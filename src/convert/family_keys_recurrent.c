@@ -353,19 +353,61 @@ void keys_mamba2(config *c, const hf_shape *s)
     put_states(c, s, "conv_kernel");
 }
 
+/* The rank may be "auto": a sixteenth. */
+static void put_channels(config *c, int64_t n_inner, const char *taps, const char *state,
+                         const char *rank)
+{
+    const json *j = config_find(c, rank);
+    int64_t n_rank = (keys_n_embd(c) + 15) / 16;
+    if (j && j->type != JSON_STRING) n_rank = config_int(c, rank, 0);
+    keys_put_activation(c, "silu", "silu swish");
+    config_put_int(c, "ssm.conv_kernel", config_int(c, taps, 4));
+    config_put_int(c, "ssm.inner_size", n_inner);
+    config_put_int(c, "ssm.state_size", config_int(c, state, 16));
+    config_put_int(c, "ssm.time_step_rank", n_rank);
+}
+
+/* Falcon Mamba's norms of time steps, B and C have an epsilon of their own, but no key. */
 void keys_mamba(config *c, const hf_shape *s)
 {
-    const json *rank = config_find(c, "time_step_rank"); /* "auto": a sixteenth */
-    int64_t n_embd = keys_n_embd(c), n_rank = (n_embd + 15) / 16;
-    if (rank && rank->type != JSON_STRING) n_rank = config_int(c, "time_step_rank", 0);
-    keys_put_activation(c, "silu", "silu swish");
+    bool has_norms = json_str_is(config_find(c, "model_type"), "falcon_mamba");
+    int64_t n_inner = config_int(c, "expand", 2) * keys_n_embd(c);
+    if (has_norms && config_num(c, "mixer_rms_eps", 1e-6) != 1e-6)
+        config_wrong(c, LORY_E_UNSUPPORTED, "a mixer_rms_eps other than 1e-6 is not known of mamba");
     put_mamba(c, s);
-    config_put_int(c, "ssm.conv_kernel", config_int(c, "conv_kernel", 4));
-    config_put_int(c, "ssm.inner_size", config_int(c, "intermediate_size",
-                                                   config_int(c, "expand", 2) * n_embd));
-    config_put_int(c, "ssm.state_size", config_int(c, "state_size", 16));
-    config_put_int(c, "ssm.time_step_rank", n_rank);
-    config_put_bool(c, "ssm.dt_b_c_rms", false);
+    put_channels(c, config_int(c, "intermediate_size", n_inner), "conv_kernel", "state_size",
+                 "time_step_rank");
+    config_put_bool(c, "ssm.dt_b_c_rms", has_norms);
+}
+
+/* ---- Jamba ----------------------------------------------------------------------------------- */
+
+void shape_jamba(config *c, hf_shape *s)
+{
+    (void)c;
+    s->lacks_parts = true;
+}
+
+void keys_jamba(config *c, const hf_shape *s)
+{
+    int64_t first = config_int(c, "attn_layer_offset", 4);
+    int64_t period = config_int(c, "attn_layer_period", 8);
+    int32_t n_kv_head[CONFIG_MAX_LAYER];
+    if (s->n_layer > CONFIG_MAX_LAYER || period < 1) {
+        config_wrong(c, LORY_E_FORMAT, "config.json has layers or an attn_layer_period of no use");
+        return;
+    }
+    for (int64_t il = 0; il < s->n_layer; il++)
+        n_kv_head[il] = il % period == first ? (int32_t)s->n_kv_head : 0;
+    keys_put_sizes(c, s);
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    gguf_put_i32s(c->w, "jamba.attention.head_count_kv", n_kv_head, (size_t)s->n_layer);
+    put_channels(c, config_int(c, "mamba_expand", 2) * keys_n_embd(c), "mamba_d_conv",
+                 "mamba_d_state", "mamba_dt_rank");
+    config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 1e-6));
+    config_put_int(c, "expert_count", s->n_expert);
+    config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", CONFIG_NEEDED));
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
 }
 
 /* ---- Granite 4 ------------------------------------------------------------------------------- */

@@ -171,18 +171,34 @@ const hf_row rows_nemotron_h[] = {
     ROW(top "norm_f", "output_norm"),                                                              \
     ROW(top "layers.%d.norm", BLK "attn_norm")
 
-#define ML "backbone.layers.%d.mixer."
+#define CHANNELS(mixer)                                                                            \
+    ROW(mixer "in_proj", BLK "ssm_in"),                                                            \
+    { .from = mixer "conv1d", .to = BLK "ssm_conv1d", .change = HF_FLATTEN },                      \
+    ROW(mixer "x_proj", BLK "ssm_x"),                                                              \
+    ROW(mixer "dt_proj", BLK "ssm_dt"),                                                            \
+    { .from = mixer "A_log", .to = BLK "ssm_a", .change = HF_RATE_ROWS, .flags = HF_WHOLE_NAME },  \
+    WHOLE(mixer "D", BLK "ssm_d"),                                                                 \
+    ROW(mixer "out_proj", BLK "ssm_out")
 
-const hf_row rows_mamba[] = {
+const hf_row rows_mamba[] = { /* and Falcon Mamba */
     MAMBA("backbone."),
-    ROW(ML "in_proj", BLK "ssm_in"),
-    { .from = ML "conv1d", .to = BLK "ssm_conv1d", .change = HF_FLATTEN },
-    ROW(ML "x_proj", BLK "ssm_x"),
-    ROW(ML "dt_proj", BLK "ssm_dt"),
-    { .from = ML "A_log", .to = BLK "ssm_a", .change = HF_RATE_ROWS, .flags = HF_WHOLE_NAME },
-    WHOLE(ML "D", BLK "ssm_d"),
-    ROW(ML "out_proj", BLK "ssm_out"),
+    CHANNELS("backbone.layers.%d.mixer."),
     ROW("lm_head", "output"),
+    END };
+
+const hf_row rows_jamba[] = {
+    CHANNELS(LAYER "mamba."),
+    ROW(LAYER "mamba.dt_layernorm", BLK "ssm_dt_norm"),
+    ROW(LAYER "mamba.b_layernorm", BLK "ssm_b_norm"),
+    ROW(LAYER "mamba.c_layernorm", BLK "ssm_c_norm"),
+    ROW(LAYER "pre_ff_layernorm", BLK "ffn_norm"),
+    ROW(LAYER "feed_forward.gate_proj", BLK "ffn_gate"),
+    ROW(LAYER "feed_forward.up_proj", BLK "ffn_up"),
+    ROW(LAYER "feed_forward.down_proj", BLK "ffn_down"),
+    ROW(LAYER "feed_forward.router", BLK "ffn_gate_inp"),
+    ROW(LAYER "feed_forward.experts.%e.gate_proj", BLK "ffn_gate_exps"),
+    ROW(LAYER "feed_forward.experts.%e.up_proj", BLK "ffn_up_exps"),
+    ROW(LAYER "feed_forward.experts.%e.down_proj", BLK "ffn_down_exps"),
     END };
 
 const hf_row rows_mamba2[] = {

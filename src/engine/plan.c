@@ -168,10 +168,11 @@ static void append_experts(plan *p, const lory_step *r, const weight *w, int il)
     s->prepared = is_prepared;
 }
 
-/* Norms behind a sub-layer, before the sum. */
+/* Norms behind a sub-layer, before the sum, and of what a scan reads. */
 static bool is_post_norm(int role)
 {
-    return role == W_ATTN_POST_NORM || role == W_FFN_POST_NORM;
+    return role == W_ATTN_POST_NORM || role == W_FFN_POST_NORM
+           || (role >= W_STEP_NORM && role <= W_C_NORM);
 }
 
 /* Another weight of the last step. */

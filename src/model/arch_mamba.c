@@ -1,8 +1,9 @@
 /* arch_mamba.c - selective state spaces (Mamba-2: Dao & Gu 2024, arXiv:2405.21060), which keep a
- * state of each head instead of keys and values, and models that have attention besides: Granite
- * 4, Falcon-H1, Nemotron-H. */
+ * state of each head instead of keys and values, and models that have attention besides: Jamba,
+ * Granite 4 and Bamba, Falcon-H1, Nemotron-H. */
 #include "base/err.h"
 #include "model/arch.h"
+#include <stdio.h>
 
 /* From H, whose product is MI, to `out`. */
 #define MAMBA2(out, norm_flags)                                                                    \
@@ -13,21 +14,50 @@
     { OP_GATE_NORM,  MO,  MI, W_SCAN_NORM, RECURS | norm_flags },                                  \
     { OP_MATMUL,     out, MO, W_SSM_OUT,   RECURS              }
 
-/* Gu & Dao 2023, arXiv:2312.00752: each channel by itself. */
+/* Gu & Dao 2023, arXiv:2312.00752: each channel by itself. Norms: Falcon Mamba's and Jamba's. */
+#define MAMBA(norm_flags)                                                                          \
+    { OP_RMS_NORM,      H,  X,  W_ATTN_NORM,     0                   },                            \
+    { OP_MATMUL,        MI, H,  W_SSM_IN,        RECURS              },                            \
+    { OP_CONV,          MV, MI, W_SSM_CONV,      RECURS              },                            \
+    { OP_MATMUL,        MF, MV, W_STEP_IN,       RECURS              },                            \
+    { OP_MATMUL,        MK, MV, W_B_IN,          RECURS              },                            \
+    { OP_MATMUL,        MQ, MV, W_C_IN,          RECURS              },                            \
+    { OP_RMS_NORM,      MK, MK, W_B_NORM,        RECURS | norm_flags },                            \
+    { OP_RMS_NORM,      MQ, MQ, W_C_NORM,        RECURS | norm_flags },                            \
+    { OP_RMS_NORM,      MF, MF, W_STEP_NORM,     RECURS | norm_flags },                            \
+    { OP_MATMUL,        MD, MF, W_STEP,          RECURS              },                            \
+    { OP_SOFTPLUS,      MD, MD, W_NONE,          RECURS              },                            \
+    { OP_SCAN_CHANNELS, MO, MV, W_CHANNEL_RATES, RECURS              },                            \
+    { OP_ALSO,          MO, MV, W_CHANNEL_D,     RECURS              },                            \
+    { OP_GATE_NORM,     MO, MI, W_NONE,          RECURS              },                            \
+    { OP_MATMUL,        H,  MO, W_SSM_OUT,       RECURS              }
+
 static const lory_step block_mamba[] = {
-    { OP_RMS_NORM,      H,  X,  W_ATTN_NORM,     0      },
-    { OP_MATMUL,        MI, H,  W_SSM_IN,        RECURS },
-    { OP_CONV,          MV, MI, W_SSM_CONV,      RECURS },
-    { OP_MATMUL,        MF, MV, W_STEP_IN,       RECURS },
-    { OP_MATMUL,        MK, MV, W_B_IN,          RECURS },
-    { OP_MATMUL,        MQ, MV, W_C_IN,          RECURS },
-    { OP_MATMUL,        MD, MF, W_STEP,          RECURS },
-    { OP_SOFTPLUS,      MD, MD, W_NONE,          RECURS },
-    { OP_SCAN_CHANNELS, MO, MV, W_CHANNEL_RATES, RECURS },
-    { OP_ALSO,          MO, MV, W_CHANNEL_D,     RECURS },
-    { OP_GATE_NORM,     MO, MI, W_NONE,          RECURS },
-    { OP_MATMUL,        H,  MO, W_SSM_OUT,       RECURS },
-    { OP_ADD,           X,  H,  W_NONE,          0      }, END };
+    MAMBA(OPT),
+    { OP_ADD,        X,  H,  W_NONE,     0       }, END };
+
+/* Jamba (arXiv:2403.19887): attention that does not rotate in a few layers, experts in some. */
+static const lory_step block_jamba[] = {
+    MAMBA(0),
+    { OP_MATMUL,     Q,  H,  W_ATTN_Q,   ATTENDS },
+    { OP_MATMUL,     K,  H,  W_ATTN_K,   ATTENDS },
+    { OP_MATMUL,     V,  H,  W_ATTN_V,   ATTENDS },
+    { OP_ATTEND,     A,  Q,  W_NONE,     ATTENDS },
+    { OP_MATMUL,     H,  A,  W_ATTN_OUT, ATTENDS },
+    { OP_ADD,        X,  H,  W_NONE,     0       },
+    { OP_RMS_NORM,   H,  X,  W_FFN_NORM, 0       },
+    { OP_MATMUL,     G,  H,  W_FFN_GATE, DENSE   },
+    { OP_MATMUL,     U,  H,  W_FFN_UP,   DENSE   },
+    { OP_SILU_MUL,   G,  U,  W_NONE,     DENSE   },
+    { OP_MATMUL,     F,  G,  W_FFN_DOWN, DENSE   },
+    { OP_MATMUL,     RT, H,  W_ROUTER,   MOE     },
+    { OP_ROUTE,      RT, RT, W_NONE,     MOE     },
+    { OP_EXPERTS,    EG, H,  W_EXP_GATE, MOE     },
+    { OP_EXPERTS,    EU, H,  W_EXP_UP,   MOE     },
+    { OP_SILU_MUL,   EG, EU, W_NONE,     MOE     },
+    { OP_EXPERTS,    ED, EG, W_EXP_DOWN, MOE     },
+    { OP_EXPERT_SUM, F,  ED, W_NONE,     MOE     },
+    { OP_ADD,        X,  F,  W_NONE,     0       }, END };
 
 static const lory_step block_mamba2[] = {
     { OP_RMS_NORM,   H,  X,  W_ATTN_NORM, 0      },
@@ -136,20 +166,38 @@ static void preset_mamba(hparams *hp)
     hp->is_headless = hp->is_feedless = true;
 }
 
-static bool adapt_mamba(hparams *hp, const gguf *g, lory_err *err)
+static bool read_mamba(hparams *hp, const gguf *g, const char *arch, lory_err *err)
 {
-    bool has_norms = false;
-    if (!hparams_read_channels_of_states(hp, g, "mamba", err)
-        || !gguf_get_bool(g, "mamba.ssm.dt_b_c_rms", &has_norms, err))
-        return false;
-    if (has_norms)
-        return err_set(err, LORY_E_UNSUPPORTED, "%s: norms of time steps, B and C "
-                                                "(mamba.ssm.dt_b_c_rms) are not known",
-                       gguf_path(g));
+    if (!hparams_read_channels_of_states(hp, g, arch, err)) return false;
     hp->n_key_head = hp->n_value_head = 1;
     hp->n_conv = hp->gate_at = hp->n_inner;
     hp->n_mix_in = 2 * hp->n_inner;
+    return true;
+}
+
+/* Falcon Mamba (arXiv:2410.05355) norms time steps, B and C, without weights, and by an epsilon
+ * that files don't have. */
+static bool adapt_mamba(hparams *hp, const gguf *g, lory_err *err)
+{
+    if (!read_mamba(hp, g, "mamba", err)
+        || !gguf_get_bool(g, "mamba.ssm.dt_b_c_rms", &hp->has_unit_steps, err))
+        return false;
+    if (hp->has_unit_steps) hp->norm_eps_post = 1e-6f;
     for (int il = 0; il < hp->n_layer; il++) hparams_set_recurrent(hp, il, state_of(hp));
+    return true;
+}
+
+/* Layers without heads of keys are recurrent, those without a router have no experts. */
+static bool adapt_jamba(hparams *hp, const gguf *g, lory_err *err)
+{
+    char name[64];
+    if (!read_mamba(hp, g, "jamba", err)) return false;
+    for (int il = 0; il < hp->n_layer; il++) {
+        hparams_layer *l = &hp->layer[il];
+        snprintf(name, sizeof name, "blk.%d.ffn_gate_inp.weight", il);
+        l->is_dense = !gguf_find_tensor(g, name);
+        if (l->n_kv_head == HPARAMS_NO) hparams_set_recurrent(hp, il, state_of(hp));
+    }
     return true;
 }
 
@@ -210,6 +258,8 @@ static bool adapt_nemotron_h_moe(hparams *hp, const gguf *g, lory_err *err)
 
 const lory_arch arch_mamba = { "mamba", embed_tokens, block_mamba, head_rms, false,
                                preset_mamba, adapt_mamba, NULL };
+const lory_arch arch_jamba = { "jamba", embed_tokens, block_jamba, head_rms, false, NULL,
+                               adapt_jamba, NULL };
 const lory_arch arch_mamba2 = { "mamba2", embed_tokens, block_mamba2, head_rms, false,
                                 preset_mamba, adapt_mamba2, NULL };
 const lory_arch arch_granitehybrid = { "granitehybrid", embed_tokens, block_granite, head_rms,

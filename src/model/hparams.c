@@ -625,7 +625,8 @@ bool hparams_settle(hparams *hp, const gguf *g, lory_err *err)
 
 bool hparams_has_experts(const hparams *hp, int il)
 {
-    return hp->n_expert > 0 && il >= hp->n_dense_lead && (il + 1) % hp->n_moe_step == 0;
+    return hp->n_expert > 0 && il >= hp->n_dense_lead && (il + 1) % hp->n_moe_step == 0
+           && !hp->layer[il].is_dense;
 }
 
 int hparams_window(const hparams *hp, int il)

@@ -24,6 +24,7 @@ typedef struct {
     int kv_dim, kv_value_dim; /* of a cached key; of what attention makes of a head's values */
     int n_ff;                 /* 0: no feed-forward network */
     float clip, clip_shared;  /* of the gates of experts and of others; 0 = none */
+    bool is_dense;            /* it has no experts, whatever others have */
     bool is_sparse;           /* gates are cut off: */
     float cut;                /* so many deviations above their mean */
     int n_state;  /* floats of the state of a recurrent layer; else 0 */
@@ -56,7 +57,7 @@ typedef struct {
      * hparams_settle. */
     hparams_layer layer[HPARAMS_MAX_LAYER];
     float norm_eps;   /* ARCH.attention.layer_norm_rms_epsilon or .layer_norm_epsilon */
-    float norm_eps_post; /* of norms behind sub-layers; 0 = as of others */
+    float norm_eps_post; /* of norms behind sub-layers, or of what scans read; 0 = as of others */
     bool is_parallel; /* ARCH.use_parallel_residual: attention and feed-forward side by side */
 
     /* Layers from this one on keep no keys and values, but attend to those of the last one before
@@ -125,6 +126,7 @@ typedef struct {
      * values, and let pass. */
     int rank_decay, rank_rate, rank_value, rank_gate;
     bool is_grouped;
+    bool has_unit_steps; /* what a scan reads, B, C and time steps, is normed without weights */
 
     /* ARCH.rope.freq_base and ARCH.rope.scaling.*; YaRN: Peng et al. 2023, arXiv:2309.00071 */
     rope_scaling rope_scaling;

@@ -115,6 +115,7 @@ const lory_arch *const archs[] = {
     &arch_kimi_linear,
     &arch_mamba,
     &arch_mamba2,
+    &arch_jamba,
     &arch_granitehybrid,
     &arch_falcon_h1,
     &arch_rwkv7,

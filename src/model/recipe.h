@@ -184,6 +184,7 @@ typedef enum {
     W_SSM_IN, W_SCAN_D, W_SCAN_NORM, /* Mamba-2's */
     W_RATES, /* of both */
     W_STEP_IN, W_B_IN, W_C_IN, W_STEP, W_CHANNEL_RATES, W_CHANNEL_D, /* Mamba's */
+    W_STEP_NORM, W_B_NORM, W_C_NORM,
     W_TM_LERP, W_TM_R, W_TM_K, W_TM_V, W_TM_OUT, W_TM_LN, /* RWKV's */
     W_TM_W0, W_TM_W1, W_TM_W2, W_TM_A0, W_TM_A1, W_TM_A2, W_TM_V0, W_TM_V1, W_TM_V2, W_TM_G1,
     W_TM_G2, W_TM_KK, W_TM_KA, W_TM_RK, W_CM_LERP, W_CM_K, W_CM_V,

@@ -70,6 +70,9 @@ static const role_row roles[W_COUNT] = {
     [W_B_IN]           = { "ssm_x",               .rows = D_DELTA_KEY, .k = D_INNER },
     [W_C_IN]           = { "ssm_x",               .rows = D_DELTA_KEY, .k = D_INNER },
     [W_STEP]           = { "ssm_dt",              .rows = D_INNER, .k = D_RANK_DECAY },
+    [W_STEP_NORM]      = { "ssm_dt_norm",         .rows = D_ONE, .k = D_RANK_DECAY },
+    [W_B_NORM]         = { "ssm_b_norm",          .rows = D_ONE, .k = D_DELTA_KEY },
+    [W_C_NORM]         = { "ssm_c_norm",          .rows = D_ONE, .k = D_DELTA_KEY },
     [W_CHANNEL_RATES]  = { "ssm_a", .rows = D_INNER, .k = D_DELTA_KEY, .is_f32 = true,
                            .is_turned = true, .is_bare = true },
     [W_CHANNEL_D]      = { "ssm_d", .rows = D_ONE, .k = D_INNER, .is_bare = true },
@@ -597,15 +600,30 @@ static bool bind_tensor(weights *w, const gguf *g, const hparams *hp, role_set w
     return bind_one(w, g, hp, wanted, t, err);
 }
 
+/* The norms of what a scan reads, where all count 1. */
+static void use_ones(weights *w, const hparams *hp, const float *ones)
+{
+    for (int il = 0; il < w->n_layer; il++)
+        for (int role = W_STEP_NORM; role <= W_C_NORM; role++) {
+            weight *to = slot_of(w, il, (lory_role)role);
+            if (to->data) continue;
+            set_shape(to, hp, il, (lory_role)role);
+            to->data = ones;
+        }
+}
+
 static bool make_ones(weights *w, const hparams *hp, const gguf *g, lory_err *err)
 {
     weight *ones = slot_of(w, 0, W_ONES);
     int n = hp->n_embd > hp->head_dim ? hp->n_embd : hp->head_dim;
+    if (hp->has_unit_steps && n < hp->rank_decay) n = hp->rank_decay;
+    if (hp->has_unit_steps && n < hp->delta_key_dim) n = hp->delta_key_dim;
     float *v = arena_new(&w->arena, (size_t)n, sizeof *v);
     if (!v) return err_set(err, LORY_E_MEMORY, "%s: no memory", gguf_path(g));
     for (int i = 0; i < n; i++) v[i] = 1.0f;
     set_shape(ones, hp, 0, W_ONES);
     ones->data = v;
+    if (hp->has_unit_steps) use_ones(w, hp, v);
     return true;
 }
 
@@ -618,7 +636,7 @@ bool weights_bind(weights *w, const gguf *g, const hparams *hp, role_set wanted,
     for (size_t i = 0; ok && i < g->n_tensors; i++)
         ok = bind_tensor(w, g, hp, wanted, &g->tensors[i], err);
     if (ok) ok = check_experts(w, g, hp, err);
-    if (ok && role_in(wanted, W_ONES)) ok = make_ones(w, hp, g, err);
+    if (ok && (role_in(wanted, W_ONES) || hp->has_unit_steps)) ok = make_ones(w, hp, g, err);
     if (!ok) {
         weights_free(w);
         return false;
