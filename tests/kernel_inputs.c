@@ -56,7 +56,8 @@ const int half_at[QT_COUNT][2] = {
     [QT_IQ2_XXS] = { 0, -1 }, [QT_IQ2_XS] = { 0, -1 }, [QT_IQ2_S] = { 0, -1 },
     [QT_IQ3_XXS] = { 0, -1 }, [QT_IQ3_S] = { 0, -1 },  [QT_IQ4_NL] = { 0, -1 },
     [QT_IQ4_XS] = { 0, -1 },  [QT_TQ1_0] = { 52, -1 }, [QT_TQ2_0] = { 64, -1 },
-    [QT_MXFP4] = { -1, -1 },
+    [QT_MXFP4] = { -1, -1 },  [QT_NVFP4] = { -1, -1 }, [QT_Q1_0] = { 0, -1 },
+    [QT_Q2_0] = { 0, -1 },
 };
 
 /* A half float of 2^-6 .. 2^-2, either sign. */

@@ -201,6 +201,9 @@ static const struct {
     { QT_TQ1_0, { 0.80672, 0.84278, 0.80629, 0.84606 } },
     { QT_TQ2_0, { 0.80672, 0.84278, 0.80629, 0.84606 } },
     { QT_MXFP4, { 0.11404, 0.13130, 0.11368, 0.13086 } },
+    { QT_NVFP4, { 0.10312, 0.09605, 0.10359, 0.09631 } },
+    { QT_Q1_0, { 0.60019, 0.70398, 0.60068, 0.70296 } },
+    { QT_Q2_0, { 0.71672, 0.73074, 0.71677, 0.73206 } },
 };
 
 TEST(quantisers_are_no_worse_than_ggml)
@@ -211,7 +214,7 @@ TEST(quantisers_are_no_worse_than_ggml)
     CHECK(fabsf(x[1][1] + 0.0292955153f) < 1e-9f && fabsf(w[1] - 0.101542808f) < 1e-8f);
     for (size_t i = 0; i < sizeof quality / sizeof *quality; i++) {
         qtype t = quality[i].type;
-        bool is_same = t == QT_F16 || t == QT_BF16 || t == QT_Q8_0;
+        bool is_same = t == QT_F16 || t == QT_BF16 || t == QT_Q8_0 || t == QT_Q1_0;
         for (int k = 0; k < 4; k++) {
             double rmse = relative_rmse(t, x[k % 2], k < 2 ? NULL : w);
             CHECK(rmse <= quality[i].ggml_rmse[k] * (is_same ? 1.05 : 1.0), "%s: %.5f, ggml %.5f",
@@ -271,11 +274,11 @@ TEST(extreme_weights_are_written_safely)
 /* Magnitudes of a model trained ternary: any other scale than theirs would be a loss. */
 TEST(ternary_weights_keep_their_values)
 {
-    const qtype types[] = { QT_TQ1_0, QT_TQ2_0 };
+    const qtype types[] = { QT_TQ1_0, QT_TQ2_0, QT_Q2_0 };
     float x[512], back[512];
     uint8_t row[512];
     for (int i = 0; i < 512; i++) x[i] = (i < 256 ? 0.0625f : 3.5f) * (float)(i * i % 3 - i % 2);
-    for (int t = 0; t < 2; t++) {
+    for (int t = 0; t < 3; t++) {
         qtypes[types[t]].from_f32(512, x, NULL, row);
         qtypes[types[t]].to_f32(512, row, back);
         for (int i = 0; i < 512; i++)

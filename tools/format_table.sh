@@ -27,11 +27,11 @@ row() { # NAME FILE
 table() {
     echo '| type or mix | bits per weight | error | perplexity |'
     echo '|---|---|---|---|'
-    for type in iq1_s iq1_m tq1_0 tq2_0 iq2_xxs iq2_xs iq2_s iq2_m q2_k_s q2_k iq3_xxs iq3_xs iq3_s \
-                iq3_m q3_k_s q3_k_m q3_k_l iq4_xs iq4_nl mxfp4 q4_0 q4_1 q4_k_s q4_k_m q5_0 q5_1 \
-                q5_k_s q5_k_m q6_k q8_0 bf16 f16 f32; do
+    for type in q1_0 iq1_s iq1_m tq1_0 tq2_0 iq2_xxs iq2_xs q2_0 iq2_s iq2_m q2_k_s q2_k iq3_xxs \
+                iq3_xs iq3_s iq3_m q3_k_s q3_k_m q3_k_l iq4_xs iq4_nl mxfp4 nvfp4 q4_0 q4_1 \
+                q4_k_s q4_k_m q5_0 q5_1 q5_k_s q5_k_m q6_k q8_0 bf16 f16 f32; do
         matrix=
-        case $type in iq1* | tq* | iq2* | q2* | iq3_xxs) matrix="--imatrix $tmp/imatrix" ;; esac
+        case $type in q1* | iq1* | tq* | iq2* | q2* | iq3_xxs) matrix="--imatrix $tmp/imatrix" ;; esac
         # shellcheck disable=SC2086
         "$lory" quantize "$model" "$tmp/out.gguf" "$type" $matrix > /dev/null 2>&1 || continue
         row "$type" "$tmp/out.gguf"

@@ -39,9 +39,9 @@ static const opts_page page = {
              "whole, and its bytes do not depend on the number of threads.",
     .rows = rows,
     .notes = "Types, from fewer to more bits (a mix has matrices of several types):\n"
-             "  iq1_s iq1_m tq1_0 tq2_0 iq2_xxs iq2_xs iq2_s iq2_m q2_k q2_k_s iq3_xxs\n"
-             "  iq3_xs iq3_s iq3_m q3_k_s q3_k_m q3_k_l iq4_xs iq4_nl mxfp4 mxfp4_moe q4_0\n"
-             "  q4_1 q4_k_s q4_k_m q5_0 q5_1 q5_k_s q5_k_m q6_k q8_0 bf16 f16 f32\n"
+             "  q1_0 iq1_s iq1_m tq1_0 tq2_0 iq2_xxs iq2_xs q2_0 iq2_s iq2_m q2_k q2_k_s\n"
+             "  iq3_xxs iq3_xs iq3_s iq3_m q3_k_s q3_k_m q3_k_l iq4_xs iq4_nl mxfp4 mxfp4_moe\n"
+             "  nvfp4 q4_0 q4_1 q4_k_s q4_k_m q5_0 q5_1 q5_k_s q5_k_m q6_k q8_0 bf16 f16 f32\n"
              "Below three bits, use an importance matrix. Vectors stay as they are; a matrix\n"
              "whose rows do not fit the type's blocks gets a type of about the same size.\n\n"
              "Examples:\n"

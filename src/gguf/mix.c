@@ -14,7 +14,7 @@ enum {
     F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0,
     Q2_K, Q2_K_S, Q3_K_S, Q3_K_M, Q3_K_L, Q4_K_S, Q4_K_M, Q5_K_S, Q5_K_M, Q6_K,
     IQ1_S, IQ1_M, IQ2_XXS, IQ2_XS, IQ2_S, IQ2_M, IQ3_XXS, IQ3_XS, IQ3_S, IQ3_M, IQ4_NL, IQ4_XS,
-    TQ1_0, TQ2_0, MXFP4, MXFP4_MOE
+    TQ1_0, TQ2_0, MXFP4, MXFP4_MOE, NVFP4, Q1_0, Q2_0
 };
 
 const mix_row mixes[MIX_COUNT] = {
@@ -52,6 +52,9 @@ const mix_row mixes[MIX_COUNT] = {
     [TQ2_0]     = { "tq2_0",     QT_TQ2_0,   37, false },
     [MXFP4]     = { "mxfp4",     QT_MXFP4,   38, false },
     [MXFP4_MOE] = { "mxfp4_moe", QT_Q8_0,    38, false },
+    [NVFP4]     = { "nvfp4",     QT_NVFP4,   39, false },
+    [Q1_0]      = { "q1_0",      QT_Q1_0,    40, false },
+    [Q2_0]      = { "q2_0",      QT_Q2_0,    41, false },
 };
 
 /* ---- the rules ------------------------------------------------------------------------------ */
@@ -98,7 +101,7 @@ static const struct {
 
     { M(IQ1_S) | M(IQ1_M) | M(IQ2_XXS) | M(IQ2_XS), EMBED, 0,                  QT_Q2_K },
     { M(IQ2_S) | M(IQ2_M) | M(IQ3_XXS),     EMBED,    0,                       QT_IQ3_S },
-    { M(TQ1_0) | M(TQ2_0),                  EMBED,    0,                       QT_Q4_K },
+    { M(TQ1_0) | M(TQ2_0) | M(Q2_0),        EMBED,    0,                       QT_Q4_K },
 
     { LOW,                                  ATTN_V,   GQA_4,                   QT_Q4_K },
     { LOW,                                  ATTN_V,   EXPERTS_4,               QT_Q4_K },
@@ -175,6 +178,7 @@ static const qtype instead_of[QT_COUNT] = {
     [QT_IQ1_M]    = QT_IQ4_NL,    [QT_IQ2_XXS]  = QT_IQ4_NL,    [QT_IQ2_XS]   = QT_IQ4_NL,
     [QT_IQ2_S]    = QT_IQ4_NL,    [QT_IQ3_XXS]  = QT_IQ4_NL,    [QT_IQ3_S]    = QT_IQ4_NL,
     [QT_IQ4_XS]   = QT_IQ4_NL,    [QT_TQ1_0]    = QT_Q4_0,      [QT_TQ2_0]    = QT_Q4_0,
+    [QT_NVFP4]    = QT_MXFP4,     [QT_Q1_0]     = QT_Q4_0,      [QT_Q2_0]     = QT_Q4_0,
 };
 
 static const struct {
@@ -191,7 +195,10 @@ static const struct {
 static const char *const floats[] = {
     "_norm.weight", "ffn_gate_inp", "per_layer_model_proj", "position_embd", "token_types",
     "ssm_conv1d", "shortconv.conv", "attn_rel_b",
-    "time_mix_first.weight", "time_mix_w1.weight", "time_mix_w2.weight", "time_mix_decay_w1.weight",
+    "altup", "laurel", "indexer.k_proj.weight", "indexer.q_proj.weight", "time_mix_first.weight",
+    "time_mix_w0.weight", "time_mix_w1.weight", "time_mix_w2.weight", "time_mix_v0.weight",
+    "time_mix_v1.weight", "time_mix_v2.weight", "time_mix_a0.weight", "time_mix_a1.weight",
+    "time_mix_a2.weight", "time_mix_g1.weight", "time_mix_g2.weight", "time_mix_decay_w1.weight",
     "time_mix_decay_w2.weight", "time_mix_lerp_fused.weight",
 };
 

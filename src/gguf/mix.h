@@ -15,7 +15,7 @@ typedef struct {
     bool wants_importance; /* without an importance matrix the result is poor */
 } mix_row;
 
-enum { MIX_COUNT = 34 };
+enum { MIX_COUNT = 37 };
 extern const mix_row mixes[MIX_COUNT];
 
 /* The mix of that name (any case; q3_k, q4_k and q5_k are their _m), or NULL. */

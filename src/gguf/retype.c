@@ -19,6 +19,7 @@ static const int file_types[QT_COUNT] = {
     [QT_Q4_K] = 14,    [QT_Q5_K] = 16,   [QT_Q6_K] = 18,  [QT_IQ1_S] = 24,   [QT_IQ1_M] = 31,
     [QT_IQ2_XXS] = 19, [QT_IQ2_XS] = 20, [QT_IQ2_S] = 28, [QT_IQ3_XXS] = 23, [QT_IQ3_S] = 26,
     [QT_IQ4_NL] = 25,  [QT_IQ4_XS] = 30, [QT_TQ1_0] = 36, [QT_TQ2_0] = 37,   [QT_MXFP4] = 38,
+    [QT_NVFP4] = 39,   [QT_Q1_0] = 40,    [QT_Q2_0] = 41,
 };
 
 int retype_file_type(qtype t)

@@ -22,6 +22,7 @@ static const code_form forms[QT_COUNT] = {
     [QT_Q4_0] = { 8, 8 },  [QT_Q4_1] = { 0, 8 },  [QT_Q5_0] = { 16, 4 }, [QT_Q5_1] = { 0, 4 },
     [QT_Q2_K] = { 0, 4 },  [QT_Q3_K] = { 4, 4 },  [QT_Q4_K] = { 0, 8 },  [QT_Q5_K] = { 0, 4 },
     [QT_Q6_K] = { 32, 2 }, [QT_TQ1_0] = { 1, 8 }, [QT_TQ2_0] = { 1, 8 }, [QT_MXFP4] = { 16, 4 },
+    [QT_NVFP4] = { 16, 4 }, [QT_Q1_0] = { 1, 8 }, [QT_Q2_0] = { 1, 8 },
 };
 
 static uint8_t panel_zero(qtype type)

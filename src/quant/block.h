@@ -2,7 +2,7 @@
  * Layer: quant. Source: the ggml block formats of GGUF files. Little-endian throughout; blocks
  * follow each other without padding and may start at any byte, hence packed.
  *
- * Words used below. A block holds 32 or 256 weights, numbered 0 up. "d", "m": half floats, the
+ * Words used below. A block holds 32 to 256 weights, numbered 0 up. "d", "m": half floats, the
  * scale and offset. "nibbles i, i+16" of byte i: the low four bits belong to weight i, the high
  * four to weight i + 16. A sub-block is 16 or 32 consecutive weights with a scale of their own.
  * grid[...]: a codebook of iq_grid.h. sign7: 7 bits that give 8 signs, bit j set = weight j is
@@ -14,7 +14,10 @@
 
 enum {
     QB_SMALL = 32, /* weights of a block of the old formats, IQ4_NL and MXFP4 */
-    QB_SUPER = 256 /* weights of a block of the others ("super-block") */
+    QB_SUPER = 256, /* weights of a block of most others ("super-block") */
+    QB_Q1_0 = 128,
+    QB_Q2_0 = 64,
+    QB_NVFP4 = 64,
 };
 
 /* Fields of more than a byte are read in place. */
@@ -201,7 +204,21 @@ typedef struct QUANT_PACKED {
 } block_tq2_0;
 QUANT_SIZE(block_tq2_0, 66);
 
-/* ---- microscaling, OCP MX specification 1.0 (q_mx.c) ----------------------------------------- */
+/* ---- one and two bits with one scale (q_tern.c) ---------------------------------------------- */
+
+typedef struct QUANT_PACKED {
+    uint16_t d;
+    uint8_t q[16]; /* bit j of byte i: weight 8i + j = d if set, else -d */
+} block_q1_0;
+QUANT_SIZE(block_q1_0, 18);
+
+typedef struct QUANT_PACKED {
+    uint16_t d;
+    uint8_t q[16]; /* bits 2j, 2j+1 of byte i: q of weight 4i + j = d * (q - 1) */
+} block_q2_0;
+QUANT_SIZE(block_q2_0, 18);
+
+/* ---- microscaling (q_mx.c): OCP MX specification 1.0 ----------------------------------------- */
 
 typedef struct QUANT_PACKED {
     uint8_t e;     /* scale 2^(e - 127) */
@@ -209,5 +226,14 @@ typedef struct QUANT_PACKED {
                       0 1/2 1 3/2 2 3 4 6 */
 } block_mxfp4;
 QUANT_SIZE(block_mxfp4, 17);
+
+/* NVIDIA's format: sub-blocks of 16, whose scales are floats of 8 bits without sign (E4M3): a 0 or
+ * 127 is 0; with e in bits 3-6 and m in bits 0-2 it is (1 + m / 8) * 2^(e - 7), or m * 2^-9 where
+ * e is 0. */
+typedef struct QUANT_PACKED {
+    uint8_t scale[4];
+    uint8_t q[32]; /* [sub-block][8]: nibbles i, i+8, E2M1 as in MXFP4 */
+} block_nvfp4;     /* weight = scale * E2M1 */
+QUANT_SIZE(block_nvfp4, 36);
 
 #endif

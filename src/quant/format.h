@@ -32,7 +32,7 @@ quant_write iq1_s_write, iq1_m_write, iq2_xxs_write, iq2_xs_write, iq2_s_write, 
 quant_write iq3_s_write;
 
 /* q_tern.c, q_mx.c */
-quant_unpack tq1_0_unpack, tq2_0_unpack, mxfp4_unpack;
-quant_write tq1_0_write, tq2_0_write, mxfp4_write;
+quant_unpack tq1_0_unpack, tq2_0_unpack, q1_0_unpack, q2_0_unpack, mxfp4_unpack, nvfp4_unpack;
+quant_write tq1_0_write, tq2_0_write, q1_0_write, q2_0_write, mxfp4_write, nvfp4_write;
 
 #endif

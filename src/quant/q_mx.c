@@ -1,4 +1,5 @@
-/* q_mx.c - MXFP4: 32 weights of 4 bits floating point with a power of two as their scale.
+/* q_mx.c - MXFP4 NVFP4: weights of 4 bits floating point, with a power of two as the scale of 32,
+ * or a float of 8 bits as that of 16.
  * Layer: quant. Layouts: block.h. Source: OCP Microscaling Formats specification 1.0. */
 #include "quant/block.h"
 #include "quant/fit.h"
@@ -23,17 +24,40 @@ void mxfp4_unpack(int64_t n, const void *row, int8_t *codes, float *scales, floa
     }
 }
 
-/* Four-bit codes of 32 weights with the scale 2^exp; returns the squared error. */
-static float code_e2m1(fit_data f, int exp, uint8_t q[16])
+/* The scale that a code of NVFP4 stands for, halved as well. */
+static float scale_of(int e4m3)
 {
-    float scale = ldexpf(1.0f, exp - 1), err = 0.0f;
-    for (int i = 0; i < 16; i++) q[i] = 0;
-    for (int i = 0; i < QB_SMALL; i++) {
-        int code = fit_level(fabsf(f.x[i]) / scale, 8, level);
+    int exp = e4m3 >> 3 & 15, mantissa = e4m3 & 7;
+    if (e4m3 == 127) return 0.0f;
+    return exp ? ldexpf((float)(8 + mantissa), exp - 11) : ldexpf((float)mantissa, -10);
+}
+
+void nvfp4_unpack(int64_t n, const void *row, int8_t *codes, float *scales, float *mins)
+{
+    (void)mins;
+    const block_nvfp4 *b = row, *end = b + n / QB_NVFP4;
+    for (; b < end; b++)
+        for (int s = 0; s < 4; s++, codes += 16) {
+            *scales++ = scale_of(b->scale[s]);
+            for (int i = 0; i < 8; i++) {
+                codes[i] = level[b->q[8 * s + i] & 15];
+                codes[i + 8] = level[b->q[8 * s + i] >> 4];
+            }
+        }
+}
+
+/* Four-bit codes of n weights with half of their scale; returns the squared error. */
+static float code_e2m1(fit_data f, float scale, uint8_t *q)
+{
+    const int half = f.n / 2;
+    float err = 0.0f;
+    for (int i = 0; i < half; i++) q[i] = 0;
+    for (int i = 0; i < f.n; i++) {
+        int code = scale > 0.0f ? fit_level(fabsf(f.x[i]) / scale, 8, level) : 0;
         float diff = scale * (float)level[code] - fabsf(f.x[i]);
         err += f.w[i] * diff * diff;
         if (f.x[i] < 0.0f && code > 0) code += 8;
-        q[i % 16] |= (uint8_t)(code << (i < 16 ? 0 : 4));
+        q[i % half] |= (uint8_t)(code << (i < half ? 0 : 4));
     }
     return err;
 }
@@ -50,9 +74,47 @@ void mxfp4_write(int64_t n, const float *in, const float *importance, void *row)
         if (isfinite(peak) && peak != 0.0f) exp = ilogbf(peak) - 2;
         exp = exp < -127 ? -127 : exp;
         uint8_t wide[16];
-        float err = code_e2m1(f, exp, b->q);
-        bool is_wide = code_e2m1(f, exp + 1, wide) < err;
+        float err = code_e2m1(f, ldexpf(1.0f, exp - 1), b->q);
+        bool is_wide = code_e2m1(f, ldexpf(1.0f, exp), wide) < err;
         if (is_wide) memcpy(b->q, wide, sizeof wide);
         b->e = (uint8_t)(exp + is_wide + 127);
     }
+}
+
+/* The code of the largest scale that is not above `scale`, which is halved. */
+static int e4m3_below(float scale)
+{
+    int low = 0, high = 126;
+    while (low < high) {
+        int middle = (low + high + 1) / 2;
+        if (scale_of(middle) <= scale) low = middle;
+        else high = middle - 1;
+    }
+    return low;
+}
+
+/* The scales around the one that makes the peak 6, down to where it is cut to 3/4, up to where it
+ * becomes 4: the one that errs least. */
+static void code_nvfp4(fit_data f, uint8_t *scale, uint8_t *q)
+{
+    float best = INFINITY, step = fabsf(fit_peak(f.n, f.x)) / 12.0f;
+    uint8_t tried[8];
+    int end = e4m3_below(1.5f * step) + 1;
+    *scale = 0;
+    memset(q, 0, sizeof tried);
+    for (int i = e4m3_below(0.75f * step); i <= end && i <= 126; i++) {
+        float err = code_e2m1(f, scale_of(i), tried);
+        if (!(err < best)) continue;
+        best = err;
+        *scale = (uint8_t)i;
+        memcpy(q, tried, sizeof tried);
+    }
+}
+
+void nvfp4_write(int64_t n, const float *in, const float *importance, void *row)
+{
+    block_nvfp4 *b = row;
+    for (int64_t i = 0; i < n; i += QB_NVFP4, b++)
+        for (int s = 0; s < 4; s++)
+            code_nvfp4(fit_data_at(16, in, importance, i + 16 * s), &b->scale[s], b->q + 8 * s);
 }

@@ -58,6 +58,9 @@ TO_F32(iq4_xs_to_f32, QT_IQ4_XS)
 TO_F32(tq1_0_to_f32, QT_TQ1_0)
 TO_F32(tq2_0_to_f32, QT_TQ2_0)
 TO_F32(mxfp4_to_f32, QT_MXFP4)
+TO_F32(nvfp4_to_f32, QT_NVFP4)
+TO_F32(q1_0_to_f32, QT_Q1_0)
+TO_F32(q2_0_to_f32, QT_Q2_0)
 #undef TO_F32
 
 /* ---- the table ------------------------------------------------------------------------------ */
@@ -116,10 +119,16 @@ const qtype_row qtypes[QT_COUNT] = {
                      tq2_0_to_f32, tq2_0_write, tq2_0_unpack },
     [QT_MXFP4]   = { "mxfp4",   39,  32, sizeof(block_mxfp4),    1, false,
                      mxfp4_to_f32, mxfp4_write, mxfp4_unpack },
+    [QT_NVFP4]   = { "nvfp4",   40,  64, sizeof(block_nvfp4),    2, false,
+                     nvfp4_to_f32, nvfp4_write, nvfp4_unpack },
+    [QT_Q1_0]    = { "q1_0",    41, 128, sizeof(block_q1_0),     1, false,
+                     q1_0_to_f32, q1_0_write, q1_0_unpack },
+    [QT_Q2_0]    = { "q2_0",    42,  64, sizeof(block_q2_0),     1, false,
+                     q2_0_to_f32, q2_0_write, q2_0_unpack },
 };
 /* clang-format on */
 
-/* GGUF's numbers without a row above: integers, formats withdrawn and not yet supported. */
+/* GGUF's numbers without a row above: integers, and formats withdrawn. */
 static const struct {
     uint32_t gguf_id;
     const char *name;
@@ -127,8 +136,7 @@ static const struct {
     { 4, "q4_2" },        { 5, "q4_3" },        { 9, "q8_1" },        { 15, "q8_k" },
     { 24, "i8" },         { 25, "i16" },        { 26, "i32" },        { 27, "i64" },
     { 28, "f64" },        { 31, "q4_0_4_4" },   { 32, "q4_0_4_8" },   { 33, "q4_0_8_8" },
-    { 36, "iq4_nl_4_4" }, { 37, "iq4_nl_4_8" }, { 38, "iq4_nl_8_8" }, { 40, "nvfp4" },
-    { 41, "q1_0" },       { 42, "q2_0" },
+    { 36, "iq4_nl_4_4" }, { 37, "iq4_nl_4_8" }, { 38, "iq4_nl_8_8" },
 };
 
 qtype qtype_from_gguf(uint32_t gguf_id)
