@@ -122,6 +122,18 @@ TEST(gguf_parts_become_one_file)
     gguf_close(&a), gguf_close(&b);
 }
 
+TEST(gguf_parts_are_not_replaced_by_what_is_made_of_them)
+{
+    gguf g;
+    lory_err err;
+    const char *first = split_model(RIGHT);
+    convert_params p = { .out = part_path(1), .type = QT_Q8_0 };
+    CHECK(!convert_file(first, &p, &err) && strstr(err.text, "is a part of the model"), "%s",
+          err.text);
+    CHECK(gguf_open_whole(&g, first, &err), "%s", err.text);
+    gguf_close(&g);
+}
+
 TEST(gguf_parts_have_a_fingerprint_of_all_of_them)
 {
     uint64_t print[2];

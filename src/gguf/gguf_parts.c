@@ -128,14 +128,10 @@ static bool join_tensors(gguf *g, lory_err *err)
 
 static bool open_parts(gguf *g, uint64_t count, lory_err *err)
 {
-    for (uint64_t no = 1; no < count; no++) {
-        gguf *parts = mem_resize(g->parts, g->n_parts, g->n_parts + 1, sizeof *parts);
-        if (!parts) return err_set(err, LORY_E_MEMORY, "%s: no memory", gguf_path(g));
-        g->parts = parts;
-        gguf *part = &parts[g->n_parts++];
-        *part = (gguf){ 0 };
-        if (!open_part(g, part, no, count, err)) return false;
-    }
+    g->parts = mem_new((size_t)count - 1, sizeof *g->parts);
+    if (!g->parts) return err_set(err, LORY_E_MEMORY, "%s: no memory", gguf_path(g));
+    for (uint64_t no = 1; no < count; no++)
+        if (!open_part(g, &g->parts[g->n_parts++], no, count, err)) return false;
     return true;
 }
 
