@@ -149,6 +149,26 @@ static void check_plan(const model *m, size_t cell_bytes)
     session_close(&s);
 }
 
+/* A model without attention runs with any type of cache, since it has none. */
+static void check_cache_types(const model *m)
+{
+    lory_token ids[LONG];
+    float want[REF_VOCAB];
+    for (int il = 0; il < m->hp.n_layer; il++)
+        if (m->hp.layer[il].n_kv_head > 0) return;
+    fill_ids(ids, LONG, 13);
+    alone(m, ids, LONG, want);
+    for (int type = LORY_CACHE_F16; type <= LORY_CACHE_Q8_0; type++) {
+        lory_err err;
+        session s;
+        lory_session_params p = { .n_ctx = CTX, .n_threads = 2, .cache_type = type };
+        REQUIRE(session_open(&s, m, &p, &err), "%s", err.text);
+        REQUIRE(session_eval(&s, ids, LONG, NULL, NULL, &err), "%s", err.text);
+        CHECK_SAME(s.logits, want, sizeof want, "cache type %d", type);
+        session_close(&s);
+    }
+}
+
 /* ---- many at once ---------------------------------------------------------------------------- */
 
 enum { N_TEXT = 14, N_NEW = 6 };
@@ -269,6 +289,7 @@ void states_check_file(const char *path, size_t cell_bytes)
     check_interrupted(&m);
     check_again(&m);
     check_saved(&m);
+    check_cache_types(&m);
     check_batch(&m);
     model_close(&m);
 }

@@ -138,6 +138,7 @@ bool kv_check(const kv_shape *shape, lory_err *err)
     int block = qtypes[shape->type].block_elems;
     for (int il = 0; il < shape->n_layer; il++) {
         kv_layer l = layer_of(shape, il);
+        if (l.n_kv_head == 0) continue; /* keeps nothing */
         int n = l.head_dim % block != 0 ? l.head_dim : l.value_dim;
         if (n % block != 0 && !(shape->is_shared && n == l.value_dim))
             return err_set(err, LORY_E_ARGUMENT,
