@@ -26,12 +26,19 @@ typedef struct {
     const char *mixer;    /* names begin so */
     const double *scales; /* [S_ALL] of what comes in; NULL: 1 */
     int n_norm;           /* values that are normed together; 0: none are */
+    int n_group;          /* 0: S_GROUP */
 } ssm_kind;
 
-/* The channels after the convolution of tokens 0 .. t. */
-static void convolve_ssm(const double *w, const double *bias, double (*in)[S_ALL], int t, double *y)
+static int channels_of(const ssm_kind *k)
 {
-    for (int i = 0; i < S_CONV; i++) {
+    return S_INNER + 2 * (k->n_group ? k->n_group : S_GROUP) * S_STATE;
+}
+
+/* The channels after the convolution of tokens 0 .. t. */
+static void convolve_ssm(const double *w, const double *bias, double (*in)[S_ALL], int n, int t,
+                         double *y)
+{
+    for (int i = 0; i < n; i++) {
         double sum = bias[i];
         for (int j = 0; j < S_TAPS && t - j >= 0; j++)
             sum += w[i * S_TAPS + S_TAPS - 1 - j] * in[t - j][S_INNER + i];
@@ -66,8 +73,10 @@ static void mamba2(ref *r, const ssm_kind *k, int il, int n, double (*h)[E], dou
 {
     static double in[FAMILY_N][S_ALL], state[S_HEAD][S_DIM][S_STATE];
     char name[96];
-    const double *w = ref_tensor_of(r, k->mixer, "conv1d.weight", il, S_CONV, 1, S_TAPS);
-    const double *bias = ref_tensor_of(r, k->mixer, "conv1d.bias", il, 0, 0, S_CONV);
+    const int n_group = k->n_group ? k->n_group : S_GROUP, n_conv = channels_of(k);
+    const int n_all = S_INNER + n_conv + S_HEAD;
+    const double *w = ref_tensor_of(r, k->mixer, "conv1d.weight", il, n_conv, 1, S_TAPS);
+    const double *bias = ref_tensor_of(r, k->mixer, "conv1d.bias", il, 0, 0, n_conv);
     const double *dt_bias = ref_tensor_of(r, k->mixer, "dt_bias", il, 0, 0, S_HEAD);
     const double *log_a = ref_tensor_of(r, k->mixer, "A_log", il, 0, 0, S_HEAD);
     const double *skip = ref_tensor_of(r, k->mixer, "D", il, 0, 0, S_HEAD);
@@ -77,13 +86,13 @@ static void mamba2(ref *r, const ssm_kind *k, int il, int n, double (*h)[E], dou
     for (int t = 0; t < n; t++) {
         double x[S_CONV], y[S_INNER];
         snprintf(name, sizeof name, "%sin_proj", k->mixer);
-        ref_multiply(r, name, il, S_ALL, E, h[t], in[t]);
-        for (int i = 0; i < S_ALL && k->scales; i++) in[t][i] *= k->scales[i];
-        convolve_ssm(w, bias, in, t, x);
+        ref_multiply(r, name, il, n_all, E, h[t], in[t]);
+        for (int i = 0; i < n_all && k->scales; i++) in[t][i] *= k->scales[i];
+        convolve_ssm(w, bias, in, n_conv, t, x);
         for (int v = 0; v < S_HEAD; v++) {
-            const double *b = x + S_INNER + v / (S_HEAD / S_GROUP) * S_STATE;
-            double dt = log(1.0 + exp(in[t][S_INNER + S_CONV + v] + dt_bias[v]));
-            scan_token(state[v], x + v * S_DIM, b, b + S_GROUP * S_STATE, dt, -exp(log_a[v]),
+            const double *b = x + S_INNER + v / (S_HEAD / n_group) * S_STATE;
+            double dt = log(1.0 + exp(in[t][S_INNER + n_conv + v] + dt_bias[v]));
+            scan_token(state[v], x + v * S_DIM, b, b + n_group * S_STATE, dt, -exp(log_a[v]),
                        skip[v], y + v * S_DIM);
         }
         gate_and_norm(in[t], norm, k->n_norm, y);
@@ -331,6 +340,35 @@ TEST(granite_4_with_recurrent_layers_and_experts_gives_the_reference_logits)
                  "granitehybrid");
 }
 
+/* ---- Bamba ----------------------------------------------------------------------------------- */
+
+static void mix_bamba(ref *r, int il, int n, double (*h)[E], double (*out)[E])
+{
+    mamba2(r, &(ssm_kind){ .mixer = L "mamba.", .n_norm = S_INNER, .n_group = 1 }, il, n, h, out);
+}
+
+TEST(bamba_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = CLASS("BambaForCausalLM") SIZES
+                              ",\"attn_layer_indices\":[2],\"attn_rotary_emb\":4,"
+                              "\"mamba_n_heads\":4,\"mamba_n_groups\":1,\"mamba_d_state\":6,"
+                              "\"mamba_d_head\":16,\"mamba_d_conv\":3,\"mamba_expand\":2}",
+                              .embd = "model.embed_tokens",
+                              .out_norm = "model.final_layernorm",
+                              UNTIED,
+                              QKV,
+                              .o = L "self_attn.o_proj",
+                              .attn_norm = L "input_layernorm",
+                              .ffn_norm = L "pre_ff_layernorm",
+                              .gate = L "feed_forward.gate_proj",
+                              .up = L "feed_forward.up_proj",
+                              .down = L "feed_forward.down_proj",
+                              .recurs = granite_recurs,
+                              .mix = mix_bamba,
+                              .n_rot = 4 },
+                 "granitehybrid");
+}
+
 /* ---- Falcon-H1 ------------------------------------------------------------------------------- */
 
 /* By the scales of what comes in, and of what goes out. */
@@ -344,7 +382,7 @@ static void mix_falcon(ref *r, int il, int n, double (*h)[E], double (*out)[E], 
         while (i >= ends[k]) k++;
         scales[i] = 1.25 * each[k];
     }
-    mamba2(r, &(ssm_kind){ L "mamba.", scales, n_norm }, il, n, h, out);
+    mamba2(r, &(ssm_kind){ L "mamba.", scales, n_norm, 0 }, il, n, h, out);
     for (int i = 0; i < n * E; i++) out[i / E][i % E] *= 0.7;
 }
 

@@ -50,6 +50,8 @@ static const hf_family families[] = {
       "granitehybrid",  rows_granite4_hybrid, rows_common, shape_granite4, keys_granite4_hybrid },
     { "GraniteMoeHybridForCausalLM",
       "granitehybrid",  rows_granite4_moe, rows_common,  shape_granite4, keys_granite4_hybrid },
+    { "BambaForCausalLM",
+      "granitehybrid",  rows_bamba, rows_common,         shape_bamba, keys_bamba },
     { "FalconH1ForCausalLM",
       "falcon-h1",      rows_falcon_h1, rows_common,     shape_falcon_h1, keys_falcon_h1 },
     { "MambaForCausalLM FalconMambaForCausalLM",

@@ -86,6 +86,7 @@ typedef struct {
 typedef struct {
     int64_t n_layer, n_head, n_kv_head, n_expert; /* heads: the most of any layer */
     int64_t head_dim; /* where layers differ in heads; else 0 */
+    int64_t n_rot;    /* values of a head that rotate, its first, which HF_ROPE_* is about; 0: all */
     int64_t n_vocab;
     /* of the delta rule, or state spaces (groups, heads, lengths of a state and of a head): 0: there
      * is none */

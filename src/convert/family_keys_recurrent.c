@@ -444,6 +444,42 @@ void keys_granite4_hybrid(config *c, const hf_shape *s)
                    config_int(c, "shared_intermediate_size", CONFIG_NEEDED));
 }
 
+/* ---- Bamba ----------------------------------------------------------------------------------- */
+
+/* Its norms are of all groups together, GGUF's of each: there is one. */
+void shape_bamba(config *c, hf_shape *s)
+{
+    shape_granite4(c, s);
+    s->n_rot = config_int(c, "attn_rotary_emb", keys_n_rot_or(c, s, 0.5));
+    if (s->n_rot % 2 != 0 || s->n_rot > keys_head_dim(c, s))
+        config_wrong(c, LORY_E_FORMAT, "config.json has an attn_rotary_emb of no use");
+    if (s->n_key_head != 1)
+        config_wrong(c, LORY_E_UNSUPPORTED, "several groups of state spaces (mamba_n_groups) are "
+                                            "not known of Bamba");
+}
+
+void keys_bamba(config *c, const hf_shape *s)
+{
+    const json *attending = config_find(c, "attn_layer_indices");
+    int32_t n_kv_head[CONFIG_MAX_LAYER];
+    if (s->n_layer > CONFIG_MAX_LAYER) {
+        config_wrong(c, LORY_E_FORMAT, "config.json has too many layers");
+        return;
+    }
+    for (int64_t il = 0; il < s->n_layer; il++)
+        n_kv_head[il] = has_number(attending, il) ? (int32_t)s->n_kv_head : 0;
+    gguf_put_i32s(c->w, "granitehybrid.attention.head_count_kv", n_kv_head, (size_t)s->n_layer);
+    keys_put_sizes(c, s);
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
+    config_put_int(c, "rope.dimension_count", s->n_rot);
+    config_put_bool(c, "rope.scaling.finetuned", true);
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    keys_put_eps(c);
+    keys_put_rope_scaling(c);
+    put_states(c, s, "mamba_d_conv");
+}
+
 /* ---- Falcon-H1 ------------------------------------------------------------------------------- */
 
 /* Number i of a list of so many, 1 where there is no list. */

@@ -116,6 +116,13 @@ const hf_row rows_kimi_linear[] = {
     MAMBA2_CORE(mixer),                                                                            \
     ROW(mixer "out_proj", BLK "ssm_out")
 
+#define FEED_FORWARD                                                                               \
+    ROW(LAYER "pre_ff_layernorm", BLK "ffn_norm"),                                                 \
+    ROW(LAYER "feed_forward.gate_proj", BLK "ffn_gate"),                                           \
+    ROW(LAYER "feed_forward.up_proj", BLK "ffn_up"),                                               \
+    ROW(LAYER "feed_forward.down_proj", BLK "ffn_down")
+
+const hf_row rows_bamba[] = { MAMBA2(LAYER "mamba."), ROPED_QK, FEED_FORWARD, END };
 const hf_row rows_granite4_hybrid[] = { MAMBA2(LAYER "mamba."), ROPED_QK, GRANITE_DENSE, END };
 const hf_row rows_granite4_moe[] = { MAMBA2(LAYER "mamba."), ROPED_QK, GRANITE_EXPERTS, END };
 
@@ -191,10 +198,7 @@ const hf_row rows_jamba[] = {
     ROW(LAYER "mamba.dt_layernorm", BLK "ssm_dt_norm"),
     ROW(LAYER "mamba.b_layernorm", BLK "ssm_b_norm"),
     ROW(LAYER "mamba.c_layernorm", BLK "ssm_c_norm"),
-    ROW(LAYER "pre_ff_layernorm", BLK "ffn_norm"),
-    ROW(LAYER "feed_forward.gate_proj", BLK "ffn_gate"),
-    ROW(LAYER "feed_forward.up_proj", BLK "ffn_up"),
-    ROW(LAYER "feed_forward.down_proj", BLK "ffn_down"),
+    FEED_FORWARD,
     ROW(LAYER "feed_forward.router", BLK "ffn_gate_inp"),
     ROW(LAYER "feed_forward.experts.%e.gate_proj", BLK "ffn_gate_exps"),
     ROW(LAYER "feed_forward.experts.%e.up_proj", BLK "ffn_up_exps"),

@@ -249,11 +249,18 @@ bool output_shape(hf_output *o, gguf_tensor *t, const char **why)
 
 /* ---- which row comes from where ------------------------------------------------------------ */
 
-/* From two halves of a head to pairs: out[head][j][half] = in[head][half][j]. */
+/* From two halves of what rotates of a head (n_rot 0: all) to pairs: out[head][j][half] =
+ * in[head][half][j]. */
+static int64_t rope_row_of(int64_t r, int64_t head_dim, int64_t n_rot)
+{
+    if (n_rot == 0) n_rot = head_dim;
+    int64_t head = r / head_dim, i = r % head_dim;
+    return i < n_rot ? head * head_dim + i % 2 * (n_rot / 2) + i / 2 : r;
+}
+
 static int64_t rope_row(int64_t r, int64_t head_dim)
 {
-    int64_t head = r / head_dim, i = r % head_dim;
-    return head * head_dim + i % 2 * (head_dim / 2) + i / 2;
+    return rope_row_of(r, head_dim, 0);
 }
 
 static int64_t by_head_row(int64_t r, int64_t n_head, int64_t head_dim)
@@ -306,7 +313,7 @@ static int64_t source_row(const hf_output *o, int64_t r, int64_t n)
     const hf_shape *s = &o->shape;
     switch (row->change) {
     case HF_ROPE_Q:
-    case HF_ROPE_K: r = rope_row(r, rope_dim(o, n)); break;
+    case HF_ROPE_K: r = rope_row_of(r, rope_dim(o, n), s->n_rot); break;
     case HF_BY_HEAD: r = by_head_row(r, s->n_head, n / (3 * s->n_head)); break;
     case HF_GROUP_Q:
     case HF_GROUP_K:
