@@ -360,6 +360,16 @@ static void layer_norm_heads(ref *r, const char *pattern, int il, int n_head, do
     }
 }
 
+static void rms_heads_by_row(ref *r, const char *name, int il, int n_head, double *x)
+{
+    const double *w = of_layer(r, name, "", il, n_head, REF_DIM);
+    for (int ih = 0; ih < n_head; ih++, w += REF_DIM, x += REF_DIM) {
+        double square = 0.0;
+        for (int i = 0; i < REF_DIM; i++) square += x[i] * x[i] / REF_DIM;
+        for (int i = 0; i < REF_DIM; i++) x[i] *= w[i] / sqrt(square + eps_of(r->s));
+    }
+}
+
 static void finish_heads(ref *r, const char *pattern, int il, int pos, int n_head, double *x)
 {
     const ref_spec *s = r->s;
@@ -368,6 +378,7 @@ static void finish_heads(ref *r, const char *pattern, int il, int pos, int n_hea
     bool spread = s->proportional && !has_window(s, il);
     if (kind == REF_HEADS || kind == REF_ALL) norm_heads(r, pattern, il, n_head, h.dim, x);
     if (kind == REF_HEAD_LAYERS) layer_norm_heads(r, pattern, il, n_head, x);
+    if (kind == REF_HEAD_ROWS) rms_heads_by_row(r, pattern, il, n_head, x);
     for (int ih = 0; ih < n_head && rotates(s, il); ih++)
         rotate(s, il, pos, h.n_rot, h.dim, spread, x + ih * h.dim);
     if (kind == REF_HEADS_LATE) norm_heads(r, pattern, il, n_head, h.dim, x);

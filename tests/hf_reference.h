@@ -13,9 +13,10 @@ enum { REF_LAYER = 4, REF_CTX = 64, REF_EXPERTS = 4, REF_USED = 2, REF_FF_EXP = 
 /* 1P: weights count + 1 */
 typedef enum { REF_RMS, REF_RMS_1P, REF_LAYER_NORM, REF_LAYER_NORM_1P } ref_norm;
 /* LATE: after RoPE; UNIT_LATE: without a weight, in layers that rotate; HEAD_LAYERS: layer norms,
- * a weight and a bias for each head. */
+ * a weight and a bias for each head; HEAD_ROWS: RMS norms, a row of what has that
+ * whole name for each head. */
 typedef enum {
-    REF_NO_NORM, REF_HEADS, REF_HEADS_LATE, REF_ALL, REF_UNIT_LATE, REF_HEAD_LAYERS,
+    REF_NO_NORM, REF_HEADS, REF_HEADS_LATE, REF_ALL, REF_UNIT_LATE, REF_HEAD_LAYERS, REF_HEAD_ROWS,
 } ref_qk_norm;
 /* QUARTERS: (q, v, k) of each quarter of the heads. */
 typedef enum { REF_SEPARATE, REF_FUSED, REF_GROUPED, REF_KV_FUSED, REF_QUARTERS } ref_qkv;

@@ -47,10 +47,10 @@ static void convolve_ssm(const double *w, const double *bias, double (*in)[S_ALL
 }
 
 /* One token of one head: its state forgets by e^(a dt) and takes in dt B x^T. */
-static void scan_token(double (*s)[S_STATE], const double *x, const double *b, const double *c,
+static void scan_token(int n, double (*s)[S_STATE], const double *x, const double *b, const double *c,
                        double dt, double a, double skip, double *y)
 {
-    for (int j = 0; j < S_DIM; j++) {
+    for (int j = 0; j < n; j++) {
         y[j] = skip * x[j];
         for (int i = 0; i < S_STATE; i++) {
             s[j][i] = s[j][i] * exp(dt * a) + dt * b[i] * x[j];
@@ -92,8 +92,8 @@ static void mamba2(ref *r, const ssm_kind *k, int il, int n, double (*h)[E], dou
         for (int v = 0; v < S_HEAD; v++) {
             const double *b = x + S_INNER + v / (S_HEAD / n_group) * S_STATE;
             double dt = log(1.0 + exp(in[t][S_INNER + n_conv + v] + dt_bias[v]));
-            scan_token(state[v], x + v * S_DIM, b, b + n_group * S_STATE, dt, -exp(log_a[v]),
-                       skip[v], y + v * S_DIM);
+            scan_token(S_DIM, state[v], x + v * S_DIM, b, b + n_group * S_STATE, dt,
+                       -exp(log_a[v]), skip[v], y + v * S_DIM);
         }
         gate_and_norm(in[t], norm, k->n_norm, y);
         snprintf(name, sizeof name, "%sout_proj", k->mixer);
@@ -283,6 +283,88 @@ TEST(jamba_of_one_expert_has_no_router_and_gives_the_reference_logits)
                               "\"num_experts_per_tok\":1}",
                               JAMBA_NAMES },
                  "jamba");
+}
+
+/* ---- PLaMo 2 --------------------------------------------------------------------------------- */
+
+enum { P_HEAD = 4, P_DIM = REF_DIM, P_INNER = P_HEAD * P_DIM, P_STATE = S_STATE, P_RANK = 64 };
+#define PL "model.layers.layers.%d."
+#define PM PL "mixer."
+
+/* Gates and values lie head by head. */
+static void read_plamo2(ref *r, int il, const double *h, double *z, double *x)
+{
+    double both[2 * P_INNER];
+    ref_multiply(r, PM "in_proj", il, 2 * P_INNER, E, h, both);
+    for (int i = 0; i < P_INNER; i++) {
+        z[i] = both[i / P_DIM * 2 * P_DIM + i % P_DIM];
+        x[i] = both[(i / P_DIM * 2 + 1) * P_DIM + i % P_DIM];
+    }
+}
+
+static void mix_plamo2(ref *r, int il, int n, double (*h)[E], double (*out)[E])
+{
+    static double in[FAMILY_N][P_INNER], state[P_HEAD][P_DIM][P_STATE];
+    const double *w = ref_tensor_of(r, PM "conv1d", ".weight", il, P_INNER, 1, S_TAPS);
+    const double *dt_bias = ref_tensor_of(r, PM "dt_bias", "", il, 0, 0, P_HEAD);
+    const double *log_a = ref_tensor_of(r, PM "A_log", "", il, 0, 0, P_HEAD);
+    const double *skip = ref_tensor_of(r, PM "D", "", il, 0, 0, P_HEAD);
+    memset(state, 0, sizeof state);
+    for (int t = 0; t < n; t++) {
+        double z[P_INNER], x[P_INNER], y[P_INNER], bcd[2 * P_STATE + P_RANK], dt[P_HEAD];
+        double *b = bcd, *c = b + P_STATE, *low = c + P_STATE;
+        read_plamo2(r, il, h[t], z, in[t]);
+        for (int i = 0; i < P_INNER; i++) {
+            double sum = 0.0;
+            for (int j = 0; j < S_TAPS && t - j >= 0; j++)
+                sum += w[i * S_TAPS + S_TAPS - 1 - j] * in[t - j][i];
+            x[i] = sum * logistic(sum);
+        }
+        ref_multiply(r, PM "bcdt_proj", il, 2 * P_STATE + P_RANK, P_INNER, x, bcd);
+        rms_norm(ref_tensor_of(r, PM "B_norm_weight", "", il, 0, 0, P_STATE), 1e-5, P_STATE, b);
+        rms_norm(ref_tensor_of(r, PM "C_norm_weight", "", il, 0, 0, P_STATE), 1e-5, P_STATE, c);
+        rms_norm(ref_tensor_of(r, PM "dt_norm_weight", "", il, 0, 0, P_RANK), 1e-5, P_RANK, low);
+        ref_multiply(r, PM "dt_proj", il, P_HEAD, P_RANK, low, dt);
+        for (int v = 0; v < P_HEAD; v++)
+            scan_token(P_DIM, state[v], x + v * P_DIM, b, c, log(1.0 + exp(dt[v] + dt_bias[v])),
+                       -exp(log_a[v]), skip[v], y + v * P_DIM);
+        for (int i = 0; i < P_INNER; i++) y[i] *= z[i] * logistic(z[i]);
+        ref_multiply(r, PM "out_proj", il, E, P_INNER, y, out[t]);
+    }
+}
+
+/* Norms count 1, 1/5 and 1/5^1.5 more than their weights. */
+static const ref_spec plamo2 = {
+    .config = CLASS("Plamo2ForCausalLM")
+    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,"
+    "\"num_key_value_heads\":2,\"hidden_size_per_head\":8,\"intermediate_size\":256,"
+    "\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,\"mamba_d_state\":6,"
+    "\"mamba_d_conv\":3,\"mamba_num_heads\":4,\"mamba_step\":4,\"mamba_enabled\":true}",
+    .embd = "model.embed_tokens",
+    .out_norm = "model.norm",
+    .norm = REF_RMS_1P,
+    .attn_norm = PL "pre_mixer_norm",
+    .q = PM "qkv_proj",
+    .qkv = REF_FUSED,
+    .qk_norm = REF_HEAD_ROWS,
+    .q_norm = PM "q_weight",
+    .k_norm = PM "k_weight",
+    .o = PM "o_proj",
+    .attn_post_norm = PL "post_mixer_norm",
+    .attn_post_plus = 0.2,
+    .ffn_norm = PL "pre_mlp_norm",
+    .gate = PL "mlp.gate_up_proj",
+    .gate_up = true,
+    .down = PL "mlp.down_proj",
+    .ffn_post_norm = PL "post_mlp_norm",
+    .ffn_post_plus = 0.08944271909999159,
+    .recurs = jamba_recurs,
+    .mix = mix_plamo2,
+};
+
+TEST(plamo_2_gives_the_reference_logits)
+{
+    family_check(&plamo2, "plamo2");
 }
 
 /* ---- Granite 4 ------------------------------------------------------------------------------- */
@@ -532,6 +614,12 @@ TEST(states_of_channels_give_the_bits_of_texts_read_in_one_go)
                  REF_LAYER * ((floats + 15) / 16 * 16) * sizeof(float));
 }
 
+TEST(states_of_plamo_2_give_the_bits_of_texts_read_in_one_go)
+{
+    const size_t floats = (S_TAPS - 1) * P_INNER + P_INNER * P_STATE;
+    states_check(&plamo2, "plamo2-long", 3 * ((floats + 15) / 16 * 16) * sizeof(float));
+}
+
 TEST(states_of_channels_between_attention_give_the_bits_of_texts_read_in_one_go)
 {
     const size_t floats = (M_TAPS - 1) * M_INNER + M_INNER * M_STATE;
@@ -718,4 +806,27 @@ TEST(files_of_jamba_that_are_wrong_are_refused_in_a_line)
         { .lost = "blk.2.attn_q.weight", .want = "tensor blk.2.attn_q.weight is missing" },
     };
     check_wrong(&jamba, "jamba-wrong", cases, sizeof cases / sizeof *cases);
+}
+
+TEST(files_of_plamo_2_that_are_wrong_are_refused_in_a_line)
+{
+    static const wrong_file cases[] = {
+        { "plamo2.ssm.time_step_rank", 5, .want = "32 values do not go into 5 heads" },
+        { "plamo2.ssm.time_step_rank", 0,
+          .want = "plamo2.ssm.time_step_rank is 0 (expected 1 to 1048576)" },
+        { "plamo2.ssm.group_count", 2,
+          .want = "plamo2.ssm.group_count is not known of this architecture (only the value 0, "
+                  "which changes nothing)" },
+        { "plamo2.ssm.state_size", 1025,
+          .want = "key 'plamo2.ssm.state_size' is out of range (found 1025, expected 0 to 1024)" },
+        { "plamo2.attention.head_count", 0,
+          .want = "plamo2.attention.head_count is 0 (expected 1 to 4096)" },
+        { .lost = "blk.0.ssm_x.weight", .want = "tensor blk.0.ssm_x.weight is missing" },
+        { .lost = "blk.0.ssm_dt.weight", .want = "tensor blk.0.ssm_dt.weight is missing" },
+        { .lost = "blk.1.ssm_d", .want = "tensor blk.1.ssm_d is missing" },
+        { .lost = "blk.2.attn_q_norm.weight", .want = "tensor blk.2.attn_q_norm.weight is missing" },
+        { .turned = "blk.0.ssm_in.weight",
+          .want = "tensor blk.0.ssm_in.weight has shape [64, 32, 1, 1] (expected [32, 64, 1])" },
+    };
+    check_wrong(&plamo2, "plamo2-wrong", cases, sizeof cases / sizeof *cases);
 }

@@ -144,6 +144,8 @@ static const hf_family families[] = {
       "deci",           rows_deci, rows_common,          shape_deci, keys_deci },
     { "PlamoForCausalLM",
       "plamo",          rows_plamo, rows_common,         shape_plamo, keys_plamo },
+    { "Plamo2ForCausalLM PLaMo2ForCausalLM",
+      "plamo2",         rows_plamo2, rows_plamo3,        shape_plamo2, keys_plamo2 },
     { "Plamo3ForCausalLM PLaMo3ForCausalLM",
       "plamo3",         rows_plamo3, rows_common,        NULL, keys_plamo3 },
     { "ChameleonForCausalLM ChameleonForConditionalGeneration",

@@ -410,6 +410,53 @@ void keys_jamba(config *c, const hf_shape *s)
     config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
 }
 
+/* ---- PLaMo 2 --------------------------------------------------------------------------------- */
+
+void shape_plamo2(config *c, hf_shape *s)
+{
+    s->lacks_parts = true;
+    s->n_value_head = config_int(c, "mamba_num_heads", 64);
+}
+
+/* One layer of each mamba_step attends, the one in the middle, or the last of so few that there is
+ * none. */
+static bool plamo2_attends(const hf_shape *s, int64_t step, int64_t il)
+{
+    return s->n_layer <= step / 2 ? il == s->n_layer - 1 : il % step == step / 2;
+}
+
+void keys_plamo2(config *c, const hf_shape *s)
+{
+    int64_t step = config_int(c, "mamba_step", 2), dim = config_int(c, "hidden_size_per_head", 128);
+    int32_t n_head[CONFIG_MAX_LAYER], n_kv_head[CONFIG_MAX_LAYER];
+    if (s->n_layer > CONFIG_MAX_LAYER || step < 2 || !config_bool(c, "mamba_enabled", true)) {
+        config_wrong(c, LORY_E_UNSUPPORTED, "layers without states (mamba_enabled, mamba_step) are "
+                                            "not known of plamo2");
+        return;
+    }
+    for (int64_t il = 0; il < s->n_layer; il++) {
+        bool attends = plamo2_attends(s, step, il);
+        n_head[il] = attends ? (int32_t)s->n_head : 0;
+        n_kv_head[il] = attends ? (int32_t)s->n_kv_head : 0;
+    }
+    gguf_put_i32s(c->w, "plamo2.attention.head_count", n_head, (size_t)s->n_layer);
+    gguf_put_i32s(c->w, "plamo2.attention.head_count_kv", n_kv_head, (size_t)s->n_layer);
+    config_put_int(c, "block_count", s->n_layer);
+    config_put_int(c, "context_length", config_int(c, "max_position_embeddings", 2048));
+    config_put_int(c, "embedding_length", keys_n_embd(c));
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "attention.key_length", dim);
+    config_put_int(c, "attention.value_length", dim);
+    config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 1e-6));
+    config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_put_int(c, "ssm.conv_kernel", config_int(c, "mamba_d_conv", 4));
+    config_put_int(c, "ssm.state_size", config_int(c, "mamba_d_state", 64));
+    config_put_int(c, "ssm.time_step_rank", s->n_value_head);
+    config_put_int(c, "ssm.inner_size", s->n_value_head * dim);
+    config_put_int(c, "ssm.group_count", 0);
+}
+
 /* ---- Granite 4 ------------------------------------------------------------------------------- */
 
 void shape_granite4(config *c, hf_shape *s)

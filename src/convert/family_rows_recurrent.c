@@ -205,6 +205,26 @@ const hf_row rows_jamba[] = {
     ROW(LAYER "feed_forward.experts.%e.down_proj", BLK "ffn_down_exps"),
     END };
 
+#define PLAMO2 "model.layers.layers.%d."
+const hf_row rows_plamo2[] = { /* the rest as PLaMo 3 */
+    ROW(PLAMO2 "mixer.in_proj", BLK "ssm_in"),
+    { .from = PLAMO2 "mixer.conv1d", .to = BLK "ssm_conv1d", .change = HF_FLATTEN },
+    ROW(PLAMO2 "mixer.bcdt_proj", BLK "ssm_x"),
+    ROW(PLAMO2 "mixer.dt_proj", BLK "ssm_dt"),
+    WHOLE(PLAMO2 "mixer.dt_bias", BLK "ssm_dt.bias"),
+    { .from = PLAMO2 "mixer.A_log", .to = BLK "ssm_a", .change = HF_DELTA_A,
+      .flags = HF_WHOLE_NAME },
+    WHOLE(PLAMO2 "mixer.D", BLK "ssm_d"),
+    WHOLE(PLAMO2 "mixer.dt_norm_weight", BLK "ssm_dt_norm.weight"),
+    WHOLE(PLAMO2 "mixer.B_norm_weight", BLK "ssm_b_norm.weight"),
+    WHOLE(PLAMO2 "mixer.C_norm_weight", BLK "ssm_c_norm.weight"),
+    ROW(PLAMO2 "mixer.out_proj", BLK "ssm_out"),
+    WHOLE(PLAMO2 "mixer.q_weight", BLK "attn_q_norm.weight"),
+    WHOLE(PLAMO2 "mixer.k_weight", BLK "attn_k_norm.weight"),
+    ROW("model.embed_tokens", "token_embd"),
+    ROW("lm_head", "output"),
+    END };
+
 const hf_row rows_mamba2[] = {
     MAMBA("backbone."),
     MAMBA2("backbone.layers.%d.mixer."),

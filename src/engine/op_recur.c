@@ -131,28 +131,43 @@ void op_norm_gate(const op_ctx *c, const plan_step *s)
 
 /* ---- selective scans ------------------------------------------------------------------------- */
 
-/* All tokens of one head. The channels of MI are x of all heads, B of all groups, C of all; the
- * heads' time steps are behind them. */
+/* What a token gives to a head's scan. The channels of MI are x of all heads, B of all groups, C of
+ * all; the heads' time steps are behind them, before their bias and softplus. */
+static void read_scan(const exec *e, const plan_step *s, int it, int ih, scan_args *sc)
+{
+    const hparams *hp = &e->m->hp;
+    const size_t n_key = (size_t)hp->delta_key_dim, n_group = (size_t)hp->n_key_head;
+    const size_t ig = (size_t)ih / ((size_t)hp->n_value_head / n_group);
+    const float *x = op_row(e, s->src, it) + (s->op == OP_SCAN ? hp->conv_at : 0);
+    sc->x = x + (size_t)ih * (size_t)hp->delta_value_dim;
+    if (s->op == OP_SCAN_OF) {
+        sc->b = op_row(e, MK, it);
+        sc->c = op_row(e, MQ, it);
+        sc->step = op_row(e, MA, it)[ih];
+        return;
+    }
+    sc->b = x + (size_t)hp->n_inner + ig * n_key;
+    sc->c = sc->b + n_group * n_key;
+    sc->step = (float)math_softplus((double)(x[hp->n_conv + ih] + s->w[0]->bias[ih]));
+}
+
+/* All tokens of one head. */
 static void scan_head(const op_ctx *c, const plan_step *s, int ih)
 {
     exec *e = c->e;
     const hparams *hp = &e->m->hp;
     const size_t n_key = (size_t)hp->delta_key_dim, n = (size_t)hp->delta_value_dim;
-    const size_t ig = (size_t)(ih / (hp->n_value_head / hp->n_key_head));
-    const size_t size = n_key * n, b_at = (size_t)hp->n_inner + ig * n_key;
+    const size_t size = n_key * n;
     const state_part part = { (size_t)(hp->n_tap - 1) * (size_t)hp->n_conv + (size_t)ih * size, 1,
                               size, 0, size };
-    const float bias = s->w[0]->bias[ih], a = ((const float *)s->w[1]->data)[ih];
+    const weight *const *w = s->op == OP_SCAN ? s->w + 1 : s->w;
+    const float a = ((const float *)w[0]->data)[ih];
     scan_args sc = { .n = (int)n, .n_key = (int)n_key, .ld = n };
-    sc.skip = ((const float *)s->w[2]->data)[ih];
+    sc.skip = ((const float *)w[1]->data)[ih];
     for (int it = 0; it < e->n_row; it++) {
-        const float *x = op_row(e, s->src, it) + hp->conv_at;
         sc.state = begin_token(c, s, it, &part);
-        sc.step = (float)math_softplus((double)(x[hp->n_conv + ih] + bias));
+        read_scan(e, s, it, ih, &sc);
         sc.decay = math_expf(a * sc.step);
-        sc.x = x + (size_t)ih * n;
-        sc.b = x + b_at;
-        sc.c = sc.b + (size_t)hp->n_key_head * n_key;
         sc.y = op_row(e, s->dst[0], it) + (size_t)ih * n;
         e->kn->scan(&sc);
     }
@@ -185,6 +200,21 @@ void op_scan_channels(const op_ctx *c, const plan_step *s)
         sc.c = op_row(e, MQ, it);
         sc.y = op_row(e, s->dst[0], it) + c0;
         e->kn->scan_by_channel(&sc);
+    }
+}
+
+void op_split_inner(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    const int n_head = e->m->hp.n_value_head;
+    const size_t n = (size_t)e->m->hp.delta_value_dim;
+    int first, last;
+    op_share(c, e->n_row * n_head, &first, &last);
+    for (int i = first; i < last; i++) {
+        const size_t at = (size_t)(i % n_head) * n;
+        const float *both = op_row(e, s->src, i / n_head) + 2 * at;
+        memcpy(op_row(e, s->dst[0], i / n_head) + at, both, n * sizeof *both);
+        memcpy(op_row(e, MV, i / n_head) + at, both + n, n * sizeof *both);
     }
 }
 

@@ -293,8 +293,10 @@ static void for_heads(const op_ctx *c, const plan_step *s, head_fn *fn)
 
 static void norm_head(const exec *e, const plan_step *s, int it, int ih, float *head)
 {
-    (void)it, (void)ih;
-    e->kn->rms_norm(head_length(e, s), head, s->w[0]->data, e->m->hp.norm_eps, head);
+    const int n = head_length(e, s);
+    const size_t at = s->w[0]->n_rows > 1 ? (size_t)ih * (size_t)n : 0;
+    (void)it;
+    e->kn->rms_norm(n, head, (const float *)s->w[0]->data + at, e->m->hp.norm_eps, head);
 }
 
 static void layer_norm_head(const exec *e, const plan_step *s, int it, int ih, float *head)

@@ -69,7 +69,7 @@ extern const lory_arch arch_rwkv7; /* no attention */
 extern const lory_arch arch_kimi_linear; /* Kimi Delta Attention between latent attention */
 extern const lory_arch arch_lfm2, arch_lfm2moe; /* short convolutions between attention */
 /* Selective scans, and attention in some. */
-extern const lory_arch arch_jamba, arch_granitehybrid, arch_falcon_h1;
+extern const lory_arch arch_jamba, arch_plamo2, arch_granitehybrid, arch_falcon_h1;
 extern const lory_arch arch_nemotron_h, arch_nemotron_h_moe, arch_mamba2, arch_mamba;
 extern const lory_arch arch_orion, arch_refact, arch_jais, arch_plm, arch_pangu;
 

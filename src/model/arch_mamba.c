@@ -1,6 +1,6 @@
 /* arch_mamba.c - selective state spaces (Mamba-2: Dao & Gu 2024, arXiv:2405.21060), which keep a
  * state of each head instead of keys and values, and models that have attention besides: Jamba,
- * Granite 4 and Bamba, Falcon-H1, Nemotron-H. */
+ * PLaMo 2, Granite 4 and Bamba, Falcon-H1, Nemotron-H. */
 #include "base/err.h"
 #include "model/arch.h"
 #include <stdio.h>
@@ -144,6 +144,44 @@ static const lory_step block_nemotron[] = {
     { OP_ADD,        H,  H2, W_NONE,      FEEDS | SHARED     },
     { OP_ADD,        X,  H,  W_NONE,      0                  }, END };
 
+/* PLaMo 2 (Preferred Networks 2025, arXiv:2509.04897): heads as Mamba-2's, whose time steps, B and C
+ * are made as Mamba's; gates and values lie head by head. Norms behind sub-layers too. */
+static const lory_step block_plamo2[] = {
+    { OP_RMS_NORM,    H,  X,  W_ATTN_NORM,      0       },
+    { OP_MATMUL,      MI, H,  W_SSM_IN,         RECURS  },
+    { OP_SPLIT_INNER, MZ, MI, W_NONE,           RECURS  },
+    { OP_CONV,        MV, MV, W_SSM_CONV,       RECURS  },
+    { OP_MATMUL,      MK, MV, W_B_IN,           RECURS  },
+    { OP_MATMUL,      MQ, MV, W_C_IN,           RECURS  },
+    { OP_MATMUL,      MF, MV, W_STEP_LAST,      RECURS  },
+    { OP_RMS_NORM,    MK, MK, W_B_NORM,         RECURS  },
+    { OP_RMS_NORM,    MQ, MQ, W_C_NORM,         RECURS  },
+    { OP_RMS_NORM,    MF, MF, W_STEP_NORM,      RECURS  },
+    { OP_MATMUL,      MA, MF, W_HEAD_STEP,      RECURS  },
+    { OP_SOFTPLUS,    MA, MA, W_NONE,           RECURS  },
+    { OP_SCAN_OF,     MO, MV, W_SSM_A,          RECURS  },
+    { OP_ALSO,        MO, MV, W_HEAD_D,         RECURS  },
+    { OP_GATE_NORM,   MO, MZ, W_NONE,           RECURS  },
+    { OP_MATMUL,      H,  MO, W_SSM_OUT,        RECURS  },
+    { OP_MATMUL,      Q,  H,  W_ATTN_Q,         ATTENDS },
+    { OP_MATMUL,      K,  H,  W_ATTN_K,         ATTENDS },
+    { OP_MATMUL,      V,  H,  W_ATTN_V,         ATTENDS },
+    { OP_HEAD_NORM,   Q,  Q,  W_Q_NORM_HEADS,   ATTENDS },
+    { OP_HEAD_NORM,   K,  K,  W_K_NORM_HEADS,   ATTENDS },
+    { OP_ROPE,        Q,  Q,  W_NONE,           ATTENDS },
+    { OP_ROPE,        K,  K,  W_NONE,           ATTENDS },
+    { OP_ATTEND,      A,  Q,  W_NONE,           ATTENDS },
+    { OP_MATMUL,      H,  A,  W_ATTN_OUT,       ATTENDS },
+    { OP_RMS_NORM,    H,  H,  W_ATTN_POST_NORM, 0       },
+    { OP_ADD,         X,  H,  W_NONE,           0       },
+    { OP_RMS_NORM,    H,  X,  W_FFN_NORM,       0       },
+    { OP_MATMUL,      G,  H,  W_FFN_GATE,       0       },
+    { OP_MATMUL,      U,  H,  W_FFN_UP,         0       },
+    { OP_SILU_MUL,    G,  U,  W_NONE,           0       },
+    { OP_MATMUL,      F,  G,  W_FFN_DOWN,       0       },
+    { OP_RMS_NORM,    F,  F,  W_FFN_POST_NORM,  0       },
+    { OP_ADD,         X,  F,  W_NONE,           0       }, END };
+
 /* What the product of H has: gates, x of all heads, B and C of all groups, time steps. */
 static bool read_mamba2(hparams *hp, const gguf *g, const char *arch, lory_err *err)
 {
@@ -198,6 +236,24 @@ static bool adapt_jamba(hparams *hp, const gguf *g, lory_err *err)
         l->is_dense = !gguf_find_tensor(g, name);
         if (l->n_kv_head == HPARAMS_NO) hparams_set_recurrent(hp, il, state_of(hp));
     }
+    return true;
+}
+
+/* What files call the rank of time steps is the number of heads. */
+static bool adapt_plamo2(hparams *hp, const gguf *g, lory_err *err)
+{
+    if (!hparams_read_channels_of_states(hp, g, "plamo2", err)) return false;
+    hp->n_key_head = 1;
+    hp->n_value_head = hp->rank_decay;
+    hp->rank_decay = hp->n_embd / 16 > 64 ? hp->n_embd / 16 : 64;
+    hp->delta_value_dim = hp->n_inner / hp->n_value_head;
+    hp->n_conv = hp->n_inner;
+    hp->n_mix_in = 2 * hp->n_inner;
+    if (hp->n_inner % hp->n_value_head != 0)
+        return err_set(err, LORY_E_FORMAT, "%s: %d values do not go into %d heads", gguf_path(g),
+                       hp->n_inner, hp->n_value_head);
+    for (int il = 0; il < hp->n_layer; il++)
+        if (hp->layer[il].n_kv_head == HPARAMS_NO) hparams_set_recurrent(hp, il, state_of(hp));
     return true;
 }
 
@@ -260,6 +316,8 @@ const lory_arch arch_mamba = { "mamba", embed_tokens, block_mamba, head_rms, fal
                                preset_mamba, adapt_mamba, NULL };
 const lory_arch arch_jamba = { "jamba", embed_tokens, block_jamba, head_rms, false, NULL,
                                adapt_jamba, NULL };
+const lory_arch arch_plamo2 = { "plamo2", embed_tokens, block_plamo2, head_rms, true, NULL,
+                                adapt_plamo2, NULL };
 const lory_arch arch_mamba2 = { "mamba2", embed_tokens, block_mamba2, head_rms, false,
                                 preset_mamba, adapt_mamba2, NULL };
 const lory_arch arch_granitehybrid = { "granitehybrid", embed_tokens, block_granite, head_rms,

@@ -116,6 +116,7 @@ const lory_arch *const archs[] = {
     &arch_mamba,
     &arch_mamba2,
     &arch_jamba,
+    &arch_plamo2,
     &arch_granitehybrid,
     &arch_falcon_h1,
     &arch_rwkv7,
@@ -253,6 +254,7 @@ static bool check_steps(const model *m, const lory_step *recipe, int il, lory_er
         written[s->dst] = true;
         if (s->op == OP_MLA_KV) written[V] = true;
         if (s->op == OP_SPLIT_HEADS) written[AV] = true;
+        if (s->op == OP_SPLIT_INNER) written[MV] = true;
         for (int slot = XR; s->op == OP_TOKEN_MIX && s->dst == XR && slot <= XG; slot++)
             written[slot] = true;
     }

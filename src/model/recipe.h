@@ -16,7 +16,8 @@ typedef enum {
     OP_POSITION,   /* dst += the weight's row of each position */
     OP_RMS_NORM,   /* Zhang & Sennrich 2019, arXiv:1910.07467 */
     OP_LAYER_NORM, /* Ba et al. 2016, arXiv:1607.06450; plus the bias if the file has one */
-    OP_HEAD_NORM,  /* in place: RMS norm of each head's head_dim values, one weight for all heads */
+    OP_HEAD_NORM,  /* in place: RMS norm of each head's head_dim values, one weight for all heads,
+                      or a row of it for each */
     OP_HEAD_LAYER_NORM, /* in place: layer norm of each head, a row of the weight for each, plus the
                            bias if the file has one */
     OP_MATMUL,          /* dst = src . weight^T, plus the bias if the file has one */
@@ -59,6 +60,9 @@ typedef enum {
     OP_SCAN_CHANNELS, /* dst = the same of src by channels: their time steps are in MD, B and C in
                        MK and MQ; decays by the weight, what passes by is the next one; Gu & Dao 2023,
                        arXiv:2312.00752 */
+    OP_SPLIT_INNER, /* dst and MV = the halves of src, head by head of values */
+    OP_SCAN_OF,     /* OP_SCAN where all is made by itself: x is src, time steps are in MA, B and C
+                       in MK and MQ; decays by the weight, what passes by is the next one */
     OP_ALSO,        /* no step: another weight of the step before it */
     OP_GATE_NORM,   /* dst = the RMS norm of silu(gate) * dst by groups, without weight none; the
                        gate is in src, from gate_at on */
@@ -185,6 +189,7 @@ typedef enum {
     W_RATES, /* of both */
     W_STEP_IN, W_B_IN, W_C_IN, W_STEP, W_CHANNEL_RATES, W_CHANNEL_D, /* Mamba's */
     W_STEP_NORM, W_B_NORM, W_C_NORM,
+    W_STEP_LAST, W_HEAD_STEP, W_HEAD_D, /* PLaMo 2's */
     W_TM_LERP, W_TM_R, W_TM_K, W_TM_V, W_TM_OUT, W_TM_LN, /* RWKV's */
     W_TM_W0, W_TM_W1, W_TM_W2, W_TM_A0, W_TM_A1, W_TM_A2, W_TM_V0, W_TM_V1, W_TM_V2, W_TM_G1,
     W_TM_G2, W_TM_KK, W_TM_KA, W_TM_RK, W_CM_LERP, W_CM_K, W_CM_V,

@@ -73,6 +73,9 @@ static const role_row roles[W_COUNT] = {
     [W_STEP_NORM]      = { "ssm_dt_norm",         .rows = D_ONE, .k = D_RANK_DECAY },
     [W_B_NORM]         = { "ssm_b_norm",          .rows = D_ONE, .k = D_DELTA_KEY },
     [W_C_NORM]         = { "ssm_c_norm",          .rows = D_ONE, .k = D_DELTA_KEY },
+    [W_STEP_LAST]      = { "ssm_x",               .rows = D_RANK_DECAY, .k = D_INNER },
+    [W_HEAD_STEP]      = { "ssm_dt",              .rows = D_VALUE_HEADS, .k = D_RANK_DECAY },
+    [W_HEAD_D]         = { "ssm_d",  .rows = D_ONE, .k = D_VALUE_HEADS, .is_bare = true },
     [W_CHANNEL_RATES]  = { "ssm_a", .rows = D_INNER, .k = D_DELTA_KEY, .is_f32 = true,
                            .is_turned = true, .is_bare = true },
     [W_CHANNEL_D]      = { "ssm_d", .rows = D_ONE, .k = D_INNER, .is_bare = true },
@@ -184,6 +187,7 @@ static const fused_row fused[] = {
     { "attn_qkv", 3, { W_ATTN_Q, W_ATTN_K, W_ATTN_V } },
     { "ffn_up", 2, { W_FFN_GATE, W_FFN_UP } }, /* where it is as long as both */
     { "ssm_x", 3, { W_STEP_IN, W_B_IN, W_C_IN } },
+    { "ssm_x", 3, { W_B_IN, W_C_IN, W_STEP_LAST } },
     { "ffn_gate_up_exps", 2, { W_EXP_GATE, W_EXP_UP } }, /* of each expert */
 };
 enum { N_FUSED = sizeof fused / sizeof fused[0] };
