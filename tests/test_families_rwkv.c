@@ -264,6 +264,102 @@ TEST(states_of_rwkv_7_give_the_bits_of_texts_read_in_one_go)
     free_maker(&m);
 }
 
+/* The name that fla has for a tensor of layer il, which has a bias or is one; NULL: it has none. */
+static const char *fla_name(const char *name, int *il)
+{
+    static const char *const names[][2] = {
+        { "token_embd.weight", "model.embeddings.weight" },
+        { "token_embd_norm.weight", "model.layers.0.pre_norm.weight" },
+        { "token_embd_norm.bias", "model.layers.0.pre_norm.bias" },
+        { "output_norm.weight", "model.norm.weight" },
+        { "output_norm.bias", "model.norm.bias" },
+        { "output.weight", "lm_head.weight" },
+        { "attn_norm.weight", "attn_norm.weight" },
+        { "attn_norm.bias", "attn_norm.bias" },
+        { "attn_norm_2.weight", "ffn_norm.weight" },
+        { "attn_norm_2.bias", "ffn_norm.bias" },
+        { "time_mix_receptance.weight", "attn.r_proj.weight" },
+        { "time_mix_key.weight", "attn.k_proj.weight" },
+        { "time_mix_value.weight", "attn.v_proj.weight" },
+        { "time_mix_output.weight", "attn.o_proj.weight" },
+        { "time_mix_ln.weight", "attn.g_norm.weight" },
+        { "time_mix_ln.bias", "attn.g_norm.bias" },
+        { "time_mix_k_k.weight", "attn.k_k" },
+        { "time_mix_k_a.weight", "attn.k_a" },
+        { "time_mix_r_k.weight", "attn.r_k" },
+        { "channel_mix_lerp_k.weight", "ffn.x_k" },
+        { "channel_mix_key.weight", "ffn.key.weight" },
+        { "channel_mix_value.weight", "ffn.value.weight" },
+    };
+    static const char *const ends[] = { "2.bias", "0.weight", "2.weight" };
+    static char low[64];
+    char letter;
+    int i, n = 0;
+    *il = -1;
+    if (sscanf(name, "blk.%d.%n", il, &n) == 1 && n > 0) name += n;
+    if (sscanf(name, "time_mix_%c%d.weight%n", &letter, &i, &n) == 2 && (*il > 0 || letter != 'v')) {
+        snprintf(low, sizeof low, "attn.%c_lora.lora.%s", letter, ends[i]);
+        return low;
+    }
+    for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
+        if (strcmp(name, names[k][0]) == 0) return names[k][1];
+    return NULL;
+}
+
+static void put_hf(hf_test *f, const char *name, const char *shape, const double *v, int n)
+{
+    float x[FF * E];
+    for (int i = 0; i < n; i++) x[i] = (float)v[i];
+    hf_tensor_bytes(f, name, "F32", shape, x, (size_t)n * sizeof *x);
+}
+
+static void put_fla(hf_test *f, const tensor *t)
+{
+    char full[96], shape[48];
+    int il;
+    const char *name = fla_name(t->name, &il);
+    const bool is_lerp = strstr(t->name, "lerp_fused") != NULL;
+    for (int i = 0; is_lerp && i < 6; i++) {
+        snprintf(full, sizeof full, "model.layers.%d.attn.x_%c", il, "rwkvag"[i]);
+        put_hf(f, full, "[1,1,32]", t->v + i * E, E);
+    }
+    if (!name) return;
+    if (il < 0) snprintf(full, sizeof full, "%s", name);
+    else snprintf(full, sizeof full, "model.layers.%d.%s", il, name);
+    if (strstr(full, "r_k")) snprintf(shape, sizeof shape, "[%d,%d]", NH, HD);
+    else if (t->rows) snprintf(shape, sizeof shape, "[%d,%d]", t->rows, t->cols);
+    else snprintf(shape, sizeof shape, "[%d]", t->cols);
+    put_hf(f, full, shape, t->v, (t->rows ? t->rows : 1) * t->cols);
+}
+
+TEST(rwkv_7_of_a_folder_gives_the_reference_logits)
+{
+    static maker m = { .seed = 11 };
+    static double want[N * V];
+    char out[500];
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    hf_test f = hf_begin("rwkv7-folder");
+    run(&m, want);
+    for (int i = 0; i < m.n; i++) put_fla(&f, &m.t[i]);
+    hf_weights(&f, "model.safetensors");
+    hf_text(&f, "config.json",
+            "{\"architectures\":[\"RWKV7ForCausalLM\"],\"vocab_size\":40,\"hidden_size\":32,"
+            "\"num_hidden_layers\":3,\"head_dim\":8,\"num_heads\":null,\"intermediate_size\":48,"
+            "\"norm_eps\":1e-5,\"hidden_act\":\"sqrelu\",\"attn\":null,\"norm_first\":true,"
+            "\"decay_low_rank_dim\":6,\"a_low_rank_dim\":5,\"v_low_rank_dim\":4,"
+            "\"gate_low_rank_dim\":7}");
+    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
+    CHECK(!notes.data || !strstr(notes.data, "not used"), "%s", notes.data);
+    CHECK(gguf_find_tensor(&g, "blk.0.time_mix_v2.weight"), "others look for it in the first layer");
+    gguf_close(&g);
+    buf_free(&notes);
+    snprintf(out, sizeof out, "%s.gguf", f.path);
+    family_run(out, "rwkv7", want);
+    free_maker(&m);
+}
+
 static void refuses(const maker *m, const char *key, uint32_t value, const char *want)
 {
     char path[400];

@@ -321,6 +321,59 @@ TEST(damaged_sentencepiece_models_are_refused_wherever_they_are_cut)
     buf_free(&b);
 }
 
+/* ---- lines ----------------------------------------------------------------------------------- */
+
+TEST(the_lines_of_plamo_are_read)
+{
+    gguf g;
+    hf_test t = begin("plamo-lines", "");
+    hf_text(&t, "tokenizer.jsonl",
+            "[\"<unk>\", 0.0, \"UNKNOWN\", null]\n[\"<s>\",0,\"CONTROL\"]\r\n\n"
+            "[\"<0x41>\",-3,\"BYTE\"]\n[\"\\u3042\",-1.5,\"NORMAL\"]\n"
+            "[\"<|plamo:op|>\",-7,\"NORMAL\"]");
+    hf_text(&t, "tokenizer_config.json", "{\"bos_token\":\"<s>\"}");
+    if (!make(&t, &g)) return;
+    check_str(&g, "tokenizer.ggml.model", "plamo2");
+    check_list(&g, "tokenizer.ggml.tokens",
+               "<unk>|<s>|<0x41>|\u3042|<|plamo:op|>|[PAD5]|[PAD6]|[PAD7]|[PAD8]|[PAD9]|[PAD10]|"
+               "[PAD11]");
+    check_list(&g, "tokenizer.ggml.token_type", "236135555555");
+    check_int(&g, "tokenizer.ggml.bos_token_id", 1);
+    check_int(&g, "tokenizer.ggml.eot_token_id", 4);
+    check_int(&g, "tokenizer.ggml.add_space_prefix", 0);
+    gguf_close(&g);
+    t = begin("plamo-wrong", "");
+    hf_text(&t, "tokenizer.jsonl", "[\"a\",0]\n[\"b\"]\n");
+    hf_refused(&t, "/tokenizer.jsonl: line 2 is no list of a text, a score and a type");
+}
+
+TEST(the_lines_of_rwkv_are_read)
+{
+    static const char *const wrong[] = { "2 'ab' 3", "2 'ab 2", "2 b'\\u0041' 1", "x 'a' 1", "2 'a'",
+                                         "2 '\\x4' 1", "2 '' 0", "2", "2 'a' 1 ", "2 '\\' 1" };
+    gguf g;
+    hf_test t = begin("rwkv-lines", "");
+    hf_text(&t, "rwkv_vocab_v20230424.txt",
+            "1 '\\x00' 1\n2 b'\\xe3\\x81' 2\n3 '\u3042 x' 5\n4 \"it's\" 4\n5 '\\\\\\n' 2\n"
+            "6 '\\'\"' 2\n7 '\\u00e9' 2\n");
+    if (!make(&t, &g)) return;
+    check_str(&g, "tokenizer.ggml.model", "rwkv");
+    check_list(&g, "tokenizer.ggml.tokens",
+               "<s>|\\x00|\\xe3\\x81|\\xe3\\x81\\x82 x|it's|\\\\\\n|\\'\"|\\xc3\\xa9|[PAD8]|[PAD9]|"
+               "[PAD10]|[PAD11]");
+    check_list(&g, "tokenizer.ggml.token_type", "311111115555");
+    check_int(&g, "tokenizer.ggml.eos_token_id", 0);
+    check_int(&g, "tokenizer.ggml.eot_token_id", -1);
+    gguf_close(&g);
+    t = begin("rwkv-wrong", "");
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "1 'a' 1\n%s", wrong[i]);
+        hf_text(&t, "rwkv_vocab_v20230424.txt", text);
+        hf_refused(&t, "/rwkv_vocab_v20230424.txt: line 2 is no id, text and length");
+    }
+}
+
 /* ---- other forms ----------------------------------------------------------------------------- */
 
 TEST(vocab_json_with_merges_txt_is_read)

@@ -86,6 +86,8 @@ static const hf_family families[] = {
       "qwen35moe",      rows_qwen35, rows_moe,           shape_qwen35, keys_qwen35 },
     { "KimiLinearForCausalLM",
       "kimi-linear",    rows_kimi_linear, rows_common,   shape_kimi_linear, keys_kimi_linear },
+    { "RWKV7ForCausalLM",
+      "rwkv7",          rows_rwkv7, rows_none,           shape_rwkv7, keys_rwkv7 },
     { "Lfm2ForCausalLM",
       "lfm2",           rows_lfm2, rows_none,            shape_lfm2, keys_lfm2 },
     { "Lfm2MoeForCausalLM",

@@ -107,6 +107,8 @@ void keys_granite4_hybrid(config *c, const hf_shape *s);
 void shape_falcon_h1(config *c, hf_shape *s);
 void keys_falcon_h1(config *c, const hf_shape *s);
 void keys_mamba(config *c, const hf_shape *s);
+void shape_rwkv7(config *c, hf_shape *s);
+void keys_rwkv7(config *c, const hf_shape *s);
 void shape_plamo2(config *c, hf_shape *s);
 void keys_plamo2(config *c, const hf_shape *s);
 void shape_bamba(config *c, hf_shape *s);

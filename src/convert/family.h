@@ -48,6 +48,7 @@ typedef enum {
     HF_TILED_A,
     HF_TILED_INNER,
     HF_TILED_CONV, /* HF_TILED_QKV of kernels, flattened */
+    HF_ONE_ROW,   /* whatever shape it came in, a vector */
     HF_FLATTEN,   /* [rows, 1, cols]: the kernels of a convolution by channels */
     HF_COLUMN,       /* [n] becomes [n, 1] */
     HF_BY_GROUP,     /* [n] becomes a row for each group of a state-space layer's heads */
@@ -80,6 +81,7 @@ typedef struct {
     int every;         /* rows part, part + every, ..; 0: all */
     unsigned flags;
     hf_factor by; /* HF_SCALED: by this one of the shape */
+    const char *letters; /* not NULL: %e is one of these, all of which there are, in their order */
 } hf_row;
 
 /* The sizes that the layout of tensors depends on, and what HF_SCALED multiplies by. */

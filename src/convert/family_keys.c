@@ -14,10 +14,10 @@ void family_shape(const hf_family *f, config *c, hf_shape *s)
     *s = (hf_shape){ 0 };
     s->n_layer = config_int(c, "num_hidden_layers n_layer num_layers n_layers "
                                "num_transformer_layers", CONFIG_NEEDED);
-    bool is_mamba = strncmp(f->arch, "mamba", 5) == 0; /* without attention */
+    bool is_headless = strncmp(f->arch, "mamba", 5) == 0 || strcmp(f->arch, "rwkv7") == 0;
     bool is_gemma3 = strcmp(f->arch, "gemma3") == 0; /* larger models leave out what is usual */
     s->n_head = config_most(c, "num_attention_heads n_head n_heads num_heads num_query_heads",
-                            is_gemma3 ? 8 : is_mamba ? 1 : CONFIG_NEEDED);
+                            is_gemma3 ? 8 : is_headless ? 1 : CONFIG_NEEDED);
     s->n_kv_head = config_most(c,
                                "num_key_value_heads multi_query_group_num num_kv_heads n_head_kv",
                                is_gemma3 && s->n_head == 8 ? 4 : s->n_head);

@@ -285,6 +285,39 @@ void keys_kimi_linear(config *c, const hf_shape *s)
     keys_join(c, &linear);
 }
 
+/* ---- RWKV-7 ---------------------------------------------------------------------------------- */
+
+void shape_rwkv7(config *c, hf_shape *s)
+{
+    (void)c;
+    s->lacks_parts = true; /* the first layer mixes no values */
+}
+
+/* Upstream's context, since no number is the model's. */
+void keys_rwkv7(config *c, const hf_shape *s)
+{
+    int64_t n_embd = keys_n_embd(c);
+    config_one_of(c, "activation", "hidden_act", "sqrelu", "sqrelu relu2");
+    if (config_find(c, "attn") || !config_bool(c, "norm_first", true))
+        config_wrong(c, LORY_E_UNSUPPORTED, "layers of attention (attn), or without a norm of the "
+                                            "embeddings (norm_first), are not known of rwkv7");
+    config_put_int(c, "block_count", s->n_layer);
+    config_put_int(c, "context_length", 1 << 20);
+    config_put_int(c, "embedding_length", n_embd);
+    config_put_int(c, "attention.head_count", 0);
+    config_put_num(c, "attention.layer_norm_epsilon", config_num(c, "norm_eps", 1e-5));
+    config_put_int(c, "wkv.head_size", config_int(c, "head_dim", 64));
+    config_put_int(c, "attention.decay_lora_rank",
+                   config_int(c, "decay_low_rank_dim", CONFIG_NEEDED));
+    config_put_int(c, "attention.iclr_lora_rank", config_int(c, "a_low_rank_dim", CONFIG_NEEDED));
+    config_put_int(c, "attention.value_residual_mix_lora_rank",
+                   config_int(c, "v_low_rank_dim", CONFIG_NEEDED));
+    config_put_int(c, "attention.gate_lora_rank",
+                   config_int(c, "gate_low_rank_dim", CONFIG_NEEDED));
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", 4 * n_embd));
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+}
+
 /* ---- Mamba-2 --------------------------------------------------------------------------------- */
 
 static void check_states(config *c, hf_shape *s)

@@ -173,6 +173,47 @@ const hf_row rows_nemotron_h[] = {
     ROW("lm_head", "output"),
     END };
 
+/* RWKV-7, as fla has it. The first layer mixes no values; what stands for the products of that in
+ * all files is of no use. */
+#define RWKV LAYER "attn."
+#define ONE_ROW(a, b) { .from = a, .to = BLK b, .change = HF_ONE_ROW, .flags = HF_WHOLE_NAME }
+#define AGAIN(part, n)                                                                             \
+    WHOLE("model.layers.0.attn.a_lora.lora." part, "blk.0.time_mix_a" n ".weight"),                \
+    WHOLE("model.layers.0.attn.a_lora.lora." part, "blk.0.time_mix_v" n ".weight")
+#define LOW_RANK(letter)                                                                           \
+    WHOLE(RWKV letter "_lora.lora.2.bias", BLK "time_mix_" letter "0.weight"),                     \
+    ROW(RWKV letter "_lora.lora.0", BLK "time_mix_" letter "1"),                                   \
+    ROW(RWKV letter "_lora.lora.2", BLK "time_mix_" letter "2")
+
+const hf_row rows_rwkv7[] = {
+    ROW("model.embeddings", "token_embd"),
+    ROW("model.layers.0.pre_norm", "token_embd_norm"),
+    ROW("model.norm", "output_norm"),
+    ROW("lm_head", "output"),
+    ROW(LAYER "attn_norm", BLK "attn_norm"),
+    ROW(LAYER "ffn_norm", BLK "attn_norm_2"),
+    { .from = RWKV "x_%e", .to = BLK "time_mix_lerp_fused.weight", .flags = HF_WHOLE_NAME,
+      .letters = "rwkvag" },
+    AGAIN("2.bias", "0"),
+    AGAIN("0.weight", "1"),
+    AGAIN("2.weight", "2"),
+    LOW_RANK("w"),
+    LOW_RANK("a"),
+    LOW_RANK("v"),
+    LOW_RANK("g"),
+    ONE_ROW(RWKV "k_k", "time_mix_k_k.weight"),
+    ONE_ROW(RWKV "k_a", "time_mix_k_a.weight"),
+    ONE_ROW(RWKV "r_k", "time_mix_r_k.weight"),
+    ROW(RWKV "r_proj", BLK "time_mix_receptance"),
+    ROW(RWKV "k_proj", BLK "time_mix_key"),
+    ROW(RWKV "v_proj", BLK "time_mix_value"),
+    ROW(RWKV "o_proj", BLK "time_mix_output"),
+    ROW(RWKV "g_norm", BLK "time_mix_ln"),
+    ONE_ROW(LAYER "ffn.x_k", "channel_mix_lerp_k.weight"),
+    ROW(LAYER "ffn.key", BLK "channel_mix_key"),
+    ROW(LAYER "ffn.value", BLK "channel_mix_value"),
+    END };
+
 #define MAMBA(top)                                                                                 \
     ROW(top "embeddings", "token_embd"),                                                           \
     ROW(top "norm_f", "output_norm"),                                                              \

@@ -180,6 +180,18 @@ static const char *model_file(const hf_folder *f)
     return NULL;
 }
 
+static bool read_lines(hf_vocab *v, const hf_folder *f, const char *name, lory_err *err)
+{
+    buf bytes = { 0 };
+    char *path = folder_file(f, name);
+    bool is_plamo = strcmp(name, "tokenizer.jsonl") == 0;
+    bool ok = path ? folder_text(f, name, &bytes, err) : hf_vocab_no_memory(v, err);
+    ok = ok && (is_plamo ? read_plamo_lines : read_rwkv_lines)(v, &bytes, path, err);
+    buf_free(&bytes);
+    mem_free(path);
+    return ok;
+}
+
 static bool read_form(hf_vocab *v, const hf_folder *f, const char *arch, lory_err *err)
 {
     const char *name = model_file(f);
@@ -187,6 +199,9 @@ static bool read_form(hf_vocab *v, const hf_folder *f, const char *arch, lory_er
     if (folder_has(f, "tokenizer.json")) return read_json(v, f, arch, err);
     if (folder_has(f, "vocab.json") && folder_has(f, "merges.txt"))
         return read_bpe_files(v, f, arch, err) && add_beside(v, f, err);
+    static const char *const lines[] = { "tokenizer.jsonl", "rwkv_vocab_v20230424.txt" };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        if (folder_has(f, lines[i])) return read_lines(v, f, lines[i], err);
     return true; /* none */
 }
 

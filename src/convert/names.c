@@ -15,6 +15,14 @@ static int take_number(const char **s)
     return v;
 }
 
+/* The place among `letters` of the one at *s, which is stepped over; or -1. */
+static int take_letter(const char **s, const char *letters)
+{
+    const char *at = **s ? strchr(letters, **s) : NULL;
+    *s += at != NULL;
+    return at ? (int)(at - letters) : -1;
+}
+
 /* Whether a name is of a row. */
 static bool match_row(const char *name, const hf_row *row, hf_match *m)
 {
@@ -22,7 +30,8 @@ static bool match_row(const char *name, const hf_row *row, hf_match *m)
     *m = (hf_match){ .row = row, .layer = -1, .expert = -1, .suffix = "" };
     while (*p) {
         if (*p == '%') {
-            int v = take_number(&name);
+            bool is_letter = p[1] == 'e' && row->letters;
+            int v = is_letter ? take_letter(&name, row->letters) : take_number(&name);
             if (v < 0) return false;
             *(p[1] == 'd' ? &m->layer : &m->expert) = v;
             p += 2;

@@ -212,6 +212,10 @@ static bool source_dims(hf_output *o, int64_t dims[ST_MAX_DIMS], int *n_dims, co
         dims[1] = 1;
         *n_dims = 2;
     }
+    if (o->row->change == HF_ONE_ROW) {
+        dims[0] = in->n_elems;
+        *n_dims = 1;
+    }
     *why = "has more dimensions than a GGUF tensor can have";
     return *n_dims + o->is_stack <= GGUF_MAX_DIMS;
 }

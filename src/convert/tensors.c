@@ -159,7 +159,10 @@ static hf_tensor *find_expert(const planner *p, const hf_tensor *t, const hf_mat
     const char *tail = strstr(m->row->from, "%e") + 2; /* then the suffix */
     n_last = strlen(tail) + strlen(m->suffix);
     if (n_first >= MAX_NAME - 16 || n_first < n_last + 1) return NULL;
-    int n = snprintf(want, sizeof want, "%d", e);
+    const char *letters = m->row->letters;
+    if (letters && e >= (int)strlen(letters)) return NULL;
+    int n = letters ? snprintf(want, sizeof want, "%c", letters[e])
+                    : snprintf(want, sizeof want, "%d", e);
     n_first -= n_last + 1; /* expert 0 has one digit */
     memcpy(name, t->name.s, n_first);
     memcpy(name + n_first, want, (size_t)n);
@@ -178,6 +181,8 @@ static bool set_sources(planner *p, hf_output *o, hf_tensor *t, const hf_match *
     bool ok = set_source(p, o, t, 0);
     for (int64_t i = 1; ok && i < o->n_sources; i++)
         ok = set_source(p, o, find_expert(p, t, m, (int)i), i);
+    if (ok && m->row->letters && o->n_sources != (int64_t)strlen(m->row->letters))
+        return wrong(p, t, "has not all of its like beside it");
     if (ok && strstr(o->row->to, "_exps") && o->is_stack && o->n_sources != p->shape->n_expert)
         return err_set(p->err, LORY_E_FORMAT,
                        "%s: tensor '%.*s' and its like are %" PRId64 " experts (config.json says "
@@ -341,7 +346,8 @@ static qtype final_type(const gguf_tensor *t, const hf_output *o, qtype wanted)
     if (t->n_dims == 1 || !ends_with(t->name, ".weight") || ends_with(t->name, "_norm.weight")
         || ends_with(t->name, "ffn_gate_inp.weight") || ends_with(t->name, "position_embd.weight")
         || ends_with(t->name, "_coef.weight") || ends_with(t->name, "conv.weight")
-        || ends_with(t->name, "conv1d.weight"))
+        || ends_with(t->name, "conv1d.weight") || ends_with(t->name, "time_mix_w1.weight")
+        || ends_with(t->name, "time_mix_w2.weight") || ends_with(t->name, "_lerp_fused.weight"))
         return QT_F32;
     return retype_choice(t, wanted);
 }

@@ -12,6 +12,9 @@ bool read_sentencepiece(hf_vocab *v, const buf *bytes, const char *path, lory_er
 bool read_bpe_files(hf_vocab *v, const hf_folder *f, const char *arch, lory_err *err);
 bool read_tiktoken(hf_vocab *v, const buf *bytes, const char *path, const char *arch,
                    lory_err *err);
+/* A line for each token: tokenizer.jsonl, rwkv_vocab_v20230424.txt. */
+bool read_plamo_lines(hf_vocab *v, const buf *bytes, const char *path, lory_err *err);
+bool read_rwkv_lines(hf_vocab *v, const buf *lines, const char *path, lory_err *err);
 /* Appends what the text means to *out (NULL: looks only). False: it is no base64, or no memory. */
 bool base64_decode(const char *s, size_t n, buf *out);
 bool is_tiktoken(const buf *bytes);
