@@ -740,6 +740,13 @@ static void expert(ref *r, int il, int e, const double *x, double *out)
           get(r, 0, E, n_ff, s->exp_down, il, e), n_ff, limit, x, out);
 }
 
+static void chunk(ref *r, int il, int i, const double *x, double *out)
+{
+    gated(r->s, get(r, 0, REF_DIM, E, r->s->chunk_gate, il, i),
+          get(r, 0, REF_DIM, E, r->s->chunk_up, il, i),
+          get(r, 0, E, REF_DIM, r->s->chunk_down, il, i), REF_DIM, 0.0, x, out);
+}
+
 static void shared(ref *r, int il, const double *x, double *out)
 {
     const ref_spec *s = r->s;
@@ -785,6 +792,9 @@ static void feed_forward(ref *r, int il, int t, const double *x, double *out)
         for (int i = 0; i < E; i++) in[i] = x[i] * (s->weighs_input ? weight[e] : 1.0);
         expert(r, il, e, in, one); /* every one: the folder must hold them all */
         for (int i = 0; i < E; i++) out[i] += (s->weighs_input ? 1.0 : weight[e]) * one[i];
+        if (!s->chunk_gate) continue;
+        chunk(r, il, e / 2, x, one);
+        for (int i = 0; i < E; i++) out[i] += 0.05 * weight[e] * one[i];
     }
     if (s->dense_beside) {
         dense(r, il, x, one);

@@ -50,6 +50,7 @@ typedef struct {
     const char *xielu; /* behind it "alpha_n", "alpha_p", "beta", "eps" */
     const char *router, *router_bias, *exp_gate, *exp_up, *exp_down;
     const char *exp_in, *exp_out; /* all experts in one: gate and up, then down */
+    const char *chunk_gate, *chunk_up, *chunk_down; /* each for two experts; counts 1/20 */
     const char *sh_gate, *sh_up, *sh_down, *sh_in;
     const char *sh_router; /* how much of the shared experts: the sigmoid of its product */
     const char *sinks;     /* in layers with a window */

@@ -501,3 +501,22 @@ TEST(text_of_minimax_m3_gives_the_reference_logits)
                      .expert_scale = 2.0 },
         "minimax-m3");
 }
+
+/* ---- GroveMoE -------------------------------------------------------------------------------- */
+
+TEST(grovemoe_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = CLASS("GroveMoeForCausalLM") SIZES
+                              ",\"head_dim\":8,\"moe_intermediate_size\":24,\"num_experts\":4,"
+                              "\"num_experts_per_tok\":2,\"norm_topk_prob\":true}",
+                              COMMON,
+                              UNTIED,
+                              PRE_NORMS,
+                              HEAD_NORMS,
+                              ROUTED,
+                              .chunk_gate = L "mlp.chunk_experts.%d.gate_proj.weight",
+                              .chunk_up = L "mlp.chunk_experts.%d.up_proj.weight",
+                              .chunk_down = L "mlp.chunk_experts.%d.down_proj.weight",
+                              .normalises = true },
+                 "grovemoe");
+}

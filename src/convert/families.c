@@ -26,6 +26,8 @@ static const hf_family families[] = {
       "qwen2moe",       rows_moe, rows_common,           NULL, keys_qwen_moe },
     { "Qwen3MoeForCausalLM",
       "qwen3moe",       rows_moe, rows_common,           NULL, keys_qwen_moe },
+    { "GroveMoeForCausalLM",
+      "grovemoe",       rows_grovemoe, rows_common,      NULL, keys_grovemoe },
     { "DeepseekV32ForCausalLM",
       "deepseek32",     rows_glm_dsa, rows_common,       NULL, keys_deepseek32 },
     { "Glm4MoeLiteForCausalLM",

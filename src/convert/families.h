@@ -19,6 +19,7 @@ void keys_base(config *c, const hf_shape *s); /* what most have since LLaMA */
 void keys_llama(config *c, const hf_shape *s);
 void keys_qwen2(config *c, const hf_shape *s);
 void keys_qwen_vl(config *c, const hf_shape *s);
+void keys_grovemoe(config *c, const hf_shape *s);
 void keys_qwen_moe(config *c, const hf_shape *s);
 void keys_deepseek2(config *c, const hf_shape *s);
 void keys_gemma(config *c, const hf_shape *s);

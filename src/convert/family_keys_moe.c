@@ -58,6 +58,23 @@ void keys_qwen_moe(config *c, const hf_shape *s)
                        config_int(c, "shared_expert_intermediate_size", 0));
 }
 
+/* What groups of experts have is of the modeling file, not of the config; so upstream has it. */
+void keys_grovemoe(config *c, const hf_shape *s)
+{
+    const json *dense = config_find(c, "mlp_only_layers");
+    keys_put_activation(c, "silu", "silu");
+    if (config_int(c, "decoder_sparse_step", 1) != 1 || (dense && dense->n))
+        config_wrong(c, LORY_E_UNSUPPORTED, "layers without experts (mlp_only_layers, "
+                                            "decoder_sparse_step) are not known of grovemoe");
+    keys_put_base(c, s);
+    keys_put_head_dim(c);
+    config_put_int(c, "expert_feed_forward_length",
+                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "expert_chunk_feed_forward_length", config_int(c, "head_dim", 128));
+    config_put_int(c, "experts_per_group", 2);
+    config_put_num(c, "expert_group_scale", 0.05);
+}
+
 void keys_qwen_vl_moe(config *c, const hf_shape *s)
 {
     keys_qwen_moe(c, s);

@@ -23,7 +23,7 @@ extern const hf_row rows_gpt2[], rows_jais[], rows_refact[], rows_openai_gpt[], 
     rows_gptneox[], rows_bloom[], rows_falcon[], rows_mpt[], rows_chatglm[], rows_chatglm1[];
 
 /* Models with experts: family_rows_moe.c. */
-extern const hf_row rows_moe[], rows_qwen3vlmoe[], rows_llama4[], rows_ernie_moe[],
+extern const hf_row rows_moe[], rows_grovemoe[], rows_qwen3vlmoe[], rows_llama4[], rows_ernie_moe[],
     rows_hunyuan_moe[], rows_bailing[], rows_bailing_normed[], rows_bailing2[], rows_sparse_moe[],
     rows_smallthinker[], rows_windows[], rows_step35[], rows_deepseek[], rows_glm4moe[],
     rows_gpt_oss[], rows_glm_dsa[], rows_minimax3[], rows_dbrx[], rows_grok[], rows_grok2[],

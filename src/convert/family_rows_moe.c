@@ -38,6 +38,15 @@ const hf_row rows_moe[] = { /* Qwen2-MoE, Qwen3-MoE, DeepSeek, Mistral 4 */
     LATENTS,
     END };
 
+const hf_row rows_grovemoe[] = {
+    ROW(LAYER "mlp.gate", BLK "ffn_gate_inp"),
+    EXPERTS,
+    ROW(LAYER "mlp.chunk_experts.%e.gate_proj", BLK "ffn_gate_chexps"),
+    ROW(LAYER "mlp.chunk_experts.%e.up_proj", BLK "ffn_up_chexps"),
+    ROW(LAYER "mlp.chunk_experts.%e.down_proj", BLK "ffn_down_chexps"),
+    NOT_NEEDED(LAYER "mlp.expert_bias"), /* which its code does not read */
+    END };
+
 /* Experts that are one tensor, transposed: gate and up, then down. */
 #define STACKED(a)                                                                                 \
     { LAYER a "gate_up_proj", BLK "ffn_gate_exps.weight", HF_TRANSPOSE, .part = 0, .n_parts = 2,   \

@@ -15,13 +15,14 @@ static const gguf_tensor *tensor_of(const gguf *g, const void *data)
 }
 
 /* Each expert gets the tokens that chose it, one at a time, as they may lie apart. */
-static void show_experts(const op_ctx *c, const plan_step *s, lory_matmul_input *in)
+static void show_experts(const op_ctx *c, const plan_step *s, const gguf_tensor *t,
+                         lory_matmul_input *in)
 {
     const exec *e = c->e;
     bool by_pair = plan_is_expert_slot(s->src);
     in->n_rows = 1;
     for (int i = 0; i < e->m->hp.n_expert; i++) {
-        in->i_matrix = i;
+        in->i_matrix = (int)(i * t->ne[2] / e->m->hp.n_expert); /* groups may have one together */
         for (int row = e->expert_row[i]; row < e->expert_row[i + 1]; row++) {
             in->x = op_row(e, s->src, by_pair ? row : e->pair_token[row]);
             e->par.on_input(e->par.on_input_user, in, c->ith, c->nth);
@@ -42,7 +43,7 @@ void op_show_input(const op_ctx *c, const plan_step *s)
                              .x = op_row(e, s->src, 0),
                              .ld = e->ld[s->src] };
     if (s->op == OP_EXPERTS)
-        show_experts(c, s, &in);
+        show_experts(c, s, t, &in);
     else
         e->par.on_input(e->par.on_input_user, &in, c->ith, c->nth);
 }

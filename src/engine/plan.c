@@ -103,7 +103,7 @@ static const char *const slot_names[SLOT_COUNT] = {
     [XG] = "xg", [QG] = "qg",
     [G] = "g", [U] = "u", [F] = "f", [QA] = "qa", [KVA] = "kva", [KVN] = "kvn", [KVB] = "kvb",
     [QL] = "ql", [AL] = "al", [RT] = "rt",
-    [EX] = "ex", [EG] = "eg", [EU] = "eu", [ED] = "ed", [SG] = "sg", [SU] = "su", [SS] = "ss",
+    [EX] = "ex", [EG] = "eg", [EU] = "eu", [ED] = "ed", [CG] = "cg", [CU] = "cu", [SG] = "sg", [SU] = "su", [SS] = "ss",
     [LE] = "le", [LP] = "lp", [LG] = "lg", [XA] = "xa", [XS] = "xs", [XO] = "xo", [SM] = "sm",
     [LL] = "ll",
     [LOGITS] = "logits", [PICKED] = "picked", [LR] = "lr", [ELR] = "elr",
@@ -479,6 +479,7 @@ static int width_of(const plan *p, const hparams *hp, int slot, int il)
     case AL: return l->n_head * l->kv_value_dim;
     case RT: return hp->n_expert;
     case EG: case EU: return hp->n_ff_exp;
+    case CG: case CU: return hp->n_ff_chunk;
     case SG: case SU: return hp->n_ff_shexp;
     case SS: return 1;
     case LE: case LP: return hp->n_layer * hp->n_embd_layer;

@@ -48,6 +48,7 @@ extern const lory_arch arch_cohere2, arch_exaone4; /* layers with a window rotat
 extern const lory_arch arch_glm4moe, arch_seed_oss;
 extern const lory_arch arch_codeshell;
 extern const lory_arch arch_openelm, arch_deci; /* layers that differ */
+extern const lory_arch arch_grovemoe; /* experts whose groups have a network too */
 extern const lory_arch arch_dbrx, arch_grok, arch_arctic, arch_plamo, arch_plamo3, arch_chameleon;
 extern const lory_arch arch_phi3;
 extern const lory_arch arch_chatglm1; /* ChatGLM-6B */

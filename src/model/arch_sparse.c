@@ -2,7 +2,8 @@
  * norm is named after attention; Grok-1 (xAI 2024), whose sub-layers' outputs are normed too, and
  * Grok-2 with a dense network beside the experts;
  * Arctic (Snowflake 2024), whose experts read what attention reads, beside a dense network;
- * MiniMax-M3 (2026), as LLaMA with clipped gates. */
+ * MiniMax-M3 (2026), as LLaMA with clipped gates; GroveMoE, whose groups of experts have a network
+ * too. */
 #include "base/err.h"
 #include "model/arch.h"
 #include <math.h>
@@ -179,6 +180,58 @@ static bool adapt_arctic(hparams *hp, const gguf *g, lory_err *err)
     return needs_experts(hp, g, err);
 }
 
+/* GroveMoE (arXiv:2508.07785): Qwen3's, but groups of experts have a small network together, which
+ * is run with each of them and counts a little. */
+static const lory_step block_grove[] = {
+    { OP_RMS_NORM,   H,  X,  W_ATTN_NORM,  0 },
+    { OP_MATMUL,     Q,  H,  W_ATTN_Q,     0 },
+    { OP_MATMUL,     K,  H,  W_ATTN_K,     0 },
+    { OP_MATMUL,     V,  H,  W_ATTN_V,     0 },
+    { OP_HEAD_NORM,  Q,  Q,  W_Q_NORM,     0 },
+    { OP_HEAD_NORM,  K,  K,  W_K_NORM,     0 },
+    { OP_ROPE,       Q,  Q,  W_NONE,       0 },
+    { OP_ROPE,       K,  K,  W_NONE,       0 },
+    { OP_ATTEND,     A,  Q,  W_NONE,       0 },
+    { OP_MATMUL,     H,  A,  W_ATTN_OUT,   0 },
+    { OP_ADD,        X,  H,  W_NONE,       0 },
+    { OP_RMS_NORM,   H,  X,  W_FFN_NORM,   0 },
+    { OP_MATMUL,     RT, H,  W_ROUTER,     0 },
+    { OP_ROUTE,      RT, RT, W_NONE,       0 },
+    { OP_EXPERTS,    EG, H,  W_EXP_GATE,   0 },
+    { OP_EXPERTS,    EU, H,  W_EXP_UP,     0 },
+    { OP_SILU_MUL,   EG, EU, W_NONE,       0 },
+    { OP_EXPERTS,    ED, EG, W_EXP_DOWN,   0 },
+    { OP_EXPERT_SUM, F,  ED, W_NONE,       0 },
+    { OP_EXPERTS,    CG, H,  W_CHUNK_GATE, 0 },
+    { OP_EXPERTS,    CU, H,  W_CHUNK_UP,   0 },
+    { OP_SILU_MUL,   CG, CU, W_NONE,       0 },
+    { OP_EXPERTS,    ED, CG, W_CHUNK_DOWN, 0 },
+    { OP_EXPERT_SUM, H2, ED, W_NONE,       0 },
+    { OP_RESTART,    H,  H2, W_NONE,       0 },
+    { OP_ADD,        F,  H,  W_NONE,       0 },
+    { OP_ADD,        X,  F,  W_NONE,       0 }, END };
+
+static bool adapt_grove(hparams *hp, const gguf *g, lory_err *err)
+{
+    enum { MAX_WIDTH = 1 << 20 };
+    uint64_t n_ff = 0, n_together = 0;
+    hp->restart_scale = 1.0f;
+    if (!gguf_get_uint(g, "grovemoe.expert_chunk_feed_forward_length", MAX_WIDTH, &n_ff, err)
+        || !gguf_get_uint(g, "grovemoe.experts_per_group", MAX_WIDTH, &n_together, err)
+        || !gguf_get_f32(g, "grovemoe.expert_group_scale", &hp->restart_scale, err))
+        return false;
+    if (n_ff == 0 || n_together == 0 || hp->n_expert == 0
+        || (uint64_t)hp->n_expert % n_together != 0 || !isfinite(hp->restart_scale))
+        return err_set(err, LORY_E_FORMAT,
+                       "%s: %d experts do not go into groups of %d with networks of width %d",
+                       gguf_path(g), hp->n_expert, (int)n_together, (int)n_ff);
+    hp->n_ff_chunk = (int)n_ff;
+    hp->n_chunk = hp->n_expert / (int)n_together;
+    return true;
+}
+
+const lory_arch arch_grovemoe = { "grovemoe", embed_tokens, block_grove, head_rms, true,
+                                  preset_normalised, adapt_grove, NULL };
 const lory_arch arch_dbrx = { "dbrx", embed_tokens, block_dbrx, head_layer, true,
                               preset_normalised, adapt_dbrx, NULL };
 const lory_arch arch_grok = { "grok", embed_tokens, block_grok, head_rms, true,

@@ -48,7 +48,6 @@ static const struct {
     { "clip", "it is the part of a model that sees or hears, beside the file that has its text" },
     { "cogvlm deepseek2-ocr hunyuan_vl paddleocr", "it is made to read images" },
     { "deepseek4 openpangu", "its layers mix several residual streams, and more than lory knows" },
-    { "grovemoe", "its experts share networks of their own by groups" },
 };
 
 static bool has_word(const char *words, const char *word)

@@ -106,6 +106,7 @@ typedef struct {
     bool expert_weights_norm; /* the chosen weights are divided by their sum */
     float expert_weights_scale;
     float router_scale; /* of the router's output */
+    int n_chunk, n_ff_chunk; /* groups of experts that have one more network together; 0: none */
 
     /* multi-head latent attention; 0 = no latent: ARCH.attention.q_lora_rank, .kv_lora_rank */
     int q_lora_rank, kv_lora_rank;

@@ -42,6 +42,7 @@ const lory_arch *const archs[] = {
     &arch_codeshell,
     &arch_openelm,
     &arch_deci,
+    &arch_grovemoe,
     &arch_dbrx,
     &arch_grok,
     &arch_arctic,

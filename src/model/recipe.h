@@ -154,6 +154,8 @@ typedef enum {
     EG,     /* [n_ff_exp] expert slot: gate */
     EU,     /* [n_ff_exp] expert slot: up */
     ED,     /* [n_embd] expert slot: down */
+    CG,     /* [n_ff_chunk] expert slot: gate of the network of an expert's group */
+    CU,     /* [n_ff_chunk] expert slot: its up */
     SG,     /* [n_ff_shexp] shared experts: gate */
     SU,     /* [n_ff_shexp] shared experts: up */
     SS,     /* [1] how much of the shared experts */
@@ -199,6 +201,7 @@ typedef enum {
     W_FFN_NORM_2, W_FFN_POST_NORM_1, W_FFN_POST_NORM_2, /* of experts beside a dense network */
     W_EXP_NORM, W_ROUTER, W_ROUTER_NORM, W_EXP_PROBS, W_EXP_SCALE,
     W_EXP_GATE, W_EXP_UP, W_EXP_DOWN,
+    W_CHUNK_GATE, W_CHUNK_UP, W_CHUNK_DOWN, /* of groups of experts */
     W_SH_ROUTER, W_SH_GATE, W_SH_UP, W_SH_DOWN,
     W_LE_GATE, W_LE_OUT, W_LE_POST_NORM, W_LAYER_SCALE,
     W_STREAM_NORM, W_STREAM_ROUTER, W_STREAM_PREDICT, W_STREAM_CORRECT, W_STREAM_SCALE,

@@ -11,6 +11,7 @@ typedef enum {
     D_FF_SHARED, D_LAYER_EMBD, D_LAYERS_EMBD, D_STREAMS, D_STREAMS_SQR, D_MORE_STREAMS, D_LAUREL,
     D_CONV, D_TAPS, D_MIX_IN, D_INNER, D_QG, D_VALUE_HEADS, D_BA, D_DELTA_VALUE, D_GROUPS,
     D_GROUP, D_RANK_DECAY, D_RANK_RATE, D_RANK_VALUE, D_RANK_GATE, D_LERPS, D_DELTA_KEY,
+    D_CHUNKS, D_FF_CHUNK,
 } dim;
 
 typedef struct {
@@ -140,6 +141,12 @@ static const role_row roles[W_COUNT] = {
                            .slices = D_EXPERTS },
     [W_EXP_DOWN]       = { "ffn_down_exps",      .rows = D_EMBD, .k = D_FF_EXP,
                            .slices = D_EXPERTS },
+    [W_CHUNK_GATE]     = { "ffn_gate_chexps",    .rows = D_FF_CHUNK, .k = D_EMBD,
+                           .slices = D_CHUNKS },
+    [W_CHUNK_UP]       = { "ffn_up_chexps",      .rows = D_FF_CHUNK, .k = D_EMBD,
+                           .slices = D_CHUNKS },
+    [W_CHUNK_DOWN]     = { "ffn_down_chexps",    .rows = D_EMBD, .k = D_FF_CHUNK,
+                           .slices = D_CHUNKS },
     [W_SH_ROUTER]      = { "ffn_gate_inp_shexp",  .rows = D_ONE, .k = D_EMBD },
     [W_SH_GATE]        = { "ffn_gate_shexp",      .rows = D_FF_SHARED, .k = D_EMBD },
     [W_SH_UP]          = { "ffn_up_shexp",        .rows = D_FF_SHARED, .k = D_EMBD },
@@ -247,6 +254,8 @@ static int64_t dim_of(const hparams *hp, int il, dim d)
     case D_RANK_VALUE: return hp->rank_value;
     case D_RANK_GATE: return hp->rank_gate;
     case D_LERPS: return 6;
+    case D_CHUNKS: return hp->n_chunk;
+    case D_FF_CHUNK: return hp->n_ff_chunk;
     }
     return 0;
 }
@@ -447,6 +456,19 @@ static bool slice_experts(weights *w, const gguf *g, weight *to, const gguf_tens
     return true;
 }
 
+/* Each expert's rows are those of its group. */
+static bool slice_chunks(weights *w, const gguf *g, const hparams *hp, weight *to,
+                         const gguf_tensor *t, lory_err *err)
+{
+    size_t n = (size_t)hp->n_expert, chunk_bytes = t->n_bytes / (size_t)hp->n_chunk;
+    const void **slice = arena_new(&w->arena, n, sizeof *slice);
+    if (!slice) return err_set(err, LORY_E_MEMORY, "%s: no memory", gguf_path(g));
+    for (size_t i = 0; i < n; i++)
+        slice[i] = (const unsigned char *)t->data + i * (size_t)hp->n_chunk / n * chunk_bytes;
+    to->slice = slice;
+    return true;
+}
+
 /* Each part is a view of its rows, of every expert. */
 static bool bind_fused(weights *w, const gguf *g, const hparams *hp, const place *p,
                        const gguf_tensor *t, lory_err *err)
@@ -525,6 +547,7 @@ static bool bind_one(weights *w, const gguf *g, const hparams *hp, role_set want
     to->row_bytes = qtype_row_bytes(to->type, to->k);
     to->data = is_f32 ? (const void *)floats_of(w, g, t, err) : t->data;
     if (row->is_turned) to->data = turned(w, g, to, err);
+    if (row->slices == D_CHUNKS && !slice_chunks(w, g, hp, to, t, err)) return false;
     return to->data != NULL;
 }
 
