@@ -172,6 +172,50 @@ TEST(the_names_of_expressions_go_by_normal_form_and_merges)
     }
 }
 
+#define SPLIT(regex, more) "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" regex "\"}," more "}"
+#define ISOLATED           "\"behavior\":\"Isolated\""
+#define AFTER              "\"behavior\":\"MergedWithNext\""
+#define REMOVED            "\"behavior\":\"Removed\",\"invert\":true"
+#define SUFFIX             "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+#define WORD               "[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}"
+#define REST                                                                                       \
+    "| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*"                                                    \
+    "|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+"
+#define REST_LFM                                                                                   \
+    "| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]|\\\\s+(?!\\\\S)|\\\\s"
+#define NEWLINES "(?:\\\\r?\\\\n)+(?!\\\\r?\\\\n)"
+#define QWEN2    SUFFIX "|" WORD REST
+
+TEST(expressions_in_steps_have_names)
+{
+    static const char *const cases[][3] = {
+        /* steps, ignore_merges, name */
+        { SPLIT(NEWLINES, AFTER) "," SPLIT(QWEN2, ISOLATED), "false", "laguna" },
+        { SPLIT(NEWLINES, ISOLATED) "," SPLIT(QWEN2, ISOLATED), "false", NULL },
+        { SPLIT("\\\\p{N}{1,3}", ISOLATED) "," SPLIT(SUFFIX "|" WORD "+" REST, ISOLATED), "true",
+          "minicpm5" },
+        { SPLIT("'(?i:[sdmt]|ll|ve|re)|" WORD "{1,3}" REST_LFM, ISOLATED), "true", "llama-bpe" },
+        { SPLIT(SUFFIX "|" WORD "{1,3}" REST, REMOVED), "true", "llama-bpe" },
+        { SPLIT(SUFFIX "|" WORD "{1,3}" REST, "\"behavior\":\"Removed\""), "true", NULL },
+        { SPLIT("\\\\p{N}{1,3}", REMOVED) "," SPLIT(SUFFIX "|" WORD "+" REST, ISOLATED), "true",
+          NULL },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[2000];
+        json_doc d;
+        lory_err err = { 0 };
+        snprintf(text, sizeof text,
+                 "{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[%s,{\"type\":"
+                 "\"ByteLevel\",\"use_regex\":false}]},\"model\":{\"ignore_merges\":%s}}",
+                 cases[i][0], cases[i][1]);
+        REQUIRE(json_read(&d, text, strlen(text), "x", &err), "%s", err.text);
+        const char *name = pre_name(d.root, "x", &err), *want = cases[i][2];
+        CHECK(name == want || (name && want && strcmp(name, want) == 0), "case %zu: %s", i,
+              name ? name : err.text);
+        json_close(&d);
+    }
+}
+
 /* Merges by score must do what merges by rank do: "ab" before "bc" in "abc". */
 TEST(merges_with_byte_fallback_become_scores)
 {

@@ -101,9 +101,12 @@ TEST(pretok_rules_of_several_passes)
          "12~345\xC2\xB2~ x");
     CUTS("tiny_aya", "x 1234567 12a", "x~ ~1~234~567~ ~12~a");
     CUTS("tiny_aya", "1234\xE2\x81\xB4", "1~234~\xE2\x81\xB4"); /* a superscript ends a word, */
-    CUTS("tiny_aya", "1234\xC2\xB2", "123~4\xC2\xB2");            /* but not one of Latin-1, */
+    CUTS("tiny_aya", "1234\xC2\xB2", "123~4\xC2\xB2");          /* but not one of Latin-1, */
     CUTS("tiny_aya", "1234\xE2\x92\xB6", "123~4~\xE2\x92\xB6"); /* nor a letter in a circle */
     CUTS("afmoe", "x1234567", "x~1~234~567");
+    CUTS("minicpm5", "x  1234 I'LL", "x~  ~123~4~ I~'LL"); /* llama-bpe: a blank goes with "1234" */
+    CUTS("laguna", "ab; 12\n\n  c;\r\n\r\n  \n d", "ab~;~ ~1~2~\n\n~ ~ c~;~\r\n\r\n~  ~\n~ d");
+    CUTS("laguna", "a\rb\n", "a~\r~b~\n");
     CUTS("chameleon", "IMGIMGABZ<sentinel:12>    a1", "IMGIMGABZ~<~sentinel~:~1~2~>~    ~a~1");
     CUTS("jais-2", "a        b", "a~    ~  ~ ~ b");
 }
@@ -123,8 +126,8 @@ TEST(pretok_unknown_name_is_an_error_that_lists_the_known)
 /* clang-format off */
 static const char *const names[] = {
     "afmoe", "bloom", "chameleon", "deepseek-v3", "deepseek-coder", "deepseek-llm", "default",
-    "exaone-moe", "falcon", "gpt-2", "starcoder", "gpt-4o", "jais-2", "kimi-k2", "llama-bpe",
-    "qwen2", "qwen35", "seed-coder", "superbpe", "tekken", "tiny_aya", "viking", "youtu",
+    "exaone-moe", "falcon", "gpt-2", "starcoder", "gpt-4o", "jais-2", "kimi-k2", "laguna",
+    "llama-bpe", "minicpm5", "qwen2", "qwen35", "seed-coder", "superbpe", "tekken", "tiny_aya", "viking", "youtu",
 };
 /* clang-format on */
 enum { N_NAMES = sizeof names / sizeof names[0] };

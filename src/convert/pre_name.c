@@ -30,6 +30,11 @@ enum { NFC = 1, IGNORE_MERGES = 2, ANY = 4 /* whatever of these */ };
                 " ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+"
 #define BAILING "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}|" \
                 " ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+"
+#define MINICPM5 SUFFIX "|" WORD "|\\p{N}+|" SYMBOLS "|" SPACES
+#define LFM25   "'(?i:[sdmt]|ll|ve|re)|" WORD "|\\p{N}{1,3}|" SYMBOLS \
+                "|\\s*[\\r\\n]|\\s+(?!\\S)|\\s" /* cuts as LLAMA3 does */
+#define LINES   "MergedWithNext (?:\\r?\\n)+(?!\\r?\\n)"
+#define THREES  "\\d{1,3}(?=(?:\\d{3})*\\b)"
 #define QWEN35  SUFFIX "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}|" \
                 " ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|" SPACES
 #define SEED    SUFFIX "|" WORD "|\\p{N}{1}| ?[^\\s\\p{L}\\p{N}\\r\\n]+|" SPACES
@@ -66,15 +71,20 @@ static const pre_row rows[] = {
     { "falcon", ANY, { PUNCT, BYTES, RUNS, "[0-9][0-9][0-9]" } },
     { "falcon", ANY, { PUNCT, BYTES, "[0-9][0-9][0-9]" } },
     { "llama-bpe", IGNORE_MERGES, { LLAMA3 } },
+    { "llama-bpe", IGNORE_MERGES, { LFM25 } },
     { "dbrx", 0, { LLAMA3 } },
+    { "dbrx", 0, { LFM25 } },
     { "dbrx", 0, { CL100K } },
     { "qwen2", NFC, { QWEN2 } },
     { "hunyuan", 0, { QWEN2 } }, /* stablelm2, like qwen2, normalises */
     { "bailingmoe", 0, { BAILING } },
+    { "laguna", 0, { LINES, QWEN2 } },
+    { "minicpm5", IGNORE_MERGES, { "\\p{N}{1,3}", MINICPM5 } },
     { "qwen35", ANY, { QWEN35 } },
     { "seed-coder", ANY, { SEED } },
     { "exaone-moe", ANY, { EXAONE } },
     { "gpt-4o", 0, { GPT4O } },
+    { "tiny_aya", 0, { THREES, GPT4O } },
     { "tekken", IGNORE_MERGES, { TEKKEN } },
     { "bloom", ANY, { BLOOM } },
     { "bloom", ANY, { BLOOM_ } },
@@ -97,17 +107,32 @@ typedef struct {
 
 /* ---- reading the steps --------------------------------------------------------------------- */
 
-/* An expression with newlines written as escapes, as most files have them; it is cut when it is
- * longer than any that is known. */
+/* An expression with newlines written as escapes, as most files have them, behind what `out` has;
+ * it is cut when it is longer than any that is known. */
 static void put_regex(char out[MAX_REGEX], const char *s)
 {
-    size_t n = 0;
+    size_t n = strlen(out);
     for (; *s && n + 3 < MAX_REGEX; s++) {
         bool is_newline = *s == '\n' || *s == '\r';
         if (is_newline) out[n++] = '\\';
         out[n++] = *s == '\n' ? 'n' : *s == '\r' ? 'r' : *s;
     }
     out[n] = '\0';
+}
+
+/* The expression that text is split by, with the behavior where pieces are not just cut out. An
+ * expression that ends in \s+ matches all of a text: then removing what does not match is no more
+ * than cutting. False: part of the text would be lost. */
+static bool put_split(char out[MAX_REGEX], const json *j, const char *regex)
+{
+    static const char all[] = "|\\s+";
+    const json *behavior = json_get(j, "behavior");
+    bool inverts = false, removes = json_str_is(behavior, "Removed");
+    json_get_bool(json_get(j, "invert"), &inverts);
+    if (json_str_is(behavior, "MergedWithNext")) put_regex(out, "MergedWithNext ");
+    put_regex(out, regex);
+    size_t n = strlen(out), n_all = sizeof all - 1;
+    return !removes || (inverts && n >= n_all && strcmp(out + n - n_all, all) == 0);
 }
 
 /* What a part of the pre-tokenizer does, or false: it is of no known kind. */
@@ -126,10 +151,7 @@ static bool read_step(const json *j, step_list *list)
         put_regex(out, yes ? DIGITS : RUNS);
     } else if (json_str_is(json_get(j, "type"), "Punctuation")) {
         put_regex(out, PUNCT);
-    } else if (regex && regex->type == JSON_STRING
-               && !json_str_is(json_get(j, "behavior"), "Removed")) {
-        put_regex(out, regex->str);
-    } else {
+    } else if (!regex || regex->type != JSON_STRING || !put_split(out, j, regex->str)) {
         const json *type = json_get(j, "type");
         snprintf(out, MAX_REGEX, "%.64s",
                  type && type->type == JSON_STRING ? type->str : "of no type");

@@ -248,7 +248,10 @@ static const pretok_pass gpt2_digits[] = {
 static const pretok_pass gpt4o[] = { { find_words, &words_gpt4o }, { 0 } };
 static const pretok_pass jais2[] = { { find_words, &words_jais2 }, { 0 } };
 static const pretok_pass kimi[] = { { find_words, &words_kimi }, { 0 } };
+static const pretok_pass laguna[] = { { find_lines, NULL }, { find_words, &words_qwen2 }, { 0 } };
 static const pretok_pass llama3[] = { { find_words, &words_llama3 }, { 0 } };
+static const pretok_pass minicpm5[] = {
+    { find_run, &numbers_1_3 }, { find_words, &words_llama3 }, { 0 } };
 static const pretok_pass qwen2[] = { { find_words, &words_qwen2 }, { 0 } };
 static const pretok_pass qwen35[] = { { find_words, &words_qwen35 }, { 0 } };
 static const pretok_pass seed_coder[] = { { find_words, &words_seed_coder }, { 0 } };
@@ -275,6 +278,7 @@ static const pretok pretoks[] = {
     { "chatglm-bpe", llama3, 0 },
     { "codeshell", gpt2_digits, 0 },
     { "cohere2_moe", gpt2_digits, 0 },
+    { "cohere2moe", tiny_aya, 0 },
     { "command-r", gpt2_digits, 0 },
     { "dbrx", llama3, 0 },
     { "deepseek-coder", deepseek_coder, 0 },
@@ -295,6 +299,7 @@ static const pretok pretoks[] = {
     { "gpt-4o", gpt4o, 0 },
     { "gpt3-finnish", bloom, 0 },
     { "granite-docling", gpt2, 0 },
+    { "granite-embed-multi-97m", gpt4o, PRETOK_IGNORE_MERGES },
     { "grok-2", qwen2, 0 },
     { "hunyuan", qwen2, 0 },
     { "hunyuan-dense", deepseek3, 0 },
@@ -311,7 +316,7 @@ static const pretok pretoks[] = {
     { "kanana2", gpt4o, 0 },
     { "kimi-k2", kimi, 0 },
     { "kormo", qwen2, PRETOK_NFC },
-    { "laguna", llama3, LLAMA3 },
+    { "laguna", laguna, 0 },
     { "lfm2", llama3, LLAMA3 },
     { "llada-moe", qwen2, 0 },
     { "llama-bpe", llama3, LLAMA3 },
@@ -323,6 +328,7 @@ static const pretok pretoks[] = {
     { "mellum2", gpt2_digits, 0 },
     { "midm-2.0", llama3, LLAMA3 },
     { "minerva-7b", gpt2_digits, 0 },
+    { "minicpm5", minicpm5, PRETOK_IGNORE_MERGES },
     { "minimax-m2", gpt4o, 0 },
     { "modern-bert", gpt2, 0 },
     { "mpt", gpt2, PRETOK_NFC },
@@ -342,6 +348,7 @@ static const pretok pretoks[] = {
     { "stablelm2", qwen2, PRETOK_NFC },
     { "starcoder", gpt2_digits, 0 },
     { "superbpe", superbpe, 0 },
+    { "talkie", gpt4o, 0 },
     { "tekken", tekken, LLAMA3 },
     { "tiny_aya", tiny_aya, 0 },
     { "trillion", gpt2, 0 },

@@ -317,6 +317,7 @@ bool pass_may_start(const struct pretok_pass *pass, unsigned char c)
 {
     const run_rule *r = pass->rule;
     if (pass->find == find_space_at_end) return c >= 0x80 || unicode_bits(c) & UNICODE_SPACE;
+    if (pass->find == find_lines) return c == '\n' || c == '\r';
     if (pass->find != find_run) return true;
     for (int i = 0; i < r->n_sets; i++)
         if (set_may_start(&r->sets[i], c)) return true;
@@ -339,6 +340,25 @@ bool find_space_at_end(pretok_text *t, size_t from, const void *rule, size_t *st
         from = t->space_end > from ? t->space_end : chr_at(t, from).next;
     }
     return false;
+}
+
+/* Bytes of the \r?\n at i; 0: there is none. */
+static size_t newline_at(const pretok_text *t, size_t i)
+{
+    if (i < t->n && t->s[i] == '\n') return 1;
+    return i + 1 < t->n && t->s[i] == '\r' && t->s[i + 1] == '\n' ? 2 : 0;
+}
+
+/* (?:\r?\n)+(?!\r?\n), merged with what follows it */
+bool find_lines(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end)
+{
+    (void)rule;
+    while (from < t->n && !newline_at(t, from)) from++;
+    *start = from;
+    for (size_t n; (n = newline_at(t, from)) > 0;) from += n;
+    while (from < t->n && !newline_at(t, from)) from++;
+    *end = from;
+    return *end > *start;
 }
 
 /* ---- groups of digits -------------------------------------------------------------------- */

@@ -92,6 +92,8 @@ bool find_words(pretok_text *t, size_t from, const void *rule, size_t *start, si
 bool find_run(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end);
 bool find_groups(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end);
 bool find_cuts(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end);
+/* Newlines and what follows them up to the next: it cuts the text before newlines. */
+bool find_lines(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end);
 bool find_space_at_end(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end);
 /* Chameleon's: "<sentinel:[0-9]+>", "IMGIMG[A-I]{1,4}Z" and "[\t\n]|    |  ". */
 bool find_sentinel(pretok_text *t, size_t from, const void *rule, size_t *start, size_t *end);
