@@ -289,6 +289,22 @@ TEST(unigram_pieces_keep_their_scores_and_map)
     gguf_close(&g);
 }
 
+/* Files of the first versions do not name the type. */
+TEST(a_list_of_pieces_is_a_unigram_model)
+{
+    gguf g;
+    hf_test t = begin("list", "");
+    hf_text(&t, "tokenizer.json",
+            "{\"model\":{\"unk_id\":1,\"vocab\":[[\"a\",-1.5],[\"<unk>\",0]]}}");
+    if (!make(&t, &g)) return;
+    check_str(&g, "tokenizer.ggml.model", "t5");
+    check_float(&g, "tokenizer.ggml.scores", -1.5);
+    gguf_close(&g);
+    refuse_json("nameless", "{\"model\":{" VOCAB "}}",
+                "/tokenizer.json: a model of no type is not known (known: BPE of bytes, BPE with "
+                "byte fallback, Unigram)");
+}
+
 /* ---- SentencePiece --------------------------------------------------------------------------- */
 
 /* Field 1 of the model: a piece of text, score -0.5 and a type. */

@@ -341,22 +341,24 @@ static bool read_unigram(hf_vocab *v, const json *root, const char *path, lory_e
 bool read_tokenizer_json(hf_vocab *v, const json *root, const char *path, const char *arch,
                          lory_err *err)
 {
-    const json *model = json_get(root, "model"), *type = json_get(model, "type");
+    const json *model = json_get(root, "model"), *type = json_get(model, "type"),
+               *pieces = json_get(model, "vocab");
     bool falls_back = false;
     bool is_byte_level = has_type(json_get(root, "pre_tokenizer"), "ByteLevel")
                          || has_type(json_get(root, "decoder"), "ByteLevel");
     json_get_bool(json_get(model, "byte_fallback"), &falls_back);
     read_template(v, root);
-    if (json_str_is(type, "Unigram")) return read_unigram(v, root, path, err);
-    if (!type || json_str_is(type, "BPE")) { /* old files do not say */
+    bool is_list = pieces && pieces->type == JSON_ARRAY; /* old files do not say their type */
+    if (type ? json_str_is(type, "Unigram") : is_list) return read_unigram(v, root, path, err);
+    if (!type || json_str_is(type, "BPE")) {
         if (is_byte_level) return read_byte_level(v, root, path, err);
         if (falls_back) return read_sp_bpe(v, root, path, arch, err);
         if (json_str_is(json_get(model, "end_of_word_suffix"), "</w>"))
             return read_gpt1(v, root, path, err);
     }
+    const char *name = type && type->type == JSON_STRING ? type->str : "";
     return err_set(err, LORY_E_UNSUPPORTED,
-                   "%s: a model of type '%.40s'%s is not known (known: BPE of bytes, BPE with byte "
+                   "%s: a model of %s%.40s%s is not known (known: BPE of bytes, BPE with byte "
                    "fallback, Unigram)",
-                   path, type && type->type == JSON_STRING ? type->str : "none",
-                   type ? "" : " named");
+                   path, type ? "type '" : "no type", name, type ? "'" : "");
 }
