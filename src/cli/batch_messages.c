@@ -136,9 +136,10 @@ static bool check_message(const json *message, size_t i, lory_err *err)
     const json *role = json_get(message, "role"), *content = json_get(message, "content");
     if (!role || role->type != JSON_STRING)
         return err_set(err, LORY_E_ARGUMENT, "\"messages\": message %zu has no \"role\"", i);
-    if (!content || content->type == JSON_STRING || content->type == JSON_ARRAY
-        || content->type == JSON_NULL)
-        return true;
+    bool is_none = !content || content->type == JSON_NULL;
+    if (is_none && (json_str_is(role, "user") || json_str_is(role, "system")))
+        return err_set(err, LORY_E_ARGUMENT, "\"messages\": message %zu has no \"content\"", i);
+    if (is_none || content->type == JSON_STRING || content->type == JSON_ARRAY) return true;
     return err_set(err, LORY_E_ARGUMENT, "\"messages\": the content of message %zu is not a text",
                    i);
 }
@@ -268,7 +269,9 @@ bool batch_read_messages(batch_request *r, const batch_defaults *d, const json *
     const json *extra = json_get(body, "chat_template_kwargs");
     buf variables = { 0 };
     if (!messages || messages->type != JSON_ARRAY || messages->n == 0)
-        return err_set(err, LORY_E_ARGUMENT, "\"messages\" is not an array of messages");
+        return err_set(err, LORY_E_ARGUMENT, "\"messages\" is %s",
+                       messages && messages->type == JSON_ARRAY ? "empty"
+                                                                : "not an array of messages");
     if (extra && extra->type != JSON_OBJECT && extra->type != JSON_NULL)
         return err_set(err, LORY_E_ARGUMENT, "\"chat_template_kwargs\" is not an object");
     if (!d->tmpl.text) return chat_no_template("\"messages\"", err);

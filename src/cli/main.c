@@ -44,11 +44,15 @@ static const command *find_command(const char *name)
 
 static int unknown_command(const char *name)
 {
-    const char *best = "--version";
+    const char *best = "--version", *dot = strrchr(name, '.');
     if (opts_distance(name, "--help") < opts_distance(name, best)) best = "--help";
     for (int i = 0; i < N_COMMANDS; i++)
         if (opts_distance(name, commands[i].name) < opts_distance(name, best))
             best = commands[i].name;
+    if (dot && strcmp(dot, ".gguf") == 0)
+        return cli_usage("%.64s: no such command (expected one before a weight file: lory run -m "
+                         "FILE, lory inspect FILE; lory help lists them)",
+                         name);
     if (*name == '-' && *best != '-')
         return cli_usage("%.64s: options come behind the command (lory COMMAND --help lists them)",
                          name);

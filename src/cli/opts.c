@@ -401,15 +401,23 @@ static opts_result wrong_option(parser *p, const char *word)
     return OPTS_WRONG;
 }
 
+/* The option that a stray argument was meant for: a weight file goes with -m. */
+static const char *meant(const parser *p, const char *word, const nearest *best)
+{
+    static const char gguf[] = ".gguf";
+    size_t n = strlen(word), n_gguf = sizeof gguf - 1, at;
+    if (n > n_gguf && strcmp(word + n - n_gguf, gguf) == 0 && find_option(p, "-m", &at))
+        return "-m";
+    return p->page->loose && best->distance * 3 > n ? p->page->loose : best->text;
+}
+
 static opts_result wrong_arg(parser *p, const char *word)
 {
     const char *name = p->page->name;
     nearest best = nearest_option(p->page, word);
-    bool is_near = best.distance * 3 <= strlen(word);
     err_set(p->err, LORY_E_ARGUMENT,
             "%s: an argument that %s does not expect (nearest option: %s; %s --help)",
-            *word ? quote(word).text : "\"\"", name,
-            p->page->loose && !is_near ? p->page->loose : best.text, name);
+            *word ? quote(word).text : "\"\"", name, meant(p, word, &best), name);
     return OPTS_WRONG;
 }
 

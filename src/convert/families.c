@@ -378,9 +378,8 @@ const hf_family *family_find(const json *root, const char *path, lory_err *err)
     for (int i = 0; i < N_FAMILIES; i++)
         if (text && fits(&families[i], text, within)) return &families[i];
     err_set(err, LORY_E_UNSUPPORTED,
-            "%s: models of architecture '%.64s' (model_type '%.64s') are not "
-            "known to convert",
-            path, name[0] ? name : "none named",
+            "%s: models of %s%.64s%s (model_type '%.64s') are not known to convert", path,
+            name[0] ? "architecture '" : "no named architecture", name, name[0] ? "'" : "",
             type && type->type == JSON_STRING ? type->str : "");
     return NULL;
 }

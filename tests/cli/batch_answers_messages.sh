@@ -34,6 +34,7 @@ cat > in.jsonl <<'END'
 {"id": 8, "messages": [{"role": "user", "content": "a"}], "chat_template_kwargs": 1}
 {"custom_id": "9", "url": "/v1/chat/completions", "body": {"prompt": "a"}}
 {"custom_id": "10", "url": "/v1/completions", "body": {"messages": [{"role": "user", "content": "a"}]}}
+{"id": 11, "messages": [{"role": "assistant"}, {"role": "user"}]}
 END
 printf '{{ messages[0].content }}' > bare.jinja
 "$LORY" batch --template bare.jinja -i in.jsonl || echo "exit $?"

@@ -5,3 +5,6 @@ try run threads 4
 try run -n 3 -- -p
 try tokenize hello
 try logits 1,2,3
+try run model.gguf
+try inspect a.gguf b.gguf
+try dir/model.gguf -p x
