@@ -11,7 +11,7 @@ enum {
     DEFAULT_BATCH = 512, /* tokens per prompt step */
     MAX_BATCH = 8192,
     OUT_ROWS = 32,       /* rows of logits at once, when all are wanted */
-    PROGRAM_BYTES = 3500000, /* code and C library that are resident when lory runs, measured */
+    PROGRAM_BYTES = 3900000, /* code and C library that are resident when lory runs, measured */
     THREAD_BYTES = 30000,    /* of a thread's stack and the C library's account of it */
     MAX_CTX = 1 << 30,
     MAX_LORA = 256,
