@@ -1,5 +1,5 @@
-/* test_families_kimi.c - as test_families_recurrent.c, of Kimi-Linear: Kimi Delta Attention, and
- * latent attention without rotation. */
+/* test_families_kimi.c - as test_families_recurrent.c, of Kimi-Linear and Ling 3: Kimi Delta
+ * Attention, and latent attention without rotation, or with gates. */
 #include "family_check.h"
 #include "gguf/gguf_write.h"
 #include "lory.h"
@@ -171,6 +171,143 @@ TEST(kimi_linear_gives_the_reference_logits)
     family_check(&kimi, "kimi-linear");
 }
 
+/* ---- Ling 3 ---------------------------------------------------------------------------------- */
+
+#define LA L "attention."
+
+/* What a channel forgets lies between 1 and e^-5; nothing is of low rank. */
+static void ling_kda(ref *r, int il, int n, double (*h)[E], double (*out)[E])
+{
+    static rows q, k, v;
+    static double state[NH][HD][HD];
+    const double *a_log = ref_tensor_of(r, LA "A_log", "", il, 0, 0, NH);
+    const double *dt = ref_tensor_of(r, LA "dt_bias", "", il, 0, 0, INNER);
+    const double *norm = ref_tensor_of(r, LA "o_norm", ".weight", il, 0, 0, HD);
+    memset(state, 0, sizeof state);
+    for (int t = 0; t < n; t++) {
+        ref_multiply(r, LA "q_proj", il, INNER, E, h[t], q[t]);
+        ref_multiply(r, LA "k_proj", il, INNER, E, h[t], k[t]);
+        ref_multiply(r, LA "v_proj", il, INNER, E, h[t], v[t]);
+    }
+    convolve(r, LA "q_conv1d", il, n, q);
+    convolve(r, LA "k_conv1d", il, n, k);
+    convolve(r, LA "v_conv1d", il, n, v);
+    for (int t = 0; t < n; t++) {
+        double decay[INNER], gate[INNER], b[NH], y[INNER];
+        ref_multiply(r, LA "f_proj", il, INNER, E, h[t], decay);
+        ref_multiply(r, LA "g_proj", il, INNER, E, h[t], gate);
+        ref_multiply(r, LA "b_proj", il, NH, E, h[t], b);
+        for (int i = 0; i < INNER; i++)
+            decay[i] = exp(-5.0 * logistic(exp(a_log[i / HD]) * (decay[i] + dt[i])));
+        for (int i = 0; i < NH; i++) {
+            double square = 0.0, *o = y + i * HD;
+            kda_token(state[i], decay + i * HD, logistic(b[i]), q[t] + i * HD, k[t] + i * HD,
+                      v[t] + i * HD, o);
+            for (int d = 0; d < HD; d++) square += o[d] * o[d];
+            for (int d = 0; d < HD; d++)
+                o[d] *= norm[d] / sqrt(square / HD + 1e-5) * logistic(gate[i * HD + d]);
+        }
+        ref_multiply(r, LA "o_proj", il, E, INNER, y, out[t]);
+    }
+}
+
+/* Neighbours rotate. */
+static void rotate_pairs(int pos, double *x)
+{
+    for (int i = 0; i < PE / 2; i++) {
+        double angle = pos * pow(10000.0, -2.0 * i / PE), a = x[2 * i], b = x[2 * i + 1];
+        x[2 * i] = a * cos(angle) - b * sin(angle);
+        x[2 * i + 1] = b * cos(angle) + a * sin(angle);
+    }
+}
+
+static void norm_row(const double *w, int n, double *x)
+{
+    double square = 0.0;
+    for (int i = 0; i < n; i++) square += x[i] * x[i];
+    for (int i = 0; i < n; i++) x[i] *= w[i] / sqrt(square / n + 1e-5);
+}
+
+/* Queries come out of a latent too; each head has a gate. */
+static void ling_attention(ref *r, int il, int n, double (*h)[E], double (*out)[E])
+{
+    enum { QR = REF_Q_RANK };
+    static double kv[FAMILY_N][NH * (NOPE + HD)], a[FAMILY_N][RANK + PE];
+    const double *kv_norm = ref_tensor_of(r, LA "kv_a_layernorm", ".weight", il, 0, 0, RANK);
+    const double *q_norm = ref_tensor_of(r, LA "q_a_layernorm", ".weight", il, 0, 0, QR);
+    for (int t = 0; t < n; t++) {
+        double q[NH * KEY], qa[QR], y[INNER], gate[NH];
+        ref_multiply(r, LA "q_a_proj", il, QR, E, h[t], qa);
+        norm_row(q_norm, QR, qa);
+        ref_multiply(r, LA "q_b_proj", il, NH * KEY, QR, qa, q);
+        ref_multiply(r, LA "kv_a_proj_with_mqa", il, RANK + PE, E, h[t], a[t]);
+        norm_row(kv_norm, RANK, a[t]);
+        rotate_pairs(t, a[t] + RANK);
+        ref_multiply(r, LA "kv_b_proj", il, NH * (NOPE + HD), RANK, a[t], kv[t]);
+        ref_multiply(r, LA "g_proj", il, NH, E, h[t], gate);
+        for (int i = 0; i < NH; i++) {
+            double p[FAMILY_N], sum = 0.0;
+            rotate_pairs(t, q + i * KEY + NOPE);
+            for (int u = 0; u <= t; u++) {
+                double dot = 0.0;
+                for (int d = 0; d < NOPE; d++) dot += q[i * KEY + d] * kv[u][i * (NOPE + HD) + d];
+                for (int d = 0; d < PE; d++) dot += q[i * KEY + NOPE + d] * a[u][RANK + d];
+                sum += p[u] = exp(dot / sqrt((double)KEY));
+            }
+            for (int d = 0; d < HD; d++) {
+                y[i * HD + d] = 0.0;
+                for (int u = 0; u <= t; u++)
+                    y[i * HD + d] += p[u] / sum * kv[u][i * (NOPE + HD) + NOPE + d];
+                y[i * HD + d] *= logistic(gate[i]);
+            }
+        }
+        ref_multiply(r, LA "dense", il, E, INNER, y, out[t]);
+    }
+}
+
+static void mix_ling(ref *r, int il, int n, double (*h)[E], double (*out)[E])
+{
+    (il == 2 || il == 3 ? ling_attention : ling_kda)(r, il, n, h, out);
+}
+
+static const ref_spec ling3 = {
+    .config = CLASS("BailingMoeV3ForCausalLM") SIZES EXPERTS
+    ",\"num_experts\":4,\"head_dim\":8,\"layer_group_size\":3,\"first_k_dense_replace\":1,"
+    "\"kv_lora_rank\":16,\"q_lora_rank\":12,\"qk_nope_head_dim\":8,\"qk_rope_head_dim\":4,"
+    "\"v_head_dim\":8,\"short_conv_kernel_size\":4,\"kda_lower_bound\":-5.0,"
+    "\"kda_safe_gate\":true,\"no_kda_lora\":true,\"num_shared_experts\":1,"
+    "\"gated_attention_proj_granularity_type\":\"head_wise\",\"n_group\":2,\"topk_group\":1,"
+    "\"moe_shared_expert_intermediate_size\":24,\"routed_scaling_factor\":2.5,"
+    "\"norm_topk_prob\":true,\"expert_swiglu_limit_list\":[null,null,0.4,0.2],"
+    "\"share_expert_swiglu_limit_list\":[null,null,null,0.3]}",
+    .embd = "model.word_embeddings",
+    .out_norm = "model.norm",
+    UNTIED,
+    PRE_NORMS,
+    .gate = L "mlp.gate_proj",
+    .up = L "mlp.up_proj",
+    .down = L "mlp.down_proj",
+    ROUTED,
+    SHARED_EXPERTS,
+    .router_bias = L "mlp.gate.expert_bias",
+    .clips = (const double[]){ 0.0, 0.0, 0.4, 0.2 },
+    .shared_clips = (const double[]){ 0.0, 0.0, 0.0, 0.3 },
+    .n_dense = 1,
+    .n_shared = 1,
+    .n_group = 2,
+    .n_group_used = 1,
+    .sigmoid = true,
+    .normalises = true,
+    .expert_scale = 2.5,
+    .recurs = all_layers,
+    .mix = mix_ling,
+};
+
+TEST(ling_3_gives_the_reference_logits)
+{
+    family_check(&ling3, "bailingmoe3");
+}
+
 /* ---- as others write files ------------------------------------------------------------------- */
 
 enum { N_KB = NOPE * RANK * NH, N_VB = RANK * HD * NH, AT = NOPE + HD };
@@ -187,14 +324,22 @@ static void split_latents(const float *kv, float *kb, float *vb)
         }
 }
 
+/* "blk.2.attn_kv_b.weight" with another letter for "kv". */
+static gguf_str part_name(const char *name, const char *letter, char out[64])
+{
+    const char *at = strstr(name, "kv_b");
+    snprintf(out, 64, "%.*s%s%s", (int)(at - name), name, letter, at + 2);
+    return (gguf_str){ out, strlen(out) };
+}
+
 static void add_tensor(gguf_writer *w, const gguf_tensor *t)
 {
     static const int64_t kb[] = { NOPE, RANK, NH }, vb[] = { RANK, HD, NH };
-    char name[64];
+    char name[64], part[64];
     snprintf(name, sizeof name, "%.*s", (int)t->name.n, t->name.s);
     if (strstr(name, "attn_kv_b")) {
-        gguf_add_tensor(w, (gguf_str){ "blk.2.attn_k_b.weight", 21 }, QT_F32, 3, kb);
-        gguf_add_tensor(w, (gguf_str){ "blk.2.attn_v_b.weight", 21 }, QT_F32, 3, vb);
+        gguf_add_tensor(w, part_name(name, "k", part), QT_F32, 3, kb);
+        gguf_add_tensor(w, part_name(name, "v", part), QT_F32, 3, vb);
     } else if (strstr(name, "ssm_conv1d")) {
         gguf_add_tensor(w, t->name, t->type, 4, (const int64_t[]){ t->ne[0], 1, t->ne[1], 1 });
     } else {
@@ -202,29 +347,37 @@ static void add_tensor(gguf_writer *w, const gguf_tensor *t)
     }
 }
 
-/* One head of keys, which has the latent; kernels of four dimensions. */
-static void write_as_others(const gguf *g, const char *path)
+static bool is_joined(const gguf_tensor *t)
 {
-    static const char *const own[] = { "kimi-linear.attention.head_count_kv",
-                                       "kimi-linear.attention.key_length",
-                                       "kimi-linear.attention.value_length" };
+    static const char end[] = "attn_kv_b.weight";
+    size_t n = sizeof end - 1;
+    return t->name.n > n && memcmp(t->name.s + t->name.n - n, end, n) == 0;
+}
+
+/* One head of keys, which has the latent; kernels of four dimensions. */
+static void write_as_others(const gguf *g, const char *arch, const int32_t *n_kv, const char *path)
+{
+    static const char *const ends[] = { "attention.head_count_kv", "attention.key_length",
+                                        "attention.value_length" };
     static float kb[N_KB], vb[N_VB];
+    char own[3][64];
     gguf_writer w;
     lory_err err;
     REQUIRE(gguf_create(&w, path, &err), "%s", err.text);
+    for (int j = 0; j < 3; j++) snprintf(own[j], sizeof own[j], "%s.%s", arch, ends[j]);
     for (size_t i = 0; i < g->n_kv; i++) {
         bool is_own = false;
         for (int j = 0; j < 3; j++) is_own |= gguf_str_is(g->kv[i].key, own[j]);
         if (!is_own) gguf_put_kv(&w, &g->kv[i]);
     }
-    gguf_put_i32s(&w, own[0], (const int32_t[]){ 0, 0, 1, 0 }, 4);
+    gguf_put_i32s(&w, own[0], n_kv, REF_LAYER);
     gguf_put_u32(&w, own[1], RANK + PE);
     gguf_put_u32(&w, own[2], RANK);
     for (size_t i = 0; i < g->n_tensors; i++) add_tensor(&w, &g->tensors[i]);
     CHECK(gguf_begin_data(&w, &err), "%s", err.text);
     for (size_t i = 0; i < g->n_tensors; i++) {
         const gguf_tensor *t = &g->tensors[i];
-        if (!gguf_str_is(t->name, "blk.2.attn_kv_b.weight")) {
+        if (!is_joined(t)) {
             CHECK(gguf_write_data(&w, t->data, t->n_bytes, &err), "%s", err.text);
             continue;
         }
@@ -235,20 +388,30 @@ static void write_as_others(const gguf *g, const char *path)
     CHECK(gguf_commit(&w, &err), "%s", err.text);
 }
 
-TEST(kimi_linear_files_of_others_give_the_reference_logits)
+static void check_others(const ref_spec *s, const char *arch, const int32_t *n_kv)
 {
     static double want[FAMILY_N * REF_VOCAB];
     char out[500];
     gguf g;
     buf notes = { 0 };
     lory_err err = { 0 };
-    hf_test f = ref_run(&kimi, "kimi-others", family_text, FAMILY_N, want);
+    hf_test f = ref_run(s, arch, family_text, FAMILY_N, want);
     REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
     snprintf(out, sizeof out, "%s/others.gguf", f.path);
-    write_as_others(&g, out);
+    write_as_others(&g, arch, n_kv, out);
     gguf_close(&g);
     buf_free(&notes);
-    family_run(out, "kimi-linear", want);
+    family_run(out, arch, want);
+}
+
+TEST(kimi_linear_files_of_others_give_the_reference_logits)
+{
+    check_others(&kimi, "kimi-linear", (const int32_t[]){ 0, 0, 1, 0 });
+}
+
+TEST(ling_3_files_of_others_give_the_reference_logits)
+{
+    check_others(&ling3, "bailingmoe3", (const int32_t[]){ 0, 0, 1, 1 });
 }
 
 /* ---- what is refused ------------------------------------------------------------------------- */
@@ -274,7 +437,7 @@ TEST(kimi_linear_as_it_is_not_known_is_refused)
 }
 
 /* The key changed in the file, what opening says behind the path. */
-static void refuses_key(const char *key, uint32_t value, const char *want)
+static void refuses_key_of(const ref_spec *s, const char *key, uint32_t value, const char *want)
 {
     static double unused[FAMILY_N * REF_VOCAB];
     char out[500];
@@ -282,7 +445,7 @@ static void refuses_key(const char *key, uint32_t value, const char *want)
     gguf_writer w;
     buf notes = { 0 };
     lory_err err = { 0 };
-    hf_test f = ref_run(&kimi, "hostile", family_text, FAMILY_N, unused);
+    hf_test f = ref_run(s, "hostile", family_text, FAMILY_N, unused);
     REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
     snprintf(out, sizeof out, "%s/hostile.gguf", f.path);
     REQUIRE(gguf_create(&w, out, &err), "%s", err.text);
@@ -297,6 +460,11 @@ static void refuses_key(const char *key, uint32_t value, const char *want)
     lory_model_close(m);
 }
 
+static void refuses_key(const char *key, uint32_t value, const char *want)
+{
+    refuses_key_of(&kimi, key, value, want);
+}
+
 TEST(kimi_linear_files_of_hostile_sizes_are_refused)
 {
     refuses_key("kimi-linear.kda.head_dim", 0, "kimi-linear.kda.head_dim is missing");
@@ -308,10 +476,30 @@ TEST(kimi_linear_files_of_hostile_sizes_are_refused)
     refuses_key("kimi-linear.attention.head_count", 3, "has shape [");
 }
 
+TEST(ling_3_files_of_hostile_sizes_are_refused)
+{
+#define KEY(name) "bailingmoe3." name
+    refuses_key_of(&ling3, KEY("kda.gate_lower_bound"), 0,
+                   "gate_lower_bound is 0 (expected a number below 0)");
+    refuses_key_of(&ling3, KEY("kda.gate_lower_bound"), 5, "kda.gate_lower_bound");
+    refuses_key_of(&ling3, KEY("kda.head_dim"), 0, "bailingmoe3.kda.head_dim is missing");
+    refuses_key_of(&ling3, KEY("kda.head_dim"), 7, "has shape [");
+    refuses_key_of(&ling3, KEY("attention.kv_lora_rank"), 0, "attention.kv_lora_rank is missing");
+    refuses_key_of(&ling3, KEY("nextn_predict_layers"), 4, "out of range");
+    refuses_key_of(&ling3, KEY("block_count"), 5, "has 4 values for 5 layers");
+#undef KEY
+}
+
 /* ---- states ---------------------------------------------------------------------------------- */
 
 TEST(states_of_kimi_delta_attention_give_the_bits_of_texts_read_in_one_go)
 {
     const size_t floats = 3 * (TAPS - 1) * INNER + NH * HD * HD;
     states_check(&kimi, "kimi-long", 3 * floats * sizeof(float));
+}
+
+TEST(states_of_bounded_delta_attention_give_the_bits_of_texts_read_in_one_go)
+{
+    const size_t floats = 3 * (TAPS - 1) * INNER + NH * HD * HD;
+    states_check(&ling3, "ling-long", 2 * floats * sizeof(float));
 }

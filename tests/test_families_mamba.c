@@ -47,8 +47,8 @@ static void convolve_ssm(const double *w, const double *bias, double (*in)[S_ALL
 }
 
 /* One token of one head: its state forgets by e^(a dt) and takes in dt B x^T. */
-static void scan_token(int n, double (*s)[S_STATE], const double *x, const double *b, const double *c,
-                       double dt, double a, double skip, double *y)
+static void scan_token(int n, double (*s)[S_STATE], const double *x, const double *b,
+                       const double *c, double dt, double a, double skip, double *y)
 {
     for (int j = 0; j < n; j++) {
         y[j] = skip * x[j];
@@ -253,7 +253,8 @@ static const int jamba_widths[] = { 24, 24, 24, 24 };
     CLASS("JambaForCausalLM")                                                                      \
     "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,"                        \
     "\"num_key_value_heads\":2,\"intermediate_size\":24,\"max_position_embeddings\":64,"           \
-    "\"rms_norm_eps\":1e-5,\"attn_layer_offset\":2,\"attn_layer_period\":3,\"mamba_d_state\":5,"    \
+    "\"rms_norm_eps\":1e-5,\"attn_layer_offset\":2,\"attn_layer_period\":3,"                        \
+    "\"mamba_d_state\":5,"                                                                         \
     "\"mamba_d_conv\":4,\"mamba_dt_rank\":3,\"expert_layer_offset\":1,\"expert_layer_period\":2,"
 #define JAMBA_NAMES                                                                                \
     .embd = "model.embed_tokens", .out_norm = "model.final_layernorm", UNTIED,                     \
@@ -800,7 +801,8 @@ TEST(files_of_jamba_that_are_wrong_are_refused_in_a_line)
         },
         { "jamba.expert_used_count", 5,
           .want = "key 'jamba.expert_used_count' is out of range (found 5, expected 0 to 4)" },
-        { .lost = "blk.1.ssm_dt_norm.weight", .want = "tensor blk.1.ssm_dt_norm.weight is missing" },
+        { .lost = "blk.1.ssm_dt_norm.weight",
+          .want = "tensor blk.1.ssm_dt_norm.weight is missing" },
         { .lost = "blk.3.ssm_c_norm.weight", .want = "tensor blk.3.ssm_c_norm.weight is missing" },
         { .lost = "blk.1.ffn_gate_inp.weight", .want = "tensor blk.1.ffn_gate.weight is missing" },
         { .lost = "blk.2.attn_q.weight", .want = "tensor blk.2.attn_q.weight is missing" },
@@ -824,7 +826,8 @@ TEST(files_of_plamo_2_that_are_wrong_are_refused_in_a_line)
         { .lost = "blk.0.ssm_x.weight", .want = "tensor blk.0.ssm_x.weight is missing" },
         { .lost = "blk.0.ssm_dt.weight", .want = "tensor blk.0.ssm_dt.weight is missing" },
         { .lost = "blk.1.ssm_d", .want = "tensor blk.1.ssm_d is missing" },
-        { .lost = "blk.2.attn_q_norm.weight", .want = "tensor blk.2.attn_q_norm.weight is missing" },
+        { .lost = "blk.2.attn_q_norm.weight",
+          .want = "tensor blk.2.attn_q_norm.weight is missing" },
         { .turned = "blk.0.ssm_in.weight",
           .want = "tensor blk.0.ssm_in.weight has shape [64, 32, 1, 1] (expected [32, 64, 1])" },
     };

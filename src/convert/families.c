@@ -90,6 +90,8 @@ static const hf_family families[] = {
       "kimi-linear",    rows_kimi_linear, rows_common,   shape_kimi_linear, keys_kimi_linear },
     { "RWKV7ForCausalLM",
       "rwkv7",          rows_rwkv7, rows_none,           shape_rwkv7, keys_rwkv7 },
+    { "BailingMoeV3ForCausalLM",
+      "bailingmoe3",    rows_bailing3, rows_bailing2,    shape_kimi_linear, keys_bailing3 },
     { "Lfm2ForCausalLM",
       "lfm2",           rows_lfm2, rows_none,            shape_lfm2, keys_lfm2 },
     { "Lfm2MoeForCausalLM",

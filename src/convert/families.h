@@ -131,6 +131,7 @@ void keys_bloom(config *c, const hf_shape *s);
 void shape_qwen35(config *c, hf_shape *s);
 void keys_qwen3next(config *c, const hf_shape *s);
 void keys_qwen35(config *c, const hf_shape *s);
+void keys_bailing3(config *c, const hf_shape *s);
 void shape_kimi_linear(config *c, hf_shape *s);
 void keys_kimi_linear(config *c, const hf_shape *s);
 void shape_lfm2(config *c, hf_shape *s);
@@ -153,6 +154,8 @@ void keys_put_head_dim(config *c);
 void keys_put_eps(config *c);
 void keys_put_base(config *c, const hf_shape *s); /* sizes, norms, experts and rotation */
 void keys_put_granite_scales(config *c, const hf_shape *s);
+/* Each layer's limit of gates, where a list of them is there. */
+void keys_put_clips(config *c, const hf_shape *s, const char *name, const char *to);
 void keys_put_latents(config *c); /* the lengths of keys and values of DeepSeek's attention */
 
 /* What is said about rotation, as a config of its own; root NULL where nothing is. What goes wrong

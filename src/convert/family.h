@@ -39,6 +39,7 @@ typedef enum {
     HF_DELTA_A,   /* -e^x of each element */
     HF_RATE_ROWS, /* the same of a matrix */
     HF_RATES,     /* the same, and each is a row of its own, whatever shape they came in */
+    HF_POWERS,    /* that of e^x */
     /* The same of files whose heads of values become the first of each group, then the second ..:
      * their rows, behind those of queries and keys; their rows alone; one row for each, and -e^x of
      * that; their columns. */
@@ -70,6 +71,8 @@ enum {
     HF_IF_TIED = 2,    /* only where the file has no output matrix */
     HF_AS_KEY = 4,     /* becomes part of a key */
     HF_SOME = 8,       /* not every layer has it */
+    HF_PER_HEAD = 32,  /* only where it has a row for each head */
+    HF_PER_VALUE = 64, /* only where it has more */
     HF_EXPERT_ROWS = 16, /* a matrix has the rows of all experts, one after the other */
 };
 
@@ -88,7 +91,7 @@ typedef struct {
 typedef struct {
     int64_t n_layer, n_head, n_kv_head, n_expert; /* heads: the most of any layer */
     int64_t head_dim; /* where layers differ in heads; else 0 */
-    int64_t n_rot;    /* values of a head that rotate, its first, which HF_ROPE_* is about; 0: all */
+    int64_t n_rot;    /* first values of a head, that rotate: HF_ROPE_*; 0: all */
     int64_t n_vocab;
     /* of the delta rule, or state spaces (groups, heads, lengths of a state and of a head): 0: there
      * is none */

@@ -331,7 +331,7 @@ static int64_t first_of(config *c, const char *name)
     return least < 0 ? 0 : least;
 }
 
-static void put_clips(config *c, const hf_shape *s, const char *name, const char *to)
+void keys_put_clips(config *c, const hf_shape *s, const char *name, const char *to)
 {
     float limits[CONFIG_MAX_LAYER];
     const json *list = config_find(c, name), *j = list ? list->first : NULL;
@@ -355,8 +355,8 @@ static void put_step35_experts(config *c, const hf_shape *s)
     config_put_int(c, "leading_dense_block_count", first_of(c, "moe_layers_enum"));
     if (config_int(c, "moe_every_n_layer", 1) != 1)
         config_wrong(c, LORY_E_UNSUPPORTED, "moe_every_n_layer is not known of step35");
-    put_clips(c, s, "swiglu_limits", "swiglu_clamp_exp");
-    put_clips(c, s, "swiglu_limits_shared", "swiglu_clamp_shexp");
+    keys_put_clips(c, s, "swiglu_limits", "swiglu_clamp_exp");
+    keys_put_clips(c, s, "swiglu_limits_shared", "swiglu_clamp_shexp");
 }
 
 /* Whole heads rotate in windows, the first halves elsewhere. */

@@ -245,6 +245,14 @@ static void check_kimi(config *c, const hf_shape *s, config *linear)
     config_one_of(c, "router", "moe_router_activation_func", "sigmoid", "sigmoid");
 }
 
+static void put_latents_by_head(config *c)
+{
+    keys_put_latents(c);
+    config_put_int(c, "attention.key_length_mla",
+                   config_int(c, "qk_nope_head_dim", 0) + config_int(c, "qk_rope_head_dim", 0));
+    config_put_int(c, "attention.value_length_mla", config_int(c, "v_head_dim", 0));
+}
+
 void keys_kimi_linear(config *c, const hf_shape *s)
 {
     config linear = keys_part_of(c, "linear_attn_config");
@@ -268,10 +276,7 @@ void keys_kimi_linear(config *c, const hf_shape *s)
     config_put_int(c, "kda.head_dim", config_int(&linear, "head_dim", CONFIG_NEEDED));
     if (config_find(c, "q_lora_rank"))
         config_put_int(c, "attention.q_lora_rank", config_int(c, "q_lora_rank", 0));
-    keys_put_latents(c);
-    config_put_int(c, "attention.key_length_mla",
-                   config_int(c, "qk_nope_head_dim", 0) + config_int(c, "qk_rope_head_dim", 0));
-    config_put_int(c, "attention.value_length_mla", config_int(c, "v_head_dim", 0));
+    put_latents_by_head(c);
     config_put_int(c, "expert_count", s->n_expert);
     config_put_int(c, "expert_used_count",
                    config_int(c, "num_experts_per_token num_experts_per_tok", CONFIG_NEEDED));
@@ -316,6 +321,72 @@ void keys_rwkv7(config *c, const hf_shape *s)
                    config_int(c, "gate_low_rank_dim", CONFIG_NEEDED));
     config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", 4 * n_embd));
     config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+}
+
+/* ---- Ling 3 ---------------------------------------------------------------------------------- */
+
+static void check_bailing3(config *c)
+{
+    if (!config_bool(c, "no_kda_lora", false) || !config_bool(c, "kda_safe_gate", false)
+        || !config_bool(c, "rope_interleave", true) || config_bool(c, "use_qkv_bias", false)
+        || !json_str_is(config_find(c, "gated_attention_proj_granularity_type"), "head_wise"))
+        config_wrong(c, LORY_E_UNSUPPORTED,
+                     "delta rules with products of low rank or unbounded gates (no_kda_lora, "
+                     "kda_safe_gate), other gates than of heads, biases and halves that rotate are "
+                     "not known of bailingmoe3");
+    config_one_of(c, "score_function", "score_function", "sigmoid", "sigmoid");
+    keys_put_activation(c, "silu", "silu");
+}
+
+static void put_bailing3_experts(config *c, const hf_shape *s)
+{
+    int64_t n_ff = config_int(c, "moe_intermediate_size", CONFIG_NEEDED);
+    int64_t n_shared = config_int(c, "num_shared_experts", 1);
+    config_put_int(c, "expert_count", s->n_expert);
+    config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", CONFIG_NEEDED));
+    config_put_int(c, "expert_feed_forward_length", n_ff);
+    config_put_int(c, "expert_shared_feed_forward_length",
+                   config_int(c, "moe_shared_expert_intermediate_size", n_shared * n_ff));
+    config_put_int(c, "expert_shared_count", n_shared);
+    config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
+    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
+    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
+    config_put_int(c, "expert_group_count", config_int(c, "n_group", 1));
+    config_put_int(c, "expert_group_used_count", config_int(c, "topk_group", 1));
+    config_put_int(c, "expert_gating_func", 2); /* sigmoid, by gguf-py's numbers */
+    keys_put_clips(c, s, "expert_swiglu_limit_list", "swiglu_clamp_exp");
+    keys_put_clips(c, s, "share_expert_swiglu_limit_list", "swiglu_clamp_shexp");
+}
+
+/* The last layer of each group attends, and those that are left over. */
+void keys_bailing3(config *c, const hf_shape *s)
+{
+    int64_t group = config_int(c, "layer_group_size", CONFIG_NEEDED);
+    int32_t n_kv_head[CONFIG_MAX_LAYER];
+    if (group < 1 || s->n_layer > CONFIG_MAX_LAYER) {
+        config_wrong(c, LORY_E_FORMAT, "config.json has layers or a layer_group_size of no use");
+        return;
+    }
+    for (int64_t il = 0; il < s->n_layer; il++) {
+        bool attends = (il + 1) % group == 0 || il >= s->n_layer / group * group;
+        n_kv_head[il] = attends ? (int32_t)s->n_head : 0;
+    }
+    check_bailing3(c);
+    keys_put_sizes(c, s);
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    gguf_put_i32s(c->w, "bailingmoe3.attention.head_count_kv", n_kv_head, (size_t)s->n_layer);
+    config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
+    keys_put_rope_scaling(c);
+    keys_put_eps(c);
+    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_put_int(c, "ssm.conv_kernel", config_int(c, "short_conv_kernel_size", 4));
+    config_put_int(c, "kda.head_dim", config_int(c, "head_dim", CONFIG_NEEDED));
+    config_put_bool(c, "kda.safe_gate", true);
+    config_put_num(c, "kda.gate_lower_bound", config_num(c, "kda_lower_bound", (double)NAN));
+    if (config_find(c, "q_lora_rank"))
+        config_put_int(c, "attention.q_lora_rank", config_int(c, "q_lora_rank", 0));
+    put_latents_by_head(c);
+    put_bailing3_experts(c, s);
 }
 
 /* ---- Mamba-2 --------------------------------------------------------------------------------- */
@@ -406,7 +477,8 @@ void keys_mamba(config *c, const hf_shape *s)
     bool has_norms = json_str_is(config_find(c, "model_type"), "falcon_mamba");
     int64_t n_inner = config_int(c, "expand", 2) * keys_n_embd(c);
     if (has_norms && config_num(c, "mixer_rms_eps", 1e-6) != 1e-6)
-        config_wrong(c, LORY_E_UNSUPPORTED, "a mixer_rms_eps other than 1e-6 is not known of mamba");
+        config_wrong(c, LORY_E_UNSUPPORTED, "a mixer_rms_eps other than 1e-6 is not known "
+                                            "of mamba");
     put_mamba(c, s);
     put_channels(c, config_int(c, "intermediate_size", n_inner), "conv_kernel", "state_size",
                  "time_step_rank");

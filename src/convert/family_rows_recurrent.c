@@ -104,6 +104,37 @@ const hf_row rows_kimi_linear[] = {
     ROW(SELF "kv_b_proj", BLK "attn_kv_b"),
     END };
 
+#define LING LAYER "attention."
+const hf_row rows_bailing3[] = { /* the rest as Ling 2 */
+    ROW("model.norm", "output_norm"),
+    ROW("lm_head", "output"),
+    ROW(LAYER "input_layernorm", BLK "attn_norm"),
+    ROW(LAYER "post_attention_layernorm", BLK "ffn_norm"),
+    ROW(LAYER "mlp.gate_proj", BLK "ffn_gate"),
+    ROW(LAYER "mlp.up_proj", BLK "ffn_up"),
+    ROW(LAYER "mlp.down_proj", BLK "ffn_down"),
+    ROW(LING "q_proj", BLK "attn_q"),
+    ROW(LING "k_proj", BLK "attn_k"),
+    ROW(LING "v_proj", BLK "attn_v"),
+    ROW(LING "o_proj", BLK "attn_output"),
+    { .from = LING "q_conv1d", .to = BLK "ssm_conv1d_q", .change = HF_FLATTEN },
+    { .from = LING "k_conv1d", .to = BLK "ssm_conv1d_k", .change = HF_FLATTEN },
+    { .from = LING "v_conv1d", .to = BLK "ssm_conv1d_v", .change = HF_FLATTEN },
+    { .from = LING "A_log", .to = BLK "ssm_a", .change = HF_POWERS, .flags = HF_WHOLE_NAME },
+    WHOLE(LING "dt_bias", BLK "ssm_dt.bias"),
+    ROW(LING "f_proj", BLK "ssm_f_a"),
+    ROW(LING "b_proj", BLK "ssm_beta"),
+    { .from = LING "g_proj", .to = BLK "attn_gate", .flags = HF_PER_HEAD },
+    { .from = LING "g_proj", .to = BLK "ssm_g_a", .flags = HF_PER_VALUE },
+    ROW(LING "o_norm", BLK "ssm_norm"),
+    ROW(LING "q_a_proj", BLK "attn_q_a"),
+    ROW(LING "q_a_layernorm", BLK "attn_q_a_norm"),
+    ROW(LING "q_b_proj", BLK "attn_q_b"),
+    ROW(LING "kv_a_proj_with_mqa", BLK "attn_kv_a_mqa"),
+    ROW(LING "kv_a_layernorm", BLK "attn_kv_a_norm"),
+    ROW(LING "kv_b_proj", BLK "attn_kv_b"),
+    END };
+
 /* Mamba-2's, by the name of the layer: within its products, and all. */
 #define MAMBA2_CORE(mixer)                                                                         \
     { .from = mixer "conv1d", .to = BLK "ssm_conv1d", .change = HF_FLATTEN },                      \

@@ -201,13 +201,13 @@ static bool source_dims(hf_output *o, int64_t dims[ST_MAX_DIMS], int *n_dims, co
     *why = "is no vector of groups";
     if (becomes_matrix(o) && !divide_vector(o, dims, n_dims)) return false;
     *why = "has not a kernel for each channel";
-    bool is_bias = o->row->change == HF_FLATTEN && *n_dims == 1; /* whether it is, opening will say */
-    if ((o->row->change == HF_FLATTEN && !is_bias) || o->row->change == HF_TILED_CONV) {
+    bool is_flat = o->row->change == HF_FLATTEN && *n_dims < 3; /* opening will say if it may be */
+    if ((o->row->change == HF_FLATTEN && !is_flat) || o->row->change == HF_TILED_CONV) {
         if (*n_dims != 3 || dims[1] != 1) return false;
         dims[1] = dims[2];
         *n_dims = 2;
     }
-    if (o->row->change == HF_RATES) {
+    if (o->row->change == HF_RATES || o->row->change == HF_POWERS) {
         dims[0] = in->n_elems;
         dims[1] = 1;
         *n_dims = 2;
@@ -225,8 +225,8 @@ bool output_shape(hf_output *o, gguf_tensor *t, const char **why)
     int64_t dims[ST_MAX_DIMS];
     int n;
     if (!source_dims(o, dims, &n, why)) return false;
-    bool is_divided = becomes_matrix(o) || o->row->change == HF_RATES
-                      || o->row->change == HF_RATE_ROWS;
+    bool is_divided = becomes_matrix(o)
+                      || (o->row->change >= HF_RATE_ROWS && o->row->change <= HF_POWERS);
     o->is_vector = n == 1 || (!is_matrix(t->name) && !is_divided);
     if (o->is_vector && n == 2 && dims[0] == 1) dims[0] = dims[--n]; /* [1, n] is [n] */
     o->n_cols = dims[n - 1];
@@ -476,9 +476,10 @@ void tensors_row(const void *source, const gguf_tensor *t, int64_t row, float *o
     float more = ends_with(t->name, ".weight") ? added(o->row->change) : 0.0f;
     for (int64_t i = 0; more != 0.0f && i < t->ne[0]; i++) out[i] += more;
     bool is_decay = o->row->change == HF_DELTA_A || o->row->change == HF_TILED_A
-                    || o->row->change == HF_RATES || o->row->change == HF_RATE_ROWS;
+                    || (o->row->change >= HF_RATE_ROWS && o->row->change <= HF_POWERS);
     for (int64_t i = 0; is_decay && i < t->ne[0]; i++)
         out[i] = (float)-math_pow(2.71828182845904523536, (double)out[i]);
+    for (int64_t i = 0; o->row->change == HF_POWERS && i < t->ne[0]; i++) out[i] = -out[i];
     for (int64_t i = 0; o->ternary != 0.0f && i < t->ne[0]; i++)
         out[i] = nearest_ternary(out[i], o->ternary);
     if (o->row->change == HF_UNIT_ROWS) make_unit(t->ne[0], out);
@@ -525,7 +526,7 @@ bool tensors_bytes(const void *source, const gguf_tensor *t, int64_t row, void *
         || !is_same_type(p.in->dtype, t->type) || o->row->change == HF_TRANSPOSE
         || added(o->row->change) != 0.0f || o->row->change == HF_TERNARY
         || o->row->change == HF_UNIT_ROWS || o->row->change == HF_UNIT_COLUMNS
-        || o->row->change == HF_RATES || o->row->change == HF_RATE_ROWS)
+        || (o->row->change >= HF_RATE_ROWS && o->row->change <= HF_POWERS))
         return false;
     size_t size = st_dtype_bytes(p.in->dtype);
     memcpy(out, p.in->data + (size_t)(p.first + p.r * o->n_cols) * size, (size_t)t->ne[0] * size);

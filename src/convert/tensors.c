@@ -268,8 +268,10 @@ static bool is_output_row(const hf_row *r)
     return r->to && strcmp(r->to, "output") == 0 && !(r->flags & HF_IF_TIED);
 }
 
-static bool is_wanted(const planner *p, const hf_match *m)
+static bool is_wanted(const planner *p, const hf_tensor *t, const hf_match *m)
 {
+    bool is_per_head = t->t->n_dims > 0 && t->t->shape[0] == p->shape->n_head;
+    if (m->row->flags & (is_per_head ? HF_PER_VALUE : HF_PER_HEAD)) return false;
     if (!m->row->to || m->layer >= p->shape->n_layer || m->expert > 0) return false;
     if (m->row->flags & HF_IF_TIED) return !p->has_output;
     return !is_output_row(m->row) || !p->is_tied || strcmp(m->suffix, ".bias") == 0;
@@ -297,7 +299,7 @@ static bool add_tensor(planner *p, hf_tensor *t)
     if (row->flags & HF_AS_KEY) t->is_used = true;
     for (const hf_row *r = row; r->from && strcmp(r->from, row->from) == 0; r++) {
         m.row = r;
-        if (is_wanted(p, &m) && !add_output(p, t, &m)) return false;
+        if (is_wanted(p, t, &m) && !add_output(p, t, &m)) return false;
     }
     return true;
 }

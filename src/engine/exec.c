@@ -30,6 +30,7 @@ static op_fn *const ops[OP_COUNT] = {
     [OP_NORM_GATE] = op_norm_gate,
     [OP_CONV_OF] = op_conv_of,
     [OP_SOFTPLUS] = op_softplus,
+    [OP_BIAS] = op_bias,
     [OP_KDA] = op_kda,
     [OP_TOKEN_MIX] = op_token_mix,
     [OP_TANH] = op_tanh,

@@ -35,7 +35,22 @@ void op_softplus(const op_ctx *c, const plan_step *s)
     }
 }
 
+void op_bias(const op_ctx *c, const plan_step *s)
+{
+    int c0, c1;
+    share_channels(c, s->dst_width, &c0, &c1);
+    for (int it = 0; it < c->e->n_row; it++)
+        c->e->kn->add(c1 - c0, s->w[0]->bias + c0, op_row(c->e, s->dst[0], it) + c0);
+}
+
 enum { MAX_DIM = 1024 }; /* arch_kimi.c refuses more */
+
+/* e^(rate * x), or what lies between that of a bound and 1. */
+static float decay_of(const hparams *hp, float rate, float x)
+{
+    if (hp->kda_bound == 0.0f) return math_expf(rate * x);
+    return math_expf(hp->kda_bound / (1.0f + math_expf(-rate * x)));
+}
 
 /* All tokens of one head, so that its state stays in a near cache. */
 static void kda_head(const op_ctx *c, const plan_step *s, int ih)
@@ -55,7 +70,7 @@ static void kda_head(const op_ctx *c, const plan_step *s, int ih)
         to_length(e, n, scale, op_row(e, s->src, it) + at, q);
         to_length(e, n, 1.0f, op_row(e, MK, it) + at, k);
         for (int i = 0; i < n; i++) {
-            w[i] = math_expf(rate * forget[i]);
+            w[i] = decay_of(hp, rate, forget[i]);
             a[i] = w[i] * k[i];
             k[i] *= beta;
             b[i] = -k[i];

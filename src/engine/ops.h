@@ -22,7 +22,7 @@ op_fn op_spread, op_level, op_merge;                                            
 op_fn op_input, op_matmul, op_activate, op_head_matmul;                         /* op_matmul.c */
 op_fn op_store, op_attend;                                                      /* op_attend.c */
 op_fn op_short_conv, op_conv, op_decay, op_delta, op_norm_gate;                 /* op_recur.c */
-op_fn op_conv_of, op_softplus, op_kda, op_norm_sigmoid;                         /* op_kda.c */
+op_fn op_conv_of, op_softplus, op_bias, op_kda, op_norm_sigmoid;                /* op_kda.c */
 op_fn op_scan, op_scan_channels, op_split_inner, op_gate_norm;                  /* op_recur.c */
 op_fn op_token_mix, op_tanh, op_sigmoid, op_first_values, op_value_mix, op_wkv7; /* op_rwkv.c */
 op_fn op_split_heads;                                                           /* op_rows.c */

@@ -67,7 +67,8 @@ extern const lory_arch arch_minimaxm2, arch_minimaxm3;
 extern const lory_arch arch_phimoe, arch_smallthinker, arch_minicpm3, arch_apertus;
 extern const lory_arch arch_qwen3next, arch_qwen35, arch_qwen35moe; /* the gated delta rule */
 extern const lory_arch arch_rwkv7; /* no attention */
-extern const lory_arch arch_kimi_linear; /* Kimi Delta Attention between latent attention */
+/* Kimi Delta Attention between latent attention. */
+extern const lory_arch arch_kimi_linear, arch_bailingmoe3;
 extern const lory_arch arch_lfm2, arch_lfm2moe; /* short convolutions between attention */
 /* Selective scans, and attention in some. */
 extern const lory_arch arch_jamba, arch_plamo2, arch_granitehybrid, arch_falcon_h1;

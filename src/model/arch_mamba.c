@@ -144,8 +144,8 @@ static const lory_step block_nemotron[] = {
     { OP_ADD,        H,  H2, W_NONE,      FEEDS | SHARED     },
     { OP_ADD,        X,  H,  W_NONE,      0                  }, END };
 
-/* PLaMo 2 (Preferred Networks 2025, arXiv:2509.04897): heads as Mamba-2's, whose time steps, B and C
- * are made as Mamba's; gates and values lie head by head. Norms behind sub-layers too. */
+/* PLaMo 2 (Preferred Networks 2025, arXiv:2509.04897): heads as Mamba-2's, whose time steps, B and
+ * C are made as Mamba's; gates and values lie head by head. Norms behind sub-layers too. */
 static const lory_step block_plamo2[] = {
     { OP_RMS_NORM,    H,  X,  W_ATTN_NORM,      0       },
     { OP_MATMUL,      MI, H,  W_SSM_IN,         RECURS  },

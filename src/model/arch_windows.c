@@ -106,25 +106,6 @@ static bool adapt_mimo2(hparams *hp, const gguf *g, lory_err *err)
 
 /* ---- Step 3.5 -------------------------------------------------------------------------------- */
 
-/* Of each layer, where the key is there. */
-static bool read_clips(hparams *hp, const gguf *g, const char *key, bool is_shared, lory_err *err)
-{
-    const gguf_kv *kv;
-    if (!gguf_get_array(g, key, GGUF_F32, &kv, err)) return false;
-    if (!kv) return true;
-    if (kv->n < (uint64_t)hp->n_layer)
-        return err_set(err, LORY_E_FORMAT, "%s: %s has %llu values for %d layers", gguf_path(g),
-                       key, (unsigned long long)kv->n, hp->n_layer);
-    for (int il = 0; il < hp->n_layer; il++) {
-        float *to = is_shared ? &hp->layer[il].clip_shared : &hp->layer[il].clip;
-        *to = (float)gguf_float_at(kv, (uint64_t)il);
-        if (!(*to >= 0.0f))
-            return err_set(err, LORY_E_FORMAT, "%s: %s is %g in layer %d (expected 0 or more)",
-                           gguf_path(g), key, (double)*to, il);
-    }
-    return true;
-}
-
 /* Layers without a window rotate half of what the others do. */
 static bool adapt_step35(hparams *hp, const gguf *g, lory_err *err)
 {
@@ -134,10 +115,10 @@ static bool adapt_step35(hparams *hp, const gguf *g, lory_err *err)
     if (hp->n_rot % 2 != 0)
         return err_set(err, LORY_E_FORMAT, "%s: half of the heads can't be rotated", gguf_path(g));
     return hparams_leave_predictors(hp, g, "step35.nextn_predict_layers", err)
-           && read_clips(hp, g, "step35.swiglu_limits", false, err) /* old names */
-           && read_clips(hp, g, "step35.swiglu_limits_shared", true, err)
-           && read_clips(hp, g, "step35.swiglu_clamp_exp", false, err)
-           && read_clips(hp, g, "step35.swiglu_clamp_shexp", true, err);
+           && hparams_read_clips(hp, g, "step35.swiglu_limits", false, err) /* old names */
+           && hparams_read_clips(hp, g, "step35.swiglu_limits_shared", true, err)
+           && hparams_read_clips(hp, g, "step35.swiglu_clamp_exp", false, err)
+           && hparams_read_clips(hp, g, "step35.swiglu_clamp_shexp", true, err);
 }
 
 /* ---- Laguna, Mellum -------------------------------------------------------------------------- */

@@ -361,6 +361,24 @@ bool hparams_read_channels_of_states(hparams *hp, const gguf *g, const char *arc
            && read_int(&r, "ssm.inner_size", MAX_INNER, 0, &hp->n_inner);
 }
 
+bool hparams_read_clips(hparams *hp, const gguf *g, const char *key, bool is_shared, lory_err *err)
+{
+    const gguf_kv *kv;
+    if (!gguf_get_array(g, key, GGUF_F32, &kv, err)) return false;
+    if (!kv) return true;
+    if (kv->n < (uint64_t)hp->n_layer)
+        return err_set(err, LORY_E_FORMAT, "%s: %s has %llu values for %d layers", gguf_path(g),
+                       key, (unsigned long long)kv->n, hp->n_layer);
+    for (int il = 0; il < hp->n_layer; il++) {
+        float *to = is_shared ? &hp->layer[il].clip_shared : &hp->layer[il].clip;
+        *to = (float)gguf_float_at(kv, (uint64_t)il);
+        if (!(*to >= 0.0f))
+            return err_set(err, LORY_E_FORMAT, "%s: %s is %g in layer %d (expected 0 or more)",
+                           gguf_path(g), key, (double)*to, il);
+    }
+    return true;
+}
+
 void hparams_limit_context(hparams *hp, int most)
 {
     hp->ctx_is_limit = true;

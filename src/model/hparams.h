@@ -127,6 +127,7 @@ typedef struct {
      * values, and let pass. */
     int rank_decay, rank_rate, rank_value, rank_gate;
     bool is_grouped;
+    float kda_bound; /* OP_KDA: the least of a channel's logarithm, by a sigmoid; 0 = none */
     bool has_unit_steps; /* what a scan reads, B, C and time steps, is normed without weights */
 
     /* ARCH.rope.freq_base and ARCH.rope.scaling.*; YaRN: Peng et al. 2023, arXiv:2309.00071 */
@@ -179,6 +180,8 @@ bool hparams_read_heads_of_states(hparams *hp, const gguf *g, const char *arch, 
 bool hparams_read_channels_of_states(hparams *hp, const gguf *g, const char *arch, lory_err *err);
 /* For adapt: n_tap, from a key that there must be. */
 bool hparams_read_taps(hparams *hp, const gguf *g, const char *key, lory_err *err);
+/* For adapt: each layer's limit of gates, of experts or of others, where the key is there. */
+bool hparams_read_clips(hparams *hp, const gguf *g, const char *key, bool is_shared, lory_err *err);
 /* For adapt: attention is full as long as a text has no more than `most` positions, and then sees
  * but a choice of them, which lory does not make. */
 void hparams_limit_context(hparams *hp, int most);

@@ -114,6 +114,7 @@ const lory_arch *const archs[] = {
     &arch_qwen35,
     &arch_qwen35moe,
     &arch_kimi_linear,
+    &arch_bailingmoe3,
     &arch_mamba,
     &arch_mamba2,
     &arch_jamba,
@@ -192,7 +193,8 @@ static bool has_op(const lory_step *s, lory_op op)
 static bool adds_bias(lory_op op)
 {
     return op == OP_MATMUL || op == OP_LAYER_NORM || op == OP_HEAD_LAYER_NORM || op == OP_EXPERTS
-           || op == OP_ROUTE || op == OP_DECAY || op == OP_SOFTPLUS || op == OP_CONV
+           || op == OP_ROUTE || op == OP_DECAY || op == OP_SOFTPLUS || op == OP_BIAS
+           || op == OP_CONV
            || op == OP_SCAN || op == OP_WKV7;
 }
 

@@ -42,6 +42,7 @@ typedef enum {
     OP_NORM_GATE,   /* dst = silu(dst) * the RMS norm of src, head by head of values */
     OP_CONV_OF,     /* OP_CONV of MQ, MK or MV by itself */
     OP_SOFTPLUS,    /* in place: softplus(x), of x + the weight's bias if there is a weight */
+    OP_BIAS,        /* in place: plus the weight's bias */
     OP_KDA,         /* dst = Kimi Delta Attention over MQ, MK, MV, the decays of each channel in MD
                        and MB, by the weight; Kimi Team 2025, arXiv:2510.26692 */
     OP_TOKEN_MIX,   /* dst, and the slots behind it, one for each row of the weight = src plus that
@@ -186,6 +187,7 @@ typedef enum {
     W_ATTN_QG, W_MIX_IN, W_MIX_GATE, W_SSM_CONV, W_SSM_DT, W_SSM_A, W_SSM_BETA, W_SSM_ALPHA,
     W_SSM_BA, W_SSM_NORM, W_SSM_OUT,
     W_CONV_Q, W_CONV_K, W_CONV_V, W_KDA_DT, /* Kimi's */
+    W_KDA_F, W_KDA_G, /* Ling 3's, of no low rank */
     W_SSM_F_A, W_SSM_F_B, W_SSM_G_A, W_SSM_G_B,
     W_SSM_IN, W_SCAN_D, W_SCAN_NORM, /* Mamba-2's */
     W_RATES, /* of both */

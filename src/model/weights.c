@@ -67,6 +67,8 @@ static const role_row roles[W_COUNT] = {
     [W_CONV_V]         = { "ssm_conv1d_v",        .rows = D_CONV, .k = D_TAPS, .is_f32 = true,
                            .is_turned = true },
     [W_KDA_DT]         = { "ssm_dt", .rows = D_ONE, .k = D_INNER, .is_bias = true },
+    [W_KDA_F]          = { "ssm_f_a",             .rows = D_INNER, .k = D_EMBD },
+    [W_KDA_G]          = { "ssm_g_a",             .rows = D_INNER, .k = D_EMBD },
     [W_STEP_IN]        = { "ssm_x",               .rows = D_RANK_DECAY, .k = D_INNER },
     [W_B_IN]           = { "ssm_x",               .rows = D_DELTA_KEY, .k = D_INNER },
     [W_C_IN]           = { "ssm_x",               .rows = D_DELTA_KEY, .k = D_INNER },
