@@ -223,6 +223,54 @@ TEST(quantisers_are_no_worse_than_ggml)
     }
 }
 
+/* Formats whose writing is defined, not searched for: what ggml's quantiser made of the weights in
+ * the larger set of vectors is the second half of the blocks. */
+TEST(formats_without_a_choice_are_ggmls_bytes)
+{
+    static const qtype types[] = { QT_F16, QT_BF16, QT_Q8_0, QT_Q1_0 };
+    for (int i = 0; i < 4; i++) {
+        vectors v;
+        char name[64];
+        snprintf(name, sizeof name, "golden/quants/%s.src.f32",
+                 (const char *[]){ "F16", "BF16", "Q8_0", "Q1_0" }[i]);
+        const char *path = test_shared(name);
+        if (!path) test_skip("needs ../shared");
+        REQUIRE(vectors_open(&v, types[i]));
+        size_t n = (size_t)v.n / 2, n_bytes = qtype_row_bytes(types[i], v.n) / 2;
+        float *x = malloc(n * sizeof *x);
+        char *got = malloc(n_bytes);
+        FILE *f = fopen(path, "rb");
+        REQUIRE(x && got && f && fread(x, sizeof *x, n, f) == n);
+        v.row->from_f32((int64_t)n, x, NULL, got);
+        CHECK_SAME(got, v.blocks + n_bytes, n_bytes, "%s", v.row->name);
+        fclose(f), free(x), free(got);
+        vectors_close(&v);
+    }
+}
+
+/* Whose codes all gain the same: scales of sub-blocks that differ would not fit one integer each.
+ * Half the weights have the largest magnitude, of either sign. */
+TEST(weights_of_few_values_keep_them_in_the_k_formats)
+{
+    static const float kinds[][4] = { { 0.37f, 0.37f, 0.37f, 0.37f },
+                                      { -0.37f, -0.37f, -0.37f, -0.37f },
+                                      { 0.37f, -0.37f, -0.37f, 0.37f },
+                                      { 0.37f, -0.37f, 0.0f, 0.0f } };
+    float x[256], w[256], back[256];
+    uint8_t row[256];
+    uint64_t state = 5;
+    for (int i = 0; i < 256; i++) w[i] = (float)(0.1 + uniform(&state));
+    for (int t = QT_Q2_K; t <= QT_Q6_K; t++)
+        for (int k = 0; k < 8; k++) {
+            for (int i = 0; i < 256; i++) x[i] = kinds[k / 2][(int)(4 * uniform(&state))];
+            qtypes[t].from_f32(256, x, k % 2 ? w : NULL, row);
+            qtypes[t].to_f32(256, row, back);
+            for (int i = 0; i < 256; i++)
+                CHECK(fabsf(back[i] - x[i]) < 0.006f, "%s %d: %g became %g", qtypes[t].name, k,
+                      x[i], back[i]);
+        }
+}
+
 TEST(what_counts_more_errs_less)
 {
     static float x[N_QUALITY], w[N_COLUMNS];
@@ -312,16 +360,16 @@ static const struct {
 } written[] = {
     { QT_F16, { 0xb404cb1596de5d72, 0xb404cb1596de5d72 } },
     { QT_BF16, { 0xf3b470e8ad1a34ff, 0xf3b470e8ad1a34ff } },
-    { QT_Q4_0, { 0x122ed69b3133ae61, 0x579c239434c7a9f7 } },
+    { QT_Q4_0, { 0x0233ba32286c306b, 0x6f47757dd9357be4 } },
     { QT_Q4_1, { 0xe9402592ec9d2ffb, 0x431245ac90e58ba0 } },
-    { QT_Q5_0, { 0x8022a1ef6630831a, 0xee4115d264788221 } },
+    { QT_Q5_0, { 0xd43ffe021c54d58b, 0xc60ed8c996a84722 } },
     { QT_Q5_1, { 0xd2b36a69708e089d, 0xbef5c99810a27def } },
-    { QT_Q8_0, { 0x1ca82021bc8dbec3, 0x1ca82021bc8dbec3 } },
-    { QT_Q2_K, { 0x23179a07f33a11e4, 0xea51fee72f10d957 } },
-    { QT_Q3_K, { 0xe61c1025bf5295c5, 0x870b11376c180e01 } },
-    { QT_Q4_K, { 0xea93645a22c66471, 0x90793b9edd09f645 } },
-    { QT_Q5_K, { 0xf6f9abd2b49c6463, 0x33916d4922fcb24d } },
-    { QT_Q6_K, { 0x8e1069da70b33c8f, 0x3c9c779ed2468462 } },
+    { QT_Q8_0, { 0xdf67e2c97bc56a9d, 0xdf67e2c97bc56a9d } },
+    { QT_Q2_K, { 0xb8fae15720fd6a87, 0xd46a162e1ef6557c } },
+    { QT_Q3_K, { 0x67fd767b27f616ce, 0x0c895cead0b68b8b } },
+    { QT_Q4_K, { 0x69e97478a6094a17, 0x5b039341b9cf87e3 } },
+    { QT_Q5_K, { 0xf720dfbd85f5a18b, 0x278ff55aa8893815 } },
+    { QT_Q6_K, { 0x49e5ae158ccaebd2, 0xa47854de08959164 } },
     { QT_IQ1_S, { 0x9971e6e796719bc8, 0x2f6e2886b9070c27 } },
     { QT_IQ1_M, { 0x8c5382e95ce7da5f, 0xdd8ca8b83610e8bb } },
     { QT_IQ2_XXS, { 0x87a8b69af7064f98, 0x5e25c1ce57575d31 } },
@@ -334,6 +382,9 @@ static const struct {
     { QT_TQ1_0, { 0x5e03acf0e44bb097, 0x13953ff6e5d18b43 } },
     { QT_TQ2_0, { 0xd281ac6ec1621c56, 0x4cc409626099b07f } },
     { QT_MXFP4, { 0xe3ed0e7ed2d6dc9e, 0xe3ed0e7ed2d6dc9e } },
+    { QT_NVFP4, { 0xa365cfb1acf0ce94, 0xe64fa83f5311f188 } },
+    { QT_Q1_0, { 0xf1bf2c94c0d34a7b, 0x502ccec59f20bc49 } },
+    { QT_Q2_0, { 0xc3c9105b15cbb980, 0x874194d8da1a1c42 } },
 };
 
 TEST(written_blocks_are_the_same_bits_on_every_machine)

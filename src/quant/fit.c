@@ -8,6 +8,10 @@
 
 enum { N_POLISH = 4, LANES = 4 };
 
+/* The part of a gain that may be rounding: of what gains as much, what was tried first stays, so
+ * that sub-blocks of the same few values get the same scale. */
+#define NOISE 5e-7f
+
 static float round_clamped(float v, float lo, float hi)
 {
     const float magic = 12582912.0f; /* 1.5 * 2^23: up there a float has no fraction bits */
@@ -41,8 +45,8 @@ uint16_t fit_half(float f)
 uint16_t fit_half_above(float f)
 {
     uint16_t h = fit_half(f);
-    bool is_below = fabsf(f16_to_f32(h)) < fabsf(f);
-    return (uint16_t)(h + (is_below && (h & 0x7fff) < 0x7bff));
+    bool is_below = fabsf(f16_to_f32(h)) < fabsf(f), has_few_bits = (h & 0x7fff) < 0x0400;
+    return (uint16_t)(h + (is_below && has_few_bits));
 }
 
 int fit_level(float v, int n, const int8_t *level)
@@ -126,7 +130,7 @@ float fit_try(int itry)
 static void scale_try(fit_data f, float per_step, float lo, float hi, float *scale, float *best)
 {
     sums s = sums_of_codes(f, per_step, 0.0f, lo, hi);
-    if (!(s.cc > 0.0f && s.xc * s.xc / s.cc > *best)) return;
+    if (!(s.cc > 0.0f && s.xc * s.xc / s.cc * (1.0f - NOISE) > *best)) return;
     *scale = s.xc / s.cc;
     *best = *scale * s.xc;
 }
@@ -159,28 +163,36 @@ typedef struct {
     float gain;
 } line_search;
 
-/* The least-squares line through codes and weights; *gain is what it takes off the squared error
- * of a constant. A minimum below 0 is not taken where it must be positive. */
-static fit_line line_of(const line_search *l, sums s, float *gain)
+/* A line, what it takes off the squared error of a constant, and how much of that may be rounding. */
+typedef struct {
+    fit_line line;
+    float gain, noise;
+} line_gain;
+
+/* The least-squares line through codes and weights. Through 0 where a minimum below 0 is not
+ * allowed, and where all codes are the same: det is then 0 but for rounding. */
+static line_gain line_of(const line_search *l, sums s)
 {
     float n = l->sum_w, det = n * s.cc - s.c * s.c, cov = n * s.xc - l->sum_x * s.c;
-    fit_line line = { cov / det, 0.0f };
-    *gain = det > 0.0f ? line.scale * cov / n : -INFINITY;
-    line.min = (line.scale * s.c - l->sum_x) / n;
-    if (l->min_is_positive && line.min < 0.0f) {
-        line = (fit_line){ s.xc / s.cc, 0.0f };
-        *gain = line.scale * s.xc - l->sum_x * l->sum_x / n;
+    line_gain g = { { cov / det, 0.0f }, -INFINITY, 0.0f };
+    bool is_level = !(det > 1e-5f * n * s.cc);
+    g.line.min = (g.line.scale * s.c - l->sum_x) / n;
+    if (is_level || (l->min_is_positive && g.line.min < 0.0f)) {
+        g.line = (fit_line){ s.xc / s.cc, 0.0f };
+        g.gain = g.line.scale * s.xc - l->sum_x * l->sum_x / n;
+        g.noise = NOISE * g.line.scale * s.xc;
+    } else {
+        g.gain = g.line.scale * cov / n;
+        g.noise = NOISE * g.gain;
     }
-    return line;
+    return g;
 }
 
 /* Takes the line that the codes for (per_step, offset) ask for, if that is better. */
 static void line_try(line_search *l, float per_step, float offset)
 {
-    float gain;
-    sums s = sums_of_codes(l->f, per_step, offset, 0.0f, l->hi);
-    fit_line line = line_of(l, s, &gain);
-    if (line.scale > 0.0f && gain > l->gain) l->line = line, l->gain = gain;
+    line_gain g = line_of(l, sums_of_codes(l->f, per_step, offset, 0.0f, l->hi));
+    if (g.line.scale > 0.0f && g.gain - g.noise > l->gain) l->line = g.line, l->gain = g.gain;
 }
 
 fit_line fit_scale_min(fit_data f, int hi, bool min_is_positive)

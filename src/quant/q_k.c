@@ -151,6 +151,26 @@ static uint16_t share_scale(int n, const float *x, int top, int lo, int hi, int8
     return d;
 }
 
+/* The scale of sub-block s with the least error: the integer it was rounded to, or a neighbour; or
+ * one of the other sign, where the codes or the integers reach one step further. */
+static fit_line settle_scale(fit_data f, int scale_half, int half, k_codes *k, int s)
+{
+    const float d = f16_to_f32(k->d);
+    const int scale = k->scale[s];
+    float best = INFINITY;
+    fit_line best_line = { d * (float)scale, 0.0f };
+    for (int i = 0; i < 6; i++) {
+        int near = scale + i % 3 - 1;
+        int tried = max_int(min_int(i < 3 ? near : -near, scale_half - 1), -scale_half);
+        fit_line line = { d * (float)tried, 0.0f };
+        float err = fit_error(f, line, -half, half - 1);
+        if (!(err < best)) continue;
+        best = err, best_line = line;
+        k->scale[s] = (int8_t)tried;
+    }
+    return best_line;
+}
+
 /* Sub-blocks of 16 without minima; scales and codes are symmetric: -scale_half ..
  * scale_half - 1. */
 static void code_scales(fit_data f, int scale_half, int half, k_codes *k)
@@ -159,7 +179,7 @@ static void code_scales(fit_data f, int scale_half, int half, k_codes *k)
     for (int s = 0; s < 16; s++) scales[s] = fit_scale(fit_part(f, 16 * s, 16), -half, half - 1);
     k->d = share_scale(16, scales, -scale_half, -scale_half, scale_half - 1, k->scale);
     for (int s = 0; s < 16; s++) {
-        fit_line line = { f16_to_f32(k->d) * (float)k->scale[s], 0.0f };
+        fit_line line = settle_scale(fit_part(f, 16 * s, 16), scale_half, half, k, s);
         fit_codes(16, f.x + 16 * s, line, -half, half - 1, k->code + 16 * s);
     }
 }
