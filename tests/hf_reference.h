@@ -53,7 +53,8 @@ typedef struct {
     const char *chunk_gate, *chunk_up, *chunk_down; /* each for two experts; counts 1/20 */
     const char *sh_gate, *sh_up, *sh_down, *sh_in;
     const char *sh_router; /* how much of the shared experts: the sigmoid of its product */
-    const char *sinks;     /* in layers with a window */
+    const char *sinks;     /* in layers with a window, */
+    bool sinks_everywhere; /* or in all */
     const char *attn_gate; /* of each head's output */
     const char *layer_embd, *layer_proj, *layer_proj_norm; /* of each token for each layer */
     const char *layer_gate, *layer_out, *layer_post_norm, *layer_scale;

@@ -540,3 +540,40 @@ TEST(several_streams_give_the_bits_of_a_whole_cache)
     check_sharing(&m);
     model_close(&m);
 }
+
+/* ---- Granite 4.5 ----------------------------------------------------------------------------- */
+
+#define GRANITE45(class)                                                                           \
+    CLASS(class) SIZES                                                                             \
+    ",\"layer_types\":[\"full_attention\",\"sliding_attention\",\"sliding_attention\","              \
+    "\"sliding_attention\"],\"sliding_window\":3,\"attention_multiplier\":0.4,"                      \
+    "\"embedding_multiplier\":3.0,\"residual_multiplier\":0.3,\"logits_scaling\":4.0"
+#define GRANITE45_NAMES                                                                            \
+    COMMON, PRE_NORMS, .sinks = L "self_attn.sinks", .sinks_everywhere = true, .window = 3,        \
+    .first_full = true, .attn_scale = 0.4, .embd_scale = 3.0, .residual_scale = 0.3,               \
+    .logit_scale = 0.25
+
+TEST(granite_4_5_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = GRANITE45("GraniteSWAForCausalLM") "}", GRANITE45_NAMES },
+                 "granite_swa");
+}
+
+TEST(granite_4_5_with_experts_and_still_layers_gives_the_reference_logits)
+{
+    family_check(&(ref_spec){ .config = GRANITE45("GraniteMoeSWAForCausalLM")
+                              ",\"layer_rope_theta\":[0,500.0,500.0,500.0],\"num_local_experts\":4,"
+                              "\"num_experts_per_tok\":2,\"intermediate_size\":24,"
+                              "\"shared_intermediate_size\":48}",
+                              GRANITE45_NAMES,
+                              .router = L "block_sparse_moe.router.layer",
+                              .exp_in = L "block_sparse_moe.input_linear.weight",
+                              .exp_out = L "block_sparse_moe.output_linear.weight",
+                              .sh_in = L "shared_mlp.input_linear",
+                              .sh_down = L "shared_mlp.output_linear",
+                              .n_shared = 2,
+                              .normalises = true,
+                              .rotation = REF_WINDOWS_ONLY,
+                              .theta = 500.0 },
+                 "granite_swa");
+}

@@ -220,6 +220,8 @@ static const hf_family families[] = {
       "granite",        rows_llama, rows_common,         NULL, keys_granite },
     { "GraniteMoeForCausalLM GraniteMoeSharedForCausalLM",
       "granitemoe",     rows_llama, rows_common,         NULL, keys_granite },
+    { "GraniteSWAForCausalLM GraniteMoeSWAForCausalLM",
+      "granite_swa",    rows_granite_swa, rows_common,   NULL, keys_granite_swa },
     { "OlmoForCausalLM",
       "olmo",           rows_olmo, rows_common,          NULL, keys_olmo },
     { "Olmo2ForCausalLM",

@@ -131,6 +131,7 @@ void keys_bloom(config *c, const hf_shape *s);
 void shape_qwen35(config *c, hf_shape *s);
 void keys_qwen3next(config *c, const hf_shape *s);
 void keys_qwen35(config *c, const hf_shape *s);
+void keys_granite_swa(config *c, const hf_shape *s);
 void keys_bailing3(config *c, const hf_shape *s);
 void shape_kimi_linear(config *c, hf_shape *s);
 void keys_kimi_linear(config *c, const hf_shape *s);

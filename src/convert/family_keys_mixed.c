@@ -648,3 +648,52 @@ void keys_muse_glimmer(config *c, const hf_shape *s)
     config_put_num(c, "logit_scale", config_num(c, "output_multiplier", 0.19611613513818404));
     put_windows(c, &k, config_int(c, "sliding_window", 2048));
 }
+
+/* ---- Granite 4.5 ----------------------------------------------------------------------------- */
+
+/* A base of 0 is of a layer that does not rotate; the others must have one base together. */
+static void put_rotating(config *c, const hf_shape *s)
+{
+    bool rotates[CONFIG_MAX_LAYER];
+    const json *list = config_find(c, "layer_rope_theta"), *j = list ? list->first : NULL;
+    double theta = 0.0;
+    char key[64];
+    if (list && (!check_count(c, s) || (int64_t)list->n != s->n_layer)) {
+        config_wrong(c, LORY_E_FORMAT, "config.json has not one of layer_rope_theta for each layer");
+        return;
+    }
+    for (int64_t il = 0; j; il++, j = j->next) {
+        double own = 0.0;
+        json_get_num(j, &own);
+        rotates[il] = own != 0.0;
+        if (rotates[il] && theta != 0.0 && own != theta)
+            config_wrong(c, LORY_E_UNSUPPORTED, "layers of several bases of rotation "
+                                                "(layer_rope_theta) are not known of %s", c->arch);
+        if (rotates[il]) theta = own;
+    }
+    config_put_num(c, "rope.freq_base", theta != 0.0 ? theta : keys_rope_theta(c, 10000.0));
+    snprintf(key, sizeof key, "%s.attention.rope_pattern", c->arch);
+    if (list) gguf_put_bools(c->w, key, rotates, (size_t)s->n_layer);
+}
+
+void keys_granite_swa(config *c, const hf_shape *s)
+{
+    layer_kinds k = kinds_of(c, s, 4);
+    if (!config_find(c, "layer_types"))
+        config_wrong(c, LORY_E_FORMAT, "config.json has no layer_types");
+    keys_put_activation(c, "silu", "silu");
+    keys_put_sizes(c, s);
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_put_int(c, "attention.head_count_kv", s->n_kv_head);
+    keys_put_eps(c);
+    keys_put_rope_scaling(c);
+    put_rotating(c, s);
+    put_windows(c, &k, config_int(c, "sliding_window", CONFIG_NEEDED));
+    keys_put_granite_scales(c, s);
+    if (s->n_expert == 0) return;
+    config_put_int(c, "expert_count", s->n_expert);
+    config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", CONFIG_NEEDED));
+    if (config_int(c, "shared_intermediate_size", 0) > 0)
+        config_put_int(c, "expert_shared_feed_forward_length",
+                       config_int(c, "shared_intermediate_size", 0));
+}

@@ -34,6 +34,16 @@ const hf_row rows_llama[] = { /* and Mixtral, and Granite with experts */
     GRANITE_EXPERTS,
     END };
 
+const hf_row rows_granite_swa[] = {
+    ROPED_QK,
+    WHOLE(LAYER "self_attn.sinks", BLK "attn_sinks.weight"),
+    ROW(LAYER "block_sparse_moe.router.layer", BLK "ffn_gate_inp"),
+    ROW(LAYER "block_sparse_moe.input_linear", BLK "ffn_gate_up_exps"),
+    ROW(LAYER "block_sparse_moe.output_linear", BLK "ffn_down_exps"),
+    ROW(LAYER "shared_mlp.input_linear", BLK "ffn_up_shexp"), /* gate, then up */
+    ROW(LAYER "shared_mlp.output_linear", BLK "ffn_down_shexp"),
+    END };
+
 const hf_row rows_kormo[] = { /* and Qwen2, which has none of these names */
     ROW(LAYER "pre_attention_layernorm", BLK "attn_norm"),
     ROW(LAYER "pre_mlp_layernorm", BLK "ffn_norm"),

@@ -2,7 +2,7 @@
  * number of heads, in rotation. MiMo-V2 (arXiv:2601.02780): values shorter than keys, sinks in the
  * windows. Step 3.5 and Laguna: a gate for each head. Mellum 2: Qwen3's experts. K-EXAONE: rotation
  * in windows only. AFMoE (Trinity), Muse Glimmer: so too, a gate for each value, norms after
- * sub-layers as well. */
+ * sub-layers as well. Granite 4.5: sinks in every layer. */
 #include "base/err.h"
 #include "base/fmath.h"
 #include "model/arch.h"
@@ -193,6 +193,27 @@ static bool adapt_muse_glimmer(hparams *hp, const gguf *g, lory_err *err)
     return true;
 }
 
+/* ---- Granite 4.5 ----------------------------------------------------------------------------- */
+
+/* Which layers rotate is said layer by layer; without the key all do. */
+static bool adapt_granite_swa(hparams *hp, const gguf *g, lory_err *err)
+{
+    static const char key[] = "granite_swa.attention.rope_pattern";
+    const gguf_kv *kv;
+    hp->logit_scale = 1.0f / hp->logit_scale; /* what logits are divided by */
+    if (!gguf_get_array(g, key, GGUF_BOOL, &kv, err)) return false;
+    if (!kv) return true;
+    if (kv->n != (uint64_t)hp->n_layer)
+        return err_set(err, LORY_E_FORMAT, "%s: %s has %llu values for %d layers", gguf_path(g),
+                       key, (unsigned long long)kv->n, hp->n_layer);
+    hparams_set_nope(hp, 0, 1);
+    for (int il = 0; il < hp->n_layer; il++)
+        if (gguf_int_at(kv, (uint64_t)il)) hparams_set_rotating(hp, il);
+    return true;
+}
+
+const lory_arch arch_granite_swa = { "granite_swa", embed_tokens, block, head_rms, false,
+                                     preset_normalised, adapt_granite_swa, NULL };
 const lory_arch arch_muse_glimmer = { "muse-glimmer", embed_normed, block_afmoe, head_rms, false,
                                       preset_muse_glimmer, adapt_muse_glimmer, NULL };
 const lory_arch arch_exaone_moe = { "exaone-moe", embed_tokens, block, head_rms, true,

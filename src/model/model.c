@@ -17,6 +17,7 @@ const lory_arch *const archs[] = {
     &arch_nanbeige,
     &arch_granite,
     &arch_granitemoe,
+    &arch_granite_swa,
     &arch_baichuan,
     &arch_bitnet,
     &arch_bitnet_2b4t,

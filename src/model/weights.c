@@ -197,6 +197,7 @@ static const fused_row fused[] = {
     { "ffn_up", 2, { W_FFN_GATE, W_FFN_UP } }, /* where it is as long as both */
     { "ssm_x", 3, { W_STEP_IN, W_B_IN, W_C_IN } },
     { "ssm_x", 3, { W_B_IN, W_C_IN, W_STEP_LAST } },
+    { "ffn_up_shexp", 2, { W_SH_GATE, W_SH_UP } }, /* likewise */
     { "ffn_gate_up_exps", 2, { W_EXP_GATE, W_EXP_UP } }, /* of each expert */
 };
 enum { N_FUSED = sizeof fused / sizeof fused[0] };
