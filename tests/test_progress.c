@@ -7,7 +7,9 @@
 #include "test.h"
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { PAST_MS = 100000000 };
@@ -78,6 +80,43 @@ TEST(progress_on_a_terminal_is_a_bar_that_goes_away)
 {
     CHECK_STR(drawn(1000, 500), "\rlory: work [============>           ]  50%, 500 of 1000 lines, "
                                 "0.005 lines/s, 27.8 h left\033[K\r\033[K");
+}
+
+/* On a terminal of so many columns. */
+static void check_fits(unsigned short n_columns, uint64_t n_done, const char *want)
+{
+    char got[512] = "";
+    struct winsize w = { .ws_row = 24, .ws_col = n_columns };
+    progress p;
+    int pty = posix_openpt(O_RDWR | O_NOCTTY), saved = dup(STDERR_FILENO);
+    if (pty < 0) test_skip("no terminals here");
+    bool ok = grantpt(pty) == 0 && unlockpt(pty) == 0;
+    int tty = ok ? open(ptsname(pty), O_RDWR | O_NOCTTY) : -1;
+    REQUIRE(tty >= 0 && ioctl(tty, TIOCSWINSZ, &w) == 0);
+    progress_begin(&p, "work", "lines", 1000, false);
+    p.in_place = true, p.is_silent = false;
+    p.start_ms -= PAST_MS, p.next_ms -= PAST_MS;
+    dup2(tty, STDERR_FILENO);
+    progress_at(&p, n_done);
+    dup2(saved, STDERR_FILENO);
+    CHECK(read(pty, got, sizeof got - 1) > 0);
+    CHECK_STR(got, want);
+    close(tty), close(pty), close(saved);
+}
+
+TEST(progress_on_a_terminal_fits_its_width)
+{
+    check_fits(200, 500,
+               "\rlory: work [============>           ]  50%, 500 of 1000 lines, 0.005 lines/s, "
+               "27.8 h left\033[K");
+    check_fits(80, 500, "\rlory: work  50%, 500 of 1000 lines, 0.005 lines/s, 27.8 h left\033[K");
+    check_fits(30, 500, "\rlory: work  50%, 500 of 1000 \033[K");
+}
+
+/* Who has done nothing yet can't say when it ends. */
+TEST(progress_without_a_rate_tells_no_time)
+{
+    CHECK_STR(told("lines", 1000, 0), "lory: work   0%, 0 of 1000 lines, 0 lines/s\n");
 }
 
 TEST(progress_is_silent_unless_it_is_asked_for)

@@ -54,6 +54,7 @@ int cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void cli_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 bool err_is_terminal(void);
 bool err_is_styled(void);
+int err_columns(void); /* of the terminal that stderr is; 0: it is none */
 
 /* Parses a command's options. False when the command is over: *status is its exit status (help was
  * printed, or a usage error; LORY_ISA is one, too). After true, opts_free(page, o) at the end. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 const char *cli_program = "lory";
@@ -130,6 +131,13 @@ bool out_is_styled(void)
 bool err_is_styled(void)
 {
     return err_is_terminal() && may_style();
+}
+
+int err_columns(void)
+{
+    struct winsize w;
+    if (ioctl(2, TIOCGWINSZ, &w) != 0) return 0;
+    return w.ws_col ? w.ws_col : 80;
 }
 
 int cli_fail(const lory_err *err)
