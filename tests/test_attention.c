@@ -1,6 +1,5 @@
 /* test_attention.c - attention over many chunks of the KV cache; rings of layers with a window. */
 #include "base/buf.h"
-#include "base/mem.h"
 #include "engine/session_state.h"
 #include "test.h"
 #include <math.h>

@@ -5,7 +5,6 @@
 #include "engine/session.h"
 #include "test.h"
 #include <limits.h>
-#include <stdlib.h>
 
 #define MODEL "models/tales-tiny-q8_0.gguf"
 enum { N_REQUEST = 66, TEXT_MAX = 1200, N_CTX = 192 };

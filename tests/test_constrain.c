@@ -5,7 +5,6 @@
 #include "handles.h"
 #include "test.h"
 #include "text/json.h"
-#include <stdlib.h>
 
 static const char *const model_path = "models/tales-tiny-q8_0.gguf";
 

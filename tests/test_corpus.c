@@ -11,7 +11,6 @@
 #include "base/mem.h"
 #include "test.h"
 #include "text/json.h"
-#include <stdlib.h>
 #include <sys/stat.h>
 
 static lory_err err;

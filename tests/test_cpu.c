@@ -4,7 +4,6 @@
 #include "test.h"
 #include <math.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 TEST(cpu_list_least_reads_numbers_and_ranges)

@@ -5,9 +5,7 @@
 #include "cli/history.h"
 #include "test.h"
 #include "text/width.h"
-#include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* ---- a small terminal -------------------------------------------------------------------- */
 

@@ -7,7 +7,6 @@
 #include "family_check.h"
 #include "model/model.h"
 #include <math.h>
-#include <stdlib.h>
 
 /* ---- families -------------------------------------------------------------------------------- */
 

@@ -4,7 +4,6 @@
 #include "base/fmath.h"
 #include "test.h"
 #include <math.h>
-#include <stdlib.h>
 
 /* The distance of two neighbours among the floats of the size of x. */
 static double ulp32(double x)

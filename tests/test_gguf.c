@@ -6,7 +6,6 @@
 #include "gguf/gguf.h"
 #include "test.h"
 #include <dirent.h>
-#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 

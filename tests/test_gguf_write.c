@@ -3,7 +3,6 @@
 #include "base/mem.h"
 #include "gguf/gguf_write.h"
 #include "test.h"
-#include <stdlib.h>
 
 static gguf_str str(const char *s)
 {

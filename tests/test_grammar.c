@@ -7,7 +7,6 @@
 #include "sample/grammar.h"
 #include "test.h"
 #include "text/utf8.h"
-#include <stdlib.h>
 
 /* ---- the obvious recogniser ----------------------------------------------------------------- */
 

@@ -1,7 +1,6 @@
 /* test_hf_vocab.c - the forms that vocabularies have in Hugging Face folders, small ones made here;
  * what becomes of their special tokens, templates and advice on sampling. */
 #include "base/mem.h"
-#include "convert/hf_vocab.h"
 #include "convert/vocab_forms.h"
 #include "hf_folder.h"
 #include <math.h>

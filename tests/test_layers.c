@@ -3,7 +3,6 @@
 #include "base/file.h"
 #include "test.h"
 #include <dirent.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 

@@ -6,7 +6,6 @@
 #include "gguf/convert.h"
 #include "gguf/llama2c.h"
 #include "test.h"
-#include <stdlib.h>
 
 /* ---- a checkpoint under construction ----------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* test_pretok.c - pre-tokenizers: how each rule cuts a text, followed by hand through the regular
  * expressions of the models; no gaps; linear time. */
+#include "base/buf.h"
 #include "test.h"
-#include "text/utf8.h"
 #include "token/pretok.h"
 #include <time.h>
 

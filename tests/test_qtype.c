@@ -3,7 +3,6 @@
 #include "quant/q_float.h"
 #include "test.h"
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 TEST(every_row_of_the_type_table_is_consistent)

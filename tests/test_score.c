@@ -4,7 +4,6 @@
 #include "cli/score.h"
 #include "test.h"
 #include <math.h>
-#include <stdlib.h>
 
 static bool is_near(double got, double want)
 {

@@ -2,7 +2,6 @@
 #include "test.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
-#include <stdlib.h>
 
 TEST(unicode_categories_of_known_characters)
 {

@@ -13,7 +13,6 @@
 #include "text/json.h"
 #include "token/tokenizer.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_TEXTS = 8, MAX_ROUNDS = 9, MAX_FILE = 1 << 28 };

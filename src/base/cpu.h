@@ -6,7 +6,6 @@
 #define LORY_BASE_CPU_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 /* Instruction sets that the processor has and the operating system saves the registers of. */

@@ -3,7 +3,6 @@
 #include "chat/jinja_run.h"
 #include "text/unicode_case.h"
 #include "text/utf8.h"
-#include <math.h>
 #include <string.h>
 
 /* ---- arguments --------------------------------------------------------------------------- */

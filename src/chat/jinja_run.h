@@ -7,7 +7,6 @@
 
 #include "chat/jinja_ast.h"
 #include "chat/jinja_builtin.h"
-#include "chat/jinja_parse.h"
 #include "chat/jinja_text.h"
 
 struct jframe {

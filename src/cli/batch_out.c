@@ -1,7 +1,6 @@
 /* batch_out.c - see batch_out.h. */
 #include "cli/batch_out.h"
 #include "base/err.h"
-#include "base/mem.h"
 #include "cli/batch_answer.h"
 #include "cli/cli.h"
 #include "cli/lines.h"

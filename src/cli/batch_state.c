@@ -1,7 +1,6 @@
 /* batch_state.c - see batch_state.h. */
 #include "cli/batch_state.h"
 #include "base/err.h"
-#include "base/mem.h"
 #include "text/json.h"
 #include <inttypes.h>
 #include <string.h>

@@ -9,7 +9,6 @@
 #include "cli/chat_templates.h"
 #include "cli/cli.h"
 #include "cli/edit.h"
-#include "text/json.h"
 
 /* What /set changes and a saved talk keeps. */
 typedef struct {

@@ -1,6 +1,5 @@
 /* chat_answer.c - one turn of a talk; see chat.h. */
 #include "base/err.h"
-#include "base/mem.h"
 #include "cli/chat.h"
 #include "cli/chat_print.h"
 #include "cli/progress.h"

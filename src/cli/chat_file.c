@@ -5,7 +5,6 @@
 #include "cli/chat.h"
 #include "cli/chat_body.h"
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { VERSION = 2 };

@@ -16,7 +16,6 @@
 #include "cli/progress.h"
 #include "cli/score.h"
 #include "text/json.h"
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,6 @@
 /* cmd_tokenize.c - lory tokenize: text to ids, and back.
  * Layer: cli. */
 #include "base/err.h"
-#include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/jsonl.h"
 #include <stdint.h>

@@ -1,5 +1,4 @@
 /* family_keys_moe.c - see families.h: the same as family_keys.c, of families with experts. */
-#include "base/fmath.h"
 #include "convert/families.h"
 #include <math.h>
 #include <string.h>

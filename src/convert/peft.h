@@ -4,7 +4,6 @@
 #define LORY_CONVERT_PEFT_H
 
 #include "text/json.h"
-#include <stdio.h>
 
 typedef struct {
     json_doc doc;

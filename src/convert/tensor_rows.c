@@ -1,6 +1,5 @@
 /* tensor_rows.c - see tensor_rows.h and tensors.h. */
 #include "convert/tensor_rows.h"
-#include "base/bytes.h"
 #include "base/fmath.h"
 #include <math.h>
 #include <string.h>

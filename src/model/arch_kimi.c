@@ -4,7 +4,6 @@
  * gate for each head. */
 #include "base/err.h"
 #include "model/arch.h"
-#include <stdio.h>
 
 #define CONVOLVED                                                                                  \
     { OP_CONV_OF,      MQ,  MQ,  W_CONV_Q,    RECURS               },                              \

@@ -2,7 +2,6 @@
  * by what a token is, in most layers, attention in some. With experts too. */
 #include "base/err.h"
 #include "model/arch.h"
-#include <stdio.h>
 
 static const lory_step block[] = {
     { OP_RMS_NORM,   H,  X,  W_ATTN_NORM, 0          },

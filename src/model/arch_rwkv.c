@@ -2,7 +2,6 @@
  * forget and learn by the token, and tokens mixed with the one before. */
 #include "base/err.h"
 #include "model/arch.h"
-#include <stdio.h>
 
 static const lory_step embed[] = {
     { OP_EMBED,      X, X, W_TOK_EMBD,  0 },

@@ -1,7 +1,6 @@
 /* regex.c - see regex.h. By recursive descent. */
 #include "sample/regex.h"
 #include "base/err.h"
-#include "sample/vec.h"
 #include "text/utf8.h"
 #include <string.h>
 

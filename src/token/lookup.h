@@ -3,7 +3,6 @@
 #ifndef LORY_TOKEN_LOOKUP_H
 #define LORY_TOKEN_LOOKUP_H
 
-#include "base/buf.h"
 #include "lory.h"
 #include <string.h>
 

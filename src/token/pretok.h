@@ -8,7 +8,6 @@
 #ifndef LORY_TOKEN_PRETOK_H
 #define LORY_TOKEN_PRETOK_H
 
-#include "base/buf.h"
 #include "lory.h"
 
 typedef struct pretok_pass pretok_pass;

@@ -2,7 +2,6 @@
  * then points to can be read. */
 #include "fuzz.h"
 #include "gguf/gguf.h"
-#include <stdlib.h>
 #include <string.h>
 
 static unsigned sum; /* so that reads are not optimised away */

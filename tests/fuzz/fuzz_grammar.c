@@ -4,7 +4,6 @@
 #include "sample/automaton.h"
 #include "sample/gbnf.h"
 #include "text/utf8.h"
-#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_TEXT = 60 };

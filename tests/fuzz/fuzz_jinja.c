@@ -3,7 +3,6 @@
  * in order. */
 #include "chat/chat.h"
 #include "fuzz.h"
-#include <stdlib.h>
 #include <string.h>
 
 static const char fallback[] = "{\"messages\": [{\"role\": \"user\", \"content\": \"Hi \\u00e9\"},"

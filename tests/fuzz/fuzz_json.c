@@ -3,7 +3,6 @@
 #include "fuzz.h"
 #include "text/json.h"
 #include "text/utf8.h"
-#include <stdlib.h>
 #include <string.h>
 
 static void write_value(const json *j, buf *out)

@@ -2,7 +2,6 @@
  * that it then points to can be read and lies apart. */
 #include "fuzz.h"
 #include "gguf/safetensors.h"
-#include <stdlib.h>
 #include <string.h>
 
 static void check_open(const safetensors *s, const uint8_t *data, size_t n)

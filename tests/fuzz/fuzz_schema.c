@@ -4,7 +4,6 @@
 #include "sample/automaton.h"
 #include "sample/schema.h"
 #include "text/utf8.h"
-#include <stdlib.h>
 #include <string.h>
 
 /* Follows the first byte that may come, so that what is compiled is entered. */

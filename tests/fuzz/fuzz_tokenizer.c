@@ -4,7 +4,6 @@
 #include "../tiny_vocab.h"
 #include "base/mem.h"
 #include "fuzz.h"
-#include <stdlib.h>
 #include <string.h>
 
 static void decode(const tokenizer *t, const lory_tokens *ids, buf *out)

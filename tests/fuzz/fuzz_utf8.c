@@ -4,7 +4,6 @@
 #include "fuzz.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
-#include <stdlib.h>
 #include <string.h>
 
 static void check_characters(const char *s, size_t n)

@@ -2,7 +2,6 @@
  * wordings with its answers, all true of a small model that tells tales. */
 #include "base/rng.h"
 #include "chats.h"
-#include "clean.h"
 #include <string.h>
 
 enum { MAX_WORDINGS = 10 };
