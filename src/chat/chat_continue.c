@@ -23,7 +23,7 @@ static void put_tagged(json_writer *w, const json *text)
     buf_put(&b, text->str, text->n);
     buf_puts(&b, tag);
     if (b.failed) w->out->failed = true;
-    json_put_bytes(w, b.len ? b.data : "", b.len);
+    json_put_bytes(w, b.data, b.len);
     buf_free(&b);
 }
 

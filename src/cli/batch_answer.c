@@ -69,8 +69,7 @@ bool batch_choice_put(batch_choice *c, const batch_request *r, const lory_model 
 /* A value that is JSON already; null when it is empty. */
 static void put_json(json_writer *w, const char *key, const buf *b)
 {
-    json_put_key(w, key);
-    json_put_raw(w, b->len ? b->data : "null", b->len ? b->len : 4);
+    json_member_raw(w, key, b->len ? b->data : "null", b->len ? b->len : 4);
 }
 
 static const char *finish_reason(const batch_choice *c)
@@ -90,8 +89,7 @@ static void put_content(json_writer *w, const batch_reply *reply)
 
 static void put_buf(json_writer *w, const char *key, const buf *b)
 {
-    json_put_key(w, key);
-    json_put_bytes(w, b->len ? b->data : "", b->len);
+    json_member_bytes(w, key, b->data, b->len);
 }
 
 static void put_calls(json_writer *w, const tool_calls *calls)
@@ -205,8 +203,7 @@ static void put_chat_token(json_writer *w, const lory_model *m, lory_token id, f
 {
     size_t n;
     const char *text = lory_token_text(m, id, &n);
-    json_put_key(w, "token");
-    json_put_bytes(w, text, n);
+    json_member_bytes(w, "token", text, n);
     json_put_key(w, "logprob");
     json_put_f32(w, logprob);
     json_put_key(w, "bytes");

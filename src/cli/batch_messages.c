@@ -30,7 +30,7 @@ static bool put_parts(json_writer *w, const json *parts, size_t i, lory_err *err
         if (p != parts->first) buf_puts(&text, "\n");
         buf_put(&text, s, n);
     }
-    json_put_bytes(w, text.len ? text.data : "", text.len);
+    json_put_bytes(w, text.data, text.len);
     bool ok = !text.failed;
     buf_free(&text);
     return ok || no_memory(err);
@@ -48,7 +48,7 @@ static bool put_arguments(json_writer *w, const json *arguments, const chat_tool
         if (ok) json_close(&d);
     } else if (arguments->type != JSON_STRING && t->has_text_arguments) {
         json_put_value(&(json_writer){ &text, false }, arguments);
-        json_put_bytes(w, text.len ? text.data : "", text.len);
+        json_put_bytes(w, text.data, text.len);
     } else {
         json_put_value(w, arguments);
     }
@@ -187,12 +187,8 @@ static bool put_variables(json_writer *w, const batch_request *r, const json *me
         if (calls_in(m)) calls = calls_in(m);
     }
     json_end_array(w);
-    if (batch_shows_tools(r)) {
-        json_put_key(w, "tools");
-        json_put_raw(w, set->t.text.data, set->t.text.len);
-    }
-    json_put_key(w, "add_generation_prompt");
-    json_put_bool(w, true);
+    if (batch_shows_tools(r)) json_member_raw(w, "tools", set->t.text.data, set->t.text.len);
+    json_member_bool(w, "add_generation_prompt", true);
     for (const json *v = extra ? extra->first : NULL; v; v = v->next) {
         json_put_key_bytes(w, v->key, v->n_key);
         json_put_value(w, v);

@@ -24,8 +24,7 @@ static void put_hex(json_writer *w, const char *key, uint64_t v)
 {
     char hex[20];
     snprintf(hex, sizeof hex, "%016" PRIx64, v);
-    json_put_key(w, key);
-    json_put_str(w, hex);
+    json_member_str(w, key, hex);
 }
 
 static void put_state(const batch_state *s, buf *out)
@@ -33,8 +32,7 @@ static void put_state(const batch_state *s, buf *out)
     json_writer w = { out, false };
     json_begin_object(&w);
     json_member_int(&w, "lory_batch_resume", BATCH_STATE_VERSION);
-    json_put_key(&w, "lory");
-    json_put_str(&w, lory_version());
+    json_member_str(&w, "lory", lory_version());
     json_put_key(&w, "input");
     json_begin_object(&w);
     json_member_int(&w, "bytes", s->input.n_bytes);
@@ -45,8 +43,7 @@ static void put_state(const batch_state *s, buf *out)
     json_begin_object(&w);
     put_hex(&w, "fingerprint", s->model);
     json_end_object(&w);
-    json_put_key(&w, "settings");
-    json_put_raw(&w, s->settings.data, s->settings.len);
+    json_member_raw(&w, "settings", s->settings.data, s->settings.len);
     json_end_object(&w);
     buf_putc(out, '\n');
 }

@@ -186,14 +186,8 @@ static void put_parameters(json_writer *w, const json *tool)
         json_put_key_bytes(w, e->key, e->n_key);
         json_put_value(w, e);
     }
-    if (schema->n == 0) {
-        json_put_key(w, "type");
-        json_put_str(w, "object");
-    }
-    if (is_plain_list(schema)) {
-        json_put_key(w, "additionalProperties");
-        json_put_bool(w, false);
-    }
+    if (schema->n == 0) json_member_str(w, "type", "object");
+    if (is_plain_list(schema)) json_member_bool(w, "additionalProperties", false);
     json_end_object(w);
 }
 
@@ -234,8 +228,7 @@ static void put_call_schema(json_writer *w, const json *shown, const json *tool)
         json_end_object(w);
         return;
     }
-    json_put_key(w, "type");
-    json_put_str(w, "object");
+    json_member_str(w, "type", "object");
     json_put_key(w, "properties");
     json_begin_object(w);
     for (const json *e = shown->first; e; e = e->next) {
@@ -251,8 +244,7 @@ static void put_call_schema(json_writer *w, const json *shown, const json *tool)
         json_put_bytes(w, key.s, key.n);
     }
     json_end_array(w);
-    json_put_key(w, "additionalProperties");
-    json_put_bool(w, false);
+    json_member_bool(w, "additionalProperties", false);
     json_end_object(w);
 }
 

@@ -255,7 +255,7 @@ static void put_value(json_writer *w, piece key, piece value, bool is_string)
         json_put_value(w, d.root);
         json_close(&d);
     } else {
-        json_put_bytes(w, value.n ? value.s : "", value.n);
+        json_put_bytes(w, value.s, value.n);
     }
 }
 

@@ -137,12 +137,9 @@ static bool print_calls(const tool_calls *calls)
         const tool_call *c = &calls->call[i];
         buf_puts(&b, "{\"tool_call\": ");
         json_begin_object(&w);
-        json_put_key(&w, "id");
-        json_put_bytes(&w, c->id.data, c->id.len);
-        json_put_key(&w, "name");
-        json_put_bytes(&w, c->name.data, c->name.len);
-        json_put_key(&w, "arguments");
-        json_put_raw(&w, c->arguments.data, c->arguments.len);
+        json_member_bytes(&w, "id", c->id.data, c->id.len);
+        json_member_bytes(&w, "name", c->name.data, c->name.len);
+        json_member_raw(&w, "arguments", c->arguments.data, c->arguments.len);
         json_end_object(&w);
         buf_puts(&b, "}\n");
     }

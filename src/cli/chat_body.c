@@ -26,16 +26,9 @@ static hex64 template_hash(const talk *t)
 
 /* ---- writing ----------------------------------------------------------------------------- */
 
-static void put_text(json_writer *w, const char *key, const char *text)
-{
-    json_put_key(w, key);
-    json_put_str(w, text);
-}
-
 static void put_bytes(json_writer *w, const char *key, const buf *b)
 {
-    json_put_key(w, key);
-    json_put_bytes(w, b->len ? b->data : "", b->len);
+    json_member_bytes(w, key, b->data, b->len);
 }
 
 static void put_settings(json_writer *w, const chat_settings *s)
@@ -60,7 +53,7 @@ static void put_texts(json_writer *w, const char *key, const talk_input *in)
     json_put_key(w, key);
     json_begin_array(w);
     for (size_t i = 0; i < in->n; i++)
-        json_put_bytes(w, in->text[i].len ? in->text[i].data : "", in->text[i].len);
+        json_put_bytes(w, in->text[i].data, in->text[i].len);
     json_end_array(w);
 }
 
@@ -81,8 +74,7 @@ static void put_calls(json_writer *w, const tool_calls *calls)
         json_begin_object(w);
         put_bytes(w, "id", &c->id);
         put_bytes(w, "name", &c->name);
-        json_put_key(w, "arguments");
-        json_put_raw(w, c->arguments.data, c->arguments.len);
+        json_member_raw(w, "arguments", c->arguments.data, c->arguments.len);
         json_end_object(w);
     }
     json_end_array(w);
@@ -142,15 +134,15 @@ void chat_put_body(const chat *c, buf *out)
     json_begin_object(&w);
     json_put_key(&w, "model");
     json_begin_object(&w);
-    put_text(&w, "name", info.name);
-    put_text(&w, "fingerprint", model_hash(c).text);
+    json_member_str(&w, "name", info.name);
+    json_member_str(&w, "fingerprint", model_hash(c).text);
     json_end_object(&w);
-    put_text(&w, "cache_type", cache_names[c->o->session.cache_type]);
-    put_text(&w, "template", template_hash(&c->talk).text);
+    json_member_str(&w, "cache_type", cache_names[c->o->session.cache_type]);
+    json_member_str(&w, "template", template_hash(&c->talk).text);
     json_member_int(&w, "time", c->talk.now);
     json_put_key(&w, "system");
     if (c->talk.has_system)
-        json_put_bytes(&w, c->talk.system.len ? c->talk.system.data : "", c->talk.system.len);
+        json_put_bytes(&w, c->talk.system.data, c->talk.system.len);
     else
         json_put_null(&w);
     json_put_key(&w, "settings");
@@ -159,8 +151,7 @@ void chat_put_body(const chat *c, buf *out)
     put_list(&w, "dry_breakers", &c->o->settings.sampling.dry_breakers);
     put_list(&w, "stop", &c->o->stop);
     if (chat_has_tools(&c->tools)) {
-        json_put_key(&w, "tools");
-        json_put_raw(&w, c->tools.text.data, c->tools.text.len);
+        json_member_raw(&w, "tools", c->tools.text.data, c->tools.text.len);
         put_texts(&w, "replies", &c->replies);
     }
     json_put_key(&w, "turns");

@@ -17,16 +17,11 @@ static void put_head(const buf *body, size_t n_kv, buf *out)
 {
     json_writer w = { out, false };
     json_begin_object(&w);
-    json_put_key(&w, "format");
-    json_put_str(&w, format_name);
-    json_put_key(&w, "version");
-    json_put_int(&w, VERSION);
-    json_put_key(&w, "body");
-    json_put_int(&w, (int64_t)body->len);
-    json_put_key(&w, "hash");
-    json_put_str(&w, hex64_of(hash64_of(body->data, body->len, 0)).text);
-    json_put_key(&w, "kv");
-    json_put_int(&w, (int64_t)n_kv);
+    json_member_str(&w, "format", format_name);
+    json_member_int(&w, "version", VERSION);
+    json_member_int(&w, "body", (int64_t)body->len);
+    json_member_str(&w, "hash", hex64_of(hash64_of(body->data, body->len, 0)).text);
+    json_member_int(&w, "kv", (int64_t)n_kv);
     json_end_object(&w);
     buf_putc(out, '\n');
 }

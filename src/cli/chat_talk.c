@@ -87,12 +87,9 @@ static void put_variables(const talk *t, const span *s, buf *out)
     }
     put_input(&w, s->in, calls_before(t, s->to));
     json_end_array(&w);
-    if (t->tools && chat_has_tools(t->tools)) {
-        json_put_key(&w, "tools");
-        json_put_raw(&w, t->tools->text.data, t->tools->text.len);
-    }
-    json_put_key(&w, "add_generation_prompt");
-    json_put_bool(&w, true);
+    if (t->tools && chat_has_tools(t->tools))
+        json_member_raw(&w, "tools", t->tools->text.data, t->tools->text.len);
+    json_member_bool(&w, "add_generation_prompt", true);
     json_end_object(&w);
 }
 

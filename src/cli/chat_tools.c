@@ -48,8 +48,7 @@ void chat_tools_free(chat_tools *t)
 
 static void put_text(json_writer *w, const char *key, chat_text t)
 {
-    json_put_key(w, key);
-    json_put_bytes(w, t.n ? t.s : "", t.n);
+    json_member_bytes(w, key, t.s, t.n);
 }
 
 static chat_text text_of(const buf *b)
@@ -60,8 +59,7 @@ static chat_text text_of(const buf *b)
 void chat_put_message(json_writer *w, const char *role, chat_text content)
 {
     json_begin_object(w);
-    json_put_key(w, "role");
-    json_put_str(w, role);
+    json_member_str(w, "role", role);
     put_text(w, "content", content);
     json_end_object(w);
 }
@@ -70,8 +68,7 @@ static void put_call(json_writer *w, const chat_tools *t, const tool_call *c)
 {
     json_begin_object(w);
     put_text(w, "id", text_of(&c->id));
-    json_put_key(w, "type");
-    json_put_str(w, "function");
+    json_member_str(w, "type", "function");
     json_put_key(w, "function");
     json_begin_object(w);
     put_text(w, "name", text_of(&c->name));
@@ -87,13 +84,12 @@ static void put_call(json_writer *w, const chat_tools *t, const tool_call *c)
 void chat_put_calls(json_writer *w, const chat_tools *t, chat_text content, const tool_calls *calls)
 {
     json_begin_object(w);
-    json_put_key(w, "role");
-    json_put_str(w, "assistant");
+    json_member_str(w, "role", "assistant");
     json_put_key(w, "content");
     if (content.n == 0 && t->has_null_content)
         json_put_null(w);
     else
-        json_put_bytes(w, content.n ? content.s : "", content.n);
+        json_put_bytes(w, content.s, content.n);
     json_put_key(w, "tool_calls");
     json_begin_array(w);
     for (size_t i = 0; i < calls->n; i++) put_call(w, t, &calls->call[i]);
@@ -104,8 +100,7 @@ void chat_put_calls(json_writer *w, const chat_tools *t, chat_text content, cons
 void chat_put_reply(json_writer *w, const tool_call *c, chat_text content)
 {
     json_begin_object(w);
-    json_put_key(w, "role");
-    json_put_str(w, "tool");
+    json_member_str(w, "role", "tool");
     put_text(w, "tool_call_id", text_of(&c->id));
     put_text(w, "name", text_of(&c->name));
     put_text(w, "content", content);
@@ -131,14 +126,9 @@ static bool render(const probe *p, const buf *messages, const buf *tools, lory_p
     buf b = { 0 };
     json_writer w = { &b, false };
     json_begin_object(&w);
-    json_put_key(&w, "messages");
-    json_put_raw(&w, messages->data, messages->len);
-    if (tools) {
-        json_put_key(&w, "tools");
-        json_put_raw(&w, tools->data, tools->len);
-    }
-    json_put_key(&w, "add_generation_prompt");
-    json_put_bool(&w, true);
+    json_member_raw(&w, "messages", messages->data, messages->len);
+    if (tools) json_member_raw(&w, "tools", tools->data, tools->len);
+    json_member_bool(&w, "add_generation_prompt", true);
     json_end_object(&w);
     bool ok = b.failed ? err_set(err, LORY_E_MEMORY, "%s: no memory", p->subject)
                        : lory_render_template(p->m, p->tmpl, b.data, b.len, out, err);

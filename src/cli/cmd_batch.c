@@ -201,17 +201,11 @@ static bool check_input(const run *r, lory_err *err)
 
 /* ---- settings -------------------------------------------------------------------------------- */
 
-static void put_text_setting(json_writer *w, const char *name, const char *value)
-{
-    json_put_key(w, name);
-    json_put_str(w, value);
-}
-
 static void put_int_setting(json_writer *w, const char *name, int64_t value)
 {
     char text[24];
     snprintf(text, sizeof text, "%" PRId64, value);
-    put_text_setting(w, name, text);
+    json_member_str(w, name, text);
 }
 
 /* In the fewest digits that are the same float. */
@@ -219,7 +213,7 @@ static void put_float_setting(json_writer *w, const char *name, float value)
 {
     buf text = { 0 };
     json_put_f32(&(json_writer){ &text, false }, value);
-    put_text_setting(w, name, text.data ? text.data : "");
+    json_member_str(w, name, text.data ? text.data : "");
     if (text.failed) w->out->failed = true;
     buf_free(&text);
 }
@@ -227,8 +221,7 @@ static void put_float_setting(json_writer *w, const char *name, float value)
 /* A setting that is JSON itself, as text. */
 static void put_list(json_writer *w, const char *name, buf *list)
 {
-    json_put_key(w, name);
-    json_put_bytes(w, list->data, list->len);
+    json_member_bytes(w, name, list->data, list->len);
     if (list->failed) w->out->failed = true;
     buf_free(list);
 }
@@ -294,11 +287,11 @@ static bool describe_settings(run *r, lory_err *err)
     put_int_setting(&w, "ignore-eos", r->o->ignore_eos);
     put_int_setting(&w, "special", r->o->special);
     put_int_setting(&w, "ctx-size", (int64_t)r->d.n_ctx);
-    put_text_setting(&w, "cache-type", cache_types[r->o->session.cache_type]);
+    json_member_str(&w, "cache-type", cache_types[r->o->session.cache_type]);
     put_template(&w, r);
     if (r->grammar.g) put_int_setting(&w, "grammar", (int64_t)(r->grammar.hash >> 1));
     put_lists(&w, r);
-    put_text_setting(&w, "shard", r->o->shard ? r->o->shard : "1/1");
+    json_member_str(&w, "shard", r->o->shard ? r->o->shard : "1/1");
     json_end_object(&w);
     return !r->state.settings.failed || err_set(err, LORY_E_MEMORY, "no memory for the settings");
 }

@@ -249,31 +249,17 @@ static double attention_share(const bench *b, const bench_row *row)
 static void put_json(const bench *b, const bench_row *row, double share, double attention, buf *out)
 {
     json_writer w = { out, false };
-    const struct {
-        const char *key;
-        int value;
-    } counts[] = { { "n_prompt", row->n_prompt },
-                   { "n_gen", row->n_gen },
-                   { "depth", b->depth },
-                   { "parallel", row->n_parallel },
-                   { "threads", b->session.n_threads } };
     json_begin_object(&w);
-    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
-        json_put_key(&w, counts[i].key);
-        json_put_int(&w, counts[i].value);
-    }
-    json_put_key(&w, "tokens_per_s_median");
-    json_put_f64(&w, median(b->speeds, b->o->n_runs));
-    json_put_key(&w, "tokens_per_s_min");
-    json_put_f64(&w, b->speeds[0]);
-    json_put_key(&w, "tokens_per_s_max");
-    json_put_f64(&w, b->speeds[b->o->n_runs - 1]);
-    json_put_key(&w, "limit_share");
-    json_put_f64(&w, share);
-    if (attention > 0) {
-        json_put_key(&w, "attention_share");
-        json_put_f64(&w, attention);
-    }
+    json_member_int(&w, "n_prompt", row->n_prompt);
+    json_member_int(&w, "n_gen", row->n_gen);
+    json_member_int(&w, "depth", b->depth);
+    json_member_int(&w, "parallel", row->n_parallel);
+    json_member_int(&w, "threads", b->session.n_threads);
+    json_member_f64(&w, "tokens_per_s_median", median(b->speeds, b->o->n_runs));
+    json_member_f64(&w, "tokens_per_s_min", b->speeds[0]);
+    json_member_f64(&w, "tokens_per_s_max", b->speeds[b->o->n_runs - 1]);
+    json_member_f64(&w, "limit_share", share);
+    if (attention > 0) json_member_f64(&w, "attention_share", attention);
     json_end_object(&w);
     buf_putc(out, '\n');
 }

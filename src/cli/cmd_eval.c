@@ -251,10 +251,8 @@ static void put_json(const eval *e, buf *out)
     json_begin_object(&w);
     json_member_f64(&w, "perplexity", perplexity(&e->nll));
     json_member_f64(&w, "stderr", perplexity(&e->nll) * score_error_of(&e->nll));
-    json_put_key(&w, "n_tokens");
-    json_put_int(&w, (int64_t)e->nll.n);
-    json_put_key(&w, "n_bytes");
-    json_put_int(&w, (int64_t)e->n_bytes);
+    json_member_int(&w, "n_tokens", (int64_t)e->nll.n);
+    json_member_int(&w, "n_bytes", (int64_t)e->n_bytes);
     json_member_f64(&w, "bits_per_byte", bits_per_byte(e));
     if (e->row) {
         json_member_f64(&w, "kl", score_mean_of(&e->kl));
@@ -351,8 +349,7 @@ static bool print_completion(const eval *e)
     json_writer w = { &out, false };
     json_begin_object(&w);
     json_member_f64(&w, "logprob", e->nll.n ? -e->nll.sum : 0.0);
-    json_put_key(&w, "n_tokens");
-    json_put_int(&w, (int64_t)e->nll.n);
+    json_member_int(&w, "n_tokens", (int64_t)e->nll.n);
     json_end_object(&w);
     buf_putc(&out, '\n');
     bool ok = out_buf(&out);

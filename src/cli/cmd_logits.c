@@ -46,8 +46,7 @@ static bool print_logits(void *user, size_t pos, const float *logits)
     printer *p = user;
     json_writer w = { &p->line, false };
     json_begin_object(&w);
-    json_put_key(&w, "pos");
-    json_put_int(&w, (int64_t)pos);
+    json_member_int(&w, "pos", (int64_t)pos);
     json_put_key(&w, "logits");
     json_begin_array(&w);
     for (int i = 0; i < p->n_vocab; i++) json_put_f32(&w, logits[i]);

@@ -204,8 +204,7 @@ static bool decode_line(const lory_model *m, const tokenize_opts *o, const lines
               && decode(m, o->special, &ids, &text, err);
     if (ok) {
         json_begin_object(&w);
-        json_put_key(&w, "text");
-        json_put_bytes(&w, text.data ? text.data : "", text.len);
+        json_member_bytes(&w, "text", text.data, text.len);
         json_end_object(&w);
         buf_putc(&b, '\n');
         out_buf(&b);

@@ -14,14 +14,7 @@ enum { MAX_ARRAY = 16, N_FIRST = 8 };
 
 static void put_str(json_writer *w, const char *key, gguf_str s)
 {
-    json_put_key(w, key);
-    json_put_bytes(w, s.s, s.n);
-}
-
-static void put_bool(json_writer *w, const char *key, bool v)
-{
-    json_put_key(w, key);
-    json_put_bool(w, v);
+    json_member_bytes(w, key, s.s, s.n);
 }
 
 /* ---- metadata ---------------------------------------------------------------------------- */
@@ -59,8 +52,7 @@ static void put_array(json_writer *w, const gguf_kv *kv)
     bool is_long = kv->n > MAX_ARRAY;
     if (is_long) {
         json_begin_object(w);
-        json_put_key(w, "array");
-        json_put_str(w, gguf_type_name(kv->elem));
+        json_member_str(w, "array", gguf_type_name(kv->elem));
         json_member_int(w, "n", kv->n);
         json_put_key(w, "first");
     }
@@ -105,8 +97,7 @@ static void put_types(json_writer *w, const inspection *x)
     for (int i = 0; i < QT_COUNT; i++) {
         if (x->use[i].n_tensors == 0) continue;
         json_begin_object(w);
-        json_put_key(w, "type");
-        json_put_str(w, qtypes[i].name);
+        json_member_str(w, "type", qtypes[i].name);
         json_member_int(w, "n_tensors", x->use[i].n_tensors);
         json_member_int(w, "n_params", x->use[i].n_elems);
         json_member_int(w, "n_bytes", x->use[i].n_bytes);
@@ -138,7 +129,7 @@ static void put_tokenizer(json_writer *w, const gguf *g)
     json_member_int(w, "n_merges", merges ? merges->n : 0);
     put_token_id(w, g, "bos", "tokenizer.ggml.bos_token_id");
     put_token_id(w, g, "eos", "tokenizer.ggml.eos_token_id");
-    put_bool(w, "has_chat_template", gguf_find(g, "tokenizer.chat_template") != NULL);
+    json_member_bool(w, "has_chat_template", gguf_find(g, "tokenizer.chat_template") != NULL);
     json_end_object(w);
 }
 
@@ -147,8 +138,7 @@ static void put_memory(json_writer *w, const inspection *x)
     json_put_key(w, "memory");
     if (!x->has_plan) {
         json_put_null(w);
-        json_put_key(w, "memory_error");
-        json_put_str(w, x->plan_err.text);
+        json_member_str(w, "memory_error", x->plan_err.text);
         return;
     }
     json_begin_object(w);
@@ -164,9 +154,8 @@ static void put_memory(json_writer *w, const inspection *x)
     json_member_int(w, "n_ctx_fit", (uint64_t)x->plan.n_ctx_fit);
     json_member_int(w, "n_batch", (uint64_t)x->plan.n_batch);
     json_member_int(w, "n_threads", (uint64_t)x->plan.n_threads);
-    put_bool(w, "n_ctx_lowered", x->plan.n_ctx_lowered);
-    json_put_key(w, "cache_type");
-    json_put_str(w, x->cache_type);
+    json_member_bool(w, "n_ctx_lowered", x->plan.n_ctx_lowered);
+    json_member_str(w, "cache_type", x->cache_type);
     json_end_object(w);
 }
 
@@ -178,15 +167,13 @@ static const char *const finding_names[] = {
 
 static void put_support(json_writer *w, const inspection *x)
 {
-    json_put_key(w, "runs");
-    json_put_bool(w, inspect_runs(x));
+    json_member_bool(w, "runs", inspect_runs(x));
     json_put_key(w, "findings");
     json_begin_array(w);
     for (size_t i = 0; i < x->n_finding; i++) {
         const inspect_finding *f = &x->finding[i];
         json_begin_object(w);
-        json_put_key(w, "kind");
-        json_put_str(w, finding_names[f->kind]);
+        json_member_str(w, "kind", finding_names[f->kind]);
         put_str(w, "name", (gguf_str){ f->name, strlen(f->name) });
         put_str(w, "text", (gguf_str){ f->text, strlen(f->text) });
         json_member_int(w, "n", f->n);
@@ -210,8 +197,7 @@ static void put_plan(json_writer *w, const inspection *x)
             json_put_int(w, x->step[i].last_layer);
             json_end_array(w);
         }
-        json_put_key(w, "step");
-        json_put_str(w, x->step[i].text);
+        json_member_str(w, "step", x->step[i].text);
         json_end_object(w);
     }
     json_end_array(w);
@@ -226,8 +212,7 @@ static void put_tensors(json_writer *w, const gguf *g)
         const gguf_tensor *t = &g->tensors[i];
         json_begin_object(w);
         put_str(w, "name", t->name);
-        json_put_key(w, "type");
-        json_put_str(w, inspect_type_name(t, type));
+        json_member_str(w, "type", inspect_type_name(t, type));
         json_put_key(w, "shape");
         json_begin_array(w);
         for (int k = 0; k < t->n_dims; k++) json_put_int(w, t->ne[k]);
@@ -244,8 +229,7 @@ void inspect_json(const inspection *x, buf *out)
     const gguf *g = &x->g;
     json_writer w = { out, false };
     json_begin_object(&w);
-    json_put_key(&w, "file");
-    json_put_bytes(&w, x->path, strlen(x->path));
+    json_member_bytes(&w, "file", x->path, strlen(x->path));
     json_member_int(&w, "size_bytes", gguf_file_bytes(g));
     json_member_int(&w, "version", g->version);
     json_member_int(&w, "alignment", g->alignment);

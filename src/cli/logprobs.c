@@ -73,10 +73,8 @@ static void put_token(const logprobs *l, json_writer *w, lory_token id, double l
 {
     size_t n;
     const char *text = lory_token_text(l->m, id, &n);
-    json_put_key(w, "id");
-    json_put_int(w, id);
-    json_put_key(w, "text");
-    json_put_bytes(w, text, n);
+    json_member_int(w, "id", id);
+    json_member_bytes(w, "text", text, n);
     json_put_key(w, "bytes");
     json_begin_array(w);
     for (size_t i = 0; i < n; i++) json_put_int(w, (unsigned char)text[i]);

@@ -463,7 +463,7 @@ static void put_quoted(buf *out, const char *s, size_t n)
         }
         i += len;
     }
-    if (n > plain) buf_put(out, s + plain, n - plain); /* s may be NULL when n is 0 */
+    if (n > plain) buf_put(out, s + plain, n - plain);
     buf_putc(out, '"');
 }
 
@@ -588,6 +588,12 @@ void json_put_value(json_writer *w, const json *j)
     }
 }
 
+void json_member_bool(json_writer *w, const char *key, bool value)
+{
+    json_put_key(w, key);
+    json_put_bool(w, value);
+}
+
 void json_member_int(json_writer *w, const char *key, int64_t value)
 {
     json_put_key(w, key);
@@ -604,4 +610,16 @@ void json_member_str(json_writer *w, const char *key, const char *s)
 {
     json_put_key(w, key);
     json_put_str(w, s);
+}
+
+void json_member_bytes(json_writer *w, const char *key, const char *s, size_t n)
+{
+    json_put_key(w, key);
+    json_put_bytes(w, s, n);
+}
+
+void json_member_raw(json_writer *w, const char *key, const char *text, size_t n)
+{
+    json_put_key(w, key);
+    json_put_raw(w, text, n);
 }

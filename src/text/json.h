@@ -84,7 +84,7 @@ void json_put_null(json_writer *w);
 void json_put_bool(json_writer *w, bool value);
 void json_put_int(json_writer *w, int64_t value);
 void json_put_str(json_writer *w, const char *s); /* NUL-terminated */
-/* A malformed UTF-8 byte becomes U+FFFD: JSON text must be valid. */
+/* A malformed UTF-8 byte becomes U+FFFD: JSON text must be valid. Without bytes s may be NULL. */
 void json_put_bytes(json_writer *w, const char *s, size_t n);
 /* The fewest digits that read back as the same value; NaN and infinities, which JSON can't say,
  * become null. */
@@ -95,8 +95,11 @@ void json_put_raw(json_writer *w, const char *text, size_t n); /* a value that i
 void json_put_value(json_writer *w, const json *j);
 
 /* A key and its value at once. */
+void json_member_bool(json_writer *w, const char *key, bool value);
 void json_member_int(json_writer *w, const char *key, int64_t value);
 void json_member_f64(json_writer *w, const char *key, double value);
 void json_member_str(json_writer *w, const char *key, const char *s);
+void json_member_bytes(json_writer *w, const char *key, const char *s, size_t n);
+void json_member_raw(json_writer *w, const char *key, const char *text, size_t n);
 
 #endif

@@ -21,8 +21,7 @@ void chat_put(chat *c, const char *s, size_t n)
     json_begin_object(&c->json);
     json_put_key(&c->json, "role");
     json_put_str(&c->json, c->n_turns++ % 2 ? "assistant" : "user");
-    json_put_key(&c->json, "content");
-    json_put_bytes(&c->json, s, n);
+    json_member_bytes(&c->json, "content", s, n);
     json_end_object(&c->json);
 }
 

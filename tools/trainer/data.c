@@ -71,8 +71,7 @@ static bool render(const lory_model *m, const json *messages, size_t n, bool ask
     json_begin_array(&w);
     for (const json *j = messages->first; j && n > 0; j = j->next, n--) json_put_value(&w, j);
     json_end_array(&w);
-    json_put_key(&w, "add_generation_prompt");
-    json_put_bool(&w, asks);
+    json_member_bool(&w, "add_generation_prompt", asks);
     json_end_object(&w);
     lory_template t = { 0 };
     lory_prompt prompt = { 0 };
