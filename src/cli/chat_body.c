@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const cache_names[] = { "f16", "f32", "q8_0" }; /* by lory_cache_type */
-
 hex64 hex64_of(uint64_t v)
 {
     hex64 h;
@@ -137,7 +135,7 @@ void chat_put_body(const chat *c, buf *out)
     json_member_str(&w, "name", info.name);
     json_member_str(&w, "fingerprint", model_hash(c).text);
     json_end_object(&w);
-    json_member_str(&w, "cache_type", cache_names[c->o->session.cache_type]);
+    json_member_str(&w, "cache_type", cli_cache_types[c->o->session.cache_type]);
     json_member_str(&w, "template", template_hash(&c->talk).text);
     json_member_int(&w, "time", c->talk.now);
     json_put_key(&w, "system");
@@ -406,7 +404,7 @@ static bool read_held(const reader *r, const json *j, talk *t)
 /* What makes it go on otherwise than it would have. */
 static void tell_differences(const reader *r, const chat *c, const json *j)
 {
-    const char *now = cache_names[c->o->session.cache_type];
+    const char *now = cli_cache_types[c->o->session.cache_type];
     if (!json_str_is(json_get(j, "cache_type"), now))
         cli_note("%s: the talk had another --cache-type: it goes on with %s", r->path, now);
     if (!has_same_template(&c->talk, j))

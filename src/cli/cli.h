@@ -154,7 +154,8 @@ typedef struct {
     {                                                                                              \
         .n_batch = 512, .cache_type = LORY_CACHE_F16, .n_draft = CLI_DRAFT                         \
     }
-extern const opt_row session_rows[]; /* -t -c -b --cache-type --lora */
+extern const char *const cli_cache_types[]; /* names, by lory_cache_type; NULL at the end */
+extern const opt_row session_rows[];        /* -t -c -b --cache-type --lora */
 extern const opt_row draft_rows[];   /* --model-draft --draft; CLI_DRAFT is the default */
 
 /* What the options ask for, of the adapters those that cli_open_loras opened. */

@@ -260,7 +260,6 @@ static void put_template(json_writer *w, const run *r)
 /* All that the bytes of the output depend on, besides input and model, by the options' names. */
 static bool describe_settings(run *r, lory_err *err)
 {
-    static const char *const cache_types[] = { "f16", "f32", "q8_0" };
     const lory_sampler_params *s = &r->d.sampler;
     json_writer w = { &r->state.settings, false };
     json_begin_object(&w);
@@ -287,7 +286,7 @@ static bool describe_settings(run *r, lory_err *err)
     put_int_setting(&w, "ignore-eos", r->o->ignore_eos);
     put_int_setting(&w, "special", r->o->special);
     put_int_setting(&w, "ctx-size", (int64_t)r->d.n_ctx);
-    json_member_str(&w, "cache-type", cache_types[r->o->session.cache_type]);
+    json_member_str(&w, "cache-type", cli_cache_types[r->o->session.cache_type]);
     put_template(&w, r);
     if (r->grammar.g) put_int_setting(&w, "grammar", (int64_t)(r->grammar.hash >> 1));
     put_lists(&w, r);

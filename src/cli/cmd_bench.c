@@ -27,9 +27,6 @@ typedef struct {
 
 #define AT(field) offsetof(bench_opts, field)
 
-/* In the order of lory_cache_type. */
-static const char *const cache_types[] = { "f16", "f32", "q8_0", NULL };
-
 static const opt_row rows[] = {
     { 'p', "prompt", OPT_INT, AT(n_prompt), "N", .max = INT_MAX,
       .help = "tokens of the prompt; 0 = no prompt row" },
@@ -47,7 +44,7 @@ static const opt_row rows[] = {
     { 0, NULL, OPT_GROUP, AT(model), .rows = model_rows },
     { 'b', "batch-size", OPT_INT, AT(n_batch), "N", .min = 1, .max = INT_MAX,
       .help = "tokens per prompt-processing step" },
-    { 0, "cache-type", OPT_CHOICE, AT(cache_type), "f32|f16|q8_0", .choices = cache_types,
+    { 0, "cache-type", OPT_CHOICE, AT(cache_type), "f32|f16|q8_0", .choices = cli_cache_types,
       .help = "KV cache element type" },
     { 0, NULL, OPT_GROUP, AT(lora), .rows = lora_rows },
     { .kind = OPT_END },

@@ -47,11 +47,10 @@ static void plan(inspection *x, session_opts *o)
 
 static int inspect(inspect_opts *o)
 {
-    static const char *const cache_types[] = { "f16", "f32", "q8_0" }; /* lory_cache_type */
     lory_err err;
     inspection x = { .path = o->path,
                      .with_tensors = o->tensors,
-                     .cache_type = cache_types[o->session.cache_type] };
+                     .cache_type = cli_cache_types[o->session.cache_type] };
     buf out = { 0 };
     if (!gguf_open_any(&x.g, o->path, &err)) return cli_fail(&err);
     lory_err alone; /* a part by itself is shown as what it is, and why it can't be run */

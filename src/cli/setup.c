@@ -108,8 +108,7 @@ bool cli_open_loras(lory_model *m, lora_opts *o, lory_err *err)
 
 /* ---- session ----------------------------------------------------------------------------- */
 
-/* In the order of lory_cache_type. */
-static const char *const cache_types[] = { "f16", "f32", "q8_0", NULL };
+const char *const cli_cache_types[] = { "f16", "f32", "q8_0", NULL };
 
 const opt_row session_rows[] = {
     { 't', "threads", OPT_INT, offsetof(session_opts, n_threads), "N", .min = 1, .max = 1024,
@@ -120,7 +119,7 @@ const opt_row session_rows[] = {
     { 'b', "batch-size", OPT_INT, offsetof(session_opts, n_batch), "N", .min = 1, .max = 8192,
       .help = "tokens per prompt-processing step" },
     { 0, "cache-type", OPT_CHOICE, offsetof(session_opts, cache_type), "f32|f16|q8_0",
-      .choices = cache_types, .also = "cache-type-k cache-type-v ctk ctv",
+      .choices = cli_cache_types, .also = "cache-type-k cache-type-v ctk ctv",
       .help = "KV cache element type" },
     { 0, NULL, OPT_GROUP, offsetof(session_opts, lora), .rows = lora_rows },
     { .kind = OPT_END },
