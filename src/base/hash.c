@@ -1,6 +1,8 @@
 /* hash.c - see hash.h. */
 #include "base/hash.h"
 #include "base/bytes.h"
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define PRIME_1 0x9e3779b185ebca87u
@@ -82,4 +84,11 @@ uint64_t hash64_of(const void *bytes, size_t n, uint64_t seed)
     hash64_begin(&h, seed);
     hash64_put(&h, bytes, n);
     return hash64_end(&h);
+}
+
+hash64_text hash64_digits(uint64_t hash)
+{
+    hash64_text t;
+    snprintf(t.text, sizeof t.text, "%016" PRIx64, hash);
+    return t;
 }

@@ -19,4 +19,10 @@ uint64_t hash64_end(const hash64 *h); /* of what was put so far; more may follow
 
 uint64_t hash64_of(const void *bytes, size_t n, uint64_t seed);
 
+/* A hash as text: 16 digits, as xxhsum prints it. */
+typedef struct {
+    char text[17];
+} hash64_text;
+hash64_text hash64_digits(uint64_t hash);
+
 #endif

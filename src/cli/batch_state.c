@@ -1,6 +1,7 @@
 /* batch_state.c - see batch_state.h. */
 #include "cli/batch_state.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "text/json.h"
 #include <inttypes.h>
 #include <string.h>
@@ -20,13 +21,6 @@ static bool name_of(const char *out_path, buf *name, lory_err *err)
 
 /* ---- writing ----------------------------------------------------------------------------- */
 
-static void put_hex(json_writer *w, const char *key, uint64_t v)
-{
-    char hex[20];
-    snprintf(hex, sizeof hex, "%016" PRIx64, v);
-    json_member_str(w, key, hex);
-}
-
 static void put_state(const batch_state *s, buf *out)
 {
     json_writer w = { out, false };
@@ -37,11 +31,11 @@ static void put_state(const batch_state *s, buf *out)
     json_begin_object(&w);
     json_member_int(&w, "bytes", s->input.n_bytes);
     json_member_int(&w, "lines", s->input.n_lines);
-    put_hex(&w, "xxh64", s->input.hash);
+    json_member_str(&w, "xxh64", hash64_digits(s->input.hash).text);
     json_end_object(&w);
     json_put_key(&w, "model");
     json_begin_object(&w);
-    put_hex(&w, "fingerprint", s->model);
+    json_member_str(&w, "fingerprint", hash64_digits(s->model).text);
     json_end_object(&w);
     json_member_raw(&w, "settings", s->settings.data, s->settings.len);
     json_end_object(&w);
@@ -110,13 +104,6 @@ static bool check_lory(const json *root, const char *out, const char *name, lory
                    lory_version());
 }
 
-static bool is_hex(const json *j, uint64_t v)
-{
-    char hex[20];
-    snprintf(hex, sizeof hex, "%016" PRIx64, v);
-    return json_str_is(j, hex);
-}
-
 static bool check_input(const batch_state *s, const json *j, const char *out, const char *name,
                         lory_err *err)
 {
@@ -126,13 +113,13 @@ static bool check_input(const batch_state *s, const json *j, const char *out, co
         || !json_get_int(json_get(j, "lines"), &n_lines) || !hash || hash->type != JSON_STRING)
         return damaged(name, err);
     if ((uint64_t)n_bytes == s->input.n_bytes && (uint64_t)n_lines == s->input.n_lines
-        && is_hex(hash, s->input.hash))
+        && json_str_is(hash, hash64_digits(s->input.hash).text))
         return true;
     return err_set(err, LORY_E_ARGUMENT,
                    "%s: belongs to another input (found %" PRIu64 " line%s, %" PRIu64
-                   " bytes, xxh64 %016" PRIx64 ", expected %" PRId64 ", %" PRId64 ", %s)",
-                   out, s->input.n_lines, plural(s->input.n_lines), s->input.n_bytes, s->input.hash,
-                   n_lines, n_bytes, hash->str);
+                   " bytes, xxh64 %s, expected %" PRId64 ", %" PRId64 ", %s)",
+                   out, s->input.n_lines, plural(s->input.n_lines), s->input.n_bytes,
+                   hash64_digits(s->input.hash).text, n_lines, n_bytes, hash->str);
 }
 
 static bool check_model(const batch_state *s, const json *j, const char *out, const char *name,
@@ -140,11 +127,11 @@ static bool check_model(const batch_state *s, const json *j, const char *out, co
 {
     const json *print = json_get(j, "fingerprint");
     if (!print || print->type != JSON_STRING) return damaged(name, err);
-    if (is_hex(print, s->model)) return true;
+    if (json_str_is(print, hash64_digits(s->model).text)) return true;
     return err_set(err, LORY_E_ARGUMENT,
-                   "%s: belongs to another model or other adapters (found fingerprint %016" PRIx64
-                   ", expected %s)",
-                   out, s->model, print->str);
+                   "%s: belongs to another model or other adapters (found fingerprint %s, "
+                   "expected %s)",
+                   out, hash64_digits(s->model).text, print->str);
 }
 
 static const char *text_of(const json *j)

@@ -10,16 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-hex64 hex64_of(uint64_t v)
+static hash64_text template_hash(const talk *t)
 {
-    hex64 h;
-    snprintf(h.text, sizeof h.text, "%016" PRIx64, v);
-    return h;
-}
-
-static hex64 template_hash(const talk *t)
-{
-    return hex64_of(hash64_of(t->template_text.data, t->template_text.len, 0));
+    return hash64_digits(hash64_of(t->template_text.data, t->template_text.len, 0));
 }
 
 /* ---- writing ----------------------------------------------------------------------------- */
@@ -118,10 +111,10 @@ static void put_held(json_writer *w, const talk_held *h)
 }
 
 /* Of the model and what adapts it. */
-static hex64 model_hash(const chat *c)
+static hash64_text model_hash(const chat *c)
 {
     const lora_opts *l = &c->o->session.lora;
-    return hex64_of(lory_fingerprint(c->m, l->use, l->n));
+    return hash64_digits(lory_fingerprint(c->m, l->use, l->n));
 }
 
 void chat_put_body(const chat *c, buf *out)

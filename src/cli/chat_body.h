@@ -10,9 +10,4 @@ void chat_put_body(const chat *c, buf *out);
  * messages. */
 bool chat_take_body(chat *c, const char *path, const json *j, lory_err *err);
 
-typedef struct {
-    char text[20];
-} hex64; /* as 16 digits */
-hex64 hex64_of(uint64_t v);
-
 #endif

@@ -20,7 +20,7 @@ static void put_head(const buf *body, size_t n_kv, buf *out)
     json_member_str(&w, "format", format_name);
     json_member_int(&w, "version", VERSION);
     json_member_int(&w, "body", (int64_t)body->len);
-    json_member_str(&w, "hash", hex64_of(hash64_of(body->data, body->len, 0)).text);
+    json_member_str(&w, "hash", hash64_digits(hash64_of(body->data, body->len, 0)).text);
     json_member_int(&w, "kv", (int64_t)n_kv);
     json_end_object(&w);
     buf_putc(out, '\n');
@@ -112,7 +112,7 @@ static bool split(const file_map *m, part *body, part *kv, lory_err *err)
     *kv = (part){ body->s + body->n, m->size - n_head - 1 - body->n };
     bool is_whole =
         has_sizes
-        && json_str_is(json_get(d.root, "hash"), hex64_of(hash64_of(body->s, body->n, 0)).text);
+        && json_str_is(json_get(d.root, "hash"), hash64_digits(hash64_of(body->s, body->n, 0)).text);
     if (n_kv == 0) kv->n = 0;
     json_close(&d);
     if (!is_talk)
