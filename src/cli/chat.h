@@ -67,8 +67,6 @@ size_t chat_used(const chat *c);
 
 /* Gives a setting a value as its option would have it; a setting that is wrong stays as it was. */
 bool chat_set(chat *c, const char *name, const char *value, lory_err *err);
-/* The float or int (by r->kind) of a sampling row; NULL: no number, or the model's default. */
-const void *chat_setting_number(const chat_settings *s, const opt_row *r);
 /* chat_open_template for this chat: with tools a model's own may be another one. */
 bool chat_read_template(const chat *c, bool has_tools, buf *text, const chat_builtin **builtin,
                         lory_err *err);

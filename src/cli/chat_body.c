@@ -7,7 +7,6 @@
 #include "text/json.h"
 #include <inttypes.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 static hash64_text template_hash(const talk *t)
@@ -28,7 +27,7 @@ static void put_settings(json_writer *w, const chat_settings *s)
     json_member_int(w, "seed", s->sampling.seed);
     json_member_int(w, "predict", s->n_predict);
     for (const opt_row *r = sampling_rows; r->kind != OPT_END; r++) {
-        const void *x = chat_setting_number(s, r);
+        const void *x = cli_sampling_number(&s->sampling, r);
         if (!x) continue;
         json_put_key(w, r->name);
         if (r->kind == OPT_INT)

@@ -204,7 +204,7 @@ static void say_setting(const char *name, const char *value, bool is_given)
 static void list_settings(const chat *c)
 {
     const chat_settings *s = &c->o->settings;
-    chat_settings all = { .sampling = cli_sampling_in_effect(c->m, &s->sampling) };
+    const sampling_opts all = cli_sampling_in_effect(c->m, &s->sampling);
     char value[32];
     snprintf(value, sizeof value, "%" PRId64, s->sampling.seed);
     say_setting("seed", value, true);
@@ -212,13 +212,13 @@ static void list_settings(const chat *c)
     say_setting("predict", value, s->n_predict != -1);
     say_setting("think", s->hides ? "hide" : "show", s->hides);
     for (const opt_row *r = sampling_rows; r->kind != OPT_END; r++) {
-        const void *x = chat_setting_number(&all, r);
+        const void *x = cli_sampling_number(&all, r);
         if (!x) continue;
         if (r->kind == OPT_INT)
             snprintf(value, sizeof value, "%d", *(const int *)x);
         else
             snprintf(value, sizeof value, "%g", (double)*(const float *)x);
-        say_setting(r->name, value, chat_setting_number(s, r) != NULL);
+        say_setting(r->name, value, cli_sampling_number(&s->sampling, r) != NULL);
     }
 }
 

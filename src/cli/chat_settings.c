@@ -66,16 +66,6 @@ bool chat_set(chat *c, const char *name, const char *value, lory_err *err)
     return true;
 }
 
-const void *chat_setting_number(const chat_settings *s, const opt_row *r)
-{
-    const char *at = (const char *)&s->sampling + r->at;
-    float x = NAN;
-    int i = INT_MIN;
-    if (r->kind == OPT_FLOAT) memcpy(&x, at, sizeof x);
-    if (r->kind == OPT_INT) memcpy(&i, at, sizeof i);
-    return isnan(x) && i == INT_MIN ? NULL : at;
-}
-
 bool chat_set_stops(chat *c, const opt_list *given, const chat_builtin *b, lory_err *err)
 {
     const char **stop = mem_new(given->n + 1, sizeof *stop);

@@ -202,6 +202,8 @@ extern const opt_row sampling_rows[]; /* -s --temp --top-k ... --logit-bias */
 
 /* The same with what counts in place of the numbers that were not given. */
 sampling_opts cli_sampling_in_effect(const lory_model *m, const sampling_opts *o);
+/* The float or int (by r->kind) of one of sampling_rows; NULL: no number, or not given. */
+const void *cli_sampling_number(const sampling_opts *o, const opt_row *r);
 
 /* What the options ask for, *p's logit biases in *bias: free it with mem_free, also on failure.
  * DRY's breakers stay the options'. */

@@ -218,6 +218,16 @@ static void put_float_setting(json_writer *w, const char *name, float value)
     buf_free(&text);
 }
 
+static void put_sampling(json_writer *w, const run *r)
+{
+    const sampling_opts all = cli_sampling_in_effect(r->m, &r->o->sampling);
+    for (const opt_row *row = sampling_rows; row->kind != OPT_END; row++) {
+        const void *x = cli_sampling_number(&all, row);
+        if (x && row->kind == OPT_INT) put_int_setting(w, row->name, *(const int *)x);
+        if (x && row->kind == OPT_FLOAT) put_float_setting(w, row->name, *(const float *)x);
+    }
+}
+
 /* A setting that is JSON itself, as text. */
 static void put_list(json_writer *w, const char *name, buf *list)
 {
@@ -260,28 +270,10 @@ static void put_template(json_writer *w, const run *r)
 /* All that the bytes of the output depend on, besides input and model, by the options' names. */
 static bool describe_settings(run *r, lory_err *err)
 {
-    const lory_sampler_params *s = &r->d.sampler;
     json_writer w = { &r->state.settings, false };
     json_begin_object(&w);
-    put_int_setting(&w, "seed", (int64_t)s->seed);
-    put_float_setting(&w, "temp", s->temp);
-    put_int_setting(&w, "top-k", s->top_k);
-    put_float_setting(&w, "top-p", s->top_p);
-    put_float_setting(&w, "min-p", s->min_p);
-    put_float_setting(&w, "typical", s->typical);
-    put_float_setting(&w, "repeat-penalty", s->repeat_penalty);
-    put_int_setting(&w, "repeat-last-n", s->repeat_last_n);
-    put_float_setting(&w, "presence-penalty", s->presence_penalty);
-    put_float_setting(&w, "frequency-penalty", s->frequency_penalty);
-    put_float_setting(&w, "top-n-sigma", s->top_n_sigma);
-    put_float_setting(&w, "xtc-probability", s->xtc_probability);
-    put_float_setting(&w, "xtc-threshold", s->xtc_threshold);
-    put_float_setting(&w, "dynatemp-range", s->dynatemp_range);
-    put_float_setting(&w, "dynatemp-exp", s->dynatemp_exponent);
-    put_float_setting(&w, "dry-multiplier", s->dry_multiplier);
-    put_float_setting(&w, "dry-base", s->dry_base);
-    put_int_setting(&w, "dry-allowed-length", s->dry_allowed_length);
-    put_int_setting(&w, "dry-penalty-last-n", s->dry_penalty_last_n);
+    put_int_setting(&w, "seed", (int64_t)r->d.sampler.seed);
+    put_sampling(&w, r);
     put_int_setting(&w, "predict", r->o->n_predict);
     put_int_setting(&w, "ignore-eos", r->o->ignore_eos);
     put_int_setting(&w, "special", r->o->special);

@@ -121,7 +121,7 @@ static bool load(chat *c, const chat_settings *given, lory_err *err)
     if (given->n_predict != -1) s->n_predict = given->n_predict;
     if (given->sampling.seed != -1) s->sampling.seed = given->sampling.seed;
     for (const opt_row *r = sampling_rows; r->kind != OPT_END; r++) {
-        const void *x = chat_setting_number(given, r);
+        const void *x = cli_sampling_number(&given->sampling, r);
         size_t n_bytes = r->kind == OPT_INT ? sizeof(int) : sizeof(float);
         if (x) memcpy((char *)&s->sampling + r->at, x, n_bytes);
     }

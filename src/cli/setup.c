@@ -382,6 +382,16 @@ sampling_opts cli_sampling_in_effect(const lory_model *m, const sampling_opts *o
     return all;
 }
 
+const void *cli_sampling_number(const sampling_opts *o, const opt_row *r)
+{
+    const char *at = (const char *)o + r->at;
+    float x = NAN;
+    int i = INT_MIN;
+    if (r->kind == OPT_FLOAT) memcpy(&x, at, sizeof x);
+    if (r->kind == OPT_INT) memcpy(&i, at, sizeof i);
+    return isnan(x) && i == INT_MIN ? NULL : at;
+}
+
 /* "15043+1.5" */
 static bool read_bias(const char *text, int n_vocab, lory_logit_bias *bias, lory_err *err)
 {
