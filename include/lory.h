@@ -281,8 +281,8 @@ bool lory_session_set(lory_session *s, const lory_token *ids, size_t n, lory_err
 void lory_session_truncate(lory_session *s, size_t n);
 
 /* From now on a session of a smaller model with the same vocabulary guesses for s where the text so
- * far does not. It is s's meanwhile, which fills it, and outlives s, or NULL in its place ends that.
- * LORY_E_ARGUMENT: their tokens have other texts. */
+ * far does not. It is s's meanwhile, which fills it, and outlives s, or NULL in its place ends
+ * that. LORY_E_ARGUMENT: their tokens have other texts. */
 bool lory_session_draft_by(lory_session *s, lory_session *drafter, lory_err *err);
 
 /* For measuring: n more tokens (0) as if evaluated, whose keys and values are made up, since what

@@ -110,9 +110,8 @@ static bool split(const file_map *m, part *body, part *kv, lory_err *err)
                      && (uint64_t)n_body <= m->size - n_head - 1;
     *body = (part){ data + n_head + 1, has_sizes ? (size_t)n_body : 0 };
     *kv = (part){ body->s + body->n, m->size - n_head - 1 - body->n };
-    bool is_whole =
-        has_sizes
-        && json_str_is(json_get(d.root, "hash"), hash64_digits(hash64_of(body->s, body->n, 0)).text);
+    const hash64_text hash = hash64_digits(hash64_of(body->s, body->n, 0));
+    bool is_whole = has_sizes && json_str_is(json_get(d.root, "hash"), hash.text);
     if (n_kv == 0) kv->n = 0;
     json_close(&d);
     if (!is_talk)

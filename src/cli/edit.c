@@ -273,7 +273,7 @@ static edit_result read_line(editor *e, buf *line)
     return line->failed ? EDIT_END : EDIT_LINE;
 }
 
-/* A terminal that cannot move its cursor, or answers that go elsewhere: it edits the line itself. */
+/* A terminal that cannot move its cursor, or answers that go elsewhere: it edits lines itself. */
 static edit_result ask_line(editor *e, const char *prompt, buf *line)
 {
     bool is_seen = err_is_terminal();

@@ -24,9 +24,9 @@ void edit_open(editor *e, history *h);
 void edit_close(editor *e);
 
 /* Lets a text be edited behind the prompt, which takes n_columns, and returns EDIT_LINE with the
- * text in *line, EDIT_CANCEL, or EDIT_END. Without such a terminal a line ends at its newline, which
- * is left out like a CR before it, malformed bytes and NUL become U+FFFD, and there is a prompt, on
- * stderr, only where a person types what is read and sees it. */
+ * text in *line, EDIT_CANCEL, or EDIT_END. Without such a terminal a line ends at its newline,
+ * which is left out like a CR before it, malformed bytes and NUL become U+FFFD, and there is a
+ * prompt, on stderr, only where a person types what is read and sees it. */
 edit_result edit_read(editor *e, const char *prompt, int n_columns, buf *line);
 
 #endif

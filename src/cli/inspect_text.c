@@ -401,7 +401,8 @@ void inspect_text(const inspection *x, bool is_bold, buf *out)
     page p = { x, out, is_bold };
     char size[32];
     put_clean(out, (gguf_str){ x->path, strlen(x->path) }, 4096);
-    buf_printf(out, ": GGUF version %" PRIu32 ", %s\n", x->g.version, bytes(gguf_file_bytes(&x->g), size));
+    buf_printf(out, ": GGUF version %" PRIu32 ", %s\n", x->g.version,
+               bytes(gguf_file_bytes(&x->g), size));
     put_model(&p);
     put_tokenizer(&p);
     put_weights(&p);

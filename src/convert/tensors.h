@@ -21,8 +21,9 @@ typedef struct {
     mem_arena arena;
 } hf_tensors;
 
-/* Of the config's folder. `wanted`: a type, or QT_COUNT: as most of the source is. A tensor that the
- * family does not know, or one that is missing in a layer, is an error. On failure *t is freed. */
+/* Of the config's folder. `wanted`: a type, or QT_COUNT: as most of the source is. A tensor that
+ * the family does not know, or one that is missing in a layer, is an error. On failure *t is
+ * freed. */
 bool tensors_plan(hf_tensors *t, const hf_family *family, config *c, const hf_shape *shape,
                   qtype wanted, lory_err *err);
 void tensors_free(hf_tensors *t);

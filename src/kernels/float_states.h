@@ -1,5 +1,5 @@
-/* float_states.h - steps of linear recurrences (kernel.h: dplr, scan, scan_by_channel), over a vector
- * of 16 lanes.
+/* float_states.h - steps of linear recurrences (kernel.h: dplr, scan, scan_by_channel), over a
+ * vector of 16 lanes.
  * Layer: kernels. Not a header by itself, see float_lanes.h for v16. */
 #ifndef LORY_KERNELS_FLOAT_STATES_H
 #define LORY_KERNELS_FLOAT_STATES_H
