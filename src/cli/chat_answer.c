@@ -143,9 +143,7 @@ static bool print_calls(const tool_calls *calls)
         json_end_object(&w);
         buf_puts(&b, "}\n");
     }
-    bool ok = out_buf(&b);
-    buf_free(&b);
-    return ok;
+    return out_last(&b);
 }
 
 /* What is still to be printed of an answer that is over. */

@@ -31,6 +31,7 @@ int cli_end(int status);
  * EXIT_FAILED. cli_end has the message. */
 bool out_put(const void *bytes, size_t n);
 bool out_buf(buf *b); /* also false when b ran out of memory; clears b */
+bool out_last(buf *b); /* the same, and b is freed */
 bool out_flush(void); /* for text that should be seen now */
 /* Writes all n bytes to fd, whatever signals come meanwhile; returns how many it could write: if
  * fewer, errno says why. */

@@ -283,9 +283,7 @@ static bool print_row(const bench *b, const bench_row *row)
         put_json(b, row, share, attention, &out);
     else
         put_text(b, row, share, attention, &out);
-    bool ok = out_buf(&out) && out_flush();
-    buf_free(&out);
-    return ok;
+    return out_last(&out) && out_flush();
 }
 
 static int deepest(const bench_opts *o)
@@ -303,9 +301,7 @@ static bool print_head(const bench *b)
     lory_model_get_info(b->m, &info);
     buf_printf(&out, "model   %s, %.1f M weights in %.1f MB\n", info.arch,
                (double)info.n_params / 1e6, (double)info.size_bytes / 1e6);
-    bool ok = out_buf(&out);
-    buf_free(&out);
-    return ok;
+    return out_last(&out);
 }
 
 /* And the head of the rows that are measured against them. */
@@ -321,9 +317,7 @@ static bool print_limits(const bench *b)
                "\nrow        tokens  depth threads    tokens/s       least        most   of limit"
                "%s\n",
                deepest(b->o) > 0 ? "  attention" : "");
-    bool ok = out_buf(&out);
-    buf_free(&out);
-    return ok;
+    return out_last(&out);
 }
 
 /* ---- the command --------------------------------------------------------------------------- */

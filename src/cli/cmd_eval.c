@@ -287,9 +287,7 @@ static int run_text(eval *e)
         put_json(e, &out);
     else
         put_text(e, &out);
-    int status = out_buf(&out) ? EXIT_OK : EXIT_FAILED;
-    buf_free(&out);
-    return status;
+    return out_last(&out) ? EXIT_OK : EXIT_FAILED;
 }
 
 /* ---- lines of prompt and completion -------------------------------------------------------- */
@@ -352,9 +350,7 @@ static bool print_completion(const eval *e)
     json_member_int(&w, "n_tokens", (int64_t)e->nll.n);
     json_end_object(&w);
     buf_putc(&out, '\n');
-    bool ok = out_buf(&out);
-    buf_free(&out);
-    return ok;
+    return out_last(&out);
 }
 
 static int run_lines(eval *e, lines *in)

@@ -66,10 +66,8 @@ static int inspect(inspect_opts *o)
         inspect_json(&x, &out);
     else
         inspect_text(&x, out_is_styled(), &out);
-    int status = out_buf(&out) ? EXIT_OK : EXIT_FAILED;
-    buf_free(&out);
     inspect_free(&x);
-    return status;
+    return out_last(&out) ? EXIT_OK : EXIT_FAILED;
 }
 
 int cmd_inspect(int argc, char **argv)

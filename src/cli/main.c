@@ -85,18 +85,14 @@ static int print_help(void)
     buf_puts(&b, "\nlory help COMMAND describes a command, lory --version prints the version.\n\n");
     put_bold(&b, "First steps:", 0);
     buf_puts(&b, "\n  lory run -p \"Once upon a time\"\n  lory chat\n");
-    int status = out_buf(&b) ? EXIT_OK : EXIT_FAILED;
-    buf_free(&b);
-    return status;
+    return out_last(&b) ? EXIT_OK : EXIT_FAILED;
 }
 
 static int print_version(void)
 {
     buf b = { 0 };
     buf_printf(&b, "lory %s\n", lory_version());
-    int status = out_buf(&b) ? EXIT_OK : EXIT_FAILED;
-    buf_free(&b);
-    return status;
+    return out_last(&b) ? EXIT_OK : EXIT_FAILED;
 }
 
 static int unexpected(const char *word)

@@ -80,6 +80,13 @@ bool out_buf(buf *b)
     return ok;
 }
 
+bool out_last(buf *b)
+{
+    bool ok = out_buf(b);
+    buf_free(b);
+    return ok;
+}
+
 bool out_flush(void)
 {
     const size_t n = waiting.n;
@@ -188,8 +195,7 @@ bool cli_parse(const opts_page *page, void *o, int argc, char **argv, int *statu
         return false;
     case OPTS_HELP:
         opts_help(page, o, out_is_styled(), &text);
-        *status = out_buf(&text) ? EXIT_OK : EXIT_FAILED;
-        buf_free(&text);
+        *status = out_last(&text) ? EXIT_OK : EXIT_FAILED;
         return false;
     default: *status = err.code == LORY_E_ARGUMENT ? cli_usage("%s", err.text) : cli_fail(&err);
     }
