@@ -93,7 +93,7 @@ typedef struct {
     int64_t head_dim; /* where layers differ in heads; else 0 */
     int64_t n_rot;    /* first values of a head, that rotate: HF_ROPE_*; 0: all */
     int64_t n_vocab;
-    /* of the delta rule, or state spaces (groups, heads, lengths of a state and of a head); 0: none */
+    /* of the delta rule, or state spaces: groups, heads, lengths of a state and of a head */
     int64_t n_key_head, n_value_head, key_dim, value_dim;
     bool lacks_parts; /* not every layer has every tensor */
     float embd_scale, output_scale, factor[HF_F_COUNT];
