@@ -132,15 +132,10 @@ static int64_t rows_out(const hf_output *o, int64_t n)
     return n;
 }
 
-static bool ends_with(gguf_str name, const char *end)
-{
-    size_t n = strlen(end);
-    return name.n >= n && memcmp(name.s + name.n - n, end, n) == 0;
-}
-
 static bool is_matrix(gguf_str name)
 {
-    return ends_with(name, ".weight") || ends_with(name, ".lora_a") || ends_with(name, ".lora_b");
+    return gguf_str_ends(name, ".weight") || gguf_str_ends(name, ".lora_a")
+           || gguf_str_ends(name, ".lora_b");
 }
 
 /* [.., rows, blocks, 16] of codes: [.., rows, 32 * blocks]. */
@@ -472,7 +467,7 @@ void tensors_row(const void *source, const gguf_tensor *t, int64_t row, float *o
     else
         st_to_f32(p.in, p.first + p.r * o->n_cols, t->ne[0], out);
     if (p.scales) apply_scales(&p, t->ne[0], out);
-    float more = ends_with(t->name, ".weight") ? added(o->row->change) : 0.0f;
+    float more = gguf_str_ends(t->name, ".weight") ? added(o->row->change) : 0.0f;
     for (int64_t i = 0; more != 0.0f && i < t->ne[0]; i++) out[i] += more;
     bool is_decay = o->row->change == HF_DELTA_A || o->row->change == HF_TILED_A
                     || (o->row->change >= HF_RATE_ROWS && o->row->change <= HF_POWERS);

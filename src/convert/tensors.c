@@ -96,10 +96,9 @@ bool tensors_reserve(hf_tensors *t, size_t n_more)
 static hf_tensor *find_companion(const planner *p, gguf_str name, const char *from, const char *to)
 {
     char other[MAX_NAME];
-    size_t n = strlen(from);
-    if (name.n < n || name.n + strlen(to) >= MAX_NAME || memcmp(name.s + name.n - n, from, n) != 0)
-        return NULL;
-    int len = snprintf(other, sizeof other, "%.*s%s", (int)(name.n - n), name.s, to);
+    if (!gguf_str_ends(name, from) || name.n + strlen(to) >= MAX_NAME) return NULL;
+    int n = (int)(name.n - strlen(from));
+    int len = snprintf(other, sizeof other, "%.*s%s", n, name.s, to);
     return folder_find(p->f, other, (size_t)len);
 }
 
@@ -324,12 +323,6 @@ static bool add_extra(planner *p)
 
 /* ---- types --------------------------------------------------------------------------------- */
 
-static bool ends_with(gguf_str name, const char *end)
-{
-    size_t n = strlen(end);
-    return name.n >= n && memcmp(name.s + name.n - n, end, n) == 0;
-}
-
 /* The type of most of the source's weights, as one that GGUF has. */
 static qtype type_of_source(const hf_folder *f)
 {
@@ -344,13 +337,15 @@ static qtype type_of_source(const hf_folder *f)
 /* Vectors, norms, biases and a few small matrices are floats in all files. */
 static qtype final_type(const gguf_tensor *t, const hf_output *o, qtype wanted)
 {
+    static const char *const floats[] = {
+        "_norm.weight",       "ffn_gate_inp.weight", "position_embd.weight",
+        "_coef.weight",       "conv.weight",         "conv1d.weight",
+        "time_mix_w1.weight", "time_mix_w2.weight",  "_lerp_fused.weight",
+    };
     if (o->row && o->row->change == HF_MXFP4) return QT_MXFP4;
-    if (t->n_dims == 1 || !ends_with(t->name, ".weight") || ends_with(t->name, "_norm.weight")
-        || ends_with(t->name, "ffn_gate_inp.weight") || ends_with(t->name, "position_embd.weight")
-        || ends_with(t->name, "_coef.weight") || ends_with(t->name, "conv.weight")
-        || ends_with(t->name, "conv1d.weight") || ends_with(t->name, "time_mix_w1.weight")
-        || ends_with(t->name, "time_mix_w2.weight") || ends_with(t->name, "_lerp_fused.weight"))
-        return QT_F32;
+    if (t->n_dims == 1 || !gguf_str_ends(t->name, ".weight")) return QT_F32;
+    for (size_t i = 0; i < sizeof floats / sizeof floats[0]; i++)
+        if (gguf_str_ends(t->name, floats[i])) return QT_F32;
     return retype_choice(t, wanted);
 }
 
@@ -382,7 +377,7 @@ static bool may_be_missing(const planner *p, const hf_output *o)
 static bool is_same_part(const hf_tensors *t, size_t i, size_t k)
 {
     return t->outputs[i].row == t->outputs[k].row
-           && ends_with(t->infos[i].name, ".bias") == ends_with(t->infos[k].name, ".bias");
+           && gguf_str_ends(t->infos[i].name, ".bias") == gguf_str_ends(t->infos[k].name, ".bias");
 }
 
 /* A part of a layer that some have and others lack is a hole in the folder. */
@@ -400,7 +395,7 @@ static bool check_layers(const planner *p)
         while ((size_t)il < n && t->outputs[i + (size_t)il].layer == il) il++;
         return err_set(p->err, LORY_E_FORMAT, "%s: has no tensor '%s%s', which other layers have",
                        p->f->path, names_fill(o->row->from, il, name),
-                       ends_with(t->infos[i].name, ".bias") ? ".bias" : ".weight");
+                       gguf_str_ends(t->infos[i].name, ".bias") ? ".bias" : ".weight");
     }
     return true;
 }
@@ -416,7 +411,7 @@ static int by_part(const void *a_, const void *b_)
 {
     const pair *a = a_, *b = b_;
     if (a->output.order != b->output.order) return a->output.order - b->output.order;
-    int c = (int)ends_with(a->info.name, ".bias") - (int)ends_with(b->info.name, ".bias");
+    int c = (int)gguf_str_ends(a->info.name, ".bias") - (int)gguf_str_ends(b->info.name, ".bias");
     return c ? c : a->output.layer - b->output.layer;
 }
 

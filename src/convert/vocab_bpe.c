@@ -213,15 +213,11 @@ static bool read_ranks(ranks *r, const buf *text)
 /* GPT-2's alphabet: a byte as a printable character. */
 static void put_byte(buf *out, unsigned char b)
 {
+    char text[UTF8_MAX_BYTES];
     bool is_plain = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
     int n_before = b < 33 ? b : b < 161 ? 33 + b - 127 : 33 + 34; /* bytes that are not plain */
     unsigned c = is_plain ? b : 256u + (unsigned)n_before;
-    if (c < 0x80)
-        buf_putc(out, (char)c);
-    else {
-        buf_putc(out, (char)(0xc0 | c >> 6));
-        buf_putc(out, (char)(0x80 | (c & 63)));
-    }
+    buf_put(out, text, utf8_encode(c, text));
 }
 
 static void put_bytes(buf *out, const char *s, size_t n)

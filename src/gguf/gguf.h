@@ -150,5 +150,6 @@ void gguf_count_types(const gguf *g, gguf_type_use use[QT_COUNT]);
 const char *gguf_type_name(gguf_type t); /* "uint32", "array", ... */
 size_t gguf_type_bytes(gguf_type t);     /* of one value; 0 for strings and arrays */
 bool gguf_str_is(gguf_str a, const char *b);
+bool gguf_str_ends(gguf_str a, const char *end);
 
 #endif

@@ -38,6 +38,12 @@ bool gguf_str_is(gguf_str a, const char *b)
     return strlen(b) == a.n && memcmp(a.s, b, a.n) == 0;
 }
 
+bool gguf_str_ends(gguf_str a, const char *end)
+{
+    size_t n = strlen(end);
+    return a.n >= n && memcmp(a.s + a.n - n, end, n) == 0;
+}
+
 const gguf_kv *gguf_find(const gguf *g, const char *key)
 {
     name_table t = { g->kv, sizeof *g->kv, g->kv_slots, g->n_kv_slots, g->hash_key };

@@ -228,9 +228,7 @@ static bool has_part(gguf_str name, const char *part)
 
 static bool is_quantised(const gguf_tensor *t)
 {
-    static const char end[] = "weight";
-    size_t n = sizeof end - 1;
-    if (t->name.n < n || memcmp(t->name.s + t->name.n - n, end, n) != 0) return false;
+    if (!gguf_str_ends(t->name, "weight")) return false;
     if (t->ne[1] * t->ne[2] * t->ne[3] == 1) return false; /* a vector */
     for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
         if (has_part(t->name, floats[i])) return false;

@@ -62,12 +62,6 @@ typedef struct {
     lory_role part[WEIGHTS_MAX_PARTS];
 } found;
 
-static bool has_end(gguf_str name, const char *end)
-{
-    size_t n = strlen(end);
-    return name.n > n && memcmp(name.s + name.n - n, end, n) == 0;
-}
-
 static int shown(gguf_str s)
 {
     return s.n < MAX_NAME ? (int)s.n : MAX_NAME;
@@ -86,7 +80,8 @@ static const gguf_tensor *find_other(const gguf *g, gguf_str name, const char *e
 /* Finds the pair that tensor t begins; its other half (found->a NULL) needs nothing done. */
 static bool find_pair(const gguf *g, const gguf_tensor *t, found *f, lory_err *err)
 {
-    bool is_a = has_end(t->name, ".weight.lora_a"), is_b = has_end(t->name, ".weight.lora_b");
+    bool is_a = gguf_str_ends(t->name, ".weight.lora_a");
+    bool is_b = gguf_str_ends(t->name, ".weight.lora_b");
     *f = (found){ 0 };
     if (!is_a && !is_b)
         return err_set(err, LORY_E_UNSUPPORTED,
