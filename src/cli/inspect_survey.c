@@ -10,22 +10,6 @@ typedef struct {
     bool has_failed; /* no memory */
 } collector;
 
-/* Numbers between dots become '*'. */
-static char *pattern_of(mem_arena *arena, const char *name, size_t n)
-{
-    char *out = arena_strndup(arena, name, n), *to = out;
-    for (size_t i = 0; out && i < n;) {
-        size_t end = i;
-        bool starts = i == 0 || name[i - 1] == '.';
-        while (starts && end < n && name[end] >= '0' && name[end] <= '9') end++;
-        bool is_number = end > i && (end == n || name[end] == '.');
-        *to++ = is_number ? '*' : name[i];
-        i = is_number ? end : i + 1;
-    }
-    if (out) *to = '\0';
-    return out;
-}
-
 static bool grow(void **items, size_t n, size_t *cap, size_t size)
 {
     if (n < *cap) return true;
@@ -44,11 +28,12 @@ static void on_finding(void *user, const lory_finding *f)
     inspection *x = c->x;
     void *items = x->finding;
     if (x->n_finding == MAX_FINDINGS || c->has_failed) return;
-    const char *name = pattern_of(&x->arena, f->name, f->n_name);
+    char *name = arena_new(&x->arena, f->n_name + 1, 1);
     const char *text = arena_strndup(&x->arena, f->text, strlen(f->text));
     c->has_failed = !name || !text || !grow(&items, x->n_finding, &c->cap, sizeof *x->finding);
     x->finding = items;
     if (c->has_failed) return;
+    name[gguf_name_pattern((gguf_str){ f->name, f->n_name }, name)] = '\0';
     for (size_t i = 0; i < x->n_finding; i++) {
         inspect_finding *o = &x->finding[i];
         if (o->kind != f->kind || strcmp(o->name, name) != 0 || strcmp(o->text, text) != 0)

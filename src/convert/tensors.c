@@ -461,15 +461,7 @@ static bool check_names(const planner *p)
 
 static void put_pattern(buf *b, gguf_str name)
 {
-    for (size_t i = 0; i < name.n; i++) {
-        bool is_digit = name.s[i] >= '0' && name.s[i] <= '9';
-        bool starts = is_digit && (i == 0 || name.s[i - 1] == '.');
-        size_t end = i;
-        while (starts && end < name.n && name.s[end] >= '0' && name.s[end] <= '9') end++;
-        bool is_part = starts && (end == name.n || name.s[end] == '.');
-        buf_putc(b, is_part ? '*' : name.s[i]);
-        if (is_part) i = end - 1;
-    }
+    if (buf_reserve(b, name.n)) b->len += gguf_name_pattern(name, b->data + b->len);
 }
 
 /* The names of unused tensors, each pattern once with how many it stands for. Quadratic in the

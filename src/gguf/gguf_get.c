@@ -44,6 +44,20 @@ bool gguf_str_ends(gguf_str a, const char *end)
     return a.n >= n && memcmp(a.s + a.n - n, end, n) == 0;
 }
 
+size_t gguf_name_pattern(gguf_str name, char *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < name.n;) {
+        size_t end = i;
+        bool starts = i == 0 || name.s[i - 1] == '.';
+        while (starts && end < name.n && name.s[end] >= '0' && name.s[end] <= '9') end++;
+        bool is_number = end > i && (end == name.n || name.s[end] == '.');
+        out[n++] = is_number ? '*' : name.s[i];
+        i = is_number ? end : i + 1;
+    }
+    return n;
+}
+
 const gguf_kv *gguf_find(const gguf *g, const char *key)
 {
     name_table t = { g->kv, sizeof *g->kv, g->kv_slots, g->n_kv_slots, g->hash_key };
