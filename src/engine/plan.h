@@ -1,7 +1,7 @@
 /* plan.h - a model's recipes lowered to one flat array of steps, and the sizes they need.
  * Layer: engine. Immutable once made; belongs to the exec that runs it.
  *
- * Lowering drops the optional steps whose weights the file lacks, replaces patterns (lower.c's
+ * Lowering drops the optional steps whose weights the file lacks, replaces patterns (plan.c's
  * passes) and says after which steps the team must meet. Fused or not, the bits are the same. */
 #ifndef LORY_ENGINE_PLAN_H
 #define LORY_ENGINE_PLAN_H
