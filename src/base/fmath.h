@@ -40,6 +40,11 @@
 #define MATH_EXP_C7    0x1.9e6ee0p-13f
 float math_expf(float x);
 
+static inline float math_sigmoidf(float x)
+{
+    return 1.0f / (1.0f + math_expf(-x));
+}
+
 /* ---- tanh, f32 ------------------------------------------------------------------------------
  *   a = min(TANH_MAX, |x|); (m, h) = core(a + a)
  *   e = h * m + (h - 0.5)                     (e^2a - 1) / 2; the subtraction is exact

@@ -47,7 +47,7 @@ static void gate(const exec *e, float *p)
     const hparams *hp = &e->m->hp;
     if (hp->expert_gating == GATING_SOFTMAX) e->kn->softmax(hp->n_expert, p);
     if (hp->expert_gating == GATING_SIGMOID)
-        for (int i = 0; i < hp->n_expert; i++) p[i] = 1.0f / (1.0f + math_expf(-p[i]));
+        for (int i = 0; i < hp->n_expert; i++) p[i] = math_sigmoidf(p[i]);
 }
 
 /* A group's score: its best expert's, or with a bias for the choice the sum of its best two. */

@@ -65,7 +65,7 @@ static void kda_head(const op_ctx *c, const plan_step *s, int ih)
     float q[MAX_DIM], k[MAX_DIM], w[MAX_DIM], a[MAX_DIM], b[MAX_DIM];
     for (int it = 0; it < e->n_row; it++) {
         const float *forget = op_row(e, MD, it) + at;
-        const float beta = 1.0f / (1.0f + math_expf(-op_row(e, MB, it)[ih]));
+        const float beta = math_sigmoidf(op_row(e, MB, it)[ih]);
         float *state = begin_token(c, s, it, &part);
         to_length(e, n, scale, op_row(e, s->src, it) + at, q);
         to_length(e, n, 1.0f, op_row(e, MK, it) + at, k);

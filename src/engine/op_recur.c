@@ -100,7 +100,7 @@ static void delta_head(const op_ctx *c, const plan_step *s, int ih)
         to_length(e, n_key, 1.0f, x + (size_t)(n_group + ik) * (size_t)n_key, k);
         delta_args d = { .n = n, .n_key = n_key, .q = q, .k = k, .state = state, .ld = (size_t)n };
         d.decay = math_expf(a * op_row(e, MA, it)[ih]);
-        d.beta = 1.0f / (1.0f + math_expf(-op_row(e, MB, it)[at]));
+        d.beta = math_sigmoidf(op_row(e, MB, it)[at]);
         d.v = x + 2 * (size_t)n_group * (size_t)n_key + (size_t)ih * (size_t)n;
         d.y = op_row(e, s->dst[0], it) + (size_t)ih * (size_t)n;
         e->kn->delta(&d);

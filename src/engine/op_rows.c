@@ -159,8 +159,7 @@ void op_gate(const op_ctx *c, const plan_step *s)
     int first, last;
     op_share(c, e->n_row, &first, &last);
     for (int it = first; it < last; it++)
-        e->kn->scale(s->dst_width, 1.0f / (1.0f + math_expf(-*op_row(e, s->src, it))),
-                     op_row(e, s->dst[0], it));
+        e->kn->scale(s->dst_width, math_sigmoidf(*op_row(e, s->src, it)), op_row(e, s->dst[0], it));
 }
 
 void op_gate_heads(const op_ctx *c, const plan_step *s)
@@ -173,7 +172,7 @@ void op_gate_heads(const op_ctx *c, const plan_step *s)
         for (int ih = 0; ih < n_head; ih++)
             e->kn->scale(n,
                          e->m->hp.gates_by_softplus ? (float)math_softplus((double)gate[ih])
-                                                    : 1.0f / (1.0f + math_expf(-gate[ih])),
+                                                    : math_sigmoidf(gate[ih]),
                          op_row(e, s->dst[0], it) + (size_t)ih * (size_t)n);
     }
 }
@@ -186,7 +185,7 @@ void op_gate_values(const op_ctx *c, const plan_step *s)
     for (int it = first; it < last; it++) {
         const float *gate = op_row(e, s->src, it);
         float *dst = op_row(e, s->dst[0], it);
-        for (int i = 0; i < s->dst_width; i++) dst[i] *= 1.0f / (1.0f + math_expf(-gate[i]));
+        for (int i = 0; i < s->dst_width; i++) dst[i] *= math_sigmoidf(gate[i]);
     }
 }
 

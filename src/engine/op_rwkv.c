@@ -6,11 +6,6 @@
 #include "base/fmath.h"
 #include "engine/op_state.h"
 
-static float sigmoid(float x)
-{
-    return 1.0f / (1.0f + math_expf(-x));
-}
-
 void op_token_mix(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
@@ -49,7 +44,7 @@ void op_tanh(const op_ctx *c, const plan_step *s)
 
 void op_sigmoid(const op_ctx *c, const plan_step *s)
 {
-    for_channels(c, s, sigmoid);
+    for_channels(c, s, math_sigmoidf);
 }
 
 void op_first_values(const op_ctx *c, const plan_step *s)
@@ -69,7 +64,8 @@ void op_value_mix(const op_ctx *c, const plan_step *s)
     for (int it = 0; it < c->e->n_row; it++) {
         const float *share = op_row(c->e, s->src, it), *first = op_row(c->e, VF, it);
         float *v = op_row(c->e, s->dst[0], it);
-        for (int i = c0; i < c1; i++) v[i] = fmaf(first[i] - v[i], sigmoid(share[i] + w[i]), v[i]);
+        for (int i = c0; i < c1; i++)
+            v[i] = fmaf(first[i] - v[i], math_sigmoidf(share[i] + w[i]), v[i]);
     }
 }
 
@@ -101,8 +97,8 @@ static void prepare_head(exec *e, const plan_step *s, int it, size_t at, head_in
     const float length = sqrtf(e->kn->dot(n, in->a, in->a));
     const float unit = 1.0f / (length > 1e-12f ? length : 1e-12f);
     for (int i = 0; i < n; i++) {
-        const float r = sigmoid(rate[i] + a0[i]), out = in->a[i] * unit;
-        in->w[i] = math_expf(-0.60653065971263342f * sigmoid(decay[i] + w0[i]));
+        const float r = math_sigmoidf(rate[i] + a0[i]), out = in->a[i] * unit;
+        in->w[i] = math_expf(-0.60653065971263342f * math_sigmoidf(decay[i] + w0[i]));
         in->a[i] = -out;
         in->b[i] = out * r;
         in->k[i] = k[i] * fmaf(r - 1.0f, ka[i], 1.0f);
