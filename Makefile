@@ -80,6 +80,7 @@ $(call flags_of,avx512*,$(AVX512))
 $(call flags_of,avx*_quant,$(JUMPS))
 $(call flags_of,neon_dot,-march=armv8.2-a+dotprod)
 $(call flags_of,neon_gemv,-march=armv8.2-a+dotprod)
+$(call flags_of,neon_i8mm,-march=armv8.2-a+dotprod+i8mm)
 # Training needs fast sums more than the same bits on every machine.
 TRAIN  := -O3 -ffp-contract=fast
 FLAGS_tools/trainer/vec_baseline := $(TRAIN)

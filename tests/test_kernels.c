@@ -14,7 +14,9 @@ TEST(selection_gives_a_full_table_whose_gemm_knows_its_panels)
     lory_kernels none;
     CHECK(!kernels_for("no-such-isa", &none));
     for (int i = 0; i < n_isa; i++)
-        CHECK(!isas[i].table->gemm_i8 == !isas[i].table->panel_zero, "row %d", i);
+        CHECK(!isas[i].table->gemm_i8 == !isas[i].table->panel_zero
+                  && !isas[i].table->gemm_pairs == !isas[i].table->pair_rows,
+              "row %d", i);
     for (int i = 0; i < n; i++) {
         const lory_kernels *kn = &list[i].kn;
         CHECK(kn->quant_act && kn->gemm_i8 && kn->attend && kn->dot && kn->f32_to_f16);
@@ -231,8 +233,8 @@ static void run_few(const lory_kernels *kn, const matmul_args *a)
     kn->few[a->type](a);
 }
 
-/* pack and gemm_i8 alone, k in two parts where it has two blocks. */
-static void run_panels(const lory_kernels *kn, const matmul_args *a)
+/* pack and gemm_i8 or gemm_pairs alone, k in two parts where it has two blocks. */
+static void pack_and_spend(const lory_kernels *kn, const matmul_args *a, bool in_pairs)
 {
     const int n_group = a->k / QT_GROUP, per_block = qtypes[a->type].block_elems / QT_GROUP;
     const int cut[3] = { 0, n_group / 2 / per_block * per_block, n_group };
@@ -251,6 +253,7 @@ static void run_panels(const lory_kernels *kn, const matmul_args *a)
                             .row_bytes = a->row_bytes,
                             .panel = panels + (size_t)(ir / PANEL_ROWS) * panel_bytes };
             kn->pack[a->type](&p);
+            if (in_pairs) kn->pair_rows(a->type, ig1 - ig0, p.panel);
         }
         gemm_args g = { .type = a->type,
                         .n_rows = a->n_rows,
@@ -262,9 +265,19 @@ static void run_panels(const lory_kernels *kn, const matmul_args *a)
                         .act = a->act,
                         .out = a->out,
                         .ld_out = a->ld_out };
-        kn->gemm_i8(&g);
+        (in_pairs ? kn->gemm_pairs : kn->gemm_i8)(&g);
         mem_free(panels);
     }
+}
+
+static void run_panels(const lory_kernels *kn, const matmul_args *a)
+{
+    pack_and_spend(kn, a, false);
+}
+
+static void run_pairs(const lory_kernels *kn, const matmul_args *a)
+{
+    pack_and_spend(kn, a, true);
 }
 
 /* Tokens in tiles, made in two parts. */
@@ -292,6 +305,7 @@ static void check_all_ways(const problem *p)
             check_product(p, &list[i], "tiles", run_tiles);
         if (qtypes[p->type].n_sub == 0 || p->n_rows % PANEL_ROWS) continue;
         check_product(p, &list[i], "panels", run_panels);
+        if (list[i].kn.gemm_pairs) check_product(p, &list[i], "pairs", run_pairs);
         if (list[i].kn.gemv[p->type] && p->n_tok == 1) check_product(p, &list[i], "gemv", run_gemv);
         if (list[i].kn.few_most && p->n_tok > 1 && p->n_tok <= list[i].kn.few_most(p->type))
             check_product(p, &list[i], "few", run_few);

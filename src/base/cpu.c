@@ -50,10 +50,14 @@ unsigned cpu_features(void)
 
 #include <sys/auxv.h>
 
+/* The kernel's arm64 hwcap.h: HWCAP_ASIMDDP, HWCAP2_I8MM. */
 unsigned cpu_features(void)
 {
-    enum { ASIMDDP = 1 << 20 }; /* HWCAP_ASIMDDP of the kernel's arm64 hwcap.h */
-    return CPU_NEON | (getauxval(AT_HWCAP) & ASIMDDP ? (unsigned)CPU_DOTPROD : 0);
+    enum { ASIMDDP = 1 << 20, I8MM = 1 << 13 };
+    unsigned found = CPU_NEON;
+    if (getauxval(AT_HWCAP) & ASIMDDP) found |= CPU_DOTPROD;
+    if (getauxval(AT_HWCAP2) & I8MM) found |= CPU_I8MM;
+    return found;
 }
 
 #else

@@ -114,7 +114,8 @@ enum { PANEL_ROWS = 16 };
  *   float scale[n_sub][16]     of the sub-blocks (halves when n_sub is 2)
  *   float min[n_sub][16]       when has_min
  * zero is what the dot product of the ISA at hand likes (panel_zero slot): 128 makes every code
- * unsigned, 0 leaves it signed. */
+ * unsigned, 0 leaves it signed. For gemm_pairs the codes lie as uint8_t q[4][16][8] instead, codes
+ * 8j..8j+7 of row r at q[j][r]. */
 static inline size_t panel_group_bytes(qtype t)
 {
     return QT_GROUP * PANEL_ROWS
@@ -328,6 +329,10 @@ typedef struct lory_kernels {
     uint8_t (*panel_zero)(qtype type);
     void (*pack[QT_COUNT])(const pack_args *a);
     void (*gemm_i8)(const gemm_args *a);
+    /* The same of several tokens, from panels that pair_rows has turned in place; NULL, as
+     * pair_rows, where no table has one: gemm_i8. */
+    void (*pair_rows)(qtype type, int n_group, void *panel);
+    void (*gemm_pairs)(const gemm_args *a);
     /* One token, straight from the file's rows; n_rows a multiple of 16. NULL where no table has
      * one: pack + gemm_i8. */
     void (*gemv[QT_COUNT])(const matmul_args *a);

@@ -20,6 +20,7 @@ enum {
     STREAM_ROWS = 2 * PANEL_ROWS,
     TOK_STEP = 2 * ACT_TILE,
     TILES_TOK = 128, /* from here on turning rows into lanes is worth it */
+    PAIRS_TOK = 4,   /* and turning rows into pairs */
 };
 
 size_t matmul_scratch_bytes(void)
@@ -51,7 +52,14 @@ static cut cut_for(const matmul_args *a)
     return c;
 }
 
-/* Groups [ig0, ig1) of n_rows rows from ir on, into the scratch. */
+/* The kernel that spends the panels of a product. */
+typedef void gemm_fn(const gemm_args *a);
+static gemm_fn *gemm_for(const lory_kernels *kn, int n_tok)
+{
+    return n_tok >= PAIRS_TOK && kn->gemm_pairs ? kn->gemm_pairs : kn->gemm_i8;
+}
+
+/* Groups [ig0, ig1) of n_rows rows from ir on, into the scratch, as that kernel wants them. */
 static void pack_rows(const lory_kernels *kn, const matmul_args *a, int ir, int n_rows, int ig0,
                       int ig1)
 {
@@ -65,6 +73,7 @@ static void pack_rows(const lory_kernels *kn, const matmul_args *a, int ir, int 
     for (; n_rows > 0; n_rows -= PANEL_ROWS) {
         p.n_rows = n_rows < PANEL_ROWS ? n_rows : PANEL_ROWS;
         (p.n_rows < PANEL_ROWS ? &kernels_generic_quant : kn)->pack[a->type](&p);
+        if (gemm_for(kn, a->n_tok) != kn->gemm_i8) kn->pair_rows(a->type, ig1 - ig0, p.panel);
         p.w = (const char *)p.w + PANEL_ROWS * a->row_bytes;
         p.panel = (char *)p.panel + (size_t)(ig1 - ig0) * panel_group_bytes(a->type);
     }
@@ -81,6 +90,7 @@ static gemm_args gemm_of(const matmul_args *a)
 static void spend_panels(const lory_kernels *kn, const matmul_args *a, gemm_args g,
                          ahead_parts *later)
 {
+    gemm_fn *gemm = gemm_for(kn, a->n_tok);
     float *out = g.out;
     for (int it = 0; it < a->n_tok; it += TOK_STEP) {
         g.n_tok = a->n_tok - it < TOK_STEP ? a->n_tok - it : TOK_STEP;
@@ -88,7 +98,7 @@ static void spend_panels(const lory_kernels *kn, const matmul_args *a, gemm_args
         g.next = it + TOK_STEP < a->n_tok ? g.act + (size_t)TOK_STEP * (size_t)g.n_group : a->act;
         g.out = out + (size_t)it * a->ld_out;
         g.ahead = take_part(later, &g.n_ahead);
-        kn->gemm_i8(&g);
+        gemm(&g);
     }
 }
 
@@ -137,7 +147,7 @@ static void by_stream(const lory_kernels *kn, const matmul_args *a)
             g.ahead = ahead_at(&later, (size_t)g.ig0 * group_bytes);
             g.n_ahead = (size_t)(g.ig1 - g.ig0) * group_bytes;
             pack_rows(kn, a, ir, g.n_rows, g.ig0, g.ig1);
-            kn->gemm_i8(&g);
+            gemm_for(kn, a->n_tok)(&g);
         }
     }
 }

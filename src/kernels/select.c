@@ -35,6 +35,7 @@ const isa_row isas[] = {
     { "avx2",    AVX2,   &kernels_avx2_pack },
     { "avx2",    AVX2,   &kernels_avx2_quant },
 #elif defined(__aarch64__)
+    { "i8mm",    CPU_NEON | CPU_DOTPROD | CPU_I8MM, &kernels_neon_i8mm },
     { "dotprod", CPU_NEON | CPU_DOTPROD, &kernels_neon_dot },
     { "dotprod", CPU_NEON | CPU_DOTPROD, &kernels_neon_gemv },
     { "neon",    CPU_NEON, &kernels_neon },
