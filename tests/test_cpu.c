@@ -208,6 +208,7 @@ TEST(cpu_features_come_in_possible_sets)
     CHECK(!(f & CPU_AVX512_VNNI) == !__builtin_cpu_supports("avx512vnni"));
 #elif defined(__aarch64__)
     CHECK(f & CPU_NEON);
+    CHECK(!(f & CPU_I8MM) || (f & CPU_DOTPROD));
 #else
     CHECK(f == 0);
 #endif

@@ -337,6 +337,18 @@ TEST(products_of_every_number_of_tokens_are_the_formula_on_every_isa)
         }
 }
 
+TEST(products_of_less_than_a_panel_of_rows_are_the_formula_for_several_tokens)
+{
+    static const qtype types[] = { QT_Q8_0, QT_Q4_K, QT_Q6_K, QT_Q2_K };
+    static const int n_rows[] = { 1, 7, 8, 13 }, n_tok[] = { 6, 9, 25, 31 };
+    for (int t = 0; t < 4; t++)
+        for (int i = 0; i < 4; i++) {
+            problem p = new_problem(types[t], n_rows[i], n_tok[(i + t) % 4], 256 * (1 + i));
+            check_all_ways(&p);
+            free_problem(&p);
+        }
+}
+
 TEST(products_of_one_token_are_the_formula_for_every_row_length)
 {
     for (int t = 0; t < QT_COUNT; t++)

@@ -20,7 +20,7 @@ enum {
     STREAM_ROWS = 2 * PANEL_ROWS,
     TOK_STEP = 2 * ACT_TILE,
     TILES_TOK = 128, /* from here on turning rows into lanes is worth it */
-    PAIRS_TOK = 4,   /* and turning rows into pairs */
+    PAIRS_TOK = 6,   /* and turning rows into pairs */
 };
 
 size_t matmul_scratch_bytes(void)

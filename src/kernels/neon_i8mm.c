@@ -25,93 +25,101 @@ enum {
 };
 _Static_assert(BLOCK_PAIRS % TILE_1 == 0 && BLOCK_PAIRS % TILE_2 == 0, "whole tiles");
 
-/* A group of two tokens; an odd last one is its own neighbour. */
-typedef struct {
-    int8_t q[4][2][8];
-    float dx[4];     /* t0 t0 t1 t1 */
-    float sum[2][4]; /* what minimums take, likewise: of all codes, or of both halves */
-} token_pair;
+/* A group of n pairs of tokens (an odd last one is its own neighbour), n * PAIR_VECTORS vectors:
+ *   int8_t q[4][n][2][8]
+ *   float dx[n][4]         t0 t0 t1 t1
+ *   float sum[2][n][4]     what minimums take, likewise: of all codes, or of both halves */
+typedef int8x16_t pairs;
+enum { PAIR_DX = 4, PAIR_SUM = 5, PAIR_VECTORS = 7 };
 
 /* ---- rows and tokens side by side ------------------------------------------------------------ */
 
 static void pair_rows(qtype type, int n_group, void *panel)
 {
     const size_t group_bytes = panel_group_bytes(type);
-    int32_t *p = panel;
-    for (int ig = 0; ig < n_group; ig++, p += group_bytes / sizeof *p) {
-        for (int32_t *q = p; q < p + QT_GROUP * PANEL_ROWS / 4; q += 2 * PANEL_ROWS) {
-            int32x4_t w[8];
+    uint8_t *p = panel;
+    for (int ig = 0; ig < n_group; ig++, p += group_bytes) {
+        for (uint8_t *q = p; q < p + QT_GROUP * PANEL_ROWS; q += 8 * PANEL_ROWS) {
+            uint32x4_t w[8];
             UNROLL
-            for (int i = 0; i < 8; i++) w[i] = vld1q_s32(q + 4 * i);
+            for (int i = 0; i < 8; i++) w[i] = vreinterpretq_u32_u8(vld1q_u8(q + 16 * i));
             UNROLL
             for (int i = 0; i < 4; i++) {
-                vst1q_s32(q + 8 * i, vzip1q_s32(w[i], w[4 + i]));
-                vst1q_s32(q + 8 * i + 4, vzip2q_s32(w[i], w[4 + i]));
+                vst1q_u8(q + 32 * i, vreinterpretq_u8_u32(vzip1q_u32(w[i], w[4 + i])));
+                vst1q_u8(q + 32 * i + 16, vreinterpretq_u8_u32(vzip2q_u32(w[i], w[4 + i])));
             }
         }
     }
 }
 
-INLINE float32x4_t pair_up(float a, float b)
+INLINE pairs pair_up(float a, float b)
 {
-    return vcombine_f32(vdup_n_f32(a), vdup_n_f32(b));
+    return vreinterpretq_s8_f32(vcombine_f32(vdup_n_f32(a), vdup_n_f32(b)));
 }
 
-INLINE void pair_group(int n_sub, const act_group *a, const act_group *b, token_pair *to)
+/* As pair `to` of n; n_min: the sums wanted. */
+INLINE void pair_group(const int n_min, const act_group *a, const act_group *b, int n, pairs *to)
 {
     UNROLL
     for (int j = 0; j < 2; j++) {
         int64x2_t x = vreinterpretq_s64_s8(vld1q_s8(a->q + 16 * j));
         int64x2_t y = vreinterpretq_s64_s8(vld1q_s8(b->q + 16 * j));
-        vst1q_s8(to->q[2 * j][0], vreinterpretq_s8_s64(vzip1q_s64(x, y)));
-        vst1q_s8(to->q[2 * j + 1][0], vreinterpretq_s8_s64(vzip2q_s64(x, y)));
+        to[2 * j * n] = vreinterpretq_s8_s64(vzip1q_s64(x, y));
+        to[(2 * j + 1) * n] = vreinterpretq_s8_s64(vzip2q_s64(x, y));
     }
-    vst1q_f32(to->dx, pair_up(a->dx, b->dx));
-    vst1q_f32(to->sum[0], n_sub == 1 ? pair_up(a->sum_all, b->sum_all)
-                                     : pair_up(act_half_sum(a, 0), act_half_sum(b, 0)));
-    if (n_sub == 2) vst1q_f32(to->sum[1], pair_up(act_half_sum(a, 1), act_half_sum(b, 1)));
+    to[PAIR_DX * n] = pair_up(a->dx, b->dx);
+    if (n_min == 1) to[PAIR_SUM * n] = pair_up(a->sum_all, b->sum_all);
+    UNROLL
+    for (int s = 0; s < n_min && n_min == 2; s++)
+        to[(PAIR_SUM + s) * n] = pair_up(act_half_sum(a, s), act_half_sum(b, s));
 }
 
-/* Some tokens of a block, all groups of a slice: [group][pair]. */
+/* Some tokens of a block, all groups of a slice. */
 typedef struct {
-    token_pair *x;
+    pairs *x;
     int it, n_tok; /* which, how many */
 } token_run;
 
 typedef struct {
-    token_pair *x; /* [GEMM_MOST * BLOCK_PAIRS] */
+    pairs *x; /* room for GEMM_MOST groups of BLOCK_PAIRS */
     int n_run;
     token_run run[BLOCK_PAIRS];
 } token_block;
 
-static void pair_run(const gemm_args *a, int ig0, int ig1, const token_run *r)
+INLINE void pair_run(const int n_min, const gemm_args *a, int ig0, int ig1, const token_run *r)
 {
-    const int n_sub = qtypes[a->type].n_sub, n_pair = (r->n_tok + 1) / 2;
+    const int n_pair = (r->n_tok + 1) / 2;
     for (int j = 0; j < n_pair; j++) {
         const int it = r->it + 2 * j, left = a->n_tok - it / ACT_TILE * ACT_TILE;
         const act_group *x = a->act + act_index(it, ig0, a->n_tok, a->n_group);
         const act_group *y = 2 * j + 1 < r->n_tok ? x + 1 : x;
         const int width = left < ACT_TILE ? left : ACT_TILE;
-        token_pair *to = r->x + j;
-        for (int ig = ig0; ig < ig1; ig++, x += width, y += width, to += n_pair)
-            pair_group(n_sub, x, y, to);
+        pairs *to = r->x + j;
+        for (int ig = ig0; ig < ig1; ig++, x += width, y += width, to += PAIR_VECTORS * n_pair)
+            pair_group(n_min, x, y, n_pair, to);
     }
 }
 
 /* Tokens from `it` on, groups [ig0, ig1), in nearly equal runs of at most a tile's. */
 static void pair_block(const gemm_args *a, int it, int ig0, int ig1, token_block *b)
 {
-    const int most = qtypes[a->type].n_sub == 1 ? TILE_1 : TILE_2;
+    const qtype_row *type = &qtypes[a->type];
+    const int most = type->n_sub == 1 ? TILE_1 : TILE_2;
     const int end = a->n_tok - it < BLOCK_TOK ? a->n_tok : it + BLOCK_TOK;
     const int n_pair = (end - it + 1) / 2;
-    token_pair *x = b->x;
+    pairs *x = b->x;
     b->n_run = (n_pair + most - 1) / most;
     for (int i = 0, first = 0; i < b->n_run; i++) {
         const int last = n_pair * (i + 1) / b->n_run, n = 2 * (last - first);
         token_run *r = &b->run[i];
         *r = (token_run){ x, it, end - it < n ? end - it : n };
-        pair_run(a, ig0, ig1, r);
-        x += (size_t)(last - first) * (size_t)(ig1 - ig0);
+        if (!type->has_min)
+            pair_run(0, a, ig0, ig1, r);
+        else if (type->n_sub == 1)
+            pair_run(1, a, ig0, ig1, r);
+        else
+            pair_run(2, a, ig0, ig1, r);
+        x += (last - first) * (ig1 - ig0) * PAIR_VECTORS;
         it += n, first = last;
     }
 }
@@ -122,7 +130,7 @@ typedef struct {
     const uint8_t *q; /* the codes of its 8 rows, at the first group */
     const float *d;   /* their scales, then minimums, PANEL_ROWS apart */
     size_t group_bytes;
-    const token_pair *x; /* [n_group][pairs] */
+    const pairs *x; /* of its groups */
     int n_group, n_tok;
     bool is_first; /* else out holds the sums so far */
     float *out;
@@ -149,9 +157,17 @@ INLINE void row_pairs(const float *p, float32x4_t v[ROW_PAIRS])
     }
 }
 
+/* Loaded here, side by side: put off to their first use, loads are not joined in pairs. */
+INLINE void keep(const int n, int8x16_t *v)
+{
+    if (n == 2) __asm__ volatile("" : "+w"(v[0]), "+w"(v[1]));
+    if (n == 3) __asm__ volatile("" : "+w"(v[0]), "+w"(v[1]), "+w"(v[2]));
+    if (n == 4) __asm__ volatile("" : "+w"(v[0]), "+w"(v[1]), "+w"(v[2]), "+w"(v[3]));
+}
+
 /* The sums of steps [k0, k1) of a group, as floats. */
-INLINE void add_steps(const int k0, const int k1, const int n, const uint8_t *q,
-                      const token_pair *x, float32x4_t u[ROW_PAIRS][TILE_1])
+INLINE void add_steps(const int k0, const int k1, const int n, const uint8_t *q, const pairs *x,
+                      float32x4_t u[ROW_PAIRS][TILE_1])
 {
     float32x4_t magic = vdupq_n_f32(ACT_MAGIC);
     __asm__("" : "+w"(magic)); /* one register for both of its uses */
@@ -163,15 +179,17 @@ INLINE void add_steps(const int k0, const int k1, const int n, const uint8_t *q,
     }
     UNROLL
     for (int k = k0; k < k1; k++) {
-        int8x16_t w[ROW_PAIRS];
+        int8x16_t w[ROW_PAIRS], xv[TILE_1];
         UNROLL
         for (int i = 0; i < ROW_PAIRS; i++)
             w[i] = vreinterpretq_s8_u8(vld1q_u8(q + 8 * PANEL_ROWS * k + 16 * i));
         UNROLL
+        for (int j = 0; j < n; j++) xv[j] = x[k * n + j];
+        keep(ROW_PAIRS, w), keep(n, xv);
+        UNROLL
         for (int j = 0; j < n; j++) {
-            const int8x16_t xv = vld1q_s8(x[j].q[k][0]);
             UNROLL
-            for (int i = 0; i < ROW_PAIRS; i++) s[i][j] = vmmlaq_s32(s[i][j], xv, w[i]);
+            for (int i = 0; i < ROW_PAIRS; i++) s[i][j] = vmmlaq_s32(s[i][j], xv[j], w[i]);
         }
     }
     UNROLL
@@ -184,7 +202,7 @@ INLINE void add_steps(const int k0, const int k1, const int n, const uint8_t *q,
 
 /* acc += one group of n pairs of tokens. */
 INLINE void group(const int n_sub, const bool has_min, const int n, const uint8_t *q,
-                  const float *scale, const token_pair *x, float32x4_t acc[ROW_PAIRS][TILE_1])
+                  const float *scale, const pairs *x, float32x4_t acc[ROW_PAIRS][TILE_1])
 {
     const float *min = scale + n_sub * PANEL_ROWS;
     float32x4_t u[ROW_PAIRS][TILE_1], f[ROW_PAIRS][TILE_1], d[ROW_PAIRS];
@@ -204,14 +222,14 @@ INLINE void group(const int n_sub, const bool has_min, const int n, const uint8_
         row_pairs(min + s * PANEL_ROWS, d);
         UNROLL
         for (int j = 0; j < n; j++) {
-            const float32x4_t sum = vld1q_f32(x[j].sum[s]);
+            const float32x4_t sum = vreinterpretq_f32_s8(x[(PAIR_SUM + s) * n + j]);
             UNROLL
             for (int i = 0; i < ROW_PAIRS; i++) u[i][j] = vfmsq_f32(u[i][j], d[i], sum);
         }
     }
     UNROLL
     for (int j = 0; j < n; j++) {
-        const float32x4_t dx = vld1q_f32(x[j].dx);
+        const float32x4_t dx = vreinterpretq_f32_s8(x[PAIR_DX * n + j]);
         UNROLL
         for (int i = 0; i < ROW_PAIRS; i++) acc[i][j] = vfmaq_f32(acc[i][j], dx, u[i][j]);
     }
@@ -221,7 +239,7 @@ INLINE void tile(const int n_sub, const bool has_min, const int n, const tile_ar
 {
     const uint8_t *q = t->q;
     const float *d = t->d;
-    const token_pair *x = t->x;
+    const pairs *x = t->x;
     float32x4_t acc[ROW_PAIRS][TILE_1];
     UNROLL
     for (int j = 0; j < n; j++) {
@@ -237,7 +255,7 @@ INLINE void tile(const int n_sub, const bool has_min, const int n, const tile_ar
     }
     for (int ig = 0; ig < t->n_group; ig++) {
         group(n_sub, has_min, n, q, d, x, acc);
-        q += t->group_bytes, d += t->group_bytes / sizeof *d, x += n;
+        q += t->group_bytes, d += t->group_bytes / sizeof *d, x += PAIR_VECTORS * n;
     }
     UNROLL
     for (int j = 0; j < n; j++) {
@@ -257,10 +275,16 @@ typedef void tile_fn(const tile_args *t);
     {                                                                                              \
         tile(s, m, n, t);                                                                          \
     }
-TILE(1, 0, 1) TILE(1, 0, 2) TILE(1, 0, 3)
-TILE(1, 1, 1) TILE(1, 1, 2) TILE(1, 1, 3)
-TILE(2, 0, 1) TILE(2, 0, 2)
-TILE(2, 1, 1) TILE(2, 1, 2)
+TILE(1, 0, 1)
+TILE(1, 0, 2)
+TILE(1, 0, 3)
+TILE(1, 1, 1)
+TILE(1, 1, 2)
+TILE(1, 1, 3)
+TILE(2, 0, 1)
+TILE(2, 0, 2)
+TILE(2, 1, 1)
+TILE(2, 1, 2)
 
 /* [n_sub - 1][has_min][pairs - 1] */
 static tile_fn *const tiles[2][2][TILE_1] = {
@@ -291,8 +315,10 @@ static void rows_x_block(const gemm_args *a, int ir, int ig0, int ig1, const tok
     const qtype_row *type = &qtypes[a->type];
     const int n_rows = a->n_rows - ir;
     const size_t half = (size_t)(ir % PANEL_ROWS);
-    tile_args t = { .group_bytes = panel_group_bytes(a->type), .n_group = ig1 - ig0,
-                    .is_first = ig0 == 0, .ld_out = a->ld_out };
+    tile_args t = { .group_bytes = panel_group_bytes(a->type),
+                    .n_group = ig1 - ig0,
+                    .is_first = ig0 == 0,
+                    .ld_out = a->ld_out };
     t.q = (const uint8_t *)a->panels
           + ((size_t)(ir / PANEL_ROWS) * (size_t)(a->ig1 - a->ig0) + (size_t)(ig0 - a->ig0))
                 * t.group_bytes;
@@ -316,7 +342,7 @@ static void gemm_pairs(const gemm_args *a)
     const int n_slice = (a->ig1 - a->ig0 + GEMM_SLICE - 1) / GEMM_SLICE;
     const int n_tile = (a->n_rows + TILE_ROWS - 1) / TILE_ROWS * ((a->n_tok + most - 1) / most);
     ahead_parts later = ahead_in_parts(a->ahead, a->n_ahead, n_tile * n_slice);
-    token_pair x[GEMM_MOST * BLOCK_PAIRS];
+    pairs x[GEMM_MOST * BLOCK_PAIRS * PAIR_VECTORS];
     token_block b = { .x = x };
     for (int ig0 = a->ig0, ig1; ig0 < a->ig1; ig0 = ig1) {
         ig1 = gemm_slice_end(a, ig0);
