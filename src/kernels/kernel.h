@@ -414,8 +414,9 @@ const lory_kernels *kernels(void);
 const char *kernels_isa(lory_err *err);
 /* The merged table as if `name` were the best ISA, for tests; false when the CPU lacks it. */
 bool kernels_for(const char *name, lory_kernels *out);
-/* One product, by the best way for its shape: gemm_f, gemv, few, or pack + gemm_i8 through scratch,
- * on the calling thread. Any n_rows; threads share the rows of an output in multiples of 16. */
+/* One product, by the best way for its shape: gemm_f, gemv, few, or pack + gemm_i8 or gemm_pairs
+ * through scratch, on the calling thread. Any n_rows; threads share the rows of an output in
+ * multiples of 16. */
 void matmul(const lory_kernels *kn, const matmul_args *a);
 size_t matmul_scratch_bytes(void);
 /* Whether products of that many tokens with weights of the type are faster from x_tiles. */

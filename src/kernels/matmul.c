@@ -9,7 +9,8 @@
  * address order meanwhile (ahead.h), and the memory sees one stream. Many tokens: a group of panels
  * that fits half the second level cache is packed into the scratch and spent on all tokens;
  * meanwhile the next group's rows are asked for in address order. A long row is cut into slices of
- * k, whose partial sums wait in the output: the additions and their order are the same. */
+ * k, whose partial sums wait in the output: the additions and their order are the same. Where the
+ * table has gemm_pairs and tokens are several, panels are turned into pairs of rows once packed. */
 #include "kernels/ahead.h"
 #include "kernels/generic.h"
 
