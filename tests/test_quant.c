@@ -227,12 +227,12 @@ TEST(quantisers_are_no_worse_than_ggml)
  * the larger set of vectors is the second half of the blocks. */
 TEST(formats_without_a_choice_are_ggmls_bytes)
 {
-    static const qtype types[] = { QT_F16, QT_BF16, QT_Q8_0, QT_Q1_0 };
-    for (int i = 0; i < 4; i++) {
+    static const qtype types[] = { QT_F16, QT_BF16, QT_Q1_0 };
+    for (int i = 0; i < 3; i++) {
         vectors v;
         char name[64];
         snprintf(name, sizeof name, "golden/quants/%s.src.f32",
-                 (const char *[]){ "F16", "BF16", "Q8_0", "Q1_0" }[i]);
+                 (const char *[]){ "F16", "BF16", "Q1_0" }[i]);
         const char *path = test_shared(name);
         if (!path) test_skip("needs ../shared");
         REQUIRE(vectors_open(&v, types[i]));
@@ -364,7 +364,7 @@ static const struct {
     { QT_Q4_1, { 0xe9402592ec9d2ffb, 0x431245ac90e58ba0 } },
     { QT_Q5_0, { 0xd43ffe021c54d58b, 0xc60ed8c996a84722 } },
     { QT_Q5_1, { 0xd2b36a69708e089d, 0xbef5c99810a27def } },
-    { QT_Q8_0, { 0xdf67e2c97bc56a9d, 0xdf67e2c97bc56a9d } },
+    { QT_Q8_0, { 0x1ca82021bc8dbec3, 0x1ca82021bc8dbec3 } },
     { QT_Q2_K, { 0xb8fae15720fd6a87, 0xd46a162e1ef6557c } },
     { QT_Q3_K, { 0x67fd767b27f616ce, 0x0c895cead0b68b8b } },
     { QT_Q4_K, { 0x69e97478a6094a17, 0x5b039341b9cf87e3 } },

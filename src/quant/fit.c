@@ -45,8 +45,14 @@ uint16_t fit_half(float f)
 uint16_t fit_half_above(float f)
 {
     uint16_t h = fit_half(f);
-    bool is_below = fabsf(f16_to_f32(h)) < fabsf(f), has_few_bits = (h & 0x7fff) < 0x0400;
-    return (uint16_t)(h + (is_below && has_few_bits));
+    bool is_below = fabsf(f16_to_f32(h)) < fabsf(f);
+    return (uint16_t)(h + (is_below && (h & 0x7fff) < 0x7bff));
+}
+
+uint16_t fit_half_near(float f)
+{
+    uint16_t h = fit_half(f);
+    return (h & 0x7fff) < 0x0400 ? fit_half_above(f) : h;
 }
 
 int fit_level(float v, int n, const int8_t *level)

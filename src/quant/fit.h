@@ -52,5 +52,7 @@ int fit_level(float v, int n, const int8_t *level);
 uint16_t fit_half(float f);
 /* The nearest whose magnitude is not smaller: a scale that clips nothing. */
 uint16_t fit_half_above(float f);
+/* The same only for a denormal one, whose few bits could clip much; else the nearest. */
+uint16_t fit_half_near(float f);
 
 #endif

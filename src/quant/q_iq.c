@@ -254,7 +254,7 @@ void iq4_xs_write(int64_t n, const float *in, const float *importance, void *row
     for (int64_t at = 0; at < n; at += QB_SUPER, b++) {
         fit_data f = fit_data_at(QB_SUPER, in, importance, at);
         for (int s = 0; s < N_SUB; s++) scales[s] = iq4_scale(fit_part(f, 32 * s, 32));
-        b->d = fit_half_above(fit_peak(N_SUB, scales) / -32.0f);
+        b->d = fit_half_near(fit_peak(N_SUB, scales) / -32.0f);
         fit_codes(N_SUB, scales, (fit_line){ f16_to_f32(b->d), 0.0f }, -32, 31, scale);
         int high = 0;
         for (int s = 0; s < N_SUB; s++) {

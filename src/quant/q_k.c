@@ -146,7 +146,7 @@ static int max_int(int a, int b)
 /* n floats as integers lo..hi of one half float, which is returned; the peak becomes `top`. */
 static uint16_t share_scale(int n, const float *x, int top, int lo, int hi, int8_t *codes)
 {
-    uint16_t d = fit_half_above(fit_peak(n, x) / (float)top);
+    uint16_t d = fit_half_near(fit_peak(n, x) / (float)top);
     fit_codes(n, x, (fit_line){ f16_to_f32(d), 0.0f }, lo, hi, codes);
     return d;
 }

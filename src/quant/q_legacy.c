@@ -147,34 +147,14 @@ void q5_1_write(int64_t n, const float *in, const float *importance, void *row)
     }
 }
 
-/* x * per_step rounded to the nearest integer, halves away from 0, as the reference does it. */
-static void codes_8_bits(const float *x, float per_step, int8_t *codes)
-{
-    for (int i = 0; i < QB_SMALL; i++) {
-        float v = fabsf(x[i]) * per_step;
-        v = v < 127.0f ? v : 127.0f;
-        float code = (float)fit_code(v, 0, 127);
-        code += v - code == 0.5f ? 1.0f : 0.0f;
-        codes[i] = (int8_t)(x[i] < 0.0f ? -code : code);
-    }
-}
-
-/* 8 bits leave nothing to search for: the largest magnitude becomes 127. Where the scale is a
- * normal half float these are the bytes of the reference, which finds the codes by the scale before
- * it is rounded; that would be far off where it has few bits. */
+/* 8 bits leave nothing to search for: the largest magnitude becomes 127. (ggml takes the codes by
+ * the scale before it is rounded: some differ by one, and the error is as small.) */
 void q8_0_write(int64_t n, const float *in, const float *importance, void *row)
 {
     (void)importance;
-    const float least_normal = 0x1p-14f, max_half = 65504.0f;
     block_q8_0 *b = row, *end = b + n / QB_SMALL;
     for (; b < end; b++, in += QB_SMALL) {
-        float d = fabsf(fit_peak(QB_SMALL, in)) / 127.0f;
-        if (d >= least_normal && d <= max_half) {
-            b->d = fit_half(d);
-            codes_8_bits(in, 1.0f / d, b->q);
-        } else {
-            b->d = fit_half_above(d);
-            fit_codes(QB_SMALL, in, (fit_line){ f16_to_f32(b->d), 0.0f }, -127, 127, b->q);
-        }
+        b->d = fit_half_above(fabsf(fit_peak(QB_SMALL, in)) / 127.0f);
+        fit_codes(QB_SMALL, in, (fit_line){ f16_to_f32(b->d), 0.0f }, -127, 127, b->q);
     }
 }
