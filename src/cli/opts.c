@@ -393,11 +393,40 @@ static const opt_row *find_arg(const parser *p, int n, size_t *at)
     return NULL;
 }
 
+/* Options of other programs, and what takes their place here. */
+static const struct {
+    const char *words, *instead;
+} habits[] = {
+    { "ngl gpu-layers n-gpu-layers", "lory runs on processors alone; " },
+    { "fa flash-attn", "attention is always done in blocks; " },
+    { "cnv conversation no-cnv no-conversation i interactive st single-turn",
+      "lory chat talks, lory run completes; " },
+    { "no-display-prompt", "the prompt is printed by --echo only; " },
+    { "sys system-prompt", "lory chat --system has it; " },
+    { "chat-template chat-template-file", "lory chat --template has it; " },
+    { "jinja", "templates are always read as Jinja; " },
+    { "e escape", "text is taken as it is, $'a\\n' of the shell has escapes; " },
+    { "log-disable", "nothing but errors and notes is told, on standard error; " },
+    { "hf hf-repo hfr hf-file hff mu model-url", "models are files, lory fetches none; " },
+    { "ub ubatch-size", "-b is the step of a prompt; " },
+};
+
+static const char *instead_of(const char *word)
+{
+    char bare[WORD_MAX];
+    word += strspn(word, "-");
+    snprintf(bare, sizeof bare, "%.*s", (int)strcspn(word, "="), word);
+    for (size_t i = 0; i < sizeof habits / sizeof habits[0]; i++)
+        if (has_word(habits[i].words, bare)) return habits[i].instead;
+    return "";
+}
+
 static opts_result wrong_option(parser *p, const char *word)
 {
     const char *name = p->page->name;
-    err_set(p->err, LORY_E_ARGUMENT, "%s: no such option of %s (nearest: %s; %s --help lists them)",
-            quote(word).text, name, nearest_option(p->page, word).text, name);
+    err_set(p->err, LORY_E_ARGUMENT,
+            "%s: no such option of %s (%snearest: %s; %s --help lists them)", quote(word).text,
+            name, instead_of(word), nearest_option(p->page, word).text, name);
     return OPTS_WRONG;
 }
 

@@ -12,3 +12,7 @@ try logits --id 1
 try run --hlep
 try run -n128
 try run -tb 4
+# Options of other programs: what takes their place, too.
+try run -ngl 99
+try batch --chat-template chatml
+try tokenize --jinja=1
