@@ -127,3 +127,26 @@ void family_put_tensors(gguf_writer *w, const gguf *g)
         CHECK(gguf_write_data(w, g->tensors[i].data, g->tensors[i].n_bytes, &err), "%s", err.text);
     REQUIRE(gguf_commit(w, &err), "%s", err.text);
 }
+
+void family_refuses(const ref_spec *s, const char *key, uint32_t value, const char *want)
+{
+    static double unused[FAMILY_N * REF_VOCAB];
+    char out[500];
+    gguf g;
+    gguf_writer w;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    hf_test f = ref_run(s, "hostile", family_text, FAMILY_N, unused);
+    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
+    snprintf(out, sizeof out, "%s/hostile.gguf", f.path);
+    REQUIRE(gguf_create(&w, out, &err), "%s", err.text);
+    for (size_t i = 0; i < g.n_kv; i++)
+        if (!gguf_str_is(g.kv[i].key, key)) gguf_put_kv(&w, &g.kv[i]);
+    if (value > 0) gguf_put_u32(&w, key, value);
+    family_put_tensors(&w, &g);
+    gguf_close(&g);
+    buf_free(&notes);
+    lory_model *m = lory_model_open(out, &err);
+    CHECK(!m && strstr(err.text, want), "got \"%s\", want \"%s\"", err.text, want);
+    lory_model_close(m);
+}

@@ -16,6 +16,10 @@ void family_run(const char *path, const char *arch, const double *want);
 /* The folder of a model is converted, and run. */
 void family_check(const ref_spec *s, const char *arch);
 
+/* Its file with that value of a key, 0: without the key, must be refused with a line that has
+ * `want`. */
+void family_refuses(const ref_spec *s, const char *key, uint32_t value, const char *want);
+
 /* Ends a file that is written with the tensors of g as they are. */
 void family_put_tensors(gguf_writer *w, const gguf *g);
 

@@ -436,33 +436,9 @@ TEST(kimi_linear_as_it_is_not_known_is_refused)
             ": config.json has no \"linear_attn_config\"");
 }
 
-/* The key changed in the file, what opening says behind the path. */
-static void refuses_key_of(const ref_spec *s, const char *key, uint32_t value, const char *want)
-{
-    static double unused[FAMILY_N * REF_VOCAB];
-    char out[500];
-    gguf g;
-    gguf_writer w;
-    buf notes = { 0 };
-    lory_err err = { 0 };
-    hf_test f = ref_run(s, "hostile", family_text, FAMILY_N, unused);
-    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
-    snprintf(out, sizeof out, "%s/hostile.gguf", f.path);
-    REQUIRE(gguf_create(&w, out, &err), "%s", err.text);
-    for (size_t i = 0; i < g.n_kv; i++)
-        if (!gguf_str_is(g.kv[i].key, key)) gguf_put_kv(&w, &g.kv[i]);
-    if (value > 0) gguf_put_u32(&w, key, value);
-    family_put_tensors(&w, &g);
-    gguf_close(&g);
-    buf_free(&notes);
-    lory_model *m = lory_model_open(out, &err);
-    CHECK(!m && strstr(err.text, want), "got \"%s\", want \"%s\"", err.text, want);
-    lory_model_close(m);
-}
-
 static void refuses_key(const char *key, uint32_t value, const char *want)
 {
-    refuses_key_of(&kimi, key, value, want);
+    family_refuses(&kimi, key, value, want);
 }
 
 TEST(kimi_linear_files_of_hostile_sizes_are_refused)
@@ -479,14 +455,14 @@ TEST(kimi_linear_files_of_hostile_sizes_are_refused)
 TEST(ling_3_files_of_hostile_sizes_are_refused)
 {
 #define KEY(name) "bailingmoe3." name
-    refuses_key_of(&ling3, KEY("kda.gate_lower_bound"), 0,
+    family_refuses(&ling3, KEY("kda.gate_lower_bound"), 0,
                    "gate_lower_bound is 0 (expected a number below 0)");
-    refuses_key_of(&ling3, KEY("kda.gate_lower_bound"), 5, "kda.gate_lower_bound");
-    refuses_key_of(&ling3, KEY("kda.head_dim"), 0, "bailingmoe3.kda.head_dim is missing");
-    refuses_key_of(&ling3, KEY("kda.head_dim"), 7, "has shape [");
-    refuses_key_of(&ling3, KEY("attention.kv_lora_rank"), 0, "attention.kv_lora_rank is missing");
-    refuses_key_of(&ling3, KEY("nextn_predict_layers"), 4, "out of range");
-    refuses_key_of(&ling3, KEY("block_count"), 5, "has 4 values for 5 layers");
+    family_refuses(&ling3, KEY("kda.gate_lower_bound"), 5, "kda.gate_lower_bound");
+    family_refuses(&ling3, KEY("kda.head_dim"), 0, "bailingmoe3.kda.head_dim is missing");
+    family_refuses(&ling3, KEY("kda.head_dim"), 7, "has shape [");
+    family_refuses(&ling3, KEY("attention.kv_lora_rank"), 0, "attention.kv_lora_rank is missing");
+    family_refuses(&ling3, KEY("nextn_predict_layers"), 4, "out of range");
+    family_refuses(&ling3, KEY("block_count"), 5, "has 4 values for 5 layers");
 #undef KEY
 }
 

@@ -576,3 +576,12 @@ TEST(granite_4_5_with_experts_and_still_layers_gives_the_reference_logits)
                               .theta = 500.0 },
                  "granite_swa");
 }
+
+TEST(granite_4_5_files_of_hostile_sizes_are_refused)
+{
+    static const ref_spec s = { .config = GRANITE45("GraniteSWAForCausalLM") "}", GRANITE45_NAMES };
+    family_refuses(&s, "granite_swa.attention.rope_pattern", 3, "rope_pattern");
+    family_refuses(&s, "granite_swa.attention.sliding_window_pattern", 1 << 30, "pattern");
+    family_refuses(&s, "granite_swa.attention.head_count", 3, "key_length is missing");
+    family_refuses(&s, "granite_swa.block_count", 5, "5 layers");
+}

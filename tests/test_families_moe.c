@@ -504,19 +504,33 @@ TEST(text_of_minimax_m3_gives_the_reference_logits)
 
 /* ---- GroveMoE -------------------------------------------------------------------------------- */
 
+static const ref_spec grove = { .config = CLASS("GroveMoeForCausalLM") SIZES
+                                ",\"head_dim\":8,\"moe_intermediate_size\":24,\"num_experts\":4,"
+                                "\"num_experts_per_tok\":2,\"norm_topk_prob\":true}",
+                                COMMON,
+                                UNTIED,
+                                PRE_NORMS,
+                                HEAD_NORMS,
+                                ROUTED,
+                                .chunk_gate = L "mlp.chunk_experts.%d.gate_proj.weight",
+                                .chunk_up = L "mlp.chunk_experts.%d.up_proj.weight",
+                                .chunk_down = L "mlp.chunk_experts.%d.down_proj.weight",
+                                .normalises = true };
+
 TEST(grovemoe_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = CLASS("GroveMoeForCausalLM") SIZES
-                              ",\"head_dim\":8,\"moe_intermediate_size\":24,\"num_experts\":4,"
-                              "\"num_experts_per_tok\":2,\"norm_topk_prob\":true}",
-                              COMMON,
-                              UNTIED,
-                              PRE_NORMS,
-                              HEAD_NORMS,
-                              ROUTED,
-                              .chunk_gate = L "mlp.chunk_experts.%d.gate_proj.weight",
-                              .chunk_up = L "mlp.chunk_experts.%d.up_proj.weight",
-                              .chunk_down = L "mlp.chunk_experts.%d.down_proj.weight",
-                              .normalises = true },
-                 "grovemoe");
+    family_check(&grove, "grovemoe");
+}
+
+TEST(grovemoe_files_of_hostile_sizes_are_refused)
+{
+    family_refuses(&grove, "grovemoe.experts_per_group", 0, "do not go into groups of 0");
+    family_refuses(&grove, "grovemoe.experts_per_group", 3, "do not go into groups of 3");
+    family_refuses(&grove, "grovemoe.experts_per_group", 1, "has shape [");
+    family_refuses(&grove, "grovemoe.experts_per_group", 1 << 30, "out of range");
+    family_refuses(&grove, "grovemoe.expert_chunk_feed_forward_length", 0, "networks of width 0");
+    family_refuses(&grove, "grovemoe.expert_chunk_feed_forward_length", 7, "has shape [");
+    family_refuses(&grove, "grovemoe.expert_count", 0, "0 experts do not go into groups");
+    family_refuses(&grove, "grovemoe.expert_count", 8, "has shape [");
+    family_refuses(&grove, "grovemoe.block_count", 5, "blk.4.attn_norm.weight is missing");
 }
