@@ -102,6 +102,16 @@ sees 'context [0-9]* of 100000 tokens, 1 turn,'
 keys C-d
 sees 'left with 0'
 
+# a model file that is cut while it is mapped: the terminal is as it was all the same
+whole=$MODEL MODEL=$PWD/cut.gguf
+cp "$whole" "$MODEL"
+run --template plain -s 1 -n 8
+: > "$MODEL"
+keys 'A cat sat.' Enter
+sees 'left with 1'
+sees ' icanon'
+MODEL=$whole
+
 # a terminal that cannot move its cursor edits the line itself; the rest is the same
 tm respawn-pane -k "trap : INT; TERM=dumb '$LORY' chat -m '$MODEL' --template plain -s 1 -n 8; \
     echo left with \$?; exec sleep 100"

@@ -76,6 +76,8 @@ bool cli_interrupted(void);
 /* From now on no number of SIGINTs ends the program, for one that goes on after them. */
 void cli_keep_on_interrupt(void);
 bool cli_take_interrupt(void); /* what cli_interrupted says, which then is false again */
+/* What is done before the program ends out of a signal handler: act does only what these may. */
+void cli_before_sudden_end(void (*act)(void));
 
 /* ---- time and seeds (stats.c) ------------------------------------------------------------- */
 

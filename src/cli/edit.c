@@ -91,6 +91,7 @@ void edit_open(editor *e, history *h)
     if (tcgetattr(0, &found_mode) != 0) return;
     e->is_terminal = true;
     if (!is_registered) atexit(give_back);
+    cli_before_sudden_end(give_back);
     is_registered = true;
     is_taken = 1;
     catch_signals();

@@ -1,7 +1,7 @@
 /* edit.h - asks a person for a text on a terminal; elsewhere reads lines.
  * Layer: cli; the only file that sets a terminal's modes. One at a time: it owns the terminal
  * between edit_open and edit_close, also through suspension, and gives it back as it was when the
- * program ends or is ended (SIGTERM, SIGHUP). */
+ * program ends or is ended (SIGTERM, SIGHUP, a model file that is cut while it is mapped). */
 #ifndef LORY_CLI_EDIT_H
 #define LORY_CLI_EDIT_H
 

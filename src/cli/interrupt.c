@@ -9,10 +9,23 @@ static volatile sig_atomic_t n_interrupts, is_watched, is_kept;
 static lory_session *volatile running;
 static lory_batch *volatile running_batch;
 
+static void (*volatile last_act)(void);
+
+void cli_before_sudden_end(void (*act)(void))
+{
+    last_act = act;
+}
+
+static _Noreturn void end_now(int status)
+{
+    if (last_act) last_act();
+    _exit(status);
+}
+
 static void on_interrupt(int sig)
 {
     (void)sig;
-    if (!is_watched || (n_interrupts > 0 && !is_kept)) _exit(EXIT_INTERRUPTED);
+    if (!is_watched || (n_interrupts > 0 && !is_kept)) end_now(EXIT_INTERRUPTED);
     n_interrupts = 1;
     if (running) lory_session_interrupt(running);
     if (running_batch) lory_batch_interrupt(running_batch);
@@ -76,7 +89,7 @@ static void on_lost_page(int sig, siginfo_t *info, void *context)
         for (;;) pause();
     ssize_t n = write(STDERR_FILENO, text, sizeof text - 1);
     (void)n; /* nobody is left to tell */
-    _exit(EXIT_FAILED);
+    end_now(EXIT_FAILED);
 }
 
 void cli_catch_signals(void)
