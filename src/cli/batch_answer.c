@@ -99,8 +99,7 @@ static void put_calls(json_writer *w, const tool_calls *calls)
         json_begin_object(w);
         put_buf(w, "id", &calls->call[i].id);
         json_member_str(w, "type", "function");
-        json_put_key(w, "function");
-        json_begin_object(w);
+        json_open_object(w, "function");
         put_buf(w, "name", &calls->call[i].name);
         put_buf(w, "arguments", &calls->call[i].arguments);
         json_end_object(w);
@@ -124,8 +123,7 @@ static void put_usage(json_writer *w, const batch_request *r, const batch_choice
 {
     uint64_t n = 0;
     for (int i = 0; i < batch_n_choices(r); i++) n += choice[i].n_tokens;
-    json_put_key(w, "usage");
-    json_begin_object(w);
+    json_open_object(w, "usage");
     json_member_int(w, "prompt_tokens", batch_n_prompt_tokens(r));
     json_member_int(w, "completion_tokens", n);
     if (with_total) json_member_int(w, "total_tokens", batch_n_prompt_tokens(r) + n);
@@ -167,8 +165,7 @@ static void put_top_object(json_writer *w, const batch_choice *c, size_t it, siz
 static void put_text_offsets(json_writer *w, const batch_choice *c, size_t n)
 {
     size_t byte = 0, n_chars = 0;
-    json_put_key(w, "text_offset");
-    json_begin_array(w);
+    json_open_array(w, "text_offset");
     for (size_t i = 0; i < n; i++) {
         json_put_int(w, (int64_t)n_chars);
         for (; byte < c->token[i].text_end && byte < c->text.len; byte++)
@@ -183,16 +180,13 @@ static void put_completion_logprobs(json_writer *w, const batch_choice *c, size_
 {
     size_t n = n_shown(c);
     json_begin_object(w);
-    json_put_key(w, "tokens");
-    json_begin_array(w);
+    json_open_array(w, "tokens");
     for (size_t i = 0; i < n; i++) put_token_text(w, m, c->token[i].id);
     json_end_array(w);
-    json_put_key(w, "token_logprobs");
-    json_begin_array(w);
+    json_open_array(w, "token_logprobs");
     for (size_t i = 0; i < n; i++) json_put_f32(w, c->token[i].logprob);
     json_end_array(w);
-    json_put_key(w, "top_logprobs");
-    json_begin_array(w);
+    json_open_array(w, "top_logprobs");
     for (size_t i = 0; i < n; i++) put_top_object(w, c, i, n_top, m);
     json_end_array(w);
     put_text_offsets(w, c, n);
@@ -206,8 +200,7 @@ static void put_chat_token(json_writer *w, const lory_model *m, lory_token id, f
     json_member_bytes(w, "token", text, n);
     json_put_key(w, "logprob");
     json_put_f32(w, logprob);
-    json_put_key(w, "bytes");
-    json_begin_array(w);
+    json_open_array(w, "bytes");
     for (size_t i = 0; i < n; i++) json_put_int(w, (unsigned char)text[i]);
     json_end_array(w);
 }
@@ -218,13 +211,11 @@ static void put_chat_logprobs(json_writer *w, const batch_choice *c, size_t n_to
 {
     size_t n = n_shown(c);
     json_begin_object(w);
-    json_put_key(w, "content");
-    json_begin_array(w);
+    json_open_array(w, "content");
     for (size_t i = 0; i < n; i++) {
         json_begin_object(w);
         put_chat_token(w, m, c->token[i].id, c->token[i].logprob);
-        json_put_key(w, "top_logprobs");
-        json_begin_array(w);
+        json_open_array(w, "top_logprobs");
         for (size_t j = i * n_top; j < (i + 1) * n_top; j++) {
             json_begin_object(w);
             put_chat_token(w, m, c->top[j], c->top_logprob[j]);
@@ -265,20 +256,17 @@ static const char *common_reason(const batch_choice *choice, int n)
 static void put_plain_choices(json_writer *w, const batch_choice *choice, int n)
 {
     bool has_calls = false;
-    json_put_key(w, "texts");
-    json_begin_array(w);
+    json_open_array(w, "texts");
     for (int i = 0; i < n; i++) put_content(w, &choice[i].reply);
     json_end_array(w);
     for (int i = 0; i < n; i++) has_calls = has_calls || choice[i].reply.calls.n > 0;
     if (has_calls) {
-        json_put_key(w, "tool_calls");
-        json_begin_array(w);
+        json_open_array(w, "tool_calls");
         for (int i = 0; i < n; i++) put_calls(w, &choice[i].reply.calls);
         json_end_array(w);
     }
     json_member_str(w, "finish_reason", common_reason(choice, n));
-    json_put_key(w, "finish_reasons");
-    json_begin_array(w);
+    json_open_array(w, "finish_reasons");
     for (int i = 0; i < n; i++) json_put_str(w, finish_reason(&choice[i]));
     json_end_array(w);
 }
@@ -321,8 +309,7 @@ static void put_api_choice(json_writer *w, const batch_request *r, const batch_d
     json_begin_object(w);
     json_member_int(w, "index", (uint64_t)i);
     if (r->shape == BATCH_CHAT) {
-        json_put_key(w, "message");
-        json_begin_object(w);
+        json_open_object(w, "message");
         json_member_str(w, "role", "assistant");
         put_reply(w, "content", &c->reply);
         json_end_object(w);
@@ -349,8 +336,7 @@ static void put_api_body(json_writer *w, const batch_request *r, const batch_def
         put_json(w, "model", &r->model);
     else
         json_member_str(w, "model", d->model_name);
-    json_put_key(w, "choices");
-    json_begin_array(w);
+    json_open_array(w, "choices");
     for (int i = 0; i < n; i++) put_api_choice(w, r, d, &choice[i], i);
     json_end_array(w);
     put_usage(w, r, choice, true);
@@ -363,8 +349,7 @@ static void put_api(json_writer *w, const batch_request *r, const batch_defaults
     json_begin_object(w);
     put_id(w, "id", "batch_req_", r);
     put_json(w, "custom_id", &r->id);
-    json_put_key(w, "response");
-    json_begin_object(w);
+    json_open_object(w, "response");
     json_member_int(w, "status_code", 200);
     put_id(w, "request_id", "req_", r);
     json_put_key(w, "body");
@@ -404,8 +389,7 @@ bool batch_put_error(const batch_request *r, const lory_err *why, buf *out)
         json_put_key(&w, "response");
         json_put_null(&w);
     }
-    json_put_key(&w, "error");
-    json_begin_object(&w);
+    json_open_object(&w, "error");
     json_member_int(&w, "line", r->line);
     json_member_str(&w, "message", why->text);
     json_end_object(&w);

@@ -179,8 +179,7 @@ static bool put_variables(json_writer *w, const batch_request *r, const json *me
     const json *calls = NULL; /* of the last message that has some */
     size_t i = 1;
     json_begin_object(w);
-    json_put_key(w, "messages");
-    json_begin_array(w);
+    json_open_array(w, "messages");
     for (const json *m = messages->first; m; m = m->next) {
         const json *name = name_of_reply(calls, m);
         if (!put_message(w, m, name, i++, set ? &set->t : &plain, err)) return false;

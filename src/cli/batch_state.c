@@ -27,14 +27,12 @@ static void put_state(const batch_state *s, buf *out)
     json_begin_object(&w);
     json_member_int(&w, "lory_batch_resume", BATCH_STATE_VERSION);
     json_member_str(&w, "lory", lory_version());
-    json_put_key(&w, "input");
-    json_begin_object(&w);
+    json_open_object(&w, "input");
     json_member_int(&w, "bytes", s->input.n_bytes);
     json_member_int(&w, "lines", s->input.n_lines);
     json_member_str(&w, "xxh64", hash64_digits(s->input.hash).text);
     json_end_object(&w);
-    json_put_key(&w, "model");
-    json_begin_object(&w);
+    json_open_object(&w, "model");
     json_member_str(&w, "fingerprint", hash64_digits(s->model).text);
     json_end_object(&w);
     json_member_raw(&w, "settings", s->settings.data, s->settings.len);

@@ -229,16 +229,14 @@ static void put_call_schema(json_writer *w, const json *shown, const json *tool)
         return;
     }
     json_member_str(w, "type", "object");
-    json_put_key(w, "properties");
-    json_begin_object(w);
+    json_open_object(w, "properties");
     for (const json *e = shown->first; e; e = e->next) {
         chat_text key = key_of(e, name);
         json_put_key_bytes(w, key.s, key.n);
         put_call_schema(w, e, tool);
     }
     json_end_object(w);
-    json_put_key(w, "required");
-    json_begin_array(w);
+    json_open_array(w, "required");
     for (const json *e = shown->first; e; e = e->next) {
         chat_text key = key_of(e, name);
         json_put_bytes(w, key.s, key.n);
@@ -258,8 +256,7 @@ static bool force_any(batch_tools *t, const shown_call *c, buf *schema, lory_err
                                  "name the function, or give one tool");
     buf_put(&t->before, c->s, c->object);
     json_begin_object(&w);
-    json_put_key(&w, "anyOf");
-    json_begin_array(&w);
+    json_open_array(&w, "anyOf");
     for (const json *e = t->set->t.doc.root->first; e; e = e->next)
         put_call_schema(&w, shown.root, tool_of(e));
     json_end_array(&w);

@@ -40,8 +40,7 @@ static void put_settings(json_writer *w, const chat_settings *s)
 
 static void put_texts(json_writer *w, const char *key, const talk_input *in)
 {
-    json_put_key(w, key);
-    json_begin_array(w);
+    json_open_array(w, key);
     for (size_t i = 0; i < in->n; i++)
         json_put_bytes(w, in->text[i].data, in->text[i].len);
     json_end_array(w);
@@ -49,16 +48,14 @@ static void put_texts(json_writer *w, const char *key, const talk_input *in)
 
 static void put_list(json_writer *w, const char *key, const opt_list *list)
 {
-    json_put_key(w, key);
-    json_begin_array(w);
+    json_open_array(w, key);
     for (size_t i = 0; i < list->n; i++) json_put_bytes(w, list->item[i], strlen(list->item[i]));
     json_end_array(w);
 }
 
 static void put_calls(json_writer *w, const tool_calls *calls)
 {
-    json_put_key(w, "calls");
-    json_begin_array(w);
+    json_open_array(w, "calls");
     for (size_t i = 0; i < calls->n; i++) {
         const tool_call *c = &calls->call[i];
         json_begin_object(w);
@@ -72,8 +69,7 @@ static void put_calls(json_writer *w, const tool_calls *calls)
 
 static void put_ids(json_writer *w, const lory_tokens *ids)
 {
-    json_put_key(w, "ids");
-    json_begin_array(w);
+    json_open_array(w, "ids");
     for (size_t i = 0; i < ids->n; i++) json_put_int(w, ids->id[i]);
     json_end_array(w);
 }
@@ -91,8 +87,7 @@ static void put_turn(json_writer *w, const talk_turn *t)
     json_member_int(w, "retries", t->n_retries);
     put_ids(w, &t->ids);
     if (t->has_before) {
-        json_put_key(w, "before");
-        json_begin_array(w);
+        json_open_array(w, "before");
         json_put_int(w, (int64_t)t->n_ids_before);
         json_put_int(w, (int64_t)t->n_text_before);
         json_end_array(w);
@@ -102,8 +97,7 @@ static void put_turn(json_writer *w, const talk_turn *t)
 
 static void put_held(json_writer *w, const talk_held *h)
 {
-    json_put_key(w, "held");
-    json_begin_object(w);
+    json_open_object(w, "held");
     json_member_int(w, "bytes", (int64_t)h->text.len);
     put_ids(w, &h->ids);
     json_end_object(w);
@@ -122,8 +116,7 @@ void chat_put_body(const chat *c, buf *out)
     lory_model_info info;
     lory_model_get_info(c->m, &info);
     json_begin_object(&w);
-    json_put_key(&w, "model");
-    json_begin_object(&w);
+    json_open_object(&w, "model");
     json_member_str(&w, "name", info.name);
     json_member_str(&w, "fingerprint", model_hash(c).text);
     json_end_object(&w);
@@ -144,8 +137,7 @@ void chat_put_body(const chat *c, buf *out)
         json_member_raw(&w, "tools", c->tools.text.data, c->tools.text.len);
         put_texts(&w, "replies", &c->replies);
     }
-    json_put_key(&w, "turns");
-    json_begin_array(&w);
+    json_open_array(&w, "turns");
     for (size_t i = 0; i < c->talk.n; i++) put_turn(&w, &c->talk.turn[i]);
     json_end_array(&w);
     put_held(&w, &c->talk.held);

@@ -78,8 +78,7 @@ static void put_variables(const talk *t, const span *s, buf *out)
 {
     json_writer w = { out, false };
     json_begin_object(&w);
-    json_put_key(&w, "messages");
-    json_begin_array(&w);
+    json_open_array(&w, "messages");
     if (t->has_system) chat_put_message(&w, "system", text_of(&t->system));
     for (size_t i = s->from; i < s->to; i++) {
         put_input(&w, &t->turn[i].input, calls_before(t, i));

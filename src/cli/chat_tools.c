@@ -69,8 +69,7 @@ static void put_call(json_writer *w, const chat_tools *t, const tool_call *c)
     json_begin_object(w);
     put_text(w, "id", text_of(&c->id));
     json_member_str(w, "type", "function");
-    json_put_key(w, "function");
-    json_begin_object(w);
+    json_open_object(w, "function");
     put_text(w, "name", text_of(&c->name));
     json_put_key(w, "arguments");
     if (t->has_text_arguments)
@@ -90,8 +89,7 @@ void chat_put_calls(json_writer *w, const chat_tools *t, chat_text content, cons
         json_put_null(w);
     else
         json_put_bytes(w, content.s, content.n);
-    json_put_key(w, "tool_calls");
-    json_begin_array(w);
+    json_open_array(w, "tool_calls");
     for (size_t i = 0; i < calls->n; i++) put_call(w, t, &calls->call[i]);
     json_end_array(w);
     json_end_object(w);

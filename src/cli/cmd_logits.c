@@ -47,8 +47,7 @@ static bool print_logits(void *user, size_t pos, const float *logits)
     json_writer w = { &p->line, false };
     json_begin_object(&w);
     json_member_int(&w, "pos", (int64_t)pos);
-    json_put_key(&w, "logits");
-    json_begin_array(&w);
+    json_open_array(&w, "logits");
     for (int i = 0; i < p->n_vocab; i++) json_put_f32(&w, logits[i]);
     json_end_array(&w);
     json_end_object(&w);

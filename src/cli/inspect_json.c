@@ -76,8 +76,7 @@ static void put_metadata_key(json_writer *w, gguf_str key)
 
 static void put_metadata(json_writer *w, const gguf *g)
 {
-    json_put_key(w, "metadata");
-    json_begin_object(w);
+    json_open_object(w, "metadata");
     for (size_t i = 0; i < g->n_kv; i++) {
         put_metadata_key(w, g->kv[i].key);
         if (g->kv[i].type == GGUF_ARR)
@@ -92,8 +91,7 @@ static void put_metadata(json_writer *w, const gguf *g)
 
 static void put_types(json_writer *w, const inspection *x)
 {
-    json_put_key(w, "types");
-    json_begin_array(w);
+    json_open_array(w, "types");
     for (int i = 0; i < QT_COUNT; i++) {
         if (x->use[i].n_tensors == 0) continue;
         json_begin_object(w);
@@ -168,8 +166,7 @@ static const char *const finding_names[] = {
 static void put_support(json_writer *w, const inspection *x)
 {
     json_member_bool(w, "runs", inspect_runs(x));
-    json_put_key(w, "findings");
-    json_begin_array(w);
+    json_open_array(w, "findings");
     for (size_t i = 0; i < x->n_finding; i++) {
         const inspect_finding *f = &x->finding[i];
         json_begin_object(w);
@@ -184,8 +181,7 @@ static void put_support(json_writer *w, const inspection *x)
 
 static void put_plan(json_writer *w, const inspection *x)
 {
-    json_put_key(w, "plan");
-    json_begin_array(w);
+    json_open_array(w, "plan");
     for (size_t i = 0; i < x->n_step; i++) {
         json_begin_object(w);
         json_put_key(w, "layers");
@@ -206,15 +202,13 @@ static void put_plan(json_writer *w, const inspection *x)
 static void put_tensors(json_writer *w, const gguf *g)
 {
     char type[32];
-    json_put_key(w, "tensors");
-    json_begin_array(w);
+    json_open_array(w, "tensors");
     for (size_t i = 0; i < g->n_tensors; i++) {
         const gguf_tensor *t = &g->tensors[i];
         json_begin_object(w);
         put_str(w, "name", t->name);
         json_member_str(w, "type", inspect_type_name(t, type));
-        json_put_key(w, "shape");
-        json_begin_array(w);
+        json_open_array(w, "shape");
         for (int k = 0; k < t->n_dims; k++) json_put_int(w, t->ne[k]);
         json_end_array(w);
         json_member_int(w, "offset", t->offset);

@@ -75,8 +75,7 @@ static void put_token(const logprobs *l, json_writer *w, lory_token id, double l
     const char *text = lory_token_text(l->m, id, &n);
     json_member_int(w, "id", id);
     json_member_bytes(w, "text", text, n);
-    json_put_key(w, "bytes");
-    json_begin_array(w);
+    json_open_array(w, "bytes");
     for (size_t i = 0; i < n; i++) json_put_int(w, (unsigned char)text[i]);
     json_end_array(w);
     json_put_key(w, "logprob");
@@ -90,8 +89,7 @@ static void put_line(logprobs *l, lory_token id, const float *logits)
     logprobs_find_top(logits, l->n_vocab, l->top, l->n_top);
     json_begin_object(&w);
     put_token(l, &w, id, (double)logits[id] - sum);
-    json_put_key(&w, "top");
-    json_begin_array(&w);
+    json_open_array(&w, "top");
     for (int i = 0; i < l->n_top; i++) {
         json_begin_object(&w);
         put_token(l, &w, l->top[i], (double)logits[l->top[i]] - sum);

@@ -623,3 +623,15 @@ void json_member_raw(json_writer *w, const char *key, const char *text, size_t n
     json_put_key(w, key);
     json_put_raw(w, text, n);
 }
+
+void json_open_object(json_writer *w, const char *key)
+{
+    json_put_key(w, key);
+    json_begin_object(w);
+}
+
+void json_open_array(json_writer *w, const char *key)
+{
+    json_put_key(w, key);
+    json_begin_array(w);
+}

@@ -101,5 +101,8 @@ void json_member_f64(json_writer *w, const char *key, double value);
 void json_member_str(json_writer *w, const char *key, const char *s);
 void json_member_bytes(json_writer *w, const char *key, const char *s, size_t n);
 void json_member_raw(json_writer *w, const char *key, const char *text, size_t n);
+/* A key, and its value begun; json_end_object or json_end_array ends it. */
+void json_open_object(json_writer *w, const char *key);
+void json_open_array(json_writer *w, const char *key);
 
 #endif

@@ -12,8 +12,7 @@ void chat_begin(chat *c)
     *c = (chat){ 0 };
     c->json.out = &c->line;
     json_begin_object(&c->json);
-    json_put_key(&c->json, "messages");
-    json_begin_array(&c->json);
+    json_open_array(&c->json, "messages");
 }
 
 void chat_put(chat *c, const char *s, size_t n)

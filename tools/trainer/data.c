@@ -67,8 +67,7 @@ static bool render(const lory_model *m, const json *messages, size_t n, bool ask
     buf vars = { 0 };
     json_writer w = { .out = &vars };
     json_begin_object(&w);
-    json_put_key(&w, "messages");
-    json_begin_array(&w);
+    json_open_array(&w, "messages");
     for (const json *j = messages->first; j && n > 0; j = j->next, n--) json_put_value(&w, j);
     json_end_array(&w);
     json_member_bool(&w, "add_generation_prompt", asks);
