@@ -440,7 +440,9 @@ static void attention(ref *r, int il, double (*h)[E], double (*out)[E])
     double scale = s->attn_scale ? s->attn_scale : 1.0 / sqrt((double)hs.dim);
     const double *slopes = s->slopes ? get(r, 0, 0, REF_HEAD, "%s", s->slopes) : NULL;
     const double *sinks =
-        s->sinks && (has_window(s, il) || s->sinks_everywhere) ? of_layer(r, s->sinks, "", il, 0, hs.n_head) : NULL;
+        s->sinks && (has_window(s, il) || s->sinks_everywhere)
+            ? of_layer(r, s->sinks, "", il, 0, hs.n_head)
+            : NULL;
     for (int t = 0; t < r->n; t++) {
         double q[Q_MAX], a[Q_MAX];
         project(r, il, h[t], q, k[t], v[t]);

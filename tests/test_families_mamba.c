@@ -253,7 +253,7 @@ static const int jamba_widths[] = { 24, 24, 24, 24 };
     CLASS("JambaForCausalLM")                                                                      \
     "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,"                        \
     "\"num_key_value_heads\":2,\"intermediate_size\":24,\"max_position_embeddings\":64,"           \
-    "\"rms_norm_eps\":1e-5,\"attn_layer_offset\":2,\"attn_layer_period\":3,"                        \
+    "\"rms_norm_eps\":1e-5,\"attn_layer_offset\":2,\"attn_layer_period\":3,"                       \
     "\"mamba_d_state\":5,"                                                                         \
     "\"mamba_d_conv\":4,\"mamba_dt_rank\":3,\"expert_layer_offset\":1,\"expert_layer_period\":2,"
 #define JAMBA_NAMES                                                                                \

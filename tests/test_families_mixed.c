@@ -544,8 +544,8 @@ TEST(several_streams_give_the_bits_of_a_whole_cache)
 
 #define GRANITE45(class)                                                                           \
     CLASS(class) SIZES                                                                             \
-    ",\"layer_types\":[\"full_attention\",\"sliding_attention\",\"sliding_attention\","              \
-    "\"sliding_attention\"],\"sliding_window\":3,\"attention_multiplier\":0.4,"                      \
+    ",\"layer_types\":[\"full_attention\",\"sliding_attention\",\"sliding_attention\","            \
+    "\"sliding_attention\"],\"sliding_window\":3,\"attention_multiplier\":0.4,"                    \
     "\"embedding_multiplier\":3.0,\"residual_multiplier\":0.3,\"logits_scaling\":4.0"
 #define GRANITE45_NAMES                                                                            \
     COMMON, PRE_NORMS, .sinks = L "self_attn.sinks", .sinks_everywhere = true, .window = 3,        \

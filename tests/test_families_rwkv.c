@@ -297,7 +297,8 @@ static const char *fla_name(const char *name, int *il)
     int i, n = 0;
     *il = -1;
     if (sscanf(name, "blk.%d.%n", il, &n) == 1 && n > 0) name += n;
-    if (sscanf(name, "time_mix_%c%d.weight%n", &letter, &i, &n) == 2 && (*il > 0 || letter != 'v')) {
+    if (sscanf(name, "time_mix_%c%d.weight%n", &letter, &i, &n) == 2
+        && (*il > 0 || letter != 'v')) {
         snprintf(low, sizeof low, "attn.%c_lora.lora.%s", letter, ends[i]);
         return low;
     }
@@ -352,7 +353,7 @@ TEST(rwkv_7_of_a_folder_gives_the_reference_logits)
             "\"gate_low_rank_dim\":7}");
     REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
     CHECK(!notes.data || !strstr(notes.data, "not used"), "%s", notes.data);
-    CHECK(gguf_find_tensor(&g, "blk.0.time_mix_v2.weight"), "others look for it in the first layer");
+    CHECK(gguf_find_tensor(&g, "blk.0.time_mix_v2.weight"), "others look for it there");
     gguf_close(&g);
     buf_free(&notes);
     snprintf(out, sizeof out, "%s.gguf", f.path);

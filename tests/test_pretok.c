@@ -127,7 +127,8 @@ TEST(pretok_unknown_name_is_an_error_that_lists_the_known)
 static const char *const names[] = {
     "afmoe", "bloom", "chameleon", "deepseek-v3", "deepseek-coder", "deepseek-llm", "default",
     "exaone-moe", "falcon", "gpt-2", "starcoder", "gpt-4o", "jais-2", "kimi-k2", "laguna",
-    "llama-bpe", "minicpm5", "qwen2", "qwen35", "seed-coder", "superbpe", "tekken", "tiny_aya", "viking", "youtu",
+    "llama-bpe", "minicpm5", "qwen2", "qwen35", "seed-coder", "superbpe", "tekken", "tiny_aya",
+    "viking", "youtu",
 };
 /* clang-format on */
 enum { N_NAMES = sizeof names / sizeof names[0] };

@@ -659,7 +659,8 @@ static void put_rotating(config *c, const hf_shape *s)
     double theta = 0.0;
     char key[64];
     if (list && (!check_count(c, s) || (int64_t)list->n != s->n_layer)) {
-        config_wrong(c, LORY_E_FORMAT, "config.json has not one of layer_rope_theta for each layer");
+        config_wrong(c, LORY_E_FORMAT,
+                     "config.json has not one of layer_rope_theta for each layer");
         return;
     }
     for (int64_t il = 0; j; il++, j = j->next) {

@@ -10,10 +10,9 @@
 /* Dense models since LLaMA: family_rows.c. */
 extern const hf_row rows_none[];
 extern const hf_row rows_common[]; /* what most have in common since LLaMA */
-extern const hf_row rows_llama[], rows_granite_swa[], rows_kormo[], rows_apertus[], rows_gemma[], rows_gemma2[],
-    rows_gemma4[],
-    rows_gemma3n[], rows_granite4[], rows_muse_glimmer[], rows_olmo[], rows_hunyuan[],
-    rows_internlm2[], rows_olmo2[], rows_bitnet[], rows_glm4[],
+extern const hf_row rows_llama[], rows_granite_swa[], rows_kormo[], rows_apertus[], rows_gemma[],
+    rows_gemma2[], rows_gemma4[], rows_gemma3n[], rows_granite4[], rows_muse_glimmer[], rows_olmo[],
+    rows_hunyuan[], rows_internlm2[], rows_olmo2[], rows_bitnet[], rows_glm4[],
     rows_stablelm[], rows_phi2[], rows_starcoder2[], rows_baichuan[], rows_baichuan2[],
     rows_openelm[], rows_deci[], rows_plamo[], rows_plamo3[], rows_chameleon[];
 

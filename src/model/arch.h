@@ -42,7 +42,8 @@ extern const lory_arch arch_hunyuan, arch_internlm2, arch_olmoe, arch_qwen, arch
 extern const lory_arch arch_xverse;
 extern const lory_arch arch_arcee, arch_nemotron, arch_jais2; /* squared ReLU */
 extern const lory_arch arch_cohere2_moe, arch_cohere2moe;
-extern const lory_arch arch_granite_swa, arch_mimo2, arch_step35, arch_laguna, arch_mellum, arch_mistral4;
+extern const lory_arch arch_granite_swa, arch_mimo2, arch_step35, arch_laguna, arch_mellum;
+extern const lory_arch arch_mistral4;
 extern const lory_arch arch_exaone_moe, arch_afmoe, arch_muse_glimmer, arch_hy_v3, arch_maincoder;
 extern const lory_arch arch_cohere2, arch_exaone4; /* layers with a window rotate, others don't */
 extern const lory_arch arch_glm4moe, arch_seed_oss;

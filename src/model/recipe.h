@@ -59,8 +59,8 @@ typedef enum {
                        decays and what passes it by are the weights of the next two; Dao & Gu 2024,
                        arXiv:2405.21060 */
     OP_SCAN_CHANNELS, /* dst = the same of src by channels: their time steps are in MD, B and C in
-                       MK and MQ; decays by the weight, what passes by is the next one; Gu & Dao 2023,
-                       arXiv:2312.00752 */
+                       MK and MQ; decays by the weight, what passes by is the next one; Gu & Dao
+                       2023, arXiv:2312.00752 */
     OP_SPLIT_INNER, /* dst and MV = the halves of src, head by head of values */
     OP_SCAN_OF,     /* OP_SCAN where all is made by itself: x is src, time steps are in MA, B and C
                        in MK and MQ; decays by the weight, what passes by is the next one */

@@ -169,7 +169,8 @@ typedef struct {
     float gain;
 } line_search;
 
-/* A line, what it takes off the squared error of a constant, and how much of that may be rounding. */
+/* A line, what it takes off the squared error of a constant, and how much of that may be
+ * rounding. */
 typedef struct {
     fit_line line;
     float gain, noise;
