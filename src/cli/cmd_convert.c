@@ -65,8 +65,7 @@ static const char *nearest_type(const char *name)
 {
     const char *best = qtypes[0].name;
     for (int i = 0; i < QT_COUNT; i++)
-        if (opts_distance(name, qtypes[i].name) < opts_distance(name, best))
-            best = qtypes[i].name;
+        if (opts_distance(name, qtypes[i].name) < opts_distance(name, best)) best = qtypes[i].name;
     return best;
 }
 
@@ -147,10 +146,29 @@ static bool check_model(const convert_opts *o, lory_err *err)
     return err_set(err, LORY_E_FORMAT, "%s: makes no model that runs: %.600s", o->src, why.text);
 }
 
+/* A file of a model's folder, given in place of the folder. */
+static bool is_of_folder(const char *src)
+{
+    static const char *const ends[] = { ".safetensors", ".safetensors.index.json", "config.json" };
+    size_t n = strlen(src);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (n >= strlen(ends[i]) && strcmp(src + n - strlen(ends[i]), ends[i]) == 0) return true;
+    return false;
+}
+
+static bool convert_one(const char *src, const convert_params *p, lory_err *err)
+{
+    if (convert_file(src, p, err)) return true;
+    if (err->code == LORY_E_FORMAT && is_of_folder(src))
+        err_set(err, LORY_E_FORMAT, "%s: is one file of a model's folder (expected the folder)",
+                src);
+    return false;
+}
+
 static bool convert_any(const convert_opts *o, const convert_params *p, buf *notes, lory_err *err)
 {
     if (peft_is_adapter(o->src)) return lora_convert(o->src, o->base, p, err);
-    if (!is_folder(o->src)) return convert_file(o->src, p, err);
+    if (!is_folder(o->src)) return convert_one(o->src, p, err);
     return hf_convert(o->src, p, notes, err) && check_model(o, err);
 }
 

@@ -5,3 +5,5 @@ status=0
 cp "$VECTORS/golden/llama-k256/model-q4_k_m-mix.gguf" in.gguf
 "$LORY" convert in.gguf -o ./in.gguf --type q8_0 || status=$?; echo $status
 ls
+echo '{"model_type": "llama"}' > config.json
+"$LORY" convert config.json -o out.gguf || status=$?; echo $status
