@@ -13,6 +13,7 @@ typedef struct {
 
 static const opt_row rows[] = {
     { 0, "FILE", OPT_ARG, AT(path), .help = "a GGUF file" },
+    { 'm', "model", OPT_REFUSED, 0, "FILE", .help = "the file stands alone: lory inspect FILE" },
     { 0, "json", OPT_BOOL, AT(json), .help = "print one JSON object" },
     { 0, "tensors", OPT_BOOL, AT(tensors), .help = "list the tensors too" },
     { 0, "Memory plan", OPT_HEAD, .help = NULL },

@@ -435,7 +435,8 @@ static const char *meant(const parser *p, const char *word, const nearest *best)
 {
     static const char gguf[] = ".gguf";
     size_t n = strlen(word), n_gguf = sizeof gguf - 1, at;
-    if (n > n_gguf && strcmp(word + n - n_gguf, gguf) == 0 && find_option(p, "-m", &at))
+    const opt_row *model = find_option(p, "-m", &at);
+    if (model && model->kind != OPT_REFUSED && n > n_gguf && strcmp(word + n - n_gguf, gguf) == 0)
         return "-m";
     return p->page->loose && best->distance * 3 > n ? p->page->loose : best->text;
 }

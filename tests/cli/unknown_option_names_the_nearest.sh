@@ -16,3 +16,4 @@ try run -tb 4
 try run -ngl 99
 try batch --chat-template chatml
 try tokenize --jinja=1
+try inspect -m model.gguf
