@@ -79,6 +79,7 @@ $(call flags_of,avx2*,$(AVX2))
 $(call flags_of,avx512*,$(AVX512))
 $(call flags_of,avx*_quant,$(JUMPS))
 $(call flags_of,neon_dot,-march=armv8.2-a+dotprod)
+$(call flags_of,neon_few,-march=armv8.2-a+dotprod)
 $(call flags_of,neon_gemv,-march=armv8.2-a+dotprod)
 $(call flags_of,neon_i8mm,-march=armv8.2-a+dotprod+i8mm)
 # Training needs fast sums more than the same bits on every machine.

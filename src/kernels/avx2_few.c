@@ -5,14 +5,16 @@
 #include "kernels/pack_rows.h"
 
 enum { ZERO_8 = 0, RUN_4 = 8, RUN_5 = 4, RUN_6 = 2 }; /* of 8 bits: signed, run 0 */
+enum { TWICE_TOK = 0, SUPER_MOST = MATMUL_FEW_TOK };
 
 #include "kernels/few_rows.h"
 
-INLINE void few_steps(const few_type t, const int s, const int n, const uint8_t *p,
+INLINE void few_steps(const few_type t, const int s, const int m, const int n, const uint8_t *p,
                       const act_group *x, codes *sum)
 {
     const int n_step = QT_GROUP / 4 / t.n_sub, run = t.run ? t.run : 1;
     codes part[MATMUL_FEW_TOK];
+    (void)m; /* 1 */
     UNROLL
     for (int k = s * n_step; k < (s + 1) * n_step; k++) {
         const codes c = load32(p + 64 * k), size = t.run ? c : _mm256_abs_epi8(c);

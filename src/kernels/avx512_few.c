@@ -5,6 +5,7 @@
 #include "kernels/pack_rows.h"
 
 enum { ZERO_8 = 128, RUN_4 = 0, RUN_5 = 0, RUN_6 = 0 };
+enum { TWICE_TOK = 0, SUPER_MOST = MATMUL_FEW_TOK };
 
 #include "kernels/few_rows.h"
 
@@ -17,10 +18,11 @@ INLINE codes add_dot(codes sum, codes c, const int8_t *x)
     return sum;
 }
 
-INLINE void few_steps(const few_type t, const int s, const int n, const uint8_t *p,
+INLINE void few_steps(const few_type t, const int s, const int m, const int n, const uint8_t *p,
                       const act_group *x, codes *sum)
 {
     const int n_step = QT_GROUP / 4 / t.n_sub;
+    (void)m; /* 1 */
     UNROLL
     for (int k = s * n_step; k < (s + 1) * n_step; k++) {
         const codes c = _mm512_load_si512(p + 64 * k);

@@ -11,6 +11,7 @@ extern const lory_kernels kernels_neon;       /* neon.c */
 extern const lory_kernels kernels_neon_pack;  /* neon_pack.c */
 extern const lory_kernels kernels_neon_quant; /* neon_quant.c */
 extern const lory_kernels kernels_neon_dot;   /* neon_dot.c */
+extern const lory_kernels kernels_neon_few;   /* neon_few.c */
 extern const lory_kernels kernels_neon_gemv;  /* neon_gemv.c */
 extern const lory_kernels kernels_neon_i8mm;  /* neon_i8mm.c */
 

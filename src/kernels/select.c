@@ -37,6 +37,7 @@ const isa_row isas[] = {
 #elif defined(__aarch64__)
     { "i8mm",    CPU_NEON | CPU_DOTPROD | CPU_I8MM, &kernels_neon_i8mm },
     { "dotprod", CPU_NEON | CPU_DOTPROD, &kernels_neon_dot },
+    { "dotprod", CPU_NEON | CPU_DOTPROD, &kernels_neon_few },
     { "dotprod", CPU_NEON | CPU_DOTPROD, &kernels_neon_gemv },
     { "neon",    CPU_NEON, &kernels_neon },
     { "neon",    CPU_NEON, &kernels_neon_pack },
