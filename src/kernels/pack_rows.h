@@ -153,6 +153,76 @@ INLINE void pack_mxfp4(const pack_args *a, const uint8_t *p, size_t rb, uint8_t 
     }
 }
 
+/* ---- blocks of 64 and 128 ------------------------------------------------------------------- */
+
+/* The float that byte s of each dword stands for, halved. As the top of a float it is smaller by
+ * 2^119; 127 is 0. */
+INLINE floats e4m3_scale(codes bytes, int s)
+{
+    codes x = i_and(i_shr32(bytes, 8 * s), i_set32(255)), most = i_set32(127);
+    x = i_xor(i_and(x, most), i_and(i_eq8(x, most), most));
+    return f_mul(f_bits(i_shl32(x, 20)), f_set(0x1p119f));
+}
+
+INLINE void pack_nvfp4(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
+{
+    enum { STRIDE = CODES + 2 * FLOATS };
+    const codes table = mxfp4_levels(a->zero);
+    for (int ig = a->ig0; ig < a->ig1; ig += 2, p += sizeof(block_nvfp4), to += 2 * STRIDE) {
+        codes o[8], scales = i_dwords(p, rb);
+        i_rows32(p + 4, rb, o);
+        UNROLL
+        for (int s = 0; s < 4; s++) {
+            uint8_t *half = to + s / 2 * STRIDE + 256 * (s % 2);
+            for (int i = 0; i < 2; i++) {
+                put(half + 64 * i, i_table(table, low4(o[2 * s + i])));
+                put(half + 64 * (i + 2), i_table(table, high4(o[2 * s + i])));
+            }
+            put_f32(to + s / 2 * STRIDE + CODES + s % 2 * FLOATS, e4m3_scale(scales, s));
+        }
+    }
+}
+
+INLINE void pack_q1_0(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
+{
+    const codes off = offset(a, 1);
+    for (int ig = a->ig0; ig < a->ig1; ig += 4, p += sizeof(block_q1_0)) {
+        codes o[4];
+        floats d = f_halves(p, rb);
+        i_rows16(p + 2, rb, o);
+        UNROLL
+        for (int g = 0; g < 4; g++, to += CODES + FLOATS) {
+            for (int j = 0; j < 8; j++)
+                put_codes(to, j, i_shr32(fifth_bits(o[g], j), 3), off); /* 16 -> 2 */
+            put_f32(to + CODES, d);
+        }
+    }
+}
+
+/* The four pairs of bits of the lowest byte, a byte each. */
+INLINE codes four_pairs(codes c)
+{
+    c = i_and(c, i_set32(255));
+    codes low = i_or(c, i_shl32(c, 6)), high = i_or(i_shl32(c, 12), i_shl32(c, 18));
+    return i_and(i_or(low, high), i_set8(3));
+}
+
+INLINE void pack_q2_0(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)
+{
+    const codes off = offset(a, 1);
+    for (int ig = a->ig0; ig < a->ig1; ig += 2, p += sizeof(block_q2_0)) {
+        codes o[4];
+        floats d = f_halves(p, rb);
+        i_rows16(p + 2, rb, o);
+        UNROLL
+        for (int g = 0; g < 2; g++, to += CODES + FLOATS) {
+            for (int j = 0; j < 8; j++)
+                put_codes(to, j, four_pairs(i_shr32(o[2 * g + j / 4], 8 * (j % 4))), off);
+            put_f32(to + CODES, d);
+        }
+    }
+}
+
 /* ---- super-blocks of 256 ------------------------------------------------------------------- */
 
 INLINE void pack_q4_k(const pack_args *a, const uint8_t *p, size_t rb, uint8_t *to)

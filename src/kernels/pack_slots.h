@@ -19,6 +19,9 @@ PACK(pack_q5_1)
 PACK(pack_q8_0)
 PACK(pack_iq4_nl)
 PACK(pack_mxfp4)
+PACK(pack_nvfp4)
+PACK(pack_q1_0)
+PACK(pack_q2_0)
 PACK(pack_q2_k)
 PACK(pack_q3_k)
 PACK(pack_q4_k)
@@ -46,5 +49,6 @@ PACK(pack_iq1_m)
         [QT_IQ2_S] = pack_iq2_s_panel, [QT_IQ3_XXS] = pack_iq3_xxs_panel,                          \
         [QT_IQ3_S] = pack_iq3_s_panel, [QT_IQ4_NL] = pack_iq4_nl_panel,                            \
         [QT_IQ4_XS] = pack_iq4_xs_panel, [QT_TQ1_0] = pack_tq1_0_panel,                            \
-        [QT_TQ2_0] = pack_tq2_0_panel, [QT_MXFP4] = pack_mxfp4_panel                               \
+        [QT_TQ2_0] = pack_tq2_0_panel, [QT_MXFP4] = pack_mxfp4_panel,                              \
+        [QT_NVFP4] = pack_nvfp4_panel, [QT_Q1_0] = pack_q1_0_panel, [QT_Q2_0] = pack_q2_0_panel    \
     }
