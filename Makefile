@@ -72,10 +72,16 @@ SPARE_ubsan := -fno-sanitize=null,object-size
 JUMPS  := -Wa,-mbranches-within-32B-boundaries
 JUMPS  := $(shell $(CC) $(JUMPS) -c -x c /dev/null -o /dev/null 2>/dev/null && echo $(JUMPS))
 AVX2   := -mavx2 -mfma -mf16c $(SPARE_$(VARIANT))
+# AVX-VNNI's one instruction is written out: it is the assembler that must know it.
+VNNI    := '{vex} vpdpbusd %ymm0, %ymm0, %ymm0'
+VNNI    := $(shell echo $(VNNI) | $(CC) -c -x assembler - -o /dev/null 2>/dev/null && echo -DLORY_AVX_VNNI)
+NO_VNNI := $(if $(VNNI),,src/kernels/avxvnni%)
+FLAGS_src/kernels/select := $(VNNI)
 AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -fno-tree-vectorize
 # Of the files of that pattern.
 flags_of = $(foreach f,$(basename $(wildcard src/kernels/$(1).c)),$(eval FLAGS_$(f) += $(2)))
 $(call flags_of,avx2*,$(AVX2))
+$(call flags_of,avxvnni*,$(AVX2))
 $(call flags_of,avx512*,$(AVX512))
 $(call flags_of,avx*_quant,$(JUMPS))
 $(call flags_of,neon_dot,-march=armv8.2-a+dotprod)
@@ -92,7 +98,7 @@ FLAGS_tools/trainer/vec_avx512   := $(TRAIN) $(AVX2) -mavx512f -mavx512bw -mavx5
 # A new .c file is built where it lies; of the kernels only those of the machine.
 ISA_x86_64  := $(wildcard src/kernels/avx*.c)
 ISA_aarch64 := $(wildcard src/kernels/neon*.c)
-SRC      := $(filter-out $(ISA_x86_64) $(ISA_aarch64),$(wildcard src/*.c src/*/*.c)) $(ISA_$(MACHINE))
+SRC      := $(filter-out $(ISA_x86_64) $(ISA_aarch64),$(wildcard src/*.c src/*/*.c)) $(filter-out $(NO_VNNI),$(ISA_$(MACHINE)))
 CLI_SRC  := $(filter src/cli/%,$(SRC))
 LIB_SRC  := $(filter-out $(CLI_SRC),$(SRC))
 TEST_SRC := $(wildcard tests/*.c tests/fuzz/*.c)
@@ -106,6 +112,8 @@ MODELS   := $(filter-out %-tiny-q8_0.gguf,$(wildcard models/*.gguf)) # the tiny 
 
 obj   = $(patsubst %.c,$(BUILD)/%.o,$(1))
 TOOLS := $(patsubst %.c,$(BUILD)/%,$(TOOL_SRC))
+# What tests and tools have besides: AVX-VNNI's kernels as a processor with AVX-512 alone runs them.
+EVEX  := $(if $(VNNI),$(patsubst %.c,$(BUILD)/evex/%.o,src/kernels/select.c $(wildcard src/kernels/avxvnni*.c)))
 
 # ---- targets -------------------------------------------------------------------------------
 .DEFAULT_GOAL := all
@@ -163,11 +171,11 @@ help: ## this list
 
 # ---- building ------------------------------------------------------------------------------
 $(BUILD)/lory: $(call obj,$(CLI_SRC)) $(BUILD)/liblory.a
-$(BUILD)/lory-test: $(call obj,$(TEST_SRC) $(TRAIN_SRC) $(CORPUS_SRC) $(COMMON_SRC)) $(BUILD)/libcli.a $(BUILD)/liblory.a $(BUILD)/sources
+$(BUILD)/lory-test: $(EVEX) $(call obj,$(TEST_SRC) $(TRAIN_SRC) $(CORPUS_SRC) $(COMMON_SRC)) $(BUILD)/libcli.a $(BUILD)/liblory.a $(BUILD)/sources
 $(BUILD)/tools/make_corpus $(BUILD)/tools/train_tokenizer: $(call obj,$(CORPUS_SRC)) $(BUILD)/libcli.a
 $(BUILD)/tools/make_model: $(call obj,$(COMMON_SRC))
 $(BUILD)/tools/train: $(call obj,$(TRAIN_SRC) $(COMMON_SRC) $(addprefix tools/corpus/,read.c strings.c)) $(BUILD)/libcli.a
-$(TOOLS): %: %.o $(BUILD)/liblory.a
+$(TOOLS): %: %.o $(EVEX) $(BUILD)/liblory.a
 $(BUILD)/example: $(BUILD)/example.o $(BUILD)/liblory.a
 $(BUILD)/lory $(BUILD)/lory-test $(BUILD)/example $(TOOLS):
 	$(call say,LINK,$@)
@@ -190,6 +198,11 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(FLAGS_$*) -MMD -MP -c -o $@ $<
+
+$(BUILD)/evex/%.o: %.c $(BUILD)/flags
+	$(call say,CC,'$< (EVEX)')
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(FLAGS_$*) -DLORY_EVEX -MMD -MP -c -o $@ $<
 
 # The program in README.md, for tests/test_readme.c.
 $(BUILD)/example.c: README.md
@@ -221,7 +234,7 @@ $(BUILD)/lory-emulated: Makefile
 	@mkdir -p $(@D)
 	@printf '#!/bin/sh\nexec %s %s "$$@"\n' '$(EMULATOR)' '$(CURDIR)/$(BUILD)/lory' > $@ && chmod +x $@
 
--include $(patsubst %.o,%.d,$(call obj,$(SRC) $(TEST_SRC) $(TOOL_SRC) $(CORPUS_SRC) $(TRAIN_SRC) $(COMMON_SRC)) $(BUILD)/example.o)
+-include $(patsubst %.o,%.d,$(call obj,$(SRC) $(TEST_SRC) $(TOOL_SRC) $(CORPUS_SRC) $(TRAIN_SRC) $(COMMON_SRC)) $(EVEX) $(BUILD)/example.o)
 
 # ---- installing ----------------------------------------------------------------------------
 # What gdb alone reads is seven eighths of the program: it stays here. STRIP= installs it too.

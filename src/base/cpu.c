@@ -25,11 +25,11 @@ static unsigned saved_registers(void)
     return low;
 }
 
-/* Intel SDM volume 2, CPUID: leaf 1 ecx; leaf 7 ebx, ecx. */
+/* Intel SDM volume 2, CPUID: leaf 1 ecx; leaf 7 ebx, ecx, its subleaf 1 eax. */
 unsigned cpu_features(void)
 {
     enum { OSXSAVE = 1 << 27, AVX = 1 << 28, YMM = 0x06, ZMM = 0xe6 };
-    unsigned a, b, c, d, c1, found = 0;
+    unsigned a, b, c, d, a1, c1, unused, found = 0;
     if (!__get_cpuid(1, &a, &b, &c1, &d) || !(c1 & OSXSAVE) || !(c1 & AVX)) return 0;
     unsigned saved = saved_registers();
     if ((saved & YMM) != YMM) return 0;
@@ -37,6 +37,8 @@ unsigned cpu_features(void)
     if (c1 & 1u << 29) found |= CPU_F16C;
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return found;
     if (b & 1u << 5) found |= CPU_AVX2;
+    if (a >= 1 && __get_cpuid_count(7, 1, &a1, &unused, &unused, &unused) && (a1 & 1u << 4))
+        found |= CPU_AVX_VNNI;
     if ((saved & ZMM) != ZMM || !(b & 1u << 16)) return found;
     found |= CPU_AVX512F;
     if (b & 1u << 17) found |= CPU_AVX512DQ;

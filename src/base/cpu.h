@@ -18,9 +18,10 @@ enum {
     CPU_AVX512VL = 1u << 5,
     CPU_AVX512DQ = 1u << 6,
     CPU_AVX512_VNNI = 1u << 7,
-    CPU_NEON = 1u << 8,    /* every aarch64 */
-    CPU_DOTPROD = 1u << 9, /* sdot, udot */
-    CPU_I8MM = 1u << 10,   /* smmla and its like */
+    CPU_AVX_VNNI = 1u << 8, /* vpdpbusd without AVX-512 */
+    CPU_NEON = 1u << 9,     /* every aarch64 */
+    CPU_DOTPROD = 1u << 10, /* sdot, udot */
+    CPU_I8MM = 1u << 11,    /* smmla and its like */
 };
 unsigned cpu_features(void); /* the CPU_* bits, 0 on other machines */
 

@@ -5,10 +5,6 @@
 
 enum { LEVEL_ZERO = 0, LEVEL_SHIFT = -1 };
 
-INLINE codes i_load(const void *p)
-{
-    return load32(p);
-}
 /* Of 31 * 127, so that two such sums fit too. */
 INLINE codes i_dot_2(codes c, codes x, codes d, codes y)
 {

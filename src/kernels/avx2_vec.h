@@ -127,6 +127,10 @@ INLINE codes load32(const void *p)
 {
     return _mm256_loadu_si256(p);
 }
+INLINE codes i_load(const void *p)
+{
+    return load32(p);
+}
 INLINE floats f_load(const void *p) /* aligned */
 {
     return _mm256_load_ps(p);
@@ -226,11 +230,24 @@ INLINE __m256i net_32_bits(__m256i a, __m256i b, __m256i c, __m256i d)
     return _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
 }
 
-/* Each dword the sum of four unsigned codes times x: of codes up to 63, sums of two products fit
- * 16 bits. */
+#if defined(VPDPBUSD)
+/* sum + the products of unsigned codes and x, by fours. */
+INLINE codes i_add_dot(codes sum, codes c, codes x)
+{
+    __asm__(VPDPBUSD " %2, %1, %0" : "+x"(sum) : "x"(c), "xm"(x));
+    return sum;
+}
+#endif
+
+/* Each dword the sum of four unsigned codes times x: without vpdpbusd of codes up to 63, so that
+ * sums of two products fit 16 bits. */
 INLINE codes i_dot(codes c, codes x)
 {
+#if defined(VPDPBUSD)
+    return i_add_dot(i_set32(0), c, x);
+#else
     return add_pairs(_mm256_maddubs_epi16(c, x));
+#endif
 }
 
 /* In all bytes: where `bits` has the one bit of `which`. */

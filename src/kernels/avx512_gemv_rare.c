@@ -5,10 +5,6 @@
 
 enum { LEVEL_ZERO = 128, LEVEL_SHIFT = 0 };
 
-INLINE codes i_load(const void *p)
-{
-    return _mm512_loadu_si512(p);
-}
 INLINE codes i_dot_2(codes c, codes x, codes d, codes y)
 {
     return _mm512_dpbusd_epi32(i_dot(c, x), d, y);

@@ -122,6 +122,10 @@ INLINE floats f_sub(floats a, floats b)
 {
     return _mm512_sub_ps(a, b);
 }
+INLINE codes i_load(const void *p)
+{
+    return _mm512_loadu_si512(p);
+}
 INLINE floats f_load(const void *p) /* aligned */
 {
     return _mm512_load_ps(p);
@@ -273,10 +277,15 @@ INLINE __m512i net_32_bits(__m512i a, __m512i b, __m512i c, __m512i d)
     return _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
 }
 
+/* sum + the products of unsigned codes and x, by fours. */
+INLINE codes i_add_dot(codes sum, codes c, codes x)
+{
+    return _mm512_dpbusd_epi32(sum, c, x);
+}
 /* Each dword the sum of four unsigned codes times x. */
 INLINE codes i_dot(codes c, codes x)
 {
-    return _mm512_dpbusd_epi32(_mm512_setzero_si512(), c, x);
+    return i_add_dot(_mm512_setzero_si512(), c, x);
 }
 
 #endif

@@ -4,7 +4,7 @@
  * is that of avx512_gemv.c: see there. Layouts of the blocks: quant/block.h.
  *
  * What they define besides the vectors of avx2_vec.h or avx512_vec.h and what gemv_small.h wants:
- *   i_load, i_repeat32        VB bytes; 32, as often as they fit
+ *   i_repeat32                32 bytes, as often as they fit
  *   i_upper_shr4              64 bytes, of which this is vector l: p's 32, and they shifted by 4
  *   i_trits                   0, 1, 2: how many thirds of 256 a byte + 128 has
  *   i_halves_at               32 bytes at p and, where they fit, at p + step

@@ -17,8 +17,6 @@
  * f_mul f_add f_sub, put, put_f32 (aligned). */
 #include "kernels/scale_rows.h"
 
-enum { CODES = QT_GROUP * PANEL_ROWS }; /* bytes */
-
 /* Bytes p[0..31] of the rows. */
 INLINE void i_rows32(const uint8_t *p, size_t rb, codes o[8])
 {

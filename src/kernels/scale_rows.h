@@ -8,7 +8,8 @@
 #include "quant/block.h"
 
 enum {
-    FLOATS = PANEL_ROWS * (int)sizeof(float), /* bytes of one scale of a panel's rows */
+    CODES = QT_GROUP * PANEL_ROWS,            /* bytes of a panel's group: codes */
+    FLOATS = PANEL_ROWS * (int)sizeof(float), /* one scale of the rows */
     GROUPS = QB_SUPER / QT_GROUP
 };
 

@@ -27,6 +27,12 @@ const isa_row isas[] = {
     { "avx512",  AVX512, &kernels_avx512_gemv_rare },
     { "avx512",  AVX512, &kernels_avx512_pack },
     { "avx512",  AVX512, &kernels_avx512_quant },
+#if defined(LORY_AVX_VNNI)
+    { "avxvnni", AVX2 | CPU_AVX_VNNI, &kernels_avxvnni_quant },
+#endif
+#if defined(LORY_EVEX)
+    { "avxvnni", AVX512, &kernels_avxvnni_quant_evex },
+#endif
     { "avx2",    AVX2,   &kernels_avx2 },
     { "avx2",    AVX2,   &kernels_avx2_few },
     { "avx2",    AVX2,   &kernels_avx2_gemv },
@@ -85,10 +91,11 @@ static const isa_row *merge_from(const isa_row *row, lory_kernels *out)
     return best;
 }
 
+/* The first usable row of that name. */
 static const isa_row *find_isa(const char *name)
 {
     for (const isa_row *row = isas; row < isas + n_isa; row++)
-        if (strcmp(row->name, name) == 0) return row;
+        if (is_usable(row) && strcmp(row->name, name) == 0) return row;
     return NULL;
 }
 
@@ -141,7 +148,7 @@ const char *kernels_isa(lory_err *err)
 bool kernels_for(const char *name, lory_kernels *out)
 {
     const isa_row *row = find_isa(name);
-    if (!row || !is_usable(row)) return false;
+    if (!row) return false;
     merge_from(row, out);
     return true;
 }

@@ -21,6 +21,8 @@ extern const lory_kernels kernels_avx512_gemv_codes; /* avx512_gemv_codes.c */
 extern const lory_kernels kernels_avx512_gemv_rare;  /* avx512_gemv_rare.c */
 extern const lory_kernels kernels_avx512_pack;       /* avx512_pack.c */
 extern const lory_kernels kernels_avx512_quant;      /* avx512_quant.c */
+extern const lory_kernels kernels_avxvnni_quant;     /* avxvnni_quant.c */
+extern const lory_kernels kernels_avxvnni_quant_evex; /* the same, for tests: avxvnni_vec.h */
 
 #if defined(__AVX2__)
 #include <immintrin.h>
