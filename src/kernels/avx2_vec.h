@@ -230,30 +230,95 @@ INLINE __m256i net_32_bits(__m256i a, __m256i b, __m256i c, __m256i d)
     return _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
 }
 
-#if defined(VPDPBUSD)
+/* i_dot gives each dword the sum of four unsigned codes times x, i_dot_levels of codes -127 .. 127,
+ * which are stored LEVEL_ZERO too great (LEVEL_SHIFT: log2(128 / that)); the others add two such
+ * sums. Without vpdpbusd unsigned codes have six bits at most, those of i_dot_2 five, so that what
+ * is added fits 16 bits. */
+#if defined(VPDPBUSD) /* avxvnni_vec.h */
+enum { LEVEL_ZERO = 128, LEVEL_SHIFT = 0 };
+
 /* sum + the products of unsigned codes and x, by fours. */
 INLINE codes i_add_dot(codes sum, codes c, codes x)
 {
     __asm__(VPDPBUSD " %2, %1, %0" : "+x"(sum) : "x"(c), "xm"(x));
     return sum;
 }
-#endif
-
-/* Each dword the sum of four unsigned codes times x: without vpdpbusd of codes up to 63, so that
- * sums of two products fit 16 bits. */
 INLINE codes i_dot(codes c, codes x)
 {
-#if defined(VPDPBUSD)
     return i_add_dot(i_set32(0), c, x);
-#else
-    return add_pairs(_mm256_maddubs_epi16(c, x));
-#endif
 }
+INLINE codes i_dot_2(codes c, codes x, codes d, codes y)
+{
+    return i_add_dot(i_dot(c, x), d, y);
+}
+INLINE codes i_dot_levels(codes c, codes x)
+{
+    return i_dot(c, x);
+}
+INLINE codes i_dot_levels_2(codes c, codes x, codes d, codes y)
+{
+    return i_dot_2(c, x, d, y);
+}
+#else
+enum { LEVEL_ZERO = 0, LEVEL_SHIFT = -1 };
+
+INLINE codes i_dot(codes c, codes x)
+{
+    return add_pairs(_mm256_maddubs_epi16(c, x));
+}
+INLINE codes i_dot_2(codes c, codes x, codes d, codes y)
+{
+    return add_pairs(_mm256_add_epi16(_mm256_maddubs_epi16(c, x), _mm256_maddubs_epi16(d, y)));
+}
+/* The codes' signs move to x: 2 * 128 * 127 fits 16 bits. */
+INLINE codes i_dot_levels(codes c, codes x)
+{
+    return i_dot(_mm256_abs_epi8(c), _mm256_sign_epi8(x, c));
+}
+INLINE codes i_dot_levels_2(codes c, codes x, codes d, codes y)
+{
+    return i_add32(i_dot_levels(c, x), i_dot_levels(d, y));
+}
+#endif
 
 /* In all bytes: where `bits` has the one bit of `which`. */
 INLINE codes has_bit(codes bits, codes which)
 {
     return _mm256_cmpeq_epi8(_mm256_and_si256(bits, which), which);
+}
+
+/* ---- what gemv_rows.h wants besides --------------------------------------------------------- */
+
+INLINE codes i_set_where(codes c, codes bits, codes which, const int add)
+{
+    return _mm256_add_epi8(c, _mm256_and_si256(has_bit(bits, which), i_set8((char)add)));
+}
+INLINE codes i_upper_shr4(const uint8_t *p, const int l)
+{
+    return l ? _mm256_srli_epi16(load32(p), 4) : load32(p);
+}
+INLINE codes i_trits(codes q)
+{
+    const __m256i one = _mm256_cmpgt_epi8(q, i_set8(85 - 128));
+    return _mm256_abs_epi8(_mm256_add_epi8(one, _mm256_cmpgt_epi8(q, i_set8(170 - 128))));
+}
+INLINE codes i_repeat32(const int8_t *p)
+{
+    return load32(p);
+}
+INLINE codes i_halves_at(const uint8_t *p, size_t step)
+{
+    (void)step;
+    return load32(p);
+}
+INLINE codes i_lanes_dword(const uint8_t *p, size_t step)
+{
+    return _mm256_set_m128i(_mm_set1_epi32(load_i32(p + step)), _mm_set1_epi32(load_i32(p)));
+}
+INLINE codes i_add_halves(codes a, codes b)
+{
+    return _mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20),
+                            _mm256_permute2x128_si256(a, b, 0x31));
 }
 
 #endif

@@ -3,7 +3,7 @@
  * The tiles: dot_tiles.h, 32 rows x 6 tokens (4 with two scales a group: registers). */
 #include "kernels/avx512_vec.h"
 
-enum { TILE_1 = 6, TILE_2 = 4, TILE_NARROW = 8, PEAK_SUMS = 16 };
+enum { TILE_1 = 6, TILE_2 = 4, TILE_NARROW = 8, PEAK_SUMS = 16, ALTERNATE = 1 };
 
 typedef __mmask16 row_bits;
 

@@ -84,17 +84,19 @@ INLINE void group(const int n_sub, const bool has_min, const bool exact, const i
                   floats acc[2][TILE_NARROW])
 {
     const int n_step = QT_GROUP / 4 / n_sub, last = n_step - 1; /* of a sum */
+    const bool by_turns = n_sub == 2 && ALTERNATE;
     const size_t all = exact ? offsetof(act_group, start_all) : offsetof(act_group, magic_all);
+    const size_t second = offsetof(act_group, start) + sizeof x->start[0];
     const size_t half = exact ? offsetof(act_group, start) : offsetof(act_group, magic_0);
     const uint8_t *at[2] = { p + CODES, p + next + CODES }; /* scales, then minimums */
     codes a[2][TILE_NARROW], b[2][TILE_NARROW];
     floats d[2], dm[2], u[2][TILE_NARROW];
     start_at(rv, n, x, n_sub == 1 ? all : half, a);
-    if (n_sub == 2) start_at(rv, n, x, offsetof(act_group, start) + sizeof x->start[0], b);
+    if (by_turns) start_at(rv, n, x, second, b);
     UNROLL
     for (int k = 0; k < last; k++) {
         add_step(rv, n, k, p, next, x, a);
-        if (n_sub == 2) add_step(rv, n, n_step + k, p, next, x, b);
+        if (by_turns) add_step(rv, n, n_step + k, p, next, x, b);
     }
     UNROLL
     for (int v = 0; v < rv; v++) {
@@ -102,14 +104,22 @@ INLINE void group(const int n_sub, const bool has_min, const bool exact, const i
         dm[v] = f_mul(d[v], f_set(-ACT_MAGIC));
     }
     add_step(rv, n, last, p, next, x, a);
-    if (n_sub == 2) add_step(rv, n, n_step + last, p, next, x, b);
+    if (by_turns) add_step(rv, n, n_step + last, p, next, x, b);
     UNROLL
     for (int j = 0; j < n; j++) {
         UNROLL
         for (int v = 0; v < rv; v++)
             u[v][j] = exact ? f_mul(d[v], f_of(a[v][j])) : f_fma(d[v], f_bits(a[v][j]), dm[v]);
+    }
+    if (n_sub == 2 && !by_turns) {
+        start_at(rv, n, x, second, b);
         UNROLL
-        for (int v = 0; v < rv && n_sub == 2; v++)
+        for (int k = 0; k < n_step; k++) add_step(rv, n, n_step + k, p, next, x, b);
+    }
+    UNROLL
+    for (int j = 0; j < n && n_sub == 2; j++) {
+        UNROLL
+        for (int v = 0; v < rv; v++)
             u[v][j] = f_fma(f_load(at[v] + FLOATS), f_of(b[v][j]), u[v][j]);
     }
     UNROLL
@@ -142,6 +152,8 @@ INLINE bool tile(const int n_sub, const bool has_min, const bool exact, const in
     const uint8_t *p = t->panel;
     const act_group *x = t->x;
     const uint8_t *line = t->ahead;
+    float *const out = t->out; /* what is stored might be *t to a compiler */
+    const size_t ld_out = t->ld_out;
     const int n_rows[2] = { rv == 1 ? t->n_last : ROWS, t->n_last };
     floats acc[2][TILE_NARROW];
     UNROLL
@@ -150,7 +162,7 @@ INLINE bool tile(const int n_sub, const bool has_min, const bool exact, const in
         for (int j = 0; j < n; j++) {
             acc[v][j] = f_set(0);
             if (!t->is_first)
-                acc[v][j] = f_load_n(t->out + (size_t)j * t->ld_out + ROWS * v, n_rows[v]);
+                acc[v][j] = f_load_n(out + (size_t)j * ld_out + ROWS * v, n_rows[v]);
         }
     }
     for (int ig = 0; ig < t->n_group; ig++, x += t->width, p += group_bytes) {
@@ -164,14 +176,15 @@ INLINE bool tile(const int n_sub, const bool has_min, const bool exact, const in
     UNROLL
     for (int v = 0; v < rv && !exact; v++) {
         UNROLL
-        for (int j = 0; j < n; j++) doubt[v] |= doubtful(acc[v][j]);
+        for (int j = 0; j < n; j += 2) /* of two is neither if they are not */
+            doubt[v] |= doubtful(j + 1 < n ? f_mul(acc[v][j], acc[v][j + 1]) : acc[v][j]);
     }
     if ((doubt[0] & first_rows(n_rows[0])) | (doubt[1] & first_rows(n_rows[1]))) return false;
     UNROLL
     for (int v = 0; v < rv; v++) {
         UNROLL
         for (int j = 0; j < n; j++)
-            f_store_n(t->out + (size_t)j * t->ld_out + ROWS * v, n_rows[v], acc[v][j]);
+            f_store_n(out + (size_t)j * ld_out + ROWS * v, n_rows[v], acc[v][j]);
     }
     return true;
 }
@@ -254,14 +267,14 @@ static int n_tokens_max(const qtype_row *type, int rv)
  * which takes as long as a third of a group. */
 static int n_runs(int width, int n_max)
 {
-    return (width > 0) + (width > n_max) + (width > 2 * n_max);
+    return (width > 0) + (width > n_max) + (width > 2 * n_max) + (width > 3 * n_max);
 }
 /* Tokens of the next of n runs, nearly equal, of which n_tok are left. */
 static int run_tokens(int n_tok, int n)
 {
-    return n == 1 ? n_tok : n == 2 ? (n_tok + 1) / 2 : (n_tok + 2) / 3;
+    return n == 1 ? n_tok : n == 2 ? (n_tok + 1) / 2 : n == 3 ? (n_tok + 2) / 3 : (n_tok + 3) / 4;
 }
-_Static_assert(ACT_TILE <= 3 * TILE_2, "three runs at most");
+_Static_assert(ACT_TILE <= 4 * TILE_2, "four runs at most");
 
 /* a->ahead, spread evenly over the runs of all tiles. */
 static soon soon_of(const gemm_args *a)

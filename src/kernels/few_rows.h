@@ -1,6 +1,6 @@
 /* few_rows.h - 2 to MATMUL_FEW_TOK tokens straight from the rows of the commonest types, for one
  * instruction set, written over vectors of ROWS rows.
- * Layer: kernels. Not a header: avx2_few.c, avx512_few.c and neon_few.c include it once, after
+ * Layer: kernels. Not a header: the files *_few.c of instruction sets include it once, after
  * pack_rows.h.
  *
  * Rows become panels as for many tokens, by the same functions, but a block of ROWS rows at a time,

@@ -1,7 +1,7 @@
 /* gemv_rows.h - one token straight from the rows of the less common types, for one instruction set
  * of x86, written over vectors of ROWS rows' dwords.
- * Layer: kernels. Not a header: avx2_gemv_rare.c and avx512_gemv_rare.c include it once. The shape
- * is that of avx512_gemv.c: see there. Layouts of the blocks: quant/block.h.
+ * Layer: kernels. Not a header: avx2_gemv_rare.c, avxvnni_gemv.c and avx512_gemv_rare.c include it
+ * once. The shape is that of avx512_gemv.c: see there. Layouts of the blocks: quant/block.h.
  *
  * What they define besides the vectors of avx2_vec.h or avx512_vec.h and what gemv_small.h wants:
  *   i_repeat32                32 bytes, as often as they fit

@@ -28,9 +28,13 @@ const isa_row isas[] = {
     { "avx512",  AVX512, &kernels_avx512_pack },
     { "avx512",  AVX512, &kernels_avx512_quant },
 #if defined(LORY_AVX_VNNI)
+    { "avxvnni", AVX2 | CPU_AVX_VNNI, &kernels_avxvnni_few },
+    { "avxvnni", AVX2 | CPU_AVX_VNNI, &kernels_avxvnni_gemv },
     { "avxvnni", AVX2 | CPU_AVX_VNNI, &kernels_avxvnni_quant },
 #endif
 #if defined(LORY_EVEX)
+    { "avxvnni", AVX512, &kernels_avxvnni_few_evex },
+    { "avxvnni", AVX512, &kernels_avxvnni_gemv_evex },
     { "avxvnni", AVX512, &kernels_avxvnni_quant_evex },
 #endif
     { "avx2",    AVX2,   &kernels_avx2 },

@@ -21,8 +21,13 @@ extern const lory_kernels kernels_avx512_gemv_codes; /* avx512_gemv_codes.c */
 extern const lory_kernels kernels_avx512_gemv_rare;  /* avx512_gemv_rare.c */
 extern const lory_kernels kernels_avx512_pack;       /* avx512_pack.c */
 extern const lory_kernels kernels_avx512_quant;      /* avx512_quant.c */
+extern const lory_kernels kernels_avxvnni_few;       /* avxvnni_few.c */
+extern const lory_kernels kernels_avxvnni_gemv;      /* avxvnni_gemv.c */
 extern const lory_kernels kernels_avxvnni_quant;     /* avxvnni_quant.c */
-extern const lory_kernels kernels_avxvnni_quant_evex; /* the same, for tests: avxvnni_vec.h */
+
+/* The same for tests: avxvnni_vec.h. */
+extern const lory_kernels kernels_avxvnni_few_evex, kernels_avxvnni_gemv_evex,
+    kernels_avxvnni_quant_evex;
 
 #if defined(__AVX2__)
 #include <immintrin.h>
