@@ -151,6 +151,7 @@ const char *gguf_type_name(gguf_type t); /* "uint32", "array", ... */
 size_t gguf_type_bytes(gguf_type t);     /* of one value; 0 for strings and arrays */
 bool gguf_str_is(gguf_str a, const char *b);
 bool gguf_str_ends(gguf_str a, const char *end);
+bool gguf_str_has(gguf_str a, const char *part);
 /* The name with '*' for numbers between dots: "blk.*.attn_q.weight". Returns how many bytes of out
  * [name.n] it takes. */
 size_t gguf_name_pattern(gguf_str name, char *out);

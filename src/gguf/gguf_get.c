@@ -44,6 +44,14 @@ bool gguf_str_ends(gguf_str a, const char *end)
     return a.n >= n && memcmp(a.s + a.n - n, end, n) == 0;
 }
 
+bool gguf_str_has(gguf_str a, const char *part)
+{
+    size_t n = strlen(part);
+    for (size_t i = 0; i + n <= a.n; i++)
+        if (memcmp(a.s + i, part, n) == 0) return true;
+    return false;
+}
+
 size_t gguf_name_pattern(gguf_str name, char *out)
 {
     size_t n = 0;

@@ -218,20 +218,12 @@ const mix_row *mix_find(const char *name)
     return NULL;
 }
 
-static bool has_part(gguf_str name, const char *part)
-{
-    size_t n = strlen(part);
-    for (size_t i = 0; i + n <= name.n; i++)
-        if (memcmp(name.s + i, part, n) == 0) return true;
-    return false;
-}
-
 static bool is_quantised(const gguf_tensor *t)
 {
     if (!gguf_str_ends(t->name, "weight")) return false;
     if (t->ne[1] * t->ne[2] * t->ne[3] == 1) return false; /* a vector */
     for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
-        if (has_part(t->name, floats[i])) return false;
+        if (gguf_str_has(t->name, floats[i])) return false;
     return true;
 }
 
@@ -315,7 +307,7 @@ static tensor_kind kind_of(const gguf_tensor *t, const model_facts *f, const mix
         return f->has_output ? EMBED : OUTPUT;
     if (mix == &mixes[MXFP4_MOE] && t->ne[2] > 1) return EXPERTS;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (has_part(t->name, kinds[i].part)) return kinds[i].kind;
+        if (gguf_str_has(t->name, kinds[i].part)) return kinds[i].kind;
     return OTHER;
 }
 

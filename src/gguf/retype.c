@@ -31,18 +31,10 @@ int retype_file_type(qtype t)
 static const char *const precise[] = { "position_embd", "token_types", "ffn_gate_inp", "ssm_conv1d",
                                        "shortconv.conv", "attn_rel_b" };
 
-static bool has_part(gguf_str name, const char *p)
-{
-    size_t n = strlen(p);
-    for (size_t i = 0; i + n <= name.n; i++)
-        if (memcmp(name.s + i, p, n) == 0) return true;
-    return false;
-}
-
 static bool is_precise(gguf_str name)
 {
     for (size_t i = 0; i < sizeof precise / sizeof precise[0]; i++)
-        if (has_part(name, precise[i])) return true;
+        if (gguf_str_has(name, precise[i])) return true;
     return false;
 }
 
@@ -54,7 +46,7 @@ static bool is_float(qtype t)
 qtype retype_choice(const gguf_tensor *t, qtype wanted)
 {
     if (wanted == RETYPE_KEEP) return t->type;
-    if (t->n_dims == 1) return QT_F32;
+    if (t->n_dims == 1 || gguf_str_ends(t->name, "_norm.weight")) return QT_F32;
     if (is_float(wanted)) return wanted;
     if (is_precise(t->name)) return is_float(t->type) ? t->type : QT_F32;
     return t->ne[0] % qtypes[wanted].block_elems ? QT_F16 : wanted;
