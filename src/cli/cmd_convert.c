@@ -11,6 +11,8 @@
 #include "convert/lora_convert.h"
 #include "convert/peft.h"
 #include "gguf/convert.h"
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -75,6 +77,16 @@ static bool is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* Whether out is a file of the folder that no conversion made: one that is read, perhaps. */
+static bool is_source(const char *folder, const char *out)
+{
+    char path[PATH_MAX];
+    const char *slash = strrchr(out, '/'), *end = strrchr(out, '.');
+    if (end && strcmp(end, ".gguf") == 0) return false;
+    int n = snprintf(path, sizeof path, "%s/%s", folder, slash ? slash + 1 : out);
+    return n > 0 && (size_t)n < sizeof path && file_is_same(path, out);
+}
+
 /* 0, or the status after a line on stderr. */
 static int check(const convert_opts *o, qtype *type)
 {
@@ -88,6 +100,8 @@ static int check(const convert_opts *o, qtype *type)
     if (o->base && !peft_is_adapter(o->src))
         return cli_usage("--base: is for adapters, and %s is none (it has no adapter_config.json)",
                          o->src);
+    if (is_folder(o->src) && is_source(o->src, o->out))
+        return cli_usage("-o: %.400s is a file of the folder that is read", o->out);
     const char *const read[] = { o->src, o->tokenizer, o->base };
     return cli_check_output("-o", o->out, read, 3);
 }

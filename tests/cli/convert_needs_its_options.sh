@@ -7,3 +7,5 @@ cp "$VECTORS/golden/llama-k256/model-q4_k_m-mix.gguf" in.gguf
 ls
 echo '{"model_type": "llama"}' > config.json
 "$LORY" convert config.json -o out.gguf || status=$?; echo $status
+"$LORY" convert . -o config.json || status=$?; echo $status
+ls
