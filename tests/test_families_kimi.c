@@ -30,6 +30,21 @@ static void convolve(ref *r, const char *name, int il, int n, rows x)
     memcpy(x, y, sizeof y);
 }
 
+/* A row of each token, convolved. */
+static void project(ref *r, const char *name, const char *conv, int il, int n, double (*h)[E],
+                    rows out)
+{
+    for (int t = 0; t < n; t++) ref_multiply(r, name, il, INNER, E, h[t], out[t]);
+    convolve(r, conv, il, n, out);
+}
+
+static void norm_row(const double *w, int n, double *x)
+{
+    double square = 0.0;
+    for (int i = 0; i < n; i++) square += x[i] * x[i];
+    for (int i = 0; i < n; i++) x[i] *= w[i] / sqrt(square / n + 1e-5);
+}
+
 static void to_unit(double scale, const double *x, double *y)
 {
     double sum = 1e-6;
@@ -60,14 +75,9 @@ static void kda(ref *r, int il, int n, double (*h)[E], double (*out)[E])
     const double *dt = ref_tensor_of(r, L "self_attn.dt_bias", "", il, 0, 0, INNER);
     const double *norm = ref_tensor_of(r, L "self_attn.o_norm", ".weight", il, 0, 0, HD);
     memset(state, 0, sizeof state);
-    for (int t = 0; t < n; t++) {
-        ref_multiply(r, L "self_attn.q_proj", il, INNER, E, h[t], q[t]);
-        ref_multiply(r, L "self_attn.k_proj", il, INNER, E, h[t], k[t]);
-        ref_multiply(r, L "self_attn.v_proj", il, INNER, E, h[t], v[t]);
-    }
-    convolve(r, L "self_attn.q_conv1d", il, n, q);
-    convolve(r, L "self_attn.k_conv1d", il, n, k);
-    convolve(r, L "self_attn.v_conv1d", il, n, v);
+    project(r, L "self_attn.q_proj", L "self_attn.q_conv1d", il, n, h, q);
+    project(r, L "self_attn.k_proj", L "self_attn.k_conv1d", il, n, h, k);
+    project(r, L "self_attn.v_proj", L "self_attn.v_conv1d", il, n, h, v);
     for (int t = 0; t < n; t++) {
         double f[HD], g[HD], decay[INNER], gate[INNER], b[NH], y[INNER];
         ref_multiply(r, L "self_attn.f_a_proj", il, HD, E, h[t], f);
@@ -78,12 +88,11 @@ static void kda(ref *r, int il, int n, double (*h)[E], double (*out)[E])
         for (int i = 0; i < INNER; i++)
             decay[i] = exp(-exp(a_log[i / HD]) * log(1.0 + exp(decay[i] + dt[i])));
         for (int i = 0; i < NH; i++) {
-            double square = 0.0, *o = y + i * HD;
+            double *o = y + i * HD;
             kda_token(state[i], decay + i * HD, logistic(b[i]), q[t] + i * HD, k[t] + i * HD,
                       v[t] + i * HD, o);
-            for (int d = 0; d < HD; d++) square += o[d] * o[d];
-            for (int d = 0; d < HD; d++)
-                o[d] *= norm[d] / sqrt(square / HD + 1e-5) * logistic(gate[i * HD + d]);
+            norm_row(norm, HD, o);
+            for (int d = 0; d < HD; d++) o[d] *= logistic(gate[i * HD + d]);
         }
         ref_multiply(r, L "self_attn.o_proj", il, E, INNER, y, out[t]);
     }
@@ -184,14 +193,9 @@ static void ling_kda(ref *r, int il, int n, double (*h)[E], double (*out)[E])
     const double *dt = ref_tensor_of(r, LA "dt_bias", "", il, 0, 0, INNER);
     const double *norm = ref_tensor_of(r, LA "o_norm", ".weight", il, 0, 0, HD);
     memset(state, 0, sizeof state);
-    for (int t = 0; t < n; t++) {
-        ref_multiply(r, LA "q_proj", il, INNER, E, h[t], q[t]);
-        ref_multiply(r, LA "k_proj", il, INNER, E, h[t], k[t]);
-        ref_multiply(r, LA "v_proj", il, INNER, E, h[t], v[t]);
-    }
-    convolve(r, LA "q_conv1d", il, n, q);
-    convolve(r, LA "k_conv1d", il, n, k);
-    convolve(r, LA "v_conv1d", il, n, v);
+    project(r, LA "q_proj", LA "q_conv1d", il, n, h, q);
+    project(r, LA "k_proj", LA "k_conv1d", il, n, h, k);
+    project(r, LA "v_proj", LA "v_conv1d", il, n, h, v);
     for (int t = 0; t < n; t++) {
         double decay[INNER], gate[INNER], b[NH], y[INNER];
         ref_multiply(r, LA "f_proj", il, INNER, E, h[t], decay);
@@ -200,12 +204,11 @@ static void ling_kda(ref *r, int il, int n, double (*h)[E], double (*out)[E])
         for (int i = 0; i < INNER; i++)
             decay[i] = exp(-5.0 * logistic(exp(a_log[i / HD]) * (decay[i] + dt[i])));
         for (int i = 0; i < NH; i++) {
-            double square = 0.0, *o = y + i * HD;
+            double *o = y + i * HD;
             kda_token(state[i], decay + i * HD, logistic(b[i]), q[t] + i * HD, k[t] + i * HD,
                       v[t] + i * HD, o);
-            for (int d = 0; d < HD; d++) square += o[d] * o[d];
-            for (int d = 0; d < HD; d++)
-                o[d] *= norm[d] / sqrt(square / HD + 1e-5) * logistic(gate[i * HD + d]);
+            norm_row(norm, HD, o);
+            for (int d = 0; d < HD; d++) o[d] *= logistic(gate[i * HD + d]);
         }
         ref_multiply(r, LA "o_proj", il, E, INNER, y, out[t]);
     }
@@ -219,13 +222,6 @@ static void rotate_pairs(int pos, double *x)
         x[2 * i] = a * cos(angle) - b * sin(angle);
         x[2 * i + 1] = b * cos(angle) + a * sin(angle);
     }
-}
-
-static void norm_row(const double *w, int n, double *x)
-{
-    double square = 0.0;
-    for (int i = 0; i < n; i++) square += x[i] * x[i];
-    for (int i = 0; i < n; i++) x[i] *= w[i] / sqrt(square / n + 1e-5);
 }
 
 /* Queries come out of a latent too; each head has a gate. */

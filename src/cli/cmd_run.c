@@ -192,10 +192,9 @@ static int run_prompt(run *r)
     cli_print_stats(r->o->stats, &r->stats);
     if (cli_interrupted()) return EXIT_INTERRUPTED;
     if (!ok) return cli_fail(&err);
+    /* What a full context foretold lies past it and was not evaluated. */
     size_t n = r->ids.n + r->result.n_tokens, n_ctx = (size_t)lory_session_n_ctx(r->s);
-    if (r->result.reason
-        != LORY_STOP_CALLER) /* the token that a full context foretold is no more */
-        cli_tell_beyond(r->m, n < n_ctx ? n : n_ctx);
+    if (r->result.reason != LORY_STOP_CALLER) cli_tell_beyond(r->m, n < n_ctx ? n : n_ctx);
     if (r->result.reason == LORY_STOP_CONTEXT)
         cli_note("context full (%d token%s): the text stops here; -c N sets another length",
                  lory_session_n_ctx(r->s), plural((uint64_t)lory_session_n_ctx(r->s)));

@@ -10,6 +10,20 @@
     { OP_CONV_OF,      MK,  MK,  W_CONV_K,    RECURS               },                              \
     { OP_CONV_OF,      MV,  MV,  W_CONV_V,    RECURS               }
 
+/* What attention asks with; what it looks at: latents, joined to keys and values or not. */
+#define QUERIES                                                                                    \
+    { OP_MATMUL,       QA,  H,   W_Q_A,       ATTENDS | OPT        },                              \
+    { OP_RMS_NORM,     QA,  QA,  W_Q_A_NORM,  ATTENDS | OPT        },                              \
+    { OP_MATMUL,       Q,   QA,  W_Q_B,       ATTENDS | OPT        },                              \
+    { OP_MATMUL,       Q,   H,   W_ATTN_Q,    ATTENDS | OPT        }
+
+#define LATENTS                                                                                    \
+    { OP_MATMUL,       KVA, H,   W_KV_A,      ATTENDS              },                              \
+    { OP_RMS_NORM,     KVN, KVA, W_KV_A_NORM, ATTENDS              },                              \
+    { OP_MATMUL,       KVB, KVN, W_KV_B,      ATTENDS | JOINED     },                              \
+    { OP_MLA_KV,       K,   KVB, W_NONE,      ATTENDS | JOINED     },                              \
+    { OP_MLA_LATENT,   K,   KVN, W_NONE,      ATTENDS | LATENT     }
+
 /* From what mixes tokens, in H, to the end of the layer. */
 #define FEED_FORWARD                                                                               \
     { OP_ADD,          X,   H,   W_NONE,      0                    },                              \
@@ -47,15 +61,8 @@ static const lory_step block[] = {
     { OP_KDA,          MO,  MQ,  W_RATES,     RECURS               },
     { OP_NORM_SIGMOID, MZ,  MO,  W_SSM_NORM,  RECURS               },
     { OP_MATMUL,       H,   MZ,  W_ATTN_OUT,  RECURS               },
-    { OP_MATMUL,       QA,  H,   W_Q_A,       ATTENDS | OPT        },
-    { OP_RMS_NORM,     QA,  QA,  W_Q_A_NORM,  ATTENDS | OPT        },
-    { OP_MATMUL,       Q,   QA,  W_Q_B,       ATTENDS | OPT        },
-    { OP_MATMUL,       Q,   H,   W_ATTN_Q,    ATTENDS | OPT        },
-    { OP_MATMUL,       KVA, H,   W_KV_A,      ATTENDS              },
-    { OP_RMS_NORM,     KVN, KVA, W_KV_A_NORM, ATTENDS              },
-    { OP_MATMUL,       KVB, KVN, W_KV_B,      ATTENDS | JOINED     },
-    { OP_MLA_KV,       K,   KVB, W_NONE,      ATTENDS | JOINED     },
-    { OP_MLA_LATENT,   K,   KVN, W_NONE,      ATTENDS | LATENT     },
+    QUERIES,
+    LATENTS,
     { OP_ROPE,         Q,   Q,   W_NONE,      ATTENDS              }, /* in no layer: n_rot is */
     { OP_ATTEND,       A,   Q,   W_NONE,      ATTENDS | JOINED     }, /* the length of the part */
     { OP_HEAD_MATMUL,  QL,  Q,   W_K_B,       ATTENDS | LATENT     }, /* that heads share */
@@ -77,16 +84,9 @@ static const lory_step block_ling[] = {
     { OP_KDA,          MO,  MQ,  W_RATES,     RECURS           },
     { OP_NORM_SIGMOID, MZ,  MO,  W_SSM_NORM,  RECURS           },
     { OP_MATMUL,       H,   MZ,  W_ATTN_OUT,  RECURS           },
-    { OP_MATMUL,       QA,  H,   W_Q_A,       ATTENDS | OPT    },
-    { OP_RMS_NORM,     QA,  QA,  W_Q_A_NORM,  ATTENDS | OPT    },
-    { OP_MATMUL,       Q,   QA,  W_Q_B,       ATTENDS | OPT    },
-    { OP_MATMUL,       Q,   H,   W_ATTN_Q,    ATTENDS | OPT    },
+    QUERIES,
     { OP_MATMUL,       AG,  H,   W_ATTN_GATE, ATTENDS          },
-    { OP_MATMUL,       KVA, H,   W_KV_A,      ATTENDS          },
-    { OP_RMS_NORM,     KVN, KVA, W_KV_A_NORM, ATTENDS          },
-    { OP_MATMUL,       KVB, KVN, W_KV_B,      ATTENDS | JOINED },
-    { OP_MLA_KV,       K,   KVB, W_NONE,      ATTENDS | JOINED },
-    { OP_MLA_LATENT,   K,   KVN, W_NONE,      ATTENDS | LATENT },
+    LATENTS,
     { OP_ROPE,         Q,   Q,   W_NONE,      ATTENDS          },
     { OP_ROPE,         K,   K,   W_NONE,      ATTENDS          },
     { OP_ATTEND,       A,   Q,   W_NONE,      ATTENDS | JOINED },

@@ -32,6 +32,22 @@
     { OP_GATE_NORM,     MO, MI, W_NONE,          RECURS              },                            \
     { OP_MATMUL,        H,  MO, W_SSM_OUT,       RECURS              }
 
+/* From what mixes tokens, in H, to what a network, which may be of experts, adds: in F. */
+#define FEED_FORWARD                                                                               \
+    { OP_ADD,        X,  H,  W_NONE,      0       },                                               \
+    { OP_RMS_NORM,   H,  X,  W_FFN_NORM,  0       },                                               \
+    { OP_MATMUL,     G,  H,  W_FFN_GATE,  DENSE   },                                               \
+    { OP_MATMUL,     U,  H,  W_FFN_UP,    DENSE   },                                               \
+    { OP_SILU_MUL,   G,  U,  W_NONE,      DENSE   },                                               \
+    { OP_MATMUL,     F,  G,  W_FFN_DOWN,  DENSE   },                                               \
+    { OP_MATMUL,     RT, H,  W_ROUTER,    MOE     },                                               \
+    { OP_ROUTE,      RT, RT, W_NONE,      MOE     },                                               \
+    { OP_EXPERTS,    EG, H,  W_EXP_GATE,  MOE     },                                               \
+    { OP_EXPERTS,    EU, H,  W_EXP_UP,    MOE     },                                               \
+    { OP_SILU_MUL,   EG, EU, W_NONE,      MOE     },                                               \
+    { OP_EXPERTS,    ED, EG, W_EXP_DOWN,  MOE     },                                               \
+    { OP_EXPERT_SUM, F,  ED, W_NONE,      MOE     }
+
 static const lory_step block_mamba[] = {
     MAMBA(OPT),
     { OP_ADD,        X,  H,  W_NONE,     0       }, END };
@@ -44,19 +60,7 @@ static const lory_step block_jamba[] = {
     { OP_MATMUL,     V,  H,  W_ATTN_V,   ATTENDS },
     { OP_ATTEND,     A,  Q,  W_NONE,     ATTENDS },
     { OP_MATMUL,     H,  A,  W_ATTN_OUT, ATTENDS },
-    { OP_ADD,        X,  H,  W_NONE,     0       },
-    { OP_RMS_NORM,   H,  X,  W_FFN_NORM, 0       },
-    { OP_MATMUL,     G,  H,  W_FFN_GATE, DENSE   },
-    { OP_MATMUL,     U,  H,  W_FFN_UP,   DENSE   },
-    { OP_SILU_MUL,   G,  U,  W_NONE,     DENSE   },
-    { OP_MATMUL,     F,  G,  W_FFN_DOWN, DENSE   },
-    { OP_MATMUL,     RT, H,  W_ROUTER,   MOE     },
-    { OP_ROUTE,      RT, RT, W_NONE,     MOE     },
-    { OP_EXPERTS,    EG, H,  W_EXP_GATE, MOE     },
-    { OP_EXPERTS,    EU, H,  W_EXP_UP,   MOE     },
-    { OP_SILU_MUL,   EG, EU, W_NONE,     MOE     },
-    { OP_EXPERTS,    ED, EG, W_EXP_DOWN, MOE     },
-    { OP_EXPERT_SUM, F,  ED, W_NONE,     MOE     },
+    FEED_FORWARD,
     { OP_ADD,        X,  F,  W_NONE,     0       }, END };
 
 static const lory_step block_mamba2[] = {
@@ -76,19 +80,7 @@ static const lory_step block_granite[] = {
     { OP_ROPE,       K,  K,  W_NONE,      ATTENDS },
     { OP_ATTEND,     A,  Q,  W_NONE,      ATTENDS },
     { OP_MATMUL,     H,  A,  W_ATTN_OUT,  ATTENDS },
-    { OP_ADD,        X,  H,  W_NONE,      0       },
-    { OP_RMS_NORM,   H,  X,  W_FFN_NORM,  0       },
-    { OP_MATMUL,     G,  H,  W_FFN_GATE,  DENSE   },
-    { OP_MATMUL,     U,  H,  W_FFN_UP,    DENSE   },
-    { OP_SILU_MUL,   G,  U,  W_NONE,      DENSE   },
-    { OP_MATMUL,     F,  G,  W_FFN_DOWN,  DENSE   },
-    { OP_MATMUL,     RT, H,  W_ROUTER,    MOE     },
-    { OP_ROUTE,      RT, RT, W_NONE,      MOE     },
-    { OP_EXPERTS,    EG, H,  W_EXP_GATE,  MOE     },
-    { OP_EXPERTS,    EU, H,  W_EXP_UP,    MOE     },
-    { OP_SILU_MUL,   EG, EU, W_NONE,      MOE     },
-    { OP_EXPERTS,    ED, EG, W_EXP_DOWN,  MOE     },
-    { OP_EXPERT_SUM, F,  ED, W_NONE,      MOE     },
+    FEED_FORWARD,
     { OP_MATMUL,     SG, H,  W_SH_GATE,   SHARED  },
     { OP_MATMUL,     SU, H,  W_SH_UP,     SHARED  },
     { OP_SILU_MUL,   SG, SU, W_NONE,      SHARED  },
