@@ -8,9 +8,11 @@
  * prefetchers follow badly (56 to 80 % of the bandwidth): so what comes 72 KB later is asked for in
  * address order meanwhile (ahead.h), and the memory sees one stream. Many tokens: a group of panels
  * that fits half the second level cache is packed into the scratch and spent on all tokens;
- * meanwhile the next group's rows are asked for in address order. A long row is cut into slices of
- * k, whose partial sums wait in the output: the additions and their order are the same. Where the
- * table has gemm_pairs and tokens are several, panels are turned into pairs of rows once packed. */
+ * meanwhile the next group's rows are asked for in address order, and once more, row after row,
+ * while the rows before them are packed: by then many have left the cache again. A long row is cut
+ * into slices of k, whose partial sums wait in the output: the additions and their order are the
+ * same. Where the table has gemm_pairs and tokens are several, panels are turned into pairs of rows
+ * once packed. */
 #include "kernels/ahead.h"
 #include "kernels/generic.h"
 
@@ -60,6 +62,31 @@ static gemm_fn *gemm_for(const lory_kernels *kn, int n_tok)
     return n_tok >= PAIRS_TOK && kn->gemm_pairs ? kn->gemm_pairs : kn->gemm_i8;
 }
 
+/* Asks for groups [ig0, ig1) of n rows of p from the ir-th on, row after row. */
+static void ask_for_rows(const pack_args *p, int ir, int n, int ig0, int ig1)
+{
+    const size_t first = qtype_row_bytes(p->type, ig0 * QT_GROUP);
+    const size_t n_bytes = qtype_row_bytes(p->type, (ig1 - ig0) * QT_GROUP);
+    const char *at = (const char *)p->w + (size_t)ir * p->row_bytes + first;
+    for (; n > 0; n--, at += p->row_bytes)
+        for (size_t b = 0; b < n_bytes; b += AHEAD_LINE) __builtin_prefetch(at + b, 0, 2);
+}
+
+/* A panel, SLICE_GROUPS at a time; the n_after rows after it are asked for meanwhile. */
+static void pack_panel(const lory_kernels *kn, pack_args p, int n_after)
+{
+    const int ig0 = p.ig0, ig1 = p.ig1;
+    int n_step = (ig1 - ig0 + SLICE_GROUPS - 1) / SLICE_GROUPS;
+    for (int ir = p.n_rows, left = n_after; n_step > 0; n_step--, p.ig0 = p.ig1) {
+        const int n = left / n_step;
+        ask_for_rows(&p, ir, n, ig0, ig1);
+        ir += n, left -= n;
+        p.ig1 = n_step == 1 ? ig1 : p.ig0 + SLICE_GROUPS;
+        kn->pack[p.type](&p);
+        p.panel = (char *)p.panel + (size_t)(p.ig1 - p.ig0) * panel_group_bytes(p.type);
+    }
+}
+
 /* Groups [ig0, ig1) of n_rows rows from ir on, into the scratch, as that kernel wants them. */
 static void pack_rows(const lory_kernels *kn, const matmul_args *a, int ir, int n_rows, int ig0,
                       int ig1)
@@ -71,9 +98,12 @@ static void pack_rows(const lory_kernels *kn, const matmul_args *a, int ir, int 
                     .w = (const char *)a->w + (size_t)ir * a->row_bytes,
                     .row_bytes = a->row_bytes,
                     .panel = a->scratch };
-    for (; n_rows > 0; n_rows -= PANEL_ROWS) {
-        p.n_rows = n_rows < PANEL_ROWS ? n_rows : PANEL_ROWS;
-        (p.n_rows < PANEL_ROWS ? &kernels_generic_quant : kn)->pack[a->type](&p);
+    if (n_rows > STREAM_ROWS) ask_for_rows(&p, 0, PANEL_ROWS, ig0, ig1);
+    for (int left = n_rows; left > 0; left -= p.n_rows) {
+        p.n_rows = left < PANEL_ROWS ? left : PANEL_ROWS;
+        const int n_after = n_rows <= STREAM_ROWS ? 0 : left - p.n_rows;
+        pack_panel(p.n_rows < PANEL_ROWS ? &kernels_generic_quant : kn, p,
+                   n_after < PANEL_ROWS ? n_after : PANEL_ROWS);
         if (gemm_for(kn, a->n_tok) != kn->gemm_i8) kn->pair_rows(a->type, ig1 - ig0, p.panel);
         p.w = (const char *)p.w + PANEL_ROWS * a->row_bytes;
         p.panel = (char *)p.panel + (size_t)(ig1 - ig0) * panel_group_bytes(a->type);
