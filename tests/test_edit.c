@@ -227,6 +227,7 @@ TEST(enter_and_the_ends_are_told)
     CHECK(type(&t, "a\\\\\r") == EDIT_LINE); /* two backslashes are text */
     edit_text_begin(&t);
     CHECK(type(&t, PASTE("\003\004")) == EDIT_MORE && t.text.len == 0);
+    CHECK(type(&t, "\033[200~x\003") == EDIT_CANCEL); /* a paste without its end */
     edit_text_free(&t);
 }
 

@@ -140,12 +140,18 @@ static size_t decode_text(const char *s, size_t n, bool is_all, edit_event *e)
 
 static size_t decode_paste(const char *s, size_t n, bool is_all, bool *in_paste, edit_event *e)
 {
+    enum { CTRL_C = 3 };
     static const char end[] = "\033[201~";
     size_t n_end = sizeof end - 1, n_same = n < n_end ? n : n_end;
     if (memcmp(s, end, n_same) == 0) {
         if (n < n_end) return is_all ? is_key(e, KEY_NONE, n) : 0;
         *in_paste = false;
         return is_key(e, KEY_NONE, n_end);
+    }
+    if (s[0] == CTRL_C && n == 1) { /* and nothing soon after it: typed, so the end was lost */
+        if (!is_all) return 0;
+        *in_paste = false;
+        return is_key(e, KEY_CANCEL, 1);
     }
     if (s[0] == '\r') {
         if (n == 1 && !is_all) return 0;

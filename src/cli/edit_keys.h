@@ -48,8 +48,9 @@ typedef struct {
 /* Reads the first key of s[0..n), n > 0: returns the bytes it took, or 0 when it may go on in
  * bytes still to come; is_all says that none come soon, so then it is never 0. *in_paste is kept
  * by the caller between calls, false at first: between the marks of a bracketed paste every byte
- * is text, in pieces, with CR and CR LF as one \n and other control characters but tabs left out.
- * A malformed byte becomes U+FFFD. */
+ * is text, in pieces, with CR and CR LF as one \n and other control characters but tabs left out;
+ * but a Ctrl-C that nothing follows ends a paste whose last mark was lost. A malformed byte becomes
+ * U+FFFD. */
 size_t edit_decode(const char *s, size_t n, bool is_all, bool *in_paste, edit_event *e);
 
 #endif
