@@ -148,6 +148,15 @@ static void lay_out_parts(exec *e, mem_carver *c)
         parts_carve(e->parts ? &e->parts[i] : &measured, &e->plan, c);
 }
 
+/* Floats from row to row of a slot: whole cache lines, and an odd number of them. Products write
+ * some rows of 12 tokens at a time, and tokens that lie a power of two apart share the sets of the
+ * caches. */
+static size_t row_floats(int width)
+{
+    const size_t line = MEM_ALIGN / sizeof(float);
+    return width == 0 ? 0 : round_up((size_t)width, line) | line;
+}
+
 /* Lays out everything that running takes; the same code measures and assigns. */
 static size_t lay_out(exec *e, void *block)
 {
@@ -156,7 +165,7 @@ static size_t lay_out(exec *e, void *block)
     e->ld_cs = (size_t)(m->hp.n_rot > m->hp.n_rot_local ? m->hp.n_rot : m->hp.n_rot_local);
     size_t n_cs = (size_t)e->par.n_batch * e->ld_cs;
     for (int i = 0; i < SLOT_COUNT; i++) {
-        e->ld[i] = round_up((size_t)e->plan.width[i], MEM_ALIGN / sizeof(float));
+        e->ld[i] = row_floats(e->plan.width[i]);
         e->slot[i] = mem_carve(&c, slot_rows(e, i) * e->ld[i], sizeof(float));
     }
     e->picked = e->slot[PICKED];

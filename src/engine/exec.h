@@ -54,7 +54,7 @@ typedef struct {
     float *slot[SLOT_COUNT]; /* [n_batch, ld]; PICKED and LOGITS: [n_out, ld]; expert slots:
                                 [n_batch * n_expert_used, ld] */
     float *picked;           /* slot PICKED when there are more rows than one */
-    size_t ld[SLOT_COUNT];   /* width, rounded up to a cache line */
+    size_t ld[SLOT_COUNT];   /* width, rounded up to an odd number of cache lines */
     float *input_f32;        /* [max(n_batch, n_threads), ld_input] what OP_INPUT prepared; when */
     size_t ld_input;         /* the batch is one row, row ith is thread ith's own copy */
     act_group *input_i8;     /* the same rows as int8 activations, [.., ld_input / 32] */
