@@ -276,13 +276,19 @@ static int run_tokens(int n_tok, int n)
 }
 _Static_assert(ACT_TILE <= 4 * TILE_2, "four runs at most");
 
+/* Pairs of vectors of rows. */
+static int n_pairs(const gemm_args *a)
+{
+    return (a->n_rows + 2 * ROWS - 1) / (2 * ROWS);
+}
+
 /* a->ahead, spread evenly over the runs of all tiles. */
 static soon soon_of(const gemm_args *a)
 {
     const int n_max = n_tokens_max(&qtypes[a->type], a->n_rows > ROWS ? 2 : 1);
     const int n_run = a->n_tok / ACT_TILE * n_runs(ACT_TILE, n_max)
                       + n_runs(a->n_tok % ACT_TILE, n_max);
-    const int n = (a->n_rows + 2 * ROWS - 1) / (2 * ROWS) * n_run * (a->ig1 - a->ig0);
+    const int n = n_pairs(a) * n_run * (a->ig1 - a->ig0);
     const int n_line = (int)(a->n_ahead / AHEAD_LINE) / n + 1;
     return (soon){ a->ahead, a->n_ahead, (size_t)n_line * AHEAD_LINE };
 }
@@ -300,14 +306,22 @@ static void take_soon(soon *s, tile_args *t)
     s->left -= s->left < n ? s->left : n;
 }
 
+/* Lines to ask for with each group of a run, so that n_run runs ask for width lines a group. */
+static int lines_each(int width, int n_run)
+{
+    return n_run >= width ? 1 : 2 * n_run >= width ? 2 : 3 * n_run >= width ? 3 : 6;
+}
+_Static_assert(ACT_TILE <= 12, "two runs a tile at least");
+
 /* rv vectors from row ir on, groups [ig0, ig1), against all tokens. Meanwhile each run of a tile
- * asks for its part of what lies there for the tokens that come next, 12 runs for all of it, or of
- * what is read soon. */
+ * asks for its part of what lies there for the tokens that come next, until all of it is asked
+ * for, or of what is read soon. */
 static void rows_x_tokens(const gemm_args *a, int ir, int rv, int ig0, int ig1, soon *later)
 {
     const qtype_row *type = &qtypes[a->type];
     const size_t group_bytes = panel_group_bytes(a->type);
     const int n_max = n_tokens_max(type, rv);
+    const int n_pair = n_pairs(a);
     const int n_last = a->n_rows - ir - ROWS * (rv - 1);
     tile_fn *const *fn = tiles[type->n_sub - 1][type->has_min][rv - 1];
     tile_args t = { .panel_bytes = (size_t)(a->ig1 - a->ig0) * group_bytes,
@@ -324,13 +338,14 @@ static void rows_x_tokens(const gemm_args *a, int ir, int rv, int ig0, int ig1, 
         const act_group *x = a->act + at;
         const int width = (int)t.width;
         int n_left = n_runs(width, n_max);
-        int run = a->next ? ir / (2 * ROWS) * n_left : ACT_TILE;
-        for (int it = 0, n; it < width; it += n, n_left--, run++) {
+        const int each = lines_each(width, n_pair * n_left);
+        int run = a->next ? ir / (2 * ROWS) * n_left * each : ACT_TILE;
+        for (int it = 0, n; it < width; it += n, n_left--, run += each) {
             n = run_tokens(width - it, n_left);
             t.x = x + it;
             if (run < ACT_TILE) {
                 t.ahead = (const uint8_t *)(a->next + at + run * t.n_group);
-                t.step = sizeof *a->next;
+                t.step = (size_t)each * sizeof *a->next;
             } else {
                 take_soon(later, &t);
             }

@@ -17,7 +17,7 @@
 #include "kernels/generic.h"
 
 enum {
-    SCRATCH_BYTES = 448 << 10, /* of it, for panels of codes */
+    SCRATCH_BYTES = 480 << 10, /* of it, for panels of codes */
     SLICE_GROUPS = 8, /* slices of k are whole blocks of 256 weights, */
     MOST_GROUPS = 64, /* and no longer: more rows can share each read of the activations */
     STREAM_ROWS = 2 * PANEL_ROWS,
