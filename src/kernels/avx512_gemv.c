@@ -272,16 +272,20 @@ INLINE void q6_k_half(const uint8_t *q, const uint8_t *qh, const __m512i x[2], _
 }
 
 /* The 8 sums of 16 rows over half a super-block: sum[i] for weights 16i ... */
-INLINE void q6_k_sums(const uint8_t *q, const uint8_t *qh, size_t rb, const act_group *x,
-                      __m512i sum[8])
+INLINE void q6_k_sums(const rows_args *r, const uint8_t *q, const uint8_t *qh, size_t at,
+                      const act_group *x, __m512i sum[8])
 {
+    enum { TWO_ROWS = sizeof(block_q6_k) };
+    const size_t rb = r->rb;
     const __m512i xs[2] = { two_groups(x, x + 1), two_groups(x + 2, x + 3) };
     UNROLL
     for (size_t g = 0; g < 4; g++) { /* rows 4g .. 4g + 3 */
         __m512i v[4][2];
         UNROLL
-        for (size_t i = 0; i < 4; i++)
+        for (size_t i = 0; i < 4; i++) {
+            if (i % 2 == 0) prefetch(&r->ahead, at + (2 * g + i / 2) * TWO_ROWS, TWO_ROWS);
             q6_k_half(q + (4 * g + i) * rb, qh + (4 * g + i) * rb, xs, v[i]);
+        }
         sum[g] = net_wide(v[0][0], v[1][0], v[2][0], v[3][0]);
         sum[4 + g] = net_wide(v[0][1], v[1][1], v[2][1], v[3][1]);
     }
@@ -304,8 +308,7 @@ static __m512 q6_k_rows(const rows_args *r)
         for (int h = 0; h < 2; h++, at += BYTES * PANEL_ROWS / 2) {
             const act_group *x = r->x + ig + HALF * h;
             __m512i sum[8];
-            prefetch(&r->ahead, at, BYTES * PANEL_ROWS / 2);
-            q6_k_sums(p + 64 * h, p + 128 + 32 * h, rb, x, sum);
+            q6_k_sums(r, p + 64 * h, p + 128 + 32 * h, at, x, sum);
             UNROLL
             for (int g = 0; g < HALF; g++) {
                 const __m512i pair = h ? sc[2 + g / 2] : sc[g / 2];
