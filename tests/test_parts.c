@@ -18,13 +18,14 @@ typedef struct {
 static void take_all(void *arg, int ith, int nth)
 {
     taking *t = arg;
+    parts_taker by = { ith, nth, PARTS_PAIR };
     rows_part p;
     bool is_own, had_others = false;
     int last = -1;
     parts_offer(t->left, t->step, ith, nth);
     team_barrier(t->team);
     if (ith >= t->n_offers) return;
-    while (parts_take(t->left, t->step, ith, nth, &p, &is_own)) {
+    while (parts_take(t->left, t->step, by, &p, &is_own)) {
         int at = p.i * MOST_ROWS + p.r0;
         bool is_good = p.r0 % PANEL_ROWS == 0 && p.r1 % PANEL_ROWS == 0 && p.r0 < p.r1;
         if (is_own) is_good &= !had_others && at > last;
@@ -74,4 +75,35 @@ TEST(parts_rows_of_half_a_panel_are_not_taken)
     CHECK(!parts_are_units(&s));
     s.n_matmul = 1;
     CHECK(parts_are_units(&s));
+}
+
+/* ---- things taken one by one ----------------------------------------------------------------- */
+
+typedef struct {
+    int n, n_deals;
+    team *team;
+    _Alignas(64) parts_left left[N_THREADS];
+    atomic_int n_taken[100];
+} dealing;
+
+static void take_dealt(void *arg, int ith, int nth)
+{
+    dealing *d = arg;
+    parts_deal(d->left, ith, nth, d->n);
+    team_barrier(d->team);
+    if (ith >= d->n_deals) return;
+    for (int i; parts_take_one(d->left, ith, nth, &i);) atomic_fetch_add(&d->n_taken[i], 1);
+}
+
+TEST(parts_everything_dealt_is_taken_once)
+{
+    static dealing d;
+    REQUIRE((d.team = team_new(N_THREADS, NULL)));
+    for (d.n = 0; d.n < 100; d.n += d.n < 12 ? 1 : 29)
+        for (d.n_deals = 1; d.n_deals <= N_THREADS; d.n_deals++) {
+            for (int i = 0; i < 100; i++) atomic_store(&d.n_taken[i], 0);
+            team_run(d.team, take_dealt, &d);
+            for (int i = 0; i < 100; i++) CHECK(d.n_taken[i] == (i < d.n), "%d of %d", i, d.n);
+        }
+    team_free(d.team);
 }

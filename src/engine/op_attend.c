@@ -447,22 +447,30 @@ static void attend_cut(const op_ctx *c, const plan_step *s, const attend_scratch
 
 /* ---- the step -------------------------------------------------------------------------------- */
 
-/* Units in the order block of tokens, head are dealt round robin: later blocks, which may see more
- * keys, spread evenly; the heads of one token go as in op_store. */
-void op_attend(const op_ctx *c, const plan_step *s)
+/* The heads of one token go as in op_store, round robin. */
+static void attend_lone(const op_ctx *c, const plan_step *s, const attend_scratch *a)
+{
+    for (int ih = c->ith; ih < n_groups(c->e, s); ih += c->nth)
+        attend_one(c, s, (attend_unit){ 0, 1, ih }, a);
+}
+
+/* Units in the order block of tokens, head: later blocks may see more keys. */
+static void attend_many(const op_ctx *c, const plan_step *s, const attend_scratch *a)
 {
     exec *e = c->e;
-    int n_block = tokens_per_block(e, s, c->nth), i = 0;
-    attend_scratch a;
-    lay_out(&a, layer_of(e, s), op_scratch(c));
-    if (e->is_cut) {
-        attend_cut(c, s, &a);
-        return;
+    int n_tok = tokens_per_block(e, s, c->nth), n_group = n_groups(e, s);
+    parts_deal(e->left, c->ith, c->nth, (e->n_row + n_tok - 1) / n_tok * n_group);
+    for (int i; parts_take_one(e->left, c->ith, c->nth, &i);) {
+        int it = i / n_group * n_tok, n = e->n_row - it < n_tok ? e->n_row - it : n_tok;
+        attend_one(c, s, (attend_unit){ it, n, i % n_group }, a);
     }
-    for (int it = 0; it < e->n_row; it += n_block)
-        for (int ih = 0; ih < n_groups(e, s); ih++)
-            if (i++ % c->nth == c->ith) {
-                int n_tok = e->n_row - it < n_block ? e->n_row - it : n_block;
-                attend_one(c, s, (attend_unit){ it, n_tok, ih }, &a);
-            }
+}
+
+void op_attend(const op_ctx *c, const plan_step *s)
+{
+    attend_scratch a;
+    lay_out(&a, layer_of(c->e, s), op_scratch(c));
+    if (c->e->is_cut) attend_cut(c, s, &a);
+    else if (c->e->n_row == 1) attend_lone(c, s, &a);
+    else attend_many(c, s, &a);
 }

@@ -157,14 +157,17 @@ static void follow_up(const exec *e, const plan_step *s, int r0, int r1)
 
 enum { SHARED_TOK = 8 }; /* of fewer tokens, what counts is that weights come in one stream */
 
-/* Whether threads that are done take rows of those that are not: cores are not equally fast. In a
- * batch of many tokens rows are packed in greater numbers than could be taken. */
+/* Whether threads that are done take rows of those that are not: cores are not equally fast. Floats
+ * only in tiles, which have their tokens ready. */
 static bool is_taken(const op_ctx *c, const plan_step *s)
 {
-    int n_row = c->e->n_row;
-    if (c->nth == 1 || n_row < SHARED_TOK || n_row > MATMUL_STREAM_TOK) return false;
-    for (int i = 0; i < s->n_matmul; i++)
-        if (qtypes[s->w[i]->type].n_sub == 0) return false;
+    const exec *e = c->e;
+    if (c->nth == 1 || e->n_row < SHARED_TOK) return false;
+    for (int i = 0; i < s->n_matmul; i++) {
+        const weight *w = s->w[i];
+        if (qtypes[w->type].n_sub == 0 && !matmul_takes_tiles(e->kn, w->type, w->k, e->n_row))
+            return false;
+    }
     return parts_are_units(s);
 }
 
@@ -199,8 +202,10 @@ static void take_rows(const op_ctx *c, const plan_step *s)
     int step = (int)(s - e->plan.step);
     weight_stretch next[PARTS_AHEAD];
     bool is_own;
+    parts_taker by = { c->ith, c->nth, PARTS_PAIR };
+    if (e->n_row > MATMUL_STREAM_TOK) by.least = parts_least(s, c->nth);
     parts_offer(e->left, s, c->ith, c->nth);
-    for (rows_part p; parts_take(e->left, s, c->ith, c->nth, &p, &is_own);) {
+    for (rows_part p; parts_take(e->left, s, by, &p, &is_own);) {
         for (int n = is_pair ? 2 : 1; n > 0; n--, p.i++)
             product(c, s, p, next, find_next(t, s, step, p, is_own, next));
         follow_up(e, s, p.r0, p.r1);

@@ -3,7 +3,6 @@
 
 enum {
     UNIT = PANEL_ROWS, /* rows that stay on one thread: a panel, a cache line of output */
-    TAKEN = 2,         /* units taken at once, at least: tiles are two panels */
 };
 
 void parts_carve(thread_parts *t, const plan *p, mem_carver *c)
@@ -121,16 +120,17 @@ static int product_of(const plan_step *s, int unit, int *base)
 }
 
 /* Units of one product: of its own share a thread takes half of what is left from the front, to
- * have few pieces, others TAKEN units at most from the end. False when none are left. */
-static bool take_units(parts_left *left, const plan_step *s, bool is_own, rows_part *p)
+ * have few pieces, but `least` units, others as many at most from the end. False when none are
+ * left. */
+static bool take_units(parts_left *left, const plan_step *s, bool is_own, int least, rows_part *p)
 {
     uint64_t had = atomic_load_explicit(&left->units, memory_order_relaxed), has;
     int u0, u1, base;
     do {
         int first = (int)(had >> 32), end = (int)(had & UINT32_MAX);
-        int n = is_own ? (end - first) / (2 * TAKEN) * TAKEN : TAKEN;
+        int n = is_own ? (end - first) / (2 * PARTS_PAIR) * PARTS_PAIR : least;
         if (first >= end) return false;
-        if (n < TAKEN) n = TAKEN;
+        if (n < least) n = least;
         p->i = product_of(s, is_own ? first : end - 1, &base);
         u0 = first > base ? first : base;
         u1 = base + n_units(s->w[p->i]);
@@ -157,13 +157,52 @@ static int find_slowest(parts_left *left, int nth)
     return slowest;
 }
 
-bool parts_take(parts_left *left, const plan_step *s, int ith, int nth, rows_part *p,
-                bool *is_own)
+int parts_least(const plan_step *s, int nth)
+{
+    enum { PIECES = 8, MOST_UNITS = 12 };
+    int first, last;
+    share_units(s, 0, nth, &first, &last);
+    int n = (last - first) / PIECES / PARTS_PAIR * PARTS_PAIR;
+    return n < PARTS_PAIR ? PARTS_PAIR : n < MOST_UNITS ? n : MOST_UNITS;
+}
+
+bool parts_take(parts_left *left, const plan_step *s, parts_taker by, rows_part *p, bool *is_own)
 {
     *p = (rows_part){ .was_read = true };
-    *is_own = take_units(&left[ith], s, true, p);
+    *is_own = take_units(&left[by.ith], s, true, by.least, p);
     if (*is_own) return true;
+    for (int i; (i = find_slowest(left, by.nth)) >= 0;)
+        if (take_units(&left[i], s, false, by.least, p)) return true;
+    return false;
+}
+
+/* ---- things taken one by one ----------------------------------------------------------------- */
+
+void parts_deal(parts_left *left, int ith, int nth, int n)
+{
+    int n_own = (n - ith + nth - 1) / nth;
+    atomic_store_explicit(&left[ith].units, units_from(0, n_own > 0 ? n_own : 0),
+                          memory_order_relaxed);
+}
+
+/* The last of thread i's: false when it has none left. */
+static bool take_last(parts_left *left, int i, int nth, int *thing)
+{
+    uint64_t had = atomic_load_explicit(&left[i].units, memory_order_relaxed);
+    int n;
+    do {
+        n = (int)(had & UINT32_MAX);
+        if (n == 0) return false;
+    } while (!atomic_compare_exchange_weak_explicit(&left[i].units, &had, units_from(0, n - 1),
+                                                    memory_order_relaxed, memory_order_relaxed));
+    *thing = (n - 1) * nth + i;
+    return true;
+}
+
+bool parts_take_one(parts_left *left, int ith, int nth, int *thing)
+{
+    if (take_last(left, ith, nth, thing)) return true;
     for (int i; (i = find_slowest(left, nth)) >= 0;)
-        if (take_units(&left[i], s, false, p)) return true;
+        if (take_last(left, i, nth, thing)) return true;
     return false;
 }

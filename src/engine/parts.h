@@ -15,7 +15,10 @@ typedef struct {
     bool was_read; /* before: its pages are in the address space */
 } rows_part;
 
-enum { PARTS_AHEAD = 12 }; /* parts of the next token that are known at the end of one */
+enum {
+    PARTS_AHEAD = 12, /* parts of the next token that are known at the end of one */
+    PARTS_PAIR = 2,   /* units of rows, a panel each, that tiles take together */
+};
 
 typedef struct {
     int nth;       /* made for this many threads; 0 = not made */
@@ -41,13 +44,27 @@ void parts_make(thread_parts *t, const plan *p, int ith, int nth);
  * between the meetings before and after the step. */
 void parts_offer(parts_left *left, const plan_step *s, int ith, int nth);
 
-/* The next rows for thread ith: of its own share in ascending order (*is_own), then a few from the
+/* How many units a piece of the step has at least in a prompt, where each reads all activations
+ * again: an eighth of a share, but no more than are packed at once when rows are long. */
+int parts_least(const plan_step *s, int nth);
+
+/* Who takes rows, at least so many units at once. */
+typedef struct {
+    int ith, nth, least;
+} parts_taker;
+
+/* The next rows for a thread: of its own share in ascending order (*is_own), then a few from the
  * end of who has most left. False: no rows are left. */
-bool parts_take(parts_left *left, const plan_step *s, int ith, int nth, rows_part *p,
-                bool *is_own);
+bool parts_take(parts_left *left, const plan_step *s, parts_taker by, rows_part *p, bool *is_own);
 
 /* Whether rows of the step can be taken so: they are whole units. */
 bool parts_are_units(const plan_step *s);
+
+/* n things that take unequal time, the later ones more, are dealt to the threads in turn; thread
+ * ith offers its own. Then each takes of its own the last one left, then of who has most left.
+ * False: none are left. Meetings as above. */
+void parts_deal(parts_left *left, int ith, int nth, int n);
+bool parts_take_one(parts_left *left, int ith, int nth, int *thing);
 
 /* Thread ith's share [first, last) of n things. */
 static inline void parts_share(int ith, int nth, int n, int *first, int *last)
