@@ -57,8 +57,8 @@ INLINE v16 load_kv(const qtype type, const uint8_t *at, const float *scale, cons
     if (type == QT_F32) return v_load(at + 4 * d);
     if (type == QT_F16) return v_load_f16(at + 2 * d);
     const uint8_t *block = at + (size_t)(d / 32) * sizeof(block_q8_0);
-    return v_mul(v_set(scale[d / 32 * KV_CHUNK]),
-                 v_load_i8(block + offsetof(block_q8_0, q) + d % 32));
+    return v_mul_each(v_load_i8(block + offsetof(block_q8_0, q) + d % 32),
+                      scale + d / 32 * KV_CHUNK);
 }
 /* The same, n of them there; not of q8_0. */
 static v16 load_part_of_kv(qtype type, const uint8_t *at, int d, int n)

@@ -103,6 +103,10 @@ INLINE v16 v_fma_each(v16 x, const float *y, v16 z)
 {
     return v_fma(x, v_set(*y), z);
 }
+INLINE v16 v_mul_each(v16 a, const float *b)
+{
+    return v_mul(a, v_set(*b));
+}
 INLINE v16 v_and(v16 x, v16 y)
 {
     return PAIRED(_mm256_and_ps);

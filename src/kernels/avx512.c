@@ -66,6 +66,13 @@ INLINE v16 v_fma_each(v16 a, const float *b, v16 c)
     __asm__("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(c) : "v"(a), "m"(*b));
     return c;
 }
+/* Likewise: a register and an operation less. */
+INLINE v16 v_mul_each(v16 a, const float *b)
+{
+    v16 y;
+    __asm__("vmulps %2%{1to16%}, %1, %0" : "=v"(y) : "v"(a), "m"(*b));
+    return y;
+}
 INLINE v16 v_max(v16 a, v16 b)
 {
     return _mm512_max_ps(a, b);
@@ -197,21 +204,29 @@ INLINE void v_store_turned(const int first, const int every, const v16 *v, float
         v_store(at + 3 * next, _mm512_shuffle_f32x4(b, d, 0xdd));
     }
 }
+/* 16 -> 8 lanes of two vectors. A blend in place of a second shuffle: more ports have it. */
+INLINE v16 fold_halves(v16 a, v16 b)
+{
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xff00, a, b), _mm512_shuffle_f32x4(a, b, 0x4e));
+}
 /* 16 -> 8 -> 4 lanes of four vectors, those of each in a lane of 128 bits. */
 INLINE v16 fold_to_4(v16 a, v16 b, v16 c, v16 d)
 {
-    v16 p = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
-    v16 q = _mm512_add_ps(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xee));
+    v16 p = fold_halves(a, b), q = fold_halves(c, d);
     return _mm512_add_ps(_mm512_shuffle_f32x4(p, q, 0x88), _mm512_shuffle_f32x4(p, q, 0xdd));
+}
+/* In each 128 bits: 4 -> 2 lanes of two vectors. */
+INLINE v16 fold_to_2(v16 a, v16 b)
+{
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xcccc, a, b), _mm512_shuffle_ps(a, b, 0x4e));
 }
 INLINE v16 v_fold16(const v16 *a)
 {
     v16 v[4];
     UNROLL
     for (int i = 0; i < 4; i++) v[i] = fold_to_4(a[i], a[i + 4], a[i + 8], a[i + 12]);
-    v16 p = _mm512_add_ps(_mm512_unpacklo_ps(v[0], v[1]), _mm512_unpackhi_ps(v[0], v[1]));
-    v16 q = _mm512_add_ps(_mm512_unpacklo_ps(v[2], v[3]), _mm512_unpackhi_ps(v[2], v[3]));
-    return _mm512_add_ps(_mm512_shuffle_ps(p, q, 0x44), _mm512_shuffle_ps(p, q, 0xee));
+    v16 p = fold_to_2(v[0], v[1]), q = fold_to_2(v[2], v[3]);
+    return _mm512_add_ps(_mm512_shuffle_ps(p, q, 0x88), _mm512_shuffle_ps(p, q, 0xdd));
 }
 INLINE v16 v_turn(v16 a, const int k)
 {

@@ -6,8 +6,8 @@
  * What they define: v_zero v_set v_load v_store, v_load_n and v_store_n for the first n < 16
  * elements (zeros in the rest), v_load_f16 v_load_bf16 v_load_i8 (memory may be unaligned),
  * v_set_f16 (of one in memory), v_load_f16_apart (at p, p + step and so on), v_gather (p[at[i]]),
- * v_store_f16, v_add v_sub v_mul v_div v_fma (a * b + c), v_max (a > b ? a : b),
- * v_min (a < b ? a : b),
+ * v_store_f16, v_add v_sub v_mul v_div v_fma (a * b + c), v_mul_each and v_fma_each (b: one in
+ * memory, for all lanes), v_max (a > b ? a : b), v_min (a < b ? a : b),
  * v_less_or (a < b ? x : y), v_abs, v_copysign, v_shl23 (bits << 23), v_twice (of 8 in memory:
  * p[0] p[0] p[1] ...), v_swap (neighbours), v_sub_add (a - b in even lanes, a + b in odd), v_fold
  * (8-4-2-1), v_fold4 (of four vectors), v_fold16 (of sixteen, each into its lane), v_turn (lanes

@@ -76,6 +76,10 @@ INLINE v16 v_fma_each(v16 a, const float *b, v16 c)
 {
     return v_fma(a, v_set(*b), c);
 }
+INLINE v16 v_mul_each(v16 a, const float *b)
+{
+    return v_mul(a, v_set(*b));
+}
 /* Not vmaxq: that gives NaN where either is. */
 INLINE v16 v_max(v16 a, v16 b)
 {
