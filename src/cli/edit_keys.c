@@ -121,47 +121,6 @@ static size_t decode_escape(const char *s, size_t n, bool is_all, bool *in_paste
     return is_key(e, alt_key(s[1]), 2);
 }
 
-/* ---- text -------------------------------------------------------------------------------- */
-
-/* One run of plain characters, or a malformed byte. */
-static size_t decode_text(const char *s, size_t n, bool is_all, edit_event *e)
-{
-    size_t i = 0;
-    while (i < n && (unsigned char)s[i] >= 0x20 && s[i] != 127) {
-        uint32_t cp;
-        size_t n_char = utf8_decode(s + i, n - i, &cp);
-        if (cp == UTF8_BAD) break;
-        i += n_char;
-    }
-    if (i > 0) return is_text(e, s, i, i);
-    if (!is_all && utf8_incomplete_tail(s, n) == n) return 0;
-    return is_text(e, "\xEF\xBF\xBD", 3, 1);
-}
-
-static size_t decode_paste(const char *s, size_t n, bool is_all, bool *in_paste, edit_event *e)
-{
-    enum { CTRL_C = 3 };
-    static const char end[] = "\033[201~";
-    size_t n_end = sizeof end - 1, n_same = n < n_end ? n : n_end;
-    if (memcmp(s, end, n_same) == 0) {
-        if (n < n_end) return is_all ? is_key(e, KEY_NONE, n) : 0;
-        *in_paste = false;
-        return is_key(e, KEY_NONE, n_end);
-    }
-    if (s[0] == CTRL_C && n == 1) { /* and nothing soon after it: typed, so the end was lost */
-        if (!is_all) return 0;
-        *in_paste = false;
-        return is_key(e, KEY_CANCEL, 1);
-    }
-    if (s[0] == '\r') {
-        if (n == 1 && !is_all) return 0;
-        return is_text(e, "\n", 1, n > 1 && s[1] == '\n' ? 2 : 1);
-    }
-    if (s[0] == '\n' || s[0] == '\t') return is_text(e, s, 1, 1);
-    if ((unsigned char)s[0] < 0x20 || s[0] == 127) return is_key(e, KEY_NONE, 1);
-    return decode_text(s, n, is_all, e);
-}
-
 /* ---- control characters ------------------------------------------------------------------ */
 
 static edit_key control_key(char c)
@@ -210,6 +169,46 @@ static edit_key control_key(char c)
     case Z: return KEY_SUSPEND;
     default: return KEY_NONE;
     }
+}
+
+/* ---- text -------------------------------------------------------------------------------- */
+
+/* One run of plain characters, or a malformed byte. */
+static size_t decode_text(const char *s, size_t n, bool is_all, edit_event *e)
+{
+    size_t i = 0;
+    while (i < n && (unsigned char)s[i] >= 0x20 && s[i] != 127) {
+        uint32_t cp;
+        size_t n_char = utf8_decode(s + i, n - i, &cp);
+        if (cp == UTF8_BAD) break;
+        i += n_char;
+    }
+    if (i > 0) return is_text(e, s, i, i);
+    if (!is_all && utf8_incomplete_tail(s, n) == n) return 0;
+    return is_text(e, "\xEF\xBF\xBD", 3, 1);
+}
+
+static size_t decode_paste(const char *s, size_t n, bool is_all, bool *in_paste, edit_event *e)
+{
+    static const char end[] = "\033[201~";
+    size_t n_end = sizeof end - 1, n_same = n < n_end ? n : n_end;
+    if (memcmp(s, end, n_same) == 0) {
+        if (n < n_end) return is_all ? is_key(e, KEY_NONE, n) : 0;
+        *in_paste = false;
+        return is_key(e, KEY_NONE, n_end);
+    }
+    if (n == 1 && control_key(s[0]) == KEY_CANCEL) { /* and nothing soon after it: typed, so the end was lost */
+        if (!is_all) return 0;
+        *in_paste = false;
+        return is_key(e, KEY_CANCEL, 1);
+    }
+    if (s[0] == '\r') {
+        if (n == 1 && !is_all) return 0;
+        return is_text(e, "\n", 1, n > 1 && s[1] == '\n' ? 2 : 1);
+    }
+    if (s[0] == '\n' || s[0] == '\t') return is_text(e, s, 1, 1);
+    if ((unsigned char)s[0] < 0x20 || s[0] == 127) return is_key(e, KEY_NONE, 1);
+    return decode_text(s, n, is_all, e);
 }
 
 size_t edit_decode(const char *s, size_t n, bool is_all, bool *in_paste, edit_event *e)
