@@ -41,11 +41,17 @@ INLINE const uint8_t *ahead_at(const ahead *p, size_t i)
     return i < p->split ? p->at + i : p->then + (i - p->split);
 }
 
-/* Asks for n of these bytes, from the i-th on, for the second level cache. */
+/* Asks for n bytes, for the second level cache. */
+INLINE void prefetch_bytes(const void *at, const size_t n)
+{
+    const uint8_t *from = at;
+    for (size_t b = 0; b < n; b += AHEAD_LINE) __builtin_prefetch(from + b, 0, 2);
+}
+
+/* The same for n of these bytes, from the i-th on. */
 INLINE void prefetch(const ahead *p, size_t i, const size_t n)
 {
-    const uint8_t *from = ahead_at(p, i);
-    for (size_t b = 0; b < n; b += AHEAD_LINE) __builtin_prefetch(from + b, 0, 2);
+    prefetch_bytes(ahead_at(p, i), n);
 }
 
 /* Bytes that are asked for in equal parts. */
@@ -71,7 +77,7 @@ INLINE void prefetch_part(ahead_parts *p)
 {
     size_t n;
     const uint8_t *at = take_part(p, &n);
-    for (size_t b = 0; b < n; b += AHEAD_LINE) __builtin_prefetch(at + b, 0, 2);
+    prefetch_bytes(at, n);
 }
 
 #endif

@@ -68,8 +68,7 @@ static void ask_for_rows(const pack_args *p, int ir, int n, int ig0, int ig1)
     const size_t first = qtype_row_bytes(p->type, ig0 * QT_GROUP);
     const size_t n_bytes = qtype_row_bytes(p->type, (ig1 - ig0) * QT_GROUP);
     const char *at = (const char *)p->w + (size_t)ir * p->row_bytes + first;
-    for (; n > 0; n--, at += p->row_bytes)
-        for (size_t b = 0; b < n_bytes; b += AHEAD_LINE) __builtin_prefetch(at + b, 0, 2);
+    for (; n > 0; n--, at += p->row_bytes) prefetch_bytes(at, n_bytes);
 }
 
 /* A panel, SLICE_GROUPS at a time; the n_after rows after it are asked for meanwhile. */
