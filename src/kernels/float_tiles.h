@@ -90,9 +90,10 @@ INLINE void add_last_step(const qtype type, const int rows, const int n, const f
     add_step(rows, n, w, t->x + (size_t)k * (size_t)n, t->k - k, sum);
 }
 
-INLINE void run_float_tile(const qtype type, const int rows, const int n, const float_tile *t)
+/* sum[n][rows]: all of the tile's steps, next asked for meanwhile. */
+INLINE void sum_float_tile(const qtype type, const int rows, const int n, const float_tile *t,
+                           v16 *sum)
 {
-    v16 sum[F_ROWS * F_TOK]; /* [n][rows] */
     UNROLL
     for (int j = 0; j < n; j++)
         UNROLL
@@ -106,6 +107,12 @@ INLINE void run_float_tile(const qtype type, const int rows, const int n, const 
     }
     for (; k + 16 <= t->k; k += 16) add_whole_step(type, rows, n, t, k, sum);
     if (k < t->k) add_last_step(type, rows, n, t, k, sum);
+}
+
+INLINE void run_float_tile(const qtype type, const int rows, const int n, const float_tile *t)
+{
+    v16 sum[F_ROWS * F_TOK];
+    sum_float_tile(type, rows, n, t, sum);
     float y[F_ROWS * F_TOK];
     fold_all(rows * n, sum, y);
     UNROLL
@@ -185,17 +192,11 @@ static void pack_tokens(const matmul_args *a, const float_block *b, float *to)
     }
 }
 
-INLINE v16 row_sum(const qtype type, const uint8_t *row, const float *x, int n)
+INLINE v16 row_sum(const qtype type, const uint8_t *row, const float *x, int k)
 {
-    v16 sum = v_zero();
-    int k = 0;
-    for (; k + 16 * STEPS <= n; k += 16 * STEPS)
-        UNROLL
-        for (int s = 0; s < STEPS; s++)
-            sum = v_fma(load_w(type, row, k + 16 * s), v_load(x + k + 16 * s), sum);
-    for (; k + 16 <= n; k += 16) sum = v_fma(load_w(type, row, k), v_load(x + k), sum);
-    if (k == n) return sum;
-    return v_fma(load_w_tail(type, row, k, n - k), v_load_n(x + k, n - k), sum);
+    v16 sum;
+    sum_float_tile(type, 1, 1, &(float_tile){ .w = row, .x = x, .k = k }, &sum);
+    return sum;
 }
 
 /* One token, rows one after the other: the hardware's prefetcher follows a single ascending stream
