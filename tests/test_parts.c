@@ -9,6 +9,7 @@ enum { N_THREADS = 4, MOST_ROWS = 2048 };
 typedef struct {
     team *team;
     const plan_step *step;
+    int parts;    /* see parts_taker */
     int n_offers; /* threads that offer their share; the others come too late */
     _Alignas(64) parts_left left[N_THREADS];
     atomic_int n_taken[PLAN_MAX_FUSED][MOST_ROWS];
@@ -18,9 +19,9 @@ typedef struct {
 static void take_all(void *arg, int ith, int nth)
 {
     taking *t = arg;
-    parts_taker by = { ith, nth, PARTS_PAIR };
+    parts_taker by = { ith, nth, PARTS_PAIR, t->parts };
     rows_part p;
-    bool is_own, had_others = false;
+    bool is_own = true, had_others = false;
     int last = -1;
     parts_offer(t->left, t->step, ith, nth);
     team_barrier(t->team);
@@ -28,6 +29,7 @@ static void take_all(void *arg, int ith, int nth)
     while (parts_take(t->left, t->step, by, &p, &is_own)) {
         int at = p.i * MOST_ROWS + p.r0;
         bool is_good = p.r0 % PANEL_ROWS == 0 && p.r1 % PANEL_ROWS == 0 && p.r0 < p.r1;
+        is_good &= p.end % PANEL_ROWS == 0 && p.r1 <= p.end && p.end <= t->step->w[p.i]->n_rows;
         if (is_own) is_good &= !had_others && at > last;
         if (!is_good) atomic_fetch_add(&t->n_bad, 1);
         had_others |= !is_own;
@@ -37,7 +39,7 @@ static void take_all(void *arg, int ith, int nth)
 }
 
 /* Products of so many rows each, 0 = none; n_takers of the threads take them all. */
-static void check_taken(const int n_rows[PLAN_MAX_FUSED], int n_takers, uint8_t then)
+static void check_taken(const int n_rows[PLAN_MAX_FUSED], int n_takers, int parts, uint8_t then)
 {
     static taking t;
     weight w[PLAN_MAX_FUSED] = { 0 };
@@ -49,6 +51,7 @@ static void check_taken(const int n_rows[PLAN_MAX_FUSED], int n_takers, uint8_t 
     }
     REQUIRE(parts_are_units(&s) && (t.team = team_new(N_THREADS, NULL)));
     t.step = &s;
+    t.parts = parts;
     t.n_offers = n_takers;
     for (int run = 0; run < 20; run++) team_run(t.team, take_all, &t);
     team_free(t.team);
@@ -58,13 +61,19 @@ static void check_taken(const int n_rows[PLAN_MAX_FUSED], int n_takers, uint8_t 
             CHECK(t.n_taken[i][r] == (then && i > 0 ? 0 : 20), "product %d, row %d", i, r);
 }
 
+static void check_shapes(int n_takers, int parts)
+{
+    check_taken((const int[PLAN_MAX_FUSED]){ 576, 192, 192 }, n_takers, parts, OP_END);
+    check_taken((const int[PLAN_MAX_FUSED]){ 1536, 1536 }, n_takers, parts, OP_SILU_MUL);
+    check_taken((const int[PLAN_MAX_FUSED]){ 16 }, n_takers, parts, OP_END); /* most have none */
+    check_taken((const int[PLAN_MAX_FUSED]){ 48, 16, 16, 2048 }, n_takers, parts, OP_END);
+}
+
 TEST(parts_every_row_is_taken_once)
 {
     for (int n_takers = 1; n_takers <= N_THREADS; n_takers++) {
-        check_taken((const int[PLAN_MAX_FUSED]){ 576, 192, 192 }, n_takers, OP_END);
-        check_taken((const int[PLAN_MAX_FUSED]){ 1536, 1536 }, n_takers, OP_SILU_MUL);
-        check_taken((const int[PLAN_MAX_FUSED]){ 16 }, n_takers, OP_END); /* most have none */
-        check_taken((const int[PLAN_MAX_FUSED]){ 48, 16, 16, 2048 }, n_takers, OP_END);
+        check_shapes(n_takers, 2);
+        check_shapes(n_takers, 8);
     }
 }
 

@@ -155,19 +155,28 @@ static void follow_up(const exec *e, const plan_step *s, int r0, int r1)
 
 /* ---- whose rows ------------------------------------------------------------------------------ */
 
-enum { SHARED_TOK = 8 }; /* of fewer tokens, what counts is that weights come in one stream */
+enum {
+    FEW_TOK = 8,             /* fewer tokens wait for memory, which is asked for in one stream: */
+    LEAST_SHARE = 512 << 10, /* of a smaller share, in bytes, leaving that costs more than it gains */
+    FEW_PARTS = 8,  /* of what a thread has left one is a piece, so that none is waited for long; */
+    MANY_PARTS = 2, /* of more tokens, all of which each piece reads */
+};
 
-/* Whether threads that are done take rows of those that are not: cores are not equally fast. Floats
- * only in tiles, which have their tokens ready. */
+/* Whether threads that are done take rows of those that are not: cores are not equally fast, nor is
+ * the memory from each of them. Floats of several tokens only in tiles, which have those ready. */
 static bool is_taken(const op_ctx *c, const plan_step *s)
 {
     const exec *e = c->e;
-    if (c->nth == 1 || e->n_row < SHARED_TOK) return false;
+    size_t n_bytes = 0;
+    if (c->nth == 1) return false;
     for (int i = 0; i < s->n_matmul; i++) {
         const weight *w = s->w[i];
-        if (qtypes[w->type].n_sub == 0 && !matmul_takes_tiles(e->kn, w->type, w->k, e->n_row))
+        n_bytes += (size_t)w->n_rows * w->row_bytes;
+        if (qtypes[w->type].n_sub == 0 && e->n_row > 1
+            && !matmul_takes_tiles(e->kn, w->type, w->k, e->n_row))
             return false;
     }
+    if (e->n_row < FEW_TOK && n_bytes / (size_t)c->nth < LEAST_SHARE) return false;
     return parts_are_units(s);
 }
 
@@ -180,9 +189,9 @@ static int find_next(const thread_parts *t, const plan_step *s, int step, rows_p
     const weight *w = s->w[p.i];
     int i = t->first[step], n = 0;
     while (is_own && t->part[i].i != p.i) i++;
-    if (is_own && p.r1 < t->part[i].r1)
+    if (p.r1 < p.end)
         next[n++] = (weight_stretch){ (const unsigned char *)w->data + (size_t)p.r1 * w->row_bytes,
-                                      (size_t)(t->part[i].r1 - p.r1) * w->row_bytes };
+                                      (size_t)(p.end - p.r1) * w->row_bytes };
     i = is_own && !parts_is_pair(s) ? i + 1 : t->first[step + 1];
     int at = n;
     while (n < PARTS_AHEAD && i < t->n_known[step]) next[n++] = t->bytes[i++];
@@ -201,8 +210,8 @@ static void take_rows(const op_ctx *c, const plan_step *s)
     const bool is_pair = parts_is_pair(s);
     int step = (int)(s - e->plan.step);
     weight_stretch next[PARTS_AHEAD];
-    bool is_own;
-    parts_taker by = { c->ith, c->nth, PARTS_PAIR };
+    bool is_own = true;
+    parts_taker by = { c->ith, c->nth, PARTS_PAIR, e->n_row < FEW_TOK ? FEW_PARTS : MANY_PARTS };
     if (e->n_row > MATMUL_STREAM_TOK) by.least = parts_least(s, c->nth);
     parts_offer(e->left, s, c->ith, c->nth);
     for (rows_part p; parts_take(e->left, s, by, &p, &is_own);) {

@@ -46,10 +46,11 @@ static int parts_of(const plan_step *s, int ith, int nth, rows_part part[PLAN_MA
         base += n;
         if (u0 < u1)
             part[n_part++] =
-                (rows_part){ i, u0 * UNIT, u1 * UNIT < n_rows ? u1 * UNIT : n_rows, false };
+                (rows_part){ .i = i, .r0 = u0 * UNIT,
+                             .r1 = u1 * UNIT < n_rows ? u1 * UNIT : n_rows };
     }
     if (!parts_is_pair(s) || n_part == 0) return n_part;
-    part[1] = (rows_part){ 1, part[0].r0, part[0].r1, false };
+    part[1] = (rows_part){ .i = 1, .r0 = part[0].r0, .r1 = part[0].r1 };
     return 2;
 }
 
@@ -119,29 +120,49 @@ static int product_of(const plan_step *s, int unit, int *base)
     return i;
 }
 
-/* Units of one product: of its own share a thread takes half of what is left from the front, to
- * have few pieces, but `least` units, others as many at most from the end. False when none are
- * left. */
-static bool take_units(parts_left *left, const plan_step *s, bool is_own, int least, rows_part *p)
+/* Whole pairs of units: one part in `parts` of n, but `least` at least. */
+static int piece_of(int n, int parts, int least)
 {
-    uint64_t had = atomic_load_explicit(&left->units, memory_order_relaxed), has;
-    int u0, u1, base;
+    int piece = n / (parts * PARTS_PAIR) * PARTS_PAIR;
+    if (piece < least) piece = least;
+    return piece < n ? piece : n;
+}
+
+/* A piece of one product from the front of what the thread has. False when it has none. */
+static bool take_front(parts_left *left, const plan_step *s, parts_taker by, rows_part *p)
+{
+    uint64_t had = atomic_load_explicit(&left->units, memory_order_relaxed);
+    int u0, u1, end, most, base;
     do {
-        int first = (int)(had >> 32), end = (int)(had & UINT32_MAX);
-        int n = is_own ? (end - first) / (2 * PARTS_PAIR) * PARTS_PAIR : least;
-        if (first >= end) return false;
-        if (n < least) n = least;
-        p->i = product_of(s, is_own ? first : end - 1, &base);
-        u0 = first > base ? first : base;
-        u1 = base + n_units(s->w[p->i]);
-        if (u1 > end) u1 = end;
-        if (is_own && u1 - u0 > n) u1 = u0 + n;
-        if (!is_own && u1 - u0 > n) u0 = u1 - n;
-        has = is_own ? units_from(u1, end) : units_from(first, u0);
-    } while (!atomic_compare_exchange_weak_explicit(&left->units, &had, has, memory_order_relaxed,
-                                                    memory_order_relaxed));
+        u0 = (int)(had >> 32), end = (int)(had & UINT32_MAX);
+        if (u0 >= end) return false;
+        p->i = product_of(s, u0, &base);
+        most = base + n_units(s->w[p->i]);
+        if (most > end) most = end;
+        u1 = u0 + piece_of(end - u0, by.parts, by.least);
+        if (u1 > most) u1 = most;
+    } while (!atomic_compare_exchange_weak_explicit(&left->units, &had, units_from(u1, end),
+                                                    memory_order_relaxed, memory_order_relaxed));
     p->r0 = (u0 - base) * UNIT;
     p->r1 = (u1 - base) * UNIT;
+    p->end = (most - base) * UNIT;
+    return true;
+}
+
+/* The second half of what thread i has becomes that of thread by.ith, which has none. False when
+ * thread i has none either. Who still holds an old value of that one's may take of the new: it is
+ * the same rows. */
+static bool take_half(parts_left *left, int i, parts_taker by)
+{
+    uint64_t had = atomic_load_explicit(&left[i].units, memory_order_relaxed);
+    int u0, u1, end;
+    do {
+        u0 = (int)(had >> 32), end = (int)(had & UINT32_MAX);
+        if (u0 >= end) return false;
+        u1 = end - piece_of(end - u0, 2, by.least);
+    } while (!atomic_compare_exchange_weak_explicit(&left[i].units, &had, units_from(u0, u1),
+                                                    memory_order_relaxed, memory_order_relaxed));
+    atomic_store_explicit(&left[by.ith].units, units_from(u1, end), memory_order_relaxed);
     return true;
 }
 
@@ -169,11 +190,12 @@ int parts_least(const plan_step *s, int nth)
 bool parts_take(parts_left *left, const plan_step *s, parts_taker by, rows_part *p, bool *is_own)
 {
     *p = (rows_part){ .was_read = true };
-    *is_own = take_units(&left[by.ith], s, true, by.least, p);
-    if (*is_own) return true;
-    for (int i; (i = find_slowest(left, by.nth)) >= 0;)
-        if (take_units(&left[i], s, false, by.least, p)) return true;
-    return false;
+    while (!take_front(&left[by.ith], s, by, p)) {
+        int slowest = find_slowest(left, by.nth);
+        if (slowest < 0) return false;
+        if (take_half(left, slowest, by)) *is_own = false;
+    }
+    return true;
 }
 
 /* ---- things taken one by one ----------------------------------------------------------------- */

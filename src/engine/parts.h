@@ -12,6 +12,7 @@
 /* Rows [r0, r1) of product i of a step. */
 typedef struct {
     int i, r0, r1;
+    int end;       /* of rows taken: [r1, end) are the thread's next ones, until others take them */
     bool was_read; /* before: its pages are in the address space */
 } rows_part;
 
@@ -48,13 +49,13 @@ void parts_offer(parts_left *left, const plan_step *s, int ith, int nth);
  * again: an eighth of a share, but no more than are packed at once when rows are long. */
 int parts_least(const plan_step *s, int nth);
 
-/* Who takes rows, at least so many units at once. */
+/* Who takes rows: a piece is one part in `parts` of what the thread has, at least so many units. */
 typedef struct {
-    int ith, nth, least;
+    int ith, nth, least, parts;
 } parts_taker;
 
-/* The next rows for a thread: of its own share in ascending order (*is_own), then a few from the
- * end of who has most left. False: no rows are left. */
+/* The next rows for a thread: of its own share in ascending order, then of the second half of what
+ * the one has that has most left (*is_own becomes false), and so on. False: no rows are left. */
 bool parts_take(parts_left *left, const plan_step *s, parts_taker by, rows_part *p, bool *is_own);
 
 /* Whether rows of the step can be taken so: they are whole units. */
