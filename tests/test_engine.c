@@ -2,6 +2,7 @@
  * fusing; the KV cache; sessions. */
 #include "base/mem.h"
 #include "engine/session.h"
+#include "gguf/gguf_write.h"
 #include "test.h"
 #include <stdlib.h>
 
@@ -91,6 +92,93 @@ TEST(threads_batch_size_and_cut_do_not_change_a_bit)
         for (int c = 0; c < 5; c += test_stride(2)) {
             float *got = all_logits(&m, &p, cuts[c]);
             CHECK_SAME(got, want, logits_bytes(&m), "%s, cut %zu", models[i], cuts[c]);
+            free(got);
+        }
+        free(want);
+        model_close(&m);
+    }
+}
+
+/* ---- products so wide that threads take rows of each other for a single token ---------------- */
+
+static bool is_ffn(gguf_str name)
+{
+    return name.n > 4 && memmem(name.s, name.n, ".ffn_", 5) && !memmem(name.s, name.n, "norm", 4);
+}
+
+/* n bytes of small numbers: of halves, or of blocks of Q8_0. */
+static void put_numbers(gguf_writer *w, qtype type, size_t n)
+{
+    enum { BLOCK = 34, PIECE = 8 * 64 * BLOCK };
+    static unsigned char piece[PIECE];
+    lory_err err;
+    uint32_t x = (uint32_t)n;
+    for (size_t at = 0; at < PIECE; at++) {
+        bool is_high = type == QT_F16 ? at % 2 == 1 : at % BLOCK == 1;
+        x = x * 1664525u + 1013904223u;
+        piece[at] = is_high && type == QT_F16 ? (unsigned char)(0x20 | (x >> 24 & 0x84))
+                    : is_high                 ? 0x0c
+                                              : (unsigned char)(x >> 24);
+    }
+    for (size_t m; n > 0; n -= m) {
+        m = n < PIECE ? n : PIECE;
+        REQUIRE(gguf_write_data(w, piece, m, &err), "%s", err.text);
+    }
+}
+
+/* A model like `like` with feed-forward parts of so many columns, of that type. */
+static void write_wide(const char *path, const char *like, qtype type, int64_t width)
+{
+    lory_err err;
+    gguf g;
+    gguf_writer w;
+    REQUIRE(gguf_open(&g, like, &err) && gguf_create(&w, path, &err), "%s", err.text);
+    for (size_t i = 0; i < g.n_kv; i++) {
+        static const char key[] = "llama.feed_forward_length";
+        gguf_str name = g.kv[i].key;
+        bool is_width = name.n == strlen(key) && !memcmp(name.s, key, name.n);
+        if (is_width) gguf_put_u32(&w, key, (uint32_t)width);
+        else gguf_put_kv(&w, &g.kv[i]);
+    }
+    for (size_t i = 0; i < g.n_tensors; i++) {
+        const gguf_tensor *t = &g.tensors[i];
+        bool is_down = is_ffn(t->name) && memmem(t->name.s, t->name.n, "down", 4);
+        int64_t ne[2] = { is_down ? width : t->ne[0], is_down ? t->ne[1] : width };
+        if (is_ffn(t->name)) gguf_add_tensor(&w, t->name, type, 2, ne);
+        else gguf_add_tensor(&w, t->name, t->type, t->n_dims, t->ne);
+    }
+    REQUIRE(gguf_begin_data(&w, &err), "%s", err.text);
+    for (size_t i = 0; i < g.n_tensors; i++) {
+        const gguf_tensor *t = &g.tensors[i];
+        if (is_ffn(t->name)) put_numbers(&w, type, qtype_row_bytes(type, 256) * (size_t)width);
+        else CHECK(gguf_write_data(&w, t->data, t->n_bytes, &err), "%s", err.text);
+    }
+    REQUIRE(gguf_commit(&w, &err), "%s", err.text);
+    gguf_close(&g);
+}
+
+TEST(rows_taken_by_whoever_is_done_do_not_change_a_bit)
+{
+    static const struct {
+        qtype type;
+        int width; /* a quarter of the least product is enough for rows to be taken */
+    } wide[] = { { QT_F16, 4096 }, { QT_Q8_0, 8192 } };
+    static const size_t cuts[] = { 1, 3, 7, N_TOK };
+    const char *like = test_vector("golden/llama-k256/model-q4_k_m-mix.gguf");
+    lory_err err;
+    for (int i = 0; i < 2; i++) {
+        model m;
+        const char *path = test_temp("wide.gguf");
+        write_wide(path, like, wide[i].type, wide[i].width);
+        REQUIRE(model_open(&m, path, NULL, &err), "%s", err.text);
+        lory_session_params p = { .n_ctx = 160, .n_batch = 512, .n_threads = 1 };
+        float *want = all_logits(&m, &p, 1);
+        CHECK(want[0] == want[0] && want[0] != want[1]);
+        for (int c = 0; c < 4; c++) {
+            p.n_threads = 2 + c % 3;
+            float *got = all_logits(&m, &p, cuts[c]);
+            CHECK_SAME(got, want, logits_bytes(&m), "%s, %d threads, cut %zu",
+                       qtypes[wide[i].type].name, p.n_threads, cuts[c]);
             free(got);
         }
         free(want);
