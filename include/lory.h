@@ -541,8 +541,16 @@ typedef struct {
     int n_threads;
 } lory_machine_limits;
 
-/* Measures, for about 0.3 s, what bounds generation (reads) and prompts (arithmetic). */
-bool lory_measure_limits(int n_threads, lory_machine_limits *limits, lory_err *err);
+/* Measures what bounds generation (reads) and prompts (arithmetic). It holds 256 MB and a team of
+ * n_threads (0 = the default), which sleeps between measurements. */
+typedef struct lory_meter lory_meter;
+lory_meter *lory_meter_new(int n_threads, lory_err *err); /* takes about 0.3 s; NULL on failure */
+void lory_meter_free(lory_meter *m);                      /* NULL is accepted */
+
+/* What the machine could do at best when the meter was made; and, measured for some 0.03 s, what it
+ * can do now, which on a shared machine changes from second to second. */
+lory_machine_limits lory_meter_best(const lory_meter *m);
+lory_machine_limits lory_meter_now(lory_meter *m);
 
 /* The least that evaluating n_tokens after `depth` tokens, with the logits of the last, makes a
  * machine do; beside its limits, the least time it takes. */

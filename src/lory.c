@@ -629,9 +629,24 @@ void lory_model_work(const lory_model *m, const lory_session_params *p, int n_to
 
 /* ---- the machine -------------------------------------------------------------------------- */
 
-bool lory_measure_limits(int n_threads, lory_machine_limits *limits, lory_err *err)
+lory_meter *lory_meter_new(int n_threads, lory_err *err)
 {
-    return limits_measure(n_threads, limits, err);
+    return limits_meter(n_threads, err);
+}
+
+void lory_meter_free(lory_meter *m)
+{
+    limits_free(m);
+}
+
+lory_machine_limits lory_meter_best(const lory_meter *m)
+{
+    return limits_best(m);
+}
+
+lory_machine_limits lory_meter_now(lory_meter *m)
+{
+    return limits_now(m);
 }
 
 int lory_default_threads(void)

@@ -3,9 +3,10 @@
  * A prompt row evaluates -p tokens at once after -d others; its limit is the multiply-accumulate
  * rate. A generation row evaluates -n tokens one by one; its limit is the rate at which memory is
  * read. With --parallel N the steps of a generation row evaluate a token of each of N sequences
- * that have nothing in common; either limit may bind. The limits are measured in the same run with
- * the same threads. Weights that stay in the caches are read faster than memory: a share above 1 is
- * no mistake.
+ * that have nothing in common; either limit may bind. The limits are measured with the same threads
+ * before and after every run, since on a shared machine they change from second to second; a share
+ * is the median of the runs' own. Weights that stay in the caches are read faster than memory: a
+ * share above 1 is no mistake.
  * Layer: cli. */
 #include "base/err.h"
 #include "base/mem.h"
@@ -54,9 +55,9 @@ static const opts_page page = {
     .name = "lory bench",
     .usage = "[-m FILE] [-p N] [-n N] [-t N,N,...] [options]",
     .about = "Measures the speed of prompts and of generation: the median, least and most tokens a "
-             "second of -r runs, and the share of this machine's limit that the median reaches; "
-             "of generation after -d tokens also the share of the limit at which attention reads "
-             "them. Their keys and values are made up.",
+             "second of -r runs, and the median share of this machine's limit, which is measured "
+             "before and after each run; of generation after -d tokens also the share of the limit "
+             "at which attention reads them. Their keys and values are made up.",
     .rows = rows,
     .notes = "Example:\n  lory bench -m model.gguf -p 512 -n 128 -t 1,2,4 -d 1024\n",
     .loose = "-m",
@@ -68,12 +69,15 @@ typedef struct {
     lory_model *m;
     lory_session *s;
     lory_session_params session;
-    lory_machine_limits limits;
+    lory_meter *meter;
+    lory_machine_limits now; /* measured last */
     lory_token *ids; /* [max(depth, n_prompt)] */
     int n_vocab, n_ctx_train;
-    double *speeds; /* [n_runs] tokens a second */
+    double *speeds;    /* [n_runs] tokens a second; sorted, like what follows */
+    double *shares;    /* [n_runs] of the limit, */
+    double *attention; /* [n_runs] and attention's of reads; 0 when it is not known */
     int depth;
-    double attend_s; /* seconds of attention in all runs that count */
+    double attend_s; /* seconds of attention in the run at hand */
     lory_batch *batch;
     int n_pieces; /* tokens that the batch has drawn */
     bool is_over; /* its sequences are to end */
@@ -107,6 +111,58 @@ static int by_value(const void *a_, const void *b_)
     return (a > b) - (a < b);
 }
 
+static double median(const double *sorted, int n)
+{
+    return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+}
+
+/* ---- shares -------------------------------------------------------------------------------- */
+
+/* Tokens a second that a machine with such limits could do at most. */
+static double limit_of(const bench *b, const bench_row *row, const lory_machine_limits *l)
+{
+    lory_work work;
+    if (row->n_prompt > 0) {
+        lory_model_work(b->m, &b->session, row->n_prompt, b->depth, &work);
+        return row->n_prompt
+               / (work.i8_macs / l->i8_macs_per_s + work.f32_macs / l->f32_macs_per_s);
+    }
+    lory_model_work(b->m, &b->session, 1, b->depth + row->n_gen / 2, &work);
+    if (row->n_parallel == 1) return l->read_bytes_per_s / work.read_bytes;
+    lory_work alone;
+    lory_model_work(b->m, &b->session, 1, 0, &alone);
+    double n = row->n_parallel, kv_bytes = work.read_bytes - alone.read_bytes;
+    double read_s = (alone.read_bytes + n * kv_bytes) / l->read_bytes_per_s;
+    double compute_s = n * (work.i8_macs / l->i8_macs_per_s + work.f32_macs / l->f32_macs_per_s);
+    return n / (read_s > compute_s ? read_s : compute_s);
+}
+
+/* The share of the read limit at which the cache is read while attention runs; 0 when it is not
+ * known. */
+static double attention_share(const bench *b, const bench_row *row, const lory_machine_limits *l)
+{
+    lory_work work, alone;
+    if (b->depth == 0 || row->n_gen == 0 || row->n_parallel > 1 || b->attend_s <= 0) return 0;
+    lory_model_work(b->m, &b->session, 1, b->depth + row->n_gen / 2, &work);
+    lory_model_work(b->m, &b->session, 1, 0, &alone);
+    return (work.read_bytes - alone.read_bytes) * row->n_gen / b->attend_s / l->read_bytes_per_s;
+}
+
+/* Run i took that long; the machine's limits around it are the means of before and after. */
+static void record(bench *b, const bench_row *row, int i, double seconds)
+{
+    const lory_machine_limits was = b->now;
+    b->now = lory_meter_now(b->meter);
+    lory_machine_limits mean = b->now;
+    mean.read_bytes_per_s = (was.read_bytes_per_s + b->now.read_bytes_per_s) / 2;
+    mean.i8_macs_per_s = (was.i8_macs_per_s + b->now.i8_macs_per_s) / 2;
+    mean.f32_macs_per_s = (was.f32_macs_per_s + b->now.f32_macs_per_s) / 2;
+    int n_tok = row->n_parallel > 1 ? b->n_pieces : row->n_prompt + row->n_gen;
+    b->speeds[i] = n_tok / (seconds > 0 ? seconds : 1e-9);
+    b->shares[i] = b->speeds[i] / limit_of(b, row, &mean);
+    b->attention[i] = attention_share(b, row, &mean);
+}
+
 /* The tokens before a row's; those of a model that reads its prefix at once are evaluated. */
 static bool fill(bench *b, size_t depth, lory_err *err)
 {
@@ -114,7 +170,22 @@ static bool fill(bench *b, size_t depth, lory_err *err)
     return err->code == LORY_E_UNSUPPORTED && lory_session_eval(b->s, b->ids, depth, err);
 }
 
-/* One run that is not counted touches every page and wakes the threads; then n_runs, sorted. */
+static void sort_runs(bench *b)
+{
+    double *all[] = { b->speeds, b->shares, b->attention };
+    for (int i = 0; i < 3; i++) qsort(all[i], (size_t)b->o->n_runs, sizeof **all, by_value);
+}
+
+/* A token that is not counted brings back to the caches what they can hold of the weights. */
+static bool settle(bench *b, lory_err *err)
+{
+    if (!lory_session_eval(b->s, b->ids, 1, err)) return false;
+    lory_session_truncate(b->s, (size_t)b->depth);
+    b->attend_s = 0;
+    return true;
+}
+
+/* One run that is not counted touches every page and wakes the threads; then n_runs. */
 static bool measure(bench *b, const bench_row *row, lory_err *err)
 {
     size_t depth = (size_t)b->depth;
@@ -122,13 +193,14 @@ static bool measure(bench *b, const bench_row *row, lory_err *err)
     if (depth > 0 && !fill(b, depth, err)) return false;
     for (int i = -1; i < b->o->n_runs; i++) {
         lory_session_truncate(b->s, depth);
-        if (i <= 0) b->attend_s = 0;
+        if (i >= 0 && !settle(b, err)) return false;
         double start_ms = cli_now_ms();
         if (!row->run(b, err)) return false;
         double seconds = (cli_now_ms() - start_ms) / 1e3;
-        if (i >= 0) b->speeds[i] = (row->n_prompt + row->n_gen) / (seconds > 0 ? seconds : 1e-9);
+        if (i < 0) b->now = lory_meter_now(b->meter);
+        else record(b, row, i, seconds);
     }
-    qsort(b->speeds, (size_t)b->o->n_runs, sizeof b->speeds[0], by_value);
+    sort_runs(b);
     return true;
 }
 
@@ -187,7 +259,7 @@ static bool take_steps(bench *b, int n, lory_err *err)
 }
 
 /* The sequences' own tokens go first, step by step; then n_gen steps of all of them count. */
-static bool run_together(bench *b, const bench_row *row, double *tokens_per_s, lory_err *err)
+static bool run_together(bench *b, const bench_row *row, double *seconds, lory_err *err)
 {
     int n = row->n_parallel, n_steps = steps_before(b, n);
     b->is_over = false;
@@ -195,50 +267,13 @@ static bool run_together(bench *b, const bench_row *row, double *tokens_per_s, l
     b->n_pieces = 0;
     double start_ms = cli_now_ms();
     if (!take_steps(b, row->n_gen, err)) return false;
-    double seconds = (cli_now_ms() - start_ms) / 1e3;
-    *tokens_per_s = b->n_pieces / (seconds > 0 ? seconds : 1e-9);
+    *seconds = (cli_now_ms() - start_ms) / 1e3;
+    int n_pieces = b->n_pieces;
     b->is_over = true;
     while (lory_batch_active(b->batch) > 0)
         if (!take_steps(b, 1, err)) return false;
+    b->n_pieces = n_pieces;
     return true;
-}
-
-static double median(const double *sorted, int n)
-{
-    return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
-}
-
-/* Tokens a second that the machine could do at most. */
-static double limit_of(const bench *b, const bench_row *row)
-{
-    lory_work work;
-    if (row->n_prompt > 0) {
-        lory_model_work(b->m, &b->session, row->n_prompt, b->depth, &work);
-        return row->n_prompt
-               / (work.i8_macs / b->limits.i8_macs_per_s
-                  + work.f32_macs / b->limits.f32_macs_per_s);
-    }
-    lory_model_work(b->m, &b->session, 1, b->depth + row->n_gen / 2, &work);
-    if (row->n_parallel == 1) return b->limits.read_bytes_per_s / work.read_bytes;
-    lory_work alone;
-    lory_model_work(b->m, &b->session, 1, 0, &alone);
-    double n = row->n_parallel, kv_bytes = work.read_bytes - alone.read_bytes;
-    double read_s = (alone.read_bytes + n * kv_bytes) / b->limits.read_bytes_per_s;
-    double compute_s =
-        n * (work.i8_macs / b->limits.i8_macs_per_s + work.f32_macs / b->limits.f32_macs_per_s);
-    return n / (read_s > compute_s ? read_s : compute_s);
-}
-
-/* The share of the read limit at which the cache is read while attention runs; 0 when it is not
- * known. */
-static double attention_share(const bench *b, const bench_row *row)
-{
-    lory_work work, alone;
-    if (b->depth == 0 || row->n_gen == 0 || row->n_parallel > 1 || b->attend_s <= 0) return 0;
-    lory_model_work(b->m, &b->session, 1, b->depth + row->n_gen / 2, &work);
-    lory_model_work(b->m, &b->session, 1, 0, &alone);
-    double n_tok = (double)row->n_gen * b->o->n_runs;
-    return (work.read_bytes - alone.read_bytes) * n_tok / b->attend_s / b->limits.read_bytes_per_s;
 }
 
 /* ---- printing ------------------------------------------------------------------------------ */
@@ -277,8 +312,8 @@ static void put_text(const bench *b, const bench_row *row, double share, double 
 static bool print_row(const bench *b, const bench_row *row)
 {
     buf out = { 0 };
-    double share = median(b->speeds, b->o->n_runs) / limit_of(b, row);
-    double attention = attention_share(b, row);
+    double share = median(b->shares, b->o->n_runs);
+    double attention = median(b->attention, b->o->n_runs);
     if (b->o->json)
         put_json(b, row, share, attention, &out);
     else
@@ -304,15 +339,15 @@ static bool print_head(const bench *b)
     return out_last(&out);
 }
 
-/* And the head of the rows that are measured against them. */
+/* And the head of the rows. */
 static bool print_limits(const bench *b)
 {
     buf out = { 0 };
-    const lory_machine_limits *l = &b->limits;
+    const lory_machine_limits l = lory_meter_best(b->meter);
     buf_printf(
         &out, "limits  %d thread%s, %s: reads %.1f GB/s, multiply-adds/s int8 %.0f G, f32 %.0f G\n",
-        l->n_threads, plural((uint64_t)l->n_threads), l->isa, l->read_bytes_per_s / 1e9,
-        l->i8_macs_per_s / 1e9, l->f32_macs_per_s / 1e9);
+        l.n_threads, plural((uint64_t)l.n_threads), l.isa, l.read_bytes_per_s / 1e9,
+        l.i8_macs_per_s / 1e9, l.f32_macs_per_s / 1e9);
     buf_printf(&out,
                "\nrow        tokens  depth threads    tokens/s       least        most   of limit"
                "%s\n",
@@ -349,7 +384,7 @@ static bool measure_together(bench *b, const bench_row *row, lory_err *err)
 {
     lory_batch_params p = { .session = b->session, .n_parallel = row->n_parallel };
     int64_t n_ctx = (int64_t)b->depth + 2 + steps_before(b, row->n_parallel) + row->n_gen;
-    double warm_up;
+    double seconds;
     if (n_ctx > b->n_ctx_train)
         return err_set(
             err, LORY_E_ARGUMENT,
@@ -359,11 +394,13 @@ static bool measure_together(bench *b, const bench_row *row, lory_err *err)
     p.session.n_ctx = (int)n_ctx;
     if (!(b->batch = lory_batch_new(b->m, &p, err))) return false;
     cli_catch_batch_interrupt(b->batch);
-    bool ok = run_together(b, row, &warm_up, err);
-    for (int i = 0; i < b->o->n_runs && ok; i++) ok = run_together(b, row, &b->speeds[i], err);
+    bool ok = run_together(b, row, &seconds, err);
+    b->now = lory_meter_now(b->meter);
+    for (int i = 0; i < b->o->n_runs && ok; i++)
+        if ((ok = run_together(b, row, &seconds, err))) record(b, row, i, seconds);
     cli_catch_batch_interrupt(NULL);
     lory_batch_free(b->batch);
-    qsort(b->speeds, (size_t)b->o->n_runs, sizeof b->speeds[0], by_value);
+    if (ok) sort_runs(b);
     return ok;
 }
 
@@ -388,17 +425,25 @@ static int bench_depth(bench *b, int depth)
     return status;
 }
 
-/* All rows with n_threads. Returns the exit status. */
-static int bench_threads(bench *b, int n_threads)
+static int bench_depths(bench *b)
 {
     const opt_ints *depth = &b->o->depth;
-    lory_err err;
     int status = EXIT_OK;
-    b->session.n_threads = n_threads;
-    if (!lory_measure_limits(n_threads, &b->limits, &err)) return cli_fail(&err);
     if (!b->o->json && !print_limits(b)) return EXIT_FAILED;
     if (depth->n == 0) return bench_depth(b, 0);
     for (int i = 0; i < depth->n && status == EXIT_OK; i++) status = bench_depth(b, depth->item[i]);
+    return status;
+}
+
+/* All rows with n_threads. Returns the exit status. */
+static int bench_threads(bench *b, int n_threads)
+{
+    lory_err err;
+    b->session.n_threads = n_threads;
+    b->meter = lory_meter_new(n_threads, &err);
+    if (!b->meter) return cli_fail(&err);
+    int status = bench_depths(b);
+    lory_meter_free(b->meter);
     return status;
 }
 
@@ -439,8 +484,10 @@ static bool open_bench(bench *b, bench_opts *o, lory_err *err)
     b->n_vocab = info.n_vocab;
     b->n_ctx_train = info.n_ctx_train;
     b->ids = mem_new(n_ids, sizeof *b->ids);
-    b->speeds = mem_new((size_t)o->n_runs, sizeof *b->speeds);
+    b->speeds = mem_new((size_t)o->n_runs * 3, sizeof *b->speeds);
     if (!b->ids || !b->speeds) return err_set(err, LORY_E_MEMORY, "bench: no memory");
+    b->shares = b->speeds + o->n_runs;
+    b->attention = b->shares + o->n_runs;
     for (size_t i = 0; i < n_ids; i++) b->ids[i] = (lory_token)(i * 7919 % (size_t)b->n_vocab);
     return true;
 }

@@ -1,11 +1,13 @@
 /* limits.h - measures what bounds the engine on this machine: memory reads, multiply-adds.
- * Layer: engine. */
+ * Layer: engine. Public as lory_meter, whose functions these are: see lory.h. */
 #ifndef LORY_ENGINE_LIMITS_H
 #define LORY_ENGINE_LIMITS_H
 
 #include "lory.h"
 
-/* Takes about half a second and 256 MB for a moment. n_threads 0 = the default. */
-bool limits_measure(int n_threads, lory_machine_limits *limits, lory_err *err);
+lory_meter *limits_meter(int n_threads, lory_err *err);
+void limits_free(lory_meter *m);
+lory_machine_limits limits_best(const lory_meter *m);
+lory_machine_limits limits_now(lory_meter *m);
 
 #endif
