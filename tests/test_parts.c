@@ -19,20 +19,20 @@ typedef struct {
 static void take_all(void *arg, int ith, int nth)
 {
     taking *t = arg;
-    parts_taker by = { ith, nth, PARTS_PAIR, t->parts };
+    parts_taker by = { .ith = ith, .nth = nth, .least = PARTS_PAIR, .parts = t->parts };
     rows_part p;
-    bool is_own = true, had_others = false;
+    bool had_others = false;
     int last = -1;
-    parts_offer(t->left, t->step, ith, nth);
+    parts_offer_rows(t->left, t->step, ith, nth);
     team_barrier(t->team);
     if (ith >= t->n_offers) return;
-    while (parts_take(t->left, t->step, by, &p, &is_own)) {
+    while (parts_take_rows(t->left, t->step, &by, &p)) {
         int at = p.i * MOST_ROWS + p.r0;
         bool is_good = p.r0 % PANEL_ROWS == 0 && p.r1 % PANEL_ROWS == 0 && p.r0 < p.r1;
         is_good &= p.end % PANEL_ROWS == 0 && p.r1 <= p.end && p.end <= t->step->w[p.i]->n_rows;
-        if (is_own) is_good &= !had_others && at > last;
+        if (!by.is_others) is_good &= !had_others && at > last;
         if (!is_good) atomic_fetch_add(&t->n_bad, 1);
-        had_others |= !is_own;
+        had_others |= by.is_others;
         last = at;
         for (int r = p.r0; r < p.r1; r++) atomic_fetch_add(&t->n_taken[p.i][r], 1);
     }

@@ -7,9 +7,9 @@
  * because they are of one sequence or of sequences that share it, take it together: it is read, and
  * converted when it is not stored as f32, once for all their queries.
  *
- * One token over a long context, with heads that do not go evenly into the threads: chunks of heads
- * are shared instead. Each chunk's result waits in a place of its own, and who has the head merges
- * them in ascending order: the same operations. */
+ * One token over a long context, or with heads that do not go evenly into the threads: chunks of
+ * heads are shared instead, and taken by threads that are done. Each chunk's result waits in a place
+ * of its own, and who has the head merges them in ascending order: the same operations. */
 #include "engine/ops.h"
 #include "base/fmath.h"
 #include "base/mem.h"
@@ -345,6 +345,7 @@ static int tokens_per_block(const exec *e, const plan_step *s, int nth)
 enum {
     CUT_CHUNKS = 64,    /* chunks of each head whose results wait at a time */
     MIN_CUT_CHUNKS = 8, /* fewer are read before threads have met twice more */
+    CHUNKS_AT_ONCE = 4, /* a thread takes at least */
 };
 
 /* What the team shares: results [CUT_CHUNKS][n_head], and the heads' running ones. Layers use of it
@@ -380,31 +381,49 @@ static bool go_evenly(const hparams *hp, int n)
     return true;
 }
 
-bool op_attend_is_cut(const exec *e)
+/* Bytes of a chunk's keys and values, all heads, in the layer that has most. */
+static size_t widest_chunk(const exec *e)
 {
-    if (e->n_row != 1 || go_evenly(&e->m->hp, e->n_used)) return false;
-    return keys_end(e, e->batch.pos[0]) >= MIN_CUT_CHUNKS * KV_CHUNK;
+    size_t most = 0;
+    for (int il = 0; il < e->m->hp.n_layer; il++) {
+        const kv_layer *l = &e->kv->layer[il];
+        size_t n = (size_t)l->n_kv_head * (l->value_at > 0 ? 2 : 1) * l->chunk_bytes;
+        if (n > most) most = n;
+    }
+    return most;
 }
 
-/* This thread's chunks of those from position `begin` on, `n` of each head. */
+bool op_attend_is_cut(const exec *e)
+{
+    if (e->n_row != 1 || e->n_used == 1) return false;
+    int n_chunk = keys_end(e, e->batch.pos[0]) / KV_CHUNK;
+    if (!go_evenly(&e->m->hp, e->n_used)) return n_chunk >= MIN_CUT_CHUNKS;
+    return (size_t)n_chunk * widest_chunk(e) / (size_t)e->n_used >= PARTS_LEAST_SHARE;
+}
+
+/* The chunks that this thread takes of those from position `begin` on, `n` of each head. */
 static void attend_parts_of(const op_ctx *c, const plan_step *s, int begin, int n,
                             const attend_scratch *a, const attend_parts *p)
 {
     const hparams_layer *l = layer_of(c->e, s);
     int group = group_of(c->e, s), first, last, had = -1;
     size_t dim = (size_t)l->kv_dim;
+    parts_taker by = { .ith = c->ith, .nth = c->nth, .least = CHUNKS_AT_ONCE,
+                       .parts = PARTS_STREAM };
     op_share(c, l->n_kv_head * n, &first, &last);
-    for (int i = first; i < last; i++) {
-        attend_unit u = { 0, 1, i / n };
-        size_t at = (size_t)(i % n) * (size_t)l->n_head + (size_t)(u.ih * group);
-        attend_scratch to = *a;
-        to.o = p->o + at * dim;
-        to.state = p->state + at;
-        if (u.ih != had) gather_queries(c->e, s, u, a);
-        had = u.ih;
-        reset_states(group, to.state);
-        attend_chunk(c->e, s, (attend_piece){ u, 0, 1, begin + i % n * KV_CHUNK }, &to);
-    }
+    parts_offer(c->e->left, c->ith, first, last);
+    while (parts_take(c->e->left, &by))
+        for (int i = by.first; i < by.last; i++) {
+            attend_unit u = { 0, 1, i / n };
+            size_t at = (size_t)(i % n) * (size_t)l->n_head + (size_t)(u.ih * group);
+            attend_scratch to = *a;
+            to.o = p->o + at * dim;
+            to.state = p->state + at;
+            if (u.ih != had) gather_queries(c->e, s, u, a);
+            had = u.ih;
+            reset_states(group, to.state);
+            attend_chunk(c->e, s, (attend_piece){ u, 0, 1, begin + i % n * KV_CHUNK }, &to);
+        }
 }
 
 /* Merges n chunks' results of this thread's heads into the output. */

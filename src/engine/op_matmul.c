@@ -156,10 +156,8 @@ static void follow_up(const exec *e, const plan_step *s, int r0, int r1)
 /* ---- whose rows ------------------------------------------------------------------------------ */
 
 enum {
-    FEW_TOK = 8,             /* fewer tokens wait for memory, which is asked for in one stream: */
-    LEAST_SHARE = 512 << 10, /* of a smaller share, in bytes, leaving that costs more than it gains */
-    FEW_PARTS = 8,  /* of what a thread has left one is a piece, so that none is waited for long; */
-    MANY_PARTS = 2, /* of more tokens, all of which each piece reads */
+    FEW_TOK = 8,    /* fewer tokens wait for memory; */
+    MANY_PARTS = 2, /* of more each piece reads all activations, so pieces are large */
 };
 
 /* Whether threads that are done take rows of those that are not: cores are not equally fast, nor is
@@ -176,23 +174,23 @@ static bool is_taken(const op_ctx *c, const plan_step *s)
             && !matmul_takes_tiles(e->kn, w->type, w->k, e->n_row))
             return false;
     }
-    if (e->n_row < FEW_TOK && n_bytes / (size_t)c->nth < LEAST_SHARE) return false;
+    if (e->n_row < FEW_TOK && n_bytes / (size_t)c->nth < PARTS_LEAST_SHARE) return false;
     return parts_are_units(s);
 }
 
 /* What the thread reads after rows p: the rest of its own share of this product, when they were of
  * that, then its parts from the i-th on. Of gate and up, whose rows take turns, the second leaves
  * to the first what that asks for already. */
-static int find_next(const thread_parts *t, const plan_step *s, int step, rows_part p, bool is_own,
-                     weight_stretch next[PARTS_AHEAD])
+static int find_next(const thread_parts *t, const plan_step *s, int step, rows_part p,
+                     bool is_others, weight_stretch next[PARTS_AHEAD])
 {
     const weight *w = s->w[p.i];
     int i = t->first[step], n = 0;
-    while (is_own && t->part[i].i != p.i) i++;
+    while (!is_others && t->part[i].i != p.i) i++;
     if (p.r1 < p.end)
         next[n++] = (weight_stretch){ (const unsigned char *)w->data + (size_t)p.r1 * w->row_bytes,
                                       (size_t)(p.end - p.r1) * w->row_bytes };
-    i = is_own && !parts_is_pair(s) ? i + 1 : t->first[step + 1];
+    i = !is_others && !parts_is_pair(s) ? i + 1 : t->first[step + 1];
     int at = n;
     while (n < PARTS_AHEAD && i < t->n_known[step]) next[n++] = t->bytes[i++];
     if (p.i == 1 && parts_is_pair(s) && at < n && next[at].n_bytes > MATMUL_AHEAD_BYTES) {
@@ -210,13 +208,13 @@ static void take_rows(const op_ctx *c, const plan_step *s)
     const bool is_pair = parts_is_pair(s);
     int step = (int)(s - e->plan.step);
     weight_stretch next[PARTS_AHEAD];
-    bool is_own = true;
-    parts_taker by = { c->ith, c->nth, PARTS_PAIR, e->n_row < FEW_TOK ? FEW_PARTS : MANY_PARTS };
+    parts_taker by = { .ith = c->ith, .nth = c->nth, .least = PARTS_PAIR,
+                       .parts = e->n_row < FEW_TOK ? PARTS_STREAM : MANY_PARTS };
     if (e->n_row > MATMUL_STREAM_TOK) by.least = parts_least(s, c->nth);
-    parts_offer(e->left, s, c->ith, c->nth);
-    for (rows_part p; parts_take(e->left, s, by, &p, &is_own);) {
+    parts_offer_rows(e->left, s, c->ith, c->nth);
+    for (rows_part p; parts_take_rows(e->left, s, &by, &p);) {
         for (int n = is_pair ? 2 : 1; n > 0; n--, p.i++)
-            product(c, s, p, next, find_next(t, s, step, p, is_own, next));
+            product(c, s, p, next, find_next(t, s, step, p, by.is_others, next));
         follow_up(e, s, p.r0, p.r1);
     }
 }

@@ -91,7 +91,7 @@ void parts_make(thread_parts *t, const plan *p, int ith, int nth)
     t->nth = nth;
 }
 
-/* ---- rows taken as threads come to them ------------------------------------------------------ */
+/* ---- units taken as threads come to them ----------------------------------------------------- */
 
 bool parts_are_units(const plan_step *s)
 {
@@ -105,64 +105,55 @@ static uint64_t units_from(int first, int end)
     return (uint64_t)(uint32_t)first << 32 | (uint32_t)end;
 }
 
-void parts_offer(parts_left *left, const plan_step *s, int ith, int nth)
+void parts_offer(parts_left *left, int ith, int first, int end)
+{
+    atomic_store_explicit(&left[ith].units, units_from(first, end), memory_order_relaxed);
+}
+
+void parts_offer_rows(parts_left *left, const plan_step *s, int ith, int nth)
 {
     int first, last;
     share_units(s, ith, nth, &first, &last);
-    atomic_store_explicit(&left[ith].units, units_from(first, last), memory_order_relaxed);
+    parts_offer(left, ith, first, last);
 }
 
-/* The product that has a unit; *base is its first one. */
-static int product_of(const plan_step *s, int unit, int *base)
-{
-    int i = 0;
-    for (*base = 0; unit >= *base + n_units(s->w[i]); i++) *base += n_units(s->w[i]);
-    return i;
-}
-
-/* Whole pairs of units: one part in `parts` of n, but `least` at least. */
+/* One part in `parts` of n units, in whole steps of `least`, and that at least. */
 static int piece_of(int n, int parts, int least)
 {
-    int piece = n / (parts * PARTS_PAIR) * PARTS_PAIR;
+    int piece = n / (parts * least) * least;
     if (piece < least) piece = least;
     return piece < n ? piece : n;
 }
 
-/* A piece of one product from the front of what the thread has. False when it has none. */
-static bool take_front(parts_left *left, const plan_step *s, parts_taker by, rows_part *p)
+/* A piece from the front of what the thread has. False when it has none. */
+static bool take_front(parts_left *left, parts_taker *by)
 {
     uint64_t had = atomic_load_explicit(&left->units, memory_order_relaxed);
-    int u0, u1, end, most, base;
     do {
-        u0 = (int)(had >> 32), end = (int)(had & UINT32_MAX);
-        if (u0 >= end) return false;
-        p->i = product_of(s, u0, &base);
-        most = base + n_units(s->w[p->i]);
-        if (most > end) most = end;
-        u1 = u0 + piece_of(end - u0, by.parts, by.least);
-        if (u1 > most) u1 = most;
-    } while (!atomic_compare_exchange_weak_explicit(&left->units, &had, units_from(u1, end),
+        by->first = (int)(had >> 32), by->end = (int)(had & UINT32_MAX);
+        if (by->first >= by->end) return false;
+        by->last = by->first + piece_of(by->end - by->first, by->parts, by->least);
+    } while (!atomic_compare_exchange_weak_explicit(&left->units, &had,
+                                                    units_from(by->last, by->end),
                                                     memory_order_relaxed, memory_order_relaxed));
-    p->r0 = (u0 - base) * UNIT;
-    p->r1 = (u1 - base) * UNIT;
-    p->end = (most - base) * UNIT;
     return true;
 }
 
-/* The second half of what thread i has becomes that of thread by.ith, which has none. False when
- * thread i has none either. Who still holds an old value of that one's may take of the new: it is
- * the same rows. */
-static bool take_half(parts_left *left, int i, parts_taker by)
+/* The second half of what thread i has becomes that of a thread that has none. False when thread i
+ * has none either. Who still holds an old value of that one's may take of the new: it is the same
+ * units. */
+static bool take_half(parts_left *left, int i, const parts_taker *by)
 {
     uint64_t had = atomic_load_explicit(&left[i].units, memory_order_relaxed);
-    int u0, u1, end;
+    int first, middle, end;
     do {
-        u0 = (int)(had >> 32), end = (int)(had & UINT32_MAX);
-        if (u0 >= end) return false;
-        u1 = end - piece_of(end - u0, 2, by.least);
-    } while (!atomic_compare_exchange_weak_explicit(&left[i].units, &had, units_from(u0, u1),
+        first = (int)(had >> 32), end = (int)(had & UINT32_MAX);
+        if (first >= end) return false;
+        middle = end - piece_of(end - first, 2, by->least);
+    } while (!atomic_compare_exchange_weak_explicit(&left[i].units, &had,
+                                                    units_from(first, middle),
                                                     memory_order_relaxed, memory_order_relaxed));
-    atomic_store_explicit(&left[by.ith].units, units_from(u1, end), memory_order_relaxed);
+    parts_offer(left, by->ith, middle, end);
     return true;
 }
 
@@ -178,6 +169,16 @@ static int find_slowest(parts_left *left, int nth)
     return slowest;
 }
 
+bool parts_take(parts_left *left, parts_taker *by)
+{
+    while (!take_front(&left[by->ith], by)) {
+        int slowest = find_slowest(left, by->nth);
+        if (slowest < 0) return false;
+        if (take_half(left, slowest, by)) by->is_others = true;
+    }
+    return true;
+}
+
 int parts_least(const plan_step *s, int nth)
 {
     enum { PIECES = 8, MOST_UNITS = 12 };
@@ -187,14 +188,24 @@ int parts_least(const plan_step *s, int nth)
     return n < PARTS_PAIR ? PARTS_PAIR : n < MOST_UNITS ? n : MOST_UNITS;
 }
 
-bool parts_take(parts_left *left, const plan_step *s, parts_taker by, rows_part *p, bool *is_own)
+/* The product that has a unit; *base is its first one. */
+static int product_of(const plan_step *s, int unit, int *base)
 {
-    *p = (rows_part){ .was_read = true };
-    while (!take_front(&left[by.ith], s, by, p)) {
-        int slowest = find_slowest(left, by.nth);
-        if (slowest < 0) return false;
-        if (take_half(left, slowest, by)) *is_own = false;
-    }
+    int i = 0;
+    for (*base = 0; unit >= *base + n_units(s->w[i]); i++) *base += n_units(s->w[i]);
+    return i;
+}
+
+bool parts_take_rows(parts_left *left, const plan_step *s, parts_taker *by, rows_part *p)
+{
+    int base;
+    if (by->first == by->last && !parts_take(left, by)) return false;
+    *p = (rows_part){ .i = product_of(s, by->first, &base), .was_read = true };
+    int end = base + n_units(s->w[p->i]), last = by->last < end ? by->last : end;
+    p->r0 = (by->first - base) * UNIT;
+    p->r1 = (last - base) * UNIT;
+    p->end = ((by->end < end ? by->end : end) - base) * UNIT;
+    by->first = last;
     return true;
 }
 
@@ -203,8 +214,7 @@ bool parts_take(parts_left *left, const plan_step *s, parts_taker by, rows_part 
 void parts_deal(parts_left *left, int ith, int nth, int n)
 {
     int n_own = (n - ith + nth - 1) / nth;
-    atomic_store_explicit(&left[ith].units, units_from(0, n_own > 0 ? n_own : 0),
-                          memory_order_relaxed);
+    parts_offer(left, ith, 0, n_own > 0 ? n_own : 0);
 }
 
 /* The last of thread i's: false when it has none left. */

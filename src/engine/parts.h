@@ -29,11 +29,21 @@ typedef struct {
     weight_stretch *bytes; /* [first[n_step] + PARTS_AHEAD] theirs, then the first ones' again */
 } thread_parts;
 
-/* What a thread has left of the step at hand: units of rows, of the step's products one after the
- * other; who is done takes of it. On a line of its own. */
+/* What a thread has left of the step at hand: units of it, of rows those of the step's products one
+ * after the other; who is done takes of it. On a line of its own. */
 typedef struct {
     _Alignas(64) atomic_uint_least64_t units; /* the first << 32 | their end */
 } parts_left;
+
+/* Who takes them, and what it has in hand. */
+typedef struct {
+    int ith, nth;
+    int least;       /* a piece has so many units, or times as many, */
+    int parts;       /* about one part in `parts` of what the thread has */
+    int first, last; /* the piece; 0 before the first */
+    int end;         /* [last, end) are the thread's next ones, until others take them */
+    bool is_others;  /* they are not of its own share */
+} parts_taker;
 
 /* Carves the arrays, for any number of threads. */
 void parts_carve(thread_parts *t, const plan *p, mem_carver *c);
@@ -41,22 +51,29 @@ void parts_carve(thread_parts *t, const plan *p, mem_carver *c);
 /* Fills them for thread ith of nth. */
 void parts_make(thread_parts *t, const plan *p, int ith, int nth);
 
-/* Thread ith offers its share of the step: to itself, and to who is done before. Each does so
- * between the meetings before and after the step. */
-void parts_offer(parts_left *left, const plan_step *s, int ith, int nth);
+/* Thread ith offers units [first, end): to itself, and to who is done before. Each does so between
+ * the meetings before and after the step. */
+void parts_offer(parts_left *left, int ith, int first, int end);
+
+/* The next piece: of the thread's own in ascending order, then of the second half of what the one
+ * has that has most left, and so on. False: none are left. */
+bool parts_take(parts_left *left, parts_taker *by);
+
+enum {
+    /* Where memory is waited for it is asked for in one stream, which who takes leaves. So it takes
+     * where a thread has so many bytes at least, */
+    PARTS_LEAST_SHARE = 512 << 10,
+    /* and small pieces, that none is waited for long. */
+    PARTS_STREAM = 8,
+};
+
+/* The same for the rows of a step, of one product each time. */
+void parts_offer_rows(parts_left *left, const plan_step *s, int ith, int nth);
+bool parts_take_rows(parts_left *left, const plan_step *s, parts_taker *by, rows_part *p);
 
 /* How many units a piece of the step has at least in a prompt, where each reads all activations
  * again: an eighth of a share, but no more than are packed at once when rows are long. */
 int parts_least(const plan_step *s, int nth);
-
-/* Who takes rows: a piece is one part in `parts` of what the thread has, at least so many units. */
-typedef struct {
-    int ith, nth, least, parts;
-} parts_taker;
-
-/* The next rows for a thread: of its own share in ascending order, then of the second half of what
- * the one has that has most left (*is_own becomes false), and so on. False: no rows are left. */
-bool parts_take(parts_left *left, const plan_step *s, parts_taker by, rows_part *p, bool *is_own);
 
 /* Whether rows of the step can be taken so: they are whole units. */
 bool parts_are_units(const plan_step *s);
