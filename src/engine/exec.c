@@ -142,7 +142,7 @@ static size_t thread_bytes(const exec *e)
 static void lay_out_parts(exec *e, mem_carver *c)
 {
     thread_parts measured;
-    e->left = mem_carve(c, (size_t)e->par.n_threads, sizeof *e->left);
+    e->left = mem_carve(c, 2 * (size_t)e->par.n_threads, sizeof *e->left);
     e->parts = mem_carve(c, (size_t)e->par.n_threads, sizeof *e->parts);
     for (int i = 0; i < e->par.n_threads; i++)
         parts_carve(e->parts ? &e->parts[i] : &measured, &e->plan, c);

@@ -71,7 +71,7 @@ typedef struct {
     int *expert_row;         /* [n_expert + 1] by expert: its first row */
     void *attend_parts;      /* results of chunks, when is_cut; op_attend.c lays it out */
     thread_parts *parts;     /* [n_threads] */
-    parts_left *left;        /* [n_threads] */
+    parts_left *left;        /* [2, n_threads] of even and odd steps */
     unsigned char *thread_scratch; /* [n_threads, thread_bytes] */
     size_t thread_bytes;
 

@@ -411,8 +411,8 @@ static void attend_parts_of(const op_ctx *c, const plan_step *s, int begin, int 
     parts_taker by = { .ith = c->ith, .nth = c->nth, .least = CHUNKS_AT_ONCE,
                        .parts = PARTS_STREAM };
     op_share(c, l->n_kv_head * n, &first, &last);
-    parts_offer(c->e->left, c->ith, first, last);
-    while (parts_take(c->e->left, &by))
+    parts_offer(op_left(c, s), c->ith, first, last);
+    while (parts_take(op_left(c, s), &by))
         for (int i = by.first; i < by.last; i++) {
             attend_unit u = { 0, 1, i / n };
             size_t at = (size_t)(i % n) * (size_t)l->n_head + (size_t)(u.ih * group);
@@ -478,8 +478,9 @@ static void attend_many(const op_ctx *c, const plan_step *s, const attend_scratc
 {
     exec *e = c->e;
     int n_tok = tokens_per_block(e, s, c->nth), n_group = n_groups(e, s);
-    parts_deal(e->left, c->ith, c->nth, (e->n_row + n_tok - 1) / n_tok * n_group);
-    for (int i; parts_take_one(e->left, c->ith, c->nth, &i);) {
+    parts_left *left = op_left(c, s);
+    parts_deal(left, c->ith, c->nth, (e->n_row + n_tok - 1) / n_tok * n_group);
+    for (int i; parts_take_one(left, c->ith, c->nth, &i);) {
         int it = i / n_group * n_tok, n = e->n_row - it < n_tok ? e->n_row - it : n_tok;
         attend_one(c, s, (attend_unit){ it, n, i % n_group }, a);
     }

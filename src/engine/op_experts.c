@@ -203,24 +203,34 @@ void op_expert_input(const op_ctx *c, const plan_step *s)
     }
 }
 
-/* Rows [r0, r1) of one expert's weights against its tokens, whose rows of dst are from row0 on. */
-static void product(const op_ctx *c, const plan_step *s, int expert, int r0, int r1)
+/* Rows [r0, r1) of an expert's weights. */
+static weight_stretch rows_of(const weight *w, int expert, int r0, int r1)
+{
+    const unsigned char *first = w->slice ? w->slice[expert]
+                                          : (const unsigned char *)w->data
+                                                + (size_t)expert * (size_t)w->n_rows * w->row_bytes;
+    return (weight_stretch){ first + (size_t)r0 * w->row_bytes, (size_t)(r1 - r0) * w->row_bytes };
+}
+
+/* Rows [r0, r1) of one expert's weights against its tokens, whose rows of dst are from row0 on;
+ * `next` is read after them. */
+static void product(const op_ctx *c, const plan_step *s, int expert, int r0, int r1,
+                    const weight_stretch *next, int n_next)
 {
     exec *e = c->e;
     const weight *w = s->w[0];
     int row0 = e->expert_row[expert], n_tok = e->expert_row[expert + 1] - row0;
-    size_t first = (size_t)expert * (size_t)w->n_rows, ir = first + (size_t)r0;
+    size_t ir = (size_t)expert * (size_t)w->n_rows + (size_t)r0;
     size_t ld = e->ld[s->dst[0]];
-    const unsigned char *rows =
-        w->slice ? w->slice[expert] : (const unsigned char *)w->data + first * w->row_bytes;
     float *out = op_row(e, s->dst[0], row0) + r0;
     matmul(e->kn, &(matmul_args){
-        .w = rows + (size_t)r0 * w->row_bytes,
+        .w = rows_of(w, expert, r0, r1).w,
         .row_bytes = w->row_bytes, .type = w->type, .n_rows = r1 - r0, .k = w->k,
         .act = e->input_i8 + (size_t)row0 * (size_t)(w->k / QT_GROUP),
         .x = s->prepared ? e->input_f32 + (size_t)row0 * e->ld_pair : op_row(e, s->src, row0),
         .ld_x = s->prepared ? e->ld_pair : e->ld[s->src],
-        .n_tok = n_tok, .out = out, .ld_out = ld, .scratch = op_scratch(c) });
+        .n_tok = n_tok, .out = out, .ld_out = ld, .scratch = op_scratch(c),
+        .next = next, .n_next = n_next });
     op_add_lora(c, &(lora_args){ .lora = s->lora[0], .i_matrix = (size_t)expert,
                                  .t = op_row(e, ELR, row0), .ld_t = e->ld[ELR], .n_tok = n_tok,
                                  .r0 = r0, .r1 = r1, .out = out, .ld_out = ld });
@@ -228,16 +238,89 @@ static void product(const op_ctx *c, const plan_step *s, int expert, int r0, int
         e->kn->add(r1 - r0, w->bias + ir, out + (size_t)it * ld);
 }
 
-/* Every expert's rows are shared by all threads, in units of a panel. */
+static bool has_tokens(const exec *e, int expert)
+{
+    return e->expert_row[expert] < e->expert_row[expert + 1];
+}
+
+static int n_active(const exec *e)
+{
+    int n = 0;
+    for (int i = 0; i < e->m->hp.n_expert; i++) n += has_tokens(e, i);
+    return n;
+}
+
+/* The i-th of the experts that have tokens. */
+static int active_expert(const exec *e, int i)
+{
+    int expert = 0;
+    while (!has_tokens(e, expert) || i-- > 0) expert++;
+    return expert;
+}
+
+/* Units are panels of rows, those of the first expert that has tokens, then of the next. */
+typedef struct {
+    int expert, r0, r1; /* rows of one expert, */
+    int last;           /* up to this unit */
+} expert_rows;
+
+static expert_rows rows_from(const exec *e, const weight *w, int first, int end)
+{
+    int n_unit = w->n_rows / PANEL_ROWS, i = first / n_unit;
+    int last = end < (i + 1) * n_unit ? end : (i + 1) * n_unit;
+    return (expert_rows){ active_expert(e, i), (first - i * n_unit) * PANEL_ROWS,
+                          (last - i * n_unit) * PANEL_ROWS, last };
+}
+
+/* What lies in units [first, end), in the order of reading. */
+static int find_next(const exec *e, const weight *w, int first, int end,
+                     weight_stretch next[PARTS_AHEAD])
+{
+    int n = 0;
+    for (expert_rows r; first < end && n < PARTS_AHEAD; first = r.last) {
+        r = rows_from(e, w, first, end);
+        next[n++] = rows_of(w, r.expert, r.r0, r.r1);
+    }
+    return n;
+}
+
+/* The thread's stretch of all units, then, when they are many bytes, what others have left. */
+static void take_rows(const op_ctx *c, const plan_step *s, int n_unit)
+{
+    const exec *e = c->e;
+    const weight *w = s->w[0];
+    size_t unit_bytes = PANEL_ROWS * w->row_bytes;
+    bool is_small = (size_t)(n_unit / c->nth) * unit_bytes < PARTS_LEAST_SHARE;
+    parts_left *left = op_left(c, s);
+    parts_taker by = { .ith = c->ith, .nth = c->nth, .least = PARTS_PAIR, .parts = PARTS_STREAM };
+    weight_stretch next[PARTS_AHEAD];
+    op_share(c, n_unit, &by.first, &by.end);
+    by.last = is_small ? by.end : by.first;
+    parts_offer(left, c->ith, by.last, by.end);
+    while (by.first < by.last || (!is_small && parts_take(left, &by))) {
+        expert_rows r = rows_from(e, w, by.first, by.last);
+        product(c, s, r.expert, r.r0, r.r1, next, find_next(e, w, r.last, by.end, next));
+        by.first = r.last;
+    }
+}
+
+/* Of few tokens an expert the weights are what counts, which are read in long stretches; of more
+ * every expert's rows are shared by all threads, in units of a panel. */
 void op_experts(const op_ctx *c, const plan_step *s)
 {
+    enum { FEW_TOK = 8 };
     exec *e = c->e;
-    int n_rows = s->w[0]->n_rows, first, last;
+    int n_rows = s->w[0]->n_rows, n_expert = n_active(e), first, last;
+    bool is_few = e->n_row * e->m->hp.n_expert_used < FEW_TOK * n_expert;
+    if (is_few && n_rows % PANEL_ROWS == 0) {
+        take_rows(c, s, n_expert * (n_rows / PANEL_ROWS));
+        return;
+    }
     op_share(c, (n_rows + PANEL_ROWS - 1) / PANEL_ROWS, &first, &last);
     int r0 = first * PANEL_ROWS, r1 = last * PANEL_ROWS < n_rows ? last * PANEL_ROWS : n_rows;
     if (r0 >= r1) return;
     for (int i = 0; i < e->m->hp.n_expert; i++)
-        if (e->expert_row[i] < e->expert_row[i + 1]) product(c, s, i, r0, r1);
+        if (has_tokens(e, i)) product(c, s, i, r0, r1, NULL, 0);
 }
 
 /* In the order of the choice, best first. */

@@ -211,8 +211,9 @@ static void take_rows(const op_ctx *c, const plan_step *s)
     parts_taker by = { .ith = c->ith, .nth = c->nth, .least = PARTS_PAIR,
                        .parts = e->n_row < FEW_TOK ? PARTS_STREAM : MANY_PARTS };
     if (e->n_row > MATMUL_STREAM_TOK) by.least = parts_least(s, c->nth);
-    parts_offer_rows(e->left, s, c->ith, c->nth);
-    for (rows_part p; parts_take_rows(e->left, s, &by, &p);) {
+    parts_left *left = op_left(c, s);
+    parts_offer_rows(left, s, c->ith, c->nth);
+    for (rows_part p; parts_take_rows(left, s, &by, &p);) {
         for (int n = is_pair ? 2 : 1; n > 0; n--, p.i++)
             product(c, s, p, next, find_next(t, s, step, p, by.is_others, next));
         follow_up(e, s, p.r0, p.r1);

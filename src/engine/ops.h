@@ -70,6 +70,13 @@ static inline void op_share_inputs(const op_ctx *c, int *first, int *last)
     if (*first > n_row) *first = n_row;
 }
 
+/* What threads have left of a step. Two neighbours have their own: threads need not meet between
+ * them. */
+static inline parts_left *op_left(const op_ctx *c, const plan_step *s)
+{
+    return c->e->left + (s - c->e->plan.step) % 2 * c->e->par.n_threads;
+}
+
 static inline float *op_row(const exec *e, int slot, int it)
 {
     return e->slot[slot] + (size_t)it * e->ld[slot];
