@@ -542,9 +542,11 @@ typedef struct {
 } lory_machine_limits;
 
 /* Measures what bounds generation (reads) and prompts (arithmetic). It holds 256 MB and a team of
- * n_threads (0 = the default), which sleeps between measurements. */
+ * n_threads (0 = the default), which sleeps between measurements. One thread at a time uses it. */
 typedef struct lory_meter lory_meter;
-lory_meter *lory_meter_new(int n_threads, lory_err *err); /* takes about 0.3 s; NULL on failure */
+/* Takes about 0.3 s. NULL: LORY_E_ARGUMENT for the threads, LORY_E_MEMORY, or $LORY_ISA names what
+ * this machine lacks. */
+lory_meter *lory_meter_new(int n_threads, lory_err *err);
 void lory_meter_free(lory_meter *m);                      /* NULL is accepted */
 
 /* What the machine could do at best when the meter was made; and, measured for some 0.03 s, what it

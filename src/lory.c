@@ -631,12 +631,12 @@ void lory_model_work(const lory_model *m, const lory_session_params *p, int n_to
 
 lory_meter *lory_meter_new(int n_threads, lory_err *err)
 {
-    return limits_meter(n_threads, err);
+    return limits_open(n_threads, err);
 }
 
 void lory_meter_free(lory_meter *m)
 {
-    limits_free(m);
+    limits_close(m);
 }
 
 lory_machine_limits lory_meter_best(const lory_meter *m)

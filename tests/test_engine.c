@@ -103,25 +103,26 @@ TEST(threads_batch_size_and_cut_do_not_change_a_bit)
 
 static bool is_ffn(gguf_str name)
 {
-    return name.n > 4 && memmem(name.s, name.n, ".ffn_", 5) && !memmem(name.s, name.n, "norm", 4);
+    return memmem(name.s, name.n, ".ffn_", 5) && !memmem(name.s, name.n, "norm", 4)
+           && !memmem(name.s, name.n, "_inp", 4);
 }
 
-/* n bytes of small numbers: of halves, or of blocks of Q8_0. */
-static void put_numbers(gguf_writer *w, qtype type, size_t n)
+/* n bytes of small numbers: of halves, or of blocks of Q8_0. No two tensors or rows are alike. */
+static void put_numbers(gguf_writer *w, qtype type, size_t n, uint32_t seed)
 {
-    enum { BLOCK = 34, PIECE = 8 * 64 * BLOCK };
-    static unsigned char piece[PIECE];
+    enum { BLOCK = 34, PIECE = 512 * BLOCK };
+    unsigned char piece[PIECE];
     lory_err err;
-    uint32_t x = (uint32_t)n;
-    for (size_t at = 0; at < PIECE; at++) {
-        bool is_high = type == QT_F16 ? at % 2 == 1 : at % BLOCK == 1;
-        x = x * 1664525u + 1013904223u;
-        piece[at] = is_high && type == QT_F16 ? (unsigned char)(0x20 | (x >> 24 & 0x84))
-                    : is_high                 ? 0x0c
-                                              : (unsigned char)(x >> 24);
-    }
+    uint32_t x = seed;
     for (size_t m; n > 0; n -= m) {
         m = n < PIECE ? n : PIECE;
+        for (size_t at = 0; at < m; at++) {
+            bool is_high = type == QT_F16 ? at % 2 == 1 : at % BLOCK == 1;
+            x = x * 1664525u + 1013904223u;
+            piece[at] = is_high && type == QT_F16 ? (unsigned char)(0x20 | (x >> 24 & 0x84))
+                        : is_high                 ? 0x0c
+                                                  : (unsigned char)(x >> 24);
+        }
         REQUIRE(gguf_write_data(w, piece, m, &err), "%s", err.text);
     }
 }
@@ -143,14 +144,17 @@ static void write_wide(const char *path, const char *like, qtype type, int64_t w
     for (size_t i = 0; i < g.n_tensors; i++) {
         const gguf_tensor *t = &g.tensors[i];
         bool is_down = is_ffn(t->name) && memmem(t->name.s, t->name.n, "down", 4);
-        int64_t ne[2] = { is_down ? width : t->ne[0], is_down ? t->ne[1] : width };
-        if (is_ffn(t->name)) gguf_add_tensor(&w, t->name, type, 2, ne);
+        int64_t ne[3] = { is_down ? width : t->ne[0], is_down ? t->ne[1] : width, t->ne[2] };
+        if (is_ffn(t->name)) gguf_add_tensor(&w, t->name, type, t->n_dims, ne);
         else gguf_add_tensor(&w, t->name, t->type, t->n_dims, t->ne);
     }
     REQUIRE(gguf_begin_data(&w, &err), "%s", err.text);
     for (size_t i = 0; i < g.n_tensors; i++) {
         const gguf_tensor *t = &g.tensors[i];
-        if (is_ffn(t->name)) put_numbers(&w, type, qtype_row_bytes(type, 256) * (size_t)width);
+        size_t n = t->n_dims > 2 ? (size_t)t->ne[2] : 1, n_embd = (size_t)t->ne[0];
+        if (memmem(t->name.s, t->name.n, "down", 4)) n_embd = (size_t)t->ne[1];
+        n *= qtype_row_bytes(type, (int64_t)n_embd) * (size_t)width;
+        if (is_ffn(t->name)) put_numbers(&w, type, n, (uint32_t)i);
         else CHECK(gguf_write_data(&w, t->data, t->n_bytes, &err), "%s", err.text);
     }
     REQUIRE(gguf_commit(&w, &err), "%s", err.text);
@@ -160,16 +164,18 @@ static void write_wide(const char *path, const char *like, qtype type, int64_t w
 TEST(rows_taken_by_whoever_is_done_do_not_change_a_bit)
 {
     static const struct {
+        const char *like;
         qtype type;
         int width; /* a quarter of the least product is enough for rows to be taken */
-    } wide[] = { { QT_F16, 4096 }, { QT_Q8_0, 8192 } };
+    } wide[] = { { "golden/llama-k256/model-q4_k_m-mix.gguf", QT_F16, 4096 },
+                 { "golden/llama-k256/model-q4_k_m-mix.gguf", QT_Q8_0, 8192 },
+                 { "golden/mixtral/model-q4_0.gguf", QT_F16, 8192 } };
     static const size_t cuts[] = { 1, 3, 7, N_TOK };
-    const char *like = test_vector("golden/llama-k256/model-q4_k_m-mix.gguf");
     lory_err err;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         model m;
         const char *path = test_temp("wide.gguf");
-        write_wide(path, like, wide[i].type, wide[i].width);
+        write_wide(path, test_vector(wide[i].like), wide[i].type, wide[i].width);
         REQUIRE(model_open(&m, path, NULL, &err), "%s", err.text);
         lory_session_params p = { .n_ctx = 160, .n_batch = 512, .n_threads = 1 };
         float *want = all_logits(&m, &p, 1);
@@ -177,7 +183,7 @@ TEST(rows_taken_by_whoever_is_done_do_not_change_a_bit)
         for (int c = 0; c < 4; c++) {
             p.n_threads = 2 + c % 3;
             float *got = all_logits(&m, &p, cuts[c]);
-            CHECK_SAME(got, want, logits_bytes(&m), "%s, %d threads, cut %zu",
+            CHECK_SAME(got, want, logits_bytes(&m), "%s, %s, %d threads, cut %zu", wide[i].like,
                        qtypes[wide[i].type].name, p.n_threads, cuts[c]);
             free(got);
         }

@@ -189,8 +189,8 @@ static bool make_plan(plan *p, const model *m, const exec_params *par, lory_err 
     return plan_make(p, m, &pp, err);
 }
 
-/* Of a thread's scratch what is ever written: a product packs no more than the thread's share of
- * its largest matrix. */
+/* Of a thread's scratch what is ever written: a product packs about the thread's share of its
+ * largest matrix at most. */
 static size_t touched_bytes(const exec *e)
 {
     enum { FEW_TOK = 8, FEW_ROWS = 2 * PANEL_ROWS };

@@ -127,7 +127,7 @@ static void find_best(lory_meter *m)
     m->best.f32_macs_per_s = multiply_rate(m, m->kn->peak_f32, PEAK_ROUNDS, PEAK_TRIES);
 }
 
-lory_meter *limits_meter(int n_threads, lory_err *err)
+lory_meter *limits_open(int n_threads, lory_err *err)
 {
     const char *isa = kernels_isa(err);
     if (!isa) return NULL;
@@ -144,11 +144,11 @@ lory_meter *limits_meter(int n_threads, lory_err *err)
         find_best(m);
         return m;
     }
-    limits_free(m);
+    limits_close(m);
     return NULL;
 }
 
-void limits_free(lory_meter *m)
+void limits_close(lory_meter *m)
 {
     if (!m) return;
     team_free(m->team);

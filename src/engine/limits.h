@@ -5,8 +5,8 @@
 
 #include "lory.h"
 
-lory_meter *limits_meter(int n_threads, lory_err *err);
-void limits_free(lory_meter *m);
+lory_meter *limits_open(int n_threads, lory_err *err);
+void limits_close(lory_meter *m);
 lory_machine_limits limits_best(const lory_meter *m);
 lory_machine_limits limits_now(lory_meter *m);
 

@@ -7,9 +7,9 @@
  * because they are of one sequence or of sequences that share it, take it together: it is read, and
  * converted when it is not stored as f32, once for all their queries.
  *
- * One token over a long context, or with heads that do not go evenly into the threads: chunks of
- * heads are shared instead, and taken by threads that are done. Each chunk's result waits in a place
- * of its own, and who has the head merges them in ascending order: the same operations. */
+ * One token over a long context, sooner where heads do not go evenly into the threads: chunks of
+ * heads are shared instead, and taken by threads that are done. Each chunk's result waits in a
+ * place of its own, and who has the head merges them in ascending order: the same operations. */
 #include "engine/ops.h"
 #include "base/fmath.h"
 #include "base/mem.h"

@@ -290,7 +290,7 @@ static void take_rows(const op_ctx *c, const plan_step *s, int n_unit)
     const exec *e = c->e;
     const weight *w = s->w[0];
     size_t unit_bytes = PANEL_ROWS * w->row_bytes;
-    bool is_small = (size_t)(n_unit / c->nth) * unit_bytes < PARTS_LEAST_SHARE;
+    bool is_small = c->nth == 1 || (size_t)(n_unit / c->nth) * unit_bytes < PARTS_LEAST_SHARE;
     parts_left *left = op_left(c, s);
     parts_taker by = { .ith = c->ith, .nth = c->nth, .least = PARTS_PAIR, .parts = PARTS_STREAM };
     weight_stretch next[PARTS_AHEAD];
@@ -308,10 +308,9 @@ static void take_rows(const op_ctx *c, const plan_step *s, int n_unit)
  * every expert's rows are shared by all threads, in units of a panel. */
 void op_experts(const op_ctx *c, const plan_step *s)
 {
-    enum { FEW_TOK = 8 };
     exec *e = c->e;
     int n_rows = s->w[0]->n_rows, n_expert = n_active(e), first, last;
-    bool is_few = e->n_row * e->m->hp.n_expert_used < FEW_TOK * n_expert;
+    bool is_few = e->n_row * e->m->hp.n_expert_used < PARTS_FEW_TOK * n_expert;
     if (is_few && n_rows % PANEL_ROWS == 0) {
         take_rows(c, s, n_expert * (n_rows / PANEL_ROWS));
         return;

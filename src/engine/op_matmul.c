@@ -155,10 +155,7 @@ static void follow_up(const exec *e, const plan_step *s, int r0, int r1)
 
 /* ---- whose rows ------------------------------------------------------------------------------ */
 
-enum {
-    FEW_TOK = 8,    /* fewer tokens wait for memory; */
-    MANY_PARTS = 2, /* of more each piece reads all activations, so pieces are large */
-};
+enum { MANY_PARTS = 2 }; /* of many tokens each piece reads all activations: pieces are large */
 
 /* Whether threads that are done take rows of those that are not: cores are not equally fast, nor is
  * the memory from each of them. Floats of several tokens only in tiles, which have those ready. */
@@ -174,12 +171,12 @@ static bool is_taken(const op_ctx *c, const plan_step *s)
             && !matmul_takes_tiles(e->kn, w->type, w->k, e->n_row))
             return false;
     }
-    if (e->n_row < FEW_TOK && n_bytes / (size_t)c->nth < PARTS_LEAST_SHARE) return false;
+    if (e->n_row < PARTS_FEW_TOK && n_bytes / (size_t)c->nth < PARTS_LEAST_SHARE) return false;
     return parts_are_units(s);
 }
 
-/* What the thread reads after rows p: the rest of its own share of this product, when they were of
- * that, then its parts from the i-th on. Of gate and up, whose rows take turns, the second leaves
+/* What the thread reads after rows p: the rest of what it has of this product, then, of its own
+ * share, its parts from the i-th on. Of gate and up, whose rows take turns, the second leaves
  * to the first what that asks for already. */
 static int find_next(const thread_parts *t, const plan_step *s, int step, rows_part p,
                      bool is_others, weight_stretch next[PARTS_AHEAD])
@@ -209,7 +206,7 @@ static void take_rows(const op_ctx *c, const plan_step *s)
     int step = (int)(s - e->plan.step);
     weight_stretch next[PARTS_AHEAD];
     parts_taker by = { .ith = c->ith, .nth = c->nth, .least = PARTS_PAIR,
-                       .parts = e->n_row < FEW_TOK ? PARTS_STREAM : MANY_PARTS };
+                       .parts = e->n_row < PARTS_FEW_TOK ? PARTS_STREAM : MANY_PARTS };
     if (e->n_row > MATMUL_STREAM_TOK) by.least = parts_least(s, c->nth);
     parts_left *left = op_left(c, s);
     parts_offer_rows(left, s, c->ith, c->nth);

@@ -139,10 +139,10 @@ static bool take_front(parts_left *left, parts_taker *by)
     return true;
 }
 
-/* The second half of what thread i has becomes that of a thread that has none. False when thread i
- * has none either. Who still holds an old value of that one's may take of the new: it is the same
- * units. */
-static bool take_half(parts_left *left, int i, const parts_taker *by)
+/* The second half of what thread i has becomes that of a thread that has none, a piece of it in
+ * hand. False when thread i has none either. Who still holds an old value of that one's may take of
+ * the new: it is the same units. */
+static bool take_half(parts_left *left, int i, parts_taker *by)
 {
     uint64_t had = atomic_load_explicit(&left[i].units, memory_order_relaxed);
     int first, middle, end;
@@ -153,7 +153,10 @@ static bool take_half(parts_left *left, int i, const parts_taker *by)
     } while (!atomic_compare_exchange_weak_explicit(&left[i].units, &had,
                                                     units_from(first, middle),
                                                     memory_order_relaxed, memory_order_relaxed));
-    parts_offer(left, by->ith, middle, end);
+    by->first = middle, by->end = end;
+    by->last = middle + piece_of(end - middle, by->parts, by->least);
+    by->is_others = true;
+    parts_offer(left, by->ith, by->last, end);
     return true;
 }
 
@@ -171,12 +174,10 @@ static int find_slowest(parts_left *left, int nth)
 
 bool parts_take(parts_left *left, parts_taker *by)
 {
-    while (!take_front(&left[by->ith], by)) {
-        int slowest = find_slowest(left, by->nth);
-        if (slowest < 0) return false;
-        if (take_half(left, slowest, by)) by->is_others = true;
-    }
-    return true;
+    if (take_front(&left[by->ith], by)) return true;
+    for (int i; (i = find_slowest(left, by->nth)) >= 0;)
+        if (take_half(left, i, by)) return true;
+    return false;
 }
 
 int parts_least(const plan_step *s, int nth)

@@ -1,4 +1,5 @@
-/* parts.h - which rows of the plan's products a thread has or takes, and what it reads after them.
+/* parts.h - which rows of the plan's products a thread has, and what it reads after them; which
+ * units of a step, rows, experts' rows or chunks of attention, it takes of those that are left.
  * Layer: engine. Depends on the plan and the number of threads only, so it is worked out once, and
  * again when that number changes: by the thread itself, whose own it is. */
 #ifndef LORY_ENGINE_PARTS_H
@@ -38,7 +39,7 @@ typedef struct {
 /* Who takes them, and what it has in hand. */
 typedef struct {
     int ith, nth;
-    int least;       /* a piece has so many units, or times as many, */
+    int least;       /* a piece has so many units or a multiple of that, */
     int parts;       /* about one part in `parts` of what the thread has */
     int first, last; /* the piece; 0 before the first */
     int end;         /* [last, end) are the thread's next ones, until others take them */
@@ -60,10 +61,11 @@ void parts_offer(parts_left *left, int ith, int first, int end);
 bool parts_take(parts_left *left, parts_taker *by);
 
 enum {
-    /* Where memory is waited for it is asked for in one stream, which who takes leaves. So it takes
-     * where a thread has so many bytes at least, */
+    /* Products with fewer tokens wait for memory, which is asked for in one stream. Who takes
+     * leaves it, which pays from so many bytes of a thread on, and in small pieces (`parts`), so
+     * that nobody waits long for the last one. */
+    PARTS_FEW_TOK = 8,
     PARTS_LEAST_SHARE = 512 << 10,
-    /* and small pieces, that none is waited for long. */
     PARTS_STREAM = 8,
 };
 
