@@ -1,7 +1,7 @@
 /* make_model.c - makes GGUF models of known shapes with random weights, for tests of speed, memory
  * and loading. The same shape, type and seed give the same bytes.
  *
- *     make_model --shape tiny|15m|135m|1b|7b [--type q4_0] [--ctx N] [--seed N] -o FILE
+ *     make_model --shape tiny|15m|135m|1b|7b|moe [--type q4_0] [--ctx N] [--seed N] -o FILE
  *
  * N of --ctx is the context that the model is said to be trained for.
  *
@@ -24,14 +24,16 @@ typedef struct {
     const char *name;
     llama_shape s;
     bool has_output; /* a matrix of its own, not the embedding */
+    int n_expert, n_expert_used; /* 0: none */
 } shape;
 
 static const shape shapes[] = {
-    { "tiny", { 256, 2, 8, 4, 512, 512, 256, 10000, 1e-5f }, false },
-    { "15m", { 288, 6, 6, 6, 768, 32000, 256, 10000, 1e-5f }, false },
-    { "135m", { 576, 30, 9, 3, 1536, 49152, 2048, 10000, 1e-5f }, false },
-    { "1b", { 2048, 16, 32, 8, 8192, 128256, 8192, 500000, 1e-5f }, false },
-    { "7b", { 4096, 32, 32, 32, 11008, 32000, 4096, 10000, 1e-5f }, true },
+    { "tiny", { 256, 2, 8, 4, 512, 512, 256, 10000, 1e-5f }, false, 0, 0 },
+    { "15m", { 288, 6, 6, 6, 768, 32000, 256, 10000, 1e-5f }, false, 0, 0 },
+    { "135m", { 576, 30, 9, 3, 1536, 49152, 2048, 10000, 1e-5f }, false, 0, 0 },
+    { "1b", { 2048, 16, 32, 8, 8192, 128256, 8192, 500000, 1e-5f }, false, 0, 0 },
+    { "7b", { 4096, 32, 32, 32, 11008, 32000, 4096, 10000, 1e-5f }, true, 0, 0 },
+    { "moe", { 2048, 12, 32, 4, 768, 32000, 8192, 10000, 1e-5f }, true, 64, 8 },
 };
 enum { N_SHAPES = sizeof shapes / sizeof shapes[0], N_POOL = 256 };
 
@@ -127,6 +129,10 @@ static void put_keys(gguf_writer *w, const options *o)
     llama_shape s = o->shape->s;
     if (o->n_ctx > 0) s.n_ctx = o->n_ctx;
     llama_put_keys(w, &s);
+    if (o->shape->n_expert > 0) {
+        gguf_put_u32(w, "llama.expert_count", (uint32_t)o->shape->n_expert);
+        gguf_put_u32(w, "llama.expert_used_count", (uint32_t)o->shape->n_expert_used);
+    }
     gguf_put_u32(w, "tokenizer.ggml.bos_token_id", 1);
     gguf_put_u32(w, "tokenizer.ggml.eos_token_id", 2);
     gguf_put_u32(w, "tokenizer.ggml.unknown_token_id", 0);
@@ -171,11 +177,11 @@ static bool need_pool(maker *m, qtype type, int64_t n)
     return ok || err_set(m->err, LORY_E_MEMORY, "make_model: out of memory for rows");
 }
 
-static bool write_matrix(maker *m, qtype type, const int64_t ne[2])
+static bool write_matrix(maker *m, qtype type, const int64_t ne[3])
 {
     if (!need_pool(m, type, ne[0])) return false;
     size_t row_bytes = qtype_row_bytes(type, ne[0]), block_bytes = (size_t)qtypes[type].block_bytes;
-    for (int64_t i = 0; i < ne[1]; i++, m->i_row++) {
+    for (int64_t i = 0; i < ne[1] * ne[2]; i++, m->i_row++) {
         uint64_t pick = rng_at(m->o->seed, m->i_row, FOR_PICK) % N_POOL;
         uint64_t turn =
             rng_at(m->o->seed, m->i_row, FOR_TURN) % (row_bytes / block_bytes) * block_bytes;
@@ -198,18 +204,37 @@ static bool write_vector(maker *m, int64_t n)
     return true;
 }
 
-/* Announces or writes a tensor. */
+/* Announces or writes a tensor. Where there are experts each has feed-forward matrices. */
 static bool put_tensor(maker *m, const llama_tensor *x)
 {
-    gguf_tensor t = { .name = { x->name, strlen(x->name) },
-                      .n_dims = x->n_rows ? 2 : 1,
-                      .ne = { x->n_cols, x->n_rows ? x->n_rows : 1, 1, 1 } };
+    char name[sizeof x->name + 8];
+    const char *part = strstr(x->name, ".ffn_"), *end = strstr(x->name, ".weight");
+    bool is_expert = m->o->shape->n_expert > 0 && part && x->n_rows > 0 && !strstr(part, "_inp");
+    snprintf(name, sizeof name, "%.*s%s%s", (int)(end - x->name), x->name,
+             is_expert ? "_exps" : "", end);
+    gguf_tensor t = { .name = { name, strlen(name) },
+                      .n_dims = is_expert ? 3 : x->n_rows ? 2 : 1,
+                      .ne = { x->n_cols, x->n_rows ? x->n_rows : 1,
+                              is_expert ? m->o->shape->n_expert : 1, 1 } };
     t.type = retype_choice(&t, m->o->type);
     if (m->is_announcing) {
-        llama_add_tensor(m->w, x, t.type);
+        gguf_add_tensor(m->w, t.name, t.type, t.n_dims, t.ne);
         return true;
     }
     return t.n_dims == 1 ? write_vector(m, t.ne[0]) : write_matrix(m, t.type, t.ne);
+}
+
+/* The matrices that choose experts. */
+static bool put_routers(maker *m)
+{
+    const shape *s = m->o->shape;
+    llama_tensor t = { .n_rows = s->n_expert, .n_cols = s->s.n_embd };
+    bool ok = true;
+    for (int i = 0; ok && s->n_expert > 0 && i < s->s.n_layer; i++) {
+        snprintf(t.name, sizeof t.name, "blk.%d.ffn_gate_inp.weight", i);
+        ok = put_tensor(m, &t);
+    }
+    return ok;
 }
 
 static bool put_tensors(maker *m)
@@ -219,7 +244,7 @@ static bool put_tensors(maker *m)
     llama_tensor t;
     bool ok = true;
     for (int i = 0; ok && llama_tensor_at(s, i, &t); i++) ok = put_tensor(m, &t);
-    return ok && (!m->o->shape->has_output || put_tensor(m, &output));
+    return ok && put_routers(m) && (!m->o->shape->has_output || put_tensor(m, &output));
 }
 
 static bool make(const options *o, lory_err *err)
