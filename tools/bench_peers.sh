@@ -4,13 +4,14 @@
 #     tools/bench_peers.sh [-p 512] [-n 64] [-t 4] [-r 5] -m MODEL.gguf [-m ...] [NAME=]LLAMA_BENCH ...
 #     tools/bench_peers.sh -P 8,32 [-n 64] ... -m MODEL.gguf [-m ...] [NAME=]LLAMA_BATCHED_BENCH ...
 #
-# Each round runs lory, then every peer, once; a machine that drifts drifts for all of them. Prints
-# the medians in tokens a second and, round by round, the median of the ratio lory / peer. With -P
-# it is generation of so many sequences at once, beside llama-batched-bench. Builds nothing: the
-# programs are there. $LORY is the lory to run (./lory by default).
+# Each round runs lory and every peer once, in an order of its own: a machine that drifts, or rests
+# between two, does so for all of them. Prints the medians in tokens a second and, round by round,
+# the median of the ratio lory / peer. With -P it is generation of so many sequences at once, beside
+# llama-batched-bench. Builds nothing: the programs are there. $LORY is the lory to run (./lory by
+# default).
 set -eu
 n_prompt=512 n_gen=64 n_threads=$(nproc) n_rounds=5 models= parallel=
-usage() { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 while getopts p:n:t:r:m:P: option; do
     case $option in
     p) n_prompt=$OPTARG ;;
@@ -76,8 +77,13 @@ for model in $models; do
     : > "$log"
     round=1
     while [ "$round" -le "$n_rounds" ]; do
-        run_lory $round "$model" >> "$log"
-        for peer in "$@"; do run_peer $round "$model" "$peer" >> "$log"; done
+        printf '%s\n' :lory "$@" | shuf > "$dir/order"
+        while IFS= read -r engine <&3; do
+            case $engine in
+            :lory) run_lory $round "$model" ;;
+            *) run_peer $round "$model" "$engine" ;;
+            esac >> "$log"
+        done 3< "$dir/order"
         round=$((round + 1))
     done
     kinds=$(echo "${parallel:-prompt,gen}" | tr ',' ' ')
