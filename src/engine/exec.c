@@ -189,8 +189,8 @@ static bool make_plan(plan *p, const model *m, const exec_params *par, lory_err 
     return plan_make(p, m, &pp, err);
 }
 
-/* Of a thread's scratch what is ever written: a product packs about the thread's share of its
- * largest matrix at most. */
+/* Of a thread's scratch what is ever written: a product packs the thread's share of its largest
+ * matrix at most, of experts a whole one. */
 static size_t touched_bytes(const exec *e)
 {
     enum { FEW_TOK = 8, FEW_ROWS = 2 * PANEL_ROWS };
@@ -203,7 +203,8 @@ static size_t touched_bytes(const exec *e)
         for (int j = 0; j < n_matmul; j++) {
             const weight *w = s->w[j];
             bool is_i8 = qtypes[w->type].n_sub > 0;
-            size_t rows = round_up((size_t)(w->n_rows / e->par.n_threads + 1), PANEL_ROWS);
+            int n_share = s->op == OP_EXPERTS ? 1 : e->par.n_threads;
+            size_t rows = round_up((size_t)(w->n_rows / n_share + 1), PANEL_ROWS);
             if (is_i8 && few && rows > FEW_ROWS) rows = FEW_ROWS;
             size_t row_bytes =
                 is_i8 ? (size_t)(w->k / QT_GROUP) * panel_group_bytes(w->type) / PANEL_ROWS

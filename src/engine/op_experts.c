@@ -284,35 +284,38 @@ static int find_next(const exec *e, const weight *w, int first, int end,
     return n;
 }
 
-/* The thread's stretch of all units, then, when they are many bytes, what others have left. */
-static void take_rows(const op_ctx *c, const plan_step *s, int n_unit)
+/* The thread's stretch of the units of n_expert experts, then what others have left: always where
+ * tokens are many, of which one expert may have more than another, else where it is many bytes. */
+static void take_rows(const op_ctx *c, const plan_step *s, int n_expert)
 {
     const exec *e = c->e;
     const weight *w = s->w[0];
-    size_t unit_bytes = PANEL_ROWS * w->row_bytes;
-    bool is_small = c->nth == 1 || (size_t)(n_unit / c->nth) * unit_bytes < PARTS_LEAST_SHARE;
+    int n_unit = n_expert * (w->n_rows / PANEL_ROWS);
+    bool is_few = e->n_row * e->m->hp.n_expert_used < PARTS_FEW_TOK * n_expert;
+    size_t n_bytes = (size_t)(n_unit / c->nth) * PANEL_ROWS * w->row_bytes;
+    bool is_alone = c->nth == 1 || (is_few && n_bytes < PARTS_LEAST_SHARE);
     parts_left *left = op_left(c, s);
-    parts_taker by = { .ith = c->ith, .nth = c->nth, .least = PARTS_PAIR, .parts = PARTS_STREAM };
+    parts_taker by = { .ith = c->ith, .nth = c->nth, .parts = PARTS_STREAM,
+                       .least = is_few ? PARTS_PAIR : PARTS_PACKED };
     weight_stretch next[PARTS_AHEAD];
     op_share(c, n_unit, &by.first, &by.end);
-    by.last = is_small ? by.end : by.first;
+    by.last = is_alone ? by.end : by.first;
     parts_offer(left, c->ith, by.last, by.end);
-    while (by.first < by.last || (!is_small && parts_take(left, &by))) {
+    while (by.first < by.last || (!is_alone && parts_take(left, &by))) {
         expert_rows r = rows_from(e, w, by.first, by.last);
         product(c, s, r.expert, r.r0, r.r1, next, find_next(e, w, r.last, by.end, next));
         by.first = r.last;
     }
 }
 
-/* Of few tokens an expert the weights are what counts, which are read in long stretches; of more
- * every expert's rows are shared by all threads, in units of a panel. */
+/* Experts are shared one after the other, so that weights are read in long stretches, and few
+ * threads read an expert's tokens. Rows that are no whole panels: a part of every expert's each. */
 void op_experts(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
-    int n_rows = s->w[0]->n_rows, n_expert = n_active(e), first, last;
-    bool is_few = e->n_row * e->m->hp.n_expert_used < PARTS_FEW_TOK * n_expert;
-    if (is_few && n_rows % PANEL_ROWS == 0) {
-        take_rows(c, s, n_expert * (n_rows / PANEL_ROWS));
+    int n_rows = s->w[0]->n_rows, first, last;
+    if (n_rows % PANEL_ROWS == 0) {
+        take_rows(c, s, n_active(e));
         return;
     }
     op_share(c, (n_rows + PANEL_ROWS - 1) / PANEL_ROWS, &first, &last);

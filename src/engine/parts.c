@@ -182,11 +182,11 @@ bool parts_take(parts_left *left, parts_taker *by)
 
 int parts_least(const plan_step *s, int nth)
 {
-    enum { PIECES = 8, MOST_UNITS = 12 };
+    enum { PIECES = 8 };
     int first, last;
     share_units(s, 0, nth, &first, &last);
     int n = (last - first) / PIECES / PARTS_PAIR * PARTS_PAIR;
-    return n < PARTS_PAIR ? PARTS_PAIR : n < MOST_UNITS ? n : MOST_UNITS;
+    return n < PARTS_PAIR ? PARTS_PAIR : n < PARTS_PACKED ? n : PARTS_PACKED;
 }
 
 /* The product that has a unit; *base is its first one. */

@@ -67,6 +67,7 @@ enum {
     PARTS_FEW_TOK = 8,
     PARTS_LEAST_SHARE = 512 << 10,
     PARTS_STREAM = 8,
+    PARTS_PACKED = 12, /* units that are packed at once in prompts, where rows are long */
 };
 
 /* The same for the rows of a step, of one product each time. */
