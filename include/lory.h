@@ -547,7 +547,7 @@ typedef struct lory_meter lory_meter;
 /* Takes about 0.3 s. NULL: LORY_E_ARGUMENT for the threads, LORY_E_MEMORY, or $LORY_ISA names what
  * this machine lacks. */
 lory_meter *lory_meter_new(int n_threads, lory_err *err);
-void lory_meter_free(lory_meter *m);                      /* NULL is accepted */
+void lory_meter_free(lory_meter *m); /* NULL is accepted */
 
 /* What the machine could do at best when the meter was made; and, measured for some 0.03 s, what it
  * can do now, which on a shared machine changes from second to second. */

@@ -258,6 +258,11 @@ static int active_expert(const exec *e, int i)
     return expert;
 }
 
+static int panels_of(const weight *w)
+{
+    return (w->n_rows + PANEL_ROWS - 1) / PANEL_ROWS;
+}
+
 /* Units are panels of rows, those of the first expert that has tokens, then of the next. */
 typedef struct {
     int expert, r0, r1; /* rows of one expert, */
@@ -266,10 +271,11 @@ typedef struct {
 
 static expert_rows rows_from(const exec *e, const weight *w, int first, int end)
 {
-    int n_unit = w->n_rows / PANEL_ROWS, i = first / n_unit;
+    int n_unit = panels_of(w), i = first / n_unit;
     int last = end < (i + 1) * n_unit ? end : (i + 1) * n_unit;
+    int r1 = (last - i * n_unit) * PANEL_ROWS;
     return (expert_rows){ active_expert(e, i), (first - i * n_unit) * PANEL_ROWS,
-                          (last - i * n_unit) * PANEL_ROWS, last };
+                          r1 < w->n_rows ? r1 : w->n_rows, last };
 }
 
 /* What lies in units [first, end), in the order of reading. */
@@ -284,13 +290,15 @@ static int find_next(const exec *e, const weight *w, int first, int end,
     return n;
 }
 
-/* The thread's stretch of the units of n_expert experts, then what others have left: always where
- * tokens are many, of which one expert may have more than another, else where it is many bytes. */
-static void take_rows(const op_ctx *c, const plan_step *s, int n_expert)
+/* Experts are shared one after the other, so that weights are read in long stretches, and few
+ * threads read an expert's tokens: the thread's stretch of the units, then what others have left;
+ * that always where tokens are many, of which one expert may have more than another, else where it
+ * is many bytes. */
+void op_experts(const op_ctx *c, const plan_step *s)
 {
     const exec *e = c->e;
     const weight *w = s->w[0];
-    int n_unit = n_expert * (w->n_rows / PANEL_ROWS);
+    int n_expert = n_active(e), n_unit = n_expert * panels_of(w);
     bool is_few = e->n_row * e->m->hp.n_expert_used < PARTS_FEW_TOK * n_expert;
     size_t n_bytes = (size_t)(n_unit / c->nth) * PANEL_ROWS * w->row_bytes;
     bool is_alone = c->nth == 1 || (is_few && n_bytes < PARTS_LEAST_SHARE);
@@ -306,23 +314,6 @@ static void take_rows(const op_ctx *c, const plan_step *s, int n_expert)
         product(c, s, r.expert, r.r0, r.r1, next, find_next(e, w, r.last, by.end, next));
         by.first = r.last;
     }
-}
-
-/* Experts are shared one after the other, so that weights are read in long stretches, and few
- * threads read an expert's tokens. Rows that are no whole panels: a part of every expert's each. */
-void op_experts(const op_ctx *c, const plan_step *s)
-{
-    exec *e = c->e;
-    int n_rows = s->w[0]->n_rows, first, last;
-    if (n_rows % PANEL_ROWS == 0) {
-        take_rows(c, s, n_active(e));
-        return;
-    }
-    op_share(c, (n_rows + PANEL_ROWS - 1) / PANEL_ROWS, &first, &last);
-    int r0 = first * PANEL_ROWS, r1 = last * PANEL_ROWS < n_rows ? last * PANEL_ROWS : n_rows;
-    if (r0 >= r1) return;
-    for (int i = 0; i < e->m->hp.n_expert; i++)
-        if (has_tokens(e, i)) product(c, s, i, r0, r1, NULL, 0);
 }
 
 /* In the order of the choice, best first. */
