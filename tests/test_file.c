@@ -251,6 +251,32 @@ TEST(file_new_leaves_nothing_when_its_process_is_killed)
     CHECK(WIFSIGNALED(status) && n_files(dir) == 0);
 }
 
+/* Whether what is written so far can be read before the file is put in its place. */
+static bool reads_so_far(file_new *n, const char *want)
+{
+    lory_err err;
+    buf b = { 0 };
+    const char *name = file_name_so_far(n, &err);
+    bool ok = name && file_read(name, 100, &b, &err) && strcmp(b.data, want) == 0;
+    buf_free(&b);
+    return ok;
+}
+
+TEST(file_new_can_be_read_before_it_is_committed)
+{
+    const char *path = test_temp("new");
+    lory_err err;
+    file_new n;
+    put(path, "old");
+    REQUIRE(file_create(&n, path, &err) && file_write(&n, "half", 4, &err));
+    CHECK(reads_so_far(&n, "half"));
+    REQUIRE(file_write(&n, " and half", 9, &err));
+    CHECK(reads_so_far(&n, "half and half"));
+    expect_text(path, "old");
+    CHECK(file_commit(&n, &err));
+    expect_text(path, "half and half");
+}
+
 /* Where there is no /proc, nothing gives a nameless file its name. */
 static void write_without_proc(const char *dir)
 {
@@ -258,7 +284,8 @@ static void write_without_proc(const char *dir)
     lory_err err;
     if (chdir(dir) != 0 || (chroot(".") != 0 && (unshare(CLONE_NEWUSER) != 0 || chroot(".") != 0)))
         _exit(77);
-    bool ok = file_create(&n, "out", &err) && file_write(&n, "whole", 5, &err) && n.has_temp;
+    bool ok = file_create(&n, "out", &err) && file_write(&n, "whole", 5, &err) && n.has_temp
+              && reads_so_far(&n, "whole");
     _exit(!(ok && file_commit(&n, &err)));
 }
 

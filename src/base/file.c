@@ -226,21 +226,15 @@ bool file_read(const char *path, size_t max, buf *out, lory_err *err)
 
 /* ---- writing whole or not at all ----------------------------------------------------------- */
 
-enum { TEMP_NAME_BYTES = 64, LINK_NAME_BYTES = 32 };
-
-static const char *link_name(int fd, char name[LINK_NAME_BYTES])
-{
-    snprintf(name, LINK_NAME_BYTES, "/proc/self/fd/%d", fd);
-    return name;
-}
+enum { TEMP_NAME_BYTES = 64 };
 
 /* A file without a name: of one that is never finished nothing is left, however the process ends.
  * -1: the file system has none, or there is no /proc, by which it is given its name. */
-static int open_nameless(const char *dir)
+static int open_nameless(file_new *n, const char *dir)
 {
-    char name[LINK_NAME_BYTES];
     int fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
-    if (fd < 0 || access(link_name(fd, name), F_OK) == 0) return fd;
+    snprintf(n->link, sizeof n->link, "/proc/self/fd/%d", fd);
+    if (fd < 0 || access(n->link, F_OK) == 0) return fd;
     close(fd);
     return -1;
 }
@@ -251,13 +245,11 @@ static int open_nameless(const char *dir)
 static int name_temp(file_new *n, size_t dir_bytes, int fd)
 {
     enum { N_TRIES = 1000 };
-    char link[LINK_NAME_BYTES];
     for (int i = 0; i < N_TRIES; i++) {
         snprintf(n->temp_path + dir_bytes, TEMP_NAME_BYTES, ".lory-%ld-%d.tmp", (long)getpid(), i);
         int got = fd < 0 ? open(n->temp_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY,
                                 0666)
-                         : linkat(AT_FDCWD, link_name(fd, link), AT_FDCWD, n->temp_path,
-                                  AT_SYMLINK_FOLLOW);
+                         : linkat(AT_FDCWD, n->link, AT_FDCWD, n->temp_path, AT_SYMLINK_FOLLOW);
         n->has_temp = got >= 0;
         if (n->has_temp) return fd < 0 ? got : fd;
         if (errno != EEXIST) break;
@@ -280,7 +272,7 @@ static int open_temp(file_new *n, const char *path, lory_err *err)
         return -1;
     }
     memcpy(n->temp_path, path, dir_bytes);
-    int fd = open_nameless(dir_bytes ? n->temp_path : ".");
+    int fd = open_nameless(n, dir_bytes ? n->temp_path : ".");
     if (fd < 0) fd = name_temp(n, dir_bytes, -1);
     if (fd < 0) err_set_errno(err, LORY_E_IO, "%s: cannot create", path);
     return fd;
@@ -335,12 +327,9 @@ static bool flush(file_new *n)
  * what is there is replaced only by a rename, from a name. */
 static bool put_in_place(file_new *n)
 {
-    int fd = fileno(n->f);
-    char link[LINK_NAME_BYTES];
     if (!n->has_temp) {
-        if (linkat(AT_FDCWD, link_name(fd, link), AT_FDCWD, n->path, AT_SYMLINK_FOLLOW) == 0)
-            return true;
-        if (errno != EEXIST || name_temp(n, dir_bytes_of(n->path), fd) < 0) return false;
+        if (linkat(AT_FDCWD, n->link, AT_FDCWD, n->path, AT_SYMLINK_FOLLOW) == 0) return true;
+        if (errno != EEXIST || name_temp(n, dir_bytes_of(n->path), fileno(n->f)) < 0) return false;
     }
     if (rename(n->temp_path, n->path) != 0) return false;
     n->has_temp = false;
@@ -358,6 +347,13 @@ bool file_commit(file_new *n, lory_err *err)
         sync_dir(n->temp_path);
     file_abandon(n);
     return ok;
+}
+
+const char *file_name_so_far(file_new *n, lory_err *err)
+{
+    if (!ferror(n->f) && fflush(n->f) == 0) return n->has_temp ? n->temp_path : n->link;
+    err_set_errno(err, LORY_E_IO, "%s: cannot write", n->path);
+    return NULL;
 }
 
 void file_abandon(file_new *n)

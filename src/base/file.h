@@ -49,11 +49,15 @@ typedef struct {
     FILE *f;
     char *path, *temp_path;
     bool has_temp; /* the file is at temp_path */
+    char link[32]; /* without one: its name in /proc */
 } file_new;
 bool file_create(file_new *n, const char *path, lory_err *err);
 bool file_write(file_new *n, const void *bytes, size_t n_bytes, lory_err *err);
 bool file_commit(file_new *n, lory_err *err);
 void file_abandon(file_new *n);
+/* A name by which this process can read what is written so far, to check it before file_commit; it
+ * ends with the file_new. NULL on failure. */
+const char *file_name_so_far(file_new *n, lory_err *err);
 /* Whether file_create would do, for what is written after long work; leaves nothing behind. */
 bool file_can_create(const char *path, lory_err *err);
 

@@ -148,16 +148,18 @@ static void tell_notes(const buf *notes)
     for (; *at; at += strcspn(at, "\n") + 1) cli_note("%.*s", (int)strcspn(at, "\n"), at);
 }
 
-/* A folder whose numbers and tensors contradict each other makes a file that does not open; it does
- * not stay. */
-static bool check_model(const convert_opts *o, lory_err *err)
+/* What is wrong is told without the name of a file that nobody will see. */
+static bool check_model(const void *opts, const char *path, lory_err *err)
 {
+    const convert_opts *o = opts;
+    size_t n = strlen(path);
     lory_err why = { 0 };
-    lory_model *m = lory_model_open(o->out, &why);
+    lory_model *m = lory_model_open(path, &why);
     lory_model_close(m);
     if (m || why.code == LORY_E_MEMORY) return true;
-    remove(o->out);
-    return err_set(err, LORY_E_FORMAT, "%s: makes no model that runs: %.600s", o->src, why.text);
+    bool has_name = strncmp(why.text, path, n) == 0 && strncmp(why.text + n, ": ", 2) == 0;
+    return err_set(err, LORY_E_FORMAT, "%s: makes no model that runs: %.600s", o->src,
+                   why.text + (has_name ? n + 2 : 0));
 }
 
 /* A file of a model's folder, given in place of the folder. */
@@ -183,7 +185,7 @@ static bool convert_any(const convert_opts *o, const convert_params *p, buf *not
 {
     if (peft_is_adapter(o->src)) return lora_convert(o->src, o->base, p, err);
     if (!is_folder(o->src)) return convert_one(o->src, p, err);
-    return hf_convert(o->src, p, notes, err) && check_model(o, err);
+    return hf_convert(o->src, p, notes, err);
 }
 
 static int convert(const convert_opts *o, qtype type)
@@ -196,7 +198,9 @@ static int convert(const convert_opts *o, qtype type)
                          .type = type,
                          .n_threads = lory_default_threads(),
                          .progress = progress_on_bytes,
-                         .user = &shown };
+                         .user = &shown,
+                         .check = check_model,
+                         .check_user = o };
     cli_catch_interrupt(NULL);
     bool ok = convert_any(o, &p, &notes, &err);
     progress_end_bytes(&shown);

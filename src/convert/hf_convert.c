@@ -203,6 +203,14 @@ static bool plan(work *k, lory_err *err)
            && hf_vocab_read(&k->vocab, f, n_rows_of_embedding(&k->tensors), k->family->arch, err);
 }
 
+/* Numbers and tensors that contradict each other are found when the whole is opened. */
+static bool may_stay(work *k, lory_err *err)
+{
+    if (!k->p->check) return true;
+    const char *path = file_name_so_far(&k->w.file, err);
+    return path && k->p->check(k->p->check_user, path, err);
+}
+
 static bool write_all(work *k, const retype_job *job, lory_err *err)
 {
     put_general(k);
@@ -211,7 +219,8 @@ static bool write_all(work *k, const retype_job *job, lory_err *err)
     hf_vocab_put(&k->vocab, &k->w);
     if (!config_ok(&k->c, err) || !put_chat_template(k, err)) return false;
     retype_announce(job, &k->w);
-    return gguf_begin_data(&k->w, err) && retype_write(job, &k->w, err) && gguf_commit(&k->w, err);
+    return gguf_begin_data(&k->w, err) && retype_write(job, &k->w, err) && may_stay(k, err)
+           && gguf_commit(&k->w, err);
 }
 
 static bool convert(work *k, lory_err *err)

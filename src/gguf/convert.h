@@ -6,6 +6,10 @@
 #include "gguf/mix.h"
 #include "gguf/retype.h"
 
+/* Asked when the output is whole, before it takes its place: whether it may. Until it is put there
+ * it is at `path`. */
+typedef bool (*convert_check)(const void *user, const char *path, lory_err *err);
+
 typedef struct {
     const char *out;           /* the file to make */
     const char *tokenizer;     /* tokenizer.bin of a checkpoint; NULL: the one beside it */
@@ -17,6 +21,8 @@ typedef struct {
     int n_threads;             /* 0 = 1 */
     retype_progress progress;  /* may be NULL */
     void *user;                /* for progress */
+    convert_check check;       /* of a folder's model; may be NULL */
+    const void *check_user;
 } convert_params;
 
 /* `src` is taken for what its first bytes say. Errors name the source, or what they are about. */
