@@ -193,9 +193,9 @@ bool lory_survey(const char *path, lory_on_finding on_finding, void *user, lory_
     lory_err alone; /* of a part by itself what it has is surveyed */
     if (!gguf_open_any(&g, path, err)) return false;
     (void)gguf_join(&g, &alone);
-    survey(&g, on_finding, user);
+    bool ok = survey(&g, on_finding, user, err);
     gguf_close(&g);
-    return true;
+    return ok;
 }
 
 /* ---- tokens ------------------------------------------------------------------------------- */

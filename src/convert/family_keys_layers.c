@@ -192,22 +192,26 @@ static void put_blocks(config *c, const hf_shape *s, const json *blocks)
     put_layers(c, s, "feed_forward_length", &l.n_ff);
 }
 
+/* Where only the heads of keys and values differ between the layers. */
+static void put_deci_lists(config *c, const hf_shape *s)
+{
+    by_layer n_kv_head = { { 0 } };
+    config_put_int(c, "attention.head_count", s->n_head);
+    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    read_list(c, s, "num_key_value_heads_per_layer", &n_kv_head);
+    put_layers(c, s, "attention.head_count_kv", &n_kv_head);
+}
+
 void keys_deci(config *c, const hf_shape *s)
 {
     const json *blocks = config_find(c, "block_configs");
-    by_layer n_kv_head = { { 0 } };
     if (!has_room(c, s)) return;
     keys_put_activation(c, "silu", "silu swish");
     config_put_int(c, "block_count", s->n_layer);
     config_put_int(c, "context_length", config_int(c, "max_position_embeddings", CONFIG_NEEDED));
     config_put_int(c, "embedding_length", keys_n_embd(c));
     if (blocks) put_blocks(c, s, blocks);
-    if (!blocks) {
-        config_put_int(c, "attention.head_count", s->n_head);
-        config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
-        read_list(c, s, "num_key_value_heads_per_layer", &n_kv_head);
-        put_layers(c, s, "attention.head_count_kv", &n_kv_head);
-    }
+    else put_deci_lists(c, s);
     config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
     keys_put_eps(c);
     config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));

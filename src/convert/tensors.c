@@ -307,8 +307,9 @@ static bool add_tensor(planner *p, hf_tensor *t)
 
 static bool add_extra(planner *p)
 {
-    float values[MAX_EXTRA];
+    float *values = arena_new(&p->t->arena, MAX_EXTRA, sizeof *values);
     hf_extra e = { .values = values, .cap = MAX_EXTRA };
+    if (!values) return no_memory(p);
     for (int i = 0; family_extra(p->family, p->c, p->shape, i, &e); i++) {
         float *copy = arena_new(&p->t->arena, (size_t)e.n, sizeof *copy);
         gguf_str s = { arena_strndup(&p->t->arena, e.name, strlen(e.name)), strlen(e.name) };

@@ -43,7 +43,7 @@ void op_bias(const op_ctx *c, const plan_step *s)
         c->e->kn->add(c1 - c0, s->w[0]->bias + c0, op_row(c->e, s->dst[0], it) + c0);
 }
 
-enum { MAX_DIM = 1024 }; /* arch_kimi.c refuses more */
+enum { MAX_DIM = 512 }; /* arch_kimi.c refuses more */
 
 /* e^(rate * x), or what lies between that of a bound and 1. */
 static float decay_of(const hparams *hp, float rate, float x)

@@ -69,7 +69,7 @@ void op_value_mix(const op_ctx *c, const plan_step *s)
     }
 }
 
-enum { MAX_DIM = 1024 }; /* arch_rwkv.c refuses more */
+enum { MAX_DIM = 512 }; /* arch_rwkv.c refuses more */
 
 /* What one head needs besides its state, [n] each. */
 typedef struct {

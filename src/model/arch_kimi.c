@@ -97,7 +97,7 @@ static const lory_step block_ling[] = {
     { OP_MATMUL,       H,   A,   W_ATTN_OUT,  ATTENDS          },
     FEED_FORWARD, END };
 
-enum { MAX_DIM = 1024 };
+enum { MAX_DIM = 512 };
 
 /* Layers are recurrent where they have no heads of keys; where they have some, by which number
  * depends on who wrote the file. */

@@ -40,7 +40,7 @@ static const lory_step block[] = {
     { OP_MATMUL,       F,   U,   W_CM_V,        RECURS             },
     { OP_ADD,          X,   F,   W_NONE,        0                  }, END };
 
-enum { MAX_DIM = 1024, MAX_RANK = 1 << 16 };
+enum { MAX_DIM = 512, MAX_RANK = 1 << 16 };
 
 /* A number of 1 .. max that there must be. */
 static bool read_int(const gguf *g, const char *key, int max, int *out, lory_err *err)

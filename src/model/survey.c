@@ -1,5 +1,7 @@
 /* survey.c - see survey.h. */
 #include "model/survey.h"
+#include "base/err.h"
+#include "base/mem.h"
 #include "model/foreign.h"
 #include "model/keys.h"
 #include "model/model.h"
@@ -59,27 +61,40 @@ static void survey_tokenizer(const surveyor *s)
     else report_err(s, LORY_UNKNOWN_TOKENIZER, &err);
 }
 
-void survey(const gguf *g, lory_on_finding on_finding, void *user)
+static void survey_unknown_arch(const surveyor *s, gguf_str name)
+{
+    char arch[64] = "";
+    if (name.n < sizeof arch) memcpy(arch, name.s, name.n);
+    report(s, LORY_UNKNOWN_ARCH, name, foreign_why(s->g, arch));
+    survey_tensors(s, NULL, every_role());
+}
+
+static bool survey_known_arch(const surveyor *s, const lory_arch *arch, lory_err *err)
+{
+    lory_err why;
+    model *m = mem_new(1, sizeof *m); /* large: it has the numbers of every layer */
+    if (!m) return err_set(err, LORY_E_MEMORY, "%s: no memory for a model", gguf_path(s->g));
+    m->file = *s->g; /* borrowed, like all it points to */
+    m->arch = arch;
+    if (!model_read_hparams(m, &why)) report_err(s, LORY_UNKNOWN_OTHER, &why);
+    else survey_tensors(s, &m->hp, model_roles(m));
+    size_t i = 0;
+    for (const gguf_kv *kv; (kv = keys_next_unused(s->g, arch->name, &i)) != NULL;)
+        report(s, LORY_UNUSED_KEY, kv->key, "");
+    mem_free(m);
+    return true;
+}
+
+bool survey(const gguf *g, lory_on_finding on_finding, void *user, lory_err *err)
 {
     surveyor s = { g, on_finding, user };
-    model m = { .file = *g }; /* borrowed, like all it points to */
     gguf_str name = { "", 0 };
-    lory_err err;
     gguf_get_str(g, "general.architecture", &name, NULL);
-    m.arch = model_find_arch(name);
+    const lory_arch *arch = model_find_arch(name);
     survey_types(&s);
     survey_tokenizer(&s);
-    if (g->n_tensors == 0) return;
-    if (!m.arch) {
-        char arch[64] = "";
-        if (name.n < sizeof arch) memcpy(arch, name.s, name.n);
-        report(&s, LORY_UNKNOWN_ARCH, name, foreign_why(g, arch));
-        survey_tensors(&s, NULL, every_role());
-        return;
-    }
-    if (!model_read_hparams(&m, &err)) report_err(&s, LORY_UNKNOWN_OTHER, &err);
-    else survey_tensors(&s, &m.hp, model_roles(&m));
-    size_t i = 0;
-    for (const gguf_kv *kv; (kv = keys_next_unused(g, m.arch->name, &i)) != NULL;)
-        report(&s, LORY_UNUSED_KEY, kv->key, "");
+    if (g->n_tensors == 0) return true;
+    if (arch) return survey_known_arch(&s, arch, err);
+    survey_unknown_arch(&s, name);
+    return true;
 }

@@ -7,7 +7,7 @@
 
 /* Reports what is there and not known: the architecture, types of tensors, tensors that no role of
  * the architecture claims (of an unknown one: that no role of any has), the tokenizer, keys that
- * nothing reads. g from gguf_open_any. */
-void survey(const gguf *g, lory_on_finding on_finding, void *user);
+ * nothing reads. g from gguf_open_any. False only when memory can't be had. */
+bool survey(const gguf *g, lory_on_finding on_finding, void *user, lory_err *err);
 
 #endif

@@ -85,15 +85,12 @@ enum { N_BUCKET = 1 << 11 }; /* 32 key bits are 3 digits of 11, 11 and 10 */
 /* Few candidates touch few buckets: the others are neither cleared nor looked at. */
 typedef struct {
     uint64_t used[N_BUCKET / 64]; /* a bit for each bucket that holds any */
-    struct {
-        int n;       /* candidates whose key has this digit */
-        double mass; /* of their p */
-    } at[N_BUCKET];
+    double mass[N_BUCKET];        /* of the candidates whose key has this digit: their number or p */
 } buckets;
 
 /* The last bucket that is needed, walking from the best down, to reach *target; takes what the
  * buckets before it hold off *target. */
-static uint32_t walk(const buckets *b, bool by_mass, double *target)
+static uint32_t walk(const buckets *b, double *target)
 {
     uint32_t last = 0;
     double before = 0.0, mass = 0.0;
@@ -104,7 +101,7 @@ static uint32_t walk(const buckets *b, bool by_mass, double *target)
             left ^= (uint64_t)1 << bit;
             last = (uint32_t)(w * 64 + bit);
             before += mass;
-            mass = by_mass ? b->at[last].mass : b->at[last].n;
+            mass = b->mass[last];
             is_reached = before + mass >= *target;
         }
     *target -= before;
@@ -129,11 +126,9 @@ static void fill(buckets *b, const candidates *c, bool by_mass, uint32_t cut, di
         uint64_t bit = (uint64_t)1 << at % 64;
         if (!(b->used[at / 64] & bit)) {
             b->used[at / 64] |= bit;
-            b->at[at].n = 0;
-            b->at[at].mass = 0.0;
+            b->mass[at] = 0.0;
         }
-        b->at[at].n++;
-        if (by_mass) b->at[at].mass += c->p[i];
+        b->mass[at] += by_mass ? c->p[i] : 1.0;
     }
 }
 
@@ -145,7 +140,7 @@ static uint32_t key_at(const candidates *c, bool by_mass, double *target)
     uint32_t cut = 0;
     for (int i = 0; i < 3; i++) {
         fill(&b, c, by_mass, cut, digits[i]);
-        cut |= walk(&b, by_mass, target) << digits[i].low;
+        cut |= walk(&b, target) << digits[i].low;
     }
     return cut;
 }
