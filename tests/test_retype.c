@@ -84,6 +84,24 @@ TEST(retype_writes_each_kind_of_tensor_as_it_should)
     gguf_close(&g);
 }
 
+static qtype choice(const char *name, qtype from, qtype to)
+{
+    gguf_tensor t = { .name = str(name), .n_dims = 2, .ne = { 256, 4, 1, 1 }, .type = from };
+    return retype_choice(&t, to);
+}
+
+TEST(what_engines_use_as_floats_is_never_quantised)
+{
+    static const char *const names[] = { "blk.7.ffn_gate_inp.weight", "altup_proj.weight",
+                                         "blk.0.time_mix_w1.weight", "blk.3.ssm_conv1d.weight" };
+    for (int i = 0; i < 4; i++) {
+        CHECK(choice(names[i], QT_F32, QT_Q4_0) == QT_F32, "%s", names[i]);
+        CHECK(choice(names[i], QT_F16, QT_Q4_0) == QT_F16, "%s", names[i]);
+        CHECK(choice(names[i], QT_Q8_0, QT_Q4_0) == QT_F32, "%s", names[i]);
+        CHECK(choice(names[i], QT_F32, QT_BF16) == QT_BF16, "%s", names[i]);
+    }
+}
+
 TEST(retype_gives_the_bytes_of_the_type_table)
 {
     static float row[N_WIDE];

@@ -113,7 +113,8 @@ static size_t count_odd(const gguf *g, qtype wanted)
 {
     size_t n = 0;
     for (size_t i = 0; wanted != RETYPE_KEEP && i < g->n_tensors; i++)
-        n += g->tensors[i].n_dims > 1 && g->tensors[i].ne[0] % qtypes[wanted].block_elems != 0;
+        n += g->tensors[i].n_dims > 1 && g->tensors[i].ne[0] % qtypes[wanted].block_elems != 0
+             && !retype_is_precise(g->tensors[i].name);
     return n;
 }
 

@@ -335,7 +335,8 @@ static qtype type_of_source(const hf_folder *f)
     return best == ST_F16 ? QT_F16 : best == ST_F32 || best == ST_F64 ? QT_F32 : QT_BF16;
 }
 
-/* Vectors, norms, biases and a few small matrices are floats in all files. */
+/* Vectors, norms, biases and a few small matrices are f32 in all files that the usual converters
+ * write, also where f16 or bf16 is wanted. */
 static qtype final_type(const gguf_tensor *t, const hf_output *o, qtype wanted)
 {
     static const char *const floats[] = {

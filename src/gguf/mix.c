@@ -1,6 +1,7 @@
 /* mix.c - see mix.h. To add a mix: a name in the enum, its row, its place in the rules. */
 #include "gguf/mix.h"
 #include "base/err.h"
+#include "gguf/retype.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -191,17 +192,6 @@ static const struct {
     { "ffn_gate", FFN_GATE },                { "ffn_up", FFN_UP },
 };
 
-/* Matrices that engines use as floats: never quantised. */
-static const char *const floats[] = {
-    "_norm.weight", "ffn_gate_inp", "per_layer_model_proj", "position_embd", "token_types",
-    "ssm_conv1d", "shortconv.conv", "attn_rel_b",
-    "altup", "laurel", "indexer.k_proj.weight", "indexer.q_proj.weight", "time_mix_first.weight",
-    "time_mix_w0.weight", "time_mix_w1.weight", "time_mix_w2.weight", "time_mix_v0.weight",
-    "time_mix_v1.weight", "time_mix_v2.weight", "time_mix_a0.weight", "time_mix_a1.weight",
-    "time_mix_a2.weight", "time_mix_g1.weight", "time_mix_g2.weight", "time_mix_decay_w1.weight",
-    "time_mix_decay_w2.weight", "time_mix_lerp_fused.weight",
-};
-
 /* clang-format on */
 
 /* ---- names ---------------------------------------------------------------------------------- */
@@ -222,9 +212,7 @@ static bool is_quantised(const gguf_tensor *t)
 {
     if (!gguf_str_ends(t->name, "weight")) return false;
     if (t->ne[1] * t->ne[2] * t->ne[3] == 1) return false; /* a vector */
-    for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
-        if (gguf_str_has(t->name, floats[i])) return false;
-    return true;
+    return !retype_is_precise(t->name);
 }
 
 /* The N of "blk.N.", at most five digits; else -1. */

@@ -27,11 +27,18 @@ int retype_file_type(qtype t)
     return (unsigned)t < QT_COUNT ? file_types[t] : -1;
 }
 
-/* Parts of names of small matrices that engines use in full precision. */
-static const char *const precise[] = { "position_embd", "token_types", "ffn_gate_inp", "ssm_conv1d",
-                                       "shortconv.conv", "attn_rel_b" };
+/* Parts of their names. */
+static const char *const precise[] = {
+    "_norm.weight", "ffn_gate_inp", "per_layer_model_proj", "position_embd", "token_types",
+    "ssm_conv1d", "shortconv.conv", "attn_rel_b", "altup", "laurel", "indexer.k_proj.weight",
+    "indexer.q_proj.weight", "time_mix_first.weight", "time_mix_w0.weight", "time_mix_w1.weight",
+    "time_mix_w2.weight", "time_mix_v0.weight", "time_mix_v1.weight", "time_mix_v2.weight",
+    "time_mix_a0.weight", "time_mix_a1.weight", "time_mix_a2.weight", "time_mix_g1.weight",
+    "time_mix_g2.weight", "time_mix_decay_w1.weight", "time_mix_decay_w2.weight",
+    "time_mix_lerp_fused.weight",
+};
 
-static bool is_precise(gguf_str name)
+bool retype_is_precise(gguf_str name)
 {
     for (size_t i = 0; i < sizeof precise / sizeof precise[0]; i++)
         if (gguf_str_has(name, precise[i])) return true;
@@ -48,7 +55,7 @@ qtype retype_choice(const gguf_tensor *t, qtype wanted)
     if (wanted == RETYPE_KEEP) return t->type;
     if (t->n_dims == 1 || gguf_str_ends(t->name, "_norm.weight")) return QT_F32;
     if (is_float(wanted)) return wanted;
-    if (is_precise(t->name)) return is_float(t->type) ? t->type : QT_F32;
+    if (retype_is_precise(t->name)) return is_float(t->type) ? t->type : QT_F32;
     return t->ne[0] % qtypes[wanted].block_elems ? QT_F16 : wanted;
 }
 

@@ -34,9 +34,11 @@ typedef struct {
     void *user;                /* for progress */
 } retype_job;
 
-/* The type in which a tensor will be written. Vectors and norms become f32; a few small matrices
- * that engines read as floats keep their precision; rows that are no whole number of the wanted
- * type's blocks become f16. */
+/* Whether it is one of the few small matrices that engines use as floats: never quantised. */
+bool retype_is_precise(gguf_str name);
+/* The type in which a tensor will be written. Vectors and norms become f32; what is precise keeps
+ * its float type, or becomes f32, when the wanted type is none; rows that are no whole number of
+ * the wanted type's blocks become f16. */
 qtype retype_choice(const gguf_tensor *t, qtype wanted);
 
 /* LORY_E_ARGUMENT when the importance matrix is of another model. */
