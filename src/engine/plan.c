@@ -95,6 +95,18 @@ static const op_row op_rows[OP_COUNT] = {
     [OP_EXPERT_LORA]     = { "expert_lora",     BY_UNITS,   false },
 };
 
+/* Slots that ops read besides src and dst; X, which is 0, is none of them. */
+enum { MAX_ALSO = 5 };
+static const uint8_t also_reads[OP_COUNT][MAX_ALSO] = {
+    [OP_MLA_KV]     = { KVA },
+    [OP_MLA_LATENT] = { KVA },
+    [OP_DELTA]      = { MA, MB },
+    [OP_KDA]        = { MK, MV, MD, MB },
+    [OP_VALUE_MIX]  = { VF },
+    [OP_WKV7]       = { MD, MK, MV, MR, MZ },
+    [OP_STORE]      = { K, V },
+};
+
 static const char *const slot_names[SLOT_COUNT] = {
     [X] = "x", [H] = "h", [H2] = "h2", [Q] = "q", [K] = "k", [V] = "v", [A] = "a", [AG] = "ag",
     [AV] = "av", [MI] = "mi", [MO] = "mo",
@@ -213,21 +225,22 @@ static void append_recipe(plan *p, const model *m, const lory_step *r, int il)
 
 /* ---- pass 2: patterns ----------------------------------------------------------------------- */
 
+/* Whether a step reads a slot, other than as what it overwrites. */
+static bool reads(const plan_step *s, int slot)
+{
+    const uint8_t *also = also_reads[s->op];
+    if (s->src == slot && s->op != OP_EMBED && !(s->op == OP_MATMUL && s->prepared)) return true;
+    for (int i = 0; i < MAX_ALSO && also[i]; i++)
+        if (also[i] == slot) return true;
+    return false;
+}
+
 /* Whether a later step reads `slot` as it is after step i. */
 static bool is_read_later(const plan *p, int i, int slot)
 {
     for (i++; i < p->n_step; i++) {
         const plan_step *s = &p->step[i];
-        if (s->src == slot && s->op != OP_EMBED && !(s->op == OP_MATMUL && s->prepared))
-            return true;
-        if (s->op == OP_STORE && (slot == K || slot == V)) return true;
-        if (s->op == OP_DELTA && (slot == MA || slot == MB)) return true;
-        if (s->op == OP_WKV7
-            && (slot == MD || slot == MK || slot == MV || slot == MR || slot == MZ))
-            return true;
-        if (s->op == OP_VALUE_MIX && slot == VF) return true;
-        if (s->op == OP_KDA && (slot == MK || slot == MV || slot == MD || slot == MB)) return true;
-        if ((s->op == OP_MLA_KV || s->op == OP_MLA_LATENT) && slot == KVA) return true;
+        if (reads(s, slot)) return true;
         for (int j = 0; j < (s->op == OP_MATMUL ? s->n_matmul : 1); j++)
             if (s->dst[j] == slot) return op_rows[s->op].reads_dst;
     }
