@@ -1,21 +1,21 @@
 /* cmd_batch.c - lory batch: answers every line of a JSONL file, many at once, in order.
  * Layer: cli.
  *
- * batch_request reads a line, batch_answer writes one, batch_window keeps those between, batch_out
- * is the file they go to, and batch_state what it belongs to. */
+ * batch_in is the file that lines come from; batch_request reads one, batch_answer writes one,
+ * batch_window keeps those between, batch_out is the file they go to, and batch_state what it
+ * belongs to. */
 #include "base/cpu.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "cli/batch_in.h"
 #include "cli/batch_out.h"
 #include "cli/batch_state.h"
 #include "cli/batch_window.h"
 #include "cli/chat_templates.h"
 #include "cli/cli.h"
-#include "cli/lines.h"
 #include "cli/progress.h"
 #include "text/json.h"
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
@@ -97,12 +97,8 @@ static const opts_page page = {
 /* One run of the command; what it opens, close_run closes. */
 typedef struct {
     batch_opts *o;
-    const char *in_name;
-    int in_fd;
-    bool is_file;        /* the input can be read twice: */
-    struct stat in_stat; /* what it was before that */
-    off_t in_start;      /* where its lines begin */
     uint64_t shard, n_shards;
+    batch_in in;
     lory_model *m;
     lory_batch *batch;
     batch_defaults d;
@@ -111,10 +107,8 @@ typedef struct {
     kept grammars, toolsets; /* of those with one; of those with tools */
     buf template_text;
     batch_state state;
-    lines in;
-    uint64_t line, end;    /* the next line's number, one behind the last (UINT64_MAX: unknown) */
-    uint64_t first, n_old; /* the shard's first line; lines that were there already */
     batch_out out;
+    uint64_t n_old; /* lines that were there already */
     batch_window window;
     buf text;
     progress progress;
@@ -122,82 +116,6 @@ typedef struct {
     double load_ms, start_ms, elapsed_ms;
     int status; /* of an open_run that failed */
 } run;
-
-/* ---- input ----------------------------------------------------------------------------------- */
-
-static bool open_input(run *r, lory_err *err)
-{
-    struct stat *st = &r->in_stat;
-    bool is_stdin = strcmp(r->o->in, "-") == 0;
-    r->in_name = is_stdin ? "stdin" : r->o->in;
-    r->in_fd = is_stdin ? STDIN_FILENO : open(r->o->in, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (r->in_fd < 0 || fstat(r->in_fd, st) != 0)
-        return err_set_errno(err, LORY_E_IO, "%s: cannot open", r->in_name);
-    if (S_ISDIR(st->st_mode))
-        return err_set(err, LORY_E_IO, "%s: is a directory (expected a file)", r->in_name);
-    if (is_stdin) cli_tell_stdin("the requests");
-    r->is_file = S_ISREG(st->st_mode);
-    r->in = (lines){ .fd = r->in_fd, .name = r->in_name, .max = BATCH_MAX_LINE_BYTES };
-    return true;
-}
-
-/* Measures a file and chooses the shard's lines. */
-static bool choose_lines(run *r, lory_err *err)
-{
-    r->first = 1;
-    r->end = UINT64_MAX;
-    if (!r->is_file) {
-        if (r->o->shard)
-            return err_set(err, LORY_E_ARGUMENT,
-                           "--shard: needs an input that is a file, not a pipe");
-        if (r->o->resume)
-            return err_set(err, LORY_E_ARGUMENT,
-                           "--resume: needs an input that is a file, not a pipe");
-        r->line = 1;
-        return true;
-    }
-    r->in_start = lseek(r->in_fd, 0, SEEK_CUR);
-    if (!lines_measure(r->in_fd, r->in_name, UINT64_MAX, &r->state.input, err)) return false;
-    uint64_t n = r->state.input.n_lines, k = r->shard - 1, each = n / r->n_shards;
-    uint64_t rest = n % r->n_shards; /* the first shards have a line more */
-    r->first = 1 + k * each + (k < rest ? k : rest);
-    r->line = r->first;
-    r->end = r->first + each + (k < rest);
-    return lines_skip(r->in_fd, r->in_name, r->first - 1, err);
-}
-
-/* What was measured is what is read, whatever is written behind it meanwhile. */
-static bool limit_input(run *r, lory_err *err)
-{
-    off_t at = r->is_file ? lseek(r->in_fd, 0, SEEK_CUR) : 0;
-    if (at < 0) return err_set_errno(err, LORY_E_IO, "%s: cannot read", r->in_name);
-    if (r->is_file) r->in.limit = r->state.input.n_bytes - (uint64_t)(at - r->in_start);
-    return true;
-}
-
-/* Whether the answers are to the lines that were measured. */
-static bool check_input(const run *r, lory_err *err)
-{
-    const struct stat *was = &r->in_stat;
-    const lines_summary *then = &r->state.input;
-    struct stat is;
-    lines_summary now;
-    if (!r->is_file || fstat(r->in_fd, &is) != 0
-        || (is.st_size == was->st_size && is.st_mtim.tv_sec == was->st_mtim.tv_sec
-            && is.st_mtim.tv_nsec == was->st_mtim.tv_nsec))
-        return true;
-    if (lseek(r->in_fd, r->in_start, SEEK_SET) < 0
-        || !lines_measure(r->in_fd, r->in_name, then->n_bytes, &now, err))
-        return false;
-    if (now.hash != then->hash)
-        return err_set(err, LORY_E_IO, "%s: was changed while it was answered", r->in_name);
-    if (is.st_size > was->st_size)
-        cli_note("%s: has grown: the first %" PRIu64 " line%s, which it had in the beginning, %s "
-                 "answered",
-                 r->in_name, then->n_lines, plural(then->n_lines),
-                 then->n_lines == 1 ? "is" : "are");
-    return true;
-}
 
 /* ---- settings -------------------------------------------------------------------------------- */
 
@@ -295,12 +213,12 @@ static bool begin_output(run *r, lory_err *err)
 {
     file_new state = { 0 };
     if (!r->out.is_file) return true;
-    if (r->is_file && !batch_state_prepare(&r->state, r->o->out, &state, err)) return false;
+    if (r->in.is_file && !batch_state_prepare(&r->state, r->o->out, &state, err)) return false;
     if (!batch_out_clear(&r->out, err)) {
         file_abandon(&state);
         return false;
     }
-    if (r->is_file) return file_commit(&state, err);
+    if (r->in.is_file) return file_commit(&state, err);
     batch_state_remove(r->o->out);
     return true;
 }
@@ -311,13 +229,12 @@ static bool resume_output(run *r, lory_err *err)
     if (!batch_state_check(&r->state, r->o->out, err)
         || !batch_out_repair(&r->out, &r->n_old, &r->n_errors, err))
         return false;
-    if (r->n_old > r->end - r->first)
+    if (r->n_old > r->in.end - r->in.first)
         return err_set(err, LORY_E_FORMAT,
                        "%s: has more lines than there are to answer (found %" PRIu64
                        ", expected at most %" PRIu64 ")",
-                       r->o->out, r->n_old, r->end - r->first);
-    r->line += r->n_old;
-    return lines_skip(r->in_fd, r->in_name, r->n_old, err);
+                       r->o->out, r->n_old, r->in.end - r->in.first);
+    return true;
 }
 
 /* Whether the output or its sidecar is a file that the run reads; path may be NULL, or no file. */
@@ -350,7 +267,7 @@ static bool check_written(const run *r, lory_err *err)
                                  o->constraint.grammar, o->constraint.schema };
     const char *name = NULL;
     if (!r->out.is_file) return true;
-    if (is_written(r, NULL, &r->in_stat)) name = r->in_name;
+    if (is_written(r, NULL, &r->in.stat)) name = r->in.name;
     for (size_t i = 0; i < sizeof read / sizeof read[0]; i++)
         if (is_written(r, read[i], NULL)) name = read[i];
     for (size_t i = 0; i < o->session.lora.given.n; i++)
@@ -363,7 +280,8 @@ static bool check_written(const run *r, lory_err *err)
 static bool open_output(run *r, lory_err *err)
 {
     struct stat st;
-    if (!batch_out_open(&r->out, r->o->out, r->in_fd, err) || !check_written(r, err)) return false;
+    if (!batch_out_open(&r->out, r->o->out, r->in.lines.fd, err) || !check_written(r, err))
+        return false;
     if (r->o->resume && !r->out.is_file)
         return err_set(err, LORY_E_ARGUMENT, "--resume: needs an output that is a file (-o FILE)");
     if (!r->o->resume || fstat(r->out.fd, &st) != 0 || st.st_size == 0) return begin_output(r, err);
@@ -386,24 +304,14 @@ static bool write_done(run *r, lory_err *err)
 /* Reads lines while there is room for them, without waiting when there is other work. */
 static bool read_lines(run *r, lory_err *err)
 {
-    while (r->line < r->end && batch_window_has_room(&r->window)) {
+    while (r->in.line < r->in.end && batch_window_has_room(&r->window)) {
         const char *text;
         size_t n;
-        lines_result got = lines_next(&r->in, r->window.n == 0, &text, &n, err);
-        if (got == LINES_NOT_YET) return true;
+        uint64_t line = r->in.line;
+        lines_result got = batch_in_next(&r->in, r->window.n == 0, &text, &n, err);
         if (got == LINES_FAILED) return false;
-        if (got == LINES_END && r->is_file)
-            return err_set(err, LORY_E_FORMAT,
-                           "%s: was cut short while it was answered (found %" PRIu64
-                           " lines, expected %" PRIu64 ")",
-                           r->in_name, r->line - 1, r->state.input.n_lines);
-        if (got == LINES_END) {
-            r->end = r->line;
-            return true;
-        }
-        if (!batch_window_put(&r->window, r->line, text, n, got == LINES_TOO_LONG, err))
-            return false;
-        r->line++;
+        if (got == LINES_NOT_YET || got == LINES_END) return true;
+        if (!batch_window_put(&r->window, line, text, n, got == LINES_TOO_LONG, err)) return false;
     }
     return true;
 }
@@ -421,7 +329,7 @@ static void tell_progress(run *r)
 
 static bool answer_lines(run *r, lory_err *err)
 {
-    while (r->line < r->end || r->window.n > 0) {
+    while (r->in.line < r->in.end || r->window.n > 0) {
         if (cli_interrupted()) return err_set(err, LORY_E_INTERRUPTED, "interrupted");
         if (!read_lines(r, err) || !batch_window_begin(&r->window, err)
             || !lory_batch_step(r->batch, err) || !write_done(r, err))
@@ -435,10 +343,10 @@ static bool answer_lines(run *r, lory_err *err)
 static void tell_rest(const run *r)
 {
     uint64_t n = r->n_old + r->out.n_lines;
-    const char *hint = r->out.is_file && r->is_file ? "; --resume goes on from there" : "";
-    if (r->is_file)
+    const char *hint = r->out.is_file && r->in.is_file ? "; --resume goes on from there" : "";
+    if (r->in.is_file)
         cli_note("%s: %" PRIu64 " of %" PRIu64 " lines are complete%s", r->out.name, n,
-                 r->end - r->first, hint);
+                 r->in.end - r->in.first, hint);
     else
         cli_note("%s: %" PRIu64 " %s complete", r->out.name, n, n == 1 ? "line is" : "lines are");
 }
@@ -447,7 +355,7 @@ static void tell_rest(const run *r)
 static int run_lines(run *r)
 {
     lory_err err, late;
-    progress_begin(&r->progress, "batch", "lines", r->is_file ? r->end - r->first : 0,
+    progress_begin(&r->progress, "batch", "lines", r->in.is_file ? r->in.end - r->in.first : 0,
                    r->o->verbose);
     r->progress.first = r->n_old;
     r->start_ms = cli_now_ms();
@@ -459,9 +367,9 @@ static int run_lines(run *r)
     int status = ok ? EXIT_OK : cli_fail(&err);
     if (!batch_out_close(&r->out, &late) && ok) status = cli_fail(&late);
     if (status != EXIT_OK) tell_rest(r);
-    if (status == EXIT_OK && !check_input(r, &late)) status = cli_fail(&late);
+    if (status == EXIT_OK && !batch_in_check(&r->in, &late)) status = cli_fail(&late);
     if (status == EXIT_OK && r->n_errors + r->window.n_errors > 0) {
-        cli_note("%s: %" PRIu64 " of %" PRIu64 " lines could not be answered", r->in_name,
+        cli_note("%s: %" PRIu64 " of %" PRIu64 " lines could not be answered", r->in.name,
                  r->n_errors + r->window.n_errors, r->n_old + r->out.n_lines);
         status = EXIT_FAILED;
     }
@@ -591,14 +499,25 @@ static bool set_sampler(run *r, lory_err *err)
     return true;
 }
 
+static bool choose_lines(run *r, lory_err *err)
+{
+    const char *option = r->o->shard ? "--shard" : r->o->resume ? "--resume" : NULL;
+    if (option && !r->in.is_file)
+        return err_set(err, LORY_E_ARGUMENT, "%s: needs an input that is a file, not a pipe",
+                       option);
+    if (!batch_in_choose(&r->in, r->shard, r->n_shards, err)) return false;
+    r->state.input = r->in.all;
+    return true;
+}
+
 static bool open_run(run *r, lory_err *err)
 {
     r->status = EXIT_FAILED;
-    return open_input(r, err) && open_model(r, err) && open_template(r, err)
+    return batch_in_open(&r->in, r->o->in, err) && open_model(r, err) && open_template(r, err)
            && check_sampling(r, err) && set_sampler(r, err) && choose_lines(r, err)
            && describe_settings(r, err)
            && batch_window_open(&r->window, &r->d, r->batch, r->o->n_parallel, err)
-           && open_output(r, err) && limit_input(r, err);
+           && open_output(r, err) && batch_in_begin(&r->in, r->n_old, err);
 }
 
 static void close_run(run *r)
@@ -609,8 +528,7 @@ static void close_run(run *r)
     lory_batch_free(r->batch); /* before the requests that it writes to */
     batch_window_close(&r->window);
     batch_state_free(&r->state);
-    lines_close(&r->in);
-    if (r->in_fd > STDIN_FILENO) close(r->in_fd);
+    batch_in_close(&r->in);
     lory_grammar_free(r->grammar.g);
     kept_free(&r->grammars);
     kept_free(&r->toolsets);
@@ -652,7 +570,7 @@ int cmd_batch(int argc, char **argv)
                      .n_predict = -1,
                      .n_parallel = 32 };
     o.sampling.seed = 0;
-    run r = { .o = &o, .in_fd = -1, .out = { .fd = -1 } };
+    run r = { .o = &o, .out = { .fd = -1 } };
     lory_err err;
     int status;
     if (!cli_parse(&page, &o, argc, argv, &status)) return status;
