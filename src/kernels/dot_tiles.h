@@ -139,8 +139,9 @@ INLINE void group(const int n_sub, const bool has_min, const bool exact, const i
     }
 }
 
-/* rv vectors x n tokens, in registers: rv * n sums twice (thrice for two scales). False, and
- * nothing written, when not exact and a result may differ: fma(d, 1.5 * 2^23 + isum, -1.5 * 2^23 d)
+/* rv vectors x n tokens, in registers: rv * n sums twice (thrice for two scales). What will be
+ * written is asked for at the beginning: stores wait for their lines in turn. False, and nothing
+ * written, when not exact and a result may differ: fma(d, 1.5 * 2^23 + isum, -1.5 * 2^23 d)
  * is d * isum rounded once, since the last product is exact (scales have fewer than 23 bits);
  * only an infinite or overflowing one gives a NaN or an infinity, and a zero may have lost its
  * sign. */
@@ -160,9 +161,9 @@ INLINE bool tile(const int n_sub, const bool has_min, const bool exact, const in
     for (int v = 0; v < rv; v++) {
         UNROLL
         for (int j = 0; j < n; j++) {
-            acc[v][j] = f_set(0);
-            if (!t->is_first)
-                acc[v][j] = f_load_n(out + (size_t)j * ld_out + ROWS * v, n_rows[v]);
+            float *at = out + (size_t)j * ld_out + ROWS * v;
+            if (t->is_first) __builtin_prefetch(at, 1, 3);
+            acc[v][j] = t->is_first ? f_set(0) : f_load_n(at, n_rows[v]);
         }
     }
     for (int ig = 0; ig < t->n_group; ig++, x += t->width, p += group_bytes) {
