@@ -6,6 +6,7 @@
 #include "test.h"
 #include "text/json.h"
 #include <stdlib.h>
+#include <unistd.h>
 
 typedef struct {
     syntax s;
@@ -78,6 +79,25 @@ TEST(schemas_of_types_constants_and_strings)
     takes("{\"type\":\"string\",\"pattern\":\"^\\\\w{3}$\",\"maxLength\":3}",
           "\"a_9\" ! \"ab\" ! \"a-b\"");
     takes("{\"enum\":[1,5,\"x\",null],\"type\":\"integer\",\"minimum\":2}", "5 ! 1 ! \"x\" ! null");
+}
+
+TEST(constants_are_those_that_every_part_of_a_schema_allows)
+{
+    takes("{\"allOf\":[{\"enum\":[1,2,3,2]},{\"enum\":[2,3,4]}]}", "2 ; 3 ! 1 ! 4");
+    takes("{\"const\":2,\"enum\":[1,2]}", "2 ! 1");
+    takes("{\"enum\":[1,2],\"anyOf\":[{\"const\":2},{\"enum\":[3]}]}", "2 ! 1 ! 3");
+}
+
+TEST(an_enum_of_many_values_takes_no_time)
+{
+    enum { N = 150000 };
+    buf schema = { 0 };
+    buf_puts(&schema, "{\"enum\":[");
+    for (int i = 0; i < N; i++) buf_printf(&schema, "%s\"%d\"", i ? "," : "", i);
+    buf_puts(&schema, "]}");
+    alarm(30); /* it is a fraction of a second, and was a minute */
+    takes(schema.data, "\"0\" ; \"149999\" ! \"150000\" ! \"x\"");
+    buf_free(&schema);
 }
 
 TEST(patterns_know_the_escapes_of_ecmascript)

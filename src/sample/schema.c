@@ -118,29 +118,33 @@ static bool is_equal(const json *x, const json *y)
 static bool allows(const conjunct *c, const json *value)
 {
     const json *one = conjunct_get(c, "const"), *list = conjunct_get(c, "enum");
-    bool is_listed = !list;
-    for (const json *j = list ? list->first : NULL; j; j = j->next)
-        is_listed = is_listed || is_equal(j, value);
-    return is_listed && (!one || is_equal(one, value));
+    const json *j = list ? list->first : NULL;
+    while (j && !is_equal(j, value)) j = j->next;
+    return (!list || j) && (!one || is_equal(one, value));
 }
 
-static bool allows_all(const conjuncts *l, const json *value)
+/* own: of whose enum the value is, so that it need not be looked for; l->n = none. */
+static bool allows_all(const conjuncts *l, size_t own, const json *value)
 {
     for (size_t i = 0; i < l->n; i++)
-        if (!allows(&l->item[i], value)) return false;
+        if (i != own && !allows(&l->item[i], value)) return false;
     return true;
 }
 
-/* The first enum or const: *first to be walked by next, with *is_one only itself. */
-static bool find_values(builder *b, const conjuncts *l, const json **first, bool *is_one)
+/* The first enum or const: *first to be walked by next, with *is_one only itself. *own as allows_all
+ * wants it. */
+static bool find_values(builder *b, const conjuncts *l, const json **first, bool *is_one,
+                        size_t *own)
 {
     *first = NULL;
+    *own = l->n;
     for (size_t i = 0; i < l->n; i++) {
         const json *one = conjunct_get(&l->item[i], "const"),
                    *list = conjunct_get(&l->item[i], "enum");
         if (list && list->type != JSON_ARRAY)
             return schema_fail(b, list, LORY_E_FORMAT, "is not an array");
         *is_one = one != NULL;
+        if (!one && list) *own = i;
         if (one || (list && list->n > 0)) *first = one ? one : list->first;
         if (one || list) return true;
     }
@@ -203,12 +207,13 @@ static bool is_valid(builder *b, const conjuncts *l, const json *value, bool *va
 static const expr *of_values(builder *b, const conjuncts *l)
 {
     const json *j;
+    size_t own;
     bool is_one, ok = true;
     expr_list list = { 0 };
-    if (!find_values(b, l, &j, &is_one)) return NULL;
+    if (!find_values(b, l, &j, &is_one, &own)) return NULL;
     for (; ok && j; j = is_one ? NULL : j->next) {
         bool valid = false;
-        ok = !allows_all(l, j) || is_valid(b, l, j, &valid);
+        ok = !allows_all(l, own, j) || is_valid(b, l, j, &valid);
         if (ok && valid) expr_list_put(b->s, &list, schema_constant(b, j));
     }
     const expr *e = ok ? syntax_alt(b->s, list.item, list.n) : NULL;
@@ -241,9 +246,9 @@ static bool have_other_values(const conjuncts *x, const conjuncts *y)
         const json *one = conjunct_get(&x->item[i], "const"),
                    *list = conjunct_get(&x->item[i], "enum");
         bool any = false;
-        if (one) any = allows_all(y, one);
-        for (const json *j = list ? list->first : NULL; j && !one; j = j->next)
-            any = any || allows_all(y, j);
+        if (one) any = allows_all(y, y->n, one);
+        for (const json *j = list ? list->first : NULL; j && !one && !any; j = j->next)
+            any = allows_all(y, y->n, j);
         if ((one || list) && !any) return true;
     }
     return false;
