@@ -15,6 +15,7 @@ bool batch_in_open(batch_in *in, const char *path, lory_err *err)
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     *in = (batch_in){ .name = name,
                       .lines = { .fd = fd, .name = name, .max = BATCH_MAX_LINE_BYTES } };
+    if (fd < 0 && cli_interrupted()) return err_set(err, LORY_E_INTERRUPTED, "interrupted");
     if (fd < 0 || fstat(fd, &in->stat) != 0)
         return err_set_errno(err, LORY_E_IO, "%s: cannot open", name);
     if (S_ISDIR(in->stat.st_mode))

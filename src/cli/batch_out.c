@@ -36,11 +36,15 @@ static bool check_kind(batch_out *o, int input_fd, lory_err *err)
     return !o->is_file || lock(o, err);
 }
 
-/* A pipe or device may be for writing only. -1, with errno that of the first try. */
+/* A pipe is not opened for reading, too: that would hide whether it has a reader, who is waited for
+ * here. A device may be for writing only. -1, with errno that of the first try. */
 static int open_path(const char *path)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666), why = errno;
-    if (fd < 0 && why != EISDIR) fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    struct stat st;
+    const int flags = O_CLOEXEC | O_NOCTTY;
+    bool is_pipe = stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
+    int fd = open(path, is_pipe ? O_WRONLY | flags : O_RDWR | O_CREAT | flags, 0666), why = errno;
+    if (fd < 0 && !is_pipe && why != EISDIR) fd = open(path, O_WRONLY | flags);
     if (fd < 0) errno = why;
     return fd;
 }
@@ -51,6 +55,7 @@ bool batch_out_open(batch_out *o, const char *path, int input_fd, lory_err *err)
     *o = (batch_out){ .fd = STDOUT_FILENO, .name = is_stdout ? "stdout" : path };
     if (!is_stdout) {
         o->fd = open_path(path);
+        if (o->fd < 0 && cli_interrupted()) return err_set(err, LORY_E_INTERRUPTED, "interrupted");
         if (o->fd < 0) return cannot(o, "open", err);
     }
     if (check_kind(o, input_fd, err)) return true;
