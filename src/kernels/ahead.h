@@ -48,10 +48,12 @@ INLINE void prefetch_bytes(const void *at, const size_t n)
     for (size_t b = 0; b < n; b += AHEAD_LINE) __builtin_prefetch(from + b, 0, 2);
 }
 
-/* The same for n of these bytes, from the i-th on. */
+/* The same for n of these bytes, a constant, from the i-th on. */
 INLINE void prefetch(const ahead *p, size_t i, const size_t n)
 {
-    prefetch_bytes(ahead_at(p, i), n);
+    const uint8_t *from = ahead_at(p, i);
+    UNROLL
+    for (size_t b = 0; b < n; b += AHEAD_LINE) __builtin_prefetch(from + b, 0, 2);
 }
 
 /* Bytes that are asked for in equal parts. */

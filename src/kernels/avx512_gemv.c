@@ -82,12 +82,16 @@ static void gemv_q4_0(const matmul_args *a)
 
 /* ---- Q8_0 ---------------------------------------------------------------------------------- */
 
+INLINE __m512i two_32(const void *a, const void *b)
+{
+    return _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256(a)), _mm256_loadu_si256(b),
+                              1);
+}
+
 /* 32 codes of two rows, made unsigned, times x: 16 partial sums, 8 a row. */
 INLINE __m512i q8_0_pair(const uint8_t *a, const uint8_t *b, __m512i x)
 {
-    __m512i q = _mm512_castsi256_si512(_mm256_loadu_si256((const void *)a));
-    q = _mm512_inserti64x4(q, _mm256_loadu_si256((const void *)b), 1);
-    q = _mm512_xor_si512(q, _mm512_set1_epi8(-128));
+    const __m512i q = _mm512_xor_si512(two_32(a, b), _mm512_set1_epi8(-128));
     return _mm512_dpbusd_epi32(_mm512_setzero_si512(), q, x);
 }
 
@@ -160,20 +164,14 @@ INLINE __m512i k_row(const k_layout l, const uint8_t *p, const __m512i x[4])
     return _mm512_madd_epi16(_mm512_packs_epi32(p0, p2), one);
 }
 
-INLINE __m512i two_groups(const act_group *a, const act_group *b)
-{
-    __m512i v = _mm512_castsi256_si512(_mm256_load_si256((const void *)a->q));
-    return _mm512_inserti64x4(v, _mm256_load_si256((const void *)b->q), 1);
-}
-
 /* The 8 sums of 16 rows, sum[s] for sub-block s; at: how far the block is in the panel's bytes. */
 INLINE void k_sums(const k_layout l, const rows_args *r, const uint8_t *p, size_t at,
                    const act_group *x, __m512i sum[8])
 {
     const __m512i even = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
     const __m512i odd = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
-    const __m512i xs[4] = { two_groups(x, x + 2), two_groups(x + 1, x + 3),
-                            two_groups(x + 4, x + 6), two_groups(x + 5, x + 7) };
+    const __m512i xs[4] = { two_32(x[0].q, x[2].q), two_32(x[1].q, x[3].q), two_32(x[4].q, x[6].q),
+                            two_32(x[5].q, x[7].q) };
     __m512i u[8];
     UNROLL
     for (size_t i = 0; i < 8; i++) { /* rows i and i + 8; some lines before every two rows */
@@ -246,82 +244,132 @@ static void gemv_q5_k(const matmul_args *a)
 
 /* ---- Q6_K ---------------------------------------------------------------------------------- */
 
-/* In each 128 bits: the sums of four dwords of a, b, c, d; each dword fits 16 bits, pairs do not:
- * 4 * 63 * 127 = 32004. */
-INLINE __m512i net_wide(__m512i a, __m512i b, __m512i c, __m512i d)
-{
-    const __m512i one = _mm512_set1_epi16(1);
-    __m512 ab = _mm512_castsi512_ps(_mm512_madd_epi16(_mm512_packs_epi32(a, b), one));
-    __m512 cd = _mm512_castsi512_ps(_mm512_madd_epi16(_mm512_packs_epi32(c, d), one));
-    return _mm512_add_epi32(_mm512_castps_si512(_mm512_shuffle_ps(ab, cd, 0x88)),
-                            _mm512_castps_si512(_mm512_shuffle_ps(ab, cd, 0xdd)));
-}
+/* A sixteenth of a super-block has a scale. Vectors of codes have a sixteenth a lane, half of it
+ * of one row and half of the next: those numbered 0 1 8 9, 2 3 10 11, 4 5 12 13, 6 7 14 15, as the
+ * low and the high nibbles of 64 bytes lie. Both halves add to the same sums, of eight products
+ * each, which begin at -32 times the activations', so that they fit 16 bits: 8 * 32 * 127. */
+typedef struct {
+    __m512i half[2][4], start[4];
+} q6_k_acts;
 
-/* 128 weights of a row, low bits at q, high at qh: lane i of v[0] and v[1] sums weights 16i .. and
- * 64 + 16i .., four dwords each. */
-INLINE void q6_k_half(const uint8_t *q, const uint8_t *qh, const __m512i x[2], __m512i v[2])
+INLINE q6_k_acts q6_k_acts_of(const act_group *x)
 {
-    const __m512i top = _mm512_set1_epi8(48), zero = _mm512_setzero_si512();
-    __m256i h = _mm256_loadu_si256((const void *)qh);
-    __m512i lo = _mm512_loadu_si512(q); /* high bits: 0-1 and 4-5 below, 2-3 and 6-7 above */
-    __m512i hi = _mm512_inserti64x4(_mm512_castsi256_si512(h), _mm256_srli_epi16(h, 2), 1);
-    __m512i a = _mm512_or_si512(low4(lo), _mm512_and_si512(_mm512_slli_epi16(hi, 4), top));
-    __m512i b = _mm512_or_si512(high4(lo), _mm512_and_si512(hi, top));
-    v[0] = _mm512_dpbusd_epi32(zero, a, x[0]);
-    v[1] = _mm512_dpbusd_epi32(zero, b, x[1]);
-}
-
-/* The 8 sums of 16 rows over half a super-block: sum[i] for weights 16i ... */
-INLINE void q6_k_sums(const rows_args *r, const uint8_t *q, const uint8_t *qh, size_t at,
-                      const act_group *x, __m512i sum[8])
-{
-    enum { TWO_ROWS = sizeof(block_q6_k) };
-    const size_t rb = r->rb;
-    const __m512i xs[2] = { two_groups(x, x + 1), two_groups(x + 2, x + 3) };
+    const __m512i c = _mm512_set1_epi8(32), zero = _mm512_setzero_si512();
+    q6_k_acts a;
     UNROLL
-    for (size_t g = 0; g < 4; g++) { /* rows 4g .. 4g + 3 */
-        __m512i v[4][2];
-        UNROLL
-        for (size_t i = 0; i < 4; i++) {
-            if (i % 2 == 0) prefetch(&r->ahead, at + (2 * g + i / 2) * TWO_ROWS, TWO_ROWS);
-            q6_k_half(q + (4 * g + i) * rb, qh + (4 * g + i) * rb, xs, v[i]);
-        }
-        sum[g] = net_wide(v[0][0], v[1][0], v[2][0], v[3][0]);
-        sum[4 + g] = net_wide(v[0][1], v[1][1], v[2][1], v[3][1]);
+    for (int j = 0; j < 4; j++) {
+        const __m512i v = two_32(x[j].q, x[j + 4].q);
+        a.half[0][j] = _mm512_unpacklo_epi64(v, v), a.half[1][j] = _mm512_unpackhi_epi64(v, v);
+        const __m512i sum = _mm512_dpbusd_epi32(zero, c, a.half[0][j]);
+        a.start[j] = _mm512_sub_epi32(zero, _mm512_dpbusd_epi32(sum, c, a.half[1][j]));
     }
-    transpose_lanes(sum), transpose_lanes(sum + 4);
+    return a;
 }
 
+/* The low nibble of each byte of a, the high one of b. */
+INLINE __m512i nibbles_of(__m512i a, __m512i b)
+{
+    return _mm512_ternarylogic_epi32(a, b, _mm512_set1_epi8(15), 0xe4);
+}
+
+/* a, b: the low bits of codes, h: the high ones, two of each byte for each of the four vectors.
+ * Every other field is cleared, so that what is moved along with one is zero: a mask for two. */
+INLINE void q6_k_add(__m512i v[4], __m512i a, __m512i b, __m512i h, const __m512i x[4])
+{
+    const __m512i half = _mm512_set1_epi8(0x33);
+    const __m512i even = _mm512_and_si512(half, h), odd = _mm512_andnot_si512(half, h);
+    const __m512i c[4] = { nibbles_of(a, i_shl16(even, 4)), nibbles_of(b, i_shl16(odd, 2)),
+                           nibbles_of(i_shr16(a, 4), even),
+                           nibbles_of(i_shr16(b, 4), i_shr16(odd, 2)) };
+    UNROLL
+    for (int j = 0; j < 4; j++) v[j] = _mm512_dpbusd_epi32(v[j], c[j], x[j]);
+}
+
+/* Two rows' super-blocks at p: their sums, two of each row in a lane. */
+INLINE void q6_k_two_rows(const uint8_t *p, size_t rb, const q6_k_acts *x, __m512i v[4])
+{
+    const uint8_t *o = p + rb;
+    const __m512i a[2] = { two_32(p, p + 64), two_32(o, o + 64) };
+    const __m512i b[2] = { two_32(p + 32, p + 96), two_32(o + 32, o + 96) };
+    __m512i h[2] = { i_load(p + 128), i_load(o + 128) };
+    __asm__("" : "+v"(h[0]), "+v"(h[1])); /* or gcc stores them to have operands in memory */
+    UNROLL
+    for (int j = 0; j < 4; j++) v[j] = x->start[j];
+    q6_k_add(v, _mm512_unpacklo_epi64(a[0], a[1]), _mm512_unpacklo_epi64(b[0], b[1]),
+             _mm512_unpacklo_epi64(h[0], h[1]), x->half[0]);
+    q6_k_add(v, _mm512_unpackhi_epi64(a[0], a[1]), _mm512_unpackhi_epi64(b[0], b[1]),
+             _mm512_unpackhi_epi64(h[0], h[1]), x->half[1]);
+}
+
+/* The scales of four rows at p as the sums of v[j] lie in 16 bits: words, each twice, times 256. */
+INLINE void q6_k_scales(const uint8_t *p, size_t rb, __m512i sc[4])
+{
+    enum { NO = 128 };
+    static const uint8_t byte[2][16] = {
+        { NO, 0, NO, 0, NO, 4, NO, 4, NO, 8, NO, 8, NO, 12, NO, 12 },
+        { NO, 1, NO, 1, NO, 5, NO, 5, NO, 9, NO, 9, NO, 13, NO, 13 },
+    };
+    const __m512i dword = _mm512_setr_epi32(0, 4, 8, 12, 0, 4, 8, 12, 2, 6, 10, 14, 2, 6, 10, 14);
+    const __m512i at = _mm512_broadcast_i64x4(_mm256_loadu_si256((const void *)byte));
+    const __m512i at_2 = i_or(at, _mm512_set1_epi16(2 << 8)), rows = i_lanes16(p, rb);
+    UNROLL
+    for (int i = 0; i < 2; i++) {
+        const __m512i s = _mm512_permutexvar_epi32(i_add32(dword, i_set32(i)), rows);
+        sc[2 * i] = _mm512_shuffle_epi8(s, at), sc[2 * i + 1] = _mm512_shuffle_epi8(s, at_2);
+    }
+}
+
+/* The super-blocks of four rows at p: t[j]: 256 * scale * sum, a lane for each sixteenth, a dword
+ * for each row: exact floats, since 128 * (16 * 32 * 127) < 2^23. at: of the panel's bytes. */
+INLINE void q6_k_four_rows(const rows_args *r, const uint8_t *p, size_t at, const q6_k_acts *x,
+                           __m512i t[4])
+{
+    enum { TWO_ROWS = 2 * sizeof(block_q6_k) };
+    __m512i v[2][4], sc[4];
+    UNROLL
+    for (size_t i = 0; i < 2; i++) { /* some lines before every two rows */
+        prefetch(&r->ahead, at + i * TWO_ROWS, TWO_ROWS);
+        q6_k_two_rows(p + 2 * i * r->rb, r->rb, x, v[i]);
+    }
+    q6_k_scales(p + 192, r->rb, sc);
+    UNROLL
+    for (int j = 0; j < 4; j++)
+        t[j] = _mm512_madd_epi16(_mm512_packs_epi32(v[0][j], v[1][j]), sc[j]);
+}
+
+/* d * scale is exact, and so is scale * sum: either product with the third is rounded once. */
 static __m512 q6_k_rows(const rows_args *r)
 {
-    enum { BYTES = sizeof(block_q6_k), HALF = 4 };
-    const size_t rb = r->rb;
+    enum { BYTES = sizeof(block_q6_k) };
     const uint8_t *p = r->w;
     size_t at = 0; /* of the panel's bytes */
     __m512 acc = _mm512_setzero_ps();
     for (int ig = 0; ig < r->n_group; ig += GROUPS, p += BYTES) {
-        const __m512 d = f_halves(p + 208, rb);
-        __m512i sc[4]; /* sc[i]: scales 4i .. 4i + 3 of 16 rows */
+        const act_group *x = r->x + ig;
+        const q6_k_acts acts = q6_k_acts_of(x);
+        __m512i t[4][4]; /* vector; rows, then lane */
+        __m128i w[4];
         UNROLL
-        for (size_t i = 0; i < 4; i++) sc[i] = i_lanes16(p + 192 + i * rb, 4 * rb);
-        transpose_dwords(sc);
-        for (int h = 0; h < 2; h++, at += BYTES * PANEL_ROWS / 2) {
-            const act_group *x = r->x + ig + HALF * h;
-            __m512i sum[8];
-            q6_k_sums(r, p + 64 * h, p + 128 + 32 * h, at, x, sum);
+        for (size_t g = 0; g < 4; g++, at += 4 * BYTES) {
+            const uint8_t *q = p + 4 * g * r->rb;
+            __m512i s[4];
+            q6_k_four_rows(r, q, at, &acts, s);
+            /* The first touch of 16 lines at once would wait behind what is asked for. */
+            w[g] = words4(q + 208, r->rb);
             UNROLL
-            for (int g = 0; g < HALF; g++) {
-                const __m512i pair = h ? sc[2 + g / 2] : sc[g / 2];
-                __m512 u = _mm512_setzero_ps();
-                UNROLL
-                for (int s = 0; s < 2; s++) {
-                    __m512i start = _mm512_set1_epi32(x[g].start[s] >> 2);
-                    __m512 f = _mm512_cvtepi32_ps(_mm512_add_epi32(sum[2 * g + s], start));
-                    __m512 scale = _mm512_mul_ps(d, signed_byte_f32(pair, 2 * (g % 2) + s));
-                    u = s == 0 ? _mm512_mul_ps(scale, f) : _mm512_fmadd_ps(scale, f, u);
-                }
-                acc = _mm512_fmadd_ps(_mm512_set1_ps(x[g].dx), u, acc);
-            }
+            for (int j = 0; j < 4; j++) t[j][g] = s[j];
+        }
+        UNROLL
+        for (int j = 0; j < 4; j++) transpose_lanes(t[j]);
+        const __m256i d16 =
+            _mm256_set_m128i(_mm_unpacklo_epi64(w[2], w[3]), _mm_unpacklo_epi64(w[0], w[1]));
+        const __m512 d = _mm512_mul_ps(_mm512_cvtph_ps(d16), _mm512_set1_ps(1.0f / 256));
+        UNROLL
+        for (int g = 0; g < GROUPS; g++) {
+            const __m512i *s = t[g % 4] + g / 4 * 2;
+            __m512 u = _mm512_mul_ps(d, _mm512_cvtepi32_ps(s[0]));
+            u = _mm512_fmadd_ps(d, _mm512_cvtepi32_ps(s[1]), u);
+            acc = _mm512_fmadd_ps(_mm512_set1_ps(x[g].dx), u, acc);
         }
     }
     return acc;

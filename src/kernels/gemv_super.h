@@ -137,11 +137,11 @@ INLINE floats super_rows(const super_type t, const rows_args *r)
     for (int ig = 0; ig < r->n_group; ig += GROUPS, p += t.bytes) {
         _Alignas(64) uint8_t scale[MOST * FLOATS];
         codes sum[N_VEC * LANES];
-        t.scales(scale, stride, p, r->rb);
         if (t.sums)
             t.sums(r, p, r->x + ig, sum);
         else
             super_sums(t, r, p, r->x + ig, sum);
+        t.scales(scale, stride, p, r->rb); /* after them: see README, "One ascending stream" */
         for (int g = 0; g < GROUPS; g++) {
             const act_group *x = r->x + ig + g;
             const uint8_t *sc = scale + (size_t)g * stride;

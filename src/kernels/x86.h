@@ -51,13 +51,17 @@ INLINE int32_t load_i32(const uint8_t *p)
     return v;
 }
 
-/* The words at p of 8 rows, rb apart. Inserting them beats gathers and masked broadcasts. */
-INLINE __m128i words8(const uint8_t *p, size_t rb)
+/* The words at p of 4, of 8 rows, rb apart. Inserting them beats gathers and masked broadcasts. */
+INLINE __m128i words4(const uint8_t *p, size_t rb)
 {
     __m128i v = _mm_cvtsi32_si128(load_u16(p));
     v = _mm_insert_epi16(v, load_u16(p + rb), 1);
     v = _mm_insert_epi16(v, load_u16(p + 2 * rb), 2);
-    v = _mm_insert_epi16(v, load_u16(p + 3 * rb), 3);
+    return _mm_insert_epi16(v, load_u16(p + 3 * rb), 3);
+}
+INLINE __m128i words8(const uint8_t *p, size_t rb)
+{
+    __m128i v = words4(p, rb);
     v = _mm_insert_epi16(v, load_u16(p + 4 * rb), 4);
     v = _mm_insert_epi16(v, load_u16(p + 5 * rb), 5);
     v = _mm_insert_epi16(v, load_u16(p + 6 * rb), 6);
