@@ -42,7 +42,8 @@ static void pack_queries(int n, int head_dim, const float *q, size_t ld_q, float
 
 /* ---- scores -------------------------------------------------------------------------------- */
 
-/* One element of nv vectors of queries, q, by that of S_KEYS keys, k. */
+/* One element of nv vectors of queries, q, by that of S_KEYS keys, k: operands in memory, for a
+ * broadcast of its own takes the place of an addition. */
 INLINE void score_products(const bool is_first, const int nv, const int dim, const float *q,
                            const float *k, v16 *sum)
 {
@@ -51,11 +52,10 @@ INLINE void score_products(const bool is_first, const int nv, const int dim, con
     for (int e = 0; e < nv; e++) qv[e] = v_load(q + e * 16 * dim);
     UNROLL
     for (int j = 0; j < S_KEYS; j++) {
-        v16 kv = v_set(k[j * dim]);
         UNROLL
         for (int e = 0; e < nv; e++) {
             v16 *to = &sum[S_KEYS * e + j];
-            *to = is_first ? v_mul(qv[e], kv) : v_fma(qv[e], kv, *to);
+            *to = is_first ? v_mul_each(qv[e], k + j * dim) : v_fma_each(qv[e], k + j * dim, *to);
         }
     }
 }
