@@ -76,15 +76,20 @@ static void find_known(thread_parts *t, const plan *p)
     }
 }
 
+/* Made for another number of threads before, all rows have been read once, by whichever thread. */
 void parts_make(thread_parts *t, const plan *p, int ith, int nth)
 {
+    const bool was_read = t->nth > 0;
     int n = 0;
     for (int i = 0; i < p->n_step; i++) {
         const plan_step *s = &p->step[i];
         t->first[i] = n;
         if (s->op != OP_MATMUL) continue;
         int end = n + parts_of(s, ith, nth, t->part + n);
-        for (; n < end; n++) t->bytes[n] = bytes_of(s->w[t->part[n].i], t->part[n]);
+        for (; n < end; n++) {
+            t->part[n].was_read = was_read;
+            t->bytes[n] = bytes_of(s->w[t->part[n].i], t->part[n]);
+        }
     }
     t->first[p->n_step] = n;
     find_known(t, p);
