@@ -100,6 +100,21 @@ TEST(an_enum_of_many_values_takes_no_time)
     buf_free(&schema);
 }
 
+TEST(a_constant_of_many_keys_takes_no_time)
+{
+    enum { N = 80000 };
+    buf schema = { 0 };
+    reader r;
+    lory_err err;
+    buf_puts(&schema, "{\"const\":{");
+    for (int i = 0; i < N; i++) buf_printf(&schema, "%s\"k%d\":%d", i ? "," : "", i, i);
+    buf_puts(&schema, "}}");
+    alarm(30); /* it is a fraction of a second, and was a minute */
+    CHECK(open_reader(&r, schema.data, &err), "%s", err.text);
+    close_reader(&r);
+    buf_free(&schema);
+}
+
 TEST(patterns_know_the_escapes_of_ecmascript)
 {
     takes("{\"type\":\"string\",\"pattern\":\"^\\\\x41\\\\u00e9\\\\u{1F600}$\"}",
