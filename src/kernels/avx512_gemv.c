@@ -1,4 +1,5 @@
-/* avx512_gemv.c - AVX-512 with VNNI: one token straight from the rows of the commonest types.
+/* avx512_gemv.c - AVX-512 with VNNI: one token straight from the rows of the commonest types
+ * and of Q2_K and Q3_K.
  * Layer: kernels.
  *
  * A group's 16 or 32 codes of one row are multiplied as they lie; the partial sums of 16 rows then
@@ -242,34 +243,52 @@ static void gemv_q5_k(const matmul_args *a)
     all_rows(a, q5_k_rows);
 }
 
-/* ---- Q6_K ---------------------------------------------------------------------------------- */
+/* ---- Q6_K, Q3_K, Q2_K ---------------------------------------------------------------------- */
 
 /* A sixteenth of a super-block has a scale. Vectors of codes have a sixteenth a lane, half of it
  * of one row and half of the next: those numbered 0 1 8 9, 2 3 10 11, 4 5 12 13, 6 7 14 15, as the
- * low and the high nibbles of 64 bytes lie. Both halves add to the same sums, of eight products
- * each, which begin at -32 times the activations', so that they fit 16 bits: 8 * 32 * 127. */
+ * fields of 64 bytes lie. Both halves add to the same sums, of eight products each, which begin at
+ * -zero times the activations', so that they fit 16 bits: 8 * 32 * 127. */
 typedef struct {
     __m512i half[2][4], start[4];
-} q6_k_acts;
+} acts_16;
 
-INLINE q6_k_acts q6_k_acts_of(const act_group *x)
+/* What is particular about a type. Sums of vectors 2 and 3 may be 4 times as great. */
+typedef struct {
+    int bytes, d; /* of a block; where its scale is */
+    int zero[2];  /* of vectors 0 and 1, of 2 and 3 */
+    float unit[2];
+    void (*two_rows)(const uint8_t *p, size_t rb, const acts_16 *x, __m512i v[4]);
+    __m512i (*scales)(const uint8_t *p, size_t rb); /* 16 signed bytes of 4 rows */
+    bool has_min; /* the high nibbles of those, of which the low ones are scales; dmin after d */
+} type_16;
+
+INLINE acts_16 acts_16_of(const type_16 t, const act_group *x)
 {
-    const __m512i c = _mm512_set1_epi8(32), zero = _mm512_setzero_si512();
-    q6_k_acts a;
+    const __m512i zero = _mm512_setzero_si512();
+    acts_16 a;
     UNROLL
     for (int j = 0; j < 4; j++) {
-        const __m512i v = two_32(x[j].q, x[j + 4].q);
+        const __m512i v = two_32(x[j].q, x[j + 4].q), c = i_set8((char)t.zero[j / 2]);
         a.half[0][j] = _mm512_unpacklo_epi64(v, v), a.half[1][j] = _mm512_unpackhi_epi64(v, v);
+        a.start[j] = zero;
+        if (!t.zero[j / 2]) continue;
         const __m512i sum = _mm512_dpbusd_epi32(zero, c, a.half[0][j]);
         a.start[j] = _mm512_sub_epi32(zero, _mm512_dpbusd_epi32(sum, c, a.half[1][j]));
     }
     return a;
 }
 
-/* The low nibble of each byte of a, the high one of b. */
-INLINE __m512i nibbles_of(__m512i a, __m512i b)
+INLINE void add_16(__m512i v[4], const __m512i c[4], const __m512i x[4])
 {
-    return _mm512_ternarylogic_epi32(a, b, _mm512_set1_epi8(15), 0xe4);
+    UNROLL
+    for (int j = 0; j < 4; j++) v[j] = _mm512_dpbusd_epi32(v[j], c[j], x[j]);
+}
+
+/* a in the bits of mask, b in the others. */
+INLINE __m512i bits_of(__m512i a, __m512i b, const int mask)
+{
+    return _mm512_ternarylogic_epi32(a, b, _mm512_set1_epi8((char)mask), 0xe4);
 }
 
 /* a, b: the low bits of codes, h: the high ones, two of each byte for each of the four vectors.
@@ -278,31 +297,91 @@ INLINE void q6_k_add(__m512i v[4], __m512i a, __m512i b, __m512i h, const __m512
 {
     const __m512i half = _mm512_set1_epi8(0x33);
     const __m512i even = _mm512_and_si512(half, h), odd = _mm512_andnot_si512(half, h);
-    const __m512i c[4] = { nibbles_of(a, i_shl16(even, 4)), nibbles_of(b, i_shl16(odd, 2)),
-                           nibbles_of(i_shr16(a, 4), even),
-                           nibbles_of(i_shr16(b, 4), i_shr16(odd, 2)) };
-    UNROLL
-    for (int j = 0; j < 4; j++) v[j] = _mm512_dpbusd_epi32(v[j], c[j], x[j]);
+    const __m512i c[4] = { bits_of(a, i_shl16(even, 4), 15), bits_of(b, i_shl16(odd, 2), 15),
+                           bits_of(i_shr16(a, 4), even, 15),
+                           bits_of(i_shr16(b, 4), i_shr16(odd, 2), 15) };
+    add_16(v, c, x);
 }
 
 /* Two rows' super-blocks at p: their sums, two of each row in a lane. */
-INLINE void q6_k_two_rows(const uint8_t *p, size_t rb, const q6_k_acts *x, __m512i v[4])
+INLINE void q6_k_two_rows(const uint8_t *p, size_t rb, const acts_16 *x, __m512i v[4])
 {
     const uint8_t *o = p + rb;
     const __m512i a[2] = { two_32(p, p + 64), two_32(o, o + 64) };
     const __m512i b[2] = { two_32(p + 32, p + 96), two_32(o + 32, o + 96) };
     __m512i h[2] = { i_load(p + 128), i_load(o + 128) };
     __asm__("" : "+v"(h[0]), "+v"(h[1])); /* or gcc stores them to have operands in memory */
-    UNROLL
-    for (int j = 0; j < 4; j++) v[j] = x->start[j];
     q6_k_add(v, _mm512_unpacklo_epi64(a[0], a[1]), _mm512_unpacklo_epi64(b[0], b[1]),
              _mm512_unpacklo_epi64(h[0], h[1]), x->half[0]);
     q6_k_add(v, _mm512_unpackhi_epi64(a[0], a[1]), _mm512_unpackhi_epi64(b[0], b[1]),
              _mm512_unpackhi_epi64(h[0], h[1]), x->half[1]);
 }
+INLINE __m512i q6_k_scales(const uint8_t *p, size_t rb)
+{
+    return i_lanes16(p + 192, rb);
+}
 
-/* The scales of four rows at p as the sums of v[j] lie in 16 bits: words, each twice, times 256. */
-INLINE void q6_k_scales(const uint8_t *p, size_t rb, __m512i sc[4])
+/* Vectors 2 and 3 stay where they are, 4 times as great. */
+INLINE void q2_k_add(__m512i v[4], __m512i q, const __m512i x[4])
+{
+    const __m512i q2 = i_shr16(q, 2), q4 = i_shr16(q, 4), three = i_set8(3), twelve = i_set8(12);
+    const __m512i c[4] = { i_and(q, three), i_and(q2, three), i_and(q2, twelve),
+                           i_and(q4, twelve) };
+    add_16(v, c, x);
+}
+INLINE void q2_k_two_rows(const uint8_t *p, size_t rb, const acts_16 *x, __m512i v[4])
+{
+    __m512i q[2] = { i_load(p + 16), i_load(p + rb + 16) };
+    __asm__("" : "+v"(q[0]), "+v"(q[1])); /* as above */
+    q2_k_add(v, _mm512_unpacklo_epi64(q[0], q[1]), x->half[0]);
+    q2_k_add(v, _mm512_unpackhi_epi64(q[0], q[1]), x->half[1]);
+}
+INLINE __m512i q2_k_scales(const uint8_t *p, size_t rb)
+{
+    return i_lanes16(p, rb);
+}
+
+/* q: the low bits of codes, h: the third ones, those of the vector's upper half 4 bits
+ * higher. Alike. */
+INLINE void q3_k_add(__m512i v[4], __m512i q, __m256i h, const __m512i x[4])
+{
+    const __m512i three = i_set8(3), twelve = i_set8(12), four = i_set8(4), sixteen = i_set8(16);
+    const __m512i t = _mm512_inserti64x4(_mm512_castsi256_si512(h), _mm256_srli_epi16(h, 4), 1);
+    const __m512i q2 = i_shr16(q, 2), q4 = i_shr16(q, 4), t1 = i_shl16(t, 1), t2 = i_shl16(t, 2);
+    const __m512i c[4] = { i_or(i_and(q, three), i_and(t2, four)),
+                           i_or(i_and(q2, three), i_and(t1, four)),
+                           i_or(i_and(q2, twelve), i_and(t2, sixteen)),
+                           i_or(i_and(q4, twelve), i_and(t1, sixteen)) };
+    add_16(v, c, x);
+}
+INLINE void q3_k_two_rows(const uint8_t *p, size_t rb, const acts_16 *x, __m512i v[4])
+{
+    const uint8_t *o = p + rb;
+    __m512i q[2] = { i_load(p + 32), i_load(o + 32) };
+    __m256i h[2] = { _mm256_loadu_si256((const void *)p), _mm256_loadu_si256((const void *)o) };
+    __asm__("" : "+v"(q[0]), "+v"(q[1]), "+v"(h[0]), "+v"(h[1])); /* as above */
+    q3_k_add(v, _mm512_unpacklo_epi64(q[0], q[1]), _mm256_unpacklo_epi64(h[0], h[1]), x->half[0]);
+    q3_k_add(v, _mm512_unpackhi_epi64(q[0], q[1]), _mm256_unpackhi_epi64(h[0], h[1]), x->half[1]);
+}
+/* The low nibbles of 8 bytes, their high ones; 4 bytes' pairs of bits, ascending; all + 32. */
+INLINE __m512i q3_k_scales(const uint8_t *p, size_t rb)
+{
+    const __m512i last = i_lanes16(p + 94, rb); /* two bytes before, then d */
+    const __m512i of_low =
+        _mm512_set_epi8(9, 8, 7, 6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2, 9,
+                        8, 7, 6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2, 9, 8,
+                        7, 6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2);
+    const __m512i of_high = i_set32(0x0d0c0b0a);
+    const __m512i low =
+        _mm512_srlv_epi64(i_table(last, of_low), _mm512_setr_epi64(0, 4, 0, 4, 0, 4, 0, 4));
+    const __m512i high =
+        _mm512_rolv_epi32(i_table(last, of_high),
+                          _mm512_setr_epi32(4, 2, 0, 30, 4, 2, 0, 30, 4, 2, 0, 30, 4, 2, 0, 30));
+    return i_sub8(bits_of(low, i_and(high, i_set8(48)), 15), i_set8(32));
+}
+
+/* The scales of four rows as the sums of v[j] lie in 16 bits: words, each twice, times 256. */
+INLINE void spread_scales(const __m512i rows, __m512i sc[4])
 {
     enum { NO = 128 };
     static const uint8_t byte[2][16] = {
@@ -311,7 +390,7 @@ INLINE void q6_k_scales(const uint8_t *p, size_t rb, __m512i sc[4])
     };
     const __m512i dword = _mm512_setr_epi32(0, 4, 8, 12, 0, 4, 8, 12, 2, 6, 10, 14, 2, 6, 10, 14);
     const __m512i at = _mm512_broadcast_i64x4(_mm256_loadu_si256((const void *)byte));
-    const __m512i at_2 = i_or(at, _mm512_set1_epi16(2 << 8)), rows = i_lanes16(p, rb);
+    const __m512i at_2 = i_or(at, _mm512_set1_epi16(2 << 8));
     UNROLL
     for (int i = 0; i < 2; i++) {
         const __m512i s = _mm512_permutexvar_epi32(i_add32(dword, i_set32(i)), rows);
@@ -319,65 +398,132 @@ INLINE void q6_k_scales(const uint8_t *p, size_t rb, __m512i sc[4])
     }
 }
 
-/* The super-blocks of four rows at p: t[j]: 256 * scale * sum, a lane for each sixteenth, a dword
- * for each row: exact floats, since 128 * (16 * 32 * 127) < 2^23. at: of the panel's bytes. */
-INLINE void q6_k_four_rows(const rows_args *r, const uint8_t *p, size_t at, const q6_k_acts *x,
-                           __m512i t[4])
+/* The super-blocks of four rows at p: s[j]: 256 * scale * sum, a lane for each sixteenth, a dword
+ * for each row: exact floats, since 128 * (16 * 32 * 127) < 2^23. at: of the panel's bytes.
+ * Returns their scale bytes. */
+INLINE __m512i four_rows(const type_16 t, const rows_args *r, const uint8_t *p, size_t at,
+                         const acts_16 *x, __m512i s[4])
 {
-    enum { TWO_ROWS = 2 * sizeof(block_q6_k) };
     __m512i v[2][4], sc[4];
     UNROLL
     for (size_t i = 0; i < 2; i++) { /* some lines before every two rows */
-        prefetch(&r->ahead, at + i * TWO_ROWS, TWO_ROWS);
-        q6_k_two_rows(p + 2 * i * r->rb, r->rb, x, v[i]);
+        prefetch(&r->ahead, at + i * (size_t)(2 * t.bytes), 2 * t.bytes);
+        UNROLL
+        for (int j = 0; j < 4; j++) v[i][j] = x->start[j];
+        t.two_rows(p + 2 * i * r->rb, r->rb, x, v[i]);
     }
-    q6_k_scales(p + 192, r->rb, sc);
+    const __m512i scales = t.scales(p, r->rb);
+    spread_scales(t.has_min ? low4(scales) : scales, sc);
     UNROLL
     for (int j = 0; j < 4; j++)
-        t[j] = _mm512_madd_epi16(_mm512_packs_epi32(v[0][j], v[1][j]), sc[j]);
+        s[j] = _mm512_madd_epi16(_mm512_packs_epi32(v[0][j], v[1][j]), sc[j]);
+    return scales;
+}
+
+INLINE __m512 floats_of_words(const __m128i w[4])
+{
+    return _mm512_cvtph_ps(
+        _mm256_set_m128i(_mm_unpacklo_epi64(w[2], w[3]), _mm_unpacklo_epi64(w[0], w[1])));
+}
+
+/* The 16 scale bytes of four rows, a row a lane -> m[k]: minima 4k .. 4k + 3 of 16 rows. */
+INLINE void minima_of_rows(__m512i m[4])
+{
+    const __m512i at = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    UNROLL
+    for (int g = 0; g < 4; g++) m[g] = _mm512_permutexvar_epi32(at, high4(m[g]));
+    transpose_lanes(m);
 }
 
 /* d * scale is exact, and so is scale * sum: either product with the third is rounded once. */
-static __m512 q6_k_rows(const rows_args *r)
+INLINE __m512 rows_16(const type_16 t, const rows_args *r)
 {
-    enum { BYTES = sizeof(block_q6_k) };
     const uint8_t *p = r->w;
     size_t at = 0; /* of the panel's bytes */
     __m512 acc = _mm512_setzero_ps();
-    for (int ig = 0; ig < r->n_group; ig += GROUPS, p += BYTES) {
+    for (int ig = 0; ig < r->n_group; ig += GROUPS, p += t.bytes) {
         const act_group *x = r->x + ig;
-        const q6_k_acts acts = q6_k_acts_of(x);
-        __m512i t[4][4]; /* vector; rows, then lane */
-        __m128i w[4];
+        const acts_16 acts = acts_16_of(t, x);
+        __m512i s[4][4], m[4]; /* s: vector; rows, then lane */
+        __m128i w[4], wmin[4];
         UNROLL
-        for (size_t g = 0; g < 4; g++, at += 4 * BYTES) {
+        for (size_t g = 0; g < 4; g++, at += (size_t)(4 * t.bytes)) {
             const uint8_t *q = p + 4 * g * r->rb;
-            __m512i s[4];
-            q6_k_four_rows(r, q, at, &acts, s);
+            __m512i four[4];
+            m[g] = four_rows(t, r, q, at, &acts, four);
             /* The first touch of 16 lines at once would wait behind what is asked for. */
-            w[g] = words4(q + 208, r->rb);
+            w[g] = words4(q + t.d, r->rb);
+            if (t.has_min) wmin[g] = words4(q + t.d + 2, r->rb);
             UNROLL
-            for (int j = 0; j < 4; j++) t[j][g] = s[j];
+            for (int j = 0; j < 4; j++) s[j][g] = four[j];
         }
         UNROLL
-        for (int j = 0; j < 4; j++) transpose_lanes(t[j]);
-        const __m256i d16 =
-            _mm256_set_m128i(_mm_unpacklo_epi64(w[2], w[3]), _mm_unpacklo_epi64(w[0], w[1]));
-        const __m512 d = _mm512_mul_ps(_mm512_cvtph_ps(d16), _mm512_set1_ps(1.0f / 256));
+        for (int j = 0; j < 4; j++) transpose_lanes(s[j]);
+        const __m512 d = floats_of_words(w), dmin = t.has_min ? floats_of_words(wmin) : d;
+        const __m512 unit[2] = { f_mul(d, f_set(t.unit[0])), f_mul(d, f_set(t.unit[1])) };
+        if (t.has_min) minima_of_rows(m);
         UNROLL
         for (int g = 0; g < GROUPS; g++) {
-            const __m512i *s = t[g % 4] + g / 4 * 2;
-            __m512 u = _mm512_mul_ps(d, _mm512_cvtepi32_ps(s[0]));
-            u = _mm512_fmadd_ps(d, _mm512_cvtepi32_ps(s[1]), u);
-            acc = _mm512_fmadd_ps(_mm512_set1_ps(x[g].dx), u, acc);
+            const __m512i *v = s[g % 4] + g / 4 * 2;
+            __m512 u = f_mul(unit[g % 4 / 2], f_of(v[0]));
+            u = f_fma(unit[g % 4 / 2], f_of(v[1]), u);
+            if (t.has_min) {
+                const __m512 m0 = f_mul(dmin, byte_f32(m[g / 2], g % 2 * 2));
+                const __m512 m1 = f_mul(dmin, byte_f32(m[g / 2], g % 2 * 2 + 1));
+                u = f_fnma(m0, f_set(act_half_sum(x + g, 0)), u);
+                u = f_fnma(m1, f_set(act_half_sum(x + g, 1)), u);
+            }
+            acc = f_fma(f_set(x[g].dx), u, acc);
         }
     }
     return acc;
 }
 
+static const type_16 q6_k = { .bytes = sizeof(block_q6_k),
+                              .d = 208,
+                              .zero = { 32, 32 },
+                              .unit = { 0x1p-8f, 0x1p-8f },
+                              .two_rows = q6_k_two_rows,
+                              .scales = q6_k_scales };
+static const type_16 q3_k = { .bytes = sizeof(block_q3_k),
+                              .d = 108,
+                              .zero = { 4, 16 },
+                              .unit = { 0x1p-8f, 0x1p-10f },
+                              .two_rows = q3_k_two_rows,
+                              .scales = q3_k_scales };
+
+static const type_16 q2_k = { .bytes = sizeof(block_q2_k),
+                              .d = 80,
+                              .zero = { 0, 0 },
+                              .unit = { 0x1p-8f, 0x1p-10f },
+                              .two_rows = q2_k_two_rows,
+                              .scales = q2_k_scales,
+                              .has_min = true };
+
+static __m512 q6_k_rows(const rows_args *r)
+{
+    return rows_16(q6_k, r);
+}
+static __m512 q3_k_rows(const rows_args *r)
+{
+    return rows_16(q3_k, r);
+}
+static __m512 q2_k_rows(const rows_args *r)
+{
+    return rows_16(q2_k, r);
+}
+
 static void gemv_q6_k(const matmul_args *a)
 {
     all_rows(a, q6_k_rows);
+}
+static void gemv_q3_k(const matmul_args *a)
+{
+    all_rows(a, q3_k_rows);
+}
+static void gemv_q2_k(const matmul_args *a)
+{
+    all_rows(a, q2_k_rows);
 }
 
 const lory_kernels kernels_avx512_gemv = {
@@ -385,5 +531,7 @@ const lory_kernels kernels_avx512_gemv = {
               [QT_Q8_0] = gemv_q8_0,
               [QT_Q4_K] = gemv_q4_k,
               [QT_Q5_K] = gemv_q5_k,
-              [QT_Q6_K] = gemv_q6_k },
+              [QT_Q6_K] = gemv_q6_k,
+              [QT_Q3_K] = gemv_q3_k,
+              [QT_Q2_K] = gemv_q2_k },
 };

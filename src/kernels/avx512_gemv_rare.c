@@ -18,12 +18,6 @@ INLINE codes i_set_where(codes c, codes bits, codes which, const int add)
     return _mm512_mask_add_epi8(c, _mm512_test_epi8_mask(bits, which), c,
                                 _mm512_set1_epi8((char)add));
 }
-INLINE codes i_upper_shr4(const uint8_t *p, const int l)
-{
-    const __m256i v = _mm256_loadu_si256((const void *)p);
-    (void)l;
-    return _mm512_inserti64x4(_mm512_castsi256_si512(v), _mm256_srli_epi16(v, 4), 1);
-}
 INLINE codes i_trits(codes q)
 {
     const __m512i one = _mm512_set1_epi8(1);

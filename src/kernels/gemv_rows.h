@@ -5,7 +5,6 @@
  *
  * What they define besides the vectors of avx2_vec.h or avx512_vec.h and what gemv_small.h wants:
  *   i_repeat32                32 bytes, as often as they fit
- *   i_upper_shr4              64 bytes, of which this is vector l: p's 32, and they shifted by 4
  *   i_trits                   0, 1, 2: how many thirds of 256 a byte + 128 has
  *   i_halves_at               32 bytes at p and, where they fit, at p + step
  *   i_lanes_dword             the dword at p, four times; that at p + step, ...
@@ -13,7 +12,7 @@
 #include "kernels/gemv_small.h"
 #include "kernels/gemv_super.h"
 
-/* ---- two and three bits, ternary, four bits -------------------------------------------------- */
+/* ---- two bits, ternary, four bits ------------------------------------------------------------ */
 
 /* The 2-bit array at q. */
 INLINE void crumb_dots(const uint8_t *q, const codes x[N_VEC], codes v[N_VEC])
@@ -22,23 +21,10 @@ INLINE void crumb_dots(const uint8_t *q, const codes x[N_VEC], codes v[N_VEC])
     for (int j = 0; j < N_VEC; j++) v[j] = i_dot(pair(i_load(q + VB * (j / 4)), 2 * (j % 4)), x[j]);
 }
 
-INLINE void q2_k_dots(const uint8_t *b, const codes x[N_VEC], codes v[N_VEC])
-{
-    crumb_dots(b + 16, x, v);
-}
 INLINE void tq2_0_dots(const uint8_t *b, const codes x[N_VEC], codes v[N_VEC])
 {
     crumb_dots(b, x, v);
 }
-INLINE void q3_k_dots(const uint8_t *b, const codes x[N_VEC], codes v[N_VEC])
-{
-    UNROLL
-    for (int j = 0; j < N_VEC; j++) {
-        const codes third = i_upper_shr4(b, j / 4), q = i_load(b + 32 + VB * (j / 4));
-        v[j] = i_dot(i_or(pair(q, 2 * (j % 4)), bit(third, j % 4, 2)), x[j]);
-    }
-}
-
 INLINE void iq4_xs_dots(const uint8_t *b, const codes x[N_VEC], codes v[N_VEC])
 {
     const codes level = iq4_levels(LEVEL_ZERO);
@@ -122,21 +108,6 @@ INLINE void tq1_0_sums(const rows_args *r, const uint8_t *p, const act_group *x,
     for (int t = 0; t < 3; t++) sum[5 + t] = net_16_bits(w[0][t], w[1][t], w[2][t], w[3][t]);
 }
 
-static const super_type q2_k = { .bytes = sizeof(block_q2_k),
-                                 .shift = NO_ZERO,
-                                 .n_sub = 2,
-                                 .has_min = true,
-                                 .fits_16 = true,
-                                 .order = CRUMBS,
-                                 .dots = q2_k_dots,
-                                 .scales = scales_q2_k };
-static const super_type q3_k = { .bytes = sizeof(block_q3_k),
-                                 .shift = ZERO_4,
-                                 .n_sub = 2,
-                                 .fits_16 = true,
-                                 .order = CRUMBS,
-                                 .dots = q3_k_dots,
-                                 .scales = scales_q3_k };
 static const super_type iq4_xs = { .bytes = sizeof(block_iq4_xs),
                                    .shift = LEVEL_SHIFT,
                                    .n_sub = 1,
@@ -159,13 +130,10 @@ static const super_type tq1_0 = { .bytes = sizeof(block_tq1_0),
 
 /* ---- the slots ------------------------------------------------------------------------------- */
 
-GEMV(q2_k, super_rows, no_points)
-GEMV(q3_k, super_rows, no_points)
 GEMV(iq4_xs, super_rows, no_points)
 GEMV(tq2_0, super_rows, no_points)
 GEMV(tq1_0, super_rows, no_points)
 
 /* Of the table's gemv. */
 #define ROW_SLOTS                                                                                  \
-    SMALL_SLOTS, [QT_Q2_K] = gemv_q2_k, [QT_Q3_K] = gemv_q3_k, [QT_IQ4_XS] = gemv_iq4_xs,          \
-                 [QT_TQ2_0] = gemv_tq2_0, [QT_TQ1_0] = gemv_tq1_0
+    SMALL_SLOTS, [QT_IQ4_XS] = gemv_iq4_xs, [QT_TQ2_0] = gemv_tq2_0, [QT_TQ1_0] = gemv_tq1_0
