@@ -528,7 +528,7 @@ typedef struct {
 typedef void (*lory_on_finding)(void *user, const lory_finding *f);
 
 /* Looks a GGUF file through and reports all that lory does not know in it, where lory_model_open
- * ends with the first. False when the file can't be read at all. */
+ * ends with the first. False when the file can't be read at all, or there is no memory. */
 bool lory_survey(const char *path, lory_on_finding on_finding, void *user, lory_err *err);
 
 /* ---- the machine ------------------------------------------------------------------------- */

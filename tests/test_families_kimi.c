@@ -440,7 +440,7 @@ static void refuses_key(const char *key, uint32_t value, const char *want)
 TEST(kimi_linear_files_of_hostile_sizes_are_refused)
 {
     refuses_key("kimi-linear.kda.head_dim", 0, "kimi-linear.kda.head_dim is missing");
-    refuses_key("kimi-linear.kda.head_dim", 1025, "kimi-linear.kda.head_dim' is out of range");
+    refuses_key("kimi-linear.kda.head_dim", 513, "kimi-linear.kda.head_dim' is out of range");
     refuses_key("kimi-linear.kda.head_dim", 7, "has shape [");
     refuses_key("kimi-linear.ssm.conv_kernel", 1, "kimi-linear.ssm.conv_kernel is 1");
     refuses_key("kimi-linear.ssm.conv_kernel", 5, "has shape [4, 32, 1, 1]");

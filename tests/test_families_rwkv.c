@@ -378,7 +378,7 @@ TEST(rwkv_7_files_of_hostile_sizes_are_refused)
     static double unused[N * V];
     run(&m, unused);
     refuses(&m, "rwkv7.wkv.head_size", 0, "rwkv7.wkv.head_size is missing");
-    refuses(&m, "rwkv7.wkv.head_size", 1025, "out of range");
+    refuses(&m, "rwkv7.wkv.head_size", 513, "out of range");
     refuses(&m, "rwkv7.wkv.head_size", 5, "heads of length 5 do not go into 32 channels");
     refuses(&m, "rwkv7.attention.gate_lora_rank", 0, "gate_lora_rank is missing");
     refuses(&m, "rwkv7.attention.decay_lora_rank", 9, "has shape [32, 6, 1, 1]");

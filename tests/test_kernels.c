@@ -422,6 +422,36 @@ TEST(products_with_infinite_scales_and_zeros_are_the_formula_on_every_isa)
     }
 }
 
+/* One token, where a scale meets a sum before d does: d without end on either side (codes and
+ * scales that leave no NaN), scales of nothing, rows of nothing. */
+TEST(one_token_of_16_weights_a_scale_is_the_formula_where_scales_have_no_end)
+{
+    static const struct {
+        qtype type;
+        int filler;
+    } types[] = { { QT_Q6_K, 0x55 }, { QT_Q3_K, 0 }, { QT_Q2_K, 0x55 } };
+    enum { K = 512, ROWS = 32 };
+    for (int t = 0; t < 3; t++) {
+        problem p = new_problem(types[t].type, ROWS, 1, K);
+        const size_t block = (size_t)qtypes[p.type].block_bytes;
+        for (int i = 0; i < K; i++) p.x[i] = i < K / 2 ? 1.0f : (float)(i % 7 - 3);
+        for (int side = 0; side < 2; side++) {
+            uint8_t *row = p.w + (size_t)(side ? 21 : 7) * p.row_bytes;
+            memset(row, types[t].filler, block);
+            row[half_at[p.type][0]] = 0, row[half_at[p.type][0] + 1] = side ? 0xfc : 0x7c;
+        }
+        memset(p.w + 3 * p.row_bytes, 0, p.row_bytes);
+        for (size_t at = 12 * p.row_bytes; at < 13 * p.row_bytes; at += block)
+            memset(p.w + at, 0, block), p.w[at + (size_t)half_at[p.type][0] + 1] = 0x3c; /* d = 1 */
+        for (int i = 0; i < ROWS; i++)
+            p.want[i] = product(p.type, K, p.w + (size_t)i * p.row_bytes, p.x);
+        CHECK(isinf(p.want[7]) && isinf(p.want[21]) && p.want[7] == -p.want[21], "%s: %g %g",
+              qtypes[p.type].name, (double)p.want[7], (double)p.want[21]);
+        check_all_ways(&p);
+        free_problem(&p);
+    }
+}
+
 TEST(long_rows_are_cut_into_slices_with_the_same_bits)
 {
     static const qtype types[] = { QT_Q4_0, QT_Q6_K, QT_Q2_K, QT_F32, QT_F16, QT_BF16 };

@@ -66,6 +66,7 @@ TEST(schemas_of_types_constants_and_strings)
     takes("{\"type\":[\"null\",\"boolean\"]}", "null ; true ; false ! 1 ! \"\"");
     takes("{\"enum\":[1,\"a\",[1,{\"b\":null}],2.50]}",
           "1 ; \"a\" ; [1,{\"b\":null}] ; 2.50 ! 2 ! 2.5");
+    takes("{\"const\":{\"a\":1,\"a\":2}}", "{\"a\":1,\"a\":2}"); /* itself, twice the key or not */
     takes("{\"const\":\"\\u00e9\\n\"}", "\"\xc3\xa9\\n\" ! \"\"");
     takes("{\"type\":\"string\",\"minLength\":2,\"maxLength\":3}",
           "\"ab\" ; \"\xc3\xa9\\u00e9x\" ; \"\\ud83d\\ude00\\n\" ! \"a\" ! \"abcd\" ! "

@@ -54,7 +54,7 @@ bool batch_out_open(batch_out *o, const char *path, int input_fd, lory_err *err)
     bool is_stdout = strcmp(path, "-") == 0;
     *o = (batch_out){ .fd = STDOUT_FILENO, .name = is_stdout ? "stdout" : path };
     if (!is_stdout) {
-        o->fd = open_path(path);
+        o->fd = cli_interrupted() ? -1 : open_path(path);
         if (o->fd < 0 && cli_interrupted()) return err_set(err, LORY_E_INTERRUPTED, "interrupted");
         if (o->fd < 0) return cannot(o, "open", err);
     }

@@ -48,7 +48,7 @@ static const opts_page page = {
         "from a llama2.c checkpoint of any version, or from another GGUF file with its weights in "
         "another type. OUT.gguf appears when it is whole.",
     .rows = rows,
-    .notes = "Vectors stay f32, and small matrices that are used as floats (routers, say) are\n"
+    .notes = "Vectors stay f32, and some matrices that are used as floats (routers, say) are\n"
              "not quantised. A matrix whose rows are no whole number of the type's blocks\n"
              "becomes f16. The int8 weights of a checkpoint of version 2 become f32, which has\n"
              "them exactly; --type q8_0 rounds their scales to 16 bits.\n\n"

@@ -197,7 +197,8 @@ static size_t decode_paste(const char *s, size_t n, bool is_all, bool *in_paste,
         *in_paste = false;
         return is_key(e, KEY_NONE, n_end);
     }
-    if (n == 1 && control_key(s[0]) == KEY_CANCEL) { /* and nothing soon after it: typed, so the end was lost */
+    /* With nothing soon after it, it was typed: the end was lost. */
+    if (n == 1 && control_key(s[0]) == KEY_CANCEL) {
         if (!is_all) return 0;
         *in_paste = false;
         return is_key(e, KEY_CANCEL, 1);

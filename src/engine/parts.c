@@ -76,7 +76,8 @@ static void find_known(thread_parts *t, const plan *p)
     }
 }
 
-/* Made for another number of threads before, all rows have been read once, by whichever thread. */
+/* Made for another number of threads before, rows have been read by whichever thread, all but few
+ * of them; the rest come when they are touched. */
 void parts_make(thread_parts *t, const plan *p, int ith, int nth)
 {
     const bool was_read = t->nth > 0;

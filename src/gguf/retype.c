@@ -27,7 +27,7 @@ int retype_file_type(qtype t)
     return (unsigned)t < QT_COUNT ? file_types[t] : -1;
 }
 
-/* Parts of their names. */
+/* Parts of the names of what is never quantised. */
 static const char *const precise[] = {
     "_norm.weight", "ffn_gate_inp", "per_layer_model_proj", "position_embd", "token_types",
     "ssm_conv1d", "shortconv.conv", "attn_rel_b", "altup", "laurel", "indexer.k_proj.weight",

@@ -34,7 +34,7 @@ typedef struct {
     void *user;                /* for progress */
 } retype_job;
 
-/* Whether it is one of the few small matrices that engines use as floats: never quantised. */
+/* Whether it is one of the few matrices that engines use as floats: never quantised. */
 bool retype_is_precise(gguf_str name);
 /* The type in which a tensor will be written. Vectors and norms become f32; what is precise keeps
  * its float type, or becomes f32, when the wanted type is none; rows that are no whole number of

@@ -257,7 +257,7 @@ typedef struct {
 typedef struct {
     int bytes, d; /* of a block; where its scale is */
     int zero[2];  /* of vectors 0 and 1, of 2 and 3 */
-    float unit[2];
+    float unit[2]; /* times d, of the same: undo the 256 of four_rows, and the 4 */
     void (*two_rows)(const uint8_t *p, size_t rb, const acts_16 *x, __m512i v[4]);
     __m512i (*scales)(const uint8_t *p, size_t rb); /* 16 signed bytes of 4 rows */
     bool has_min; /* the high nibbles of those, of which the low ones are scales; dmin after d */
@@ -399,8 +399,9 @@ INLINE void spread_scales(const __m512i rows, __m512i sc[4])
 }
 
 /* The super-blocks of four rows at p: s[j]: 256 * scale * sum, a lane for each sixteenth, a dword
- * for each row: exact floats, since 128 * (16 * 32 * 127) < 2^23. at: of the panel's bytes.
- * Returns their scale bytes. */
+ * for each row; of vectors 2 and 3 perhaps four times that. They fit 32 bits, if barely, and are
+ * exact floats: Q6_K's are 256 times 128 * (16 * 32 * 127) < 2^23 at most. at: of the panel's
+ * bytes. Returns their scale bytes. */
 INLINE __m512i four_rows(const type_16 t, const rows_args *r, const uint8_t *p, size_t at,
                          const acts_16 *x, __m512i s[4])
 {
@@ -444,7 +445,7 @@ INLINE __m512 rows_16(const type_16 t, const rows_args *r)
     for (int ig = 0; ig < r->n_group; ig += GROUPS, p += t.bytes) {
         const act_group *x = r->x + ig;
         const acts_16 acts = acts_16_of(t, x);
-        __m512i s[4][4], m[4]; /* s: vector; rows, then lane */
+        __m512i s[4][4], m[4]; /* s: vector; rows, then lane. m: scale bytes, then minima */
         __m128i w[4], wmin[4];
         UNROLL
         for (size_t g = 0; g < 4; g++, at += (size_t)(4 * t.bytes)) {

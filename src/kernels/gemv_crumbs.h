@@ -1,5 +1,5 @@
-/* gemv_crumbs.h - one token straight from rows of Q2_K and Q3_K, for AVX2 and AVX-VNNI; AVX-512's are
- * in avx512_gemv.c.
+/* gemv_crumbs.h - one token straight from rows of Q2_K and Q3_K, for AVX2 and AVX-VNNI; AVX-512's
+ * are in avx512_gemv.c.
  * Layer: kernels. Not a header: avx2_gemv_rare.c and avxvnni_gemv.c include it once, and by it
  * gemv_rows.h. Layouts of the blocks: quant/block.h.
  *

@@ -118,7 +118,7 @@ static bool read_heads(hparams *hp, const gguf *g, const char *arch, lory_err *e
     hp->delta_key_dim = hp->delta_value_dim = (int)dim;
     hp->rank_decay = hp->rank_gate = (int)dim;
     hp->n_key_head = hp->n_value_head = hp->n_head;
-    hp->n_inner = hp->n_conv = hp->n_head * (int)dim; /* 2^22 at most */
+    hp->n_inner = hp->n_conv = hp->n_head * (int)dim; /* 2^21 at most */
     int64_t n_state = (3 * (int64_t)(hp->n_tap - 1) + (int64_t)dim) * hp->n_inner;
     if (n_state > INT32_MAX)
         return err_set(err, LORY_E_FORMAT, "%s: %d recurrent heads of length %d are too many",

@@ -85,7 +85,7 @@ enum { N_BUCKET = 1 << 11 }; /* 32 key bits are 3 digits of 11, 11 and 10 */
 /* Few candidates touch few buckets: the others are neither cleared nor looked at. */
 typedef struct {
     uint64_t used[N_BUCKET / 64]; /* a bit for each bucket that holds any */
-    double mass[N_BUCKET];        /* of the candidates whose key has this digit: their number or p */
+    double mass[N_BUCKET];        /* of candidates whose key has this digit: their number or p */
 } buckets;
 
 /* The last bucket that is needed, walking from the best down, to reach *target; takes what the

@@ -132,8 +132,8 @@ static bool allows_all(const conjuncts *l, size_t own, const json *value)
     return true;
 }
 
-/* The first enum or const: *first to be walked by next, with *is_one only itself. *own as allows_all
- * wants it. */
+/* The first enum or const: *first to be walked by next, with *is_one only itself. *own as
+ * allows_all wants it. */
 static bool find_values(builder *b, const conjuncts *l, const json **first, bool *is_one,
                         size_t *own)
 {

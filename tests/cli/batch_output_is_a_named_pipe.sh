@@ -12,7 +12,7 @@ wait && wc -l < first
 # Ctrl-C while there is none, on either side; see run_interrupted_prints_what_there_is.sh
 interrupted() {
     rm -f pid
-    { until test -s pid; do :; done; sleep 0.3; kill -INT "$(cat pid)"; } &
+    { until test -s pid; do :; done; sleep 0.3; while kill -INT "$(cat pid)"; do sleep 0.3; done; } 2> /dev/null &
     sh -c 'echo $$ > pid; exec "$LORY" batch "$@"' sh "$@" && echo "exit 0" || echo "exit $?"
     wait
 }

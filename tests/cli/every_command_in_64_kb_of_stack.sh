@@ -1,7 +1,8 @@
 # The threads' stacks too: those of some C libraries are little larger.
 test -z "${TEST_SLOW-}" || exit 77 # a sanitizer's frames are larger, an emulator has its own
 ulimit -s 64
-try() { "$LORY" "$@" > out 2> err || { echo "exit $?"; cat err; }; }
+# What is in the environment lies on the stack, too.
+try() { env -i LC_ALL=C "$LORY" "$@" > out 2> err || { echo "exit $?"; cat err; }; }
 yes 'Once upon a time there was a cat who liked to sing.' | head -n 20 > text
 echo '{"prompt": "Tom", "max_tokens": 5}' > in
 echo '{"type": "array", "items": {"enum": ["glad", "sad"]}, "maxItems": 3}' > schema
