@@ -258,11 +258,6 @@ static int active_expert(const exec *e, int i)
     return expert;
 }
 
-static int panels_of(const weight *w)
-{
-    return (w->n_rows + PANEL_ROWS - 1) / PANEL_ROWS;
-}
-
 /* Units are panels of rows, those of the first expert that has tokens, then of the next. */
 typedef struct {
     int expert, r0, r1; /* rows of one expert, */
@@ -271,7 +266,7 @@ typedef struct {
 
 static expert_rows rows_from(const exec *e, const weight *w, int first, int end)
 {
-    int n_unit = panels_of(w), i = first / n_unit;
+    int n_unit = parts_units(w), i = first / n_unit;
     int last = end < (i + 1) * n_unit ? end : (i + 1) * n_unit;
     int r1 = (last - i * n_unit) * PANEL_ROWS;
     return (expert_rows){ active_expert(e, i), (first - i * n_unit) * PANEL_ROWS,
@@ -298,7 +293,7 @@ void op_experts(const op_ctx *c, const plan_step *s)
 {
     const exec *e = c->e;
     const weight *w = s->w[0];
-    int n_expert = n_active(e), n_unit = n_expert * panels_of(w);
+    int n_expert = n_active(e), n_unit = n_expert * parts_units(w);
     bool is_few = e->n_row * e->m->hp.n_expert_used < PARTS_FEW_TOK * n_expert;
     size_t n_bytes = (size_t)(n_unit / c->nth) * PANEL_ROWS * w->row_bytes;
     bool is_alone = c->nth == 1 || (is_few && n_bytes < PARTS_LEAST_SHARE);

@@ -16,11 +16,6 @@ void parts_carve(thread_parts *t, const plan *p, mem_carver *c)
     t->bytes = mem_carve(c, n_part + PARTS_AHEAD, sizeof *t->bytes);
 }
 
-static int n_units(const weight *w)
-{
-    return (w->n_rows + UNIT - 1) / UNIT;
-}
-
 /* Products whose rows are shared; of gate and up the second goes with the first. */
 static int n_shared(const plan_step *s)
 {
@@ -30,7 +25,7 @@ static int n_shared(const plan_step *s)
 static void share_units(const plan_step *s, int ith, int nth, int *first, int *last)
 {
     int n = 0;
-    for (int i = 0; i < n_shared(s); i++) n += n_units(s->w[i]);
+    for (int i = 0; i < n_shared(s); i++) n += parts_units(s->w[i]);
     parts_share(ith, nth, n, first, last);
 }
 
@@ -41,7 +36,7 @@ static int parts_of(const plan_step *s, int ith, int nth, rows_part part[PLAN_MA
     int n_part = 0, first, last;
     share_units(s, ith, nth, &first, &last);
     for (int i = 0, base = 0; i < n_shared(s) && base < last; i++) {
-        int n_rows = s->w[i]->n_rows, n = n_units(s->w[i]);
+        int n_rows = s->w[i]->n_rows, n = parts_units(s->w[i]);
         int u0 = first > base ? first - base : 0, u1 = last - base < n ? last - base : n;
         base += n;
         if (u0 < u1)
@@ -199,7 +194,7 @@ int parts_least(const plan_step *s, int nth)
 static int product_of(const plan_step *s, int unit, int *base)
 {
     int i = 0;
-    for (*base = 0; unit >= *base + n_units(s->w[i]); i++) *base += n_units(s->w[i]);
+    for (*base = 0; unit >= *base + parts_units(s->w[i]); i++) *base += parts_units(s->w[i]);
     return i;
 }
 
@@ -208,7 +203,7 @@ bool parts_take_rows(parts_left *left, const plan_step *s, parts_taker *by, rows
     int base;
     if (by->first == by->last && !parts_take(left, by)) return false;
     *p = (rows_part){ .i = product_of(s, by->first, &base), .was_read = true };
-    int end = base + n_units(s->w[p->i]), last = by->last < end ? by->last : end;
+    int end = base + parts_units(s->w[p->i]), last = by->last < end ? by->last : end;
     p->r0 = (by->first - base) * UNIT;
     p->r1 = (last - base) * UNIT;
     p->end = ((by->end < end ? by->end : end) - base) * UNIT;

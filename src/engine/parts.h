@@ -94,6 +94,12 @@ static inline void parts_share(int ith, int nth, int n, int *first, int *last)
     *last = (int)((int64_t)n * (ith + 1) / nth);
 }
 
+/* Units of a product's rows: panels, of which the last may have fewer. */
+static inline int parts_units(const weight *w)
+{
+    return (w->n_rows + PANEL_ROWS - 1) / PANEL_ROWS;
+}
+
 /* Gate and up go together, row by row. */
 static inline bool parts_is_pair(const plan_step *s)
 {

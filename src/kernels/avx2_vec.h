@@ -287,7 +287,7 @@ INLINE codes has_bit(codes bits, codes which)
     return _mm256_cmpeq_epi8(_mm256_and_si256(bits, which), which);
 }
 
-/* ---- what gemv_rows.h wants besides --------------------------------------------------------- */
+/* ---- what gemv_rows.h and gemv_crumbs.h want besides ----------------------------------------- */
 
 INLINE codes i_set_where(codes c, codes bits, codes which, const int add)
 {
