@@ -126,9 +126,9 @@ static void fill_random(float *x, int n, uint64_t seed)
 
 static void for_each_set(void (*check)(const vec_table *v))
 {
-    static const char *const isa[] = { "generic", "avx2", "avxvnni", "avx512" };
+    static const char *const isa[] = { "generic", "avx2", "avxvnni", "avx512", "zen4" };
     lory_kernels usable;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         if (kernels_for(isa_name = isa[i], &usable)) check(vec_for(isa_name));
 }
 

@@ -25,11 +25,19 @@ static unsigned saved_registers(void)
     return low;
 }
 
+/* Whether CPUID's leaf 0 says "AuthenticAMD". */
+static bool is_amd(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(0, &a, &b, &c, &d) && b == signature_AMD_ebx && c == signature_AMD_ecx
+           && d == signature_AMD_edx;
+}
+
 /* Intel SDM volume 2, CPUID: leaf 1 ecx; leaf 7 ebx, ecx, its subleaf 1 eax. */
 unsigned cpu_features(void)
 {
     enum { OSXSAVE = 1 << 27, AVX = 1 << 28, YMM = 0x06, ZMM = 0xe6 };
-    unsigned a, b, c, d, a1, c1, unused, found = 0;
+    unsigned a, b, c, d, a1, c1, unused, found = is_amd() ? CPU_AMD : 0;
     if (!__get_cpuid(1, &a, &b, &c1, &d) || !(c1 & OSXSAVE) || !(c1 & AVX)) return 0;
     unsigned saved = saved_registers();
     if ((saved & YMM) != YMM) return 0;

@@ -8,7 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Instruction sets that the processor has and the operating system saves the registers of. */
+/* Instruction sets that the processor has and the operating system saves the registers of; who made
+ * it, where the same instructions take other times. */
 enum {
     CPU_AVX2 = 1u << 0,
     CPU_FMA = 1u << 1,
@@ -22,6 +23,7 @@ enum {
     CPU_NEON = 1u << 9,     /* every aarch64 */
     CPU_DOTPROD = 1u << 10, /* sdot, udot */
     CPU_I8MM = 1u << 11,    /* smmla and its like */
+    CPU_AMD = 1u << 12,
 };
 unsigned cpu_features(void); /* the CPU_* bits, 0 on other machines */
 

@@ -1,31 +1,10 @@
 /* avx512_quant.c - AVX-512 with VNNI: the integer matmul.
  * Layer: kernels.
- * The tiles: dot_tiles.h, 32 rows x 6 tokens (4 with two scales a group: registers). */
+ * The tiles: avx512_tiles.h. */
 #include "kernels/avx512_vec.h"
 
-enum { TILE_1 = 6, TILE_2 = 4, TILE_NARROW = 8, PEAK_SUMS = 16, ALTERNATE = 1 };
-
-typedef __mmask16 row_bits;
-
-INLINE row_bits first_rows(int n)
-{
-    return (row_bits)((1u << n) - 1);
-}
-INLINE floats f_load_n(const float *p, int n)
-{
-    return _mm512_maskz_loadu_ps(first_rows(n), p);
-}
-INLINE void f_store_n(float *p, int n, floats v)
-{
-    _mm512_mask_storeu_ps(p, first_rows(n), v);
-}
-INLINE row_bits doubtful(floats v)
-{
-    enum { QNAN = 1, ZERO = 2, MINUS_ZERO = 4, INF = 8, MINUS_INF = 16, SNAN = 128 };
-    return _mm512_fpclass_ps_mask(v, QNAN | ZERO | MINUS_ZERO | INF | MINUS_INF | SNAN);
-}
-
-#include "kernels/dot_tiles.h"
+enum { CONVERTS = 0 };
+#include "kernels/avx512_tiles.h"
 
 /* ---- activations ---------------------------------------------------------------------------- */
 

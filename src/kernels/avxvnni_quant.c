@@ -2,7 +2,7 @@
  * Layer: kernels. */
 #include "kernels/avxvnni_vec.h"
 
-enum { TILE_1 = 4, TILE_2 = 4, TILE_NARROW = 8, PEAK_SUMS = 12, ALTERNATE = 0 };
+enum { TILE_1 = 4, TILE_2 = 4, TILE_NARROW = 8, PEAK_SUMS = 12, ALTERNATE = 0, CONVERTS = 0 };
 
 typedef unsigned row_bits;
 

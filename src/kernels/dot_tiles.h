@@ -1,7 +1,7 @@
 /* dot_tiles.h - panels against activations by vpdpbusd, for one instruction set, written over
  * vectors of ROWS rows.
- * Layer: kernels. Not a header: avx512_quant.c and avxvnni_quant.c include it once, after the
- * vectors.
+ * Layer: kernels. Not a header: avxvnni_quant.c includes it once, after the vectors, and so do the
+ * files of AVX-512 by way of avx512_tiles.h.
  *
  * A panel's step is one vector (or two): 4 codes of 16 rows. vpdpbusd multiplies it with 4
  * activations broadcast to all rows, so sums stay in their rows and nothing is added across. Codes
@@ -10,13 +10,16 @@
  * at the bits of 1.5 * 2^23 as well: then it is a float as it stands, and one fused multiply-add
  * scales it and takes that off again, rounding once: no conversion. So 8 vpdpbusd, one multiply-add
  * for the scale and one for the activations' bound it: 8/10 of the peak; a minimum or a second
- * scale (which still converts) makes it 8/11 or 8/12.
+ * scale (which still converts) makes it 8/11 or 8/12. Where conversions are free beside multiplies
+ * every sum is converted (CONVERTS), to the same bits.
  *
  * What the files define before, with the vectors and i_add_dot (sum + the products of unsigned
  * and signed bytes by fours):
  *   TILE_1, TILE_2            tokens of a tile of two vectors, one scale and two: 4 at least
  *   TILE_NARROW               of a tile of one vector
  *   PEAK_SUMS                 that peak_i8 adds to in turn
+ *   ALTERNATE                 whether the steps of two halves of a group do
+ *   CONVERTS                  whether every sum is converted
  *   f_load_n, f_store_n       the first n floats, n <= ROWS; zeros for the others
  *   row_bits, first_rows      a bit a row; those of the first n
  *   doubtful                  of the floats that are a zero, infinite or a NaN */
@@ -194,7 +197,7 @@ typedef bool tile_fn(const tile_args *t);
 #define TILE(s, m, rv, n)                                                                          \
     static bool tile_##s##_##m##_##rv##_##n(const tile_args *t)                                    \
     {                                                                                              \
-        return tile(s, m, false, rv, n, t);                                                        \
+        return tile(s, m, CONVERTS, rv, n, t);                                                     \
     }
 #define TILES_4(s, m, rv) TILE(s, m, rv, 1) TILE(s, m, rv, 2) TILE(s, m, rv, 3) TILE(s, m, rv, 4)
 #define TILES_6(s, m, rv) TILES_4(s, m, rv) TILE(s, m, rv, 5) TILE(s, m, rv, 6)
@@ -351,7 +354,7 @@ static void rows_x_tokens(const gemm_args *a, int ir, int rv, int ig0, int ig1, 
                 take_soon(later, &t);
             }
             t.out = a->out + (size_t)(first + it) * a->ld_out + ir;
-            if (!fn[n - 1](&t)) tile_exactly(type, rv, n, t);
+            if (!fn[n - 1](&t) && !CONVERTS) tile_exactly(type, rv, n, t);
         }
     }
 }

@@ -399,7 +399,7 @@ typedef struct lory_kernels {
 
 typedef struct {
     const char *name; /* "avx512", ... the name LORY_ISA takes */
-    unsigned cpu;     /* CPU_* features it needs, all of them */
+    unsigned cpu;     /* CPU_* features it needs; with CPU_AMD it is others' by name only */
     const lory_kernels *table;
 } isa_row;
 
@@ -407,7 +407,7 @@ extern const isa_row isas[]; /* best first, one row per kernel file, ends with t
 extern const int n_isa;
 
 /* The merged table for this CPU, made once (thread-safe): each slot from the first usable row
- * that fills it. LORY_ISA=NAME leaves out the rows above the first of that name. */
+ * that fills it, from the first on that is for this CPU; LORY_ISA=NAME: the first of that name. */
 const lory_kernels *kernels(void);
 /* The name of the best row in use; NULL with *err when LORY_ISA is no name of a row that this CPU
  * can use. */

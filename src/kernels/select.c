@@ -20,6 +20,7 @@ enum {
 /* clang-format off */
 const isa_row isas[] = {
 #if defined(__x86_64__)
+    { "zen4",    AVX512 | CPU_AMD, &kernels_avx512_zen_quant },
     { "avx512",  AVX512, &kernels_avx512 },
     { "avx512",  AVX512, &kernels_avx512_few },
     { "avx512",  AVX512, &kernels_avx512_gemv },
@@ -75,7 +76,12 @@ static void fill_slots(lory_kernels *out, const lory_kernels *from)
     memcpy(out, have, sizeof have);
 }
 
+/* Whether the row runs here; whether it is for CPUs of this maker, too. */
 static bool is_usable(const isa_row *row)
+{
+    return ((cpu_features() | CPU_AMD) & row->cpu) == row->cpu;
+}
+static bool is_fit(const isa_row *row)
 {
     return (cpu_features() & row->cpu) == row->cpu;
 }
@@ -95,6 +101,14 @@ static const isa_row *merge_from(const isa_row *row, lory_kernels *out)
     return best;
 }
 
+/* The first row for this CPU. */
+static const isa_row *find_fit(void)
+{
+    const isa_row *row = isas;
+    while (!is_fit(row)) row++;
+    return row;
+}
+
 /* The first usable row of that name. */
 static const isa_row *find_isa(const char *name)
 {
@@ -112,7 +126,7 @@ static void merge_all(void)
     const char *wanted = getenv("LORY_ISA");
     const bool is_set = wanted && *wanted;
     const isa_row *row = is_set ? find_isa(wanted) : NULL;
-    const isa_row *best = merge_from(row ? row : isas, &merged);
+    const isa_row *best = merge_from(row ? row : find_fit(), &merged);
     if (!is_set || best == row) merged_name = best->name;
 }
 

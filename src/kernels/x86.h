@@ -21,6 +21,7 @@ extern const lory_kernels kernels_avx512_gemv_codes; /* avx512_gemv_codes.c */
 extern const lory_kernels kernels_avx512_gemv_rare;  /* avx512_gemv_rare.c */
 extern const lory_kernels kernels_avx512_pack;       /* avx512_pack.c */
 extern const lory_kernels kernels_avx512_quant;      /* avx512_quant.c */
+extern const lory_kernels kernels_avx512_zen_quant;  /* avx512_zen_quant.c */
 extern const lory_kernels kernels_avxvnni_few;       /* avxvnni_few.c */
 extern const lory_kernels kernels_avxvnni_gemv;      /* avxvnni_gemv.c */
 extern const lory_kernels kernels_avxvnni_quant;     /* avxvnni_quant.c */
