@@ -2,6 +2,7 @@
  * set and however it is cut, near the exact one. */
 #include "base/mem.h"
 #include "kernel_inputs.h"
+#include "quant/block.h"
 #include "test.h"
 #include <math.h>
 #include <stdlib.h>
@@ -27,9 +28,23 @@ static int clamp_chunk(int pos, int chunk)
     return at < 0 ? 0 : at > KV_CHUNK ? KV_CHUNK : at;
 }
 
+/* The queries as attention over codes takes them. */
+typedef struct {
+    int16_t codes[N_Q * DIM_MAX];
+    float scales[N_Q * DIM_MAX / QT_GROUP];
+} query_codes;
+
+static void quant_queries(const lory_kernels *kn, const attend_case *c, query_codes *q)
+{
+    if (c->type == QT_Q8_0)
+        kn->quant_queries(N_Q, c->dim, c->q, (size_t)c->dim, q->codes, q->scales);
+}
+
 static void run_attend(const lory_kernels *kn, const attend_case *c, float *o, attend_state *state)
 {
     static float scratch[ATTEND_SCRATCH(DIM_MAX)];
+    static query_codes codes;
+    quant_queries(kn, c, &codes);
     for (int i = 0; i < N_Q; i++) state[i] = (attend_state){ -INFINITY, 0 };
     for (int ic = 0; ic < CHUNKS; ic++) {
         int16_t first[N_Q], last[N_Q];
@@ -40,8 +55,10 @@ static void run_attend(const lory_kernels *kn, const attend_case *c, float *o, a
             pos[i] = c->last[i] - 1 - ic * KV_CHUNK;
         }
         const size_t chunk = (size_t)ic * KV_CHUNK * c->row_bytes;
-        attend_args a = { .q = c->q,
+        attend_args a = { .q = c->type == QT_Q8_0 ? NULL : c->q,
                           .ld_q = (size_t)c->dim,
+                          .q_codes = codes.codes,
+                          .q_scales = codes.scales,
                           .type = c->type,
                           .row_bytes = c->row_bytes,
                           .k = c->k_rows + chunk,
@@ -89,6 +106,25 @@ static void exact_attend(const attend_case *c, int i, double *o)
     for (int d = 0; d < c->dim; d++) o[d] /= sum;
 }
 
+/* How far a result may lie off, since codes are multiplied with what is rounded to 16 bits: scores
+ * by the steps of the query, weights by that and by their own. */
+static double rounding_of(const attend_case *c, int i)
+{
+    double score = 0, value = 0;
+    for (int j = c->first[i]; j < c->last[i]; j++) {
+        double sum = 0, top = 0;
+        for (int d = 0; d < c->dim; d++) {
+            const int at = i * c->dim + d / QT_GROUP * QT_GROUP;
+            for (int e = 0; d % QT_GROUP == 0 && e < QT_GROUP; e++)
+                top = fmax(e > 0 ? top : 0, fabs((double)c->q[at + e]));
+            sum += top * fabs((double)c->k[j * c->dim + d]);
+            value = fmax(value, fabs((double)c->v[j * c->dim + d]));
+        }
+        score = fmax(score, sum * c->scale);
+    }
+    return (2 * score + 1) * value / 65534;
+}
+
 /* Random rows in the case's type, and what they stand for. */
 static void fill_rows(const attend_case *c, float *x, uint8_t *rows)
 {
@@ -111,6 +147,7 @@ static void new_attend_case(attend_case *c, int round)
     c->cap = round % 4 == 2 ? 5.0f : 0.0f;
     c->scale = 1 / sqrtf((float)c->dim);
     fill(N_Q * DIM_MAX, c->q);
+    for (int d = 0; d < 32; d++) c->q[d] *= round % 2 ? 0.0f : 0x1p-120f; /* codes of nothing */
     fill_rows(c, c->k, c->k_rows), fill_rows(c, c->v, c->v_rows);
     for (int i = 0; i < N_Q; i++) {
         c->last[i] = 1 + rnd_below(CHUNKS * KV_CHUNK);
@@ -148,11 +185,12 @@ TEST(attention_is_the_same_on_every_isa_and_near_the_exact_one)
         memset(want, 0, sizeof want);
         run_attend(generic(), &c, want, want_state);
         for (int i = 0; i < N_Q; i++) {
+            const double most = 2e-4 + (c.type == QT_Q8_0 ? rounding_of(&c, i) : 0);
             double exact[DIM_MAX];
             exact_attend(&c, i, exact);
             for (int d = 0; d < c.dim; d++) {
                 double y = want[i * (c.dim + 1) + d] / want_state[i].sum;
-                CHECK(fabs(y - exact[d]) <= 2e-4, "dim %d: %g for %g", c.dim, y, exact[d]);
+                CHECK(fabs(y - exact[d]) <= most, "dim %d: %g for %g", c.dim, y, exact[d]);
             }
         }
         for (int l = 0; l < n_list; l++) {
@@ -255,6 +293,8 @@ TEST(chunks_merge_outside_as_in_attention)
         run_attend(generic(), &c, want, want_state);
         for (int l = 0; l < n_list; l++) {
             attend_state st = { -INFINITY, 0 };
+            static query_codes codes;
+            quant_queries(&list[l].kn, &c, &codes);
             for (int ic = 0; ic < CHUNKS; ic++) {
                 float part[DIM_MAX], scratch[ATTEND_SCRATCH(DIM_MAX)];
                 int16_t first = (int16_t)clamp_chunk(c.first[0], ic);
@@ -263,7 +303,8 @@ TEST(chunks_merge_outside_as_in_attention)
                 attend_state chunk = { -INFINITY, 0 };
                 if (first >= last) continue;
                 list[l].kn.attend(&(attend_args){
-                    .q = c.q, .type = c.type, .row_bytes = c.row_bytes,
+                    .q = c.q, .q_codes = codes.codes, .q_scales = codes.scales, .type = c.type,
+                    .row_bytes = c.row_bytes,
                     .k = c.k_rows + (size_t)ic * KV_CHUNK * c.row_bytes,
                     .v = c.v_rows + (size_t)ic * KV_CHUNK * c.row_bytes,
                     .o = part, .state = &chunk, .first = &first, .last = &last,
@@ -274,5 +315,34 @@ TEST(chunks_merge_outside_as_in_attention)
             CHECK_SAME(got, want, (size_t)c.dim * sizeof *got, "isa %s", list[l].name);
             CHECK_SAME(&st, &want_state[0], sizeof st, "isa %s", list[l].name);
         }
+    }
+}
+
+/* What is not finite is seen in the results that it is part of, and in no other. */
+TEST(attention_over_codes_keeps_what_is_not_finite)
+{
+    enum { QUERY = 3, ROW = 70 };
+    static attend_case c;
+    static float clean[N_Q * (DIM_MAX + 1)], got[N_Q * (DIM_MAX + 1)];
+    attend_state state[N_Q];
+    isa list[8];
+    int n_list = usable_isas(list);
+    static const uint8_t infinite[] = { 0x00, 0x7c };
+    for (int l = 0; l < n_list; l++) {
+        new_attend_case(&c, 20); /* q8_0, 64 elements */
+        REQUIRE(c.type == QT_Q8_0 && c.dim == 64);
+        for (int i = 0; i < N_Q; i++) c.first[i] = i % 2 ? 90 : 10, c.last[i] = 150;
+        run_attend(&list[l].kn, &c, clean, state);
+        memcpy(c.v_rows + ROW * c.row_bytes + sizeof(block_q8_0), infinite, sizeof infinite);
+        c.q[QUERY * c.dim + 40] = -INFINITY;
+        run_attend(&list[l].kn, &c, got, state);
+        for (int i = 0; i < N_Q; i++)
+            for (int d = 0; d < c.dim; d++) {
+                const int at = i * (c.dim + 1) + d;
+                const bool is_seen = i == QUERY || (c.first[i] <= ROW && d >= 32);
+                const bool is_nan = isnan(got[at] / state[i].sum);
+                CHECK(is_seen ? is_nan : got[at] == clean[at], "isa %s, query %d, element %d: %g",
+                      list[l].name, i, d, (double)got[at]);
+            }
     }
 }

@@ -5,7 +5,7 @@
  * queries (tokens times the heads of the group) are gathered, run over their sequences' chunks in
  * ascending order, and divided by their sums at the end. Neighbours that have a chunk in one page,
  * because they are of one sequence or of sequences that share it, take it together: it is read, and
- * converted when it is not stored as f32, once for all their queries.
+ * converted when it is stored as f16, once for all their queries.
  *
  * One token over a long context, sooner where heads do not go evenly into the threads: chunks of
  * heads are shared instead, and taken by threads that are done. Each chunk's result waits in a
@@ -61,6 +61,8 @@ static size_t queries_per_unit(const hparams_layer *l)
 typedef struct {
     float *q, *o;        /* [n_q, head_dim] */
     float *packed_q;     /* the queries by pack_queries */
+    int16_t *q_codes;    /* by quant_queries */
+    float *q_scales;
     float *kv;           /* [2][KV_CHUNK, head_dim] */
     float *kernel;       /* [ATTEND_SCRATCH(head_dim)] */
     attend_state *state; /* [n_q] */
@@ -78,6 +80,8 @@ static size_t lay_out(attend_scratch *a, const hparams_layer *l, void *at)
     a->o = mem_carve(&c, n_q * dim, sizeof(float));
     a->kv = mem_carve(&c, 2 * KV_CHUNK * dim, sizeof(float));
     a->packed_q = mem_carve(&c, (n_q + 15) / 16 * 16 * dim, sizeof(float));
+    a->q_codes = mem_carve(&c, n_q * dim, sizeof(int16_t));
+    a->q_scales = mem_carve(&c, n_q * dim / QT_GROUP, sizeof(float));
     a->kernel = mem_carve(&c, ATTEND_SCRATCH(dim), sizeof(float));
     a->state = mem_carve(&c, n_q, sizeof(attend_state));
     a->first = mem_carve(&c, n_q, sizeof(int16_t));
@@ -124,14 +128,16 @@ typedef struct {
 static void gather_queries(const exec *e, const plan_step *s, attend_unit u,
                            const attend_scratch *a)
 {
-    int group = group_of(e, s), dim = layer_of(e, s)->kv_dim;
+    int group = group_of(e, s), dim = layer_of(e, s)->kv_dim, n_q = u.n_tok * group;
     size_t n = (size_t)(group * dim);
     for (int i = 0; i < u.n_tok; i++)
         memcpy(a->q + (size_t)i * n, op_row(e, s->src, u.it + i) + (size_t)u.ih * n,
                n * sizeof(float));
-    if (u.n_tok * group > DIRECT_QUERIES && dim % 16 == 0)
-        e->kn->pack_queries(u.n_tok * group, dim, a->q, (size_t)dim, a->packed_q);
-    for (int i = 0; e->m->alibi_slope && i < u.n_tok * group; i++)
+    if (e->kv->shape.type == QT_Q8_0)
+        e->kn->quant_queries(n_q, dim, a->q, (size_t)dim, a->q_codes, a->q_scales);
+    else if (n_q > DIRECT_QUERIES && dim % 16 == 0)
+        e->kn->pack_queries(n_q, dim, a->q, (size_t)dim, a->packed_q);
+    for (int i = 0; e->m->alibi_slope && i < n_q; i++)
         a->slope[i] = e->m->alibi_slope[u.ih * group + i % group];
 }
 
@@ -254,8 +260,8 @@ static void find_next(const exec *e, const plan_step *s, attend_piece p, attend_
             }
 }
 
-/* n_key keys and values of the part for args->n_q queries: converted first when there are many,
- * else as they lie, with what is read next asked for meanwhile. */
+/* n_key keys and values of the part for args->n_q queries: those of f16 converted first when there
+ * are many, else as they lie, with what is read next asked for meanwhile. */
 static void set_rows(const exec *e, const plan_step *s, attend_piece p, int n_key,
                      const attend_scratch *a, attend_args *args)
 {
@@ -263,7 +269,7 @@ static void set_rows(const exec *e, const plan_step *s, attend_piece p, int n_ke
     const kv_layer *l = &kv->layer[s->il];
     const kv_place at = place_of(e, s, p.u, p.i, p.chunk);
     args->type = kv->shape.type;
-    if (args->type != QT_F32 && args->n_q > DIRECT_QUERIES) {
+    if (args->type == QT_F16 && args->n_q > DIRECT_QUERIES) {
         size_t n = (size_t)l->head_dim;
         kv_to_f32(kv, e->kn, at, n_key, a->kv);
         /* Rows up to a multiple of 4 are read, though not used; as they are, they may be slow. */
@@ -297,6 +303,8 @@ static void attend_chunk(const exec *e, const plan_step *s, attend_piece p,
     if (args.n_q > DIRECT_QUERIES) args.packed_q = a->packed_q;
     args.packed_at = iq;
     args.q += (size_t)iq * args.ld_q;
+    args.q_codes = a->q_codes + (size_t)iq * args.ld_q;
+    args.q_scales = a->q_scales + (size_t)iq * args.ld_q / QT_GROUP;
     args.o += (size_t)iq * args.ld_o;
     args.state += iq;
     args.first += iq;

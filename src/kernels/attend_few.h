@@ -18,7 +18,6 @@ typedef struct {
     float *o;                   /* [nq, head_dim], stride ld_o */
     int first, last;            /* rows */
     bool has_next;              /* what is read next is asked for meanwhile */
-    float *k_scales, *v_scales; /* [head_dim / 32][KV_CHUNK] of q8_0 */
     float *s;                   /* [KV_CHUNK][slots] and 16 more: scores, then weights */
 } few;
 
@@ -28,39 +27,18 @@ INLINE int slots_of(const int nq)
     return nq == 3 ? 4 : nq;
 }
 
-/* Bytes before element d of a row; of q8_0 before its block. */
+/* Bytes before element d of a row. */
 INLINE size_t bytes_to(const qtype type, int d)
 {
-    return type == QT_F32   ? 4 * (size_t)d
-           : type == QT_F16 ? 2 * (size_t)d
-                            : (size_t)(d / 32) * sizeof(block_q8_0);
-}
-
-/* The scales of q8_0 rows, from a multiple of 16 on. */
-static void load_scales(const few *f, const void *rows, const void *base, float *out)
-{
-    const attend_args *a = f->a;
-    const int n_base = a->n_base < f->last ? a->n_base : f->last, first = f->first / 16 * 16;
-    const uint8_t *own = rows, *shared = base;
-    for (int ib = 0; ib < a->head_dim / 32; ib++, out += KV_CHUNK) {
-        const size_t at = (size_t)ib * sizeof(block_q8_0), step = a->row_bytes;
-        for (int j = first; j < f->last; j += 16)
-            v_store(out + j, v_load_f16_apart(own + at + (size_t)j * step, step));
-        for (int j = first; j < n_base; j += 16)
-            store_part(out + j, n_base - j, v_load_f16_apart(shared + at + (size_t)j * step, step));
-    }
+    return (type == QT_F32 ? 4 : 2) * (size_t)d;
 }
 
 /* 16 elements from d on. */
-INLINE v16 load_kv(const qtype type, const uint8_t *at, const float *scale, const int d)
+INLINE v16 load_kv(const qtype type, const uint8_t *at, const int d)
 {
-    if (type == QT_F32) return v_load(at + 4 * d);
-    if (type == QT_F16) return v_load_f16(at + 2 * d);
-    const uint8_t *block = at + (size_t)(d / 32) * sizeof(block_q8_0);
-    return v_mul_each(v_load_i8(block + offsetof(block_q8_0, q) + d % 32),
-                      scale + d / 32 * KV_CHUNK);
+    return type == QT_F32 ? v_load(at + 4 * d) : v_load_f16(at + 2 * d);
 }
-/* The same, n of them there; not of q8_0. */
+/* The same, n of them there. */
 static v16 load_part_of_kv(qtype type, const uint8_t *at, int d, int n)
 {
     if (type == QT_F32) return load_part((const float *)(const void *)at + d, n);
@@ -77,16 +55,11 @@ INLINE void ask_for(const int lines, const uint8_t *at, size_t n)
     }
 }
 
-INLINE int lines_of(const qtype type)
-{
-    return type == QT_Q8_0 ? 2 : 4;
-}
-
 /* ---- scores -------------------------------------------------------------------------------- */
 
 /* Queries and keys from one element on. */
 typedef struct {
-    const float *q, *scale;
+    const float *q;
     const uint8_t *k, *next;
     size_t row_bytes;
 } few_at;
@@ -101,7 +74,7 @@ INLINE void score_step(const bool is_first, const int nq, const int nk, const qt
     for (int i = 0; i < nq; i++) qv[i] = v_load(at.q + nq * d + 16 * i);
     UNROLL
     for (int j = 0; j < nk; j++) {
-        v16 kv = load_kv(type, at.k + (size_t)j * at.row_bytes, at.scale + j, d);
+        v16 kv = load_kv(type, at.k + (size_t)j * at.row_bytes, d);
         UNROLL
         for (int i = 0; i < nq; i++) {
             v16 *to = &sum[slots * j + i];
@@ -129,25 +102,24 @@ INLINE void score_dots(const int nq, const int nk, const qtype type, const int d
                        v16 *sum)
 {
     const int n_sum = slots_of(nq) * nk;
-    /* what a turn reads, where that is whole lines or nearly */
-    const size_t ask = type == QT_Q8_0 && nq > 1 ? 0 : (size_t)nk * bytes_to(type, 32);
+    const size_t ask = (size_t)nk * bytes_to(type, 32); /* what a turn reads */
     int d = 32;
     if (nq == 3 || dim < 32) {
         UNROLL
         for (int i = 0; i < n_sum; i++) sum[i] = v_zero();
     }
     if (dim >= 32) {
-        if (ask > 0 && at.next) ask_for(lines_of(type), at.next, ask);
+        if (at.next) ask_for(4, at.next, ask);
         score_step(true, nq, nk, type, at, 0, sum);
         score_step(false, nq, nk, type, at, 16, sum);
     }
     for (; d + 32 <= dim; d += 32) {
-        at.q += 32 * nq, at.k += bytes_to(type, 32), at.scale += KV_CHUNK;
-        if (ask > 0 && at.next) ask_for(lines_of(type), at.next += ask, ask);
+        at.q += 32 * nq, at.k += bytes_to(type, 32);
+        if (at.next) ask_for(4, at.next += ask, ask);
         score_step(false, nq, nk, type, at, 0, sum);
         score_step(false, nq, nk, type, at, 16, sum);
     }
-    if (type == QT_Q8_0 || dim % 32 == 0) return;
+    if (dim % 32 == 0) return;
     v16 all[FEW_SUMS];
     if (dim >= 32) at.q += 32 * nq, at.k += bytes_to(type, 32);
     UNROLL
@@ -165,18 +137,16 @@ INLINE void score_tiles(const int nq, const qtype type, const few *f, const uint
     const size_t row_bytes = f->a->row_bytes, from = (size_t)j * row_bytes;
     const uint8_t *next = f->has_next ? (const uint8_t *)f->a->next_k + from : NULL;
     const v16 by = v_set(f->a->scale);
-    few_at at = { f->q, f->k_scales + j, k + from, NULL, row_bytes };
+    few_at at = { f->q, k + from, NULL, row_bytes };
     for (; j < end; j += 16 / slots) {
         v16 sum[16];
         at.next = j >= f->a->next_from ? next : NULL;
-        if (type == QT_Q8_0 && nq > 1 && at.next)
-            ask_for(lines_of(type), at.next, (size_t)(16 / slots) * row_bytes);
         for (int i = 0; i < 16; i += FEW_SUMS) {
             v16 part[FEW_SUMS];
             score_dots(nq, nk, type, dim, at, part);
             UNROLL
             for (int l = 0; l < FEW_SUMS; l++) sum[i + l] = part[l];
-            at.k += (size_t)nk * row_bytes, at.scale += nk;
+            at.k += (size_t)nk * row_bytes;
             if (at.next) at.next += (size_t)nk * row_bytes;
         }
         if (next) next += (size_t)(16 / slots) * row_bytes;
@@ -290,23 +260,22 @@ INLINE void value_tile(const int nq, const int nv, const qtype type, const few *
     const size_t from = (size_t)a->next_from * row_bytes;
     const size_t slice = (size_t)(f->last - f->first) * before;
     const uint8_t *next = f->has_next ? (const uint8_t *)a->next_v + from + slice : NULL;
-    const float *scale = f->v_scales + d / 32 * KV_CHUNK, *p = f->s + slots_of(nq) * f->first;
+    const float *p = f->s + slots_of(nq) * f->first;
     v16 sum[16], all[16];
     UNROLL
     for (int i = 0; i < nq * nv; i++) sum[i] = v_zero();
     for (int j = f->first, part; j < f->last;) {
         const uint8_t *v = rows_from(a, a->v, a->base_v, j, f->last, &part) + before;
-        if (type == QT_Q8_0) v += d % 32;
         while (j < part) {
             const int end = j + turn < part ? j + turn : part;
             if (next && j >= a->next_from) {
-                ask_for(lines_of(type), next, ask);
+                ask_for(4, next, ask);
                 next += ask;
             }
             for (; j < end; j++, v += row_bytes, p += slots_of(nq)) {
                 v16 vv[8];
                 UNROLL
-                for (int e = 0; e < nv; e++) vv[e] = load_kv(type, v, scale + j, 16 * e);
+                for (int e = 0; e < nv; e++) vv[e] = load_kv(type, v, 16 * e);
                 UNROLL
                 for (int i = 0; i < nq; i++) {
                     v16 pv = v_set(p[i]);
@@ -369,23 +338,18 @@ INLINE void attend_few(const int nq, const qtype type, const attend_args *a, int
 {
     merge_by by[FEW_QUERIES];
     attend_state chunk[FEW_QUERIES];
-    const int n_block = a->head_dim / 32, first = a->first[i], last = a->last[i];
+    const int first = a->first[i], last = a->last[i];
     float *packed = a->scratch + FEW_QUERIES * KV_CHUNK + 16;
-    float *scales = packed + (a->head_dim + 15) / 16 * 16 * FEW_QUERIES;
     const few f = { .a = a,
                     .q = packed,
                     .o = a->o + (size_t)i * a->ld_o,
                     .first = first,
                     .last = last,
                     .has_next = i == 0 && a->next_k,
-                    .k_scales = scales,
-                    .v_scales = scales + n_block * KV_CHUNK,
                     .s = a->scratch };
     float *s = f.s + slots_of(nq) * first;
     pack_few(nq, a->head_dim, a->q + (size_t)i * a->ld_q, a->ld_q, packed);
-    if (type == QT_Q8_0) load_scales(&f, a->k, a->base_k, f.k_scales);
     score_rows(nq, type, &f);
-    if (type == QT_Q8_0) load_scales(&f, a->v, a->base_v, f.v_scales); /* while weights are made */
     if (a->cap > 0 || a->slope) bend_few(nq, &f, i, s);
     weigh_few(nq, last - first, s, chunk);
     merge_states(nq, chunk, &a->state[i], by);

@@ -21,16 +21,18 @@ typedef struct {
     float old, now;
 } merge_by;
 
+enum { MERGE_MOST = 8 }; /* queries at a time */
+
 /* Merges the chunk into the states of n queries. */
 INLINE void merge_states(const int n, const attend_state *chunk, attend_state *st, merge_by *by)
 {
-    float grown[8]; /* e^(max - greater max) of what was and of the chunk */
+    float grown[2 * MERGE_MOST]; /* e^(max - greater max) of what was and of the chunk */
     for (int i = 0; i < n; i++) {
         float top = chunk[i].max > st[i].max ? chunk[i].max : st[i].max;
         grown[2 * i] = st[i].max - top;
         grown[2 * i + 1] = chunk[i].max - top;
     }
-    v_store_n(grown, 2 * n, v_exp(v_load_n(grown, 2 * n)));
+    store_part(grown, 2 * n, v_exp(load_part(grown, 2 * n)));
     for (int i = 0; i < n; i++) {
         by[i] = (merge_by){ st[i].max == -INFINITY, grown[2 * i], grown[2 * i + 1] };
         if (by[i].is_first) {

@@ -275,6 +275,8 @@ INLINE float v_top(v16 x)
     return _mm_cvtss_f32(_mm_max_ss(c, _mm_movehdup_ps(c)));
 }
 
+#include "kernels/avx2_attend.h"
+
 #include "kernels/float_slots.h"
 
 static double peak_f32(int64_t n)

@@ -3,6 +3,7 @@
  * Layer: kernels. Not a header by itself: avx2.c, avx512.c and neon.c include it once, after what
  * float_lanes.h asks for, and put FLOAT_SLOTS in their table. */
 #include "kernels/attend_block.h"
+#include "kernels/attend_codes.h"
 #include "kernels/attend_few.h"
 #include "kernels/float_panels.h"
 #include "kernels/float_states.h"
@@ -64,7 +65,7 @@ static void attend(const attend_args *a)
 {
     switch (a->type) {
     case QT_F16: attend_all(QT_F16, a); break;
-    case QT_Q8_0: attend_all(QT_Q8_0, a); break;
+    case QT_Q8_0: attend_codes(a); break;
     default: attend_all(QT_F32, a); break;
     }
 }
@@ -80,6 +81,7 @@ static void attend(const attend_args *a)
     .f32_to_f16 = f32_to_f16_row, .dot = dot, .rms_norm = rms_norm, .layer_norm = layer_norm,      \
     .rope = rope, .add = add, .mul = mul, .scale = scale, .silu_mul = silu_mul, .gelu = gelu,      \
     .gelu_erf = gelu_erf, .gelu_mul = gelu_mul, .clip_swiglu = clip_swiglu, .clamp = clamp,        \
-    .soft_cap = soft_cap, .softmax = softmax, .pack_queries = pack_queries, .attend = attend,      \
-    .attend_merge = attend_merge, .conv = conv, .delta = delta, .dplr = dplr, .scan = scan,        \
-    .scan_by_channel = scan_by_channel, .silu = silu
+    .soft_cap = soft_cap, .softmax = softmax, .pack_queries = pack_queries,                        \
+    .quant_queries = quant_queries, .attend = attend, .attend_merge = attend_merge,                \
+    .conv = conv, .delta = delta, .dplr = dplr, .scan = scan, .scan_by_channel = scan_by_channel,  \
+    .silu = silu

@@ -2,6 +2,8 @@
  * Layer: kernels. Compiled for the baseline; the ISA files give the same bits. No state. */
 #include "base/fmath.h"
 #include "kernels/generic.h"
+#include "quant/block.h"
+#include "quant/q_float.h"
 #include <math.h>
 #include <string.h>
 
@@ -244,20 +246,66 @@ static void rope(int n_head, int head_dim, int n_rot, bool neox, const float *cs
 
 /* ---- attention ------------------------------------------------------------------------------ */
 
+static const void *row_at(const attend_args *a, const void *rows, const void *base, int j)
+{
+    return (const char *)(j < a->n_base ? base : rows) + (size_t)j * a->row_bytes;
+}
+
 static const float *row_of(const attend_args *a, const void *rows, const void *base, int j,
                            float *scratch)
 {
-    const char *from = j < a->n_base ? base : rows;
-    qtypes[a->type].to_f32(a->head_dim, from + (size_t)j * a->row_bytes, scratch);
+    qtypes[a->type].to_f32(a->head_dim, row_at(a, rows, base, j), scratch);
     return scratch;
+}
+
+/* n floats to 16 bits; returns their scale. Nearest-even by adding and taking off 1.5 * 2^23. */
+static float quant_words(int n, const float *x, int16_t *codes)
+{
+    const float magic = 12582912.0f;
+    float m = 0.0f, not_finite = 0.0f;
+    for (int i = 0; i < n; i++) {
+        m = fabsf(x[i]) > m ? fabsf(x[i]) : m;
+        not_finite += x[i] - x[i]; /* 0 or NaN */
+    }
+    const bool is_zero = m < 0x1p-100f || not_finite != 0.0f;
+    const float to_code = is_zero ? 0.0f : 32767.0f / m;
+    for (int i = 0; i < n; i++)
+        codes[i] = is_zero ? 0 : (int16_t)((x[i] * to_code + magic) - magic);
+    return (m < 0x1p-100f ? 0.0f : m / 32767.0f) + not_finite;
+}
+
+static void quant_queries(int n, int head_dim, const float *q, size_t ld_q, int16_t *codes,
+                          float *scales)
+{
+    for (int i = 0; i < n; i++, q += ld_q)
+        for (int d = 0; d < head_dim; d += QT_GROUP, codes += QT_GROUP)
+            *scales++ = quant_words(QT_GROUP, q + d, codes);
+}
+
+/* q_i . k_j over codes. */
+static float dot_codes(const attend_args *a, int i, int j)
+{
+    const block_q8_0 *k = row_at(a, a->k, a->base_k, j);
+    const int16_t *c = a->q_codes + (size_t)i * (size_t)a->head_dim;
+    const float *scale = a->q_scales + (size_t)i * (size_t)(a->head_dim / QT_GROUP);
+    float y = 0.0f;
+    for (int b = 0; b < a->head_dim / QT_GROUP; b++, c += QT_GROUP) {
+        int32_t sum = 0;
+        for (int d = 0; d < QT_GROUP; d++) sum += c[d] * k[b].q[d];
+        y = fmaf((float)sum, f16_to_f32(k[b].d) * scale[b], y);
+    }
+    return y;
 }
 
 /* Scores of query i against keys [first, last) -> s[last - first]; key [head_dim] is scratch. */
 static void scores(const attend_args *a, int i, float *s, float *key)
 {
-    const float *q = a->q + (size_t)i * a->ld_q;
+    const bool is_codes = a->type == QT_Q8_0;
+    const float *q = is_codes ? NULL : a->q + (size_t)i * a->ld_q;
     for (int j = a->first[i]; j < a->last[i]; j++) {
-        float v = a->scale * dot(a->head_dim, q, row_of(a, a->k, a->base_k, j, key));
+        float v = a->scale
+                  * (is_codes ? dot_codes(a, i, j)
+                              : dot(a->head_dim, q, row_of(a, a->k, a->base_k, j, key)));
         if (a->cap > 0) v = a->cap * math_tanhf(v / a->cap);
         if (a->slope) v = fmaf(a->slope[i], (float)(j - a->pos[i]), v);
         *s++ = v;
@@ -271,6 +319,26 @@ static void weigh(const attend_args *a, int first, int n, const float *p, float 
     for (int j = 0; j < n; j++) {
         const float *v = row_of(a, a->v, a->base_v, first + j, value);
         for (int d = 0; d < a->head_dim; d++) o[d] = fmaf(p[j], v[d], o[d]);
+    }
+}
+
+/* The same over codes. */
+static void weigh_codes(const attend_args *a, int first, int n, const float *p, float *o)
+{
+    for (int b = 0; b < a->head_dim / QT_GROUP; b++) {
+        float x[KV_CHUNK];
+        int16_t w[KV_CHUNK];
+        int32_t sum[QT_GROUP] = { 0 };
+        for (int j = 0; j < n; j++) {
+            const block_q8_0 *v = row_at(a, a->v, a->base_v, first + j);
+            x[j] = p[j] * f16_to_f32(v[b].d);
+        }
+        const float scale = quant_words(n, x, w);
+        for (int j = 0; j < n; j++) {
+            const block_q8_0 *v = row_at(a, a->v, a->base_v, first + j);
+            for (int d = 0; d < QT_GROUP; d++) sum[d] += w[j] * v[b].q[d];
+        }
+        for (int d = 0; d < QT_GROUP; d++) *o++ = (float)sum[d] * scale;
     }
 }
 
@@ -308,7 +376,10 @@ static void attend(const attend_args *a)
         scores(a, i, p, row);
         float m = max_of(n, p), *o = a->o + (size_t)i * a->ld_o;
         for (int j = 0; j < n; j++) p[j] = math_expf(p[j] - m);
-        weigh(a, a->first[i], n, p, row, part);
+        if (a->type == QT_Q8_0)
+            weigh_codes(a, a->first[i], n, p, part);
+        else
+            weigh(a, a->first[i], n, p, row, part);
         attend_merge(a->head_dim, (attend_state){ m, sum(n, p) }, part, &a->state[i], o);
     }
 }
@@ -379,6 +450,7 @@ const lory_kernels kernels_generic = {
     .soft_cap = soft_cap,
     .softmax = softmax,
     .pack_queries = pack_queries,
+    .quant_queries = quant_queries,
     .attend = attend,
     .attend_merge = attend_merge,
     .conv = conv,

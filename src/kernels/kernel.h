@@ -201,8 +201,9 @@ enum {
 enum {
     KV_CHUNK = 64, /* positions per chunk, cut at multiples of it by absolute position */
 };
-/* Floats: the weights of 64 queries and the lanes of their sums; queries and scales of a few. */
-#define ATTEND_SCRATCH(head_dim) (64 * KV_CHUNK + 256 + 8 * (head_dim))
+/* Floats: the weights of 64 queries and the lanes of their sums; queries of a few, rows put
+ * together. */
+#define ATTEND_SCRATCH(head_dim) (64 * KV_CHUNK + 256 + 9 * (head_dim))
 
 /* One query head's running result over the chunks it has seen: out of order it has no meaning. */
 typedef struct {
@@ -218,12 +219,20 @@ typedef struct {
  *   s_j = fmaf(slope_i, (float)(j - pos_i), s_j)     when slope is given
  *   m = max_j s_j;  p_j = exp(s_j - m);  l = sum p_j in lanes over j - first[i] (from +0)
  *   o_d = sum_j p_j * v_j[d], j ascending by fused multiply-add from +0
+ * Keys and values of QT_Q8_0 are not converted: what is multiplied with them is rounded to 16 bits
+ * (quant_queries), so that sums of products are integers, exact in any order. For block b of 32
+ * elements, with the queries' c and dq, the keys' and values' code and dk, dv:
+ *   dot = sum_b (float)(sum_d c_d * code_jd) * (dk_jb * dq_b)
+ *                                                    b ascending by fused multiply-add from +0
+ *   o_d = (float)(sum_j c_j * code_jd) * dw          c, dw of p_j * dv_jb over the chunk's keys
  * and the chunk merges into the state of query i: the first one is taken as it is; later
  *   M = max(max, m); a = exp(max - M); b = exp(m - M);
  *   sum = fmaf(sum, a, l * b); o_i[d] = fmaf(o_i[d], a, o_d * b); max = M. */
 typedef struct {
     const float *q;     /* [n_q, head_dim], stride ld_q */
     size_t ld_q;        /* floats */
+    const int16_t *q_codes; /* [n_q, head_dim] by quant_queries, in place of q: of QT_Q8_0 */
+    const float *q_scales;  /* [n_q, head_dim / 32] */
     /* The same by pack_queries, from its query packed_at on; or NULL: many queries take longer. */
     const float *packed_q;
     int packed_at;
@@ -379,6 +388,11 @@ typedef struct lory_kernels {
      * the order d mod 16 = 0 8 4 12 2 10 6 14 1 ..., of each d ascending, which is how lanes fold.
      * head_dim % 16 == 0; past n the last query again. */
     void (*pack_queries)(int n, int head_dim, const float *q, size_t ld_q, float *packed);
+    /* n queries as codes of 16 bits, [n, head_dim] in an order of attend's own, and scales
+     * [n, head_dim / 32]: with m = max|x| of a block of 32, c = nearest-even(x * (32767 / m)), scale
+     * m / 32767; all of it 0 when m < 2^-100; the scale NaN when any x isn't finite. */
+    void (*quant_queries)(int n, int head_dim, const float *q, size_t ld_q, int16_t *codes,
+                          float *scales);
     void (*attend)(const attend_args *a);
     /* Merges a chunk's result, part [n], into the state and vector o [n] of one query, as attend
      * does. */

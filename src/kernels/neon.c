@@ -238,6 +238,8 @@ INLINE float v_top(v16 a)
 }
 #undef EACH
 
+#include "kernels/neon_attend.h"
+
 #include "kernels/float_slots.h"
 
 static double peak_f32(int64_t n)
