@@ -292,28 +292,66 @@ TEST(chunks_merge_outside_as_in_attention)
         new_attend_case(&c, round);
         run_attend(generic(), &c, want, want_state);
         for (int l = 0; l < n_list; l++) {
-            attend_state st = { -INFINITY, 0 };
+            attend_state st = { -INFINITY, 0 }, chunk[CHUNKS];
             static query_codes codes;
+            float part[CHUNKS][DIM_MAX], scratch[ATTEND_SCRATCH(DIM_MAX)];
+            int n_part = 0;
             quant_queries(&list[l].kn, &c, &codes);
             for (int ic = 0; ic < CHUNKS; ic++) {
-                float part[DIM_MAX], scratch[ATTEND_SCRATCH(DIM_MAX)];
                 int16_t first = (int16_t)clamp_chunk(c.first[0], ic);
                 int16_t last = (int16_t)clamp_chunk(c.last[0], ic);
                 int32_t pos = c.last[0] - 1 - ic * KV_CHUNK;
-                attend_state chunk = { -INFINITY, 0 };
                 if (first >= last) continue;
+                chunk[n_part] = (attend_state){ -INFINITY, 0 };
                 list[l].kn.attend(&(attend_args){
                     .q = c.q, .q_codes = codes.codes, .q_scales = codes.scales, .type = c.type,
                     .row_bytes = c.row_bytes,
                     .k = c.k_rows + (size_t)ic * KV_CHUNK * c.row_bytes,
                     .v = c.v_rows + (size_t)ic * KV_CHUNK * c.row_bytes,
-                    .o = part, .state = &chunk, .first = &first, .last = &last,
-                    .slope = c.has_slope ? c.slope : NULL, .pos = &pos, .n_q = 1,
+                    .o = part[n_part], .state = &chunk[n_part], .first = &first,
+                    .last = &last, .slope = c.has_slope ? c.slope : NULL, .pos = &pos, .n_q = 1,
                     .head_dim = c.dim, .scale = c.scale, .cap = c.cap, .scratch = scratch });
-                list[l].kn.attend_merge(c.dim, chunk, part, &st, got);
+                n_part++;
             }
+            list[l].kn.attend_merge(&(merge_args){ .n = c.dim, .n_part = n_part, .chunk = chunk,
+                                                   .ld_chunk = 1, .part = part[0],
+                                                   .ld_part = DIM_MAX, .state = &st, .o = got });
             CHECK_SAME(got, want, (size_t)c.dim * sizeof *got, "isa %s", list[l].name);
             CHECK_SAME(&st, &want_state[0], sizeof st, "isa %s", list[l].name);
+        }
+    }
+}
+
+/* However many parts there are, and however many at a time. */
+TEST(parts_merge_alike_on_every_isa)
+{
+    enum { PARTS = 150, LD = 164, LD_CHUNK = 3 };
+    static const int dims[] = { 64, 160, 7, 80, 100 };
+    static float part[PARTS * LD], want[LD], got[LD];
+    static attend_state chunk[PARTS * LD_CHUNK];
+    isa list[8];
+    int n_list = usable_isas(list);
+    fill(PARTS * LD, part);
+    for (int i = 0; i < PARTS * LD_CHUNK; i++)
+        chunk[i] = (attend_state){ (float)rnd_below(2000) * 0.01f - 10,
+                                   1 + (float)rnd_below(6000) * 0.01f };
+    for (int round = 0; round < 20; round++) {
+        attend_state want_state = { -INFINITY, 0 };
+        merge_args a = { .n = dims[round % 5], .n_part = 1 + rnd_below(PARTS), .chunk = chunk,
+                         .ld_chunk = LD_CHUNK, .part = part, .ld_part = LD,
+                         .state = &want_state, .o = want };
+        generic()->attend_merge(&a);
+        for (int l = 0; l < n_list; l++) {
+            attend_state state = { -INFINITY, 0 };
+            merge_args b = a;
+            b.state = &state, b.o = got;
+            for (int i = 0, n; i < a.n_part; i += n) {
+                n = 1 + rnd_below(a.n_part - i);
+                b.n_part = n, b.chunk = chunk + i * LD_CHUNK, b.part = part + i * LD;
+                list[l].kn.attend_merge(&b);
+            }
+            CHECK_SAME(got, want, (size_t)a.n * sizeof *got, "isa %s", list[l].name);
+            CHECK_SAME(&state, &want_state, sizeof state, "isa %s", list[l].name);
         }
     }
 }

@@ -442,11 +442,11 @@ static void merge_parts(const op_ctx *c, const plan_step *s, int n, const attend
     int first, last;
     op_share(c, l->n_head, &first, &last);
     for (int ih = first; ih < last; ih++)
-        for (int i = 0; i < n; i++) {
-            size_t at = (size_t)i * (size_t)l->n_head + (size_t)ih;
-            e->kn->attend_merge(l->kv_value_dim, p->state[at], p->o + at * (size_t)l->kv_dim,
-                                &p->total[ih], op_row(e, s->dst[0], 0) + ih * l->kv_value_dim);
-        }
+        e->kn->attend_merge(&(merge_args){
+            .n = l->kv_value_dim, .n_part = n, .chunk = p->state + ih,
+            .ld_chunk = (size_t)l->n_head, .part = p->o + (size_t)ih * (size_t)l->kv_dim,
+            .ld_part = (size_t)l->n_head * (size_t)l->kv_dim, .state = &p->total[ih],
+            .o = op_row(e, s->dst[0], 0) + ih * l->kv_value_dim });
 }
 
 static void attend_cut(const op_ctx *c, const plan_step *s, const attend_scratch *a)

@@ -331,14 +331,16 @@ static void attend_tile(const attend_args *a, int i, int n)
 {
     float *const s = a->scratch, *const w = s + TILE_QUERIES * LD_S;
     uint8_t *const copies = (uint8_t *)(w + TILE_QUERIES * KV_CHUNK / 2);
-    codes_tile c = { .a = a, .at = i, .nq = n, .first = KV_CHUNK, .s = s, .w = (int16_t *)w };
+    codes_tile c; /* most of it is filled later: clearing it takes as long as many a step */
+    c.a = a, c.at = i, c.nq = n, c.first = KV_CHUNK, c.last = 0;
+    c.s = s, c.w = (int16_t *)w;
     for (int l = 0; l < n; l++) {
         if (!sees_any(&c, l)) continue;
         if (a->first[i + l] < c.first) c.first = a->first[i + l];
         if (a->last[i + l] > c.last) c.last = a->last[i + l];
     }
     if (c.last == 0) return;
-    if (i == 0) c.next_k = a->next_k, c.next_v = a->next_v;
+    c.next_k = i == 0 ? a->next_k : NULL, c.next_v = i == 0 ? a->next_v : NULL;
     find_tiles(&c, a->k, a->base_k, copies, c.k);
     find_tiles(&c, a->v, a->base_v, copies + TILE_KEYS * a->row_bytes, c.v);
     for (int t = c.first / TILE_KEYS; TILE_KEYS * t < c.last; t++) score_keys(&c, t);

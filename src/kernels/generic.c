@@ -342,7 +342,7 @@ static void weigh_codes(const attend_args *a, int first, int n, const float *p, 
     }
 }
 
-static void attend_merge(int n, attend_state chunk, const float *part, attend_state *st, float *o)
+static void merge_one(int n, attend_state chunk, const float *part, attend_state *st, float *o)
 {
     if (st->max == -INFINITY) {
         *st = chunk;
@@ -354,6 +354,13 @@ static void attend_merge(int n, attend_state chunk, const float *part, attend_st
     st->sum = fmaf(st->sum, a, chunk.sum * b);
     st->max = top;
     for (int d = 0; d < n; d++) o[d] = fmaf(o[d], a, part[d] * b);
+}
+
+static void attend_merge(const merge_args *a)
+{
+    for (int i = 0; i < a->n_part; i++)
+        merge_one(a->n, a->chunk[(size_t)i * a->ld_chunk], a->part + (size_t)i * a->ld_part,
+                  a->state, a->o);
 }
 
 static void pack_queries(int n, int head_dim, const float *q, size_t ld_q, float *packed)
@@ -380,7 +387,7 @@ static void attend(const attend_args *a)
             weigh_codes(a, a->first[i], n, p, part);
         else
             weigh(a, a->first[i], n, p, row, part);
-        attend_merge(a->head_dim, (attend_state){ m, sum(n, p) }, part, &a->state[i], o);
+        merge_one(a->head_dim, (attend_state){ m, sum(n, p) }, part, &a->state[i], o);
     }
 }
 

@@ -254,6 +254,17 @@ typedef struct {
     float *scratch; /* [ATTEND_SCRATCH(head_dim)] of the calling thread */
 } attend_args;
 
+/* Results of n_part chunks, merged one after the other into those of one query as attend does. */
+typedef struct {
+    int n, n_part;
+    const attend_state *chunk; /* [n_part], stride ld_chunk */
+    size_t ld_chunk;
+    const float *part; /* [n_part, n], stride ld_part */
+    size_t ld_part;    /* floats */
+    attend_state *state;
+    float *o; /* [n] */
+} merge_args;
+
 /* ---- recurrent layers ----------------------------------------------------------------------- */
 
 /* One token of a causal convolution of n channels by themselves:
@@ -394,9 +405,7 @@ typedef struct lory_kernels {
     void (*quant_queries)(int n, int head_dim, const float *q, size_t ld_q, int16_t *codes,
                           float *scales);
     void (*attend)(const attend_args *a);
-    /* Merges a chunk's result, part [n], into the state and vector o [n] of one query, as attend
-     * does. */
-    void (*attend_merge)(int n, attend_state chunk, const float *part, attend_state *st, float *o);
+    void (*attend_merge)(const merge_args *a);
 
     void (*conv)(const conv_args *a);
     void (*delta)(const delta_args *a);
