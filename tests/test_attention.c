@@ -20,12 +20,13 @@ static void fill_cache(kv_cache *kv)
 
 /* What the layers make of one token after n_before others. *n_even: whether its heads were cut
  * though they go evenly into the threads, added. */
-static void one_token(const model *m, int n_before, int n_threads, float *x, int *n_even)
+static void one_token(const model *m, qtype type, int n_before, int n_threads, float *x,
+                      int *n_even)
 {
     lory_err err;
     kv_cache kv;
     exec e;
-    kv_shape shape = { m->hp.n_layer, m->hp.n_kv_head, m->hp.head_dim, LONG_CTX, 1, QT_F16, 0,
+    kv_shape shape = { m->hp.n_layer, m->hp.n_kv_head, m->hp.head_dim, LONG_CTX, 1, type, 0,
                        &m->hp, 0, false, 0 };
     exec_params par = { .n_batch = 1, .n_out = 1, .n_threads = n_threads };
     lory_token id = 3;
@@ -42,31 +43,38 @@ static void one_token(const model *m, int n_before, int n_threads, float *x, int
     *n_even += is_cut && is_even;
 }
 
+/* However many threads cut the model's heads. */
+static void check_cuts(const char *path, qtype type, int *n_even)
+{
+    static const int depths[] = { 510, 511, 4160, LONG_CTX - 1 };
+    float want[1024], got[1024];
+    lory_err err;
+    model m;
+    REQUIRE(model_open(&m, test_vector(path), NULL, &err), "%s", err.text);
+    for (size_t d = 0; d < sizeof depths / sizeof depths[0]; d++) {
+        one_token(&m, type, depths[d], 1, want, n_even);
+        for (int n_threads = 2; n_threads <= 4; n_threads++) {
+            one_token(&m, type, depths[d], n_threads, got, n_even);
+            CHECK_SAME(got, want, (size_t)m.hp.n_embd * sizeof *got, "%s, depth %d, %d threads",
+                       path, depths[d], n_threads);
+        }
+    }
+    model_close(&m);
+}
+
 TEST(heads_cut_among_threads_give_the_same_bits)
 {
-    static const char *const models[] = {
-        "golden/llama-mha/model-f32.gguf",   "golden/llama-gqa-tied/model-bf16.gguf",
-        "golden/gpt-oss/model-mxfp4.gguf",   "golden/bloom/model-bf16.gguf",
-        "golden/deepseek-v2/model-bf16.gguf", "golden/gemma2/model-q4_0.gguf",
-    };
-    static const int depths[] = { 510, 511, 4160, LONG_CTX - 1 };
     int n_even = 0;
-    lory_err err;
-    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
-        model m;
-        float want[1024], got[1024];
-        REQUIRE(model_open(&m, test_vector(models[i]), NULL, &err), "%s", err.text);
-        for (size_t d = 0; d < sizeof depths / sizeof depths[0]; d++) {
-            one_token(&m, depths[d], 1, want, &n_even);
-            for (int n_threads = 2; n_threads <= 4; n_threads++) {
-                one_token(&m, depths[d], n_threads, got, &n_even);
-                CHECK_SAME(got, want, (size_t)m.hp.n_embd * sizeof *got, "%s, depth %d, %d threads",
-                           models[i], depths[d], n_threads);
-            }
-        }
-        model_close(&m);
-    }
+    check_cuts("golden/llama-mha/model-f32.gguf", QT_F16, &n_even);
+    check_cuts("golden/llama-gqa-tied/model-bf16.gguf", QT_F16, &n_even);
+    check_cuts("golden/gpt-oss/model-mxfp4.gguf", QT_F16, &n_even);
+    check_cuts("golden/bloom/model-bf16.gguf", QT_F16, &n_even);
+    check_cuts("golden/deepseek-v2/model-bf16.gguf", QT_F16, &n_even);
+    check_cuts("golden/gemma2/model-q4_0.gguf", QT_F16, &n_even);
     CHECK(n_even > 0);
+    check_cuts("golden/gpt-oss/model-mxfp4.gguf", QT_Q8_0, &n_even); /* sinks */
+    check_cuts("golden/gemma2/model-q4_0.gguf", QT_Q8_0, &n_even);   /* soft caps, windows */
+    check_cuts("golden/mistral-full/model-bf16.gguf", QT_Q8_0, &n_even); /* one head */
 }
 
 /* ---- rings ----------------------------------------------------------------------------------- */

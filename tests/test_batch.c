@@ -220,6 +220,7 @@ TEST(cache_types_of_a_batch_give_the_bits_of_a_session)
         static job alone, shared[2];
         lory_session_params p = { .n_ctx = N_CTX, .n_threads = 1, .cache_type = types[i] };
         lory_batch_params bp = { .session = p, .n_parallel = 2 };
+        bp.session.n_threads = 3;
         lory_session *s = lory_session_new(m, &p, &err);
         lory_batch *b = lory_batch_new(m, &bp, &err);
         REQUIRE(s && b, "%s", err.text);

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { N_Q = 13, CHUNKS = 3, DIM_MAX = 160 };
+enum { N_Q = 45, CHUNKS = 3, DIM_MAX = 160 };
 
 typedef struct {
     int dim;
@@ -17,10 +17,15 @@ typedef struct {
     uint8_t k_rows[CHUNKS * KV_CHUNK * DIM_MAX * 4], v_rows[CHUNKS * KV_CHUNK * DIM_MAX * 4];
     int first[N_Q], last[N_Q]; /* positions over all chunks */
     float slope[N_Q], cap, scale;
-    bool has_slope;
+    bool has_slope, is_latent; /* values are the keys */
     const uint8_t *k_base, *v_base; /* where the first n_base rows of each chunk lie */
     int n_base;
 } attend_case;
+
+static const uint8_t *values_of(const attend_case *c)
+{
+    return c->is_latent ? c->k_rows : c->v_rows;
+}
 
 static int clamp_chunk(int pos, int chunk)
 {
@@ -62,7 +67,7 @@ static void run_attend(const lory_kernels *kn, const attend_case *c, float *o, a
                           .type = c->type,
                           .row_bytes = c->row_bytes,
                           .k = c->k_rows + chunk,
-                          .v = c->v_rows + chunk,
+                          .v = values_of(c) + chunk,
                           .base_k = c->n_base > 0 ? c->k_base + chunk : NULL,
                           .base_v = c->n_base > 0 ? c->v_base + chunk : NULL,
                           .n_base = c->n_base,
@@ -135,12 +140,21 @@ static void fill_rows(const attend_case *c, float *x, uint8_t *rows)
     }
 }
 
+/* Nonsense in rows [from, to). */
+static void spoil_rows(attend_case *c, int from, int to)
+{
+    const size_t at = (size_t)from * c->row_bytes, n = (size_t)(to - from) * c->row_bytes;
+    memset(c->k_rows + at, 0xff, n), memset(c->v_rows + at, 0xff, n);
+}
+
 static void new_attend_case(attend_case *c, int round)
 {
-    static const int dims[] = { 64, 128, 8, 80, 33, 160, 16, 1, 96, 100 };
+    static const int dims[] = { 64, 128, 8, 80, 33, 160, 16, 1, 96, 100, 32 };
     static const qtype types[] = { QT_F32, QT_F16, QT_Q8_0 };
+    const int begin = round % 4 == 3 ? 20 + rnd_below(60) : 0; /* nobody sees what is before */
+    int end = 0;
     c->type = types[round % 3];
-    c->dim = dims[round % 10];
+    c->dim = dims[round / 3 % 11];
     if (c->type == QT_Q8_0 && c->dim % 32) c->type = QT_F16;
     c->row_bytes = qtype_row_bytes(c->type, c->dim);
     c->has_slope = round % 7 == 1;
@@ -149,28 +163,29 @@ static void new_attend_case(attend_case *c, int round)
     fill(N_Q * DIM_MAX, c->q);
     for (int d = 0; d < 32; d++) c->q[d] *= round % 2 ? 0.0f : 0x1p-120f; /* codes of nothing */
     fill_rows(c, c->k, c->k_rows), fill_rows(c, c->v, c->v_rows);
+    c->is_latent = round % 5 == 2;
+    if (c->is_latent) memcpy(c->v, c->k, sizeof c->v);
     for (int i = 0; i < N_Q; i++) {
-        c->last[i] = 1 + rnd_below(CHUNKS * KV_CHUNK);
-        c->first[i] = i % 2 ? rnd_below(c->last[i]) : 0;
+        c->last[i] = begin + 1 + rnd_below(CHUNKS * KV_CHUNK - begin);
+        c->first[i] = i % 2 ? begin + rnd_below(c->last[i] - begin) : begin;
         if (i > 0 && i % 5 < round % 5) { /* neighbours that see the same: tiles of each size */
             c->first[i] = c->first[i - 1];
             c->last[i] = c->last[i - 1];
         }
         c->slope[i] = (float)rnd_below(100) * 0.001f;
+        if (c->last[i] > end) end = c->last[i];
     }
+    spoil_rows(c, 0, begin), spoil_rows(c, end, CHUNKS * KV_CHUNK);
 }
 
 /* The same with some of each chunk's rows elsewhere, and nonsense in their place. */
 static void move_rows(const attend_case *c, attend_case *moved)
 {
     *moved = *c;
-    moved->k_base = c->k_rows, moved->v_base = c->v_rows;
+    moved->k_base = c->k_rows, moved->v_base = values_of(c);
     moved->n_base = 1 + rnd_below(KV_CHUNK);
-    for (int ic = 0; ic < CHUNKS; ic++) {
-        const size_t at = (size_t)ic * KV_CHUNK * c->row_bytes;
-        memset(moved->k_rows + at, 0xff, (size_t)moved->n_base * c->row_bytes);
-        memset(moved->v_rows + at, 0xff, (size_t)moved->n_base * c->row_bytes);
-    }
+    for (int ic = 0; ic < CHUNKS; ic++)
+        spoil_rows(moved, ic * KV_CHUNK, ic * KV_CHUNK + moved->n_base);
 }
 
 TEST(attention_is_the_same_on_every_isa_and_near_the_exact_one)
@@ -180,7 +195,7 @@ TEST(attention_is_the_same_on_every_isa_and_near_the_exact_one)
     attend_state state[N_Q], want_state[N_Q];
     isa list[8];
     int n_list = usable_isas(list);
-    for (int round = 0; round < 30; round++) {
+    for (int round = 0; round < 66; round++) {
         new_attend_case(&c, round);
         memset(want, 0, sizeof want);
         run_attend(generic(), &c, want, want_state);
@@ -203,6 +218,7 @@ TEST(attention_is_the_same_on_every_isa_and_near_the_exact_one)
             run_attend(&list[l].kn, &moved, got, state);
             CHECK_SAME(got, want, sizeof got, "isa %s, %d rows in a base", list[l].name,
                        moved.n_base);
+            CHECK_SAME(state, want_state, sizeof state, "isa %s", list[l].name);
         }
     }
 }
@@ -307,7 +323,7 @@ TEST(chunks_merge_outside_as_in_attention)
                     .q = c.q, .q_codes = codes.codes, .q_scales = codes.scales, .type = c.type,
                     .row_bytes = c.row_bytes,
                     .k = c.k_rows + (size_t)ic * KV_CHUNK * c.row_bytes,
-                    .v = c.v_rows + (size_t)ic * KV_CHUNK * c.row_bytes,
+                    .v = values_of(&c) + (size_t)ic * KV_CHUNK * c.row_bytes,
                     .o = part[n_part], .state = &chunk[n_part], .first = &first,
                     .last = &last, .slope = c.has_slope ? c.slope : NULL, .pos = &pos, .n_q = 1,
                     .head_dim = c.dim, .scale = c.scale, .cap = c.cap, .scratch = scratch });
@@ -367,8 +383,9 @@ TEST(attention_over_codes_keeps_what_is_not_finite)
     int n_list = usable_isas(list);
     static const uint8_t infinite[] = { 0x00, 0x7c };
     for (int l = 0; l < n_list; l++) {
-        new_attend_case(&c, 20); /* q8_0, 64 elements */
-        REQUIRE(c.type == QT_Q8_0 && c.dim == 64);
+        new_attend_case(&c, 35); /* q8_0, 64 elements */
+        REQUIRE(c.type == QT_Q8_0 && c.dim == 64 && !c.is_latent);
+        fill_rows(&c, c.k, c.k_rows), fill_rows(&c, c.v, c.v_rows);
         for (int i = 0; i < N_Q; i++) c.first[i] = i % 2 ? 90 : 10, c.last[i] = 150;
         run_attend(&list[l].kn, &c, clean, state);
         memcpy(c.v_rows + ROW * c.row_bytes + sizeof(block_q8_0), infinite, sizeof infinite);

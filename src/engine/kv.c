@@ -220,7 +220,7 @@ static void copy_rows(kv_cache *kv, int from, int to, int r0, int r1)
  * it and the sequence has none; else its rows are copied. */
 static void leave_shared(kv_cache *kv, kv_seq *s)
 {
-    enum { BASE_STEP = 8 }; /* keys that attention takes at a time */
+    enum { BASE_STEP = 16 }; /* keys that attention takes at a time */
     int chunk = s->n_tok / KV_CHUNK, n = s->n_tok % KV_CHUNK, from = s->page[chunk];
     int to = s->page[chunk] = take_page(kv);
     if (s->n_base == 0 && n >= BASE_STEP) {

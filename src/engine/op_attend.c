@@ -61,8 +61,8 @@ static size_t queries_per_unit(const hparams_layer *l)
 typedef struct {
     float *q, *o;        /* [n_q, head_dim] */
     float *packed_q;     /* the queries by pack_queries */
-    int16_t *q_codes;    /* by quant_queries */
-    float *q_scales;
+    int16_t *q_codes;    /* [n_q, head_dim] by quant_queries */
+    float *q_scales;     /* [n_q, head_dim / 32] */
     float *kv;           /* [2][KV_CHUNK, head_dim] */
     float *kernel;       /* [ATTEND_SCRATCH(head_dim)] */
     attend_state *state; /* [n_q] */
@@ -300,7 +300,7 @@ static void attend_chunk(const exec *e, const plan_step *s, attend_piece p,
     }
     args.n_q = p.n * group;
     set_rows(e, s, p, n_key, a, &args);
-    if (args.n_q > DIRECT_QUERIES) args.packed_q = a->packed_q;
+    if (args.n_q > DIRECT_QUERIES && args.type == QT_F32) args.packed_q = a->packed_q;
     args.packed_at = iq;
     args.q += (size_t)iq * args.ld_q;
     args.q_codes = a->q_codes + (size_t)iq * args.ld_q;

@@ -1,12 +1,12 @@
 /* attend_codes.h - attention over keys and values of q8_0, any number of queries: in integers.
  * Layer: kernels. Not a header by itself, see float_lanes.h for v16.
  *
- * Sixteen keys are turned, so that each lane is a key and nothing is folded, and stay in registers
- * for all queries; of values two keys lie side by side, for products are summed by pairs.
+ * Sixteen keys are loaded once for all queries (on x86 turned, so that each lane is a key and
+ * nothing is folded); of values two keys lie side by side, where products are summed by pairs.
  *
  * What an instruction set defines beside v16:
  *   key_codes; load_keys(rows, row_bytes): a block of 16 keys; dot_keys(nq, keys, q, ld_q, dot):
- *     dot[i] = the exact products of nq queries' codes with them, as floats
+ *     dot[i] = the exact sums of products with nq queries' codes, to the nearest float
  *   value_sums, zeros at first; add_values(nq, rows, row_bytes, w, ld_w, sum): adds a block of 16
  *     values, the codes weighted by w of each query; value_floats(sum, o): o[2] = its elements
  *   store_words(to, x): 16 lanes to nearest-even integers of 16 bits; store_query(to, x): the same,
@@ -24,14 +24,20 @@ enum {
     LD_S = KV_CHUNK + 16, /* a softmax pads up to 15 floats */
 };
 
+_Static_assert(TILE_QUERIES * LD_S + TILE_QUERIES * KV_CHUNK / 2 <= ATTEND_SCRATCH(0),
+               "scores, and weights of 16 bits");
+_Static_assert(2 * TILE_KEYS * sizeof(block_q8_0)
+                   <= (ATTEND_SCRATCH(32) - ATTEND_SCRATCH(0)) * sizeof(float),
+               "a tile of keys and one of values, put together");
+
 typedef struct {
     const attend_args *a;
     int at, nq;      /* queries of the call */
     int first, last; /* keys that any of them sees */
     const uint8_t *k[N_TILE], *v[N_TILE]; /* rows from each sixteenth on, up to the last */
     const uint8_t *next_k, *next_v;       /* what is read next is asked for meanwhile; or NULL */
-    float *s;                             /* [nq][LD_S] scores, then weights, 0 where none is seen */
-    int16_t *w;                           /* [nq][KV_CHUNK] weights of one block of values */
+    float *s;   /* [nq][LD_S] scores, then weights: 0 of keys out of sight */
+    int16_t *w; /* [nq][KV_CHUNK] weights of one block of values */
     merge_by by[TILE_QUERIES];
 } codes_tile;
 
@@ -56,8 +62,9 @@ INLINE float not_finite(v16 x)
     return v_fold(v_sub(x, x));
 }
 
-/* What floats whose greatest is m are multiplied with to be codes; what leads back, onto *scale. */
-INLINE float words_for(float m, float *scale)
+/* What floats whose greatest is m are multiplied with to be codes. Adds to *scale, 0 or NaN, what
+ * leads back. */
+INLINE float scale_words(float m, float *scale)
 {
     *scale += m < 0x1p-100f ? 0.0f : m / 32767.0f;
     return m < 0x1p-100f ? 0.0f : 32767.0f / m;
@@ -70,7 +77,7 @@ static void quant_queries(int n, int head_dim, const float *q, size_t ld_q, int1
         for (int d = 0; d < head_dim; d += 32, words += 32, scales++) {
             v16 x = v_load(q + d), y = v_load(q + d + 16);
             *scales = not_finite(x) + not_finite(y);
-            const float by = words_for(v_top(v_max(v_abs(x), v_abs(y))), scales);
+            const float by = scale_words(v_top(v_max(v_abs(x), v_abs(y))), scales);
             store_query(words, v_mul(x, v_set(by)));
             store_query(words + 16, v_mul(y, v_set(by)));
         }
@@ -78,7 +85,8 @@ static void quant_queries(int n, int head_dim, const float *q, size_t ld_q, int1
 
 /* ---- scores -------------------------------------------------------------------------------- */
 
-/* Block b of nq queries from i on against keys, whose scales are dk: into their scores at s. */
+/* Block b of nq queries from i on against keys, whose scales are dk: into their scores at s, which
+ * begin with a product (see score_dots). */
 INLINE void score_queries(const int nq, const codes_tile *c, const key_codes *keys, v16 dk, int b,
                           int i, float *s)
 {
@@ -184,7 +192,10 @@ static void weigh_tile(codes_tile *c)
         for (n = 1; n < FEW_QUERIES && i + n < c->nq && first[i + n] == first[i]
                     && last[i + n] == last[i];)
             n++;
-        if (sees_any(c, i)) weigh_queries(c, i, n, &chunk[i]);
+        if (sees_any(c, i))
+            weigh_queries(c, i, n, &chunk[i]);
+        else
+            memset(c->s + i * LD_S, 0, (size_t)n * LD_S * sizeof *c->s);
     }
     for (int i = 0, n; i < c->nq; i += n > 0 ? n : 1) {
         for (n = 0; n < MERGE_MOST && i + n < c->nq && sees_any(c, i + n);) n++;
@@ -194,7 +205,7 @@ static void weigh_tile(codes_tile *c)
 
 /* ---- values -------------------------------------------------------------------------------- */
 
-/* The scales of a block of values; whether those in sight are finite. */
+/* The scales of a block of values; returns whether those in sight are finite. */
 static bool load_scales(const codes_tile *c, int b, float *dv)
 {
     const int begin = c->first / TILE_KEYS, end = (c->last + TILE_KEYS - 1) / TILE_KEYS;
@@ -228,7 +239,7 @@ INLINE void quant_rows(const int nq, const int begin, const int end, const codes
             top[l] = v_max(v_abs(v_mul(v_load(s + l * LD_S + j), v_load(dv + j))), top[l]);
     }
     UNROLL
-    for (int l = 0; l < nq; l++) by[l] = words_for(v_top(top[l]), &scale[i + l]);
+    for (int l = 0; l < nq; l++) by[l] = scale_words(v_top(top[l]), &scale[i + l]);
     UNROLL_SOME
     for (int j = TILE_KEYS * begin; j < TILE_KEYS * end; j += TILE_KEYS) {
         UNROLL

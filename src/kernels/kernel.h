@@ -201,8 +201,8 @@ enum {
 enum {
     KV_CHUNK = 64, /* positions per chunk, cut at multiples of it by absolute position */
 };
-/* Floats: the weights of 64 queries and the lanes of their sums; queries of a few, rows put
- * together. */
+/* Floats: the weights of 64 queries and the lanes of their sums (or those of 32, and in 16 bits);
+ * queries of a few, or rows put together. */
 #define ATTEND_SCRATCH(head_dim) (64 * KV_CHUNK + 256 + 9 * (head_dim))
 
 /* One query head's running result over the chunks it has seen: out of order it has no meaning. */
@@ -224,7 +224,9 @@ typedef struct {
  * elements, with the queries' c and dq, the keys' and values' code and dk, dv:
  *   dot = sum_b (float)(sum_d c_d * code_jd) * (dk_jb * dq_b)
  *                                                    b ascending by fused multiply-add from +0
- *   o_d = (float)(sum_j c_j * code_jd) * dw          c, dw of p_j * dv_jb over the chunk's keys
+ *   o_d = (float)(sum_j c_j * code_jd) * dw          c, dw of p_j * dv_jb, j in [first[i], last[i]),
+ *                                                    as quant_queries makes them of a block; o is
+ *                                                    left open where l is NaN
  * and the chunk merges into the state of query i: the first one is taken as it is; later
  *   M = max(max, m); a = exp(max - M); b = exp(m - M);
  *   sum = fmaf(sum, a, l * b); o_i[d] = fmaf(o_i[d], a, o_d * b); max = M. */
@@ -238,7 +240,7 @@ typedef struct {
     int packed_at;
     qtype type;         /* of keys and values: QT_F32, QT_F16, or QT_Q8_0 with head_dim % 32 == 0 */
     size_t row_bytes;   /* of one key or value */
-    const void *k, *v;  /* [KV_CHUNK] rows; converted to f32 exactly */
+    const void *k, *v;  /* [KV_CHUNK] rows; those of f16 converted to f32 exactly */
     const void *base_k, *base_v; /* where rows [0, n_base) lie instead */
     int n_base;
     int next_from; /* rows from there on */
