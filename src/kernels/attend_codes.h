@@ -11,7 +11,7 @@
  *     values, the codes weighted by w of each query; value_floats(sum, o): o[2] = its elements
  *   store_words(to, x): 16 lanes to nearest-even integers of 16 bits; store_query(to, x): the same,
  *     in the order in which dot_keys reads them
- *   KEY_QUERIES, VALUE_QUERIES: how many at a time, as registers allow. */
+ *   VALUE_QUERIES: how many at a time, as registers allow; of keys it is FEW_QUERIES. */
 #ifndef LORY_KERNELS_ATTEND_CODES_H
 #define LORY_KERNELS_ATTEND_CODES_H
 
@@ -93,7 +93,7 @@ INLINE void score_queries(const int nq, const codes_tile *c, const key_codes *ke
     const attend_args *a = c->a;
     const size_t dim = (size_t)a->head_dim, n_block = dim / 32, at = (size_t)(c->at + i);
     const float *dq = a->q_scales + at * n_block + b;
-    v16 dot[KEY_QUERIES];
+    v16 dot[FEW_QUERIES];
     dot_keys(nq, keys, a->q_codes + at * dim + 32 * b, dim, dot);
     s += i * LD_S;
     UNROLL
@@ -104,23 +104,33 @@ INLINE void score_queries(const int nq, const codes_tile *c, const key_codes *ke
     }
 }
 
-/* Scores of 16 keys with the queries that see any of them. */
-static void score_keys(const codes_tile *c, int t)
+/* Scores of 16 keys with all nq queries; for nq = 0 with any number, those that see any of them. */
+INLINE void score_keys(const int nq, const codes_tile *c, int t)
 {
     const attend_args *a = c->a;
     const int n_block = a->head_dim / 32;
     const uint8_t *at = c->k[t];
     float *s = c->s + TILE_KEYS * t;
     int from = 0;
-    while (from < c->nq && a->last[c->at + from] <= TILE_KEYS * t) from++;
+    while (nq == 0 && from < c->nq && a->last[c->at + from] <= TILE_KEYS * t) from++;
     for (int b = 0; b < n_block; b++, at += sizeof(block_q8_0)) {
         const key_codes keys = load_keys(at, a->row_bytes);
         const v16 dk = v_load_f16_apart(at, a->row_bytes);
         int i = from;
         ask_for_block(c, c->next_k, t, b);
-        for (; i + KEY_QUERIES <= c->nq; i += KEY_QUERIES)
-            score_queries(KEY_QUERIES, c, &keys, dk, b, i, s);
-        for (; i < c->nq; i++) score_queries(1, c, &keys, dk, b, i, s);
+        if (nq > 0) score_queries(nq, c, &keys, dk, b, 0, s);
+        for (; nq == 0 && i + FEW_QUERIES <= c->nq; i += FEW_QUERIES)
+            score_queries(FEW_QUERIES, c, &keys, dk, b, i, s);
+        for (; nq == 0 && i < c->nq; i++) score_queries(1, c, &keys, dk, b, i, s);
+    }
+}
+static void score_tile(const codes_tile *c, int t)
+{
+    switch (c->nq) {
+    case 1: score_keys(1, c, t); break;
+    case 2: score_keys(2, c, t); break;
+    case 3: score_keys(3, c, t); break;
+    default: score_keys(0, c, t); break;
     }
 }
 
@@ -173,10 +183,12 @@ static void weigh_queries(const codes_tile *c, int i, int n, attend_state *chunk
     const int first = a->first[c->at + i], last = a->last[c->at + i];
     float *s = c->s + i * LD_S;
     for (int l = 0; l < n && (a->cap > 0 || a->slope); l++) bend_query(c, i + l);
-    if (n == FEW_QUERIES)
-        weigh_rows(FEW_QUERIES, last - first, s + first, chunk);
-    else
-        for (int l = 0; l < n; l++) weigh_rows(1, last - first, s + l * LD_S + first, &chunk[l]);
+    switch (n) {
+    case 1: weigh_rows(1, last - first, s + first, chunk); break;
+    case 2: weigh_rows(2, last - first, s + first, chunk); break;
+    case 3: weigh_rows(3, last - first, s + first, chunk); break;
+    default: weigh_rows(4, last - first, s + first, chunk); break;
+    }
     for (int l = 0; l < n; l++, s += LD_S) {
         for (int j = 0; j < first; j++) s[j] = 0;
         for (int j = last; j < KV_CHUNK; j++) s[j] = 0;
@@ -271,9 +283,11 @@ static void quant_weights(const codes_tile *c, int b, float *scale)
     int i = 0;
     for (int l = 0; l < c->nq; l++) scale[l] = 0;
     if (!load_scales(c, b, dv)) drop_not_finite(c, dv, scale);
-    if (begin == 0 && end == N_TILE)
+    if (begin == 0 && end == N_TILE) {
         for (; i + FEW_QUERIES <= c->nq; i += FEW_QUERIES)
             quant_rows(FEW_QUERIES, 0, N_TILE, c, i, dv, scale);
+        for (; i + 2 <= c->nq; i += 2) quant_rows(2, 0, N_TILE, c, i, dv, scale);
+    }
     for (; i < c->nq; i++) quant_rows(1, begin, end, c, i, dv, scale);
 }
 
@@ -313,8 +327,8 @@ static void value_blocks(const codes_tile *c)
         quant_weights(c, b, scale);
         for (; i + VALUE_QUERIES <= c->nq; i += VALUE_QUERIES)
             value_queries_of(VALUE_QUERIES, c, scale, b, i);
-        for (; i + VALUE_QUERIES / 2 <= c->nq; i += VALUE_QUERIES / 2)
-            value_queries_of(VALUE_QUERIES / 2, c, scale, b, i);
+        for (; VALUE_QUERIES > 4 && i + 4 <= c->nq; i += 4) value_queries_of(4, c, scale, b, i);
+        for (; VALUE_QUERIES > 2 && i + 2 <= c->nq; i += 2) value_queries_of(2, c, scale, b, i);
         for (; i < c->nq; i++) value_queries_of(1, c, scale, b, i);
     }
 }
@@ -354,7 +368,7 @@ static void attend_tile(const attend_args *a, int i, int n)
     c.next_k = i == 0 ? a->next_k : NULL, c.next_v = i == 0 ? a->next_v : NULL;
     find_tiles(&c, a->k, a->base_k, copies, c.k);
     find_tiles(&c, a->v, a->base_v, copies + TILE_KEYS * a->row_bytes, c.v);
-    for (int t = c.first / TILE_KEYS; TILE_KEYS * t < c.last; t++) score_keys(&c, t);
+    for (int t = c.first / TILE_KEYS; TILE_KEYS * t < c.last; t++) score_tile(&c, t);
     weigh_tile(&c);
     value_blocks(&c);
 }

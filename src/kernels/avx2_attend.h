@@ -2,7 +2,7 @@
  * Layer: kernels. Not a header by itself: avx2.c includes it once; see attend_codes.h. */
 #include "quant/block.h"
 
-enum { KEY_QUERIES = 4, VALUE_QUERIES = 4 };
+enum { VALUE_QUERIES = 4 };
 
 /* Lane j: key j of each eight. Of four elements the even two in one vector, then the odd two. */
 typedef struct {
@@ -62,7 +62,7 @@ INLINE __m256i add_pairs(__m256i sum, __m256i a, __m256i b)
 
 INLINE void dot_keys(const int nq, const key_codes *k, const int16_t *q, size_t ld_q, v16 *dot)
 {
-    __m256i a[KEY_QUERIES], b[KEY_QUERIES];
+    __m256i a[4], b[4];
     UNROLL
     for (int i = 0; i < nq; i++) a[i] = b[i] = _mm256_setzero_si256();
     for (int m = 0; m < 16; m++) {

@@ -3,7 +3,7 @@
 #include "kernels/avx512_vec.h"
 #include "quant/block.h"
 
-enum { KEY_QUERIES = 4, VALUE_QUERIES = 8 };
+enum { VALUE_QUERIES = 8 };
 
 /* Lane j: key j. Of four elements the even two in one vector, then the odd two. */
 typedef struct {
@@ -46,7 +46,7 @@ INLINE __m512i add_pairs(__m512i sum, __m512i a, const int16_t *p)
 
 INLINE void dot_keys(const int nq, const key_codes *k, const int16_t *q, size_t ld_q, v16 *dot)
 {
-    __m512i sum[KEY_QUERIES];
+    __m512i sum[4];
     UNROLL
     for (int i = 0; i < nq; i++) sum[i] = _mm512_setzero_si512();
     UNROLL

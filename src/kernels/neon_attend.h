@@ -2,7 +2,7 @@
  * Layer: kernels. Not a header by itself: neon.c includes it once; see attend_codes.h. */
 #include "quant/block.h"
 
-enum { KEY_QUERIES = 2, VALUE_QUERIES = 2 };
+enum { VALUE_QUERIES = 2 };
 
 INLINE void load_codes(const uint8_t *block, int16x8_t v[4])
 {
@@ -44,7 +44,7 @@ INLINE void dot_keys(const int nq, const key_codes *k, const int16_t *q, size_t 
     const uint8_t *row = k->rows;
     UNROLL
     for (int j = 0; j < 16; j += 4) {
-        int32x4_t sum[KEY_QUERIES][4];
+        int32x4_t sum[4][4];
         UNROLL
         for (int e = 0; e < 4; e++, row += k->row_bytes) {
             int16x8_t key[4];
