@@ -410,7 +410,8 @@ TEST(the_lines_of_rwkv_are_read)
 {
     static const char *const wrong[] = { "2 'ab' 3",     "2 'ab 2", "2 b'\\u0041' 1", "x 'a' 1",
                                          "2 '\\x4' 1",   "2 '' 0",  "2",              "2 'a'",
-                                         "2 'a' 1 ",     "2 '\\' 1" };
+                                         "2 'a' 1 ",     "2 '\\' 1",
+                                         "2 '\\Uffffffff' 1", "2 '\\x\x14\x11' 1" };
     gguf g;
     hf_test t = begin("rwkv-lines", "");
     hf_text(&t, "rwkv_vocab_v20230424.txt",

@@ -4,6 +4,7 @@
 #include "chat/jinja_float.h"
 #include "chat/jinja_run.h"
 #include "chat/jinja_wrap.h"
+#include "text/digit.h"
 #include "text/unicode_case.h"
 #include "text/utf8.h"
 #include <math.h>
@@ -393,13 +394,6 @@ static bool to_float(jrun *r, jval v, bool *ok, double *out)
     } else
         *ok = false;
     return true;
-}
-
-static int digit_value(char c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'z' ? c - 'a' + 10 : 99;
 }
 
 /* The base and where its digits begin, behind a prefix like 0x. */

@@ -1,6 +1,7 @@
 /* jinja_lex.c - see jinja_lex.h. The rules are those of jinja2 3.1's lexer. */
 #include "chat/jinja_lex.h"
 #include "chat/jinja_float.h"
+#include "text/digit.h"
 #include "text/unicode_case.h"
 #include "text/utf8.h"
 #include <stdarg.h>
@@ -117,13 +118,6 @@ static bool put_simple(jlexer *lx, jtoken_kind kind, size_t n)
 static bool is_digit(int c)
 {
     return c >= '0' && c <= '9';
-}
-
-static int digit_value(int c)
-{
-    if (is_digit(c)) return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'z' ? c - 'a' + 10 : 99;
 }
 
 /* The end of digits of a base with single underscores between them. */

@@ -3,6 +3,7 @@
  * Sources: tokenization_plamo.py, rwkv_tokenizer.py of the models. */
 #include "base/err.h"
 #include "convert/vocab_forms.h"
+#include "text/digit.h"
 #include "text/utf8.h"
 #include <inttypes.h>
 #include <string.h>
@@ -71,15 +72,13 @@ bool read_plamo_lines(hf_vocab *v, const buf *bytes, const char *path, lory_err 
 
 /* ---- RWKV World ------------------------------------------------------------------------------ */
 
-/* n hexadecimal digits at s; -1: they are not all that. */
-static int32_t hex_of(const char *s, int n)
+/* n hexadecimal digits at s, up to 8; -1: they are not all that. */
+static int64_t hex_of(const char *s, int n)
 {
-    int32_t value = 0;
+    int64_t value = 0;
     for (int i = 0; i < n; i++) {
-        int c = s[i] | 32;
-        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-        if (digit < 0 || value > 0xfffffff) return -1;
-        value = 16 * value + digit;
+        if (digit_value(s[i]) >= 16) return -1;
+        value = 16 * value + digit_value(s[i]);
     }
     return value;
 }
@@ -96,7 +95,7 @@ static size_t put_escape(const char *s, size_t n, bool is_bytes, buf *out)
         return 1;
     }
     if (n_digit == 0 || n < 1 + n_digit || (is_bytes && n_digit > 2)) return 0;
-    int32_t value = hex_of(s + 1, (int)n_digit);
+    int64_t value = hex_of(s + 1, (int)n_digit);
     if (value < 0 || value > 0x10ffff) return 0;
     if (is_bytes) buf_putc(out, (char)value);
     else buf_put(out, coded, utf8_encode((uint32_t)value, coded));

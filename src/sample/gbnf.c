@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "sample/vec.h"
+#include "text/digit.h"
 #include "text/utf8.h"
 #include <stdio.h>
 #include <string.h>
@@ -153,14 +154,6 @@ static bool read_number(reader *r, uint32_t *v)
 
 /* ---- characters ----------------------------------------------------------------------------- */
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 static bool read_hex(reader *r, int n_digits, uint32_t *cp)
 {
     const char *begin = r->at - 2; /* of the escape */
@@ -168,8 +161,8 @@ static bool read_hex(reader *r, int n_digits, uint32_t *cp)
     snprintf(digits, sizeof digits, "%d hex digits", n_digits);
     *cp = 0;
     for (int i = 0; i < n_digits; i++, r->at++) {
-        if (r->at == r->end || hex_value(*r->at) < 0) return unexpected(r, digits);
-        *cp = *cp << 4 | (uint32_t)hex_value(*r->at);
+        if (r->at == r->end || digit_value(*r->at) >= 16) return unexpected(r, digits);
+        *cp = *cp << 4 | (uint32_t)digit_value(*r->at);
     }
     if (*cp > SYNTAX_MAX_CHAR || (*cp >= 0xD800 && *cp <= 0xDFFF))
         return fail_at(r, begin, "the escape is no Unicode character");

@@ -1,6 +1,7 @@
 /* regex.c - see regex.h. By recursive descent. */
 #include "sample/regex.h"
 #include "base/err.h"
+#include "text/digit.h"
 #include "text/utf8.h"
 #include <string.h>
 
@@ -83,20 +84,14 @@ static bool put_named(reader *r, ranges *l, char name)
     return put_range(r, l, at, SYNTAX_MAX_CHAR);
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    c |= 32;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool read_hex(reader *r, int n, uint32_t *cp)
 {
     bool braces = n == 4 && take(r, "{");
     *cp = 0;
     for (int i = 0; braces ? !is_next(r, "}") : i < n; i++, r->at++) {
-        if (r->at == r->end || hex_value(*r->at) < 0 || i == 8) return wrong(r, "has a bad escape");
-        *cp = *cp << 4 | (uint32_t)hex_value(*r->at);
+        if (r->at == r->end || digit_value(*r->at) >= 16 || i == 8)
+            return wrong(r, "has a bad escape");
+        *cp = *cp << 4 | (uint32_t)digit_value(*r->at);
     }
     r->at += braces;
     if (*cp > SYNTAX_MAX_CHAR || (*cp >= 0xD800 && *cp <= 0xDFFF))

@@ -2,6 +2,7 @@
  * nesting costs no C stack. */
 #include "text/json.h"
 #include "base/err.h"
+#include "text/digit.h"
 #include "text/utf8.h"
 #include <locale.h>
 #include <math.h>
@@ -70,15 +71,9 @@ static bool take_hex4(reader *r, uint32_t *value)
 {
     *value = 0;
     for (int i = 0; i < 4; i++, r->at++) {
-        int c = peek(r);
-        if (c >= '0' && c <= '9')
-            *value = *value << 4 | (uint32_t)(c - '0');
-        else if (c >= 'a' && c <= 'f')
-            *value = *value << 4 | (uint32_t)(c - 'a' + 10);
-        else if (c >= 'A' && c <= 'F')
-            *value = *value << 4 | (uint32_t)(c - 'A' + 10);
-        else
-            return fail_at(r, "four hexadecimal digits after \\u");
+        int digit = digit_value(peek(r));
+        if (digit >= 16) return fail_at(r, "four hexadecimal digits after \\u");
+        *value = *value << 4 | (uint32_t)digit;
     }
     return true;
 }

@@ -5,26 +5,20 @@
  * it is not read. */
 #include "base/err.h"
 #include "base/mem.h"
+#include "text/digit.h"
 #include "token/kind.h"
 
 typedef struct {
     trie tokens;
 } rwkv;
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'                 ? c - '0'
-           : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
-                                                : -1;
-}
-
 /* The escape at s[0] == '\\': its length and the byte; 0 when it is none. */
 static size_t unescape(const char *s, size_t n, char *byte)
 {
     static const char names[] = "ntr\\'\"", values[] = "\n\t\r\\'\"";
     if (n < 2) return 0;
-    if (s[1] == 'x' && n >= 4 && hex_digit(s[2]) >= 0 && hex_digit(s[3]) >= 0) {
-        *byte = (char)(hex_digit(s[2]) * 16 + hex_digit(s[3]));
+    if (s[1] == 'x' && n >= 4 && digit_value(s[2]) < 16 && digit_value(s[3]) < 16) {
+        *byte = (char)(digit_value(s[2]) * 16 + digit_value(s[3]));
         return 4;
     }
     const char *p = s[1] ? strchr(names, s[1]) : NULL;

@@ -2,6 +2,7 @@
 #include "token/vocab.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "text/digit.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -298,17 +299,9 @@ void vocab_free(vocab *v)
     *v = (vocab){ 0 };
 }
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                  : -1;
-}
-
 int vocab_byte_of(gguf_str t)
 {
     if (t.n != 6 || memcmp(t.s, "<0x", 3) != 0 || t.s[5] != '>') return -1;
-    int high = hex_digit(t.s[3]), low = hex_digit(t.s[4]);
-    return high < 0 || low < 0 ? -1 : high * 16 + low;
+    int high = digit_value(t.s[3]), low = digit_value(t.s[4]);
+    return high >= 16 || low >= 16 ? -1 : high * 16 + low;
 }
