@@ -145,6 +145,9 @@ void keys_mpt(config *c, const hf_shape *s);
 
 #define KEYS_GELUS "gelu gelu_new gelu_fast gelu_pytorch_tanh"
 
+/* How a router's output becomes weights: the numbers of expert_gating_func, gguf-py's. */
+enum { KEYS_SOFTMAX = 1, KEYS_SIGMOID = 2, KEYS_SOFTMAX_CHOSEN = 3 };
+
 int64_t keys_n_embd(config *c);
 int64_t keys_head_dim(config *c, const hf_shape *s);
 int64_t keys_n_rot(config *c, const hf_shape *s); /* by the share of a head that rotates */

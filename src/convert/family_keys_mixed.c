@@ -165,7 +165,7 @@ void keys_cohere2_moe(config *c, const hf_shape *s)
                    config_int(c, "prefix_dense_intermediate_size", n_ff));
     config_put_int(c, "expert_feed_forward_length", n_ff);
     config_put_int(c, "leading_dense_block_count", n_dense);
-    config_put_int(c, "expert_gating_func", is_softmax ? 3 : 2); /* gguf-py's numbers */
+    config_put_int(c, "expert_gating_func", is_softmax ? KEYS_SOFTMAX_CHOSEN : KEYS_SIGMOID);
     config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", false));
     config_put_num(c, "logit_scale", config_num(c, "logit_scale", 0.0625));
     config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
@@ -241,7 +241,7 @@ void keys_laguna(config *c, const hf_shape *s)
                    config_int(c, "shared_expert_intermediate_size", 0));
     config_put_num(c, "expert_weights_scale", config_num(c, "moe_routed_scaling_factor", 1.0));
     config_put_bool(c, "expert_weights_norm", true);
-    config_put_int(c, "expert_gating_func", 2); /* gguf-py's number */
+    config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
     config_put_int(c, "leading_dense_block_count", count_dense(c, 1));
     put_rope(c, "full_attention", "", head_dim, (rope_usual){ 500000.0, 0.5 });
     if (has_windows(&k))
@@ -351,7 +351,7 @@ static void put_step35_experts(config *c, const hf_shape *s)
                    config_int(c, "share_expert_dim", CONFIG_NEEDED));
     config_put_num(c, "expert_weights_scale", config_num(c, "moe_router_scaling_factor", 1.0));
     config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_expert_weight", true));
-    config_put_int(c, "expert_gating_func", 2); /* gguf-py's number */
+    config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
     config_put_int(c, "leading_dense_block_count", first_of(c, "moe_layers_enum"));
     if (config_int(c, "moe_every_n_layer", 1) != 1)
         config_wrong(c, LORY_E_UNSUPPORTED, "moe_every_n_layer is not known of step35");

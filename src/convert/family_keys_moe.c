@@ -80,6 +80,15 @@ void keys_qwen_vl_moe(config *c, const hf_shape *s)
     keys_put_sections(c);
 }
 
+/* Groups of experts, the best of which a token chooses from, where there are several. */
+static void put_expert_groups(config *c)
+{
+    int64_t n_group = config_int(c, "n_group", 1);
+    if (n_group <= 1) return;
+    config_put_int(c, "expert_group_count", n_group);
+    config_put_int(c, "expert_group_used_count", config_int(c, "topk_group", 1));
+}
+
 static void put_deepseek_experts(config *c)
 {
     bool is_sigmoid = json_str_is(config_find(c, "scoring_func"), "sigmoid")
@@ -90,11 +99,8 @@ static void put_deepseek_experts(config *c)
     config_put_int(c, "expert_shared_count", config_int(c, "n_shared_experts", 0));
     config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
     config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", false));
-    config_put_int(c, "expert_gating_func", is_sigmoid ? 2 : 1); /* gguf-py's numbers */
-    if (config_int(c, "n_group", 1) > 1) {
-        config_put_int(c, "expert_group_count", config_int(c, "n_group", 1));
-        config_put_int(c, "expert_group_used_count", config_int(c, "topk_group", 1));
-    }
+    config_put_int(c, "expert_gating_func", is_sigmoid ? KEYS_SIGMOID : KEYS_SOFTMAX);
+    put_expert_groups(c);
 }
 
 void keys_deepseek2(config *c, const hf_shape *s)
@@ -179,11 +185,8 @@ static void put_sigmoid_experts(config *c)
     config_put_int(c, "expert_shared_count", config_int(c, "n_shared_experts", 0));
     config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
     config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
-    config_put_int(c, "expert_gating_func", 2); /* gguf-py's number */
-    if (config_int(c, "n_group", 1) > 1) {
-        config_put_int(c, "expert_group_count", config_int(c, "n_group", 1));
-        config_put_int(c, "expert_group_used_count", config_int(c, "topk_group", 1));
-    }
+    config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
+    put_expert_groups(c);
 }
 
 void keys_dots1(config *c, const hf_shape *s)
@@ -241,7 +244,7 @@ void keys_hy_v3(config *c, const hf_shape *s)
     config_put_int(c, "expert_shared_count", config_int(c, "num_shared_experts", 1));
     config_put_num(c, "expert_weights_scale", config_num(c, "router_scaling_factor", 1.0));
     config_put_bool(c, "expert_weights_norm", true);
-    config_put_int(c, "expert_gating_func", 2); /* gguf-py's number */
+    config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
 }
 
 void keys_exaone_moe(config *c, const hf_shape *s)
@@ -259,11 +262,8 @@ void keys_exaone_moe(config *c, const hf_shape *s)
     config_put_int(c, "expert_shared_count", config_int(c, "num_shared_experts", 1));
     config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 2.5));
     config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
-    config_put_int(c, "expert_gating_func", 2); /* gguf-py's number */
-    if (config_int(c, "n_group", 1) > 1) {
-        config_put_int(c, "expert_group_count", config_int(c, "n_group", 1));
-        config_put_int(c, "expert_group_used_count", config_int(c, "topk_group", 1));
-    }
+    config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
+    put_expert_groups(c);
 }
 
 void keys_afmoe(config *c, const hf_shape *s)
@@ -287,7 +287,7 @@ void keys_afmoe(config *c, const hf_shape *s)
     config_put_int(c, "expert_shared_count", config_int(c, "num_shared_experts", 0));
     config_put_num(c, "expert_weights_scale", config_num(c, "route_scale", 1.0));
     config_put_bool(c, "expert_weights_norm", true);
-    config_put_int(c, "expert_gating_func", 2); /* gguf-py's number */
+    config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
 }
 
 void keys_olmoe(config *c, const hf_shape *s)
@@ -413,7 +413,7 @@ static void put_bailing2(config *c, const hf_shape *s, double share)
     config_put_int(c, "expert_group_count", config_int(c, "n_group", 1));
     config_put_int(c, "expert_group_used_count", config_int(c, "topk_group", 1));
     config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
-    config_put_int(c, "expert_gating_func", is_sigmoid ? 2 : 1);
+    config_put_int(c, "expert_gating_func", is_sigmoid ? KEYS_SIGMOID : KEYS_SOFTMAX);
     if (!config_bool(c, "use_qk_norm", true))
         config_wrong(c, LORY_E_UNSUPPORTED,
                      "heads without norms (use_qk_norm false) are not known "
@@ -455,7 +455,7 @@ void keys_minimax(config *c, const hf_shape *s)
     config_put_int(c, "rope.dimension_count", config_int(c, "rotary_dim", keys_head_dim(c, s)));
     config_put_int(c, "expert_feed_forward_length",
                    config_int(c, "intermediate_size", CONFIG_NEEDED));
-    config_put_int(c, "expert_gating_func", 2);
+    config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
 }
 
 /* The magnitude of the rotation is given, for long texts and short ones. */
@@ -500,7 +500,7 @@ void keys_smallthinker(config *c, const hf_shape *s)
     config_put_int(c, "expert_used_count",
                    config_int(c, "moe_num_active_primary_experts", CONFIG_NEEDED));
     config_put_int(c, "expert_feed_forward_length", n_ff);
-    config_put_int(c, "expert_gating_func", is_softmax ? 1 : 2);
+    config_put_int(c, "expert_gating_func", is_softmax ? KEYS_SOFTMAX : KEYS_SIGMOID);
     if (has_window)
         config_put_int(c, "attention.sliding_window",
                        config_int(c, "sliding_window_size", CONFIG_NEEDED));
@@ -582,7 +582,7 @@ void keys_minimax3(config *c, const hf_shape *s)
     config_put_int(c, "expert_shared_count", config_int(c, "n_shared_experts", 0));
     config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
     config_put_bool(c, "expert_weights_norm", true);
-    config_put_int(c, "expert_gating_func", 2); /* gguf-py's number */
+    config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
     if (n_dense < 0 || config_int(c, "shared_intermediate_size", n_ff) != n_ff)
         config_wrong(c, LORY_E_UNSUPPORTED,
                      "layers without experts behind others with, and shared experts of another "

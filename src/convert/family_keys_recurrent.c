@@ -111,7 +111,7 @@ void keys_lfm2moe(config *c, const hf_shape *s)
     config_put_int(c, "expert_feed_forward_length",
                    config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
     config_put_int(c, "leading_dense_block_count", config_int(c, "num_dense_layers", 0));
-    config_put_int(c, "expert_gating_func", 2); /* sigmoid, by gguf-py's numbers */
+    config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
     if (!config_bool(c, "norm_topk_prob", true)) config_put_bool(c, "expert_weights_norm", false);
     if (scale != 1.0) config_put_num(c, "expert_weights_scale", scale);
 }
@@ -286,7 +286,7 @@ void keys_kimi_linear(config *c, const hf_shape *s)
     config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
     config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
     config_put_bool(c, "expert_weights_norm", config_bool(c, "moe_renormalize", true));
-    config_put_int(c, "expert_gating_func", 2); /* sigmoid, by gguf-py's numbers */
+    config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
     keys_join(c, &linear);
 }
 
@@ -353,7 +353,7 @@ static void put_bailing3_experts(config *c, const hf_shape *s)
     config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
     config_put_int(c, "expert_group_count", config_int(c, "n_group", 1));
     config_put_int(c, "expert_group_used_count", config_int(c, "topk_group", 1));
-    config_put_int(c, "expert_gating_func", 2); /* sigmoid, by gguf-py's numbers */
+    config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
     keys_put_clips(c, s, "expert_swiglu_limit_list", "swiglu_clamp_exp");
     keys_put_clips(c, s, "share_expert_swiglu_limit_list", "swiglu_clamp_shexp");
 }
@@ -749,7 +749,7 @@ static void put_nemotron_experts(config *c, const hf_shape *s)
     config_put_int(c, "expert_group_used_count", config_int(c, "topk_group", 1));
     config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
     config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
-    config_put_int(c, "expert_gating_func", 2); /* sigmoid, by gguf-py's numbers */
+    config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
 }
 
 void keys_nemotron_h(config *c, const hf_shape *s)
