@@ -59,8 +59,7 @@ static void kda_head(const op_ctx *c, const plan_step *s, int ih)
     const hparams *hp = &e->m->hp;
     const int n = hp->delta_key_dim;
     const size_t at = (size_t)ih * (size_t)n, size = (size_t)n * (size_t)n;
-    const state_part part = { 3 * (size_t)(hp->n_tap - 1) * (size_t)hp->n_conv + (size_t)ih * size,
-                              1, size, 0, size };
+    const state_part part = part_of_head(3 * past_conv(hp), ih, size); /* of MQ, MK and MV */
     const float rate = ((const float *)s->w[0]->data)[ih], scale = 1.0f / sqrtf((float)n);
     float q[MAX_DIM], k[MAX_DIM], w[MAX_DIM], a[MAX_DIM], b[MAX_DIM];
     for (int it = 0; it < e->n_row; it++) {

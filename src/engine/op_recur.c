@@ -88,8 +88,7 @@ static void delta_head(const op_ctx *c, const plan_step *s, int ih)
     const int n_key = hp->delta_key_dim, n = hp->delta_value_dim, n_group = hp->n_key_head;
     const int ik = hp->is_grouped ? ih / (hp->n_value_head / n_group) : ih % n_group;
     const size_t size = (size_t)n_key * (size_t)n;
-    const state_part part = { (size_t)(hp->n_tap - 1) * (size_t)hp->n_conv + (size_t)ih * size, 1,
-                              size, 0, size };
+    const state_part part = part_of_head(past_conv(hp), ih, size);
     const float a = ((const float *)s->w[0]->data)[ih], scale = 1.0f / sqrtf((float)n_key);
     float q[MAX_KEY_DIM], k[MAX_KEY_DIM];
     int more, at = place_of_beta(hp, ih, &more);
@@ -158,8 +157,7 @@ static void scan_head(const op_ctx *c, const plan_step *s, int ih)
     const hparams *hp = &e->m->hp;
     const size_t n_key = (size_t)hp->delta_key_dim, n = (size_t)hp->delta_value_dim;
     const size_t size = n_key * n;
-    const state_part part = { (size_t)(hp->n_tap - 1) * (size_t)hp->n_conv + (size_t)ih * size, 1,
-                              size, 0, size };
+    const state_part part = part_of_head(past_conv(hp), ih, size);
     const weight *const *w = s->op == OP_SCAN ? s->w + 1 : s->w;
     const float a = ((const float *)w[0]->data)[ih];
     scan_args sc = { .n = (int)n, .n_key = (int)n_key, .ld = n };
@@ -187,8 +185,9 @@ void op_scan_channels(const op_ctx *c, const plan_step *s)
     const hparams *hp = &e->m->hp;
     int c0, c1;
     share_channels(c, hp->n_inner, &c0, &c1);
-    const size_t ld = (size_t)hp->n_inner, at = (size_t)(hp->n_tap - 1) * (size_t)hp->n_conv;
-    const state_part part = { at, (size_t)hp->delta_key_dim, ld, (size_t)c0, (size_t)c1 };
+    const size_t ld = (size_t)hp->n_inner;
+    const state_part part = { past_conv(hp), (size_t)hp->delta_key_dim, ld, (size_t)c0,
+                              (size_t)c1 };
     scan_by_channel_args sc = { .n = c1 - c0, .n_key = hp->delta_key_dim, .ld = ld };
     sc.rate = (const float *)s->w[0]->data + c0;
     sc.skip = (const float *)s->w[1]->data + c0;

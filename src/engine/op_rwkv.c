@@ -125,7 +125,7 @@ static void wkv7_head(const op_ctx *c, const plan_step *s, int ih)
     exec *e = c->e;
     const int n = e->m->hp.delta_key_dim;
     const size_t at = (size_t)ih * (size_t)n, size = (size_t)n * (size_t)n;
-    const state_part part = { 2 * (size_t)e->m->hp.n_embd + (size_t)ih * size, 1, size, 0, size };
+    const state_part part = part_of_head(2 * (size_t)e->m->hp.n_embd, ih, size);
     head_input in;
     for (int it = 0; it < e->n_row; it++) {
         float *state = begin_token(c, s, it, &part);

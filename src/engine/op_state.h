@@ -14,6 +14,19 @@ typedef struct {
     size_t at, n_row, ld, c0, c1;
 } state_part;
 
+/* Where a layer's state goes on behind a convolution's: the last n_tap - 1 inputs of n_conv
+ * channels. */
+static inline size_t past_conv(const hparams *hp)
+{
+    return (size_t)(hp->n_tap - 1) * (size_t)hp->n_conv;
+}
+
+/* All of head ih, of those that lie one after the other from `first` on, `size` floats each. */
+static inline state_part part_of_head(size_t first, int ih, size_t size)
+{
+    return (state_part){ first + (size_t)ih * size, 1, size, 0, size };
+}
+
 /* The part of the state of the token's sequence: zeros before its first token; copied before the
  * token where it is to be kept. */
 static inline float *begin_token(const op_ctx *c, const plan_step *s, int it, const state_part *p)

@@ -13,7 +13,7 @@ typedef struct {
 typedef void op_fn(const op_ctx *c, const plan_step *s);
 
 op_fn op_embed, op_position, op_pick, op_norm;                                  /* op_rows.c */
-op_fn op_head_norm, op_head_layer_norm, op_copy_heads;                          /* op_rows.c */
+op_fn op_head_norm, op_head_layer_norm, op_copy_heads, op_split_heads;          /* op_rows.c */
 op_fn op_layer_mix, op_layer_scale, op_gate_heads, op_gate_values;              /* op_rows.c */
 op_fn op_clamp, op_rope, op_mla_kv, op_add, op_restart, op_gate;                /* op_rows.c */
 op_fn op_scale, op_soft_cap, op_hide, op_temperature, op_mla_latent;            /* op_rows.c */
@@ -22,10 +22,9 @@ op_fn op_spread, op_level, op_merge;                                            
 op_fn op_input, op_matmul, op_activate, op_head_matmul;                         /* op_matmul.c */
 op_fn op_store, op_attend;                                                      /* op_attend.c */
 op_fn op_short_conv, op_conv, op_decay, op_delta, op_norm_gate;                 /* op_recur.c */
-op_fn op_conv_of, op_softplus, op_bias, op_kda, op_norm_sigmoid;                /* op_kda.c */
 op_fn op_scan, op_scan_channels, op_split_inner, op_gate_norm;                  /* op_recur.c */
+op_fn op_conv_of, op_softplus, op_bias, op_kda, op_norm_sigmoid;                /* op_kda.c */
 op_fn op_token_mix, op_tanh, op_sigmoid, op_first_values, op_value_mix, op_wkv7; /* op_rwkv.c */
-op_fn op_split_heads;                                                           /* op_rows.c */
 op_fn op_lora, op_expert_lora;                                                  /* op_lora.c */
 op_fn op_route, op_group, op_expert_weigh, op_expert_input;                     /* op_experts.c */
 op_fn op_experts, op_expert_sum;                                                /* op_experts.c */
@@ -54,6 +53,7 @@ enum {
 void op_add_lora(const op_ctx *c, const lora_args *a);
 /* dst += what adapters make of token id's embedding. */
 void op_embed_lora(const op_ctx *c, const plan_lora *l, lory_token id, float *dst);
+
 /* Thread ith's share [first, last) of n things. */
 static inline void op_share(const op_ctx *c, int n, int *first, int *last)
 {
@@ -106,12 +106,12 @@ void op_norm_row(const exec *e, const plan_step *s, int op, const float *x, floa
 
 /* Bytes of the thread's scratch that attention and the choice of experts need. */
 size_t op_attend_scratch_bytes(const hparams *hp);
+size_t op_route_scratch_bytes(const hparams *hp);
+/* And products; one by heads has its input behind the product's own part. */
+size_t op_matmul_scratch_bytes(const hparams *hp);
 /* Bytes that the team shares: 0 when no attention is ever cut. */
 size_t op_attend_parts_bytes(const exec *e);
 /* Whether the batch at hand is one token whose heads the team should cut. */
 bool op_attend_is_cut(const exec *e);
-size_t op_route_scratch_bytes(const hparams *hp);
-/* Bytes of it that products do; a product by heads has its input behind the product's own part. */
-size_t op_matmul_scratch_bytes(const hparams *hp);
 
 #endif

@@ -76,7 +76,7 @@ int plan_input_width(const plan_step *s);
 
 static inline bool plan_is_expert_slot(int slot)
 {
-    return slot == EX || (slot >= EG && slot <= CU) || slot == ELR;
+    return (slot >= EX && slot <= CU) || slot == ELR;
 }
 
 /* OP_HEAD_MATMUL: by streams, and not by heads. */

@@ -254,16 +254,21 @@ void session_close(session *s)
 
 /* ---- evaluation ------------------------------------------------------------------------------ */
 
+static bool check_room(const session *s, size_t n, lory_err *err)
+{
+    size_t n_free = (size_t)s->n_ctx - s->n;
+    return n <= n_free
+           || err_set(err, LORY_E_FULL, "context: no room for %zu tokens (%zu of %d are free)", n,
+                      n_free, s->n_ctx);
+}
+
 static bool check_ids(const session *s, const lory_token *ids, size_t n, lory_err *err)
 {
     for (size_t i = 0; i < n; i++)
         if (ids[i] < 0 || ids[i] >= s->m->hp.n_vocab)
             return err_set(err, LORY_E_ARGUMENT, "tokens: number %zu is %d (expected 0 to %d)", i,
                            ids[i], s->m->hp.n_vocab - 1);
-    if (n > (size_t)s->n_ctx - s->n)
-        return err_set(err, LORY_E_FULL, "context: no room for %zu tokens (%zu of %d are free)",
-                       n, (size_t)s->n_ctx - s->n, s->n_ctx);
-    return true;
+    return check_room(s, n, err);
 }
 
 /* Hands on the logits of the rows [first, n) of the batch that ran last. */
@@ -462,9 +467,7 @@ bool session_make_up(session *s, size_t n, lory_err *err)
     if (s->m->hp.has_prefix)
         return err_set(err, LORY_E_UNSUPPORTED, "%s: its prefix is read at once, and not made up",
                        gguf_path(&s->m->file));
-    if (n > (size_t)s->n_ctx - s->n)
-        return err_set(err, LORY_E_FULL, "context: no room for %zu tokens (%zu of %d are free)",
-                       n, (size_t)s->n_ctx - s->n, s->n_ctx);
+    if (!check_room(s, n, err)) return false;
     memset(s->id + s->n, 0, n * sizeof *s->id);
     settle(s, s->n + n);
     size_t n_all = s->n + n;

@@ -1,6 +1,5 @@
 /* session.h - one timeline of tokens over an exec and a KV cache of its own.
- * Layer: engine. Belongs to one thread at a time;
- * only session_interrupt may come from elsewhere. */
+ * Layer: engine. Belongs to one thread at a time; only `interrupt` may be set from elsewhere. */
 #ifndef LORY_ENGINE_SESSION_H
 #define LORY_ENGINE_SESSION_H
 
