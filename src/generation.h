@@ -33,8 +33,7 @@ void generation_begin(generation *g, const lory_token *history, size_t n);
 bool generation_wants_none(generation *g);
 
 /* Takes the token that was drawn from `logits` after n_seen tokens (-1: a complete text), and hands
- * on its text.
- * *is_over: it was the last, g->result says why. */
+ * on its text. *is_over: it was the last, g->result says why. */
 bool generation_take(generation *g, lory_token id, const float *logits, size_t n_seen,
                      bool *is_over, lory_err *err);
 

@@ -18,7 +18,7 @@ typedef struct {
 } batch_out;
 
 /* "-" is stdout. A regular file keeps its bytes and is locked: LORY_E_IO when another run writes
- * it. is_input: LORY_E_ARGUMENT when the output is that file, too. */
+ * it; LORY_E_ARGUMENT when it is the file that input_fd reads. */
 bool batch_out_open(batch_out *o, const char *path, int input_fd, lory_err *err);
 /* Cuts a regular file to nothing. */
 bool batch_out_clear(batch_out *o, lory_err *err);

@@ -1,6 +1,5 @@
 /* calls.c - see calls.h. The forms are those of the chat templates of the models that have tools;
- * calls_python.c reads those that are Python
- * or nearly so. */
+ * calls_python.c reads those that are Python or nearly so. */
 #include "cli/calls.h"
 #include "base/err.h"
 #include "base/mem.h"

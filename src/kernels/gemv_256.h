@@ -126,8 +126,8 @@ INLINE __m256 k_block(const k_layout l, __m256 acc, const rows_args *r, const ui
     const __m256i sc[2] = { _mm256_and_si256(h[1], six), _mm256_or_si256(low4(h[3]), high_sc) };
     const __m256i mn[2] = { _mm256_and_si256(h[2], six), _mm256_or_si256(high4(h[3]), high_mn) };
     UNROLL
-    for (int s = 0; s < GROUPS;
-         s++) { /* rows 0-3 of sums s, s + 4 lie in row[s % 4], 4-7 in the next */
+    for (int s = 0; s < GROUPS; s++) {
+        /* rows 0-3 of sums s, s + 4 lie in row[s % 4], 4-7 in row[s % 4 + 4] */
         __m256i sum = s < 4 ? _mm256_permute2x128_si256(row[s], row[s + 4], 0x20)
                             : _mm256_permute2x128_si256(row[s - 4], row[s], 0x31);
         __m256 scale = _mm256_mul_ps(d, byte_f32(sc[s / 4], s % 4));

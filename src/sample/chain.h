@@ -70,9 +70,9 @@ typedef struct {
 
 /* Draws one token. *id is -1 when the grammar's text is complete, nothing may follow, and there is
  * no end token to say so that is not banned. LORY_E_NAN: a logit is NaN or +inf (a sum that
- * overflowed has no softmax), or
- * all are -inf. LORY_E_ARGUMENT: bias, bans and grammar leave no token, an id is not in the
- * vocabulary, or the history behind where the text began is no text of the grammar. */
+ * overflowed has no softmax), or all are -inf. LORY_E_ARGUMENT: bias, bans and grammar leave no
+ * token, an id is not in the vocabulary, or the history behind where the text began is no text of
+ * the grammar. */
 bool chain_draw(chain *s, const chain_input *in, lory_token *id, lory_err *err);
 /* The same at a desk for the chain's vocabulary that nobody else uses meanwhile. */
 bool chain_draw_at(chain *s, chain_desk *desk, const chain_input *in, lory_token *id,
