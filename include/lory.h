@@ -15,7 +15,8 @@
  *
  * Threads: a model may be shared by any number of sessions on any threads; a session, a sampler
  * and a detokenizer belong to one thread at a time.
- * Errors: a function that can fail returns false (or NULL) and fills *err, which may be NULL. */
+ * Errors: a function that can fail returns false (or NULL) and fills *err, which may be NULL.
+ * What a function made, its _free or _close frees; these take a NULL handle, too. */
 #ifndef LORY_H
 #define LORY_H
 
@@ -260,8 +261,8 @@ int lory_session_n_ctx(const lory_session *s);
 const lory_token *lory_session_tokens(const lory_session *s, size_t *n);
 
 /* Evaluates ids after what the session holds; then lory_session_logits has the last one's logits.
- * LORY_E_FULL when they do not fit: nothing is evaluated. LORY_E_INTERRUPTED: the session holds
- * the tokens of the whole steps that ran. */
+ * LORY_E_FULL when they do not fit, LORY_E_ARGUMENT when one is no token: nothing is evaluated.
+ * LORY_E_INTERRUPTED: the session holds the tokens of the whole steps that ran. */
 bool lory_session_eval(lory_session *s, const lory_token *ids, size_t n, lory_err *err);
 
 /* The same, with the logits [n_vocab] of every token handed to on_logits in order; pos is the
@@ -271,13 +272,14 @@ bool lory_session_eval_all(lory_session *s, const lory_token *ids, size_t n,
                            lory_on_logits on_logits, void *user, lory_err *err);
 
 /* Makes the session hold exactly ids[0..n), n > 0, evaluating only what comes after the longest
- * common prefix with what it holds (at least the last token). Same bits as from scratch. */
+ * common prefix with what it holds (at least the last token). Same bits as from scratch. Fails as
+ * lory_session_eval: it then holds a beginning of ids, but after LORY_E_FULL what it held. */
 bool lory_session_set(lory_session *s, const lory_token *ids, size_t n, lory_err *err);
 
 /* Forgets all but the first n tokens; logits are gone until the next evaluation. Layers with a
- * window keep just that and n_batch tokens: cut back further,
- * the next evaluation does all n again; of recurrent layers it does what comes after the last place
- * where their state was kept, as it is at the end of a prompt. */
+ * window keep just that and n_batch tokens: when they are cut back further, the next evaluation
+ * does all n again; of recurrent layers it does what comes after the last place where their state
+ * was kept, as it is at the end of a prompt. */
 void lory_session_truncate(lory_session *s, size_t n);
 
 /* From now on a session of a smaller model with the same vocabulary guesses for s where the text so
@@ -547,7 +549,7 @@ typedef struct lory_meter lory_meter;
 /* Takes about 0.3 s. NULL: LORY_E_ARGUMENT for the threads, LORY_E_MEMORY, or $LORY_ISA names what
  * this machine lacks. */
 lory_meter *lory_meter_new(int n_threads, lory_err *err);
-void lory_meter_free(lory_meter *m); /* NULL is accepted */
+void lory_meter_free(lory_meter *m);
 
 /* What the machine could do at best when the meter was made; and, measured for some 0.03 s, what it
  * can do now, which on a shared machine changes from second to second. */

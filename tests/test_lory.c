@@ -126,3 +126,17 @@ TEST(batches_that_cannot_be_and_requests_that_do_not_fit_are_refused)
     lory_model_close(m);
     CHECK(mem_live_bytes() == 0);
 }
+
+TEST(nothing_is_freed_of_what_is_not_there)
+{
+    lory_model_close(NULL);
+    lory_session_free(NULL);
+    lory_sampler_free(NULL);
+    lory_grammar_free(NULL);
+    lory_detok_free(NULL);
+    lory_batch_free(NULL);
+    lory_meter_free(NULL);
+    lory_tokens_free(&(lory_tokens){ 0 });
+    lory_prompt_free(&(lory_prompt){ 0 });
+    CHECK(mem_live_bytes() == 0);
+}
