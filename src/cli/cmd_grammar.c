@@ -25,7 +25,7 @@ static const opts_page page = {
     .rows = rows,
     .notes = "Grammars are written in GBNF, the notation of llama.cpp. A JSON Schema stands\n"
              "for the texts that constrained output may be: properties in the order of the\n"
-             "schema, and no blanks but one behind each : and , (lory.1 says it all).\n\n"
+             "schema, and no blanks but one behind each : and , (man lory says it all).\n\n"
              "Example:\n"
              "  echo 'root ::= \"yes\" | \"no\"' > answer.gbnf\n"
              "  printf yes | lory grammar --grammar answer.gbnf\n"
