@@ -60,8 +60,7 @@ OMP := $(if $(filter 1,$(OPENMP)),-fopenmp -DLORY_OPENMP)
 ALL_CFLAGS  := $(BASE) $(WARN) $(OPT_$(VARIANT)) $(OMP) $(CFLAGS)
 ALL_LDFLAGS := $(filter -fsanitize=% --coverage,$(OPT_$(VARIANT))) $(OMP) $(if $(CROSS),-static) $(LDFLAGS)
 
-# One binary runs everywhere: only the file of an instruction set is compiled for it.
-# gcc 12 miscompiles int8 sums under AVX-512 VNNI when it vectorises by itself.
+# One binary runs everywhere: only the files of an instruction set are compiled for it.
 # Their hundreds of inlined vectors take a sanitizer a minute a file, so that each kind of check is
 # made in one build only: addresses in asan and fuzz, undefined behaviour in ubsan.
 SPARE_asan  := -fno-sanitize=undefined
@@ -77,6 +76,7 @@ VNNI    := '{vex} vpdpbusd %ymm0, %ymm0, %ymm0'
 VNNI    := $(shell echo $(VNNI) | $(CC) -c -x assembler - -o /dev/null 2>/dev/null && echo -DLORY_AVX_VNNI)
 NO_VNNI := $(if $(VNNI),,src/kernels/avxvnni%)
 FLAGS_src/kernels/select := $(VNNI)
+# gcc 12 miscompiles int8 sums under AVX-512 VNNI when it vectorises by itself.
 AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -fno-tree-vectorize
 # Of the files of that pattern.
 flags_of = $(foreach f,$(basename $(wildcard src/kernels/$(1).c)),$(eval FLAGS_$(f) += $(2)))

@@ -19,21 +19,22 @@ enum {
     GGUF_MAX_ALIGNMENT = 1 << 16,
 };
 
-typedef enum { /* numbers of the format */
-               GGUF_U8,
-               GGUF_I8,
-               GGUF_U16,
-               GGUF_I16,
-               GGUF_U32,
-               GGUF_I32,
-               GGUF_F32,
-               GGUF_BOOL,
-               GGUF_STR,
-               GGUF_ARR,
-               GGUF_U64,
-               GGUF_I64,
-               GGUF_F64,
-               GGUF_TYPE_COUNT
+/* Numbers of the format. */
+typedef enum {
+    GGUF_U8,
+    GGUF_I8,
+    GGUF_U16,
+    GGUF_I16,
+    GGUF_U32,
+    GGUF_I32,
+    GGUF_F32,
+    GGUF_BOOL,
+    GGUF_STR,
+    GGUF_ARR,
+    GGUF_U64,
+    GGUF_I64,
+    GGUF_F64,
+    GGUF_TYPE_COUNT
 } gguf_type;
 
 typedef struct {

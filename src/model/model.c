@@ -195,8 +195,7 @@ static bool adds_bias(lory_op op)
 {
     return op == OP_MATMUL || op == OP_LAYER_NORM || op == OP_HEAD_LAYER_NORM || op == OP_EXPERTS
            || op == OP_ROUTE || op == OP_DECAY || op == OP_SOFTPLUS || op == OP_BIAS
-           || op == OP_CONV
-           || op == OP_SCAN || op == OP_WKV7;
+           || op == OP_CONV || op == OP_SCAN || op == OP_WKV7;
 }
 
 static void add_roles(const lory_step *s, role_set *set)
