@@ -172,28 +172,38 @@ static bool read_sharing(reader *r, int most, int *n)
     return true;
 }
 
-static bool read_layers(reader *r, hparams *hp)
+/* Counts a key as read (keys.c) that says nothing of this model. */
+static void pass_over(reader *r, const char *name)
+{
+    (void)gguf_find(r->g, key_of(r, name));
+}
+
+static bool read_widths(reader *r, hparams *hp)
+{
+    layer_key n_ff = { "feed_forward_length", MAX_FF, hp->n_ff, offsetof(hparams_layer, n_ff) };
+    if (!hp->is_feedless) return read_by_layer(r, hp, n_ff, &hp->n_ff);
+    pass_over(r, "feed_forward_length");
+    for (int il = 0; il < hp->n_layer; il++) hp->layer[il].n_ff = HPARAMS_NO;
+    return true;
+}
+
+static void set_headless(reader *r, hparams *hp)
+{
+    pass_over(r, "attention.head_count");
+    pass_over(r, "attention.head_count_kv");
+    hp->n_head = hp->n_kv_head = 1; /* until it is settled */
+    hp->n_kv_layer = hp->n_layer;
+    for (int il = 0; il < hp->n_layer; il++)
+        hp->layer[il].n_head = hp->layer[il].n_kv_head = HPARAMS_NO;
+}
+
+static bool read_head_counts(reader *r, hparams *hp)
 {
     bool has_kv = gguf_find(r->g, key_of(r, "attention.head_count_kv"));
     int n_sharing = 0;
-    layer_key n_ff = { "feed_forward_length", MAX_FF, hp->n_ff, offsetof(hparams_layer, n_ff) };
     layer_key n_head = { "attention.head_count", MAX_HEAD, 0, offsetof(hparams_layer, n_head) };
     layer_key n_kv_head = { "attention.head_count_kv", MAX_HEAD, 0,
                             offsetof(hparams_layer, n_kv_head) };
-    if (hp->is_feedless) {
-        (void)gguf_find(r->g, key_of(r, "feed_forward_length"));
-        for (int il = 0; il < hp->n_layer; il++) hp->layer[il].n_ff = HPARAMS_NO;
-    } else if (!read_by_layer(r, hp, n_ff, &hp->n_ff)) {
-        return false;
-    }
-    if (hp->is_headless) {
-        (void)gguf_find(r->g, key_of(r, "attention.head_count"));
-        hp->n_head = hp->n_kv_head = 1; /* until it is settled */
-        hp->n_kv_layer = hp->n_layer;
-        for (int il = 0; il < hp->n_layer; il++)
-            hp->layer[il].n_head = hp->layer[il].n_kv_head = HPARAMS_NO;
-        return true;
-    }
     if (!read_by_layer(r, hp, n_head, &hp->n_head)) return false;
     n_kv_head.absent = hp->n_head;
     if (!read_by_layer(r, hp, n_kv_head, &hp->n_kv_head)
@@ -202,6 +212,14 @@ static bool read_layers(reader *r, hparams *hp)
     hp->n_kv_layer = hp->n_layer - n_sharing;
     for (int il = 0; !has_kv && il < hp->n_layer; il++)
         hp->layer[il].n_kv_head = hp->layer[il].n_head;
+    return true;
+}
+
+static bool read_layers(reader *r, hparams *hp)
+{
+    if (!read_widths(r, hp)) return false;
+    if (!hp->is_headless) return read_head_counts(r, hp);
+    set_headless(r, hp);
     return true;
 }
 
