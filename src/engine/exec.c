@@ -189,27 +189,28 @@ static bool make_plan(plan *p, const model *m, const exec_params *par, lory_err 
     return plan_make(p, m, &pp, err);
 }
 
-/* Of a thread's scratch what is ever written: a product packs the thread's share of its largest
- * matrix at most, of experts a whole one. */
+/* What a product with w packs: the thread's share of its rows, of an expert's all. */
+static size_t packed_bytes(const exec *e, const plan_step *s, const weight *w)
+{
+    enum { FEW_ROWS = 2 * PANEL_ROWS }; /* packed at a time, where tokens are few */
+    const int n_share = s->op == OP_EXPERTS ? 1 : e->par.n_threads;
+    size_t rows = round_up((size_t)(w->n_rows / n_share + 1), PANEL_ROWS);
+    if (qtypes[w->type].n_sub == 0) return rows * (size_t)w->k * sizeof(float);
+    if (e->par.n_batch <= MATMUL_STREAM_TOK && rows > FEW_ROWS) rows = FEW_ROWS;
+    return rows * ((size_t)(w->k / QT_GROUP) * panel_group_bytes(w->type) / PANEL_ROWS);
+}
+
+/* Of a thread's scratch what is ever written. */
 static size_t touched_bytes(const exec *e)
 {
-    enum { FEW_TOK = 8, FEW_ROWS = 2 * PANEL_ROWS };
-    const bool few = e->par.n_batch <= MATMUL_STREAM_TOK; /* then packed FEW_ROWS at a time */
     size_t n = op_bytes(e);
-    for (int i = 0; i < e->plan.n_step && e->par.n_batch > FEW_TOK; i++) {
+    for (int i = 0; i < e->plan.n_step && e->par.n_batch > MATMUL_FEW_TOK; i++) {
         const plan_step *s = &e->plan.step[i];
         int n_matmul = s->op == OP_MATMUL ? s->n_matmul : s->op == OP_EXPERTS;
         if (s->op == OP_HEAD_MATMUL) return e->thread_bytes;
         for (int j = 0; j < n_matmul; j++) {
-            const weight *w = s->w[j];
-            bool is_i8 = qtypes[w->type].n_sub > 0;
-            int n_share = s->op == OP_EXPERTS ? 1 : e->par.n_threads;
-            size_t rows = round_up((size_t)(w->n_rows / n_share + 1), PANEL_ROWS);
-            if (is_i8 && few && rows > FEW_ROWS) rows = FEW_ROWS;
-            size_t row_bytes =
-                is_i8 ? (size_t)(w->k / QT_GROUP) * panel_group_bytes(w->type) / PANEL_ROWS
-                      : (size_t)w->k * sizeof(float);
-            if (n < rows * row_bytes) n = rows * row_bytes;
+            size_t packed = packed_bytes(e, s, s->w[j]);
+            if (n < packed) n = packed;
         }
     }
     if (e->plan.n_lora > 0) n += OP_LORA_SCRATCH_BYTES;
