@@ -97,8 +97,8 @@ chat_outcome chat_command(chat *c, const char *line);
  *     system      text or null
  *     settings    {option: number}, those that are not the model's default
  *     logit_bias, stop, dry_breakers  [text] of these options; the last may be missing
- *     tools       the definitions, when there are any; replies [text] to calls, when some are
- *     missing
+ *     tools       the definitions, when there are any
+ *     replies     [text] to calls, when some are missing
  *     turns       [{"user": text or "replies": [text], "answer", "retries", "ids": [...], and of an
  *                 answer with calls "content", "calls": [{"id", "name", "arguments"}]; and
  *                 "before": [tokens, bytes] that undoing it leaves of "held"}]
@@ -106,8 +106,7 @@ chat_outcome chat_command(chat *c, const char *line);
  *                 nothing need be worked out; empty when that is not known, missing in files of
  *                 before, which are read anew as after a change of the system text
  *   the KV cache, perhaps: lory_session_write_state. Without it, or when it does not fit, the
- *   tokens
- *   are evaluated again, to the same bits. */
+ *   tokens are evaluated again, to the same bits. */
 bool chat_save(const chat *c, const char *path, bool has_kv, lory_err *err);
 /* Replaces the talk and its settings; on failure nothing changed. */
 bool chat_load(chat *c, const char *path, lory_err *err);

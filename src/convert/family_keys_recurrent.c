@@ -71,11 +71,13 @@ static int64_t lfm2_width(config *c)
     int64_t unit = config_int(c, "block_multiple_of", 256);
     double factor = config_num(c, "block_ffn_dim_multiplier", 1.0);
     if (!config_bool(c, "block_auto_adjust_ff_dim", true)) return n;
-    if (!(factor > 0.0 && factor < 1e3) || unit < 1)
+    if (!(factor > 0.0 && factor < 1e3) || unit < 1) {
         config_wrong(c, LORY_E_FORMAT, "config.json has a block_ffn_dim_multiplier or "
                                        "block_multiple_of of no use");
+        return 0;
+    }
     n = (int64_t)(factor * (double)(2 * n / 3));
-    return unit < 1 ? n : (n + unit - 1) / unit * unit;
+    return (n + unit - 1) / unit * unit;
 }
 
 /* What both kinds have; intermediate_size is put by each. */
