@@ -57,12 +57,9 @@ static int n_parallel_of(const lory_batch_params *p)
 static int64_t fit_pool(const lory_memory_plan *mp, int n_parallel, uint64_t page_bytes)
 {
     int64_t n_page = (mp->n_ctx + KV_CHUNK - 1) / KV_CHUNK;
-    uint64_t taken = mp->weights_bytes + mp->lora_bytes + mp->state_bytes + mp->scratch_bytes
-                     + mp->program_bytes;
-    uint64_t free_bytes = 0;
-    if (mp->machine_bytes > taken) free_bytes = (mp->machine_bytes - taken) / 4 * 3;
+    uint64_t budget = session_plan_left(mp) / 4 * 3;
     uint64_t n_most = (uint64_t)n_page * (uint64_t)n_parallel, n_fit = n_most;
-    if (page_bytes > 0 && free_bytes / page_bytes < n_most) n_fit = free_bytes / page_bytes;
+    if (page_bytes > 0 && budget / page_bytes < n_most) n_fit = budget / page_bytes;
     if (n_fit > INT_MAX / KV_CHUNK) n_fit = INT_MAX / KV_CHUNK;
     return ((int64_t)n_fit > n_page ? (int64_t)n_fit : n_page) * KV_CHUNK;
 }

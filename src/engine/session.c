@@ -98,10 +98,21 @@ static uint64_t program_bytes(const model *m, int n_threads)
            + 24 * (uint64_t)m->hp.n_vocab;
 }
 
+uint64_t session_plan_fixed(const lory_memory_plan *mp)
+{
+    return mp->weights_bytes + mp->lora_bytes + mp->state_bytes + mp->scratch_bytes
+           + mp->program_bytes;
+}
+
+uint64_t session_plan_left(const lory_memory_plan *mp)
+{
+    uint64_t fixed = session_plan_fixed(mp);
+    return mp->machine_bytes > fixed ? mp->machine_bytes - fixed : 0;
+}
+
 void session_plan_total(lory_memory_plan *mp)
 {
-    mp->total_bytes = mp->weights_bytes + mp->lora_bytes + mp->kv_bytes + mp->state_bytes
-                      + mp->scratch_bytes + mp->program_bytes;
+    mp->total_bytes = session_plan_fixed(mp) + mp->kv_bytes;
 }
 
 /* The most whole pages, up to n_most, that take `budget` bytes at most, ids of their tokens counted
@@ -123,9 +134,6 @@ static int pages_within(const model *m, qtype type, int n_batch, int n_most, uin
 static bool find_fit(const model *m, qtype type, lory_memory_plan *mp, lory_err *err)
 {
     kv_shape page = shape_of(m, KV_CHUNK, mp->n_batch, type);
-    uint64_t taken = mp->weights_bytes + mp->lora_bytes + mp->state_bytes + mp->scratch_bytes
-                     + mp->program_bytes;
-    uint64_t budget = mp->machine_bytes > taken ? mp->machine_bytes - taken : 0;
     int n_most = m->n_ctx_max ? m->n_ctx_max : MAX_CTX;
     size_t page_bytes;
     if (!kv_check(&page, err)) return false;
@@ -133,12 +141,13 @@ static bool find_fit(const model *m, qtype type, lory_memory_plan *mp, lory_err 
         return err_set(err, LORY_E_MEMORY, "%s: its KV cache does not fit the address space",
                        gguf_path(&m->file));
     int n_page = (n_most + KV_CHUNK - 1) / KV_CHUNK;
-    mp->n_ctx_fit = pages_within(m, type, mp->n_batch, n_page, budget) * KV_CHUNK;
+    mp->n_ctx_fit = pages_within(m, type, mp->n_batch, n_page, session_plan_left(mp)) * KV_CHUNK;
     if (mp->n_ctx_fit > n_most) mp->n_ctx_fit = n_most;
     if (mp->n_ctx_fit > 0) return true;
     return err_set(err, LORY_E_MEMORY,
                    "%s: a context of %d tokens takes %.1f MB, this process may use %.1f MB",
-                   gguf_path(&m->file), KV_CHUNK, (double)(taken + page_bytes) / 1e6,
+                   gguf_path(&m->file), KV_CHUNK,
+                   (double)(session_plan_fixed(mp) + page_bytes) / 1e6,
                    (double)mp->machine_bytes / 1e6);
 }
 

@@ -10,6 +10,9 @@
 bool session_plan(const model *m, const lory_session_params *params, lory_memory_plan *mp,
                   lory_err *err);
 
+/* Bytes of all parts but the KV cache, and what they leave for it. */
+uint64_t session_plan_fixed(const lory_memory_plan *mp);
+uint64_t session_plan_left(const lory_memory_plan *mp);
 /* Adds the parts up. */
 void session_plan_total(lory_memory_plan *mp);
 
