@@ -249,7 +249,8 @@ TEST(gguf_says_what_other_files_are)
           "t.gguf: is a llama2.c checkpoint; 'lory convert' makes a GGUF file of it" },
         { "\x40\0\0\0\xac\0\0\0\5\0\0\0\x8\0\0\0\4\0\0\0\0\2\0\0\0\2\0\0....", 32,
           "t.gguf: is a llama2.c checkpoint; 'lory convert' makes a GGUF file of it" },
-        { "\4\0\0\0\0\0\0\0{}  ....", 16, "t.gguf: is a safetensors file, not a GGUF file" },
+        { "\4\0\0\0\0\0\0\0{}  ....", 16,
+          "t.gguf: is a safetensors file; 'lory convert' makes a GGUF file of its folder" },
         { "\n <!DOCTYPE html>", 17,
           "t.gguf: is an HTML page, not a model (the download got a web page "
           "instead)" },

@@ -471,10 +471,24 @@ static bool open_mapped(gguf *g, lory_err *err)
     return false;
 }
 
+/* What a download of a model often is. */
+static bool is_model_folder(const char *path)
+{
+    buf config = { 0 };
+    buf_printf(&config, "%s/config.json", path);
+    bool is = !config.failed && file_exists(config.data);
+    buf_free(&config);
+    return is;
+}
+
 bool gguf_open_as(gguf *g, const gguf *like, const char *path, lory_err *err)
 {
     *g = (gguf){ .takes_any_type = like->takes_any_type, .is_copy = like->is_copy };
-    return (g->is_copy ? file_map_read : file_map_open)(&g->map, path, err) && open_mapped(g, err);
+    if ((g->is_copy ? file_map_read : file_map_open)(&g->map, path, err))
+        return open_mapped(g, err);
+    return is_model_folder(path)
+           && err_set(err, LORY_E_FORMAT,
+                      "%s: is a Hugging Face folder; 'lory convert' makes a GGUF file of it", path);
 }
 
 bool gguf_open(gguf *g, const char *path, lory_err *err)

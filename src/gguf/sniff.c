@@ -73,7 +73,8 @@ const char *sniff_format(const unsigned char *data, size_t n)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (n >= rows[i].at + rows[i].n && memcmp(data + rows[i].at, rows[i].bytes, rows[i].n) == 0)
             return rows[i].what;
-    if (is_safetensors(data, n)) return "a safetensors file, not a GGUF file";
+    if (is_safetensors(data, n))
+        return "a safetensors file; 'lory convert' makes a GGUF file of its folder";
     if (is_llama2c(data, n)) return "a llama2.c checkpoint; 'lory convert' makes a GGUF file of it";
     if (starts_with_word(data, n, "<!doctype") || starts_with_word(data, n, "<html")) return HTML;
     if (starts_with_word(data, n, "{")) return "a JSON text, not a GGUF file";
