@@ -299,7 +299,8 @@ void lory_session_time_attention(lory_session *s, double *seconds);
  * (src/engine/session_state.h); the bytes are checked as a whole when they are read. */
 typedef bool (*lory_on_bytes)(void *user, const void *bytes, size_t n); /* false stops it */
 /* Of the first n_tok tokens; 0 when it does not hold them, or cut back so far that layers with a
- * window have lost what they end with, or to where the state of recurrent layers was not kept. */
+ * window have lost what they end with, or to where the state of recurrent layers was not kept, or
+ * when they end within a prompt that the model reads at once. */
 size_t lory_session_state_bytes(const lory_session *s, size_t n_tok);
 /* LORY_E_ARGUMENT: it does not hold them; LORY_E_INTERRUPTED: `put` returned false. */
 bool lory_session_write_state(const lory_session *s, size_t n_tok, lory_on_bytes put, void *user,

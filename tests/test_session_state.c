@@ -157,6 +157,33 @@ TEST(a_state_that_is_damaged_is_refused_and_changes_nothing)
     free(logits);
 }
 
+TEST(a_state_ends_where_a_prefix_that_is_read_at_once_is_whole)
+{
+    enum { BOS = 92, N_PREFIX = 20, N = 30 };
+    lory_token ids[N_TOK];
+    lory_err err = { 0 };
+    const lory_session_params p = { .n_ctx = N_TOK, .n_threads = 1 };
+    lory_model *m = open_model("golden/chatglm1/model-q8_0.gguf");
+    REQUIRE(m);
+    fill_ids(m, ids);
+    for (int i = 0; i < N; i++) ids[i] %= BOS;
+    ids[N_PREFIX] = BOS;
+    lory_session *s = lory_session_new(m, &p, &err), *next = lory_session_new(m, &p, &err);
+    REQUIRE(s && next && lory_session_eval(s, ids, N, &err), "%s", err.text);
+    for (size_t n = 0; n <= N; n++) {
+        bool is_whole = n == 0 || n >= N_PREFIX;
+        buf state = { 0 };
+        CHECK((lory_session_state_bytes(s, n) > 0) == is_whole, "%zu tokens", n);
+        CHECK(lory_session_write_state(s, n, put, &state, &err) == is_whole, "%zu tokens", n);
+        CHECK(!is_whole || lory_session_read_state(next, state.data, state.len, &err),
+              "%zu tokens: %s", n, err.text);
+        buf_free(&state);
+    }
+    lory_session_free(next);
+    lory_session_free(s);
+    lory_model_close(m);
+}
+
 TEST(a_cache_type_that_does_not_fit_the_heads_is_refused_before_anything_is_sized)
 {
     lory_err err = { 0 };

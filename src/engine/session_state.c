@@ -44,10 +44,17 @@ static size_t state_bytes(const session *s, size_t n)
            + TAIL_BYTES;
 }
 
+/* What of the first n tokens is read at once. */
+static exec_prefix prefix_of(const session *s, size_t n)
+{
+    return n > 0 ? s->prefix : (exec_prefix){ 0 };
+}
+
+/* A prefix that is cut is evaluated again whatever follows, so that its rows are of no use. */
 static bool holds(const session *s, size_t n)
 {
-    return n <= (size_t)s->kv.seq[0].n_tok && kv_has_window(&s->kv, 0, (int)n)
-           && kv_has_state(&s->kv, 0, (int)n);
+    return n <= (size_t)s->kv.seq[0].n_tok && n >= (size_t)prefix_of(s, n).n
+           && kv_has_window(&s->kv, 0, (int)n) && kv_has_state(&s->kv, 0, (int)n);
 }
 
 size_t session_state_bytes(const session *s, size_t n)
@@ -59,6 +66,7 @@ size_t session_state_bytes(const session *s, size_t n)
 static void make_head(const session *s, size_t n, uint64_t owner, unsigned char head[HEAD_BYTES])
 {
     const kv_shape *shape = &s->kv.shape;
+    const exec_prefix prefix = prefix_of(s, n);
     const uint32_t words[N_WORDS] = {
         [W_TYPE] = (uint32_t)shape->type,
         [W_LAYER] = (uint32_t)shape->n_layer,
@@ -66,8 +74,8 @@ static void make_head(const session *s, size_t n, uint64_t owner, unsigned char 
         [W_HEAD_DIM] = (uint32_t)shape->head_dim,
         [W_TOK] = (uint32_t)n,
         [W_LONG] = s->e.long_rope,
-        [W_PREFIX] = (uint32_t)s->prefix.n,
-        [W_MASK] = (uint32_t)s->prefix.mask_pos,
+        [W_PREFIX] = (uint32_t)prefix.n,
+        [W_MASK] = (uint32_t)prefix.mask_pos,
         [W_STATE] = (uint32_t)s->kv.states.cell_bytes,
     };
     memcpy(head, magic, sizeof magic);

@@ -21,7 +21,8 @@
 /* Bytes of the state of the first n tokens; 0 when the session does not hold all of it. */
 size_t session_state_bytes(const session *s, size_t n);
 /* Hands them on in pieces; LORY_E_INTERRUPTED when `put` returns false; LORY_E_ARGUMENT when the
- * session does not hold so many tokens, or has lost what comes before their end in a window. */
+ * session does not hold so many tokens, has lost what comes before their end in a window, or they
+ * end within a prefix that is read at once. */
 bool session_state_write(const session *s, size_t n, uint64_t owner, lory_on_bytes put, void *user,
                          lory_err *err);
 /* Makes the session hold what the bytes say; without logits. LORY_E_FORMAT: they are no state, or
