@@ -5,6 +5,7 @@
 #include "lory.h"
 #include "text/json.h"
 #include <math.h>
+#include <unistd.h>
 
 /* ---- a LLaMA of one or two layers ------------------------------------------------------------ */
 
@@ -206,6 +207,23 @@ TEST(folders_that_lack_something_are_refused)
     hf_refused(&t, ": has PyTorch weights only (pytorch_model.bin); lory reads safetensors");
     hf_text(&t, "config.json", "[]");
     hf_refused(&t, "/config.json: is no JSON object");
+}
+
+TEST(a_file_that_is_there_and_cannot_be_read_is_never_left_out)
+{
+    static const char *const names[] = { "config.json", "model.safetensors", "tokenizer.model",
+                                         "tokenizer.json", "tokenizer_config.json",
+                                         "generation_config.json" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[500], want[100];
+        hf_test t = begin_llama(names[i], 1, "");
+        hf_weights(&t, "model.safetensors");
+        snprintf(path, sizeof path, "%s/%s", t.path, names[i]);
+        snprintf(want, sizeof want, "/%s: cannot open: No such file or directory", names[i]);
+        unlink(path);
+        REQUIRE(symlink("nothing", path) == 0);
+        hf_refused(&t, want);
+    }
 }
 
 TEST(what_a_config_asks_for_and_is_not_known_is_named)

@@ -381,6 +381,12 @@ bool file_exists(const char *path)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, R_OK) == 0;
 }
 
+bool file_is_named(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0;
+}
+
 bool file_program_dir(char *dir, size_t cap)
 {
     if (cap == 0) return false;

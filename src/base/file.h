@@ -62,6 +62,8 @@ const char *file_name_so_far(file_new *n, lory_err *err);
 bool file_can_create(const char *path, lory_err *err);
 
 bool file_exists(const char *path); /* a readable regular file */
+/* Anything of that name, a link to nothing too: whoever opens it learns why it can't be read. */
+bool file_is_named(const char *path);
 /* The directory of the running program, without a slash at its end; false when unknown. */
 bool file_program_dir(char *dir, size_t cap);
 

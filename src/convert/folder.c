@@ -44,7 +44,7 @@ char *folder_file(const hf_folder *f, const char *name)
 bool folder_has(const hf_folder *f, const char *name)
 {
     char path[MAX_PATH];
-    return join(f, name, path) && file_exists(path);
+    return join(f, name, path) && file_is_named(path);
 }
 
 bool folder_text(const hf_folder *f, const char *name, buf *text, lory_err *err)

@@ -28,6 +28,7 @@ void folder_close(hf_folder *f);
 
 /* "FOLDER/name"; NULL when memory can't be had. Free with mem_free. */
 char *folder_file(const hf_folder *f, const char *name);
+/* What is there and can't be read is an error of who reads it, never left out. */
 bool folder_has(const hf_folder *f, const char *name);
 /* The file as a tree; d->root stays NULL when there is no such file, which is no error. */
 bool folder_json(const hf_folder *f, const char *name, json_doc *d, lory_err *err);
