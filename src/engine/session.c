@@ -413,7 +413,7 @@ int session_room_ahead(const session *s)
     int n = s->e.par.n_batch < s->e.par.n_out ? s->e.par.n_batch : s->e.par.n_out;
     if (s->m->hp.has_prefix || s->e.par.on_input) return 0;
     if (s->kv.states.cell_bytes > 0) return 0; /* recurrent layers can't take a token back */
-    if (s->m->rope_long.inv_freq && s->n < n_orig && n_orig < n_most) n_most = n_orig;
+    if (s->m->rope_long.inv_freq && s->n <= n_orig && n_orig < n_most) n_most = n_orig;
     if (s->n + (size_t)n > n_most) n = (int)(n_most - s->n);
     return n > 0 ? n - 1 : 0; /* beside the token that they follow */
 }
