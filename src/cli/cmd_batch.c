@@ -282,8 +282,6 @@ static bool open_output(run *r, lory_err *err)
     struct stat st;
     if (!batch_out_open(&r->out, r->o->out, r->in.lines.fd, err) || !check_written(r, err))
         return false;
-    if (r->o->resume && !r->out.is_file)
-        return err_set(err, LORY_E_ARGUMENT, "--resume: needs an output that is a file (-o FILE)");
     if (!r->o->resume || fstat(r->out.fd, &st) != 0 || st.st_size == 0) return begin_output(r, err);
     return resume_output(r, err);
 }
@@ -501,10 +499,6 @@ static bool set_sampler(run *r, lory_err *err)
 
 static bool choose_lines(run *r, lory_err *err)
 {
-    const char *option = r->o->shard ? "--shard" : r->o->resume ? "--resume" : NULL;
-    if (option && !r->in.is_file)
-        return err_set(err, LORY_E_ARGUMENT, "%s: needs an input that is a file, not a pipe",
-                       option);
     if (!batch_in_choose(&r->in, r->shard, r->n_shards, err)) return false;
     r->state.input = r->in.all;
     return true;
@@ -549,6 +543,25 @@ static bool read_shard(const char *text, uint64_t *k, uint64_t *n)
            && *k <= *n;
 }
 
+/* Whether it is there and neither file nor folder; "-" is `fd`. Asked before it is opened: of a
+ * named pipe that waits for the other end. */
+static bool is_stream(const char *path, int fd)
+{
+    struct stat st;
+    bool is_there = strcmp(path, "-") == 0 ? fstat(fd, &st) == 0 : stat(path, &st) == 0;
+    return is_there && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
+static int check_files(const batch_opts *o)
+{
+    const char *option = o->shard ? "--shard" : o->resume ? "--resume" : NULL;
+    if (option && is_stream(o->in, STDIN_FILENO))
+        return cli_usage("%s: needs an input that is a file, not a pipe", option);
+    if (o->resume && (strcmp(o->out, "-") == 0 || is_stream(o->out, STDOUT_FILENO)))
+        return cli_usage("--resume: needs an output that is a file (-o FILE)");
+    return 0;
+}
+
 static int check_opts(run *r)
 {
     const batch_opts *o = r->o;
@@ -558,7 +571,7 @@ static int check_opts(run *r)
             o->shard);
     for (size_t i = 0; i < o->stop.n; i++)
         if (!o->stop.item[i][0]) return cli_usage("--stop: the text is empty");
-    return 0;
+    return check_files(o);
 }
 
 int cmd_batch(int argc, char **argv)

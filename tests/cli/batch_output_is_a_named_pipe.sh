@@ -18,3 +18,9 @@ interrupted() {
 }
 interrupted -i in -o pipe
 interrupted -i pipe -o out
+# What needs files does not wait for the other end of a pipe
+refused() { timeout 10 "$LORY" batch "$@" 2>&1 && echo "exit 0" || echo "exit $?"; }
+refused -i in -o pipe --resume
+refused -i pipe -o out --resume
+refused -i pipe -o out --shard 1/2
+refused -i /dev/null -o out --resume
