@@ -163,6 +163,12 @@ static void note_vocab(const work *k)
                    k->folder.path, k->vocab.n_dropped, k->vocab.n);
 }
 
+static void put_notes(const work *k)
+{
+    note_unused(k);
+    note_vocab(k);
+}
+
 /* ---- the work -------------------------------------------------------------------------------- */
 
 static int64_t n_rows_of_embedding(const hf_tensors *t)
@@ -219,8 +225,9 @@ static bool write_all(work *k, const retype_job *job, lory_err *err)
     hf_vocab_put(&k->vocab, &k->w);
     if (!config_ok(&k->c, err) || !put_chat_template(k, err)) return false;
     retype_announce(job, &k->w);
-    return gguf_begin_data(&k->w, err) && retype_write(job, &k->w, err) && may_stay(k, err)
-           && gguf_commit(&k->w, err);
+    if (!gguf_begin_data(&k->w, err) || !retype_write(job, &k->w, err)) return false;
+    put_notes(k); /* before the check: they may tell why the model does not run */
+    return may_stay(k, err) && gguf_commit(&k->w, err);
 }
 
 static bool convert(work *k, lory_err *err)
@@ -238,7 +245,6 @@ static bool convert(work *k, lory_err *err)
                        .user = k->p->user };
     bool ok = write_all(k, &job, err);
     if (!ok) gguf_abandon(&k->w);
-    if (ok) note_unused(k), note_vocab(k);
     return ok;
 }
 

@@ -11,7 +11,8 @@
 
 /* p->type RETYPE_KEEP: matrices are as most of the source is; weights of MXFP4 stay so with any
  * type. Appends to *notes, a line each, what the user should know: tensors that are not used,
- * tokens without a row, a missing tokenizer. Errors name the folder or a file of it. */
+ * tokens without a row, a missing tokenizer; also when p->check refuses what was made of the rest.
+ * Errors name the folder or a file of it. */
 bool hf_convert(const char *folder, const convert_params *p, buf *notes, lory_err *err);
 
 #endif
