@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "cli/logprobs.h"
 #include "text/json.h"
+#include "text/utf8.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -148,13 +149,44 @@ static void put_token_text(json_writer *w, const lory_model *m, lory_token id)
     json_put_bytes(w, text, n);
 }
 
+/* Whether JSON shows both texts alike: each byte that is no part of a character is U+FFFD there. */
+static bool are_shown_alike(const char *a, size_t n_a, const char *b, size_t n_b)
+{
+    size_t i = 0, j = 0;
+    while (i < n_a && j < n_b) {
+        uint32_t x, y;
+        i += utf8_decode(a + i, n_a - i, &x);
+        j += utf8_decode(b + j, n_b - j, &y);
+        if (x == UTF8_BAD) x = UTF8_REPLACEMENT;
+        if (y == UTF8_BAD) y = UTF8_REPLACEMENT;
+        if (x != y) return false;
+    }
+    return i == n_a && j == n_b;
+}
+
+/* Whether top[i] is shown as one of those before it. */
+static bool is_shown(const lory_model *m, const lory_token *top, size_t i)
+{
+    size_t n, n_other;
+    const char *text = lory_token_text(m, top[i], &n);
+    for (size_t j = 0; j < i; j++) {
+        const char *other = lory_token_text(m, top[j], &n_other);
+        if (are_shown_alike(text, n, other, n_other)) return true;
+    }
+    return false;
+}
+
+/* An object has a key once: of tokens that are shown alike, as control tokens and parts of
+ * characters are, the likeliest. */
 static void put_top_object(json_writer *w, const batch_choice *c, size_t it, size_t n_top,
                            const lory_model *m)
 {
+    const lory_token *top = c->top + it * n_top; /* the likeliest first */
     json_begin_object(w);
     for (size_t i = 0; i < n_top; i++) {
         size_t n;
-        const char *text = lory_token_text(m, c->top[it * n_top + i], &n);
+        const char *text = lory_token_text(m, top[i], &n);
+        if (is_shown(m, top, i)) continue;
         json_put_key_bytes(w, text, n);
         json_put_f32(w, c->top_logprob[it * n_top + i]);
     }
