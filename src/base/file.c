@@ -278,12 +278,24 @@ static int open_temp(file_new *n, const char *path, lory_err *err)
     return fd;
 }
 
+/* /dev/stdout and its like, which all programs go by. */
+static bool is_link_to_open(const char *path)
+{
+    static const char open_files[] = "/proc/";
+    const size_t n = sizeof open_files - 1;
+    char to[sizeof open_files];
+    return readlink(path, to, n) == (ssize_t)n && memcmp(to, open_files, n) == 0;
+}
+
 bool file_create(file_new *n, const char *path, lory_err *err)
 {
     struct stat st;
     *n = (file_new){ 0 };
     bool is_there = stat(path, &st) == 0;
     if (is_there && !S_ISREG(st.st_mode)) return refuse(path, st.st_mode, err);
+    if (is_link_to_open(path))
+        return err_set(err, LORY_E_IO, "%s: is a link to an open file (expected a regular file)",
+                       path);
     if (!*path || (!is_there && errno == ENAMETOOLONG)) /* say it before the work, not after */
         return err_set_errno(err, LORY_E_IO, "%s: cannot create", path);
     n->path = copy_text(path);

@@ -44,7 +44,8 @@ bool file_read(const char *path, size_t max, buf *out, lory_err *err);
  * such files under a temporary one in the same directory, then synced and put in its place by
  * file_commit, with the mode that the umask leaves. file_abandon gives it up; both close, also when
  * they fail, and file_abandon accepts a zeroed or closed one. A path that is there and is no
- * regular file is refused; a symbolic link is replaced. */
+ * regular file is refused; a symbolic link is replaced, but for one to an open file, such as
+ * /dev/stdout: it is refused. */
 typedef struct {
     FILE *f;
     char *path, *temp_path;

@@ -49,9 +49,17 @@ static int open_path(const char *path)
     return fd;
 }
 
+bool batch_out_is_stdout(const char *path)
+{
+    struct stat given, out;
+    if (strcmp(path, "-") == 0) return true;
+    return stat(path, &given) == 0 && fstat(STDOUT_FILENO, &out) == 0 && given.st_dev == out.st_dev
+           && given.st_ino == out.st_ino;
+}
+
 bool batch_out_open(batch_out *o, const char *path, int input_fd, lory_err *err)
 {
-    bool is_stdout = strcmp(path, "-") == 0;
+    bool is_stdout = batch_out_is_stdout(path);
     *o = (batch_out){ .fd = STDOUT_FILENO, .name = is_stdout ? "stdout" : path };
     if (!is_stdout) {
         o->fd = cli_interrupted() ? -1 : open_path(path);

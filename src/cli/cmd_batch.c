@@ -543,21 +543,22 @@ static bool read_shard(const char *text, uint64_t *k, uint64_t *n)
            && *k <= *n;
 }
 
-/* Whether it is there and neither file nor folder; "-" is `fd`. Asked before it is opened: of a
+/* Whether it is there and neither file nor folder; "-" is stdin. Asked before it is opened: of a
  * named pipe that waits for the other end. */
-static bool is_stream(const char *path, int fd)
+static bool is_stream(const char *path)
 {
     struct stat st;
-    bool is_there = strcmp(path, "-") == 0 ? fstat(fd, &st) == 0 : stat(path, &st) == 0;
+    bool is_stdin = strcmp(path, "-") == 0;
+    bool is_there = is_stdin ? fstat(STDIN_FILENO, &st) == 0 : stat(path, &st) == 0;
     return is_there && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 
 static int check_files(const batch_opts *o)
 {
     const char *option = o->shard ? "--shard" : o->resume ? "--resume" : NULL;
-    if (option && is_stream(o->in, STDIN_FILENO))
+    if (option && is_stream(o->in))
         return cli_usage("%s: needs an input that is a file, not a pipe", option);
-    if (o->resume && (strcmp(o->out, "-") == 0 || is_stream(o->out, STDOUT_FILENO)))
+    if (o->resume && (batch_out_is_stdout(o->out) || is_stream(o->out)))
         return cli_usage("--resume: needs an output that is a file (-o FILE)");
     return 0;
 }
