@@ -108,6 +108,8 @@ chat_outcome chat_command(chat *c, const char *line);
  *   the KV cache, perhaps: lory_session_write_state. Without it, or when it does not fit, the
  *   tokens are evaluated again, to the same bits. */
 bool chat_save(const chat *c, const char *path, bool has_kv, lory_err *err);
+/* cli_may_write of such a file: whether none of those that the options name would be lost. */
+bool chat_may_save(const chat_opts *o, const char *subject, const char *path, lory_err *err);
 /* Replaces the talk and its settings; on failure nothing changed. */
 bool chat_load(chat *c, const char *path, lory_err *err);
 void chat_tell_loaded(const chat *c, const char *path); /* to a person */

@@ -123,7 +123,8 @@ static bool set_system(chat *c, const char *argument, lory_err *err)
 
 static bool save(chat *c, const char *argument, lory_err *err)
 {
-    return chat_save(c, argument, !c->o->no_kv, err);
+    return chat_may_save(c->o, "/save", argument, err)
+           && chat_save(c, argument, !c->o->no_kv, err);
 }
 
 static bool load(chat *c, const char *argument, lory_err *err)

@@ -66,6 +66,20 @@ static bool write_file(const chat *c, const char *path, const buf *text, size_t 
     return ok;
 }
 
+bool chat_may_save(const chat_opts *o, const char *subject, const char *path, lory_err *err)
+{
+    char bundled[BUNDLED_PATH_MAX];
+    const char *const read[] = { cli_model_path(&o->model, bundled, NULL),
+                                 o->session.drafter,
+                                 cli_is_lora(&o->session.lora, path) ? path : NULL,
+                                 o->template,
+                                 o->tools,
+                                 o->system && o->system[0] == '@' ? o->system + 1 : NULL,
+                                 o->constraint.grammar,
+                                 o->constraint.schema };
+    return cli_may_write(subject, path, read, sizeof read / sizeof read[0], err);
+}
+
 bool chat_save(const chat *c, const char *path, bool has_kv, lory_err *err)
 {
     buf body = { 0 }, text = { 0 };

@@ -119,9 +119,12 @@ void cli_tell_stdin(const char *what);
 /* Appends the whole of a file (NULL, "-": stdin), `what` of the command. */
 bool cli_read_text(const char *path, const char *what, buf *text, lory_err *err);
 
-/* Whether the file `out` (NULL: none) can be made, which `subject` names: 0, or after a line
- * EXIT_USAGE because it would be standard output, or one of the files that are read, read[0 .. n),
- * of which some may be NULL; or EXIT_FAILED because its place takes no file. */
+/* Whether the file `out` can be made, which `subject` names. False with LORY_E_ARGUMENT: it would be
+ * standard output, or one of the files that are read, read[0 .. n), of which some may be NULL; with
+ * another error: its place takes no file. */
+bool cli_may_write(const char *subject, const char *out, const char *const *read, size_t n,
+                   lory_err *err);
+/* The same of an option (NULL: not given): 0, or after a line EXIT_USAGE or EXIT_FAILED. */
 int cli_check_output(const char *subject, const char *out, const char *const *read, size_t n);
 
 /* The adapters of --lora FILE[:SCALE]. */
@@ -135,6 +138,7 @@ extern const opt_row lora_rows[]; /* --lora */
 
 /* FILE and SCALE (1 where there is none) of one of them; path is freed by the caller. */
 void cli_split_lora(const char *given, buf *path, float *scale);
+bool cli_is_lora(const lora_opts *o, const char *path); /* whether path is the file of one */
 /* Opens them for m, which owns them. On failure *err names the option or the file. */
 bool cli_open_loras(lory_model *m, lora_opts *o, lory_err *err);
 

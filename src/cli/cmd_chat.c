@@ -301,10 +301,8 @@ static int check_opts(const chat_opts *o)
         return cli_usage("--tools: cannot go with --load, which brings its own");
     for (size_t i = 0; i < o->stop.n; i++)
         if (!o->stop.item[i][0]) return cli_usage("--stop: the text is empty");
-    char bundled[BUNDLED_PATH_MAX];
-    const char *const read[] = { cli_model_path(&o->model, bundled, NULL), o->tools,
-                                 o->constraint.grammar, o->constraint.schema };
-    return cli_check_output("--save", o->save, read, 4);
+    lory_err err;
+    return !o->save || chat_may_save(o, "--save", o->save, &err) ? 0 : cli_fail(&err);
 }
 
 int cmd_chat(int argc, char **argv)

@@ -421,10 +421,13 @@ static bool open_eval(eval *e, lory_err *err)
 static int check_opts(const eval_opts *o)
 {
     char bundled[BUNDLED_PATH_MAX];
-    const char *const read[] = { o->file, o->kl, cli_model_path(&o->model, bundled, NULL) };
-    if (o->jsonl && (o->json || o->all_tokens || o->save_logits || o->kl))
+    const char *out = o->save_logits;
+    bool is_lora = out && cli_is_lora(&o->session.lora, out);
+    const char *const read[] = { o->file, o->kl, cli_model_path(&o->model, bundled, NULL),
+                                 is_lora ? out : NULL };
+    if (o->jsonl && (o->json || o->all_tokens || out || o->kl))
         return cli_usage("--jsonl: goes with none of --json, --all-tokens, --save-logits, --kl");
-    return cli_check_output("--save-logits", o->save_logits, read, 3);
+    return cli_check_output("--save-logits", out, read, sizeof read / sizeof read[0]);
 }
 
 int cmd_eval(int argc, char **argv)

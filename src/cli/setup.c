@@ -41,16 +41,24 @@ lory_model *cli_open_model(const model_opts *o, lory_err *err)
     return lory_model_open_with(path, &p, err);
 }
 
-int cli_check_output(const char *subject, const char *out, const char *const *read, size_t n)
+bool cli_may_write(const char *subject, const char *out, const char *const *read, size_t n,
+                   lory_err *err)
 {
-    if (!out) return 0;
     if (strcmp(out, "-") == 0)
-        return cli_usage("%s: cannot be standard output (./- is a file of that name)", subject);
+        return err_set(err, LORY_E_ARGUMENT,
+                       "%s: cannot be standard output (./- is a file of that name)", subject);
     for (size_t i = 0; i < n; i++)
         if (read[i] && file_is_same(out, read[i]))
-            return cli_usage("%s: %.400s is a file that is read (%.400s)", subject, out, read[i]);
+            return err_set(err, LORY_E_ARGUMENT, "%s: %.400s is a file that is read (%.400s)",
+                           subject, out, read[i]);
+    return file_can_create(out, err);
+}
+
+int cli_check_output(const char *subject, const char *out, const char *const *read, size_t n)
+{
     lory_err err;
-    return file_can_create(out, &err) ? 0 : cli_fail(&err);
+    if (!out || cli_may_write(subject, out, read, n, &err)) return 0;
+    return err.code == LORY_E_ARGUMENT ? cli_usage("%s", err.text) : cli_fail(&err);
 }
 
 /* ---- texts ------------------------------------------------------------------------------- */
@@ -82,6 +90,19 @@ void cli_split_lora(const char *given, buf *path, float *scale)
     if (colon && !opts_float("--lora", colon + 1, -FLT_MAX, FLT_MAX, &x, NULL)) colon = NULL;
     *scale = (float)x;
     buf_put(path, given, colon ? (size_t)(colon - given) : strlen(given));
+}
+
+bool cli_is_lora(const lora_opts *o, const char *path)
+{
+    bool is = false;
+    for (size_t i = 0; i < o->given.n && !is; i++) {
+        buf file = { 0 };
+        float scale;
+        cli_split_lora(o->given.item[i], &file, &scale);
+        is = file.data && !file.failed && file_is_same(path, file.data);
+        buf_free(&file);
+    }
+    return is;
 }
 
 static bool open_lora(lory_model *m, const char *given, lory_lora_use *use, lory_err *err)

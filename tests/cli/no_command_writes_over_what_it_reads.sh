@@ -11,6 +11,13 @@ try eval -m m.gguf -f text --save-logits logits > said
 try eval -m m.gguf -f text --kl logits --save-logits logits
 try chat -m m.gguf --save m.gguf < text
 try chat -m m.gguf --tools tools --save tools < text
+try chat -m m.gguf --system @text --save text < text
+try chat -m m.gguf --template tools --save tools < text
+try chat --model-draft m.gguf --save m.gguf < text
+try chat --lora m.gguf:0.5 --save m.gguf < text
+try eval --lora m.gguf:0.5 -f text --save-logits m.gguf
+echo "/save m.gguf" | try chat -m m.gguf --template plain
+echo "/save -" | try chat -m m.gguf --template plain
 LORY_MODEL=m.gguf try imatrix -f text -o m.gguf
 cmp m.gguf want && cmp text want.text
 # nor is standard output such a file
