@@ -135,7 +135,7 @@ TEST(file_read_appends_and_keeps_the_limit)
     buf_free(&b);
 }
 
-TEST(file_read_reads_pipes_from_standard_input)
+static void check_pipe(int flags)
 {
     enum { N = 300000 };
     lory_err err = { 0 };
@@ -150,6 +150,7 @@ TEST(file_read_reads_pipes_from_standard_input)
     }
     close(ends[1]);
     REQUIRE(dup2(ends[0], STDIN_FILENO) == STDIN_FILENO);
+    REQUIRE(fcntl(STDIN_FILENO, F_SETFL, flags) == 0);
     CHECK(file_read("-", N, &b, &err), "%s", err.text);
     CHECK(b.len == N);
     for (size_t i = 0; i < b.len; i++)
@@ -158,6 +159,16 @@ TEST(file_read_reads_pipes_from_standard_input)
             break;
         }
     buf_free(&b);
+}
+
+TEST(file_read_reads_pipes_from_standard_input)
+{
+    check_pipe(0);
+}
+
+TEST(file_read_waits_for_a_pipe_that_does_not)
+{
+    check_pipe(O_NONBLOCK);
 }
 
 TEST(file_read_of_standard_input_starts_where_it_stands)

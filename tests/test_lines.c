@@ -81,6 +81,24 @@ TEST(a_slow_pipe_is_not_waited_for_unless_asked)
     lines_close(&l);
 }
 
+TEST(a_pipe_that_does_not_wait_is_waited_for)
+{
+    int fd[2];
+    const char *s;
+    size_t n;
+    REQUIRE(pipe(fd) == 0 && fcntl(fd[0], F_SETFL, O_NONBLOCK) == 0);
+    if (fork() == 0) {
+        usleep(20000);
+        _exit(write(fd[1], "a\n", 2) != 2);
+    }
+    close(fd[1]);
+    lines l = { .fd = fd[0], .name = "x", .max = 100 };
+    CHECK(next(&l, &s, &n) == LINES_LINE && n == 1 && *s == 'a');
+    CHECK(next(&l, &s, &n) == LINES_END);
+    close(fd[0]);
+    lines_close(&l);
+}
+
 TEST(a_file_of_lines_is_measured_and_skipped)
 {
     lory_err err;

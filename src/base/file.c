@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -177,6 +178,13 @@ static bool too_long(const char *name, size_t max, lory_err *err)
     return err_set(err, LORY_E_FORMAT, "%s: more than %zu bytes", name, max);
 }
 
+/* Somebody who shares the open file wants no call to wait. */
+static bool wait_readable(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    return poll(&p, 1, -1) > 0 || errno == EINTR;
+}
+
 /* Appends until the end of fd. Reads one byte past the limit to know that there is more. */
 static bool read_fd(int fd, const char *name, size_t max, buf *out, lory_err *err)
 {
@@ -187,6 +195,7 @@ static bool read_fd(int fd, const char *name, size_t max, buf *out, lory_err *er
         if (!buf_reserve(out, want)) return err_set(err, LORY_E_MEMORY, "%s: out of memory", name);
         ssize_t n = read(fd, out->data + out->len, want);
         if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && errno == EAGAIN && wait_readable(fd)) continue;
         if (n < 0) return err_set_errno(err, LORY_E_IO, "%s: cannot read", name);
         if (n == 0) return true;
         n_read += (size_t)n;

@@ -17,6 +17,13 @@ static bool cannot_read(const char *name, lory_err *err)
     return err_set_errno(err, LORY_E_IO, "%s: cannot read", name);
 }
 
+/* Whether there is something to read, or the end, within wait_ms (-1: as long as it takes). */
+static bool is_readable(int fd, int wait_ms)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    return poll(&p, 1, wait_ms) != 0;
+}
+
 /* read() that goes on after signals other than the user's wish to end; -1 with *err. */
 static ssize_t read_some(int fd, const char *name, void *to, size_t n, lory_err *err)
 {
@@ -26,16 +33,14 @@ static ssize_t read_some(int fd, const char *name, void *to, size_t n, lory_err 
             return -1;
         }
         ssize_t got = read(fd, to, n);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) cannot_read(name, err);
-        return got;
+        if (got >= 0) return got;
+        if (errno == EAGAIN) { /* somebody wants no call to wait */
+            is_readable(fd, -1);
+        } else if (errno != EINTR) {
+            cannot_read(name, err);
+            return -1;
+        }
     }
-}
-
-static bool is_readable(int fd)
-{
-    struct pollfd p = { .fd = fd, .events = POLLIN };
-    return poll(&p, 1, 0) != 0;
 }
 
 /* Forgets what was handed out, and of a line that is too long what was read of it. */
@@ -88,7 +93,7 @@ lines_result lines_next(lines *l, bool waits, const char **text, size_t *n, lory
         l->n_seen = n_left;
         if (l->at_end && n_left + l->n_dropped == 0) return LINES_END;
         if (l->at_end) return hand_out(l, n_left, 0, text, n);
-        if (!waits && !is_readable(l->fd)) return LINES_NOT_YET;
+        if (!waits && !is_readable(l->fd, 0)) return LINES_NOT_YET;
         if (!fill(l, err)) return LINES_FAILED;
     }
 }
