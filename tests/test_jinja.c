@@ -468,6 +468,18 @@ TEST(what_goes_wrong_is_told_with_line_and_column)
     CHECK_SNIPPETS(cases, "{\"x\": {\"a\": 1}, \"l\": []}");
 }
 
+TEST(a_long_name_is_shown_up_to_a_whole_character)
+{
+#define SHOWN "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn" /* 59 bytes */
+    static const snippet cases[] = {
+        { "{% " SHOWN "\u00e9\u00e9 %}", "ERROR: t: line 1, column 4: unknown tag '" SHOWN "'" },
+        { "{{ 1|" SHOWN "\u00e9\u00e9 }}",
+          "ERROR: t: line 1, column 6: No filter named '" SHOWN "'" },
+    };
+#undef SHOWN
+    CHECK_SNIPPETS(cases, "{}");
+}
+
 TEST(no_template_hangs_or_takes_all_memory)
 {
     static const char *const bombs[] = {

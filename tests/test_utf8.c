@@ -61,6 +61,15 @@ TEST(utf8_counts_characters)
     CHECK(utf8_is_valid("", 0) && utf8_is_valid("a\0b\xC3\xA9", 5));
 }
 
+TEST(utf8_cut_leaves_no_half_character)
+{
+    CHECK(utf8_cut("a\xC3\x84", 3, 3) == 3);
+    CHECK(utf8_cut("a\xC3\x84", 3, 2) == 1);
+    CHECK(utf8_cut("\xF0\x9F\x98\x80z", 5, 4) == 4);
+    CHECK(utf8_cut("\xF0\x9F\x98\x80z", 5, 3) == 0);
+    CHECK(utf8_cut("abc", 3, 0) == 0);
+}
+
 TEST(utf8_incomplete_tail_holds_back_only_what_can_become_whole)
 {
     CHECK(utf8_incomplete_tail("", 0) == 0);

@@ -28,7 +28,7 @@ static bool bind_arguments(jrun *r, const jbuiltin *row, const jargs *args, jval
     if (by_position && args->n_kw) return jfail(r, "%s() takes no keyword arguments", row->name);
     for (size_t i = 0; i < args->n_kw; i++) {
         const jstr *name = args->kw[i].key.s;
-        int n_name = name->n < 60 ? (int)name->n : 60;
+        int n_name = jshown(name->s, name->n);
         if ((at = find_param(params, name, &n_params)) < 0)
             return jfail(r, "%s() got an unexpected keyword argument '%.*s'", row->name, n_name,
                          name->s);

@@ -13,7 +13,7 @@ static bool put_kw(jrun *r, jargs *args, const jstr *name, jval v)
     for (size_t i = 0; i < args->n_kw; i++)
         if (args->kw[i].key.s->n == name->n && memcmp(args->kw[i].key.s->s, name->s, name->n) == 0)
             return jfail(r, "got multiple values for keyword argument '%.*s'",
-                         name->n < 60 ? (int)name->n : 60, name->s);
+                         jshown(name->s, name->n), name->s);
     jentry *kw = jalloc(r, args->n_kw + 1, sizeof *kw); /* few: not worth growing by halves */
     if (!kw) return false;
     if (args->n_kw) memcpy(kw, args->kw, args->n_kw * sizeof *kw);

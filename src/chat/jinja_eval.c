@@ -82,7 +82,7 @@ static jval take_kw(jargs *args, const jstr *name)
 static bool bind_rest(jrun *r, const jmacro *m, const jscope *s, const jargs *args, size_t n_params)
 {
     const jstr *name = m->node->name;
-    int n_name = !name ? 0 : name->n < 60 ? (int)name->n : 60;
+    int n_name = name ? jshown(name->s, name->n) : 0;
     jdict *kwargs;
     jlist *varargs;
     if (s->kwargs_slot >= 0) {
@@ -93,7 +93,7 @@ static bool bind_rest(jrun *r, const jmacro *m, const jscope *s, const jargs *ar
     } else if (args->n_kw) {
         const jstr *kw = args->kw[0].key.s;
         return jfail(r, "macro '%.*s' takes no keyword argument '%.*s'", n_name,
-                     name ? name->s : "", kw->n < 60 ? (int)kw->n : 60, kw->s);
+                     name ? name->s : "", jshown(kw->s, kw->n), kw->s);
     }
     if (s->varargs_slot >= 0) {
         if (!jnew_list(r, 4, &varargs)) return false;
@@ -118,7 +118,7 @@ static bool bind_defaults(jrun *r, const jmacro *m)
             char *hint = jalloc(r, MAX_HINT, 1);
             if (!hint) return false;
             snprintf(hint, MAX_HINT, "parameter '%.*s' was not provided",
-                     p->name->n < 60 ? (int)p->name->n : 60, p->name->s);
+                     jshown(p->name->s, p->name->n), p->name->s);
             if (!jnew_undef_hint(r, hint, slot)) return false;
         } else {
             if (!jeval(r, p->a, &v)) return false;

@@ -77,7 +77,7 @@ static bool call_row(jrun *r, const jnode *n, jval v, jval *out)
     r->at = n->at;
     if (!n->row)
         return jfail(r, "No %s named '%.*s' found.", n->kind == N_FILTER ? "filter" : "test",
-                     n->name->n < 60 ? (int)n->name->n : 60, n->name->s);
+                     jshown(n->name->s, n->name->n), n->name->s);
     return jbuiltin_call(r, n->row, v, &args, out);
 }
 

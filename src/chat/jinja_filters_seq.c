@@ -79,7 +79,7 @@ static bool fail_builtin(jrun *r, const selection *s)
     jtext *t = jtext_open(r);
     if (!t || !jtext_put_repr(r, t, s->name)) return false;
     return jfail(r, "No %s named %.*s.", s->is_map ? "filter" : "test",
-                 t->n < 100 ? (int)t->n : 100, t->s);
+                 (int)utf8_cut(t->s, t->n, 100), t->s);
 }
 
 /* The first argument names a filter or test, the rest go to it. */
@@ -105,7 +105,7 @@ static bool prepare_map(jrun *r, selection *s)
             fallback = kw->value;
         else
             return jfail(r, "Unexpected keyword argument '%.*s'",
-                         kw->key.s->n < 60 ? (int)kw->key.s->n : 60, kw->key.s->s);
+                         jshown(kw->key.s->s, kw->key.s->n), kw->key.s->s);
     }
     if (attribute.type == J_MISSING) return jfail(r, "map requires a filter argument");
     return new_getter(r, attribute, fallback, false, &s->attribute);

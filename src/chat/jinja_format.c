@@ -145,7 +145,7 @@ static bool take_key(jrun *r, percent *p, jval *out)
     if (p->args.type != J_DICT) return jfail(r, "format requires a mapping");
     if (!jnew_slice(r, p->format, start, p->at - 1, &key) || !jdict_get(r, p->args.d, key, &found))
         return false;
-    if (!found) return jfail(r, "'%.*s'", key.s->n < 200 ? (int)key.s->n : 200, key.s->s);
+    if (!found) return jfail(r, "'%.*s'", (int)utf8_cut(key.s->s, key.s->n, 200), key.s->s);
     *out = *found;
     p->i_arg = 1;
     return true;
@@ -356,7 +356,7 @@ static bool field_value(jrun *r, braces *b, size_t from, size_t to, jval *out)
         *out = b->args->kw[k].value;
         return true;
     }
-    return jfail(r, "'%.*s'", to - from < 200 ? (int)(to - from) : 200, s + from);
+    return jfail(r, "'%.*s'", (int)utf8_cut(s + from, to - from, 200), s + from);
 }
 
 /* name.attr[item]: up to `to`. */

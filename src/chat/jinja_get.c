@@ -29,7 +29,7 @@ static bool new_unsafe(jrun *r, jval obj, const jstr *name, jval *out)
     char *hint = jalloc(r, MAX_HINT, 1);
     if (!hint) return false;
     snprintf(hint, MAX_HINT, "access to attribute '%.*s' of '%s' object is unsafe.",
-             name->n < 100 ? (int)name->n : 100, name->s, jtype_name(obj));
+             (int)utf8_cut(name->s, name->n, 100), name->s, jtype_name(obj));
     return jnew_undef_hint(r, hint, out);
 }
 

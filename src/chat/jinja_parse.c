@@ -91,7 +91,7 @@ void *jfail_unexpected(jparser *p, const char *wanted)
     const jtoken *t = p->token;
     if (t->kind < TK_NAME)
         return jfail_parse(p, t->at, "unexpected %s, expected %s", kind_name(t->kind), wanted);
-    int n = t->n < 60 ? (int)t->n : 60;
+    int n = jshown(t->s, t->n);
     if (t->kind == TK_STRING || t->kind == TK_FLOAT || n == 0)
         return jfail_parse(p, t->at, "unexpected %s, expected %s", kind_name(t->kind), wanted);
     return jfail_parse(p, t->at, "unexpected '%.*s', expected %s", n, t->s, wanted);

@@ -40,7 +40,7 @@ static void fail_at(binder *b, const jnode *n, const char *what, const jstr *nam
     if (b->has_failed) return;
     b->has_failed = true;
     jinja_place(b->t, n->at, &line, &column);
-    int n_name = name && name->n < 60 ? (int)name->n : 0;
+    int n_name = name ? jshown(name->s, name->n) : 0;
     err_set(b->err, LORY_E_FORMAT, "%s: line %zu, column %zu: %s%s%.*s%s", b->t->name, line, column,
             what, name ? " '" : "", n_name, name ? name->s : "", name ? "'" : "");
 }

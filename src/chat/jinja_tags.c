@@ -356,5 +356,5 @@ static jnode *parse_tag(jparser *p)
     if (t->kind != TK_NAME) return jfail_unexpected(p, "a tag's name");
     for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++)
         if (jskip_word(p, tags[i].tag)) return tags[i].parse(p, t->at);
-    return jfail_parse(p, t->at, "unknown tag '%.*s'", t->n < 60 ? (int)t->n : 60, t->s);
+    return jfail_parse(p, t->at, "unknown tag '%.*s'", jshown(t->s, t->n), t->s);
 }

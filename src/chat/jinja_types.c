@@ -92,7 +92,7 @@ static bool seq_index(jrun *r, const jval *a, jval *out)
     }
     jtext *t = jtext_open(r);
     if (!t || !jtext_put_repr(r, t, a[1])) return false;
-    return jfail(r, "%.*s is not in list", t->n < 200 ? (int)t->n : 200, t->s);
+    return jfail(r, "%.*s is not in list", (int)utf8_cut(t->s, t->n, 200), t->s);
 }
 
 static bool list_copy(jrun *r, const jval *a, jval *out)

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "lory.h"
+#include "text/utf8.h"
 
 typedef enum {
     J_MISSING, /* a variable without value, an argument not given; never seen by a template */
@@ -246,6 +247,11 @@ static inline bool jis_seq(jval v)
 }
 
 bool jstr_is(const jstr *s, const char *text);
+/* Bytes of a name that an error shows, for "%.*s". */
+static inline int jshown(const char *s, size_t n)
+{
+    return (int)utf8_cut(s, n, 60);
+}
 size_t jstr_count(const jstr *s); /* characters */
 /* The byte where character i begins; i may be the number of characters. */
 size_t jstr_offset(const jstr *s, size_t i);

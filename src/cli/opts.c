@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "cli/opts_rows.h"
+#include "text/utf8.h"
 #include <errno.h>
 #include <float.h>
 #include <inttypes.h>
@@ -45,8 +46,7 @@ static found quote(const char *s)
         memcpy(f.text, s, n + 1);
         return f;
     }
-    n = FOUND_MAX;
-    while (n > 0 && ((unsigned char)s[n] & 0xC0) == 0x80) n--;
+    n = utf8_cut(s, n, FOUND_MAX);
     memcpy(f.text, s, n);
     strcpy(f.text + n, "...");
     return f;

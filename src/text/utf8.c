@@ -109,3 +109,8 @@ size_t utf8_incomplete_tail(const char *s, size_t n)
     }
     return 0;
 }
+
+size_t utf8_cut(const char *s, size_t n, size_t max)
+{
+    return n <= max ? n : max - utf8_incomplete_tail(s, max);
+}

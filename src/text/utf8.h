@@ -49,4 +49,7 @@ bool utf8_is_valid(const char *s, size_t n);
  * A streaming writer holds these back; whatever else is malformed never can become whole. */
 size_t utf8_incomplete_tail(const char *s, size_t n);
 
+/* How many of the first n bytes of s are shown when at most `max` may be: no half character. */
+size_t utf8_cut(const char *s, size_t n, size_t max);
+
 #endif
