@@ -90,6 +90,18 @@ TEST(calls_with_the_name_before_the_arguments_are_read)
               "a_new_one({})#abcdef123");
 }
 
+TEST(an_argument_called_name_is_not_the_name_of_the_tool)
+{
+    CHECK_STR(calls_of("[TOOL_CALLS]add[ARGS]{\"name\": \"Tim\"}"), "add({\"name\":\"Tim\"})");
+    CHECK_STR(calls_of("<|tool_call_begin|>functions.add:0<|tool_call_argument_begin|>{\"name\": "
+                       "\"Tim\"}<|tool_call_end|>"),
+              "add({\"name\":\"Tim\"})#functions.add:0");
+    CHECK_STR(calls_of("[TOOL_CALLS]add[ARGS]{\"name\": \"Tim\", \"args\": {}}"),
+              "add({\"name\":\"Tim\",\"args\":{}})");
+    CHECK_STR(calls_of("[TOOL_CALLS]add, then [{\"name\": \"get_weather\", \"arguments\": {}}]"),
+              "get_weather({})");
+}
+
 TEST(calls_with_arguments_in_tags_take_their_types_from_the_tool)
 {
     CHECK_STR(calls_of("<tool_call>\n<function=get_weather>\n<parameter=city>\n17\n</parameter>\n"
@@ -110,6 +122,19 @@ TEST(calls_with_arguments_in_tags_take_their_types_from_the_tool)
                        "</\xEF\xBD\x9C" "DSML\xEF\xBD\x9Cparameter>\n</\xEF\xBD\x9C" "DSML\xEF\xBD"
                        "\x9Cinvoke>"),
               "x({\"p\":\"1\",\"q\":1})");
+}
+
+TEST(tags_within_a_value_in_tags_are_text)
+{
+    CHECK_STR(calls_of("<function=get_weather>\n<parameter=city>\nvector<parameter> x; </b>\n"
+                       "</parameter>\n</function>"),
+              "get_weather({\"city\":\"vector<parameter> x; </b>\"})");
+    CHECK_STR(calls_of("<function=get_weather>\n<parameter=city>\n</function> f(x)\n</parameter>\n"
+                       "<parameter=days>\n1\n</parameter>\n</function>"),
+              "get_weather({\"city\":\"</function> f(x)\",\"days\":1})");
+    CHECK_STR(calls_of("<tool_call>get_weather<arg_key>city</arg_key><arg_value>an <arg_value> "
+                       "tag</arg_value></tool_call>"),
+              "get_weather({\"city\":\"an <arg_value> tag\"})");
 }
 
 TEST(calls_written_as_python_are_read)

@@ -178,6 +178,12 @@ static piece bare_name(piece p)
     return p;
 }
 
+static bool is_tool(const reader *r, piece word)
+{
+    piece name = bare_name(word);
+    return calls_find_tool(r->tools, name.s, name.n) != NULL;
+}
+
 static bool is_piece(piece p, const char *s)
 {
     return p.n == strlen(s) && memcmp(p.s, s, p.n) == 0;
@@ -213,11 +219,10 @@ static piece name_in(const reader *r, size_t at, size_t end)
         }
         bool is_own = false;
         for (int i = 0; own[i]; i++) is_own = is_own || is_piece(word, own[i]);
-        piece name = bare_name(word);
-        bool is_tool = calls_find_tool(r->tools, name.s, name.n) != NULL;
-        if (is_own && !is_tool) continue;
-        if (is_tool || !is_known) best = word;
-        is_known = is_known || is_tool;
+        bool is_name = is_tool(r, word);
+        if (is_own && !is_name) continue;
+        if (is_name || !is_known) best = word;
+        is_known = is_known || is_name;
     }
     return best;
 }
@@ -330,13 +335,15 @@ static const json *split_object(const json *j, piece *name, piece *id)
     return args;
 }
 
-/* The object d.root at r->at, what stands before it from `before` on. */
+/* The object d.root at r->at, what stands before it from `before` on. A tool's name there makes
+ * all of it the arguments, one of which may be called "name". */
 static bool take_object(reader *r, const json *j, size_t before)
 {
     piece name, id, word = name_in(r, before, r->at);
     const json *args = split_object(j, &name, &id);
     tool_call *c;
-    if (name.n == 0 && word.n) { /* NAME ... {...} */
+    if (word.n && (name.n == 0 || (is_tool(r, word) && !(args && is_tool(r, name))))) {
+        /* NAME ... {...} */
         id = id_in(r, before, r->at, word);
         name = word;
         args = j;
@@ -362,15 +369,26 @@ static bool read_object(reader *r, size_t before)
 
 /* ---- calls in tags ----------------------------------------------------------------------- */
 
-/* The text from `from` to the closing tag of `name`, whose begin is *end; without the newlines that
- * the tags stand on. */
+/* Where the tag that closes `name` ("function>") begins, *past being its end; n: nowhere. */
+static size_t find_close(const reader *r, size_t at, const char *name, size_t *past)
+{
+    static const char prefix[] = "\xEF\xBD\x9C" "DSML\xEF\xBD\x9C"; /* DeepSeek's */
+    for (at = find(r, at, "</"); at < r->n; at = find(r, at + 1, "</")) {
+        size_t word = at + strlen("</");
+        if (is_at(r, word, prefix)) word += strlen(prefix);
+        *past = word + strlen(name);
+        if (is_at(r, word, name)) break;
+    }
+    return at;
+}
+
+/* The text from `from` to the tag that closes `name`, without the newlines that the tags stand
+ * on. */
 static bool value_to(reader *r, size_t from, const char *name, piece *value)
 {
-    size_t close = find(r, from, name), end = close;
-    if (close == r->n) return wrong(r, "a value does not end");
-    while (end > from && !(r->s[end] == '<' && r->s[end + 1] == '/')) end--;
-    if (r->s[end] != '<') return wrong(r, "a value does not end");
-    r->at = close + strlen(name);
+    size_t past, end = find_close(r, from, name, &past);
+    if (end == r->n) return wrong(r, "a value does not end");
+    r->at = past;
     if (from < end && r->s[from] == '\n') from++;
     if (from < end && r->s[end - 1] == '\n') end--;
     *value = (piece){ r->s + from, end - from };
@@ -378,31 +396,31 @@ static bool value_to(reader *r, size_t from, const char *name, piece *value)
 }
 
 /* <parameter=KEY>VALUE</parameter>, <parameter name="KEY" string="true">VALUE</parameter>, up to
- * `end`. */
-static bool read_parameters(reader *r, const json *tool, size_t end, json_writer *w)
+ * the tag that closes `what`; within a value that tag is text. */
+static bool read_parameters(reader *r, const json *tool, const char *what, json_writer *w)
 {
     for (;;) {
-        size_t begin = find(r, r->at, "parameter");
+        size_t past, begin = find(r, r->at, "parameter"), end = find_close(r, r->at, what, &past);
+        if (end == r->n) return wrong(r, "it does not end");
+        r->at = begin < end ? begin + strlen("parameter") : end;
         if (begin >= end) return true;
-        r->at = begin + strlen("parameter");
         bool is_quoted = is_at(r, r->at, " name=\"");
         if (!is_quoted && !is_at(r, r->at, "=")) continue;
-        size_t key = r->at + (is_quoted ? strlen(" name=\"") : 1), close = find(r, key, ">");
-        size_t key_end = is_quoted ? find(r, key, "\"") : close;
-        if (close >= end || key_end > close) return wrong(r, "a parameter has no name");
+        size_t key = r->at + (is_quoted ? strlen(" name=\"") : 1), tag_end = find(r, key, ">");
+        size_t key_end = is_quoted ? find(r, key, "\"") : tag_end;
+        if (tag_end >= end || key_end > tag_end) return wrong(r, "a parameter has no name");
         piece name = { r->s + key, key_end - key }, value;
         bool is_string = is_text(tool, name);
         size_t attribute = find(r, key_end, "string=\"true\"");
-        if (!value_to(r, close + 1, "parameter>", &value)) return false;
-        put_value(w, name, value, is_string || attribute < close);
+        if (!value_to(r, tag_end + 1, "parameter>", &value)) return false;
+        put_value(w, name, value, is_string || attribute < tag_end);
     }
 }
 
 /* <function=NAME>... and <invoke name="NAME">...; r->at is behind the name's quote or sign. */
-static bool read_function(reader *r, const char *name_end, const char *close)
+static bool read_function(reader *r, const char *name_end, const char *what)
 {
     size_t quote = find(r, r->at, name_end), open = find(r, quote, ">");
-    size_t end = find(r, r->at, close);
     piece name = trim((piece){ r->s + r->at, quote - r->at });
     if (open == r->n) return wrong(r, "the name of a tool does not end");
     const json *tool = calls_find_tool(r->tools, name.s, name.n);
@@ -420,12 +438,10 @@ static bool read_function(reader *r, const char *name_end, const char *close)
         return ok;
     }
     json_writer w = { &c->arguments, false };
-    if (end == r->n) return wrong(r, "it does not end");
     r->at = open + 1;
     json_begin_object(&w);
-    if (!read_parameters(r, tool, end, &w)) return false;
+    if (!read_parameters(r, tool, what, &w)) return false;
     json_end_object(&w);
-    r->at = end;
     return end_call(r, c);
 }
 
@@ -527,7 +543,7 @@ static bool read_next(reader *r, bool *is_over)
     }
     if (form == PAIRS || form == NO_PAIRS) return read_pairs(r, before);
     r->at += strlen(begins[form]);
-    return form == FUNCTION ? read_function(r, ">", "</function>")
+    return form == FUNCTION ? read_function(r, ">", "function>")
                             : read_function(r, "\"", "invoke>");
 }
 
