@@ -250,6 +250,9 @@ TEST(schemas_of_arrays_and_objects)
           "\"const\":0}}",
           "{\"a\\\"b\":0,\"a\":0} ; {\"a\\\"b\":0,\"a\":0,\"ab\":0} ! "
           "{\"a\\\"b\":0,\"a\":0,\"a\"0\":0} ! {\"a\\\"b\":0,\"a\":0,\"a\":0}");
+    takes("{\"type\":\"object\",\"properties\":{\"a\\\"b\":{\"const\":1}},\"additionalProperties\":"
+          "true}",
+          "{\"a\\\"b\":1,\"c\":2} ; {\"c\":2} ! {\"a\\\"b\":2} ! {\"c\":2,\"a\\\"b\":2}");
     takes("{\"type\":\"object\",\"patternProperties\":{\"^x\":{\"const\":1}},"
           "\"additionalProperties\":false}",
           "{} ; {\"x1\":1, \"x\":1} ! {\"a\":1} ! {\"x\":2}");

@@ -362,7 +362,7 @@ static const expr *other_pair(object *o)
     }
     if (o->pattern)
         key = schema_matching_key(b, o->pattern);
-    else if (n == 0)
+    else if (o->n == 0)
         key = schema_any_text(b);
     else
         key = syntax_seq(b->s, (const expr *[]){ quote, other_name(b, names, n, 0), quote }, 3);
