@@ -287,6 +287,9 @@ TEST(values_print_as_in_python)
         { "{{ '{:>5}|{0!r}'.format(1) if false else '{:>5}'.format('a') }}", "    a" },
         { "{{ ('<a>'|safe) + '<b>' }}", "<a>&lt;b&gt;" },
         { "{{ strftime_now('%d %b %Y %H:%M') }}", "26 Jul 2024 12:00" },
+        { "{{ strftime_now('%Q %-J|%\xC3\xA9|%-d%') }}", "%Q %-J|%\xC3\xA9|26%" },
+        { "{{ '\\q\\\xC3\xA9\\\xE2\x80\x94\\\xF0\x9F\x98\x80' }}",
+          "\\q\\xe9\\u2014\\U0001f600" },
         { "{{ 12345678901234567890123 }}", "12345678901234567890123" },
     };
     CHECK_SNIPPETS(cases, "{}");
@@ -449,6 +452,7 @@ TEST(formatting_refuses_what_python_refuses)
 TEST(what_goes_wrong_is_told_with_line_and_column)
 {
     static const snippet cases[] = {
+        { "{{ dict(x.y) }}", "ERROR: t: line 1, column 8: 'dict object' has no attribute 'y'" },
         { "a\n {{ x.y.z }}", "ERROR: t: line 2, column 8: 'dict object' has no attribute 'y'" },
         { "{{ 'a' + 1 }}",
           "ERROR: t: line 1, column 8: can only concatenate str (not \"int\") to str" },

@@ -162,6 +162,7 @@ static bool fill_dict(jrun *r, jdict *d, const jargs *args)
     jlist *pairs, *pair;
     if (args->n_pos > 1) return jfail(r, "dict expected at most 1 argument, got %zu", args->n_pos);
     jval from = args->n_pos ? args->pos[0] : jnone();
+    if (from.type == J_UNDEF) return jfail_undef(r, from); /* it is asked for its keys */
     if (from.type == J_DICT && !jnew_view(r, from.d, JVIEW_ITEMS, &from)) return false;
     if (args->n_pos) {
         if (!jto_list(r, from, &pairs)) return false;

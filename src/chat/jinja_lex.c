@@ -208,6 +208,17 @@ static bool take_hex(jlexer *lx, size_t *at, size_t end, int n, uint32_t *cp)
     return true;
 }
 
+/* As in Python, the backslash of an unknown escape stands for itself. Jinja has by then written
+ * what is not ASCII as an escape, which behind a backslash is none, so its letters stay. */
+static void put_no_escape(const jlexer *lx, size_t *at, size_t end, char **out)
+{
+    uint32_t cp;
+    size_t len = utf8_decode(lx->s + *at, end - *at, &cp);
+    const char *form = cp < 0x100 ? "\\x%02x" : cp < 0x10000 ? "\\u%04x" : "\\U%08x";
+    *at += len;
+    *out += sprintf(*out, len == 1 ? "\\%c" : form, cp);
+}
+
 /* The escape behind a backslash at *at: appends what it stands for. */
 static bool take_escape(jlexer *lx, size_t *at, size_t end, char **out)
 {
@@ -230,9 +241,9 @@ static bool take_escape(jlexer *lx, size_t *at, size_t end, char **out)
             return fail_at(lx, start, "a cut \\%c escape", c);
     } else if (c == 'N') {
         return fail_at(lx, start, "characters by name (\\N{...}) are not supported: write \\uXXXX");
-    } else { /* as in Python, an unknown escape is no escape */
-        *(*out)++ = '\\';
-        *(*out)++ = (char)c;
+    } else {
+        *at = start + 1;
+        put_no_escape(lx, at, end, out);
         return true;
     }
     size_t len = utf8_encode(cp, *out);

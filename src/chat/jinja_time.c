@@ -150,20 +150,22 @@ static bool put_count(char c, const moment *m, flags f, char *out, size_t cap)
     }
 }
 
-static bool put_directive(jrun *r, jtext *t, const moment *m, char c, flags f)
+/* *is_known: whether there is such a directive. */
+static bool put_directive(jrun *r, jtext *t, const moment *m, char c, flags f, bool *is_known)
 {
     char text[64];
     const char *more = expand(c);
+    *is_known = true;
     for (; more && *more; more++) {
         bool is_directive = *more == '%';
         more += is_directive;
-        if (is_directive ? !put_directive(r, t, m, *more, (flags){ 0 })
+        if (is_directive ? !put_directive(r, t, m, *more, (flags){ 0 }, is_known)
                          : !jtext_put(r, t, more, 1, false))
             return false;
     }
     if (more) return true;
-    if (!put_word(c, m, text, sizeof text) && !put_count(c, m, f, text, sizeof text))
-        return jfail(r, "strftime_now: unknown directive %%%c", c);
+    *is_known = put_word(c, m, text, sizeof text) || put_count(c, m, f, text, sizeof text);
+    if (!*is_known) return true;
     for (char *p = text; f.is_upper && *p; p++)
         if (*p >= 'a' && *p <= 'z') *p = (char)(*p - 32);
     return jtext_puts(r, t, text);
@@ -178,6 +180,8 @@ bool jtime_format(jrun *r, jtext *t, int64_t now, const jstr *format)
             continue;
         }
         flags f = { 0 };
+        size_t start = i;
+        bool is_known = false; /* what is no directive stays as it is */
         for (i++; i < format->n && memchr("-_0^", format->s[i], 4); i++) {
             char c = format->s[i];
             if (c == '^')
@@ -185,8 +189,9 @@ bool jtime_format(jrun *r, jtext *t, int64_t now, const jstr *format)
             else
                 f.pad = c == '_' ? ' ' : c;
         }
-        if (i == format->n) return jfail(r, "strftime_now: the format ends inside a directive");
-        if (!put_directive(r, t, &m, format->s[i], f)) return false;
+        size_t end = i < format->n ? i + 1 : i;
+        if (i < format->n && !put_directive(r, t, &m, format->s[i], f, &is_known)) return false;
+        if (!is_known && !jtext_put_part(r, t, format, start, end)) return false;
     }
     return true;
 }
