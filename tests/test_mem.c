@@ -104,6 +104,18 @@ TEST(arena_blocks_are_zeroed_aligned_and_apart)
     CHECK(mem_live_bytes() == 0);
 }
 
+TEST(an_arena_takes_memory_as_it_needs_it)
+{
+    mem_arena few = { 0 }, many = { 0 };
+    REQUIRE(arena_new(&few, 0, 1) && arena_new(&few, 100, 1));
+    CHECK(mem_live_bytes() < 2048, "%zu bytes", mem_live_bytes());
+    size_t before = mem_live_bytes();
+    for (int i = 0; i < 10000; i++) REQUIRE(arena_new(&many, 100, 1));
+    CHECK(mem_live_bytes() - before < 10000 * 112 + (64 << 10));
+    arena_free(&few);
+    arena_free(&many);
+}
+
 TEST(arena_strndup_copies_n_bytes)
 {
     mem_arena a = { 0 };

@@ -136,12 +136,14 @@ struct mem_chunk {
 
 void *arena_new(mem_arena *a, size_t n, size_t size)
 {
-    enum { CHUNK_BYTES = 64 * 1024 - 256 };
+    enum { FIRST_BYTES = 1024, LATER_BYTES = 64 * 1024 - 256 };
     size_t n_bytes, total;
     if (!mem_mul(n, size, &n_bytes) || !mem_add(n_bytes, 15, &n_bytes)) return NULL;
     n_bytes -= n_bytes % 16;
     if (!a->head || a->head->size - a->head->used < n_bytes) {
-        size_t data_bytes = n_bytes > CHUNK_BYTES ? n_bytes : CHUNK_BYTES;
+        size_t data_bytes = a->head ? 2 * a->head->size : FIRST_BYTES; /* many have little */
+        if (data_bytes > LATER_BYTES) data_bytes = LATER_BYTES;
+        if (data_bytes < n_bytes) data_bytes = n_bytes;
         if (!mem_add(data_bytes, sizeof(mem_chunk), &total)) return NULL;
         mem_chunk *c = mem_new(total, 1);
         if (!c) return NULL;
