@@ -17,8 +17,8 @@ typedef struct {
     bool is_closed_pipe; /* the reader went away */
 } batch_out;
 
-/* Whether it is "-", or names what stdout is, as /dev/stdout does: opened anew that would be written
- * from its start. */
+/* Whether it is "-", or names what stdout is, as /dev/stdout does: opened anew that would be
+ * written from its start. */
 bool batch_out_is_stdout(const char *path);
 /* A regular file keeps its bytes and is locked: LORY_E_IO when another run writes it;
  * LORY_E_ARGUMENT when it is the file that input_fd reads. */

@@ -119,9 +119,9 @@ void cli_tell_stdin(const char *what);
 /* Appends the whole of a file (NULL, "-": stdin), `what` of the command. */
 bool cli_read_text(const char *path, const char *what, buf *text, lory_err *err);
 
-/* Whether the file `out` can be made, which `subject` names. False with LORY_E_ARGUMENT: it would be
- * standard output, or one of the files that are read, read[0 .. n), of which some may be NULL; with
- * another error: its place takes no file. */
+/* Whether the file `out` can be made, which `subject` names. False with LORY_E_ARGUMENT: it would
+ * be standard output, or one of the files that are read, read[0 .. n), of which some may be NULL;
+ * with another error: its place takes no file. */
 bool cli_may_write(const char *subject, const char *out, const char *const *read, size_t n,
                    lory_err *err);
 /* The same of an option (NULL: not given): 0, or after a line EXIT_USAGE or EXIT_FAILED. */

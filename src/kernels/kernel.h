@@ -224,9 +224,10 @@ typedef struct {
  * elements, with the queries' c and dq, the keys' and values' code and dk, dv:
  *   dot = sum_b (float)(sum_d c_d * code_jd) * (dk_jb * dq_b)
  *                                                    b ascending by fused multiply-add from +0
- *   o_d = (float)(sum_j c_j * code_jd) * dw          c, dw of p_j * dv_jb, j in [first[i], last[i]),
- *                                                    as quant_queries makes them of a block; o is
- *                                                    left open where l is NaN
+ *   o_d = (float)(sum_j c_j * code_jd) * dw          c, dw as quant_queries makes them of a
+ *                                                    block, here p_j * dv_jb of the j in
+ *                                                    [first[i], last[i]); o is left open where
+ *                                                    l is NaN
  * and the chunk merges into the state of query i: the first one is taken as it is; later
  *   M = max(max, m); a = exp(max - M); b = exp(m - M);
  *   sum = fmaf(sum, a, l * b); o_i[d] = fmaf(o_i[d], a, o_d * b); max = M. */
@@ -402,8 +403,8 @@ typedef struct lory_kernels {
      * head_dim % 16 == 0; past n the last query again. */
     void (*pack_queries)(int n, int head_dim, const float *q, size_t ld_q, float *packed);
     /* n queries as codes of 16 bits, [n, head_dim] in an order of attend's own, and scales
-     * [n, head_dim / 32]: with m = max|x| of a block of 32, c = nearest-even(x * (32767 / m)), scale
-     * m / 32767; all of it 0 when m < 2^-100; the scale NaN when any x isn't finite. */
+     * [n, head_dim / 32]: with m = max|x| of a block of 32, c = nearest-even(x * (32767 / m)) and
+     * scale m / 32767; all of it 0 when m < 2^-100; the scale NaN when any x isn't finite. */
     void (*quant_queries)(int n, int head_dim, const float *q, size_t ld_q, int16_t *codes,
                           float *scales);
     void (*attend)(const attend_args *a);
