@@ -150,23 +150,24 @@ static bool put_count(char c, const moment *m, flags f, char *out, size_t cap)
     }
 }
 
-/* *is_known: whether there is such a directive. */
+/* *is_known: whether there is such a directive. %P is in small letters whatever the flags say. */
 static bool put_directive(jrun *r, jtext *t, const moment *m, char c, flags f, bool *is_known)
 {
     char text[64];
+    flags inner = { .is_upper = f.is_upper };
     const char *more = expand(c);
     *is_known = true;
     for (; more && *more; more++) {
         bool is_directive = *more == '%';
         more += is_directive;
-        if (is_directive ? !put_directive(r, t, m, *more, (flags){ 0 }, is_known)
+        if (is_directive ? !put_directive(r, t, m, *more, inner, is_known)
                          : !jtext_put(r, t, more, 1, false))
             return false;
     }
     if (more) return true;
     *is_known = put_word(c, m, text, sizeof text) || put_count(c, m, f, text, sizeof text);
     if (!*is_known) return true;
-    for (char *p = text; f.is_upper && *p; p++)
+    for (char *p = text; f.is_upper && c != 'P' && *p; p++)
         if (*p >= 'a' && *p <= 'z') *p = (char)(*p - 32);
     return jtext_puts(r, t, text);
 }
