@@ -5,6 +5,7 @@
 #include "sample/schema.h"
 #include "test.h"
 #include "text/json.h"
+#include "text/utf8.h"
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -124,6 +125,30 @@ TEST(patterns_know_the_escapes_of_ecmascript)
           "\"1\\t\\b\" ! \"3\\t\\b\" ! \"1\\tb\"");
     takes("{\"type\":\"string\",\"pattern\":\"^\\\\D\\\\S\\\\W.$\"}",
           "\"ab-c\" ! \"1b-c\" ! \"a -c\" ! \"abcc\" ! \"ab-\\n\"");
+}
+
+/* Every second character from U+4E00 on, so that no two are one range, beside two that JSON
+ * escapes. */
+static void put_class(buf *schema, const char *begin)
+{
+    char bytes[UTF8_MAX_BYTES];
+    buf_printf(schema, "{\"pattern\":\"^%s", begin);
+    for (uint32_t cp = 0x4E00; cp < 0x4E00 + 6000; cp += 2)
+        buf_put(schema, bytes, utf8_encode(cp, bytes));
+    buf_puts(schema, "]$\"}");
+}
+
+TEST(classes_of_patterns_may_have_any_number_of_ranges)
+{
+    buf schema = { 0 };
+    put_class(&schema, "[\\\\\\\\\\\"");
+    takes(schema.data, "\"\xE4\xB8\x80\" ; \"\xE6\x95\xAE\" ; \"\\\"\" ; \"\\\\\""
+                       " ! \"\xE4\xB8\x81\" ! \"\xE6\x95\xAF\" ! \"a\"");
+    buf_clear(&schema);
+    put_class(&schema, "[^\\\\\\\\\\\"");
+    takes(schema.data, "\"\xE4\xB8\x81\" ; \"\xE6\x95\xAF\" ; \"a\""
+                       " ! \"\xE4\xB8\x80\" ! \"\xE6\x95\xAE\" ! \"\\\"\" ! \"\\\\\"");
+    buf_free(&schema);
 }
 
 /* Beside patterns; where a pointer has escapes. */

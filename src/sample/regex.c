@@ -1,11 +1,12 @@
 /* regex.c - see regex.h. By recursive descent. */
 #include "sample/regex.h"
 #include "base/err.h"
+#include "sample/vec.h"
 #include "text/digit.h"
 #include "text/utf8.h"
 #include <string.h>
 
-enum { MAX_DEPTH = 100, MAX_RANGES = 256 };
+enum { MAX_DEPTH = 100 };
 
 typedef struct {
     syntax *s;
@@ -17,9 +18,9 @@ typedef struct {
 } reader;
 
 typedef struct {
-    char_range at[MAX_RANGES];
-    size_t n;
-} ranges;
+    char_range *at; /* [n] */
+    size_t n, cap;
+} ranges; /* zeroed = empty; free with mem_free(at) */
 
 static bool wrong(reader *r, const char *what)
 {
@@ -49,7 +50,9 @@ static bool take(reader *r, const char *word)
 
 static bool put_range(reader *r, ranges *l, uint32_t lo, uint32_t hi)
 {
-    if (l->n == MAX_RANGES) return unsupported(r, "a class of more than 256 ranges");
+    char_range *at = vec_room(l->at, l->n, &l->cap, 1, sizeof *at);
+    if (!at) return err_set(r->err, LORY_E_MEMORY, "%s: no memory for the grammar", r->subject);
+    l->at = at;
     l->at[l->n++] = (char_range){ lo, hi };
     return true;
 }
@@ -142,24 +145,43 @@ static bool read_member(reader *r, ranges *l, uint32_t *cp, bool *is_class)
     return take(r, "\\") ? read_escape(r, l, cp, is_class) : read_char(r, cp);
 }
 
+/* \d and the like, one character, or a range. */
+static bool read_range(reader *r, ranges *l)
+{
+    uint32_t lo, hi;
+    bool is_class;
+    if (!read_member(r, l, &lo, &is_class)) return false;
+    if (is_class) return true;
+    hi = lo;
+    if (r->end - r->at > 1 && r->at[0] == '-' && r->at[1] != ']') {
+        r->at++;
+        if (!read_member(r, l, &hi, &is_class)) return false;
+        if (is_class || hi < lo) return wrong(r, "has a bad range");
+    }
+    return put_range(r, l, lo, hi);
+}
+
 static bool read_class(reader *r, const expr **e)
 {
-    ranges l = { .n = 0 };
-    bool is_negated = take(r, "^"), is_class;
-    uint32_t lo, hi;
-    while (!take(r, "]")) {
-        if (!read_member(r, &l, &lo, &is_class)) return false;
-        if (is_class) continue;
-        hi = lo;
-        if (r->end - r->at > 1 && r->at[0] == '-' && r->at[1] != ']') {
-            r->at++;
-            if (!read_member(r, &l, &hi, &is_class)) return false;
-            if (is_class || hi < lo) return wrong(r, "has a bad range");
-        }
-        if (!put_range(r, &l, lo, hi)) return false;
-    }
-    *e = r->chars(r->s, l.at, l.n, is_negated);
-    return true;
+    ranges l = { 0 };
+    bool is_negated = take(r, "^"), ok = true;
+    while (ok && !take(r, "]")) ok = read_range(r, &l);
+    if (ok) *e = r->chars(r->s, l.at, l.n, is_negated);
+    mem_free(l.at);
+    return ok;
+}
+
+/* One character, or what an escape stands for. */
+static bool read_single(reader *r, const expr **e)
+{
+    ranges l = { 0 };
+    uint32_t cp;
+    bool is_class = false;
+    bool ok = take(r, "\\") ? read_escape(r, &l, &cp, &is_class) : read_char(r, &cp);
+    if (ok && !is_class) ok = put_range(r, &l, cp, cp);
+    if (ok) *e = r->chars(r->s, l.at, l.n, false);
+    mem_free(l.at);
+    return ok;
 }
 
 /* ---- expressions ---------------------------------------------------------------------------- */
@@ -178,9 +200,6 @@ static bool read_group(reader *r, const expr **e)
 
 static bool read_atom(reader *r, const expr **e)
 {
-    uint32_t cp;
-    ranges l = { .n = 0 };
-    bool is_class = false;
     if (take(r, "(")) return read_group(r, e);
     if (take(r, "[")) return read_class(r, e);
     if (is_next(r, "^") || is_next(r, "$"))
@@ -191,10 +210,7 @@ static bool read_atom(reader *r, const expr **e)
         *e = r->chars(r->s, line_end, 3, true);
         return true;
     }
-    if (take(r, "\\") ? !read_escape(r, &l, &cp, &is_class) : !read_char(r, &cp)) return false;
-    if (!is_class) put_range(r, &l, cp, cp);
-    *e = r->chars(r->s, l.at, l.n, false);
-    return true;
+    return read_single(r, e);
 }
 
 static bool read_number(reader *r, uint32_t *v)

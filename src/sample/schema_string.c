@@ -73,9 +73,11 @@ static const expr *json_chars(syntax *s, const char_range *range, size_t n, bool
 {
     const expr *e = syntax_chars(s, range, n, negated);
     expr_list l = { 0 };
-    char_range plain[512]; /* each range may be cut twice, by the quote and the backslash */
+    /* Apart as they are, the ranges are cut once by the quote and once by the backslash at most. */
+    char_range *plain = e ? arena_new(&s->arena, e->n + 2, sizeof *plain) : NULL;
     size_t n_plain = 0;
-    for (size_t i = 0; e && i < e->n && n_plain < 500; i++) {
+    if (!plain) s->failed = true;
+    for (size_t i = 0; plain && i < e->n; i++) {
         uint32_t at = e->range[i].lo, hi = e->range[i].hi;
         for (size_t k = 0; k < 3 && at <= hi; k++) {
             if (must_escape[k].hi < at) continue;
