@@ -66,6 +66,23 @@ TEST(json_calls_of_every_family_are_read)
               "add({})");
 }
 
+TEST(calls_without_arguments_are_read)
+{
+    CHECK_STR(calls_of("{\"name\": \"add\"}"), "add({})");
+    CHECK_STR(calls_of("{\"id\": \"1\", \"name\": \"add\"}"), "add({})#1");
+    CHECK_STR(calls_of("[TOOL_CALLS][{\"name\": \"add\", \"id\": \"abcdefghi\"}]"),
+              "add({})#abcdefghi");
+    CHECK_STR(calls_of("<tool_call>{\"type\": \"function\", \"name\": \"add\"}</tool_call>"),
+              "add({})");
+    CHECK_STR(calls_of("{\"id\": \"1\", \"type\": \"function\", \"function\": {\"name\": "
+                       "\"add\"}}"),
+              "add({})#1");
+    CHECK_STR(calls_of("{\"id\": \"1\", \"name\": \"Tim\"}"),
+              "tool call: it names no tool (at byte 0)");
+    CHECK_STR(calls_of("{\"name\": \"add\", \"a\": 1}"),
+              "tool call: it names no tool (at byte 0)");
+}
+
 TEST(calls_with_the_name_before_the_arguments_are_read)
 {
     CHECK_STR(calls_of("[TOOL_CALLS]get_weather[ARGS]{\"city\": \"Par\xC3\xADs\"}[TOOL_CALLS]add"
@@ -98,6 +115,8 @@ TEST(an_argument_called_name_is_not_the_name_of_the_tool)
               "add({\"name\":\"Tim\"})#functions.add:0");
     CHECK_STR(calls_of("[TOOL_CALLS]add[ARGS]{\"name\": \"Tim\", \"args\": {}}"),
               "add({\"name\":\"Tim\",\"args\":{}})");
+    CHECK_STR(calls_of("[TOOL_CALLS]add[ARGS]{\"id\": \"1\", \"name\": \"get_weather\"}"),
+              "add({\"id\":\"1\",\"name\":\"get_weather\"})");
     CHECK_STR(calls_of("[TOOL_CALLS]add, then [{\"name\": \"get_weather\", \"arguments\": {}}]"),
               "get_weather({})");
 }

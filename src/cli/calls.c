@@ -321,17 +321,37 @@ static piece text_of(const json *j)
     return p;
 }
 
-/* {"name": ..., "arguments": {...}}: *name is empty when it is none. */
-static const json *split_object(const json *j, piece *name, piece *id)
+static const char *const name_keys[] = { "name", "tool_name", "function", NULL };
+static const char *const id_keys[] = { "id", "tool_call_id", "call_id", NULL };
+
+static bool is_any(piece p, const char *const *texts)
 {
-    static const char *const names[] = { "name", "tool_name", "function", NULL };
+    while (*texts && !is_piece(p, *texts)) texts++;
+    return *texts != NULL;
+}
+
+/* Whether the object has nothing beside a name, or the name of a tool, an id and a type. */
+static bool is_name_alone(const reader *r, const json *j, piece name)
+{
+    if (j->n == 1) return true;
+    for (const json *e = j->first; e; e = e->next) {
+        piece key = { e->key, e->n_key };
+        if (!is_any(key, name_keys) && !is_any(key, id_keys) && !is_piece(key, "type"))
+            return false;
+    }
+    return is_tool(r, name);
+}
+
+/* {"name": ..., "arguments": {...}}: *name is empty when it is none. */
+static const json *split_object(const reader *r, const json *j, piece *name, piece *id)
+{
     static const char *const arguments[] = { "arguments", "parameters", "args", NULL };
-    static const char *const ids[] = { "id", "tool_call_id", "call_id", NULL };
     const json *function = json_get(j, "function");
-    *id = text_of(get_any(j, ids));
+    *id = text_of(get_any(j, id_keys));
     if (function && function->type == JSON_OBJECT) j = function;
     const json *args = get_any(j, arguments);
-    *name = args || j->n == 1 ? text_of(get_any(j, names)) : (piece){ 0 };
+    *name = text_of(get_any(j, name_keys));
+    if (!args && !is_name_alone(r, j, *name)) *name = (piece){ 0 };
     return args;
 }
 
@@ -340,7 +360,7 @@ static const json *split_object(const json *j, piece *name, piece *id)
 static bool take_object(reader *r, const json *j, size_t before)
 {
     piece name, id, word = name_in(r, before, r->at);
-    const json *args = split_object(j, &name, &id);
+    const json *args = split_object(r, j, &name, &id);
     tool_call *c;
     if (word.n && (name.n == 0 || (is_tool(r, word) && !(args && is_tool(r, name))))) {
         /* NAME ... {...} */

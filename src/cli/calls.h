@@ -31,6 +31,7 @@ extern const char *const call_marks[];
 /* Reads the calls of text[0..n), which begins with a mark or is a call as a whole, and appends them
  * to *out. Arguments come in one of these forms, whatever the mark:
  *   {"name": NAME, "arguments": {...}}          also parameters, args, tool_name; within "function"
+ *   {"name": NAME}                              an id or a type beside it where NAME is a tool
  *   {"NAME": {...}}
  *   NAME ... {...}                              tags, [ARGS], ```json and the like between the two
  *   <function=NAME> <parameter=KEY>VALUE</parameter> ... or {...}
