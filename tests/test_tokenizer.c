@@ -427,6 +427,29 @@ TEST(detok_keeps_the_first_blank_of_a_text_that_goes_on)
     tiny_vocab_close(&v);
 }
 
+/* As SentencePiece decodes: blanks are trimmed, but for one within the first piece of text. */
+TEST(detok_drops_all_first_blanks_where_encoding_trims)
+{
+    tiny_vocab v = { 0 };
+    lory_err err = { 0 };
+    tiny_vocab_keys(&v.file, TINY_SPM_PLAIN); /* which says that no blank is put before */
+    tiny_put_bool(&v.file, "tokenizer.ggml.remove_extra_whitespaces", true);
+    tiny_finish(&v.file);
+    REQUIRE(gguf_open_bytes(&v.g, v.file.image.data, v.file.image.len, "tiny", &err));
+    REQUIRE(tokenizer_init(&v.t, &v.g, &err), "%s", err.text);
+    TEXT(&v.t, "3 3 1 3 11 11", 0, "ab ab");
+    TEXT(&v.t, "3 12 10", 0, "  a");
+    TEXT(&v.t, "4 3 3 10", 0, "a   a");
+    tiny_vocab_close(&v);
+    open_tiny(&v, TINY_UNIGRAM);
+    IDS(&v.t, "\xE2\x96\x81\xE2\x96\x81" "a", 0, "3 3 7");
+    TEXT(&v.t, "3 3 7", 0, "a");
+    tiny_vocab_close(&v);
+    open_tiny(&v, TINY_SPM);
+    TEXT(&v.t, "3 3 10", 0, "  a");
+    tiny_vocab_close(&v);
+}
+
 TEST(tokenizer_pieces_are_running_text)
 {
     tiny_vocab v;

@@ -435,15 +435,14 @@ void chain_begin_text(chain *s, size_t n_history, bool at_start)
 
 static bool read_token(held_text *h, lory_token id, lory_err *err)
 {
-    size_t n_full, n, n_read;
-    token_trie_text(h->t, id, false, &n_full);
+    size_t n, n_read;
     const char *text = token_trie_text(h->t, id, h->at_start && !h->has_text, &n);
     if (!grammar_read(&h->reader, text, n, &n_read, err)) return false;
     if (n_read < n)
         return err_set(err, LORY_E_ARGUMENT,
                        "history: token %zu of the text (%" PRId32 ") is not allowed by the grammar",
                        h->n_read, id);
-    h->has_text = h->has_text || n_full > 0;
+    h->has_text = h->has_text || tokenizer_ends_start(h->t->t, id, n);
     h->n_read++;
     hash64_put(&h->hash, &id, sizeof id);
     return true;

@@ -270,10 +270,11 @@ bool tokenizer_is_end(const tokenizer *t, lory_token id)
     return is_token(t, id) && t->v.is_end[id];
 }
 
-/* Whether the blank that the piece begins with is the one encoding puts before a text. */
+/* Whether the piece begins with a blank that the start of a text lacks: the one encoding puts
+ * there, or where it trims. */
 static bool has_first_blank(const tokenizer *t, lory_token id, gguf_str s)
 {
-    return s.n > 0 && s.s[0] == ' ' && t->v.add_space_prefix
+    return s.n > 0 && s.s[0] == ' ' && (t->v.add_space_prefix || t->v.remove_extra_whitespaces)
            && t->kind->flags & KIND_STRIPS_FIRST_BLANK
            && !(t->v.has_glm_text && t->v.type[id] == TOKEN_USER_DEFINED);
 }
@@ -289,6 +290,13 @@ bool tokenizer_drops_first_blank(const tokenizer *t, lory_token id)
     gguf_str s;
     s.s = tokenizer_piece(t, id, &s.n);
     return has_first_blank(t, id, s);
+}
+
+bool tokenizer_ends_start(const tokenizer *t, lory_token id, size_t n)
+{
+    size_t n_piece;
+    tokenizer_piece(t, id, &n_piece);
+    return n > 0 || (n_piece > 0 && !t->v.remove_extra_whitespaces);
 }
 
 bool tokenizer_holds_last_blank(const tokenizer *t)
@@ -361,8 +369,7 @@ bool detok_put(detok *d, lory_token id, const char **text, size_t *n_text, lory_
         return err_set(err, LORY_E_ARGUMENT, "token %d: the vocabulary has %zu", id, d->t->v.n);
     gguf_str s = text_of(d, id);
     bool blank = takes_blank(d, id), ends_blank = s.n > 0 && s.s[s.n - 1] == ' ';
-    bool is_something = s.n > 0 || d->t->piece.start[id + 1] > d->t->piece.start[id];
-    d->at_start = d->at_start && !is_something;
+    d->at_start = d->at_start && !tokenizer_ends_start(d->t, id, s.n);
     if (s.n == 0) return true;
     d->holds_blank = ends_blank && d->t->kind->flags & KIND_HOLDS_LAST_BLANK;
     if (blank) buf_putc(&d->text, ' ');

@@ -56,6 +56,10 @@ bool tokenizer_is_end(const tokenizer *t, lory_token id);
 bool tokenizer_is_text(const tokenizer *t, lory_token id); /* no special, unused or end token */
 /* Whether a decoded text that begins with the token lacks the token's leading blank. */
 bool tokenizer_drops_first_blank(const tokenizer *t, lory_token id);
+/* Whether the token, which added n bytes to the start of a decoded text, was the last to lack its
+ * leading blank. Where encoding trims, as SentencePiece's may, pieces lack theirs until there is
+ * some text. */
+bool tokenizer_ends_start(const tokenizer *t, lory_token id, size_t n);
 /* Whether a decoded text lacks the blank that its last word ends with. */
 bool tokenizer_holds_last_blank(const tokenizer *t);
 lory_token tokenizer_bos(const tokenizer *t); /* -1 = none */
@@ -66,7 +70,7 @@ lory_token tokenizer_eos(const tokenizer *t);
 typedef struct {
     const tokenizer *t;
     unsigned flags;   /* LORY_SHOW_SPECIAL */
-    bool at_start;    /* nothing has been put yet: a leading blank may go */
+    bool at_start;    /* tokenizer_ends_start of no token yet: a leading blank may go */
     bool holds_blank; /* a blank goes before the next token, if there is one */
     buf text;         /* what the last call handed out, then what is held back */
     size_t n_handed;  /* bytes of `text` handed out */
