@@ -122,16 +122,15 @@ TEST(gguf_parts_become_one_file)
     gguf_close(&a), gguf_close(&b);
 }
 
-TEST(gguf_parts_are_not_replaced_by_what_is_made_of_them)
+TEST(gguf_parts_are_known_by_the_name_of_the_first)
 {
-    gguf g;
-    lory_err err;
-    const char *first = split_model(RIGHT);
-    convert_params p = { .out = part_path(1), .type = QT_Q8_0 };
-    CHECK(!convert_file(first, &p, &err) && strstr(err.text, "is a part of the model"), "%s",
-          err.text);
-    CHECK(gguf_open_whole(&g, first, &err), "%s", err.text);
-    gguf_close(&g);
+    const char *first = split_model(RIGHT), *link = test_temp("link.gguf");
+    REQUIRE(symlink(part_path(2), link) == 0);
+    CHECK(gguf_is_part(first, part_path(1)) && gguf_is_part(first, part_path(2)));
+    CHECK(gguf_is_part(first, link));
+    CHECK(!gguf_is_part(first, first) && !gguf_is_part(first, whole_model()));
+    CHECK(!gguf_is_part(part_path(1), part_path(2)) && !gguf_is_part(link, part_path(1)));
+    CHECK(!gguf_is_part("-00001-of-00000.gguf", first) && !gguf_is_part("", first));
 }
 
 TEST(gguf_parts_have_a_fingerprint_of_all_of_them)

@@ -18,7 +18,7 @@ sample:  base text token
 engine:  base quant kernels model
 lory.c:  base text quant gguf kernels chat token model sample engine
 cli:     base text
-cli/inspect|quantize|convert|imatrix: base text gguf quant convert
+cli/inspect|quantize|convert|imatrix|outputs: base text gguf quant convert
 '
 
 files=$(find "$src" -name '*.[ch]' | sort)
@@ -45,8 +45,8 @@ FNR == 1 {
     file = substr(FILENAME, length(root) + 1)
     folder = file ~ /\// ? substr(file, 1, index(file, "/") - 1) : "lory.c"
     rule = folder
-    if (folder == "cli" && file ~ /inspect|quantize|convert|imatrix/)
-        rule = "cli/inspect|quantize|convert|imatrix"
+    if (folder == "cli" && file ~ /inspect|quantize|convert|imatrix|outputs/)
+        rule = "cli/inspect|quantize|convert|imatrix|outputs"
     if (!(rule in may)) breach("no folder " folder " in the house: tools/layers.sh has no row of it")
     in_comment = 0
 }

@@ -3,7 +3,7 @@
  * A command is one file cmd_x.c: an options struct, its rows (which print --help), a function
  * `int cmd_x(int argc, char **argv)` whose result is the exit status, and a row in main.c.
  * argv[0] is the command's name. Everything here serves the main thread only.
- * Layer: cli; includes lory.h, base and text, the file commands also gguf and quant. */
+ * Layer: cli; includes lory.h, base and text, file commands and outputs.c also gguf and quant. */
 #ifndef LORY_CLI_CLI_H
 #define LORY_CLI_CLI_H
 
@@ -99,6 +99,18 @@ extern const char *const cli_stats_forms[]; /* of --stats[=FORM] */
 /* On stderr, as `form` says: NULL nothing, "" a line of text, "json" an object. */
 void cli_print_stats(const char *form, const cli_stats *s);
 
+/* ---- outputs (outputs.c) -------------------------------------------------------------------- */
+
+/* Whether `out` is the file that `read` names, or another part of a model whose first is that. */
+bool cli_is_read(const char *read, const char *out);
+/* Whether the file `out` can be made, which `subject` names. False with LORY_E_ARGUMENT: it would
+ * be standard output, or a file that is read, as cli_is_read says of read[0 .. n), of which some
+ * may be NULL; with another error: its place takes no file. */
+bool cli_may_write(const char *subject, const char *out, const char *const *read, size_t n,
+                   lory_err *err);
+/* The same of an option (NULL: not given): 0, or after a line EXIT_USAGE or EXIT_FAILED. */
+int cli_check_output(const char *subject, const char *out, const char *const *read, size_t n);
+
 /* ---- option groups (setup.c) --------------------------------------------------------------- */
 
 typedef struct {
@@ -118,14 +130,6 @@ enum { CLI_MAX_TEXT_BYTES = 1 << 30 };
 void cli_tell_stdin(const char *what);
 /* Appends the whole of a file (NULL, "-": stdin), `what` of the command. */
 bool cli_read_text(const char *path, const char *what, buf *text, lory_err *err);
-
-/* Whether the file `out` can be made, which `subject` names. False with LORY_E_ARGUMENT: it would
- * be standard output, or one of the files that are read, read[0 .. n), of which some may be NULL;
- * with another error: its place takes no file. */
-bool cli_may_write(const char *subject, const char *out, const char *const *read, size_t n,
-                   lory_err *err);
-/* The same of an option (NULL: not given): 0, or after a line EXIT_USAGE or EXIT_FAILED. */
-int cli_check_output(const char *subject, const char *out, const char *const *read, size_t n);
 
 /* The adapters of --lora FILE[:SCALE]. */
 enum { CLI_MAX_LORA = 16 };

@@ -269,7 +269,8 @@ static bool check_written(const run *r, lory_err *err)
     if (!r->out.is_file) return true;
     if (is_written(r, NULL, &r->in.stat)) name = r->in.name;
     for (size_t i = 0; i < sizeof read / sizeof read[0]; i++)
-        if (is_written(r, read[i], NULL)) name = read[i];
+        if (is_written(r, read[i], NULL) || (read[i] && cli_is_read(read[i], o->out)))
+            name = read[i];
     for (size_t i = 0; i < o->session.lora.given.n; i++)
         if (is_written_lora(r, o->session.lora.given.item[i])) name = o->session.lora.given.item[i];
     return !name

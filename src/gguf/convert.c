@@ -102,21 +102,11 @@ static bool write_mix(const gguf *g, const convert_params *p, lory_err *err)
     return ok;
 }
 
-/* The output would take its place: weights that are there no more cannot be converted again. */
-static bool spares_parts(const gguf *g, const char *out, lory_err *err)
-{
-    for (size_t i = 0; i < g->n_parts; i++)
-        if (file_is_same(out, gguf_path(&g->parts[i])))
-            return err_set(err, LORY_E_ARGUMENT, "%s: is a part of the model that is read", out);
-    return true;
-}
-
 static bool convert_gguf(const char *src, const convert_params *p, lory_err *err)
 {
     gguf g;
     if (!gguf_open_whole(&g, src, err)) return false;
-    bool ok = spares_parts(&g, p->out, err)
-              && (p->mix ? write_mix(&g, p, err) : write_gguf(&g, p, NULL, err));
+    bool ok = p->mix ? write_mix(&g, p, err) : write_gguf(&g, p, NULL, err);
     gguf_close(&g);
     return ok;
 }

@@ -120,6 +120,9 @@ bool gguf_get_array(const gguf *g, const char *key, gguf_type elem, const gguf_k
  * do not belong together. */
 bool gguf_join(gguf *g, lory_err *err);
 bool gguf_open_whole(gguf *g, const char *path, lory_err *err); /* gguf_open, gguf_join */
+/* Whether `path` is one of the other files, by links too, of a model whose first file is `first`:
+ * by the names alone, nothing is opened. Without memory to ask, it may be. */
+bool gguf_is_part(const char *first, const char *path);
 
 /* Of all files of the model: their size; file_map_lock, file_map_will_need; and for bytes in one of
  * them file_map_touch, file_map_forget. */

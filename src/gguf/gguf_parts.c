@@ -3,6 +3,7 @@
  * split.count and split.tensors.count; the others their number and tensors. Every file is opened
  * and checked by itself, and stays mapped; then one table has the tensors of all. */
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "gguf/gguf.h"
 #include "gguf/name_table.h"
@@ -28,27 +29,42 @@ static void write_suffix(char suffix[SUFFIX_CHARS + 1], uint64_t no, uint64_t co
     snprintf(suffix, SUFFIX_CHARS + 1, "-%05u-of-%05u.gguf", (unsigned)no + 1, (unsigned)count);
 }
 
+/* The path of a part with another number; NULL when there is no memory. */
+static char *renumbered(const char *path, uint64_t no, uint64_t count)
+{
+    char suffix[SUFFIX_CHARS + 1];
+    const size_t n = strlen(path);
+    char *other = mem_new(n + 1, 1);
+    if (!other) return NULL;
+    write_suffix(suffix, no, count);
+    memcpy(other, path, n - SUFFIX_CHARS);
+    memcpy(other + n - SUFFIX_CHARS, suffix, sizeof suffix);
+    return other;
+}
+
+/* Whether path is named as the first of `count` parts. */
+static bool is_first_of(const char *path, uint64_t count)
+{
+    char suffix[SUFFIX_CHARS + 1];
+    const size_t n = strlen(path);
+    write_suffix(suffix, 0, count);
+    return n >= SUFFIX_CHARS && strcmp(path + n - SUFFIX_CHARS, suffix) == 0;
+}
+
 /* The path of another part beside the first one's; NULL with the error where that can't be said. */
 static char *path_of_part(const gguf *first, uint64_t no, uint64_t count, lory_err *err)
 {
     char suffix[SUFFIX_CHARS + 1];
     const char *path = gguf_path(first);
-    const size_t n = strlen(path);
-    write_suffix(suffix, 0, count);
-    if (n < SUFFIX_CHARS || strcmp(path + n - SUFFIX_CHARS, suffix) != 0) {
+    if (!is_first_of(path, count)) {
+        write_suffix(suffix, 0, count);
         err_set(err, LORY_E_FORMAT,
                 "%s: is the first of %" PRIu64 " files that a model was split into, but not named "
                 "...%s, so the others can't be found", path, count, suffix);
         return NULL;
     }
-    char *other = mem_new(n + 1, 1);
-    if (!other) {
-        err_set(err, LORY_E_MEMORY, "%s: no memory", path);
-        return NULL;
-    }
-    write_suffix(suffix, no, count);
-    memcpy(other, path, n - SUFFIX_CHARS);
-    memcpy(other + n - SUFFIX_CHARS, suffix, SUFFIX_CHARS);
+    char *other = renumbered(path, no, count);
+    if (!other) err_set(err, LORY_E_MEMORY, "%s: no memory", path);
     return other;
 }
 
@@ -149,6 +165,22 @@ bool gguf_join(gguf *g, lory_err *err)
     if (open_parts(g, first.count, err) && join_tensors(g, err)) return true;
     gguf_close_parts(g);
     return false;
+}
+
+bool gguf_is_part(const char *first, const char *path)
+{
+    unsigned count;
+    const size_t n = strlen(first);
+    if (n < SUFFIX_CHARS || sscanf(first + n - SUFFIX_CHARS, "-00001-of-%5u.gguf", &count) != 1
+        || !is_first_of(first, count))
+        return false;
+    bool is = false;
+    for (uint64_t no = 1; no < count && !is; no++) {
+        char *part = renumbered(first, no, count);
+        is = !part || file_is_same(part, path);
+        mem_free(part);
+    }
+    return is;
 }
 
 bool gguf_open_whole(gguf *g, const char *path, lory_err *err)

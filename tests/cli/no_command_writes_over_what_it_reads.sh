@@ -20,6 +20,17 @@ echo "/save m.gguf" | try chat -m m.gguf --template plain
 echo "/save -" | try chat -m m.gguf --template plain
 LORY_MODEL=m.gguf try imatrix -f text -o m.gguf
 cmp m.gguf want && cmp text want.text
+# of a model in several files that is each of them
+cp m.gguf s-00001-of-00003.gguf && cp text s-00003-of-00003.gguf
+ln -s s-00003-of-00003.gguf link
+try imatrix -m s-00001-of-00003.gguf -f text -o s-00003-of-00003.gguf
+try eval -m s-00001-of-00003.gguf -f text --save-logits link
+try chat -m s-00001-of-00003.gguf --save s-00003-of-00003.gguf < text
+echo "/save link" | try chat -m s-00001-of-00003.gguf --template plain
+try batch -m s-00001-of-00003.gguf -i /dev/null -o s-00003-of-00003.gguf
+try convert s-00001-of-00003.gguf -o s-00003-of-00003.gguf
+try quantize s-00001-of-00003.gguf s-00003-of-00003.gguf q4_0
+cmp text s-00003-of-00003.gguf && rm s-* link
 # nor is standard output such a file
 try imatrix -m m.gguf -f text -o -
 try quantize m.gguf - q4_0
