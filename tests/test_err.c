@@ -16,7 +16,19 @@ TEST(err_text_is_one_line_without_control_characters)
 {
     lory_err err = { 0 };
     err_set(&err, LORY_E_IO, "a\nb\tc\x1b[31m\x7f|\xc2\x9b|\xc3\xa9|\xc2\xa0|\xc2");
-    CHECK_STR(err.text, "a?b?c?[31m?|??|\xc3\xa9|\xc2\xa0|\xc2");
+    CHECK_STR(err.text, "a?b?c?[31m?|??|\xc3\xa9|\xc2\xa0|?");
+}
+
+TEST(err_text_is_valid_utf8_whatever_name_is_in_it)
+{
+    lory_err err = { 0 };
+    err_set(&err, LORY_E_FORMAT, "'%.*s' '\x80' '\xff\xf5'", 2, "a\xe6\xbc\xa2"); /* half of one */
+    CHECK_STR(err.text, "'a?' '?' '?" "?'");
+    err_set(&err, LORY_E_FORMAT,
+            "\xc0\xaf \xe0\x80\x80 \xed\xa0\x80 \xf0\x80\x80\x80 \xf4\x90\x80\x80");
+    CHECK_STR(err.text, "?? ??? ??? ???? ????");
+    err_set(&err, LORY_E_FORMAT, "\xe6\xbc\xa2 \xf0\x9f\x90\xa6 \xf4\x8f\xbf\xbf");
+    CHECK_STR(err.text, "\xe6\xbc\xa2 \xf0\x9f\x90\xa6 \xf4\x8f\xbf\xbf");
 }
 
 TEST(err_text_is_cut_at_a_whole_character)

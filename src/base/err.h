@@ -12,9 +12,9 @@
 #endif
 
 /* Fills *err (which may be NULL) with a code and a formatted sentence, cut to LORY_ERR_MAX bytes
- * at a whole UTF-8 character; control characters become '?', so that a hostile file name or key
- * can't break the one line. err->text itself may be an argument. Always returns false, so that
- * failing is one line. */
+ * at a whole UTF-8 character; control characters and malformed bytes become '?', so that a hostile
+ * or cut file name or key can't break the one line. err->text itself may be an argument. Always
+ * returns false, so that failing is one line. */
 bool err_set(lory_err *err, lory_status code, const char *fmt, ...) ERR_PRINTF(3, 4);
 
 /* The same, with ": " and the text of errno at the end. */
