@@ -60,8 +60,9 @@ static bool check_json(const buf *vars, lory_err *err)
 {
     json_doc d;
     if (!json_read(&d, vars->data ? vars->data : "", vars->len, "stdin", err)) return false;
+    bool is_object = d.root->type == JSON_OBJECT;
     json_close(&d);
-    return true;
+    return is_object || err_set(err, LORY_E_FORMAT, "stdin: is not a JSON object");
 }
 
 static int render(const lory_model *m, const template_opts *o)

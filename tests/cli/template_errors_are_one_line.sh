@@ -5,4 +5,5 @@ printf 'a\n{{ messages.x.y }}' > t.jinja && try
 printf 'a\n{%% frob %%}' > t.jinja && try
 printf '{{ 1 }}' > t.jinja && echo '[' > case && try
 echo '[]' > case && try
+echo 3 > case && try
 rm t.jinja && try
