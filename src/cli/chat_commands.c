@@ -279,9 +279,26 @@ static void unknown(const char *name, size_t n)
              best->name, word);
 }
 
-chat_outcome chat_command(chat *c, const char *line)
+/* Without the blanks at its end, which are easily typed and not seen. */
+static chat_outcome run_command(chat *c, const command *k, const char *argument)
 {
     lory_err err;
+    buf text = { 0 };
+    size_t n = strlen(argument);
+    while (n > 0 && strchr(" \t\n", argument[n - 1])) n--;
+    bool ok = buf_put(&text, argument, n) ? k->run(c, n ? text.data : "", &err)
+                                          : err_set(&err, LORY_E_MEMORY, "/%s: no memory", k->name);
+    buf_free(&text);
+    if (ok) return CHAT_DONE;
+    if (err.code == LORY_E_INTERRUPTED)
+        cli_note("/%s: stopped before the answer began", k->name);
+    else
+        cli_fail(&err);
+    return CHAT_FAILED;
+}
+
+chat_outcome chat_command(chat *c, const char *line)
+{
     if (line[0] != '/' || line[1] == '/') return CHAT_NO_COMMAND;
     size_t n = strcspn(line + 1, " \n");
     const command *k = find(line + 1, n);
@@ -296,10 +313,5 @@ chat_outcome chat_command(chat *c, const char *line)
         return CHAT_FAILED;
     }
     if (k->run == leave) return CHAT_EXIT;
-    if (k->run(c, argument, &err)) return CHAT_DONE;
-    if (err.code == LORY_E_INTERRUPTED)
-        cli_note("/%s: stopped before the answer began", k->name);
-    else
-        cli_fail(&err);
-    return CHAT_FAILED;
+    return run_command(c, k, argument);
 }

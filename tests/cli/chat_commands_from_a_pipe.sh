@@ -4,5 +4,5 @@ printf '/set temp 0\n/set\n' | chat
 printf '/set temp\n' | chat || echo "exit $?"
 printf '/load nowhere\n' | chat || echo "exit $?"
 printf 'A cat sat.\n/save talk\n' | chat
-printf '/load talk\n/stats\n' | chat 2>&1 | grep -c tokens
+printf '/set temp 0.5 \n/load talk \t\n/stats \n' | chat 2>&1 | grep -c tokens
 printf '/hepl\n' | chat > text && printf '//hepl\n' | chat | cmp - text    # of a pipe a text
