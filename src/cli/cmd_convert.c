@@ -72,6 +72,12 @@ static const char *nearest_type(const char *name)
     return best;
 }
 
+static bool is_there(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0;
+}
+
 static bool is_folder(const char *path)
 {
     struct stat st;
@@ -98,7 +104,7 @@ static int check(const convert_opts *o, qtype *type)
                          nearest_type(o->type));
     if (o->tokenizer && is_folder(o->src))
         return cli_usage("--tokenizer: a folder has its own tokenizer");
-    if (o->base && !peft_is_adapter(o->src))
+    if (o->base && is_there(o->src) && !peft_is_adapter(o->src))
         return cli_usage("--base: is for adapters, and %s is none (it has no adapter_config.json)",
                          o->src);
     if (is_folder(o->src) && is_source(o->src, o->out))

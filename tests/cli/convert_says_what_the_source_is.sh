@@ -7,4 +7,5 @@ for f in . alone.bin text.bin cut.bin zip.bin empty.bin absent.bin; do
     if "$LORY" convert $f -o out.gguf; then echo "made from $f"; fi
 done
 ! "$LORY" convert alone.bin -o out.gguf --tokenizer text.bin
+! "$LORY" convert absent.bin -o out.gguf --base .
 ls
