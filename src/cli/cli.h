@@ -67,6 +67,7 @@ bool cli_parse(const opts_page *page, void *o, int argc, char **argv, int *statu
  * program cuts short while it is mapped ends it with one line. A SIGINT that was ignored when the
  * program started (nohup, background jobs of scripts) stays ignored. */
 void cli_catch_signals(void);
+void cli_advise_no_mmap(void); /* that line names --no-mmap, which the command has */
 void cli_catch_termination(void); /* once: SIGTERM is to do what SIGINT does */
 /* From the first call on SIGINT only makes cli_interrupted true and interrupts s (NULL: nothing); a
  * second one ends the program at once. Call it with NULL before freeing s. */

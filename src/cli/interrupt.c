@@ -74,12 +74,19 @@ bool cli_take_interrupt(void)
 
 static atomic_flag is_told = ATOMIC_FLAG_INIT;
 
+#define LOST "lory: a mapped file was cut short, or cannot be read any more, while it was in use"
+static const char lost[] = LOST "\n";
+static const char lost_model[] = LOST " (--no-mmap reads it into memory first)\n";
+static volatile sig_atomic_t can_copy;
+
+void cli_advise_no_mmap(void)
+{
+    can_copy = 1;
+}
+
 /* Reading a page of a mapped file that is not there any more. */
 static void on_lost_page(int sig, siginfo_t *info, void *context)
 {
-    static const char text[] =
-        "lory: a mapped file was cut short, or cannot be read any more, while it "
-        "was in use (--no-mmap reads it into memory first)\n";
     (void)context;
     if (info->si_code != BUS_ADRERR) {
         signal(sig, SIG_DFL);
@@ -87,7 +94,8 @@ static void on_lost_page(int sig, siginfo_t *info, void *context)
     }
     if (atomic_flag_test_and_set(&is_told)) /* by another thread, which ends the program */
         for (;;) pause();
-    ssize_t n = write(STDERR_FILENO, text, sizeof text - 1);
+    ssize_t n = can_copy ? write(STDERR_FILENO, lost_model, sizeof lost_model - 1)
+                         : write(STDERR_FILENO, lost, sizeof lost - 1);
     (void)n; /* nobody is left to tell */
     end_now(EXIT_FAILED);
 }

@@ -37,6 +37,7 @@ lory_model *cli_open_model(const model_opts *o, lory_err *err)
     char bundled[BUNDLED_PATH_MAX];
     const char *path = cli_model_path(o, bundled, err);
     if (!path) return NULL;
+    if (!o->no_mmap) cli_advise_no_mmap();
     lory_model_params p = { .no_mmap = o->no_mmap, .lock = o->mlock };
     return lory_model_open_with(path, &p, err);
 }
