@@ -178,11 +178,11 @@ static bool too_long(const char *name, size_t max, lory_err *err)
     return err_set(err, LORY_E_FORMAT, "%s: more than %zu bytes", name, max);
 }
 
-/* Somebody who shares the open file wants no call to wait. */
-static bool wait_readable(int fd)
+bool file_is_readable(int fd, int wait_ms)
 {
     struct pollfd p = { .fd = fd, .events = POLLIN };
-    return poll(&p, 1, -1) > 0 || errno == EINTR;
+    int n = poll(&p, 1, wait_ms);
+    return n > 0 || (n < 0 && errno == EINTR);
 }
 
 /* Appends until the end of fd. Reads one byte past the limit to know that there is more. */
@@ -195,7 +195,8 @@ static bool read_fd(int fd, const char *name, size_t max, buf *out, lory_err *er
         if (!buf_reserve(out, want)) return err_set(err, LORY_E_MEMORY, "%s: out of memory", name);
         ssize_t n = read(fd, out->data + out->len, want);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0 && errno == EAGAIN && wait_readable(fd)) continue;
+        /* Somebody who shares the open file wants no call to wait. */
+        if (n < 0 && errno == EAGAIN && file_is_readable(fd, -1)) continue;
         if (n < 0) return err_set_errno(err, LORY_E_IO, "%s: cannot read", name);
         if (n == 0) return true;
         n_read += (size_t)n;

@@ -63,6 +63,9 @@ const char *file_name_so_far(file_new *n, lory_err *err);
 bool file_can_create(const char *path, lory_err *err);
 
 bool file_exists(const char *path); /* a readable regular file */
+/* Whether a read of fd finds something, or the end, or is to be tried once more, after a signal;
+ * within wait_ms (-1: as long as it takes). */
+bool file_is_readable(int fd, int wait_ms);
 /* Anything of that name, a link to nothing too: whoever opens it learns why it can't be read. */
 bool file_is_named(const char *path);
 /* The directory of the running program, without a slash at its end; false when unknown. */

@@ -419,8 +419,10 @@ static bool value_to(reader *r, size_t from, const char *name, piece *value)
  * the tag that closes `what`; within a value that tag is text. */
 static bool read_parameters(reader *r, const json *tool, const char *what, json_writer *w)
 {
+    size_t past, end = 0;
     for (;;) {
-        size_t past, begin = find(r, r->at, "parameter"), end = find_close(r, r->at, what, &past);
+        if (end < r->at) end = find_close(r, r->at, what, &past); /* it was in a value */
+        size_t begin = find(r, r->at, "parameter");
         if (end == r->n) return wrong(r, "it does not end");
         r->at = begin < end ? begin + strlen("parameter") : end;
         if (begin >= end) return true;

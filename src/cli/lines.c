@@ -1,12 +1,12 @@
 /* lines.c - see lines.h. */
 #include "cli/lines.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "cli/cli.h"
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,13 +15,6 @@ enum { READ_BYTES = 256 * 1024 };
 static bool cannot_read(const char *name, lory_err *err)
 {
     return err_set_errno(err, LORY_E_IO, "%s: cannot read", name);
-}
-
-/* Whether there is something to read, or the end, within wait_ms (-1: as long as it takes). */
-static bool is_readable(int fd, int wait_ms)
-{
-    struct pollfd p = { .fd = fd, .events = POLLIN };
-    return poll(&p, 1, wait_ms) != 0;
 }
 
 /* read() that goes on after signals other than the user's wish to end; -1 with *err. */
@@ -35,7 +28,7 @@ static ssize_t read_some(int fd, const char *name, void *to, size_t n, lory_err 
         ssize_t got = read(fd, to, n);
         if (got >= 0) return got;
         if (errno == EAGAIN) { /* somebody wants no call to wait */
-            is_readable(fd, -1);
+            file_is_readable(fd, -1);
         } else if (errno != EINTR) {
             cannot_read(name, err);
             return -1;
@@ -93,7 +86,7 @@ lines_result lines_next(lines *l, bool waits, const char **text, size_t *n, lory
         l->n_seen = n_left;
         if (l->at_end && n_left + l->n_dropped == 0) return LINES_END;
         if (l->at_end) return hand_out(l, n_left, 0, text, n);
-        if (!waits && !is_readable(l->fd, 0)) return LINES_NOT_YET;
+        if (!waits && !file_is_readable(l->fd, 0)) return LINES_NOT_YET;
         if (!fill(l, err)) return LINES_FAILED;
     }
 }
