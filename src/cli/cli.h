@@ -228,6 +228,9 @@ typedef struct {
 } constraint_opts;
 extern const opt_row constraint_rows[]; /* --grammar, --json-schema */
 
+/* The texts of --stop: 0, or EXIT_USAGE after a line where one is empty. */
+int cli_check_stops(const opt_list *stop);
+
 typedef struct {
     lory_grammar *g; /* NULL: none; free with lory_grammar_free */
     uint64_t hash;   /* of its text */

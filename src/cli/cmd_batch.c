@@ -237,16 +237,12 @@ static bool resume_output(run *r, lory_err *err)
     return true;
 }
 
-/* Whether the output or its sidecar is a file that the run reads; path may be NULL, or no file. */
-static bool is_written(const run *r, const char *path, const struct stat *given)
+/* Whether the output or its sidecar is that file; path may be NULL, or name none. */
+static bool is_written(const run *r, const char *path)
 {
-    struct stat st, out;
-    if (given)
-        st = *given;
-    else if (!path || stat(path, &st) != 0)
-        return false;
-    return (fstat(r->out.fd, &out) == 0 && st.st_dev == out.st_dev && st.st_ino == out.st_ino)
-           || batch_state_is(r->o->out, &st);
+    struct stat st;
+    return path && (cli_is_read(path, r->o->out)
+                    || (stat(path, &st) == 0 && batch_state_is(r->o->out, &st)));
 }
 
 static bool is_written_lora(const run *r, const char *given)
@@ -254,11 +250,12 @@ static bool is_written_lora(const run *r, const char *given)
     buf path = { 0 };
     float scale;
     cli_split_lora(given, &path, &scale);
-    bool is = !path.failed && is_written(r, path.data, NULL);
+    bool is = !path.failed && is_written(r, path.data);
     buf_free(&path);
     return is;
 }
 
+/* No file that the run reads may be lost. That the output is not the input batch_out_open knows. */
 static bool check_written(const run *r, lory_err *err)
 {
     char bundled[BUNDLED_PATH_MAX];
@@ -267,10 +264,9 @@ static bool check_written(const run *r, lory_err *err)
                                  o->constraint.grammar, o->constraint.schema };
     const char *name = NULL;
     if (!r->out.is_file) return true;
-    if (is_written(r, NULL, &r->in.stat)) name = r->in.name;
+    if (batch_state_is(o->out, &r->in.stat)) name = r->in.name;
     for (size_t i = 0; i < sizeof read / sizeof read[0]; i++)
-        if (is_written(r, read[i], NULL) || (read[i] && cli_is_read(read[i], o->out)))
-            name = read[i];
+        if (is_written(r, read[i])) name = read[i];
     for (size_t i = 0; i < o->session.lora.given.n; i++)
         if (is_written_lora(r, o->session.lora.given.item[i])) name = o->session.lora.given.item[i];
     return !name
@@ -571,9 +567,8 @@ static int check_opts(run *r)
         return cli_usage(
             "--shard: not one of N stretches (found \"%.40s\", expected K/N with K from 1 to N)",
             o->shard);
-    for (size_t i = 0; i < o->stop.n; i++)
-        if (!o->stop.item[i][0]) return cli_usage("--stop: the text is empty");
-    return check_files(o);
+    int status = cli_check_stops(&o->stop);
+    return status ? status : check_files(o);
 }
 
 int cmd_batch(int argc, char **argv)

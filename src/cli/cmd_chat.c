@@ -299,8 +299,7 @@ static int check_opts(const chat_opts *o)
         return cli_usage("--system: cannot go with --load, which brings its own (/system sets it)");
     if (o->load && o->tools)
         return cli_usage("--tools: cannot go with --load, which brings its own");
-    for (size_t i = 0; i < o->stop.n; i++)
-        if (!o->stop.item[i][0]) return cli_usage("--stop: the text is empty");
+    if (cli_check_stops(&o->stop)) return EXIT_USAGE;
     lory_err err;
     return !o->save || chat_may_save(o, "--save", o->save, &err) ? 0 : cli_fail(&err);
 }

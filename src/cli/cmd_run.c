@@ -242,9 +242,7 @@ static int check_opts(const run_opts *o)
     if (o->prompt && o->file) return cli_usage("-f: cannot go with -p: there is one prompt");
     if (o->echo && o->n_logprobs >= 0)
         return cli_usage("--echo: cannot go with --logprobs, which prints JSON only");
-    for (size_t i = 0; i < o->stop.n; i++)
-        if (!o->stop.item[i][0]) return cli_usage("--stop: the text is empty");
-    return 0;
+    return cli_check_stops(&o->stop);
 }
 
 int cmd_run(int argc, char **argv)

@@ -198,7 +198,14 @@ void cli_close_drafter(cli_drafter *d)
     lory_model_close(d->m);
 }
 
-/* ---- grammar ----------------------------------------------------------------------------- */
+/* ---- what ends and holds the text -------------------------------------------------------- */
+
+int cli_check_stops(const opt_list *stop)
+{
+    for (size_t i = 0; i < stop->n; i++)
+        if (!stop->item[i][0]) return cli_usage("--stop: the text is empty");
+    return 0;
+}
 
 const opt_row constraint_rows[] = {
     { 0, "grammar", OPT_STR, offsetof(constraint_opts, grammar), "FILE",
