@@ -10,7 +10,7 @@ static void put_weight(buf *b, const model *m, const plan_step *s, const weight 
 {
     char name[64], *at = name;
     int il = s->il < 0 ? 0 : s->il;
-    weights_name(weights_role_of(&m->w, m->hp.n_layer, w), il, name, sizeof name);
+    role_name(weights_role_of(&m->w, m->hp.n_layer, w), il, name, sizeof name);
     if (strncmp(name, "blk.", 4) == 0) at = strchr(name + 4, '.') + 1;
     char *end = strstr(at, ".weight");
     if (end) *end = '\0';

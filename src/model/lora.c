@@ -59,7 +59,7 @@ typedef struct {
     gguf_str name; /* of the weight, "blk.3.attn_q.weight" */
     lory_op op;    /* what the model does with it */
     int il, n_parts;
-    lory_role part[WEIGHTS_MAX_PARTS];
+    lory_role part[ROLES_MAX_PARTS];
 } found;
 
 static int shown(gguf_str s)
@@ -101,7 +101,7 @@ static bool find_pair(const gguf *g, const gguf_tensor *t, found *f, lory_err *e
 
 static bool find_roles(const gguf *g, const model *m, found *f, lory_err *err)
 {
-    f->n_parts = weights_roles(&m->hp, model_products(m), f->name, f->b->ne[1], &f->il, f->part);
+    f->n_parts = roles_of_tensor(&m->hp, model_products(m), f->name, f->b->ne[1], &f->il, f->part);
     for (int i = 0; i < f->n_parts; i++)
         if (!weights_get(&m->w, f->il, f->part[i])->data) f->n_parts = 0;
     if (f->n_parts == 0)

@@ -239,7 +239,7 @@ static bool missing(const model *m, int il, lory_role role, lory_err *err)
 {
     char name[64];
     return err_set(err, LORY_E_FORMAT, "%s: tensor %s is missing", gguf_path(&m->file),
-                   weights_name(role, il, name, sizeof name));
+                   role_name(role, il, name, sizeof name));
 }
 
 /* The steps of one recipe must find their weights, and the slots that they read written before. */
@@ -281,7 +281,7 @@ static bool check_use(const model *m, int il, lory_err *err)
                            "%s: %s of tensor %s is not part of layer %d as lory knows it",
                            gguf_path(&m->file),
                            w->data && !role_in(used, role) ? "the use" : "the bias",
-                           weights_name((lory_role)role, il, name, sizeof name), il);
+                           role_name((lory_role)role, il, name, sizeof name), il);
     }
     return true;
 }

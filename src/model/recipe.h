@@ -175,7 +175,7 @@ typedef enum {
     SLOT_COUNT
 } lory_slot;
 
-/* Roles of weights: tensor names and shapes are one row each in weights.c. The layers' roles come
+/* Roles of weights: tensor names and shapes are one row each in roles.c. The layers' roles come
  * first, then those of the whole model. */
 typedef enum {
     W_ATTN_NORM, W_ATTN_NORM_2, W_ATTN_Q, W_ATTN_K, W_ATTN_V,

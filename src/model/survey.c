@@ -48,7 +48,7 @@ static role_set every_role(void)
 static void survey_tensors(const surveyor *s, const hparams *hp, role_set wanted)
 {
     for (size_t i = 0; i < s->g->n_tensors; i++)
-        if (!weights_has_role(hp, wanted, &s->g->tensors[i]))
+        if (!roles_know(hp, wanted, &s->g->tensors[i]))
             report(s, LORY_UNKNOWN_TENSOR, s->g->tensors[i].name, "");
 }
 
