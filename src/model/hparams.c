@@ -38,6 +38,8 @@ const hparams hparams_default = {
     .yarn_beta_slow = 1.0f,
 };
 
+/* ---- keys ------------------------------------------------------------------------------------ */
+
 typedef struct {
     const gguf *g;
     const char *arch;
@@ -178,6 +180,8 @@ static void pass_over(reader *r, const char *name)
     (void)gguf_find(r->g, key_of(r, name));
 }
 
+/* ---- sizes and heads ------------------------------------------------------------------------- */
+
 static bool read_widths(reader *r, hparams *hp)
 {
     layer_key n_ff = { "feed_forward_length", MAX_FF, hp->n_ff, offsetof(hparams_layer, n_ff) };
@@ -286,6 +290,8 @@ static bool check_latent(reader *r, const hparams *hp)
     return true;
 }
 
+/* ---- scales, windows, experts, rotation ------------------------------------------------------ */
+
 static bool read_scales(reader *r, hparams *hp)
 {
     return read_float(r, "embedding_scale", &hp->embd_scale)
@@ -297,125 +303,6 @@ static bool read_scales(reader *r, hparams *hp)
            && read_float_or_0(r, "attention.clamp_kqv", &hp->clamp_kqv)
            && read_float_or_0(r, "attention.max_alibi_bias", &hp->max_alibi_bias)
            && read_bool(r, "use_parallel_residual", &hp->is_parallel);
-}
-
-static void set_bit(uint64_t *map, int i, bool value)
-{
-    uint64_t bit = (uint64_t)1 << i % 64;
-    map[i / 64] = value ? map[i / 64] | bit : map[i / 64] & ~bit;
-}
-
-void hparams_set_nope(hparams *hp, int first, int period)
-{
-    for (int il = 0; il < MAX_LAYER; il++)
-        set_bit(hp->nope_map, il, il >= first && (il - first) % period == 0);
-}
-
-void hparams_nope_if_full(hparams *hp)
-{
-    if (hp->window > 0) memcpy(hp->nope_map, hp->full_map, sizeof hp->nope_map);
-}
-
-void hparams_set_rotating(hparams *hp, int il)
-{
-    set_bit(hp->nope_map, il, false);
-}
-
-bool hparams_rotates(const hparams *hp, int il)
-{
-    return hp->n_rot > 0 && !(hp->nope_map[il / 64] >> il % 64 & 1);
-}
-
-void hparams_use_latents(hparams *hp, const gguf *g)
-{
-    int n_key = hp->kv_lora_rank + hp->n_rot, il = 0;
-    char name[64];
-    while (il + 1 < hp->n_layer && hp->layer[il].n_state > 0) il++;
-    snprintf(name, sizeof name, "blk.%d.attn_k_b.weight", il);
-    if (n_key > MAX_HEAD_DIM || !gguf_find_tensor(g, name)) return;
-    hp->is_latent = true;
-    hp->n_kv_head = 1;
-    hp->kv_dim = n_key;
-    hp->kv_value_dim = hp->kv_lora_rank;
-}
-
-void hparams_set_recurrent(hparams *hp, int il, int n)
-{
-    hp->layer[il].n_state = n;
-    hp->layer[il].n_head = hp->layer[il].n_kv_head = HPARAMS_NO;
-}
-
-bool hparams_read_taps(hparams *hp, const gguf *g, const char *key, lory_err *err)
-{
-    uint64_t n = 0;
-    if (!gguf_get_uint(g, key, MAX_TAP, &n, err)) return false;
-    hp->n_tap = (int)n;
-    return n >= 2 || err_set(err, LORY_E_FORMAT, "%s: %s is %d (expected 2 to %d)", gguf_path(g),
-                             key, hp->n_tap, MAX_TAP);
-}
-
-bool hparams_read_heads_of_states(hparams *hp, const gguf *g, const char *arch, lory_err *err)
-{
-    reader r = { .g = g, .arch = arch, .err = err };
-    if (!hparams_read_taps(hp, g, key_of(&r, "ssm.conv_kernel"), err)
-        || !read_int(&r, "ssm.group_count", MAX_HEAD, 0, &hp->n_key_head)
-        || !read_int(&r, "ssm.time_step_rank", MAX_HEAD, 0, &hp->n_value_head)
-        || !read_int(&r, "ssm.state_size", MAX_HEAD_DIM, 0, &hp->delta_key_dim)
-        || !read_int(&r, "ssm.inner_size", MAX_INNER, 0, &hp->n_inner))
-        return false;
-    hp->delta_value_dim = hp->n_inner / hp->n_value_head;
-    return (hp->n_value_head % hp->n_key_head == 0 && hp->n_inner % hp->n_value_head == 0)
-           || err_set(err, LORY_E_FORMAT,
-                      "%s: %d values of %d heads do not go with %d heads of keys", gguf_path(g),
-                      hp->n_inner, hp->n_value_head, hp->n_key_head);
-}
-
-bool hparams_read_channels_of_states(hparams *hp, const gguf *g, const char *arch, lory_err *err)
-{
-    reader r = { .g = g, .arch = arch, .err = err };
-    return hparams_read_taps(hp, g, key_of(&r, "ssm.conv_kernel"), err)
-           && read_int(&r, "ssm.time_step_rank", MAX_EMBD, 0, &hp->rank_decay)
-           && read_int(&r, "ssm.state_size", MAX_HEAD_DIM, 0, &hp->delta_key_dim)
-           && read_int(&r, "ssm.inner_size", MAX_INNER, 0, &hp->n_inner);
-}
-
-bool hparams_read_clips(hparams *hp, const gguf *g, const char *key, bool is_shared, lory_err *err)
-{
-    const gguf_kv *kv;
-    if (!gguf_get_array(g, key, GGUF_F32, &kv, err)) return false;
-    if (!kv) return true;
-    if (kv->n < (uint64_t)hp->n_layer)
-        return err_set(err, LORY_E_FORMAT, "%s: %s has %llu values for %d layers", gguf_path(g),
-                       key, (unsigned long long)kv->n, hp->n_layer);
-    for (int il = 0; il < hp->n_layer; il++) {
-        float *to = is_shared ? &hp->layer[il].clip_shared : &hp->layer[il].clip;
-        *to = (float)gguf_float_at(kv, (uint64_t)il);
-        if (!(*to >= 0.0f))
-            return err_set(err, LORY_E_FORMAT, "%s: %s is %g in layer %d (expected 0 or more)",
-                           gguf_path(g), key, (double)*to, il);
-    }
-    return true;
-}
-
-void hparams_limit_context(hparams *hp, int most)
-{
-    hp->ctx_is_limit = true;
-    if (hp->n_ctx_train > most) hp->n_ctx_train = most;
-}
-
-bool hparams_leave_predictors(hparams *hp, const gguf *g, const char *key, lory_err *err)
-{
-    uint64_t n = 0;
-    if (!gguf_get_uint(g, key, (uint64_t)hp->n_layer - 1, &n, err)) return false;
-    hp->n_layer_more = (int)n;
-    hp->n_layer -= (int)n;
-    return true;
-}
-
-void hparams_set_full(hparams *hp, int first, int period)
-{
-    for (int il = 0; il < MAX_LAYER; il++)
-        set_bit(hp->full_map, il, il >= first && (il - first) % period == 0);
 }
 
 /* Layers at the end that predict further tokens, if the family knows of such: of them lists may
@@ -447,7 +334,8 @@ static bool read_window_pattern(reader *r, hparams *hp)
     if (kv->n != (uint64_t)hp->n_layer && kv->n + n_more != (uint64_t)hp->n_layer)
         return err_set(r->err, LORY_E_FORMAT, "%s: %s has %llu values for %d layers",
                        gguf_path(r->g), key, (unsigned long long)kv->n, hp->n_layer);
-    for (uint64_t il = 0; il < kv->n; il++) set_bit(hp->full_map, (int)il, !gguf_int_at(kv, il));
+    for (uint64_t il = 0; il < kv->n; il++)
+        hparams_set_full_layer(hp, (int)il, !gguf_int_at(kv, il));
     return true;
 }
 
@@ -575,104 +463,84 @@ bool hparams_read(hparams *hp, const gguf *g, const char *arch, lory_err *err)
            && read_norm_eps(&r, hp);
 }
 
-/* What a layer has: all have as much where it has no number of its own. */
-static int settled(int own, int all)
+/* ---- for adapt ------------------------------------------------------------------------------- */
+
+void hparams_use_latents(hparams *hp, const gguf *g)
 {
-    return own == HPARAMS_NO ? 0 : own ? own : all;
+    int n_key = hp->kv_lora_rank + hp->n_rot, il = 0;
+    char name[64];
+    while (il + 1 < hp->n_layer && hp->layer[il].n_state > 0) il++;
+    snprintf(name, sizeof name, "blk.%d.attn_k_b.weight", il);
+    if (n_key > MAX_HEAD_DIM || !gguf_find_tensor(g, name)) return;
+    hp->is_latent = true;
+    hp->n_kv_head = 1;
+    hp->kv_dim = n_key;
+    hp->kv_value_dim = hp->kv_lora_rank;
 }
 
-static void raise_to(int *most, int n)
+bool hparams_read_taps(hparams *hp, const gguf *g, const char *key, lory_err *err)
 {
-    if (n > *most) *most = n;
+    uint64_t n = 0;
+    if (!gguf_get_uint(g, key, MAX_TAP, &n, err)) return false;
+    hp->n_tap = (int)n;
+    return n >= 2 || err_set(err, LORY_E_FORMAT, "%s: %s is %d (expected 2 to %d)", gguf_path(g),
+                             key, hp->n_tap, MAX_TAP);
 }
 
-/* The last layer with keys and values of its own that sees as far as layer il; -1: none. */
-static int find_kv_layer(const hparams *hp, int il)
+bool hparams_read_heads_of_states(hparams *hp, const gguf *g, const char *arch, lory_err *err)
 {
-    if (hp->n_kv_layer == 0 || il < hp->n_kv_layer) return il;
-    int j = hp->n_kv_layer - 1;
-    while (j >= 0 && hparams_window(hp, j) != hparams_window(hp, il)) j--;
-    return j;
+    reader r = { .g = g, .arch = arch, .err = err };
+    if (!hparams_read_taps(hp, g, key_of(&r, "ssm.conv_kernel"), err)
+        || !read_int(&r, "ssm.group_count", MAX_HEAD, 0, &hp->n_key_head)
+        || !read_int(&r, "ssm.time_step_rank", MAX_HEAD, 0, &hp->n_value_head)
+        || !read_int(&r, "ssm.state_size", MAX_HEAD_DIM, 0, &hp->delta_key_dim)
+        || !read_int(&r, "ssm.inner_size", MAX_INNER, 0, &hp->n_inner))
+        return false;
+    hp->delta_value_dim = hp->n_inner / hp->n_value_head;
+    return (hp->n_value_head % hp->n_key_head == 0 && hp->n_inner % hp->n_value_head == 0)
+           || err_set(err, LORY_E_FORMAT,
+                      "%s: %d values of %d heads do not go with %d heads of keys", gguf_path(g),
+                      hp->n_inner, hp->n_value_head, hp->n_key_head);
 }
 
-/* A layer without keys of its own needs another one's that are as its own would be. */
-static bool check_kv_layer(const hparams *hp, int il, const gguf *g, lory_err *err)
+bool hparams_read_channels_of_states(hparams *hp, const gguf *g, const char *arch, lory_err *err)
 {
-    const hparams_layer *l = &hp->layer[il], *from = &hp->layer[l->kv_layer < 0 ? 0 : l->kv_layer];
-    if (l->kv_layer >= 0 && from->n_kv_head == l->n_kv_head && from->head_dim == l->head_dim
-        && from->value_dim == l->value_dim)
-        return true;
-    return err_set(err, LORY_E_UNSUPPORTED,
-                   "%s: layer %d has no keys and values, and none before it has such as it needs",
-                   gguf_path(g), il);
+    reader r = { .g = g, .arch = arch, .err = err };
+    return hparams_read_taps(hp, g, key_of(&r, "ssm.conv_kernel"), err)
+           && read_int(&r, "ssm.time_step_rank", MAX_EMBD, 0, &hp->rank_decay)
+           && read_int(&r, "ssm.state_size", MAX_HEAD_DIM, 0, &hp->delta_key_dim)
+           && read_int(&r, "ssm.inner_size", MAX_INNER, 0, &hp->n_inner);
 }
 
-static bool settle_layer(hparams *hp, int il, const gguf *g, lory_err *err)
+bool hparams_read_clips(hparams *hp, const gguf *g, const char *key, bool is_shared, lory_err *err)
 {
-    hparams_layer *l = &hp->layer[il];
-    l->n_head = settled(l->n_head, hp->n_head);
-    l->n_kv_head = l->n_head ? settled(l->n_kv_head, hp->n_kv_head) : 0;
-    l->head_dim = settled(l->head_dim, hp->head_dim);
-    l->value_dim = settled(l->value_dim, hp->value_dim);
-    l->n_ff = settled(l->n_ff, hp->n_ff);
-    l->kv_dim = hp->is_latent ? hp->kv_dim : l->head_dim;
-    l->kv_value_dim = hp->is_latent ? hp->kv_value_dim : l->value_dim;
-    l->kv_layer = find_kv_layer(hp, il);
-    if (l->n_kv_head > 0 && l->n_head % l->n_kv_head != 0)
-        return err_set(err, LORY_E_FORMAT,
-                       "%s: %d attention heads are not a multiple of %d key/value heads",
-                       gguf_path(g), l->n_head, l->n_kv_head);
-    if (hp->kv_lora_rank > 0 && l->n_state == 0
-        && (l->n_head != hp->n_head || l->n_kv_head != hp->n_kv_head))
-        return err_set(err, LORY_E_UNSUPPORTED,
-                       "%s: heads of latent attention that differ from layer to layer are not "
-                       "known", gguf_path(g));
-    if (l->value_dim > l->head_dim)
-        return err_set(err, LORY_E_UNSUPPORTED,
-                       "%s: values of length %d beside keys of length %d are not known",
-                       gguf_path(g), l->value_dim, l->head_dim);
-    return check_kv_layer(hp, il, g, err);
-}
-
-bool hparams_settle(hparams *hp, const gguf *g, lory_err *err)
-{
-    hparams_layer most = { 0 };
-    hp->n_rot_local = settled(hp->n_rot_local, hp->n_rot);
+    const gguf_kv *kv;
+    if (!gguf_get_array(g, key, GGUF_F32, &kv, err)) return false;
+    if (!kv) return true;
+    if (kv->n < (uint64_t)hp->n_layer)
+        return err_set(err, LORY_E_FORMAT, "%s: %s has %llu values for %d layers", gguf_path(g),
+                       key, (unsigned long long)kv->n, hp->n_layer);
     for (int il = 0; il < hp->n_layer; il++) {
-        const hparams_layer *l = &hp->layer[il];
-        if (!settle_layer(hp, il, g, err)) return false;
-        raise_to(&most.n_head, l->n_head);
-        raise_to(&most.n_kv_head, l->n_kv_head);
-        raise_to(&most.head_dim, l->head_dim);
-        raise_to(&most.value_dim, l->value_dim);
-        raise_to(&most.kv_dim, l->kv_dim);
-        raise_to(&most.kv_value_dim, l->kv_value_dim);
-        raise_to(&most.n_ff, l->n_ff);
+        float *to = is_shared ? &hp->layer[il].clip_shared : &hp->layer[il].clip;
+        *to = (float)gguf_float_at(kv, (uint64_t)il);
+        if (!(*to >= 0.0f))
+            return err_set(err, LORY_E_FORMAT, "%s: %s is %g in layer %d (expected 0 or more)",
+                           gguf_path(g), key, (double)*to, il);
     }
-    hp->n_head = most.n_head;
-    hp->n_kv_head = most.n_kv_head;
-    hp->head_dim = most.head_dim;
-    hp->value_dim = most.value_dim;
-    hp->kv_dim = most.kv_dim;
-    hp->kv_value_dim = most.kv_value_dim;
-    hp->n_ff = most.n_ff;
     return true;
 }
 
-bool hparams_has_experts(const hparams *hp, int il)
+void hparams_limit_context(hparams *hp, int most)
 {
-    return hp->n_expert > 0 && il >= hp->n_dense_lead && (il + 1) % hp->n_moe_step == 0
-           && !hp->layer[il].is_dense;
+    hp->ctx_is_limit = true;
+    if (hp->n_ctx_train > most) hp->n_ctx_train = most;
 }
 
-int hparams_window(const hparams *hp, int il)
+bool hparams_leave_predictors(hparams *hp, const gguf *g, const char *key, lory_err *err)
 {
-    return hp->full_map[il / 64] >> il % 64 & 1 ? 0 : hp->window;
-}
-
-int hparams_first_seen(const hparams *hp, int window, int pos)
-{
-    if (window == 0) return 0;
-    if (hp->window_is_chunk) return pos - pos % window;
-    return pos >= window ? pos + 1 - window : 0;
+    uint64_t n = 0;
+    if (!gguf_get_uint(g, key, (uint64_t)hp->n_layer - 1, &n, err)) return false;
+    hp->n_layer_more = (int)n;
+    hp->n_layer -= (int)n;
+    return true;
 }

@@ -154,40 +154,46 @@ extern const hparams hparams_default;
  * may not, unknown kinds of rope scaling or gating). */
 bool hparams_read(hparams *hp, const gguf *g, const char *arch, lory_err *err);
 
-/* Fills in the layers, and the most of any. LORY_E_FORMAT: heads that do not go into groups;
- * LORY_E_UNSUPPORTED: latent attention whose heads differ; values longer than keys; layers that
- * attend to keys and values of another shape than theirs. */
-bool hparams_settle(hparams *hp, const gguf *g, lory_err *err);
+/* ---- for a family's adapt, after that (hparams.c) -------------------------------------------- */
 
-/* Of layer il. */
-bool hparams_has_experts(const hparams *hp, int il);
-int hparams_window(const hparams *hp, int il); /* 0 = none */
-/* The first position that a query at pos sees in a layer of that window. */
-int hparams_first_seen(const hparams *hp, int window, int pos);
+/* The heads and lengths of recurrent layers, from ARCH.ssm.*, which there must be. */
+bool hparams_read_heads_of_states(hparams *hp, const gguf *g, const char *arch, lory_err *err);
+/* The same where each channel has a state of its own. */
+bool hparams_read_channels_of_states(hparams *hp, const gguf *g, const char *arch, lory_err *err);
+/* n_tap, from a key that there must be. */
+bool hparams_read_taps(hparams *hp, const gguf *g, const char *key, lory_err *err);
+/* Each layer's limit of gates, of experts or of others, where the key is there. */
+bool hparams_read_clips(hparams *hp, const gguf *g, const char *key, bool is_shared, lory_err *err);
+/* Attention is full as long as a text has no more than `most` positions, and then sees but a choice
+ * of them, which lory does not make. */
+void hparams_limit_context(hparams *hp, int most);
+/* Files that have keys' and values' products by head attend over latents. */
+void hparams_use_latents(hparams *hp, const gguf *g);
+/* The layers that a key counts, at the end, predict further tokens only. */
+bool hparams_leave_predictors(hparams *hp, const gguf *g, const char *key, lory_err *err);
+
+/* ---- what layers have (hparams_layers.c) ----------------------------------------------------- */
 
 /* For presets: layers first, first + period, ... have no window. */
 void hparams_set_full(hparams *hp, int first, int period);
 void hparams_set_nope(hparams *hp, int first, int period); /* likewise: no rotation */
+void hparams_set_full_layer(hparams *hp, int il, bool is_full); /* one of them: no window */
 /* For adapt: layers without a window don't rotate, if there is a window. */
 void hparams_nope_if_full(hparams *hp);
 void hparams_set_rotating(hparams *hp, int il); /* after that: this one does */
-bool hparams_rotates(const hparams *hp, int il);
 /* For adapt: layer il is recurrent, with a state of n floats. */
 void hparams_set_recurrent(hparams *hp, int il, int n);
-/* For adapt: the heads and lengths of recurrent layers, from ARCH.ssm.*, which there must be. */
-bool hparams_read_heads_of_states(hparams *hp, const gguf *g, const char *arch, lory_err *err);
-/* The same where each channel has a state of its own. */
-bool hparams_read_channels_of_states(hparams *hp, const gguf *g, const char *arch, lory_err *err);
-/* For adapt: n_tap, from a key that there must be. */
-bool hparams_read_taps(hparams *hp, const gguf *g, const char *key, lory_err *err);
-/* For adapt: each layer's limit of gates, of experts or of others, where the key is there. */
-bool hparams_read_clips(hparams *hp, const gguf *g, const char *key, bool is_shared, lory_err *err);
-/* For adapt: attention is full as long as a text has no more than `most` positions, and then sees
- * but a choice of them, which lory does not make. */
-void hparams_limit_context(hparams *hp, int most);
-/* For adapt: the layers that a key counts, at the end, predict further tokens only. */
-/* For adapt: files that have keys' and values' products by head attend over latents. */
-void hparams_use_latents(hparams *hp, const gguf *g);
-bool hparams_leave_predictors(hparams *hp, const gguf *g, const char *key, lory_err *err);
+
+/* Once all is read: fills in the layers, and the most of any. LORY_E_FORMAT: heads that do not go
+ * into groups; LORY_E_UNSUPPORTED: latent attention whose heads differ; values longer than keys;
+ * layers that attend to keys and values of another shape than theirs. */
+bool hparams_settle(hparams *hp, const gguf *g, lory_err *err);
+
+/* Of layer il. */
+bool hparams_has_experts(const hparams *hp, int il);
+bool hparams_rotates(const hparams *hp, int il);
+int hparams_window(const hparams *hp, int il); /* 0 = none */
+/* The first position that a query at pos sees in a layer of that window. */
+int hparams_first_seen(const hparams *hp, int window, int pos);
 
 #endif
