@@ -6,7 +6,6 @@ build=$1 && shift
 # Circles that are in the nature of what is written down: the first file of a line stands for all.
 known='
 chat/jinja_expr chat/jinja_call chat/jinja_eval: an expression calls a macro, which has expressions
-chat/jinja_parse chat/jinja_tags: tags have expressions, and the parser of templates begins with tags
 chat/jinja_filters chat/jinja_filters_seq chat/jinja_tests: map and select take filters by name
 chat/jinja_get chat/jinja_types chat/jinja_methods chat/jinja_format chat/jinja_translate: methods
     are attributes, and the method format looks attributes up

@@ -1,4 +1,5 @@
-/* jinja_parser.h - the parser's state, shared by jinja_parse.c (expressions) and jinja_tags.c.
+/* jinja_parser.h - the parser's state, and what its parts give each other: jinja_parser.c (tokens,
+ * nodes), jinja_parse_expr.c (expressions), jinja_tags.c (tags), jinja_parse.c (templates).
  * Layer: chat. Every function that gives a node gives NULL when an error is set. */
 #ifndef LORY_CHAT_JINJA_PARSER_H
 #define LORY_CHAT_JINJA_PARSER_H
@@ -29,22 +30,30 @@ typedef enum {
     JTUPLE_SET_TARGET, /* names and ns.name */
 } jtuple_mode;
 
+/* ---- tokens and nodes (jinja_parser.c) --------------------------------------------------- */
+
 void *jfail_parse(jparser *p, size_t at, const char *fmt, ...) ERR_PRINTF(3, 4); /* NULL */
 void *jfail_unexpected(jparser *p, const char *wanted);                          /* NULL */
 bool jis(const jparser *p, jtoken_kind kind);
 bool jis_word(const jparser *p, const char *word);
+bool jtoken_is(const jtoken *t, const char *word);
 const jtoken *jnext(jparser *p);
 bool jskip(jparser *p, jtoken_kind kind); /* true when it stood here */
 bool jskip_word(jparser *p, const char *word);
 const jtoken *jexpect(jparser *p, jtoken_kind kind);
 
+void *jparse_alloc(jparser *p, size_t size); /* zeroed, of the template's arena */
 jnode *jnode_new(jparser *p, jnode_kind kind, size_t at);
 const jstr *jtoken_str(jparser *p, const char *s, size_t n); /* shares the bytes */
+
+/* ---- expressions (jinja_parse_expr.c) ---------------------------------------------------- */
 
 jnode *jparse_expression(jparser *p);
 jnode *jparse_tuple(jparser *p, jtuple_mode mode); /* one expression, or several by commas */
 /* |a|b...; starts_here: the first has no bar. NULL without error when there is none. */
 jnode *jparse_filters(jparser *p, bool starts_here);
+
+/* ---- tags (jinja_tags.c) ----------------------------------------------------------------- */
 
 /* Text and tags up to one of the words (NULL at the end), whose tag is left at its name; NULL
  * words: up to the end of the template. An empty body is NULL too: see p->has_failed. */

@@ -1,4 +1,4 @@
-/* jinja_tags.c - the parser's other half: text, {{ expressions }} and {% tags %}.
+/* jinja_tags.c - the parser of templates: text, {{ expressions }} and {% tags %}.
  * Layer: chat. */
 #include "chat/jinja_parser.h"
 #include <string.h>

@@ -3,7 +3,6 @@
  * will be (24 bytes a token of the vocabulary, in a desk); a draw allocates nothing, except for
  * what a grammar learns (automaton.h bounds it), and 8 bytes a token of the history for DRY.
  *
- *
  * The order of the stages is the table in chain.c. A draw depends on the logits, the history and
  * (seed, position) only: not on earlier draws, so any position can be drawn again. */
 #ifndef LORY_SAMPLE_CHAIN_H
