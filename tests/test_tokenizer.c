@@ -1,96 +1,20 @@
 /* test_tokenizer.c - text <-> ids: each algorithm on a small vocabulary followed by hand, broken
- * vocabularies, and every row of the shared vectors of real ones. */
+ * vocabularies, hostile texts. Real vocabularies are in test_tokenizer_vectors.c. */
 #include "base/mem.h"
 #include "gguf/gguf_write.h"
 #include "test.h"
-#include "text/json.h"
-#include "text/utf8.h"
-#include "tiny_vocab.h"
+#include "token_check.h"
 #include "token/tokens.h"
-#include <dirent.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
-
-/* ---- helpers ----------------------------------------------------------------------------- */
-
-static void open_tiny(tiny_vocab *v, tiny_kind kind)
-{
-    lory_err err = { 0 };
-    if (!tiny_vocab_open(v, kind, &err))
-        test_fail(__FILE__, __LINE__, "kind %d: %s", kind, err.text);
-}
-
-static bool encode(const tokenizer *t, const char *s, size_t n, unsigned flags, lory_tokens *out)
-{
-    lory_err err = { 0 };
-    tokenizer_text text = { s, n, flags, NULL, 0 };
-    bool ok = tokenizer_encode(t, &text, out, &err);
-    CHECK(ok, "%s", err.text);
-    return ok;
-}
-
-/* The ids as "1 2 3". */
-static void put_ids(buf *out, const lory_tokens *ids)
-{
-    for (size_t i = 0; i < ids->n; i++) buf_printf(out, "%s%d", i ? " " : "", ids->id[i]);
-}
-
-static void check_ids(int line, const tokenizer *t, const char *s, unsigned flags, const char *want)
-{
-    lory_tokens ids = { 0 };
-    buf got = { 0 };
-    buf_puts(&got, "");
-    encode(t, s, strlen(s), flags, &ids);
-    put_ids(&got, &ids);
-    if (strcmp(got.data, want) != 0)
-        test_fail(__FILE__, line, "\"%s\": got %s, want %s", s, got.data, want);
-    mem_free(ids.id);
-    buf_free(&got);
-}
-#define IDS(t, s, flags, want) check_ids(__LINE__, t, s, flags, want)
-
-static void decode(const tokenizer *t, const lory_tokens *ids, unsigned flags, bool continues,
-                   buf *out)
-{
-    detok d;
-    lory_err err;
-    const char *s;
-    size_t n;
-    detok_init(&d, t, flags, continues);
-    for (size_t i = 0; i < ids->n; i++) {
-        CHECK(detok_put(&d, ids->id[i], &s, &n, &err));
-        buf_put(out, s, n);
-    }
-    detok_flush(&d, &s, &n);
-    buf_put(out, s, n);
-    detok_free(&d);
-}
-
-static void check_text(int line, const tokenizer *t, const char *ids_text, unsigned flags,
-                       const char *want)
-{
-    lory_tokens ids = { 0 };
-    buf got = { 0 };
-    buf_puts(&got, "");
-    for (char *end; *ids_text; ids_text = end)
-        tokens_put(&ids, (int)strtol(ids_text, &end, 10), NULL);
-    decode(t, &ids, flags, false, &got);
-    if (strcmp(got.data, want) != 0)
-        test_fail(__FILE__, line, "got \"%s\", want \"%s\"", got.data, want);
-    mem_free(ids.id);
-    buf_free(&got);
-}
-#define TEXT(t, ids, flags, want) check_text(__LINE__, t, ids, flags, want)
-
-enum { ADD = LORY_ADD_SPECIAL, PARSE = LORY_PARSE_SPECIAL };
 
 /* ---- each algorithm, by hand --------------------------------------------------------------- */
 
 TEST(tokenizer_spm_merges_the_highest_score_first)
 {
     tiny_vocab v;
-    open_tiny(&v, TINY_SPM);
+    token_open_tiny(&v, TINY_SPM);
     IDS(&v.t, "", 0, "");
     IDS(&v.t, "", ADD, "1");
     IDS(&v.t, "abc", 0, "10 8");       /* _abc: "bc" (-1) before "ab" (-2), then "_a" */
@@ -104,7 +28,7 @@ TEST(tokenizer_spm_merges_the_highest_score_first)
 TEST(tokenizer_spm_unknown_characters_become_bytes)
 {
     tiny_vocab v;
-    open_tiny(&v, TINY_SPM);
+    token_open_tiny(&v, TINY_SPM);
     IDS(&v.t, "\xC3\xA9z", 0, "3 15 138"); /* 16 + 0x7A */
     IDS(&v.t, "\xE2\x82\xAC", 0, "3 242 146 188");
     IDS(&v.t,
@@ -114,7 +38,7 @@ TEST(tokenizer_spm_unknown_characters_become_bytes)
     IDS(&v.t, "<0x41>", 0, "3 76 64 14 68 65 78"); /* text never is a byte piece */
     TEXT(&v.t, "3 242 146 188 271", 0, "\xE2\x82\xAC\xFF");
     tiny_vocab_close(&v);
-    open_tiny(&v, TINY_SPM_PLAIN);
+    token_open_tiny(&v, TINY_SPM_PLAIN);
     IDS(&v.t, "azza", 0, "4 0 4"); /* a run of unknowns is one */
     TEXT(&v.t, "4 0 4", 0, "a \xE2\x81\x87 a");
     tiny_vocab_close(&v);
@@ -123,7 +47,7 @@ TEST(tokenizer_spm_unknown_characters_become_bytes)
 TEST(tokenizer_special_tokens_are_read_only_when_asked)
 {
     tiny_vocab v;
-    open_tiny(&v, TINY_SPM);
+    token_open_tiny(&v, TINY_SPM);
     IDS(&v.t, "a<s>b", PARSE, "10 1 3 5"); /* a blank again after a special token */
     IDS(&v.t, "a</s>", ADD | PARSE, "1 10 2");
     IDS(&v.t, "<s>", 0, "3 76 131 78");
@@ -131,7 +55,7 @@ TEST(tokenizer_special_tokens_are_read_only_when_asked)
     TEXT(&v.t, "1 10 2", 0, "a");
     TEXT(&v.t, "1 10 2", LORY_SHOW_SPECIAL, "<s> a</s>");
     tiny_vocab_close(&v);
-    open_tiny(&v, TINY_BPE);
+    token_open_tiny(&v, TINY_BPE);
     IDS(&v.t, "<|end|><|endless|>", PARSE, "263 264"); /* the longest */
     IDS(&v.t, "<|endless<u>", PARSE, "60 124 101 110 100 108 101 115 115 265");
     IDS(&v.t, "<|end|>", 0, "60 124 101 110 100 124 62");
@@ -167,16 +91,16 @@ TEST(tokenizer_plain_ranges_are_never_special)
     lory_tokens ids = { 0 };
     lory_err err;
     buf got = { 0 };
-    open_tiny(&v, TINY_BPE);
+    token_open_tiny(&v, TINY_BPE);
     CHECK(tokenizer_encode(&v.t, &text, &ids, &err));
-    put_ids(&got, &ids);
+    token_put_ids(&got, &ids);
     CHECK_STR(got.data, "263 60 124 101 110 100 124 62 263");
     text_range touching = { 20, 21 }; /* the last byte of the third */
     text.plain = &touching;
     ids.n = 0;
     buf_clear(&got);
     CHECK(tokenizer_encode(&v.t, &text, &ids, &err));
-    put_ids(&got, &ids);
+    token_put_ids(&got, &ids);
     CHECK_STR(got.data, "263 263 60 124 101 110 100 124 62");
     mem_free(ids.id);
     buf_free(&got);
@@ -186,7 +110,7 @@ TEST(tokenizer_plain_ranges_are_never_special)
 TEST(tokenizer_bpe_merges_by_rank)
 {
     tiny_vocab v;
-    open_tiny(&v, TINY_BPE);
+    token_open_tiny(&v, TINY_BPE);
     IDS(&v.t, "hello", 0, "259");             /* he, ll, hell, hello */
     IDS(&v.t, "lo llo", 0, "261 32 257 111"); /* "l l" is ranked before "l o" */
     IDS(&v.t, " world", 0, "260 111 114 108 100");
@@ -197,10 +121,10 @@ TEST(tokenizer_bpe_merges_by_rank)
     IDS(&v.t, "\xFF\x80", 0, "255 128");
     TEXT(&v.t, "259 260 266 263", 0, "hello w\xC3\xA9");
     tiny_vocab_close(&v);
-    open_tiny(&v, TINY_BPE_NFC);
+    token_open_tiny(&v, TINY_BPE_NFC);
     IDS(&v.t, "e\xCC\x81", 0, "266"); /* composed first */
     tiny_vocab_close(&v);
-    open_tiny(&v, TINY_LLAMA3);
+    token_open_tiny(&v, TINY_LLAMA3);
     IDS(&v.t, "world hello", 0, "267 32 259"); /* whole words as they are */
     IDS(&v.t, "hello", ADD, "264 259");        /* the name says: a begin token */
     tiny_vocab_close(&v);
@@ -209,7 +133,7 @@ TEST(tokenizer_bpe_merges_by_rank)
 TEST(tokenizer_unigram_takes_the_best_sum)
 {
     tiny_vocab v;
-    open_tiny(&v, TINY_UNIGRAM);
+    token_open_tiny(&v, TINY_UNIGRAM);
     IDS(&v.t, "ab", 0, "3 6");    /* -2 -4 = -6 against _a b = -7.5 */
     IDS(&v.t, "abc", 0, "3 6 9"); /* -2 -4 -2.5 = -8.5 against _ abc = -11 */
     IDS(&v.t, "a", ADD, "7 1");
@@ -224,7 +148,7 @@ TEST(tokenizer_unigram_takes_the_best_sum)
 TEST(tokenizer_wordpiece_matches_the_longest)
 {
     tiny_vocab v;
-    open_tiny(&v, TINY_WPM);
+    token_open_tiny(&v, TINY_WPM);
     IDS(&v.t, "Unaffable, HELLO", ADD, "2 4 5 6 8 7 3");
     IDS(&v.t, "unaffableness hellos", 0, "1 7 10");       /* unknown as a whole */
     IDS(&v.t, "h\xC3\xA9llo\xE4\xB8\xADs\n", 0, "7 9 1"); /* accents go, Chinese stands alone */
@@ -236,13 +160,13 @@ TEST(tokenizer_wordpiece_matches_the_longest)
 TEST(tokenizer_rwkv_and_gpt1)
 {
     tiny_vocab v;
-    open_tiny(&v, TINY_RWKV);
+    token_open_tiny(&v, TINY_RWKV);
     IDS(&v.t, "abcabab\n\\'", 0, "4 3 3 5 6 7");
     IDS(&v.t, "\xE2\x82\xAC\xE2\xAC", 0, "9 11 8 11");
     IDS(&v.t, "a<s>", PARSE, "1"); /* unknown bytes are left out, there is no unknown token */
     TEXT(&v.t, "4 5 9 11", 0, "abc\n\xE2\x82\xAC");
     tiny_vocab_close(&v);
-    open_tiny(&v, TINY_GPT1);
+    token_open_tiny(&v, TINY_GPT1);
     IDS(&v.t, "He, hh hex", 0, "5 7 1 3 6 0");
     TEXT(&v.t, "5 7 1 3", 0, "he , hh"); /* no blank behind the last word */
     tiny_vocab_close(&v);
@@ -251,7 +175,7 @@ TEST(tokenizer_rwkv_and_gpt1)
 TEST(tokenizer_gemma4_merges_characters)
 {
     tiny_vocab v;
-    open_tiny(&v, TINY_GEMMA4);
+    token_open_tiny(&v, TINY_GEMMA4);
     IDS(&v.t, "ab a", 0, "7 8");
     IDS(&v.t,
         "ab\xE2\x96\x81"
@@ -270,7 +194,7 @@ TEST(tokenizer_gemma4_merges_characters)
 TEST(tokenizer_plamo2_takes_the_best_sum_from_the_end)
 {
     tiny_vocab v;
-    open_tiny(&v, TINY_PLAMO2);
+    token_open_tiny(&v, TINY_PLAMO2);
     IDS(&v.t, "ab", 0, "6"); /* as good as "a" and "b": the longest first */
     IDS(&v.t, "abc", 0, "6 8");
     IDS(&v.t, "a ab", 0, "4 9 5");            /* -1 -2 -1.5; a byte for the blank would cost 1000 */
@@ -330,10 +254,10 @@ TEST(tokenizer_appends_and_leaves_what_was_there)
     tiny_vocab v;
     lory_tokens ids = { 0 };
     buf got = { 0 };
-    open_tiny(&v, TINY_BPE);
-    encode(&v.t, "hello hello", 11, 0, &ids);
-    encode(&v.t, "hello", 5, 0, &ids);
-    put_ids(&got, &ids);
+    token_open_tiny(&v, TINY_BPE);
+    token_encode(&v.t, "hello hello", 11, 0, &ids);
+    token_encode(&v.t, "hello", 5, 0, &ids);
+    token_put_ids(&got, &ids);
     CHECK_STR(got.data, "259 32 259 259");
     mem_free(ids.id);
     buf_free(&got);
@@ -352,9 +276,9 @@ static void *encode_often(void *user)
     worker *w = user;
     for (int i = 0; i < 50; i++) {
         lory_tokens ids = { 0 };
-        encode(w->t, text, sizeof text - 1, PARSE, &ids);
+        token_encode(w->t, text, sizeof text - 1, PARSE, &ids);
         buf_clear(&w->ids);
-        put_ids(&w->ids, &ids);
+        token_put_ids(&w->ids, &ids);
         mem_free(ids.id);
     }
     return NULL;
@@ -367,7 +291,7 @@ TEST(tokenizer_may_be_used_by_many_threads)
         tiny_vocab v;
         worker w[N] = { 0 };
         pthread_t thread[N];
-        open_tiny(&v, (tiny_kind)k);
+        token_open_tiny(&v, (tiny_kind)k);
         for (int i = 0; i < N; i++) w[i].t = &v.t;
         for (int i = 1; i < N; i++)
             REQUIRE(pthread_create(&thread[i], NULL, encode_often, &w[i]) == 0);
@@ -395,7 +319,7 @@ TEST(detok_holds_back_incomplete_characters)
         { 0x80, "\x80" }, { 263, "" }, { 0xE2, "" }, { 0x82, "" },
     };
     /* clang-format on */
-    open_tiny(&v, TINY_BPE);
+    token_open_tiny(&v, TINY_BPE);
     detok_init(&d, &v.t, 0, false);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         CHECK(detok_put(&d, rows[i].id, &s, &n, &err));
@@ -417,11 +341,11 @@ TEST(detok_keeps_the_first_blank_of_a_text_that_goes_on)
     int32_t id[] = { 11, 11 };
     lory_tokens ids = { id, 2, 2 };
     buf got = { 0 };
-    open_tiny(&v, TINY_SPM);
-    decode(&v.t, &ids, 0, true, &got);
+    token_open_tiny(&v, TINY_SPM);
+    token_decode(&v.t, &ids, 0, true, &got);
     CHECK_STR(got.data, " ab ab");
     buf_clear(&got);
-    decode(&v.t, &ids, 0, false, &got);
+    token_decode(&v.t, &ids, 0, false, &got);
     CHECK_STR(got.data, "ab ab");
     buf_free(&got);
     tiny_vocab_close(&v);
@@ -441,11 +365,11 @@ TEST(detok_drops_all_first_blanks_where_encoding_trims)
     TEXT(&v.t, "3 12 10", 0, "  a");
     TEXT(&v.t, "4 3 3 10", 0, "a   a");
     tiny_vocab_close(&v);
-    open_tiny(&v, TINY_UNIGRAM);
+    token_open_tiny(&v, TINY_UNIGRAM);
     IDS(&v.t, "\xE2\x96\x81\xE2\x96\x81" "a", 0, "3 3 7");
     TEXT(&v.t, "3 3 7", 0, "a");
     tiny_vocab_close(&v);
-    open_tiny(&v, TINY_SPM);
+    token_open_tiny(&v, TINY_SPM);
     TEXT(&v.t, "3 3 10", 0, "  a");
     tiny_vocab_close(&v);
 }
@@ -454,7 +378,7 @@ TEST(tokenizer_pieces_are_running_text)
 {
     tiny_vocab v;
     size_t n = 9;
-    open_tiny(&v, TINY_SPM);
+    token_open_tiny(&v, TINY_SPM);
     CHECK(memcmp(tokenizer_piece(&v.t, 11, &n), " ab", 3) == 0 && n == 3);
     CHECK(*tokenizer_piece(&v.t, 16 + 0x41, &n) == 'A' && n == 1);
     tokenizer_piece(&v.t, 1, &n);
@@ -649,7 +573,7 @@ static double seconds_once(const tokenizer *t, const char *unit, size_t n_bytes)
     struct timespec a, b;
     while (text.len < n_bytes) buf_puts(&text, unit);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
-    encode(t, text.data, text.len, PARSE, &ids);
+    token_encode(t, text.data, text.len, PARSE, &ids);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
     buf_free(&text);
     mem_free(ids.id);
@@ -672,7 +596,7 @@ TEST(tokenizer_time_is_nearly_linear_in_hostile_text)
     static const char *const units[] = { "a", " ", "\xCC\x81", "1", "<|en", "\xFF", "ab", "\n" };
     for (int k = 0; k < TINY_COUNT; k++) {
         tiny_vocab v;
-        open_tiny(&v, (tiny_kind)k);
+        token_open_tiny(&v, (tiny_kind)k);
         for (size_t u = 0; u < sizeof units / sizeof units[0]; u++) {
             double small = seconds_of(&v.t, units[u], 8000);
             double large = seconds_of(&v.t, units[u], 64000);
@@ -683,316 +607,4 @@ TEST(tokenizer_time_is_nearly_linear_in_hostile_text)
         }
         tiny_vocab_close(&v);
     }
-}
-
-/* ---- shared vectors of real vocabularies ---------------------------------------------------- */
-
-/* Base64 into out, which has room for 3/4 of n. */
-static size_t put_base64(const char *s, size_t n, char *out)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    uint32_t bits = 0;
-    int n_bits = 0;
-    size_t n_out = 0;
-    for (size_t i = 0; i < n; i++) {
-        const char *p = s[i] ? strchr(digits, s[i]) : NULL;
-        if (!p) continue;
-        bits = bits << 6 | (uint32_t)(p - digits);
-        n_bits += 6;
-        if (n_bits < 8) continue;
-        n_bits -= 8;
-        out[n_out++] = (char)(bits >> n_bits);
-    }
-    return n_out;
-}
-
-typedef struct {
-    const char *name;
-    const tokenizer *t;
-    int n_shown, n_rows, n_encoded, n_decodable, n_decoded;
-    bool decodes;
-} vector_run;
-
-/* References show bytes that are no text as U+FFFD: one for each longest prefix of a character.
- * References of the Unigram files show the unknown token in two ways. */
-static void put_shown(buf *out, const char *s, size_t n)
-{
-    uint32_t cp;
-    for (size_t i = 0, len; i < n; i += len) {
-        len = utf8_decode(s + i, n - i, &cp);
-        if (cp != UTF8_BAD) {
-            buf_put(out, s + i, len);
-            continue;
-        }
-        for (size_t k = 4; k > 1; k--)
-            if (i + k <= n && utf8_incomplete_tail(s + i, k) == k) {
-                len = k;
-                break;
-            }
-        buf_puts(out, "\xEF\xBF\xBD");
-    }
-}
-
-static void replace(buf *b, const char *from, const char *to)
-{
-    buf out = { 0 };
-    for (const char *p = b->data, *q; p; p = q ? q + strlen(from) : NULL) {
-        q = strstr(p, from);
-        buf_put(&out, p, q ? (size_t)(q - p) : strlen(p));
-        if (q) buf_puts(&out, to);
-    }
-    buf_free(b);
-    *b = out;
-}
-
-static bool same_text(const buf *b, const char *s, size_t n)
-{
-    return b->len == n && (n == 0 || memcmp(b->data, s, n) == 0);
-}
-
-/* What ids decode to must be the text, or what the reference made of them. */
-static bool is_decoded(vector_run *r, const lory_tokens *ids, const json *row, const char *text,
-                       size_t n)
-{
-    buf got = { 0 }, shown = { 0 };
-    const char *want = text;
-    size_t n_want = n;
-    json_get_str(json_get(row, "decoded"), &want, &n_want);
-    decode(r->t, ids, LORY_SHOW_SPECIAL, false, &got);
-    put_shown(&shown, got.data ? got.data : "", got.len);
-    bool ok = same_text(&got, text, n) || same_text(&got, want, n_want)
-              || same_text(&shown, want, n_want);
-    if (!ok && shown.data && !memchr(want, 0, n_want)) {
-        replace(&shown, " \xE2\x81\x87 ", "<unk>");
-        ok = same_text(&shown, want, n_want);
-    }
-    buf_free(&got);
-    buf_free(&shown);
-    return ok;
-}
-
-static bool same_ids(const lory_tokens *got, const json *ids)
-{
-    size_t i = 0;
-    if (got->n != ids->n) return false;
-    for (const json *j = ids->first; j; j = j->next, i++)
-        if (j->i != got->id[i]) return false;
-    return true;
-}
-
-static void fail_row(vector_run *r, const json *row, const char *what)
-{
-    const char *name = "?";
-    size_t n;
-    json_get_str(json_get(row, "name"), &name, &n);
-    if (r->n_shown++ < 3)
-        test_fail(__FILE__, __LINE__, "%s: row %s: wrong %s", r->name, name, what);
-}
-
-static void check_row(vector_run *r, const json *row)
-{
-    const char *text = NULL, *coded;
-    char *decoded = NULL;
-    size_t n = 0, n_coded;
-    bool adds = false, parses = false, informative = false;
-    lory_tokens ids = { 0 };
-    if (!json_get_str(json_get(row, "text"), &text, &n)) {
-        REQUIRE(json_get_str(json_get(row, "text_b64"), &coded, &n_coded));
-        decoded = malloc(n_coded + 1);
-        n = put_base64(coded, n_coded, decoded);
-        text = decoded;
-    }
-    json_get_bool(json_get(row, "add_special"), &adds);
-    json_get_bool(json_get(row, "parse_special"), &parses);
-    json_get_bool(json_get(row, "informative"), &informative);
-    encode(r->t, text, n, (adds ? ADD : 0u) | (parses ? PARSE : 0u), &ids);
-    if (!informative) {
-        bool ok = same_ids(&ids, json_get(row, "ids"));
-        r->n_rows++;
-        r->n_encoded += ok;
-        if (!ok) fail_row(r, row, "ids");
-        if (ok && r->decodes && !adds && n < 100000) {
-            r->n_decodable++;
-            ok = is_decoded(r, &ids, row, text, n);
-            r->n_decoded += ok;
-            if (!ok) fail_row(r, row, "text");
-        }
-    }
-    mem_free(ids.id);
-    free(decoded);
-}
-
-static void check_rows(vector_run *r, const char *path)
-{
-    buf file = { 0 };
-    lory_err err = { 0 };
-    REQUIRE(file_read(path, 1 << 28, &file, &err), "%s", err.text);
-    for (char *line = file.data, *end; line < file.data + file.len; line = end + 1) {
-        json_doc d;
-        end = strchr(line, '\n');
-        if (!end) end = file.data + file.len;
-        if (end == line) continue;
-        REQUIRE(json_read(&d, line, (size_t)(end - line), path, &err), "%s", err.text);
-        check_row(r, d.root);
-        json_close(&d);
-    }
-    buf_free(&file);
-}
-
-/* All rows of NAME.jsonl by the vocabulary in VOCAB.gguf. */
-static void check_vectors(const char *vocab_name, const char *name, bool decodes)
-{
-    char file[128];
-    gguf g;
-    tokenizer t;
-    lory_err err = { 0 };
-    snprintf(file, sizeof file, "tokenizers/%s.gguf", vocab_name);
-    const char *path = test_shared(file);
-    if (!path) test_skip("no shared vocabulary");
-    REQUIRE(gguf_open(&g, path, &err), "%s", err.text);
-    REQUIRE(tokenizer_init(&t, &g, &err), "%s", err.text);
-    vector_run r = { .name = name, .t = &t, .decodes = decodes };
-    snprintf(file, sizeof file, "tokenizers/%s.jsonl", name);
-    path = test_shared(file);
-    REQUIRE(path);
-    check_rows(&r, path);
-    CHECK(r.n_rows > 0);
-    if (r.n_shown)
-        fprintf(stderr, "%s: ids %d/%d, text %d/%d\n", name, r.n_encoded, r.n_rows, r.n_decoded,
-                r.n_decodable);
-    tokenizer_free(&t);
-    gguf_close(&g);
-}
-
-#define VECTORS(claim, name)                                                                       \
-    TEST(tokenizer_vectors_of_##claim)                                                             \
-    {                                                                                              \
-        check_vectors(name, name, true);                                                           \
-    }
-VECTORS(baichuan_m1, "baichuan-m1")
-VECTORS(bert_bge, "bert-bge")
-VECTORS(chatglm_6b, "chatglm-6b")
-VECTORS(cl100k, "cl100k")
-VECTORS(deepseek_llm, "deepseek-llm")
-VECTORS(falcon, "falcon")
-VECTORS(gpt_1, "gpt-1")
-VECTORS(gpt_2, "gpt-2")
-VECTORS(gpt_neox, "gpt-neox")
-VECTORS(internlm, "internlm")
-VECTORS(llama_2, "llama-2")
-VECTORS(llama_3, "llama-3")
-VECTORS(llm_jp_2_1, "llm-jp-2.1")
-VECTORS(pretok_bloom, "pretok-bloom")
-VECTORS(pretok_deepseek_v3, "pretok-deepseek-v3")
-VECTORS(pretok_exaone_moe, "pretok-exaone-moe")
-VECTORS(pretok_gpt_4o, "pretok-gpt-4o")
-VECTORS(pretok_qwen35, "pretok-qwen35")
-VECTORS(pretok_seed_coder, "pretok-seed-coder")
-VECTORS(pretok_tekken, "pretok-tekken")
-VECTORS(qwen2, "qwen2")
-VECTORS(rwkv_world, "rwkv-world")
-VECTORS(sp_ja_8k, "sp-ja-8k")
-VECTORS(starcoder, "starcoder")
-VECTORS(t5_small, "t5-small")
-VECTORS(tok512, "tok512")
-
-/* The same vocabulary in a file that is of ChatGLM-6B: its text preparation comes before. */
-TEST(tokenizer_vectors_of_chatglm_6b_with_its_text_preparation)
-{
-    const char *path = test_shared("tokenizers/chatglm-6b.gguf");
-    gguf g;
-    gguf_writer w;
-    tokenizer t;
-    lory_err err = { 0 };
-    if (!path) test_skip("no shared vocabulary");
-    REQUIRE(gguf_open(&g, path, &err) && gguf_create(&w, test_temp("glm.gguf"), &err));
-    gguf_put_str(&w, "general.architecture", "chatglm");
-    for (size_t i = 0; i < g.n_kv; i++)
-        if (!gguf_str_is(g.kv[i].key, "general.architecture")) gguf_put_kv(&w, &g.kv[i]);
-    REQUIRE(gguf_begin_data(&w, &err) && gguf_commit(&w, &err), "%s", err.text);
-    gguf_close(&g);
-    REQUIRE(gguf_open(&g, test_temp("glm.gguf"), &err) && tokenizer_init(&t, &g, &err));
-    vector_run r = { .name = "chatglm-6b-preproc", .t = &t };
-    check_rows(&r, test_shared("tokenizers/chatglm-6b-preproc.jsonl"));
-    CHECK(r.n_rows > 0);
-    TEXT(&t, "5 130009 4 130008 5 130010", 0, "  \n\t    ");
-    tokenizer_free(&t);
-    gguf_close(&g);
-}
-
-/* Files of pairs: texts separated by a line, and a line of ids for each. */
-static void check_pairs(const char *vocab_name, const char *name)
-{
-    static const char separator[] = "\n__ggml_vocab_test__\n";
-    char file[128];
-    gguf g;
-    tokenizer t;
-    lory_err err = { 0 };
-    buf texts = { 0 }, lines = { 0 };
-    snprintf(file, sizeof file, "tokenizers/%s.gguf", vocab_name);
-    REQUIRE(gguf_open(&g, test_shared(file), &err) && tokenizer_init(&t, &g, &err), "%s", err.text);
-    snprintf(file, sizeof file, "tokenizers/llamacpp-vectors/%s.inp", name);
-    REQUIRE(file_read(test_shared(file), 1 << 20, &texts, &err));
-    snprintf(file, sizeof file, "tokenizers/llamacpp-vectors/%s.out", name);
-    REQUIRE(file_read(test_shared(file), 1 << 20, &lines, &err));
-    char *line = lines.data;
-    int n_pairs = 0;
-    for (const char *s = texts.data, *next; s; s = next ? next + sizeof separator - 1 : NULL) {
-        lory_tokens ids = { 0 };
-        buf got = { 0 };
-        char *end = strchr(line, '\n');
-        next = strstr(s, separator);
-        if (!end) break;
-        *end = '\0';
-        buf_puts(&got, "");
-        encode(&t, s, next ? (size_t)(next - s) : strlen(s), 0, &ids);
-        put_ids(&got, &ids);
-        while (*line == ' ') line++;
-        for (char *e = end; e > line && e[-1] == ' ';) *--e = '\0';
-        CHECK(strcmp(got.data, line) == 0, "%s %d: got %s, want %s", name, n_pairs, got.data, line);
-        line = end + 1;
-        n_pairs++;
-        mem_free(ids.id);
-        buf_free(&got);
-    }
-    CHECK(n_pairs >= 40, "%s: %d pairs", name, n_pairs);
-    buf_free(&texts), buf_free(&lines);
-    tokenizer_free(&t);
-    gguf_close(&g);
-}
-
-TEST(tokenizer_agrees_with_the_vectors_of_llama_cpp)
-{
-    if (!test_shared("tokenizers/llamacpp-vectors/gpt-2.inp")) test_skip("no shared vectors");
-    check_pairs("bert-bge", "bert-bge");
-    check_pairs("deepseek-llm", "deepseek-llm");
-    check_pairs("qwen2", "deepseek-r1-qwen");
-    check_pairs("falcon", "falcon");
-    check_pairs("gpt-2", "gpt-2");
-    check_pairs("llama-3", "llama-bpe");
-    check_pairs("llama-2", "llama-spm");
-    check_pairs("qwen2", "qwen2");
-    check_pairs("starcoder", "starcoder");
-}
-
-/* Whatever else lies in the folder opens too. */
-TEST(tokenizer_opens_every_shared_vocabulary)
-{
-    const char *folder = test_shared("tokenizers");
-    struct dirent *e;
-    if (!folder) test_skip("no shared vocabularies");
-    DIR *dir = opendir(folder);
-    REQUIRE(dir);
-    while ((e = readdir(dir))) {
-        char path[600];
-        gguf g;
-        tokenizer t;
-        lory_err err = { 0 };
-        if (!strstr(e->d_name, ".gguf")) continue;
-        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
-        CHECK(gguf_open(&g, path, &err) && tokenizer_init(&t, &g, &err), "%s", err.text);
-        tokenizer_free(&t);
-        gguf_close(&g);
-    }
-    closedir(dir);
 }
