@@ -8,112 +8,147 @@
 
 #include <stdint.h>
 
+/* A recipe's step does dst = op(src, weight), unless its op says otherwise. */
 typedef enum {
     OP_END,
-    /* what recipes are made of: dst = op(src, weight) */
-    OP_EMBED,      /* dst = the weight's row of each token, times the embedding scale, or LE's */
-    OP_LAYER_MIX,  /* dst = (dst + the RMS norm of src / sqrt(n_embd), by layers) / sqrt(2) */
-    OP_POSITION,   /* dst += the weight's row of each position */
-    OP_RMS_NORM,   /* Zhang & Sennrich 2019, arXiv:1910.07467 */
-    OP_LAYER_NORM, /* Ba et al. 2016, arXiv:1607.06450; plus the bias if the file has one */
-    OP_HEAD_NORM,  /* in place: RMS norm of each head's head_dim values, one weight for all heads,
-                      or a row of it for each */
-    OP_HEAD_LAYER_NORM, /* in place: layer norm of each head, a row of the weight for each, plus the
-                           bias if the file has one */
-    OP_MATMUL,          /* dst = src . weight^T, plus the bias if the file has one */
-    OP_COPY_HEADS,      /* dst = src, where layers have one product for keys and values */
-    OP_CLAMP,           /* in place: to -clamp_kqv .. clamp_kqv */
-    OP_ROPE,            /* in place: rotary positions; Su et al. 2021, arXiv:2104.09864 */
-    OP_TEMPERATURE, /* in place: heads times 1 + temp_scale ln(1 + floor((position + temp_offset) /
-                       temp_length)): scores that do not flatten in long texts */
-    OP_MLA_KV,          /* K and V from the latent's product src and the shared rotary key in KVA;
-                      DeepSeek-AI 2024, arXiv:2405.04434 */
-    OP_MLA_LATENT,      /* K from the latent src and the rotary key in KVA; V is its beginning */
-    OP_ATTEND,      /* stores K and V in the cache; dst = causal attention of src over the cache,
-                      the weight: a sink for each head */
-    OP_SHORT_CONV,  /* dst = c * the causal convolution of b * x by the weight, a kernel for each
-                       channel; src is b, c, x: LFM2 */
-    OP_CONV,        /* in place: silu of the causal convolution by the weight, channel by channel,
-                       plus the bias if the file has one; the channels from conv_at on,
-                       or those of src into dst */
-    OP_DECAY,       /* dst = softplus(dst + the weight's bias); by groups: of src's second parts */
-    OP_DELTA,       /* dst = the gated delta rule over src (queries, keys, values), MA and MB, by
-                       the weight; Yang et al. 2024, arXiv:2412.06464 */
-    OP_NORM_GATE,   /* dst = silu(dst) * the RMS norm of src, head by head of values */
-    OP_CONV_OF,     /* OP_CONV of MQ, MK or MV by itself */
-    OP_SOFTPLUS,    /* in place: softplus(x), of x + the weight's bias if there is a weight */
-    OP_BIAS,        /* in place: plus the weight's bias */
-    OP_KDA,         /* dst = Kimi Delta Attention over MQ, MK, MV, the decays of each channel in MD
-                       and MB, by the weight; Kimi Team 2025, arXiv:2510.26692 */
-    OP_TOKEN_MIX,   /* dst, and the slots behind it, one for each row of the weight = src plus that
-                       row times what the token before has more */
-    OP_TANH,        /* in place */
-    OP_SIGMOID,     /* in place */
-    OP_FIRST_VALUES, /* dst = src, for all layers */
-    OP_VALUE_MIX,   /* dst plus sigmoid(src + the weight) of what VF has more */
-    OP_WKV7,        /* dst = RWKV-7's heads over src, MD, MK, MV, MR, normed by the weight, times
-                       MZ; w0, a0, k_k, k_a and r_k are the next weights; Peng et al. 2025,
-                       arXiv:2503.14456 */
-    OP_NORM_SIGMOID, /* dst = sigmoid(dst) * the RMS norm of src, head by head of values */
-    OP_SCAN,        /* dst = a selective scan over src, whose time steps have the weight's bias; its
-                       decays and what passes it by are the weights of the next two; Dao & Gu 2024,
-                       arXiv:2405.21060 */
-    OP_SCAN_CHANNELS, /* dst = the same of src by channels: their time steps are in MD, B and C in
-                       MK and MQ; decays by the weight, what passes by is the next one; Gu & Dao
-                       2023, arXiv:2312.00752 */
-    OP_SPLIT_INNER, /* dst and MV = the halves of src, head by head of values */
-    OP_SCAN_OF,     /* OP_SCAN where all is made by itself: x is src, time steps are in MA, B and C
-                       in MK and MQ; decays by the weight, what passes by is the next one */
-    OP_ALSO,        /* no step: another weight of the step before it */
-    OP_GATE_NORM,   /* dst = the RMS norm of silu(gate) * dst by groups, without weight none; the
-                       gate is in src, from gate_at on */
-    OP_SPLIT_HEADS, /* dst = the first half of src of each head, AV the second */
-    OP_ADD,         /* dst += src; where dst is X, src times the residual scale */
-    OP_RESTART,     /* dst = src times the restart scale */
-    OP_SILU_MUL,    /* dst = silu(dst) * src, clipped where the layer has a limit; Shazeer 2020,
-                       arXiv:2002.05202 */
-    OP_GELU_MUL,    /* dst = gelu(dst) * src, by tanh; of LE the layer's part */
-    OP_RELU_MUL,    /* dst = max(dst, 0) * src */
-    OP_CLIP_SWIGLU, /* dst = silu-like(dst) * (src + 1), both clipped: gpt-oss */
-    OP_GELU,        /* in place; Hendrycks & Gimpel 2016, arXiv:1606.08415, by tanh */
-    OP_GELU_ERF,    /* in place, by erf */
-    OP_RELU,        /* in place: max(x, 0) */
-    OP_RELU_SQR,    /* in place: max(x, 0)^2; So et al. 2021, arXiv:2109.08668 */
-    OP_XIELU,       /* in place, by the layer's numbers; Huang & Schlag 2024, arXiv:2411.13010 */
-    OP_GATE,        /* dst *= sigmoid(src[0]) */
-    OP_GATE_HEADS,  /* each head of dst *= sigmoid, or softplus, of src's value for it */
-    OP_GATE_VALUES, /* dst *= sigmoid(src), element by element */
-    OP_LAYER_SCALE, /* in place: times the weight's one value */
-    OP_WEIGH,       /* dst = src times the weight, element by element */
-    OP_SPARSIFY,    /* in place: max(x - cut, 0), cut so many deviations above the mean of the row;
-                       in layers that have such a cut */
-    /* Streams (AltUp; Baykal et al. 2023, arXiv:2301.13310): X is the first, XS has the others. */
-    OP_PREDICT, /* dst X and XS: each plus a mix of all, by coefficients that the weight makes of
-                   tanh(src / n_embd) */
-    OP_CORRECT, /* dst X and XS: each plus what XA has more than X, times 1 + its coefficient, made
-                   as above */
-    OP_SPREAD,  /* each stream of dst += src */
-    OP_LEVEL,   /* each stream of dst is made as long as src */
-    OP_MERGE,   /* dst = the mean of dst and all streams of src */
-    OP_SCALE,       /* in place: times the logit scale */
-    OP_SOFT_CAP,    /* in place: cap * tanh(x / cap), of RT the router's cap, else logit_cap */
-    OP_HIDE,        /* in place: logits of the tokens that are never predicted are the least */
-    OP_ROUTE,   /* chooses each token's experts by src; the weight's bias: added for the choice; its
-                   values: the chosen ones' weights are multiplied by theirs */
-    OP_HEAD_MATMUL, /* OP_MATMUL of each head, or stream, with its slice of the weight; what heads
-                       of src have more is put behind; of X with all slices */
-    OP_EXPERT_WEIGH, /* dst = src's row of each token and chosen expert, times its weight, which is
-                        1 from then on */
-    OP_EXPERTS, /* OP_MATMUL of each token and chosen expert, a slice of the weight for each */
-    OP_EXPERT_SUM, /* dst = the sum of src over the token's experts, each times its weight */
+
+    /* tokens and positions */
+    OP_EMBED,            /* dst = the weight's row of each token, times the embedding scale, or
+                            LE's */
+    OP_LAYER_MIX,        /* dst = (dst + the RMS norm of src / sqrt(n_embd), by layers) / sqrt(2) */
+    OP_POSITION,         /* dst += the weight's row of each position */
+
+    /* norms */
+    OP_RMS_NORM,         /* Zhang & Sennrich 2019, arXiv:1910.07467 */
+    OP_LAYER_NORM,       /* Ba et al. 2016, arXiv:1607.06450; plus the bias if the file has one */
+    OP_HEAD_NORM,        /* in place: RMS norm of each head's head_dim values, one weight for all
+                            heads, or a row of it for each */
+    OP_HEAD_LAYER_NORM,  /* in place: layer norm of each head, a row of the weight for each, plus
+                            the bias if the file has one */
+
+    /* products */
+    OP_MATMUL,           /* dst = src . weight^T, plus the bias if the file has one */
+    OP_HEAD_MATMUL,      /* OP_MATMUL of each head, or stream, with its slice of the weight; what
+                            heads of src have more is put behind; of X with all slices */
+
+    /* attention */
+    OP_COPY_HEADS,       /* dst = src, where layers have one product for keys and values */
+    OP_SPLIT_HEADS,      /* dst = the first half of src of each head, AV the second */
+    OP_CLAMP,            /* in place: to -clamp_kqv .. clamp_kqv */
+    OP_ROPE,             /* in place: rotary positions; Su et al. 2021, arXiv:2104.09864 */
+    OP_TEMPERATURE,      /* in place: heads times 1 + temp_scale ln(1 + floor((position +
+                            temp_offset) / temp_length)): scores that do not flatten in long
+                            texts */
+    OP_MLA_KV,           /* K and V from the latent's product src and the shared rotary key in
+                            KVA; DeepSeek-AI 2024, arXiv:2405.04434 */
+    OP_MLA_LATENT,       /* K from the latent src and the rotary key in KVA; V is its beginning */
+    OP_ATTEND,           /* stores K and V in the cache; dst = causal attention of src over the
+                            cache, the weight: a sink for each head */
+
+    /* gates */
+    OP_GATE,             /* dst *= sigmoid(src[0]) */
+    OP_GATE_HEADS,       /* each head of dst *= sigmoid, or softplus, of src's value for it */
+    OP_GATE_VALUES,      /* dst *= sigmoid(src), element by element */
+
+    /* activations */
+    OP_SILU_MUL,         /* dst = silu(dst) * src, clipped where the layer has a limit; Shazeer
+                            2020, arXiv:2002.05202 */
+    OP_GELU_MUL,         /* dst = gelu(dst) * src, by tanh; of LE the layer's part */
+    OP_RELU_MUL,         /* dst = max(dst, 0) * src */
+    OP_CLIP_SWIGLU,      /* dst = silu-like(dst) * (src + 1), both clipped: gpt-oss */
+    OP_GELU,             /* in place; Hendrycks & Gimpel 2016, arXiv:1606.08415, by tanh */
+    OP_GELU_ERF,         /* in place, by erf */
+    OP_RELU,             /* in place: max(x, 0) */
+    OP_RELU_SQR,         /* in place: max(x, 0)^2; So et al. 2021, arXiv:2109.08668 */
+    OP_XIELU,            /* in place, by the layer's numbers; Huang & Schlag 2024,
+                            arXiv:2411.13010 */
+    OP_SPARSIFY,         /* in place: max(x - cut, 0), cut so many deviations above the mean of
+                            the row; in layers that have such a cut */
+
+    /* sums and scales */
+    OP_ADD,              /* dst += src; where dst is X, src times the residual scale */
+    OP_RESTART,          /* dst = src times the restart scale */
+    OP_WEIGH,            /* dst = src times the weight, element by element */
+    OP_LAYER_SCALE,      /* in place: times the weight's one value */
+
+    /* experts */
+    OP_ROUTE,            /* chooses each token's experts by src; the weight's bias: added for the
+                            choice; its values: the chosen ones' weights are multiplied by theirs */
+    OP_EXPERTS,          /* OP_MATMUL of each token and chosen expert, a slice of the weight for
+                            each */
+    OP_EXPERT_WEIGH,     /* dst = src's row of each token and chosen expert, times its weight,
+                            which is 1 from then on */
+    OP_EXPERT_SUM,       /* dst = the sum of src over the token's experts, each times its weight */
+
+    /* recurrent layers: convolutions, the delta rule */
+    OP_SHORT_CONV,       /* dst = c * the causal convolution of b * x by the weight, a kernel for
+                            each channel; src is b, c, x: LFM2 */
+    OP_CONV,             /* in place: silu of the causal convolution by the weight, channel by
+                            channel, plus the bias if the file has one; the channels from conv_at
+                            on, or those of src into dst */
+    OP_CONV_OF,          /* OP_CONV of MQ, MK or MV by itself */
+    OP_DECAY,            /* dst = softplus(dst + the weight's bias); by groups: of src's second
+                            parts */
+    OP_SOFTPLUS,         /* in place: softplus(x), of x + the weight's bias if there is a weight */
+    OP_BIAS,             /* in place: plus the weight's bias */
+    OP_DELTA,            /* dst = the gated delta rule over src (queries, keys, values), MA and
+                            MB, by the weight; Yang et al. 2024, arXiv:2412.06464 */
+    OP_KDA,              /* dst = Kimi Delta Attention over MQ, MK, MV, the decays of each
+                            channel in MD and MB, by the weight; Kimi Team 2025, arXiv:2510.26692 */
+    OP_NORM_GATE,        /* dst = silu(dst) * the RMS norm of src, head by head of values */
+    OP_NORM_SIGMOID,     /* dst = sigmoid(dst) * the RMS norm of src, head by head of values */
+
+    /* recurrent layers: selective scans */
+    OP_SPLIT_INNER,      /* dst and MV = the halves of src, head by head of values */
+    OP_SCAN,             /* dst = a selective scan over src, whose time steps have the weight's
+                            bias; its decays and what passes it by are the weights of the next
+                            two; Dao & Gu 2024, arXiv:2405.21060 */
+    OP_SCAN_CHANNELS,    /* dst = the same of src by channels: their time steps are in MD, B and
+                            C in MK and MQ; decays by the weight, what passes by is the next one;
+                            Gu & Dao 2023, arXiv:2312.00752 */
+    OP_SCAN_OF,          /* OP_SCAN where all is made by itself: x is src, time steps are in MA,
+                            B and C in MK and MQ; decays by the weight, what passes by is the
+                            next one */
+    OP_GATE_NORM,        /* dst = the RMS norm of silu(gate) * dst by groups, without weight
+                            none; the gate is in src, from gate_at on */
+
+    /* recurrent layers: RWKV */
+    OP_TOKEN_MIX,        /* dst, and the slots behind it, one for each row of the weight = src
+                            plus that row times what the token before has more */
+    OP_TANH,             /* in place */
+    OP_SIGMOID,          /* in place */
+    OP_FIRST_VALUES,     /* dst = src, for all layers */
+    OP_VALUE_MIX,        /* dst plus sigmoid(src + the weight) of what VF has more */
+    OP_WKV7,             /* dst = RWKV-7's heads over src, MD, MK, MV, MR, normed by the weight,
+                            times MZ; w0, a0, k_k, k_a and r_k are the next weights; Peng et al.
+                            2025, arXiv:2503.14456 */
+
+    /* streams (AltUp; Baykal et al. 2023, arXiv:2301.13310): X is the first, XS has the others */
+    OP_PREDICT,          /* dst X and XS: each plus a mix of all, by coefficients that the weight
+                            makes of tanh(src / n_embd) */
+    OP_CORRECT,          /* dst X and XS: each plus what XA has more than X, times 1 + its
+                            coefficient, made as above */
+    OP_SPREAD,           /* each stream of dst += src */
+    OP_LEVEL,            /* each stream of dst is made as long as src */
+    OP_MERGE,            /* dst = the mean of dst and all streams of src */
+
+    /* logits */
+    OP_SCALE,            /* in place: times the logit scale */
+    OP_SOFT_CAP,         /* in place: cap * tanh(x / cap), of RT the router's cap, else logit_cap */
+    OP_HIDE,             /* in place: logits of the tokens that are never predicted are the least */
+
+    /* no step */
+    OP_ALSO,             /* another weight of the step before it */
+
     /* what only lowering makes */
-    OP_PICK,         /* dst = the rows of src whose logits are wanted */
-    OP_INPUT,        /* src, after an optional norm, in the forms that the next matmul reads */
-    OP_STORE,        /* K and V into the cache */
-    OP_GROUP,        /* orders the chosen (token, expert) pairs by expert */
-    OP_EXPERT_INPUT, /* the rows of src of all pairs, in the forms that OP_EXPERTS reads */
-    OP_LORA,         /* what adapters make of the next OP_MATMUL's input: a x of each, scaled */
-    OP_EXPERT_LORA,  /* the same for the next OP_EXPERTS */
+    OP_PICK,             /* dst = the rows of src whose logits are wanted */
+    OP_INPUT,            /* src, after an optional norm, in the forms that the next matmul reads */
+    OP_STORE,            /* K and V into the cache */
+    OP_GROUP,            /* orders the chosen (token, expert) pairs by expert */
+    OP_EXPERT_INPUT,     /* the rows of src of all pairs, in the forms that OP_EXPERTS reads */
+    OP_LORA,             /* what adapters make of the next OP_MATMUL's input: a x of each, scaled */
+    OP_EXPERT_LORA,      /* the same for the next OP_EXPERTS */
+
     OP_COUNT
 } lory_op;
 
@@ -218,26 +253,26 @@ typedef enum {
 } lory_role;
 
 enum { /* flags of a step */
-    OPT = 1,    /* dropped when the file has no such weight */
-    BARE = 2,   /* runs without its weight when the file has none */
-    DENSE = 4,  /* only in layers with one feed-forward network */
-    MOE = 8,    /* only in layers with experts */
-    SHARED = 16, /* only in layers with shared experts */
-    TURNS = 32,  /* only in layers that rotate */
-    STILL = 64,  /* only in layers that don't */
-    JOINED = 128, /* only where MLA makes keys and values of all heads */
-    LATENT = 256, /* only where it attends over latents */
-    ATTENDS = 512, /* only in layers with heads of keys */
-    KEYLESS = 1024, /* only in layers with heads of queries and none of keys */
-    FEEDS = 2048,  /* only in layers with a feed-forward network */
-    OWN_KV = 4096, /* only in layers with keys and values of their own */
-    LAYER_IN = 8192, /* only where layers get something of the token by themselves */
-    WITHOUT = 16384, /* only when the file has no such weight */
-    LAST = 32768,    /* only in the last layer */
-    RECURS = 65536, /* only in recurrent layers */
-    FIRST = 131072, /* only in the first layer */
-    NOT_FIRST = 262144, /* only in others */
-    LOOPS = 524288, /* only in the last layer of a loop that another one follows */
+    OPT = 1 << 0,          /* dropped when the file has no such weight */
+    BARE = 1 << 1,         /* runs without its weight when the file has none */
+    DENSE = 1 << 2,        /* only in layers with one feed-forward network */
+    MOE = 1 << 3,          /* only in layers with experts */
+    SHARED = 1 << 4,       /* only in layers with shared experts */
+    TURNS = 1 << 5,        /* only in layers that rotate */
+    STILL = 1 << 6,        /* only in layers that don't */
+    JOINED = 1 << 7,       /* only where MLA makes keys and values of all heads */
+    LATENT = 1 << 8,       /* only where it attends over latents */
+    ATTENDS = 1 << 9,      /* only in layers with heads of keys */
+    KEYLESS = 1 << 10,     /* only in layers with heads of queries and none of keys */
+    FEEDS = 1 << 11,       /* only in layers with a feed-forward network */
+    OWN_KV = 1 << 12,      /* only in layers with keys and values of their own */
+    LAYER_IN = 1 << 13,    /* only where layers get something of the token by themselves */
+    WITHOUT = 1 << 14,     /* only when the file has no such weight */
+    LAST = 1 << 15,        /* only in the last layer */
+    RECURS = 1 << 16,      /* only in recurrent layers */
+    FIRST = 1 << 17,       /* only in the first layer */
+    NOT_FIRST = 1 << 18,   /* only in others */
+    LOOPS = 1 << 19,       /* only in the last layer of a loop that another one follows */
 };
 
 typedef struct {
