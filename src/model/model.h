@@ -40,22 +40,33 @@ typedef struct {
 bool model_open(model *m, const char *path, const lory_model_params *p, lory_err *err);
 void model_close(model *m);
 
-/* The steps of layer il, and whether that layer has step s of them. */
-const lory_step *model_block(const model *m);
-bool model_has_step(const model *m, int il, const lory_step *s);
-
 /* The parts of opening, for those who look at a file that may not run: the architecture of that
- * name or NULL; m->hp of m->file by m->arch; the roles that its tensors may have. */
+ * name or NULL; m->hp of m->file by m->arch. */
 const lory_arch *model_find_arch(gguf_str name);
 bool model_read_hparams(model *m, lory_err *err);
+
+/* The known architectures, ended by NULL. */
+extern const lory_arch *const archs[];
+
+/* ---- recipes (steps.c) ----------------------------------------------------------------------- */
+
+/* The steps of a layer, and whether layer il has step s of them. */
+const lory_step *model_block(const model *m);
+bool model_has_step(const model *m, int il, const lory_step *s);
+bool model_has_op(const model *m, lory_op op); /* whether any step of a layer is of that op */
+
+/* Whether file and recipes go together. LORY_E_FORMAT: a tensor is missing; LORY_E_UNSUPPORTED: a
+ * tensor, bias or key that no step of the layer has a use for. */
+bool model_check_recipes(const model *m, lory_err *err);
+/* The error that says so of one tensor; false. */
+bool model_lacks(const model *m, int il, lory_role role, lory_err *err);
+
+/* The roles that the tensors of the file may have. */
 role_set model_roles(const model *m);
 
 /* The weights that are multiplied with (the token embedding, whose rows are taken, too), and the op
  * that does it. */
 role_set model_products(const model *m);
 lory_op model_op_of(const model *m, lory_role role); /* OP_END: none */
-
-/* The known architectures, ended by NULL. */
-extern const lory_arch *const archs[];
 
 #endif

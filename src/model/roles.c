@@ -236,9 +236,10 @@ int64_t role_size(const hparams *hp, int il, role_dim d)
 
 const char *role_name(lory_role role, int il, char *name, size_t cap)
 {
-    const char *end = role_table[role].is_bare ? "" : role_table[role].is_bias ? ".bias" : ".weight";
-    if (role < W_LAYER_COUNT) snprintf(name, cap, "blk.%d.%s%s", il, role_table[role].name, end);
-    else snprintf(name, cap, "%s%s", role_table[role].name, end);
+    const role_row *row = &role_table[role];
+    const char *end = row->is_bare ? "" : row->is_bias ? ".bias" : ".weight";
+    if (role < W_LAYER_COUNT) snprintf(name, cap, "blk.%d.%s%s", il, row->name, end);
+    else snprintf(name, cap, "%s%s", row->name, end);
     return name;
 }
 
@@ -275,7 +276,8 @@ tensor_place roles_place(gguf_str name, role_set wanted)
         if (gguf_str_is(name, ignored[i])) p.is_ignored = true;
     int first = p.il >= 0 ? 0 : W_LAYER_COUNT, end = p.il >= 0 ? W_LAYER_COUNT : W_COUNT;
     for (int role = first; role < end; role++)
-        if (role_in(wanted, role) && gguf_str_is(name, role_table[role].name)) p.role = (lory_role)role;
+        if (role_in(wanted, role) && gguf_str_is(name, role_table[role].name))
+            p.role = (lory_role)role;
     return p;
 }
 
