@@ -55,8 +55,8 @@ typedef struct {
 } lory_err;
 
 /* The instruction set whose kernels are used, "avx2": the best of this machine, or the one that the
- * environment's LORY_ISA names. NULL with *err when that is none of this machine: then no session
- * and no batch is made. It counts once, when it is first asked for. */
+ * environment's LORY_ISA names, which is read once, when it is first needed. NULL with *err when
+ * this machine lacks that one; then no session and no batch can be made. */
 const char *lory_isa(lory_err *err);
 
 /* ---- model ------------------------------------------------------------------------------- */
@@ -177,7 +177,7 @@ bool lory_tokenize_prompt(const lory_model *m, const lory_prompt *p, lory_tokens
 typedef struct lory_lora lory_lora;
 
 /* Maps a LoRA adapter (GGUF) and checks it against m, which owns it from then on: it is freed by
- * lory_model_close. Not while another thread opens one for the same model. NULL on failure:
+ * lory_model_close. One thread at a time may open adapters of a model. NULL on failure:
  * LORY_E_FORMAT or LORY_E_UNSUPPORTED say what does not go with m. */
 const lory_lora *lory_lora_open(lory_model *m, const char *path, lory_err *err);
 
@@ -223,8 +223,8 @@ typedef struct {
     int n_draft;
 } lory_session_params; /* zeroed = all defaults */
 
-/* What a session will take to generate, before it is taken; lory_session_eval_all takes up to 31
- * rows of logits more. */
+/* The memory that a session will take to generate, known before it is taken; lory_session_eval_all
+ * takes up to 31 rows of logits more. */
 typedef struct {
     uint64_t weights_bytes; /* mapped, shared with other processes */
     uint64_t lora_bytes;    /* of adapters */
@@ -276,20 +276,20 @@ bool lory_session_eval_all(lory_session *s, const lory_token *ids, size_t n,
  * lory_session_eval: it then holds a beginning of ids, but after LORY_E_FULL what it held. */
 bool lory_session_set(lory_session *s, const lory_token *ids, size_t n, lory_err *err);
 
-/* Forgets all but the first n tokens; logits are gone until the next evaluation. Layers with a
- * window keep just that and n_batch tokens: when they are cut back further, the next evaluation
- * does all n again; of recurrent layers it does what comes after the last place where their state
- * was kept, as it is at the end of a prompt. */
+/* Forgets all but the first n tokens; logits are gone until the next evaluation. What the layers
+ * can't go on from, that evaluation does again: layers with a window keep just the window and
+ * n_batch tokens, and if they are cut back further, all n are evaluated again; recurrent layers go
+ * on from the last place where their state was kept, as it is at the end of a prompt. */
 void lory_session_truncate(lory_session *s, size_t n);
 
-/* From now on a session of a smaller model with the same vocabulary guesses for s where the text so
- * far does not. It is s's meanwhile, which fills it, and outlives s, or NULL in its place ends
+/* From now on `drafter`, a session of a smaller model with the same vocabulary, guesses for s where
+ * the text so far does not. Only s may use it then, and it must outlive s; NULL in its place ends
  * that. LORY_E_ARGUMENT: their tokens have other texts. */
 bool lory_session_draft_by(lory_session *s, lory_session *drafter, lory_err *err);
 
-/* For measuring: n more tokens (0) as if evaluated, whose keys and values are made up, since what
- * attention costs does not depend on them. LORY_E_FULL; LORY_E_UNSUPPORTED: a model whose prefix is
- * read at once. */
+/* For measuring: n more tokens (of id 0) as if they had been evaluated. Their keys and values are
+ * made up, since what attention costs does not depend on them. LORY_E_FULL; LORY_E_UNSUPPORTED: a
+ * model that reads a prompt's prefix at once. */
 bool lory_session_make_up(lory_session *s, size_t n, lory_err *err);
 /* From now on adds the seconds that attention over the cache takes to *seconds; NULL ends it. */
 void lory_session_time_attention(lory_session *s, double *seconds);
@@ -298,9 +298,9 @@ void lory_session_time_attention(lory_session *s, double *seconds);
  * on from instead of evaluating them again, with the same bits. The format has a version
  * (src/engine/session_state.h); the bytes are checked as a whole when they are read. */
 typedef bool (*lory_on_bytes)(void *user, const void *bytes, size_t n); /* false stops it */
-/* Of the first n_tok tokens; 0 when it does not hold them, or cut back so far that layers with a
- * window have lost what they end with, or to where the state of recurrent layers was not kept, or
- * when they end within a prompt that the model reads at once. */
+/* The size of that of the first n_tok tokens. 0 when there is none: the session does not hold them;
+ * layers with a window have lost what comes before their end; the state of recurrent layers was not
+ * kept there; or they end within a prompt that the model reads at once. */
 size_t lory_session_state_bytes(const lory_session *s, size_t n_tok);
 /* LORY_E_ARGUMENT: it does not hold them; LORY_E_INTERRUPTED: `put` returned false. */
 bool lory_session_write_state(const lory_session *s, size_t n_tok, lory_on_bytes put, void *user,
@@ -335,8 +335,8 @@ lory_grammar *lory_grammar_from_schema(const char *schema, size_t n, const char 
 lory_grammar *lory_grammar_keep(lory_grammar *g);
 void lory_grammar_free(lory_grammar *g); /* samplers that were made with it keep what they need */
 
-/* *is_whole: the text is one of the grammar's; *n_valid: how many of its bytes some text of the
- * grammar begins with. LORY_E_UNSUPPORTED: the text can be read in too many ways, or nests too
+/* *is_whole: the text is one of the grammar's; *n_valid: how many of its first bytes are also the
+ * beginning of one. LORY_E_UNSUPPORTED: the text can be read in too many ways, or nests too
  * deeply. */
 bool lory_grammar_check(lory_grammar *g, const char *text, size_t n, size_t *n_valid,
                         bool *is_whole, lory_err *err);
@@ -387,8 +387,8 @@ void lory_sampler_defaults(const lory_model *m, lory_sampler_params *p);
 lory_sampler *lory_sampler_new(const lory_model *m, const lory_sampler_params *p, lory_err *err);
 void lory_sampler_free(lory_sampler *s);
 
-/* The text that the sampler's grammar holds begins behind history[0..n). lory_generate and
- * lory_batch say so themselves. */
+/* The text that is held to the sampler's grammar begins behind history[0..n). lory_generate and
+ * lory_batch call this themselves. */
 void lory_sampler_begin_text(lory_sampler *s, const lory_model *m, const lory_token *history,
                              size_t n);
 
@@ -455,8 +455,8 @@ typedef struct {
                  n_ctx, lowered to fit memory. When they are used up, younger requests wait. */
 } lory_batch_params; /* zeroed = all defaults, NULL too */
 
-/* What a batch will take, before it is taken; n_kv, which may be NULL, gets the tokens of its KV
- * cache, n_ctx of the plan is of each request. */
+/* The memory that a batch will take, known before it is taken. n_kv, which may be NULL, gets the
+ * tokens of its KV cache; n_ctx of the plan is of each request. */
 bool lory_plan_batch_memory(const lory_model *m, const lory_batch_params *p, lory_memory_plan *plan,
                             int *n_kv, lory_err *err);
 
@@ -485,8 +485,8 @@ int lory_batch_room(const lory_batch *b);   /* requests that may be added now */
 int lory_batch_active(const lory_batch *b); /* requests in progress */
 int lory_batch_n_ctx(const lory_batch *b);
 
-/* One step, from which on_piece and on_done are called; they may not use b. Nothing to do is no
- * error. LORY_E_INTERRUPTED: as if it had not been called. Any other error is of the batch as a
+/* One step, from which on_piece and on_done are called; they may not use b. A step with nothing to
+ * do is no error. LORY_E_INTERRUPTED: as if it had not been called. Any other error is of the batch as a
  * whole; those of a request go to its on_done. */
 bool lory_batch_step(lory_batch *b, lory_err *err);
 
