@@ -486,8 +486,8 @@ int lory_batch_active(const lory_batch *b); /* requests in progress */
 int lory_batch_n_ctx(const lory_batch *b);
 
 /* One step, from which on_piece and on_done are called; they may not use b. A step with nothing to
- * do is no error. LORY_E_INTERRUPTED: as if it had not been called. Any other error is of the batch as a
- * whole; those of a request go to its on_done. */
+ * do is no error. LORY_E_INTERRUPTED: as if it had not been called. Any other error is of the batch
+ * as a whole; those of a request go to its on_done. */
 bool lory_batch_step(lory_batch *b, lory_err *err);
 
 /* Makes the running (or else the next) step end with LORY_E_INTERRUPTED. May be called from a

@@ -60,8 +60,8 @@ TEST(no_more_is_guessed_than_there_is_room_for)
     CHECK(d.n_max == DRAFT_MAX);
 }
 
-/* Tells n guesses of which every `every`-th comes true; how many tokens are evaluated in the end.
- */
+/* Tells n guesses, of which every `every`-th comes true; returns how many tokens are evaluated in
+ * the end. */
 static int learn(draft *d, int n, int every)
 {
     int n_guess = 0;

@@ -1,6 +1,6 @@
 /* test_families_mixed.c - as test_families.c, of families whose layers differ: in their heads, in
- * rotation, in whose keys and values they read. Their caches too: rings, shared beginnings, states.
- */
+ * rotation, in whose keys and values they read. Their caches too: rings, shared beginnings,
+ * states. */
 #include "base/file.h"
 #include "engine/session.h"
 #include "engine/session_state.h"

@@ -103,8 +103,8 @@ void exec_close(exec *e); /* accepts a zeroed one */
  * LORY_E_INTERRUPTED, when *interrupt became true: the cache's new positions are then undefined. */
 bool exec_body(exec *e, const exec_batch *b, lory_err *err);
 
-/* The same for one token, and its logits, until the next call: one run for both. NULL on failure.
- */
+/* The same for one token, and its logits, valid until the next call: one run for both. NULL on
+ * failure. */
 const float *exec_token(exec *e, const exec_batch *b, lory_err *err);
 
 /* The logits of n (up to n_out) rows of the batch that exec_body ran last, [n, *ld], valid until

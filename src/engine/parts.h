@@ -30,8 +30,8 @@ typedef struct {
     weight_stretch *bytes; /* [first[n_step] + PARTS_AHEAD] theirs, then the first ones' again */
 } thread_parts;
 
-/* What a thread has left of the step at hand: units of it, of rows those of the step's products one
- * after the other; who is done takes of it. On a line of its own. */
+/* What a thread has left of the step at hand, in units; of rows, the units of the step's products
+ * one after the other. A thread that is done takes of it. On a cache line of its own. */
 typedef struct {
     _Alignas(64) atomic_uint_least64_t units; /* the first << 32 | their end */
 } parts_left;
@@ -61,9 +61,9 @@ void parts_offer(parts_left *left, int ith, int first, int end);
 bool parts_take(parts_left *left, parts_taker *by);
 
 enum {
-    /* Products with fewer tokens wait for memory, which is asked for in one stream. Who takes
-     * leaves it, which pays from so many bytes of a thread on, and in small pieces (`parts`), so
-     * that nobody waits long for the last one. */
+    /* Products with fewer tokens wait for memory, which is asked for in one stream. A thread that
+     * takes rows of others leaves its stream: that pays where a thread has so many bytes at least,
+     * and in small pieces (`parts`), so that nobody waits long for the last one. */
     PARTS_FEW_TOK = 8,
     PARTS_LEAST_SHARE = 512 << 10,
     PARTS_STREAM = 8,
@@ -82,8 +82,8 @@ int parts_least(const plan_step *s, int nth);
 bool parts_are_units(const plan_step *s);
 
 /* n things that take unequal time, the later ones more, are dealt to the threads in turn; thread
- * ith offers its own. Then each takes of its own the last one left, then of who has most left.
- * False: none are left. Meetings as above. */
+ * ith offers its own. Then each takes the last one left of its own, and when those are gone, of
+ * whoever has most left. False: none are left. Meetings as above. */
 void parts_deal(parts_left *left, int ith, int nth, int n);
 bool parts_take_one(parts_left *left, int ith, int nth, int *thing);
 

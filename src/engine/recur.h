@@ -56,8 +56,7 @@ int recur_oldest(const recur *r, int but);
 /* Whether the sequence keeps the cell, which it then no longer does. */
 bool recur_forget(recur *r, int seq, int cell);
 
-/* The last kept position up to n_tok; 0: none. Of all, where there are no recurrent layers, n_tok.
- */
+/* The last kept position up to n_tok; 0: none. n_tok itself where there are no recurrent layers. */
 int recur_last_kept(const recur *r, int seq, int n_tok);
 /* What a sequence cut to n_tok tokens, fewer than it has, can really have: its last kept position
  * up to there. */
@@ -69,8 +68,8 @@ void recur_share(recur *r, int from, int to, int pos);
 void recur_go_on(recur *r, int seq, int pos, int cell);
 /* The live cell itself becomes a kept one, of the sequence's n_tok tokens: it rests. */
 void recur_rest(recur *r, int seq, int n_tok);
-/* Sees to it that the sequence may keep another state, of `end` tokens at most: it may forget one.
- */
+/* Makes sure that the sequence may keep another state, of `end` tokens at most; for that it may
+ * forget one. */
 void recur_make_place(recur *r, int seq, int end);
 /* The state after `pos` tokens of the sequence, which has a place, is kept in the free cell: copied
  * now if pos is where the live one stands, else by the team when it comes to that token. */

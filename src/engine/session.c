@@ -405,8 +405,8 @@ bool session_eval(session *s, const lory_token *ids, size_t n, lory_on_logits on
 
 /* ---- tokens guessed ahead -------------------------------------------------------------------- */
 
-/* None where a token more can change what the others mean (settle), or who looks on would see it.
- */
+/* None where one more token can change what the others mean (settle), or an observer would see the
+ * guesses. */
 int session_room_ahead(const session *s)
 {
     size_t n_most = (size_t)s->n_ctx, n_orig = (size_t)s->m->hp.rope_n_ctx_orig;

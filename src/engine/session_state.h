@@ -1,16 +1,17 @@
 /* session_state.h - what a session holds, as bytes that a session of the same kind goes on from:
- * its tokens and their rows of the KV cache.
+ * its tokens, their rows of the KV cache, and what recurrent layers have after them.
  *
  * All numbers little-endian:
  *   8 bytes   "LORYKV" 0 and the version, 1
  *   u64       owner: the fingerprint of model and adapters
  *   u32 [9]   storage type, layers, KV heads, head_dim, n tokens, whether heads rotate as in long
- *             texts, tokens of the prefix, position of its mask, 0
+ *             texts, tokens of the prefix, position of its mask, bytes of the recurrent layers'
+ *             state
  *   i32 [n]   the tokens
- *   then for each layer, each KV head, each stretch of KV_CHUNK tokens (the last may be shorter)
- *   the
- *   rows of its keys, then those of its values, as the cache stores them; of a layer with a window
- *   only the stretches that token n sees
+ *   rows      for each layer, each KV head, each stretch of KV_CHUNK tokens (the last may be
+ *             shorter): the keys, then the values if the cache keeps them apart, as it stores them;
+ *             of a layer with a window only the stretches that token n sees
+ *   f32 [..]  the recurrent layers' state after the tokens; none after no token
  *   u64       XXH64 of all bytes before
  * Layer: engine. */
 #ifndef LORY_ENGINE_SESSION_STATE_H
