@@ -207,23 +207,29 @@ static void iq4_nearest(const float *restrict x, float per_step, float *restrict
     }
 }
 
-/* The scale with the least squared error among those around the one that spans the data, as
- * fit_scale does it for even levels. */
+/* Takes the scale that the levels for per_step ask for, if it takes more off the squared error. */
+static void iq4_try(fit_data f, float per_step, float *scale, float *best)
+{
+    float code[32], sum_xc = 0.0f, sum_cc = 0.0f;
+    iq4_nearest(f.x, per_step, code);
+    for (int i = 0; i < 32; i++) {
+        float counted = f.w[i] * code[i];
+        sum_xc += counted * f.x[i];
+        sum_cc += counted * code[i];
+    }
+    if (sum_xc * sum_xc / sum_cc > *best) *scale = sum_xc / sum_cc, *best = *scale * sum_xc;
+}
+
+/* The scale with the least squared error among those around the two that span the data, as
+ * fit_scale does it for even levels: the peak may become the first level or the last. Every other
+ * try finds all but what every one does. */
 static float iq4_scale(fit_data f)
 {
     float peak = fit_peak(32, f.x), scale = peak / (float)iq4_level[0], best = 0.0f;
-    float code[32];
     if (peak == 0.0f) return 0.0f;
-    for (int itry = 0; itry < FIT_TRIES; itry++) {
-        float sum_xc = 0.0f, sum_cc = 0.0f;
-        iq4_nearest(f.x, (float)iq4_level[0] / peak * fit_try(itry), code);
-        for (int i = 0; i < 32; i++) {
-            float counted = f.w[i] * code[i];
-            sum_xc += counted * f.x[i];
-            sum_cc += counted * code[i];
-        }
-        if (sum_xc * sum_xc / sum_cc > best) scale = sum_xc / sum_cc, best = scale * sum_xc;
-    }
+    for (int level = 0; level < 16; level += 15)
+        for (int itry = 0; itry < FIT_TRIES; itry += 2)
+            iq4_try(f, (float)iq4_level[level] / peak * fit_try(itry), &scale, &best);
     return scale;
 }
 
