@@ -113,6 +113,23 @@ TEST(a_tied_output_and_buffers_are_named_as_unused)
     buf_free(&notes);
 }
 
+TEST(an_output_that_is_lost_is_said)
+{
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    char want[1000];
+    hf_test t = begin_llama("lost", 1, ",\"tie_word_embeddings\":false");
+    hf_weights(&t, "model.safetensors");
+    REQUIRE(hf_make(&t, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
+    snprintf(want, sizeof want,
+             "%s: has no output matrix, though config.json says that it is not the embedding "
+             "(tie_word_embeddings false)\n", t.path);
+    CHECK(notes.data && strncmp(notes.data, want, strlen(want)) == 0, "%s", notes.data);
+    gguf_close(&g);
+    buf_free(&notes);
+}
+
 TEST(an_output_that_differs_from_the_embedding_is_kept)
 {
     gguf g;
@@ -238,6 +255,16 @@ TEST(what_a_config_asks_for_and_is_not_known_is_named)
     put_config(&t, 1, ",\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2}");
     hf_refused(&t,
                ": RoPE scaling 'dynamic' is not known (known: default none linear yarn llama3)");
+    put_config(&t, 1, ",\"rope_scaling\":{\"factor\":2}");
+    hf_refused(&t, ": config.json has a \"rope_scaling\" that is not one object with a "
+                   "\"rope_type\"");
+    put_config(&t, 1, ",\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"linear\"}}");
+    hf_refused(&t, ": config.json has a \"rope_parameters\" that is not one object with a "
+                   "\"rope_type\"");
+    put_config(&t, 1, ",\"is_causal\":false");
+    hf_refused(&t, ": attention in both directions (is_causal false) is not known");
+    put_config(&t, 1, ",\"use_bidirectional_attention\":true");
+    hf_refused(&t, ": attention in both directions (use_bidirectional_attention) is not known");
     put_config(&t, 1, ",\"quantization_config\":{\"quant_method\":\"gptq\"}");
     hf_refused(&t,
                ": weights quantised by 'gptq' are not known (known: fp8, mxfp4); convert the model "
@@ -374,6 +401,82 @@ TEST(conv1d_is_transposed_and_gemma_adds_one)
     CHECK(hf_at(&g, "output_norm.weight", 2) == 3.25f);
     gguf_close(&g);
     buf_free(&notes);
+}
+
+/* ---- rotation -------------------------------------------------------------------------------- */
+
+/* Makes the file of an embedding alone with that config. */
+static bool make_keys(const char *name, const char *config, gguf *g, lory_err *err)
+{
+    hf_test t = begin_one(name, config, "model.embed_tokens.weight");
+    buf notes = { 0 };
+    hf_weights(&t, "model.safetensors");
+    bool ok = hf_make(&t, RETYPE_KEEP, g, &notes, err);
+    buf_free(&notes);
+    return ok;
+}
+
+static void check_float(const gguf *g, const char *key, double want)
+{
+    float got = NAN;
+    lory_err err;
+    CHECK(gguf_get_f32(g, key, &got, &err) && fabs(got - want) <= 1e-6 * want, "%s is %g, want %g",
+          key, (double)got, want);
+}
+
+#define GEMMA3 "{\"architectures\":[\"Gemma3ForCausalLM\"],\"sliding_window\":16," SIZES
+
+/* As transformers wrote them up to version 4, and since 5. */
+TEST(gemma_3_says_how_each_kind_of_layers_rotates)
+{
+    static const char *const configs[] = {
+        GEMMA3 ",\"rope_theta\":500000,\"rope_local_base_freq\":20000,"
+               "\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":8}}",
+        GEMMA3 ",\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"linear\",\"factor\":8,"
+               "\"rope_theta\":500000},\"sliding_attention\":{\"rope_theta\":20000}}}",
+    };
+    gguf g;
+    lory_err err = { 0 };
+    for (size_t i = 0; i < sizeof configs / sizeof configs[0]; i++) {
+        REQUIRE(make_keys("gemma3-rope", configs[i], &g, &err), "%s", err.text);
+        check_float(&g, "gemma3.rope.freq_base", 500000.0);
+        check_float(&g, "gemma3.rope.freq_base_swa", 20000.0);
+        check_str(&g, "gemma3.rope.scaling.type", "linear");
+        check_float(&g, "gemma3.rope.scaling.factor", 8.0);
+        gguf_close(&g);
+    }
+    CHECK(!make_keys("gemma3-scaled-window",
+                     GEMMA3 ",\"rope_parameters\":{\"sliding_attention\":{\"rope_type\":"
+                            "\"linear\",\"factor\":8}}}",
+                     &g, &err));
+    CHECK(!make_keys("gemma3-types", GEMMA3 ",\"layer_types\":[\"full_attention\"]}", &g, &err));
+    CHECK(strstr(err.text, "layer_types"), "%s", err.text);
+}
+
+/* The magnitude of what rotates: by the log of the factor, times one mscale over the other. */
+TEST(the_mscales_of_yarn_are_a_ratio)
+{
+    static const struct {
+        const char *config;
+        double scale, all;
+    } rows[] = { { ",\"mscale\":1,\"mscale_all_dim\":1", 1.0, 1.0 },
+                 { ",\"mscale\":0.5,\"mscale_all_dim\":1", 0.5, 1.0 },
+                 { ",\"mscale\":0.5", 1.0, 0.0 } };
+    char config[600];
+    gguf g;
+    lory_err err = { 0 };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        double usual = 1.0 + 0.1 * log(4.0);
+        double want = (1.0 + 0.1 * rows[i].scale * log(4.0)) / (1.0 + 0.1 * rows[i].all * log(4.0));
+        snprintf(config, sizeof config,
+                 "{\"architectures\":[\"LlamaForCausalLM\"]," SIZES
+                 ",\"vocab_size\":5,\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4%s}}",
+                 rows[i].config);
+        REQUIRE(make_keys("mscale", config, &g, &err), "%s", err.text);
+        if (rows[i].all > 0.0) check_float(&g, "llama.rope.scaling.attn_factor", want / usual);
+        else CHECK(!gguf_find(&g, "llama.rope.scaling.attn_factor"));
+        gguf_close(&g);
+    }
 }
 
 /* ---- small types ----------------------------------------------------------------------------- */

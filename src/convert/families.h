@@ -170,6 +170,8 @@ void keys_join(config *c, const config *part);
 config keys_part_of(const config *c, const char *names);
 bool keys_rope_is(const config *rope, const char *type);
 bool keys_is_longrope(const config *rope);
+/* Whether it has a part for each kind of layers ("full_attention", "sliding_attention"). */
+bool keys_rope_is_by_kind(const config *rope);
 /* Whether "longrope" of that architecture becomes tensors: factors for long and short texts. */
 bool keys_has_two_tables(const char *arch);
 double keys_rope_theta(config *c, double otherwise);

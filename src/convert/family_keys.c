@@ -85,15 +85,31 @@ double keys_rope_theta(config *c, double otherwise)
     return config_num(c, "rope_theta rotary_emb_base", theta);
 }
 
-static double yarn_magnitude(double factor)
+static double yarn_magnitude(double factor, double scale)
 {
-    return factor > 1.0 ? 0.1 * math_log(factor) + 1.0 : 1.0;
+    return factor > 1.0 ? 0.1 * scale * math_log(factor) + 1.0 : 1.0;
+}
+
+/* What the rotated values are multiplied by; 0: what is usual. Two mscales are a ratio, but for
+ * families whose attention has its own use of them (they have latents, or their keys check it). */
+static double asked_magnitude(const config *c, config *rope, double factor)
+{
+    double scale = config_num(rope, "mscale", 0.0), all = config_num(rope, "mscale_all_dim", 0.0);
+    double magnitude = config_num(rope, "attention_factor", 0.0);
+    if (magnitude > 0.0 || scale == 0.0 || all == 0.0 || strcmp(c->arch, "mistral3") == 0)
+        return magnitude;
+    if (!config_find(c, "kv_lora_rank"))
+        return yarn_magnitude(factor, scale) / yarn_magnitude(factor, all);
+    if (scale != all)
+        config_wrong(rope, LORY_E_UNSUPPORTED,
+                     "an mscale that is not mscale_all_dim is not known of %s", c->arch);
+    return 0.0;
 }
 
 static void put_yarn(config *c, config *rope)
 {
     double factor = config_num(rope, "factor", (double)NAN);
-    double magnitude = config_num(rope, "attention_factor", 0.0);
+    double magnitude = asked_magnitude(c, rope, factor);
     double fast = config_num(rope, "beta_fast", 32.0), slow = config_num(rope, "beta_slow", 1.0);
     if (!config_bool(rope, "truncate", true) && strcmp(c->arch, "gpt-oss") != 0)
         config_wrong(rope, LORY_E_UNSUPPORTED, "YaRN without truncation is not known of %s",
@@ -104,14 +120,33 @@ static void put_yarn(config *c, config *rope)
         config_put_int(c, "rope.scaling.original_context_length",
                        config_int(rope, "original_max_position_embeddings", 0));
     if (magnitude > 0.0)
-        config_put_num(c, "rope.scaling.attn_factor", magnitude / yarn_magnitude(factor));
+        config_put_num(c, "rope.scaling.attn_factor", magnitude / yarn_magnitude(factor, 1.0));
     if (fast != 32.0) config_put_num(c, "rope.scaling.yarn_beta_fast", fast);
     if (slow != 1.0) config_put_num(c, "rope.scaling.yarn_beta_slow", slow);
+}
+
+bool keys_rope_is_by_kind(const config *rope)
+{
+    for (const json *j = rope->root ? rope->root->first : NULL; j; j = j->next)
+        if (j->type == JSON_OBJECT) return true;
+    return false;
+}
+
+/* A scaling without a type, or of a form that only other families have, must not count as none. */
+static void check_rope_form(config *rope)
+{
+    const json *type = config_find(rope, "rope_type type");
+    if (rope->root->type != JSON_OBJECT || keys_rope_is_by_kind(rope)
+        || (type ? type->type != JSON_STRING : config_find(rope, "factor") != NULL))
+        config_wrong(rope, LORY_E_UNSUPPORTED,
+                     "config.json has a \"%s\" that is not one object with a \"rope_type\"",
+                     rope->root->key ? rope->root->key : "rope_scaling");
 }
 
 void keys_put_scaling_of(config *c, config *rope)
 {
     if (!rope->root) return;
+    check_rope_form(rope);
     if (keys_rope_is(rope, "linear")) {
         config_put_str(c, "rope.scaling.type", "linear");
         config_put_num(c, "rope.scaling.factor", config_num(rope, "factor", (double)NAN));
@@ -224,11 +259,18 @@ void keys_nanbeige(config *c, const hf_shape *s)
     config_put_bool(c, "skip_loop_final_norm", config_bool(c, "skip_loop_final_norm", false));
 }
 
+/* Whether some layer sees a window, where the model uses one. */
+static bool some_see_window(config *c, const hf_shape *s)
+{
+    if (config_find(c, "layer_types")) return !keys_follow_pattern(c, "full_attention", INT64_MAX);
+    return config_int(c, "max_window_layers", 0) < s->n_layer;
+}
+
 void keys_qwen2(config *c, const hf_shape *s)
 {
     keys_base(c, s);
     if (config_bool(c, "use_sliding_window", false) && config_find(c, "sliding_window")
-        && config_int(c, "max_window_layers", 0) < s->n_layer)
+        && some_see_window(c, s))
         config_wrong(c, LORY_E_UNSUPPORTED,
                      "a window over some layers (use_sliding_window) is not "
                      "known of %s",
@@ -257,6 +299,57 @@ void keys_qwen_vl(config *c, const hf_shape *s)
     keys_put_sections(c);
 }
 
+/* Whether the layers of "layer_types" (absent: as the pattern has it) all are `name` where
+ * (il + 1) % period != 0, and something else where it is. */
+bool keys_follow_pattern(config *c, const char *name, int64_t period)
+{
+    const json *types = config_find(c, "layer_types");
+    int64_t il = 1;
+    for (const json *t = types ? types->first : NULL; t; t = t->next, il++)
+        if (json_str_is(t, name) != (il % period != 0)) return false;
+    return true;
+}
+
+static void check_pattern(config *c, int64_t period)
+{
+    if (!keys_follow_pattern(c, "sliding_attention", period))
+        config_wrong(
+            c, LORY_E_UNSUPPORTED,
+            "layer_types that are not %d with a window and one without are not known of %s",
+            (int)period - 1, c->arch);
+}
+
+static void put_pattern(config *c, int64_t period)
+{
+    check_pattern(c, period);
+    if (period != 4) config_put_int(c, "attention.sliding_window_pattern", period);
+}
+
+/* Layers with a window rotate by a base of their own, and unscaled: as keys of their own, or, since
+ * transformers 5, as the part of their kind. */
+static void put_gemma3(config *c)
+{
+    config full = keys_rope_part(c), local = full;
+    int64_t period = config_int(c, "sliding_window_pattern _sliding_window_pattern", 6);
+    double theta = keys_rope_theta(c, 1e6);
+    double theta_local = config_num(c, "rope_local_base_freq", 10000.0);
+    if (keys_rope_is_by_kind(&full)) {
+        local = keys_part_of(&full, "sliding_attention");
+        full = keys_part_of(&full, "full_attention");
+        if (full.root) theta = config_num(&full, "rope_theta", theta);
+        if (local.root) theta_local = config_num(&local, "rope_theta", theta_local);
+        if (local.root)
+            config_one_of(&local, "RoPE scaling of sliding_attention", "rope_type", "default",
+                          "default");
+        keys_join(c, &local);
+    }
+    check_pattern(c, period);
+    config_put_num(c, "rope.freq_base", theta);
+    if (theta_local != 10000.0) config_put_num(c, "rope.freq_base_swa", theta_local);
+    if (period != 6) config_put_int(c, "attention.sliding_window_pattern", period);
+    keys_put_scaling_of(c, &full);
+}
+
 void keys_gemma(config *c, const hf_shape *s)
 {
     int64_t head_dim = config_int(c, "head_dim", 256);
@@ -276,12 +369,10 @@ void keys_gemma(config *c, const hf_shape *s)
     if (config_find(c, "sliding_window"))
         config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 0));
     if (strcmp(c->arch, "gemma3") == 0) {
-        double local = config_num(c, "rope_local_base_freq", 10000.0);
-        int64_t pattern = config_int(c, "sliding_window_pattern _sliding_window_pattern", 6);
-        config_put_num(c, "rope.freq_base", keys_rope_theta(c, 1e6));
-        if (local != 10000.0) config_put_num(c, "rope.freq_base_swa", local);
-        if (pattern != 6) config_put_int(c, "attention.sliding_window_pattern", pattern);
+        put_gemma3(c);
+        return;
     }
+    if (strcmp(c->arch, "gemma2") == 0) check_pattern(c, 2);
     keys_put_rope_scaling(c);
 }
 
@@ -291,27 +382,6 @@ void keys_cohere(config *c, const hf_shape *s)
     keys_put_base(c, s);
     config_put_num(c, "logit_scale", config_num(c, "logit_scale", 0.0625));
     config_put_str(c, "rope.scaling.type", "none");
-}
-
-/* Whether the layers of "layer_types" (absent: as the pattern has it) all are `name` where
- * (il + 1) % period != 0, and something else where it is. */
-bool keys_follow_pattern(config *c, const char *name, int64_t period)
-{
-    const json *types = config_find(c, "layer_types");
-    int64_t il = 1;
-    for (const json *t = types ? types->first : NULL; t; t = t->next, il++)
-        if (json_str_is(t, name) != (il % period != 0)) return false;
-    return true;
-}
-
-static void put_pattern(config *c, int64_t period)
-{
-    if (!keys_follow_pattern(c, "sliding_attention", period))
-        config_wrong(
-            c, LORY_E_UNSUPPORTED,
-            "layer_types that are not %d with a window and one without are not known of %s",
-            (int)period - 1, c->arch);
-    if (period != 4) config_put_int(c, "attention.sliding_window_pattern", period);
 }
 
 void keys_cohere2(config *c, const hf_shape *s)
@@ -572,7 +642,8 @@ void keys_phi3(config *c, const hf_shape *s)
 {
     config rope = keys_rope_part(c);
     int64_t n_ctx = config_int(c, "max_position_embeddings n_positions", CONFIG_NEEDED);
-    int64_t n_orig = config_int(c, "original_max_position_embeddings", n_ctx);
+    int64_t n_orig = config_int(config_find(c, "original_max_position_embeddings") ? c : &rope,
+                                "original_max_position_embeddings", n_ctx);
     keys_put_activation(c, "silu", "silu");
     keys_put_sizes(c, s);
     config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
@@ -587,8 +658,9 @@ void keys_phi3(config *c, const hf_shape *s)
         return;
     }
     double scale = n_orig ? (double)n_ctx / (double)n_orig : 1.0;
-    config_put_num(c, "rope.scaling.attn_factor",
-                   scale > 1.0 ? sqrt(1.0 + math_log(scale) / math_log((double)n_orig)) : 1.0);
+    double usual = scale > 1.0 ? sqrt(1.0 + math_log(scale) / math_log((double)n_orig)) : 1.0;
+    config_put_num(c, "rope.scaling.attn_factor", config_num(&rope, "attention_factor", usual));
+    keys_join(c, &rope);
 }
 
 void keys_baichuan(config *c, const hf_shape *s)

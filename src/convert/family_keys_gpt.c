@@ -214,6 +214,10 @@ void keys_mpt(config *c, const hf_shape *s)
     int64_t n_embd = keys_n_embd(c);
     config attn = keys_part_of(c, "attn_config");
     bool has_alibi = config_bool(&attn, "alibi", true);
+    if (config_find(&attn, "softmax_scale") || config_bool(&attn, "rope", false)
+        || config_bool(&attn, "prefix_lm", false))
+        config_wrong(&attn, LORY_E_UNSUPPORTED,
+                     "softmax_scale, rope and prefix_lm are not known of mpt");
     config_put_int(c, "context_length", config_int(c, "max_seq_len", CONFIG_NEEDED));
     config_put_int(c, "embedding_length", n_embd);
     config_put_int(c, "block_count", s->n_layer);

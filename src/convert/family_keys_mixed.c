@@ -104,10 +104,16 @@ static int64_t count_dense(config *c, int64_t otherwise)
     return n;
 }
 
-/* What is said about the rotation of one kind of layers. */
-static config rope_of(const config *c, const char *kind)
+/* What is said about the rotation of one kind of layers. What is said about all of them at once can
+ * only be that it is the usual one. */
+static config rope_of(config *c, const char *kind)
 {
     config rope = keys_rope_part(c);
+    bool is_usual = !config_find(&rope, "rope_type type") || keys_rope_is(&rope, "default");
+    if (rope.root && !keys_rope_is_by_kind(&rope)
+        && (!is_usual || config_find(&rope, "rope_theta factor")))
+        config_wrong(c, LORY_E_UNSUPPORTED, "RoPE parameters that are not those of kinds of layers "
+                                            "are not known of %s", c->arch);
     return rope.root ? keys_part_of(&rope, kind) : rope;
 }
 
@@ -487,8 +493,6 @@ void keys_gemma4(config *c, const hf_shape *s)
     int64_t n_sharing = config_int(c, "num_kv_shared_layers", 0);
     bool is_joined = config_bool(c, "attention_k_eq_v", false);
     keys_put_activation(c, "gelu_pytorch_tanh", "gelu_pytorch_tanh");
-    if (json_str_is(config_find(c, "use_bidirectional_attention"), "all"))
-        config_wrong(c, LORY_E_UNSUPPORTED, "attention in both directions is not known of gemma4");
     keys_put_sizes(c, s);
     config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 1e-6));
     config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 512));
@@ -586,6 +590,8 @@ static void put_gemma3n_ropes(config *c)
                    local.root ? config_num(&local, "rope_theta", theta_local) : theta_local);
     if (full.root)
         config_one_of(&full, "RoPE scaling of gemma3n", "rope_type", "default", "default");
+    if (local.root)
+        config_one_of(&local, "RoPE scaling of gemma3n", "rope_type", "default", "default");
     keys_join(c, &full);
     keys_join(c, &local);
 }

@@ -153,6 +153,18 @@ static void note_unused(const work *k)
         buf_printf(k->notes, "%s: not used: %.*s\n", k->folder.path, (int)strcspn(at, "\n"), at);
 }
 
+/* Where it is lost, the embedding takes its place in every reader. */
+static void note_output(const work *k)
+{
+    bool is_tied = true;
+    json_get_bool(config_find(&k->c, "tie_word_embeddings"), &is_tied);
+    for (size_t i = 0; i < k->tensors.n; i++)
+        if (gguf_str_is(k->tensors.infos[i].name, "output.weight")) return;
+    if (!is_tied)
+        buf_printf(k->notes, "%s: has no output matrix, though config.json says that it is not the "
+                             "embedding (tie_word_embeddings false)\n", k->folder.path);
+}
+
 static void note_vocab(const work *k)
 {
     if (!k->vocab.model)
@@ -166,6 +178,7 @@ static void note_vocab(const work *k)
 static void put_notes(const work *k)
 {
     note_unused(k);
+    note_output(k);
     note_vocab(k);
 }
 
@@ -192,6 +205,18 @@ static bool check_quantization(const work *k, lory_err *err)
         k->folder.path, method->type == JSON_STRING ? method->str : "?");
 }
 
+/* An encoder that has the class of a decoder. */
+static bool check_direction(const work *k, lory_err *err)
+{
+    const json *both = config_find(&k->c, "use_bidirectional_attention");
+    bool is_causal = true, is_both = json_str_is(both, "all"); /* "vision": among images only */
+    json_get_bool(config_find(&k->c, "is_causal"), &is_causal);
+    json_get_bool(both, &is_both);
+    if (is_causal && !is_both) return true;
+    return err_set(err, LORY_E_UNSUPPORTED, "%s: attention in both directions (%s) is not known",
+                   k->folder.path, is_both ? "use_bidirectional_attention" : "is_causal false");
+}
+
 /* All that does not write. */
 static bool plan(work *k, lory_err *err)
 {
@@ -203,6 +228,7 @@ static bool plan(work *k, lory_err *err)
         .root = config_text(f->config.root), .path = f->path, .arch = k->family->arch, .w = &k->w,
         .folder = f
     };
+    if (!check_direction(k, err)) return false;
     family_shape(k->family, &k->c, &k->shape);
     return config_ok(&k->c, err)
            && tensors_plan(&k->tensors, k->family, &k->c, &k->shape, wanted, err)
