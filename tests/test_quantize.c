@@ -454,6 +454,7 @@ TEST(any_byte_of_an_older_file_changed_is_read_or_refused)
 TEST(an_imatrix_of_another_model_is_refused_and_nothing_is_left)
 {
     char in[512];
+    buf b = { 0 };
     imatrix m;
     lory_err err;
     snprintf(in, sizeof in, "%s", make_model());
@@ -462,6 +463,15 @@ TEST(an_imatrix_of_another_model_is_refused_and_nothing_is_left)
     convert_params c = { .out = out, .mix = &p, .importance = &m };
     REQUIRE(imatrix_read(&m, make_imatrix("half.imatrix", WIDE / 2), &err), "%s", err.text);
     CHECK(!convert_file(in, &c, &err) && !file_exists(out), "%s", err.text);
+    CHECK(strncmp(err.text, m.path, strlen(m.path)) == 0, "%s", err.text);
+    imatrix_free(&m);
+    put_i32(&b, 1);
+    put_dat_entry(&b, "blk.0.attn_qkv.weight", WIDE, 1.0f);
+    REQUIRE(imatrix_read(&m, write_bytes(b.data, b.len), &err), "%s", err.text);
+    buf_free(&b);
+    CHECK(!convert_file(in, &c, &err) && !file_exists(out)
+              && strstr(err.text, ": is of another model: has none of its matrices"),
+          "%s", err.text);
     imatrix_free(&m);
 }
 

@@ -229,6 +229,8 @@ TEST(retype_names_the_value_that_is_no_number_or_too_large)
         { 65536.0f, QT_F16, "is 65536 (expected a number that f16 holds)" },
         { -65519.0f, QT_F16, NULL },
         { 1e30f, QT_BF16, NULL },
+        { 3.39e38f, QT_BF16, NULL },
+        { -3.4e38f, QT_BF16, "is -3.4e+38 (expected a number that bf16 holds)" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         lory_err err = { 0 };

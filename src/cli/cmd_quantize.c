@@ -198,7 +198,6 @@ static bool quantize(const quantize_opts *o, const mix_row *mix, lory_err *err)
     convert_params p = { .out = o->out,
                          .mix = &params,
                          .importance = o->imatrix ? &importance : NULL,
-                         .imatrix_path = o->imatrix,
                          .n_threads = o->n_threads ? o->n_threads : lory_default_threads(),
                          .progress = progress_on_bytes,
                          .user = &shown };

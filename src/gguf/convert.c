@@ -56,7 +56,7 @@ static void put_old_keys(gguf_writer *w, const gguf *g, qtype type)
 static void put_imatrix_keys(gguf_writer *w, const convert_params *p)
 {
     if (!p->importance) return;
-    gguf_put_str(w, "quantize.imatrix.file", p->imatrix_path ? p->imatrix_path : "");
+    gguf_put_str(w, "quantize.imatrix.file", p->importance->path);
     if (p->importance->dataset.n > 0)
         gguf_put_bytes(w, "quantize.imatrix.dataset", p->importance->dataset);
     gguf_put_u32(w, "quantize.imatrix.entries_count", (uint32_t)p->importance->n);

@@ -17,7 +17,6 @@ typedef struct {
                                  f32: the scales of its version 2 do not fit GGUF's int8 blocks) */
     const mix_params *mix;     /* instead of type, for GGUF files; else NULL */
     const imatrix *importance; /* may be NULL */
-    const char *imatrix_path;  /* of it, for the keys that tell */
     int n_threads;             /* 0 = 1 */
     retype_progress progress;  /* may be NULL */
     void *user;                /* for progress */

@@ -208,9 +208,11 @@ bool imatrix_read(imatrix *m, const char *path, lory_err *err)
     gguf g;
     *m = (imatrix){ .dataset = { "", 0 } };
     if (!file_map_open(&map, path, err)) return false;
-    bool has_magic = is_gguf(&map), ok = has_magic || read_dat(m, &map, err);
+    m->path = arena_strndup(&m->arena, path, strlen(path));
+    bool has_magic = is_gguf(&map);
+    bool ok = m->path ? has_magic || read_dat(m, &map, err) : no_memory(path, err);
     file_map_close(&map);
-    if (has_magic) {
+    if (ok && has_magic) {
         ok = gguf_open(&g, path, err);
         if (ok) {
             ok = read_gguf(m, &g, err);
@@ -234,9 +236,9 @@ bool imatrix_find(const imatrix *m, const gguf_tensor *t, const float **values, 
     *values = e ? e->values : NULL;
     if (!e || e->n_values == t->ne[0] * t->ne[2]) return true;
     return err_set(err, LORY_E_ARGUMENT,
-                   "the importance matrix is of another model: '%.*s' has %" PRId64
-                   " values (expected %" PRId64 ")",
-                   shown(t->name), t->name.s, e->n_values, t->ne[0] * t->ne[2]);
+                   "%s: is of another model: '%.*s' has %" PRId64 " values (expected %" PRId64
+                   ")",
+                   m->path, shown(t->name), t->name.s, e->n_values, t->ne[0] * t->ne[2]);
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */

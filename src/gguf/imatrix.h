@@ -21,6 +21,7 @@ typedef struct {
     imatrix_entry *entry; /* [n] by name */
     uint64_t n_chunks;    /* of text it was made from; 0 when not known */
     gguf_str dataset;     /* name of the text; "" when not known */
+    const char *path;     /* the file it was read from */
     mem_arena arena;      /* owns the rest */
 } imatrix;
 
@@ -28,8 +29,8 @@ typedef struct {
 bool imatrix_read(imatrix *m, const char *path, lory_err *err);
 void imatrix_free(imatrix *m); /* accepts a zeroed one */
 
-/* The values for a tensor, [ne[2], ne[0]], in *values; NULL when it has none. False when those of
- * that name are for another shape. */
+/* The values for a tensor, [ne[2], ne[0]], in *values; NULL when it has none. LORY_E_ARGUMENT when
+ * those of that name are for another shape. */
 bool imatrix_find(const imatrix *m, const gguf_tensor *t, const float **values, lory_err *err);
 
 /* What was measured of one tensor. */

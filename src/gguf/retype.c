@@ -67,9 +67,14 @@ static qtype type_of(const retype_job *job, size_t i)
 bool retype_check(const retype_job *job, lory_err *err)
 {
     const float *values;
-    for (size_t i = 0; job->importance && i < job->n; i++)
+    bool is_used = !job->importance || job->n == 0;
+    for (size_t i = 0; job->importance && i < job->n; i++) {
         if (!imatrix_find(job->importance, &job->tensors[i], &values, err)) return false;
-    return true;
+        is_used |= values != NULL;
+    }
+    return is_used
+           || err_set(err, LORY_E_ARGUMENT, "%s: is of another model: has none of its matrices",
+                      job->importance->path);
 }
 
 void retype_announce(const retype_job *job, gguf_writer *w)
@@ -136,7 +141,9 @@ typedef struct {
 /* The first value that is no number, or too large for the type; n when there is none. */
 static int64_t find_bad(const float *x, int64_t n, qtype to)
 {
-    float limit = to == QT_F16 ? 65520.0f : INFINITY; /* from which f16 rounds to infinity */
+    float limit = to == QT_F16    ? 65520.0f : /* from which on the type rounds to infinity */
+                  to == QT_BF16 ? 0x1.ffp127f
+                                : INFINITY;
     for (int64_t i = 0; i < n; i++)
         if (!(fabsf(x[i]) < limit)) return i;
     return n;

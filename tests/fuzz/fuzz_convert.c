@@ -39,10 +39,8 @@ int fuzz_convert(const uint8_t *data, size_t n)
     mix_params mix = { 0 };
     fuzz_files f = fuzz_files_open(names, data, n);
     convert_params p = { .out = fuzz_path(&f, "out.gguf", out), .type = RETYPE_KEEP };
-    if (imatrix_read(&importance, fuzz_path(&f, "imatrix", path), &err)) {
+    if (imatrix_read(&importance, fuzz_path(&f, "imatrix", path), &err))
         p.importance = &importance;
-        p.imatrix_path = "imatrix";
-    }
     unlink(out);
     read_type(&f, &mix, &p);
     fuzz_path(&f, fuzz_has(&f, "model.bin") ? "model.bin" : "model.gguf", path);
