@@ -115,7 +115,8 @@ static int make_folders(const hf_folder *f, const recipe *rc, hf_test *adapter_d
     snprintf(
         config, sizeof config,
         "{\"peft_type\":\"LORA\",\"r\":%d,\"lora_alpha\":%d,\"use_rslora\":%s,\"bias\":\"none\","
-        "\"modules_to_save\":null,\"use_dora\":false,\"alpha_pattern\":{%s},"
+        "\"modules_to_save\":null,\"use_dora\":false,\"init_lora_weights\":true,"
+        "\"alpha_pattern\":{%s},"
         "\"base_model_name_or_path\":\"elsewhere/model\"}",
         rc->rank, ALPHA, rc->by_root ? "true" : "false", rc->by_root ? "\"v_proj\":5" : "");
     hf_text(adapter_dir, "adapter_config.json", config);
@@ -311,6 +312,9 @@ TEST(what_an_adapter_folder_must_not_have_is_named)
     refused(
         ",\"alpha_pattern\":{\"q_(proj|x)\":3}", NULL,
         "/adapter_config.json: \"alpha_pattern\" 'q_(proj|x)': regular expressions are not known");
+    refused(",\"init_lora_weights\":\"pissa_niter_4\"", NULL,
+            "/adapter_config.json: \"init_lora_weights\" 'pissa_niter_4': adapters to what is left "
+            "of a base are not known");
     refused(",\"r\":0", NULL, "/adapter_config.json: has no \"r\" and \"lora_alpha\" above 0");
     refused("", L "0.mlp.up_proj.lora_A.weight",
             ": tensor '" L "0.mlp.up_proj.lora_A.weight' is there without its B");

@@ -34,6 +34,14 @@ static bool next_word(const char **words, char word[64])
     return true;
 }
 
+bool config_has_word(const char *words, const char *word)
+{
+    char w[64];
+    while (next_word(&words, w))
+        if (strcmp(w, word) == 0) return true;
+    return false;
+}
+
 const json *config_text_part(const json *root)
 {
     static const char *const names[] = { "text_config", "llm_config", "language_config" };
@@ -110,10 +118,8 @@ bool config_one_of(config *c, const char *what, const char *names, const char *o
                    const char *known)
 {
     const json *j = config_find(c, names);
-    const char *text = j && j->type == JSON_STRING ? j->str : otherwise, *k = known;
-    char word[64];
-    while (next_word(&k, word))
-        if (strcmp(word, text) == 0) return true;
+    const char *text = j && j->type == JSON_STRING ? j->str : otherwise;
+    if (config_has_word(known, text)) return true;
     config_wrong(c, LORY_E_UNSUPPORTED, "%s '%.64s' is not known (known: %s)", what, text, known);
     return false;
 }

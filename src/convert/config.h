@@ -24,6 +24,9 @@ const json *config_text(const json *root); /* that if it has the sizes, else roo
 enum { CONFIG_MAX_LAYER = 1024 };
 #define CONFIG_NEEDED INT64_MIN /* in place of a default: the number must be there */
 
+/* Whether `words`, separated by blanks, has that word. */
+bool config_has_word(const char *words, const char *word);
+
 /* `names`: one or more, separated by blanks; the first that is there and not null counts. */
 const json *config_find(const config *c, const char *names);
 int64_t config_int(config *c, const char *names, int64_t otherwise); /* 0 .. INT32_MAX */

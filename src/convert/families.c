@@ -272,14 +272,6 @@ static const hf_family families[] = {
 /* clang-format on */
 enum { N_FAMILIES = sizeof families / sizeof families[0] };
 
-static bool has_word(const char *words, const char *word)
-{
-    size_t n = strlen(word);
-    for (const char *at = words; n && (at = strstr(at, word)); at += n)
-        if ((at == words || at[-1] == ' ') && (at[n] == ' ' || at[n] == '\0')) return true;
-    return false;
-}
-
 static bool has_text(const json *list, const char *text)
 {
     for (const json *j = list ? list->first : NULL; j; j = j->next)
@@ -309,7 +301,7 @@ static bool fits(const hf_family *f, const json *root, const char *class_name)
 {
     const json *n_vocab = json_get(root, "vocab_size");
     bool is_second = n_vocab && n_vocab->type == JSON_NUMBER && n_vocab->i == 125696;
-    if (!has_word(f->classes, class_name)) return false;
+    if (!config_has_word(f->classes, class_name)) return false;
     if (f->put_keys == keys_baichuan) return (f->rows == rows_baichuan2) == is_second;
     if (f->put_keys == keys_bailing) {
         bool is_normed = false;

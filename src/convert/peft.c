@@ -2,6 +2,7 @@
 #include "convert/peft.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "convert/config.h"
 #include <math.h>
 #include <string.h>
 
@@ -17,12 +18,12 @@ bool peft_is_adapter(const char *folder)
 /* ---- settings ------------------------------------------------------------------------------ */
 
 /* Settings that would change the maths, and what they are where they don't. */
-typedef enum { FALSE_OR_NONE, EMPTY_OR_NONE, WORD } neutral;
+typedef enum { FALSE_OR_NONE, EMPTY_OR_NONE, WORD, FLAG_OR_WORD } neutral;
 static const struct {
     const char *name;
     neutral is;
-    const char *word; /* WORD */
-    const char *what; /* for people */
+    const char *words; /* WORD, FLAG_OR_WORD */
+    const char *what;  /* for people */
 } settings[] = {
     { "peft_type", WORD, "LORA", "adapters other than LoRA are" },
     { "use_dora", FALSE_OR_NONE, NULL, "DoRA is" },
@@ -32,16 +33,19 @@ static const struct {
     { "modules_to_save", EMPTY_OR_NONE, NULL, "modules trained as a whole are" },
     { "trainable_token_indices", EMPTY_OR_NONE, NULL, "tokens trained as a whole are" },
     { "target_parameters", EMPTY_OR_NONE, NULL, "parameters that are no module are" },
+    { "init_lora_weights", FLAG_OR_WORD, "gaussian eva orthogonal", /* others change the base */
+      "adapters to what is left of a base are" },
     { "layer_replication", EMPTY_OR_NONE, NULL, "replicated layers are" },
     { "alora_invocation_tokens", EMPTY_OR_NONE, NULL, "activated LoRA is" },
 };
 
-static bool is_neutral(const json *j, neutral n, const char *word)
+static bool is_neutral(const json *j, neutral n, const char *words)
 {
-    if (!j || j->type == JSON_NULL) return true;
-    if (n == WORD) return json_str_is(j, word);
-    if (n == EMPTY_OR_NONE) return (j->type == JSON_ARRAY || j->type == JSON_OBJECT) && j->n == 0;
     bool v = true;
+    if (!j || j->type == JSON_NULL) return true;
+    if (n == FLAG_OR_WORD && json_get_bool(j, &v)) return true;
+    if (words) return j->type == JSON_STRING && config_has_word(words, j->str);
+    if (n == EMPTY_OR_NONE) return (j->type == JSON_ARRAY || j->type == JSON_OBJECT) && j->n == 0;
     return json_get_bool(j, &v) && !v;
 }
 
@@ -58,7 +62,7 @@ static bool check_settings(const json *root, const char *folder, lory_err *err)
 {
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
         const json *j = json_get(root, settings[i].name);
-        if (is_neutral(j, settings[i].is, settings[i].word)) continue;
+        if (is_neutral(j, settings[i].is, settings[i].words)) continue;
         const char *word = first_word(j);
         return err_set(err, LORY_E_UNSUPPORTED, "%s/%s: \"%s\"%s%.64s%s: %s not known", folder,
                        config_file, settings[i].name, *word ? " '" : "", word, *word ? "'" : "",
