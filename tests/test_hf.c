@@ -453,6 +453,32 @@ TEST(gemma_3_says_how_each_kind_of_layers_rotates)
     CHECK(strstr(err.text, "layer_types"), "%s", err.text);
 }
 
+/* As the configuration class of each has it, or as it is said since transformers 5. */
+TEST(the_share_of_a_head_that_rotates_is_that_of_its_family)
+{
+    static const struct {
+        const char *config, *key;
+        int want; /* of 4 */
+    } rows[] = {
+        { "PhiForCausalLM\"]," SIZES "}", "phi2.rope.dimension_count", 2 },
+        { "PhiForCausalLM\"]," SIZES ",\"partial_rotary_factor\":0.25}",
+          "phi2.rope.dimension_count", 1 },
+        { "StableLmForCausalLM\"]," SIZES "}", "stablelm.rope.dimension_count", 1 },
+        { "MiniMaxM2ForCausalLM\"]," SIZES ",\"rope_parameters\":{\"rope_type\":\"default\","
+          "\"partial_rotary_factor\":0.5,\"rope_theta\":5000000}}",
+          "minimax-m2.rope.dimension_count", 2 },
+    };
+    char config[600];
+    gguf g;
+    lory_err err = { 0 };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snprintf(config, sizeof config, "{\"architectures\":[\"%s", rows[i].config);
+        REQUIRE(make_keys("share", config, &g, &err), "%s", err.text);
+        check_uint(&g, rows[i].key, (uint64_t)rows[i].want);
+        gguf_close(&g);
+    }
+}
+
 /* The magnitude of what rotates: by the log of the factor, times one mscale over the other. */
 TEST(the_mscales_of_yarn_are_a_ratio)
 {

@@ -603,7 +603,7 @@ void keys_stablelm(config *c, const hf_shape *s)
     keys_put_activation(c, "silu", "silu");
     keys_put_sizes(c, s);
     config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
-    config_put_int(c, "rope.dimension_count", keys_n_rot(c, s));
+    config_put_int(c, "rope.dimension_count", keys_n_rot_or(c, s, 0.25));
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
     config_put_bool(c, "use_parallel_residual", config_bool(c, "use_parallel_residual", true));
     if (keys_rope_theta(c, 10000.0) != 10000.0)
@@ -631,7 +631,7 @@ void keys_phi2(config *c, const hf_shape *s)
     config_put_int(c, "feed_forward_length",
                    config_int(c, "intermediate_size n_inner", 4 * n_embd));
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
-    config_put_int(c, "rope.dimension_count", keys_n_rot(c, s));
+    config_put_int(c, "rope.dimension_count", keys_n_rot_or(c, s, 0.5));
     if (keys_rope_theta(c, 10000.0) != 10000.0)
         config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
     keys_put_eps(c);

@@ -167,7 +167,7 @@ void keys_gptneox(config *c, const hf_shape *s)
 {
     keys_put_activation(c, "gelu", KEYS_GELUS);
     put_gpt(c, s, "layer_norm_eps");
-    config_put_int(c, "rope.dimension_count", keys_n_rot(c, s));
+    config_put_int(c, "rope.dimension_count", keys_n_rot_or(c, s, 0.25));
     if (keys_rope_theta(c, 10000.0) != 10000.0)
         config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
     config_put_bool(c, "use_parallel_residual", config_bool(c, "use_parallel_residual", true));

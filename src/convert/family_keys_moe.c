@@ -452,7 +452,7 @@ void keys_minimax(config *c, const hf_shape *s)
     config_one_of(c, "scoring_func", "scoring_func", "sigmoid", "sigmoid");
     config_one_of(c, "qk_norm_type", "qk_norm_type", "per_layer", "per_layer");
     keys_base(c, s);
-    config_put_int(c, "rope.dimension_count", config_int(c, "rotary_dim", keys_head_dim(c, s)));
+    config_put_int(c, "rope.dimension_count", config_int(c, "rotary_dim", keys_n_rot(c, s)));
     config_put_int(c, "expert_feed_forward_length",
                    config_int(c, "intermediate_size", CONFIG_NEEDED));
     config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
