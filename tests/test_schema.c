@@ -90,6 +90,43 @@ TEST(constants_are_those_that_every_part_of_a_schema_allows)
     takes("{\"enum\":[1,2],\"anyOf\":[{\"const\":2},{\"enum\":[3]}]}", "2 ! 1 ! 3");
 }
 
+/* They are written as the schema has them, so no form of numbers, order of properties or way of
+ * escaping that other values keep to counts. */
+TEST(constants_are_held_to_the_rest_of_a_schema_as_values)
+{
+    takes("{\"enum\":[1e2,5,12345678901234567890123,1.5e-3,2],\"minimum\":3,\"maximum\":1e25}",
+          "1e2 ; 5 ; 12345678901234567890123 ! 1.5e-3 ! 2");
+    takes("{\"enum\":[1e20,18446744073709551615,2.0,2.5],\"type\":\"integer\"}",
+          "1e20 ; 18446744073709551615 ; 2.0 ! 2.5");
+    takes("{\"enum\":[6,-9,1e30,4.5,7],\"multipleOf\":3}", "6 ; -9 ! 1e30 ! 4.5 ! 7");
+    takes("{\"enum\":[0.25,0.5,3],\"multipleOf\":0.1,\"exclusiveMaximum\":3}", "0.5 ! 0.25 ! 3");
+    takes("{\"enum\":[\"\\u001f\",\"ab\",\"abc\"],\"pattern\":\"^.{1,2}$\",\"minLength\":1}",
+          "\"\\u001f\" ; \"ab\" ! \"abc\"");
+    takes("{\"enum\":[\"2024-02-30\",\"2024-02-28\"],\"format\":\"date\"}",
+          "\"2024-02-28\" ! \"2024-02-30\"");
+    takes("{\"enum\":[{\"b\":1,\"a\":2},{\"b\":\"\"},{\"a\":0}],\"properties\":{\"a\":{},"
+          "\"b\":{\"type\":\"integer\"}},\"required\":[\"b\"]}",
+          "{\"b\":1,\"a\":2} ! {\"a\":2,\"b\":1} ! {\"b\":\"\"} ! {\"a\":0}");
+    takes("{\"enum\":[{\"x1\":1},{\"x1\":\"\"},{\"y\":1},{\"x1\":1,\"x2\":2}],\"maxProperties\":1,"
+          "\"patternProperties\":{\"^x\":{\"type\":\"integer\"},\"1\":{}},"
+          "\"additionalProperties\":false}",
+          "{\"x1\":1} ! {\"x1\":\"\"} ! {\"y\":1} ! {\"x1\":1,\"x2\":2}");
+    takes("{\"enum\":[[1,2],[1,\"\"],[1],[]],\"minItems\":1,\"prefixItems\":[{\"const\":1}],"
+          "\"items\":{\"type\":\"integer\"}}",
+          "[1,2] ; [1] ! [1,\"\"] ! []");
+    takes("{\"enum\":[[1],[2],[3],[[1]]],\"items\":{\"oneOf\":[{\"minimum\":2},{\"maximum\":2}],"
+          "\"allOf\":[{\"type\":\"number\"}]}}",
+          "[1] ; [3] ! [2] ! [[1]]");
+}
+
+TEST(constants_of_schemas_that_contain_themselves)
+{
+    takes("{\"enum\":[{\"a\":null},{\"a\":{\"a\":null}},{\"a\":{\"a\":{}}},{\"b\":1}],"
+          "\"properties\":{\"a\":{\"anyOf\":[{\"type\":\"null\"},{\"$ref\":\"#\"}]}},"
+          "\"additionalProperties\":false}",
+          "{\"a\":null} ; {\"a\":{\"a\":null}} ! {\"a\":{\"a\":{}}} ! {\"b\":1}");
+}
+
 TEST(an_enum_of_many_values_takes_no_time)
 {
     enum { N = 150000 };
@@ -186,7 +223,8 @@ TEST(schemas_of_formats)
           "\"a\" ; \"a-b.c--d\" ; \"ab-c\" ; \"a--b\" ; \"abc----d\" ! "
           "\"ab--c\" ! \"xn--X\" ! \"abc-\"");
     takes("{\"type\":\"string\",\"format\":\"duration\"}",
-          "\"P3DT4H\" ; \"PT5M\" ; \"P2W\" ! \"P\" ! \"PT\"");
+          "\"P3DT4H\" ; \"PT5M\" ; \"P2W\" ; \"P3Y6M4DT12H30M5S\" ; \"P1MT1S\" ! \"P\" ! \"PT\" ! "
+          "\"P1DT\" ! \"P1WT1H\" ! \"P1Y1D\" ! \"PT1H1S\"");
 }
 
 TEST(schemas_of_numbers_take_what_lies_between_their_bounds_and_nothing_else)
@@ -218,6 +256,7 @@ TEST(schemas_of_numbers_take_what_lies_between_their_bounds_and_nothing_else)
     takes("{\"type\":\"integer\",\"multipleOf\":5,\"minimum\":-7,\"maximum\":12}",
           "-5 ; 0 ; 5 ; 10 ! -10 ! 15 ! 1");
     takes("{\"type\":\"number\"}", "1 ; -1.5 ; 2.5E-10 ; 0.0 ! .5 ! 1. ! 1e999 ! +1");
+    takes("{\"type\":\"integer\",\"multipleOf\":5.0}", "0 ; 5 ! 6");
     takes("{\"type\":\"number\",\"multipleOf\":0.01}", "1 ; 1.25 ; 1.5 ! 1.255 ! 1e5");
 }
 
@@ -320,6 +359,26 @@ TEST(schemas_brought_together_and_recursive)
     takes("{\"type\":\"null\",\"self\":{\"not\":1},\"x-a\":1,\"_format\":2,\"javaType\":\"A\"}",
           "null ! 1"); /* words that JSON Schema does not know */
     takes("{\"$ref\":\"#/$defs/a~1b\",\"$defs\":{\"a/b\":{\"const\":1}}}", "1 ! 2");
+    takes("{\"type\":\"object\",\"properties\":{\"abc\":{\"const\":1},\"x\":{\"const\":1},"
+          "\"ab\":{\"const\":1},\"abd\":{\"const\":1}},\"additionalProperties\":{\"const\":0}}",
+          "{\"abc\":1,\"x\":1,\"ab\":1,\"abd\":1,\"a\":0,\"abcd\":0,\"y\":0} ; {\"xa\":0} ! "
+          "{\"ab\":0} ! {\"abc\":0} ! {\"abd\":0} ! {\"x\":0}");
+}
+
+/* Pointers begin at the schema around them that has an id of its own, unless nothing is there. */
+TEST(a_ref_within_a_schema_of_its_own_id_begins_there)
+{
+    takes("{\"$id\":\"http://a.org/b\",\"$ref\":\"#/$defs/A\","
+          "\"$defs\":{\"i\":{\"type\":\"string\"},\"A\":{\"$id\":\"c\",\"$ref\":\"#/$defs/i\","
+          "\"$defs\":{\"i\":{\"type\":\"integer\"}}}}}",
+          "5 ! \"x\"");
+    takes("{\"$ref\":\"#/$defs/A\",\"$defs\":{\"i\":{\"type\":\"string\"},"
+          "\"A\":{\"$id\":\"c\",\"$ref\":\"#/$defs/i\"}}}",
+          "\"x\" ! 5");
+    takes("{\"$ref\":\"#/$defs/A\",\"$defs\":{\"i\":{\"type\":\"string\"},"
+          "\"A\":{\"$id\":\"#c\",\"$ref\":\"#/$defs/i\","
+          "\"$defs\":{\"i\":{\"type\":\"integer\"}}}}}",
+          "\"x\" ! 5");
 }
 
 /* ---- texts at random are JSON --------------------------------------------------------------- */
@@ -442,6 +501,17 @@ TEST(errors_in_schemas_name_the_place_by_json_pointer)
           "is "
           "not supported" },
         { "{\"anyOf\":[]}", "s: #/anyOf: is not an array of 1 to 256 schemas" },
+        { "{\"enum\":[[1]],\"items\":{\"$ref\":\"#/items\"}}",
+          "s: #/items: a constant that so many schemas apply to is not supported" },
+        { "{\"enum\":[{\"a\":1}],\"patternProperties\":[]}",
+          "s: #/patternProperties: is not an object" },
+        { "{\"enum\":[{\"a\":1}],\"properties\":{\"a\":{\"not\":{}}}}",
+          "s: #/properties/a/not: is not supported" },
+        { "{\"enum\":[{\"a\":1}],\"unevaluatedProperties\":false}",
+          "s: #/unevaluatedProperties: beside a constant with other properties it is not "
+          "supported" },
+        { "{\"type\":\"number\",\"multipleOf\":0.5}",
+          "s: #/multipleOf: only whole numbers, 0.1, 0.01 and so on are supported" },
         { "[]", "s: #: is not a schema (an object, true or false)" },
         { "{", "s: line 1, byte 2: not JSON (found the end, expected a key in quotes)" },
     };

@@ -1,5 +1,5 @@
 /* schema.c - see schema.h: the rule of one list of conjuncts: its types, constants and
- * alternatives. What a type's texts are is in files of their own. */
+ * alternatives. What a type's texts are, and constants, are in files of their own. */
 #include "sample/schema.h"
 #include "base/err.h"
 #include "sample/schema_build.h"
@@ -9,66 +9,15 @@ enum { MAX_OPTIONS = 256 };
 
 /* ---- types ---------------------------------------------------------------------------------- */
 
-enum {
-    T_NULL = 1,
-    T_BOOL = 2,
-    T_WHOLE = 4,
-    T_NUMBER = 8,
-    T_STRING = 16,
-    T_ARRAY = 32,
-    T_OBJECT = 64,
-    T_ALL = 127
-};
-
-static bool read_type(builder *b, const json *j, unsigned *types)
-{
-    static const struct {
-        const char *name;
-        unsigned types;
-    } names[] = { { "null", T_NULL },     { "boolean", T_BOOL },
-                  { "integer", T_WHOLE }, { "number", T_WHOLE | T_NUMBER },
-                  { "string", T_STRING }, { "array", T_ARRAY },
-                  { "object", T_OBJECT } };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (json_str_is(j, names[i].name)) {
-            *types |= names[i].types;
-            return true;
-        }
-    return schema_fail(b, j, LORY_E_FORMAT, "is not the name of a type");
-}
-
-/* The types that a conjunct allows. */
-static bool types_of(builder *b, const conjunct *c, unsigned *types)
-{
-    const json *type = conjunct_get(c, "type");
-    *types = type ? 0 : T_ALL;
-    if (!type) return true;
-    if (type->type != JSON_ARRAY) return read_type(b, type, types);
-    for (const json *j = type->first; j; j = j->next)
-        if (!read_type(b, j, types)) return false;
-    return true;
-}
-
 static bool types_of_all(builder *b, const conjuncts *l, unsigned *types)
 {
     *types = l->is_never ? 0 : T_ALL;
     for (size_t i = 0; i < l->n; i++) {
         unsigned own;
-        if (!types_of(b, &l->item[i], &own)) return false;
+        if (!schema_types(b, &l->item[i], &own)) return false;
         *types &= own;
     }
     return true;
-}
-
-static unsigned type_of_value(const json *j)
-{
-    static const unsigned types[] = {
-        [JSON_NULL] = T_NULL,     [JSON_FALSE] = T_BOOL,  [JSON_TRUE] = T_BOOL,
-        [JSON_STRING] = T_STRING, [JSON_ARRAY] = T_ARRAY, [JSON_OBJECT] = T_OBJECT
-    };
-    int64_t v;
-    if (j->type != JSON_NUMBER) return types[j->type];
-    return json_get_int(j, &v) ? T_WHOLE : T_NUMBER;
 }
 
 static const expr *of_types(builder *b, const conjuncts *l, unsigned types)
@@ -96,132 +45,6 @@ static const expr *of_types(builder *b, const conjuncts *l, unsigned types)
     return e;
 }
 
-/* ---- constants ------------------------------------------------------------------------------ */
-
-static bool is_equal(const json *x, const json *y)
-{
-    if (x == y) return true; /* a const that is asked about itself, of any size */
-    if (x->type != y->type || x->n != y->n)
-        return x->type == JSON_NUMBER && x->type == y->type && x->num == y->num;
-    if (x->type == JSON_STRING) return memcmp(x->str, y->str, x->n) == 0;
-    if (x->type == JSON_NUMBER) return x->is_int && y->is_int ? x->i == y->i : x->num == y->num;
-    if (x->type != JSON_ARRAY && x->type != JSON_OBJECT) return true;
-    const json *j = y->first;
-    for (const json *i = x->first; i; i = i->next) {
-        const json *other = x->type == JSON_ARRAY ? j : json_get(y, i->key);
-        if (!other || !is_equal(i, other)) return false;
-        if (x->type == JSON_ARRAY) j = j->next;
-    }
-    return true;
-}
-
-/* Whether a conjunct's enum and const allow the value. */
-static bool allows(const conjunct *c, const json *value)
-{
-    const json *one = conjunct_get(c, "const"), *list = conjunct_get(c, "enum");
-    const json *j = list ? list->first : NULL;
-    while (j && !is_equal(j, value)) j = j->next;
-    return (!list || j) && (!one || is_equal(one, value));
-}
-
-/* own: of whose enum the value is, so that it need not be looked for; l->n = none. */
-static bool allows_all(const conjuncts *l, size_t own, const json *value)
-{
-    for (size_t i = 0; i < l->n; i++)
-        if (i != own && !allows(&l->item[i], value)) return false;
-    return true;
-}
-
-/* The first enum or const: *first to be walked by next, with *is_one only itself. *own as
- * allows_all wants it. */
-static bool find_values(builder *b, const conjuncts *l, const json **first, bool *is_one,
-                        size_t *own)
-{
-    *first = NULL;
-    *own = l->n;
-    for (size_t i = 0; i < l->n; i++) {
-        const json *one = conjunct_get(&l->item[i], "const"),
-                   *list = conjunct_get(&l->item[i], "enum");
-        if (list && list->type != JSON_ARRAY)
-            return schema_fail(b, list, LORY_E_FORMAT, "is not an array");
-        *is_one = one != NULL;
-        if (!one && list) *own = i;
-        if (one || (list && list->n > 0)) *first = one ? one : list->first;
-        if (one || list) return true;
-    }
-    return true;
-}
-
-static bool has_values(const conjuncts *l)
-{
-    for (size_t i = 0; i < l->n; i++)
-        if (conjunct_get(&l->item[i], "const") || conjunct_get(&l->item[i], "enum")) return true;
-    return false;
-}
-
-/* Whether the list says more about values than types and constants. */
-static bool says_more(const conjuncts *l)
-{
-    static const char *const less[] = {
-        "type", "enum", "const", "anyOf", "oneOf", "allOf", "$ref"
-    };
-    for (size_t i = 0; i < l->n; i++)
-        for (const json *j = l->item[i].at->first; j; j = j->next) {
-            bool is_less = false;
-            for (size_t k = 0; k < sizeof less / sizeof less[0]; k++)
-                is_less = is_less || strcmp(j->key, less[k]) == 0;
-            if (!is_less && schema_is_assertion(j->key)) return true;
-        }
-    return false;
-}
-
-static bool run(builder *b);
-
-/* Whether a value is valid by what the list says besides its constants. */
-static bool is_valid(builder *b, const conjuncts *l, const json *value, bool *valid)
-{
-    unsigned types;
-    syntax s = { 0 };
-    buf text = { 0 };
-    builder other = { .s = &s, .root = b->root, .name = b->name, .err = b->err };
-    if (!types_of_all(b, l, &types)) return false;
-    *valid = (types & type_of_value(value)) != 0;
-    if (!*valid || !says_more(l)) return true;
-    conjuncts rest = { 0 };
-    bool ok = true, is_new;
-    for (size_t i = 0; ok && i < l->n; i++)
-        ok = conjuncts_put(b, &rest, l->item[i].at, l->item[i].without | WITHOUT_VALUES, &is_new);
-    const expr *e = ok ? schema_value(&other, &rest) : NULL;
-    conjuncts_free(&rest);
-    json_put_value(&(json_writer){ &text, false }, value);
-    ok = e && run(&other) && !text.failed;
-    if (ok) {
-        s.root = e->rule;
-        ok = schema_has_text(b, &s, text.data, text.len, valid);
-    }
-    buf_free(&text);
-    builder_close(&other);
-    syntax_free(&s);
-    return ok;
-}
-
-static const expr *of_values(builder *b, const conjuncts *l)
-{
-    const json *j;
-    size_t own;
-    bool is_one, ok = true;
-    expr_list list = { 0 };
-    if (!find_values(b, l, &j, &is_one, &own)) return NULL;
-    for (; ok && j; j = is_one ? NULL : j->next) {
-        bool valid = false;
-        ok = !allows_all(l, own, j) || is_valid(b, l, j, &valid);
-        if (ok && valid) expr_list_put(b->s, &list, schema_constant(b, j));
-    }
-    const expr *e = ok ? syntax_alt(b->s, list.item, list.n) : NULL;
-    mem_free(list.item);
-    return e;
-}
-
 /* ---- alternatives --------------------------------------------------------------------------- */
 
 /* The list with one option of conjunct k's anyOf or oneOf in its place. */
@@ -239,21 +62,6 @@ static bool with_option(builder *b, const conjuncts *l, size_t k, unsigned witho
 }
 
 static bool are_apart(builder *b, const conjuncts *x, const conjuncts *y, bool *apart);
-
-/* Whether all constants of x are none of y's. */
-static bool have_other_values(const conjuncts *x, const conjuncts *y)
-{
-    for (size_t i = 0; i < x->n; i++) {
-        const json *one = conjunct_get(&x->item[i], "const"),
-                   *list = conjunct_get(&x->item[i], "enum");
-        bool any = false;
-        if (one) any = allows_all(y, y->n, one);
-        for (const json *j = list ? list->first : NULL; j && !one && !any; j = j->next)
-            any = allows_all(y, y->n, j);
-        if ((one || list) && !any) return true;
-    }
-    return false;
-}
 
 static bool requires(const conjuncts *l, const char *key)
 {
@@ -312,7 +120,8 @@ static bool are_apart(builder *b, const conjuncts *x, const conjuncts *y, bool *
 {
     unsigned of_x, of_y;
     if (!types_of_all(b, x, &of_x) || !types_of_all(b, y, &of_y)) return false;
-    *apart = (of_x & of_y) == 0 || have_other_values(x, y) || have_other_values(y, x);
+    *apart = (of_x & of_y) == 0 || schema_have_other_values(x, y)
+             || schema_have_other_values(y, x);
     return true;
 }
 
@@ -378,7 +187,7 @@ static const expr *build(builder *b, const conjuncts *l)
         if (any) return of_options(b, l, k, any, WITHOUT_ANY_OF);
         if (one) return of_options(b, l, k, one, WITHOUT_ONE_OF);
     }
-    if (has_values(l)) return of_values(b, l);
+    if (schema_has_values(l)) return schema_values(b, l);
     return types_of_all(b, l, &types) ? of_types(b, l, types) : NULL;
 }
 
@@ -407,7 +216,11 @@ bool schema_read(syntax *s, const char *text, size_t n, const char *name, lory_e
         return err_set(err, LORY_E_FORMAT, "%s: a schema of %zu bytes (expected at most %d)", name,
                        n, SCHEMA_MAX_BYTES);
     if (!json_read(&doc, text, n, name, err)) return false;
-    builder b = { .s = s, .root = doc.root, .name = name, .err = err ? err : &local };
+    builder b = { .s = s,
+                  .root = doc.root,
+                  .name = name,
+                  .err = err ? err : &local,
+                  .has_documents = schema_has_documents(doc.root) };
     const expr *e = schema_value_of(&b, doc.root);
     if (e) s->root = e->rule;
     bool ok = e && run(&b);

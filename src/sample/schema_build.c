@@ -88,11 +88,6 @@ static bool is_among(const char *keyword, const char *const *list, size_t n)
     return false;
 }
 
-bool schema_is_assertion(const char *keyword)
-{
-    return is_among(keyword, assertions, COUNT(assertions));
-}
-
 static int lower_case(char c)
 {
     return c >= 'A' && c <= 'Z' ? c | 32 : c;
@@ -109,10 +104,11 @@ static bool is_misspelt(const char *x, const char *y)
 }
 
 /* Words that no draft knows are annotations (Core 6.5), unless they are nearly one of ours. */
-static bool check_keywords(builder *b, const json *schema)
+bool schema_check_keywords(builder *b, const json *schema)
 {
     for (const json *j = schema->first; j; j = j->next) {
-        if (schema_is_assertion(j->key) || is_among(j->key, annotations, COUNT(annotations)))
+        if (is_among(j->key, assertions, COUNT(assertions))
+            || is_among(j->key, annotations, COUNT(annotations)))
             continue;
         if (is_among(j->key, refused, COUNT(refused)))
             return schema_fail(b, j, LORY_E_UNSUPPORTED, "is not supported");
@@ -128,9 +124,6 @@ const json *conjunct_get(const conjunct *c, const char *keyword)
 {
     if (c->without & WITHOUT_ANY_OF && strcmp(keyword, "anyOf") == 0) return NULL;
     if (c->without & WITHOUT_ONE_OF && strcmp(keyword, "oneOf") == 0) return NULL;
-    if (c->without & WITHOUT_VALUES
-        && (strcmp(keyword, "enum") == 0 || strcmp(keyword, "const") == 0))
-        return NULL;
     return json_get(c->at, keyword);
 }
 
@@ -142,6 +135,50 @@ bool schema_count(builder *b, const conjunct *c, const char *keyword, uint32_t *
     if (!json_get_int(j, &n) || n < 0)
         return schema_fail(b, j, LORY_E_FORMAT, "is not a whole number of 0 or more");
     *v = n < SYNTAX_MANY ? (uint32_t)n : SYNTAX_MANY - 1;
+    return true;
+}
+
+const json *schema_member(const json *of, const char *key, size_t n)
+{
+    const json *found = NULL;
+    for (const json *j = of ? of->first : NULL; j; j = j->next)
+        if (j->n_key == n && memcmp(j->key, key, n) == 0) found = j;
+    return found;
+}
+
+bool schema_is_object(builder *b, const conjunct *c, const char *keyword)
+{
+    const json *j = conjunct_get(c, keyword);
+    return !j || j->type == JSON_OBJECT || schema_fail(b, j, LORY_E_FORMAT, "is not an object");
+}
+
+/* ---- types ---------------------------------------------------------------------------------- */
+
+static bool read_type(builder *b, const json *j, unsigned *types)
+{
+    static const struct {
+        const char *name;
+        unsigned types;
+    } names[] = { { "null", T_NULL },     { "boolean", T_BOOL },
+                  { "integer", T_WHOLE }, { "number", T_WHOLE | T_NUMBER },
+                  { "string", T_STRING }, { "array", T_ARRAY },
+                  { "object", T_OBJECT } };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (json_str_is(j, names[i].name)) {
+            *types |= names[i].types;
+            return true;
+        }
+    return schema_fail(b, j, LORY_E_FORMAT, "is not the name of a type");
+}
+
+bool schema_types(builder *b, const conjunct *c, unsigned *types)
+{
+    const json *type = conjunct_get(c, "type");
+    *types = type ? 0 : T_ALL;
+    if (!type) return true;
+    if (type->type != JSON_ARRAY) return read_type(b, type, types);
+    for (const json *j = type->first; j; j = j->next)
+        if (!read_type(b, j, types)) return false;
     return true;
 }
 
@@ -193,7 +230,40 @@ static const json *step_to(const json *j, const char *s, size_t n)
     return at;
 }
 
-static const json *resolve(builder *b, const json *ref)
+static bool is_document(const json *j)
+{
+    const json *id = json_get(j, "$id");
+    return id && id->type == JSON_STRING && id->n > 0 && id->str[0] != '#';
+}
+
+bool schema_has_documents(const json *root)
+{
+    for (const json *j = root->first; j; j = j->next)
+        if (is_document(j) || schema_has_documents(j)) return true;
+    return false;
+}
+
+/* Whether `at` lies in j; *document is then the innermost around it that has an $id of its own. */
+static bool find_document(const json *j, const json *at, const json **document)
+{
+    if (j == at) return true;
+    const json *m = j->first;
+    while (m && !find_document(m, at, document)) m = m->next;
+    if (m && !*document && is_document(j)) *document = j;
+    return m != NULL;
+}
+
+static const json *follow(const json *at, const char *s, size_t n)
+{
+    for (size_t i = 1; at && i < n;) {
+        size_t len = strcspn(s + i + 1, "/");
+        at = step_to(at, s + i + 1, len);
+        i += 1 + len;
+    }
+    return at;
+}
+
+const json *schema_resolve(builder *b, const json *ref)
 {
     const char *s;
     size_t n;
@@ -201,12 +271,11 @@ static const json *resolve(builder *b, const json *ref)
         schema_fail(b, ref, LORY_E_FORMAT, "is not a text");
         return NULL;
     }
-    const json *at = n > 0 && s[0] == '#' && (n == 1 || s[1] == '/') ? b->root : NULL;
-    for (size_t i = 1; at && i < n;) {
-        size_t len = strcspn(s + i + 1, "/");
-        at = step_to(at, s + i + 1, len);
-        i += 1 + len;
-    }
+    const json *document = NULL, *at = NULL;
+    if (b->has_documents) find_document(b->root, ref, &document);
+    bool is_pointer = n > 0 && s[0] == '#' && (n == 1 || s[1] == '/');
+    if (is_pointer && document) at = follow(document, s, n);
+    if (is_pointer && !at) at = follow(b->root, s, n); /* as those mean it who have ids at will */
     if (at) return at;
     schema_fail(b, ref, LORY_E_UNSUPPORTED, "there is no \"%.80s\" in the schema", s);
     return NULL;
@@ -220,10 +289,11 @@ bool conjuncts_add(builder *b, conjuncts *l, const json *schema, unsigned withou
     if (schema->type == JSON_FALSE || schema->type == JSON_TRUE) return true;
     if (schema->type != JSON_OBJECT)
         return schema_fail(b, schema, LORY_E_FORMAT, "is not a schema (an object, true or false)");
-    if (!check_keywords(b, schema) || !conjuncts_put(b, l, schema, without, &is_new)) return false;
+    if (!schema_check_keywords(b, schema) || !conjuncts_put(b, l, schema, without, &is_new))
+        return false;
     if (!is_new) return true;
     const json *ref = json_get(schema, "$ref"), *all = json_get(schema, "allOf");
-    const json *to = ref ? resolve(b, ref) : NULL;
+    const json *to = ref ? schema_resolve(b, ref) : NULL;
     if (ref && (!to || !conjuncts_add(b, l, to, 0))) return false;
     if (all && (all->type != JSON_ARRAY || all->n == 0))
         return schema_fail(b, all, LORY_E_FORMAT, "is not an array of schemas");
@@ -237,7 +307,7 @@ bool schema_applies(builder *b, const json *schema, const json *part, int *budge
     static const char *const lists[] = { "allOf", "anyOf", "oneOf" };
     if (schema == part) return true;
     if (--*budget < 0) return false;
-    const json *ref = json_get(schema, "$ref"), *to = ref ? resolve(b, ref) : NULL;
+    const json *ref = json_get(schema, "$ref"), *to = ref ? schema_resolve(b, ref) : NULL;
     if (to && schema_applies(b, to, part, budget)) return true;
     for (size_t i = 0; i < COUNT(lists); i++) {
         const json *list = json_get(schema, lists[i]);
@@ -360,7 +430,8 @@ const expr *schema_key(builder *b, const char *key, size_t n)
     return syntax_seq(b->s, (const expr *[]){ e, b->blank }, 2);
 }
 
-bool schema_has_text(builder *b, const syntax *s, const char *text, size_t n, bool *has)
+/* Whether a grammar has the text. */
+static bool has_text(builder *b, const syntax *s, const char *text, size_t n, bool *has)
 {
     pushdown p;
     automaton a;
@@ -378,17 +449,18 @@ bool schema_has_text(builder *b, const syntax *s, const char *text, size_t n, bo
     return ok;
 }
 
-bool schema_matches(builder *b, const json *at, const char *text, size_t n, bool *matches)
+bool schema_matches(builder *b, const json *at, const char *pattern, size_t n_pattern,
+                    const char *text, size_t n, bool *matches)
 {
     syntax s = { 0 };
     lory_err inner;
-    const expr *e = regex_read(&s, at->key, at->n_key, syntax_chars, "pattern", &inner);
+    const expr *e = regex_read(&s, pattern, n_pattern, syntax_chars, "pattern", &inner);
     bool ok = e || schema_fail(b, at, inner.code, "%s", inner.text);
     syntax_add_rule(&s);
     if (ok && s.failed) ok = schema_no_memory(b);
     if (ok) {
         s.rule[0] = e;
-        ok = schema_has_text(b, &s, text, n, matches);
+        ok = has_text(b, &s, text, n, matches);
     }
     syntax_free(&s);
     return ok;

@@ -10,7 +10,19 @@
 #include "sample/syntax.h"
 #include "text/json.h"
 
-enum { WITHOUT_ANY_OF = 1, WITHOUT_ONE_OF = 2, WITHOUT_VALUES = 4 /* enum, const */ };
+enum { WITHOUT_ANY_OF = 1, WITHOUT_ONE_OF = 2 };
+
+/* Types of values, as bits. */
+enum {
+    T_NULL = 1,
+    T_BOOL = 2,
+    T_WHOLE = 4,
+    T_NUMBER = 8,
+    T_STRING = 16,
+    T_ARRAY = 32,
+    T_OBJECT = 64,
+    T_ALL = 127
+};
 
 typedef struct {
     const json *at; /* an object of the schema */
@@ -37,9 +49,11 @@ typedef struct {
     size_t n_memos, cap_memos, n_built;
     uint32_t *slot; /* [n_slots] open addressing: a memo + 1; 0: free */
     size_t n_slots;
+    bool has_documents; /* within the schema: pointers may begin at one of them */
     const expr *blank;  /* what may stand behind : and , */
     const expr *string; /* any text in quotes; NULL: not needed yet */
     const expr *number, *character;
+    uint32_t n_nested, n_judged; /* schemas that constants are held to: at once, so far */
 } builder;
 
 /* "NAME: #/pointer/to/at: ..."; always false. */
@@ -47,8 +61,18 @@ bool schema_fail(builder *b, const json *at, lory_status code, const char *fmt, 
     __attribute__((format(printf, 4, 5)));
 bool schema_no_memory(builder *b); /* false */
 
-/* Whether a keyword has an effect on what is valid. */
-bool schema_is_assertion(const char *keyword);
+/* That each keyword of an object is one that is understood, or has no effect. */
+bool schema_check_keywords(builder *b, const json *schema);
+/* Whether a schema within the root has an $id of its own, so that pointers begin there. */
+bool schema_has_documents(const json *root);
+/* What a $ref stands for; NULL on failure. */
+const json *schema_resolve(builder *b, const json *ref);
+/* The member of that name, which may hold NULs; NULL when there is none. */
+const json *schema_member(const json *of, const char *key, size_t n);
+/* That the keyword, if it is there, is an object. */
+bool schema_is_object(builder *b, const conjunct *c, const char *keyword);
+/* The types that a conjunct allows. */
+bool schema_types(builder *b, const conjunct *c, unsigned *types);
 
 void conjuncts_free(conjuncts *l);
 /* Adds the object `at` alone, unless it is there. */
@@ -72,10 +96,9 @@ const expr *schema_constant(builder *b, const json *value);    /* compact */
 const expr *schema_key(builder *b, const char *key, size_t n); /* "key": and a blank */
 const expr *schema_never(builder *b);
 
-/* Whether a grammar has the text. */
-bool schema_has_text(builder *b, const syntax *s, const char *text, size_t n, bool *has);
-/* Whether the text is one of the regular expression's (in the JSON of a schema, at `at`). */
-bool schema_matches(builder *b, const json *at, const char *text, size_t n, bool *matches);
+/* Whether the text is one of the regular expression's, which is said at `at`. */
+bool schema_matches(builder *b, const json *at, const char *pattern, size_t n_pattern,
+                    const char *text, size_t n, bool *matches);
 
 /* A whole number of 0 or more; *v stays as it was when the keyword is not there. */
 bool schema_count(builder *b, const conjunct *c, const char *keyword, uint32_t *v);
@@ -92,5 +115,23 @@ const expr *schema_object(builder *b, const conjuncts *l);
 const expr *schema_any_text(builder *b); /* in quotes; a name too */
 /* One that the regular expression matches which is the name of `at`. */
 const expr *schema_matching_key(builder *b, const json *at);
+
+/* Whether a constant, a value of the type, is valid by what a conjunct itself says of it. */
+bool schema_string_allows(builder *b, const conjunct *c, const json *value, bool *valid);
+bool schema_number_allows(builder *b, const conjunct *c, const json *value, bool *valid);
+bool schema_is_whole(const json *number);
+
+/* Narrows the numbers of items by one conjunct. */
+bool schema_array_size(builder *b, const conjunct *c, uint32_t *min, uint32_t *max,
+                       size_t *n_prefix);
+/* What a conjunct says of item i; NULL: nothing. */
+const json *schema_item_of(const conjunct *c, size_t i);
+
+/* ---- constants: schema_constant.c ------------------------------------------------------------ */
+
+bool schema_has_values(const conjuncts *l);                 /* an enum or const */
+const expr *schema_values(builder *b, const conjuncts *l); /* those that all of the list allow */
+/* Whether every constant of x is none of y's. */
+bool schema_have_other_values(const conjuncts *x, const conjuncts *y);
 
 #endif

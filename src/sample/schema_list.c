@@ -4,6 +4,7 @@
  * What may follow an item is a rule of its own, reached by a call at the end of another, so that
  * long lists need neither a deep stack nor a large grammar. */
 #include "sample/schema_build.h"
+#include <stdlib.h>
 #include <string.h>
 
 static const expr *seq2(builder *b, const expr *x, const expr *y)
@@ -55,14 +56,21 @@ static const json *rest_of(const conjunct *c)
     return items && items->type == JSON_ARRAY ? conjunct_get(c, "additionalItems") : items;
 }
 
+const json *schema_item_of(const conjunct *c, size_t i)
+{
+    const json *prefix = prefix_of(c);
+    if (!prefix || i >= prefix->n) return rest_of(c);
+    const json *at = prefix->first;
+    for (; i > 0; i--) at = at->next;
+    return at;
+}
+
 /* The value of item i of an array; i behind all prefixes: of each one there. */
 static const expr *item_value(builder *b, const conjuncts *l, size_t i)
 {
     conjuncts item = { 0 };
     for (size_t k = 0; k < l->n; k++) {
-        const json *prefix = prefix_of(&l->item[k]), *at = prefix ? prefix->first : NULL;
-        for (size_t n = 0; at && n < i; n++) at = at->next;
-        if (!prefix || i >= prefix->n) at = rest_of(&l->item[k]);
+        const json *at = schema_item_of(&l->item[k], i);
         if (at && !conjuncts_add(b, &item, at, 0)) {
             conjuncts_free(&item);
             return NULL;
@@ -71,8 +79,8 @@ static const expr *item_value(builder *b, const conjuncts *l, size_t i)
     return schema_value(b, &item);
 }
 
-static bool check_array(builder *b, const conjunct *c, uint32_t *min, uint32_t *max,
-                        size_t *n_prefix)
+bool schema_array_size(builder *b, const conjunct *c, uint32_t *min, uint32_t *max,
+                       size_t *n_prefix)
 {
     uint32_t least = 0, most = SYNTAX_MANY;
     const json *prefix = prefix_of(c), *unique = conjunct_get(c, "uniqueItems");
@@ -96,7 +104,7 @@ const expr *schema_array(builder *b, const conjuncts *l)
     uint32_t min = 0, max = SYNTAX_MANY;
     size_t n_prefix = 0;
     for (size_t i = 0; i < l->n; i++)
-        if (!check_array(b, &l->item[i], &min, &max, &n_prefix)) return NULL;
+        if (!schema_array_size(b, &l->item[i], &min, &max, &n_prefix)) return NULL;
     if (min > max) return schema_never(b);
     const expr *rest = item_value(b, l, n_prefix);
     if (!rest) return NULL;
@@ -126,36 +134,45 @@ typedef struct {
 
 enum { N_PLAIN = 0x7F - ' ' }; /* ASCII characters that a name may have */
 
-static const expr *plain_chars(builder *b, const uint32_t *without, size_t n)
+static int by_bytes(const void *a, const void *b)
+{
+    const name *x = a, *y = b;
+    int order = memcmp(x->s, y->s, x->n < y->n ? x->n : y->n);
+    return order ? order : x->n < y->n ? -1 : x->n > y->n;
+}
+
+static const expr *plain_chars(builder *b, const char *without, size_t n)
 {
     char_range r[N_PLAIN + 3] = { { 0, 0x1F }, { '"', '"' }, { '\\', '\\' } };
-    for (size_t i = 0; i < n; i++) r[3 + i] = (char_range){ without[i], without[i] };
+    for (size_t i = 0; i < n; i++)
+        r[3 + i] = (char_range){ (uint32_t)without[i], (uint32_t)without[i] };
     return syntax_chars(b->s, r, n + 3, true);
 }
 
-/* The rest of a name that is none of the names, which all begin with the same `at` bytes, and are
- * ASCII that needs no escape. */
+static const expr *other_name(builder *b, const name *names, size_t n, size_t at);
+
+/* The character c, and what may follow it. */
+static const expr *other_below(builder *b, char c, const name *names, size_t n, size_t at)
+{
+    char_range r = { (uint32_t)c, (uint32_t)c };
+    const expr *rest = as_rule(b, other_name(b, names, n, at));
+    return seq2(b, syntax_chars(b->s, &r, 1, false), rest);
+}
+
+/* The rest of a name that is none of the names, which are in order, all begin with the same `at`
+ * bytes, and are ASCII that needs no escape. */
 static const expr *other_name(builder *b, const name *names, size_t n, size_t at)
 {
     expr_list l = { 0 };
-    uint32_t first[N_PLAIN];
-    size_t n_first = 0;
-    bool may_end = true;
-    const expr *any = syntax_repeat(b->s, plain_chars(b, NULL, 0), 0, SYNTAX_MANY);
-    for (uint32_t c = ' '; c < 0x7F; c++) {
-        name below[256];
-        size_t n_below = 0;
-        for (size_t i = 0; i < n && n_below < 256; i++)
-            if (names[i].n > at && (unsigned char)names[i].s[at] == c) below[n_below++] = names[i];
-        if (n_below == 0) continue;
-        first[n_first++] = c;
-        char_range r = { c, c };
-        expr_list_put(b->s, &l,
-                      seq2(b, syntax_chars(b->s, &r, 1, false),
-                           as_rule(b, other_name(b, below, n_below, at + 1))));
+    char first[N_PLAIN];
+    size_t n_first = 0, i = n > 0 && names[0].n == at;
+    if (i == 0) expr_list_put(b->s, &l, schema_text(b, ""));
+    for (size_t end = i; i < n; i = end) {
+        char c = first[n_first++] = names[i].s[at];
+        while (end < n && names[end].s[at] == c) end++;
+        expr_list_put(b->s, &l, other_below(b, c, names + i, end - i, at + 1));
     }
-    for (size_t i = 0; i < n; i++) may_end = may_end && names[i].n != at;
-    if (may_end) expr_list_put(b->s, &l, schema_text(b, ""));
+    const expr *any = syntax_repeat(b->s, plain_chars(b, NULL, 0), 0, SYNTAX_MANY);
     expr_list_put(b->s, &l, seq2(b, plain_chars(b, first, n_first), any));
     const expr *e = syntax_alt(b->s, l.item, l.n);
     mem_free(l.item);
@@ -206,14 +223,6 @@ static bool add_property(object *o, const json *at, const char *key, size_t n, b
     return true;
 }
 
-static const json *member(const json *of, const char *key, size_t n)
-{
-    const json *found = NULL;
-    for (const json *j = of ? of->first : NULL; j; j = j->next)
-        if (j->n_key == n && memcmp(j->key, key, n) == 0) found = j;
-    return found;
-}
-
 static bool read_required(object *o, const json *required)
 {
     const char *key;
@@ -235,8 +244,7 @@ static bool read_others(object *o, const conjunct *c)
     const json *pattern = conjunct_get(c, "patternProperties");
     if (uneval && uneval->type != JSON_FALSE)
         return schema_fail(o->b, uneval, LORY_E_UNSUPPORTED, "only false is supported");
-    if (pattern && pattern->type != JSON_OBJECT)
-        return schema_fail(o->b, pattern, LORY_E_FORMAT, "is not an object");
+    if (!schema_is_object(o->b, c, "patternProperties")) return false;
     if (pattern && pattern->n > 0) {
         if (pattern->n > 1 || o->l->n > 1)
             return schema_fail(
@@ -258,8 +266,7 @@ static bool read_object(object *o)
         const conjunct *c = &o->l->item[i];
         const json *p = conjunct_get(c, "properties");
         uint32_t least = 0, most = SYNTAX_MANY;
-        if (p && p->type != JSON_OBJECT)
-            return schema_fail(o->b, p, LORY_E_FORMAT, "is not an object");
+        if (!schema_is_object(o->b, c, "properties")) return false;
         for (const json *j = p ? p->first : NULL; j; j = j->next)
             if (!add_property(o, j, j->key, j->n_key, false)) return false;
         if (!read_others(o, c) || !schema_count(o->b, c, "minProperties", &least)
@@ -279,7 +286,7 @@ static bool is_evaluated(const object *o, const conjunct *c, const property *p)
 {
     for (size_t i = 0; i < o->l->n; i++) {
         const conjunct *k = &o->l->item[i];
-        if (!member(conjunct_get(k, "properties"), p->key, p->n)
+        if (!schema_member(conjunct_get(k, "properties"), p->key, p->n)
             && !conjunct_get(k, "additionalProperties"))
             continue;
         int budget = MAX_APPLIED;
@@ -292,11 +299,14 @@ static bool is_evaluated(const object *o, const conjunct *c, const property *p)
 static bool add_schema_of(object *o, const conjunct *c, const property *p, conjuncts *value)
 {
     if (conjunct_get(c, "unevaluatedProperties") && !is_evaluated(o, c, p)) value->is_never = true;
-    const json *own = member(conjunct_get(c, "properties"), p->key, p->n);
+    const json *own = schema_member(conjunct_get(c, "properties"), p->key, p->n);
     const json *others = conjunct_get(c, "additionalProperties");
     bool matches = false;
     if (own && !conjuncts_add(o->b, value, own, 0)) return false;
-    if (o->pattern && !schema_matches(o->b, o->pattern, p->key, p->n, &matches)) return false;
+    if (o->pattern
+        && !schema_matches(o->b, o->pattern, o->pattern->key, o->pattern->n_key, p->key, p->n,
+                           &matches))
+        return false;
     if (matches)
         return schema_fail(o->b, o->pattern, LORY_E_UNSUPPORTED,
                            "a pattern that matches the property \"%.40s\" too is not supported",
@@ -360,6 +370,7 @@ static const expr *other_pair(object *o)
         }
         if (!needs_escape(&o->p[i])) names[n++] = (name){ o->p[i].key, o->p[i].n };
     }
+    qsort(names, n, sizeof *names, by_bytes);
     if (o->pattern)
         key = schema_matching_key(b, o->pattern);
     else if (o->n == 0)

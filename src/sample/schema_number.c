@@ -1,6 +1,7 @@
 /* schema_number.c - numbers between bounds, digit by digit; see schema_build.h.
  * Layer: sample. */
 #include "sample/schema_build.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -107,14 +108,16 @@ static bool take_step(builder *b, const conjunct *c, bool is_whole, interval *x)
 {
     const json *j = conjunct_get(c, "multipleOf");
     decimal d;
+    int64_t step;
     if (!j) return true;
     x->is_free = false;
     if (j->type != JSON_NUMBER || !(j->num > 0))
         return schema_fail(b, j, LORY_E_FORMAT, "is not a number above 0");
-    if (!read_decimal(j, &d) || (j->is_int && (x->step > 1 || j->i > 1000000000)))
+    bool is_int = json_get_int(j, &step);
+    if (!read_decimal(j, &d) || (is_int && (x->step > 1 || step > 1000000000)))
         return schema_fail(b, j, LORY_E_UNSUPPORTED, "this multiple is not supported");
-    if (j->is_int) {
-        x->step = (uint64_t)j->i;
+    if (is_int) {
+        x->step = (uint64_t)step;
         x->max_fraction = 0;
         return true;
     }
@@ -450,4 +453,38 @@ const expr *schema_number(builder *b, const conjuncts *l, bool is_whole)
     if (x.is_free && !is_whole) return any_number(b);
     if (is_whole || x.step > 0) return whole_number(b, l, &x);
     return bounded_number(b, &x);
+}
+
+/* ---- constants ------------------------------------------------------------------------------ */
+
+bool schema_is_whole(const json *number)
+{
+    decimal d;
+    return read_decimal(number, &d) ? d.n_fraction == 0 : number->num == floor(number->num);
+}
+
+static bool is_multiple(const decimal *d, const interval *x)
+{
+    uint64_t rest = 0;
+    if (x->step == 0) return x->max_fraction == MAX_FRACTION || d->n_fraction <= x->max_fraction;
+    for (int i = 0; i < d->n_whole; i++)
+        rest = (rest * 10 + (uint64_t)(d->digit[i] - '0')) % x->step;
+    return d->n_fraction == 0 && rest == 0;
+}
+
+bool schema_number_allows(builder *b, const conjunct *c, const json *value, bool *valid)
+{
+    const conjuncts l = { .item = (conjunct *)c, .n = 1 };
+    interval x;
+    decimal d;
+    *valid = true;
+    if (!find_interval(b, &l, false, &x)) return false;
+    if (x.is_free) return true;
+    if (!read_decimal(value, &d))
+        return schema_fail(b, value, LORY_E_UNSUPPORTED,
+                           "a number of so many digits is not supported");
+    int above = x.lo.is_there ? compare(&d, &x.lo.at) : 1;
+    int below = x.hi.is_there ? compare(&x.hi.at, &d) : 1;
+    *valid = above >= x.lo.is_open && below >= x.hi.is_open && is_multiple(&d, &x);
+    return true;
 }

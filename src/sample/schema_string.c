@@ -5,6 +5,7 @@
  * pattern or format restricts has each character in one way: itself, or escaped if it must be. */
 #include "sample/regex.h"
 #include "sample/schema_build.h"
+#include "text/utf8.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -108,6 +109,9 @@ static const expr *json_chars(syntax *s, const char_range *range, size_t n, bool
     ")"
 #define BYTE  "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 #define IPV4  BYTE "(\\." BYTE "){3}"
+/* Of a duration. */
+#define N     "[0-9]{1,4}"
+#define CLOCK "(" N "S|" N "M(" N "S)?|" N "H(" N "M(" N "S)?)?)"
 #define H16   "[0-9a-fA-F]{1,4}"
 /* Of a host's name, 63 characters at most. With "--" as its third and fourth it would be the
  * punycode of another, which not every text is: RFC 5890. */
@@ -124,9 +128,7 @@ static const struct {
     { "time", "^" TIME "$" },
     { "date-time", "^" DATE "T" TIME "$" },
     { "duration",
-      "^P([0-9]{1,4}W|[0-9]{1,4}D|[0-9]{1,4}M([0-9]{1,4}D)?|[0-9]{1,4}Y([0-9]{1,4}M([0-9]{1,4}D)?)?"
-      "|([0-9]{1,4}D)?T([0-9]{1,4}S|[0-9]{1,4}M([0-9]{1,4}S)?|[0-9]{1,4}H([0-9]{1,4}M([0-9]{1,4}S)?"
-      ")?))$" },
+      "^P(" N "W|(" N "D|" N "M(" N "D)?|" N "Y(" N "M(" N "D)?)?)(T" CLOCK ")?|T" CLOCK ")$" },
     { "uuid", "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$" },
     { "email",
       "^[A-Za-z0-9_+-]{1,20}(\\.[A-Za-z0-9_+-]{1,20}){0,2}@" LABEL "(\\." LABEL "){1,3}$" },
@@ -293,4 +295,19 @@ const expr *schema_matching_key(builder *b, const json *at)
 {
     restriction r = { .at = at, .pattern = at->key, .n = at->n_key };
     return restricted(b, &r);
+}
+
+bool schema_string_allows(builder *b, const conjunct *c, const json *value, bool *valid)
+{
+    restriction r[2];
+    size_t n = 0, n_chars = utf8_count(value->str, value->n);
+    uint32_t min = 0, max = SYNTAX_MANY;
+    if (!schema_count(b, c, "minLength", &min) || !schema_count(b, c, "maxLength", &max)
+        || !find_restrictions(b, c, r, &n))
+        return false;
+    *valid = n_chars >= min && n_chars <= max;
+    for (size_t i = 0; *valid && i < n; i++)
+        if (!schema_matches(b, r[i].at, r[i].pattern, r[i].n, value->str, value->n, valid))
+            return false;
+    return true;
 }
