@@ -396,6 +396,8 @@ TEST(errors_in_gbnf_say_where_and_what)
         { "root ::= [z-a]", "g: line 1, column 11: the range ends before it begins" },
         { "root ::= []", "g: line 1, column 10: the class has no characters" },
         { "root ::= * \"a\"", "g: line 1, column 10: there is nothing to repeat before it" },
+        { "root ::= \"a\"+?*{2}++++?",
+          "g: line 1, column 23: more than 8 repetitions of one item" },
         { "root ::= \"a\"{3,2}", "g: line 1, column 13: the repetition's least is above its most" },
         { "root ::= \"a\"{}", "g: line 1, column 14: unexpected '}' (expected a number)" },
         { "root ::= \"a\"{999999}",

@@ -332,7 +332,7 @@ static bool read_repetitions(reader *r, bool is_nested, const expr **e)
     for (int n = 0; is_repetition(r); n++) {
         const char *begin = r->at;
         uint32_t min = *r->at == '+', max = *r->at == '?' ? 1 : SYNTAX_MANY;
-        if (n == GBNF_MAX_DEPTH) return fail_at(r, begin, "more than 200 repetitions of one item");
+        if (n == GBNF_MAX_TIMES) return fail_at(r, begin, "more than 8 repetitions of one item");
         if (*r->at != '{')
             r->at++;
         else if (!read_counts(r, is_nested, &min, &max))

@@ -14,7 +14,11 @@
 
 #include "sample/syntax.h"
 
-enum { GBNF_MAX_BYTES = 8 << 20, GBNF_MAX_DEPTH = 200 };
+enum {
+    GBNF_MAX_BYTES = 8 << 20,
+    GBNF_MAX_DEPTH = 200, /* of ( ); with the next, what follows expressions is bounded in stack */
+    GBNF_MAX_TIMES = 8,   /* repetitions behind one item, as in "a"?* */
+};
 
 /* Fills the zeroed *s; free it with syntax_free, also on failure. *err is then
  * "NAME: line L, column C: what is wrong" (columns in characters), LORY_E_FORMAT or
