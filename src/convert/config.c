@@ -166,3 +166,28 @@ void config_put_str(config *c, const char *key, const char *value)
     char name[128];
     gguf_put_str(c->w, full_key(c, key, name), value);
 }
+
+void config_copy_int(config *c, const char *key, const char *names, int64_t otherwise)
+{
+    config_put_int(c, key, config_int(c, names, otherwise));
+}
+
+void config_copy_num(config *c, const char *key, const char *names, double otherwise)
+{
+    config_put_num(c, key, config_num(c, names, otherwise));
+}
+
+void config_copy_bool(config *c, const char *key, const char *names, bool otherwise)
+{
+    config_put_bool(c, key, config_bool(c, names, otherwise));
+}
+
+void config_copy_given_int(config *c, const char *key, const char *names)
+{
+    if (config_find(c, names)) config_copy_int(c, key, names, 0);
+}
+
+void config_copy_given_num(config *c, const char *key, const char *names)
+{
+    if (config_find(c, names)) config_copy_num(c, key, names, 0.0);
+}

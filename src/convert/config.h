@@ -51,4 +51,12 @@ void config_put_num(config *c, const char *key, double value);
 void config_put_bool(config *c, const char *key, bool value);
 void config_put_str(config *c, const char *key, const char *value);
 
+/* ARCH.key is the number under `names`, or `otherwise`. */
+void config_copy_int(config *c, const char *key, const char *names, int64_t otherwise);
+void config_copy_num(config *c, const char *key, const char *names, double otherwise);
+void config_copy_bool(config *c, const char *key, const char *names, bool otherwise);
+/* The same where the config has it; else there is no such key. */
+void config_copy_given_int(config *c, const char *key, const char *names);
+void config_copy_given_num(config *c, const char *key, const char *names);
+
 #endif

@@ -201,34 +201,29 @@ void keys_put_head_dim(config *c)
 void keys_put_sizes(config *c, const hf_shape *s)
 {
     config_put_int(c, "block_count", s->n_layer);
-    config_put_int(c, "context_length",
-                   config_int(c, "max_position_embeddings n_positions n_ctx",
-                              strcmp(c->arch, "gemma3") == 0 ? 131072 : CONFIG_NEEDED));
+    config_copy_int(c, "context_length", "max_position_embeddings n_positions n_ctx",
+                    strcmp(c->arch, "gemma3") == 0 ? 131072 : CONFIG_NEEDED);
     config_put_int(c, "embedding_length", keys_n_embd(c));
     config_put_int(c, "attention.head_count", s->n_head);
 }
 
 void keys_put_eps(config *c)
 {
-    if (config_find(c, "rms_norm_eps"))
-        config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 0.0));
-    if (config_find(c, "layer_norm_eps layer_norm_epsilon norm_epsilon norm_eps"))
-        config_put_num(
-            c, "attention.layer_norm_epsilon",
-            config_num(c, "layer_norm_eps layer_norm_epsilon norm_epsilon norm_eps", 0.0));
+    config_copy_given_num(c, "attention.layer_norm_rms_epsilon", "rms_norm_eps");
+    config_copy_given_num(c, "attention.layer_norm_epsilon",
+                          "layer_norm_eps layer_norm_epsilon norm_epsilon norm_eps");
 }
 
 void keys_put_base(config *c, const hf_shape *s)
 {
     keys_put_sizes(c, s);
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     if (config_find(c, "num_key_value_heads"))
         config_put_int(c, "attention.head_count_kv", s->n_kv_head);
     config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
     keys_put_eps(c);
     if (s->n_expert) config_put_int(c, "expert_count", s->n_expert);
-    if (config_find(c, "num_experts_per_tok"))
-        config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", 0));
+    config_copy_given_int(c, "expert_used_count", "num_experts_per_tok");
     keys_put_rope_scaling(c);
 }
 
@@ -242,10 +237,10 @@ void keys_base(config *c, const hf_shape *s)
 void keys_llama(config *c, const hf_shape *s)
 {
     keys_base(c, s);
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
     config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
     if (config_find(c, "sliding_window") && config_bool(c, "use_sliding_window", true))
-        config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 0));
+        config_copy_int(c, "attention.sliding_window", "sliding_window", 0);
     if (config_find(c, "clip_qkv"))
         config_wrong(c, LORY_E_UNSUPPORTED, "bounds of queries, keys and values (clip_qkv) are not "
                                             "known of %s", c->arch);
@@ -256,7 +251,7 @@ void keys_nanbeige(config *c, const hf_shape *s)
     int64_t n_loop = config_int(c, "num_loops", 1);
     keys_llama(c, s);
     config_put_int(c, "num_loops", n_loop > 1 ? n_loop : 1);
-    config_put_bool(c, "skip_loop_final_norm", config_bool(c, "skip_loop_final_norm", false));
+    config_copy_bool(c, "skip_loop_final_norm", "skip_loop_final_norm", false);
 }
 
 /* Whether some layer sees a window, where the model uses one. */
@@ -356,18 +351,15 @@ void keys_gemma(config *c, const hf_shape *s)
     double query = config_num(c, "query_pre_attn_scalar", (double)head_dim);
     keys_put_activation(c, "gelu_pytorch_tanh", KEYS_GELUS);
     keys_put_sizes(c, s);
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
-    config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 1e-6));
+    config_copy_num(c, "attention.layer_norm_rms_epsilon", "rms_norm_eps", 1e-6);
     config_put_int(c, "attention.key_length", head_dim);
     config_put_int(c, "attention.value_length", head_dim);
     if (query != (double)head_dim) config_put_num(c, "attention.scale", 1.0 / sqrt(query));
-    if (config_find(c, "attn_logit_softcapping"))
-        config_put_num(c, "attn_logit_softcapping", config_num(c, "attn_logit_softcapping", 0.0));
-    if (config_find(c, "final_logit_softcapping"))
-        config_put_num(c, "final_logit_softcapping", config_num(c, "final_logit_softcapping", 0.0));
-    if (config_find(c, "sliding_window"))
-        config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 0));
+    config_copy_given_num(c, "attn_logit_softcapping", "attn_logit_softcapping");
+    config_copy_given_num(c, "final_logit_softcapping", "final_logit_softcapping");
+    config_copy_given_int(c, "attention.sliding_window", "sliding_window");
     if (strcmp(c->arch, "gemma3") == 0) {
         put_gemma3(c);
         return;
@@ -380,7 +372,7 @@ void keys_cohere(config *c, const hf_shape *s)
 {
     keys_put_activation(c, "silu", "silu");
     keys_put_base(c, s);
-    config_put_num(c, "logit_scale", config_num(c, "logit_scale", 0.0625));
+    config_copy_num(c, "logit_scale", "logit_scale", 0.0625);
     config_put_str(c, "rope.scaling.type", "none");
 }
 
@@ -389,9 +381,9 @@ void keys_cohere2(config *c, const hf_shape *s)
     keys_put_activation(c, "silu", "silu");
     keys_put_base(c, s);
     keys_put_head_dim(c);
-    config_put_num(c, "logit_scale", config_num(c, "logit_scale", 0.0625));
+    config_copy_num(c, "logit_scale", "logit_scale", 0.0625);
     config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
-    config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 4096));
+    config_copy_int(c, "attention.sliding_window", "sliding_window", 4096);
     put_pattern(c, config_int(c, "sliding_window_pattern _sliding_window_pattern", 4));
     if (!config_find(c, "rope_scaling rope_parameters"))
         config_put_str(c, "rope.scaling.type", "none");
@@ -404,7 +396,7 @@ void keys_exaone4(config *c, const hf_shape *s)
     if (!config_find(c, "sliding_window")) return;
     const json *pattern = config_find(c, "sliding_window_pattern");
     bool is_known = !pattern || pattern->type != JSON_STRING || json_str_is(pattern, "LLLG");
-    config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 4096));
+    config_copy_int(c, "attention.sliding_window", "sliding_window", 4096);
     if (!is_known)
         config_wrong(c, LORY_E_UNSUPPORTED,
                      "a sliding_window_pattern other than LLLG is not known of exaone4");
@@ -461,7 +453,7 @@ void keys_hunyuan(config *c, const hf_shape *s)
     keys_put_activation(c, "silu", "silu");
     keys_put_sizes(c, s);
     keys_put_head_dim(c);
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
     keys_put_eps(c);
     if (rope.root && keys_rope_is(&rope, "dynamic") && alpha > 0.0 && n > 2.0)
@@ -478,7 +470,7 @@ void keys_internlm2(config *c, const hf_shape *s)
     config rope = keys_rope_part(c);
     keys_put_activation(c, "silu", "silu");
     keys_put_sizes(c, s);
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
     config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
     config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
@@ -490,7 +482,7 @@ void keys_internlm3(config *c, const hf_shape *s)
 {
     keys_internlm2(c, s);
     keys_put_head_dim(c);
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
 }
 
 /* What longrope multiplies the rotated values by, as the MiniCPMs have it. */
@@ -513,7 +505,7 @@ void keys_minicpm(config *c, const hf_shape *s)
     keys_base(c, s);
     put_long_context(c);
     config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
-    config_put_num(c, "embedding_scale", config_num(c, "scale_emb", 1.0));
+    config_copy_num(c, "embedding_scale", "scale_emb", 1.0);
     config_put_num(c, "residual_scale",
                    config_num(c, "scale_depth", 1.0) / sqrt((double)s->n_layer));
     config_put_num(c, "logit_scale", (double)keys_n_embd(c) / (n_base > 0.0 ? n_base : 1.0));
@@ -523,25 +515,22 @@ void keys_minicpm(config *c, const hf_shape *s)
 void keys_qwen(config *c, const hf_shape *s)
 {
     config_put_int(c, "block_count", s->n_layer);
-    config_put_int(c, "context_length",
-                   config_int(c, "seq_length max_position_embeddings", CONFIG_NEEDED));
+    config_copy_int(c, "context_length", "seq_length max_position_embeddings", CONFIG_NEEDED);
     config_put_int(c, "embedding_length", keys_n_embd(c));
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
     config_put_int(c, "rope.dimension_count", keys_n_rot(c, s));
     config_put_int(c, "attention.head_count", s->n_head);
-    config_put_num(c, "attention.layer_norm_rms_epsilon",
-                   config_num(c, "layer_norm_epsilon", 1e-6));
+    config_copy_num(c, "attention.layer_norm_rms_epsilon", "layer_norm_epsilon", 1e-6);
 }
 
 void keys_exaone(config *c, const hf_shape *s)
 {
     keys_put_activation(c, "silu", "silu");
     keys_put_sizes(c, s);
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
-    config_put_num(c, "attention.layer_norm_rms_epsilon",
-                   config_num(c, "layer_norm_epsilon", 1e-5));
+    config_copy_num(c, "attention.layer_norm_rms_epsilon", "layer_norm_epsilon", 1e-5);
     config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
     config_put_int(c, "rope.dimension_count", keys_n_rot(c, s));
     keys_put_rope_scaling(c);
@@ -549,12 +538,12 @@ void keys_exaone(config *c, const hf_shape *s)
 
 void keys_put_granite_scales(config *c, const hf_shape *s)
 {
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
     config_put_int(c, "rope.dimension_count", keys_n_embd(c) / (s->n_head ? s->n_head : 1));
-    config_put_num(c, "attention.scale", config_num(c, "attention_multiplier", 1.0));
-    config_put_num(c, "embedding_scale", config_num(c, "embedding_multiplier", 1.0));
-    config_put_num(c, "residual_scale", config_num(c, "residual_multiplier", 1.0));
-    config_put_num(c, "logit_scale", config_num(c, "logits_scaling", 1.0));
+    config_copy_num(c, "attention.scale", "attention_multiplier", 1.0);
+    config_copy_num(c, "embedding_scale", "embedding_multiplier", 1.0);
+    config_copy_num(c, "residual_scale", "residual_multiplier", 1.0);
+    config_copy_num(c, "logit_scale", "logits_scaling", 1.0);
 }
 
 void keys_granite(config *c, const hf_shape *s)
@@ -562,9 +551,7 @@ void keys_granite(config *c, const hf_shape *s)
     keys_put_activation(c, "silu", "silu");
     keys_put_base(c, s);
     keys_put_granite_scales(c, s);
-    if (config_find(c, "shared_intermediate_size"))
-        config_put_int(c, "expert_shared_feed_forward_length",
-                       config_int(c, "shared_intermediate_size", 0));
+    config_copy_given_int(c, "expert_shared_feed_forward_length", "shared_intermediate_size");
 }
 
 /* Granite 4's dense sizes: of a class for models with recurrent layers and experts. */
@@ -594,18 +581,17 @@ void keys_olmo(config *c, const hf_shape *s)
 {
     keys_base(c, s);
     config_put_num(c, "attention.layer_norm_epsilon", 1e-5); /* not in config.json */
-    if (config_find(c, "clip_qkv"))
-        config_put_num(c, "attention.clamp_kqv", config_num(c, "clip_qkv", 0.0));
+    config_copy_given_num(c, "attention.clamp_kqv", "clip_qkv");
 }
 
 void keys_stablelm(config *c, const hf_shape *s)
 {
     keys_put_activation(c, "silu", "silu");
     keys_put_sizes(c, s);
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     config_put_int(c, "rope.dimension_count", keys_n_rot_or(c, s, 0.25));
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
-    config_put_bool(c, "use_parallel_residual", config_bool(c, "use_parallel_residual", true));
+    config_copy_bool(c, "use_parallel_residual", "use_parallel_residual", true);
     if (keys_rope_theta(c, 10000.0) != 10000.0)
         config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
     keys_put_eps(c);
@@ -616,8 +602,7 @@ void keys_starcoder2(config *c, const hf_shape *s)
 {
     keys_put_activation(c, "gelu_pytorch_tanh", KEYS_GELUS);
     keys_put_base(c, s);
-    if (config_find(c, "sliding_window"))
-        config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 0));
+    config_copy_given_int(c, "attention.sliding_window", "sliding_window");
 }
 
 void keys_phi2(config *c, const hf_shape *s)
@@ -628,8 +613,7 @@ void keys_phi2(config *c, const hf_shape *s)
         config_wrong(c, LORY_E_UNSUPPORTED,
                      "norms of Q and K (qk_layernorm) are not known of phi2");
     keys_put_sizes(c, s);
-    config_put_int(c, "feed_forward_length",
-                   config_int(c, "intermediate_size n_inner", 4 * n_embd));
+    config_copy_int(c, "feed_forward_length", "intermediate_size n_inner", 4 * n_embd);
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
     config_put_int(c, "rope.dimension_count", keys_n_rot_or(c, s, 0.5));
     if (keys_rope_theta(c, 10000.0) != 10000.0)
@@ -646,13 +630,13 @@ void keys_phi3(config *c, const hf_shape *s)
                                 "original_max_position_embeddings", n_ctx);
     keys_put_activation(c, "silu", "silu");
     keys_put_sizes(c, s);
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
-    config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 1e-5));
+    config_copy_num(c, "attention.layer_norm_rms_epsilon", "rms_norm_eps", 1e-5);
     config_put_int(c, "rope.dimension_count", keys_n_rot(c, s));
     config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
     config_put_int(c, "rope.scaling.original_context_length", n_orig);
-    config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 0));
+    config_copy_int(c, "attention.sliding_window", "sliding_window", 0);
     if (!rope.root || !keys_is_longrope(&rope)) {
         keys_put_rope_scaling(c);
         return;
@@ -667,12 +651,11 @@ void keys_baichuan(config *c, const hf_shape *s)
 {
     keys_put_activation(c, "silu", "silu");
     config_put_str(c, "tensor_data_layout", "Meta AI original pth");
-    config_put_int(c, "context_length",
-                   config_int(c, "max_sequence_length max_position_embeddings model_max_length",
-                              CONFIG_NEEDED));
+    config_copy_int(c, "context_length",
+                    "max_sequence_length max_position_embeddings model_max_length", CONFIG_NEEDED);
     config_put_int(c, "embedding_length", keys_n_embd(c));
     config_put_int(c, "block_count", s->n_layer);
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
     config_put_int(c, "attention.head_count", s->n_head);
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
@@ -685,9 +668,8 @@ void keys_gpt_oss(config *c, const hf_shape *s)
     keys_put_activation(c, "silu", "silu swiglu");
     keys_put_base(c, s);
     keys_put_head_dim(c);
-    config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", CONFIG_NEEDED));
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "attention.sliding_window", "sliding_window", CONFIG_NEEDED);
+    config_copy_int(c, "expert_feed_forward_length", "intermediate_size", CONFIG_NEEDED);
 }
 
 /* As the first MiniCPM, with DeepSeek's latents. */
@@ -697,16 +679,15 @@ void keys_minicpm3(config *c, const hf_shape *s)
     double base = config_num(c, "dim_model_base", 256.0), depth = config_num(c, "scale_depth", 1.4);
     keys_put_activation(c, "silu", "silu");
     keys_put_base(c, s);
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
-    if (config_find(c, "q_lora_rank"))
-        config_put_int(c, "attention.q_lora_rank", config_int(c, "q_lora_rank", 0));
-    config_put_int(c, "attention.kv_lora_rank", config_int(c, "kv_lora_rank", CONFIG_NEEDED));
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
+    config_copy_given_int(c, "attention.q_lora_rank", "q_lora_rank");
+    config_copy_int(c, "attention.kv_lora_rank", "kv_lora_rank", CONFIG_NEEDED);
     config_put_int(c, "attention.key_length",
                    config_int(c, "qk_nope_head_dim", CONFIG_NEEDED) + n_rot);
     config_put_int(c, "rope.dimension_count", n_rot);
     put_long_context(c);
     if (config_num(c, "scale_emb", 12.0) != 12.0 || depth != 1.4 || base != 256.0) {
-        config_put_num(c, "embedding_scale", config_num(c, "scale_emb", 12.0));
+        config_copy_num(c, "embedding_scale", "scale_emb", 12.0);
         config_put_num(c, "residual_scale", depth / sqrt((double)s->n_layer));
         config_put_num(c, "logit_scale", (double)keys_n_embd(c) / (base > 0.0 ? base : 1.0));
     }
@@ -715,10 +696,10 @@ void keys_minicpm3(config *c, const hf_shape *s)
 void keys_put_latents(config *c)
 {
     int64_t n_rot = config_int(c, "qk_rope_head_dim", CONFIG_NEEDED);
-    config_put_int(c, "attention.kv_lora_rank", config_int(c, "kv_lora_rank", CONFIG_NEEDED));
+    config_copy_int(c, "attention.kv_lora_rank", "kv_lora_rank", CONFIG_NEEDED);
     config_put_int(c, "attention.key_length",
                    config_int(c, "qk_nope_head_dim", CONFIG_NEEDED) + n_rot);
-    config_put_int(c, "attention.value_length", config_int(c, "v_head_dim", CONFIG_NEEDED));
+    config_copy_int(c, "attention.value_length", "v_head_dim", CONFIG_NEEDED);
     config_put_int(c, "rope.dimension_count", n_rot);
 }
 
@@ -727,7 +708,7 @@ void keys_plm(config *c, const hf_shape *s)
 {
     keys_put_activation(c, "relu2", "relu2");
     keys_put_base(c, s);
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
     keys_put_latents(c);
 }
 
@@ -736,7 +717,7 @@ void keys_pangu(config *c, const hf_shape *s)
     int64_t n = keys_head_dim(c, s);
     keys_put_activation(c, "silu", "silu");
     keys_put_base(c, s);
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
     config_put_int(c, "rope.dimension_count", n);
     config_put_int(c, "attention.key_length", n);
     config_put_int(c, "attention.value_length", n);
@@ -762,7 +743,7 @@ void keys_ministral3(config *c, const hf_shape *s)
 void keys_olmo3(config *c, const hf_shape *s)
 {
     keys_base(c, s);
-    config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 4096));
+    config_copy_int(c, "attention.sliding_window", "sliding_window", 4096);
     put_pattern(c, 4);
 }
 
@@ -781,7 +762,7 @@ void keys_apertus(config *c, const hf_shape *s)
     keys_put_activation(c, "xielu", "xielu");
     keys_put_base(c, s);
     keys_put_head_dim(c);
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
     config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
     if (s->n_layer > 1024) config_wrong(c, LORY_E_UNSUPPORTED, "more than 1024 layers");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0] && s->n_layer <= 1024; i++) {
@@ -798,9 +779,9 @@ void keys_orion(config *c, const hf_shape *s)
 {
     keys_put_activation(c, "silu", "silu");
     keys_put_sizes(c, s);
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
-    config_put_num(c, "attention.layer_norm_epsilon", config_num(c, "rms_norm_eps", 1e-5));
+    config_copy_num(c, "attention.layer_norm_epsilon", "rms_norm_eps", 1e-5);
     if (keys_rope_theta(c, 10000.0) != 10000.0)
         config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
     keys_put_rope_scaling(c);
@@ -817,9 +798,9 @@ void keys_plamo(config *c, const hf_shape *s)
 {
     keys_put_activation(c, "silu", "silu");
     keys_put_sizes(c, s);
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
-    config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 1e-6));
+    config_copy_num(c, "attention.layer_norm_rms_epsilon", "rms_norm_eps", 1e-6);
     if (keys_rope_theta(c, 10000.0) != 10000.0)
         config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
 }
@@ -827,7 +808,7 @@ void keys_plamo(config *c, const hf_shape *s)
 void keys_chameleon(config *c, const hf_shape *s)
 {
     keys_llama(c, s);
-    config_put_bool(c, "swin_norm", config_bool(c, "swin_norm", false));
+    config_copy_bool(c, "swin_norm", "swin_norm", false);
 }
 
 /* ---- GLM ----------------------------------------------------------------------------------- */
@@ -836,16 +817,13 @@ void keys_chameleon(config *c, const hf_shape *s)
 void keys_chatglm(config *c, const hf_shape *s)
 {
     double theta = keys_rope_theta(c, 10000.0) * config_num(c, "rope_ratio", 1.0);
-    config_put_int(c, "context_length",
-                   config_int(c, "seq_length max_position_embeddings", CONFIG_NEEDED));
+    config_copy_int(c, "context_length", "seq_length max_position_embeddings", CONFIG_NEEDED);
     config_put_int(c, "embedding_length", keys_n_embd(c));
-    config_put_int(c, "feed_forward_length",
-                   config_int(c, "ffn_hidden_size intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "ffn_hidden_size intermediate_size", CONFIG_NEEDED);
     config_put_int(c, "block_count", s->n_layer);
     config_put_int(c, "attention.head_count", s->n_head);
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
-    config_put_num(c, "attention.layer_norm_rms_epsilon",
-                   config_num(c, "layernorm_epsilon rms_norm_eps", 1e-5));
+    config_copy_num(c, "attention.layer_norm_rms_epsilon", "layernorm_epsilon rms_norm_eps", 1e-5);
     config_put_int(c, "rope.dimension_count", keys_n_rot_or(c, s, 0.5));
     config_put_num(c, "rope.freq_base", theta);
     if (!config_bool(c, "rmsnorm", true) || config_bool(c, "add_bias_linear", false)
@@ -858,19 +836,18 @@ void keys_chatglm(config *c, const hf_shape *s)
 void keys_chatglm1(config *c, const hf_shape *s)
 {
     int64_t n_embd = keys_n_embd(c);
-    config_put_int(c, "context_length",
-                   config_int(c, "max_sequence_length max_position_embeddings", 2048));
+    config_copy_int(c, "context_length", "max_sequence_length max_position_embeddings", 2048);
     config_put_int(c, "embedding_length", n_embd);
-    config_put_int(c, "feed_forward_length", config_int(c, "inner_hidden_size", 4 * n_embd));
+    config_copy_int(c, "feed_forward_length", "inner_hidden_size", 4 * n_embd);
     config_put_int(c, "block_count", s->n_layer);
     config_put_int(c, "attention.head_count", s->n_head);
     config_put_int(c, "attention.head_count_kv", s->n_head);
-    config_put_num(c, "attention.layer_norm_epsilon", config_num(c, "layernorm_epsilon", 1e-5));
+    config_copy_num(c, "attention.layer_norm_epsilon", "layernorm_epsilon", 1e-5);
     config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
     /* What divides the context from the answer. */
-    config_put_int(c, "bos_token_id", config_int(c, "bos_token_id", 130004));
-    config_put_int(c, "gmask_token_id", config_int(c, "gmask_token_id", 130001));
-    config_put_int(c, "mask_token_id", config_int(c, "mask_token_id", 130000));
+    config_copy_int(c, "bos_token_id", "bos_token_id", 130004);
+    config_copy_int(c, "gmask_token_id", "gmask_token_id", 130001);
+    config_copy_int(c, "mask_token_id", "mask_token_id", 130000);
     if (!config_bool(c, "position_encoding_2d", true))
         config_wrong(c, LORY_E_UNSUPPORTED,
                      "position_encoding_2d false is not known of ChatGLM-6B");
@@ -896,11 +873,10 @@ void keys_plamo3(config *c, const hf_shape *s)
                      "scaled embeddings, biases of attention and scaled RoPE are not known of "
                      "plamo3");
     keys_put_base(c, s);
-    config_put_int(c, "attention.key_length", config_int(c, "head_dim", 128));
-    config_put_int(c, "attention.value_length", config_int(c, "head_dim", 128));
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
-    config_put_int(c, "attention.sliding_window",
-                   config_int(c, "window_size sliding_window", CONFIG_NEEDED));
+    config_copy_int(c, "attention.key_length", "head_dim", 128);
+    config_copy_int(c, "attention.value_length", "head_dim", 128);
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
+    config_copy_int(c, "attention.sliding_window", "window_size sliding_window", CONFIG_NEEDED);
     config_put_int(c, "attention.sliding_window_pattern", period);
-    config_put_num(c, "rope.freq_base_swa", config_num(c, "rope_local_theta", 10000.0));
+    config_copy_num(c, "rope.freq_base_swa", "rope_local_theta", 10000.0);
 }

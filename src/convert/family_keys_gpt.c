@@ -49,8 +49,8 @@ static void put_gpt(config *c, const hf_shape *s, const char *eps)
 {
     int64_t n_embd = keys_n_embd(c);
     keys_put_sizes(c, s);
-    config_put_int(c, "feed_forward_length",
-                   config_int(c, "n_inner intermediate_size ffn_hidden_size", 4 * n_embd));
+    config_copy_int(c, "feed_forward_length",
+                    "n_inner intermediate_size ffn_hidden_size", 4 * n_embd);
     config_put_num(c, "attention.layer_norm_epsilon", config_num(c, eps, 1e-5));
 }
 
@@ -79,8 +79,7 @@ void keys_refact(config *c, const hf_shape *s)
     keys_put_sizes(c, s);
     config_put_int(c, "feed_forward_length", (n_ff + 255) / 256 * 256);
     config_put_int(c, "attention.head_count_kv", 1);
-    config_put_num(c, "attention.layer_norm_rms_epsilon",
-                   config_num(c, "layer_norm_epsilon", 1e-5));
+    config_copy_num(c, "attention.layer_norm_rms_epsilon", "layer_norm_epsilon", 1e-5);
     if (!config_bool(c, "multi_query", true))
         config_wrong(c, LORY_E_UNSUPPORTED, "Refact without multi_query is not known");
 }
@@ -114,14 +113,14 @@ void keys_gptj(config *c, const hf_shape *s)
 {
     keys_put_activation(c, "gelu_new", KEYS_GELUS);
     put_gpt(c, s, "layer_norm_epsilon");
-    config_put_int(c, "rope.dimension_count", config_int(c, "rotary_dim", CONFIG_NEEDED));
+    config_copy_int(c, "rope.dimension_count", "rotary_dim", CONFIG_NEEDED);
 }
 
 void keys_opt(config *c, const hf_shape *s)
 {
     keys_put_activation(c, "relu", "relu");
     keys_put_sizes(c, s);
-    config_put_int(c, "feed_forward_length", config_int(c, "ffn_dim", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "ffn_dim", CONFIG_NEEDED);
     config_put_num(c, "attention.layer_norm_epsilon", 1e-5);
     if (!config_bool(c, "do_layer_norm_before", true)
         || config_bool(c, "_remove_final_layer_norm", false)
@@ -156,7 +155,7 @@ void keys_gpt_neo(config *c, const hf_shape *s)
 {
     keys_put_activation(c, "gelu_new", KEYS_GELUS);
     put_gpt(c, s, "layer_norm_epsilon");
-    config_put_int(c, "attention.sliding_window", config_int(c, "window_size", 256));
+    config_copy_int(c, "attention.sliding_window", "window_size", 256);
     if (!alternates(config_find(c, "attention_types")))
         config_wrong(c, LORY_E_UNSUPPORTED,
                      "attention_types that do not alternate global and local "
@@ -170,20 +169,20 @@ void keys_gptneox(config *c, const hf_shape *s)
     config_put_int(c, "rope.dimension_count", keys_n_rot_or(c, s, 0.25));
     if (keys_rope_theta(c, 10000.0) != 10000.0)
         config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
-    config_put_bool(c, "use_parallel_residual", config_bool(c, "use_parallel_residual", true));
+    config_copy_bool(c, "use_parallel_residual", "use_parallel_residual", true);
     keys_put_rope_scaling(c);
 }
 
 void keys_bloom(config *c, const hf_shape *s)
 {
     int64_t n_embd = keys_n_embd(c);
-    config_put_int(c, "context_length", config_int(c, "seq_length", 2048)); /* ALiBi has no bound */
+    config_copy_int(c, "context_length", "seq_length", 2048); /* ALiBi has no bound */
     config_put_int(c, "embedding_length", n_embd);
     config_put_int(c, "feed_forward_length", 4 * n_embd);
     config_put_int(c, "block_count", s->n_layer);
     config_put_int(c, "attention.head_count", s->n_head);
     config_put_int(c, "attention.head_count_kv", s->n_head);
-    config_put_num(c, "attention.layer_norm_epsilon", config_num(c, "layer_norm_epsilon", 1e-5));
+    config_copy_num(c, "attention.layer_norm_epsilon", "layer_norm_epsilon", 1e-5);
     if (config_bool(c, "apply_residual_connection_post_layernorm", false))
         config_wrong(c, LORY_E_UNSUPPORTED,
                      "apply_residual_connection_post_layernorm is not known of bloom");
@@ -197,11 +196,11 @@ void keys_falcon(config *c, const hf_shape *s)
     config_put_str(c, "tensor_data_layout", "jploski"); /* Q, K, V apart */
     config_put_int(c, "context_length", 2048);          /* not in config.json */
     config_put_int(c, "embedding_length", n_embd);
-    config_put_int(c, "feed_forward_length", config_int(c, "ffn_hidden_size", 4 * n_embd));
+    config_copy_int(c, "feed_forward_length", "ffn_hidden_size", 4 * n_embd);
     config_put_int(c, "block_count", s->n_layer);
     config_put_int(c, "attention.head_count", s->n_head);
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
-    config_put_num(c, "attention.layer_norm_epsilon", config_num(c, "layer_norm_epsilon", 1e-5));
+    config_copy_num(c, "attention.layer_norm_epsilon", "layer_norm_epsilon", 1e-5);
     if (keys_rope_theta(c, 10000.0) != 10000.0)
         config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
     if (config_bool(c, "alibi", false)) config_put_num(c, "attention.max_alibi_bias", 8.0);
@@ -218,14 +217,14 @@ void keys_mpt(config *c, const hf_shape *s)
         || config_bool(&attn, "prefix_lm", false))
         config_wrong(&attn, LORY_E_UNSUPPORTED,
                      "softmax_scale, rope and prefix_lm are not known of mpt");
-    config_put_int(c, "context_length", config_int(c, "max_seq_len", CONFIG_NEEDED));
+    config_copy_int(c, "context_length", "max_seq_len", CONFIG_NEEDED);
     config_put_int(c, "embedding_length", n_embd);
     config_put_int(c, "block_count", s->n_layer);
     config_put_int(c, "feed_forward_length",
                    n_embd * (int64_t)config_num(c, "expansion_ratio", 4.0));
     config_put_int(c, "attention.head_count", s->n_head);
     if (s->n_kv_head != s->n_head) config_put_int(c, "attention.head_count_kv", s->n_kv_head);
-    config_put_num(c, "attention.layer_norm_epsilon", config_num(c, "layer_norm_epsilon", 1e-5));
+    config_copy_num(c, "attention.layer_norm_epsilon", "layer_norm_epsilon", 1e-5);
     if (config_find(&attn, "clip_qkv"))
         config_put_num(c, "attention.clamp_kqv", config_num(&attn, "clip_qkv", 0.0));
     config_put_num(c, "attention.max_alibi_bias",

@@ -102,12 +102,12 @@ void keys_openelm(config *c, const hf_shape *s)
     read_list(c, s, "num_query_heads", &n_head);
     read_list(c, s, "num_kv_heads", &n_kv_head);
     config_put_int(c, "block_count", s->n_layer);
-    config_put_int(c, "context_length", config_int(c, "max_context_length", 2048));
+    config_copy_int(c, "context_length", "max_context_length", 2048);
     config_put_int(c, "embedding_length", keys_n_embd(c));
     put_openelm_widths(c, s);
     put_layers(c, s, "attention.head_count", &n_head);
     put_layers(c, s, "attention.head_count_kv", &n_kv_head);
-    config_put_num(c, "rope.freq_base", config_num(c, "rope_freq_constant", 10000.0));
+    config_copy_num(c, "rope.freq_base", "rope_freq_constant", 10000.0);
     config_put_num(c, "attention.layer_norm_rms_epsilon", 1e-6); /* not in config.json */
     config_put_int(c, "rope.dimension_count", s->head_dim);
     config_put_int(c, "attention.key_length", s->head_dim);
@@ -197,7 +197,7 @@ static void put_deci_lists(config *c, const hf_shape *s)
 {
     by_layer n_kv_head = { { 0 } };
     config_put_int(c, "attention.head_count", s->n_head);
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     read_list(c, s, "num_key_value_heads_per_layer", &n_kv_head);
     put_layers(c, s, "attention.head_count_kv", &n_kv_head);
 }
@@ -208,13 +208,13 @@ void keys_deci(config *c, const hf_shape *s)
     if (!has_room(c, s)) return;
     keys_put_activation(c, "silu", "silu swish");
     config_put_int(c, "block_count", s->n_layer);
-    config_put_int(c, "context_length", config_int(c, "max_position_embeddings", CONFIG_NEEDED));
+    config_copy_int(c, "context_length", "max_position_embeddings", CONFIG_NEEDED);
     config_put_int(c, "embedding_length", keys_n_embd(c));
     if (blocks) put_blocks(c, s, blocks);
     else put_deci_lists(c, s);
     config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
     keys_put_eps(c);
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
     config_put_int(c, "rope.dimension_count", s->head_dim);
     config_put_int(c, "attention.key_length", s->head_dim);
     config_put_int(c, "attention.value_length", s->head_dim);

@@ -144,11 +144,9 @@ static void put_common(config *c, const hf_shape *s)
 {
     keys_put_activation(c, "silu", "silu");
     keys_put_sizes(c, s);
-    config_put_num(c, "attention.layer_norm_rms_epsilon",
-                   config_num(c, "rms_norm_eps layernorm_epsilon", 1e-6));
+    config_copy_num(c, "attention.layer_norm_rms_epsilon", "rms_norm_eps layernorm_epsilon", 1e-6);
     config_put_int(c, "expert_count", s->n_expert);
-    config_put_int(c, "expert_used_count",
-                   config_int(c, "num_experts_per_tok moe_top_k", CONFIG_NEEDED));
+    config_copy_int(c, "expert_used_count", "num_experts_per_tok moe_top_k", CONFIG_NEEDED);
 }
 
 /* ---- Cohere 2 with experts, Mellum 2 --------------------------------------------------------- */
@@ -167,13 +165,12 @@ void keys_cohere2_moe(config *c, const hf_shape *s)
                      "known of cohere2_moe");
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
     keys_put_head_dim(c);
-    config_put_int(c, "feed_forward_length",
-                   config_int(c, "prefix_dense_intermediate_size", n_ff));
+    config_copy_int(c, "feed_forward_length", "prefix_dense_intermediate_size", n_ff);
     config_put_int(c, "expert_feed_forward_length", n_ff);
     config_put_int(c, "leading_dense_block_count", n_dense);
     config_put_int(c, "expert_gating_func", is_softmax ? KEYS_SOFTMAX_CHOSEN : KEYS_SIGMOID);
-    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", false));
-    config_put_num(c, "logit_scale", config_num(c, "logit_scale", 0.0625));
+    config_copy_bool(c, "expert_weights_norm", "norm_topk_prob", false);
+    config_copy_num(c, "logit_scale", "logit_scale", 0.0625);
     config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
     config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
     keys_put_rope_scaling(c);
@@ -190,10 +187,9 @@ void keys_mellum(config *c, const hf_shape *s)
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
     config_put_int(c, "attention.key_length", head_dim);
     config_put_int(c, "attention.value_length", head_dim);
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
-    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
+    config_copy_int(c, "expert_feed_forward_length", "moe_intermediate_size", CONFIG_NEEDED);
+    config_copy_bool(c, "expert_weights_norm", "norm_topk_prob", true);
     put_rope(c, "full_attention", "", head_dim, (rope_usual){ 500000.0, 1.0 });
     if (has_windows(&k))
         put_rope(c, "sliding_attention", "_swa", head_dim, (rope_usual){ 10000.0, 1.0 });
@@ -226,9 +222,9 @@ void keys_laguna(config *c, const hf_shape *s)
     bool has_heads = config_find(c, "num_attention_heads_per_layer") != NULL;
     keys_put_activation(c, "silu", "silu");
     config_put_int(c, "block_count", s->n_layer);
-    config_put_int(c, "context_length", config_int(c, "max_position_embeddings", CONFIG_NEEDED));
+    config_copy_int(c, "context_length", "max_position_embeddings", CONFIG_NEEDED);
     config_put_int(c, "embedding_length", keys_n_embd(c));
-    config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 1e-6));
+    config_copy_num(c, "attention.layer_norm_rms_epsilon", "rms_norm_eps", 1e-6);
     if (!has_heads) config_put_int(c, "attention.head_count", s->n_head);
     put_laguna_heads(c, s);
     if (config_bool(c, "moe_apply_router_weight_on_input", false)
@@ -238,14 +234,12 @@ void keys_laguna(config *c, const hf_shape *s)
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
     config_put_int(c, "attention.key_length", head_dim);
     config_put_int(c, "attention.value_length", head_dim);
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     config_put_int(c, "expert_count", s->n_expert);
-    config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", CONFIG_NEEDED));
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
-    config_put_int(c, "expert_shared_feed_forward_length",
-                   config_int(c, "shared_expert_intermediate_size", 0));
-    config_put_num(c, "expert_weights_scale", config_num(c, "moe_routed_scaling_factor", 1.0));
+    config_copy_int(c, "expert_used_count", "num_experts_per_tok", CONFIG_NEEDED);
+    config_copy_int(c, "expert_feed_forward_length", "moe_intermediate_size", CONFIG_NEEDED);
+    config_copy_int(c, "expert_shared_feed_forward_length", "shared_expert_intermediate_size", 0);
+    config_copy_num(c, "expert_weights_scale", "moe_routed_scaling_factor", 1.0);
     config_put_bool(c, "expert_weights_norm", true);
     config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
     config_put_int(c, "leading_dense_block_count", count_dense(c, 1));
@@ -296,15 +290,13 @@ void keys_mimo2(config *c, const hf_shape *s)
     put_common(c, s);
     put_mimo2_heads(c, s, &k);
     check_mimo2_experts(c);
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
-    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
-    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
+    config_copy_int(c, "expert_feed_forward_length", "moe_intermediate_size", CONFIG_NEEDED);
+    config_copy_bool(c, "expert_weights_norm", "norm_topk_prob", true);
+    config_copy_num(c, "expert_weights_scale", "routed_scaling_factor", 1.0);
     if (config_int(c, "n_group", 1) > 1)
         config_wrong(c, LORY_E_UNSUPPORTED, "groups of experts are not known of mimo2");
-    if (config_find(c, "attention_value_scale"))
-        config_put_num(c, "attention.value_scale", config_num(c, "attention_value_scale", 1.0));
+    config_copy_given_num(c, "attention.value_scale", "attention_value_scale");
     put_rope(c, "full_attention", "", head_dim,
              (rope_usual){ config_num(c, "rope_theta", 5e6), share });
     put_rope(c, "sliding_attention", "_swa", head_dim,
@@ -351,12 +343,10 @@ void keys_put_clips(config *c, const hf_shape *s, const char *name, const char *
 
 static void put_step35_experts(config *c, const hf_shape *s)
 {
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
-    config_put_int(c, "expert_shared_feed_forward_length",
-                   config_int(c, "share_expert_dim", CONFIG_NEEDED));
-    config_put_num(c, "expert_weights_scale", config_num(c, "moe_router_scaling_factor", 1.0));
-    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_expert_weight", true));
+    config_copy_int(c, "expert_feed_forward_length", "moe_intermediate_size", CONFIG_NEEDED);
+    config_copy_int(c, "expert_shared_feed_forward_length", "share_expert_dim", CONFIG_NEEDED);
+    config_copy_num(c, "expert_weights_scale", "moe_router_scaling_factor", 1.0);
+    config_copy_bool(c, "expert_weights_norm", "norm_expert_weight", true);
     config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
     config_put_int(c, "leading_dense_block_count", first_of(c, "moe_layers_enum"));
     if (config_int(c, "moe_every_n_layer", 1) != 1)
@@ -388,7 +378,7 @@ static void put_step35_bases(config *c, const layer_kinds *k)
     const json *list = config_find(c, "rope_theta"), *j = NULL;
     double full = 10000.0, local = 0.0;
     if (!list || list->type != JSON_ARRAY) {
-        config_put_num(c, "rope.freq_base", config_num(c, "rope_theta", 10000.0));
+        config_copy_num(c, "rope.freq_base", "rope_theta", 10000.0);
         return;
     }
     j = list->first;
@@ -409,17 +399,17 @@ void keys_step35(config *c, const hf_shape *s)
     keys_join(c, &other);
     keys_put_activation(c, "silu", "silu");
     config_put_int(c, "block_count", s->n_layer);
-    config_put_int(c, "context_length", config_int(c, "max_position_embeddings", CONFIG_NEEDED));
+    config_copy_int(c, "context_length", "max_position_embeddings", CONFIG_NEEDED);
     config_put_int(c, "embedding_length", keys_n_embd(c));
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
-    config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 1e-5));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
+    config_copy_num(c, "attention.layer_norm_rms_epsilon", "rms_norm_eps", 1e-5);
     put_by_kind(c, "attention.head_count", &k, n_head, s->n_head);
     put_by_kind(c, "attention.head_count_kv", &k, n_kv, s->n_kv_head);
     config_put_int(c, "attention.key_length", head_dim);
     config_put_int(c, "attention.value_length", head_dim);
     config_put_int(c, "rope.dimension_count", head_dim);
     config_put_int(c, "expert_count", s->n_expert);
-    config_put_int(c, "expert_used_count", config_int(c, "moe_top_k", CONFIG_NEEDED));
+    config_copy_int(c, "expert_used_count", "moe_top_k", CONFIG_NEEDED);
     put_step35_experts(c, s);
     check_step35_rotation(c, &k);
     put_step35_bases(c, &k);
@@ -479,10 +469,10 @@ static void put_gemma4_ff(config *c, const layer_kinds *k, int64_t n_sharing)
 static void put_gemma4_experts(config *c)
 {
     if (!config_bool(c, "enable_moe_block", false)) return;
-    config_put_int(c, "expert_count", config_int(c, "num_experts", CONFIG_NEEDED));
-    config_put_int(c, "expert_used_count", config_int(c, "top_k_experts", CONFIG_NEEDED));
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "moe_intermediate_size expert_intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "expert_count", "num_experts", CONFIG_NEEDED);
+    config_copy_int(c, "expert_used_count", "top_k_experts", CONFIG_NEEDED);
+    config_copy_int(c, "expert_feed_forward_length",
+                    "moe_intermediate_size expert_intermediate_size", CONFIG_NEEDED);
 }
 
 void keys_gemma4(config *c, const hf_shape *s)
@@ -494,8 +484,8 @@ void keys_gemma4(config *c, const hf_shape *s)
     bool is_joined = config_bool(c, "attention_k_eq_v", false);
     keys_put_activation(c, "gelu_pytorch_tanh", "gelu_pytorch_tanh");
     keys_put_sizes(c, s);
-    config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 1e-6));
-    config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 512));
+    config_copy_num(c, "attention.layer_norm_rms_epsilon", "rms_norm_eps", 1e-6);
+    config_copy_int(c, "attention.sliding_window", "sliding_window", 512);
     put_kinds(c, &k);
     config_put_int(c, "attention.key_length", full_dim);
     config_put_int(c, "attention.value_length", full_dim);
@@ -506,9 +496,9 @@ void keys_gemma4(config *c, const hf_shape *s)
                 is_joined ? config_int(c, "num_global_key_value_heads", s->n_kv_head)
                           : s->n_kv_head);
     put_gemma4_ff(c, &k, n_sharing);
-    config_put_int(c, "embedding_length_per_layer_input",
-                   config_int(c, "hidden_size_per_layer_input", GEMMA4_LAYER_EMBD));
-    config_put_num(c, "final_logit_softcapping", config_num(c, "final_logit_softcapping", 0.0));
+    config_copy_int(c, "embedding_length_per_layer_input",
+                    "hidden_size_per_layer_input", GEMMA4_LAYER_EMBD);
+    config_copy_num(c, "final_logit_softcapping", "final_logit_softcapping", 0.0);
     put_gemma4_ropes(c, head_dim, full_dim);
     put_gemma4_experts(c);
 }
@@ -566,8 +556,7 @@ static void put_gemma3n_ff(config *c, const hf_shape *s)
     int32_t widths[CONFIG_MAX_LAYER];
     const json *list = config_find(c, "intermediate_size"), *j = list ? list->first : NULL;
     if (!list || list->type != JSON_ARRAY) {
-        config_put_int(c, "feed_forward_length",
-                       config_int(c, "intermediate_size", CONFIG_NEEDED));
+        config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
         return;
     }
     if (!check_count(c, s)) return;
@@ -607,15 +596,14 @@ void keys_gemma3n(config *c, const hf_shape *s)
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
     config_put_int(c, "attention.key_length", head_dim);
     config_put_int(c, "attention.value_length", head_dim);
-    config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 1e-6));
-    config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 512));
+    config_copy_num(c, "attention.layer_norm_rms_epsilon", "rms_norm_eps", 1e-6);
+    config_copy_int(c, "attention.sliding_window", "sliding_window", 512);
     put_kinds(c, &k);
-    config_put_int(c, "attention.shared_kv_layers", config_int(c, "num_kv_shared_layers", 15));
-    config_put_int(c, "embedding_length_per_layer_input",
-                   config_int(c, "hidden_size_per_layer_input", 256));
-    config_put_int(c, "altup.num_inputs", config_int(c, "altup_num_inputs", 4));
-    config_put_int(c, "altup.active_idx", config_int(c, "altup_active_idx", 0));
-    config_put_num(c, "final_logit_softcapping", config_num(c, "final_logit_softcapping", 30.0));
+    config_copy_int(c, "attention.shared_kv_layers", "num_kv_shared_layers", 15);
+    config_copy_int(c, "embedding_length_per_layer_input", "hidden_size_per_layer_input", 256);
+    config_copy_int(c, "altup.num_inputs", "altup_num_inputs", 4);
+    config_copy_int(c, "altup.active_idx", "altup_active_idx", 0);
+    config_copy_num(c, "final_logit_softcapping", "final_logit_softcapping", 30.0);
     put_gemma3n_ff(c, s);
     put_gemma3n_ropes(c);
     put_gemma3n_sparsity(c, s);
@@ -643,15 +631,15 @@ void keys_muse_glimmer(config *c, const hf_shape *s)
     keys_join(c, &rope);
     keys_put_activation(c, "silu", "silu");
     keys_put_sizes(c, s);
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
     config_put_int(c, "attention.key_length", head_dim);
     config_put_int(c, "attention.value_length", head_dim);
     config_put_int(c, "rope.dimension_count", head_dim);
     config_put_num(c, "rope.freq_base", theta);
-    config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 1e-5));
-    config_put_num(c, "final_logit_softcapping", config_num(c, "final_logit_softcapping", 20.0));
-    config_put_num(c, "logit_scale", config_num(c, "output_multiplier", 0.19611613513818404));
+    config_copy_num(c, "attention.layer_norm_rms_epsilon", "rms_norm_eps", 1e-5);
+    config_copy_num(c, "final_logit_softcapping", "final_logit_softcapping", 20.0);
+    config_copy_num(c, "logit_scale", "output_multiplier", 0.19611613513818404);
     put_windows(c, &k, config_int(c, "sliding_window", 2048));
 }
 
@@ -690,7 +678,7 @@ void keys_granite_swa(config *c, const hf_shape *s)
         config_wrong(c, LORY_E_FORMAT, "config.json has no layer_types");
     keys_put_activation(c, "silu", "silu");
     keys_put_sizes(c, s);
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
     keys_put_eps(c);
     keys_put_rope_scaling(c);
@@ -699,8 +687,7 @@ void keys_granite_swa(config *c, const hf_shape *s)
     keys_put_granite_scales(c, s);
     if (s->n_expert == 0) return;
     config_put_int(c, "expert_count", s->n_expert);
-    config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", CONFIG_NEEDED));
+    config_copy_int(c, "expert_used_count", "num_experts_per_tok", CONFIG_NEEDED);
     if (config_int(c, "shared_intermediate_size", 0) > 0)
-        config_put_int(c, "expert_shared_feed_forward_length",
-                       config_int(c, "shared_intermediate_size", 0));
+        config_copy_int(c, "expert_shared_feed_forward_length", "shared_intermediate_size", 0);
 }

@@ -50,11 +50,9 @@ void keys_qwen_moe(config *c, const hf_shape *s)
                      c->arch);
     if (config_bool(c, "norm_topk_prob", is_normed) != is_normed)
         config_put_bool(c, "expert_weights_norm", !is_normed);
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
-    if (config_find(c, "shared_expert_intermediate_size"))
-        config_put_int(c, "expert_shared_feed_forward_length",
-                       config_int(c, "shared_expert_intermediate_size", 0));
+    config_copy_int(c, "expert_feed_forward_length", "moe_intermediate_size", CONFIG_NEEDED);
+    config_copy_given_int(c, "expert_shared_feed_forward_length",
+                          "shared_expert_intermediate_size");
 }
 
 /* What groups of experts have is of the modeling file, not of the config; so upstream has it. */
@@ -67,9 +65,8 @@ void keys_grovemoe(config *c, const hf_shape *s)
                                             "decoder_sparse_step) are not known of grovemoe");
     keys_put_base(c, s);
     keys_put_head_dim(c);
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
-    config_put_int(c, "expert_chunk_feed_forward_length", config_int(c, "head_dim", 128));
+    config_copy_int(c, "expert_feed_forward_length", "moe_intermediate_size", CONFIG_NEEDED);
+    config_copy_int(c, "expert_chunk_feed_forward_length", "head_dim", 128);
     config_put_int(c, "experts_per_group", 2);
     config_put_num(c, "expert_group_scale", 0.05);
 }
@@ -86,7 +83,7 @@ static void put_expert_groups(config *c)
     int64_t n_group = config_int(c, "n_group", 1);
     if (n_group <= 1) return;
     config_put_int(c, "expert_group_count", n_group);
-    config_put_int(c, "expert_group_used_count", config_int(c, "topk_group", 1));
+    config_copy_int(c, "expert_group_used_count", "topk_group", 1);
 }
 
 static void put_deepseek_experts(config *c)
@@ -94,11 +91,10 @@ static void put_deepseek_experts(config *c)
     bool is_sigmoid = json_str_is(config_find(c, "scoring_func"), "sigmoid")
                       || json_str_is(config_find(c, "model_type"), "deepseek_v3");
     config_one_of(c, "scoring_func", "scoring_func", "softmax", "softmax sigmoid");
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
-    config_put_int(c, "expert_shared_count", config_int(c, "n_shared_experts", 0));
-    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
-    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", false));
+    config_copy_int(c, "expert_feed_forward_length", "moe_intermediate_size", CONFIG_NEEDED);
+    config_copy_int(c, "expert_shared_count", "n_shared_experts", 0);
+    config_copy_num(c, "expert_weights_scale", "routed_scaling_factor", 1.0);
+    config_copy_bool(c, "expert_weights_norm", "norm_topk_prob", false);
     config_put_int(c, "expert_gating_func", is_sigmoid ? KEYS_SIGMOID : KEYS_SOFTMAX);
     put_expert_groups(c);
 }
@@ -108,10 +104,9 @@ void keys_deepseek2(config *c, const hf_shape *s)
     config rope = keys_rope_part(c);
     keys_put_activation(c, "silu", "silu");
     keys_put_base(c, s);
-    config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
-    if (config_find(c, "q_lora_rank"))
-        config_put_int(c, "attention.q_lora_rank", config_int(c, "q_lora_rank", 0));
+    config_copy_int(c, "leading_dense_block_count", "first_k_dense_replace", 0);
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
+    config_copy_given_int(c, "attention.q_lora_rank", "q_lora_rank");
     keys_put_latents(c);
     if (rope.root && keys_rope_is(&rope, "yarn") && config_find(&rope, "mscale_all_dim"))
         config_put_num(c, "rope.scaling.yarn_log_multiplier",
@@ -125,9 +120,8 @@ void keys_youtu(config *c, const hf_shape *s)
     keys_put_activation(c, "silu", "silu");
     keys_put_base(c, s);
     config_put_int(c, "leading_dense_block_count", s->n_layer);
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
-    if (config_find(c, "q_lora_rank"))
-        config_put_int(c, "attention.q_lora_rank", config_int(c, "q_lora_rank", 0));
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
+    config_copy_given_int(c, "attention.q_lora_rank", "q_lora_rank");
     keys_put_latents(c);
     if (!config_bool(c, "rope_interleave", true))
         config_wrong(c, LORY_E_UNSUPPORTED, "RoPE of halves (rope_interleave false) is not known "
@@ -138,7 +132,7 @@ void keys_deepseek32(config *c, const hf_shape *s)
 {
     keys_deepseek2(c, s);
     config_one_of(c, "scoring_func", "scoring_func", "sigmoid", "sigmoid");
-    config_put_int(c, "attention.indexer.top_k", config_int(c, "index_topk", 2048));
+    config_copy_int(c, "attention.indexer.top_k", "index_topk", 2048);
 }
 
 void keys_mistral4(config *c, const hf_shape *s)
@@ -166,25 +160,23 @@ void keys_deepseek(config *c, const hf_shape *s)
     if (config_int(c, "moe_layer_freq", 1) != 1)
         config_wrong(c, LORY_E_UNSUPPORTED, "moe_layer_freq is not known of deepseek");
     config_one_of(c, "scoring_func", "scoring_func", "softmax", "softmax");
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
     config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
-    config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
-    config_put_int(c, "expert_shared_count", config_int(c, "n_shared_experts", 0));
-    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
+    config_copy_int(c, "leading_dense_block_count", "first_k_dense_replace", 0);
+    config_copy_int(c, "expert_feed_forward_length", "moe_intermediate_size", CONFIG_NEEDED);
+    config_copy_int(c, "expert_shared_count", "n_shared_experts", 0);
+    config_copy_num(c, "expert_weights_scale", "routed_scaling_factor", 1.0);
     if (config_bool(c, "norm_topk_prob", false)) config_put_bool(c, "expert_weights_norm", true);
 }
 
 /* Experts chosen by sigmoid, with a bias for the choice, as in DeepSeek-V3. */
 static void put_sigmoid_experts(config *c)
 {
-    config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
-    config_put_int(c, "expert_shared_count", config_int(c, "n_shared_experts", 0));
-    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
-    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
+    config_copy_int(c, "leading_dense_block_count", "first_k_dense_replace", 0);
+    config_copy_int(c, "expert_feed_forward_length", "moe_intermediate_size", CONFIG_NEEDED);
+    config_copy_int(c, "expert_shared_count", "n_shared_experts", 0);
+    config_copy_num(c, "expert_weights_scale", "routed_scaling_factor", 1.0);
+    config_copy_bool(c, "expert_weights_norm", "norm_topk_prob", true);
     config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
     put_expert_groups(c);
 }
@@ -211,9 +203,8 @@ void keys_glm4_lite(config *c, const hf_shape *s)
     if (!config_bool(c, "rope_interleave", true))
         config_wrong(c, LORY_E_UNSUPPORTED, "rope_interleave false is not known of Glm4MoeLite");
     keys_put_base(c, s);
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
-    if (config_find(c, "q_lora_rank"))
-        config_put_int(c, "attention.q_lora_rank", config_int(c, "q_lora_rank", 0));
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
+    config_copy_given_int(c, "attention.q_lora_rank", "q_lora_rank");
     keys_put_latents(c);
     put_sigmoid_experts(c);
 }
@@ -239,10 +230,10 @@ void keys_hy_v3(config *c, const hf_shape *s)
         config_wrong(c, LORY_E_UNSUPPORTED, "route_norm false is not known of hy_v3");
     config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
     config_put_int(c, "leading_dense_block_count", kinds ? n : n_dense);
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "moe_intermediate_size expert_hidden_dim", CONFIG_NEEDED));
-    config_put_int(c, "expert_shared_count", config_int(c, "num_shared_experts", 1));
-    config_put_num(c, "expert_weights_scale", config_num(c, "router_scaling_factor", 1.0));
+    config_copy_int(c, "expert_feed_forward_length",
+                    "moe_intermediate_size expert_hidden_dim", CONFIG_NEEDED);
+    config_copy_int(c, "expert_shared_count", "num_shared_experts", 1);
+    config_copy_num(c, "expert_weights_scale", "router_scaling_factor", 1.0);
     config_put_bool(c, "expert_weights_norm", true);
     config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
 }
@@ -257,11 +248,10 @@ void keys_exaone_moe(config *c, const hf_shape *s)
                                                 "says are not known of exaone-moe");
     keys_exaone4(c, s);
     config_put_int(c, "leading_dense_block_count", n_dense);
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
-    config_put_int(c, "expert_shared_count", config_int(c, "num_shared_experts", 1));
-    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 2.5));
-    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
+    config_copy_int(c, "expert_feed_forward_length", "moe_intermediate_size", CONFIG_NEEDED);
+    config_copy_int(c, "expert_shared_count", "num_shared_experts", 1);
+    config_copy_num(c, "expert_weights_scale", "routed_scaling_factor", 2.5);
+    config_copy_bool(c, "expert_weights_norm", "norm_topk_prob", true);
     config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
     put_expert_groups(c);
 }
@@ -276,16 +266,15 @@ void keys_afmoe(config *c, const hf_shape *s)
         config_wrong(c, LORY_E_UNSUPPORTED, "mup_enabled false, route_norm false and groups of "
                                             "experts are not known of afmoe");
     config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
-    config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 1024));
+    config_copy_int(c, "attention.sliding_window", "sliding_window", 1024);
     if (!keys_follow_pattern(c, "sliding_attention", period))
         config_wrong(c, LORY_E_UNSUPPORTED, "layer_types other than global_attn_every_n_layers "
                                             "says are not known of afmoe");
     if (period != 4) config_put_int(c, "attention.sliding_window_pattern", period);
-    config_put_int(c, "leading_dense_block_count", config_int(c, "num_dense_layers", 0));
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
-    config_put_int(c, "expert_shared_count", config_int(c, "num_shared_experts", 0));
-    config_put_num(c, "expert_weights_scale", config_num(c, "route_scale", 1.0));
+    config_copy_int(c, "leading_dense_block_count", "num_dense_layers", 0);
+    config_copy_int(c, "expert_feed_forward_length", "moe_intermediate_size", CONFIG_NEEDED);
+    config_copy_int(c, "expert_shared_count", "num_shared_experts", 0);
+    config_copy_num(c, "expert_weights_scale", "route_scale", 1.0);
     config_put_bool(c, "expert_weights_norm", true);
     config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
 }
@@ -293,9 +282,8 @@ void keys_afmoe(config *c, const hf_shape *s)
 void keys_olmoe(config *c, const hf_shape *s)
 {
     keys_base(c, s);
-    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", false));
-    if (config_find(c, "clip_qkv"))
-        config_put_num(c, "attention.clamp_kqv", config_num(c, "clip_qkv", 0.0));
+    config_copy_bool(c, "expert_weights_norm", "norm_topk_prob", false);
+    config_copy_given_num(c, "attention.clamp_kqv", "clip_qkv");
 }
 
 /* ---- Llama 4 --------------------------------------------------------------------------------- */
@@ -337,19 +325,18 @@ void keys_llama4(config *c, const hf_shape *s)
     bool turns_always = config_find(c, "no_rope_layers") && !has_value(c, "no_rope_layers", 0);
     keys_put_activation(c, "silu", "silu");
     keys_put_sizes(c, s);
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size_mlp", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "intermediate_size_mlp", CONFIG_NEEDED);
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
     config_put_num(c, "rope.freq_base", keys_rope_theta(c, 500000.0));
     keys_put_eps(c);
     config_put_int(c, "expert_count", s->n_expert);
-    config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", 1));
+    config_copy_int(c, "expert_used_count", "num_experts_per_tok", 1);
     keys_put_rope_scaling(c);
     keys_put_head_dim(c);
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
     config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
     config_put_int(c, "interleave_moe_layer_step", step > 0 ? step : 1);
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "expert_feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     if (turns_always)
         chunk = 0;
     else if (!zero_each_fourth(c, "no_rope_layers", 3))
@@ -368,9 +355,9 @@ void keys_ernie_moe(config *c, const hf_shape *s)
     int64_t n_ff = config_int(c, "moe_intermediate_size", CONFIG_NEEDED);
     int64_t n_shared = config_int(c, "moe_num_shared_experts", 0);
     keys_base(c, s);
-    config_put_int(c, "expert_used_count", config_int(c, "moe_k", CONFIG_NEEDED));
-    config_put_int(c, "interleave_moe_layer_step", config_int(c, "moe_layer_interval", 1));
-    config_put_int(c, "leading_dense_block_count", config_int(c, "moe_layer_start_index", 0));
+    config_copy_int(c, "expert_used_count", "moe_k", CONFIG_NEEDED);
+    config_copy_int(c, "interleave_moe_layer_step", "moe_layer_interval", 1);
+    config_copy_int(c, "leading_dense_block_count", "moe_layer_start_index", 0);
     config_put_int(c, "expert_feed_forward_length", n_ff);
     config_put_int(c, "expert_shared_count", n_shared);
     if (n_shared) config_put_int(c, "expert_shared_feed_forward_length", n_shared * n_ff);
@@ -385,13 +372,12 @@ void keys_bailing(config *c, const hf_shape *s)
 {
     keys_base(c, s);
     config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
-    config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "leading_dense_block_count", "first_k_dense_replace", 0);
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
+    config_copy_int(c, "expert_feed_forward_length", "moe_intermediate_size", CONFIG_NEEDED);
     config_put_num(c, "expert_weights_scale", 1.0);
-    config_put_int(c, "expert_shared_count", config_int(c, "num_shared_experts", 0));
-    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
+    config_copy_int(c, "expert_shared_count", "num_shared_experts", 0);
+    config_copy_bool(c, "expert_weights_norm", "norm_topk_prob", true);
 }
 
 /* `share` of a head rotates if the config does not say. */
@@ -403,16 +389,16 @@ static void put_bailing2(config *c, const hf_shape *s, double share)
     config_one_of(c, "score_function", "score_function", "sigmoid", "sigmoid softmax");
     keys_base(c, s);
     config_put_int(c, "rope.dimension_count", keys_n_rot_or(c, s, share));
-    config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_copy_int(c, "leading_dense_block_count", "first_k_dense_replace", 0);
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
     config_put_int(c, "expert_feed_forward_length", n_ff);
-    config_put_int(c, "expert_shared_feed_forward_length",
-                   config_int(c, "moe_shared_expert_intermediate_size", n_shared * n_ff));
-    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
+    config_copy_int(c, "expert_shared_feed_forward_length",
+                    "moe_shared_expert_intermediate_size", n_shared * n_ff);
+    config_copy_num(c, "expert_weights_scale", "routed_scaling_factor", 1.0);
     config_put_int(c, "expert_shared_count", n_shared);
-    config_put_int(c, "expert_group_count", config_int(c, "n_group", 1));
-    config_put_int(c, "expert_group_used_count", config_int(c, "topk_group", 1));
-    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
+    config_copy_int(c, "expert_group_count", "n_group", 1);
+    config_copy_int(c, "expert_group_used_count", "topk_group", 1);
+    config_copy_bool(c, "expert_weights_norm", "norm_topk_prob", true);
     config_put_int(c, "expert_gating_func", is_sigmoid ? KEYS_SIGMOID : KEYS_SOFTMAX);
     if (!config_bool(c, "use_qk_norm", true))
         config_wrong(c, LORY_E_UNSUPPORTED,
@@ -452,9 +438,8 @@ void keys_minimax(config *c, const hf_shape *s)
     config_one_of(c, "scoring_func", "scoring_func", "sigmoid", "sigmoid");
     config_one_of(c, "qk_norm_type", "qk_norm_type", "per_layer", "per_layer");
     keys_base(c, s);
-    config_put_int(c, "rope.dimension_count", config_int(c, "rotary_dim", keys_n_rot(c, s)));
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "rope.dimension_count", "rotary_dim", keys_n_rot(c, s));
+    config_copy_int(c, "expert_feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
 }
 
@@ -476,8 +461,7 @@ void keys_phimoe(config *c, const hf_shape *s)
                          "known of phimoe");
     }
     keys_join(c, &rope);
-    if (config_find(c, "sliding_window"))
-        config_put_int(c, "attention.sliding_window", config_int(c, "sliding_window", 0));
+    config_copy_given_int(c, "attention.sliding_window", "sliding_window");
     if (fabs(config_num(c, "router_jitter_noise", 0.01) - 0.01) > 1e-9)
         config_wrong(c, LORY_E_UNSUPPORTED,
                      "a router_jitter_noise other than 0.01 is not known of "
@@ -497,13 +481,11 @@ void keys_smallthinker(config *c, const hf_shape *s)
     keys_put_head_dim(c);
     keys_put_rope_scaling(c);
     config_put_int(c, "expert_count", s->n_expert);
-    config_put_int(c, "expert_used_count",
-                   config_int(c, "moe_num_active_primary_experts", CONFIG_NEEDED));
+    config_copy_int(c, "expert_used_count", "moe_num_active_primary_experts", CONFIG_NEEDED);
     config_put_int(c, "expert_feed_forward_length", n_ff);
     config_put_int(c, "expert_gating_func", is_softmax ? KEYS_SOFTMAX : KEYS_SIGMOID);
     if (has_window)
-        config_put_int(c, "attention.sliding_window",
-                       config_int(c, "sliding_window_size", CONFIG_NEEDED));
+        config_copy_int(c, "attention.sliding_window", "sliding_window_size", CONFIG_NEEDED);
     if (has_window ? !zero_each_fourth(c, "sliding_window_layout", 0)
                          || !zero_each_fourth(c, "rope_layout", 0)
                    : has_value(c, "rope_layout", 0))
@@ -520,10 +502,10 @@ void keys_glm_dsa(config *c, const hf_shape *s)
     keys_put_activation(c, "silu", "silu");
     config_one_of(c, "scoring_func", "scoring_func", "sigmoid", "sigmoid");
     keys_put_base(c, s);
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
-    config_put_int(c, "attention.q_lora_rank", config_int(c, "q_lora_rank", CONFIG_NEEDED));
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
+    config_copy_int(c, "attention.q_lora_rank", "q_lora_rank", CONFIG_NEEDED);
     keys_put_latents(c);
-    config_put_int(c, "attention.indexer.top_k", config_int(c, "index_topk", 2048));
+    config_copy_int(c, "attention.indexer.top_k", "index_topk", 2048);
     config_int(c, "first_k_dense_replace", CONFIG_NEEDED);
     put_sigmoid_experts(c);
 }
@@ -568,19 +550,19 @@ void keys_minimax3(config *c, const hf_shape *s)
     keys_put_activation(c, "swigluoai", "swigluoai silu");
     check_minimax3(c);
     keys_put_sizes(c, s);
-    config_put_int(c, "feed_forward_length", config_int(c, "dense_intermediate_size", n_ff));
+    config_copy_int(c, "feed_forward_length", "dense_intermediate_size", n_ff);
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
     keys_put_head_dim(c);
     keys_put_eps(c);
     config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
-    config_put_int(c, "rope.dimension_count", config_int(c, "rotary_dim", keys_n_rot(c, s)));
+    config_copy_int(c, "rope.dimension_count", "rotary_dim", keys_n_rot(c, s));
     keys_put_rope_scaling(c);
     config_put_int(c, "leading_dense_block_count", n_dense < 0 ? 0 : n_dense);
     config_put_int(c, "expert_count", s->n_expert);
-    config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", CONFIG_NEEDED));
+    config_copy_int(c, "expert_used_count", "num_experts_per_tok", CONFIG_NEEDED);
     config_put_int(c, "expert_feed_forward_length", n_ff);
-    config_put_int(c, "expert_shared_count", config_int(c, "n_shared_experts", 0));
-    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
+    config_copy_int(c, "expert_shared_count", "n_shared_experts", 0);
+    config_copy_num(c, "expert_weights_scale", "routed_scaling_factor", 1.0);
     config_put_bool(c, "expert_weights_norm", true);
     config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
     if (n_dense < 0 || config_int(c, "shared_intermediate_size", n_ff) != n_ff)
@@ -620,7 +602,7 @@ void keys_dbrx(config *c, const hf_shape *s)
 {
     config attn = keys_part_of(c, "attn_config");
     config_put_int(c, "block_count", s->n_layer);
-    config_put_int(c, "context_length", config_int(c, "max_seq_len", CONFIG_NEEDED));
+    config_copy_int(c, "context_length", "max_seq_len", CONFIG_NEEDED);
     config_put_int(c, "embedding_length", keys_n_embd(c));
     config_put_int(c, "attention.head_count", s->n_head);
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
@@ -638,33 +620,21 @@ void keys_grok(config *c, const hf_shape *s)
     keys_put_base(c, s);
     if (config_find(c, "rope_type"))
         config_one_of(c, "rope_type", "rope_type", "none", "none default");
-    if (config_find(c, "attn_temperature_len"))
-        config_put_int(c, "attention.temperature_length",
-                       config_int(c, "attn_temperature_len", 0));
-    if (config_find(c, "moe_intermediate_size"))
-        config_put_int(c, "expert_feed_forward_length",
-                       config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
-    if (config_find(c, "final_logit_softcapping"))
-        config_put_num(c, "final_logit_softcapping", config_num(c, "final_logit_softcapping", 0.0));
+    config_copy_given_int(c, "attention.temperature_length", "attn_temperature_len");
+    config_copy_given_int(c, "expert_feed_forward_length", "moe_intermediate_size");
+    config_copy_given_num(c, "final_logit_softcapping", "final_logit_softcapping");
     keys_put_head_dim(c);
-    if (config_find(c, "embedding_multiplier_scale"))
-        config_put_num(c, "embedding_scale", config_num(c, "embedding_multiplier_scale", 1.0));
-    if (config_find(c, "output_multiplier_scale"))
-        config_put_num(c, "logit_scale", config_num(c, "output_multiplier_scale", 1.0));
-    if (config_find(c, "attn_output_multiplier"))
-        config_put_num(c, "attention.output_scale", config_num(c, "attn_output_multiplier", 1.0));
-    if (config_find(c, "max_attn_value attn_logit_softcapping"))
-        config_put_num(c, "attn_logit_softcapping",
-                       config_num(c, "max_attn_value attn_logit_softcapping", 30.0));
-    if (config_find(c, "router_logit_softcapping"))
-        config_put_num(c, "router_logit_softcapping",
-                       config_num(c, "router_logit_softcapping", 0.0));
+    config_copy_given_num(c, "embedding_scale", "embedding_multiplier_scale");
+    config_copy_given_num(c, "logit_scale", "output_multiplier_scale");
+    config_copy_given_num(c, "attention.output_scale", "attn_output_multiplier");
+    config_copy_given_num(c, "attn_logit_softcapping", "max_attn_value attn_logit_softcapping");
+    config_copy_given_num(c, "router_logit_softcapping", "router_logit_softcapping");
 }
 
 void keys_arctic(config *c, const hf_shape *s)
 {
     keys_base(c, s);
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
     config_put_int(c, "rope.dimension_count", keys_head_dim(c, s));
     if (!config_bool(c, "parallel_attn_mlp_res", false)
         || config_int(c, "moe_layer_frequency", 2) != 1)

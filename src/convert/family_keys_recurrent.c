@@ -90,9 +90,9 @@ static void put_lfm2(config *c, const hf_shape *s)
     keys_put_sizes(c, s);
     put_lfm2_heads(c, s);
     config_put_num(c, "rope.freq_base", keys_rope_theta(c, config_num(c, "theta", 1e6)));
-    config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "norm_eps", 1e-5));
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
-    config_put_int(c, "shortconv.l_cache", config_int(c, "conv_L_cache", 3));
+    config_copy_num(c, "attention.layer_norm_rms_epsilon", "norm_eps", 1e-5);
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
+    config_copy_int(c, "shortconv.l_cache", "conv_L_cache", 3);
     keys_put_head_dim(c);
     keys_put_rope_scaling(c);
 }
@@ -107,12 +107,11 @@ void keys_lfm2moe(config *c, const hf_shape *s)
 {
     double scale = config_num(c, "routed_scaling_factor", 1.0);
     put_lfm2(c, s);
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     config_put_int(c, "expert_count", s->n_expert);
-    config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", CONFIG_NEEDED));
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
-    config_put_int(c, "leading_dense_block_count", config_int(c, "num_dense_layers", 0));
+    config_copy_int(c, "expert_used_count", "num_experts_per_tok", CONFIG_NEEDED);
+    config_copy_int(c, "expert_feed_forward_length", "moe_intermediate_size", CONFIG_NEEDED);
+    config_copy_int(c, "leading_dense_block_count", "num_dense_layers", 0);
     config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
     if (!config_bool(c, "norm_topk_prob", true)) config_put_bool(c, "expert_weights_norm", false);
     if (scale != 1.0) config_put_num(c, "expert_weights_scale", scale);
@@ -159,7 +158,7 @@ static void put_delta(config *c, const hf_shape *s)
     config_put_int(c, "attention.key_length", head_dim);
     config_put_int(c, "attention.value_length", head_dim);
     config_put_int(c, "rope.dimension_count", (int64_t)((double)head_dim * share_rotated(c)));
-    config_put_int(c, "ssm.conv_kernel", config_int(c, "linear_conv_kernel_dim", 4));
+    config_copy_int(c, "ssm.conv_kernel", "linear_conv_kernel_dim", 4);
     config_put_int(c, "ssm.state_size", s->key_dim);
     config_put_int(c, "ssm.group_count", s->n_key_head);
     config_put_int(c, "ssm.time_step_rank", s->n_value_head);
@@ -174,24 +173,22 @@ static void put_experts(config *c)
         config_wrong(c, LORY_E_UNSUPPORTED, "layers without experts (mlp_only_layers, "
                                             "decoder_sparse_step) are not known of %s", c->arch);
     if (!config_bool(c, "norm_topk_prob", true)) config_put_bool(c, "expert_weights_norm", false);
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
-    config_put_int(c, "expert_shared_feed_forward_length",
-                   config_int(c, "shared_expert_intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "expert_feed_forward_length", "moe_intermediate_size", CONFIG_NEEDED);
+    config_copy_int(c, "expert_shared_feed_forward_length",
+                    "shared_expert_intermediate_size", CONFIG_NEEDED);
 }
 
 /* As keys_put_base, but that experts alone have no width of a dense network. */
 static void put_base(config *c, const hf_shape *s)
 {
     keys_put_sizes(c, s);
-    if (config_find(c, "intermediate_size"))
-        config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", 0));
+    config_copy_given_int(c, "feed_forward_length", "intermediate_size");
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
     config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
     keys_put_eps(c);
     if (s->n_expert) config_put_int(c, "expert_count", s->n_expert);
     if (s->n_expert)
-        config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", CONFIG_NEEDED));
+        config_copy_int(c, "expert_used_count", "num_experts_per_tok", CONFIG_NEEDED);
     keys_put_rope_scaling(c);
     put_delta(c, s);
     if (s->n_expert) put_experts(c);
@@ -252,7 +249,7 @@ static void put_latents_by_head(config *c)
     keys_put_latents(c);
     config_put_int(c, "attention.key_length_mla",
                    config_int(c, "qk_nope_head_dim", 0) + config_int(c, "qk_rope_head_dim", 0));
-    config_put_int(c, "attention.value_length_mla", config_int(c, "v_head_dim", 0));
+    config_copy_int(c, "attention.value_length_mla", "v_head_dim", 0);
 }
 
 void keys_kimi_linear(config *c, const hf_shape *s)
@@ -266,28 +263,25 @@ void keys_kimi_linear(config *c, const hf_shape *s)
     check_kimi(c, s, &linear);
     put_kimi_heads(c, s, &linear);
     config_put_int(c, "block_count", s->n_layer);
-    config_put_int(c, "context_length",
-                   config_int(c, "model_max_length max_position_embeddings", CONFIG_NEEDED));
+    config_copy_int(c, "context_length", "model_max_length max_position_embeddings", CONFIG_NEEDED);
     config_put_int(c, "embedding_length", keys_n_embd(c));
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     config_put_int(c, "attention.head_count", s->n_head);
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
     keys_put_eps(c);
     config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
     config_put_int(c, "ssm.conv_kernel", config_int(&linear, "short_conv_kernel_size", 4));
     config_put_int(c, "kda.head_dim", config_int(&linear, "head_dim", CONFIG_NEEDED));
-    if (config_find(c, "q_lora_rank"))
-        config_put_int(c, "attention.q_lora_rank", config_int(c, "q_lora_rank", 0));
+    config_copy_given_int(c, "attention.q_lora_rank", "q_lora_rank");
     put_latents_by_head(c);
     config_put_int(c, "expert_count", s->n_expert);
-    config_put_int(c, "expert_used_count",
-                   config_int(c, "num_experts_per_token num_experts_per_tok", CONFIG_NEEDED));
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
-    config_put_int(c, "expert_shared_count", config_int(c, "num_shared_experts", 0));
-    config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
-    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
-    config_put_bool(c, "expert_weights_norm", config_bool(c, "moe_renormalize", true));
+    config_copy_int(c, "expert_used_count",
+                    "num_experts_per_token num_experts_per_tok", CONFIG_NEEDED);
+    config_copy_int(c, "expert_feed_forward_length", "moe_intermediate_size", CONFIG_NEEDED);
+    config_copy_int(c, "expert_shared_count", "num_shared_experts", 0);
+    config_copy_int(c, "leading_dense_block_count", "first_k_dense_replace", 0);
+    config_copy_num(c, "expert_weights_scale", "routed_scaling_factor", 1.0);
+    config_copy_bool(c, "expert_weights_norm", "moe_renormalize", true);
     config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
     keys_join(c, &linear);
 }
@@ -312,17 +306,14 @@ void keys_rwkv7(config *c, const hf_shape *s)
     config_put_int(c, "context_length", 1 << 20);
     config_put_int(c, "embedding_length", n_embd);
     config_put_int(c, "attention.head_count", 0);
-    config_put_num(c, "attention.layer_norm_epsilon", config_num(c, "norm_eps", 1e-5));
-    config_put_int(c, "wkv.head_size", config_int(c, "head_dim", 64));
-    config_put_int(c, "attention.decay_lora_rank",
-                   config_int(c, "decay_low_rank_dim", CONFIG_NEEDED));
-    config_put_int(c, "attention.iclr_lora_rank", config_int(c, "a_low_rank_dim", CONFIG_NEEDED));
-    config_put_int(c, "attention.value_residual_mix_lora_rank",
-                   config_int(c, "v_low_rank_dim", CONFIG_NEEDED));
-    config_put_int(c, "attention.gate_lora_rank",
-                   config_int(c, "gate_low_rank_dim", CONFIG_NEEDED));
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", 4 * n_embd));
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_copy_num(c, "attention.layer_norm_epsilon", "norm_eps", 1e-5);
+    config_copy_int(c, "wkv.head_size", "head_dim", 64);
+    config_copy_int(c, "attention.decay_lora_rank", "decay_low_rank_dim", CONFIG_NEEDED);
+    config_copy_int(c, "attention.iclr_lora_rank", "a_low_rank_dim", CONFIG_NEEDED);
+    config_copy_int(c, "attention.value_residual_mix_lora_rank", "v_low_rank_dim", CONFIG_NEEDED);
+    config_copy_int(c, "attention.gate_lora_rank", "gate_low_rank_dim", CONFIG_NEEDED);
+    config_copy_int(c, "feed_forward_length", "intermediate_size", 4 * n_embd);
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
 }
 
 /* ---- Ling 3 ---------------------------------------------------------------------------------- */
@@ -345,16 +336,16 @@ static void put_bailing3_experts(config *c, const hf_shape *s)
     int64_t n_ff = config_int(c, "moe_intermediate_size", CONFIG_NEEDED);
     int64_t n_shared = config_int(c, "num_shared_experts", 1);
     config_put_int(c, "expert_count", s->n_expert);
-    config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", CONFIG_NEEDED));
+    config_copy_int(c, "expert_used_count", "num_experts_per_tok", CONFIG_NEEDED);
     config_put_int(c, "expert_feed_forward_length", n_ff);
-    config_put_int(c, "expert_shared_feed_forward_length",
-                   config_int(c, "moe_shared_expert_intermediate_size", n_shared * n_ff));
+    config_copy_int(c, "expert_shared_feed_forward_length",
+                    "moe_shared_expert_intermediate_size", n_shared * n_ff);
     config_put_int(c, "expert_shared_count", n_shared);
-    config_put_int(c, "leading_dense_block_count", config_int(c, "first_k_dense_replace", 0));
-    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
-    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
-    config_put_int(c, "expert_group_count", config_int(c, "n_group", 1));
-    config_put_int(c, "expert_group_used_count", config_int(c, "topk_group", 1));
+    config_copy_int(c, "leading_dense_block_count", "first_k_dense_replace", 0);
+    config_copy_num(c, "expert_weights_scale", "routed_scaling_factor", 1.0);
+    config_copy_bool(c, "expert_weights_norm", "norm_topk_prob", true);
+    config_copy_int(c, "expert_group_count", "n_group", 1);
+    config_copy_int(c, "expert_group_used_count", "topk_group", 1);
     config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
     keys_put_clips(c, s, "expert_swiglu_limit_list", "swiglu_clamp_exp");
     keys_put_clips(c, s, "share_expert_swiglu_limit_list", "swiglu_clamp_shexp");
@@ -375,18 +366,17 @@ void keys_bailing3(config *c, const hf_shape *s)
     }
     check_bailing3(c);
     keys_put_sizes(c, s);
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     gguf_put_i32s(c->w, "bailingmoe3.attention.head_count_kv", n_kv_head, (size_t)s->n_layer);
     config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
     keys_put_rope_scaling(c);
     keys_put_eps(c);
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
-    config_put_int(c, "ssm.conv_kernel", config_int(c, "short_conv_kernel_size", 4));
-    config_put_int(c, "kda.head_dim", config_int(c, "head_dim", CONFIG_NEEDED));
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
+    config_copy_int(c, "ssm.conv_kernel", "short_conv_kernel_size", 4);
+    config_copy_int(c, "kda.head_dim", "head_dim", CONFIG_NEEDED);
     config_put_bool(c, "kda.safe_gate", true);
-    config_put_num(c, "kda.gate_lower_bound", config_num(c, "kda_lower_bound", (double)NAN));
-    if (config_find(c, "q_lora_rank"))
-        config_put_int(c, "attention.q_lora_rank", config_int(c, "q_lora_rank", 0));
+    config_copy_num(c, "kda.gate_lower_bound", "kda_lower_bound", (double)NAN);
+    config_copy_given_int(c, "attention.q_lora_rank", "q_lora_rank");
     put_latents_by_head(c);
     put_bailing3_experts(c, s);
 }
@@ -445,9 +435,8 @@ static void put_mamba(config *c, const hf_shape *s)
     config_put_int(c, "embedding_length", keys_n_embd(c));
     config_put_int(c, "feed_forward_length", 0);
     config_put_int(c, "attention.head_count", 0);
-    config_put_num(c, "attention.layer_norm_rms_epsilon",
-                   config_num(c, "layer_norm_epsilon rms_norm_eps", 1e-5));
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_copy_num(c, "attention.layer_norm_rms_epsilon", "layer_norm_epsilon rms_norm_eps", 1e-5);
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
 }
 
 void keys_mamba2(config *c, const hf_shape *s)
@@ -507,14 +496,14 @@ void keys_jamba(config *c, const hf_shape *s)
     for (int64_t il = 0; il < s->n_layer; il++)
         n_kv_head[il] = il % period == first ? (int32_t)s->n_kv_head : 0;
     keys_put_sizes(c, s);
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     gguf_put_i32s(c->w, "jamba.attention.head_count_kv", n_kv_head, (size_t)s->n_layer);
     put_channels(c, config_int(c, "mamba_expand", 2) * keys_n_embd(c), "mamba_d_conv",
                  "mamba_d_state", "mamba_dt_rank");
-    config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 1e-6));
+    config_copy_num(c, "attention.layer_norm_rms_epsilon", "rms_norm_eps", 1e-6);
     config_put_int(c, "expert_count", s->n_expert);
-    config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", CONFIG_NEEDED));
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_copy_int(c, "expert_used_count", "num_experts_per_tok", CONFIG_NEEDED);
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
 }
 
 /* ---- PLaMo 2 --------------------------------------------------------------------------------- */
@@ -549,16 +538,16 @@ void keys_plamo2(config *c, const hf_shape *s)
     gguf_put_i32s(c->w, "plamo2.attention.head_count", n_head, (size_t)s->n_layer);
     gguf_put_i32s(c->w, "plamo2.attention.head_count_kv", n_kv_head, (size_t)s->n_layer);
     config_put_int(c, "block_count", s->n_layer);
-    config_put_int(c, "context_length", config_int(c, "max_position_embeddings", 2048));
+    config_copy_int(c, "context_length", "max_position_embeddings", 2048);
     config_put_int(c, "embedding_length", keys_n_embd(c));
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     config_put_int(c, "attention.key_length", dim);
     config_put_int(c, "attention.value_length", dim);
-    config_put_num(c, "attention.layer_norm_rms_epsilon", config_num(c, "rms_norm_eps", 1e-6));
+    config_copy_num(c, "attention.layer_norm_rms_epsilon", "rms_norm_eps", 1e-6);
     config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
-    config_put_int(c, "ssm.conv_kernel", config_int(c, "mamba_d_conv", 4));
-    config_put_int(c, "ssm.state_size", config_int(c, "mamba_d_state", 64));
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
+    config_copy_int(c, "ssm.conv_kernel", "mamba_d_conv", 4);
+    config_copy_int(c, "ssm.state_size", "mamba_d_state", 64);
     config_put_int(c, "ssm.time_step_rank", s->n_value_head);
     config_put_int(c, "ssm.inner_size", s->n_value_head * dim);
     config_put_int(c, "ssm.group_count", 0);
@@ -593,9 +582,9 @@ void keys_granite4_hybrid(config *c, const hf_shape *s)
     put_states(c, s, "mamba_d_conv");
     if (s->n_expert == 0) return;
     config_put_int(c, "expert_count", s->n_expert);
-    config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", CONFIG_NEEDED));
-    config_put_int(c, "expert_shared_feed_forward_length",
-                   config_int(c, "shared_intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "expert_used_count", "num_experts_per_tok", CONFIG_NEEDED);
+    config_copy_int(c, "expert_shared_feed_forward_length",
+                    "shared_intermediate_size", CONFIG_NEEDED);
 }
 
 /* ---- Bamba ----------------------------------------------------------------------------------- */
@@ -624,11 +613,11 @@ void keys_bamba(config *c, const hf_shape *s)
         n_kv_head[il] = has_number(attending, il) ? (int32_t)s->n_kv_head : 0;
     gguf_put_i32s(c->w, "granitehybrid.attention.head_count_kv", n_kv_head, (size_t)s->n_layer);
     keys_put_sizes(c, s);
-    config_put_int(c, "feed_forward_length", config_int(c, "intermediate_size", CONFIG_NEEDED));
+    config_copy_int(c, "feed_forward_length", "intermediate_size", CONFIG_NEEDED);
     config_put_num(c, "rope.freq_base", keys_rope_theta(c, 10000.0));
     config_put_int(c, "rope.dimension_count", s->n_rot);
     config_put_bool(c, "rope.scaling.finetuned", true);
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
     keys_put_eps(c);
     keys_put_rope_scaling(c);
     put_states(c, s, "mamba_d_conv");
@@ -687,7 +676,7 @@ void keys_falcon_h1(config *c, const hf_shape *s)
     put_states(c, s, "mamba_d_conv");
     keys_put_base(c, s);
     keys_put_head_dim(c);
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
 }
 
 /* ---- Nemotron-H ------------------------------------------------------------------------------ */
@@ -741,16 +730,15 @@ static void put_nemotron_layers(config *c, const hf_shape *s, int64_t n_ff)
 static void put_nemotron_experts(config *c, const hf_shape *s)
 {
     config_put_int(c, "expert_count", s->n_expert);
-    config_put_int(c, "expert_used_count", config_int(c, "num_experts_per_tok", CONFIG_NEEDED));
-    config_put_int(c, "expert_feed_forward_length",
-                   config_int(c, "moe_intermediate_size", CONFIG_NEEDED));
-    config_put_int(c, "expert_shared_count", config_int(c, "n_shared_experts", 1));
-    config_put_int(c, "expert_shared_feed_forward_length",
-                   config_int(c, "moe_shared_expert_intermediate_size", CONFIG_NEEDED));
-    config_put_int(c, "expert_group_count", config_int(c, "n_group", 1));
-    config_put_int(c, "expert_group_used_count", config_int(c, "topk_group", 1));
-    config_put_bool(c, "expert_weights_norm", config_bool(c, "norm_topk_prob", true));
-    config_put_num(c, "expert_weights_scale", config_num(c, "routed_scaling_factor", 1.0));
+    config_copy_int(c, "expert_used_count", "num_experts_per_tok", CONFIG_NEEDED);
+    config_copy_int(c, "expert_feed_forward_length", "moe_intermediate_size", CONFIG_NEEDED);
+    config_copy_int(c, "expert_shared_count", "n_shared_experts", 1);
+    config_copy_int(c, "expert_shared_feed_forward_length",
+                    "moe_shared_expert_intermediate_size", CONFIG_NEEDED);
+    config_copy_int(c, "expert_group_count", "n_group", 1);
+    config_copy_int(c, "expert_group_used_count", "topk_group", 1);
+    config_copy_bool(c, "expert_weights_norm", "norm_topk_prob", true);
+    config_copy_num(c, "expert_weights_scale", "routed_scaling_factor", 1.0);
     config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
 }
 
@@ -764,11 +752,10 @@ void keys_nemotron_h(config *c, const hf_shape *s)
                                             "of %s", c->arch);
     keys_put_sizes(c, s);
     put_nemotron_layers(c, s, config_int(c, n_ff, CONFIG_NEEDED));
-    config_put_int(c, "attention.key_length", config_int(c, "head_dim attention_head_dim", 128));
-    config_put_int(c, "attention.value_length", config_int(c, "head_dim attention_head_dim", 128));
-    config_put_num(c, "attention.layer_norm_rms_epsilon",
-                   config_num(c, "layer_norm_epsilon rms_norm_eps", 1e-5));
-    config_put_int(c, "vocab_size", config_int(c, "vocab_size", CONFIG_NEEDED));
+    config_copy_int(c, "attention.key_length", "head_dim attention_head_dim", 128);
+    config_copy_int(c, "attention.value_length", "head_dim attention_head_dim", 128);
+    config_copy_num(c, "attention.layer_norm_rms_epsilon", "layer_norm_epsilon rms_norm_eps", 1e-5);
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
     put_states(c, s, "conv_kernel mamba_d_conv");
     if (s->n_expert) put_nemotron_experts(c, s);
 }
