@@ -39,6 +39,19 @@ sees '0% > 你x好é$'
 keys C-u C-k
 sees '0% >$'
 
+# stopped from outside, the terminal another's meanwhile, and continued
+keys 'half'
+sees '0% > half$'
+shell=$(tm display-message -p '#{pane_pid}')
+lory=$(cat "/proc/$shell/task/$shell/children")
+kill -STOP $lory
+stty sane -F "$(tm display-message -p '#{pane_tty}')"
+kill -CONT $lory
+sleep 0.3
+keys Left Left 'X' C-e 'Y'
+sees '0% > haXlfY$'
+keys C-u C-k
+
 # Ctrl-C gives the line up
 keys 'never' C-c
 sees 'never^C'

@@ -17,7 +17,7 @@
 enum { ESCAPE_WAIT_MS = 50 /* for the rest of a sequence */, TEXT_MAX = 16 << 20 /* bytes */ };
 
 static struct termios found_mode; /* of the terminal, before */
-static volatile sig_atomic_t is_taken, was_resized;
+static volatile sig_atomic_t is_taken, was_changed, was_stopped;
 
 /* ---- the terminal ------------------------------------------------------------------------ */
 
@@ -62,20 +62,21 @@ static void on_end(int sig)
     raise(sig);
 }
 
-static void on_resize(int sig)
+static void on_change(int sig)
 {
-    (void)sig;
-    was_resized = 1;
+    if (sig == SIGCONT) was_stopped = 1;
+    was_changed = 1;
 }
 
 static void catch_signals(void)
 {
     static const int ends[] = { SIGTERM, SIGHUP, SIGQUIT };
     struct sigaction end = { .sa_handler = on_end, .sa_flags = SA_NODEFER },
-                     resize = { .sa_handler = on_resize, .sa_flags = SA_RESTART }, now;
+                     change = { .sa_handler = on_change, .sa_flags = SA_RESTART }, now;
     sigemptyset(&end.sa_mask);
-    sigemptyset(&resize.sa_mask);
-    sigaction(SIGWINCH, &resize, NULL);
+    sigemptyset(&change.sa_mask);
+    sigaction(SIGWINCH, &change, NULL);
+    sigaction(SIGCONT, &change, NULL);
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
         if (sigaction(ends[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL)
             sigaction(ends[i], &end, NULL);
@@ -110,7 +111,7 @@ void edit_close(editor *e)
 
 /* ---- reading keys ------------------------------------------------------------------------ */
 
-typedef enum { GOT_BYTES, GOT_NOTHING, GOT_RESIZE, GOT_END } got;
+typedef enum { GOT_BYTES, GOT_NOTHING, GOT_CHANGE, GOT_END } got;
 
 /* Waits for bytes, at most wait_ms (-1: as long as it takes). */
 static got read_more(editor *e, int wait_ms)
@@ -118,14 +119,16 @@ static got read_more(editor *e, int wait_ms)
     char block[4096];
     struct pollfd p = { .fd = 0, .events = POLLIN };
     struct timespec wait = { 0, (long)wait_ms * 1000000 };
-    sigset_t resize, before;
-    sigemptyset(&resize);
-    sigaddset(&resize, SIGWINCH);
-    pthread_sigmask(SIG_BLOCK, &resize, &before); /* so that none comes between look and wait */
+    sigset_t changes, before;
+    sigemptyset(&changes);
+    sigaddset(&changes, SIGWINCH);
+    sigaddset(&changes, SIGCONT);
+    pthread_sigmask(SIG_BLOCK, &changes, &before); /* so that none comes between look and wait */
     sigdelset(&before, SIGWINCH);
-    int n_ready = was_resized ? 0 : ppoll(&p, 1, wait_ms < 0 ? NULL : &wait, &before);
+    sigdelset(&before, SIGCONT);
+    int n_ready = was_changed ? 0 : ppoll(&p, 1, wait_ms < 0 ? NULL : &wait, &before);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (was_resized) return GOT_RESIZE;
+    if (was_changed) return GOT_CHANGE;
     if (n_ready == 0 || (n_ready < 0 && errno == EINTR)) return GOT_NOTHING;
     ssize_t n = n_ready < 0 ? -1 : read(0, block, sizeof block);
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) return GOT_NOTHING;
@@ -183,9 +186,20 @@ static void draw(editor *e, const edit_frame *f)
     buf_free(&out);
 }
 
+/* For a text that is drawn where the cursor is: at first, and after the program was stopped, since
+ * the terminal is as the shell had it then. */
+static void take(editor *e, edit_frame *f)
+{
+    was_stopped = was_changed = 0;
+    set_mode(true);
+    put_string("\033[?2004h");
+    e->shown.row = 0;
+    measure(f);
+}
+
 static void resize(editor *e, edit_frame *f)
 {
-    was_resized = 0;
+    was_changed = 0;
     measure(f);
     e->shown.row = edit_rows_above(&e->shown, f->n_columns);
     if (e->shown.row >= f->n_rows) e->shown.row = f->n_rows - 1;
@@ -196,10 +210,7 @@ static void suspend(editor *e, edit_frame *f)
     put_string("\r\n\033[?2004l");
     tcsetattr(0, TCSADRAIN, &found_mode);
     raise(SIGTSTP);
-    set_mode(true);
-    put_string("\033[?2004h");
-    e->shown.row = 0;
-    measure(f);
+    take(e, f);
 }
 
 /* The whole text, the cursor behind it, and then a new line. */
@@ -219,7 +230,7 @@ static edit_result edit(editor *e, edit_frame *f)
         got g = GOT_BYTES;
         if (r == EDIT_MORE) g = read_more(e, e->pending.len ? ESCAPE_WAIT_MS : -1);
         if (g == GOT_END) return EDIT_END;
-        if (g == GOT_RESIZE) resize(e, f);
+        if (g == GOT_CHANGE) was_stopped ? take(e, f) : resize(e, f);
         if (r == EDIT_CLEAR) put_string("\033[H\033[2J"), e->shown.row = 0;
         if (r == EDIT_SUSPEND) suspend(e, f);
         r = take_keys(e, g == GOT_NOTHING);
@@ -231,11 +242,8 @@ static edit_result edit(editor *e, edit_frame *f)
 static edit_result read_terminal(editor *e, edit_frame *f, buf *line)
 {
     out_flush();
-    set_mode(true);
-    put_string("\033[?2004h");
-    measure(f);
+    take(e, f);
     edit_text_begin(&e->text);
-    e->shown.row = 0;
     edit_result r = edit(e, f);
     leave(e, f, r);
     set_mode(false);
