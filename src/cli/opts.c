@@ -401,12 +401,28 @@ static opts_result wrong_option(parser *p, const char *word)
     return OPTS_WRONG;
 }
 
+/* Whether the word is the value of an option that takes it behind '=' only: *best gets both. */
+static bool is_loose_value(const parser *p, const char *word, nearest *best)
+{
+    row_walk w = { .row[0] = p->page->rows };
+    const opt_row *r;
+    size_t at;
+    while ((r = next_row(&w, &at))) {
+        if (r->kind != OPT_MAYBE || !r->choices || strcmp(word, nearest_choice(r, word)) != 0)
+            continue;
+        snprintf(best->text, sizeof best->text, "--%s=%s", r->name, word);
+        return true;
+    }
+    return false;
+}
+
 /* The option that a stray argument was meant for: a weight file goes with -m. */
-static const char *meant(const parser *p, const char *word, const nearest *best)
+static const char *meant(const parser *p, const char *word, nearest *best)
 {
     static const char gguf[] = ".gguf";
     size_t n = strlen(word), n_gguf = sizeof gguf - 1, at;
     const opt_row *model = find_option(p, "-m", &at);
+    if (is_loose_value(p, word, best)) return best->text;
     if (model && model->kind != OPT_REFUSED && n > n_gguf && strcmp(word + n - n_gguf, gguf) == 0)
         return "-m";
     return p->page->loose && best->distance * 3 > n ? p->page->loose : best->text;

@@ -8,3 +8,4 @@ try logits 1,2,3
 try run model.gguf
 try inspect a.gguf b.gguf
 try dir/model.gguf -p x
+try run -p x --stats json
