@@ -75,8 +75,8 @@ bool chat_set_stops(chat *c, const opt_list *given, const chat_builtin *b, lory_
 
 /* ---- chat_commands.c --------------------------------------------------------------------- */
 
-/* Appends the system text that TEXT or @FILE gives. */
-bool chat_read_system(const char *given, buf *text, lory_err *err);
+/* Appends the system text that TEXT or @FILE gives to `subject`, an option or a command. */
+bool chat_read_system(const char *subject, const char *given, buf *text, lory_err *err);
 
 typedef enum { CHAT_NO_COMMAND, CHAT_DONE, CHAT_FAILED, CHAT_EXIT } chat_outcome;
 

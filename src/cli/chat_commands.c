@@ -88,9 +88,12 @@ static bool no_memory(lory_err *err)
     return err_set(err, LORY_E_MEMORY, "system: no memory for the text");
 }
 
-bool chat_read_system(const char *given, buf *text, lory_err *err)
+bool chat_read_system(const char *subject, const char *given, buf *text, lory_err *err)
 {
     buf raw = { 0 };
+    if (strcmp(given, "@") == 0)
+        return err_set(err, LORY_E_ARGUMENT, "%s: no file is named (found \"@\", expected @FILE)",
+                       subject);
     bool ok = given[0] == '@' ? file_read(given + 1, 1 << 24, &raw, err)
                               : buf_puts(&raw, given) || no_memory(err);
     const char *s = raw.data ? raw.data : "";
@@ -103,7 +106,7 @@ bool chat_read_system(const char *given, buf *text, lory_err *err)
 static bool set_system(chat *c, const char *argument, lory_err *err)
 {
     buf text = { 0 };
-    if (!chat_read_system(argument, &text, err)) {
+    if (!chat_read_system("/system", argument, &text, err)) {
         buf_free(&text);
         return false;
     }
@@ -226,8 +229,8 @@ static void list_settings(const chat *c)
 static bool set(chat *c, const char *argument, lory_err *err)
 {
     char name[48];
-    size_t n = strcspn(argument, " ");
-    const char *value = argument + n + strspn(argument + n, " ");
+    size_t n = strcspn(argument, " \t");
+    const char *value = argument + n + strspn(argument + n, " \t");
     if (!*argument) {
         list_settings(c);
         return true;
@@ -300,9 +303,9 @@ static chat_outcome run_command(chat *c, const command *k, const char *argument)
 chat_outcome chat_command(chat *c, const char *line)
 {
     if (line[0] != '/' || line[1] == '/') return CHAT_NO_COMMAND;
-    size_t n = strcspn(line + 1, " \n");
+    size_t n = strcspn(line + 1, " \t\n");
     const command *k = find(line + 1, n);
-    const char *argument = line + 1 + n + strspn(line + 1 + n, " ");
+    const char *argument = line + 1 + n + strspn(line + 1 + n, " \t");
     if (!k && !c->is_interactive) return CHAT_NO_COMMAND; /* a line of a pipe is a text */
     if (!k) {
         unknown(line + 1, n);

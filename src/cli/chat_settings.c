@@ -50,7 +50,8 @@ bool chat_set(chat *c, const char *name, const char *value, lory_err *err)
     const char *nearest;
     uint64_t seed;
     if (!is_setting(name, &nearest))
-        return err_set(err, LORY_E_ARGUMENT, "%s: no such setting (nearest: %s)", name, nearest);
+        return err_set(err, LORY_E_ARGUMENT, "%s: no such setting (nearest: %s; /set lists them)",
+                       name, nearest);
     if (strcmp(name, "logit-bias") == 0 || strcmp(name, "dry-sequence-breaker") == 0)
         return err_set(err, LORY_E_ARGUMENT, "%s: is set on the command line only", name);
     snprintf(option, sizeof option, "--%s", name);

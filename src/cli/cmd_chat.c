@@ -87,7 +87,7 @@ static bool read_system(chat *c, lory_err *err)
 {
     if (!c->o->system) return true;
     c->talk.has_system = true;
-    return chat_read_system(c->o->system, &c->talk.system, err);
+    return chat_read_system("--system", c->o->system, &c->talk.system, err);
 }
 
 /* 0 or the exit status, after the error line. */
