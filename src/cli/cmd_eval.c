@@ -159,7 +159,7 @@ static bool choose_window(eval *e, lory_err *err)
     e->window = n_ctx < e->ids.n ? n_ctx : e->ids.n;
     e->first = e->o->all_tokens ? 0 : e->window / 2;
     if (e->ids.n < least)
-        return err_set(err, LORY_E_ARGUMENT,
+        return err_set(err, LORY_E_FORMAT,
                        "%s: too short to score (found %zu token%s, expected at least %zu)",
                        e->source, e->ids.n, plural(e->ids.n), least);
     if (n_ctx < least)

@@ -134,8 +134,9 @@ static bool run_text(const imatrix_opts *o, lory_session *s, lory_tokens *ids, l
     size_t size = (size_t)lory_session_n_ctx(s);
     if (size > ids->n) size = ids->n;
     if (size < 2)
-        return err_set(err, LORY_E_ARGUMENT, "%s: too short to measure (found %zu token%s)",
-                       o->text, ids->n, plural(ids->n));
+        return err_set(err, LORY_E_FORMAT,
+                       "%s: too short to measure (found %zu token%s, expected at least 2)",
+                       strcmp(o->text, "-") == 0 ? "stdin" : o->text, ids->n, plural(ids->n));
     size_t n = ids->n / size, n_most = o->n_chunks > 0 ? (size_t)o->n_chunks : UINT32_MAX;
     bool has_bos = ids->id[0] == bos, ok = true;
     progress bar;
