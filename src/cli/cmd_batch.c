@@ -188,6 +188,7 @@ static void put_template(json_writer *w, const run *r)
 /* All that the bytes of the output depend on, besides input and model, by the options' names. */
 static bool describe_settings(run *r, lory_err *err)
 {
+    char shard[48];
     json_writer w = { &r->state.settings, false };
     json_begin_object(&w);
     put_int_setting(&w, "seed", (int64_t)r->d.sampler.seed);
@@ -200,7 +201,8 @@ static bool describe_settings(run *r, lory_err *err)
     put_template(&w, r);
     if (r->grammar.g) put_int_setting(&w, "grammar", (int64_t)(r->grammar.hash >> 1));
     put_lists(&w, r);
-    json_member_str(&w, "shard", r->o->shard ? r->o->shard : "1/1");
+    snprintf(shard, sizeof shard, "%" PRIu64 "/%" PRIu64, r->shard, r->n_shards);
+    json_member_str(&w, "shard", shard);
     json_end_object(&w);
     return !r->state.settings.failed || err_set(err, LORY_E_MEMORY, "no memory for the settings");
 }
@@ -334,16 +336,23 @@ static bool answer_lines(run *r, lory_err *err)
     return true;
 }
 
-/* How far it came, when that is not to the end. */
-static void tell_rest(const run *r)
+/* Tells, with the error or after an interrupt, how far it came; the exit status. */
+static int fail_lines(const run *r, const lory_err *err)
 {
     uint64_t n = r->n_old + r->out.n_lines;
     const char *hint = r->out.is_file && r->in.is_file ? "; --resume goes on from there" : "";
+    char done[128];
+    lory_err all;
     if (r->in.is_file)
-        cli_note("%s: %" PRIu64 " of %" PRIu64 " lines are complete%s", r->out.name, n,
+        snprintf(done, sizeof done, "%" PRIu64 " of %" PRIu64 " lines are complete%s", n,
                  r->in.end - r->in.first, hint);
     else
-        cli_note("%s: %" PRIu64 " %s complete", r->out.name, n, n == 1 ? "line is" : "lines are");
+        snprintf(done, sizeof done, "%" PRIu64 " %s complete", n, n == 1 ? "line is" : "lines are");
+    if (err->code == LORY_E_INTERRUPTED)
+        cli_note("%s: %s", r->out.name, done);
+    else
+        err_set(&all, err->code, "%s; %s", err->text, done), err = &all;
+    return cli_fail(err);
 }
 
 /* Answers, and writes what is done whatever happens. */
@@ -359,16 +368,14 @@ static int run_lines(run *r)
     r->elapsed_ms = cli_now_ms() - r->start_ms;
     if (!ok && err.code != LORY_E_IO && err.code != LORY_E_MEMORY) write_done(r, &late);
     if (r->out.is_closed_pipe) return EXIT_FAILED; /* its reader went away: nobody asks why */
-    int status = ok ? EXIT_OK : cli_fail(&err);
-    if (!batch_out_close(&r->out, &late) && ok) status = cli_fail(&late);
-    if (status != EXIT_OK) tell_rest(r);
-    if (status == EXIT_OK && !batch_in_check(&r->in, &late)) status = cli_fail(&late);
-    if (status == EXIT_OK && r->n_errors + r->window.n_errors > 0) {
-        cli_note("%s: %" PRIu64 " of %" PRIu64 " lines could not be answered", r->in.name,
-                 r->n_errors + r->window.n_errors, r->n_old + r->out.n_lines);
-        status = EXIT_FAILED;
-    }
-    return status;
+    bool is_closed = batch_out_close(&r->out, ok ? &err : &late);
+    if (!ok || !is_closed) return fail_lines(r, &err);
+    if (!batch_in_check(&r->in, &err)) return cli_fail(&err);
+    uint64_t n_errors = r->n_errors + r->window.n_errors;
+    if (n_errors > 0)
+        cli_note("%s: %" PRIu64 " of %" PRIu64 " lines could not be answered", r->in.name, n_errors,
+                 r->n_old + r->out.n_lines);
+    return n_errors > 0 ? EXIT_FAILED : EXIT_OK;
 }
 
 /* ---- what it prints at the end ------------------------------------------------------------- */

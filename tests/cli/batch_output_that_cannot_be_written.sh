@@ -14,6 +14,6 @@ cat in
 for i in $(seq 40); do echo "{\"id\": $i, \"prompt\": \"Tom $i\", \"max_tokens\": 6}"; done > in
 "$LORY" batch -i in -o want
 (ulimit -f 4 && "$LORY" batch -i in -o out 2> err) || echo "exit $?"
-sed 's/: [0-9]* of 40/: N of 40/' err
+sed 's/; [0-9]* of 40/; N of 40/' err
 test "$(tail -c 1 out | od -An -c | tr -d ' ')" = '\n' && head -n "$(wc -l < out)" want | cmp - out
 "$LORY" batch -i in -o out --resume && cmp out want

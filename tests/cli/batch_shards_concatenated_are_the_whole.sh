@@ -9,3 +9,5 @@ wc -l < out.3
 "$LORY" batch --shard 2/3 < in > a && "$LORY" batch -i in --shard 2/3 | cmp - a
 for wrong in 0/3 4/3 3 a/b 1/0 -1/2 1/2x; do "$LORY" batch -i in --shard $wrong || echo $?; done
 cat in | "$LORY" batch --shard 1/2 || echo $?
+# the same stretch however it is written
+"$LORY" batch -i in -o out.7 --resume --shard 07/020
