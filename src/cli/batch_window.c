@@ -80,8 +80,10 @@ static void finish(batch_item *it)
     bool ok = it->err ? batch_put_error(&it->r, it->err, &it->answer)
                       : batch_put_answer(&it->r, w->d, it->choice, &it->answer);
     if (!ok) w->failed = true;
-    w->n_errors += it->err != NULL;
-    w->n_prompt_tokens += batch_n_prompt_tokens(&it->r);
+    if (it->err) /* then its prompt, too long say, need not have been evaluated */
+        w->n_errors++;
+    else
+        w->n_prompt_tokens += batch_n_prompt_tokens(&it->r);
     for (int i = 0; it->choice && i < it->n; i++) w->n_generated_tokens += it->choice[i].n_tokens;
     free_work(it);
     count_bytes(it);

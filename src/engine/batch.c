@@ -346,7 +346,6 @@ static bool share(batch *b, int place)
     if (n < MIN_SHARED) return true;
     kv_share(&b->kv, donor, slot, n);
     b->slot[donor].used = ++b->clock;
-    b->stats.n_shared += (uint64_t)n;
     return true;
 }
 
@@ -439,6 +438,7 @@ static void take_prompts(batch *b)
             kv_truncate(&b->kv, slot, 0);
             continue;
         }
+        if (begins) b->stats.n_shared += (uint64_t)b->kv.seq[slot].n_tok;
         int n = n_pending(b, slot) < n_room ? n_pending(b, slot) : n_room;
         if (make_room(b, i, kv_pages_for(&b->kv, slot, n), i == 0)) take(b, slot, n);
     }
