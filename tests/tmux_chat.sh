@@ -52,9 +52,13 @@ keys Left Left 'X' C-e 'Y'
 sees '0% > haXlfY$'
 keys C-u C-k
 
-# Ctrl-C gives the line up
+# Ctrl-C gives the line up, as the signal does when it does not come by the key
 keys 'never' C-c
 sees 'never^C'
+keys 'nor this'
+sees 'nor this$'
+kill -INT $lory
+sees 'nor this^C'
 
 # a bracketed paste keeps its lines, nothing is sent before Enter
 printf 'one\ntwo\nthree' | tm load-buffer -

@@ -111,7 +111,14 @@ void edit_close(editor *e)
 
 /* ---- reading keys ------------------------------------------------------------------------ */
 
-typedef enum { GOT_BYTES, GOT_NOTHING, GOT_CHANGE, GOT_END } got;
+typedef enum { GOT_BYTES, GOT_NOTHING, GOT_CHANGE, GOT_INTERRUPT, GOT_END } got;
+
+/* The signals that end the wait for a key: `each` adds them to a set, or takes them out. */
+static void for_news(sigset_t *set, int (*each)(sigset_t *, int))
+{
+    static const int news[] = { SIGWINCH, SIGCONT, SIGINT };
+    for (size_t i = 0; i < sizeof news / sizeof news[0]; i++) each(set, news[i]);
+}
 
 /* Waits for bytes, at most wait_ms (-1: as long as it takes). */
 static got read_more(editor *e, int wait_ms)
@@ -119,15 +126,15 @@ static got read_more(editor *e, int wait_ms)
     char block[4096];
     struct pollfd p = { .fd = 0, .events = POLLIN };
     struct timespec wait = { 0, (long)wait_ms * 1000000 };
-    sigset_t changes, before;
-    sigemptyset(&changes);
-    sigaddset(&changes, SIGWINCH);
-    sigaddset(&changes, SIGCONT);
-    pthread_sigmask(SIG_BLOCK, &changes, &before); /* so that none comes between look and wait */
-    sigdelset(&before, SIGWINCH);
-    sigdelset(&before, SIGCONT);
-    int n_ready = was_changed ? 0 : ppoll(&p, 1, wait_ms < 0 ? NULL : &wait, &before);
+    sigset_t news, before;
+    sigemptyset(&news);
+    for_news(&news, sigaddset);
+    pthread_sigmask(SIG_BLOCK, &news, &before); /* so that none comes between look and wait */
+    for_news(&before, sigdelset);
+    bool is_news = was_changed || cli_interrupted();
+    int n_ready = is_news ? 0 : ppoll(&p, 1, wait_ms < 0 ? NULL : &wait, &before);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (cli_interrupted()) return GOT_INTERRUPT;
     if (was_changed) return GOT_CHANGE;
     if (n_ready == 0 || (n_ready < 0 && errno == EINTR)) return GOT_NOTHING;
     ssize_t n = n_ready < 0 ? -1 : read(0, block, sizeof block);
@@ -230,6 +237,7 @@ static edit_result edit(editor *e, edit_frame *f)
         got g = GOT_BYTES;
         if (r == EDIT_MORE) g = read_more(e, e->pending.len ? ESCAPE_WAIT_MS : -1);
         if (g == GOT_END) return EDIT_END;
+        if (g == GOT_INTERRUPT) return EDIT_CANCEL; /* as by the key, not a later answer's end */
         if (g == GOT_CHANGE) was_stopped ? take(e, f) : resize(e, f);
         if (r == EDIT_CLEAR) put_string("\033[H\033[2J"), e->shown.row = 0;
         if (r == EDIT_SUSPEND) suspend(e, f);
