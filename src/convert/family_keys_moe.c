@@ -28,14 +28,6 @@ static bool zero_each_fourth(const config *c, const char *name, int64_t first)
     return true;
 }
 
-static bool has_value(const config *c, const char *name, int64_t value)
-{
-    const json *list = config_find(c, name);
-    for (const json *j = list ? list->first : NULL; j; j = j->next)
-        if (j->i == value) return true;
-    return false;
-}
-
 /* ---- Qwen, DeepSeek, and what came of them --------------------------------------------------- */
 
 void keys_qwen_moe(config *c, const hf_shape *s)
@@ -322,7 +314,8 @@ void keys_llama4(config *c, const hf_shape *s)
 {
     int64_t step = config_int(c, "interleave_moe_layer_step", 1);
     int64_t chunk = config_int(c, "attention_chunk_size", 8192);
-    bool turns_always = config_find(c, "no_rope_layers") && !has_value(c, "no_rope_layers", 0);
+    const json *rotates = config_find(c, "no_rope_layers");
+    bool turns_always = rotates && !keys_has_number(rotates, 0);
     keys_put_activation(c, "silu", "silu");
     keys_put_sizes(c, s);
     config_copy_int(c, "feed_forward_length", "intermediate_size_mlp", CONFIG_NEEDED);
@@ -472,7 +465,7 @@ void keys_smallthinker(config *c, const hf_shape *s)
 {
     int64_t n_ff = config_int(c, "moe_ffn_hidden_size", CONFIG_NEEDED);
     bool is_softmax = config_bool(c, "moe_primary_router_apply_softmax", false);
-    bool has_window = has_value(c, "sliding_window_layout", 1);
+    bool has_window = keys_has_number(config_find(c, "sliding_window_layout"), 1);
     keys_put_sizes(c, s);
     config_put_int(c, "feed_forward_length", n_ff);
     config_put_int(c, "attention.head_count_kv", s->n_kv_head);
@@ -488,7 +481,7 @@ void keys_smallthinker(config *c, const hf_shape *s)
         config_copy_int(c, "attention.sliding_window", "sliding_window_size", CONFIG_NEEDED);
     if (has_window ? !zero_each_fourth(c, "sliding_window_layout", 0)
                          || !zero_each_fourth(c, "rope_layout", 0)
-                   : has_value(c, "rope_layout", 0))
+                   : keys_has_number(config_find(c, "rope_layout"), 0))
         config_wrong(c, LORY_E_UNSUPPORTED,
                      "other layers without window and rotation than each "
                      "fourth are not known of smallthinker");
