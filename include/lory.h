@@ -266,7 +266,8 @@ const lory_token *lory_session_tokens(const lory_session *s, size_t *n);
 bool lory_session_eval(lory_session *s, const lory_token *ids, size_t n, lory_err *err);
 
 /* The same, with the logits [n_vocab] of every token handed to on_logits in order; pos is the
- * token's position in the session. A false return ends the evaluation (LORY_E_INTERRUPTED). */
+ * token's position in the session. A false return ends the evaluation with its step
+ * (LORY_E_INTERRUPTED). */
 typedef bool (*lory_on_logits)(void *user, size_t pos, const float *logits);
 bool lory_session_eval_all(lory_session *s, const lory_token *ids, size_t n,
                            lory_on_logits on_logits, void *user, lory_err *err);
@@ -310,7 +311,8 @@ bool lory_session_write_state(const lory_session *s, size_t n_tok, lory_on_bytes
  * of the format. On failure the session is as it was. */
 bool lory_session_read_state(lory_session *s, const void *bytes, size_t n, lory_err *err);
 
-/* [n_vocab] logits of the last token evaluated, or NULL before any; owned by the session. */
+/* [n_vocab] logits of the last token that the session holds, which owns them; NULL when they are
+ * not known: before any evaluation, after an interrupted one, a cut, or a state that was read. */
 const float *lory_session_logits(const lory_session *s);
 
 /* Makes the running (or else the next) evaluation end at its next step with LORY_E_INTERRUPTED.

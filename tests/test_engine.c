@@ -646,6 +646,29 @@ TEST(a_session_refuses_what_does_not_fit_and_stays_as_it_was)
     model_close(&m);
 }
 
+static bool stop_at(void *user, size_t pos, const float *logits)
+{
+    (void)logits;
+    return pos < *(size_t *)user;
+}
+
+TEST(an_evaluation_that_its_caller_stops_leaves_no_logits_of_another_token)
+{
+    lory_err err;
+    model m;
+    session s;
+    lory_token ids[64];
+    size_t last = 40; /* logits are handed on by 32, and all 64 tokens are one step */
+    for (int i = 0; i < 64; i++) ids[i] = i;
+    REQUIRE(model_open(&m, test_vector(models[0]), NULL, &err), "%s", err.text);
+    REQUIRE(session_open(&s, &m, &(lory_session_params){ .n_ctx = 65, .n_threads = 1 }, &err));
+    CHECK(!session_eval(&s, ids, 64, stop_at, &last, &err) && err.code == LORY_E_INTERRUPTED);
+    CHECK(s.n == 64 && !s.logits);
+    CHECK(session_eval(&s, ids, 1, NULL, NULL, &err) && s.n == 65 && s.logits);
+    session_close(&s);
+    model_close(&m);
+}
+
 TEST(parameters_out_of_range_are_named)
 {
     lory_err err;

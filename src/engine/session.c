@@ -397,6 +397,7 @@ bool session_eval(session *s, const lory_token *ids, size_t n, lory_on_logits on
         int n_again = s->n < n_old ? (int)(n_old - s->n) : 0; /* logits were handed on before */
         if (on_logits && !hand_on(s, n_again, n_tok, on_logits, user, err)) {
             s->n += (size_t)n_tok;
+            s->logits = NULL; /* of its last token they may not be known */
             return false;
         }
     }
