@@ -286,12 +286,23 @@ void lory_prompt_free(lory_prompt *p)
     *p = (lory_prompt){ 0 };
 }
 
-/* The text of a special token as the vocabulary has it; NULL when there is none. */
-static const char *special_text(const lory_model *m, lory_token id, mem_arena *arena)
+/* *text: of a special token as the vocabulary has it; NULL when there is none. */
+static bool special_text(const lory_model *m, lory_token id, mem_arena *arena, const char **text,
+                         lory_err *err)
 {
-    if (id < 0) return NULL;
+    *text = NULL;
+    if (id < 0) return true;
     gguf_str s = m->m.tok.v.text[id];
-    return utf8_is_valid(s.s, s.n) ? arena_strndup(arena, s.s, s.n) : NULL;
+    if (!utf8_is_valid(s.s, s.n)) return true;
+    *text = arena_strndup(arena, s.s, s.n);
+    return *text || err_set(err, LORY_E_MEMORY, "no memory for the text of token %d", id);
+}
+
+static bool special_texts(const lory_model *m, mem_arena *arena, chat_template *c, lory_err *err)
+{
+    if (!m || !m->m.has_tokenizer) return true;
+    return special_text(m, lory_token_bos(m), arena, &c->bos_token, err)
+           && special_text(m, lory_token_eos(m), arena, &c->eos_token, err);
 }
 
 _Static_assert(sizeof(lory_range) == sizeof(jinja_range), "handed out as they are");
@@ -307,11 +318,7 @@ bool lory_render_template(const lory_model *m, const lory_template *t, const cha
     };
     *out = (lory_prompt){ 0 };
     if (!json_read(&vars, variables, n, "variables", err)) return false;
-    if (m && m->m.has_tokenizer) {
-        c.bos_token = special_text(m, lory_token_bos(m), &arena);
-        c.eos_token = special_text(m, lory_token_eos(m), &arena);
-    }
-    bool ok = chat_render(&c, vars.root, &made, err);
+    bool ok = special_texts(m, &arena, &c, err) && chat_render(&c, vars.root, &made, err);
     if (ok) /* a buf and mem_resize'd ranges: both go back by mem_free */
         *out =
             (lory_prompt){ made.text.data, made.text.len, (lory_range *)made.plain, made.n_plain };

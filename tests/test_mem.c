@@ -78,6 +78,14 @@ TEST(mem_fail_at_fails_the_nth_allocation_and_all_after)
     mem_free(a), mem_free(b), mem_free(c), mem_free(d);
 }
 
+TEST(mem_fail_once_fails_the_nth_allocation_alone)
+{
+    mem_fail_once(2);
+    void *a = mem_new(1, 1), *b = mem_new(1, 1), *c = mem_new(1, 1);
+    CHECK(a && !b && c);
+    mem_free(a), mem_free(c);
+}
+
 TEST(arena_blocks_are_zeroed_aligned_and_apart)
 {
     enum { N = 2000 };

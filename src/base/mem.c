@@ -8,6 +8,7 @@
 
 static atomic_size_t live_bytes, peak_bytes;
 static atomic_uint_fast64_t fail_at; /* allocations left before failing, plus 1; 0 = off */
+static atomic_bool fails_once;
 
 bool mem_mul(size_t a, size_t b, size_t *out)
 {
@@ -25,14 +26,22 @@ bool mem_add(size_t a, size_t b, size_t *out)
 
 void mem_fail_at(uint64_t n)
 {
+    atomic_store(&fails_once, false);
     atomic_store(&fail_at, n ? n + 1 : 0);
+}
+
+void mem_fail_once(uint64_t n)
+{
+    mem_fail_at(n);
+    atomic_store(&fails_once, true);
 }
 
 static bool must_fail(void)
 {
     uint_fast64_t left = atomic_load(&fail_at);
     if (left == 0) return false;
-    if (left > 1) atomic_store(&fail_at, left - 1);
+    if (left > 2) atomic_store(&fail_at, left - 1);
+    else if (atomic_load(&fails_once)) atomic_store(&fail_at, 0);
     return left <= 2;
 }
 

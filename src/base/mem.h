@@ -38,8 +38,10 @@ typedef struct {
 } mem_carver;
 void *mem_carve(mem_carver *c, size_t n, size_t size); /* n * size bytes; NULL when measuring */
 
-/* The n-th allocation from now fails (and all after it); 0 = never. For tests of error paths. */
+/* The n-th allocation from now fails, and all after it or it alone; 0 = none. For tests of error
+ * paths. */
 void mem_fail_at(uint64_t n);
+void mem_fail_once(uint64_t n);
 
 /* Bytes in live mem_new/mem_resize blocks, now and at most. Thread-safe. */
 size_t mem_live_bytes(void);

@@ -78,7 +78,8 @@ static void finish(batch_item *it)
 {
     batch_window *w = it->w;
     bool ok = it->err ? batch_put_error(&it->r, it->err, &it->answer)
-                      : batch_put_answer(&it->r, w->d, it->choice, &it->answer);
+                      : it->choice /* else what is wrong could not be noted */
+                            && batch_put_answer(&it->r, w->d, it->choice, &it->answer);
     if (!ok) w->failed = true;
     if (it->err) /* then its prompt, too long say, need not have been evaluated */
         w->n_errors++;

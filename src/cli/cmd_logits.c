@@ -91,7 +91,7 @@ static int logits(lory_model *m, logits_opts *o, cli_stats *stats)
     if (cli_read_ids("--ids", o->ids, strlen(o->ids), info.n_vocab, &ids, &err))
         status = eval(s, o, &ids, &p);
     else
-        status = cli_usage("%s", err.text);
+        status = cli_fail(&err);
     stats->n_prompt = ids.n;
     stats->prompt_ms = cli_now_ms() - start_ms;
     lory_session_free(s);

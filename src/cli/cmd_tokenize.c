@@ -79,8 +79,9 @@ static bool encode(const lory_model *m, const tokenize_opts *o, const char *text
 static bool put_ids(const lory_tokens *ids, const char *before, const char *after)
 {
     buf b = { 0 };
-    bool ok = buf_puts(&b, before);
+    bool ok = true; /* memory that b could not get, out_buf tells */
     json_writer w = { &b, false };
+    buf_puts(&b, before);
     json_begin_array(&w);
     for (size_t i = 0; i < ids->n && ok; i++) {
         json_put_int(&w, ids->id[i]);
@@ -117,15 +118,15 @@ static bool decode(const lory_model *m, bool special, const lory_tokens *ids, bu
     bool ok = d || err_set(err, LORY_E_MEMORY, "tokenize: no memory");
     for (size_t i = 0; i < ids->n && ok; i++) {
         ok = lory_detok_put(d, ids->id[i], &piece, &n, err);
-        if (ok && !buf_put(text, piece, n))
-            ok =
-                err_set(err, LORY_E_MEMORY, "tokenize: no memory for %zu bytes of text", text->len);
+        if (ok) buf_put(text, piece, n);
     }
     if (ok) {
         lory_detok_flush(d, &piece, &n);
         buf_put(text, piece, n);
     }
     lory_detok_free(d);
+    if (ok && text->failed)
+        return err_set(err, LORY_E_MEMORY, "tokenize: no memory for %zu bytes of text", text->len);
     return ok;
 }
 
@@ -137,9 +138,8 @@ static int decode_text(const lory_model *m, const tokenize_opts *o, const char *
     buf out = { 0 };
     int status = EXIT_FAILED;
     lory_model_get_info(m, &info);
-    if (!cli_read_ids(o->text ? "-p" : "stdin", text ? text : "", n, info.n_vocab, &ids, &err))
-        status = o->text ? cli_usage("%s", err.text) : cli_fail(&err);
-    else if (!decode(m, o->special, &ids, &out, &err))
+    if (!cli_read_ids(o->text ? "-p" : "stdin", text ? text : "", n, info.n_vocab, &ids, &err)
+        || !decode(m, o->special, &ids, &out, &err))
         status = cli_fail(&err);
     else if (out_buf(&out))
         status = EXIT_OK;

@@ -220,6 +220,12 @@ static void suspend(editor *e, edit_frame *f)
     take(e, f);
 }
 
+static edit_result no_memory(editor *e)
+{
+    err_set(&e->err, LORY_E_MEMORY, "chat: no memory for what is entered");
+    return EDIT_END;
+}
+
 /* The whole text, the cursor behind it, and then a new line. */
 static void leave(editor *e, const edit_frame *f, edit_result r)
 {
@@ -256,8 +262,7 @@ static edit_result read_terminal(editor *e, edit_frame *f, buf *line)
     leave(e, f, r);
     set_mode(false);
     if (r == EDIT_LINE) buf_put(line, e->text.text.data, e->text.text.len);
-    if (e->text.text.failed || line->failed) return EDIT_END;
-    return r;
+    return e->text.text.failed || line->failed ? no_memory(e) : r;
 }
 
 /* ---- without a terminal ------------------------------------------------------------------ */
@@ -287,7 +292,7 @@ static edit_result read_line(editor *e, buf *line)
     size_t n_mark = e->in.n_line == 1 ? utf8_mark(text, n) : 0;
     if (n > n_mark && text[n - 1] == '\r') n--;
     put_valid(line, text + n_mark, n - n_mark);
-    return line->failed ? EDIT_END : EDIT_LINE;
+    return line->failed ? no_memory(e) : EDIT_LINE;
 }
 
 /* A terminal that cannot move its cursor, or answers that go elsewhere: it edits lines itself. */
