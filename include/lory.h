@@ -122,7 +122,7 @@ typedef struct lory_detok lory_detok;
 enum { LORY_SHOW_SPECIAL = 1 }; /* control tokens give their text instead of nothing */
 
 /* continues = the text goes on after other text, so a leading space of the first word is kept.
- * NULL when memory can't be had. */
+ * NULL when memory can't be had, or the model has no tokenizer. */
 lory_detok *lory_detok_new(const lory_model *m, unsigned flags, bool continues);
 void lory_detok_free(lory_detok *d);
 /* *text gets *n_bytes bytes (perhaps none), valid until the next call on d. */
@@ -438,7 +438,7 @@ typedef struct {
 
 /* Generates after what the session holds, which must be at least one token. Every generated token
  * is evaluated but the last. On LORY_E_* everything generated so far was handed on. result may be
- * NULL. */
+ * NULL. on_piece, NULL when nobody listens, may look at s, but not change it. */
 bool lory_generate(lory_session *s, lory_sampler *sampler, const lory_generate_params *p,
                    lory_on_piece on_piece, void *user, lory_generate_result *result,
                    lory_err *err);

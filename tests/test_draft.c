@@ -1,6 +1,6 @@
 /* test_draft.c - guesses at what comes next, and that they change no bit of what is generated. */
 #include "engine/draft.h"
-#include "engine/session.h"
+#include "engine/session_state.h"
 #include "gguf/gguf_write.h"
 #include "lory.h"
 #include "test.h"
@@ -145,6 +145,7 @@ static void go_ahead(session *s, const lory_token *ids, const float *want, int n
             CHECK(session_eval_ahead(s, ids[i], guess, n_guess, &err), "%s", err.text);
         }
         CHECK(s->n == (size_t)i + 1);
+        CHECK(session_state_bytes(s, s->n + 1) == 0, "what waits is not held");
         CHECK_SAME(s->logits, want + (size_t)i * row, row * sizeof *want, "%s, token %d, %d ahead",
                    gguf_path(&s->m->file), i, n);
     }

@@ -127,6 +127,18 @@ TEST(batches_that_cannot_be_and_requests_that_do_not_fit_are_refused)
     CHECK(mem_live_bytes() == 0);
 }
 
+TEST(numbers_that_make_no_sense_are_refused_or_counted_with)
+{
+    lory_model *m = open_model();
+    lory_work work;
+    REFUSED(lory_meter_new(-1, &err), "threads: -1 (expected 1 to 1024)");
+    lory_model_work(m, NULL, INT_MAX, 0, &work);
+    CHECK(work.read_bytes > 0.0 && work.i8_macs > (double)INT_MAX, "%g", work.i8_macs);
+    lory_model_work(m, NULL, -1, 0, &work);
+    CHECK(work.read_bytes == 0.0);
+    lory_model_close(m);
+}
+
 TEST(nothing_is_freed_of_what_is_not_there)
 {
     lory_model_close(NULL);

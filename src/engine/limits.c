@@ -131,7 +131,7 @@ lory_meter *limits_open(int n_threads, lory_err *err)
 {
     const char *isa = kernels_isa(err);
     if (!isa) return NULL;
-    if (n_threads <= 0) n_threads = cpu_usable_cores();
+    if (n_threads == 0) n_threads = cpu_usable_cores();
     lory_meter *m = mem_new(1, sizeof *m);
     if (m) m->bytes = mem_new(READ_BYTES, 1);
     if (!m || !m->bytes)

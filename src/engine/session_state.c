@@ -53,7 +53,7 @@ static exec_prefix prefix_of(const session *s, size_t n)
 /* A prefix that is cut is evaluated again whatever follows, so that its rows are of no use. */
 static bool holds(const session *s, size_t n)
 {
-    return n <= (size_t)s->kv.seq[0].n_tok && n >= (size_t)prefix_of(s, n).n
+    return n <= s->n && n <= (size_t)s->kv.seq[0].n_tok && n >= (size_t)prefix_of(s, n).n
            && kv_has_window(&s->kv, 0, (int)n) && kv_has_state(&s->kv, 0, (int)n);
 }
 

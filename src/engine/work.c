@@ -88,7 +88,7 @@ void work_count(const model *m, const lory_session_params *p, int n_tokens, int 
     *work = (lory_work){ 0 };
     if (!m->arch || n_tokens < 1) return;
     int n_batch = session_n_batch(&params);
-    double n_steps = (n_tokens + n_batch - 1) / n_batch;
+    double n_steps = (n_tokens - 1) / n_batch + 1;
     extent all = { m, &params, n_tokens, n_steps }, last = { m, &params, 1.0, 1.0 };
     for (int il = 0; il < m->hp.n_layer; il++) add_recipe(&all, model_block(m), il, work);
     add_recipe(&last, m->arch->head, 0, work);
