@@ -194,19 +194,27 @@ static bool multiply(jrun *r, const big *a, const big *b, big *out)
 static bool exceeds(const big *b, uint32_t q, const big *rest)
 {
     uint64_t carry = 0;
-    int order = 0; /* of the product so far against as many limbs of rest */
-    for (size_t i = 0; i < b->n || carry; i++) {
+    bool is_more = false; /* the product so far than as many limbs of rest */
+    size_t i = 0;
+    for (; i < b->n || carry; i++) {
         carry += i < b->n ? (uint64_t)b->limb[i] * q : 0;
         uint32_t limb = (uint32_t)(carry % BASE), other = i < rest->n ? rest->limb[i] : 0;
-        if (limb != other) order = limb > other ? 1 : -1;
+        if (limb != other) is_more = limb > other;
         carry /= BASE;
-        if (i >= rest->n && limb) return true;
-        if (i + 1 >= b->n && !carry) {
-            for (size_t k = i + 1; k < rest->n; k++)
-                if (rest->limb[k]) return false;
-        }
     }
-    return order > 0;
+    return is_more && i >= rest->n;
+}
+
+/* The greatest number below BASE that b can be multiplied with to be no more than rest. */
+static uint32_t times_in(const big *b, const big *rest)
+{
+    uint32_t low = 0, high = BASE; /* b * low <= rest < b * high */
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        if (exceeds(b, middle, rest)) high = middle;
+        else low = middle;
+    }
+    return low;
 }
 
 /* Rounded towards minus infinity, the remainder has the sign of b. */
@@ -222,16 +230,8 @@ static bool divide(jrun *r, const big *a, const big *b, big *q, big *rest)
         rest->limb[0] = a->limb[i];
         rest->n++;
         trim(rest);
-        uint32_t low = 0, high = BASE; /* b * low <= rest < b * high */
-        while (high - low > 1) {
-            uint32_t middle = low + (high - low) / 2;
-            if (exceeds(b, middle, rest))
-                high = middle;
-            else
-                low = middle;
-        }
-        subtract_times(rest, b, low);
-        q->limb[i] = low;
+        q->limb[i] = times_in(b, rest);
+        subtract_times(rest, b, q->limb[i]);
     }
     q->is_negative = a->is_negative != b->is_negative;
     trim(q);

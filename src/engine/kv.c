@@ -435,24 +435,28 @@ void kv_store(kv_cache *kv, const lory_kernels *kn, kv_place at, const float *k,
     if (l->value_at > 0) store_row(kv, kn, l, l->value_dim, v, row + l->value_at);
 }
 
-/* Fills a page of one layer, block by block. */
-static void make_up_page(const kv_cache *kv, int il, unsigned char *page)
+/* Fills a row of layer il, some elements at a time; *n counts the numbers that were drawn. */
+static void make_up_row(const kv_cache *kv, int il, uint64_t *n, unsigned char *row)
 {
     enum { SOME = 32 };
     const qtype_row *type = &qtypes[kv->shape.type];
+    const int dim = kv->layer[il].head_dim;
+    for (int d = 0; d < dim; d += SOME) {
+        float x[SOME];
+        for (int i = 0; i < SOME; i++)
+            x[i] = 2.0f * (float)rng_uniform_at(0, (*n)++, (uint64_t)il) - 1.0f;
+        type->from_f32(dim - d < SOME ? dim - d : SOME, x, NULL,
+                       row + (size_t)(d / type->block_elems) * type->block_bytes);
+    }
+}
+
+static void make_up_page(const kv_cache *kv, int il, unsigned char *page)
+{
     const kv_layer *l = &kv->layer[il];
-    const int dim = l->head_dim, n_part = (int)n_parts(&kv->shape) * l->n_kv_head;
+    const int n_part = (int)n_parts(&kv->shape) * l->n_kv_head;
     uint64_t n = 0;
     for (int ip = 0; ip < n_part; ip++, page += l->chunk_bytes)
-        for (int j = 0; j < KV_CHUNK; j++)
-            for (int d = 0; d < dim; d += SOME) {
-                float x[SOME];
-                for (int i = 0; i < SOME; i++)
-                    x[i] = 2.0f * (float)rng_uniform_at(0, n++, (uint64_t)il) - 1.0f;
-                type->from_f32(dim - d < SOME ? dim - d : SOME, x, NULL,
-                               page + (size_t)j * l->row_bytes
-                                   + (size_t)(d / type->block_elems) * type->block_bytes);
-            }
+        for (size_t j = 0; j < KV_CHUNK; j++) make_up_row(kv, il, &n, page + j * l->row_bytes);
 }
 
 /* The state that goes on. */

@@ -116,6 +116,26 @@ bool model_lacks(const model *m, int il, lory_role role, lory_err *err)
                    role_name(role, il, name, sizeof name));
 }
 
+/* What step s reads is not written: false if that is for want of an optional step's tensor. */
+static bool check_writer(const model *m, const lory_step *recipe, const lory_step *s, int il,
+                         lory_err *err)
+{
+    for (const lory_step *w = recipe; w < s; w++)
+        if (w->dst == s->src && w->role != W_NONE) return model_lacks(m, il, w->role, err);
+    return true;
+}
+
+/* The slots that a step writes. */
+static void mark_written(const lory_step *s, bool written[SLOT_COUNT])
+{
+    written[s->dst] = true;
+    if (s->op == OP_MLA_KV) written[V] = true;
+    if (s->op == OP_SPLIT_HEADS) written[AV] = true;
+    if (s->op == OP_SPLIT_INNER) written[MV] = true;
+    for (int slot = XR; s->op == OP_TOKEN_MIX && s->dst == XR && slot <= XG; slot++)
+        written[slot] = true;
+}
+
 /* The steps of one recipe must find their weights, and the slots that they read written before. */
 static bool check_steps(const model *m, const lory_step *recipe, int il, lory_err *err)
 {
@@ -125,15 +145,9 @@ static bool check_steps(const model *m, const lory_step *recipe, int il, lory_er
         if (s->role != W_NONE && !(s->flags & (BARE | WITHOUT))
             && !weights_has(&m->w, il, s->role))
             return model_lacks(m, il, s->role, err);
-        if (s->op != OP_EMBED && !written[s->src]) /* by an optional step, then */
-            for (const lory_step *w = recipe; w < s; w++)
-                if (w->dst == s->src && w->role != W_NONE) return model_lacks(m, il, w->role, err);
-        written[s->dst] = true;
-        if (s->op == OP_MLA_KV) written[V] = true;
-        if (s->op == OP_SPLIT_HEADS) written[AV] = true;
-        if (s->op == OP_SPLIT_INNER) written[MV] = true;
-        for (int slot = XR; s->op == OP_TOKEN_MIX && s->dst == XR && slot <= XG; slot++)
-            written[slot] = true;
+        if (s->op != OP_EMBED && !written[s->src] && !check_writer(m, recipe, s, il, err))
+            return false;
+        mark_written(s, written);
     }
     return true;
 }
