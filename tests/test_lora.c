@@ -307,6 +307,17 @@ TEST(what_is_wrong_with_an_adapter_is_one_line)
         CHECK(!lora_open(&l, &m, path, &err), "case %zu opens", i);
         CHECK_STR(err.text + strlen(path), cases[i].want);
     }
+    model_close(&m);
+#undef Q
+}
+
+TEST(an_adapter_of_what_is_no_matrix_is_refused)
+{
+    model m;
+    lory_lora l;
+    lory_err err;
+    const char *path = test_temp("bad.gguf");
+    REQUIRE(model_open(&m, test_vector("golden/llama-mha/model-f32.gguf"), NULL, &err));
     static const char *const strange[] = { "blk.0.attn_norm.weight", "blk.99.attn_q.weight",
                                            "rope_freqs.weight", "blk.0.ssm_in.weight" };
     for (size_t i = 0; i < sizeof strange / sizeof strange[0]; i++) {
@@ -319,7 +330,6 @@ TEST(what_is_wrong_with_an_adapter_is_one_line)
               strange[i], err.text);
     }
     model_close(&m);
-#undef Q
 }
 
 TEST(a_damaged_adapter_is_refused_or_opens_but_never_worse)
