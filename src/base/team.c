@@ -34,7 +34,7 @@ static bool size_is_good(int n_threads, lory_err *err)
 enum {
     USED_BITS = 11,  /* of start's turn: how many threads the run uses; 0 = the workers leave */
     LINE = 64,       /* bytes: what one thread writes and another polls has lines of its own */
-    SPIN_NS = 200000,     /* the longest a wait polls before it sleeps, on a machine with room; */
+    POLL_NS = 200000,     /* the longest a wait polls before it sleeps, on a machine with room; */
     CROWDED_SHARE = 4,    /* the part of it on a crowded one, */
     MIN_SHARE = 128,      /* and there when enough was in vain: */
     VAIN_SHARE = 16,      /* polling in vain may take this part of a core's time, */
@@ -62,7 +62,7 @@ struct team {
     int n_used;      /* that the next run uses */
     atomic_int n_now; /* that the run at hand has */
     int n_started;   /* workers that have a thread */
-    int max_spins;   /* polls in SPIN_NS */
+    int max_polls;   /* polls in POLL_NS */
     atomic_int_least64_t n_lost;  /* cores lost to others, when a wait last looked */
     atomic_int_least64_t crowded_until; /* ns */
     atomic_int_least64_t paid_at; /* until then polling in vain has used the time for it up, ns */
@@ -75,7 +75,7 @@ struct team {
     atomic_uint_least64_t last_run; /* start's turn then */
     _Alignas(LINE) atomic_int n_busy;    /* workers that have not returned from fn */
     _Alignas(LINE) atomic_int n_arrived; /* threads at the barrier */
-    _Alignas(LINE) atomic_int n_spins;   /* polls before a wait sleeps, now; seldom written */
+    _Alignas(LINE) atomic_int n_polls;   /* polls before a wait sleeps, now; seldom written */
 };
 
 /* ---- waiting ------------------------------------------------------------------------------- */
@@ -96,9 +96,9 @@ static int64_t now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* How many polls take SPIN_NS: one takes 5 to 50 ns, by processor. The least of some short runs,
+/* How many polls take POLL_NS: one takes 5 to 50 ns, by processor. The least of some short runs,
  * since any may be interrupted. */
-static int count_spins(void)
+static int count_polls(void)
 {
     enum { N_RUNS = 5, N_POLLS = 200 };
     atomic_uint_least64_t turn = 0;
@@ -109,7 +109,7 @@ static int count_spins(void)
         int64_t took = now_ns() - start;
         if (took < least) least = took;
     }
-    return (int)(SPIN_NS * (int64_t)N_POLLS / (least > N_POLLS ? least : N_POLLS));
+    return (int)(POLL_NS * (int64_t)N_POLLS / (least > N_POLLS ? least : N_POLLS));
 }
 
 /* The lower half of a turn, which is what the kernel compares. */
@@ -128,9 +128,9 @@ static void gate_open(gate *g, uint64_t turn)
         syscall(SYS_futex, word_of(g), FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
-static bool gate_poll(gate *g, uint64_t seen, int n_spins)
+static bool gate_poll(gate *g, uint64_t seen, int n_polls)
 {
-    for (int i = 0; i < n_spins; i++) {
+    for (int i = 0; i < n_polls; i++) {
         if (atomic_load_explicit(&g->turn, memory_order_acquire) != seen) return true;
         relax();
     }
@@ -146,15 +146,15 @@ static void gate_sleep(gate *g, uint64_t seen)
 }
 
 /* Polls that a wait may make now. */
-static int spins_now(team *t)
+static int polls_now(team *t)
 {
-    int n = atomic_load_explicit(&t->n_spins, memory_order_relaxed);
-    if (n == t->max_spins) return n;
+    int n = atomic_load_explicit(&t->n_polls, memory_order_relaxed);
+    if (n == t->max_polls) return n;
     int64_t now = now_ns();
     if (now < atomic_load_explicit(&t->paid_at, memory_order_relaxed)) return n;
     bool is_over = now >= atomic_load_explicit(&t->crowded_until, memory_order_relaxed);
-    n = is_over ? t->max_spins : t->max_spins / CROWDED_SHARE;
-    atomic_store_explicit(&t->n_spins, n, memory_order_relaxed);
+    n = is_over ? t->max_polls : t->max_polls / CROWDED_SHARE;
+    atomic_store_explicit(&t->n_polls, n, memory_order_relaxed);
     return n;
 }
 
@@ -174,15 +174,15 @@ static bool is_crowded(team *t, int64_t now)
 
 /* A wait made n polls, all that it might, in vain. Of threads that do so at once some may not
  * count. */
-static void charge_spins(team *t, int n)
+static void charge_polls(team *t, int n)
 {
     int64_t now = now_ns(), paid = atomic_load_explicit(&t->paid_at, memory_order_relaxed);
-    int left = is_crowded(t, now) ? t->max_spins / CROWDED_SHARE : t->max_spins;
+    int left = is_crowded(t, now) ? t->max_polls / CROWDED_SHARE : t->max_polls;
     if (paid < now - VAIN_BURST_NS) paid = now - VAIN_BURST_NS;
-    paid += VAIN_SHARE * (int64_t)SPIN_NS * n / t->max_spins;
+    paid += VAIN_SHARE * (int64_t)POLL_NS * n / t->max_polls;
     atomic_store_explicit(&t->paid_at, paid, memory_order_relaxed);
-    if (paid > now) left = t->max_spins / MIN_SHARE;
-    atomic_store_explicit(&t->n_spins, left, memory_order_relaxed);
+    if (paid > now) left = t->max_polls / MIN_SHARE;
+    atomic_store_explicit(&t->n_polls, left, memory_order_relaxed);
 }
 
 /* Polls, then sleeps. Where the others have no core to run on, polling only keeps them from one
@@ -193,10 +193,10 @@ static void charge_spins(team *t, int n)
  * leaves the team without work says nothing. */
 static void wait_for(team *t, gate *g, uint64_t seen)
 {
-    int n = spins_now(t);
+    int n = polls_now(t);
     if (gate_poll(g, seen, n)) return;
     gate_sleep(g, seen);
-    if (n > t->max_spins / MIN_SHARE && g != &t->start) charge_spins(t, n);
+    if (n > t->max_polls / MIN_SHARE && g != &t->start) charge_polls(t, n);
 }
 
 /* ---- the workers --------------------------------------------------------------------------- */
@@ -314,8 +314,8 @@ team *team_new(int n_threads, lory_err *err)
     }
     t->n_threads = t->n_used = n_threads;
     if (n_threads == 1) return t;
-    t->max_spins = count_spins();
-    atomic_init(&t->n_spins, t->max_spins);
+    t->max_polls = count_polls();
+    atomic_init(&t->n_polls, t->max_polls);
     atomic_init(&t->n_lost, cpu_preemptions());
     t->workers = mem_new((size_t)n_threads - 1, sizeof(worker));
     if (!t->workers)

@@ -3,8 +3,9 @@
  * team_free. POSIX threads by default; with -DLORY_OPENMP the threads are of one OpenMP region that
  * lasts as long as the team: they wait in the same way, since the barriers of its runtimes spin.
  *
- * Waiting (for work, at a barrier) spins for some microseconds, then sleeps in the kernel, so an
- * idle team takes no processor time and a crowded machine does not wait for spinners. */
+ * Who waits (for work, at a barrier) polls for up to 200 microseconds, less on a crowded machine or
+ * when polling was often in vain, and then sleeps in the kernel: an idle team takes no processor
+ * time (src/engine/README.md). */
 #ifndef LORY_BASE_TEAM_H
 #define LORY_BASE_TEAM_H
 
