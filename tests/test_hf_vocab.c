@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "convert/vocab_forms.h"
 #include "hf_folder.h"
+#include "token/tokenizer.h"
 #include <math.h>
 
 enum { N_VOCAB = 12 };
@@ -184,6 +185,10 @@ TEST(the_names_of_expressions_go_by_normal_form_and_merges)
     "| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]|\\\\s+(?!\\\\S)|\\\\s"
 #define NEWLINES "(?:\\\\r?\\\\n)+(?!\\\\r?\\\\n)"
 #define QWEN2    SUFFIX "|" WORD REST
+#define DEEPSEEK3                                                                                  \
+    "[!\\\"#$%&'()*+,\\\\-./:;<=>?@\\\\[\\\\\\\\\\\\]^_`{|}~][A-Za-z]+|"                           \
+    "[^\\\\r\\\\n\\\\p{L}\\\\p{P}\\\\p{S}]?[\\\\p{L}\\\\p{M}]+| ?[\\\\p{P}\\\\p{S}]+[\\\\r\\\\n]*"\
+    "|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+"
 
 TEST(expressions_in_steps_have_names)
 {
@@ -225,7 +230,9 @@ TEST(merges_with_byte_fallback_become_scores)
         "{\"added_tokens\":[{\"id\":0,\"content\":\"<unk>\",\"special\":true},"
         "{\"id\":9,\"content\":\"\u2581\u2581x\",\"special\":false}],"
         "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":"
-        "\"\u2581\"}]},\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{"
+        "\"\u2581\"},{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},"
+        "\"content\":\"\u2581\"}]},"
+        "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{"
         "\"SpecialToken\":"
         "{\"id\":\"<s>\"}},{\"Sequence\":{\"id\":\"A\"}}]},"
         "\"model\":{\"type\":\"BPE\",\"byte_fallback\":true,\"unk_token\":\"<unk>\",\"vocab\":{"
@@ -294,7 +301,8 @@ TEST(a_list_of_pieces_is_a_unigram_model)
     gguf g;
     hf_test t = begin("list", "");
     hf_text(&t, "tokenizer.json",
-            "{\"model\":{\"unk_id\":1,\"vocab\":[[\"a\",-1.5],[\"<unk>\",0]]}}");
+            "{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\u2581\"},"
+            "\"model\":{\"unk_id\":1,\"vocab\":[[\"a\",-1.5],[\"<unk>\",0]]}}");
     if (!make(&t, &g)) return;
     check_str(&g, "tokenizer.ggml.model", "t5");
     check_float(&g, "tokenizer.ggml.scores", -1.5);
@@ -302,6 +310,217 @@ TEST(a_list_of_pieces_is_a_unigram_model)
     refuse_json("nameless", "{\"model\":{" VOCAB "}}",
                 "/tokenizer.json: a model of no type is not known (known: BPE of bytes, BPE with "
                 "byte fallback, Unigram)");
+}
+
+/* ---- what a tokenizer.json does besides its model ------------------------------------------- */
+
+#define SP_MODEL(more)                                                                             \
+    "{\"type\":\"BPE\",\"byte_fallback\":true,\"vocab\":{\"a\":0,\"b\":1,\"\u2581\":2,"            \
+    "\"ab\":3,\"\u2581ab\":4,\"b\u2581\":5}," more                                                 \
+    "\"merges\":[\"a b\",\"\u2581 ab\",\"b \u2581\"]}"
+#define UNIGRAM  "{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1],[\"\u2581a\",-1],[\"a\u2581b\",-1]]}"
+#define BYTES_OF(more) "{\"type\":\"BPE\"," VOCAB "," more "\"merges\":[]}"
+#define META(more)     "{\"type\":\"Metaspace\",\"replacement\":\"\u2581\"" more "}"
+#define TO_MARK                                                                                    \
+    "{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"\u2581\"}"
+#define LEVEL(more) "{\"type\":\"ByteLevel\",\"add_prefix_space\":false" more "}"
+#define TYPE(name)  "{\"type\":\"" name "\"}"
+#define DECODER     ",\"decoder\":{\"type\":\"ByteLevel\"}"
+#define LIST(name, parts) "{\"type\":\"Sequence\",\"" name "\":[" parts "]}"
+
+/* normalizer, pre_tokenizer, model: the end of the sentence that refuses them */
+static const char *const refused_parts[][4] = {
+    { TYPE("NFKC"), LEVEL(""), BYTES_OF(""), "the normalizer 'NFKC' is not known" },
+    { LIST("normalizers", TYPE("NFC") "," TYPE("Lowercase")), LEVEL(""), BYTES_OF(""),
+      "the normalizer 'Lowercase' is not known" },
+    { "null", "{\"type\":\"ByteLevel\",\"add_prefix_space\":true}", BYTES_OF(""),
+      "a blank before the text (add_prefix_space of 'ByteLevel') is not known" },
+    { "null", SPLIT("\\\\p{N}", ISOLATED), BYTES_OF("") DECODER,
+      "is not known (step 1 is '\\p{N}')" },
+    { "null", SPLIT(QWEN2, ISOLATED), BYTES_OF("") DECODER,
+      "no 'ByteLevel' makes bytes of the words" },
+    { "null",
+      LIST("pretokenizers", SPLIT(QWEN2, "\"behavior\":\"Contiguous\"") "," LEVEL(
+                                ",\"use_regex\":false")),
+      BYTES_OF(""), "(step 1 is 'Contiguous (?i:" },
+    { "null",
+      LIST("pretokenizers", LEVEL(",\"use_regex\":false") "," SPLIT(QWEN2, ISOLATED)),
+      BYTES_OF(""), "(step 1 is 'ByteLevel')" },
+    { "null",
+      LIST("pretokenizers", "{\"type\":\"Punctuation\",\"behavior\":\"Isolated\"}," LEVEL(
+                                "") "," SPLIT("[0-9][0-9][0-9]", ISOLATED)),
+      BYTES_OF(""), "(step 1 is 'Punctuation')" },
+    { "null", LEVEL(""), BYTES_OF("\"end_of_word_suffix\":\"</w>\","),
+      "the end_of_word_suffix '</w>' is not known" },
+    { "null", LEVEL(""), BYTES_OF("\"unk_token\":\"a\",\"fuse_unk\":true,"),
+      "one unknown token for several bytes (fuse_unk) is not known" },
+    { TYPE("NFKC"), META(""), SP_MODEL(""), "the normalizer 'NFKC' is not known" },
+    { "null", LIST("pretokenizers", TYPE("Digits") "," META("")), SP_MODEL(""),
+      "the pre_tokenizer 'Digits' is not known" },
+    { "null", "{\"type\":\"Metaspace\",\"replacement\":\"_\"}", SP_MODEL(""),
+      "the pre_tokenizer 'Metaspace' is not known" },
+    { "null", "null", SP_MODEL(""), "turns blanks into U+2581" },
+    { "null", META(""), SP_MODEL(""), "pieces of several words (piece 5)" },
+    { TO_MARK, "null", SP_MODEL("\"continuing_subword_prefix\":\"##\","),
+      "the continuing_subword_prefix '##' is not known" },
+    { TYPE("Strip"), META(""), UNIGRAM, "the normalizer 'Strip' is not known" },
+    { "null", TYPE("Whitespace"), UNIGRAM, "the pre_tokenizer 'Whitespace' is not known" },
+    { TYPE("BertNormalizer"), TYPE("Whitespace"),
+      "{\"type\":\"BPE\",\"end_of_word_suffix\":\"</w>\"," VOCAB ",\"merges\":[]}",
+      "the pre_tokenizer 'Whitespace' is not known" },
+    { "{\"type\":\"BertNormalizer\",\"lowercase\":false}", TYPE("BertPreTokenizer"),
+      "{\"type\":\"BPE\",\"end_of_word_suffix\":\"</w>\"," VOCAB ",\"merges\":[]}",
+      "the normalizer 'BertNormalizer' is not known" },
+    { "null", "null", "{\"type\":\"BPE\",\"end_of_word_suffix\":\"</w>\"," VOCAB ",\"merges\":[]}",
+      "are known only as GPT-1 makes them" },
+};
+
+TEST(parts_that_lory_does_not_do_are_refused)
+{
+    char text[2000];
+    for (size_t i = 0; i < sizeof refused_parts / sizeof refused_parts[0]; i++) {
+        const char *const *c = refused_parts[i];
+        gguf g;
+        buf notes = { 0 };
+        lory_err err = { 0 };
+        hf_test t = begin("parts", "");
+        snprintf(text, sizeof text, "{\"normalizer\":%s,\"pre_tokenizer\":%s,\"model\":%s}", c[0],
+                 c[1], c[2]);
+        hf_text(&t, "tokenizer.json", text);
+        CHECK(!hf_make(&t, RETYPE_KEEP, &g, &notes, &err), "case %zu: converted", i);
+        CHECK(strstr(err.text, c[3]), "case %zu: %s", i, err.text);
+        gguf_close(&g);
+        buf_free(&notes);
+    }
+}
+
+/* Merges by score would also make "abc" of "a" and "bc", and so on. */
+TEST(merges_that_scores_cannot_stand_for_are_refused)
+{
+    refuse_json("tree",
+                "{\"normalizer\":" TO_MARK ",\"model\":{\"type\":\"BPE\",\"byte_fallback\":true,"
+                "\"vocab\":{\"a\":0,\"b\":1,\"c\":2,\"ab\":3,\"bc\":4,\"abc\":5,\"abca\":6,"
+                "\"ca\":7},\"merges\":[\"a b\",\"b c\",\"ab c\",\"abc a\",\"c a\"]}}",
+                "/tokenizer.json: the merges are not of a SentencePiece model (5; there are 7 "
+                "pairs of pieces that make a piece)");
+}
+
+TEST(blanks_are_joined_where_the_folder_joins_them)
+{
+    static const char *const cases[][3] = {
+        { "null", META(""), "0" },
+        { "null", LIST("pretokenizers", TYPE("WhitespaceSplit") "," META("")), "1" },
+        { LIST("normalizers", TYPE("Strip") ",{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" "
+                                            "{2,}\"},\"content\":\"\u2581\"}"),
+          META(""), "1" },
+    };
+    char text[1000];
+    for (int i = 0; i < 3; i++) {
+        gguf g;
+        hf_test t = begin("joined", "");
+        snprintf(text, sizeof text,
+                 "{\"normalizer\":%s,\"pre_tokenizer\":%s,\"model\":" UNIGRAM "}", cases[i][0],
+                 cases[i][1]);
+        hf_text(&t, "tokenizer.json", text);
+        if (!make(&t, &g)) return;
+        check_int(&g, "tokenizer.ggml.remove_extra_whitespaces", cases[i][2][0] - '0');
+        check_list(&g, "tokenizer.ggml.token_type", "115555555555"); /* "a b" is never one word */
+        gguf_close(&g);
+    }
+}
+
+#define SPECIALS                                                                                   \
+    "\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[6]},\"<x>\":{\"id\":\"<x>\",\"ids\":[8]}}"
+#define TEMPLATE(single) "{\"type\":\"TemplateProcessing\",\"single\":[" single "]," SPECIALS "}"
+#define TOKEN(name)      "{\"SpecialToken\":{\"id\":\"" name "\"}}"
+#define TEXT_A           "{\"Sequence\":{\"id\":\"A\"}}"
+
+TEST(tokens_around_a_text_are_those_of_the_post_processor)
+{
+    static const struct {
+        const char *processor, *config;
+        int bos, eos, sep, add_bos, add_eos, add_sep; /* -1: the key is absent */
+    } cases[] = {
+        { TEMPLATE(TOKEN("<s>") "," TEXT_A), "", 6, -1, -1, 1, 0, -1 },
+        { TEMPLATE(TOKEN("<x>") "," TEXT_A), "\"bos_token\":\"<s>\"", 8, -1, -1, 1, 0, -1 },
+        { TEMPLATE(TEXT_A "," TOKEN("<x>")), "", -1, 8, -1, 0, 1, -1 },
+        { TEMPLATE(TEXT_A "," TOKEN("<x>")), "\"eos_token\":\"<s>\"", -1, 6, 8, 0, 0, 1 },
+        { TEMPLATE(TEXT_A), "", -1, -1, -1, 0, 0, -1 },
+        { TEMPLATE(TEXT_A), "\"add_bos_token\":true", -1, -1, -1, 1, 0, -1 },
+        { "{\"type\":\"RobertaProcessing\",\"cls\":[\"<s>\",6],\"sep\":[\"<x>\",8]}", "", 6, 8, -1,
+          1, 1, -1 },
+        { LIST("processors", LEVEL("") "," TEMPLATE(TOKEN("<s>") "," TEXT_A)), "", 6, -1, -1, 1, 0,
+          -1 },
+        { LEVEL(""), "", -1, -1, -1, -1, -1, -1 },
+        { LEVEL(""), "\"tokenizer_class\":\"PreTrainedTokenizerFast\"", -1, -1, -1, 0, 0, -1 },
+    };
+    char text[1500];
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        gguf g;
+        hf_test t = begin("around", "");
+        snprintf(text, sizeof text,
+                 "{" ADDED "," BYTE_LEVEL ",\"post_processor\":%s,\"model\":{" VOCAB
+                 ",\"merges\":[\"a b\"]}}",
+                 cases[i].processor);
+        hf_text(&t, "tokenizer.json", text);
+        snprintf(text, sizeof text, "{%s}", cases[i].config);
+        hf_text(&t, "tokenizer_config.json", text);
+        if (!make(&t, &g)) return;
+        check_int(&g, "tokenizer.ggml.bos_token_id", cases[i].bos);
+        check_int(&g, "tokenizer.ggml.eos_token_id", cases[i].eos);
+        check_int(&g, "tokenizer.ggml.seperator_token_id", cases[i].sep);
+        check_int(&g, "tokenizer.ggml.add_bos_token", cases[i].add_bos);
+        check_int(&g, "tokenizer.ggml.add_eos_token", cases[i].add_eos);
+        check_int(&g, "tokenizer.ggml.add_sep_token", cases[i].add_sep);
+        gguf_close(&g);
+    }
+}
+
+TEST(what_gguf_cannot_say_of_texts_is_said)
+{
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    hf_test t = begin("lost", "");
+    hf_text(&t, "tokenizer.json",
+            "{\"added_tokens\":[{\"id\":5,\"content\":\"<x>\",\"rstrip\":true}],"
+            "\"normalizer\":{\"type\":\"NFC\"},"
+            "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":["
+            SPLIT("\\\\p{N}{1,3}", ISOLATED) ","
+            SPLIT("[一-龥\u3040-ゟ゠-ヿ]+", ISOLATED) ","
+            SPLIT(DEEPSEEK3, ISOLATED) "," LEVEL(",\"use_regex\":false") "]},"
+            "\"post_processor\":" TEMPLATE(TOKEN("<s>") "," TOKEN("<x>") "," TEXT_A) ","
+            "\"model\":{" VOCAB ",\"merges\":[\"a b\"]}}");
+    REQUIRE(hf_make(&t, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
+    CHECK(strstr(notes.data, ": 1 added tokens take white space along"), "%s", notes.data);
+    CHECK(strstr(notes.data, "can't say of a pre-tokenizer 'deepseek-v3'"), "%s", notes.data);
+    CHECK(strstr(notes.data, ": of the 2 tokens that tokenizer.json puts before a text"), "%s",
+          notes.data);
+    gguf_close(&g);
+    buf_free(&notes);
+}
+
+TEST(a_byte_without_a_token_is_unknown_where_the_folder_says_so)
+{
+    gguf g;
+    lory_err err = { 0 };
+    tokenizer tok;
+    hf_test t = begin("unknown-bytes", "");
+    hf_text(&t, "tokenizer.json",
+            "{" BYTE_LEVEL ",\"model\":{\"unk_token\":\"?\",\"vocab\":{\"a\":0,\"b\":1,\"?\":2,"
+            "\"ab\":3},\"merges\":[\"a b\"]}}");
+    if (!make(&t, &g)) return;
+    check_list(&g, "tokenizer.ggml.token_type", "112155555555");
+    check_int(&g, "tokenizer.ggml.unknown_token_id", 2);
+    REQUIRE(tokenizer_init(&tok, &g, &err), "%s", err.text);
+    lory_tokens ids = { 0 };
+    tokenizer_text text = { "abxa\u00e9", 6, 0, NULL, 0 };
+    CHECK(tokenizer_encode(&tok, &text, &ids, &err), "%s", err.text);
+    CHECK(ids.n == 5 && ids.id[0] == 3 && ids.id[1] == 2 && ids.id[2] == 0 && ids.id[3] == 2
+          && ids.id[4] == 2);
+    lory_tokens_free(&ids);
+    tokenizer_free(&tok);
+    gguf_close(&g);
 }
 
 /* ---- SentencePiece --------------------------------------------------------------------------- */
@@ -346,7 +565,8 @@ TEST(sentencepiece_models_are_read)
         check_int(&g, "tokenizer.ggml.bos_token_id", 1);
         check_int(&g, "tokenizer.ggml.padding_token_id", 6);
         check_int(&g, "tokenizer.ggml.add_space_prefix", 0);
-        CHECK((gguf_find(&g, "tokenizer.ggml.precompiled_charsmap") != NULL) == (type == 1));
+        check_int(&g, "tokenizer.ggml.remove_extra_whitespaces", 0);
+        CHECK(gguf_find(&g, "tokenizer.ggml.precompiled_charsmap"));
         gguf_close(&g);
         buf_free(&b);
     }

@@ -175,11 +175,32 @@ static void note_vocab(const work *k)
                    k->folder.path, k->vocab.n_dropped, k->vocab.n);
 }
 
+/* What the folder says of texts and GGUF can't; Phi-3's white space goes by the architecture. */
+static void note_lost(const work *k)
+{
+    if (k->vocab.n_spaced && strncmp(k->family->arch, "phi", 3) != 0)
+        buf_printf(k->notes,
+                   "%s: %zu added tokens take white space along or are whole words only (lstrip, "
+                   "rstrip, single_word), which GGUF can't say\n",
+                   k->folder.path, k->vocab.n_spaced);
+    if (k->vocab.lacks_nfc)
+        buf_printf(k->notes,
+                   "%s: texts will not be brought to normal form C, which GGUF can't say of a "
+                   "pre-tokenizer '%s'\n",
+                   k->folder.path, k->vocab.pre);
+    if (k->vocab.before.n > 1 || k->vocab.behind.n > 1)
+        buf_printf(k->notes,
+                   "%s: of the %zu tokens that tokenizer.json puts before a text and the %zu "
+                   "behind it only the first are added\n",
+                   k->folder.path, k->vocab.before.n, k->vocab.behind.n);
+}
+
 static void put_notes(const work *k)
 {
     note_unused(k);
     note_output(k);
     note_vocab(k);
+    note_lost(k);
 }
 
 /* ---- the work -------------------------------------------------------------------------------- */

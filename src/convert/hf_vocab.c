@@ -81,15 +81,45 @@ static void take_bool(int *value, const json *config, const char *key)
     if (json_get_bool(json_get(config, key), &yes)) *value = yes;
 }
 
+/* What a tokenizer.json puts around a text. Its own token is the one that counts; one behind that
+ * is not the end is a separator. */
+static void take_around(hf_vocab *v)
+{
+    if (!v->has_around) return;
+    int64_t id = v->behind.id;
+    v->add_bos = v->before.n > 0;
+    v->add_eos = v->behind.n > 0;
+    if (v->before.n > 0 && v->before.id != HF_UNSAID) {
+        v->ids[HF_BOS] = HF_UNSAID;
+        take_id(v, HF_BOS, v->before.id);
+    }
+    if (v->behind.n == 0 || id == HF_UNSAID) return;
+    take_id(v, HF_EOS, id);
+    if (v->ids[HF_EOS] == id) return;
+    v->ids[HF_SEP] = HF_UNSAID;
+    take_id(v, HF_SEP, id);
+    v->add_eos = 0;
+    v->add_sep = 1;
+}
+
+/* A class that puts nothing around a text by itself. */
+static bool adds_nothing(const json *config)
+{
+    return json_str_is(json_get(config, "tokenizer_class"), "PreTrainedTokenizerFast");
+}
+
+/* What nobody has said is left to the defaults of the kind of vocabulary. */
 static void take_config(hf_vocab *v, const hf_folder *f)
 {
     const json *t = f->tok_config.root;
-    take_bool(&v->add_bos, t, "add_bos_token");
-    take_bool(&v->add_eos, t, "add_eos_token");
-    take_bool(&v->add_space_prefix, t, "add_prefix_space");
     take_texts(v, t);
     take_ids(v, f->config.root);
     take_ids(v, f->generation.root);
+    take_around(v);
+    if (v->is_json && !v->has_around && adds_nothing(t)) v->add_bos = v->add_eos = 0;
+    take_bool(&v->add_bos, t, "add_bos_token");
+    take_bool(&v->add_eos, t, "add_eos_token");
+    take_bool(&v->add_space_prefix, t, "add_prefix_space");
 }
 
 /* ---- added tokens beside the vocabulary ------------------------------------------------------ */
@@ -105,6 +135,7 @@ static bool add_decoder(hf_vocab *v, const json *decoder, lory_err *err)
         int64_t id = strtoll(j->key, &end, 10);
         json_get_bool(json_get(j, "special"), &is_special);
         if (*end || end == j->key || !token_text(j, &text)) continue;
+        hf_vocab_count_spaced(v, j);
         if (!hf_vocab_add(v, id, text, is_special, err)) return false;
     }
     return true;
@@ -131,16 +162,24 @@ static bool add_beside(hf_vocab *v, const hf_folder *f, lory_err *err)
     return ok;
 }
 
+/* The unknown token by its kind, which no configuration needs to name. */
+static void find_unknown(hf_vocab *v)
+{
+    for (size_t i = v->n; i-- > 0;)
+        if (v->model && v->types[i] == TOKEN_UNKNOWN) v->ids[HF_UNK] = (int32_t)i;
+}
+
 /* ---- finding the form ------------------------------------------------------------------------ */
 
 static bool read_json(hf_vocab *v, const hf_folder *f, const char *arch, lory_err *err)
 {
     json_doc d;
+    v->is_json = true;
     char *path = folder_file(f, "tokenizer.json");
     bool ok = path && folder_json(f, "tokenizer.json", &d, err);
     if (!path) hf_vocab_no_memory(v, err);
     if (ok) {
-        ok = read_tokenizer_json(v, d.root, path, arch, err);
+        ok = read_tokenizer_json(v, d.root, f->tok_config.root, path, arch, err);
         json_close(&d);
     }
     mem_free(path);
@@ -224,6 +263,9 @@ bool hf_vocab_read(hf_vocab *v, const hf_folder *f, int64_t n_rows, const char *
     *v = (hf_vocab){ .n = n,
                      .add_bos = HF_UNSAID,
                      .add_eos = HF_UNSAID,
+                     .add_sep = HF_UNSAID,
+                     .before.id = HF_UNSAID,
+                     .behind.id = HF_UNSAID,
                      .add_space_prefix = HF_UNSAID,
                      .remove_extra_whitespaces = HF_UNSAID };
     for (int i = 0; i < HF_ID_COUNT; i++) v->ids[i] = HF_UNSAID;
@@ -232,7 +274,10 @@ bool hf_vocab_read(hf_vocab *v, const hf_folder *f, int64_t n_rows, const char *
     v->types = arena_new(&v->arena, n, sizeof *v->types);
     bool ok = v->texts && v->scores && v->types ? true : hf_vocab_no_memory(v, err);
     ok = ok && read_form(v, f, arch, err) && pad(v, err);
-    if (ok) take_config(v, f);
+    if (ok) {
+        find_unknown(v);
+        take_config(v, f);
+    }
     if (!ok) hf_vocab_free(v);
     return ok;
 }
@@ -278,4 +323,5 @@ void hf_vocab_put(const hf_vocab *v, gguf_writer *w)
     }
     put_bool(w, KEY("add_bos_token"), v->add_bos);
     put_bool(w, KEY("add_eos_token"), v->add_eos);
+    put_bool(w, KEY("add_sep_token"), v->add_sep);
 }

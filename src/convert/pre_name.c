@@ -2,6 +2,7 @@
  * (token/pretok.h has the rules).
  * Layer: convert. A new rule is a row in the table. */
 #include "base/err.h"
+#include "convert/json_parts.h"
 #include "convert/vocab_forms.h"
 #include <stdio.h>
 #include <string.h>
@@ -103,6 +104,7 @@ static const pre_row rows[] = {
 typedef struct {
     char steps[MAX_STEPS + 1][MAX_REGEX];
     int n;
+    bool has_bytes;
 } step_list;
 
 /* ---- reading the steps --------------------------------------------------------------------- */
@@ -120,7 +122,7 @@ static void put_regex(char out[MAX_REGEX], const char *s)
     out[n] = '\0';
 }
 
-/* The expression that text is split by, with the behavior where pieces are not just cut out. An
+/* What is done with what matches, where pieces are not just cut out, before the expression. An
  * expression that ends in \s+ matches all of a text: then removing what does not match is no more
  * than cutting. False: part of the text would be lost. */
 static bool put_split(char out[MAX_REGEX], const json *j, const char *regex)
@@ -129,10 +131,26 @@ static bool put_split(char out[MAX_REGEX], const json *j, const char *regex)
     const json *behavior = json_get(j, "behavior");
     bool inverts = false, removes = json_str_is(behavior, "Removed");
     json_get_bool(json_get(j, "invert"), &inverts);
-    if (json_str_is(behavior, "MergedWithNext")) put_regex(out, "MergedWithNext ");
+    if (behavior && behavior->type == JSON_STRING && !removes
+        && !json_str_is(behavior, "Isolated")) {
+        put_regex(out, behavior->str);
+        put_regex(out, " ");
+    }
     put_regex(out, regex);
     size_t n = strlen(out), n_all = sizeof all - 1;
     return !removes || (inverts && n >= n_all && strcmp(out + n - n_all, all) == 0);
+}
+
+/* Bytes become characters here, so that what stands behind sees those; only "ByteLevel" with an
+ * expression of its own has steps behind it, in rows that mean it so. */
+static bool put_byte_level(char out[MAX_REGEX], const json *j)
+{
+    bool cuts = true;
+    json_get_bool(json_get(j, "use_regex"), &cuts);
+    put_regex(out, BYTES);
+    if (cuts || j->next) return cuts;
+    *out = '\0';
+    return true;
 }
 
 /* What a part of the pre-tokenizer does, or false: it is of no known kind. */
@@ -140,34 +158,33 @@ static bool read_step(const json *j, step_list *list)
 {
     char *out = list->n <= MAX_STEPS ? list->steps[list->n] : list->steps[MAX_STEPS];
     const json *pattern = json_get(j, "pattern"), *regex = json_get(pattern, "Regex");
-    bool yes = true;
+    const json *type = json_get(j, "type"), *behavior = json_get(j, "behavior");
+    bool is_known = true, is_single = false;
     *out = '\0';
-    if (json_str_is(json_get(j, "type"), "ByteLevel")) {
-        json_get_bool(json_get(j, "use_regex"), &yes);
-        if (yes) put_regex(out, BYTES);
-    } else if (json_str_is(json_get(j, "type"), "Digits")) {
-        yes = false;
-        json_get_bool(json_get(j, "individual_digits"), &yes);
-        put_regex(out, yes ? DIGITS : RUNS);
-    } else if (json_str_is(json_get(j, "type"), "Punctuation")) {
+    if (json_str_is(type, "ByteLevel")) {
+        list->has_bytes = true;
+        is_known = put_byte_level(out, j);
+    } else if (json_str_is(type, "Digits")) {
+        json_get_bool(json_get(j, "individual_digits"), &is_single);
+        put_regex(out, is_single ? DIGITS : RUNS);
+    } else if (json_str_is(type, "Punctuation") && json_str_is(behavior, "Contiguous")) {
         put_regex(out, PUNCT);
     } else if (!regex || regex->type != JSON_STRING || !put_split(out, j, regex->str)) {
-        const json *type = json_get(j, "type");
         snprintf(out, MAX_REGEX, "%.64s",
                  type && type->type == JSON_STRING ? type->str : "of no type");
-        return false;
+        is_known = false;
     }
-    if (*out && list->n <= MAX_STEPS) list->n++;
-    return true;
+    if (is_known && *out && list->n <= MAX_STEPS) list->n++;
+    return is_known;
 }
 
 static bool read_steps(const json *pre, step_list *list)
 {
     const json *parts = json_get(pre, "pretokenizers");
-    if (!parts) return read_step(pre, list);
-    for (const json *j = parts->first; j; j = j->next)
-        if (!read_step(j, list)) return false;
-    return true;
+    bool is_known = parts || read_step(pre, list);
+    for (const json *j = parts ? parts->first : NULL; j && is_known; j = j->next)
+        is_known = read_step(j, list);
+    return is_known;
 }
 
 /* ---- finding the row ----------------------------------------------------------------------- */
@@ -190,12 +207,17 @@ static bool row_fits(const pre_row *r, const step_list *list, unsigned flags)
     return true;
 }
 
+/* NULL: none fits. */
+static const char *find_row(const step_list *list, unsigned flags)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (row_fits(&rows[i], list, flags)) return rows[i].name;
+    return NULL;
+}
+
 static unsigned read_flags(const json *root)
 {
-    const json *norm = json_get(root, "normalizer"), *list = json_get(norm, "normalizers");
-    bool ignores = false, is_nfc = json_str_is(json_get(norm, "type"), "NFC");
-    for (const json *j = list ? list->first : NULL; j; j = j->next)
-        is_nfc |= json_str_is(json_get(j, "type"), "NFC");
+    bool ignores = false, is_nfc = part_of_type(json_get(root, "normalizer"), "NFC");
     json_get_bool(json_get(json_get(root, "model"), "ignore_merges"), &ignores);
     return (is_nfc ? NFC : 0) | (ignores ? IGNORE_MERGES : 0);
 }
@@ -205,8 +227,12 @@ const char *pre_name(const json *root, const char *path, lory_err *err)
     step_list list = { .n = 0 };
     const json *pre = json_get(root, "pre_tokenizer");
     bool is_known = pre && pre->type == JSON_OBJECT && read_steps(pre, &list);
-    for (size_t i = 0; is_known && i < sizeof rows / sizeof rows[0]; i++)
-        if (row_fits(&rows[i], &list, read_flags(root))) return rows[i].name;
+    const char *name = is_known ? find_row(&list, read_flags(root)) : NULL;
+    if (name && list.has_bytes) return name;
+    if (name) {
+        err_set(err, LORY_E_UNSUPPORTED, "%s: no 'ByteLevel' makes bytes of the words", path);
+        return NULL;
+    }
     int i = is_known && list.n ? list.n - 1 : list.n <= MAX_STEPS ? list.n : MAX_STEPS;
     err_set(err, LORY_E_UNSUPPORTED,
             "%s: the way text is cut into words is not known%s (step %d is '%.300s')", path,

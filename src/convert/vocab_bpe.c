@@ -211,13 +211,27 @@ static bool read_ranks(ranks *r, const buf *text)
 }
 
 /* GPT-2's alphabet: a byte as a printable character. */
+static uint32_t char_of_byte(unsigned char b)
+{
+    bool is_plain = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
+    int n_before = b < 33 ? b : b < 161 ? 33 + b - 127 : 33 + 34; /* bytes that are not plain */
+    return is_plain ? b : 256u + (unsigned)n_before;
+}
+
 static void put_byte(buf *out, unsigned char b)
 {
     char text[UTF8_MAX_BYTES];
-    bool is_plain = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
-    int n_before = b < 33 ? b : b < 161 ? 33 + b - 127 : 33 + 34; /* bytes that are not plain */
-    unsigned c = is_plain ? b : 256u + (unsigned)n_before;
-    buf_put(out, text, utf8_encode(c, text));
+    buf_put(out, text, utf8_encode(char_of_byte(b), text));
+}
+
+int byte_of_text(gguf_str text)
+{
+    char coded[UTF8_MAX_BYTES];
+    for (int b = 0; b < 256 && text.n <= 2; b++)
+        if (utf8_encode(char_of_byte((unsigned char)b), coded) == text.n
+            && memcmp(coded, text.s, text.n) == 0)
+            return b;
+    return -1;
 }
 
 static void put_bytes(buf *out, const char *s, size_t n)

@@ -6,8 +6,9 @@
 #include "convert/folder.h"
 #include "convert/vocab_tokens.h"
 
-bool read_tokenizer_json(hf_vocab *v, const json *root, const char *path, const char *arch,
-                         lory_err *err);
+/* `config`: the root of tokenizer_config.json, or NULL. */
+bool read_tokenizer_json(hf_vocab *v, const json *root, const json *config, const char *path,
+                         const char *arch, lory_err *err);
 bool read_sentencepiece(hf_vocab *v, const buf *bytes, const char *path, lory_err *err);
 bool read_bpe_files(hf_vocab *v, const hf_folder *f, const char *arch, lory_err *err);
 bool read_tiktoken(hf_vocab *v, const buf *bytes, const char *path, const char *arch,
@@ -18,6 +19,9 @@ bool read_rwkv_lines(hf_vocab *v, const buf *lines, const char *path, lory_err *
 /* Appends what the text means to *out (NULL: looks only). False: it is no base64, or no memory. */
 bool base64_decode(const char *s, size_t n, buf *out);
 bool is_tiktoken(const buf *bytes);
+
+/* The byte that a text of GPT-2's alphabet stands for; -1: it is no single character of that. */
+int byte_of_text(gguf_str text);
 
 /* The name of tokenizer.ggml.pre whose rule is that of a tokenizer.json; NULL with *err set,
  * naming what is not known. */

@@ -1,33 +1,13 @@
 /* vocab_json.c - reads tokenizer.json of the Hugging Face tokenizers library; see vocab_forms.h. */
 #include "base/err.h"
 #include "base/mem.h"
+#include "convert/json_parts.h"
 #include "convert/vocab_forms.h"
 #include "gguf/name_table.h"
+#include "token/pretok.h"
 #include <string.h>
 
 static const char space_mark[] = "\xe2\x96\x81"; /* U+2581, SentencePiece's blank */
-
-/* Whether `type` is that of j or of a part of it ("pretokenizers", "normalizers", ...). */
-static bool has_type(const json *j, const char *type)
-{
-    static const char *const lists[] = { "pretokenizers", "normalizers", "decoders", "processors" };
-    if (json_str_is(json_get(j, "type"), type)) return true;
-    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
-        const json *list = json_get(j, lists[i]);
-        for (const json *p = list ? list->first : NULL; p; p = p->next)
-            if (json_str_is(json_get(p, "type"), type)) return true;
-    }
-    return false;
-}
-
-static const json *part_of_type(const json *j, const char *list_name, const char *type)
-{
-    const json *list = json_get(j, list_name);
-    if (json_str_is(json_get(j, "type"), type)) return j;
-    for (const json *p = list ? list->first : NULL; p; p = p->next)
-        if (json_str_is(json_get(p, "type"), type)) return p;
-    return NULL;
-}
 
 /* ---- merges -------------------------------------------------------------------------------- */
 
@@ -109,6 +89,7 @@ static bool read_added(hf_vocab *v, const json *list, bool is_sp, lory_err *err)
         if (!json_get_str(content, &text.s, &text.n) || !json_get_int(json_get(j, "id"), &id))
             continue;
         json_get_bool(json_get(j, "special"), &is_special);
+        hf_vocab_count_spaced(v, j);
         if (is_sp && !is_special) {
             ok = put_plain_blanks(&plain, text) || hf_vocab_no_memory(v, err);
             text = (gguf_str){ plain.data ? plain.data : "", plain.len };
@@ -119,34 +100,24 @@ static bool read_added(hf_vocab *v, const json *list, bool is_sp, lory_err *err)
     return ok;
 }
 
-/* ---- what stands around a text -------------------------------------------------------------- */
-
-/* A template "single" of a special token, the text, a special token. */
-static void read_template(hf_vocab *v, const json *root)
-{
-    const json *p =
-        part_of_type(json_get(root, "post_processor"), "processors", "TemplateProcessing");
-    const json *list = json_get(p, "single"), *last = NULL;
-    if (!list || list->type != JSON_ARRAY) return;
-    for (const json *j = list->first; j; j = j->next) last = j;
-    v->add_bos = json_get(list->first, "SpecialToken") != NULL;
-    v->add_eos = last != list->first && json_get(last, "SpecialToken") != NULL;
-}
-
 /* ---- the kinds of model --------------------------------------------------------------------- */
 
-static bool read_byte_level(hf_vocab *v, const json *root, const char *path, lory_err *err)
+typedef struct {
+    const json *root, *config; /* tokenizer.json; tokenizer_config.json, or NULL */
+    const char *path, *arch;
+} json_source;
+
+/* Marks at the ends of words and before their later parts are of models that are no such. */
+static bool check_marks(const json *model, const char *suffix, const char *path, lory_err *err)
 {
-    const json *model = json_get(root, "model"), *pre = json_get(root, "pre_tokenizer");
-    const json *level = part_of_type(pre, "pretokenizers", "ByteLevel");
-    bool has_prefix = false;
-    v->model = "gpt2";
-    v->pre = pre_name(root, path, err);
-    json_get_bool(json_get(level, "add_prefix_space"), &has_prefix);
-    if (has_prefix) v->add_space_prefix = 1;
-    return v->pre && hf_vocab_map(v, json_get(model, "vocab"), path, err)
-           && read_added(v, json_get(root, "added_tokens"), false, err)
-           && read_merges(v, json_get(model, "merges"), path, err);
+    static const char *const keys[] = { "end_of_word_suffix", "continuing_subword_prefix" };
+    for (int i = 0; i < 2; i++) {
+        const json *j = json_get(model, keys[i]);
+        if (j && j->type == JSON_STRING && !json_str_is(j, i ? "" : suffix) && j->n > 0)
+            return err_set(err, LORY_E_UNSUPPORTED, "%s: the %s '%.40s' is not known", path,
+                           keys[i], j->str);
+    }
+    return true;
 }
 
 static void set_type(hf_vocab *v, const json *name, token_type type)
@@ -157,6 +128,58 @@ static void set_type(hf_vocab *v, const json *name, token_type type)
             v->types[i] = (int32_t)type;
 }
 
+/* A byte that is no token is left out, or is the unknown token if there is one. */
+static bool read_unknown_bytes(hf_vocab *v, const json *model, const char *path, lory_err *err)
+{
+    const json *unk = json_get(model, "unk_token");
+    bool has[256] = { false }, is_fused = false, has_all = true;
+    if (!unk || unk->type != JSON_STRING) return true;
+    for (size_t i = 0; i < v->n; i++) {
+        int byte = v->texts[i].s ? byte_of_text(v->texts[i]) : -1;
+        if (byte >= 0) has[byte] = true;
+    }
+    for (int i = 0; i < 256; i++) has_all &= has[i];
+    json_get_bool(json_get(model, "fuse_unk"), &is_fused);
+    if (has_all) return true;
+    set_type(v, unk, TOKEN_UNKNOWN);
+    return !is_fused
+           || err_set(err, LORY_E_UNSUPPORTED,
+                      "%s: one unknown token for several bytes (fuse_unk) is not known", path);
+}
+
+/* What transformers make of "add_prefix_space": of a "ByteLevel" alone tokenizer_config.json
+ * decides, and says no where it says nothing. */
+static bool check_prefix(const json *root, const json *config, const char *path, lory_err *err)
+{
+    const json *pre = json_get(root, "pre_tokenizer");
+    bool has_prefix = false;
+    json_get_bool(json_get(part_of_type(pre, "ByteLevel"), "add_prefix_space"), &has_prefix);
+    if (config && json_str_is(json_get(pre, "type"), "ByteLevel")) {
+        has_prefix = false;
+        json_get_bool(json_get(config, "add_prefix_space"), &has_prefix);
+    }
+    return !has_prefix
+           || err_set(err, LORY_E_UNSUPPORTED,
+                      "%s: a blank before the text (add_prefix_space of 'ByteLevel') is not known",
+                      path);
+}
+
+static bool read_byte_level(hf_vocab *v, const json_source *in, lory_err *err)
+{
+    const json *root = in->root, *model = json_get(root, "model");
+    v->model = "gpt2";
+    v->pre = pre_name(root, in->path, err);
+    v->lacks_nfc = v->pre && part_of_type(json_get(root, "normalizer"), "NFC")
+                   && !(pretok_find(v->pre, strlen(v->pre))->flags & PRETOK_NFC);
+    return v->pre && parts_check_normalizer(root, PARTS_BYTES, in->path, err)
+           && check_prefix(root, in->config, in->path, err)
+           && check_marks(model, "", in->path, err)
+           && hf_vocab_map(v, json_get(model, "vocab"), in->path, err)
+           && read_unknown_bytes(v, model, in->path, err)
+           && read_added(v, json_get(root, "added_tokens"), false, err)
+           && read_merges(v, json_get(model, "merges"), in->path, err);
+}
+
 static void set_bytes(hf_vocab *v)
 {
     for (size_t i = 0; i < v->n; i++)
@@ -164,15 +187,50 @@ static void set_bytes(hf_vocab *v)
             v->types[i] = TOKEN_BYTE;
 }
 
-/* SentencePiece's blank before the text: by a normaliser ("Prepend") or by "Metaspace". */
-static void read_blanks(hf_vocab *v, const json *root)
+/* A "Metaspace" that splits makes a word of each mark and what follows, so that a piece with a
+ * mark inside is never made. */
+static bool check_split(hf_vocab *v, const json *root, const char *path, lory_err *err)
 {
-    const json *pre = json_get(root, "pre_tokenizer"), *norm = json_get(root, "normalizer");
-    const json *meta = part_of_type(pre, "pretokenizers", "Metaspace");
-    bool has_prefix = has_type(norm, "Prepend") || meta;
-    json_get_bool(json_get(meta, "add_prefix_space"), &has_prefix);
-    if (json_str_is(json_get(meta, "prepend_scheme"), "never")) has_prefix = false;
-    v->add_space_prefix = has_prefix;
+    const json *meta = part_of_type(json_get(root, "pre_tokenizer"), "Metaspace");
+    bool splits = meta != NULL, is_unigram = strcmp(v->model, "t5") == 0;
+    json_get_bool(json_get(meta, "split"), &splits);
+    for (size_t i = 0; splits && i < v->n; i++) {
+        gguf_str s = v->texts[i];
+        if (v->types[i] != TOKEN_NORMAL || s.n < 2 || !memmem(s.s + 1, s.n - 1, space_mark, 3))
+            continue;
+        if (!is_unigram)
+            return err_set(err, LORY_E_UNSUPPORTED,
+                           "%s: a 'Metaspace' that splits is not known with pieces of several "
+                           "words (piece %zu)",
+                           path, i);
+        v->types[i] = TOKEN_UNUSED;
+    }
+    return true;
+}
+
+static const gguf_str *find_piece(const hf_vocab *v, const name_table *names, const char *s,
+                                  size_t n)
+{
+    const gguf_str *text = name_table_find(names, (gguf_str){ s, n });
+    return text && v->types[text - v->texts] == TOKEN_NORMAL ? text : NULL;
+}
+
+/* Scores let any two pieces merge whose texts make a piece, so that the list must have all of
+ * these pairs, as those made of SentencePiece's models have. (Some lack the first.) */
+static bool check_pairs(const hf_vocab *v, const name_table *names, const char *path, lory_err *err)
+{
+    size_t n_pairs = 0;
+    for (size_t i = 0; i < v->n; i++) {
+        gguf_str s = v->texts[i];
+        if (!s.s || v->types[i] != TOKEN_NORMAL) continue;
+        for (size_t k = 1; k < s.n; k++)
+            n_pairs += find_piece(v, names, s.s, k) && find_piece(v, names, s.s + k, s.n - k);
+    }
+    if (n_pairs <= v->n_merges + 1 + n_pairs / 64) return true;
+    return err_set(err, LORY_E_UNSUPPORTED,
+                   "%s: the merges are not of a SentencePiece model (%zu; there are %zu pairs of "
+                   "pieces that make a piece)",
+                   path, v->n_merges, n_pairs);
 }
 
 /* Pieces without a score yet get the next lower one, in the order of the merges that make them. */
@@ -199,7 +257,7 @@ static bool score_in_order(hf_vocab *v, const name_table *names, float unset, lo
 
 /* Byte-pair encoding over SentencePiece's pieces. Its merges are sorted by the score of what they
  * make, so that the order in which pieces are first made gives scores that merge alike. */
-static bool score_merges(hf_vocab *v, lory_err *err)
+static bool score_merges(hf_vocab *v, const char *path, lory_err *err)
 {
     const float unset = 1.0f;
     const uint64_t key[2] = { (uint64_t)(uintptr_t)v->texts, (uint64_t)(uintptr_t)v };
@@ -210,7 +268,7 @@ static bool score_merges(hf_vocab *v, lory_err *err)
         if (v->types[i] == TOKEN_NORMAL) v->scores[i] = unset;
         if (v->texts[i].s) *name_table_slot(&names, v->texts[i]) = (uint32_t)i + 1;
     }
-    bool ok = score_in_order(v, &names, unset, err);
+    bool ok = check_pairs(v, &names, path, err) && score_in_order(v, &names, unset, err);
     mem_free(names.slots);
     v->n_merges = 0; /* the scores say it all */
     v->has_scores = true;
@@ -230,34 +288,41 @@ static void show_marks(hf_vocab *v)
 }
 
 /* Files of Gemma 4 keep the merges, those of others scores that merge alike. */
-static bool read_sp_bpe(hf_vocab *v, const json *root, const char *path, const char *arch,
-                        lory_err *err)
+static bool read_sp_bpe(hf_vocab *v, const json_source *in, lory_err *err)
 {
-    const json *model = json_get(root, "model");
-    bool keeps_merges = strcmp(arch, "gemma4") == 0;
+    const json *root = in->root, *model = json_get(root, "model");
+    bool keeps_merges = strcmp(in->arch, "gemma4") == 0;
     v->model = keeps_merges ? "gemma4" : "llama";
     v->pre = "default";
-    if (!hf_vocab_map(v, json_get(model, "vocab"), path, err)) return false;
+    if (!parts_check_normalizer(root, PARTS_SP, in->path, err)
+        || (!keeps_merges && !parts_check_pre(root, PARTS_SP, in->path, err))
+        || !check_marks(model, "", in->path, err)
+        || !hf_vocab_map(v, json_get(model, "vocab"), in->path, err))
+        return false;
     set_bytes(v);
     set_type(v, json_get(model, "unk_token"), TOKEN_UNKNOWN);
-    read_blanks(v, root);
+    parts_read_blanks(v, root, PARTS_SP);
     if (!read_added(v, json_get(root, "added_tokens"), true, err)
-        || !read_merges(v, json_get(model, "merges"), path, err))
+        || !read_merges(v, json_get(model, "merges"), in->path, err))
         return false;
-    if (!keeps_merges) return score_merges(v, err);
+    if (!keeps_merges) return check_split(v, root, in->path, err) && score_merges(v, in->path, err);
     show_marks(v);
     return true;
 }
 
 /* GPT-1: words end with "</w>". */
-static bool read_gpt1(hf_vocab *v, const json *root, const char *path, lory_err *err)
+static bool read_gpt1(hf_vocab *v, const json_source *in, lory_err *err)
 {
-    const json *model = json_get(root, "model");
+    const json *root = in->root, *model = json_get(root, "model");
     v->model = v->pre = "openai-gpt";
-    if (!hf_vocab_map(v, json_get(model, "vocab"), path, err)) return false;
+    if (!parts_check_normalizer(root, PARTS_GPT1, in->path, err)
+        || !parts_check_pre(root, PARTS_GPT1, in->path, err)
+        || !check_marks(model, "</w>", in->path, err)
+        || !hf_vocab_map(v, json_get(model, "vocab"), in->path, err))
+        return false;
     set_type(v, json_get(model, "unk_token"), TOKEN_UNKNOWN);
     return read_added(v, json_get(root, "added_tokens"), false, err)
-           && read_merges(v, json_get(model, "merges"), path, err);
+           && read_merges(v, json_get(model, "merges"), in->path, err);
 }
 
 /* [["piece", score], ..]: the place is the id. */
@@ -304,7 +369,7 @@ bool base64_decode(const char *s, size_t n, buf *out)
 
 static bool read_charsmap(hf_vocab *v, const json *root, const char *path, lory_err *err)
 {
-    const json *p = part_of_type(json_get(root, "normalizer"), "normalizers", "Precompiled");
+    const json *p = part_of_type(json_get(root, "normalizer"), "Precompiled");
     gguf_str text;
     buf bytes = { 0 };
     if (!json_get_str(json_get(p, "precompiled_charsmap"), &text.s, &text.n)) return true;
@@ -320,41 +385,44 @@ static bool read_charsmap(hf_vocab *v, const json *root, const char *path, lory_
     return ok && (v->charsmap.s || hf_vocab_no_memory(v, err));
 }
 
-static bool read_unigram(hf_vocab *v, const json *root, const char *path, lory_err *err)
+static bool read_unigram(hf_vocab *v, const json_source *in, lory_err *err)
 {
-    const json *model = json_get(root, "model");
+    const json *root = in->root, *model = json_get(root, "model");
     int64_t unk = -1;
     v->model = "t5";
     v->pre = "default";
     v->has_scores = true;
-    if (!read_pieces(v, json_get(model, "vocab"), path, err)) return false;
+    if (!parts_check_normalizer(root, PARTS_UNIGRAM, in->path, err)
+        || !parts_check_pre(root, PARTS_UNIGRAM, in->path, err)
+        || !read_pieces(v, json_get(model, "vocab"), in->path, err))
+        return false;
     set_bytes(v);
-    if (json_get_int(json_get(model, "unk_id"), &unk) && unk >= 0 && (uint64_t)unk < v->n) {
+    if (json_get_int(json_get(model, "unk_id"), &unk) && unk >= 0 && (uint64_t)unk < v->n)
         v->types[unk] = TOKEN_UNKNOWN;
-        v->ids[HF_UNK] = (int32_t)unk;
-    }
-    read_blanks(v, root);
-    return read_charsmap(v, root, path, err)
-           && read_added(v, json_get(root, "added_tokens"), true, err);
+    parts_read_blanks(v, root, PARTS_UNIGRAM);
+    return read_charsmap(v, root, in->path, err)
+           && read_added(v, json_get(root, "added_tokens"), true, err)
+           && check_split(v, root, in->path, err);
 }
 
-bool read_tokenizer_json(hf_vocab *v, const json *root, const char *path, const char *arch,
-                         lory_err *err)
+bool read_tokenizer_json(hf_vocab *v, const json *root, const json *config, const char *path,
+                         const char *arch, lory_err *err)
 {
+    const json_source in = { root, config, path, arch };
     const json *model = json_get(root, "model"), *type = json_get(model, "type"),
                *pieces = json_get(model, "vocab");
     bool falls_back = false;
-    bool is_byte_level = has_type(json_get(root, "pre_tokenizer"), "ByteLevel")
-                         || has_type(json_get(root, "decoder"), "ByteLevel");
+    bool is_byte_level = part_of_type(json_get(root, "pre_tokenizer"), "ByteLevel")
+                         || part_of_type(json_get(root, "decoder"), "ByteLevel");
     json_get_bool(json_get(model, "byte_fallback"), &falls_back);
-    read_template(v, root);
+    parts_read_around(v, root);
     bool is_list = pieces && pieces->type == JSON_ARRAY; /* old files do not say their type */
-    if (type ? json_str_is(type, "Unigram") : is_list) return read_unigram(v, root, path, err);
+    if (type ? json_str_is(type, "Unigram") : is_list) return read_unigram(v, &in, err);
     if (!type || json_str_is(type, "BPE")) {
-        if (is_byte_level) return read_byte_level(v, root, path, err);
-        if (falls_back) return read_sp_bpe(v, root, path, arch, err);
+        if (is_byte_level) return read_byte_level(v, &in, err);
+        if (falls_back) return read_sp_bpe(v, &in, err);
         if (json_str_is(json_get(model, "end_of_word_suffix"), "</w>"))
-            return read_gpt1(v, root, path, err);
+            return read_gpt1(v, &in, err);
     }
     const char *name = type && type->type == JSON_STRING ? type->str : "";
     return err_set(err, LORY_E_UNSUPPORTED,

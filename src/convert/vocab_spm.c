@@ -110,7 +110,6 @@ static void read_normalizer(hf_vocab *v, message m, gguf_str *charsmap)
     }
 }
 
-/* Unigram models carry their normaliser with them; those of BPE that are in use have none. */
 static bool finish(hf_vocab *v, uint64_t model_type, gguf_str charsmap, const char *path,
                    lory_err *err)
 {
@@ -124,10 +123,6 @@ static bool finish(hf_vocab *v, uint64_t model_type, gguf_str charsmap, const ch
     v->model = is_unigram ? "t5" : "llama";
     v->pre = "default";
     v->has_scores = true;
-    if (!is_unigram) {
-        v->remove_extra_whitespaces = HF_UNSAID;
-        return true;
-    }
     if (v->add_space_prefix == HF_UNSAID) v->add_space_prefix = 1;
     if (v->remove_extra_whitespaces == HF_UNSAID) v->remove_extra_whitespaces = 1;
     v->charsmap = (gguf_str){ arena_strndup(&v->arena, charsmap.n ? charsmap.s : "", charsmap.n),

@@ -60,6 +60,14 @@ bool hf_vocab_add(hf_vocab *v, int64_t id, gguf_str text, bool is_special, lory_
                         -1000.0f, err);
 }
 
+void hf_vocab_count_spaced(hf_vocab *v, const json *token)
+{
+    static const char *const keys[] = { "lstrip", "rstrip", "single_word" };
+    bool is_spaced = false;
+    for (int i = 0; i < 3 && !is_spaced; i++) json_get_bool(json_get(token, keys[i]), &is_spaced);
+    v->n_spaced += is_spaced;
+}
+
 void hf_vocab_free(hf_vocab *v)
 {
     arena_free(&v->arena);

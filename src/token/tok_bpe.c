@@ -120,6 +120,15 @@ static void find_byte_pairs(bpe *m, const tokenizer *t)
     }
 }
 
+/* The token of a byte. One that has none is the unknown token, where a vocabulary has one of that
+ * type, else -1. */
+static int32_t find_byte(const bpe *m, const vocab *v, char c)
+{
+    int32_t id = str_map_find(&m->map, &c, 1);
+    bool is_unknown = id < 0 && v->unk >= 0 && v->type[v->unk] == TOKEN_UNKNOWN;
+    return is_unknown ? v->unk : id;
+}
+
 static bool init(tokenizer *t, lory_err *err)
 {
     bpe *m = mem_new(1, sizeof *m);
@@ -130,7 +139,7 @@ static bool init(tokenizer *t, lory_err *err)
     pretok_cutter_init(&m->pre, pre);
     for (size_t i = 0; i < t->v.n; i++)
         if (is_word_token(t->v.type[i]) && !str_map_add(&m->map, i, err)) return false;
-    for (int c = 0; c < N_BYTES; c++) m->byte_id[c] = str_map_find(&m->map, &(char){ (char)c }, 1);
+    for (int c = 0; c < N_BYTES; c++) m->byte_id[c] = find_byte(m, &t->v, (char)c);
     if (!pair_table_init(&m->pairs, &t->v, &m->map, put_bytes, err)) return false;
     m->byte_pairs = mem_new(N_BYTES * N_BYTES, sizeof *m->byte_pairs);
     if (!m->byte_pairs)
