@@ -19,9 +19,10 @@ bool generation_goes_on(const tokenizer *tok, const lory_token *history, size_t 
 void generation_begin(generation *g, const lory_token *history, size_t n)
 {
     g->stop = (stop_finder){ .text = g->p->stop, .n = g->p->n_stop };
-    if (g->tok)
-        detok_init(&g->d, g->tok, g->p->show_special ? LORY_SHOW_SPECIAL : 0,
-                   generation_goes_on(g->tok, history, n));
+    if (!g->tok) return;
+    detok_init(&g->d, g->tok, g->p->show_special ? LORY_SHOW_SPECIAL : 0,
+               generation_goes_on(g->tok, history, n));
+    if (n > 0) detok_follow(&g->d, history[n - 1]);
 }
 
 bool generation_wants_none(generation *g)

@@ -351,6 +351,32 @@ TEST(detok_keeps_the_first_blank_of_a_text_that_goes_on)
     tiny_vocab_close(&v);
 }
 
+/* GPT-1 marks the ends of words: what is generated behind a word starts with its blank. */
+TEST(detok_puts_the_blank_of_the_word_before_what_follows_it)
+{
+    tiny_vocab v;
+    detok d;
+    lory_err err;
+    const char *s;
+    size_t n, n_piece;
+    token_open_tiny(&v, TINY_GPT1);
+    int32_t word = -1, part = -1;
+    for (size_t i = 0; i < v.t.v.n; i++) {
+        s = tokenizer_piece(&v.t, (int32_t)i, &n_piece);
+        if (n_piece > 1 && s[n_piece - 1] == ' ') word = (int32_t)i;
+        else if (n_piece > 0) part = (int32_t)i;
+    }
+    REQUIRE(word >= 0 && part >= 0);
+    for (int follows = 0; follows < 2; follows++) {
+        detok_init(&d, &v.t, 0, true);
+        detok_follow(&d, follows ? word : part);
+        REQUIRE(detok_put(&d, part, &s, &n, &err));
+        CHECK((n > 0 && s[0] == ' ') == follows, "behind %s", follows ? "a word" : "a part");
+        detok_free(&d);
+    }
+    tiny_vocab_close(&v);
+}
+
 /* As SentencePiece decodes: blanks are trimmed, but for one within the first piece of text. */
 TEST(detok_drops_all_first_blanks_where_encoding_trims)
 {

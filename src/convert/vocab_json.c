@@ -219,10 +219,11 @@ static const gguf_str *find_piece(const hf_vocab *v, const name_table *names, co
  * these pairs, as those made of SentencePiece's models have. (Some lack the first.) */
 static bool check_pairs(const hf_vocab *v, const name_table *names, const char *path, lory_err *err)
 {
+    enum { MAX_BYTES = 256 }; /* longer pieces are too few to tell anything */
     size_t n_pairs = 0;
     for (size_t i = 0; i < v->n; i++) {
         gguf_str s = v->texts[i];
-        if (!s.s || v->types[i] != TOKEN_NORMAL) continue;
+        if (!s.s || s.n > MAX_BYTES || v->types[i] != TOKEN_NORMAL) continue;
         for (size_t k = 1; k < s.n; k++)
             n_pairs += find_piece(v, names, s.s, k) && find_piece(v, names, s.s + k, s.n - k);
     }

@@ -316,9 +316,22 @@ lory_token tokenizer_eos(const tokenizer *t)
 
 /* ---- detokenizer ------------------------------------------------------------------------- */
 
+/* Whether these bytes of a token end with a blank that only shows when another token follows. */
+static bool ends_with_held(const tokenizer *t, gguf_str s)
+{
+    return s.n > 0 && s.s[s.n - 1] == ' ' && t->kind->flags & KIND_HOLDS_LAST_BLANK;
+}
+
 void detok_init(detok *d, const tokenizer *t, unsigned flags, bool continues)
 {
     *d = (detok){ .t = t, .flags = flags, .at_start = !continues };
+}
+
+void detok_follow(detok *d, lory_token id)
+{
+    gguf_str s;
+    s.s = tokenizer_piece(d->t, id, &s.n);
+    d->holds_blank = ends_with_held(d->t, s);
 }
 
 void detok_free(detok *d)
@@ -368,10 +381,10 @@ bool detok_put(detok *d, lory_token id, const char **text, size_t *n_text, lory_
     if (!is_token(d->t, id))
         return err_set(err, LORY_E_ARGUMENT, "token %d: the vocabulary has %zu", id, d->t->v.n);
     gguf_str s = text_of(d, id);
-    bool blank = takes_blank(d, id), ends_blank = s.n > 0 && s.s[s.n - 1] == ' ';
+    bool blank = takes_blank(d, id);
     d->at_start = d->at_start && !tokenizer_ends_start(d->t, id, s.n);
     if (s.n == 0) return true;
-    d->holds_blank = ends_blank && d->t->kind->flags & KIND_HOLDS_LAST_BLANK;
+    d->holds_blank = ends_with_held(d->t, s);
     if (blank) buf_putc(&d->text, ' ');
     if (!buf_put(&d->text, s.s, s.n - d->holds_blank)) {
         d->text.failed = false;

@@ -77,6 +77,8 @@ typedef struct {
 } detok;
 
 void detok_init(detok *d, const tokenizer *t, unsigned flags, bool continues);
+/* What follows stands behind this token, of whose text only the last blank is not yet out. */
+void detok_follow(detok *d, lory_token id);
 void detok_free(detok *d);
 bool detok_put(detok *d, lory_token id, const char **text, size_t *n, lory_err *err);
 void detok_flush(detok *d, const char **text, size_t *n);
