@@ -523,6 +523,20 @@ TEST(a_byte_without_a_token_is_unknown_where_the_folder_says_so)
     gguf_close(&g);
 }
 
+TEST(a_vocabulary_of_single_bytes_has_an_empty_list_of_merges)
+{
+    gguf g;
+    lory_err err = { 0 };
+    tokenizer tok;
+    hf_test t = begin("no-merges", "");
+    hf_text(&t, "tokenizer.json",
+            "{" BYTE_LEVEL ",\"model\":{\"vocab\":{\"a\":0,\"b\":1},\"merges\":[]}}");
+    if (!make(&t, &g)) return;
+    CHECK(tokenizer_init(&tok, &g, &err), "%s", err.text);
+    tokenizer_free(&tok);
+    gguf_close(&g);
+}
+
 /* ---- SentencePiece --------------------------------------------------------------------------- */
 
 /* Field 1 of the model: a piece of text, score -0.5 and a type. */

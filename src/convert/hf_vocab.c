@@ -312,7 +312,7 @@ void hf_vocab_put(const hf_vocab *v, gguf_writer *w)
         gguf_put_strs(w, KEY("tokens"), v->texts, v->n);
         if (v->has_scores) gguf_put_f32s(w, KEY("scores"), v->scores, v->n);
         gguf_put_i32s(w, KEY("token_type"), v->types, v->n);
-        if (v->n_merges) gguf_put_strs(w, KEY("merges"), v->merges, v->n_merges);
+        if (v->merges && !v->has_scores) gguf_put_strs(w, KEY("merges"), v->merges, v->n_merges);
         put_charsmap(w, v->charsmap);
         put_bool(w, KEY("add_space_prefix"), v->add_space_prefix);
         put_bool(w, KEY("remove_extra_whitespaces"), v->remove_extra_whitespaces);

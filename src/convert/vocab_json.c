@@ -271,7 +271,6 @@ static bool score_merges(hf_vocab *v, const char *path, lory_err *err)
     }
     bool ok = check_pairs(v, &names, path, err) && score_in_order(v, &names, unset, err);
     mem_free(names.slots);
-    v->n_merges = 0; /* the scores say it all */
     v->has_scores = true;
     return ok;
 }

@@ -25,7 +25,7 @@ typedef struct {
     float *scores;     /* [n] */
     int32_t *types;    /* [n] token_type */
     bool has_scores;
-    gguf_str *merges; /* [n_merges] "left right" */
+    gguf_str *merges; /* [n_merges] "left right"; unless there are scores, which then say it all */
     size_t n_merges;
     int32_t ids[HF_ID_COUNT]; /* HF_UNSAID: none */
     int add_bos, add_eos, add_sep; /* 0, 1 or HF_UNSAID, like the next */
