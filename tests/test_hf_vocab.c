@@ -523,6 +523,26 @@ TEST(a_byte_without_a_token_is_unknown_where_the_folder_says_so)
     gguf_close(&g);
 }
 
+TEST(added_tokens_of_several_words_are_found)
+{
+    gguf g;
+    lory_err err = { 0 };
+    tokenizer tok;
+    hf_test t = begin("words", "");
+    hf_text(&t, "tokenizer.json",
+            "{\"added_tokens\":[{\"id\":7,\"content\":\"b a \"}],\"normalizer\":" TO_MARK
+            ",\"model\":" SP_MODEL("") "}");
+    if (!make(&t, &g)) return;
+    REQUIRE(tokenizer_init(&tok, &g, &err), "%s", err.text);
+    lory_tokens ids = { 0 };
+    tokenizer_text text = { "b b a a", 7, 0, NULL, 0 };
+    CHECK(tokenizer_encode(&tok, &text, &ids, &err), "%s", err.text);
+    CHECK(ids.n == 3 && ids.id[0] == 5 && ids.id[1] == 7 && ids.id[2] == 0);
+    lory_tokens_free(&ids);
+    tokenizer_free(&tok);
+    gguf_close(&g);
+}
+
 TEST(a_vocabulary_of_single_bytes_has_an_empty_list_of_merges)
 {
     gguf g;

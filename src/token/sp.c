@@ -36,12 +36,12 @@ bool sp_put_piece(const vocab *v, int32_t id, buf *out)
 
 /* A plain blank in a SentencePiece model never matches, because text has U+2581 in its place. GGUF
  * writers turn the U+2581 of user-defined pieces into blanks, so the two look alike here; models
- * whose pieces were added by hand (baichuan-m1) have U+2581 at the front and plain blanks
- * behind. */
+ * whose pieces were added by hand (baichuan-m1) have U+2581 at the front and plain blanks behind
+ * the newlines and tabs of indented lines. */
 static bool has_plain_blank(gguf_str s)
 {
     for (size_t i = 1; i < s.n; i++)
-        if (s.s[i] == ' ' && s.s[i - 1] != ' ') return true;
+        if (s.s[i] == ' ' && memchr("\n\r\t", s.s[i - 1], 3)) return true;
     return false;
 }
 
