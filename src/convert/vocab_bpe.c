@@ -1,6 +1,7 @@
 /* vocab_bpe.c - reads vocab.json with merges.txt, and the ranks of tiktoken; see vocab_forms.h. */
 #include "base/err.h"
 #include "base/mem.h"
+#include "convert/byte_chars.h"
 #include "convert/vocab_forms.h"
 #include "gguf/name_table.h"
 #include "text/utf8.h"
@@ -210,29 +211,12 @@ static bool read_ranks(ranks *r, const buf *text)
     return ok;
 }
 
-/* GPT-2's alphabet: a byte as a printable character. */
-static uint32_t char_of_byte(unsigned char b)
-{
-    bool is_plain = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
-    int n_before = b < 33 ? b : b < 161 ? 33 + b - 127 : 33 + 34; /* bytes that are not plain */
-    return is_plain ? b : 256u + (unsigned)n_before;
-}
-
 static void put_byte(buf *out, unsigned char b)
 {
     char text[UTF8_MAX_BYTES];
     buf_put(out, text, utf8_encode(char_of_byte(b), text));
 }
 
-int byte_of_text(gguf_str text)
-{
-    char coded[UTF8_MAX_BYTES];
-    for (int b = 0; b < 256 && text.n <= 2; b++)
-        if (utf8_encode(char_of_byte((unsigned char)b), coded) == text.n
-            && memcmp(coded, text.s, text.n) == 0)
-            return b;
-    return -1;
-}
 
 static void put_bytes(buf *out, const char *s, size_t n)
 {

@@ -20,9 +20,6 @@ bool read_rwkv_lines(hf_vocab *v, const buf *lines, const char *path, lory_err *
 bool base64_decode(const char *s, size_t n, buf *out);
 bool is_tiktoken(const buf *bytes);
 
-/* The byte that a text of GPT-2's alphabet stands for; -1: it is no single character of that. */
-int byte_of_text(gguf_str text);
-
 /* The name of tokenizer.ggml.pre whose rule is that of a tokenizer.json; NULL with *err set,
  * naming what is not known. */
 const char *pre_name(const json *root, const char *path, lory_err *err);

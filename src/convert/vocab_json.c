@@ -1,6 +1,7 @@
 /* vocab_json.c - reads tokenizer.json of the Hugging Face tokenizers library; see vocab_forms.h. */
 #include "base/err.h"
 #include "base/mem.h"
+#include "convert/byte_chars.h"
 #include "convert/json_parts.h"
 #include "convert/vocab_forms.h"
 #include "gguf/name_table.h"
