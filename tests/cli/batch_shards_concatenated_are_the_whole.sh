@@ -11,3 +11,11 @@ for wrong in 0/3 4/3 3 a/b 1/0 -1/2 1/2x; do "$LORY" batch -i in --shard $wrong 
 cat in | "$LORY" batch --shard 1/2 || echo $?
 # the same stretch however it is written
 "$LORY" batch -i in -o out.7 --resume --shard 07/020
+# put together only when every line of it is there
+join() { "$VECTORS/../../tools/batch_join.sh" "$@" || echo "exit $?"; }
+for k in 1 2 3; do "$LORY" batch -i in -o part.$k --shard $k/3; done
+join 3 in part && cmp part want
+truncate -s -1 part.3 && join 3 in part
+join 4 in part
+join 3 none part
+join all in part
