@@ -39,7 +39,11 @@ lory_model *cli_open_model(const model_opts *o, lory_err *err)
     if (!path) return NULL;
     if (!o->no_mmap) cli_advise_no_mmap();
     lory_model_params p = { .no_mmap = o->no_mmap, .lock = o->mlock };
-    return lory_model_open_with(path, &p, err);
+    lory_model *m = lory_model_open_with(path, &p, err);
+    if (m || o->path || path == bundled) return m;
+    lory_err inner = *err; /* the name was not typed now */
+    err_set(err, inner.code, "%s; $LORY_MODEL names it", inner.text);
+    return NULL;
 }
 
 /* ---- texts ------------------------------------------------------------------------------- */
