@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "text/utf8.h"
 
 static bool is_space(char c)
 {
@@ -67,7 +68,7 @@ static bool read_id(reader *r, int n_vocab, lory_tokens *out, lory_err *err)
 bool cli_read_ids(const char *subject, const char *text, size_t n, int n_vocab, lory_tokens *out,
                   lory_err *err)
 {
-    reader r = { .subject = subject, .text = text, .n = n };
+    reader r = { .subject = subject, .text = text, .i = utf8_mark(text, n), .n = n };
     bool needs_id = false; /* after a comma */
     skip_space(&r);
     r.is_array = n > r.i && text[r.i] == '[';
