@@ -45,8 +45,11 @@ static bool find_template(const lory_model *m, const template_opts *o, buf *text
     const chat_builtin *builtin;
     if (o->name) {
         t->text = lory_model_chat_template(m, o->name, &t->n);
-        return t->text || err_set(err, LORY_E_UNSUPPORTED,
-                                  "-m: the model has no chat template named %s", o->name);
+        return t->text
+               || err_set(err, LORY_E_ARGUMENT,
+                          "--template-name: the model has no chat template of that name (found "
+                          "\"%.48s\")",
+                          o->name);
     }
     if (!chat_open_template(m, "-m", o->file, text, &builtin, err)) return false;
     t->text = text->data ? text->data : "";
