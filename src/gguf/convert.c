@@ -219,5 +219,7 @@ bool convert_file(const char *src, const convert_params *p, lory_err *err)
     if (!file_map_open(&m, src, err)) return false;
     bool is_gguf = m.size >= 4 && memcmp(m.data, "GGUF", 4) == 0;
     file_map_close(&m);
+    if (is_gguf && p->tokenizer)
+        return err_set(err, LORY_E_ARGUMENT, "--tokenizer: a GGUF file has its own tokenizer");
     return is_gguf || p->mix ? convert_gguf(src, p, err) : convert_llama2c(src, p, err);
 }
