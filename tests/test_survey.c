@@ -156,6 +156,24 @@ TEST(all_that_is_unknown_in_a_file_is_reported)
     buf_free(&found);
 }
 
+TEST(an_adapter_lacks_nothing)
+{
+    gguf_writer w;
+    buf found = { 0 };
+    lory_err err = { 0 };
+    int64_t ne[] = { 4, 2 };
+    const char *path = test_temp("adapter.gguf"), name[] = "blk.0.attn_q.weight.lora_a";
+    REQUIRE(gguf_create(&w, path, &err), "%s", err.text);
+    gguf_put_str(&w, "general.architecture", "llama");
+    gguf_put_str(&w, "general.type", "adapter");
+    gguf_add_tensor(&w, (gguf_str){ name, strlen(name) }, QT_F32, 2, ne);
+    bool ok = gguf_begin_data(&w, &err) && gguf_write_data(&w, (float[8]){ 0 }, 32, &err)
+              && gguf_commit(&w, &err);
+    CHECK(ok && lory_survey(path, collect, &found, &err), "%s", err.text);
+    CHECK(found.len == 0, "%s", found.data);
+    buf_free(&found);
+}
+
 TEST(a_type_of_tensor_that_is_unknown_is_reported_and_all_else_still_read)
 {
     lory_err err;

@@ -259,6 +259,12 @@ static bool read_weights(model *m, lory_err *err)
     return make_slopes(m, err) && make_xielu(m, err) && make_rope(m, err);
 }
 
+bool model_is_adapter(const gguf *g)
+{
+    gguf_str type = { "", 0 };
+    return gguf_get_str(g, "general.type", &type, NULL) && gguf_str_is(type, "adapter");
+}
+
 static bool read_model(model *m, lory_err *err)
 {
     if (!read_text(m, "general.architecture", &m->arch_name, err)
@@ -272,8 +278,7 @@ static bool read_model(model *m, lory_err *err)
                 gguf_path(&m->file));
         return true;
     }
-    gguf_str type = { "", 0 };
-    if (gguf_get_str(&m->file, "general.type", &type, NULL) && gguf_str_is(type, "adapter"))
+    if (model_is_adapter(&m->file))
         return err_set(err, LORY_E_UNSUPPORTED,
                        "%s: is an adapter, not a model (--lora applies it to one)",
                        gguf_path(&m->file));

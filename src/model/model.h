@@ -40,8 +40,9 @@ typedef struct {
 bool model_open(model *m, const char *path, const lory_model_params *p, lory_err *err);
 void model_close(model *m);
 
-/* The parts of opening, for those who look at a file that may not run: the architecture of that
- * name or NULL; m->hp of m->file by m->arch. */
+/* The parts of opening, for those who look at a file that may not run: whether it is none that does
+ * by itself; the architecture of that name or NULL; m->hp of m->file by m->arch. */
+bool model_is_adapter(const gguf *g);
 const lory_arch *model_find_arch(gguf_str name);
 bool model_read_hparams(model *m, lory_err *err);
 

@@ -93,7 +93,7 @@ bool survey(const gguf *g, lory_on_finding on_finding, void *user, lory_err *err
     const lory_arch *arch = model_find_arch(name);
     survey_types(&s);
     survey_tokenizer(&s);
-    if (g->n_tensors == 0) return true;
+    if (g->n_tensors == 0 || model_is_adapter(g)) return true; /* the model tells what it lacks */
     if (arch) return survey_known_arch(&s, arch, err);
     survey_unknown_arch(&s, name);
     return true;
