@@ -449,8 +449,29 @@ TEST(gemma_3_says_how_each_kind_of_layers_rotates)
                      GEMMA3 ",\"rope_parameters\":{\"sliding_attention\":{\"rope_type\":"
                             "\"linear\",\"factor\":8}}}",
                      &g, &err));
-    CHECK(!make_keys("gemma3-types", GEMMA3 ",\"layer_types\":[\"full_attention\"]}", &g, &err));
-    CHECK(strstr(err.text, "layer_types"), "%s", err.text);
+}
+
+/* Those of one layer, where the first would have a window, or none would. */
+TEST(layer_types_against_the_pattern_are_refused)
+{
+#define WINDOW ",\"use_sliding_window\":true,\"sliding_window\":16,\"layer_types\":"
+    static const char *const rows[][2] = {
+        { "Gemma2ForCausalLM", WINDOW "[\"full_attention\"]" },
+        { "Gemma3ForCausalLM", WINDOW "[\"full_attention\"]" },
+        { "GptOssForCausalLM", WINDOW "[\"full_attention\"]" },
+        { "Qwen2ForCausalLM", ",\"max_window_layers\":1" WINDOW "[\"sliding_attention\"]" },
+    };
+#undef WINDOW
+    char config[600];
+    gguf g;
+    lory_err err = { 0 };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snprintf(config, sizeof config, "{\"architectures\":[\"%s\"]," SIZES "%s}", rows[i][0],
+                 rows[i][1]);
+        CHECK(!make_keys("types", config, &g, &err) && strstr(err.text, "window"), "%s: %s",
+              rows[i][0], err.text);
+        gguf_close(&g);
+    }
 }
 
 /* As the configuration class of each has it, or as it is said since transformers 5. */

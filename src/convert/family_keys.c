@@ -416,6 +416,9 @@ void keys_gpt_oss(config *c, const hf_shape *s)
     keys_put_activation(c, "silu", "silu swiglu");
     keys_put_base(c, s);
     keys_put_head_dim(c);
+    check_pattern(c, 2);
+    if (config_num(c, "swiglu_limit", 7.0) != 7.0)
+        config_wrong(c, LORY_E_UNSUPPORTED, "a swiglu_limit other than 7 is not known of gpt-oss");
     config_copy_int(c, "attention.sliding_window", "sliding_window", CONFIG_NEEDED);
     config_copy_int(c, "expert_feed_forward_length", "intermediate_size", CONFIG_NEEDED);
 }
