@@ -217,7 +217,6 @@ static void put_byte(buf *out, unsigned char b)
     buf_put(out, text, utf8_encode(char_of_byte(b), text));
 }
 
-
 static void put_bytes(buf *out, const char *s, size_t n)
 {
     for (size_t i = 0; i < n; i++) put_byte(out, (unsigned char)s[i]);
