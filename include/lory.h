@@ -326,7 +326,8 @@ void lory_session_interrupt(lory_session *s);
 typedef struct lory_grammar lory_grammar;
 
 /* From GBNF, the notation of llama.cpp. LORY_E_FORMAT: "NAME: line L, column C: ..." says what is
- * wrong in it, or that no text matches it. */
+ * wrong in it, or that no text matches it. The tokens that it names are looked for in the
+ * vocabulary when a sampler is made with it: LORY_E_ARGUMENT names one that is not there. */
 lory_grammar *lory_grammar_new(const char *gbnf, size_t n, const char *name, lory_err *err);
 /* From a JSON Schema: the JSON texts that are valid by it, as far as src/sample/schema.h says.
  * LORY_E_UNSUPPORTED: "NAME: #/json/pointer: ..." names what it does not know;
@@ -339,7 +340,8 @@ void lory_grammar_free(lory_grammar *g); /* samplers that were made with it keep
 
 /* *is_whole: the text is one of the grammar's; *n_valid: how many of its first bytes are also the
  * beginning of one. LORY_E_UNSUPPORTED: the text can be read in too many ways, or nests too
- * deeply. */
+ * deeply. In the text of a grammar with tokens, <[1000]> and the names of the grammar's stand for
+ * one token, and each other character for a token of its own. */
 bool lory_grammar_check(lory_grammar *g, const char *text, size_t n, size_t *n_valid,
                         bool *is_whole, lory_err *err);
 

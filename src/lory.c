@@ -500,7 +500,7 @@ bool lory_grammar_check(lory_grammar *g, const char *text, size_t n, size_t *n_v
 {
     grammar_reader r;
     grammar_open(&r, g);
-    bool ok = grammar_read(&r, text, n, n_valid, err);
+    bool ok = grammar_read_text(&r, text, n, n_valid, err);
     *is_whole = ok && *n_valid == n && grammar_accepts(&r);
     grammar_close(&r);
     return ok;

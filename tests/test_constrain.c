@@ -16,14 +16,16 @@ static void check_mask(grammar_reader *r, const token_trie *t, bool at_start, co
 {
     for (lory_token id = 0; id < t->n_vocab; id++) {
         grammar_reader one;
-        size_t n, n_read = 0;
+        size_t n;
+        bool fits;
         lory_err err;
         const char *text = token_trie_text(t, id, at_start, &n);
         grammar_open(&one, r->g);
         one.state = r->state;
-        bool ok = n == 0 || grammar_read(&one, text, n, &n_read, &err);
-        CHECK(ok && mask_has(mask, id) == (n > 0 && n_read == n), "%s: token %d \"%.*s\" is %s",
-              what, id, (int)n, text, mask_has(mask, id) ? "allowed" : "forbidden");
+        bool ok = grammar_read_token(&one, id, text, n, &fits, &err);
+        fits = fits && (n > 0 || strchr(what, '<')) && !tokenizer_is_end(t->t, id);
+        CHECK(ok && mask_has(mask, id) == fits, "%s: token %d \"%.*s\" is %s", what, id, (int)n,
+              text, mask_has(mask, id) ? "allowed" : "forbidden");
         grammar_close(&one);
     }
 }
@@ -37,7 +39,8 @@ static void follow_masks(grammar *g, const token_trie *t, uint64_t seed, const c
     for (uint64_t i = 0; i < 25 && !test_failed(); i++) {
         lory_token allowed[4096];
         int n_allowed = 0;
-        size_t n, n_read;
+        size_t n;
+        bool fits;
         REQUIRE(grammar_allowed(&r, i == 0, mask, &err), "%s: %s", what, err.text);
         check_mask(&r, t, i == 0, mask, what);
         for (lory_token id = 0; id < t->n_vocab && n_allowed < 4096; id++)
@@ -48,7 +51,7 @@ static void follow_masks(grammar *g, const token_trie *t, uint64_t seed, const c
         }
         lory_token id = allowed[rng_at(seed, i, 3) % (uint64_t)n_allowed];
         const char *text = token_trie_text(t, id, i == 0, &n);
-        REQUIRE(grammar_read(&r, text, n, &n_read, &err) && n_read == n);
+        REQUIRE(grammar_read_token(&r, id, text, n, &fits, &err) && fits);
     }
     grammar_close(&r);
     mem_free(mask);
@@ -60,6 +63,8 @@ static const char *const grammars[] = {
     "root ::= [^a]*",
     "root ::= (\"\\u00e9\" | \"\\u20ac\" | \"\\U0001F600\" | [\\x20-\\x7e])+",
     "root ::= root \"(\" root \")\" | \"\" | [a-e ]",
+    "root ::= <s> (!<s>)* <s> [a-z]{3}",
+    "root ::= (!<[300]> | \"ab\" | [a-c])* <[300]>",
 };
 static const char *const schemas[] = {
     "true",
@@ -75,9 +80,9 @@ TEST(a_mask_has_the_tokens_that_a_reader_lets_through_one_by_one)
     if (!m) test_skip(err.text);
     const token_trie *t = model_trie_of(m, &err);
     REQUIRE(t, "%s", err.text);
-    for (size_t i = 0; i < 7; i++) {
-        const char *what = i < 5 ? grammars[i] : schemas[i - 5];
-        grammar *g = i < 5 ? grammar_from_gbnf(what, strlen(what), "g", &err)
+    for (size_t i = 0; i < 9; i++) {
+        const char *what = i < 7 ? grammars[i] : schemas[i - 7];
+        grammar *g = i < 7 ? grammar_from_gbnf(what, strlen(what), "g", &err)
                            : grammar_from_schema(what, strlen(what), "s", &err);
         REQUIRE(g && grammar_bind(g, t, &err), "%s", err.text);
         for (uint64_t seed = 0; seed < 3; seed += (uint64_t)test_stride(3))
@@ -239,13 +244,61 @@ TEST(a_text_under_a_grammar_begins_where_the_sampler_is_told)
     close_held(&h);
 }
 
+/* ---- tokens --------------------------------------------------------------------------------- */
+
+TEST(tokens_that_a_grammar_names_are_drawn_control_tokens_too)
+{
+    held_sampler h;
+    lory_err err;
+    lory_token text[8] = { 0 };
+    size_t n, n_text = 0;
+    open_held(&h, "root ::= <s> \"ab\" !<s> <[300]>");
+    for (; n_text < 8 && text[n_text > 0 ? n_text - 1 : 0] != 300; n_text++)
+        REQUIRE(lory_sampler_draw(h.s, h.logits, text, n_text, n_text, &text[n_text], &err), "%s",
+                err.text);
+    REQUIRE(n_text == 4 || n_text == 5, "%zu tokens", n_text); /* "ab" is one or two */
+    CHECK(text[0] == 1 && text[n_text - 2] != 1, "%d, %d", text[0], text[n_text - 2]);
+    CHECK(lory_token_text(h.m, text[1], &n)[0] == 'a');
+    lory_token end;
+    REQUIRE(lory_sampler_draw(h.s, h.logits, text, n_text, n_text, &end, &err), "%s", err.text);
+    CHECK(tokenizer_is_end(&h.m->m.tok, end), "%d", end);
+    text[0] = 300;
+    CHECK(!lory_sampler_draw(h.s, h.logits, text, 1, 1, &end, &err));
+    CHECK_STR(err.text, "history: token 0 of the text (300) is not allowed by the grammar");
+    close_held(&h);
+}
+
+TEST(tokens_that_a_vocabulary_lacks_are_named)
+{
+    static const char *const bad[][2] = {
+        { "root ::= <[512]>", "grammar: there is no token <[512]> (expected 0 to 511)" },
+        { "root ::= <ab>", "grammar: <ab> is 5 tokens of the vocabulary (expected one)" },
+        { "root ::= </s>", "grammar: </s> ends a generation, so it can't be part of a text" },
+        { "root ::= <s> !<[1]>", "grammar: <s> and <[1]> are the same token" },
+    };
+    lory_err err;
+    lory_model *m = lory_model_open(model_path, &err);
+    if (!m) test_skip(err.text);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        lory_sampler_params p;
+        lory_sampler_defaults(m, &p);
+        p.grammar = lory_grammar_new(bad[i][0], strlen(bad[i][0]), "g", &err);
+        REQUIRE(p.grammar, "%s", err.text);
+        CHECK(!lory_sampler_new(m, &p, &err), "%s", bad[i][0]);
+        CHECK_STR(err.text, bad[i][1]);
+        lory_grammar_free(p.grammar);
+    }
+    lory_model_close(m);
+}
+
 /* ---- without memory ------------------------------------------------------------------------ */
 
 /* A grammar of each kind, compiled and drawn with. */
 static bool draw_some(lory_model *m, const float *logits, bool is_schema, lory_err *err)
 {
     static const char gbnf[] =
-        "root ::= root \"+\" unit | unit\nunit ::= [a-z0-9\\u00e9]{1,3} | \"(\" root \")\"";
+        "root ::= root \"+\" unit | unit | (!<s>)* \"x\"\n"
+        "unit ::= [a-z0-9\\u00e9]{1,3} | \"(\" root \")\" | <[300]>";
     lory_sampler_params p;
     lory_token text[6];
     lory_sampler_defaults(m, &p);

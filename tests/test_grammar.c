@@ -255,7 +255,7 @@ static void reads(const char *gbnf, const char *text, size_t n_valid, bool is_wh
     grammar *g = grammar_from_gbnf(gbnf, strlen(gbnf), "g", &err);
     REQUIRE(g, "%s", err.text);
     grammar_open(&r, g);
-    REQUIRE(grammar_read(&r, text, strlen(text), &n_read, &err), "%s", err.text);
+    REQUIRE(grammar_read_text(&r, text, strlen(text), &n_read, &err), "%s", err.text);
     CHECK(n_read == n_valid, "\"%s\": %zu bytes are valid by\n%s", text, n_read, gbnf);
     CHECK((n_read == strlen(text) && grammar_accepts(&r)) == is_whole, "\"%s\" by\n%s", text, gbnf);
     grammar_close(&r);
@@ -287,6 +287,34 @@ TEST(texts_that_are_no_utf8_are_valid_up_to_their_bad_byte)
     reads("root ::= .*", "\xc0\x80", 0, false);
     reads("root ::= [\\uD7F0-\\uE010]+", "\xed\x9f\xbf\xee\x80\x80\xee\x80\x91", 8, false);
     reads("root ::= [\xc3\xa0-\xe2\x82\xac]", "\xe2\x82\xad", 2, false);
+}
+
+TEST(tokens_of_a_grammar_are_read_in_a_text_as_it_writes_them)
+{
+    const char *held = "root ::= <[10]> inner <[11]>\ninner ::= (!<[11]>)*";
+    reads(held, "<[10]>a <[12]> <b \xc3\xa9<[011]>", 27, true);
+    reads(held, "<[10]>a<[11]>b", 13, false);
+    reads(held, "<[10]>a<[10]>", 13, false);
+    reads(held, "<[11]>", 0, false);
+    reads(held, "a", 0, false);
+    reads("root ::= <think> [^<]* </think> \"!\"", "<think>a b</think>!", 19, true);
+    reads("root ::= <think> [^<]* </think> \"!\"", "<think>a<think>", 8, false);
+    reads("root ::= root <|x|> | \"\" | <[2]> \"<[3]\"", "<[2]><[3]<|x|><|x|>", 19, true);
+    reads("root ::= !<a>{2} !<b>", "<b><[7]>x", 9, true);
+    reads("root ::= !<a>{2} !<b>", "\xc3\xa9x<b>", 3, false);
+}
+
+/* And where it is both, as one of them: "a" may be the beginning of a text, and any token. */
+TEST(a_character_is_a_token_too_where_a_grammar_has_tokens)
+{
+    const char *both = "root ::= (!<[5]> | \"a\\u00e9\") \"c\"";
+    reads(both, "a\xc3\xa9""c", 4, true);
+    reads(both, "xc", 2, true);
+    reads(both, "ac", 2, true);
+    reads(both, "a\xc3\xa8", 2, false);
+    reads(both, "ab", 1, false);
+    reads(both, "<[5]>c", 0, false);
+    reads("root ::= <x> | <y>", "\xff\x01", 0, false); /* what stands for <y> is no text */
 }
 
 TEST(a_byte_order_mark_before_a_grammar_is_left_out)
@@ -412,6 +440,12 @@ TEST(errors_in_gbnf_say_where_and_what)
           "of the line)" },
         { "root ::= \"a\"\n*",
           "g: line 2, column 1: unexpected '*' (expected the name of a rule)" },
+        { "root ::= <think", "g: line 1, column 10: the < is never closed" },
+        { "root ::= <[x]>",
+          "g: line 1, column 10: the token has no number, or too large a one" },
+        { "root ::= <[2147483648]>",
+          "g: line 1, column 10: the token has no number, or too large a one" },
+        { "root ::= !a", "g: line 1, column 11: unexpected 'a' (expected '<')" },
         { "root ::= \xff", "g: line 1, column 10: a byte that is not UTF-8" },
         { "root ::= \"a\" root", "g: no text at all matches the grammar" },
     };

@@ -389,6 +389,25 @@ bool automaton_step(automaton *a, uint32_t from, uint8_t byte, uint32_t *to, lor
     return true;
 }
 
+static bool put_items(automaton *a, uint32_t state, lory_err *err)
+{
+    for (uint32_t i = 0; i < a->state[state].n; i++)
+        if (!put_found(a, a->item[a->state[state].first + i], err)) return false;
+    return true;
+}
+
+bool automaton_join(automaton *a, uint32_t x, uint32_t y, uint32_t *to, lory_err *err)
+{
+    size_t n = 0;
+    a->n_found = 0;
+    if (!put_items(a, x, err) || !put_items(a, y, err)) return false;
+    if (a->n_found > 1) qsort(a->found, a->n_found, sizeof *a->found, by_value);
+    for (size_t i = 0; i < a->n_found; i++)
+        if (n == 0 || a->found[n - 1] != a->found[i]) a->found[n++] = a->found[i];
+    a->n_found = n;
+    return state_of(a, a->state[x].accepts || a->state[y].accepts, to, err);
+}
+
 /* ---- life ----------------------------------------------------------------------------------- */
 
 /* State 0 is dead, node 0 has nothing below it. */

@@ -82,6 +82,9 @@ static inline uint32_t automaton_known(const automaton *a, uint32_t from, uint8_
     return a->next[(size_t)(s->next - 1) * (size_t)a->p->n_classes + a->p->class_of[byte]] - 1;
 }
 
+/* The state after any of the texts of two. Fails as automaton_step does. */
+bool automaton_join(automaton *a, uint32_t x, uint32_t y, uint32_t *to, lory_err *err);
+
 size_t automaton_bytes(const automaton *a);
 
 /* Forgets all states but keep[0..n), which get new numbers, and the start. */

@@ -435,10 +435,11 @@ void chain_begin_text(chain *s, size_t n_history, bool at_start)
 
 static bool read_token(held_text *h, lory_token id, lory_err *err)
 {
-    size_t n, n_read;
+    size_t n;
+    bool fits;
     const char *text = token_trie_text(h->t, id, h->at_start && !h->has_text, &n);
-    if (!grammar_read(&h->reader, text, n, &n_read, err)) return false;
-    if (n_read < n)
+    if (!grammar_read_token(&h->reader, id, text, n, &fits, err)) return false;
+    if (!fits)
         return err_set(err, LORY_E_ARGUMENT,
                        "history: token %zu of the text (%" PRId32 ") is not allowed by the grammar",
                        h->n_read, id);

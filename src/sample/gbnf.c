@@ -253,6 +253,29 @@ static bool read_class(reader *r, const expr **e)
     return ok;
 }
 
+/* ---- tokens --------------------------------------------------------------------------------- */
+
+/* <[1000]> <think> !<[1000]> !<think> */
+static bool read_token(reader *r, const expr **e)
+{
+    bool is_negated = *r->at == '!';
+    r->at += is_negated;
+    if (!is_next(r, "<")) return unexpected(r, "'<'");
+    syntax_token x = { .text = r->at, .id = -1 };
+    x.n = syntax_token_id(r->at, (size_t)(r->end - r->at), &x.id);
+    if (x.n == 0 && is_next(r, "<["))
+        return fail_at(r, r->at, "the token has no number, or too large a one");
+    for (const char *c = r->at; x.n == 0 && c < r->end && *c != '\n'; c++)
+        if (*c == '>') x.n = (size_t)(c - r->at) + 1;
+    if (x.n == 0) return fail_at(r, r->at, "the < is never closed");
+    if (!utf8_is_valid(x.text, x.n) || memchr(x.text, 0, x.n))
+        return fail_at(r, r->at, "the token has bytes that are no text");
+    *e = syntax_one_token(r->s, &x, is_negated);
+    r->at += x.n;
+    return r->s->n_tokens <= SYNTAX_MAX_TOKENS
+           || fail_at(r, x.text, "more than 256 tokens are not supported");
+}
+
 /* ---- expressions ---------------------------------------------------------------------------- */
 
 static bool read_alternatives(reader *r, bool is_nested, const expr **e);
@@ -287,6 +310,8 @@ static bool read_item(reader *r, const expr **e)
     case '"': return read_literal(r, e);
     case '[': return read_class(r, e);
     case '(': return read_group(r, e);
+    case '<':
+    case '!': return read_token(r, e);
     case '.':
         r->at++;
         *e = syntax_chars(r->s, &any, 1, false);
@@ -297,7 +322,7 @@ static bool read_item(reader *r, const expr **e)
 
 static bool is_item(const reader *r)
 {
-    return r->at < r->end && *r->at != 0 && (strchr("\"[(.", *r->at) || is_name_char(*r->at));
+    return r->at < r->end && *r->at != 0 && (strchr("\"[(.<!", *r->at) || is_name_char(*r->at));
 }
 
 static bool is_repetition(const reader *r)

@@ -5,10 +5,11 @@
  *     value ::= [0-9]+ | "\"" [^"\\]{0,20} "\"" | . | root
  *
  * "..." is a text, [...] one character of a class ([^...]: none of it), . any character; escapes
- * in both are \n \r \t \\ \" \[ \] \xNN \uNNNN \UNNNNNNNN (code points). ( ) groups, | separates
- * alternatives, and * + ? {m} {m,} {,n} {m,n} repeat what comes before. A rule goes on behind a
- * line's end inside ( ), and before and after |. Names are letters, digits, - and _. Left
- * recursion is fine. */
+ * in both are \n \r \t \\ \" \[ \] \xNN \uNNNN \UNNNNNNNN (code points). <[1000]> is the token of
+ * the vocabulary with that number, <think> the one that this text is, and ! before either any token
+ * but it. ( ) groups, | separates alternatives, and * + ? {m} {m,} {,n} {m,n} repeat what comes
+ * before. A rule goes on behind a line's end inside ( ), and before and after |. Names are letters,
+ * digits, - and _. Left recursion is fine. */
 #ifndef LORY_SAMPLE_GBNF_H
 #define LORY_SAMPLE_GBNF_H
 

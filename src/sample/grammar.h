@@ -16,7 +16,8 @@ grammar *grammar_from_gbnf(const char *text, size_t n, const char *name, lory_er
 grammar *grammar_from_schema(const char *text, size_t n, const char *name, lory_err *err);
 
 /* Binds it to the vocabulary whose tokens grammar_allowed tells; once for each model that uses it.
- * LORY_E_ARGUMENT: it is bound to another, which it keeps; LORY_E_MEMORY. */
+ * LORY_E_ARGUMENT: it is bound to another, which it keeps, or names a token that is not there;
+ * LORY_E_MEMORY. */
 bool grammar_bind(grammar *g, const token_trie *t, lory_err *err);
 
 grammar *grammar_keep(grammar *g);
@@ -37,6 +38,16 @@ void grammar_rewind(grammar_reader *r);           /* back to the beginning */
 /* Reads bytes up to the first that can't follow; *n_read gets how many. On failure the reader is
  * somewhere between: LORY_E_UNSUPPORTED names a limit, LORY_E_MEMORY. */
 bool grammar_read(grammar_reader *r, const char *bytes, size_t n, size_t *n_read, lory_err *err);
+
+/* Reads a token, whose text is bytes[0..n), as that text or as the token. *fits: it may follow; if
+ * not, the reader is somewhere between. In a grammar without tokens one without text always may. */
+bool grammar_read_token(grammar_reader *r, lory_token id, const char *bytes, size_t n, bool *fits,
+                        lory_err *err);
+
+/* grammar_read of a text in which tokens stand as they do in the grammar, which need not be bound:
+ * where it has some, each character that is no part of one is a token too. */
+bool grammar_read_text(grammar_reader *r, const char *text, size_t n, size_t *n_read,
+                       lory_err *err);
 
 bool grammar_accepts(const grammar_reader *r); /* what was read is a text of the grammar */
 

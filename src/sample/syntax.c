@@ -8,6 +8,7 @@ void syntax_free(syntax *s)
 {
     arena_free(&s->arena);
     mem_free(s->rule);
+    mem_free(s->token);
     *s = (syntax){ 0 };
 }
 
@@ -134,6 +135,55 @@ const expr *syntax_ref(syntax *s, uint32_t rule)
     if (e) e->rule = rule;
     return e;
 }
+
+/* ---- tokens --------------------------------------------------------------------------------- */
+
+size_t syntax_token_id(const char *text, size_t n, int32_t *id)
+{
+    int64_t v = 0;
+    size_t i = 2;
+    if (n < 5 || text[0] != '<' || text[1] != '[') return 0;
+    for (; i < n && text[i] >= '0' && text[i] <= '9' && v <= INT32_MAX; i++)
+        v = v * 10 + (text[i] - '0');
+    if (i == 2 || v > INT32_MAX || n - i < 2 || text[i] != ']' || text[i + 1] != '>') return 0;
+    *id = (int32_t)v;
+    return i + 2;
+}
+
+static bool is_same_token(const syntax_token *x, const syntax_token *y)
+{
+    if (x->id >= 0 || y->id >= 0) return x->id == y->id;
+    return x->n == y->n && memcmp(x->text, y->text, x->n) == 0;
+}
+
+/* Its place in the list; s->failed when it could not be put there. */
+static uint32_t token_number(syntax *s, const syntax_token *x)
+{
+    size_t i = 0;
+    while (i < s->n_tokens && !is_same_token(&s->token[i], x)) i++;
+    if (i < s->n_tokens) return (uint32_t)i;
+    syntax_token *all = vec_room(s->token, s->n_tokens, &s->cap_tokens, 1, sizeof *all), own = *x;
+    if (all) s->token = all;
+    own.text = arena_strndup(&s->arena, x->text, x->n);
+    if (all && own.text)
+        s->token[s->n_tokens++] = own;
+    else
+        s->failed = true;
+    return (uint32_t)i;
+}
+
+const expr *syntax_one_token(syntax *s, const syntax_token *x, bool negated)
+{
+    const char mark = (char)TOKEN_MARK;
+    uint32_t number = token_number(s, x);
+    if (s->failed) return NULL;
+    if (!negated) s->token[number].is_wanted = true;
+    const char_range r = { number, number };
+    const expr *all[] = { syntax_text(s, &mark, 1), syntax_chars(s, &r, 1, negated) };
+    return syntax_seq(s, all, 2);
+}
+
+/* ---- lists ---------------------------------------------------------------------------------- */
 
 void expr_list_put(syntax *s, expr_list *l, const expr *e)
 {

@@ -13,6 +13,9 @@
 enum {
     SYNTAX_MAX_CHAR = 0x10FFFF,
     SYNTAX_MAX_REPEAT = 100000, /* the greatest number in a repetition */
+    SYNTAX_MAX_TOKENS = 256, /* of a grammar */
+    TOKEN_MARK = 0xFF, /* and the number of a token: see named_tokens.h */
+    OTHER_TOKEN = SYNTAX_MAX_CHAR,
 };
 #define SYNTAX_MANY UINT32_MAX /* no upper end */
 
@@ -41,11 +44,21 @@ struct expr {
     const expr **item;       /* [n] */
 };
 
+/* A token that is asked for as such. */
+typedef struct {
+    const char *text; /* [n] + NUL, as in the grammar: "<think>", "<[1000]>" */
+    size_t n;
+    int32_t id;     /* -1: not said */
+    bool is_wanted; /* it is not only asked for any token but this */
+} syntax_token;
+
 typedef struct {
     mem_arena arena;
     const expr **rule; /* [n_rules] NULL: not yet defined */
     size_t n_rules, cap_rules;
-    uint32_t root; /* where it begins */
+    uint32_t root;       /* where it begins */
+    syntax_token *token; /* [n_tokens] */
+    size_t n_tokens, cap_tokens;
     bool failed;   /* memory could not be had */
 } syntax;          /* zeroed = empty */
 
@@ -60,6 +73,11 @@ const expr *syntax_seq(syntax *s, const expr *const *item, size_t n); /* the arr
 const expr *syntax_alt(syntax *s, const expr *const *item, size_t n);
 const expr *syntax_repeat(syntax *s, const expr *item, uint32_t min, uint32_t max);
 const expr *syntax_ref(syntax *s, uint32_t rule);
+/* One token, or (negated) any but it; x->text is copied. */
+const expr *syntax_one_token(syntax *s, const syntax_token *x, bool negated);
+
+/* How many bytes of a text are a token by its id, "<[1000]>"; 0: it does not begin with one. */
+size_t syntax_token_id(const char *text, size_t n, int32_t *id);
 
 /* A list of expressions that grows. */
 typedef struct {

@@ -2,6 +2,7 @@
  * them that begin alike. */
 #include "sample/token_trie.h"
 #include "base/err.h"
+#include "sample/syntax.h"
 #include "sample/vec.h"
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,7 @@ static entry *list_tokens(token_trie *tt, const tokenizer *t, uint32_t *n_entrie
         at.s = tokenizer_piece(t, at.id, &at.n);
         if (tokenizer_is_end(t, at.id)) tt->end[tt->n_ends++] = at.id;
         if (at.n == 0 || !tokenizer_is_text(t, at.id)) continue;
+        if (memchr(at.s, TOKEN_MARK, at.n)) continue; /* in no text of a grammar */
         at.is_plain = is_plain(at.s, at.n);
         e[(*n_entries)++] = at;
         if (!tokenizer_drops_first_blank(t, at.id)) continue;

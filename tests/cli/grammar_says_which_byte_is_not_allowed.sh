@@ -25,3 +25,8 @@ try '{"a": 1}\n\n'
 echo '{"type": "array", "contains": {}}' > s.json
 "$LORY" grammar --json-schema s.json || echo "exit $?"
 "$LORY" grammar --json-schema s.json --grammar sum.gbnf || echo "exit $?"
+printf 'root ::= <think> (!</think>)* </think> <[7]>' > tokens.gbnf
+try() { printf "$1" | "$LORY" grammar --grammar tokens.gbnf && echo "exit 0" || echo "exit $?"; }
+try '<think>so, <[9]> <b</think><[7]>'
+try '<think>so</think>7'
+"$LORY" run -p Tom --grammar tokens.gbnf || echo "exit $?"
