@@ -4,6 +4,7 @@
 #include "base/cgroup.h"
 #include "base/file.h"
 #include <math.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +35,7 @@ static bool is_amd(void)
 }
 
 /* Intel SDM volume 2, CPUID: leaf 1 ecx; leaf 7 ebx, ecx, its subleaf 1 eax. */
-unsigned cpu_features(void)
+static unsigned find_features(void)
 {
     enum { OSXSAVE = 1 << 27, AVX = 1 << 28, YMM = 0x06, ZMM = 0xe6 };
     unsigned a, b, c, d, a1, c1, unused, found = is_amd() ? CPU_AMD : 0;
@@ -61,7 +62,7 @@ unsigned cpu_features(void)
 #include <sys/auxv.h>
 
 /* The kernel's arm64 hwcap.h: HWCAP_ASIMDDP, HWCAP2_I8MM. */
-unsigned cpu_features(void)
+static unsigned find_features(void)
 {
     enum { ASIMDDP = 1 << 20, I8MM = 1 << 13 };
     unsigned found = CPU_NEON;
@@ -72,12 +73,26 @@ unsigned cpu_features(void)
 
 #else
 
-unsigned cpu_features(void)
+static unsigned find_features(void)
 {
     return 0;
 }
 
 #endif
+
+/* Asked for once: a hypervisor may take a millisecond for a CPUID. */
+static unsigned features;
+static void keep_features(void)
+{
+    features = find_features();
+}
+
+unsigned cpu_features(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, keep_features);
+    return features;
+}
 
 /* ---- texts --------------------------------------------------------------------------------- */
 
