@@ -71,6 +71,22 @@ TEST(activation_groups_are_what_the_contract_says)
     }
 }
 
+/* The starts of n groups of the generic kernels, as that instruction set has them. */
+static void give_starts(const isa *as, size_t n, act_group *g)
+{
+    for (; strcmp(as->name, "avx2") == 0 && n > 0; n--, g++) {
+        unsigned sum[2][2] = { { 0 } }; /* of all, of the first half */
+        for (int i = 0; i < QT_GROUP; i++) {
+            sum[0][i % 4 / 2] += (unsigned)g->q[i];
+            if (i < QT_GROUP / 2) sum[1][i % 4 / 2] += (unsigned)g->q[i];
+        }
+        for (int i = 0; i < 2; i++) {
+            g->pairs_all[i] = (int16_t)(-32 * sum[0][i]);
+            g->pairs_0[i] = (int16_t)(-32 * sum[1][i]);
+        }
+    }
+}
+
 TEST(activations_are_the_same_on_every_isa_and_however_they_are_cut)
 {
     isa list[8];
@@ -94,16 +110,22 @@ TEST(activations_are_the_same_on_every_isa_and_however_they_are_cut)
                 a.it0 = part[p][0], a.it1 = part[p][1], a.ig0 = part[p][2], a.ig1 = part[p][3];
                 list[i].kn.quant_act(&a);
             }
+            give_starts(&list[i], (size_t)(n_tok * n_group), want);
             CHECK_SAME(got, want, act_bytes(n_tok, k), "isa %s", list[i].name);
             mem_free(x), mem_free(want), mem_free(got);
         }
 }
 
-static void check_as_generic(act_group *g, const float *x)
+/* x is quantised there as by the generic kernels; returns the scale. */
+static float scale_as_generic(const isa *as, const float *x)
 {
+    act_group *got = quantise(&as->kn, 1, QT_GROUP, x, QT_GROUP);
     act_group *want = quantise(generic(), 1, QT_GROUP, x, QT_GROUP);
-    CHECK_SAME(g, want, sizeof *g, "a group that is not finite");
-    mem_free(g), mem_free(want);
+    give_starts(as, 1, want);
+    CHECK_SAME(got, want, sizeof *got, "isa %s: a group that is not finite", as->name);
+    const float dx = got->dx;
+    mem_free(got), mem_free(want);
+    return dx;
 }
 
 TEST(activations_that_are_not_finite_show_in_the_scale)
@@ -115,13 +137,9 @@ TEST(activations_that_are_not_finite_show_in_the_scale)
             float x[QT_GROUP];
             fill(QT_GROUP, x);
             x[at] = NAN;
-            act_group *g = quantise(&list[i].kn, 1, QT_GROUP, x, QT_GROUP);
-            CHECK(isnan(g->dx), "isa %s", list[i].name);
-            check_as_generic(g, x);
+            CHECK(isnan(scale_as_generic(&list[i], x)), "isa %s", list[i].name);
             x[at] = -INFINITY;
-            g = quantise(&list[i].kn, 1, QT_GROUP, x, QT_GROUP);
-            CHECK(isinf(g->dx), "isa %s", list[i].name);
-            check_as_generic(g, x);
+            CHECK(isinf(scale_as_generic(&list[i], x)), "isa %s", list[i].name);
         }
 }
 

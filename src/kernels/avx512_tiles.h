@@ -2,7 +2,8 @@
  * scales a group (registers).
  * Layer: kernels. Not a header by itself: a file includes it once, after the vectors and CONVERTS.
  */
-enum { TILE_1 = 6, TILE_2 = 4, TILE_NARROW = 8, PEAK_SUMS = 16, ALTERNATE = 1 };
+enum { N_FORM = 4, TILE_MOST = 8, PEAK_SUMS = 16, ALTERNATE = 1 };
+#define FORMS(F) F(0, 1, 0, 0, 8, 6) F(1, 1, 1, 0, 8, 6) F(2, 2, 0, 0, 8, 4) F(3, 2, 1, 0, 8, 4)
 
 typedef __mmask16 row_bits;
 

@@ -21,18 +21,27 @@ enum { ACT_TILE = 12 }; /* tokens per tile of quantised activations */
  * in x makes dx NaN, an infinity makes it infinite. sum_0 is the exact sum of the codes of the
  * first half, sum_all of both; start = -128 * sum, where a dot product of codes stored + 128
  * begins; magic = start + ACT_MAGIC_BITS: begun there, it ends as the bits of the float
- * 1.5 * 2^23 + isum, which needs no conversion. */
+ * 1.5 * 2^23 + isum, which needs no conversion. Where sums are of 16 bits (AVX2), pairs are in
+ * place of magic: -ACT_PAIR_ZERO times the sums of the codes 4i and 4i + 1, then of 4i + 2 and
+ * 4i + 3, modulo 2^16. */
 typedef struct {
     int8_t q[QT_GROUP];
     float dx;
     float sum_all, sum_0;
     int32_t start_all, start[2]; /* of both halves, of each */
-    int32_t magic_all, magic_0;
+    union {
+        struct {
+            int32_t magic_all, magic_0;
+        };
+        struct {
+            int16_t pairs_all[2], pairs_0[2];
+        };
+    };
 } act_group;
 _Static_assert(sizeof(act_group) == 64, "a cache line");
 
 #define ACT_MAGIC 12582912.0f /* 1.5 * 2^23: a unit is its last bit */
-enum { ACT_MAGIC_BITS = 0x4b400000 };
+enum { ACT_MAGIC_BITS = 0x4b400000, ACT_PAIR_ZERO = 32 };
 
 static inline void act_set_sums(act_group *g, int sum_0, int sum_1)
 {
