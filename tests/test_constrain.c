@@ -348,3 +348,29 @@ TEST(running_out_of_memory_under_a_grammar_is_one_clean_error)
     mem_free(logits);
     lory_model_close(m);
 }
+
+TEST(a_name_of_many_tokens_is_given_back_when_memory_runs_out)
+{
+    char text[1000];
+    lory_err err;
+    lory_sampler_params p;
+    bool is_whole = false;
+    lory_model *m = lory_model_open(model_path, &err);
+    if (!m) test_skip(err.text);
+    lory_sampler_defaults(m, &p);
+    snprintf(text, sizeof text, "root ::= <%0900d>", 7);
+    p.grammar = lory_grammar_new(text, strlen(text), "g", &err);
+    REQUIRE(p.grammar && model_trie_of(m, &err), "%s", err.text);
+    for (uint64_t n = 1; n < 100 && !is_whole; n++) {
+        size_t live = mem_live_bytes();
+        mem_fail_at(n);
+        CHECK(!lory_sampler_new(m, &p, &err));
+        mem_fail_at(0);
+        is_whole = err.code == LORY_E_ARGUMENT;
+        CHECK(mem_live_bytes() == live, "allocation %d: %zu bytes more", (int)n,
+              mem_live_bytes() - live);
+    }
+    CHECK(is_whole, "%s", err.text);
+    lory_grammar_free(p.grammar);
+    lory_model_close(m);
+}

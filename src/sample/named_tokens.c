@@ -41,14 +41,13 @@ static bool find_id(named_token *x, const token_trie *t, lory_err *err)
         return err_set(err, LORY_E_ARGUMENT, "grammar: there is no token %s (expected 0 to %zu)",
                        x->name.text, n_ids(t) - 1);
     if (x->id >= 0) return true;
-    if (!tokenizer_encode(t->t, &text, &ids, err)) return false;
-    if (ids.n == 1) x->id = ids.id[0];
+    bool ok = tokenizer_encode(t->t, &text, &ids, err);
     size_t n = ids.n;
+    if (ok && n == 1) x->id = ids.id[0];
     mem_free(ids.id);
-    return n == 1
-           || err_set(err, LORY_E_ARGUMENT,
-                      "grammar: %s is %zu tokens of the vocabulary (expected one)", x->name.text,
-                      n);
+    if (!ok || n == 1) return ok;
+    return err_set(err, LORY_E_ARGUMENT,
+                   "grammar: %s is %zu tokens of the vocabulary (expected one)", x->name.text, n);
 }
 
 static bool check(const named_tokens *l, size_t i, const token_trie *t, lory_err *err)
