@@ -429,6 +429,55 @@ TEST(blanks_are_joined_where_the_folder_joins_them)
     }
 }
 
+/* LLM-jp's files mark blanks, and where a text begins, by expressions. */
+TEST(a_blank_before_the_text_may_be_an_expression)
+{
+#define REGEX(expr)                                                                                \
+    "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"" expr "\"},\"content\":\"\u2581\"}"
+#define PREPEND(s) "{\"type\":\"Prepend\",\"prepend\":\"" s "\"}"
+    static const char *const cases[][3] = {
+        { REGEX(" "), "null", "0" },
+        { LIST("normalizers", REGEX("(?<!\\\\n)^") "," REGEX(" ")), "null", "1" },
+        { LIST("normalizers", REGEX("(?<!\\\\n)^| ") "," REGEX(" ")), "null", "1" },
+        { PREPEND("\u2581"), META(",\"split\":false,\"add_prefix_space\":false"), "1" },
+    };
+    char text[1000];
+    for (int i = 0; i < 4; i++) {
+        gguf g;
+        hf_test t = begin("start", "");
+        snprintf(text, sizeof text,
+                 "{\"normalizer\":%s,\"pre_tokenizer\":%s,\"model\":" UNIGRAM "}", cases[i][0],
+                 cases[i][1]);
+        hf_text(&t, "tokenizer.json", text);
+        if (!make(&t, &g)) return;
+        check_int(&g, "tokenizer.ggml.add_space_prefix", cases[i][2][0] - '0');
+        check_int(&g, "tokenizer.ggml.remove_extra_whitespaces", 0);
+        gguf_close(&g);
+    }
+    refuse_json("everyline", /* every line gets a mark */
+                "{\"normalizer\":" LIST("normalizers", REGEX("^") "," REGEX(" "))
+                ",\"model\":" UNIGRAM "}",
+                "/tokenizer.json: the normalizer 'Replace' is not known for a model of this kind "
+                "as it is set there");
+}
+
+/* As Helium's files do. */
+TEST(newlines_that_are_words_apart_are_in_no_other_piece)
+{
+    gguf g;
+    hf_test t = begin("lines", "");
+    hf_text(&t, "tokenizer.json",
+            "{\"normalizer\":" LIST("normalizers", PREPEND(" ") "," TO_MARK) ",\"pre_tokenizer\":"
+            LIST("pretokenizers", "{\"type\":\"Split\",\"pattern\":{\"String\":\"\\n\"},"
+                                  "\"behavior\":\"Contiguous\",\"invert\":false}")
+            ",\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1],[\"\\n\\n\",-1],[\"a\\n\",-1],"
+            "[\"\u2581a\u2581\",-1]]}}");
+    if (!make(&t, &g)) return;
+    check_int(&g, "tokenizer.ggml.add_space_prefix", 1);
+    check_list(&g, "tokenizer.ggml.token_type", "115155555555");
+    gguf_close(&g);
+}
+
 #define SPECIALS                                                                                   \
     "\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[6]},\"<x>\":{\"id\":\"<x>\",\"ids\":[8]}}"
 #define TEMPLATE(single) "{\"type\":\"TemplateProcessing\",\"single\":[" single "]," SPECIALS "}"
@@ -453,6 +502,7 @@ TEST(tokens_around_a_text_are_those_of_the_post_processor)
           -1 },
         { LEVEL(""), "", -1, -1, -1, -1, -1, -1 },
         { LEVEL(""), "\"tokenizer_class\":\"PreTrainedTokenizerFast\"", -1, -1, -1, 0, 0, -1 },
+        { LEVEL(""), "\"tokenizer_class\":\"TokenizersBackend\"", -1, -1, -1, 0, 0, -1 },
     };
     char text[1500];
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -102,10 +102,11 @@ static void take_around(hf_vocab *v)
     v->add_sep = 1;
 }
 
-/* A class that puts nothing around a text by itself. */
+/* A class that puts nothing around a text by itself; transformers 5 has another name for it. */
 static bool adds_nothing(const json *config)
 {
-    return json_str_is(json_get(config, "tokenizer_class"), "PreTrainedTokenizerFast");
+    const json *name = json_get(config, "tokenizer_class");
+    return json_str_is(name, "PreTrainedTokenizerFast") || json_str_is(name, "TokenizersBackend");
 }
 
 /* What nobody has said is left to the defaults of the kind of vocabulary. */

@@ -2,7 +2,8 @@
 #include "convert/json_parts.h"
 #include "base/err.h"
 
-#define MARK "\xe2\x96\x81" /* U+2581, SentencePiece's blank */
+#define MARK  "\xe2\x96\x81" /* U+2581, SentencePiece's blank */
+#define START "(?<!\\n)^"     /* an expression for where a text begins, but no later line */
 
 /* ---- parts of parts -------------------------------------------------------------------------- */
 
@@ -54,19 +55,36 @@ static bool is_false(const json *part, const char *key)
     return j && j->type == JSON_FALSE;
 }
 
+/* A blank becomes the mark, like others. */
 static bool prepends_mark(const json *part)
 {
-    return json_str_is(json_get(part, "prepend"), MARK);
+    const json *j = json_get(part, "prepend");
+    return json_str_is(j, MARK) || json_str_is(j, " ");
 }
 
 static bool is_blank(const json *pattern)
 {
-    return json_str_is(json_get(pattern, "String"), " ");
+    return json_str_is(json_get(pattern, "String"), " ")
+           || json_str_is(json_get(pattern, "Regex"), " ");
+}
+
+/* Whether the mark is put for what the expression finds. */
+static bool marks_regex(const json *part, const char *regex)
+{
+    return json_str_is(json_get(part, "content"), MARK)
+           && json_str_is(json_get(json_get(part, "pattern"), "Regex"), regex);
 }
 
 static bool marks_blanks(const json *part)
 {
-    return is_blank(json_get(part, "pattern")) && json_str_is(json_get(part, "content"), MARK);
+    return (is_blank(json_get(part, "pattern")) && json_str_is(json_get(part, "content"), MARK))
+           || marks_regex(part, START "| ");
+}
+
+/* As "Prepend" does. */
+static bool marks_start(const json *part)
+{
+    return marks_regex(part, START) || marks_regex(part, START "| ");
 }
 
 /* Of several blanks one is left, as a blank or as the mark it will be. */
@@ -94,6 +112,12 @@ static bool splits_at_blanks(const json *part)
     return is_blank(json_get(part, "pattern"));
 }
 
+static bool splits_lines(const json *part)
+{
+    return json_str_is(json_get(json_get(part, "pattern"), "String"), "\n")
+           && json_str_is(json_get(part, "behavior"), "Contiguous");
+}
+
 typedef struct {
     const char *type;
     unsigned kinds;                   /* parts_kind of models that it is known for */
@@ -104,6 +128,7 @@ static const part_row normalizers[] = {
     { "NFC", PARTS_BYTES, NULL },
     { "Prepend", PARTS_SP | PARTS_UNIGRAM, prepends_mark },
     { "Replace", PARTS_SP | PARTS_UNIGRAM, marks_blanks },
+    { "Replace", PARTS_UNIGRAM, marks_start },
     { "Replace", PARTS_UNIGRAM, joins_blanks },
     { "Precompiled", PARTS_UNIGRAM, NULL },
     { "Strip", PARTS_UNIGRAM, NULL }, /* where blanks are joined those at the ends go too */
@@ -115,6 +140,7 @@ static const part_row pre_tokenizers[] = {
     { "Metaspace", PARTS_SP | PARTS_UNIGRAM, has_mark },
     { "WhitespaceSplit", PARTS_UNIGRAM, NULL },
     { "Split", PARTS_SP, splits_at_blanks }, /* a normaliser has left none */
+    { "Split", PARTS_UNIGRAM, splits_lines },
     { "BertPreTokenizer", PARTS_GPT1, NULL },
     { 0 },
 };
@@ -161,6 +187,11 @@ static bool has_normalizer(const json *root, bool (*fits)(const json *part))
     return !parts_each(json_get(root, "normalizer"), fits_not, &(part_test){ fits });
 }
 
+bool parts_split_lines(const json *root)
+{
+    return !parts_each(json_get(root, "pre_tokenizer"), fits_not, &(part_test){ splits_lines });
+}
+
 static bool joins(const json *root)
 {
     return part_of_type(json_get(root, "pre_tokenizer"), "WhitespaceSplit")
@@ -196,11 +227,11 @@ bool parts_check_pre(const json *root, parts_kind kind, const char *path, lory_e
 void parts_read_blanks(hf_vocab *v, const json *root, parts_kind kind)
 {
     const json *meta = part_of_type(json_get(root, "pre_tokenizer"), "Metaspace");
-    bool has_prefix = meta || part_of_type(json_get(root, "normalizer"), "Prepend");
+    bool has_prefix = meta != NULL;
     json_get_bool(json_get(meta, "add_prefix_space"), &has_prefix);
-    if (json_str_is(json_get(meta, "prepend_scheme"), "never"))
-        has_prefix = part_of_type(json_get(root, "normalizer"), "Prepend") != NULL;
-    v->add_space_prefix = has_prefix;
+    if (json_str_is(json_get(meta, "prepend_scheme"), "never")) has_prefix = false;
+    v->add_space_prefix = has_prefix || has_normalizer(root, prepends_mark)
+                          || has_normalizer(root, marks_start);
     if (kind == PARTS_UNIGRAM) v->remove_extra_whitespaces = joins(root);
 }
 

@@ -21,6 +21,9 @@ bool parts_check_normalizer(const json *root, parts_kind kind, const char *path,
 /* Of models whose pieces have U+2581 for a blank, and of GPT-1. */
 bool parts_check_pre(const json *root, parts_kind kind, const char *path, lory_err *err);
 
+/* Of a model that has passed: whether newlines and what stands between them are words apart. */
+bool parts_split_lines(const json *root);
+
 /* SentencePiece's blank before the text and whether blanks are joined: by a normaliser or by
  * "Metaspace". */
 void parts_read_blanks(hf_vocab *v, const json *root, parts_kind kind);

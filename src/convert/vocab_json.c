@@ -188,17 +188,28 @@ static void set_bytes(hf_vocab *v)
             v->types[i] = TOKEN_BYTE;
 }
 
+typedef struct {
+    bool at_marks, at_lines;
+} piece_cuts;
+
+static bool is_cut(gguf_str s, piece_cuts cuts)
+{
+    size_t n_lines = 0;
+    for (size_t i = 0; cuts.at_lines && i < s.n; i++) n_lines += s.s[i] == '\n';
+    return (cuts.at_marks && s.n > 1 && memmem(s.s + 1, s.n - 1, space_mark, 3))
+           || (n_lines > 0 && n_lines < s.n);
+}
+
 /* A "Metaspace" that splits makes a word of each mark and what follows, so that a piece with a
- * mark inside is never made. */
+ * mark inside is never made; nor is one with newlines and others, where lines are split. */
 static bool check_split(hf_vocab *v, const json *root, const char *path, lory_err *err)
 {
     const json *meta = part_of_type(json_get(root, "pre_tokenizer"), "Metaspace");
-    bool splits = meta != NULL, is_unigram = strcmp(v->model, "t5") == 0;
-    json_get_bool(json_get(meta, "split"), &splits);
-    for (size_t i = 0; splits && i < v->n; i++) {
-        gguf_str s = v->texts[i];
-        if (v->types[i] != TOKEN_NORMAL || s.n < 2 || !memmem(s.s + 1, s.n - 1, space_mark, 3))
-            continue;
+    bool is_unigram = strcmp(v->model, "t5") == 0;
+    piece_cuts cuts = { meta != NULL, parts_split_lines(root) };
+    json_get_bool(json_get(meta, "split"), &cuts.at_marks);
+    for (size_t i = 0; i < v->n; i++) {
+        if (v->types[i] != TOKEN_NORMAL || !is_cut(v->texts[i], cuts)) continue;
         if (!is_unigram)
             return err_set(err, LORY_E_UNSUPPORTED,
                            "%s: a 'Metaspace' that splits is not known with pieces of several "
