@@ -175,6 +175,15 @@ static void note_vocab(const work *k)
                    k->folder.path, k->vocab.n_dropped, k->vocab.n);
 }
 
+static void note_around(const work *k, size_t n, const char *side)
+{
+    if (n > 1)
+        buf_printf(k->notes,
+                   "%s: texts get none of the %zu tokens that tokenizer.json puts %s them; GGUF has "
+                   "room for one\n",
+                   k->folder.path, n, side);
+}
+
 /* What the folder says of texts and GGUF can't; Phi-3's white space goes by the architecture. */
 static void note_lost(const work *k)
 {
@@ -188,11 +197,8 @@ static void note_lost(const work *k)
                    "%s: texts will not be brought to normal form C, which GGUF can't say of a "
                    "pre-tokenizer '%s'\n",
                    k->folder.path, k->vocab.pre);
-    if (k->vocab.before.n > 1 || k->vocab.behind.n > 1)
-        buf_printf(k->notes,
-                   "%s: of the %zu tokens that tokenizer.json puts before a text and the %zu "
-                   "behind it only the first are added\n",
-                   k->folder.path, k->vocab.before.n, k->vocab.behind.n);
+    note_around(k, k->vocab.before.n, "before");
+    note_around(k, k->vocab.behind.n, "behind");
 }
 
 static void put_notes(const work *k)

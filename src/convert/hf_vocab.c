@@ -82,18 +82,19 @@ static void take_bool(int *value, const json *config, const char *key)
 }
 
 /* What a tokenizer.json puts around a text. Its own token is the one that counts; one behind that
- * is not the end is a separator. */
+ * is not the end is a separator. Of several on a side, for which GGUF has no room, none is put:
+ * half of them is what no text began with. */
 static void take_around(hf_vocab *v)
 {
     if (!v->has_around) return;
     int64_t id = v->behind.id;
-    v->add_bos = v->before.n > 0;
-    v->add_eos = v->behind.n > 0;
-    if (v->before.n > 0 && v->before.id != HF_UNSAID) {
+    v->add_bos = v->before.n == 1;
+    v->add_eos = v->behind.n == 1;
+    if (v->before.n == 1 && v->before.id != HF_UNSAID) {
         v->ids[HF_BOS] = HF_UNSAID;
         take_id(v, HF_BOS, v->before.id);
     }
-    if (v->behind.n == 0 || id == HF_UNSAID) return;
+    if (v->behind.n != 1 || id == HF_UNSAID) return;
     take_id(v, HF_EOS, id);
     if (v->ids[HF_EOS] == id) return;
     v->ids[HF_SEP] = HF_UNSAID;
