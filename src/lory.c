@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "chat/chat.h"
 #include "engine/limits.h"
 #include "engine/plan_text.h"
@@ -15,7 +16,6 @@
 #include "kernels/kernel.h"
 #include "model/survey.h"
 #include "sample/grammar.h"
-#include "text/utf8.h"
 #include "token/tokens.h"
 
 struct lory_detok {

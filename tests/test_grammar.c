@@ -2,11 +2,11 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/utf8.h"
 #include "sample/automaton.h"
 #include "sample/gbnf.h"
 #include "sample/grammar.h"
 #include "test.h"
-#include "text/utf8.h"
 
 /* ---- the obvious recogniser ----------------------------------------------------------------- */
 

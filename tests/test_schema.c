@@ -1,11 +1,11 @@
 /* test_schema.c - JSON Schema as a grammar: which texts it has, that all are JSON, errors. */
 #include "base/buf.h"
 #include "base/rng.h"
+#include "base/utf8.h"
 #include "sample/automaton.h"
 #include "sample/schema.h"
 #include "test.h"
 #include "text/json.h"
-#include "text/utf8.h"
 #include <stdlib.h>
 #include <unistd.h>
 

@@ -1,9 +1,9 @@
 /* test_tokenizer_vectors.c - every row of the shared vectors of real vocabularies. */
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "gguf/gguf_write.h"
 #include "test.h"
 #include "text/json.h"
-#include "text/utf8.h"
 #include "token_check.h"
 #include "token/tokens.h"
 #include <dirent.h>

@@ -1,7 +1,7 @@
 /* test_unicode.c - categories, lower case and normal forms, on characters chosen by hand. */
+#include "base/utf8.h"
 #include "test.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 
 TEST(unicode_categories_of_known_characters)
 {

@@ -1,6 +1,6 @@
 /* test_utf8.c - UTF-8: every code point both ways, every malformed form, where a cut text ends. */
+#include "base/utf8.h"
 #include "test.h"
-#include "text/utf8.h"
 
 TEST(utf8_every_code_point_survives_encode_and_decode)
 {

@@ -1,8 +1,8 @@
 /* chat_continue.c - see chat_continue.h. */
 #include "chat/chat_continue.h"
 #include "base/err.h"
+#include "base/utf8.h"
 #include "text/unicode_case.h"
-#include "text/utf8.h"
 #include <string.h>
 
 static const char key[] = "continue_final_message";

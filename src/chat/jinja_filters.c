@@ -1,12 +1,12 @@
 /* jinja_filters.c - the filters that work on texts and numbers, and the search for any filter.
  * Layer: chat. */
+#include "base/utf8.h"
 #include "chat/jinja_big.h"
 #include "chat/jinja_float.h"
 #include "chat/jinja_run.h"
 #include "chat/jinja_wrap.h"
 #include "text/digit.h"
 #include "text/unicode_case.h"
-#include "text/utf8.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

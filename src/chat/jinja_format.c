@@ -1,8 +1,8 @@
 /* jinja_format.c - Python's two ways to format: "%d items" % n and "{} items".format(n).
  * Layer: chat. Widths and precisions are bounded by what a text may be. */
+#include "base/utf8.h"
 #include "chat/jinja_big.h"
 #include "chat/jinja_run.h"
-#include "text/utf8.h"
 #include <ctype.h>
 #include <inttypes.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* jinja_iter.c - going through values one by one, and what rests on that.
  * Layer: chat. */
+#include "base/utf8.h"
 #include "chat/jinja_builtin.h"
-#include "text/utf8.h"
 
 jiter *jiter_new(jrun *r, const char *type_name, jval source)
 {

@@ -1,9 +1,9 @@
 /* jinja_json.c - the filter tojson: Python's json.dumps as Hugging Face calls it, non-ASCII kept
  * and nothing escaped for HTML.
  * Layer: chat. */
+#include "base/utf8.h"
 #include "chat/jinja_builtin.h"
 #include "chat/jinja_text.h"
-#include "text/utf8.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* jinja_lex.c - see jinja_lex.h. The rules are those of jinja2 3.1's lexer. */
 #include "chat/jinja_lex.h"
+#include "base/utf8.h"
 #include "chat/jinja_float.h"
 #include "text/digit.h"
 #include "text/unicode_case.h"
-#include "text/utf8.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* jinja_methods.c - the methods of str, and of the other types: a table for each.
  * Layer: chat. Those that change a list or dictionary are refused by the sandbox (jinja_get.c). */
+#include "base/utf8.h"
 #include "chat/jinja_run.h"
 #include "text/unicode_case.h"
-#include "text/utf8.h"
 #include <string.h>
 
 /* ---- arguments --------------------------------------------------------------------------- */

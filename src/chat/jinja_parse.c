@@ -1,7 +1,7 @@
 /* jinja_parse.c - see jinja_parse.h: from a template's bytes to a tree whose names are bound. */
 #include "chat/jinja_parse.h"
+#include "base/utf8.h"
 #include "chat/jinja_parser.h"
-#include "text/utf8.h"
 #include <string.h>
 
 /* Line ends become \n, and the last one goes. */

@@ -1,7 +1,7 @@
 /* jinja_parser.c - see jinja_parser.h: going through the tokens, and new nodes.
  * Layer: chat. */
 #include "chat/jinja_parser.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

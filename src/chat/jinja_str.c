@@ -1,9 +1,9 @@
 /* jinja_str.c - the parts of Python's str that filters and methods share.
  * Layer: chat. */
+#include "base/utf8.h"
 #include "chat/jinja_builtin.h"
 #include "chat/jinja_text.h"
 #include "text/unicode_case.h"
-#include "text/utf8.h"
 #include <string.h>
 
 /* ---- stripping --------------------------------------------------------------------------- */

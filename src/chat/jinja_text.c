@@ -1,10 +1,10 @@
 /* jinja_text.c - see jinja_text.h. */
 #include "chat/jinja_text.h"
+#include "base/utf8.h"
 #include "chat/jinja_float.h"
 #include "chat/jinja_run.h"
 #include "text/unicode.h"
 #include "text/unicode_case.h"
-#include "text/utf8.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

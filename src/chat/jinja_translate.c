@@ -1,7 +1,7 @@
 /* jinja_translate.c - str.translate, and str.maketrans, which makes its tables.
  * Layer: chat. */
+#include "base/utf8.h"
 #include "chat/jinja_run.h"
-#include "text/utf8.h"
 
 /* What the table has for a character; J_MISSING: nothing. Sequences are tables by their index. */
 static bool look_up(jrun *r, jval table, uint32_t cp, jval *out)

@@ -1,6 +1,6 @@
 /* jinja_value.c - see jinja_value.h: strings, lists, and what can be asked of any value. */
 #include "chat/jinja_value.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 #include <string.h>
 
 /* ---- strings ----------------------------------------------------------------------------- */

@@ -9,8 +9,8 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "lory.h"
-#include "text/utf8.h"
 
 typedef enum {
     J_MISSING, /* a variable without value, an argument not given; never seen by a template */

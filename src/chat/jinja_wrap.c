@@ -1,9 +1,9 @@
 /* jinja_wrap.c - the filters wordwrap (Python's textwrap.wrap) and pprint (pprint.pformat).
  * Layer: chat. */
 #include "chat/jinja_wrap.h"
+#include "base/utf8.h"
 #include "chat/jinja_text.h"
 #include "text/unicode_case.h"
-#include "text/utf8.h"
 #include <string.h>
 
 /* ---- a line as characters ---------------------------------------------------------------- */

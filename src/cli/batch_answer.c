@@ -1,9 +1,9 @@
 /* batch_answer.c - see batch_answer.h. */
 #include "cli/batch_answer.h"
 #include "base/err.h"
+#include "base/utf8.h"
 #include "cli/logprobs.h"
 #include "text/json.h"
-#include "text/utf8.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* calls_python.c - see calls_python.h. */
 #include "cli/calls_python.h"
+#include "base/utf8.h"
 #include "text/json.h"
-#include "text/utf8.h"
 #include <string.h>
 
 enum { MAX_DEPTH = 32 };

@@ -3,8 +3,8 @@
 #include "base/cpu.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/utf8.h"
 #include "cli/chat.h"
-#include "text/utf8.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

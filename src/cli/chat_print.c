@@ -1,7 +1,7 @@
 /* chat_print.c - see chat_print.h. */
 #include "cli/chat_print.h"
+#include "base/utf8.h"
 #include "cli/cli.h"
-#include "text/utf8.h"
 #include <string.h>
 
 static const char *const marks[][2] = {
@@ -40,10 +40,9 @@ static bool put(chat_printer *p, const char *s, size_t n)
     for (size_t i = 0; i < n;) {
         uint32_t cp;
         size_t n_char = utf8_decode(s + i, n - i, &cp);
-        bool is_control = cp < 0x20 || (cp >= 0x7F && cp < 0xA0);
-        bool ok = cp == UTF8_BAD                           ? out_put("\xEF\xBF\xBD", 3)
-                  : is_control && cp != '\n' && cp != '\t' ? true
-                                                           : out_put(s + i, n_char);
+        bool is_hidden = utf8_is_control(cp) && cp != '\n' && cp != '\t';
+        bool ok = cp == UTF8_BAD ? out_put("\xEF\xBF\xBD", 3)
+                                 : is_hidden || out_put(s + i, n_char);
         if (!ok) return false;
         i += n_char;
     }

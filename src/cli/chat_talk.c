@@ -2,8 +2,8 @@
 #include "cli/chat_talk.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "text/json.h"
-#include "text/utf8.h"
 #include <stdio.h>
 #include <string.h>
 

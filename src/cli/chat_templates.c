@@ -3,8 +3,8 @@
 #include "cli/chat_templates.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/utf8.h"
 #include "cli/opts.h"
-#include "text/utf8.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

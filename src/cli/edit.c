@@ -1,8 +1,8 @@
 /* edit.c - see edit.h. */
 #include "cli/edit.h"
 #include "base/err.h"
+#include "base/utf8.h"
 #include "cli/cli.h"
-#include "text/utf8.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>

@@ -1,6 +1,6 @@
 /* edit_draw.c - how an edited text looks; see edit_text.h. */
+#include "base/utf8.h"
 #include "cli/edit_text.h"
-#include "text/utf8.h"
 #include "text/width.h"
 #include <string.h>
 
@@ -48,7 +48,7 @@ static void put_char(layout *l, const char *s, size_t n, uint32_t cp)
     if (l->column + width > l->f->n_columns) begin_row(l, 0);
     if (cp == '\t')
         buf_put(&l->bytes, "    ", TAB_COLUMNS);
-    else if (cp >= 0x20 && (cp < 0x7F || cp >= 0xA0))
+    else if (!utf8_is_control(cp))
         buf_put(&l->bytes, s, n);
     l->column += width;
 }

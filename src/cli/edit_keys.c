@@ -1,7 +1,7 @@
 /* edit_keys.c - see edit_keys.h. The sequences are those of ECMA-48 and xterm (ctlseqs), with the
  * variants of rxvt, the Linux console, and the "CSI u" form of newer terminals. */
 #include "cli/edit_keys.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 #include <string.h>
 
 enum { ESC = 27, SEQUENCE_MAX = 32 /* bytes; a longer one is no key */ };

@@ -1,7 +1,7 @@
 /* edit_text.c - see edit_text.h. */
 #include "cli/edit_text.h"
+#include "base/utf8.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 #include "text/width.h"
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* ids.c - token ids as people and programs write them; see cli.h. */
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "cli/cli.h"
-#include "text/utf8.h"
 
 static bool is_space(char c)
 {

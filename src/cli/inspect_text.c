@@ -1,9 +1,9 @@
 /* inspect_text.c - a weight file for people to read; see inspect.h. Text from the file is shown
  * without control characters, so that no file can play with the terminal. */
 #include "base/err.h"
+#include "base/utf8.h"
 #include "cli/inspect.h"
 #include "text/json.h"
-#include "text/utf8.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -3,8 +3,8 @@
 #include "cli/opts.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "cli/opts_rows.h"
-#include "text/utf8.h"
 #include <errno.h>
 #include <float.h>
 #include <inttypes.h>

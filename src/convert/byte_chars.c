@@ -1,6 +1,6 @@
 /* byte_chars.c - see byte_chars.h. */
 #include "convert/byte_chars.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 #include <string.h>
 
 uint32_t char_of_byte(unsigned char b)

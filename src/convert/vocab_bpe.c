@@ -1,10 +1,10 @@
 /* vocab_bpe.c - reads vocab.json with merges.txt, and the ranks of tiktoken; see vocab_forms.h. */
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "convert/byte_chars.h"
 #include "convert/vocab_forms.h"
 #include "gguf/name_table.h"
-#include "text/utf8.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,9 +2,9 @@
  * tokenizer.jsonl and RWKV World's rwkv_vocab_*.txt.
  * Sources: tokenization_plamo.py, rwkv_tokenizer.py of the models. */
 #include "base/err.h"
+#include "base/utf8.h"
 #include "convert/vocab_forms.h"
 #include "text/digit.h"
-#include "text/utf8.h"
 #include <inttypes.h>
 #include <string.h>
 

@@ -7,9 +7,9 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "gguf/name_table.h"
 #include "gguf/sniff.h"
-#include "text/utf8.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -4,9 +4,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/utf8.h"
 #include "sample/vec.h"
 #include "text/digit.h"
-#include "text/utf8.h"
 #include <stdio.h>
 #include <string.h>
 

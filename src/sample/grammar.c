@@ -3,12 +3,12 @@
 #include "base/err.h"
 #include "base/lock.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "sample/automaton.h"
 #include "sample/gbnf.h"
 #include "sample/named_tokens.h"
 #include "sample/schema.h"
 #include "sample/token_mask.h"
-#include "text/utf8.h"
 #include <stdatomic.h>
 
 enum { COLLECT_BYTES = 16 << 20 }; /* states beyond this are forgotten now and then */

@@ -3,9 +3,9 @@
  *
  * An expression is written between two states that are there: it may use any edges out of `from`
  * and into `to`, but never into `from` or out of `to`. So alternatives share their ends. */
+#include "base/utf8.h"
 #include "sample/pda_draft.h"
 #include "sample/vec.h"
-#include "text/utf8.h"
 #include <string.h>
 
 /* ---- the draft ------------------------------------------------------------------------------ */

@@ -1,9 +1,9 @@
 /* regex.c - see regex.h. By recursive descent. */
 #include "sample/regex.h"
 #include "base/err.h"
+#include "base/utf8.h"
 #include "sample/vec.h"
 #include "text/digit.h"
-#include "text/utf8.h"
 #include <string.h>
 
 enum { MAX_DEPTH = 100 };

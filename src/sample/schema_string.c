@@ -3,9 +3,9 @@
  *
  * A string that is free is written in any way that JSON knows, but for lone surrogates; one that a
  * pattern or format restricts has each character in one way: itself, or escaped if it must be. */
+#include "base/utf8.h"
 #include "sample/regex.h"
 #include "sample/schema_build.h"
-#include "text/utf8.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -2,8 +2,8 @@
  * nesting costs no C stack. */
 #include "text/json.h"
 #include "base/err.h"
+#include "base/utf8.h"
 #include "text/digit.h"
-#include "text/utf8.h"
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* unicode.c - see unicode.h. Normal forms: Unicode Standard Annex 15. */
 #include "text/unicode.h"
 #include "base/mem.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 #include <string.h>
 
 enum { /* Hangul syllables are composed by arithmetic: Unicode 15, section 3.12 */

@@ -1,8 +1,8 @@
 /* width.c - see width.h. The wide ranges are those of EastAsianWidth.txt (W and F), Unicode 15;
  * small gaps of unassigned characters inside a script are taken along. */
 #include "text/width.h"
+#include "base/utf8.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 
 typedef struct {
     uint32_t first, last;

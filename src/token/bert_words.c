@@ -1,8 +1,8 @@
 /* bert_words.c - see bert_words.h. */
 #include "token/bert_words.h"
 #include "base/err.h"
+#include "base/utf8.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 
 typedef struct bert_words bert_words;
 typedef bool (*bert_sink)(void *user, const char *word, size_t n);

@@ -1,8 +1,8 @@
 /* pretok_find.c - see pretok_find.h. Each finder is the regular expression in its comment, with
  * the meaning of a leftmost, first-alternative, backtracking matcher. */
 #include "token/pretok_find.h"
+#include "base/utf8.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 #include <string.h>
 
 /* A character and where the next one starts. At the end of the text bits is 0: no class, not even

@@ -2,7 +2,7 @@
 #include "token/sp.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 #include "token/glm_text.h"
 #include "token/tokens.h"
 

@@ -6,8 +6,8 @@
  * In the file a byte is a printable character ("\u0120" is a blank); here it is the byte. Long
  * words are cut where no token has the two bytes side by side: no merge reaches over that. */
 #include "base/err.h"
+#include "base/utf8.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 #include "token/kind.h"
 #include "token/merge.h"
 #include "token/pair_table.h"

@@ -5,7 +5,7 @@
  *
  * A character that is no piece becomes its bytes, which merge with nothing. */
 #include "base/err.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 #include "token/kind.h"
 #include "token/merge.h"
 #include "token/pair_table.h"

@@ -3,7 +3,7 @@
  * Layer: token. Source: Radford et al. 2018; Hugging Face's OpenAIGPTTokenizerFast. */
 #include "base/err.h"
 #include "base/mem.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 #include "token/bert_words.h"
 #include "token/kind.h"
 #include "token/merge.h"

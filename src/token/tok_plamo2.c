@@ -6,7 +6,7 @@
  * left over costs 1000 and becomes its bytes; a piece worse than two of those is never used. */
 #include "base/err.h"
 #include "base/mem.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 #include "token/kind.h"
 #include "token/sp.h"
 #include <math.h>

@@ -7,7 +7,7 @@
  * never come out of text; a character that is no piece becomes its bytes, or the unknown token. */
 #include "base/bytes.h"
 #include "base/err.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 #include "token/kind.h"
 #include "token/merge.h"
 #include "token/sp.h"

@@ -8,7 +8,7 @@
  * best way lacked (the margin) must be more than all roundings of both ways together. */
 #include "base/err.h"
 #include "base/mem.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 #include "token/glm_text.h"
 #include "token/kind.h"
 #include "token/sp.h"

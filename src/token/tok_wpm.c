@@ -6,7 +6,7 @@
  * brackets ("[unused1]") have no mark and stand for whole words. */
 #include "base/err.h"
 #include "base/mem.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 #include "token/bert_words.h"
 #include "token/kind.h"
 

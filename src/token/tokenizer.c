@@ -2,8 +2,8 @@
 #include "token/tokenizer.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 #include "token/kind.h"
 #include "token/tokens.h"
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* fuzz_grammar.c - any bytes as GBNF, up to a byte 0, and the rest as a text of the grammar. What
  * is accepted reads the same whether states were forgotten on the way or not. */
+#include "base/utf8.h"
 #include "fuzz.h"
 #include "sample/automaton.h"
 #include "sample/gbnf.h"
-#include "text/utf8.h"
 #include <string.h>
 
 enum { MAX_TEXT = 60 };

@@ -1,8 +1,8 @@
 /* fuzz_json.c - any bytes as JSON: refused in one line that names it, or its writing reads back as
  * itself. */
+#include "base/utf8.h"
 #include "fuzz.h"
 #include "text/json.h"
-#include "text/utf8.h"
 #include <string.h>
 
 static void write_value(const json *j, buf *out)

@@ -1,9 +1,9 @@
 /* fuzz_schema.c - any bytes as a JSON Schema: refused in one line, or compiled; and a text that is
  * read by it, whatever it is, ends. */
+#include "base/utf8.h"
 #include "fuzz.h"
 #include "sample/automaton.h"
 #include "sample/schema.h"
-#include "text/utf8.h"
 #include <string.h>
 
 /* Follows the first byte that may come, so that what is compiled is entered. */

@@ -1,9 +1,9 @@
 /* fuzz_utf8.c - any bytes: decoding advances, agrees with encoding, and a cut text is whole but for
  * what utf8_incomplete_tail says; normal forms are stable. */
 #include "base/buf.h"
+#include "base/utf8.h"
 #include "fuzz.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 #include <string.h>
 
 static void check_characters(const char *s, size_t n)

@@ -3,7 +3,7 @@
 #include "bpe.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 #include "token/lookup.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* clean.c - see clean.h. */
+#include "base/utf8.h"
 #include "clean.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 #include <string.h>
 
 bool is_letter(char c)

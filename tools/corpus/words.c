@@ -4,9 +4,9 @@
 #include "words.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "read.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 #include <string.h>
 
 enum { MAX_WORD_CHARS = 64 }; /* longer runs of letters are cut: they are no words */

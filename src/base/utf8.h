@@ -1,11 +1,11 @@
 /* utf8.h - UTF-8: strict decoding and encoding, and where a cut text ends.
- * Layer: text. No state, no allocation.
+ * Layer: base. No state, no allocation.
  *
  * Strict (Unicode 15, table 3-7): overlong forms, surrogates, values above U+10FFFF, lone
  * continuation bytes and cut sequences are malformed. One rule covers them all: a byte that does
  * not start a well-formed character is malformed by itself, and reading goes on at the next. */
-#ifndef LORY_TEXT_UTF8_H
-#define LORY_TEXT_UTF8_H
+#ifndef LORY_BASE_UTF8_H
+#define LORY_BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,6 +41,12 @@ size_t utf8_encode(uint32_t cp, char out[UTF8_MAX_BYTES]);
 
 /* The length that a first byte announces, 1..4; 0 for a byte that starts no character. */
 size_t utf8_lead_length(unsigned char c);
+
+/* Whether a terminal may obey it instead of showing it: some do so with U+0080 to U+009F too. */
+static inline bool utf8_is_control(uint32_t cp)
+{
+    return cp < 0x20 || (cp >= 0x7F && cp < 0xA0);
+}
 
 size_t utf8_count(const char *s, size_t n); /* characters; a malformed byte counts as one */
 bool utf8_is_valid(const char *s, size_t n);

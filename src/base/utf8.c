@@ -1,5 +1,5 @@
 /* utf8.c - see utf8.h. */
-#include "text/utf8.h"
+#include "base/utf8.h"
 #include <string.h>
 
 static bool is_continuation(unsigned char c)
