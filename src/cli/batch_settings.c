@@ -1,0 +1,95 @@
+/* batch_settings.c - what the bytes of an output of `lory batch` depend on: see batch_run.h.
+ * Layer: cli. */
+#include "base/err.h"
+#include "base/hash.h"
+#include "cli/batch_run.h"
+#include "text/json.h"
+#include <inttypes.h>
+#include <stdio.h>
+
+static void put_int_setting(json_writer *w, const char *name, int64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRId64, value);
+    json_member_str(w, name, text);
+}
+
+/* In the fewest digits that are the same float. */
+static void put_float_setting(json_writer *w, const char *name, float value)
+{
+    buf text = { 0 };
+    json_put_f32(&(json_writer){ &text, false }, value);
+    json_member_str(w, name, text.data ? text.data : "");
+    if (text.failed) w->out->failed = true;
+    buf_free(&text);
+}
+
+static void put_sampling(json_writer *w, const batch_run *r)
+{
+    const sampling_opts all = cli_sampling_in_effect(r->m, &r->o->sampling);
+    for (const opt_row *row = sampling_rows; row->kind != OPT_END; row++) {
+        const void *x = cli_sampling_number(&all, row);
+        if (x && row->kind == OPT_INT) put_int_setting(w, row->name, *(const int *)x);
+        if (x && row->kind == OPT_FLOAT) put_float_setting(w, row->name, *(const float *)x);
+    }
+}
+
+/* A setting that is JSON itself, as text. */
+static void put_list(json_writer *w, const char *name, buf *list)
+{
+    json_member_bytes(w, name, list->data, list->len);
+    if (list->failed) w->out->failed = true;
+    buf_free(list);
+}
+
+static void put_lists(json_writer *w, const batch_run *r)
+{
+    buf text = { 0 };
+    json_writer inner = { &text, false };
+    json_begin_array(&inner);
+    for (size_t i = 0; i < r->o->stop.n; i++) json_put_str(&inner, r->o->stop.item[i]);
+    json_end_array(&inner);
+    put_list(w, "stop", &text);
+    inner = (json_writer){ &text, false };
+    json_begin_array(&inner);
+    for (size_t i = 0; i < r->d.sampler.n_dry_breakers; i++)
+        json_put_str(&inner, r->d.sampler.dry_breakers[i]);
+    json_end_array(&inner);
+    put_list(w, "dry-sequence-breaker", &text);
+    inner = (json_writer){ &text, false };
+    json_begin_array(&inner);
+    for (size_t i = 0; i < r->d.sampler.n_logit_bias; i++) {
+        json_put_int(&inner, r->d.sampler.logit_bias[i].id);
+        json_put_f32(&inner, r->d.sampler.logit_bias[i].bias);
+    }
+    json_end_array(&inner);
+    put_list(w, "logit-bias", &text);
+}
+
+static void put_template(json_writer *w, const batch_run *r)
+{
+    const lory_template *t = &r->d.tmpl;
+    put_int_setting(w, "template", t->text ? (int64_t)hash64_of(t->text, t->n, 0) : 0);
+    put_int_setting(w, "SOURCE_DATE_EPOCH", t->now);
+}
+
+bool batch_describe_settings(batch_run *r, lory_err *err)
+{
+    char shard[48];
+    json_writer w = { &r->state.settings, false };
+    json_begin_object(&w);
+    put_int_setting(&w, "seed", (int64_t)r->d.sampler.seed);
+    put_sampling(&w, r);
+    put_int_setting(&w, "predict", r->o->n_predict);
+    put_int_setting(&w, "ignore-eos", r->o->ignore_eos);
+    put_int_setting(&w, "special", r->o->special);
+    put_int_setting(&w, "ctx-size", (int64_t)r->d.n_ctx);
+    json_member_str(&w, "cache-type", cli_cache_types[r->o->session.cache_type]);
+    put_template(&w, r);
+    if (r->grammar.g) put_int_setting(&w, "grammar", (int64_t)(r->grammar.hash >> 1));
+    put_lists(&w, r);
+    snprintf(shard, sizeof shard, "%" PRIu64 "/%" PRIu64, r->shard, r->n_shards);
+    json_member_str(&w, "shard", shard);
+    json_end_object(&w);
+    return !r->state.settings.failed || err_set(err, LORY_E_MEMORY, "no memory for the settings");
+}
