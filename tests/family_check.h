@@ -25,14 +25,15 @@ void family_put_tensors(gguf_writer *w, const gguf *g);
 
 /* ---- names and numbers that many share ------------------------------------------------------- */
 
-#define L           "model.layers.%d."
-#define T           "transformer.h.%d."
-#define CLASS(name) "{\"architectures\":[\"" name "\"],\"vocab_size\":40,"
+#define L                      "model.layers.%d."
+#define T                      "transformer.h.%d."
+#define CLASS(name)            "{'architectures':['" name "'],'vocab_size':40,"
+#define CONFIG(class, members) CLASS(class) members "}"
 #define SIZES                                                                                      \
-    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,"                        \
-    "\"num_key_value_heads\":2,\"intermediate_size\":48,\"max_position_embeddings\":64,"           \
-    "\"rms_norm_eps\":1e-5,\"rope_theta\":10000.0"
-#define EXPERTS ",\"moe_intermediate_size\":24,\"n_routed_experts\":4,\"num_experts_per_tok\":2"
+    "'hidden_size':32,'num_hidden_layers':4,'num_attention_heads':4,'num_key_value_heads':2,"      \
+    "'intermediate_size':48,'max_position_embeddings':64,'rms_norm_eps':1e-5,"                     \
+    "'rope_theta':10000.0"
+#define EXPERTS ",'moe_intermediate_size':24,'n_routed_experts':4,'num_experts_per_tok':2"
 #define QKV     .q = L "self_attn.q_proj", .k = L "self_attn.k_proj", .v = L "self_attn.v_proj"
 #define MOST                                                                                       \
     .embd = "model.embed_tokens", .out_norm = "model.norm", .o = L "self_attn.o_proj",             \

@@ -41,6 +41,15 @@ static inline void hf_text(const hf_test *t, const char *name, const char *text)
     hf_file(t, name, text, strlen(text));
 }
 
+/* JSON that has ' for each ", so that strings of C can hold it. */
+static inline void hf_json(const hf_test *t, const char *name, const char *quoted)
+{
+    buf text = { 0 };
+    for (const char *c = quoted; *c; c++) buf_putc(&text, *c == '\'' ? '"' : *c);
+    hf_file(t, name, text.data, text.len);
+    buf_free(&text);
+}
+
 /* A tensor of n_bytes: `shape` as JSON has it. */
 static inline void hf_tensor_bytes(hf_test *t, const char *name, const char *dtype,
                                    const char *shape, const void *bytes, size_t n_bytes)

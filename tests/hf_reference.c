@@ -124,7 +124,7 @@ hf_test ref_run(const ref_spec *s, const char *name, const int *ids, int n, doub
     }
     if (s->altup) ref_run_streams(r);
     for (int t = 0; t < n; t++) predict(r, r->x[t], logits + t * V);
-    hf_text(&f, "config.json", s->config);
+    hf_json(&f, "config.json", s->config);
     ref_write_folder(r, &f);
     for (int i = 0; i < r->n_tensors; i++) free(r->t[i].v);
     free(r);

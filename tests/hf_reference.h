@@ -37,7 +37,7 @@ typedef struct ref ref; /* the tensors of a model that is being made */
 
 /* Names of a layer have one %d, of experts a second one; NULL: there is none. */
 typedef struct {
-    const char *config;                 /* the whole config.json */
+    const char *config;                 /* the whole config.json, as hf_json has it */
     const char *embd, *out_norm, *head; /* head NULL: tied */
     const char *positions;              /* learned; NULL: none */
     int n_unused;                       /* its first rows, of no position */

@@ -6,12 +6,11 @@ TEST(codeshell_gives_the_reference_logits)
 {
     family_check(
         &(ref_spec){
-            .config =
-                CLASS("CodeShellForCausalLM") "\"n_embd\":32,\"n_layer\":4,"
-                                              "\"n_head\":4,\"num_query_groups\":2,\"n_inner\":48,"
-                                              "\"n_positions\":64,\"layer_norm_epsilon\":1e-5,"
-                                              "\"activation_function\":\"gelu_pytorch_tanh\","
-                                              "\"position_embedding_type\":\"rope\"}",
+            .config = CONFIG(
+                "CodeShellForCausalLM",
+                "'n_embd':32,'n_layer':4,'n_head':4,'num_query_groups':2,'n_inner':48,"
+                "'n_positions':64,'layer_norm_epsilon':1e-5,"
+                "'activation_function':'gelu_pytorch_tanh','position_embedding_type':'rope'"),
             .embd = "transformer.wte",
             .out_norm = "transformer.ln_f",
             .head = "lm_head",
@@ -27,7 +26,8 @@ TEST(codeshell_gives_the_reference_logits)
             .qkv_bias = true,
             .o_bias = true,
             .ffn_bias = true,
-            .act = REF_GELU },
+            .act = REF_GELU,
+        },
         "codeshell");
 }
 
@@ -35,11 +35,11 @@ TEST(gpt_neo_gives_the_reference_logits)
 {
     family_check(
         &(ref_spec){
-            .config = CLASS("GPTNeoForCausalLM") "\"hidden_size\":32,\"num_layers\":4,"
-                                                 "\"num_heads\":4,\"intermediate_size\":48,"
-                                                 "\"max_position_embeddings\":64,\"window_size\":3,"
-                                                 "\"attention_types\":[[[\"global\",\"local\"],2]],"
-                                                 "\"layer_norm_epsilon\":1e-5}",
+            .config =
+                CONFIG("GPTNeoForCausalLM",
+                       "'hidden_size':32,'num_layers':4,'num_heads':4,'intermediate_size':48,"
+                       "'max_position_embeddings':64,'window_size':3,'attention_types':[[['global',"
+                       "'local'],2]],'layer_norm_epsilon':1e-5"),
             .embd = "transformer.wte",
             .positions = "transformer.wpe",
             .out_norm = "transformer.ln_f",
@@ -60,7 +60,8 @@ TEST(gpt_neo_gives_the_reference_logits)
             .rotation = REF_NEVER,
             .window = 3,
             .alternates = true,
-            .attn_scale = 1.0 },
+            .attn_scale = 1.0,
+        },
         "gptneo");
 }
 
@@ -70,11 +71,11 @@ TEST(opt_gives_the_reference_logits)
 {
     family_check(
         &(ref_spec){
-            .config =
-                CLASS("OPTForCausalLM") "\"hidden_size\":32,\"ffn_dim\":48,"
-                                        "\"num_hidden_layers\":4,\"num_attention_heads\":4,"
-                                        "\"max_position_embeddings\":64,\"word_embed_proj_dim\":32,"
-                                        "\"do_layer_norm_before\":true}",
+            .config = CONFIG(
+                "OPTForCausalLM",
+                "'hidden_size':32,'ffn_dim':48,'num_hidden_layers':4,'num_attention_heads':4,"
+                "'max_position_embeddings':64,'word_embed_proj_dim':32,"
+                "'do_layer_norm_before':true"),
             .embd = "model.decoder.embed_tokens",
             .positions = "model.decoder.embed_positions",
             .n_unused = 2,
@@ -93,7 +94,8 @@ TEST(opt_gives_the_reference_logits)
             .o_bias = true,
             .ffn_bias = true,
             .act = REF_RELU1,
-            .rotation = REF_NEVER },
+            .rotation = REF_NEVER,
+        },
         "opt");
 }
 
@@ -101,9 +103,10 @@ TEST(codegen_gives_the_reference_logits)
 {
     family_check(
         &(ref_spec){
-            .config = CLASS("CodeGenForCausalLM") "\"n_embd\":32,\"n_layer\":4,"
-                                                  "\"n_head\":4,\"n_inner\":48,\"n_positions\":64,"
-                                                  "\"rotary_dim\":4,\"layer_norm_epsilon\":1e-5}",
+            .config = CONFIG(
+                "CodeGenForCausalLM",
+                "'n_embd':32,'n_layer':4,'n_head':4,'n_inner':48,'n_positions':64,'rotary_dim':4,"
+                "'layer_norm_epsilon':1e-5"),
             .embd = "transformer.wte",
             .out_norm = "transformer.ln_f",
             UNTIED,
@@ -120,33 +123,36 @@ TEST(codegen_gives_the_reference_logits)
             .act = REF_GELU,
             .n_rot = 4,
             .pairs = true,
-            .parallel = true },
+            .parallel = true,
+        },
         "gptj");
 }
 
 TEST(refact_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config =
-                                  CLASS("GPTRefactForCausalLM") "\"n_embd\":32,\"n_layer\":4,"
-                                                                "\"n_head\":4,\"n_positions\":64,"
-                                                                "\"layer_norm_epsilon\":1e-5,"
-                                                                "\"multi_query\":true}",
-                              .embd = "transformer.wte",
-                              .out_norm = "transformer.ln_f",
-                              .head = "lm_head",
-                              .attn_norm = T "ln_1",
-                              .q = T "attn.q",
-                              .k = T "attn.kv",
-                              .qkv = REF_KV_FUSED,
-                              .o = T "attn.c_proj",
-                              .ffn_norm = T "ln_2",
-                              .gate = T "mlp.gate_up_proj",
-                              .gate_up = true,
-                              .down = T "mlp.c_proj",
-                              .kv = 1,
-                              .alibi = true,
-                              .rotation = REF_NEVER },
-                 "refact");
+    family_check(
+        &(ref_spec){
+            .config = CONFIG(
+                "GPTRefactForCausalLM",
+                "'n_embd':32,'n_layer':4,'n_head':4,'n_positions':64,'layer_norm_epsilon':1e-5,"
+                "'multi_query':true"),
+            .embd = "transformer.wte",
+            .out_norm = "transformer.ln_f",
+            .head = "lm_head",
+            .attn_norm = T "ln_1",
+            .q = T "attn.q",
+            .k = T "attn.kv",
+            .qkv = REF_KV_FUSED,
+            .o = T "attn.c_proj",
+            .ffn_norm = T "ln_2",
+            .gate = T "mlp.gate_up_proj",
+            .gate_up = true,
+            .down = T "mlp.c_proj",
+            .kv = 1,
+            .alibi = true,
+            .rotation = REF_NEVER,
+        },
+        "refact");
 }
 
 TEST(jais_gives_the_reference_logits)
@@ -154,14 +160,12 @@ TEST(jais_gives_the_reference_logits)
     for (int is_tied = 0; is_tied < 2; is_tied++)
         family_check(
             &(ref_spec){
-                .config = CLASS(
-                    "JAISLMHeadModel") "\"n_embd\":32,\"n_layer\":4,"
-                                       "\"n_head\":4,\"n_inner\":48,\"n_positions\":64,"
-                                       "\"layer_norm_epsilon\":1e-5,"
-                                       "\"activation_function\":\"swiglu\","
-                                       "\"position_embedding_type\":\"alibi\","
-                                       "\"mup_embeddings_scale\":3.0,\"mup_output_alpha\":2.0,"
-                                       "\"mup_width_scale\":0.125,\"mup_scale_qk_dot_by_d\":true}",
+                .config = CONFIG(
+                    "JAISLMHeadModel",
+                    "'n_embd':32,'n_layer':4,'n_head':4,'n_inner':48,'n_positions':64,"
+                    "'layer_norm_epsilon':1e-5,'activation_function':'swiglu',"
+                    "'position_embedding_type':'alibi','mup_embeddings_scale':3.0,"
+                    "'mup_output_alpha':2.0,'mup_width_scale':0.125,'mup_scale_qk_dot_by_d':true"),
                 .embd = "transformer.wte",
                 .out_norm = "transformer.ln_f",
                 .head = is_tied ? NULL : "lm_head",
@@ -183,6 +187,7 @@ TEST(jais_gives_the_reference_logits)
                 .rotation = REF_NEVER,
                 .embd_scale = 3.0,
                 .logit_scale = 0.25,
-                .attn_scale = 0.125 },
+                .attn_scale = 0.125,
+            },
             "jais");
 }

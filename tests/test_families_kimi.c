@@ -137,20 +137,21 @@ static void mix(ref *r, int il, int n, double (*h)[E], double (*out)[E])
 
 static const bool all_layers[] = { true, true, true, true };
 
-#define CONFIG(more)                                                                               \
-    CLASS("KimiLinearForCausalLM")                                                                 \
-    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,\"head_dim\":8,"         \
-    "\"num_key_value_heads\":4,\"intermediate_size\":48,\"model_max_length\":64,"                  \
-    "\"rms_norm_eps\":1e-5,\"kv_lora_rank\":16,\"q_lora_rank\":null,\"qk_nope_head_dim\":8,"       \
-    "\"qk_rope_head_dim\":4,\"v_head_dim\":8,\"num_experts\":4,\"num_experts_per_token\":2,"       \
-    "\"moe_intermediate_size\":24,\"num_shared_experts\":1,\"first_k_dense_replace\":1,"           \
-    "\"moe_renormalize\":true,\"moe_router_activation_func\":\"sigmoid\","                         \
-    "\"routed_scaling_factor\":2.446,\"num_expert_group\":1,\"topk_group\":1,"                     \
-    "\"linear_attn_config\":{\"full_attn_layers\":[3],\"kda_layers\":[1,2,4],\"head_dim\":8,"      \
-    "\"num_heads\":4,\"short_conv_kernel_size\":4}" more "}"
+#define KIMI_CONFIG(more)                                                                          \
+    CONFIG("KimiLinearForCausalLM",                                                                \
+           "'hidden_size':32,'num_hidden_layers':4,'num_attention_heads':4,'head_dim':8,"          \
+           "'num_key_value_heads':4,'intermediate_size':48,'model_max_length':64,"                 \
+           "'rms_norm_eps':1e-5,'kv_lora_rank':16,'q_lora_rank':null,'qk_nope_head_dim':8,"        \
+           "'qk_rope_head_dim':4,'v_head_dim':8,'num_experts':4,'num_experts_per_token':2,"        \
+           "'moe_intermediate_size':24,'num_shared_experts':1,'first_k_dense_replace':1,"          \
+           "'moe_renormalize':true,'moe_router_activation_func':'sigmoid',"                        \
+           "'routed_scaling_factor':2.446,'num_expert_group':1,'topk_group':1,"                    \
+           "'linear_attn_config':{'full_attn_layers':[3],'kda_layers':[1,2,4],'head_dim':8,"       \
+           "'num_heads':4,'short_conv_kernel_size':4")                                             \
+    more "}"
 
 static const ref_spec kimi = {
-    .config = CONFIG(",\"mla_use_nope\":true"),
+    .config = KIMI_CONFIG(",'mla_use_nope':true"),
     .embd = "model.embed_tokens",
     .out_norm = "model.norm",
     UNTIED,
@@ -267,15 +268,16 @@ static void mix_ling(ref *r, int il, int n, double (*h)[E], double (*out)[E])
 }
 
 static const ref_spec ling3 = {
-    .config = CLASS("BailingMoeV3ForCausalLM") SIZES EXPERTS
-    ",\"num_experts\":4,\"head_dim\":8,\"layer_group_size\":3,\"first_k_dense_replace\":1,"
-    "\"kv_lora_rank\":16,\"q_lora_rank\":12,\"qk_nope_head_dim\":8,\"qk_rope_head_dim\":4,"
-    "\"v_head_dim\":8,\"short_conv_kernel_size\":4,\"kda_lower_bound\":-5.0,"
-    "\"kda_safe_gate\":true,\"no_kda_lora\":true,\"num_shared_experts\":1,"
-    "\"gated_attention_proj_granularity_type\":\"head_wise\",\"n_group\":2,\"topk_group\":1,"
-    "\"moe_shared_expert_intermediate_size\":24,\"routed_scaling_factor\":2.5,"
-    "\"norm_topk_prob\":true,\"expert_swiglu_limit_list\":[null,null,0.4,0.2],"
-    "\"share_expert_swiglu_limit_list\":[null,null,null,0.3]}",
+    .config = CONFIG(
+        "BailingMoeV3ForCausalLM", SIZES EXPERTS
+        ",'num_experts':4,'head_dim':8,'layer_group_size':3,'first_k_dense_replace':1,"
+        "'kv_lora_rank':16,'q_lora_rank':12,'qk_nope_head_dim':8,'qk_rope_head_dim':4,"
+        "'v_head_dim':8,'short_conv_kernel_size':4,'kda_lower_bound':-5.0,'kda_safe_gate':true,"
+        "'no_kda_lora':true,'num_shared_experts':1,"
+        "'gated_attention_proj_granularity_type':'head_wise','n_group':2,'topk_group':1,"
+        "'moe_shared_expert_intermediate_size':24,'routed_scaling_factor':2.5,"
+        "'norm_topk_prob':true,'expert_swiglu_limit_list':[null,null,0.4,0.2],"
+        "'share_expert_swiglu_limit_list':[null,null,null,0.3]"),
     .embd = "model.word_embeddings",
     .out_norm = "model.norm",
     UNTIED,
@@ -423,12 +425,12 @@ static void refused(const char *config, const char *want)
 
 TEST(kimi_linear_as_it_is_not_known_is_refused)
 {
-    refused(CONFIG(""), ": latent attention that rotates (mla_use_nope false) is not known of "
-                        "kimi-linear");
-    refused(CONFIG(",\"mla_use_nope\":true,\"attn_res_block_size\":4"),
+    refused(KIMI_CONFIG(""), ": latent attention that rotates (mla_use_nope false) is not known of "
+                             "kimi-linear");
+    refused(KIMI_CONFIG(",'mla_use_nope':true,'attn_res_block_size':4"),
             ": gated outputs, residuals by attention, groups of experts and layers between them "
             "are not known of kimi-linear");
-    refused(CLASS("KimiLinearForCausalLM") SIZES ",\"num_experts\":4}",
+    refused(CONFIG("KimiLinearForCausalLM", SIZES ",'num_experts':4"),
             ": config.json has no \"linear_attn_config\"");
 }
 

@@ -10,15 +10,13 @@
 
 /* The widths are 32 times the multipliers, to the next 16; but 1.7 would lose more than a tenth. */
 static const ref_spec openelm = {
-    .config = CLASS("OpenELMForCausalLM") "\"model_dim\":32,\"num_transformer_layers\":4,"
-                                          "\"head_dim\":8,\"num_query_heads\":[2,4,3,6],"
-                                          "\"num_kv_heads\":[1,2,3,2],"
-                                          "\"ffn_multipliers\":[0.5,1.0,1.7,2.25],"
-                                          "\"ffn_dim_divisor\":16,\"max_context_length\":400,"
-                                          "\"rope_freq_constant\":10000,"
-                                          "\"activation_fn_name\":\"swish\",\"ffn_with_glu\":true,"
-                                          "\"normalization_layer_name\":\"rms_norm\","
-                                          "\"share_input_output_layers\":true}",
+    .config =
+        CONFIG("OpenELMForCausalLM",
+               "'model_dim':32,'num_transformer_layers':4,'head_dim':8,'num_query_heads':[2,4,3,6],"
+               "'num_kv_heads':[1,2,3,2],'ffn_multipliers':[0.5,1.0,1.7,2.25],'ffn_dim_divisor':16,"
+               "'max_context_length':400,'rope_freq_constant':10000,'activation_fn_name':'swish',"
+               "'ffn_with_glu':true,'normalization_layer_name':'rms_norm',"
+               "'share_input_output_layers':true"),
     .embd = "transformer.token_embeddings",
     .out_norm = "transformer.norm",
     .attn_norm = ELM "attn_norm",
@@ -40,23 +38,24 @@ static const ref_spec openelm = {
 
 /* A product in place of attention; no attention; no network: each in a layer. 2 / 3 of 32 times
  * the multipliers, to the next 256. */
-#define BLOCK(attn, ffn) "{\"attention\":{" attn "},\"ffn\":{" ffn "}}"
-#define GROUPS(n)        "\"n_heads_in_group\":" n
-#define WIDTH(n)         "\"ffn_mult\":" n
-#define NO_OP(is)        ",\"no_op\":" is
-#define REPLACED         ",\"replace_with_linear\":true"
+#define BLOCK(attn, ffn) "{'attention':{" attn "},'ffn':{" ffn "}}"
+#define GROUPS(n)        "'n_heads_in_group':" n
+#define WIDTH(n)         "'ffn_mult':" n
+#define NO_OP(is)        ",'no_op':" is
+#define REPLACED         ",'replace_with_linear':true"
 #define BLOCKS                                                                                     \
-    BLOCK(GROUPS("null") REPLACED, WIDTH("3.0")) ","                                               \
-    BLOCK(GROUPS("4") NO_OP("false") ",\"window_length\":null,\"unshifted_sink\":false",           \
-          WIDTH("12.5") NO_OP("false")) ","                                                        \
-    BLOCK(GROUPS("null") NO_OP("true"), WIDTH("1.0")) ","                                          \
-    BLOCK(GROUPS("2"), WIDTH("null") NO_OP("true"))
+    BLOCK(GROUPS("null") REPLACED, WIDTH("3.0"))                                                   \
+    "," BLOCK(GROUPS("4") NO_OP("false") ",'window_length':null,'unshifted_sink':false",           \
+              WIDTH("12.5") NO_OP("false")) "," BLOCK(GROUPS("null") NO_OP("true"),                \
+                                                      WIDTH("1.0")) "," BLOCK(GROUPS("2"),         \
+                                                                              WIDTH("null")        \
+                                                                                  NO_OP("true"))
 
 static const ref_spec deci = {
-    .config = CLASS("DeciLMForCausalLM") "\"hidden_size\":32,\"num_hidden_layers\":4,"
-                                         "\"num_attention_heads\":4,\"intermediate_size\":null,"
-                                         "\"max_position_embeddings\":400,\"rms_norm_eps\":1e-5,"
-                                         "\"rope_theta\":10000.0,\"block_configs\":[" BLOCKS "]}",
+    .config = CONFIG("DeciLMForCausalLM",
+                     "'hidden_size':32,'num_hidden_layers':4,'num_attention_heads':4,"
+                     "'intermediate_size':null,'max_position_embeddings':400,'rms_norm_eps':1e-5,"
+                     "'rope_theta':10000.0,'block_configs':[" BLOCKS "]"),
     COMMON,
     UNTIED,
     PRE_NORMS,
@@ -80,16 +79,16 @@ TEST(decilm_gives_the_reference_logits)
 {
     family_check(
         &(ref_spec){
-            .config = CLASS(
-                "DeciLMForCausalLM") "\"hidden_size\":32,"
-                                     "\"num_hidden_layers\":4,\"num_attention_heads\":4,"
-                                     "\"num_key_value_heads_per_layer\":[4,1,2,1],"
-                                     "\"intermediate_size\":48,\"max_position_embeddings\":64,"
-                                     "\"rms_norm_eps\":1e-5,\"rope_theta\":10000.0}",
+            .config =
+                CONFIG("DeciLMForCausalLM",
+                       "'hidden_size':32,'num_hidden_layers':4,'num_attention_heads':4,"
+                       "'num_key_value_heads_per_layer':[4,1,2,1],'intermediate_size':48,"
+                       "'max_position_embeddings':64,'rms_norm_eps':1e-5,'rope_theta':10000.0"),
             COMMON,
             UNTIED,
             PRE_NORMS,
-            .kvs = (const int[]){ 4, 1, 2, 1 } },
+            .kvs = (const int[]){ 4, 1, 2, 1 },
+        },
         "deci");
 }
 
@@ -255,12 +254,12 @@ static void refused(const char *config, const char *want)
 
 #define DECI_SIZES                                                                                 \
     CLASS("DeciLMForCausalLM")                                                                     \
-    "\"hidden_size\":32,\"num_hidden_layers\":1,\"num_attention_heads\":4,"                        \
-    "\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,\"block_configs\":"
+    "'hidden_size':32,'num_hidden_layers':1,'num_attention_heads':4,"                              \
+    "'max_position_embeddings':64,'rms_norm_eps':1e-5,'block_configs':"
 
 TEST(layers_as_they_are_not_known_are_refused)
 {
-    refused(DECI_SIZES "[" BLOCK(GROUPS("4") ",\"window_length\":8", WIDTH("1.0")) "]}",
+    refused(DECI_SIZES "[" BLOCK(GROUPS("4") ",'window_length':8", WIDTH("1.0")) "]}",
             ": \"window_length\" of a layer is not known of deci");
     refused(DECI_SIZES "[" BLOCK(GROUPS("3"), WIDTH("1.0")) "]}",
             ": config.json has an \"n_heads_in_group\" that 4 heads do not go into");

@@ -80,8 +80,8 @@ static void mamba2(ref *r, const ssm_kind *k, int il, int n, double (*h)[E], dou
     const double *dt_bias = ref_tensor_of(r, k->mixer, "dt_bias", il, 0, 0, S_HEAD);
     const double *log_a = ref_tensor_of(r, k->mixer, "A_log", il, 0, 0, S_HEAD);
     const double *skip = ref_tensor_of(r, k->mixer, "D", il, 0, 0, S_HEAD);
-    const double *norm = k->n_norm ? ref_tensor_of(r, k->mixer, "norm.weight", il, 0, 0, S_INNER)
-                                   : NULL;
+    const double *norm =
+        k->n_norm ? ref_tensor_of(r, k->mixer, "norm.weight", il, 0, 0, S_INNER) : NULL;
     memset(state, 0, sizeof state);
     for (int t = 0; t < n; t++) {
         double x[S_CONV], y[S_INNER];
@@ -92,8 +92,8 @@ static void mamba2(ref *r, const ssm_kind *k, int il, int n, double (*h)[E], dou
         for (int v = 0; v < S_HEAD; v++) {
             const double *b = x + S_INNER + v / (S_HEAD / n_group) * S_STATE;
             double dt = log(1.0 + exp(in[t][S_INNER + n_conv + v] + dt_bias[v]));
-            scan_token(S_DIM, state[v], x + v * S_DIM, b, b + n_group * S_STATE, dt,
-                       -exp(log_a[v]), skip[v], y + v * S_DIM);
+            scan_token(S_DIM, state[v], x + v * S_DIM, b, b + n_group * S_STATE, dt, -exp(log_a[v]),
+                       skip[v], y + v * S_DIM);
         }
         gate_and_norm(in[t], norm, k->n_norm, y);
         snprintf(name, sizeof name, "%sout_proj", k->mixer);
@@ -112,10 +112,11 @@ static const bool all_recur[] = { true, true, true, true };
 static const int no_widths[] = { 0, 0, 0, 0 };
 
 static const ref_spec mamba2_alone = {
-    .config = CLASS("Mamba2ForCausalLM")
-    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_heads\":4,\"head_dim\":16,\"n_groups\":2,"
-    "\"state_size\":6,\"conv_kernel\":3,\"expand\":2,\"layer_norm_epsilon\":1e-5,"
-    "\"time_step_limit\":[0.0,Infinity],\"use_conv_bias\":true}",
+    .config =
+        CONFIG("Mamba2ForCausalLM",
+               "'hidden_size':32,'num_hidden_layers':4,'num_heads':4,'head_dim':16,'n_groups':2,"
+               "'state_size':6,'conv_kernel':3,'expand':2,'layer_norm_epsilon':1e-5,"
+               "'time_step_limit':[0.0,Infinity],'use_conv_bias':true"),
     .embd = "backbone.embeddings",
     .out_norm = "backbone.norm_f",
     .attn_norm = ML "norm",
@@ -217,14 +218,14 @@ static void mix_jamba(ref *r, int il, int n, double (*h)[E], double (*out)[E])
 }
 
 #define MAMBA                                                                                      \
-    "\"hidden_size\":32,\"num_hidden_layers\":4,\"intermediate_size\":64,\"state_size\":5,"        \
-    "\"conv_kernel\":4,\"time_step_rank\":3,\"layer_norm_epsilon\":1e-5,\"use_conv_bias\":true"
+    "'hidden_size':32,'num_hidden_layers':4,'intermediate_size':64,'state_size':5,"                \
+    "'conv_kernel':4,'time_step_rank':3,'layer_norm_epsilon':1e-5,'use_conv_bias':true"
 #define MAMBA_NAMES                                                                                \
     .embd = "backbone.embeddings", .out_norm = "backbone.norm_f", .attn_norm = ML "norm",          \
     .recurs = all_recur, .widths = no_widths
 
 static const ref_spec mamba_alone = {
-    .config = CLASS("MambaForCausalLM") MAMBA "}",
+    .config = CONFIG("MambaForCausalLM", MAMBA),
     MAMBA_NAMES,
     .mix = mix_mamba,
 };
@@ -236,12 +237,15 @@ TEST(mamba_gives_the_reference_logits)
 
 TEST(falcon_mamba_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = CLASS("FalconMambaForCausalLM") MAMBA
-                              ",\"model_type\":\"falcon_mamba\",\"mixer_rms_eps\":1e-06}",
-                              MAMBA_NAMES,
-                              UNTIED,
-                              .mix = mix_falcon_mamba },
-                 "mamba");
+    family_check(
+        &(ref_spec){
+            .config = CONFIG("FalconMambaForCausalLM",
+                             MAMBA ",'model_type':'falcon_mamba','mixer_rms_eps':1e-06"),
+            MAMBA_NAMES,
+            UNTIED,
+            .mix = mix_falcon_mamba,
+        },
+        "mamba");
 }
 
 /* ---- Jamba ----------------------------------------------------------------------------------- */
@@ -251,11 +255,10 @@ static const int jamba_widths[] = { 24, 24, 24, 24 };
 
 #define JAMBA_CONFIG                                                                               \
     CLASS("JambaForCausalLM")                                                                      \
-    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,"                        \
-    "\"num_key_value_heads\":2,\"intermediate_size\":24,\"max_position_embeddings\":64,"           \
-    "\"rms_norm_eps\":1e-5,\"attn_layer_offset\":2,\"attn_layer_period\":3,"                       \
-    "\"mamba_d_state\":5,"                                                                         \
-    "\"mamba_d_conv\":4,\"mamba_dt_rank\":3,\"expert_layer_offset\":1,\"expert_layer_period\":2,"
+    "'hidden_size':32,'num_hidden_layers':4,'num_attention_heads':4,'num_key_value_heads':2,"      \
+    "'intermediate_size':24,'max_position_embeddings':64,'rms_norm_eps':1e-5,"                     \
+    "'attn_layer_offset':2,'attn_layer_period':3,'mamba_d_state':5,'mamba_d_conv':4,"              \
+    "'mamba_dt_rank':3,'expert_layer_offset':1,'expert_layer_period':2,"
 #define JAMBA_NAMES                                                                                \
     .embd = "model.embed_tokens", .out_norm = "model.final_layernorm", UNTIED,                     \
     .attn_norm = L "input_layernorm", QKV, .o = L "self_attn.o_proj",                              \
@@ -264,7 +267,7 @@ static const int jamba_widths[] = { 24, 24, 24, 24 };
     .mix = mix_jamba, .rotation = REF_NEVER, .widths = jamba_widths
 
 static const ref_spec jamba = {
-    .config = JAMBA_CONFIG "\"mamba_expand\":2,\"num_experts\":4,\"num_experts_per_tok\":2}",
+    .config = JAMBA_CONFIG "'mamba_expand':2,'num_experts':4,'num_experts_per_tok':2}",
     JAMBA_NAMES,
     .router = L "feed_forward.router",
     .exp_gate = L "feed_forward.experts.%d.gate_proj.weight",
@@ -280,10 +283,12 @@ TEST(jamba_gives_the_reference_logits)
 
 TEST(jamba_of_one_expert_has_no_router_and_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = JAMBA_CONFIG "\"mamba_expand\":2,\"num_experts\":1,"
-                              "\"num_experts_per_tok\":1}",
-                              JAMBA_NAMES },
-                 "jamba");
+    family_check(
+        &(ref_spec){
+            .config = JAMBA_CONFIG "'mamba_expand':2,'num_experts':1,'num_experts_per_tok':1}",
+            JAMBA_NAMES,
+        },
+        "jamba");
 }
 
 /* ---- PLaMo 2 --------------------------------------------------------------------------------- */
@@ -336,11 +341,12 @@ static void mix_plamo2(ref *r, int il, int n, double (*h)[E], double (*out)[E])
 
 /* Norms count 1, 1/5 and 1/5^1.5 more than their weights. */
 static const ref_spec plamo2 = {
-    .config = CLASS("Plamo2ForCausalLM")
-    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,"
-    "\"num_key_value_heads\":2,\"hidden_size_per_head\":8,\"intermediate_size\":256,"
-    "\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,\"mamba_d_state\":6,"
-    "\"mamba_d_conv\":3,\"mamba_num_heads\":4,\"mamba_step\":4,\"mamba_enabled\":true}",
+    .config = CONFIG(
+        "Plamo2ForCausalLM",
+        "'hidden_size':32,'num_hidden_layers':4,'num_attention_heads':4,'num_key_value_heads':2,"
+        "'hidden_size_per_head':8,'intermediate_size':256,'max_position_embeddings':64,"
+        "'rms_norm_eps':1e-5,'mamba_d_state':6,'mamba_d_conv':3,'mamba_num_heads':4,'mamba_step':4,"
+        "'mamba_enabled':true"),
     .embd = "model.embed_tokens",
     .out_norm = "model.norm",
     .norm = REF_RMS_1P,
@@ -379,21 +385,21 @@ static const bool granite_recurs[] = { true, true, false, true };
 
 #define GRANITE(layers)                                                                            \
     CLASS("GraniteMoeHybridForCausalLM")                                                           \
-    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,"                        \
-    "\"num_key_value_heads\":2,\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"              \
-    "\"" layers "\":[\"mamba\",\"mamba\",\"attention\",\"mamba\"],\"mamba_n_heads\":4,"           \
-    "\"mamba_n_groups\":2,\"mamba_d_state\":6,\"mamba_d_head\":\"auto\",\"mamba_d_conv\":3,"       \
-    "\"mamba_expand\":2,\"mamba_conv_bias\":true,\"time_step_limit\":[0.0,Infinity],"              \
-    "\"attention_multiplier\":0.4,\"embedding_multiplier\":3.0,\"residual_multiplier\":0.3,"       \
-    "\"logits_scaling\":4.0,"
+    "'hidden_size':32,'num_hidden_layers':4,'num_attention_heads':4,'num_key_value_heads':2,"      \
+    "'max_position_embeddings':64,'rms_norm_eps':1e-5,'" layers                                    \
+    "':['mamba','mamba','attention','mamba'],'mamba_n_heads':4,'mamba_n_groups':2,"                \
+    "'mamba_d_state':6,'mamba_d_head':'auto','mamba_d_conv':3,'mamba_expand':2,"                   \
+    "'mamba_conv_bias':true,'time_step_limit':[0.0,Infinity],'attention_multiplier':0.4,"          \
+    "'embedding_multiplier':3.0,'residual_multiplier':0.3,'logits_scaling':4.0,"
 #define GRANITE_NAMES                                                                              \
     .embd = "model.embed_tokens", .out_norm = "model.norm", QKV, PRE_NORMS,                        \
     .o = L "self_attn.o_proj", .recurs = granite_recurs, .mix = mix_granite, .attn_scale = 0.4,    \
     .embd_scale = 3.0, .residual_scale = 0.3, .logit_scale = 0.25
 
 static const ref_spec granite4 = {
-    .config = GRANITE("layer_types") "\"position_embedding_type\":\"nope\","
-    "\"shared_intermediate_size\":256,\"intermediate_size\":99,\"num_local_experts\":0}",
+    .config =
+        GRANITE("layer_types") "'position_embedding_type':'nope','shared_intermediate_size':256,"
+                               "'intermediate_size':99,'num_local_experts':0}",
     GRANITE_NAMES,
     .gate = L "shared_mlp.input_linear",
     .down = L "shared_mlp.output_linear",
@@ -408,19 +414,22 @@ TEST(granite_4_with_recurrent_layers_gives_the_reference_logits)
 
 TEST(granite_4_with_recurrent_layers_and_experts_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = GRANITE("layers_block_type")
-                              "\"position_embedding_type\":\"rope\",\"rope_theta\":10000,"
-                              "\"intermediate_size\":24,\"shared_intermediate_size\":48,"
-                              "\"num_local_experts\":4,\"num_experts_per_tok\":2}",
-                              GRANITE_NAMES,
-                              .router = L "block_sparse_moe.router.layer",
-                              .exp_in = L "block_sparse_moe.input_linear.weight",
-                              .exp_out = L "block_sparse_moe.output_linear.weight",
-                              .sh_in = L "shared_mlp.input_linear",
-                              .sh_down = L "shared_mlp.output_linear",
-                              .n_shared = 2,
-                              .normalises = true },
-                 "granitehybrid");
+    family_check(
+        &(ref_spec){
+            .config =
+                GRANITE("layers_block_type") "'position_embedding_type':'rope','rope_theta':10000,"
+                                             "'intermediate_size':24,'shared_intermediate_size':48,"
+                                             "'num_local_experts':4,'num_experts_per_tok':2}",
+            GRANITE_NAMES,
+            .router = L "block_sparse_moe.router.layer",
+            .exp_in = L "block_sparse_moe.input_linear.weight",
+            .exp_out = L "block_sparse_moe.output_linear.weight",
+            .sh_in = L "shared_mlp.input_linear",
+            .sh_down = L "shared_mlp.output_linear",
+            .n_shared = 2,
+            .normalises = true,
+        },
+        "granitehybrid");
 }
 
 /* ---- Bamba ----------------------------------------------------------------------------------- */
@@ -432,24 +441,28 @@ static void mix_bamba(ref *r, int il, int n, double (*h)[E], double (*out)[E])
 
 TEST(bamba_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = CLASS("BambaForCausalLM") SIZES
-                              ",\"attn_layer_indices\":[2],\"attn_rotary_emb\":4,"
-                              "\"mamba_n_heads\":4,\"mamba_n_groups\":1,\"mamba_d_state\":6,"
-                              "\"mamba_d_head\":16,\"mamba_d_conv\":3,\"mamba_expand\":2}",
-                              .embd = "model.embed_tokens",
-                              .out_norm = "model.final_layernorm",
-                              UNTIED,
-                              QKV,
-                              .o = L "self_attn.o_proj",
-                              .attn_norm = L "input_layernorm",
-                              .ffn_norm = L "pre_ff_layernorm",
-                              .gate = L "feed_forward.gate_proj",
-                              .up = L "feed_forward.up_proj",
-                              .down = L "feed_forward.down_proj",
-                              .recurs = granite_recurs,
-                              .mix = mix_bamba,
-                              .n_rot = 4 },
-                 "granitehybrid");
+    family_check(
+        &(ref_spec){
+            .config =
+                CONFIG("BambaForCausalLM", SIZES
+                       ",'attn_layer_indices':[2],'attn_rotary_emb':4,'mamba_n_heads':4,"
+                       "'mamba_n_groups':1,'mamba_d_state':6,'mamba_d_head':16,'mamba_d_conv':3,"
+                       "'mamba_expand':2"),
+            .embd = "model.embed_tokens",
+            .out_norm = "model.final_layernorm",
+            UNTIED,
+            QKV,
+            .o = L "self_attn.o_proj",
+            .attn_norm = L "input_layernorm",
+            .ffn_norm = L "pre_ff_layernorm",
+            .gate = L "feed_forward.gate_proj",
+            .up = L "feed_forward.up_proj",
+            .down = L "feed_forward.down_proj",
+            .recurs = granite_recurs,
+            .mix = mix_bamba,
+            .n_rot = 4,
+        },
+        "granitehybrid");
 }
 
 /* ---- Falcon-H1 ------------------------------------------------------------------------------- */
@@ -480,13 +493,14 @@ static void mix_falcon_normed(ref *r, int il, int n, double (*h)[E], double (*ou
 }
 
 #define FALCON                                                                                     \
-    CLASS("FalconH1ForCausalLM") SIZES                                                             \
-    ",\"head_dim\":8,\"mamba_d_ssm\":64,\"mamba_n_heads\":4,"                                      \
-    "\"mamba_n_groups\":2,\"mamba_d_state\":6,\"mamba_d_head\":16,\"mamba_d_conv\":3,"             \
-    "\"mamba_conv_bias\":true,\"embedding_multiplier\":3.0,\"lm_head_multiplier\":0.25,"           \
-    "\"attention_in_multiplier\":1.5,\"attention_out_multiplier\":0.75,\"key_multiplier\":0.4,"    \
-    "\"ssm_in_multiplier\":1.25,\"ssm_out_multiplier\":0.7,\"mlp_multipliers\":[0.8,1.3],"         \
-    "\"ssm_multipliers\":[0.5,1.7,0.9,1.1,0.6],\"mamba_norm_before_gate\":false,"
+    CLASS("FalconH1ForCausalLM")                                                                   \
+    SIZES                                                                                          \
+        ",'head_dim':8,'mamba_d_ssm':64,'mamba_n_heads':4,'mamba_n_groups':2,'mamba_d_state':6,"   \
+        "'mamba_d_head':16,'mamba_d_conv':3,'mamba_conv_bias':true,'embedding_multiplier':3.0,"    \
+        "'lm_head_multiplier':0.25,'attention_in_multiplier':1.5,'attention_out_multiplier':0.75," \
+        "'key_multiplier':0.4,'ssm_in_multiplier':1.25,'ssm_out_multiplier':0.7,"                  \
+        "'mlp_multipliers':[0.8,1.3],'ssm_multipliers':[0.5,1.7,0.9,1.1,0.6],"                     \
+        "'mamba_norm_before_gate':false,"
 #define FALCON_NAMES                                                                               \
     .embd = "model.embed_tokens", .out_norm = "model.final_layernorm", QKV,                        \
     .o = L "self_attn.o_proj", .attn_norm = L "input_layernorm", .ffn_norm = L "pre_ff_layernorm", \
@@ -496,7 +510,7 @@ static void mix_falcon_normed(ref *r, int il, int n, double (*h)[E], double (*ou
     .gate_scale = 0.8, .down_scale = 1.3
 
 static const ref_spec falcon_h1 = {
-    .config = FALCON "\"mamba_rms_norm\":false}",
+    .config = FALCON "'mamba_rms_norm':false}",
     FALCON_NAMES,
     UNTIED,
     .beside_attention = mix_falcon_plain,
@@ -509,10 +523,13 @@ TEST(falcon_h1_gives_the_reference_logits)
 
 TEST(falcon_h1_with_norms_and_tied_outputs_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = FALCON "\"mamba_rms_norm\":true}",
-                              FALCON_NAMES,
-                              .beside_attention = mix_falcon_normed },
-                 "falcon-h1");
+    family_check(
+        &(ref_spec){
+            .config = FALCON "'mamba_rms_norm':true}",
+            FALCON_NAMES,
+            .beside_attention = mix_falcon_normed,
+        },
+        "falcon-h1");
 }
 
 /* ---- Nemotron-H ------------------------------------------------------------------------------ */
@@ -530,11 +547,11 @@ static const int nemotron_widths[] = { 0, REF_FF, 0, 0 };
 
 #define NEMOTRON                                                                                   \
     CLASS("NemotronHForCausalLM")                                                                  \
-    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,"                        \
-    "\"num_key_value_heads\":2,\"head_dim\":8,\"intermediate_size\":48,"                           \
-    "\"max_position_embeddings\":64,\"layer_norm_epsilon\":1e-5,\"mlp_hidden_act\":\"relu2\","     \
-    "\"mamba_num_heads\":4,\"mamba_head_dim\":16,\"n_groups\":2,\"ssm_state_size\":6,"             \
-    "\"conv_kernel\":3,\"use_conv_bias\":true,\"time_step_limit\":[0.0,Infinity],"
+    "'hidden_size':32,'num_hidden_layers':4,'num_attention_heads':4,'num_key_value_heads':2,"      \
+    "'head_dim':8,'intermediate_size':48,'max_position_embeddings':64,"                            \
+    "'layer_norm_epsilon':1e-5,'mlp_hidden_act':'relu2','mamba_num_heads':4,"                      \
+    "'mamba_head_dim':16,'n_groups':2,'ssm_state_size':6,'conv_kernel':3,'use_conv_bias':true,"    \
+    "'time_step_limit':[0.0,Infinity],"
 #define NEMOTRON_NAMES                                                                             \
     .embd = "backbone.embeddings", .out_norm = "backbone.norm_f", UNTIED, .attn_norm = NL "norm",  \
     .ffn_norm = NL "norm", .q = NL "mixer.q_proj", .k = NL "mixer.k_proj", .v = NL "mixer.v_proj", \
@@ -542,7 +559,7 @@ static const int nemotron_widths[] = { 0, REF_FF, 0, 0 };
     .recurs = nemotron_recurs, .mix = mix_nemotron, .rotation = REF_NEVER
 
 static const ref_spec nemotron_h = {
-    .config = NEMOTRON "\"hybrid_override_pattern\":\"M-*M\"}",
+    .config = NEMOTRON "'hybrid_override_pattern':'M-*M'}",
     NEMOTRON_NAMES,
     .up = NL "mixer.up_proj",
     .down = NL "mixer.down_proj",
@@ -556,10 +573,10 @@ TEST(nemotron_h_gives_the_reference_logits)
 
 static const ref_spec nemotron_h_moe = {
     .config = NEMOTRON
-    "\"layers_block_type\":[\"mamba\",\"moe\",\"attention\",\"mamba\"],"
-    "\"n_routed_experts\":4,\"num_experts_per_tok\":2,\"moe_intermediate_size\":24,"
-    "\"moe_shared_expert_intermediate_size\":48,\"n_shared_experts\":1,\"norm_topk_prob\":true,"
-    "\"routed_scaling_factor\":2.5,\"n_group\":1,\"topk_group\":1}",
+    "'layers_block_type':['mamba','moe','attention','mamba'],'n_routed_experts':4,"
+    "'num_experts_per_tok':2,'moe_intermediate_size':24,"
+    "'moe_shared_expert_intermediate_size':48,'n_shared_experts':1,'norm_topk_prob':true,"
+    "'routed_scaling_factor':2.5,'n_group':1,'topk_group':1}",
     NEMOTRON_NAMES,
     .router = NL "mixer.gate",
     .router_bias = NL "mixer.gate.e_score_correction_bias",
@@ -583,8 +600,7 @@ TEST(nemotron_h_with_experts_gives_the_reference_logits)
 TEST(states_of_selective_scans_give_the_bits_of_texts_read_in_one_go)
 {
     const size_t floats = (S_TAPS - 1) * S_CONV + S_INNER * S_STATE;
-    states_check(&granite4, "granitehybrid-long",
-                 3 * ((floats + 15) / 16 * 16) * sizeof(float));
+    states_check(&granite4, "granitehybrid-long", 3 * ((floats + 15) / 16 * 16) * sizeof(float));
 }
 
 TEST(states_beside_attention_give_the_bits_of_texts_read_in_one_go)
@@ -597,8 +613,7 @@ TEST(states_beside_attention_give_the_bits_of_texts_read_in_one_go)
 TEST(states_between_layers_of_experts_give_the_bits_of_texts_read_in_one_go)
 {
     const size_t floats = (S_TAPS - 1) * S_CONV + S_INNER * S_STATE;
-    states_check(&nemotron_h_moe, "nemotron-h-long",
-                 2 * ((floats + 15) / 16 * 16) * sizeof(float));
+    states_check(&nemotron_h_moe, "nemotron-h-long", 2 * ((floats + 15) / 16 * 16) * sizeof(float));
 }
 
 TEST(states_alone_give_the_bits_of_texts_read_in_one_go)
@@ -611,8 +626,7 @@ TEST(states_alone_give_the_bits_of_texts_read_in_one_go)
 TEST(states_of_channels_give_the_bits_of_texts_read_in_one_go)
 {
     const size_t floats = (M_TAPS - 1) * M_INNER + M_INNER * M_STATE;
-    states_check(&mamba_alone, "mamba-long",
-                 REF_LAYER * ((floats + 15) / 16 * 16) * sizeof(float));
+    states_check(&mamba_alone, "mamba-long", REF_LAYER * ((floats + 15) / 16 * 16) * sizeof(float));
 }
 
 TEST(states_of_plamo_2_give_the_bits_of_texts_read_in_one_go)
@@ -654,8 +668,10 @@ static void write_wrong(const char *from, const char *to, const wrong_file *c)
             bool turns = c->turned && gguf_str_is(t->name, c->turned);
             int64_t ne[] = { t->ne[turns], t->ne[!turns], t->ne[2], t->ne[3] };
             if (c->lost && gguf_str_is(t->name, c->lost)) continue;
-            if (pass == 0) gguf_add_tensor(&w, t->name, t->type, turns ? 2 : t->n_dims, ne);
-            else ok = gguf_write_data(&w, t->data, t->n_bytes, &err);
+            if (pass == 0)
+                gguf_add_tensor(&w, t->name, t->type, turns ? 2 : t->n_dims, ne);
+            else
+                ok = gguf_write_data(&w, t->data, t->n_bytes, &err);
         }
         if (pass == 0) ok = gguf_begin_data(&w, &err);
     }
@@ -693,7 +709,7 @@ TEST(files_of_granite_4_that_are_wrong_are_refused_in_a_line)
         { KEY("state_size"), 0, .want = KEY("state_size") " is 0 (expected 1 to 1024)" },
         { KEY("state_size"), 1 << 30,
           .want = "key '" KEY("state_size") "' is out of range (found 1073741824, expected 0 to "
-                  "1024)" },
+                                            "1024)" },
         { KEY("state_size"), -1, .want = KEY("state_size") " is missing (expected 1 to 1024)" },
         { KEY("state_size"), 7,
           .want = "tensor blk.0.ssm_in.weight has shape [32, 156, 1, 1] (expected [32, 160, 1])" },
@@ -701,7 +717,7 @@ TEST(files_of_granite_4_that_are_wrong_are_refused_in_a_line)
         { KEY("time_step_rank"), 5, .want = "64 values of 5 heads do not go with 2 heads of keys" },
         { KEY("inner_size"), 0xffffffff,
           .want = "key '" KEY("inner_size") "' is out of range (found 4294967295, expected 0 to "
-                  "1048576)" },
+                                            "1048576)" },
         { KEY("conv_kernel"), 1, .want = KEY("conv_kernel") " is 1 (expected 2 to 64)" },
         { .lost = "blk.1.ssm_a", .want = "tensor blk.1.ssm_a is missing" },
         { .lost = "blk.1.ssm_d", .want = "tensor blk.1.ssm_d is missing" },
@@ -764,10 +780,11 @@ TEST(files_of_mamba_2_that_are_wrong_are_refused_in_a_line)
           .want = "mamba2.ssm.time_step_rank is 0 (expected 1 to 4096)" },
         { "mamba2.block_count", 5, .want = "tensor blk.4.attn_norm.weight is missing" },
         { "mamba2.block_count", 3,
-          .want = "tensor blk.3.attn_norm.weight is not part of this architecture as lory knows it"
-        },
-        { .turned = "blk.0.ssm_d", .want = "tensor blk.0.ssm_d has shape [4, 1, 1, 1] (expected "
-                                           "[1, 4, 1])" },
+          .want =
+              "tensor blk.3.attn_norm.weight is not part of this architecture as lory knows it" },
+        { .turned = "blk.0.ssm_d",
+          .want = "tensor blk.0.ssm_d has shape [4, 1, 1, 1] (expected "
+                  "[1, 4, 1])" },
     };
     check_wrong(&mamba2_alone, "mamba2-wrong", cases, sizeof cases / sizeof *cases);
 }
@@ -797,8 +814,8 @@ TEST(files_of_jamba_that_are_wrong_are_refused_in_a_line)
         { "jamba.attention.head_count", 0,
           .want = "jamba.attention.head_count is 0 (expected 1 to 4096)" },
         { "jamba.expert_count", 5,
-          .want = "tensor blk.1.ffn_gate_inp.weight has shape [32, 4, 1, 1] (expected [32, 5, 1])"
-        },
+          .want =
+              "tensor blk.1.ffn_gate_inp.weight has shape [32, 4, 1, 1] (expected [32, 5, 1])" },
         { "jamba.expert_used_count", 5,
           .want = "key 'jamba.expert_used_count' is out of range (found 5, expected 0 to 4)" },
         { .lost = "blk.1.ssm_dt_norm.weight",

@@ -11,14 +11,14 @@
 /* ---- families -------------------------------------------------------------------------------- */
 
 #define GEMMA4                                                                                     \
-    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,\"head_dim\":8," \
-    "\"intermediate_size\":48,\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"              \
-    "\"sliding_window\":3,\"global_head_dim\":16,\"final_logit_softcapping\":3.0,"                \
-    "\"num_key_value_heads\":2,"                                                                   \
-    "\"layer_types\":[\"sliding_attention\",\"full_attention\",\"sliding_attention\","             \
-    "\"full_attention\"],\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"proportional\"," \
-    "\"partial_rotary_factor\":0.25,\"rope_theta\":100.0},"                                        \
-    "\"sliding_attention\":{\"rope_type\":\"default\",\"rope_theta\":50.0}}"
+    "'hidden_size':32,'num_hidden_layers':4,'num_attention_heads':4,'head_dim':8,"                 \
+    "'intermediate_size':48,'max_position_embeddings':64,'rms_norm_eps':1e-5,"                     \
+    "'sliding_window':3,'global_head_dim':16,'final_logit_softcapping':3.0,"                       \
+    "'num_key_value_heads':2,'layer_types':['sliding_attention','full_attention',"                 \
+    "'sliding_attention','full_attention'],"                                                       \
+    "'rope_parameters':{'full_attention':{'rope_type':'proportional',"                             \
+    "'partial_rotary_factor':0.25,'rope_theta':100.0},"                                            \
+    "'sliding_attention':{'rope_type':'default','rope_theta':50.0}}"
 #define GEMMA4_NAMES(l)                                                                            \
     .attn_norm = l "input_layernorm", .q = l "self_attn.q_proj", .k = l "self_attn.k_proj",        \
     .v = l "self_attn.v_proj", .o = l "self_attn.o_proj", .q_norm = l "self_attn.q_norm",          \
@@ -42,15 +42,15 @@
     .layer_proj = "model.language_model.per_layer_model_projection",                               \
     .layer_proj_norm = "model.language_model.per_layer_projection_norm",                           \
     .layer_gate = l "per_layer_input_gate", .layer_out = l "per_layer_projection",                 \
-    .layer_post_norm = l "post_per_layer_input_norm", .altup = l "altup.",                         \
-    .laurel = l "laurel.", .streams_in = "model.language_model.altup_projections.%d",              \
+    .layer_post_norm = l "post_per_layer_input_norm", .altup = l "altup.", .laurel = l "laurel.",  \
+    .streams_in = "model.language_model.altup_projections.%d",                                     \
     .streams_out = "model.language_model.altup_unembed_projections.%d"
 
 static const int dense_widths[] = { 48, 48, 96, 96 };
 static const ref_spec gemma4_dense = {
-    .config = CLASS("Gemma4ForCausalLM") GEMMA4
-    ",\"num_kv_shared_layers\":2,\"hidden_size_per_layer_input\":6,"
-    "\"use_double_wide_mlp\":true}",
+    .config = CONFIG(
+        "Gemma4ForCausalLM", GEMMA4
+        ",'num_kv_shared_layers':2,'hidden_size_per_layer_input':6,'use_double_wide_mlp':true"),
     GEMMA4_NAMES(L),
     GEMMA4_NUMBERS,
     .embd = "model.embed_tokens",
@@ -74,11 +74,11 @@ TEST(gemma_4_with_experts_gives_the_reference_logits)
 {
     family_check(
         &(ref_spec){
-            .config = "{\"architectures\":[\"Gemma4ForConditionalGeneration\"],\"text_config\":{"
-                      "\"model_type\":\"gemma4_text\",\"vocab_size\":40," GEMMA4
-                      ",\"hidden_size_per_layer_input\":0,\"attention_k_eq_v\":true,"
-                      "\"num_global_key_value_heads\":1,\"enable_moe_block\":true,"
-                      "\"num_experts\":4,\"top_k_experts\":2,\"moe_intermediate_size\":24}}",
+            .config = "{'architectures':['Gemma4ForConditionalGeneration'],"
+                      "'text_config':{'model_type':'gemma4_text','vocab_size':40," GEMMA4
+                      ",'hidden_size_per_layer_input':0,'attention_k_eq_v':true,"
+                      "'num_global_key_value_heads':1,'enable_moe_block':true,'num_experts':4,"
+                      "'top_k_experts':2,'moe_intermediate_size':24}}",
             GEMMA4_NAMES(TL),
             GEMMA4_NUMBERS,
             .embd = "model.language_model.embed_tokens",
@@ -93,26 +93,27 @@ TEST(gemma_4_with_experts_gives_the_reference_logits)
             .exp_norm = TL "pre_feedforward_layernorm_2",
             .dense_post_norm = TL "post_feedforward_layernorm_1",
             .exp_post_norm = TL "post_feedforward_layernorm_2",
-            .normalises = true },
+            .normalises = true,
+        },
         "gemma4");
 }
 
 #define GEMMA3N                                                                                    \
-    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,\"head_dim\":8,"         \
-    "\"intermediate_size\":[48,48,48,48],\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"    \
-    "\"sliding_window\":3,\"final_logit_softcapping\":3.0,\"num_key_value_heads\":2,"              \
-    "\"layer_types\":[\"sliding_attention\",\"full_attention\",\"sliding_attention\","             \
-    "\"full_attention\"],\"rope_theta\":100.0,\"rope_local_base_freq\":50.0,"                      \
-    "\"num_kv_shared_layers\":2,\"hidden_size_per_layer_input\":6,\"altup_num_inputs\":4,"         \
-    "\"altup_active_idx\":0,\"altup_correct_scale\":true,\"laurel_rank\":5,"                       \
-    "\"vocab_size_per_layer_input\":36,\"activation_sparsity_pattern\":[0.95,0.5,0.25,0.0]"
+    "'hidden_size':32,'num_hidden_layers':4,'num_attention_heads':4,'head_dim':8,"                 \
+    "'intermediate_size':[48,48,48,48],'max_position_embeddings':64,'rms_norm_eps':1e-5,"          \
+    "'sliding_window':3,'final_logit_softcapping':3.0,'num_key_value_heads':2,"                    \
+    "'layer_types':['sliding_attention','full_attention','sliding_attention','full_attention'],"   \
+    "'rope_theta':100.0,'rope_local_base_freq':50.0,'num_kv_shared_layers':2,"                     \
+    "'hidden_size_per_layer_input':6,'altup_num_inputs':4,'altup_active_idx':0,"                   \
+    "'altup_correct_scale':true,'laurel_rank':5,'vocab_size_per_layer_input':36,"                  \
+    "'activation_sparsity_pattern':[0.95,0.5,0.25,0.0]"
 
 /* Normal quantiles of those shares. */
 static const double gemma3n_cuts[] = { 1.6448536269514722, 0.0, -0.67448975019608171, NAN };
 
 static const ref_spec gemma3n = {
-    .config = "{\"architectures\":[\"Gemma3nForConditionalGeneration\"],\"text_config\":{"
-              "\"model_type\":\"gemma3n_text\",\"vocab_size\":40," GEMMA3N "}}",
+    .config = "{'architectures':['Gemma3nForConditionalGeneration'],"
+              "'text_config':{'model_type':'gemma3n_text','vocab_size':40," GEMMA3N "}}",
     GEMMA3N_NAMES(TL),
     .qk_norm = REF_HEADS,
     .act = REF_GELU_GATE,
@@ -170,144 +171,154 @@ TEST(gemma_3n_may_count_layers_in_a_float)
 /* ---- families of windows --------------------------------------------------------------------- */
 
 #define TYPES                                                                                      \
-    ",\"sliding_window\":3,\"layer_types\":[\"sliding_attention\",\"sliding_attention\"," \
-    "\"sliding_attention\",\"full_attention\"]"
+    ",'sliding_window':3,'layer_types':['sliding_attention','sliding_attention',"                  \
+    "'sliding_attention','full_attention']"
 #define SIZES_OF(kv, ff)                                                                           \
-    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,"                        \
-    "\"num_key_value_heads\":" kv ",\"intermediate_size\":" ff ",\"max_position_embeddings\":64,"  \
-    "\"rms_norm_eps\":1e-5"
+    "'hidden_size':32,'num_hidden_layers':4,'num_attention_heads':4,'num_key_value_heads':" kv     \
+    ",'intermediate_size':" ff ",'max_position_embeddings':64,'rms_norm_eps':1e-5"
 #define NO_BASE      SIZES_OF("2", "48")
-#define MORE_EXPERTS ",\"moe_intermediate_size\":24,\"num_experts\":4,\"num_experts_per_tok\":2"
+#define MORE_EXPERTS ",'moe_intermediate_size':24,'num_experts':4,'num_experts_per_tok':2"
 
 TEST(mistral_4_gives_the_reference_logits)
 {
     family_check(
-        &(ref_spec){ .config = CLASS("Mistral4ForCausalLM") SIZES_OF("4", "48") EXPERTS
-                     ",\"n_shared_experts\":1,\"first_k_dense_replace\":1,\"norm_topk_prob\":true,"
-                     "\"routed_scaling_factor\":1.5,\"q_lora_rank\":12,\"kv_lora_rank\":16,"
-                     "\"qk_nope_head_dim\":8,\"qk_rope_head_dim\":4,\"v_head_dim\":8,"
-                     "\"rope_parameters\":{\"rope_type\":\"yarn\",\"rope_theta\":10000.0,"
-                     "\"factor\":4.0,\"original_max_position_embeddings\":4,\"mscale\":1.0,"
-                     "\"mscale_all_dim\":1.0,\"llama_4_scaling_beta\":0.3}}",
-                     MOST,
-                     UNTIED,
-                     PRE_NORMS,
-                     SHARED_EXPERTS,
-                     .router = L "mlp.gate",
-                     .exp_in = L "mlp.experts.gate_up_proj",
-                     .exp_out = L "mlp.experts.down_proj",
-                     .q_a = L "self_attn.q_a_proj",
-                     .q_a_norm = L "self_attn.q_a_layernorm",
-                     .q_b = L "self_attn.q_b_proj",
-                     .kv_a = L "self_attn.kv_a_proj_with_mqa",
-                     .kv_a_norm = L "self_attn.kv_a_layernorm",
-                     .kv_b = L "self_attn.kv_b_proj",
-                     .n_dense = 1,
-                     .n_shared = 1,
-                     .pairs = true,
-                     .normalises = true,
-                     .expert_scale = 1.5,
-                     .yarn_factor = 4.0,
-                     .yarn_original = 4.0,
-                     /* (1 + 0.1 ln 4)^2 / sqrt(12) */
-                     .attn_scale = 1.2964769927807063 * 0.28867513459481288225,
-                     .temp_scale = 0.3,
-                     .temp_length = 4 },
+        &(ref_spec){
+            .config =
+                CONFIG("Mistral4ForCausalLM", SIZES_OF("4", "48") EXPERTS
+                       ",'n_shared_experts':1,'first_k_dense_replace':1,'norm_topk_prob':true,"
+                       "'routed_scaling_factor':1.5,'q_lora_rank':12,'kv_lora_rank':16,"
+                       "'qk_nope_head_dim':8,'qk_rope_head_dim':4,'v_head_dim':8,"
+                       "'rope_parameters':{'rope_type':'yarn','rope_theta':10000.0,'factor':4.0,"
+                       "'original_max_position_embeddings':4,'mscale':1.0,'mscale_all_dim':1.0,"
+                       "'llama_4_scaling_beta':0.3}"),
+            MOST,
+            UNTIED,
+            PRE_NORMS,
+            SHARED_EXPERTS,
+            .router = L "mlp.gate",
+            .exp_in = L "mlp.experts.gate_up_proj",
+            .exp_out = L "mlp.experts.down_proj",
+            .q_a = L "self_attn.q_a_proj",
+            .q_a_norm = L "self_attn.q_a_layernorm",
+            .q_b = L "self_attn.q_b_proj",
+            .kv_a = L "self_attn.kv_a_proj_with_mqa",
+            .kv_a_norm = L "self_attn.kv_a_layernorm",
+            .kv_b = L "self_attn.kv_b_proj",
+            .n_dense = 1,
+            .n_shared = 1,
+            .pairs = true,
+            .normalises = true,
+            .expert_scale = 1.5,
+            .yarn_factor = 4.0,
+            .yarn_original = 4.0,
+            /* (1 + 0.1 ln 4)^2 / sqrt(12) */
+            .attn_scale = 1.2964769927807063 * 0.28867513459481288225,
+            .temp_scale = 0.3,
+            .temp_length = 4,
+        },
         "mistral4");
 }
 
 TEST(cohere_2_with_experts_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = CLASS("Cohere2MoeForCausalLM") SIZES_OF("2", "24")
-                              TYPES ",\"num_experts\":4,\"num_experts_per_tok\":2,"
-                              "\"rope_theta\":10000.0,\"expert_selection_fn\":\"sigmoid\","
-                              "\"norm_topk_prob\":true,"
-                              "\"prefix_dense_intermediate_size\":48,\"first_k_dense_replace\":1,"
-                              "\"logit_scale\":0.25}",
-                              COMMON,
-                              ROUTED,
-                              .attn_norm = L "input_layernorm",
-                              .parallel = true,
-                              .pairs = true,
-                              .n_dense = 1,
-                              .dense_rotates = true,
-                              .rotation = REF_WINDOWS_ONLY,
-                              .window = 3,
-                              .sigmoid = true,
-                              .normalises = true,
-                              .logit_scale = 0.25 },
-                 "cohere2_moe");
+    family_check(
+        &(ref_spec){
+            .config = CONFIG(
+                "Cohere2MoeForCausalLM", SIZES_OF("2", "24") TYPES
+                ",'num_experts':4,'num_experts_per_tok':2,'rope_theta':10000.0,"
+                "'expert_selection_fn':'sigmoid','norm_topk_prob':true,"
+                "'prefix_dense_intermediate_size':48,'first_k_dense_replace':1,'logit_scale':0.25"),
+            COMMON,
+            ROUTED,
+            .attn_norm = L "input_layernorm",
+            .parallel = true,
+            .pairs = true,
+            .n_dense = 1,
+            .dense_rotates = true,
+            .rotation = REF_WINDOWS_ONLY,
+            .window = 3,
+            .sigmoid = true,
+            .normalises = true,
+            .logit_scale = 0.25,
+        },
+        "cohere2_moe");
 }
 
 TEST(mellum_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = CLASS("MellumForCausalLM") NO_BASE TYPES MORE_EXPERTS
-                              ",\"head_dim\":8,\"rope_parameters\":{\"full_attention\":{"
-                              "\"rope_type\":\"yarn\",\"rope_theta\":1000.0,\"factor\":4.0,"
-                              "\"original_max_position_embeddings\":16,\"beta_fast\":32.0,"
-                              "\"beta_slow\":1.0},\"sliding_attention\":{\"rope_type\":\"default\","
-                              "\"rope_theta\":100.0}}}",
-                              COMMON,
-                              UNTIED,
-                              PRE_NORMS,
-                              HEAD_NORMS,
-                              ROUTED,
-                              .window = 3,
-                              .theta = 1000.0,
-                              .local_theta = 100.0,
-                              .plain_windows = true,
-                              .yarn_factor = 4.0,
-                              .yarn_original = 16.0,
-                              .yarn_magnitude = 1.1386294361119891,
-                              .normalises = true },
-                 "mellum");
+    family_check(
+        &(ref_spec){
+            .config = CONFIG(
+                "MellumForCausalLM", NO_BASE TYPES MORE_EXPERTS
+                ",'head_dim':8,'rope_parameters':{'full_attention':{'rope_type':'yarn',"
+                "'rope_theta':1000.0,'factor':4.0,'original_max_position_embeddings':16,"
+                "'beta_fast':32.0,'beta_slow':1.0},'sliding_attention':{'rope_type':'default',"
+                "'rope_theta':100.0}}"),
+            COMMON,
+            UNTIED,
+            PRE_NORMS,
+            HEAD_NORMS,
+            ROUTED,
+            .window = 3,
+            .theta = 1000.0,
+            .local_theta = 100.0,
+            .plain_windows = true,
+            .yarn_factor = 4.0,
+            .yarn_original = 16.0,
+            .yarn_magnitude = 1.1386294361119891,
+            .normalises = true,
+        },
+        "mellum");
 }
 
 TEST(laguna_gives_the_reference_logits)
 {
     family_check(
-        &(ref_spec){ .config = CLASS("LagunaForCausalLM") NO_BASE TYPES MORE_EXPERTS
-                     ",\"head_dim\":8,\"num_attention_heads_per_layer\":[6,6,6,4],"
-                     "\"shared_expert_intermediate_size\":24,\"moe_routed_scaling_factor\":2.5,"
-                     "\"mlp_layer_types\":[\"dense\",\"sparse\",\"sparse\",\"sparse\"],"
-                     "\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"yarn\","
-                     "\"rope_theta\":1000.0,\"factor\":4.0,\"partial_rotary_factor\":0.5,"
-                     "\"original_max_position_embeddings\":16,\"attention_factor\":1.0},"
-                     "\"sliding_attention\":{\"rope_type\":\"default\",\"rope_theta\":100.0,"
-                     "\"partial_rotary_factor\":1.0}}}",
-                     COMMON,
-                     UNTIED,
-                     PRE_NORMS,
-                     HEAD_NORMS,
-                     ROUTED,
-                     SHARED_EXPERTS,
-                     .attn_gate = L "self_attn.g_proj",
-                     .softplus_gate = true,
-                     .router_bias = L "mlp.gate.e_score_correction_bias",
-                     .heads = (const int[]){ 6, 6, 6, 4 },
-                     .n_dense = 1,
-                     .n_shared = 1,
-                     .window = 3,
-                     .full_rot = 4,
-                     .theta = 1000.0,
-                     .local_theta = 100.0,
-                     .plain_windows = true,
-                     .yarn_factor = 4.0,
-                     .yarn_original = 16.0,
-                     .yarn_magnitude = 1.0,
-                     .sigmoid = true,
-                     .normalises = true,
-                     .expert_scale = 2.5 },
+        &(ref_spec){
+            .config = CONFIG(
+                "LagunaForCausalLM", NO_BASE TYPES MORE_EXPERTS
+                ",'head_dim':8,'num_attention_heads_per_layer':[6,6,6,4],"
+                "'shared_expert_intermediate_size':24,'moe_routed_scaling_factor':2.5,"
+                "'mlp_layer_types':['dense','sparse','sparse','sparse'],"
+                "'rope_parameters':{'full_attention':{'rope_type':'yarn','rope_theta':1000.0,"
+                "'factor':4.0,'partial_rotary_factor':0.5,'original_max_position_embeddings':16,"
+                "'attention_factor':1.0},'sliding_attention':{'rope_type':'default',"
+                "'rope_theta':100.0,'partial_rotary_factor':1.0}}"),
+            COMMON,
+            UNTIED,
+            PRE_NORMS,
+            HEAD_NORMS,
+            ROUTED,
+            SHARED_EXPERTS,
+            .attn_gate = L "self_attn.g_proj",
+            .softplus_gate = true,
+            .router_bias = L "mlp.gate.e_score_correction_bias",
+            .heads = (const int[]){ 6, 6, 6, 4 },
+            .n_dense = 1,
+            .n_shared = 1,
+            .window = 3,
+            .full_rot = 4,
+            .theta = 1000.0,
+            .local_theta = 100.0,
+            .plain_windows = true,
+            .yarn_factor = 4.0,
+            .yarn_original = 16.0,
+            .yarn_magnitude = 1.0,
+            .sigmoid = true,
+            .normalises = true,
+            .expert_scale = 2.5,
+        },
         "laguna");
 }
 
 /* As the hub has it; values are shorter than keys. */
 static const ref_spec mimo2 = {
-    .config = CLASS("MiMoV2FlashForCausalLM") NO_BASE EXPERTS
-              ",\"layernorm_epsilon\":1e-5,\"hybrid_layer_pattern\":[1,1,1,0],\"head_dim\":8,"
-              "\"v_head_dim\":6,\"swa_num_key_value_heads\":4,\"moe_layer_freq\":[0,1,1,1],"
-              "\"partial_rotary_factor\":0.5,\"rope_theta\":1000.0,\"swa_rope_theta\":100.0,"
-              "\"sliding_window\":3,\"attention_value_scale\":0.707,\"norm_topk_prob\":true}",
+    .config = CONFIG(
+        "MiMoV2FlashForCausalLM", NO_BASE EXPERTS
+        ",'layernorm_epsilon':1e-5,'hybrid_layer_pattern':[1,1,1,0],'head_dim':8,'v_head_dim':6,"
+        "'swa_num_key_value_heads':4,'moe_layer_freq':[0,1,1,1],'partial_rotary_factor':0.5,"
+        "'rope_theta':1000.0,'swa_rope_theta':100.0,'sliding_window':3,"
+        "'attention_value_scale':0.707,'norm_topk_prob':true"),
     COMMON,
     UNTIED,
     PRE_NORMS,
@@ -335,46 +346,47 @@ TEST(mimo_v2_gives_the_reference_logits)
 TEST(step_3_5_gives_the_reference_logits)
 {
     family_check(
-        &(ref_spec){ .config = CLASS("Step3p5ForCausalLM") "\"hidden_size\":32,"
-                     "\"num_hidden_layers\":4,\"num_attention_heads\":4,"
-                     "\"num_attention_groups\":2,\"intermediate_size\":48,"
-                     "\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,\"head_dim\":8,"
-                     "\"attention_other_setting\":{\"num_attention_heads\":6,"
-                     "\"num_attention_groups\":3},\"moe_num_experts\":4,\"moe_top_k\":2,"
-                     "\"moe_intermediate_size\":24,\"share_expert_dim\":24,"
-                     "\"moe_layers_enum\":\"1,2,3\",\"moe_router_scaling_factor\":3.0,"
-                     "\"rope_theta\":[100.0,100.0,100.0,1000.0],"
-                     "\"partial_rotary_factors\":[1.0,1.0,1.0,0.5],"
-                     "\"swiglu_limits\":[0.0,0.0,0.4,0.2],"
-                     "\"swiglu_limits_shared\":[0.0,0.0,0.0,0.3]" TYPES "}",
-                     COMMON,
-                     UNTIED,
-                     PRE_NORMS,
-                     HEAD_NORMS,
-                     .norm = REF_RMS_1P,
-                     .attn_gate = L "self_attn.g_proj",
-                     .router = L "moe.gate",
-                     .router_bias = L "moe.router_bias",
-                     .exp_gate = L "moe.gate_proj.weight",
-                     .exp_up = L "moe.up_proj.weight",
-                     .exp_down = L "moe.down_proj.weight",
-                     .exp_stacked = true,
-                     .sh_gate = L "share_expert.gate_proj",
-                     .sh_up = L "share_expert.up_proj",
-                     .sh_down = L "share_expert.down_proj",
-                     .heads = (const int[]){ 6, 6, 6, 4 },
-                     .kvs = (const int[]){ 3, 3, 3, 2 },
-                     .n_dense = 1,
-                     .n_shared = 1,
-                     .window = 3,
-                     .full_rot = 4,
-                     .theta = 1000.0,
-                     .local_theta = 100.0,
-                     .clips = (const double[]){ 0.0, 0.0, 0.4, 0.2 },
-                     .shared_clips = (const double[]){ 0.0, 0.0, 0.0, 0.3 },
-                     .sigmoid = true,
-                     .normalises = true,
-                     .expert_scale = 3.0 },
+        &(ref_spec){
+            .config = CONFIG(
+                "Step3p5ForCausalLM",
+                "'hidden_size':32,'num_hidden_layers':4,'num_attention_heads':4,"
+                "'num_attention_groups':2,'intermediate_size':48,'max_position_embeddings':64,"
+                "'rms_norm_eps':1e-5,'head_dim':8,"
+                "'attention_other_setting':{'num_attention_heads':6,'num_attention_groups':3},"
+                "'moe_num_experts':4,'moe_top_k':2,'moe_intermediate_size':24,"
+                "'share_expert_dim':24,'moe_layers_enum':'1,2,3',"
+                "'moe_router_scaling_factor':3.0,'rope_theta':[100.0,100.0,100.0,1000.0],"
+                "'partial_rotary_factors':[1.0,1.0,1.0,0.5],'swiglu_limits':[0.0,0.0,0.4,0.2],"
+                "'swiglu_limits_shared':[0.0,0.0,0.0,0.3]" TYPES),
+            COMMON,
+            UNTIED,
+            PRE_NORMS,
+            HEAD_NORMS,
+            .norm = REF_RMS_1P,
+            .attn_gate = L "self_attn.g_proj",
+            .router = L "moe.gate",
+            .router_bias = L "moe.router_bias",
+            .exp_gate = L "moe.gate_proj.weight",
+            .exp_up = L "moe.up_proj.weight",
+            .exp_down = L "moe.down_proj.weight",
+            .exp_stacked = true,
+            .sh_gate = L "share_expert.gate_proj",
+            .sh_up = L "share_expert.up_proj",
+            .sh_down = L "share_expert.down_proj",
+            .heads = (const int[]){ 6, 6, 6, 4 },
+            .kvs = (const int[]){ 3, 3, 3, 2 },
+            .n_dense = 1,
+            .n_shared = 1,
+            .window = 3,
+            .full_rot = 4,
+            .theta = 1000.0,
+            .local_theta = 100.0,
+            .clips = (const double[]){ 0.0, 0.0, 0.4, 0.2 },
+            .shared_clips = (const double[]){ 0.0, 0.0, 0.0, 0.3 },
+            .sigmoid = true,
+            .normalises = true,
+            .expert_scale = 3.0,
+        },
         "step35");
 }
 
@@ -408,8 +420,12 @@ static void fill_ids(lory_token *ids, uint32_t seed)
 
 static kv_shape whole_shape(const model *m, int n_seq)
 {
-    return (kv_shape){ .n_layer = m->hp.n_layer, .n_kv_head = m->hp.n_kv_head,
-                       .head_dim = m->hp.kv_dim, .n_ctx = 3 * LONG, .n_seq = n_seq, .type = QT_F16,
+    return (kv_shape){ .n_layer = m->hp.n_layer,
+                       .n_kv_head = m->hp.n_kv_head,
+                       .head_dim = m->hp.kv_dim,
+                       .n_ctx = 3 * LONG,
+                       .n_seq = n_seq,
+                       .type = QT_F16,
                        .hp = &m->hp };
 }
 
@@ -543,14 +559,14 @@ TEST(several_streams_give_the_bits_of_a_whole_cache)
 /* ---- Granite 4.5 ----------------------------------------------------------------------------- */
 
 #define GRANITE45(class)                                                                           \
-    CLASS(class) SIZES                                                                             \
-    ",\"layer_types\":[\"full_attention\",\"sliding_attention\",\"sliding_attention\","            \
-    "\"sliding_attention\"],\"sliding_window\":3,\"attention_multiplier\":0.4,"                    \
-    "\"embedding_multiplier\":3.0,\"residual_multiplier\":0.3,\"logits_scaling\":4.0"
+    CLASS(class)                                                                                   \
+    SIZES ",'layer_types':['full_attention','sliding_attention','sliding_attention',"              \
+          "'sliding_attention'],'sliding_window':3,'attention_multiplier':0.4,"                    \
+          "'embedding_multiplier':3.0,'residual_multiplier':0.3,'logits_scaling':4.0"
 #define GRANITE45_NAMES                                                                            \
     COMMON, PRE_NORMS, .sinks = L "self_attn.sinks", .sinks_everywhere = true, .window = 3,        \
-    .first_full = true, .attn_scale = 0.4, .embd_scale = 3.0, .residual_scale = 0.3,               \
-    .logit_scale = 0.25
+                       .first_full = true, .attn_scale = 0.4, .embd_scale = 3.0,                   \
+                       .residual_scale = 0.3, .logit_scale = 0.25
 
 TEST(granite_4_5_gives_the_reference_logits)
 {
@@ -560,21 +576,24 @@ TEST(granite_4_5_gives_the_reference_logits)
 
 TEST(granite_4_5_with_experts_and_still_layers_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = GRANITE45("GraniteMoeSWAForCausalLM")
-                              ",\"layer_rope_theta\":[0,500.0,500.0,500.0],\"num_local_experts\":4,"
-                              "\"num_experts_per_tok\":2,\"intermediate_size\":24,"
-                              "\"shared_intermediate_size\":48}",
-                              GRANITE45_NAMES,
-                              .router = L "block_sparse_moe.router.layer",
-                              .exp_in = L "block_sparse_moe.input_linear.weight",
-                              .exp_out = L "block_sparse_moe.output_linear.weight",
-                              .sh_in = L "shared_mlp.input_linear",
-                              .sh_down = L "shared_mlp.output_linear",
-                              .n_shared = 2,
-                              .normalises = true,
-                              .rotation = REF_WINDOWS_ONLY,
-                              .theta = 500.0 },
-                 "granite_swa");
+    family_check(
+        &(ref_spec){
+            .config = GRANITE45(
+                "GraniteMoeSWAForCausalLM") ",'layer_rope_theta':[0,500.0,500.0,500.0],"
+                                            "'num_local_experts':4,'num_experts_per_tok':2,"
+                                            "'intermediate_size':24,'shared_intermediate_size':48}",
+            GRANITE45_NAMES,
+            .router = L "block_sparse_moe.router.layer",
+            .exp_in = L "block_sparse_moe.input_linear.weight",
+            .exp_out = L "block_sparse_moe.output_linear.weight",
+            .sh_in = L "shared_mlp.input_linear",
+            .sh_down = L "shared_mlp.output_linear",
+            .n_shared = 2,
+            .normalises = true,
+            .rotation = REF_WINDOWS_ONLY,
+            .theta = 500.0,
+        },
+        "granite_swa");
 }
 
 TEST(granite_4_5_files_of_hostile_sizes_are_refused)

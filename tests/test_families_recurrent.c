@@ -31,10 +31,9 @@ static void short_conv(ref *r, int il, int n, double (*h)[E], double (*out)[E])
 static const bool lfm2_recurs[] = { true, true, false, true };
 
 #define LFM2                                                                                       \
-    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,"                        \
-    "\"num_key_value_heads\":2,\"max_position_embeddings\":64,\"norm_eps\":1e-5,"                  \
-    "\"conv_L_cache\":3,\"conv_bias\":false,"
-#define LFM2_TYPES "\"layer_types\":[\"conv\",\"conv\",\"full_attention\",\"conv\"],"
+    "'hidden_size':32,'num_hidden_layers':4,'num_attention_heads':4,'num_key_value_heads':2,"      \
+    "'max_position_embeddings':64,'norm_eps':1e-5,'conv_L_cache':3,'conv_bias':false,"
+#define LFM2_TYPES "'layer_types':['conv','conv','full_attention','conv'],"
 #define LFM2_NAMES                                                                                 \
     .embd = "model.embed_tokens", .out_norm = "model.embedding_norm",                              \
     .attn_norm = L "operator_norm", QKV, .o = L "self_attn.out_proj", .qk_norm = REF_HEADS,        \
@@ -42,19 +41,20 @@ static const bool lfm2_recurs[] = { true, true, false, true };
     .ffn_norm = L "ffn_norm", .gate = L "feed_forward.w1", .up = L "feed_forward.w3",              \
     .down = L "feed_forward.w2", .recurs = lfm2_recurs, .mix = short_conv
 #define LFM2_MOE                                                                                   \
-    CLASS("Lfm2MoeForCausalLM") LFM2 LFM2_TYPES                                                    \
-    "\"rope_parameters\":{\"rope_theta\":5000.0,\"rope_type\":\"default\"},"                       \
-    "\"intermediate_size\":48,\"moe_intermediate_size\":24,\"num_experts\":4,"                     \
-    "\"num_experts_per_tok\":2,\"num_dense_layers\":1,\"norm_topk_prob\":true,"                    \
-    "\"routed_scaling_factor\":1.5,\"use_expert_bias\":true}"
+    CONFIG(                                                                                        \
+        "Lfm2MoeForCausalLM", LFM2 LFM2_TYPES                                                      \
+        "'rope_parameters':{'rope_theta':5000.0,'rope_type':'default'},'intermediate_size':48,"    \
+        "'moe_intermediate_size':24,'num_experts':4,'num_experts_per_tok':2,'num_dense_layers':1," \
+        "'norm_topk_prob':true,'routed_scaling_factor':1.5,'use_expert_bias':true")
 #define LFM2_ROUTED                                                                                \
     LFM2_NAMES, .router = L "feed_forward.gate", .router_bias = L "feed_forward.expert_bias",      \
-    .n_dense = 1, .sigmoid = true, .normalises = true, .expert_scale = 1.5, .theta = 5000.0
+                .n_dense = 1, .sigmoid = true, .normalises = true, .expert_scale = 1.5,            \
+                .theta = 5000.0
 
 static const ref_spec lfm2 = {
-    .config = CLASS("Lfm2ForCausalLM") LFM2 LFM2_TYPES
-    "\"rope_theta\":1000000.0,\"block_ff_dim\":72,\"block_multiple_of\":16,"
-    "\"block_ffn_dim_multiplier\":1.0,\"block_auto_adjust_ff_dim\":true}",
+    .config = CONFIG("Lfm2ForCausalLM", LFM2 LFM2_TYPES
+                     "'rope_theta':1000000.0,'block_ff_dim':72,'block_multiple_of':16,"
+                     "'block_ffn_dim_multiplier':1.0,'block_auto_adjust_ff_dim':true"),
     LFM2_NAMES,
     .theta = 1e6,
 };
@@ -67,25 +67,31 @@ TEST(lfm2_gives_the_reference_logits)
 TEST(lfm2_whose_config_lists_attention_gives_the_reference_logits)
 {
     ref_spec s = lfm2;
-    s.config = CLASS("Lfm2ForCausalLM") LFM2
-        "\"full_attn_idxs\":[2],\"rope_theta\":1000000.0,\"intermediate_size\":48,"
-        "\"block_auto_adjust_ff_dim\":false}";
+    s.config = CONFIG("Lfm2ForCausalLM",
+                      LFM2 "'full_attn_idxs':[2],'rope_theta':1000000.0,'intermediate_size':48,"
+                           "'block_auto_adjust_ff_dim':false");
     family_check(&s, "lfm2");
 }
 
 TEST(lfm2_with_experts_gives_the_reference_logits)
 {
-    family_check(&(ref_spec){ .config = LFM2_MOE,
-                              LFM2_ROUTED,
-                              .exp_gate = L "feed_forward.experts.%d.w1.weight",
-                              .exp_up = L "feed_forward.experts.%d.w3.weight",
-                              .exp_down = L "feed_forward.experts.%d.w2.weight" },
-                 "lfm2moe");
-    family_check(&(ref_spec){ .config = LFM2_MOE,
-                              LFM2_ROUTED,
-                              .exp_in = L "feed_forward.experts.gate_up_proj",
-                              .exp_out = L "feed_forward.experts.down_proj" },
-                 "lfm2moe");
+    family_check(
+        &(ref_spec){
+            .config = LFM2_MOE,
+            LFM2_ROUTED,
+            .exp_gate = L "feed_forward.experts.%d.w1.weight",
+            .exp_up = L "feed_forward.experts.%d.w3.weight",
+            .exp_down = L "feed_forward.experts.%d.w2.weight",
+        },
+        "lfm2moe");
+    family_check(
+        &(ref_spec){
+            .config = LFM2_MOE,
+            LFM2_ROUTED,
+            .exp_in = L "feed_forward.experts.gate_up_proj",
+            .exp_out = L "feed_forward.experts.down_proj",
+        },
+        "lfm2moe");
 }
 
 /* ---- the delta rule -------------------------------------------------------------------------- */
@@ -260,15 +266,14 @@ static void mix_35(ref *r, int il, int n, double (*h)[E], double (*out)[E])
 static const bool all_layers[] = { true, true, true, true };
 
 #define DELTA                                                                                      \
-    "\"hidden_size\":32,\"num_hidden_layers\":4,\"num_attention_heads\":4,"                        \
-    "\"head_dim\":8,"                                                                              \
-    "\"num_key_value_heads\":2,\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"              \
-    "\"linear_num_key_heads\":2,\"linear_num_value_heads\":4,\"linear_key_head_dim\":8,"           \
-    "\"linear_value_head_dim\":16,\"linear_conv_kernel_dim\":4,"                                   \
-    "\"full_attention_interval\":4,\"hidden_act\":\"silu\","
+    "'hidden_size':32,'num_hidden_layers':4,'num_attention_heads':4,'head_dim':8,"                 \
+    "'num_key_value_heads':2,'max_position_embeddings':64,'rms_norm_eps':1e-5,"                    \
+    "'linear_num_key_heads':2,'linear_num_value_heads':4,'linear_key_head_dim':8,"                 \
+    "'linear_value_head_dim':16,'linear_conv_kernel_dim':4,'full_attention_interval':4,"           \
+    "'hidden_act':'silu',"
 #define DELTA_EXPERTS                                                                              \
-    "\"num_experts\":4,\"num_experts_per_tok\":2,\"moe_intermediate_size\":24,"                    \
-    "\"shared_expert_intermediate_size\":24,\"norm_topk_prob\":true"
+    "'num_experts':4,'num_experts_per_tok':2,'moe_intermediate_size':24,"                          \
+    "'shared_expert_intermediate_size':24,'norm_topk_prob':true"
 #define DELTA_NAMES(l)                                                                             \
     .attn_norm = l "input_layernorm", .ffn_norm = l "post_attention_layernorm",                    \
     .norm = REF_RMS_1P, .recurs = all_layers, UNTIED
@@ -278,13 +283,13 @@ static const bool all_layers[] = { true, true, true, true };
     .sh_down = l "mlp.shared_expert.down_proj", .normalises = true
 
 static const ref_spec qwen35 = {
-    .config = "{\"architectures\":[\"Qwen3_5ForConditionalGeneration\"],\"text_config\":{"
-              "\"model_type\":\"qwen3_5_text\",\"vocab_size\":40," DELTA
-              "\"intermediate_size\":48,\"rope_parameters\":{\"rope_type\":\"default\","
-              "\"rope_theta\":10000000,\"partial_rotary_factor\":0.25,"
-              "\"mrope_section\":[1,0,0],\"mrope_interleaved\":true},"
-              "\"layer_types\":[\"linear_attention\",\"linear_attention\",\"linear_attention\","
-              "\"full_attention\"]}}",
+    .config =
+        "{'architectures':['Qwen3_5ForConditionalGeneration'],"
+        "'text_config':{'model_type':'qwen3_5_text','vocab_size':40," DELTA
+        "'intermediate_size':48,'rope_parameters':{'rope_type':'default','rope_theta':10000000,"
+        "'partial_rotary_factor':0.25,'mrope_section':[1,0,0],'mrope_interleaved':true},"
+        "'layer_types':['linear_attention','linear_attention','linear_attention',"
+        "'full_attention']}}",
     DELTA_NAMES(TL),
     .embd = "model.language_model.embed_tokens",
     .out_norm = "model.language_model.norm",
@@ -302,23 +307,24 @@ TEST(qwen_3_5_gives_the_reference_logits)
 TEST(qwen_3_5_with_experts_gives_the_reference_logits)
 {
     family_check(
-        &(ref_spec){ .config = "{\"architectures\":[\"Qwen3_5MoeForConditionalGeneration\"],"
-                               "\"text_config\":{\"vocab_size\":40," DELTA DELTA_EXPERTS
-                               ",\"rope_parameters\":{\"rope_theta\":10000000,"
-                               "\"rope_type\":\"default\"}}}",
-                     DELTA_NAMES(TL),
-                     DELTA_ROUTED(TL),
-                     .embd = "model.language_model.embed_tokens",
-                     .out_norm = "model.language_model.norm",
-                     .exp_in = TL "mlp.experts.gate_up_proj",
-                     .exp_out = TL "mlp.experts.down_proj",
-                     .mix = mix_35 },
+        &(ref_spec){
+            .config = "{'architectures':['Qwen3_5MoeForConditionalGeneration'],"
+                      "'text_config':{'vocab_size':40," DELTA DELTA_EXPERTS
+                      ",'rope_parameters':{'rope_theta':10000000,'rope_type':'default'}}}",
+            DELTA_NAMES(TL),
+            DELTA_ROUTED(TL),
+            .embd = "model.language_model.embed_tokens",
+            .out_norm = "model.language_model.norm",
+            .exp_in = TL "mlp.experts.gate_up_proj",
+            .exp_out = TL "mlp.experts.down_proj",
+            .mix = mix_35,
+        },
         "qwen35moe");
 }
 
 static const ref_spec qwen3next = {
-    .config = CLASS("Qwen3NextForCausalLM") DELTA DELTA_EXPERTS
-    ",\"intermediate_size\":48,\"rope_theta\":10000000,\"partial_rotary_factor\":0.25}",
+    .config = CONFIG("Qwen3NextForCausalLM", DELTA DELTA_EXPERTS
+                     ",'intermediate_size':48,'rope_theta':10000000,'partial_rotary_factor':0.25"),
     DELTA_NAMES(L),
     DELTA_ROUTED(L),
     .embd = "model.embed_tokens",

@@ -345,12 +345,11 @@ TEST(rwkv_7_of_a_folder_gives_the_reference_logits)
     run(&m, want);
     for (int i = 0; i < m.n; i++) put_fla(&f, &m.t[i]);
     hf_weights(&f, "model.safetensors");
-    hf_text(&f, "config.json",
-            "{\"architectures\":[\"RWKV7ForCausalLM\"],\"vocab_size\":40,\"hidden_size\":32,"
-            "\"num_hidden_layers\":3,\"head_dim\":8,\"num_heads\":null,\"intermediate_size\":48,"
-            "\"norm_eps\":1e-5,\"hidden_act\":\"sqrelu\",\"attn\":null,\"norm_first\":true,"
-            "\"decay_low_rank_dim\":6,\"a_low_rank_dim\":5,\"v_low_rank_dim\":4,"
-            "\"gate_low_rank_dim\":7}");
+    hf_json(&f, "config.json",
+            "{'architectures':['RWKV7ForCausalLM'],'vocab_size':40,'hidden_size':32,"
+            "'num_hidden_layers':3,'head_dim':8,'num_heads':null,'intermediate_size':48,"
+            "'norm_eps':1e-5,'hidden_act':'sqrelu','attn':null,'norm_first':true,"
+            "'decay_low_rank_dim':6,'a_low_rank_dim':5,'v_low_rank_dim':4,'gate_low_rank_dim':7}");
     REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
     CHECK(!notes.data || !strstr(notes.data, "not used"), "%s", notes.data);
     CHECK(gguf_find_tensor(&g, "blk.0.time_mix_v2.weight"), "others look for it there");
