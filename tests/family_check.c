@@ -115,6 +115,23 @@ void family_check(const ref_spec *s, const char *arch)
     check_type(&f, QT_Q8_0, arch, want);
 }
 
+void family_check_rewritten(const ref_spec *s, const char *arch,
+                            void (*rewrite)(const gguf *g, const char *path))
+{
+    static double want[FAMILY_N * REF_VOCAB];
+    char out[500];
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    hf_test f = ref_run(s, arch, family_text, FAMILY_N, want);
+    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s: %s", arch, err.text);
+    snprintf(out, sizeof out, "%s/rewritten.gguf", f.path);
+    rewrite(&g, out);
+    gguf_close(&g);
+    buf_free(&notes);
+    family_run(out, arch, want);
+}
+
 void family_put_tensors(gguf_writer *w, const gguf *g)
 {
     lory_err err;

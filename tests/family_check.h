@@ -16,6 +16,10 @@ void family_run(const char *path, const char *arch, const double *want);
 /* The folder of a model is converted, and run. */
 void family_check(const ref_spec *s, const char *arch);
 
+/* The same with its file written anew at `path` by `rewrite`, as others write it. */
+void family_check_rewritten(const ref_spec *s, const char *arch,
+                            void (*rewrite)(const gguf *g, const char *path));
+
 /* Its file with that value of a key, 0: without the key, must be refused with a line that has
  * `want`. */
 void family_refuses(const ref_spec *s, const char *key, uint32_t value, const char *want);
@@ -29,12 +33,18 @@ void family_put_tensors(gguf_writer *w, const gguf *g);
 #define T                      "transformer.h.%d."
 #define CLASS(name)            "{'architectures':['" name "'],'vocab_size':40,"
 #define CONFIG(class, members) CLASS(class) members "}"
-#define SIZES                                                                                      \
-    "'hidden_size':32,'num_hidden_layers':4,'num_attention_heads':4,'num_key_value_heads':2,"      \
-    "'intermediate_size':48,'max_position_embeddings':64,'rms_norm_eps':1e-5,"                     \
-    "'rope_theta':10000.0"
+#define SIZES_OF(n_kv, n_ff)                                                                       \
+    "'hidden_size':32,'num_hidden_layers':4,'num_attention_heads':4,'num_key_value_heads':" n_kv   \
+    ",'intermediate_size':" n_ff ",'max_position_embeddings':64,'rms_norm_eps':1e-5"
+#define BASE_SIZES   SIZES_OF("2", "48")
+#define NARROW_SIZES SIZES_OF("2", "24") /* networks as wide as an expert */
+#define THETA        ",'rope_theta':10000.0"
+#define SIZES        BASE_SIZES THETA
 #define EXPERTS ",'moe_intermediate_size':24,'n_routed_experts':4,'num_experts_per_tok':2"
-#define QKV     .q = L "self_attn.q_proj", .k = L "self_attn.k_proj", .v = L "self_attn.v_proj"
+#define WINDOWS                                                                                    \
+    ",'sliding_window':3,'layer_types':['sliding_attention','sliding_attention',"                  \
+    "'sliding_attention','full_attention']"
+#define QKV .q = L "self_attn.q_proj", .k = L "self_attn.k_proj", .v = L "self_attn.v_proj"
 #define MOST                                                                                       \
     .embd = "model.embed_tokens", .out_norm = "model.norm", .o = L "self_attn.o_proj",             \
     .gate = L "mlp.gate_proj", .up = L "mlp.up_proj", .down = L "mlp.down_proj"

@@ -255,9 +255,8 @@ static const int jamba_widths[] = { 24, 24, 24, 24 };
 
 #define JAMBA_CONFIG                                                                               \
     CLASS("JambaForCausalLM")                                                                      \
-    "'hidden_size':32,'num_hidden_layers':4,'num_attention_heads':4,'num_key_value_heads':2,"      \
-    "'intermediate_size':24,'max_position_embeddings':64,'rms_norm_eps':1e-5,"                     \
-    "'attn_layer_offset':2,'attn_layer_period':3,'mamba_d_state':5,'mamba_d_conv':4,"              \
+    NARROW_SIZES                                                                                   \
+    ",'attn_layer_offset':2,'attn_layer_period':3,'mamba_d_state':5,'mamba_d_conv':4,"             \
     "'mamba_dt_rank':3,'expert_layer_offset':1,'expert_layer_period':2,"
 #define JAMBA_NAMES                                                                                \
     .embd = "model.embed_tokens", .out_norm = "model.final_layernorm", UNTIED,                     \
@@ -495,12 +494,12 @@ static void mix_falcon_normed(ref *r, int il, int n, double (*h)[E], double (*ou
 #define FALCON                                                                                     \
     CLASS("FalconH1ForCausalLM")                                                                   \
     SIZES                                                                                          \
-        ",'head_dim':8,'mamba_d_ssm':64,'mamba_n_heads':4,'mamba_n_groups':2,'mamba_d_state':6,"   \
-        "'mamba_d_head':16,'mamba_d_conv':3,'mamba_conv_bias':true,'embedding_multiplier':3.0,"    \
-        "'lm_head_multiplier':0.25,'attention_in_multiplier':1.5,'attention_out_multiplier':0.75," \
-        "'key_multiplier':0.4,'ssm_in_multiplier':1.25,'ssm_out_multiplier':0.7,"                  \
-        "'mlp_multipliers':[0.8,1.3],'ssm_multipliers':[0.5,1.7,0.9,1.1,0.6],"                     \
-        "'mamba_norm_before_gate':false,"
+    ",'head_dim':8,'mamba_d_ssm':64,'mamba_n_heads':4,'mamba_n_groups':2,'mamba_d_state':6,"       \
+    "'mamba_d_head':16,'mamba_d_conv':3,'mamba_conv_bias':true,'embedding_multiplier':3.0,"        \
+    "'lm_head_multiplier':0.25,'attention_in_multiplier':1.5,'attention_out_multiplier':0.75,"     \
+    "'key_multiplier':0.4,'ssm_in_multiplier':1.25,'ssm_out_multiplier':0.7,"                      \
+    "'mlp_multipliers':[0.8,1.3],'ssm_multipliers':[0.5,1.7,0.9,1.1,0.6],"                         \
+    "'mamba_norm_before_gate':false,"
 #define FALCON_NAMES                                                                               \
     .embd = "model.embed_tokens", .out_norm = "model.final_layernorm", QKV,                        \
     .o = L "self_attn.o_proj", .attn_norm = L "input_layernorm", .ffn_norm = L "pre_ff_layernorm", \

@@ -170,61 +170,14 @@ TEST(gemma_3n_may_count_layers_in_a_float)
 
 /* ---- families of windows --------------------------------------------------------------------- */
 
-#define TYPES                                                                                      \
-    ",'sliding_window':3,'layer_types':['sliding_attention','sliding_attention',"                  \
-    "'sliding_attention','full_attention']"
-#define SIZES_OF(kv, ff)                                                                           \
-    "'hidden_size':32,'num_hidden_layers':4,'num_attention_heads':4,'num_key_value_heads':" kv     \
-    ",'intermediate_size':" ff ",'max_position_embeddings':64,'rms_norm_eps':1e-5"
-#define NO_BASE      SIZES_OF("2", "48")
 #define MORE_EXPERTS ",'moe_intermediate_size':24,'num_experts':4,'num_experts_per_tok':2"
-
-TEST(mistral_4_gives_the_reference_logits)
-{
-    family_check(
-        &(ref_spec){
-            .config =
-                CONFIG("Mistral4ForCausalLM", SIZES_OF("4", "48") EXPERTS
-                       ",'n_shared_experts':1,'first_k_dense_replace':1,'norm_topk_prob':true,"
-                       "'routed_scaling_factor':1.5,'q_lora_rank':12,'kv_lora_rank':16,"
-                       "'qk_nope_head_dim':8,'qk_rope_head_dim':4,'v_head_dim':8,"
-                       "'rope_parameters':{'rope_type':'yarn','rope_theta':10000.0,'factor':4.0,"
-                       "'original_max_position_embeddings':4,'mscale':1.0,'mscale_all_dim':1.0,"
-                       "'llama_4_scaling_beta':0.3}"),
-            MOST,
-            UNTIED,
-            PRE_NORMS,
-            SHARED_EXPERTS,
-            .router = L "mlp.gate",
-            .exp_in = L "mlp.experts.gate_up_proj",
-            .exp_out = L "mlp.experts.down_proj",
-            .q_a = L "self_attn.q_a_proj",
-            .q_a_norm = L "self_attn.q_a_layernorm",
-            .q_b = L "self_attn.q_b_proj",
-            .kv_a = L "self_attn.kv_a_proj_with_mqa",
-            .kv_a_norm = L "self_attn.kv_a_layernorm",
-            .kv_b = L "self_attn.kv_b_proj",
-            .n_dense = 1,
-            .n_shared = 1,
-            .pairs = true,
-            .normalises = true,
-            .expert_scale = 1.5,
-            .yarn_factor = 4.0,
-            .yarn_original = 4.0,
-            /* (1 + 0.1 ln 4)^2 / sqrt(12) */
-            .attn_scale = 1.2964769927807063 * 0.28867513459481288225,
-            .temp_scale = 0.3,
-            .temp_length = 4,
-        },
-        "mistral4");
-}
 
 TEST(cohere_2_with_experts_gives_the_reference_logits)
 {
     family_check(
         &(ref_spec){
             .config = CONFIG(
-                "Cohere2MoeForCausalLM", SIZES_OF("2", "24") TYPES
+                "Cohere2MoeForCausalLM", NARROW_SIZES WINDOWS
                 ",'num_experts':4,'num_experts_per_tok':2,'rope_theta':10000.0,"
                 "'expert_selection_fn':'sigmoid','norm_topk_prob':true,"
                 "'prefix_dense_intermediate_size':48,'first_k_dense_replace':1,'logit_scale':0.25"),
@@ -249,7 +202,7 @@ TEST(mellum_gives_the_reference_logits)
     family_check(
         &(ref_spec){
             .config = CONFIG(
-                "MellumForCausalLM", NO_BASE TYPES MORE_EXPERTS
+                "MellumForCausalLM", BASE_SIZES WINDOWS MORE_EXPERTS
                 ",'head_dim':8,'rope_parameters':{'full_attention':{'rope_type':'yarn',"
                 "'rope_theta':1000.0,'factor':4.0,'original_max_position_embeddings':16,"
                 "'beta_fast':32.0,'beta_slow':1.0},'sliding_attention':{'rope_type':'default',"
@@ -276,7 +229,7 @@ TEST(laguna_gives_the_reference_logits)
     family_check(
         &(ref_spec){
             .config = CONFIG(
-                "LagunaForCausalLM", NO_BASE TYPES MORE_EXPERTS
+                "LagunaForCausalLM", BASE_SIZES WINDOWS MORE_EXPERTS
                 ",'head_dim':8,'num_attention_heads_per_layer':[6,6,6,4],"
                 "'shared_expert_intermediate_size':24,'moe_routed_scaling_factor':2.5,"
                 "'mlp_layer_types':['dense','sparse','sparse','sparse'],"
@@ -314,7 +267,7 @@ TEST(laguna_gives_the_reference_logits)
 /* As the hub has it; values are shorter than keys. */
 static const ref_spec mimo2 = {
     .config = CONFIG(
-        "MiMoV2FlashForCausalLM", NO_BASE EXPERTS
+        "MiMoV2FlashForCausalLM", BASE_SIZES EXPERTS
         ",'layernorm_epsilon':1e-5,'hybrid_layer_pattern':[1,1,1,0],'head_dim':8,'v_head_dim':6,"
         "'swa_num_key_value_heads':4,'moe_layer_freq':[0,1,1,1],'partial_rotary_factor':0.5,"
         "'rope_theta':1000.0,'swa_rope_theta':100.0,'sliding_window':3,"
@@ -357,7 +310,7 @@ TEST(step_3_5_gives_the_reference_logits)
                 "'share_expert_dim':24,'moe_layers_enum':'1,2,3',"
                 "'moe_router_scaling_factor':3.0,'rope_theta':[100.0,100.0,100.0,1000.0],"
                 "'partial_rotary_factors':[1.0,1.0,1.0,0.5],'swiglu_limits':[0.0,0.0,0.4,0.2],"
-                "'swiglu_limits_shared':[0.0,0.0,0.0,0.3]" TYPES),
+                "'swiglu_limits_shared':[0.0,0.0,0.0,0.3]" WINDOWS),
             COMMON,
             UNTIED,
             PRE_NORMS,

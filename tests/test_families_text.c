@@ -1,7 +1,116 @@
-/* test_families_text.c - as test_families.c, of text models within others, under each of the names
- * that folders have them by, and of families that are another one's under names of their own. */
+/* test_families_text.c - as test_families.c, of the text models within those that also see or hear,
+ * under each of the names that folders have them by. */
 #include "family_check.h"
 #include "lory.h"
+#include <float.h>
+
+/* A text model within another: its config is a part, its names have more before them. */
+TEST(the_text_part_of_a_model_that_sees_is_converted)
+{
+    static double want[FAMILY_N * REF_VOCAB];
+    gguf g;
+    buf notes = { 0 };
+    char out[500];
+    lory_err err = { 0 };
+    hf_test f = ref_run(
+        &(ref_spec){
+            .config = "{'architectures':['SomeForConditionalGeneration'],"
+                      "'text_config':{'model_type':'mistral','vocab_size':40," SIZES
+                      "},'vision_config':{'hidden_size':64}}",
+            .embd = "model.language_model.embed_tokens",
+            .beside = { "model.vision_tower.patch.weight", "model.multi_modal_projector.weight" },
+            .out_norm = "model.language_model.norm",
+            .head = "lm_head",
+            .attn_norm = TL "input_layernorm",
+            .ffn_norm = TL "post_attention_layernorm",
+            .q = TL "self_attn.q_proj",
+            .k = TL "self_attn.k_proj",
+            .v = TL "self_attn.v_proj",
+            .o = TL "self_attn.o_proj",
+            .gate = TL "mlp.gate_proj",
+            .up = TL "mlp.up_proj",
+            .down = TL "mlp.down_proj",
+        },
+        "seeing", family_text, FAMILY_N, want);
+    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
+    CHECK(notes.data && strstr(notes.data, "not used: model.vision_tower.patch.weight\n")
+              && strstr(notes.data, "not used: model.multi_modal_projector.weight\n"),
+          "%s", notes.data);
+    gguf_close(&g);
+    buf_free(&notes);
+    snprintf(out, sizeof out, "%s.gguf", f.path);
+    family_run(out, "llama", want);
+}
+
+static const ref_spec chameleon = {
+    .config = CONFIG("ChameleonForConditionalGeneration", SIZES ",'swin_norm':false"),
+    COMMON,
+    UNTIED,
+    PRE_NORMS,
+    .qk_norm = REF_HEAD_LAYERS,
+    .q_norm = L "self_attn.q_norm",
+    .k_norm = L "self_attn.k_norm",
+};
+
+TEST(text_of_chameleon_gives_the_reference_logits)
+{
+    family_check(&chameleon, "chameleon");
+    family_check(
+        &(ref_spec){
+            .config = CONFIG("ChameleonForConditionalGeneration", SIZES ",'swin_norm':true"),
+            COMMON,
+            UNTIED,
+            .attn_post_norm = L "input_layernorm",
+            .ffn_post_norm = L "post_attention_layernorm",
+            .qk_norm = REF_HEAD_LAYERS,
+            .q_norm = L "self_attn.q_norm",
+            .k_norm = L "self_attn.k_norm",
+        },
+        "chameleon");
+}
+
+/* Writes the file again with a list of tokens, of which [first, end) but `except` are images'. */
+static void name_tokens(const gguf *g, const char *path, int first, int end, int except)
+{
+    gguf_str names[REF_VOCAB];
+    gguf_writer w;
+    lory_err err;
+    REQUIRE(gguf_create(&w, path, &err), "%s", err.text);
+    for (size_t i = 0; i < g->n_kv; i++) gguf_put_kv(&w, &g->kv[i]);
+    for (int i = 0; i < REF_VOCAB; i++)
+        names[i] = i >= first && i < end && i != except ? (gguf_str){ "IMGIMGABZ", 9 }
+                                                        : (gguf_str){ "IMG", 3 };
+    gguf_put_strs(&w, "tokenizer.ggml.tokens", names, REF_VOCAB);
+    family_put_tensors(&w, g);
+}
+
+TEST(chameleon_does_not_predict_the_tokens_of_images)
+{
+    static double want[FAMILY_N * REF_VOCAB];
+    char out[500];
+    gguf g;
+    buf notes = { 0 };
+    lory_err err = { 0 };
+    hf_test f = ref_run(&chameleon, "chameleon", family_text, FAMILY_N, want);
+    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
+    snprintf(out, sizeof out, "%s-named.gguf", f.path);
+    name_tokens(&g, out, 5, 31, -1);
+    lory_model *m = lory_model_open(out, &err);
+    REQUIRE(m, "%s", err.text);
+    for (int n_threads = 1; n_threads <= 3; n_threads += 2) {
+        lory_session_params p = { .n_ctx = 64, .n_threads = n_threads };
+        lory_session *s = lory_session_new(m, &p, &err);
+        REQUIRE(s && lory_session_eval(s, (lory_token[]){ 3, 17 }, 2, &err), "%s", err.text);
+        for (int i = 0; i < REF_VOCAB; i++)
+            CHECK((lory_session_logits(s)[i] == -FLT_MAX) == (i >= 5 && i < 31), "%d", i);
+        lory_session_free(s);
+    }
+    lory_model_close(m);
+    name_tokens(&g, out, 5, 31, 7);
+    CHECK(!lory_model_open(out, &err) && err.code == LORY_E_UNSUPPORTED, "%s", err.text);
+    gguf_close(&g);
+    buf_free(&notes);
+}
 
 #define VL(l) l "layers.%d."
 #define BLOCK(l)                                                                                   \
@@ -125,108 +234,6 @@ TEST(text_of_exaone_4_5_gives_the_reference_logits)
         "exaone4");
 }
 
-/* ---- other names ----------------------------------------------------------------------------- */
-
-TEST(internlm3_gives_the_reference_logits)
-{
-    family_check(
-        &(ref_spec){
-            .config = CONFIG(
-                "InternLM3ForCausalLM", SIZES
-                ",'head_dim':8,'qkv_bias':true,'bias':false,'rope_scaling':{'rope_type':'dynamic',"
-                "'factor':6.0}"),
-            COMMON,
-            UNTIED,
-            PRE_NORMS,
-            .qkv_bias = true,
-        },
-        "llama");
-}
-
-TEST(iquest_coder_gives_the_reference_logits)
-{
-    family_check(
-        &(ref_spec){
-            .config = CONFIG(
-                "IQuestCoderForCausalLM", SIZES
-                ",'head_dim':8,'clip_qkv':null,'use_sliding_window':false,'sliding_window':3"),
-            COMMON,
-            UNTIED,
-            PRE_NORMS,
-        },
-        "llama");
-}
-
-TEST(bounds_of_queries_are_not_known_of_llama)
-{
-    double logits[REF_VOCAB];
-    hf_test f = ref_run(
-        &(ref_spec){
-            .config = CONFIG("IQuestCoderForCausalLM", SIZES ",'clip_qkv':8.0"),
-            COMMON,
-            UNTIED,
-            PRE_NORMS,
-        },
-        "clipped", family_text, 1, logits);
-    hf_refused(&f, ": bounds of queries, keys and values (clip_qkv) are not known of llama");
-}
-
-TEST(kormo_gives_the_reference_logits)
-{
-    family_check(
-        &(ref_spec){
-            .config = CONFIG("KORMoForCausalLM", SIZES),
-            COMMON,
-            UNTIED,
-            .attn_norm = L "pre_attention_layernorm",
-            .ffn_norm = L "pre_mlp_layernorm",
-        },
-        "qwen2");
-}
-
-TEST(nanbeige_gives_the_reference_logits)
-{
-    ref_spec s = {
-        .config = CONFIG("NanbeigeForCausalLM",
-                         SIZES ",'head_dim':8,'num_loops':3,'skip_loop_final_norm':false"),
-        COMMON,
-        UNTIED,
-        PRE_NORMS,
-        .n_loop = 3,
-        .loop_norm = true,
-    };
-    family_check(&s, "nanbeige");
-    s.config = CONFIG("NanbeigeForCausalLM",
-                      SIZES ",'head_dim':8,'num_loops':2,'skip_loop_final_norm':true");
-    s.n_loop = 2;
-    s.loop_norm = false;
-    family_check(&s, "nanbeige");
-}
-
-TEST(nanbeige_with_more_layers_than_there_can_be_is_refused)
-{
-    double logits[REF_VOCAB];
-    char out[500];
-    gguf g;
-    buf notes = { 0 };
-    lory_err err = { 0 };
-    hf_test f = ref_run(
-        &(ref_spec){
-            .config = CONFIG("NanbeigeForCausalLM", SIZES ",'head_dim':8,'num_loops':257"),
-            COMMON,
-            UNTIED,
-            PRE_NORMS,
-        },
-        "loops", family_text, 1, logits);
-    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
-    gguf_close(&g);
-    buf_free(&notes);
-    snprintf(out, sizeof out, "%s.gguf", f.path);
-    lory_model *m = lory_model_open(out, &err);
-    CHECK(!m && strstr(err.text, "nanbeige.num_loops is 257 (expected 1 to 256)"), "%s", err.text);
-    lory_model_close(m);
-}
-
 /* A model of documents, whose text is Qwen2 in a flat config. */
 TEST(text_of_dots_ocr_gives_the_reference_logits)
 {
@@ -266,101 +273,114 @@ TEST(text_of_phi_3_v_gives_the_reference_logits)
         "phi3");
 }
 
-TEST(youtu_gives_the_reference_logits)
+TEST(text_of_qwen2_vl_gives_the_reference_logits)
 {
     family_check(
         &(ref_spec){
-            .config = CONFIG(
-                "YoutuForCausalLM",
-                "'hidden_size':32,'num_hidden_layers':4,'num_attention_heads':4,"
-                "'num_key_value_heads':4,'intermediate_size':48,'max_position_embeddings':64,"
-                "'rms_norm_eps':1e-5,'q_lora_rank':12,'kv_lora_rank':16,'qk_nope_head_dim':8,"
-                "'qk_rope_head_dim':4,'v_head_dim':8,'rope_theta':1000.0,'rope_interleave':true"),
-            MOST,
+            .config = CONFIG("Qwen2_5_VLForConditionalGeneration",
+                             SIZES ",'rope_scaling':{'type':'mrope','mrope_section':[1,1,2]}"),
+            COMMON,
             UNTIED,
             PRE_NORMS,
-            .kv = 4,
-            .q_a = L "self_attn.q_a_proj",
-            .q_a_norm = L "self_attn.q_a_layernorm",
-            .q_b = L "self_attn.q_b_proj",
-            .kv_a = L "self_attn.kv_a_proj_with_mqa",
-            .kv_a_norm = L "self_attn.kv_a_layernorm",
-            .kv_b = L "self_attn.kv_b_proj",
-            .pairs = true,
-            .theta = 1000.0,
+            .qkv_bias = true,
         },
-        "deepseek2");
+        "qwen2vl");
 }
 
-TEST(sarvam_gives_the_reference_logits)
-{
-    family_check(
-        &(ref_spec){
-            .config = CONFIG(
-                "SarvamMoEForCausalLM", SIZES
-                ",'head_dim':8,'num_experts':4,'num_experts_per_tok':2,'moe_intermediate_size':24,"
-                "'num_shared_experts':1,'n_group':1,'topk_group':1,'routed_scaling_factor':2.5,"
-                "'first_k_dense_replace':1,'use_qk_norm':true"),
-            .embd = "model.word_embeddings",
-            .out_norm = "model.norm",
-            UNTIED,
-            PRE_NORMS,
-            .q = L "attention.query_key_value",
-            .qkv = REF_FUSED,
-            .o = L "attention.dense",
-            .qk_norm = REF_HEADS,
-            .q_norm = L "attention.query_layernorm",
-            .k_norm = L "attention.key_layernorm",
-            .gate = L "mlp.gate_proj",
-            .up = L "mlp.up_proj",
-            .down = L "mlp.down_proj",
-            ROUTED,
-            SHARED_EXPERTS,
-            .router_bias = L "mlp.gate.expert_bias",
-            .n_dense = 1,
-            .n_shared = 1,
-            .sigmoid = true,
-            .normalises = true,
-            .expert_scale = 2.5,
-        },
-        "bailingmoe2");
-}
-
-#define P3 "model.layers.layers.%d."
-
-/* Norms after sub-layers count 1/5 and 1/5^1.5 more than their weights, the others 1. */
-TEST(plamo_3_gives_the_reference_logits)
+TEST(text_of_qwen3_vl_gives_the_reference_logits)
 {
     family_check(
         &(ref_spec){
             .config =
-                CONFIG("Plamo3ForCausalLM",
-                       "'hidden_size':32,'num_hidden_layers':4,'num_attention_heads':4,"
-                       "'num_key_value_heads':2,'head_dim':8,'intermediate_size':256,"
-                       "'max_position_embeddings':64,'rms_norm_eps':1e-5,'window_size':3,"
-                       "'sliding_window_pattern':4,'rope_theta':1000.0,'rope_local_theta':100.0,"
-                       "'hidden_activation':'swiglu','rope_scaling_factor':1"),
-            .embd = "model.embed_tokens",
-            .out_norm = "model.norm",
-            .norm = REF_RMS_1P,
-            .attn_norm = P3 "pre_mixer_norm",
-            .q = P3 "mixer.qkv_proj",
-            .qkv = REF_FUSED,
+                "{'architectures':['Qwen3VLForConditionalGeneration'],"
+                "'text_config':{'model_type':'qwen3_vl_text','vocab_size':40,'head_dim':8," SIZES
+                ",'rope_scaling':{'rope_type':'default','mrope_interleaved':true,"
+                "'mrope_section':[2,1,1]}}}",
+            .embd = "model.language_model.embed_tokens",
+            .out_norm = "model.language_model.norm",
+            .attn_norm = TL "input_layernorm",
+            .ffn_norm = TL "post_attention_layernorm",
+            .q = TL "self_attn.q_proj",
+            .k = TL "self_attn.k_proj",
+            .v = TL "self_attn.v_proj",
+            .o = TL "self_attn.o_proj",
             .qk_norm = REF_HEADS,
-            .q_norm = P3 "mixer.q_norm",
-            .k_norm = P3 "mixer.k_norm",
-            .o = P3 "mixer.o_proj",
-            .attn_post_norm = P3 "post_mixer_norm",
-            .attn_post_plus = 0.2,
-            .ffn_norm = P3 "pre_mlp_norm",
-            .gate = P3 "mlp.gate_up_proj",
-            .gate_up = true,
-            .down = P3 "mlp.down_proj",
-            .ffn_post_norm = P3 "post_mlp_norm",
-            .ffn_post_plus = 0.08944271909999159,
-            .window = 3,
-            .theta = 1000.0,
-            .local_theta = 100.0,
+            .q_norm = TL "self_attn.q_norm",
+            .k_norm = TL "self_attn.k_norm",
+            .gate = TL "mlp.gate_proj",
+            .up = TL "mlp.up_proj",
+            .down = TL "mlp.down_proj",
         },
-        "plamo3");
+        "qwen3vl");
+}
+
+TEST(text_of_qwen3_vl_with_experts_gives_the_reference_logits)
+{
+    family_check(
+        &(ref_spec){
+            .config = "{'architectures':['Qwen3VLMoeForConditionalGeneration'],"
+                      "'text_config':{'model_type':'qwen3_vl_moe_text','vocab_size':40,"
+                      "'head_dim':8," SIZES
+                      ",'num_experts':4,'num_experts_per_tok':2,'moe_intermediate_size':24,"
+                      "'rope_scaling':{'rope_type':'default','mrope_section':[2,1,1]}}}",
+            .embd = "model.language_model.embed_tokens",
+            .out_norm = "model.language_model.norm",
+            .head = "lm_head",
+            .attn_norm = TL "input_layernorm",
+            .ffn_norm = TL "post_attention_layernorm",
+            .q = TL "self_attn.q_proj",
+            .k = TL "self_attn.k_proj",
+            .v = TL "self_attn.v_proj",
+            .o = TL "self_attn.o_proj",
+            .qk_norm = REF_HEADS,
+            .q_norm = TL "self_attn.q_norm",
+            .k_norm = TL "self_attn.k_norm",
+            .router = TL "mlp.gate",
+            .exp_in = TL "mlp.experts.gate_up_proj",
+            .exp_out = TL "mlp.experts.down_proj",
+            .exp_transposes = true,
+            .normalises = true,
+        },
+        "qwen3vlmoe");
+}
+
+#define MUSE "model.language_model."
+
+TEST(text_of_muse_glimmer_gives_the_reference_logits)
+{
+    family_check(
+        &(ref_spec){
+            .config = "{'architectures':['MuseGlimmerForConditionalGeneration'],"
+                      "'text_config':{'model_type':'muse_glimmer_text','vocab_size':40," SIZES
+                      ",'head_dim':8,'hidden_activation':'silu','final_logit_softcapping':3.0,"
+                      "'qk_scale_factor':2.5,'output_multiplier':0.3,'post_norm_eps':1e-8,"
+                      "'layer_rope_theta':[10000.0,10000.0,10000.0,0]" WINDOWS "}}",
+            .embd = MUSE "embed_tokens",
+            .out_norm = MUSE "norm",
+            .out_norm_plain = true,
+            UNTIED,
+            .norm = REF_RMS_1P,
+            .post_eps = 1e-8,
+            .attn_norm = MUSE "layers.%d.input_layernorm",
+            .attn_post_norm = MUSE "layers.%d.post_attention_layernorm",
+            .ffn_norm = MUSE "layers.%d.pre_feedforward_layernorm",
+            .ffn_post_norm = MUSE "layers.%d.post_feedforward_layernorm",
+            .q = MUSE "layers.%d.self_attn.q_proj",
+            .k = MUSE "layers.%d.self_attn.k_proj",
+            .v = MUSE "layers.%d.self_attn.v_proj",
+            .o = MUSE "layers.%d.self_attn.o_proj",
+            .attn_gate = MUSE "layers.%d.self_attn.gate_proj",
+            .gate = MUSE "layers.%d.mlp.gate_proj",
+            .up = MUSE "layers.%d.mlp.up_proj",
+            .down = MUSE "layers.%d.mlp.down_proj",
+            .beside = { "model.vision_tower.ln_pre.weight", "model.vision_projection.weight" },
+            .normed_embd = true,
+            .gates_values = true,
+            .q_scale = 2.5,
+            .logit_scale = 0.3,
+            .logit_cap = 3.0,
+            .window = 3,
+            .rotation = REF_WINDOWS_ONLY,
+        },
+        "muse-glimmer");
 }

@@ -1,5 +1,7 @@
-/* test_readme.c - the program in README.md, which the Makefile builds beside the program under
- * test. */
+/* test_readme.c - what pages say: the program in README.md, which the Makefile builds beside the
+ * program under test; the table of models. */
+#include "base/file.h"
+#include "model/model.h"
 #include "test.h"
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -31,4 +33,17 @@ TEST(readme_example_writes_what_lory_run_writes)
     REQUIRE(output_of(cmd, by_lory, sizeof by_lory), "%s", cmd);
     CHECK(strlen(by_example) > 40, "only \"%s\"", by_example);
     CHECK_STR(by_example, by_lory);
+}
+
+TEST(every_architecture_is_in_the_page_of_models)
+{
+    buf page = { 0 };
+    lory_err err = { 0 };
+    char name[64];
+    REQUIRE(file_read("models/FORMATS.md", 1 << 20, &page, &err), "%s", err.text);
+    for (int i = 0; archs[i]; i++) {
+        snprintf(name, sizeof name, "`%s`", archs[i]->name);
+        CHECK(strstr(page.data, name), "models/FORMATS.md lacks %s", name);
+    }
+    buf_free(&page);
 }
