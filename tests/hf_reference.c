@@ -2,6 +2,7 @@
  * in the files beside it, is shared with the library. */
 #include "hf_reference_parts.h"
 #include <math.h>
+#include <stdlib.h>
 
 /* ---- for ways to mix tokens that are elsewhere ----------------------------------------------- */
 

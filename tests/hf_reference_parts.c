@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include <math.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 /* ---- sizes ------------------------------------------------------------------------------- */
 

@@ -6,6 +6,7 @@
 #include "lory.h"
 #include "states_check.h"
 #include <math.h>
+#include <stdlib.h>
 
 enum { E = 32, HD = 8, NH = E / HD, FF = 48, NL = 3, V = REF_VOCAB, N = FAMILY_N };
 enum { RW = 6, RA = 5, RV = 4, RG = 7 }; /* ranks */

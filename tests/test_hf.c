@@ -12,16 +12,15 @@
 enum { EMBD = 8, HEAD = 4, VOCAB = 5, FF = 6 }; /* 2 heads, 1 of keys */
 
 static const char llama_config[] =
-    "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"hidden_size\":8,"
-    "\"num_hidden_layers\":%d,\"num_attention_heads\":2,\"num_key_value_heads\":1,"
-    "\"intermediate_size\":6,\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"
-    "\"vocab_size\":5%s}";
+    "{'architectures':['LlamaForCausalLM'],'model_type':'llama','hidden_size':8,"
+    "'num_hidden_layers':%d,'num_attention_heads':2,'num_key_value_heads':1,"
+    "'intermediate_size':6,'max_position_embeddings':64,'rms_norm_eps':1e-5,'vocab_size':5%s}";
 
 static void put_config(const hf_test *t, int n_layer, const char *more)
 {
     char text[1000];
     snprintf(text, sizeof text, llama_config, n_layer, more);
-    hf_text(t, "config.json", text);
+    hf_json(t, "config.json", text);
 }
 
 static void add(hf_test *t, int il, const char *part, int rows, int cols)
@@ -50,22 +49,6 @@ static hf_test begin_llama(const char *name, int n_layer, const char *more)
     return t;
 }
 
-static void check_uint(const gguf *g, const char *key, uint64_t want)
-{
-    uint64_t got = UINT64_MAX;
-    lory_err err;
-    CHECK(gguf_get_uint(g, key, UINT64_MAX, &got, &err) && got == want, "%s is %d, want %d", key,
-          (int)got, (int)want);
-}
-
-static void check_str(const gguf *g, const char *key, const char *want)
-{
-    gguf_str s = { "(none)", 6 };
-    lory_err err;
-    CHECK(gguf_get_str(g, key, &s, &err) && gguf_str_is(s, want), "%s is %.*s, want %s", key,
-          (int)s.n, s.s, want);
-}
-
 TEST(rows_of_q_and_k_go_from_halves_to_pairs)
 {
     gguf g;
@@ -81,9 +64,9 @@ TEST(rows_of_q_and_k_go_from_halves_to_pairs)
         CHECK(hf_at(&g, "blk.0.attn_output.weight", EMBD * r) == (float)(EMBD * r));
     }
     CHECK(hf_at(&g, "output_norm.weight", 1) == 1.5f);
-    check_str(&g, "general.architecture", "llama");
-    check_uint(&g, "llama.block_count", 1), check_uint(&g, "llama.attention.head_count_kv", 1);
-    check_uint(&g, "llama.rope.dimension_count", 4), check_uint(&g, "general.file_type", 0);
+    hf_check_str(&g, "general.architecture", "llama");
+    hf_check_int(&g, "llama.block_count", 1), hf_check_int(&g, "llama.attention.head_count_kv", 1);
+    hf_check_int(&g, "llama.rope.dimension_count", 4), hf_check_int(&g, "general.file_type", 0);
     CHECK(!gguf_find_tensor(&g, "output.weight"));
     CHECK(notes.data && strstr(notes.data, "has no tokenizer"), "%s", notes.data);
     gguf_close(&g);
@@ -96,7 +79,7 @@ TEST(a_tied_output_and_buffers_are_named_as_unused)
     buf notes = { 0 };
     lory_err err = { 0 };
     char want[1400];
-    hf_test t = begin_llama("tied", 2, ",\"tie_word_embeddings\":true");
+    hf_test t = begin_llama("tied", 2, ",'tie_word_embeddings':true");
     hf_add(&t, "lm_head.weight", VOCAB, EMBD, 0.0f);
     hf_add(&t, "model.layers.0.self_attn.rotary_emb.inv_freq", 0, 2, 0.0f);
     hf_add(&t, "model.layers.1.self_attn.rotary_emb.inv_freq", 0, 2, 0.0f);
@@ -119,12 +102,13 @@ TEST(an_output_that_is_lost_is_said)
     buf notes = { 0 };
     lory_err err = { 0 };
     char want[1000];
-    hf_test t = begin_llama("lost", 1, ",\"tie_word_embeddings\":false");
+    hf_test t = begin_llama("lost", 1, ",'tie_word_embeddings':false");
     hf_weights(&t, "model.safetensors");
     REQUIRE(hf_make(&t, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
     snprintf(want, sizeof want,
              "%s: has no output matrix, though config.json says that it is not the embedding "
-             "(tie_word_embeddings false)\n", t.path);
+             "(tie_word_embeddings false)\n",
+             t.path);
     CHECK(notes.data && strncmp(notes.data, want, strlen(want)) == 0, "%s", notes.data);
     gguf_close(&g);
     buf_free(&notes);
@@ -135,7 +119,7 @@ TEST(an_output_that_differs_from_the_embedding_is_kept)
     gguf g;
     buf notes = { 0 };
     lory_err err = { 0 };
-    hf_test t = begin_llama("untied", 1, ",\"tie_word_embeddings\":true");
+    hf_test t = begin_llama("untied", 1, ",'tie_word_embeddings':true");
     hf_add(&t, "lm_head.weight", VOCAB, EMBD, 7.0f);
     hf_weights(&t, "model.safetensors");
     REQUIRE(hf_make(&t, RETYPE_KEEP, &g, &notes, &err), "%s", err.text);
@@ -164,12 +148,12 @@ static void put_index(const hf_test *t, const char *output_in, const char *more)
                                          "mlp.gate_proj",    "mlp.up_proj",
                                          "mlp.down_proj" };
     buf b = { 0 };
-    buf_puts(&b, "{\"weight_map\":{\"model.embed_tokens.weight\":\"a.safetensors\","
-                 "\"model.norm.weight\":\"a.safetensors\"");
+    buf_puts(&b, "{'weight_map':{'model.embed_tokens.weight':'a.safetensors',"
+                 "'model.norm.weight':'a.safetensors'");
     for (int i = 0; i < 9; i++)
-        buf_printf(&b, ",\"model.layers.0.%s.weight\":\"a.safetensors\"", parts[i]);
-    buf_printf(&b, ",\"lm_head.weight\":\"%s\"%s}}", output_in, more);
-    hf_text(t, "model.safetensors.index.json", b.data);
+        buf_printf(&b, ",'model.layers.0.%s.weight':'a.safetensors'", parts[i]);
+    buf_printf(&b, ",'lm_head.weight':'%s'%s}}", output_in, more);
+    hf_json(t, "model.safetensors.index.json", b.data);
     buf_free(&b);
 }
 
@@ -193,22 +177,22 @@ TEST(an_index_must_say_what_is_there)
     hf_test t = begin_shards("index");
     put_index(&t, "c.safetensors", "");
     hf_refused(&t, ": has no file c.safetensors, which model.safetensors.index.json names");
-    put_index(&t, "a.safetensors", ",\"x\":\"b.safetensors\"");
+    put_index(&t, "a.safetensors", ",'x':'b.safetensors'");
     snprintf(want, sizeof want,
              "/model.safetensors.index.json: says that tensor 'lm_head.weight' is in a.safetensors "
              "(%s/b.safetensors)",
              t.path);
     hf_refused(&t, want);
-    put_index(&t, "b.safetensors", ",\"x\":\"b.safetensors\"");
+    put_index(&t, "b.safetensors", ",'x':'b.safetensors'");
     hf_refused(&t, "/model.safetensors.index.json: says that tensor 'x' is in b.safetensors (it is "
                    "nowhere)");
     put_index(&t, "../b.safetensors", "");
     hf_refused(
         &t, "/model.safetensors.index.json: tensor 'lm_head.weight' is in no file of the folder");
-    hf_text(&t, "model.safetensors.index.json",
-            "{\"weight_map\":{\"lm_head.weight\":\"b.safetensors\"}}");
+    hf_json(&t, "model.safetensors.index.json",
+            "{'weight_map':{'lm_head.weight':'b.safetensors'}}");
     hf_refused(&t, ": has no token embedding among its 1 tensors");
-    hf_text(&t, "model.safetensors.index.json", "{}");
+    hf_json(&t, "model.safetensors.index.json", "{}");
     hf_refused(&t, "/model.safetensors.index.json: has no \"weight_map\"");
 }
 
@@ -222,15 +206,15 @@ TEST(folders_that_lack_something_are_refused)
     hf_refused(&t, ": has no model.safetensors and no model.safetensors.index.json");
     hf_text(&t, "pytorch_model.bin", "PK");
     hf_refused(&t, ": has PyTorch weights only (pytorch_model.bin); lory reads safetensors");
-    hf_text(&t, "config.json", "[]");
+    hf_json(&t, "config.json", "[]");
     hf_refused(&t, "/config.json: is no JSON object");
 }
 
 TEST(a_file_that_is_there_and_cannot_be_read_is_never_left_out)
 {
-    static const char *const names[] = { "config.json", "model.safetensors", "tokenizer.model",
-                                         "tokenizer.json", "tokenizer_config.json",
-                                         "generation_config.json" };
+    static const char *const names[] = { "config.json",           "model.safetensors",
+                                         "tokenizer.model",       "tokenizer.json",
+                                         "tokenizer_config.json", "generation_config.json" };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[500], want[100];
         hf_test t = begin_llama(names[i], 1, "");
@@ -247,33 +231,33 @@ TEST(what_a_config_asks_for_and_is_not_known_is_named)
 {
     hf_test t = begin_llama("unknown", 1, "");
     hf_weights(&t, "model.safetensors");
-    put_config(&t, 1, ",\"architectures\":[\"NewForCausalLM\"],\"model_type\":\"new\"");
+    put_config(&t, 1, ",'architectures':['NewForCausalLM'],'model_type':'new'");
     hf_refused(&t, ": models of architecture 'NewForCausalLM' (model_type 'new') are not known to "
                    "convert");
-    put_config(&t, 1, ",\"hidden_act\":\"relu6\"");
+    put_config(&t, 1, ",'hidden_act':'relu6'");
     hf_refused(&t, ": activation 'relu6' is not known (known: silu swish)");
-    put_config(&t, 1, ",\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2}");
+    put_config(&t, 1, ",'rope_scaling':{'type':'dynamic','factor':2}");
     hf_refused(&t,
                ": RoPE scaling 'dynamic' is not known (known: default none linear yarn llama3)");
-    put_config(&t, 1, ",\"rope_scaling\":{\"factor\":2}");
+    put_config(&t, 1, ",'rope_scaling':{'factor':2}");
     hf_refused(&t, ": config.json has a \"rope_scaling\" that is not one object with a "
                    "\"rope_type\"");
-    put_config(&t, 1, ",\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"linear\"}}");
+    put_config(&t, 1, ",'rope_parameters':{'full_attention':{'rope_type':'linear'}}");
     hf_refused(&t, ": config.json has a \"rope_parameters\" that is not one object with a "
                    "\"rope_type\"");
-    put_config(&t, 1, ",\"is_causal\":false");
+    put_config(&t, 1, ",'is_causal':false");
     hf_refused(&t, ": attention in both directions (is_causal false) is not known");
-    put_config(&t, 1, ",\"use_bidirectional_attention\":true");
+    put_config(&t, 1, ",'use_bidirectional_attention':true");
     hf_refused(&t, ": attention in both directions (use_bidirectional_attention) is not known");
-    put_config(&t, 1, ",\"quantization_config\":{\"quant_method\":\"gptq\"}");
+    put_config(&t, 1, ",'quantization_config':{'quant_method':'gptq'}");
     hf_refused(&t,
                ": weights quantised by 'gptq' are not known (known: fp8, mxfp4); convert the model "
                "that they were made from");
-    put_config(&t, 1, ",\"num_attention_heads\":3");
+    put_config(&t, 1, ",'num_attention_heads':3");
     hf_refused(&t,
                ": tensor 'model.layers.0.self_attn.q_proj.weight' has a number of rows that does "
                "not go with the heads of config.json");
-    put_config(&t, 1, ",\"num_attention_heads\":-1");
+    put_config(&t, 1, ",'num_attention_heads':-1");
     hf_refused(&t, ": config.json has a \"num_attention_heads\" that is no whole number of use");
     put_config(&t, 2, "");
     hf_refused(&t,
@@ -296,14 +280,14 @@ TEST(a_tensor_that_is_not_known_is_no_conversion)
 static hf_test begin_one(const char *name, const char *config, const char *embd)
 {
     hf_test t = hf_begin(name);
-    hf_text(&t, "config.json", config);
+    hf_json(&t, "config.json", config);
     hf_add(&t, embd, VOCAB, EMBD, 0.0f);
     return t;
 }
 
 #define SIZES                                                                                      \
-    "\"hidden_size\":8,\"n_embd\":8,\"num_hidden_layers\":1,\"num_attention_heads\":2,"            \
-    "\"max_position_embeddings\":64,\"intermediate_size\":6"
+    "'hidden_size':8,'n_embd':8,'num_hidden_layers':1,'num_attention_heads':2,"                    \
+    "'max_position_embeddings':64,'intermediate_size':6"
 
 static void check_rows(hf_test *t, const char *name, const int *from, int n, int n_cols)
 {
@@ -326,7 +310,7 @@ TEST(q_k_and_v_of_each_head_are_put_apart)
 {
     static const int from[24] = { 0,  1,  2,  3,  12, 13, 14, 15, 4,  5,  6,  7,
                                   16, 17, 18, 19, 8,  9,  10, 11, 20, 21, 22, 23 };
-    hf_test t = begin_one("neox", "{\"architectures\":[\"GPTNeoXForCausalLM\"]," SIZES "}",
+    hf_test t = begin_one("neox", "{'architectures':['GPTNeoXForCausalLM']," SIZES "}",
                           "gpt_neox.embed_in.weight");
     hf_add(&t, "gpt_neox.layers.0.attention.query_key_value.weight", 24, EMBD, 0.0f);
     check_rows(&t, "blk.0.attn_qkv.weight", from, 24, EMBD);
@@ -336,11 +320,11 @@ TEST(grouped_q_k_and_v_are_put_apart)
 {
     /* 4 heads of 2, 2 of keys: groups of (q, q, k, v) */
     static const int from[16] = { 0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15 };
-    hf_test t = begin_one("falcon",
-                          "{\"architectures\":[\"FalconForCausalLM\"],\"hidden_size\":8,"
-                          "\"num_hidden_layers\":1,\"num_attention_heads\":4,\"num_kv_heads\":2,"
-                          "\"new_decoder_architecture\":true}",
-                          "transformer.word_embeddings.weight");
+    hf_test t =
+        begin_one("falcon",
+                  "{'architectures':['FalconForCausalLM'],'hidden_size':8,'num_hidden_layers':1,"
+                  "'num_attention_heads':4,'num_kv_heads':2,'new_decoder_architecture':true}",
+                  "transformer.word_embeddings.weight");
     hf_add(&t, "transformer.h.0.self_attention.query_key_value.weight", 16, EMBD, 0.0f);
     check_rows(&t, "blk.0.attn_qkv.weight", from, 16, EMBD);
 }
@@ -348,7 +332,7 @@ TEST(grouped_q_k_and_v_are_put_apart)
 TEST(a_pack_is_cut_in_three)
 {
     static const int from[8] = { 8, 10, 9, 11, 12, 14, 13, 15 };
-    hf_test t = begin_one("baichuan", "{\"architectures\":[\"BaichuanForCausalLM\"]," SIZES "}",
+    hf_test t = begin_one("baichuan", "{'architectures':['BaichuanForCausalLM']," SIZES "}",
                           "model.embed_tokens.weight");
     hf_add(&t, "model.layers.0.self_attn.W_pack.weight", 24, EMBD, 0.0f);
     check_rows(&t, "blk.0.attn_k.weight", from, 8, EMBD);
@@ -359,8 +343,8 @@ TEST(experts_are_stacked_by_number)
     char name[100];
     int from[36];
     hf_test t = begin_one("moe",
-                          "{\"architectures\":[\"MixtralForCausalLM\"]," SIZES
-                          ",\"vocab_size\":5,\"num_local_experts\":12,\"num_experts_per_tok\":2}",
+                          "{'architectures':['MixtralForCausalLM']," SIZES
+                          ",'vocab_size':5,'num_local_experts':12,'num_experts_per_tok':2}",
                           "model.embed_tokens.weight");
     for (int e = 0; e < 12; e++) { /* names sort 0, 1, 10, 11, 2, .. */
         snprintf(name, sizeof name, "model.layers.0.block_sparse_moe.experts.%d.w1.weight", e);
@@ -383,8 +367,7 @@ TEST(conv1d_is_transposed_and_gemma_adds_one)
     gguf g;
     buf notes = { 0 };
     lory_err err = { 0 };
-    hf_test t =
-        begin_one("gpt2", "{\"architectures\":[\"GPT2LMHeadModel\"]," SIZES "}", "wte.weight");
+    hf_test t = begin_one("gpt2", "{'architectures':['GPT2LMHeadModel']," SIZES "}", "wte.weight");
     hf_add(&t, "h.0.attn.c_attn.weight", EMBD, 24, 0.0f);
     hf_add(&t, "h.0.attn.c_attn.bias", 0, 24, 0.0f);
     hf_weights(&t, "model.safetensors");
@@ -393,7 +376,7 @@ TEST(conv1d_is_transposed_and_gemma_adds_one)
         CHECK(hf_at(&g, "blk.0.attn_qkv.weight", EMBD * r + 5) == (float)(24 * 5 + r));
     CHECK(hf_at(&g, "output.weight", 9) == 9.0f); /* the embedding again */
     gguf_close(&g);
-    t = begin_one("gemma", "{\"architectures\":[\"GemmaForCausalLM\"]," SIZES "}",
+    t = begin_one("gemma", "{'architectures':['GemmaForCausalLM']," SIZES "}",
                   "model.embed_tokens.weight");
     hf_add(&t, "model.norm.weight", 0, EMBD, 0.25f);
     hf_weights(&t, "model.safetensors");
@@ -416,57 +399,50 @@ static bool make_keys(const char *name, const char *config, gguf *g, lory_err *e
     return ok;
 }
 
-static void check_float(const gguf *g, const char *key, double want)
-{
-    float got = NAN;
-    lory_err err;
-    CHECK(gguf_get_f32(g, key, &got, &err) && fabs(got - want) <= 1e-6 * want, "%s is %g, want %g",
-          key, (double)got, want);
-}
-
-#define GEMMA3 "{\"architectures\":[\"Gemma3ForCausalLM\"],\"sliding_window\":16," SIZES
+#define GEMMA3 "{'architectures':['Gemma3ForCausalLM'],'sliding_window':16," SIZES
 
 /* As transformers wrote them up to version 4, and since 5. */
 TEST(gemma_3_says_how_each_kind_of_layers_rotates)
 {
     static const char *const configs[] = {
-        GEMMA3 ",\"rope_theta\":500000,\"rope_local_base_freq\":20000,"
-               "\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":8}}",
-        GEMMA3 ",\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"linear\",\"factor\":8,"
-               "\"rope_theta\":500000},\"sliding_attention\":{\"rope_theta\":20000}}}",
+        GEMMA3
+        ",'rope_theta':500000,'rope_local_base_freq':20000,'rope_scaling':{'rope_type':'linear',"
+        "'factor':8}}",
+        GEMMA3 ",'rope_parameters':{'full_attention':{'rope_type':'linear','factor':8,"
+               "'rope_theta':500000},'sliding_attention':{'rope_theta':20000}}}",
     };
     gguf g;
     lory_err err = { 0 };
     for (size_t i = 0; i < sizeof configs / sizeof configs[0]; i++) {
         REQUIRE(make_keys("gemma3-rope", configs[i], &g, &err), "%s", err.text);
-        check_float(&g, "gemma3.rope.freq_base", 500000.0);
-        check_float(&g, "gemma3.rope.freq_base_swa", 20000.0);
-        check_str(&g, "gemma3.rope.scaling.type", "linear");
-        check_float(&g, "gemma3.rope.scaling.factor", 8.0);
+        hf_check_float(&g, "gemma3.rope.freq_base", 500000.0);
+        hf_check_float(&g, "gemma3.rope.freq_base_swa", 20000.0);
+        hf_check_str(&g, "gemma3.rope.scaling.type", "linear");
+        hf_check_float(&g, "gemma3.rope.scaling.factor", 8.0);
         gguf_close(&g);
     }
     CHECK(!make_keys("gemma3-scaled-window",
-                     GEMMA3 ",\"rope_parameters\":{\"sliding_attention\":{\"rope_type\":"
-                            "\"linear\",\"factor\":8}}}",
+                     GEMMA3
+                     ",'rope_parameters':{'sliding_attention':{'rope_type':'linear','factor':8}}}",
                      &g, &err));
 }
 
 /* Those of one layer, where the first would have a window, or none would. */
 TEST(layer_types_against_the_pattern_are_refused)
 {
-#define WINDOW ",\"use_sliding_window\":true,\"sliding_window\":16,\"layer_types\":"
+#define WINDOW ",'use_sliding_window':true,'sliding_window':16,'layer_types':"
     static const char *const rows[][2] = {
-        { "Gemma2ForCausalLM", WINDOW "[\"full_attention\"]" },
-        { "Gemma3ForCausalLM", WINDOW "[\"full_attention\"]" },
-        { "GptOssForCausalLM", WINDOW "[\"full_attention\"]" },
-        { "Qwen2ForCausalLM", ",\"max_window_layers\":1" WINDOW "[\"sliding_attention\"]" },
+        { "Gemma2ForCausalLM", WINDOW "['full_attention']" },
+        { "Gemma3ForCausalLM", WINDOW "['full_attention']" },
+        { "GptOssForCausalLM", WINDOW "['full_attention']" },
+        { "Qwen2ForCausalLM", ",'max_window_layers':1" WINDOW "['sliding_attention']" },
     };
 #undef WINDOW
     char config[600];
     gguf g;
     lory_err err = { 0 };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        snprintf(config, sizeof config, "{\"architectures\":[\"%s\"]," SIZES "%s}", rows[i][0],
+        snprintf(config, sizeof config, "{'architectures':['%s']," SIZES "%s}", rows[i][0],
                  rows[i][1]);
         CHECK(!make_keys("types", config, &g, &err) && strstr(err.text, "window"), "%s: %s",
               rows[i][0], err.text);
@@ -481,21 +457,22 @@ TEST(the_share_of_a_head_that_rotates_is_that_of_its_family)
         const char *config, *key;
         int want; /* of 4 */
     } rows[] = {
-        { "PhiForCausalLM\"]," SIZES "}", "phi2.rope.dimension_count", 2 },
-        { "PhiForCausalLM\"]," SIZES ",\"partial_rotary_factor\":0.25}",
-          "phi2.rope.dimension_count", 1 },
-        { "StableLmForCausalLM\"]," SIZES "}", "stablelm.rope.dimension_count", 1 },
-        { "MiniMaxM2ForCausalLM\"]," SIZES ",\"rope_parameters\":{\"rope_type\":\"default\","
-          "\"partial_rotary_factor\":0.5,\"rope_theta\":5000000}}",
+        { "PhiForCausalLM']," SIZES "}", "phi2.rope.dimension_count", 2 },
+        { "PhiForCausalLM']," SIZES ",'partial_rotary_factor':0.25}", "phi2.rope.dimension_count",
+          1 },
+        { "StableLmForCausalLM']," SIZES "}", "stablelm.rope.dimension_count", 1 },
+        { "MiniMaxM2ForCausalLM']," SIZES
+          ",'rope_parameters':{'rope_type':'default','partial_rotary_factor':0.5,"
+          "'rope_theta':5000000}}",
           "minimax-m2.rope.dimension_count", 2 },
     };
     char config[600];
     gguf g;
     lory_err err = { 0 };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        snprintf(config, sizeof config, "{\"architectures\":[\"%s", rows[i].config);
+        snprintf(config, sizeof config, "{'architectures':['%s", rows[i].config);
         REQUIRE(make_keys("share", config, &g, &err), "%s", err.text);
-        check_uint(&g, rows[i].key, (uint64_t)rows[i].want);
+        hf_check_int(&g, rows[i].key, (uint64_t)rows[i].want);
         gguf_close(&g);
     }
 }
@@ -506,9 +483,9 @@ TEST(the_mscales_of_yarn_are_a_ratio)
     static const struct {
         const char *config;
         double scale, all;
-    } rows[] = { { ",\"mscale\":1,\"mscale_all_dim\":1", 1.0, 1.0 },
-                 { ",\"mscale\":0.5,\"mscale_all_dim\":1", 0.5, 1.0 },
-                 { ",\"mscale\":0.5", 1.0, 0.0 } };
+    } rows[] = { { ",'mscale':1,'mscale_all_dim':1", 1.0, 1.0 },
+                 { ",'mscale':0.5,'mscale_all_dim':1", 0.5, 1.0 },
+                 { ",'mscale':0.5", 1.0, 0.0 } };
     char config[600];
     gguf g;
     lory_err err = { 0 };
@@ -516,12 +493,14 @@ TEST(the_mscales_of_yarn_are_a_ratio)
         double usual = 1.0 + 0.1 * log(4.0);
         double want = (1.0 + 0.1 * rows[i].scale * log(4.0)) / (1.0 + 0.1 * rows[i].all * log(4.0));
         snprintf(config, sizeof config,
-                 "{\"architectures\":[\"LlamaForCausalLM\"]," SIZES
-                 ",\"vocab_size\":5,\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4%s}}",
+                 "{'architectures':['LlamaForCausalLM']," SIZES
+                 ",'vocab_size':5,'rope_scaling':{'type':'yarn','factor':4%s}}",
                  rows[i].config);
         REQUIRE(make_keys("mscale", config, &g, &err), "%s", err.text);
-        if (rows[i].all > 0.0) check_float(&g, "llama.rope.scaling.attn_factor", want / usual);
-        else CHECK(!gguf_find(&g, "llama.rope.scaling.attn_factor"));
+        if (rows[i].all > 0.0)
+            hf_check_float(&g, "llama.rope.scaling.attn_factor", want / usual);
+        else
+            CHECK(!gguf_find(&g, "llama.rope.scaling.attn_factor"));
         gguf_close(&g);
     }
 }
@@ -537,8 +516,8 @@ TEST(f8_weights_are_multiplied_by_their_block_scales)
     buf notes = { 0 };
     lory_err err = { 0 };
     hf_test t = begin_one("fp8",
-                          "{\"architectures\":[\"Qwen2ForCausalLM\"]," SIZES
-                          ",\"quantization_config\":{\"quant_method\":\"fp8\"}}",
+                          "{'architectures':['Qwen2ForCausalLM']," SIZES
+                          ",'quantization_config':{'quant_method':'fp8'}}",
                           "model.embed_tokens.weight");
     for (int i = 0; i < ROWS * COLS; i++) codes[i] = (unsigned char)(0x38 + i % 8); /* 1 + i/8 */
     hf_tensor_bytes(&t, "model.layers.0.mlp.up_proj.weight", "F8_E4M3", "[192,8]", codes,
@@ -568,8 +547,8 @@ TEST(mxfp4_blocks_change_their_order_of_nibbles_only)
     for (int i = 0; i < N * 16; i++) codes[i] = (unsigned char)(i * 73 + 5);
     for (int i = 0; i < N; i++) scales[i] = (unsigned char)(120 + i);
     hf_test t = begin_one("mxfp4",
-                          "{\"architectures\":[\"GptOssForCausalLM\"]," SIZES
-                          ",\"num_local_experts\":2,\"sliding_window\":8}",
+                          "{'architectures':['GptOssForCausalLM']," SIZES
+                          ",'num_local_experts':2,'sliding_window':8}",
                           "model.embed_tokens.weight");
     hf_tensor_bytes(&t, "model.layers.0.mlp.experts.gate_up_proj_blocks", "U8", "[2,4,2,16]", codes,
                     sizeof codes);

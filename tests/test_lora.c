@@ -1,6 +1,8 @@
 /* test_lora.c - adapters at run time: equal to merging, the same bits however it is run, and what
  * is wrong with a file is said. */
 #include "lora_files.h"
+#include "test.h"
+#include <stdlib.h>
 
 /* The path of a model: of the vectors, or of a file that the test made. */
 static const char *model_path(const char *file)

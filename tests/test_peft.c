@@ -4,6 +4,8 @@
 #include "convert/lora_convert.h"
 #include "hf_folder.h"
 #include "lora_files.h"
+#include <math.h>
+#include <stdlib.h>
 
 /* ---- folders ------------------------------------------------------------------------------- */
 
@@ -36,10 +38,10 @@ static bool has_any(const char *name, const char *const *parts)
 
 static kind kind_of(const hf_folder *f, const hf_tensor *t)
 {
-    static const char *const others[] = { "norm", "ln_", "wpe", "position", "rotary", "embed_out2",
-                                          "layernorm", NULL };
-    static const char *const tables[] = { "embed_tokens", "wte", "word_embeddings", "tokens_embed",
-                                          "embed_in", NULL };
+    static const char *const others[] = { "norm",   "ln_",        "wpe",       "position",
+                                          "rotary", "embed_out2", "layernorm", NULL };
+    static const char *const tables[] = { "embed_tokens", "wte",      "word_embeddings",
+                                          "tokens_embed", "embed_in", NULL };
     static const char *const convs[] = { "c_attn", "c_proj", "c_fc", NULL };
     const json *type = json_get(f->config.root, "model_type");
     bool has_conv = json_str_is(type, "gpt2") || json_str_is(type, "openai-gpt");
@@ -114,12 +116,11 @@ static int make_folders(const hf_folder *f, const recipe *rc, hf_test *adapter_d
     *merged = hf_begin("merged");
     snprintf(
         config, sizeof config,
-        "{\"peft_type\":\"LORA\",\"r\":%d,\"lora_alpha\":%d,\"use_rslora\":%s,\"bias\":\"none\","
-        "\"modules_to_save\":null,\"use_dora\":false,\"init_lora_weights\":true,"
-        "\"alpha_pattern\":{%s},"
-        "\"base_model_name_or_path\":\"elsewhere/model\"}",
-        rc->rank, ALPHA, rc->by_root ? "true" : "false", rc->by_root ? "\"v_proj\":5" : "");
-    hf_text(adapter_dir, "adapter_config.json", config);
+        "{'peft_type':'LORA','r':%d,'lora_alpha':%d,'use_rslora':%s,'bias':'none',"
+        "'modules_to_save':null,'use_dora':false,'init_lora_weights':true,'alpha_pattern':{%s},"
+        "'base_model_name_or_path':'elsewhere/model'}",
+        rc->rank, ALPHA, rc->by_root ? "true" : "false", rc->by_root ? "'v_proj':5" : "");
+    hf_json(adapter_dir, "adapter_config.json", config);
     for (size_t i = 0; i < f->n_tensors; i++) {
         const hf_tensor *t = &f->tensors[i];
         float *v = malloc((size_t)t->t->n_elems * sizeof *v);
@@ -232,11 +233,11 @@ static hf_test small_llama(void)
                     { "model.norm", 0, 32 },
                     { "lm_head", 40, 32 } };
     char name[200];
-    hf_text(&t, "config.json",
-            "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"hidden_size\":32,"
-            "\"intermediate_size\":48,\"num_attention_heads\":4,\"num_key_value_heads\":2,"
-            "\"num_hidden_layers\":2,\"max_position_embeddings\":128,\"rms_norm_eps\":1e-5,"
-            "\"vocab_size\":40,\"hidden_act\":\"silu\"}");
+    hf_json(&t, "config.json",
+            "{'architectures':['LlamaForCausalLM'],'model_type':'llama','hidden_size':32,"
+        "'intermediate_size':48,'num_attention_heads':4,'num_key_value_heads':2,"
+        "'num_hidden_layers':2,'max_position_embeddings':128,'rms_norm_eps':1e-5,'vocab_size':40,"
+        "'hidden_act':'silu'}");
     for (int il = 0; il < 3; il++) /* 2: outside of layers */
         for (int i = 0; i < (il < 2 ? 9 : 3); i++) {
             int rows = il < 2 ? in_layer[i].rows : outside[i].rows;
@@ -264,12 +265,12 @@ TEST(a_converted_adapter_of_a_small_llama_gives_what_merging_gives)
 TEST(converted_adapters_of_every_family_give_what_merging_gives)
 {
     static const char *const folders[] = {
-        "llama-gqa-tied", "mistral-full", "qwen2",     "qwen3",      "qwen2-moe",  "qwen3-moe",
-        "mixtral",        "deepseek-v2",  "deepseek-v3", "gemma",    "gemma2",     "gemma3",
-        "phi2",           "phi3",         "cohere",    "granite",    "olmo",       "olmo2",
-        "stablelm",       "starcoder2",   "baichuan-7b", "baichuan-13b", "glm-hf", "glm4-0414",
-        "gpt2",           "openai-gpt",   "gpt-bigcode", "gpt-j",    "gpt-neox",   "bloom",
-        "falcon",         "falcon-rw",    "mpt",       "chatglm2",   "chatglm3",
+        "llama-gqa-tied", "mistral-full", "qwen2",       "qwen3",        "qwen2-moe", "qwen3-moe",
+        "mixtral",        "deepseek-v2",  "deepseek-v3", "gemma",        "gemma2",    "gemma3",
+        "phi2",           "phi3",         "cohere",      "granite",      "olmo",      "olmo2",
+        "stablelm",       "starcoder2",   "baichuan-7b", "baichuan-13b", "glm-hf",    "glm4-0414",
+        "gpt2",           "openai-gpt",   "gpt-bigcode", "gpt-j",        "gpt-neox",  "bloom",
+        "falcon",         "falcon-rw",    "mpt",         "chatglm2",     "chatglm3",
     };
     if (!test_shared("golden/qwen2/model.safetensors")) test_skip("no ../shared/golden");
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i += (size_t)test_stride(6)) {
@@ -287,8 +288,8 @@ static void refused(const char *config, const char *tensor, const char *want)
     lory_err err = { 0 };
     convert_params p = { .out = test_temp("wrong.gguf"), .type = RETYPE_KEEP };
     char text[300];
-    snprintf(text, sizeof text, "{\"r\":2,\"lora_alpha\":4,\"peft_type\":\"LORA\"%s}", config);
-    hf_text(&t, "adapter_config.json", text);
+    snprintf(text, sizeof text, "{'r':2,'lora_alpha':4,'peft_type':'LORA'%s}", config);
+    hf_json(&t, "adapter_config.json", text);
     hf_add(&t, "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight", 2, 32, 0);
     hf_add(&t, "base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight", 32, 2, 0);
     if (tensor) hf_add(&t, tensor, 2, 32, 0);
@@ -301,21 +302,20 @@ static void refused(const char *config, const char *tensor, const char *want)
 TEST(what_an_adapter_folder_must_not_have_is_named)
 {
 #define L "base_model.model.model.layers."
-    refused(",\"use_dora\":true", NULL,
-            "/adapter_config.json: \"use_dora\": DoRA is not known");
+    refused(",'use_dora':true", NULL, "/adapter_config.json: \"use_dora\": DoRA is not known");
     refused(
-        ",\"modules_to_save\":[\"lm_head\"]", NULL,
+        ",'modules_to_save':['lm_head']", NULL,
         "/adapter_config.json: \"modules_to_save\" 'lm_head': modules trained as a whole are not "
         "known");
-    refused(",\"bias\":\"lora_only\"", NULL,
+    refused(",'bias':'lora_only'", NULL,
             "/adapter_config.json: \"bias\" 'lora_only': trained biases are not known");
     refused(
-        ",\"alpha_pattern\":{\"q_(proj|x)\":3}", NULL,
+        ",'alpha_pattern':{'q_(proj|x)':3}", NULL,
         "/adapter_config.json: \"alpha_pattern\" 'q_(proj|x)': regular expressions are not known");
-    refused(",\"init_lora_weights\":\"pissa_niter_4\"", NULL,
+    refused(",'init_lora_weights':'pissa_niter_4'", NULL,
             "/adapter_config.json: \"init_lora_weights\" 'pissa_niter_4': adapters to what is left "
             "of a base are not known");
-    refused(",\"r\":0", NULL, "/adapter_config.json: has no \"r\" and \"lora_alpha\" above 0");
+    refused(",'r':0", NULL, "/adapter_config.json: has no \"r\" and \"lora_alpha\" above 0");
     refused("", L "0.mlp.up_proj.lora_A.weight",
             ": tensor '" L "0.mlp.up_proj.lora_A.weight' is there without its B");
     refused("", L "0.mlp.up_proj.lora_B.weight",
@@ -336,8 +336,8 @@ TEST(the_base_of_an_adapter_must_be_here)
     lory_err err;
     char want[600];
     convert_params p = { .out = test_temp("lonely.gguf"), .type = RETYPE_KEEP };
-    hf_text(&t, "adapter_config.json",
-            "{\"r\":2,\"lora_alpha\":4,\"base_model_name_or_path\":\"some/model\"}");
+    hf_json(&t, "adapter_config.json",
+            "{'r':2,'lora_alpha':4,'base_model_name_or_path':'some/model'}");
     hf_add(&t, "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight", 2, 32, 0);
     hf_add(&t, "base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight", 32, 2, 0);
     hf_weights(&t, "adapter_model.safetensors");
