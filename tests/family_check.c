@@ -1,6 +1,7 @@
 /* family_check.c - see family_check.h. */
 #include "family_check.h"
 #include "lory.h"
+#include "model/model.h"
 #include <math.h>
 
 const int family_text[FAMILY_N] = { 3, 17, 4, 4, 31, 0, 22, 39, 8 };
@@ -166,4 +167,54 @@ void family_refuses(const ref_spec *s, const char *key, uint32_t value, const ch
     lory_model *m = lory_model_open(out, &err);
     CHECK(!m && strstr(err.text, want), "got \"%s\", want \"%s\"", err.text, want);
     lory_model_close(m);
+}
+
+static void write_wrong(const char *from, const char *to, const family_wrong *c)
+{
+    lory_err err = { 0 };
+    gguf g;
+    gguf_writer w;
+    bool ok = gguf_open(&g, from, &err) && gguf_create(&w, to, &err);
+    REQUIRE(ok, "%s", err.text);
+    for (size_t i = 0; i < g.n_kv; i++)
+        if (!c->key || !gguf_str_is(g.kv[i].key, c->key)) gguf_put_kv(&w, &g.kv[i]);
+    if (c->key && c->value >= 0) gguf_put_u32(&w, c->key, (uint32_t)c->value);
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; ok && i < g.n_tensors; i++) {
+            const gguf_tensor *t = &g.tensors[i];
+            bool turns = c->turned && gguf_str_is(t->name, c->turned);
+            int64_t ne[] = { t->ne[turns], t->ne[!turns], t->ne[2], t->ne[3] };
+            if (c->lost && gguf_str_is(t->name, c->lost)) continue;
+            if (pass == 0)
+                gguf_add_tensor(&w, t->name, t->type, turns ? 2 : t->n_dims, ne);
+            else
+                ok = gguf_write_data(&w, t->data, t->n_bytes, &err);
+        }
+        if (pass == 0) ok = gguf_begin_data(&w, &err);
+    }
+    REQUIRE(ok && gguf_commit(&w, &err), "%s", err.text);
+    gguf_close(&g);
+}
+
+void family_check_wrong(const ref_spec *s, const char *name, const family_wrong *c, size_t n)
+{
+    model m;
+    char from[500], to[500], want[700];
+    double logits[REF_VOCAB];
+    gguf g;
+    buf notes = { 0 };
+    lory_err first = { 0 };
+    hf_test f = ref_run(s, name, family_text, 1, logits);
+    REQUIRE(hf_make(&f, RETYPE_KEEP, &g, &notes, &first), "%s", first.text);
+    gguf_close(&g);
+    buf_free(&notes);
+    snprintf(from, sizeof from, "%s.gguf", f.path);
+    for (size_t i = 0; i < n; i++) {
+        lory_err err = { 0 };
+        snprintf(to, sizeof to, "%s", test_temp("wrong.gguf"));
+        write_wrong(from, to, &c[i]);
+        snprintf(want, sizeof want, "%s: %s", to, c[i].want);
+        CHECK(!model_open(&m, to, NULL, &err), "case %zu of %s", i, name);
+        CHECK_STR(err.text, want);
+    }
 }

@@ -24,6 +24,17 @@ void family_check_rewritten(const ref_spec *s, const char *arch,
  * `want`. */
 void family_refuses(const ref_spec *s, const char *key, uint32_t value, const char *want);
 
+/* What is changed of a file: a key's value (-1: the key goes), or a tensor: it goes, or its sizes
+ * change places. */
+typedef struct {
+    const char *key;
+    int64_t value;
+    const char *lost, *turned;
+    const char *want; /* what is said behind "PATH: " */
+} family_wrong;
+/* Its file with each of those changes must be refused. */
+void family_check_wrong(const ref_spec *s, const char *name, const family_wrong *c, size_t n);
+
 /* Ends a file that is written with the tensors of g as they are. */
 void family_put_tensors(gguf_writer *w, const gguf *g);
 

@@ -149,6 +149,10 @@ const double *ref_tensor_of(ref *r, const char *pattern, const char *end, int il
 void ref_multiply(ref *r, const char *pattern, int il, int rows, int cols, const double *x,
                   double *y);
 
+double ref_sigmoid(double x);
+/* In place; w NULL: without a weight. */
+void ref_rms_norm(const double *w, double eps, int n, double *x);
+
 /* Fills logits [n, REF_VOCAB] and makes the folder of that model. */
 hf_test ref_run(const ref_spec *s, const char *name, const int *ids, int n, double *logits);
 

@@ -145,7 +145,7 @@ static void gate_heads(ref *r, int il, const ref_heads *hs, const double *h, dou
     ref_linear(r, r->s->attn_gate, il, false, n / together, E, h, gate);
     for (int i = 0; i < n; i++) {
         double g = gate[i / together];
-        a[i] *= r->s->softplus_gate ? log(1.0 + exp(g)) : 1.0 / (1.0 + exp(-g));
+        a[i] *= r->s->softplus_gate ? log(1.0 + exp(g)) : ref_sigmoid(g);
     }
 }
 

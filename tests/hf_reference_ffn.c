@@ -158,7 +158,7 @@ static void route(ref *r, int il, double *score, double *weight)
         return;
     }
     for (int e = 0; e < REF_EXPERTS; e++)
-        score[e] = s->sigmoid ? 1.0 / (1.0 + exp(-score[e])) : exp(score[e]);
+        score[e] = s->sigmoid ? ref_sigmoid(score[e]) : exp(score[e]);
     for (int e = 0; e < REF_EXPERTS; e++) sum += score[e];
     for (int e = 0; e < REF_EXPERTS && !s->sigmoid; e++) score[e] /= sum;
     int rows = s->router_bias_is_row ? 1 : 0;
@@ -257,7 +257,7 @@ static void shared(ref *r, int il, const double *x, double *out)
         double share = 0.0;
         const double *w = ref_of_layer(r, s->sh_router, ".weight", il, 1, E);
         for (int k = 0; k < E; k++) share += w[k] * x[k];
-        out[i] *= 1.0 / (1.0 + exp(-share));
+        out[i] *= ref_sigmoid(share);
     }
 }
 

@@ -251,7 +251,19 @@ void ref_rotate(const ref_spec *s, int il, int pos, int n, int dim, bool spread,
     }
 }
 
+void ref_rms_norm(const double *w, double eps, int n, double *x)
+{
+    double square = 0.0;
+    for (int i = 0; i < n; i++) square += x[i] * x[i];
+    for (int i = 0; i < n; i++) x[i] *= (w ? w[i] : 1.0) / sqrt(square / n + eps);
+}
+
+double ref_sigmoid(double x)
+{
+    return 1.0 / (1.0 + exp(-x));
+}
+
 double ref_silu(double x)
 {
-    return x / (1.0 + exp(-x));
+    return x * ref_sigmoid(x);
 }

@@ -31,8 +31,8 @@ enum { LORA_N_TOK = 90 };
 
 extern const lory_session_params lora_plain;
 
-/* All logits [LORA_N_TOK, n_vocab] of the test's tokens, in pieces of `cut`; kn NULL: this machine's
- * kernels. To be freed. */
+/* All logits [LORA_N_TOK, n_vocab] of the test's tokens, in pieces of `cut`; kn NULL: this
+ * machine's kernels. To be freed. */
 float *lora_logits(const model *m, const lory_session_params *p, size_t cut,
                    const lory_kernels *kn);
 /* The greatest difference over the range of the logits. */

@@ -5,6 +5,12 @@
 
 #include "hf_reference.h"
 
+/* Of n_layer layers whose state has n_floats: each begins on a cache line. */
+static inline size_t states_bytes(int n_layer, size_t n_floats)
+{
+    return (size_t)n_layer * ((n_floats + 15) / 16 * 16) * sizeof(float);
+}
+
 /* Of a file with REF_VOCAB tokens; cell_bytes: of one sequence's states. */
 void states_check_file(const char *path, size_t cell_bytes);
 /* Of a made-up model. */

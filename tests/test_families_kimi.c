@@ -8,11 +8,6 @@
 
 enum { E = REF_EMBD, NH = REF_HEAD, HD = REF_DIM, INNER = NH * HD, TAPS = 4 };
 
-static double logistic(double x)
-{
-    return 1.0 / (1.0 + exp(-x));
-}
-
 typedef double rows[FAMILY_N][INNER];
 
 /* silu of each channel's kernel over the tokens so far. */
@@ -25,7 +20,7 @@ static void convolve(ref *r, const char *name, int il, int n, rows x)
             double sum = 0.0;
             for (int j = 0; j < TAPS && t - j >= 0; j++)
                 sum += w[i * TAPS + TAPS - 1 - j] * x[t - j][i];
-            y[t][i] = sum * logistic(sum);
+            y[t][i] = sum * ref_sigmoid(sum);
         }
     memcpy(x, y, sizeof y);
 }
@@ -36,13 +31,6 @@ static void project(ref *r, const char *name, const char *conv, int il, int n, d
 {
     for (int t = 0; t < n; t++) ref_multiply(r, name, il, INNER, E, h[t], out[t]);
     convolve(r, conv, il, n, out);
-}
-
-static void norm_row(const double *w, int n, double *x)
-{
-    double square = 0.0;
-    for (int i = 0; i < n; i++) square += x[i] * x[i];
-    for (int i = 0; i < n; i++) x[i] *= w[i] / sqrt(square / n + 1e-5);
 }
 
 static void to_unit(double scale, const double *x, double *y)
@@ -89,10 +77,10 @@ static void kda(ref *r, int il, int n, double (*h)[E], double (*out)[E])
             decay[i] = exp(-exp(a_log[i / HD]) * log(1.0 + exp(decay[i] + dt[i])));
         for (int i = 0; i < NH; i++) {
             double *o = y + i * HD;
-            kda_token(state[i], decay + i * HD, logistic(b[i]), q[t] + i * HD, k[t] + i * HD,
+            kda_token(state[i], decay + i * HD, ref_sigmoid(b[i]), q[t] + i * HD, k[t] + i * HD,
                       v[t] + i * HD, o);
-            norm_row(norm, HD, o);
-            for (int d = 0; d < HD; d++) o[d] *= logistic(gate[i * HD + d]);
+            ref_rms_norm(norm, 1e-5, HD, o);
+            for (int d = 0; d < HD; d++) o[d] *= ref_sigmoid(gate[i * HD + d]);
         }
         ref_multiply(r, L "self_attn.o_proj", il, E, INNER, y, out[t]);
     }
@@ -203,13 +191,13 @@ static void ling_kda(ref *r, int il, int n, double (*h)[E], double (*out)[E])
         ref_multiply(r, LA "g_proj", il, INNER, E, h[t], gate);
         ref_multiply(r, LA "b_proj", il, NH, E, h[t], b);
         for (int i = 0; i < INNER; i++)
-            decay[i] = exp(-5.0 * logistic(exp(a_log[i / HD]) * (decay[i] + dt[i])));
+            decay[i] = exp(-5.0 * ref_sigmoid(exp(a_log[i / HD]) * (decay[i] + dt[i])));
         for (int i = 0; i < NH; i++) {
             double *o = y + i * HD;
-            kda_token(state[i], decay + i * HD, logistic(b[i]), q[t] + i * HD, k[t] + i * HD,
+            kda_token(state[i], decay + i * HD, ref_sigmoid(b[i]), q[t] + i * HD, k[t] + i * HD,
                       v[t] + i * HD, o);
-            norm_row(norm, HD, o);
-            for (int d = 0; d < HD; d++) o[d] *= logistic(gate[i * HD + d]);
+            ref_rms_norm(norm, 1e-5, HD, o);
+            for (int d = 0; d < HD; d++) o[d] *= ref_sigmoid(gate[i * HD + d]);
         }
         ref_multiply(r, LA "o_proj", il, E, INNER, y, out[t]);
     }
@@ -235,10 +223,10 @@ static void ling_attention(ref *r, int il, int n, double (*h)[E], double (*out)[
     for (int t = 0; t < n; t++) {
         double q[NH * KEY], qa[QR], y[INNER], gate[NH];
         ref_multiply(r, LA "q_a_proj", il, QR, E, h[t], qa);
-        norm_row(q_norm, QR, qa);
+        ref_rms_norm(q_norm, 1e-5, QR, qa);
         ref_multiply(r, LA "q_b_proj", il, NH * KEY, QR, qa, q);
         ref_multiply(r, LA "kv_a_proj_with_mqa", il, RANK + PE, E, h[t], a[t]);
-        norm_row(kv_norm, RANK, a[t]);
+        ref_rms_norm(kv_norm, 1e-5, RANK, a[t]);
         rotate_pairs(t, a[t] + RANK);
         ref_multiply(r, LA "kv_b_proj", il, NH * (NOPE + HD), RANK, a[t], kv[t]);
         ref_multiply(r, LA "g_proj", il, NH, E, h[t], gate);
@@ -255,7 +243,7 @@ static void ling_attention(ref *r, int il, int n, double (*h)[E], double (*out)[
                 y[i * HD + d] = 0.0;
                 for (int u = 0; u <= t; u++)
                     y[i * HD + d] += p[u] / sum * kv[u][i * (NOPE + HD) + NOPE + d];
-                y[i * HD + d] *= logistic(gate[i]);
+                y[i * HD + d] *= ref_sigmoid(gate[i]);
             }
         }
         ref_multiply(r, LA "dense", il, E, INNER, y, out[t]);

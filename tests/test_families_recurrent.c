@@ -134,11 +134,6 @@ static void read_delta(ref *r, int il, bool is_next, const double *h, delta_in *
     }
 }
 
-static double logistic(double x)
-{
-    return 1.0 / (1.0 + exp(-x));
-}
-
 /* What the kernels make of tokens 0 .. t. */
 static void convolve(const double *w, const delta_in *in, int t, double *y)
 {
@@ -146,7 +141,7 @@ static void convolve(const double *w, const delta_in *in, int t, double *y)
         double sum = 0.0;
         for (int j = 0; j < TAPS && t - j >= 0; j++)
             sum += w[i * TAPS + TAPS - 1 - j] * in[t - j].qkv[i];
-        y[i] = sum * logistic(sum);
+        y[i] = sum * ref_sigmoid(sum);
     }
 }
 
@@ -193,11 +188,11 @@ static void linear_attention(ref *r, int il, bool is_next, int n, double (*h)[E]
             double *out_v = y + v * DV, square = 0.0;
             double decay = exp(-exp(log_a[v]) * log(1.0 + exp(in[t].a[v] + dt[v])));
             delta_token(state[v], x + v / PER * DK, x + KEYS + v / PER * DK, x + 2 * KEYS + v * DV,
-                        decay, logistic(in[t].b[v]), out_v);
+                        decay, ref_sigmoid(in[t].b[v]), out_v);
             for (int i = 0; i < DV; i++) square += out_v[i] * out_v[i];
             for (int i = 0; i < DV; i++) {
                 double z = in[t].z[v * DV + i];
-                out_v[i] *= norm[i] / sqrt(square / DV + 1e-5) * z * logistic(z);
+                out_v[i] *= norm[i] / sqrt(square / DV + 1e-5) * z * ref_sigmoid(z);
             }
         }
         ref_multiply(r, is_next ? L "linear_attn.out_proj" : TL "linear_attn.out_proj", il, E,
@@ -245,7 +240,7 @@ static void gated_attention(ref *r, int il, bool is_next, int n, double (*h)[E],
                 double *to = &y[i * HD + d];
                 *to = 0.0;
                 for (int u = 0; u <= t; u++) *to += p[u] / sum * v[u][kv + d];
-                *to *= logistic(q[HD + d]);
+                *to *= ref_sigmoid(q[HD + d]);
             }
         }
         ref_multiply(r, is_next ? L "self_attn.o_proj" : TL "self_attn.o_proj", il, E, NH * HD, y,

@@ -75,11 +75,6 @@ static void named_norm(maker *m, const char *name, int il, const double *x, doub
     norm(m, E, 1e-5, weight, get(m, 0, E, 0.0, b, il), x, y);
 }
 
-static double logistic(double x)
-{
-    return 1.0 / (1.0 + exp(-x));
-}
-
 #define B "blk.%d."
 
 /* One head of one token: S [HD values][HD keys], as the authors write it. */
@@ -117,7 +112,7 @@ static void time_mix(maker *m, int il, layer_state *st, const double *x, double 
     for (int i = 0; i < RW; i++) low[i] = tanh(low[i]);
     product(m, E, RW, B "time_mix_w2.weight", il, low, w);
     const double *w0 = get(m, 0, E, 0.0, B "time_mix_w0.weight", il);
-    for (int i = 0; i < E; i++) w[i] = exp(-exp(-0.5) * logistic(w0[i] + w[i]));
+    for (int i = 0; i < E; i++) w[i] = exp(-exp(-0.5) * ref_sigmoid(w0[i] + w[i]));
     product(m, E, E, B "time_mix_key.weight", il, in[2], k);
     product(m, E, E, B "time_mix_value.weight", il, in[3], v);
     if (il == 0) {
@@ -131,14 +126,14 @@ static void time_mix(maker *m, int il, layer_state *st, const double *x, double 
         product(m, RV, E, B "time_mix_v1.weight", il, in[3], low);
         product(m, E, RV, B "time_mix_v2.weight", il, low, share);
         const double *v0 = get(m, 0, E, 0.0, B "time_mix_v0.weight", il);
-        for (int i = 0; i < E; i++) v[i] += (v_first[i] - v[i]) * logistic(v0[i] + share[i]);
+        for (int i = 0; i < E; i++) v[i] += (v_first[i] - v[i]) * ref_sigmoid(v0[i] + share[i]);
     }
     product(m, RA, E, B "time_mix_a1.weight", il, in[4], low);
     product(m, E, RA, B "time_mix_a2.weight", il, low, a);
     const double *a0 = get(m, 0, E, 0.0, B "time_mix_a0.weight", il);
-    for (int i = 0; i < E; i++) a[i] = logistic(a0[i] + a[i]);
+    for (int i = 0; i < E; i++) a[i] = ref_sigmoid(a0[i] + a[i]);
     product(m, RG, E, B "time_mix_g1.weight", il, in[5], low);
-    for (int i = 0; i < RG; i++) low[i] = logistic(low[i]);
+    for (int i = 0; i < RG; i++) low[i] = ref_sigmoid(low[i]);
     product(m, E, RG, B "time_mix_g2.weight", il, low, g);
     const double *k_k = get(m, 0, E, 1.0, B "time_mix_k_k.weight", il);
     const double *k_a = get(m, 0, E, 1.0, B "time_mix_k_a.weight", il);

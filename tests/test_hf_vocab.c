@@ -213,8 +213,8 @@ TEST(templates_ids_and_advice_are_carried_over)
     gguf g;
     hf_test t = hf_begin_vocab("carried", ",'eos_token_id':[7,8]");
     hf_json(&t, "tokenizer_config.json",
-            "{'add_bos_token':true,'chat_template':[{'name':'default','template':'A'},{'name':'rag',"
-        "'template':'B'}]}");
+            "{'add_bos_token':true,'chat_template':[{'name':'default','template':'A'},"
+            "{'name':'rag','template':'B'}]}");
     hf_json(&t, "generation_config.json",
             "{'eos_token_id':[7,8,9],'temperature':0.6,'top_k':20,'top_p':0.95,"
             "'repetition_penalty':1.05}");
@@ -267,7 +267,8 @@ TEST(a_conversion_without_memory_says_so_and_gives_everything_back)
     size_t live = mem_live_bytes();
     hf_test t = hf_begin_vocab("memory", ",'rope_scaling':{'rope_type':'llama3'}");
     hf_json(&t, "tokenizer.json",
-            "{'added_tokens':[{'id':5,'content':'<|end|>'},{'id':6,'content':'<s>','special':true}],"
+            "{'added_tokens':[{'id':5,'content':'<|end|>'},"
+            "{'id':6,'content':'<s>','special':true}],"
             "'pre_tokenizer':{'type':'ByteLevel','add_prefix_space':false},"
             "'model':{'type':'BPE','vocab':{'a':0,'b':1,'ab':2},'merges':['a b']}}");
     hf_json(&t, "tokenizer_config.json", "{'chat_template':[{'name':'default','template':'A'}]}");

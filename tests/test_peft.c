@@ -235,9 +235,9 @@ static hf_test small_llama(void)
     char name[200];
     hf_json(&t, "config.json",
             "{'architectures':['LlamaForCausalLM'],'model_type':'llama','hidden_size':32,"
-        "'intermediate_size':48,'num_attention_heads':4,'num_key_value_heads':2,"
-        "'num_hidden_layers':2,'max_position_embeddings':128,'rms_norm_eps':1e-5,'vocab_size':40,"
-        "'hidden_act':'silu'}");
+            "'intermediate_size':48,'num_attention_heads':4,'num_key_value_heads':2,"
+            "'num_hidden_layers':2,'max_position_embeddings':128,'rms_norm_eps':1e-5,"
+            "'vocab_size':40,'hidden_act':'silu'}");
     for (int il = 0; il < 3; il++) /* 2: outside of layers */
         for (int i = 0; i < (il < 2 ? 9 : 3); i++) {
             int rows = il < 2 ? in_layer[i].rows : outside[i].rows;
