@@ -498,13 +498,27 @@ bool cli_fits(const char *subject, size_t n, size_t n_ctx, lory_err *err)
                       subject, n, n_ctx);
 }
 
+/* Takes away the end token that a file may ask for after each text: a prompt has not ended. One that
+ * its text ends with stays. */
+static bool cut_end(const lory_model *m, const cli_prompt *p, lory_tokens *ids, lory_err *err)
+{
+    lory_token eos = lory_token_eos(m);
+    lory_tokens none = { 0 };
+    if (ids->n < 2 || ids->id[ids->n - 1] != eos) return true;
+    bool ok = !p->special || lory_tokenize(m, "", 0, LORY_ADD_SPECIAL, &none, err);
+    bool adds = none.n > 1 || (none.n == 1 && eos != lory_token_bos(m));
+    if (!p->special || (adds && none.id[none.n - 1] == eos)) ids->n--;
+    lory_tokens_free(&none);
+    return ok;
+}
+
 bool cli_encode_prompt(const lory_model *m, const char *subject, const cli_prompt *p,
                        lory_tokens *out, lory_err *err)
 {
     unsigned flags = LORY_ADD_SPECIAL | (p->special ? LORY_PARSE_SPECIAL : 0);
-    if (!lory_tokenize(m, p->n ? p->text : "", p->n, flags, out, err)) return false;
-    /* A file may ask for an end token after each text; a prompt has not ended. */
-    if (!p->special && out->n > 1 && out->id[out->n - 1] == lory_token_eos(m)) out->n--;
+    if (!lory_tokenize(m, p->n ? p->text : "", p->n, flags, out, err)
+        || !cut_end(m, p, out, err))
+        return false;
     if (out->n == 0 && !begin_empty(m, subject, out, err)) return false;
     return cli_fits(subject, out->n, p->n_ctx, err);
 }
