@@ -14,6 +14,11 @@ static bool no_memory(lory_err *err)
 
 /* ---- what the template sees -------------------------------------------------------------- */
 
+typedef struct {
+    const lory_template *tmpl;
+    const chat_tools *tools; /* how it wants calls */
+} message_form;
+
 static bool put_parts(json_writer *w, const json *parts, size_t i, lory_err *err)
 {
     buf text = { 0 };
@@ -114,21 +119,38 @@ static const json *name_of_reply(const json *calls, const json *reply)
     return NULL;
 }
 
-/* The content of message i, which may be missing beside calls. */
+/* The content of message i, which may be missing or null, as it is beside calls. Of null templates
+ * would write None. */
 static bool put_content(json_writer *w, const json *message, size_t i, const chat_tools *t,
                         lory_err *err)
 {
     const json *content = json_get(message, "content");
     bool is_none =
         !content || content->type == JSON_NULL || (content->type == JSON_STRING && content->n == 0);
-    if (content && content->type == JSON_ARRAY) return put_parts(w, content, i, err);
-    if (!calls_in(message) || !is_none)
+    if (!is_none && content->type == JSON_ARRAY) return put_parts(w, content, i, err);
+    if (!is_none)
         json_put_value(w, content);
-    else if (t->has_null_content)
+    else if (calls_in(message) && t->has_null_content)
         json_put_null(w);
     else
         json_put_str(w, "");
     return true;
+}
+
+/* Developers are system to templates that know no such role; most would leave their text out. */
+static void put_role(json_writer *w, const json *role, const lory_template *t)
+{
+    static const char developer[] = "developer";
+    if (json_str_is(role, developer) && !memmem(t->text, t->n, developer, sizeof developer - 1))
+        json_put_str(w, "system");
+    else
+        json_put_value(w, role);
+}
+
+static bool must_have_content(const json *role)
+{
+    return json_str_is(role, "user") || json_str_is(role, "system")
+           || json_str_is(role, "developer");
 }
 
 static bool check_message(const json *message, size_t i, lory_err *err)
@@ -137,7 +159,7 @@ static bool check_message(const json *message, size_t i, lory_err *err)
     if (!role || role->type != JSON_STRING)
         return err_set(err, LORY_E_ARGUMENT, "\"messages\": message %zu has no \"role\"", i);
     bool is_none = !content || content->type == JSON_NULL;
-    if (is_none && (json_str_is(role, "user") || json_str_is(role, "system")))
+    if (is_none && must_have_content(role))
         return err_set(err, LORY_E_ARGUMENT, "\"messages\": message %zu has no \"content\"", i);
     if (is_none || content->type == JSON_STRING || content->type == JSON_ARRAY) return true;
     return err_set(err, LORY_E_ARGUMENT, "\"messages\": the content of message %zu is not a text",
@@ -146,14 +168,17 @@ static bool check_message(const json *message, size_t i, lory_err *err)
 
 /* Message i in the form that the template wants; name: of the tool that it is from, or NULL. */
 static bool put_message(json_writer *w, const json *message, const json *name, size_t i,
-                        const chat_tools *t, lory_err *err)
+                        const message_form *f, lory_err *err)
 {
+    const chat_tools *t = f->tools;
     bool ok = check_message(message, i, err);
     json_begin_object(w);
     for (const json *e = message->first; e && ok; e = e->next) {
         json_put_key_bytes(w, e->key, e->n_key);
         if (strcmp(e->key, "content") == 0)
             ok = put_content(w, message, i, t, err);
+        else if (strcmp(e->key, "role") == 0)
+            put_role(w, e, f->tmpl);
         else if (strcmp(e->key, "tool_calls") == 0 && calls_in(message))
             ok = put_calls(w, e, t, err);
         else
@@ -171,27 +196,46 @@ static bool put_message(json_writer *w, const json *message, const json *name, s
     return ok;
 }
 
-static bool put_variables(json_writer *w, const batch_request *r, const json *messages,
-                          const json *extra, lory_err *err)
+static void put_members(json_writer *w, const json *object)
+{
+    for (const json *v = object ? object->first : NULL; v; v = v->next) {
+        json_put_key_bytes(w, v->key, v->n_key);
+        json_put_value(w, v);
+    }
+}
+
+/* Variables that requests name beside the messages; of one that is there twice the last counts. */
+static void put_named(json_writer *w, const json *body)
+{
+    static const char *const names[] = { "add_generation_prompt", "continue_final_message",
+                                         "reasoning_effort" };
+    json_member_bool(w, names[0], true);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const json *v = json_get(body, names[i]);
+        if (!v || v->type == JSON_NULL) continue;
+        json_put_key(w, names[i]);
+        json_put_value(w, v);
+    }
+}
+
+static bool put_variables(json_writer *w, const batch_request *r, const batch_defaults *d,
+                          const json *messages, const json *body, lory_err *err)
 {
     static const chat_tools plain;
     const batch_toolset *set = r->tools.set;
+    const message_form form = { batch_template_of(r, d), set ? &set->t : &plain };
     const json *calls = NULL; /* of the last message that has some */
     size_t i = 1;
     json_begin_object(w);
     json_open_array(w, "messages");
     for (const json *m = messages->first; m; m = m->next) {
-        const json *name = name_of_reply(calls, m);
-        if (!put_message(w, m, name, i++, set ? &set->t : &plain, err)) return false;
+        if (!put_message(w, m, name_of_reply(calls, m), i++, &form, err)) return false;
         if (calls_in(m)) calls = calls_in(m);
     }
     json_end_array(w);
     if (batch_shows_tools(r)) json_member_raw(w, "tools", set->t.text.data, set->t.text.len);
-    json_member_bool(w, "add_generation_prompt", true);
-    for (const json *v = extra ? extra->first : NULL; v; v = v->next) {
-        json_put_key_bytes(w, v->key, v->n_key);
-        json_put_value(w, v);
-    }
+    put_named(w, body);
+    put_members(w, json_get(body, "chat_template_kwargs"));
     json_end_object(w);
     return !w->out->failed || no_memory(err);
 }
@@ -271,7 +315,7 @@ bool batch_read_messages(batch_request *r, const batch_defaults *d, const json *
         return err_set(err, LORY_E_ARGUMENT, "\"chat_template_kwargs\" is not an object");
     if (!d->tmpl.text) return chat_no_template("\"messages\"", err);
     bool ok = read_tools(r, d, messages, body, err)
-              && put_variables(&(json_writer){ &variables, false }, r, messages, extra, err)
+              && put_variables(&(json_writer){ &variables, false }, r, d, messages, body, err)
               && encode(r, d, &variables, err) && add_stop(r, d->template_stop, err);
     buf_free(&variables);
     return ok;

@@ -56,34 +56,70 @@ static bool read_bool(const json *body, const char *name, bool *out, lory_err *e
 /* A field that would change the answer and is not known here. */
 typedef struct {
     const char *name;
-    int64_t plain; /* this number, and false, change nothing */
+    int64_t plain; /* this number changes nothing, nor does []; false is 0, true 1 */
 } unknown_field;
+
+static bool is_plain(const json *j, int64_t plain)
+{
+    bool is_true;
+    int64_t v;
+    if (j->type == JSON_ARRAY) return j->n == 0;
+    return json_get_bool(j, &is_true) ? is_true == plain : json_get_int(j, &v) && v == plain;
+}
 
 static bool refuse(const json *body, const unknown_field *f, lory_err *err)
 {
     for (; f->name; f++) {
         const json *j = field(body, f->name);
-        int64_t v;
-        bool is_plain = !j || j->type == JSON_FALSE || (json_get_int(j, &v) && v == f->plain);
-        if (!is_plain)
+        if (j && !is_plain(j, f->plain))
             return err_set(err, LORY_E_UNSUPPORTED, "\"%s\" is not supported here", f->name);
     }
     const json *mirostat = field(body, "mirostat");
-    int64_t version;
-    bool is_off = !mirostat || (json_get_int(mirostat, &version) && version == 0);
-    return is_off
+    return !mirostat || is_plain(mirostat, 0)
            || err_set(err, LORY_E_UNSUPPORTED,
                       "\"mirostat\" is not supported: each draw would depend on those before");
 }
 
+/* Of the OpenAI API, of llama.cpp's server, of vLLM's. */
 static bool refuse_unknown(const json *body, lory_err *err)
 {
     static const unknown_field fields[] = {
-        { "stream", 0 },     { "echo", 0 },          { "best_of", 1 },    { "suffix", 0 },
-        { "functions", 0 },  { "function_call", 0 }, { "modalities", 0 }, { "audio", 0 },
-        { "prediction", 0 }, { "grammar", 0 },       { "json_schema", 0 },
-        { "n_probs", 0 },    { "samplers", 0 },      { "min_keep", 0 },   { "n_indent", 0 },
-        { "lora", 0 },       { NULL, 0 },
+        { "stream", 0 },
+        { "echo", 0 },
+        { "best_of", 1 },
+        { "suffix", 0 },
+        { "functions", 0 },
+        { "function_call", 0 },
+        { "modalities", 0 },
+        { "audio", 0 },
+        { "prediction", 0 },
+        { "grammar", 0 },
+        { "json_schema", 0 },
+        { "n_probs", 0 },
+        { "samplers", 0 },
+        { "min_keep", 0 },
+        { "n_indent", 0 },
+        { "lora", 0 },
+        { "repetition_penalty", 1 },
+        { "length_penalty", 1 },
+        { "min_tokens", 0 },
+        { "use_beam_search", 0 },
+        { "stop_token_ids", 0 },
+        { "include_stop_str_in_output", 0 },
+        { "skip_special_tokens", 1 },
+        { "add_special_tokens", 1 },
+        { "allowed_token_ids", 0 },
+        { "bad_words", 0 },
+        { "truncate_prompt_tokens", 0 },
+        { "prompt_logprobs", -1 },
+        { "structured_outputs", 0 },
+        { "guided_json", 0 },
+        { "guided_regex", 0 },
+        { "guided_choice", 0 },
+        { "guided_grammar", 0 },
+        { "chat_template", 0 },
+        { "documents", 0 },
+        { NULL, 0 },
     };
     return refuse(body, fields, err);
 }
@@ -160,13 +196,15 @@ static bool read_seed(batch_request *r, const json *body, lory_err *err)
 static bool read_logprobs(batch_request *r, const json *body, lory_err *err)
 {
     const json *j = field(body, "logprobs");
-    bool is_wanted;
+    bool is_wanted = false;
+    int n_top = 0;
     r->n_logprobs = -1;
-    if (!j || !json_get_bool(j, &is_wanted))
+    if (j && !json_get_bool(j, &is_wanted))
         return read_int(body, "logprobs", 0, BATCH_MAX_LOGPROBS, &r->n_logprobs, err);
-    if (!is_wanted) return true;
-    r->n_logprobs = 0;
-    return read_int(body, "top_logprobs", 0, BATCH_MAX_LOGPROBS, &r->n_logprobs, err);
+    if (!read_int(body, "top_logprobs", 0, BATCH_MAX_LOGPROBS, &n_top, err)) return false;
+    if (is_wanted) r->n_logprobs = n_top;
+    return is_wanted || n_top == 0
+           || err_set(err, LORY_E_ARGUMENT, "\"top_logprobs\" needs \"logprobs\": true");
 }
 
 static bool read_format(batch_request *r, const batch_defaults *d, const json *body, lory_err *err)

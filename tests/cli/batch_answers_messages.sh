@@ -17,6 +17,19 @@ echo '{"messages": [{"role": "user", "content": "</s>"}], "max_tokens": 1}' > in
 "$LORY" batch --template t.jinja -i in.jsonl --special | grep -o '"prompt_tokens":[0-9]*' | cmp - plain
 "$LORY" tokenize -p '</s>' --bos | tr ',' '\n' | wc -l | sed 's/^/"prompt_tokens":/' | cmp - plain
 
+# A developer is system to a template that knows none; null is no text; what requests name beside the messages.
+printf '{{ raise_exception(messages | tojson ~ add_generation_prompt ~ reasoning_effort) }}' > knows_none.jinja
+sed 's/$/{# developer #}/' knows_none.jinja > knows.jinja
+cat > in.jsonl <<'END'
+{"messages": [{"role": "developer", "content": "Be brief"}, {"role": "assistant", "content": null}, {"role": "assistant"}]}
+{"messages": [{"role": "user", "content": "a"}], "reasoning_effort": "low", "add_generation_prompt": false}
+{"messages": [{"role": "user", "content": "a"}], "reasoning_effort": null, "chat_template_kwargs": {"reasoning_effort": "high"}}
+{"messages": [{"role": "developer", "content": null}]}
+END
+"$LORY" batch --template knows_none.jinja -i in.jsonl 2> log || "$LORY" batch --template knows.jinja -i in.jsonl 2> log | head -n 1
+echo '{"messages": [{"role": "user", "content": "Once upon"}], "continue_final_message": true, "add_generation_prompt": false, "max_tokens": 2, "temperature": 0}' > in.jsonl
+"$LORY" batch -m "$BUNDLED" -i in.jsonl
+
 # The clock stands still unless it is set.
 printf '{{ strftime_now("%%Y") }}' > year.jinja
 echo '{"messages": [{"role": "user", "content": ""}], "max_tokens": 6, "temperature": 0}' > in.jsonl

@@ -13,7 +13,7 @@ nonsense
 {"id": 12, "prompt": "The", "response_format": {"type": "xml"}}
 {"custom_id": 13, "url": "/v1/completions", "body": {"prompt": "The"}}
 {"custom_id": "c14", "url": "/v1/embeddings", "body": {"input": "The"}}
-{"custom_id": "c15", "url": "/v1/completions", "body": {"prompt": "The", "tools": []}}
+{"custom_id": "c15", "url": "/v1/completions", "body": {"prompt": "The", "tools": [{}]}}
 {"custom_id": "c16", "url": "/v1/completions"}
 END
 printf '{"id": 17, "prompt": "%01000d"}\n{"id": 18, "prompt": "\377"}\n{"id": 19, "prompt": "a' 0 >> in.jsonl
