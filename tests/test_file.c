@@ -206,11 +206,9 @@ TEST(file_commit_replaces_whole_and_abandon_leaves_nothing)
 {
     const char *dir = test_temp("d"), *path = test_temp("d/out");
     lory_err err = { 0 };
-    struct stat st;
     file_new n;
     REQUIRE(mkdir(dir, 0700) == 0);
     put(path, "old");
-    umask(027);
     REQUIRE(file_create(&n, path, &err));
     CHECK(file_write(&n, "new text", 8, &err));
     fflush(n.f);
@@ -226,7 +224,39 @@ TEST(file_commit_replaces_whole_and_abandon_leaves_nothing)
     file_abandon(&n);
     CHECK(n_files(dir) == 1);
     expect_text(path, "new text");
-    CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0640, "mode %o", st.st_mode & 0777);
+    CHECK(mem_live_bytes() == 0);
+}
+
+/* Puts a new file there; the mode that it has then. */
+static unsigned mode_of_new(const char *path)
+{
+    struct stat st = { 0 };
+    lory_err err = { 0 };
+    file_new n;
+    CHECK(file_create(&n, path, &err) && file_write(&n, "new", 3, &err) && file_commit(&n, &err),
+          "%s", err.text);
+    expect_text(path, "new");
+    CHECK(stat(path, &st) == 0);
+    return st.st_mode & 0777;
+}
+
+TEST(file_commit_keeps_the_mode_of_what_it_replaces_and_links_to_it)
+{
+    const char *path = test_temp("d/out"), *link = test_temp("link"), *lost = test_temp("lost");
+    struct stat st;
+    REQUIRE(mkdir(test_temp("d"), 0700) == 0);
+    umask(027);
+    CHECK(mode_of_new(path) == 0640);
+    REQUIRE(chmod(path, 0600) == 0 && symlink("d/out", link) == 0);
+    CHECK(mode_of_new(path) == 0600);
+    put(path, "old");
+    CHECK(mode_of_new(link) == 0600);
+    CHECK(lstat(link, &st) == 0 && S_ISLNK(st.st_mode));
+    expect_text(path, "new");
+    CHECK(n_files(test_temp("d")) == 1);
+    REQUIRE(symlink("nowhere/at/all", lost) == 0);
+    CHECK(mode_of_new(lost) == 0640);
+    CHECK(lstat(lost, &st) == 0 && S_ISREG(st.st_mode));
     CHECK(mem_live_bytes() == 0);
 }
 

@@ -4,7 +4,9 @@
 #include "base/mem.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -273,19 +275,34 @@ static size_t dir_bytes_of(const char *path)
     return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
-static int open_temp(file_new *n, const char *path, lory_err *err)
+static bool is_link(const char *path)
 {
-    size_t dir_bytes = dir_bytes_of(path);
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+static int open_temp(file_new *n, lory_err *err)
+{
+    size_t dir_bytes = dir_bytes_of(n->place);
     n->temp_path = mem_new(dir_bytes + TEMP_NAME_BYTES, 1);
     if (!n->temp_path) {
-        err_set(err, LORY_E_MEMORY, "%s: out of memory", path);
+        err_set(err, LORY_E_MEMORY, "%s: out of memory", n->path);
         return -1;
     }
-    memcpy(n->temp_path, path, dir_bytes);
+    memcpy(n->temp_path, n->place, dir_bytes);
     int fd = open_nameless(n, dir_bytes ? n->temp_path : ".");
     if (fd < 0) fd = name_temp(n, dir_bytes, -1);
-    if (fd < 0) err_set_errno(err, LORY_E_IO, "%s: cannot create", path);
+    if (fd < 0) err_set_errno(err, LORY_E_IO, "%s: cannot create", n->path);
     return fd;
+}
+
+/* Keeps the names: what was given, and of the file to be replaced, where that is a link. */
+static bool set_names(file_new *n, const char *path, lory_err *err)
+{
+    char to[PATH_MAX];
+    n->path = copy_text(path);
+    n->place = copy_text(is_link(path) && realpath(path, to) ? to : path);
+    return (n->path && n->place) || err_set(err, LORY_E_MEMORY, "%s: out of memory", path);
 }
 
 /* /dev/stdout and its like, which all programs go by. */
@@ -308,10 +325,9 @@ bool file_create(file_new *n, const char *path, lory_err *err)
                        path);
     if (!*path || (!is_there && errno == ENAMETOOLONG)) /* say it before the work, not after */
         return err_set_errno(err, LORY_E_IO, "%s: cannot create", path);
-    n->path = copy_text(path);
-    if (!n->path) return err_set(err, LORY_E_MEMORY, "%s: out of memory", path);
-    int fd = open_temp(n, path, err);
+    int fd = set_names(n, path, err) ? open_temp(n, err) : -1;
     if (fd >= 0) {
+        if (is_there) fchmod(fd, st.st_mode & 0777); /* not all file systems have modes */
         n->f = fdopen(fd, "wb");
         if (n->f) return true;
         err_set_errno(err, LORY_E_IO, "%s: cannot create", path);
@@ -350,10 +366,11 @@ static bool flush(file_new *n)
 static bool put_in_place(file_new *n)
 {
     if (!n->has_temp) {
-        if (linkat(AT_FDCWD, n->link, AT_FDCWD, n->path, AT_SYMLINK_FOLLOW) == 0) return true;
-        if (errno != EEXIST || name_temp(n, dir_bytes_of(n->path), fileno(n->f)) < 0) return false;
+        if (linkat(AT_FDCWD, n->link, AT_FDCWD, n->place, AT_SYMLINK_FOLLOW) == 0) return true;
+        if (errno != EEXIST || name_temp(n, dir_bytes_of(n->place), fileno(n->f)) < 0)
+            return false;
     }
-    if (rename(n->temp_path, n->path) != 0) return false;
+    if (rename(n->temp_path, n->place) != 0) return false;
     n->has_temp = false;
     return true;
 }
@@ -383,6 +400,7 @@ void file_abandon(file_new *n)
     if (n->f) fclose(n->f);
     if (n->has_temp) unlink(n->temp_path);
     mem_free(n->temp_path);
+    mem_free(n->place);
     mem_free(n->path);
     *n = (file_new){ 0 };
 }
