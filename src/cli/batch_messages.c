@@ -41,13 +41,16 @@ static bool put_parts(json_writer *w, const json *parts, size_t i, lory_err *err
     return ok || no_memory(err);
 }
 
-/* The arguments of a call as the template wants them: an object, or JSON in a text. */
+/* The arguments of a call as the template wants them: an object, or JSON in a text, which some
+ * clients leave empty where there are none. */
 static bool put_arguments(json_writer *w, const json *arguments, const chat_tools *t, lory_err *err)
 {
     buf text = { 0 };
     json_doc d = { 0 };
     bool ok = true;
-    if (arguments->type == JSON_STRING && !t->has_text_arguments) {
+    if (arguments->type == JSON_STRING && arguments->n == 0) {
+        json_put_raw(w, t->has_text_arguments ? "\"{}\"" : "{}", t->has_text_arguments ? 4 : 2);
+    } else if (arguments->type == JSON_STRING && !t->has_text_arguments) {
         ok = json_read(&d, arguments->str, arguments->n, "\"messages\": arguments of a call", err);
         if (ok) json_put_value(w, d.root);
         if (ok) json_close(&d);
@@ -113,7 +116,9 @@ static const json *name_of_reply(const json *calls, const json *reply)
 {
     enum { MAX_CALLS = 128 }; /* looked at; lines are long */
     const json *id = json_get(reply, "tool_call_id"), *c = calls ? calls->first : NULL;
-    if (!json_str_is(json_get(reply, "role"), "tool") || json_get(reply, "name")) return NULL;
+    const json *name = json_get(reply, "name");
+    bool has_name = name && name->type != JSON_NULL;
+    if (!json_str_is(json_get(reply, "role"), "tool") || has_name) return NULL;
     for (int i = 0; c && i < MAX_CALLS; c = c->next, i++)
         if (is_same_text(json_get(c, "id"), id)) return json_get(json_get(c, "function"), "name");
     return NULL;
@@ -166,6 +171,16 @@ static bool check_message(const json *message, size_t i, lory_err *err)
                    i);
 }
 
+/* Whether a member of a message is as if it were not there, which templates may not know: clients send
+ * back what they got with null and [] for all that it lacks. */
+static bool is_absent(const json *member)
+{
+    if (strcmp(member->key, "content") == 0) return false;
+    return member->type == JSON_NULL
+           || (strcmp(member->key, "tool_calls") == 0 && member->type == JSON_ARRAY
+               && member->n == 0);
+}
+
 /* Message i in the form that the template wants; name: of the tool that it is from, or NULL. */
 static bool put_message(json_writer *w, const json *message, const json *name, size_t i,
                         const message_form *f, lory_err *err)
@@ -174,6 +189,7 @@ static bool put_message(json_writer *w, const json *message, const json *name, s
     bool ok = check_message(message, i, err);
     json_begin_object(w);
     for (const json *e = message->first; e && ok; e = e->next) {
+        if (is_absent(e)) continue;
         json_put_key_bytes(w, e->key, e->n_key);
         if (strcmp(e->key, "content") == 0)
             ok = put_content(w, message, i, t, err);

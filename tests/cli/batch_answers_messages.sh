@@ -17,11 +17,11 @@ echo '{"messages": [{"role": "user", "content": "</s>"}], "max_tokens": 1}' > in
 "$LORY" batch --template t.jinja -i in.jsonl --special | grep -o '"prompt_tokens":[0-9]*' | cmp - plain
 "$LORY" tokenize -p '</s>' --bos | tr ',' '\n' | wc -l | sed 's/^/"prompt_tokens":/' | cmp - plain
 
-# A developer is system to a template that knows none; null is no text; what requests name beside the messages.
+# A developer is system to a template that knows none; null is no text, and no member that it lacks; what requests name beside the messages.
 printf '{{ raise_exception(messages | tojson ~ add_generation_prompt ~ reasoning_effort) }}' > knows_none.jinja
 sed 's/$/{# developer #}/' knows_none.jinja > knows.jinja
 cat > in.jsonl <<'END'
-{"messages": [{"role": "developer", "content": "Be brief"}, {"role": "assistant", "content": null}, {"role": "assistant"}]}
+{"messages": [{"role": "developer", "content": "Be brief"}, {"role": "assistant", "content": null, "tool_calls": null, "refusal": null, "name": "x"}, {"role": "assistant", "tool_calls": []}]}
 {"messages": [{"role": "user", "content": "a"}], "reasoning_effort": "low", "add_generation_prompt": false}
 {"messages": [{"role": "user", "content": "a"}], "reasoning_effort": null, "chat_template_kwargs": {"reasoning_effort": "high"}}
 {"messages": [{"role": "developer", "content": null}]}

@@ -49,8 +49,8 @@ END
 batch | sed 's/"id":"[0-9A-Za-z]\{9\}"/ID/g; s/"city\\":\\"\(Rome\|Paris\)/CITY/g; s/"usage.*//'
 
 # The messages of a talk go to the template in the form that it wants, with tools or without.
-call='{"role":"assistant","content":null,"tool_calls":[{"id":"x1","type":"function","function":{"name":"time","arguments":"{\"z\":  1}"}}]}'
-talk="\"messages\":[{\"role\":\"user\",\"content\":\"show\"},$call,{\"role\":\"tool\",\"tool_call_id\":\"x1\",\"content\":\"4 pm\"}]"
+call='{"role":"assistant","content":null,"tool_calls":[{"id":"x1","type":"function","function":{"name":"time","arguments":"{\"z\":  1}"}},{"id":"x2","type":"function","function":{"name":"none","arguments":""}}]}'
+talk="\"messages\":[{\"role\":\"user\",\"content\":\"show\"},$call,{\"role\":\"tool\",\"tool_call_id\":\"x1\",\"name\":null,\"content\":\"4 pm\"}]"
 echo "{$talk}
 {$talk,$tools}" > in.jsonl
 batch 2> log || echo "exit $?"
