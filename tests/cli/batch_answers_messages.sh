@@ -18,8 +18,8 @@ echo '{"messages": [{"role": "user", "content": "</s>"}], "max_tokens": 1}' > in
 "$LORY" tokenize -p '</s>' --bos | tr ',' '\n' | wc -l | sed 's/^/"prompt_tokens":/' | cmp - plain
 
 # A developer is system to a template that knows none; null is no text, and no member that it lacks; what requests name beside the messages.
-printf '{{ raise_exception(messages | tojson ~ add_generation_prompt ~ reasoning_effort) }}' > knows_none.jinja
-sed 's/$/{# developer #}/' knows_none.jinja > knows.jinja
+printf '{{ raise_exception(messages | tojson ~ add_generation_prompt ~ reasoning_effort) }}{# for developers #}' > knows_none.jinja
+sed "s/$/{# 'developer' #}/" knows_none.jinja > knows.jinja
 cat > in.jsonl <<'END'
 {"messages": [{"role": "developer", "content": "Be brief"}, {"role": "assistant", "content": null, "tool_calls": null, "refusal": null, "name": "x"}, {"role": "assistant", "tool_calls": []}]}
 {"messages": [{"role": "user", "content": "a"}], "reasoning_effort": "low", "add_generation_prompt": false}
