@@ -186,6 +186,12 @@ typedef struct {
     float scale;           /* 1 = as trained; 0 = off */
 } lory_lora_use;
 
+/* A number that tells models apart: a hash of the file's size and header, and of its tensors'
+ * bytes, all of them up to 64 MB, else samples from everywhere. */
+uint64_t lory_model_fingerprint(const lory_model *m);
+/* The same of a model with adapters: of their files too, and of their scales, in their order. */
+uint64_t lory_fingerprint(const lory_model *m, const lory_lora_use *lora, size_t n_lora);
+
 /* ---- session ----------------------------------------------------------------------------- */
 
 typedef struct lory_session lory_session;
@@ -296,8 +302,8 @@ bool lory_session_make_up(lory_session *s, size_t n, lory_err *err);
 void lory_session_time_attention(lory_session *s, double *seconds);
 
 /* The state of a session: its tokens and what is cached of them, as bytes that another session goes
- * on from instead of evaluating them again, with the same bits. The format has a version
- * (src/engine/session_state.h); the bytes are checked as a whole when they are read. */
+ * on from instead of evaluating them again, with the same bits. The format has a version; the bytes
+ * are checked as a whole when they are read. */
 typedef bool (*lory_on_bytes)(void *user, const void *bytes, size_t n); /* false stops it */
 /* The size of that of the first n_tok tokens. 0 when there is none: the session does not hold them;
  * layers with a window have lost what comes before their end; the state of recurrent layers was not
@@ -329,9 +335,9 @@ typedef struct lory_grammar lory_grammar;
  * wrong in it, or that no text matches it. The tokens that it names are looked for in the
  * vocabulary when a sampler is made with it: LORY_E_ARGUMENT names one that is not there. */
 lory_grammar *lory_grammar_new(const char *gbnf, size_t n, const char *name, lory_err *err);
-/* From a JSON Schema: the JSON texts that are valid by it, as far as src/sample/schema.h says.
- * LORY_E_UNSUPPORTED: "NAME: #/json/pointer: ..." names what it does not know;
- * nothing is left out. */
+/* From a JSON Schema: the JSON texts that are valid by it, in the form that the manual page says
+ * under `lory grammar`. LORY_E_UNSUPPORTED: "NAME: #/json/pointer: ..." names what it does not
+ * know; nothing is left out. */
 lory_grammar *lory_grammar_from_schema(const char *schema, size_t n, const char *name,
                                        lory_err *err);
 /* The same grammar once more: each is freed for itself. */
@@ -355,7 +361,7 @@ typedef struct {
 } lory_logit_bias;
 
 /* Stages run in this order: logit bias, penalties, DRY, grammar, top-n-sigma, top-k, typical,
- * top-p, min-p, XTC, temperature, draw. Formulas and sources: src/sample/stage.h. */
+ * top-p, min-p, XTC, temperature, draw. The manual page says under `lory run` what each does. */
 typedef struct {
     uint64_t seed;           /* a draw depends on (seed, position) only */
     float temp;              /* 0 = greedy */
@@ -507,12 +513,6 @@ typedef struct {
 } lory_batch_stats;
 
 void lory_batch_get_stats(const lory_batch *b, lory_batch_stats *stats);
-
-/* A number that tells models apart: a hash of the file's size and header, and of its tensors'
- * bytes, all of them up to 64 MB, else samples from everywhere. */
-uint64_t lory_model_fingerprint(const lory_model *m);
-/* The same of a model with adapters: of their files too, and of their scales, in their order. */
-uint64_t lory_fingerprint(const lory_model *m, const lory_lora_use *lora, size_t n_lora);
 
 /* ---- files that do not run ----------------------------------------------------------------- */
 
