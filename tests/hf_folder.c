@@ -31,17 +31,11 @@ void hf_text(const hf_test *t, const char *name, const char *text)
     hf_file(t, name, text, strlen(text));
 }
 
-void hf_unquote(const char *quoted, buf *text)
-{
-    for (const char *c = quoted; *c; c++) buf_putc(text, *c == '\'' ? '"' : *c);
-}
-
 void hf_json(const hf_test *t, const char *name, const char *quoted)
 {
-    buf text = { 0 };
-    hf_unquote(quoted, &text);
-    hf_file(t, name, text.data, text.len);
-    buf_free(&text);
+    char *text = test_unquoted(quoted);
+    hf_text(t, name, text);
+    free(text);
 }
 
 void hf_tensor_bytes(hf_test *t, const char *name, const char *dtype, const char *shape,

@@ -22,9 +22,7 @@ hf_test hf_begin_vocab(const char *name, const char *more); /* LLaMA's class */
 
 void hf_file(const hf_test *t, const char *name, const void *bytes, size_t n);
 void hf_text(const hf_test *t, const char *name, const char *text);
-/* JSON that has ' for each ", so that strings of C can hold it; \u0027 is an apostrophe. */
-void hf_json(const hf_test *t, const char *name, const char *quoted);
-void hf_unquote(const char *quoted, buf *text);
+void hf_json(const hf_test *t, const char *name, const char *quoted); /* see test_unquoted */
 
 /* A tensor of n_bytes: `shape` as JSON has it. */
 void hf_tensor_bytes(hf_test *t, const char *name, const char *dtype, const char *shape,

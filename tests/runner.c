@@ -161,6 +161,14 @@ static const char *temp_folder(const test_row *t)
     return path;
 }
 
+char *test_unquoted(const char *quoted)
+{
+    char *text = strdup(quoted);
+    for (char *c = text; c && *c; c++)
+        if (*c == '\'') *c = '"';
+    return text;
+}
+
 const char *test_temp(const char *name)
 {
     const char *folder = temp_folder(running);
