@@ -378,41 +378,53 @@ TEST(products_of_one_token_are_the_formula_for_every_row_length)
         }
 }
 
-/* All bits alike in the codes, activations at their limits: the greatest sums there are. */
+/* All bits alike in the codes of the rows; scales stay as they are. */
+static void fill_codes(problem *p, uint8_t filler)
+{
+    const size_t n_block = (size_t)qtypes[p->type].block_bytes;
+    for (size_t at = 0; at < (size_t)p->n_rows * p->row_bytes; at += n_block) {
+        uint8_t keep[512], *block = p->w + at;
+        memcpy(keep, block, n_block);
+        memset(block, filler, n_block);
+        for (int s = 0; s < 2; s++)
+            if (half_at[p->type][s] >= 0)
+                memcpy(block + half_at[p->type][s], keep + half_at[p->type][s], 2);
+        if (p->type == QT_MXFP4) block[0] = keep[0];
+        if (p->type == QT_IQ1_M) block[55] = 0x2f;
+    }
+}
+
+/* Such codes and activations at their limits: the greatest sums there are. */
+static void check_extremes(qtype type, uint8_t filler, bool alike)
+{
+    enum { ROWS = 16, TOKENS = 4, K = 256 };
+    problem p = { .type = type,
+                  .n_rows = ROWS,
+                  .n_tok = TOKENS,
+                  .k = K,
+                  .ld_x = K,
+                  .ld_out = ROWS,
+                  .row_bytes = qtype_row_bytes(type, K) };
+    p.w = weights(type, ROWS, K, p.row_bytes);
+    fill_codes(&p, filler);
+    p.x = floats(TOKENS * K);
+    for (int i = 0; i < TOKENS * K; i++) p.x[i] = alike ? 1.0f : (i / 2) % 2 ? -3.0f : 3.0f;
+    p.want = floats(TOKENS * ROWS);
+    for (int i = 0; i < TOKENS * ROWS; i++)
+        p.want[i] = product(type, K, p.w + (size_t)(i % ROWS) * p.row_bytes, p.x + i / ROWS * K);
+    check_all_ways(&p);
+    p.n_tok = 1;
+    check_all_ways(&p);
+    free(p.w), mem_free(p.x), mem_free(p.want);
+}
+
 TEST(products_of_extreme_codes_do_not_overflow)
 {
     static const uint8_t fillers[] = { 0x00, 0xff, 0x0f, 0xf0, 0x80, 0x7f, 0x81, 0x55 };
     for (int t = 0; t < QT_COUNT; t++)
-        for (int f = 0; f < 16 && qtypes[t].n_sub; f++) {
-            const int k = 256;
-            problem p = { .type = (qtype)t,
-                          .n_rows = 16,
-                          .n_tok = 4,
-                          .k = k,
-                          .ld_x = k,
-                          .ld_out = 16,
-                          .row_bytes = qtype_row_bytes((qtype)t, k) };
-            p.w = weights((qtype)t, 16, k, p.row_bytes);
-            for (size_t at = 0; at < 16 * p.row_bytes; at += (size_t)qtypes[t].block_bytes) {
-                uint8_t keep[512];
-                memcpy(keep, p.w + at, (size_t)qtypes[t].block_bytes);
-                memset(p.w + at, fillers[f / 2], (size_t)qtypes[t].block_bytes);
-                for (int s = 0; s < 2; s++)
-                    if (half_at[t][s] >= 0)
-                        memcpy(p.w + at + half_at[t][s], keep + half_at[t][s], 2);
-                if (t == QT_MXFP4) p.w[at] = keep[0];
-                if (t == QT_IQ1_M) p.w[at + 55] = 0x2f;
-            }
-            p.x = floats((size_t)(4 * k));
-            for (int i = 0; i < 4 * k; i++) p.x[i] = f % 2 ? 1.0f : (i / 2) % 2 ? -3.0f : 3.0f;
-            p.want = floats(4 * 16);
-            for (int i = 0; i < 4 * 16; i++)
-                p.want[i] =
-                    product((qtype)t, k, p.w + (size_t)(i % 16) * p.row_bytes, p.x + i / 16 * k);
-            check_all_ways(&p);
-            p.n_tok = 1;
-            check_all_ways(&p);
-            free(p.w), mem_free(p.x), mem_free(p.want);
+        for (int f = 0; f < 8 && qtypes[t].n_sub; f++) {
+            check_extremes((qtype)t, fillers[f], false);
+            check_extremes((qtype)t, fillers[f], true);
         }
 }
 

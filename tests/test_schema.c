@@ -263,33 +263,40 @@ TEST(schemas_of_numbers_take_what_lies_between_their_bounds_and_nothing_else)
     takes("{'type':'number','multipleOf':0.01}", "1 ; 1.25 ; 1.5 ! 1.255 ! 1e5");
 }
 
+/* Fractions around the bounds, each written with up to three digits, against what they are. */
+static void check_fractions(reader *r, double low, double high, bool is_open)
+{
+    static const char *const forms[] = { "%.0f", "%.1f", "%.2f", "%.3f" };
+    for (int v = -2000; v <= 11000; v += v % 50 ? 7 + (v > 2500 && v < 9900) * 100 : 1)
+        for (int f = 0; f < 4; f++) {
+            char text[32];
+            snprintf(text, sizeof text, forms[f], v / 1000.0);
+            double x = atof(text);
+            bool is_in = is_open ? x > low && x < high : x >= low && x <= high;
+            if (x == 0 && text[0] == '-') is_in = false; /* written without a sign */
+            CHECK(has_text(r, text) == is_in, "%s in %g..%g", text, low, high);
+        }
+}
+
 TEST(schemas_of_fractions_compare_digit_by_digit)
 {
     static const char *const bounds[][2] = {
         { "0.5", "1.25" }, { "-1.5", "0.05" }, { "2", "2.1" }, { "-0.75", "-0.2" }, { "0", "10.01" }
     };
-    static const char *const forms[] = { "%.0f", "%.1f", "%.2f", "%.3f" };
-    for (int open = 0; open < 2; open++)
-        for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
-            char text[160];
-            reader r;
-            lory_err err;
-            double lo = atof(bounds[i][0]), hi = atof(bounds[i][1]);
-            snprintf(text, sizeof text, "{'type':'number','%s':%s,'%s':%s}",
-                     open ? "exclusiveMinimum" : "minimum", bounds[i][0],
-                     open ? "exclusiveMaximum" : "maximum", bounds[i][1]);
-            REQUIRE(open_reader(&r, text, &err), "%s", err.text);
-            for (int v = -2000; v <= 11000; v += v % 50 ? 7 + (v > 2500 && v < 9900) * 100 : 1)
-                for (int f = 0; f < 4; f++) {
-                    snprintf(text, sizeof text, forms[f], v / 1000.0);
-                    double x = atof(text);
-                    bool is_in = open ? x > lo && x < hi : x >= lo && x <= hi;
-                    if (x == 0 && text[0] == '-') is_in = false; /* written without a sign */
-                    CHECK(has_text(&r, text) == is_in, "%s in %s..%s", text, bounds[i][0],
-                          bounds[i][1]);
-                }
-            close_reader(&r);
-        }
+    for (int i = 0; i < 10; i++) {
+        const char *low = bounds[i / 2][0], *high = bounds[i / 2][1];
+        bool is_open = i % 2;
+        char schema[160];
+        reader r;
+        lory_err err;
+        snprintf(schema, sizeof schema,
+                 is_open ? "{'type':'number','exclusiveMinimum':%s,'exclusiveMaximum':%s}"
+                         : "{'type':'number','minimum':%s,'maximum':%s}",
+                 low, high);
+        REQUIRE(open_reader(&r, schema, &err), "%s", err.text);
+        check_fractions(&r, atof(low), atof(high), is_open);
+        close_reader(&r);
+    }
 }
 
 TEST(schemas_of_arrays_and_objects)
@@ -444,69 +451,67 @@ TEST(every_text_of_a_schema_is_strict_json_and_no_way_is_a_dead_end)
 #define EXPRESSION    "s: #/pattern: pattern: the regular expression "
 #define NOT_SUPPORTED " in a regular expression is not supported"
 
+static const struct {
+    const char *schema, *line;
+} bad_schemas[] = {
+    { "{'type':'array','contains':{}}", "s: #/contains: is not supported" },
+    { "{'properties':{'a/b':{'not':{}}}}", "s: #/properties/a~1b/not: is not supported" },
+    { "{'maxlength':3}", "s: #/maxlength: is no keyword (did you mean \"maxLength\"?)" },
+    { "{'minItem':3}", "s: #/minItem: is no keyword (did you mean \"minItems\"?)" },
+    { "{'type':'text'}", "s: #/type: is not the name of a type" },
+    { "{'type':'string','pattern':'a(?=b)'}",
+      "s: #/pattern: pattern: a group with (? in a regular expression is not supported" },
+    { "{'type':'string','pattern':'(a'}",
+      "s: #/pattern: pattern: the regular expression has a ( that is never closed" },
+    { "{'properties':{'x1':{}},'patternProperties':{'^x':{}}}",
+      "s: #/patternProperties/^x: a pattern that matches the property \"x1\" too is not "
+      "supported" },
+    { PATTERN("(a)\\\\1"), "s: #/pattern: pattern: a back-reference" NOT_SUPPORTED },
+    { PATTERN("a\\\\b"), "s: #/pattern: pattern: \\b" NOT_SUPPORTED },
+    { PATTERN("\\\\q"), "s: #/pattern: pattern: an escape with this letter" NOT_SUPPORTED },
+    { PATTERN("a^b"), "s: #/pattern: pattern: an anchor that is not at an end" NOT_SUPPORTED },
+    { PATTERN("a)"), EXPRESSION "has a ) without a (" },
+    { PATTERN("*a"), EXPRESSION "has a repetition of nothing" },
+    { PATTERN("[a"), EXPRESSION "has a [ that is never closed" },
+    { PATTERN("[z-a]"), EXPRESSION "has a bad range" },
+    { PATTERN("\\\\x4g"), EXPRESSION "has a bad escape" },
+    { PATTERN("\\\\u{110000}"), EXPRESSION "has an escape that is no character" },
+    { PATTERN("\\\\ud800"), EXPRESSION "has an escape that is no character" },
+    { PATTERN("a\\\\"), EXPRESSION "ends with a backslash" },
+    { "{'type':'string','format':'color'}", "s: #/format: the format \"color\" is not supported" },
+    { "{'$ref':'#/$defs/x'}", "s: #/$ref: there is no \"#/$defs/x\" in the schema" },
+    { "{'items':{'minItems':-1}}", "s: #/items/minItems: is not a whole number of 0 or more" },
+    { "{'minimum':'1'}", "s: #/minimum: is not a number" },
+    { "{'uniqueItems':true}", "s: #/uniqueItems: is not supported" },
+    { "{'oneOf':[{'minimum':1},{'minimum':2}]}",
+      "s: #/oneOf: it cannot be seen that the schemas exclude each other, by type, constants "
+      "or a required property (anyOf needs no such thing)" },
+    { "{'items':3}", "s: #/items: is not a schema (an object, true or false)" },
+    { "{'type':'string','pattern':'^a*$','maxLength':3}",
+      "s: #/pattern: a pattern or format beside minLength or maxLength that it does not imply "
+      "is not supported" },
+    { "{'anyOf':[]}", "s: #/anyOf: is not an array of 1 to 256 schemas" },
+    { "{'enum':[[1]],'items':{'$ref':'#/items'}}",
+      "s: #/items: a constant that so many schemas apply to is not supported" },
+    { "{'enum':[{'a':1}],'patternProperties':[]}", "s: #/patternProperties: is not an object" },
+    { "{'enum':[{'a':1}],'properties':{'a':{'not':{}}}}",
+      "s: #/properties/a/not: is not supported" },
+    { "{'enum':[{'a':1}],'unevaluatedProperties':false}",
+      "s: #/unevaluatedProperties: beside a constant with other properties it is not "
+      "supported" },
+    { "{'type':'number','multipleOf':0.5}",
+      "s: #/multipleOf: only whole numbers, 0.1, 0.01 and so on are supported" },
+    { "[]", "s: #: is not a schema (an object, true or false)" },
+    { "{", "s: line 1, byte 2: not JSON (found the end, expected a key in quotes)" },
+};
+
 TEST(errors_in_schemas_name_the_place_by_json_pointer)
 {
-    static const struct {
-        const char *schema, *line;
-    } bad[] = {
-        { "{'type':'array','contains':{}}", "s: #/contains: is not supported" },
-        { "{'properties':{'a/b':{'not':{}}}}", "s: #/properties/a~1b/not: is not supported" },
-        { "{'maxlength':3}", "s: #/maxlength: is no keyword (did you mean \"maxLength\"?)" },
-        { "{'minItem':3}", "s: #/minItem: is no keyword (did you mean \"minItems\"?)" },
-        { "{'type':'text'}", "s: #/type: is not the name of a type" },
-        { "{'type':'string','pattern':'a(?=b)'}",
-          "s: #/pattern: pattern: a group with (? in a regular expression is not supported" },
-        { "{'type':'string','pattern':'(a'}",
-          "s: #/pattern: pattern: the regular expression has a ( that is never closed" },
-        { "{'properties':{'x1':{}},'patternProperties':{'^x':{}}}",
-          "s: #/patternProperties/^x: a pattern that matches the property \"x1\" too is not "
-          "supported" },
-        { PATTERN("(a)\\\\1"), "s: #/pattern: pattern: a back-reference" NOT_SUPPORTED },
-        { PATTERN("a\\\\b"), "s: #/pattern: pattern: \\b" NOT_SUPPORTED },
-        { PATTERN("\\\\q"), "s: #/pattern: pattern: an escape with this letter" NOT_SUPPORTED },
-        { PATTERN("a^b"), "s: #/pattern: pattern: an anchor that is not at an end" NOT_SUPPORTED },
-        { PATTERN("a)"), EXPRESSION "has a ) without a (" },
-        { PATTERN("*a"), EXPRESSION "has a repetition of nothing" },
-        { PATTERN("[a"), EXPRESSION "has a [ that is never closed" },
-        { PATTERN("[z-a]"), EXPRESSION "has a bad range" },
-        { PATTERN("\\\\x4g"), EXPRESSION "has a bad escape" },
-        { PATTERN("\\\\u{110000}"), EXPRESSION "has an escape that is no character" },
-        { PATTERN("\\\\ud800"), EXPRESSION "has an escape that is no character" },
-        { PATTERN("a\\\\"), EXPRESSION "ends with a backslash" },
-        { "{'type':'string','format':'color'}",
-          "s: #/format: the format \"color\" is not supported" },
-        { "{'$ref':'#/$defs/x'}", "s: #/$ref: there is no \"#/$defs/x\" in the schema" },
-        { "{'items':{'minItems':-1}}", "s: #/items/minItems: is not a whole number of 0 or more" },
-        { "{'minimum':'1'}", "s: #/minimum: is not a number" },
-        { "{'uniqueItems':true}", "s: #/uniqueItems: is not supported" },
-        { "{'oneOf':[{'minimum':1},{'minimum':2}]}",
-          "s: #/oneOf: it cannot be seen that the schemas exclude each other, by type, constants "
-          "or a "
-          "required property (anyOf needs no such thing)" },
-        { "{'items':3}", "s: #/items: is not a schema (an object, true or false)" },
-        { "{'type':'string','pattern':'^a*$','maxLength':3}",
-          "s: #/pattern: a pattern or format beside minLength or maxLength that it does not imply "
-          "is "
-          "not supported" },
-        { "{'anyOf':[]}", "s: #/anyOf: is not an array of 1 to 256 schemas" },
-        { "{'enum':[[1]],'items':{'$ref':'#/items'}}",
-          "s: #/items: a constant that so many schemas apply to is not supported" },
-        { "{'enum':[{'a':1}],'patternProperties':[]}", "s: #/patternProperties: is not an object" },
-        { "{'enum':[{'a':1}],'properties':{'a':{'not':{}}}}",
-          "s: #/properties/a/not: is not supported" },
-        { "{'enum':[{'a':1}],'unevaluatedProperties':false}",
-          "s: #/unevaluatedProperties: beside a constant with other properties it is not "
-          "supported" },
-        { "{'type':'number','multipleOf':0.5}",
-          "s: #/multipleOf: only whole numbers, 0.1, 0.01 and so on are supported" },
-        { "[]", "s: #: is not a schema (an object, true or false)" },
-        { "{", "s: line 1, byte 2: not JSON (found the end, expected a key in quotes)" },
-    };
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    for (size_t i = 0; i < sizeof bad_schemas / sizeof bad_schemas[0]; i++) {
         syntax s;
         lory_err err = { 0 };
-        CHECK(!read_schema(&s, bad[i].schema, &err), "accepted: %s", bad[i].schema);
-        CHECK_STR(err.text, bad[i].line);
+        CHECK(!read_schema(&s, bad_schemas[i].schema, &err), "accepted: %s", bad_schemas[i].schema);
+        CHECK_STR(err.text, bad_schemas[i].line);
         syntax_free(&s);
     }
 }
