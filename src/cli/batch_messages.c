@@ -176,8 +176,8 @@ static bool check_message(const json *message, size_t i, lory_err *err)
                    i);
 }
 
-/* Whether a member of a message is as if it were not there, which templates may not know: clients send
- * back what they got with null and [] for all that it lacks. */
+/* Whether a member of a message is as if it were not there, which templates may not know: clients
+ * send back what they got with null and [] for all that it lacks. */
 static bool is_absent(const json *member)
 {
     if (strcmp(member->key, "content") == 0) return false;

@@ -1,5 +1,5 @@
-/* batch_run.h - one run of `lory batch`: what the command line asks for, what is open, and the lines
- * on their way from the input to the output.
+/* batch_run.h - one run of `lory batch`: what the command line asks for, what is open, and the
+ * lines on their way from the input to the output.
  * Layer: cli. One thread. */
 #ifndef LORY_CLI_BATCH_RUN_H
 #define LORY_CLI_BATCH_RUN_H

@@ -498,8 +498,8 @@ bool cli_fits(const char *subject, size_t n, size_t n_ctx, lory_err *err)
                       subject, n, n_ctx);
 }
 
-/* Takes away the end token that a file may ask for after each text: a prompt has not ended. One that
- * its text ends with stays. */
+/* Takes away the end token that a file may ask for after each text: a prompt has not ended. One
+ * that its text ends with stays. */
 static bool cut_end(const lory_model *m, const cli_prompt *p, lory_tokens *ids, lory_err *err)
 {
     lory_token eos = lory_token_eos(m);

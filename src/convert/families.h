@@ -37,7 +37,6 @@ void keys_phi3(config *c, const hf_shape *s);
 void keys_baichuan(config *c, const hf_shape *s);
 void keys_gpt_oss(config *c, const hf_shape *s);
 void keys_minicpm3(config *c, const hf_shape *s);
-void keys_plm(config *c, const hf_shape *s);
 void keys_pangu(config *c, const hf_shape *s);
 void keys_ministral3(config *c, const hf_shape *s);
 void keys_olmo3(config *c, const hf_shape *s);
@@ -77,14 +76,9 @@ void keys_mpt(config *c, const hf_shape *s);
 void keys_qwen_moe(config *c, const hf_shape *s);
 void keys_grovemoe(config *c, const hf_shape *s);
 void keys_qwen_vl_moe(config *c, const hf_shape *s);
-void keys_deepseek2(config *c, const hf_shape *s);
-void keys_youtu(config *c, const hf_shape *s);
-void keys_deepseek32(config *c, const hf_shape *s);
-void keys_mistral4(config *c, const hf_shape *s);
 void keys_deepseek(config *c, const hf_shape *s);
 void keys_dots1(config *c, const hf_shape *s);
 void keys_glm4moe(config *c, const hf_shape *s);
-void keys_glm4_lite(config *c, const hf_shape *s);
 void keys_solar(config *c, const hf_shape *s);
 void keys_hy_v3(config *c, const hf_shape *s);
 void keys_exaone_moe(config *c, const hf_shape *s);
@@ -99,12 +93,21 @@ void keys_hunyuan_moe(config *c, const hf_shape *s);
 void keys_minimax(config *c, const hf_shape *s);
 void keys_phimoe(config *c, const hf_shape *s);
 void keys_smallthinker(config *c, const hf_shape *s);
-void keys_glm_dsa(config *c, const hf_shape *s);
 void keys_minimax3(config *c, const hf_shape *s);
 void shape_dbrx(config *c, hf_shape *s);
 void keys_dbrx(config *c, const hf_shape *s);
 void keys_grok(config *c, const hf_shape *s);
 void keys_arctic(config *c, const hf_shape *s);
+
+/* ---- family_keys_latent.c: latent attention -------------------------------------------------- */
+
+void keys_deepseek2(config *c, const hf_shape *s);
+void keys_youtu(config *c, const hf_shape *s);
+void keys_deepseek32(config *c, const hf_shape *s);
+void keys_mistral4(config *c, const hf_shape *s);
+void keys_glm4_lite(config *c, const hf_shape *s);
+void keys_glm_dsa(config *c, const hf_shape *s);
+void keys_plm(config *c, const hf_shape *s);
 
 /* ---- family_keys_layers.c: layers of different sizes ----------------------------------------- */
 
@@ -179,6 +182,10 @@ void keys_put_granite_scales(config *c, const hf_shape *s);
 /* Each layer's limit of gates, where a list of them is there. */
 void keys_put_clips(config *c, const hf_shape *s, const char *name, const char *to);
 void keys_put_latents(config *c); /* the lengths of keys and values of DeepSeek's attention */
+/* Groups of experts, the best of which a token chooses from, where there are several. */
+void keys_put_expert_groups(config *c);
+/* Experts chosen by sigmoid, with a bias for the choice, as in DeepSeek-V3. */
+void keys_put_sigmoid_experts(config *c);
 
 /* What is said about rotation, as a config of its own; root NULL where nothing is. What goes wrong
  * in it goes wrong in the whole by keys_join. */

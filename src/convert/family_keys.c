@@ -444,15 +444,6 @@ void keys_minicpm3(config *c, const hf_shape *s)
     }
 }
 
-/* DeepSeek's latents without one of queries. */
-void keys_plm(config *c, const hf_shape *s)
-{
-    keys_put_activation(c, "relu2", "relu2");
-    keys_put_base(c, s);
-    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
-    keys_put_latents(c);
-}
-
 void keys_pangu(config *c, const hf_shape *s)
 {
     int64_t n = keys_head_dim(c, s);

@@ -298,3 +298,22 @@ void keys_put_latents(config *c)
     config_copy_int(c, "attention.value_length", "v_head_dim", CONFIG_NEEDED);
     config_put_int(c, "rope.dimension_count", n_rot);
 }
+
+void keys_put_expert_groups(config *c)
+{
+    int64_t n_group = config_int(c, "n_group", 1);
+    if (n_group <= 1) return;
+    config_put_int(c, "expert_group_count", n_group);
+    config_copy_int(c, "expert_group_used_count", "topk_group", 1);
+}
+
+void keys_put_sigmoid_experts(config *c)
+{
+    config_copy_int(c, "leading_dense_block_count", "first_k_dense_replace", 0);
+    config_copy_int(c, "expert_feed_forward_length", "moe_intermediate_size", CONFIG_NEEDED);
+    config_copy_int(c, "expert_shared_count", "n_shared_experts", 0);
+    config_copy_num(c, "expert_weights_scale", "routed_scaling_factor", 1.0);
+    config_copy_bool(c, "expert_weights_norm", "norm_topk_prob", true);
+    config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
+    keys_put_expert_groups(c);
+}

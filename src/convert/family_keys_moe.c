@@ -69,81 +69,6 @@ void keys_qwen_vl_moe(config *c, const hf_shape *s)
     keys_put_sections(c);
 }
 
-/* Groups of experts, the best of which a token chooses from, where there are several. */
-static void put_expert_groups(config *c)
-{
-    int64_t n_group = config_int(c, "n_group", 1);
-    if (n_group <= 1) return;
-    config_put_int(c, "expert_group_count", n_group);
-    config_copy_int(c, "expert_group_used_count", "topk_group", 1);
-}
-
-static void put_deepseek_experts(config *c)
-{
-    bool is_sigmoid = json_str_is(config_find(c, "scoring_func"), "sigmoid")
-                      || json_str_is(config_find(c, "model_type"), "deepseek_v3");
-    config_one_of(c, "scoring_func", "scoring_func", "softmax", "softmax sigmoid");
-    config_copy_int(c, "expert_feed_forward_length", "moe_intermediate_size", CONFIG_NEEDED);
-    config_copy_int(c, "expert_shared_count", "n_shared_experts", 0);
-    config_copy_num(c, "expert_weights_scale", "routed_scaling_factor", 1.0);
-    config_copy_bool(c, "expert_weights_norm", "norm_topk_prob", false);
-    config_put_int(c, "expert_gating_func", is_sigmoid ? KEYS_SIGMOID : KEYS_SOFTMAX);
-    put_expert_groups(c);
-}
-
-void keys_deepseek2(config *c, const hf_shape *s)
-{
-    config rope = keys_rope_part(c);
-    keys_put_activation(c, "silu", "silu");
-    keys_put_base(c, s);
-    config_copy_int(c, "leading_dense_block_count", "first_k_dense_replace", 0);
-    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
-    config_copy_given_int(c, "attention.q_lora_rank", "q_lora_rank");
-    keys_put_latents(c);
-    if (rope.root && keys_rope_is(&rope, "yarn") && config_find(&rope, "mscale_all_dim"))
-        config_put_num(c, "rope.scaling.yarn_log_multiplier",
-                       0.1 * config_num(&rope, "mscale_all_dim", 0.0));
-    put_deepseek_experts(c);
-}
-
-/* DeepSeek's attention, and no experts. */
-void keys_youtu(config *c, const hf_shape *s)
-{
-    keys_put_activation(c, "silu", "silu");
-    keys_put_base(c, s);
-    config_put_int(c, "leading_dense_block_count", s->n_layer);
-    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
-    config_copy_given_int(c, "attention.q_lora_rank", "q_lora_rank");
-    keys_put_latents(c);
-    if (!config_bool(c, "rope_interleave", true))
-        config_wrong(c, LORY_E_UNSUPPORTED, "RoPE of halves (rope_interleave false) is not known "
-                                            "of youtu");
-}
-
-void keys_deepseek32(config *c, const hf_shape *s)
-{
-    keys_deepseek2(c, s);
-    config_one_of(c, "scoring_func", "scoring_func", "sigmoid", "sigmoid");
-    config_copy_int(c, "attention.indexer.top_k", "index_topk", 2048);
-}
-
-void keys_mistral4(config *c, const hf_shape *s)
-{
-    config rope = keys_rope_part(c);
-    keys_deepseek2(c, s);
-    if (!rope.root || !keys_rope_is(&rope, "yarn") || !config_bool(c, "rope_interleave", true)
-        || config_num(&rope, "mscale", 1.0) != config_num(&rope, "mscale_all_dim", 1.0))
-        config_wrong(c, LORY_E_UNSUPPORTED,
-                     "RoPE other than YaRN of neighbours with one mscale is not known of mistral4");
-    if (config_int(c, "n_group", 1) > 1)
-        config_wrong(c, LORY_E_UNSUPPORTED, "groups of experts are not known of mistral4");
-    config_put_num(c, "attention.temperature_scale",
-                   config_num(&rope, "llama_4_scaling_beta", 0.0));
-    config_put_int(c, "attention.temperature_length",
-                   config_int(&rope, "original_max_position_embeddings", CONFIG_NEEDED));
-    keys_join(c, &rope);
-}
-
 /* Experts as in the first DeepSeek model. */
 void keys_deepseek(config *c, const hf_shape *s)
 {
@@ -161,22 +86,10 @@ void keys_deepseek(config *c, const hf_shape *s)
     if (config_bool(c, "norm_topk_prob", false)) config_put_bool(c, "expert_weights_norm", true);
 }
 
-/* Experts chosen by sigmoid, with a bias for the choice, as in DeepSeek-V3. */
-static void put_sigmoid_experts(config *c)
-{
-    config_copy_int(c, "leading_dense_block_count", "first_k_dense_replace", 0);
-    config_copy_int(c, "expert_feed_forward_length", "moe_intermediate_size", CONFIG_NEEDED);
-    config_copy_int(c, "expert_shared_count", "n_shared_experts", 0);
-    config_copy_num(c, "expert_weights_scale", "routed_scaling_factor", 1.0);
-    config_copy_bool(c, "expert_weights_norm", "norm_topk_prob", true);
-    config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
-    put_expert_groups(c);
-}
-
 void keys_dots1(config *c, const hf_shape *s)
 {
     keys_base(c, s);
-    put_sigmoid_experts(c);
+    keys_put_sigmoid_experts(c);
     if (!keys_follow_pattern(c, "full_attention", INT64_MAX))
         config_wrong(c, LORY_E_UNSUPPORTED, "layers with a window are not known of dots1");
 }
@@ -185,20 +98,7 @@ void keys_glm4moe(config *c, const hf_shape *s)
 {
     keys_base(c, s);
     config_put_int(c, "rope.dimension_count", keys_n_rot_or(c, s, 0.5));
-    put_sigmoid_experts(c);
-}
-
-/* GLM-4.7-Flash: the numbers of DeepSeek-V3, some of which its config leaves out. */
-void keys_glm4_lite(config *c, const hf_shape *s)
-{
-    keys_put_activation(c, "silu", "silu");
-    if (!config_bool(c, "rope_interleave", true))
-        config_wrong(c, LORY_E_UNSUPPORTED, "rope_interleave false is not known of Glm4MoeLite");
-    keys_put_base(c, s);
-    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
-    config_copy_given_int(c, "attention.q_lora_rank", "q_lora_rank");
-    keys_put_latents(c);
-    put_sigmoid_experts(c);
+    keys_put_sigmoid_experts(c);
 }
 
 /* Solar Open: GLM-4.5's layers, whose heads rotate whole. */
@@ -206,7 +106,7 @@ void keys_solar(config *c, const hf_shape *s)
 {
     keys_base(c, s);
     config_put_int(c, "rope.dimension_count", keys_n_rot(c, s));
-    put_sigmoid_experts(c);
+    keys_put_sigmoid_experts(c);
 }
 
 void keys_hy_v3(config *c, const hf_shape *s)
@@ -245,7 +145,7 @@ void keys_exaone_moe(config *c, const hf_shape *s)
     config_copy_num(c, "expert_weights_scale", "routed_scaling_factor", 2.5);
     config_copy_bool(c, "expert_weights_norm", "norm_topk_prob", true);
     config_put_int(c, "expert_gating_func", KEYS_SIGMOID);
-    put_expert_groups(c);
+    keys_put_expert_groups(c);
 }
 
 void keys_afmoe(config *c, const hf_shape *s)
@@ -341,7 +241,7 @@ void keys_llama4(config *c, const hf_shape *s)
     check_llama4(c, s, step);
 }
 
-/* ---- ERNIE, Ling, Hunyuan, MiniMax, Phi, SmallThinker ------------------------------------*/
+/* ---- ERNIE, Ling, Hunyuan, MiniMax, Phi, SmallThinker ------------------------------------ */
 
 void keys_ernie_moe(config *c, const hf_shape *s)
 {
@@ -487,21 +387,7 @@ void keys_smallthinker(config *c, const hf_shape *s)
                      "fourth are not known of smallthinker");
 }
 
-/* ---- GLM-5, MiniMax-M3 ------------------------------------------------------------------- */
-
-/* DeepSeek-V3.2's attention; of what chooses the positions it sees, the number of those. */
-void keys_glm_dsa(config *c, const hf_shape *s)
-{
-    keys_put_activation(c, "silu", "silu");
-    config_one_of(c, "scoring_func", "scoring_func", "sigmoid", "sigmoid");
-    keys_put_base(c, s);
-    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
-    config_copy_int(c, "attention.q_lora_rank", "q_lora_rank", CONFIG_NEEDED);
-    keys_put_latents(c);
-    config_copy_int(c, "attention.indexer.top_k", "index_topk", 2048);
-    config_int(c, "first_k_dense_replace", CONFIG_NEEDED);
-    put_sigmoid_experts(c);
-}
+/* ---- MiniMax-M3 --------------------------------------------------------------------------- */
 
 /* First layers without experts, by a list of 0 and 1, or of names; -1: others lack them too. */
 static int64_t dense_lead(config *c, const hf_shape *s)

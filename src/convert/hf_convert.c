@@ -179,8 +179,8 @@ static void note_around(const work *k, size_t n, const char *side)
 {
     if (n > 1)
         buf_printf(k->notes,
-                   "%s: texts get none of the %zu tokens that tokenizer.json puts %s them; GGUF has "
-                   "room for one\n",
+                   "%s: texts get none of the %zu tokens that tokenizer.json puts %s them; "
+                   "GGUF has room for one\n",
                    k->folder.path, n, side);
 }
 
