@@ -41,6 +41,11 @@ TEST(thinking_is_hidden_with_the_blanks_after_it)
     check(p, "", "a <think>never ends", "a ");
     check(p, "", "<|channel>thought\nso\n<channel|>Yes", "Yes");
     check(p, "<|channel>thought\n<channel|>", "Yes", "Yes");
+    check(p, "", "<seed:think>so</think></seed:think>Yes", "Yes");
+    check(p, "<mm:think>", "so</mm:think>Yes", "Yes");
+    check(p, "", "<|START_THINKING|>so<|END_THINKING|>Yes", "Yes");
+    check(p, "", "<|inner_prefix|>so<|inner_suffix|>Yes", "Yes");
+    check(p, "<think:opensource>", "so</think:opensource>\nYes", "Yes");
 }
 
 TEST(thinking_is_dimmed_on_a_terminal_which_sees_no_escape_of_the_model)

@@ -9,6 +9,11 @@ static const char *const marks[][2] = {
     { "<thinking>", "</thinking>" },
     { "<reasoning>", "</reasoning>" },
     { "[THINK]", "[/THINK]" },
+    { "<seed:think>", "</seed:think>" },               /* Seed-OSS */
+    { "<mm:think>", "</mm:think>" },                   /* MiniMax-M3 */
+    { "<think:opensource>", "</think:opensource>" },   /* Hunyuan 3 */
+    { "<|START_THINKING|>", "<|END_THINKING|>" },      /* Command A */
+    { "<|inner_prefix|>", "<|inner_suffix|>" },        /* Apertus */
     { "<|channel>thought", "<channel|>" }, /* Gemma 4 */
 };
 enum { N_MARKS = sizeof marks / sizeof marks[0], NO_MARK = -1, CALL = -2, HEAD = -3 };
