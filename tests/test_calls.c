@@ -14,15 +14,16 @@ static const char tools_text[] =
     "{\"type\": \"number\", \"description\": \"Two.\"}}, \"required\": [\"a\", \"b\"]}}}]";
 
 /* "name(arguments)#id ..." of all calls, or the error. */
-static const char *calls_of(const char *text)
+static const char *calls_by(const char *definitions, bool has_bare_values, const char *text)
 {
     static char out[LORY_ERR_MAX];
     json_doc tools;
     tool_calls calls = { 0 };
     lory_err err;
     size_t n = 0;
-    if (!json_read(&tools, tools_text, strlen(tools_text), "tools", &err)) return "bad tools";
-    bool ok = calls_read(text, strlen(text), tools.root, &calls, &err);
+    if (!json_read(&tools, definitions, strlen(definitions), "tools", &err)) return "bad tools";
+    const calls_known known = { tools.root, has_bare_values };
+    bool ok = calls_read(text, strlen(text), &known, &calls, &err);
     out[0] = 0;
     for (size_t i = 0; i < calls.n; i++) {
         const tool_call *c = &calls.call[i];
@@ -33,6 +34,11 @@ static const char *calls_of(const char *text)
     tool_calls_free(&calls);
     json_close(&tools);
     return out;
+}
+
+static const char *calls_of(const char *text)
+{
+    return calls_by(tools_text, false, text);
 }
 
 #define WEATHER "get_weather({\"city\":\"Par\xC3\xADs\"})"
@@ -119,6 +125,14 @@ TEST(an_argument_called_name_is_not_the_name_of_the_tool)
               "add({\"id\":\"1\",\"name\":\"get_weather\"})");
     CHECK_STR(calls_of("[TOOL_CALLS]add, then [{\"name\": \"get_weather\", \"arguments\": {}}]"),
               "get_weather({})");
+    /* one that passes calls on */
+    CHECK_STR(calls_of("[TOOL_CALLS]add[ARGS]{\"name\": \"get_weather\", \"arguments\": {}}"),
+              "add({\"name\":\"get_weather\",\"arguments\":{}})");
+    CHECK_STR(calls_of(" to=functions.add<|channel|>commentary json<|message|>{\"name\": "
+                       "\"get_weather\", \"arguments\": {}}"),
+              "add({\"name\":\"get_weather\",\"arguments\":{}})");
+    CHECK_STR(calls_of("<tool_call>add {\"name\": \"add\", \"arguments\": {\"a\": 1}}"),
+              "add({\"a\":1})");
 }
 
 TEST(calls_with_arguments_in_tags_take_their_types_from_the_tool)
@@ -156,6 +170,121 @@ TEST(tags_within_a_value_in_tags_are_text)
               "get_weather({\"city\":\"an <arg_value> tag\"})");
 }
 
+TEST(values_in_tags_have_the_types_that_the_schema_allows)
+{
+    static const struct {
+        const char *schema, *value, *want;
+    } cases[] = {
+        { "{\"anyOf\": [{\"type\": \"string\"}, {\"type\": \"null\"}]}", "01234", "\"01234\"" },
+        { "{\"anyOf\": [{\"type\": \"string\"}, {\"type\": \"null\"}]}", "17", "\"17\"" },
+        { "{\"anyOf\": [{\"type\": \"string\"}, {\"type\": \"null\"}]}", "null", "null" },
+        { "{\"type\": [\"string\", \"null\"]}", "true", "\"true\"" },
+        { "{\"type\": [\"string\", \"integer\"]}", "17", "17" },
+        { "{\"enum\": [\"1\", \"2\"]}", "1", "\"1\"" },
+        { "{\"enum\": [1, 2]}", "1", "1" },
+        { "{\"type\": \"boolean\"}", "True", "true" },
+        { "{\"type\": \"boolean\"}", " false ", "false" },
+        { "{\"type\": [\"integer\", \"null\"]}", "None", "null" },
+        { "{\"type\": \"array\"}", "['a', \"it's\", 1.5]", "[\"a\",\"it's\",1.5]" },
+        { "{\"type\": \"object\"}", "{'a': {'b': None}}", "{\"a\":{\"b\":null}}" },
+        { "{\"type\": \"object\"}", "{'a': x}", "\"{'a': x}\"" },
+        { "{\"type\": \"string\"}", "None", "\"None\"" },
+        { "{}", "[1, 2]", "[1,2]" },
+        { "{}", "True", "\"True\"" },
+        { "{\"$ref\": \"#/x\"}", "17", "17" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char tools[256], text[256], want[128];
+        snprintf(tools, sizeof tools,
+                 "[{\"name\": \"f\", \"parameters\": {\"properties\": {\"x\": %s}}}]",
+                 cases[i].schema);
+        snprintf(text, sizeof text, "<function=f><parameter=x>%s</parameter></function>",
+                 cases[i].value);
+        snprintf(want, sizeof want, "f({\"x\":%s})", cases[i].want);
+        CHECK_STR(calls_by(tools, false, text), want);
+    }
+}
+
+TEST(newlines_of_a_value_are_its_own_where_the_template_puts_none)
+{
+    static const char glm[] = "<tool_call>get_weather<arg_key>city</arg_key><arg_value>\na\n\n"
+                              "</arg_value></tool_call>",
+                      seed[] = "<function=get_weather>\n<parameter=city>a\n</parameter>\n"
+                               "</function>";
+    CHECK_STR(calls_by(tools_text, true, glm), "get_weather({\"city\":\"\\na\\n\\n\"})");
+    CHECK_STR(calls_by(tools_text, false, glm), "get_weather({\"city\":\"a\\n\"})");
+    CHECK_STR(calls_by(tools_text, true, seed), "get_weather({\"city\":\"a\\n\"})");
+    CHECK_STR(calls_by(tools_text, false, seed), "get_weather({\"city\":\"a\"})");
+}
+
+TEST(a_closing_tag_is_text_unless_the_call_goes_on_behind_it)
+{
+    CHECK_STR(calls_of("<tool_call>\n<function=get_weather>\n<parameter=city>\n<parameter=a>1"
+                       "</parameter> x\n</parameter>\n<parameter=days>\n1\n</parameter>\n"
+                       "</function>\n</tool_call>"),
+              "get_weather({\"city\":\"<parameter=a>1</parameter> x\",\"days\":1})");
+    CHECK_STR(calls_of("<tool_call>get_weather<arg_key>city</arg_key><arg_value></arg_value>"
+                       "</arg_value></tool_call>"),
+              "get_weather({\"city\":\"</arg_value>\"})");
+    CHECK_STR(calls_of("<function=get_weather><parameter=city>a</parameter>"),
+              "tool call: it does not end (at byte 51)");
+}
+
+TEST(what_is_no_parameter_is_never_left_out_in_silence)
+{
+    CHECK_STR(calls_of("<function=get_weather><city>Paris</city></function>"),
+              "tool call: it has something else than parameters (at byte 22)");
+    CHECK_STR(calls_of("<invoke name=\"add\"><parameter name=\"a\">1</parameter>, b=2</invoke>"),
+              "tool call: it has something else than parameters (at byte 52)");
+}
+
+#define M "]<]minimax[>["
+
+TEST(calls_in_the_tags_of_newer_families_are_read)
+{
+    CHECK_STR(calls_of(M "<tool_call>\n" M "<invoke name=\"f\">" M "<a>x\n<b>" M "</a>" M "<o>" M
+                         "<l>" M "<item>1" M "</item>" M "<item>y" M "</item>" M "</l>" M "</o>" M
+                         "<e>" M "</e>" M "</invoke>\n" M "<invoke name=\"add\">" M "</invoke>\n" M
+                         "</tool_call>"),
+              "f({\"a\":\"x\\n<b>\",\"o\":{\"l\":[1,\"y\"]},\"e\":\"\"}) add({})");
+    CHECK_STR(calls_of("<function name=\"get_weather\"><param name=\"city\"><![CDATA[a\n</param>]]>"
+                       "</param><param name=\"days\">2</param></function>\n<function name=\"add\">"
+                       "</function>"),
+              "get_weather({\"city\":\"a\\n</param>\",\"days\":2}) add({})");
+    CHECK_STR(calls_of("<atem:function_calls>\n<atem:invoke name=\"get_weather\">\n<atem:parameter "
+                       "name=\"city\">1</parameter></atem:parameter>\n</atem:invoke>\n"
+                       "</atem:function_calls>"),
+              "get_weather({\"city\":\"1</parameter>\"})");
+    CHECK_STR(calls_of("<tool_calls:opensource>\n<tool_call:opensource>get_weather<tool_sep:"
+                       "opensource>\n<arg_key:opensource>city</arg_key:opensource>\n<arg_value:"
+                       "opensource>1</arg_value:opensource>\n</tool_call:opensource>\n<tool_call:"
+                       "opensource>add<tool_sep:opensource>\n</tool_call:opensource>\n</tool_calls:"
+                       "opensource>"),
+              "get_weather({\"city\":\"1\"}) add({})");
+    CHECK_STR(calls_of("<|tool_calls|><|tool_call:begin|>abc<|tool_call:name|>add<|tool_call:args|>"
+                       "{\"a\": 1}<|tool_call:end|><|calls|>"),
+              "add({\"a\":1})");
+    CHECK_STR(calls_of("<use_mcp_tool>\n<server_name>default</server_name>\n<tool_name>add"
+                       "</tool_name>\n<arguments>\n{\"a\": 1}\n</arguments>\n</use_mcp_tool>"),
+              "add({\"a\":1})");
+    CHECK_STR(calls_of("<function_calls>\nadd(a=1, b=null)\nadd()\n</function_calls>"),
+              "add({\"a\":1,\"b\":null}) add({})");
+}
+
+TEST(elements_that_are_wrong_are_one_line)
+{
+    static const char *const bad[] = { "<a>x", "<a", "<a>" M "<b>x" M "</a>", "<a>x" M "</b>",
+                                       "x", "<a>x" M "</a" };
+    char text[2048] = "<invoke name=\"f\">";
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        snprintf(text, sizeof text, "<invoke name=\"f\">" M "%s", bad[i]);
+        CHECK(strncmp(calls_of(text), "tool call", 9) == 0, "%s: %s", text, calls_of(text));
+    }
+    snprintf(text, sizeof text, "<invoke name=\"f\">");
+    for (int i = 0; i < 40; i++) strcat(text, M "<a>");
+    CHECK(strstr(calls_of(text), "nested too deeply"), "%s", calls_of(text));
+}
+
 TEST(calls_written_as_python_are_read)
 {
     CHECK_STR(calls_of("<|tool_call_start|>[get_weather(city=\"Par\xC3\xADs\"), add(a=1, b=[True, "
@@ -164,6 +293,8 @@ TEST(calls_written_as_python_are_read)
     CHECK_STR(calls_of("<|python_tag|>search.call(q='it\\'s \"\\u00e9\\x41\\n')"),
               "search({\"q\":\"it's \\\"\xC3\xA9" "A\\n\"})");
     CHECK_STR(calls_of("[add()]"), "add({})");
+    CHECK_STR(calls_of("[get_weather(city=\"the \"old\" town\", days=2)]"),
+              "get_weather({\"city\":\"the \\\"old\\\" town\",\"days\":2})");
 }
 
 #define Q "<|\"|>"
@@ -177,6 +308,9 @@ TEST(calls_of_gemma_4_are_read)
                        ", " Q "k:1" Q ": " Q Q "}<tool_call|>"),
               "a.b-c({\"code\":\"if (x) { y(\\\"\\\\n\\\", 'z'); }\\n\",\"k:1\":\"\"})");
     CHECK_STR(calls_of("<|tool_call>call:add{}<tool_call|>"), "add({})");
+    CHECK_STR(calls_of("<start_function_call>call:add{a:<escape>x, " Q "<escape>,b:[1,true]}"
+                       "<end_function_call>"),
+              "add({\"a\":\"x, <|\\\"|>\",\"b\":[1,true]})");
     CHECK_STR(calls_of("<|tool_call>call:add{\"a\": \"}\"}<tool_call|>"), "add({\"a\":\"}\"})");
     static const char *const bad[] = { "{", "{a}", "{a:}", "{:1}", "{a:" Q "x}", "{a:1", "{a:b}",
                                        "{a:1 b:2}", "{a:{b:1}", "{a:[1}", "{,}" };
@@ -197,7 +331,7 @@ static const char *parts_of(const char *prompt, const char *answer)
     const recipient_form *f =
         recipients_of(template_text, strlen(template_text), prompt, strlen(prompt));
     if (!f) return "no form";
-    bool ok = recipients_read_calls(f, answer, strlen(answer), NULL, &calls, &err);
+    bool ok = recipients_read_calls(f, answer, strlen(answer), &(calls_known){ 0 }, &calls, &err);
     int n = snprintf(out, sizeof out, "%s", ok ? "" : err.text);
     for (size_t i = 0; i < calls.n; i++)
         n += snprintf(out + n, sizeof out - (size_t)n, "%s%s(%s)", i ? " " : "",
@@ -326,6 +460,27 @@ TEST(what_a_template_wants_is_found_out)
             "%s", err.text);
     CHECK(t.is_bare && t.n_mark == 0);
     chat_tools_free(&t);
+    REQUIRE(fit(&t,
+                "{{ tools }}{% for m in messages %}{% if m.tool_calls %}[{% for c in m.tool_calls "
+                "%}{{ c.function.name }}({% for k, v in c.function.arguments | items %}{{ k }}={{ "
+                "v | tojson }}{% endfor %}){% endfor %}]{% else %}{{ m.content }}{% endif %}"
+                "{% endfor %}",
+                &err),
+            "%s", err.text);
+    CHECK(t.is_bare && t.n_mark == 0);
+    chat_tools_free(&t);
+    for (int i = 0; i < 2; i++) {
+        char text[512];
+        snprintf(text, sizeof text,
+                 "{{ tools }}{%% for m in messages %%}{%% if m.tool_calls %%}<tool_call>{{ m."
+                 "tool_calls[0].function.name }}{%% for k, v in m.tool_calls[0].function.arguments "
+                 "| items %%}<arg_key>{{ k }}</arg_key><arg_value>{{ '%s' + v + '%s' }}</arg_value>"
+                 "{%% endfor %%}{%% else %%}{{ m.content }}{%% endif %%}{%% endfor %%}",
+                 i ? "\\n" : "", i ? "\\n" : "");
+        REQUIRE(fit(&t, text, &err), "%s", err.text);
+        CHECK(t.has_bare_values == !i);
+        chat_tools_free(&t);
+    }
     CHECK(!fit(&t, "{% for m in messages %}<tool_call>{{ m.content }}{% endfor %}", &err));
     CHECK_STR(err.text, "--tools: the chat template does not show any");
     chat_tools_free(&t);

@@ -4,13 +4,15 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "cli/calls_python.h"
+#include "cli/calls_value.h"
 #include <string.h>
 
 /* clang-format off */
 /* Those that a template has are looked for in answers: see chat_tools.c. */
 const char *const call_marks[] = {
     "<tool_call>",                          /* Hermes, Qwen, Granite 4, GLM-4.5, Nemotron 3 */
-    "<tool_calls>",                         /* Apriel */
+    "<tool_calls>",                         /* Apriel, Hunyuan, Jamba */
+    "<tool_calls:opensource>",              /* Hunyuan 3 */
     "<|tool_call>",                         /* Gemma 4 */
     "[TOOL_CALLS]",                         /* Mistral */
     "<|python_tag|>",                       /* Llama 3 */
@@ -19,6 +21,12 @@ const char *const call_marks[] = {
     "<\xEF\xBD\x9C" "DSML\xEF\xBD\x9C" "tool_calls>",     /* DeepSeek V4 */
     "<|tool_call|>",                        /* Granite 3, Phi-4-mini */
     "<function=",                           /* functionary 3.1, Qwen3-Coder */
+    "<function name=\"",                     /* MiniCPM5 */
+    "<function_calls>",                     /* OLMo 3 */
+    "<atem:function_calls>",                /* Muse Glimmer */
+    "<start_function_call>",                /* FunctionGemma */
+    "<use_mcp_tool>",                       /* MiroThinker */
+    "<|tool_calls|>",                       /* Solar Open */
     "<|tool_call_start|>",                  /* LFM2 */
     "<|tool_calls_section_begin|>",         /* Kimi K2 */
     "<|tools_prefix|>",                     /* Apertus */
@@ -26,7 +34,8 @@ const char *const call_marks[] = {
     "<|function_call|>",                    /* GigaChat 3.1 */
     "<|message_sep|>\n\nfunction call",     /* GigaChat 3 */
     "<|action_start|>",                     /* InternLM */
-    "<minimax:tool_call>",                  /* MiniMax */
+    "<minimax:tool_call>",                  /* MiniMax-M2 */
+    "]<]minimax[>[<tool_call>",             /* MiniMax-M3 */
     "<seed:tool_call>",                     /* Seed-OSS */
     "<TOOLCALL>", "<toolcall>",             /* Nemotron */
     "<function_call>",                      /* xLAM, Cogito */
@@ -42,6 +51,7 @@ typedef struct {
     const char *s; /* [n] */
     size_t n, at;
     const json *tools;
+    bool has_bare_values;
     tool_calls *out;
     lory_err *err;
 } reader;
@@ -240,29 +250,6 @@ static piece id_in(const reader *r, size_t at, size_t end, piece name)
 
 /* ---- arguments --------------------------------------------------------------------------- */
 
-static bool is_text(const json *tool, piece key)
-{
-    const json *properties = json_get(json_get(tool, "parameters"), "properties");
-    for (const json *e = properties ? properties->first : NULL; e; e = e->next)
-        if (e->key && e->n_key == key.n && memcmp(e->key, key.s, key.n) == 0)
-            return json_str_is(json_get(e, "type"), "string");
-    return false;
-}
-
-/* A value between tags: a text where the tool says so, else JSON where it is that. */
-static void put_value(json_writer *w, piece key, piece value, bool is_string)
-{
-    json_doc d;
-    piece t = trim(value);
-    json_put_key_bytes(w, key.s, key.n);
-    if (!is_string && json_read(&d, t.s, t.n, "", NULL)) {
-        json_put_value(w, d.root);
-        json_close(&d);
-    } else {
-        json_put_bytes(w, value.s, value.n);
-    }
-}
-
 static bool put_text(buf *b, piece p)
 {
     return p.n == 0 || buf_put(b, p.s, p.n);
@@ -355,15 +342,32 @@ static const json *split_object(const reader *r, const json *j, piece *name, pie
     return args;
 }
 
-/* The object d.root at r->at, what stands before it from `before` on. A tool's name there makes
- * all of it the arguments, one of which may be called "name". */
+static bool is_same_tool(piece a, piece b)
+{
+    a = bare_name(a), b = bare_name(b);
+    return a.n == b.n && memcmp(a.s, b.s, a.n) == 0;
+}
+
+/* Whether the tool of the object at r->at is the word before it, and not what it calls its name: a
+ * tool may have an argument called "name", and even one called "arguments", as those that pass
+ * calls on to others. Where the two are whole calls, the word must be all that is before the
+ * object, tags aside. */
+static bool is_named_before(const reader *r, piece word, piece name, const json *args)
+{
+    if (word.n == 0 || name.n == 0) return word.n > 0;
+    if (!is_tool(r, word)) return false;
+    if (!args || !is_tool(r, name)) return true;
+    size_t past = (size_t)(word.s - r->s) + word.n;
+    return !is_same_tool(word, name) && name_in(r, past, r->at).n == 0;
+}
+
+/* The object j at r->at, what stands before it from `before` on. */
 static bool take_object(reader *r, const json *j, size_t before)
 {
     piece name, id, word = name_in(r, before, r->at);
     const json *args = split_object(r, j, &name, &id);
     tool_call *c;
-    if (word.n && (name.n == 0 || (is_tool(r, word) && !(args && is_tool(r, name))))) {
-        /* NAME ... {...} */
+    if (is_named_before(r, word, name, args)) { /* NAME ... {...} */
         id = id_in(r, before, r->at, word);
         name = word;
         args = j;
@@ -389,80 +393,223 @@ static bool read_object(reader *r, size_t before)
 
 /* ---- calls in tags ----------------------------------------------------------------------- */
 
-/* Where the tag that closes `name` ("function>") begins, *past being its end; n: nowhere. */
-static size_t find_close(const reader *r, size_t at, const char *name, size_t *past)
+/* Where the word of a tag begins that begins at `at` with `open`, "<" or "</", and perhaps a
+ * namespace, as in </atem:invoke>; r->n: there is none. */
+static size_t tag_word(const reader *r, size_t at, const char *open)
 {
-    static const char prefix[] = "\xEF\xBD\x9C" "DSML\xEF\xBD\x9C"; /* DeepSeek's */
-    for (at = find(r, at, "</"); at < r->n; at = find(r, at + 1, "</")) {
-        size_t word = at + strlen("</");
-        if (is_at(r, word, prefix)) word += strlen(prefix);
-        *past = word + strlen(name);
-        if (is_at(r, word, name)) break;
-    }
-    return at;
+    static const char dsml[] = "\xEF\xBD\x9C" "DSML\xEF\xBD\x9C"; /* DeepSeek's */
+    if (!is_at(r, at, open)) return r->n;
+    at += strlen(open);
+    if (is_at(r, at, dsml)) return at + strlen(dsml);
+    size_t end = at;
+    while (end < r->n && (r->s[end] | 32) >= 'a' && (r->s[end] | 32) <= 'z') end++;
+    return end > at && is_at(r, end, ":") ? end + 1 : at;
 }
 
-/* The text from `from` to the tag that closes `name`, without the newlines that the tags stand
- * on. */
-static bool value_to(reader *r, size_t from, const char *name, piece *value)
+/* Past the tag of that word at `at`, or that with a colon behind, as in <arg_key:opensource>; 0: it
+ * is not there. */
+static size_t pass_tag(const reader *r, size_t at, const char *open, const char *word)
 {
-    size_t past, end = find_close(r, from, name, &past);
+    size_t past = tag_word(r, at, open);
+    if (!is_at(r, past, word)) return 0;
+    past += strlen(word);
+    if (is_at(r, past, ":"))
+        while (past < r->n && is_word_char((unsigned char)r->s[past])) past++;
+    return is_at(r, past, ">") ? past + 1 : 0;
+}
+
+/* Words of tags: of a value; of what may come behind it; of what the values are in. */
+typedef struct {
+    const char *value, *next, *all;
+} tag_words;
+
+/* Where the tag that closes the value from `from` on begins, *past being its end; r->n: nowhere.
+ * It is the first behind which the call goes on as it may, else the first. */
+static size_t find_close(const reader *r, size_t from, const tag_words *words, size_t *past)
+{
+    size_t first = r->n, past_first = 0;
+    for (size_t at = find(r, from, "</"); at < r->n; at = find(r, at + 1, "</")) {
+        *past = pass_tag(r, at, "</", words->value);
+        if (!*past) continue;
+        size_t next = skip_blanks(r, *past);
+        if (next == r->n || is_at(r, tag_word(r, next, "<"), words->next)
+            || pass_tag(r, next, "</", words->all))
+            return at;
+        if (first == r->n) first = at, past_first = *past;
+    }
+    *past = past_first;
+    return first;
+}
+
+/* The text from r->at to the tag that closes it, without the newlines that the tags stand on. */
+static bool read_value(reader *r, const tag_words *words, piece *value)
+{
+    size_t from = r->at, past, end = find_close(r, from, words, &past);
     if (end == r->n) return wrong(r, "a value does not end");
     r->at = past;
-    if (from < end && r->s[from] == '\n') from++;
-    if (from < end && r->s[end - 1] == '\n') end--;
+    if (!r->has_bare_values && from < end && r->s[from] == '\n') from++;
+    if (!r->has_bare_values && from < end && r->s[end - 1] == '\n') end--;
     *value = (piece){ r->s + from, end - from };
     return true;
 }
 
-/* <parameter=KEY>VALUE</parameter>, <parameter name="KEY" string="true">VALUE</parameter>, up to
- * the tag that closes `what`; within a value that tag is text. */
-static bool read_parameters(reader *r, const json *tool, const char *what, json_writer *w)
+/* <![CDATA[VALUE]]> and the tag behind it, where it is one: it may have any tags within. */
+static bool pass_cdata(reader *r, const char *word, piece *value)
 {
-    size_t past, end = 0;
+    static const char open[] = "<![CDATA[", close[] = "]]>";
+    size_t from = r->at + sizeof open - 1;
+    if (!is_at(r, r->at, open)) return false;
+    size_t end = find(r, from, close);
+    size_t past = end < r->n ? pass_tag(r, end + sizeof close - 1, "</", word) : 0;
+    if (!past) return false;
+    *value = (piece){ r->s + from, end - from };
+    r->at = past;
+    return true;
+}
+
+static const json *schema_of(const json *tool)
+{
+    return json_get(tool, "parameters");
+}
+
+static void put_member(json_writer *w, const json *schema, piece key, piece value)
+{
+    json_put_key_bytes(w, key.s, key.n);
+    calls_put_value(w, calls_property(schema, key.s, key.n), value.s, value.n);
+}
+
+/* <parameter=KEY>, <param name="KEY" string="true"> at r->at, which is passed. */
+typedef struct {
+    const char *word;
+    piece key;
+    bool is_text;
+} parameter_tag;
+
+static bool pass_parameter(reader *r, parameter_tag *t)
+{
+    static const char text[] = "string=\"true\"";
+    size_t at = tag_word(r, r->at, "<");
+    t->word = is_at(r, at, "parameter") ? "parameter" : "param";
+    if (!is_at(r, at, t->word)) return false;
+    at += strlen(t->word);
+    bool is_quoted = is_at(r, at, " name=\"");
+    if (!is_quoted && !is_at(r, at, "=")) return false;
+    at += is_quoted ? strlen(" name=\"") : 1;
+    size_t end = find(r, at, ">"), key_end = is_quoted ? find(r, at, "\"") : end;
+    if (end == r->n || key_end > end) return false;
+    t->key = (piece){ r->s + at, key_end - at };
+    t->is_text = memmem(r->s + key_end, end - key_end, text, sizeof text - 1) != NULL;
+    r->at = end + 1;
+    return true;
+}
+
+/* <parameter=KEY>VALUE</parameter> ... up to the tag that closes `all`. */
+static bool read_parameters(reader *r, const json *schema, const char *all, json_writer *w)
+{
     for (;;) {
-        if (end < r->at) end = find_close(r, r->at, what, &past); /* it was in a value */
-        size_t begin = find(r, r->at, "parameter");
-        if (end == r->n) return wrong(r, "it does not end");
-        r->at = begin < end ? begin + strlen("parameter") : end;
-        if (begin >= end) return true;
-        bool is_quoted = is_at(r, r->at, " name=\"");
-        if (!is_quoted && !is_at(r, r->at, "=")) continue;
-        size_t key = r->at + (is_quoted ? strlen(" name=\"") : 1), tag_end = find(r, key, ">");
-        size_t key_end = is_quoted ? find(r, key, "\"") : tag_end;
-        if (tag_end >= end || key_end > tag_end) return wrong(r, "a parameter has no name");
-        piece name = { r->s + key, key_end - key }, value;
-        bool is_string = is_text(tool, name);
-        size_t attribute = find(r, key_end, "string=\"true\"");
-        if (!value_to(r, tag_end + 1, "parameter>", &value)) return false;
-        put_value(w, name, value, is_string || attribute < tag_end);
+        parameter_tag t;
+        piece value;
+        r->at = skip_blanks(r, r->at);
+        size_t past = pass_tag(r, r->at, "</", all);
+        if (past) r->at = past;
+        if (past) return true;
+        if (r->at == r->n) return wrong(r, "it does not end");
+        if (!pass_parameter(r, &t)) return wrong(r, "it has something else than parameters");
+        const tag_words words = { t.word, "param", all };
+        if (!pass_cdata(r, t.word, &value) && !read_value(r, &words, &value)) return false;
+        if (t.is_text) {
+            json_put_key_bytes(w, t.key.s, t.key.n);
+            json_put_bytes(w, value.s, value.n);
+        } else {
+            put_member(w, schema, t.key, value);
+        }
     }
 }
 
+/* ---- elements: MiniMax-M3's tags, each behind a mark ------------------------------------- */
+
+static const char element_mark[] = "]<]minimax[>[";
+enum { N_ELEMENT_MARK = sizeof element_mark - 1, MAX_ELEMENT_DEPTH = 32 };
+
+/* Whether at `at` there is the mark and `tag`, or a tag that begins so. */
+static bool is_element(const reader *r, size_t at, const char *tag)
+{
+    return is_at(r, at, element_mark) && is_at(r, at + N_ELEMENT_MARK, tag);
+}
+
+static bool read_elements(reader *r, const json *schema, json_writer *w, int depth);
+
+/* What is in an element, whose tag r->at is behind: a text up to a mark, else elements. */
+static bool read_content(reader *r, const json *schema, json_writer *w, int depth)
+{
+    size_t end = find(r, r->at, element_mark);
+    if (depth == MAX_ELEMENT_DEPTH) return wrong(r, "its elements are nested too deeply");
+    bool is_empty = end == r->at && is_element(r, end, "</");
+    if (end == r->at && (!is_empty || !calls_may_be_text(schema)))
+        return read_elements(r, schema, w, depth + 1);
+    calls_put_value(w, schema, r->s + r->at, end - r->at);
+    r->at = end;
+    return true;
+}
+
+/* Elements up to a closing tag, as an array where they are called <item>, else as an object. */
+static bool read_elements(reader *r, const json *schema, json_writer *w, int depth)
+{
+    const json *item = json_get(schema, "items");
+    bool is_list = json_str_is(json_get(schema, "type"), "array")
+                   || (is_element(r, r->at, "<item>") && !calls_property(schema, "item", 4));
+    if (is_list) json_begin_array(w);
+    if (!is_list) json_begin_object(w);
+    while (is_element(r, r->at, "<") && !is_element(r, r->at, "</")) {
+        size_t at = r->at + N_ELEMENT_MARK + 1, end = find(r, at, ">");
+        piece key = { r->s + at, end - at };
+        if (end == r->n) return wrong(r, "a tag does not end");
+        r->at = end + 1;
+        if (!is_list) json_put_key_bytes(w, key.s, key.n);
+        if (!is_list) item = calls_property(schema, key.s, key.n);
+        if (!read_content(r, item, w, depth)) return false;
+        at = r->at + N_ELEMENT_MARK + strlen("</");
+        if (!is_element(r, r->at, "</") || r->n - at <= key.n
+            || memcmp(r->s + at, key.s, key.n + 1) != 0) /* with its > */
+            return wrong(r, "a value does not end");
+        r->at = skip_blanks(r, at + key.n + 1);
+    }
+    if (!is_element(r, r->at, "</")) return wrong(r, "it has something else than elements");
+    if (is_list) json_end_array(w);
+    if (!is_list) json_end_object(w);
+    return true;
+}
+
+/* ---- functions --------------------------------------------------------------------------- */
+
+/* The object at r->at, which is all of the arguments. */
+static bool read_body(reader *r, tool_call *c)
+{
+    json_doc d;
+    size_t past = calls_json_end(r->s, r->n, r->at);
+    if (!past) return wrong(r, "its JSON does not end");
+    if (!json_read(&d, r->s + r->at, past - r->at, "tool call", r->err)) return false;
+    bool ok = put_arguments(r, c, d.root);
+    json_close(&d);
+    r->at = past;
+    return ok;
+}
+
 /* <function=NAME>... and <invoke name="NAME">...; r->at is behind the name's quote or sign. */
-static bool read_function(reader *r, const char *name_end, const char *what)
+static bool read_function(reader *r, const char *name_end, const char *word)
 {
     size_t quote = find(r, r->at, name_end), open = find(r, quote, ">");
     piece name = trim((piece){ r->s + r->at, quote - r->at });
     if (open == r->n) return wrong(r, "the name of a tool does not end");
-    const json *tool = calls_find_tool(r->tools, name.s, name.n);
-    size_t body = skip_blanks(r, open + 1);
+    const json *schema = schema_of(calls_find_tool(r->tools, name.s, name.n));
     tool_call *c = begin_call(r, name, (piece){ 0 });
     if (!c) return false;
-    if (is_at(r, body, "{")) {
-        json_doc d;
-        size_t past = calls_json_end(r->s, r->n, body);
-        if (!past) return wrong(r, "its JSON does not end");
-        if (!json_read(&d, r->s + body, past - body, "tool call", r->err)) return false;
-        bool ok = put_arguments(r, c, d.root);
-        json_close(&d);
-        r->at = past;
-        return ok;
-    }
+    r->at = skip_blanks(r, open + 1);
+    if (is_at(r, r->at, "{")) return read_body(r, c);
     json_writer w = { &c->arguments, false };
-    r->at = open + 1;
+    if (is_element(r, r->at, "")) return read_elements(r, schema, &w, 0) && end_call(r, c);
     json_begin_object(&w);
-    if (!read_parameters(r, tool, what, &w)) return false;
+    if (!read_parameters(r, schema, word, &w)) return false;
     json_end_object(&w);
     return end_call(r, c);
 }
@@ -471,18 +618,23 @@ static bool read_function(reader *r, const char *name_end, const char *what)
  * the end of the call when there is none. */
 static bool read_pairs(reader *r, size_t before)
 {
+    static const tag_words keys = { "arg_key", "arg_value", "tool_call" },
+                           values = { "arg_value", "arg_key", "tool_call" };
     piece name = name_in(r, before, r->at), key, value;
-    const json *tool = calls_find_tool(r->tools, name.s, name.n);
+    const json *schema = schema_of(calls_find_tool(r->tools, name.s, name.n));
     tool_call *c = begin_call(r, name, (piece){ 0 });
+    size_t past;
     if (!c) return false;
     json_writer w = { &c->arguments, false };
     json_begin_object(&w);
-    while (is_at(r, r->at, "<arg_key>")) {
-        if (!value_to(r, r->at + strlen("<arg_key>"), "arg_key>", &key)) return false;
-        size_t at = skip_blanks(r, r->at);
-        if (!is_at(r, at, "<arg_value>")) return wrong(r, "a key has no value");
-        if (!value_to(r, at + strlen("<arg_value>"), "arg_value>", &value)) return false;
-        put_value(&w, key, value, is_text(tool, key));
+    while ((past = pass_tag(r, r->at, "<", keys.value)) != 0) {
+        r->at = past;
+        if (!read_value(r, &keys, &key)) return false;
+        past = pass_tag(r, skip_blanks(r, r->at), "<", values.value);
+        if (!past) return wrong(r, "a key has no value");
+        r->at = past;
+        if (!read_value(r, &values, &value)) return false;
+        put_member(&w, schema, key, value);
         r->at = skip_blanks(r, r->at);
     }
     json_end_object(&w);
@@ -542,9 +694,10 @@ static size_t find_gemma(const reader *r, size_t before)
 /* Reads the next call; *is_over when there is none. */
 static bool read_next(reader *r, bool *is_over)
 {
-    enum { OBJECT, FUNCTION, INVOKE, PAIRS, NO_PAIRS, N_FORMS };
-    static const char *const begins[] = { "{", "<function=", "invoke name=\"", "<arg_key>",
-                                          "</tool_call>" };
+    enum { OBJECT, FUNCTION, NAMED_FUNCTION, INVOKE, PAIRS, NO_PAIRS, N_FORMS };
+    static const char *const begins[N_FORMS] = {
+        "{", "<function=", "<function name=\"", "invoke name=\"", "<arg_key", "</tool_call"
+    };
     size_t before = r->at, best = r->n, name_at = 0;
     int form = N_FORMS;
     for (int i = 0; i < N_FORMS; i++) {
@@ -565,15 +718,21 @@ static bool read_next(reader *r, bool *is_over)
     }
     if (form == PAIRS || form == NO_PAIRS) return read_pairs(r, before);
     r->at += strlen(begins[form]);
-    return form == FUNCTION ? read_function(r, ">", "function>")
-                            : read_function(r, "\"", "invoke>");
+    return read_function(r, form == FUNCTION ? ">" : "\"",
+                         form == INVOKE ? "invoke" : "function");
 }
 
-bool calls_read(const char *text, size_t n, const json *tools, tool_calls *out, lory_err *err)
+bool calls_read(const char *text, size_t n, const calls_known *known, tool_calls *out,
+                lory_err *err)
 {
     size_t n_before = out->n;
     lory_err local;
-    reader r = { .s = text, .n = n, .tools = tools, .out = out, .err = err ? err : &local };
+    reader r = { .s = text,
+                 .n = n,
+                 .tools = known->tools,
+                 .has_bare_values = known->has_bare_values,
+                 .out = out,
+                 .err = err ? err : &local };
     bool is_over = false, ok = true;
     while (ok && !is_over) ok = read_next(&r, &is_over);
     if (ok && out->n == n_before) ok = wrong(&r, "there is none that can be read");

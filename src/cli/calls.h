@@ -28,6 +28,12 @@ void tool_calls_cut(tool_calls *t, size_t n);
 /* The texts that begin calls, NULL at the end. */
 extern const char *const call_marks[];
 
+/* What is known of the calls before they are read. */
+typedef struct {
+    const json *tools;    /* definitions: which names there are, which VALUE is a text; or NULL */
+    bool has_bare_values; /* a newline beside a VALUE between tags is its own, and not the tags' */
+} calls_known;
+
 /* Reads the calls of text[0..n), which begins with a mark or is a call as a whole, and appends them
  * to *out. Arguments come in one of these forms, whatever the mark:
  *   {"name": NAME, "arguments": {...}}          also parameters, args, tool_name; within "function"
@@ -35,13 +41,17 @@ extern const char *const call_marks[];
  *   {"NAME": {...}}
  *   NAME ... {...}                              tags, [ARGS], ```json and the like between the two
  *   <function=NAME> <parameter=KEY>VALUE</parameter> ... or {...}
+ *   <function name="NAME"> <param name="KEY">VALUE</param> ...      also <![CDATA[VALUE]]>
  *   <invoke name="NAME"> <parameter name="KEY">VALUE</parameter> ...
+ *   ]<]minimax[>[<invoke name="NAME">]<]minimax[>[<KEY>VALUE]<]minimax[>[</KEY> ...
+ *                                               VALUE may be such elements, <item> those of a list
  *   NAME <arg_key>KEY</arg_key> <arg_value>VALUE</arg_value> ...
  *   NAME(KEY=VALUE, ...)                        literals of Python
  *   call:NAME{KEY:VALUE, ...}                   likewise, strings between <|"|> and <|"|>
- * tools, the definitions, may be NULL; they say which names there are and which VALUE is a text.
+ * A tag that closes a VALUE is text unless the call goes on behind it as it may.
  * False with *out as it was: LORY_E_FORMAT says what is wrong, LORY_E_MEMORY. */
-bool calls_read(const char *text, size_t n, const json *tools, tool_calls *out, lory_err *err);
+bool calls_read(const char *text, size_t n, const calls_known *known, tool_calls *out,
+                lory_err *err);
 
 /* The end of the JSON object or array that begins at s[at]; 0 when it does not end. */
 size_t calls_json_end(const char *s, size_t n, size_t at);

@@ -60,11 +60,20 @@ static bool put_escape(buf *out, python_text *p)
     return buf_putc(out, '\\') && buf_putc(out, c); /* as Python leaves it */
 }
 
+/* Whether the quote at p->at ends its string: not if it stands in the midst of a text, where some
+ * models do not escape it. */
+static bool is_end_quote(const python_text *p)
+{
+    size_t at = p->at + 1;
+    while (at < p->n && memchr(" \t\r\n", p->s[at], 4)) at++;
+    return at == p->n || memchr(",)]}:", p->s[at], 5);
+}
+
 /* The string whose quote is at p->at. */
 static bool read_string(python_text *p, buf *out)
 {
     char quote = p->s[p->at++];
-    while (p->at < p->n && p->s[p->at] != quote) {
+    while (p->at < p->n && !(p->s[p->at] == quote && is_end_quote(p))) {
         char c = p->s[p->at++];
         if (c == '\\' ? !put_escape(out, p) : !buf_putc(out, c)) return false;
     }
@@ -73,23 +82,28 @@ static bool read_string(python_text *p, buf *out)
     return true;
 }
 
-/* Gemma's, between which nothing is escaped. */
-static const char quote_mark[] = "<|\"|>";
-enum { N_QUOTE = sizeof quote_mark - 1 };
+/* Gemma's, between which nothing is escaped: 4's, FunctionGemma's. */
+static const char *const quote_marks[] = { "<|\"|>", "<escape>" };
+enum { N_QUOTE_MARKS = sizeof quote_marks / sizeof quote_marks[0] };
 
-static bool is_quote(const python_text *p, size_t at)
+/* The one at `at`; NULL: none. */
+static const char *quote_at(const python_text *p, size_t at)
 {
-    return p->is_gemma && at + N_QUOTE <= p->n && memcmp(p->s + at, quote_mark, N_QUOTE) == 0;
+    for (int i = 0; p->is_gemma && i < N_QUOTE_MARKS; i++) {
+        size_t n = strlen(quote_marks[i]);
+        if (at + n <= p->n && memcmp(p->s + at, quote_marks[i], n) == 0) return quote_marks[i];
+    }
+    return NULL;
 }
 
-static bool put_between_quotes(python_text *p, json_writer *w, bool is_key)
+static bool put_between(python_text *p, json_writer *w, const char *quote, bool is_key)
 {
-    size_t begin = p->at + N_QUOTE, end = begin;
-    while (end < p->n && !is_quote(p, end)) end++;
-    if (end == p->n) return false;
+    size_t n = strlen(quote), begin = p->at + n, end = begin;
+    while (end < p->n && quote_at(p, end) != quote) end++;
+    if (end >= p->n) return false;
     if (is_key) json_put_key_bytes(w, p->s + begin, end - begin);
     if (!is_key) json_put_bytes(w, p->s + begin, end - begin);
-    p->at = end + N_QUOTE;
+    p->at = end + n;
     return true;
 }
 
@@ -161,7 +175,8 @@ static bool put_key(python_text *p, json_writer *w)
 {
     skip_blanks(p);
     if (p->at == p->n) return false;
-    if (is_quote(p, p->at)) return put_between_quotes(p, w, true);
+    const char *quote = quote_at(p, p->at);
+    if (quote) return put_between(p, w, quote, true);
     if (p->s[p->at] == '\'' || p->s[p->at] == '"') return put_string(p, w, true);
     return p->is_gemma && put_bare_key(p, w);
 }
@@ -185,8 +200,9 @@ static bool put_value(python_text *p, json_writer *w, int depth)
 {
     skip_blanks(p);
     char c = p->at < p->n ? p->s[p->at] : 0;
+    const char *quote = quote_at(p, p->at);
     if (depth == MAX_DEPTH) return false;
-    if (is_quote(p, p->at)) return put_between_quotes(p, w, false);
+    if (quote) return put_between(p, w, quote, false);
     if (c == '\'' || c == '"') return put_string(p, w, false);
     if (take(p, '[')) return put_list(p, w, ']', depth + 1);
     if (take(p, '(')) return put_list(p, w, ')', depth + 1);
@@ -220,4 +236,13 @@ bool gemma_arguments(python_text *p, buf *out)
     json_writer w = { out, false };
     p->is_gemma = true;
     return take(p, '{') && put_dict(p, &w, 0);
+}
+
+bool python_literal(const char *s, size_t n, buf *out)
+{
+    python_text p = { .s = s, .n = n };
+    json_writer w = { out, false };
+    bool ok = put_value(&p, &w, 0);
+    skip_blanks(&p);
+    return ok && p.at == n;
 }

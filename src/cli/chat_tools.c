@@ -219,13 +219,28 @@ static bool holds(const char *text, size_t n, const char *what)
     return false;
 }
 
+/* Whether the value of the call stands between its tags without a newline on either side. */
+static bool is_value_bare(const probe *p)
+{
+    const char *value = strstr(p->made.text + answer_at(p), chat_probe.value);
+    return value && value[-1] != '\n' && value[strlen(chat_probe.value)] != '\n';
+}
+
+/* [NAME(KEY=...)] of Llama 3.2 and 4. */
+static bool is_python_list(const char *answer)
+{
+    size_t n = strlen(chat_probe.name);
+    return *answer == '[' && strncmp(answer + 1, chat_probe.name, n) == 0 && answer[1 + n] == '(';
+}
+
 /* The marks that the template has, or what it makes of a call; all, when it shows no calls and
  * names no form. */
 static void choose_marks(const probe *p, chat_tools *t)
 {
     const char *answer = p->made.text + answer_at(p);
     answer += strspn(answer, " \n");
-    t->is_bare = !t->is_raw && (*answer == '{' || (*answer == '[' && strchr("{ \n", answer[1])));
+    t->is_bare = !t->is_raw && (*answer == '{' || (*answer == '[' && strchr("{ \n", answer[1]))
+                                || is_python_list(answer));
     for (int i = 0; call_marks[i]; i++)
         if (holds(p->tmpl->text, p->tmpl->n, call_marks[i])
             || holds(p->made.text, p->made.n, call_marks[i]))
@@ -252,6 +267,7 @@ bool chat_tools_fit(chat_tools *t, const char *subject, const lory_model *m,
     t->is_raw = t->is_bare = false;
     bool ok = ask(&p, t, err) && choose_form(&p, t, err);
     if (ok) choose_marks(&p, t);
+    t->has_bare_values = ok && !t->is_raw && is_value_bare(&p);
     t->recipients = recipients_of(tmpl->text, tmpl->n, p.asked.text, p.asked.n);
     if (ok && t->n_mark == 0 && !t->is_bare && !t->recipients)
         ok = err_set(err, LORY_E_UNSUPPORTED,
@@ -276,8 +292,9 @@ static bool has_mark(const chat_tools *t, const char *text, size_t n)
 bool chat_tools_calls(const chat_tools *t, const char *text, size_t n, tool_calls *out,
                       lory_err *err)
 {
-    bool ok = t->recipients ? recipients_read_calls(t->recipients, text, n, t->doc.root, out, err)
-                            : calls_read(text, n, t->doc.root, out, err);
+    const calls_known known = { t->doc.root, t->has_bare_values };
+    bool ok = t->recipients ? recipients_read_calls(t->recipients, text, n, &known, out, err)
+                            : calls_read(text, n, &known, out, err);
     if (!ok) return false;
     if (has_mark(t, text, n)) return true;
     for (size_t i = 0; i < out->n; i++)

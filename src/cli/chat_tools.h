@@ -17,6 +17,7 @@ typedef struct {
     bool is_bare; /* an answer that begins with { or [ may be a call as a whole */
     bool is_raw;  /* the template has no form for calls: they go back as they were written */
     bool has_text_arguments; /* it wants arguments as a string of JSON, not as an object */
+    bool has_bare_values;    /* of calls in tags: as in calls_known */
     bool has_null_content;   /* it wants null as the content of a message with calls */
     buf shown; /* what follows a prompt that the model answers by a call of chat_probe: empty when
                   the template ends its prompts with what such an answer does not begin with */

@@ -32,7 +32,7 @@ recipient_kind recipient_at(const recipient_form *f, const char *s, size_t n, bo
 void recipients_put_text(const recipient_form *f, const char *s, size_t n, buf *out);
 /* Reads the calls of the parts for tools, as calls_read does, into an empty list; s begins with a
  * mark or without. What is for all is left out. False with *out empty. */
-bool recipients_read_calls(const recipient_form *f, const char *s, size_t n, const json *tools,
-                           tool_calls *out, lory_err *err);
+bool recipients_read_calls(const recipient_form *f, const char *s, size_t n,
+                           const calls_known *known, tool_calls *out, lory_err *err);
 
 #endif

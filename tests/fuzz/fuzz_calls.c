@@ -19,7 +19,7 @@ static void check_calls(const tool_calls *calls)
 }
 
 /* The same bytes as parts with recipients, in both forms. */
-static void try_parts(const char *s, size_t n, const json *tools)
+static void try_parts(const char *s, size_t n, const calls_known *known)
 {
     static const char *const prompts[] = { ">>>", "<|from|>assistant\n<|recipient|>" };
     static const char text[] = ">>> <|recipient|> <|content|>";
@@ -30,7 +30,7 @@ static void try_parts(const char *s, size_t n, const json *tools)
         const recipient_form *f =
             recipients_of(text, strlen(text), prompts[i], strlen(prompts[i]));
         if (!f) abort();
-        if (!recipients_read_calls(f, s, n, tools, &calls, &err)
+        if (!recipients_read_calls(f, s, n, known, &calls, &err)
             && (calls.n > 0 || !err.text[0] || strchr(err.text, '\n')))
             abort();
         recipients_put_text(f, s, n, &b);
@@ -50,12 +50,13 @@ int fuzz_calls(const uint8_t *data, size_t n)
     lory_err err = { 0 };
     json_doc tools;
     if (!json_read(&tools, text, strlen(text), "tools", &err)) abort();
-    if (!calls_read((const char *)data, n, tools.root, &calls, &err)) {
+    const calls_known known = { tools.root, n % 2 };
+    if (!calls_read((const char *)data, n, &known, &calls, &err)) {
         if (calls.n > 0 || !err.text[0] || strchr(err.text, '\n')) abort();
     }
     check_calls(&calls);
     tool_calls_free(&calls);
-    try_parts((const char *)data, n, tools.root);
+    try_parts((const char *)data, n, &known);
     json_close(&tools);
     return 0;
 }
