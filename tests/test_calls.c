@@ -324,7 +324,7 @@ TEST(calls_of_gemma_4_are_read)
 /* As calls_of, of an answer behind a prompt of functionary's. */
 static const char *parts_of(const char *prompt, const char *answer)
 {
-    static const char template_text[] = ">>> <|recipient|> <|content|>";
+    static const char template_text[] = ">>> <|recipient|> <|content|> <|start|>assistant <atem:";
     static char out[LORY_ERR_MAX];
     tool_calls calls = { 0 };
     lory_err err = { 0 };
@@ -352,6 +352,12 @@ TEST(calls_that_are_parts_for_a_recipient_are_read)
                            "<|content|>{\"a\": 1}\n<|from|>assistant\n<|recipient|> x\n"
                            "<|content|>{}"),
               "add({\"a\":1}) x({})");
+    CHECK_STR(parts_of("<|eot|><|start|>assistant",
+                       " to=self<|message|>I add.<|eom|><|start|>assistant to=add<|message|><atem:"
+                       "function_calls>\n<atem:invoke name=\"add\">\n<atem:parameter name=\"a\">1"
+                       "</atem:parameter>\n</atem:invoke>\n</atem:function_calls><|eom|><|start|>"
+                       "assistant to=user<|message|>Added."),
+              "add({\"a\":1})");
     static const char *const bad[] = { "", "all\nHi.", "add", "add\n", "add\n{", "add\n{}>>>x\n1",
                                        "python\nprint(1)", "\n{}", "Hi {}" };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
@@ -363,7 +369,7 @@ TEST(calls_that_are_parts_for_a_recipient_are_read)
 /* What of an answer is for all. */
 static void check_text(const char *prompt, const char *answer, const char *want)
 {
-    static const char template_text[] = ">>> <|recipient|> <|content|>";
+    static const char template_text[] = ">>> <|recipient|> <|content|> <|start|>assistant <atem:";
     const recipient_form *f =
         recipients_of(template_text, strlen(template_text), prompt, strlen(prompt));
     buf b = { 0 };
@@ -381,6 +387,9 @@ TEST(what_is_for_all_is_the_text_of_an_answer)
     check_text(">>>", "add\n{}", "");
     check_text("<|from|>assistant\n<|recipient|>", " all\n<|content|>Hi.\n", "Hi.\n");
     check_text("<|from|>assistant\n<|recipient|>", "all", "all");
+    check_text("<|start|>assistant",
+               " to=self<|message|>Hm.<|eom|><|start|>assistant to=user<|message|>Hi.", "Hi.");
+    check_text("<|start|>assistant", " to=user<|message|>Hi <|eom|>.", "Hi <|eom|>.");
 }
 
 TEST(what_is_no_call_is_one_line)

@@ -107,6 +107,23 @@ TEST(heads_of_parts_are_no_text)
     CHECK(chat_print_end(&v3));
 }
 
+TEST(parts_for_the_model_itself_are_thinking)
+{
+    static const char template_text[] = "<|start|>assistant <atem:";
+    static const char prompt[] = "<|start|>assistant";
+    static const char text[] = " to=self<|message|>Hm. <think>"
+                               "<|eom|><|start|>assistant to=user<|message|>Hi.";
+    const recipient_form *form =
+        recipients_of(template_text, strlen(template_text), prompt, strlen(prompt));
+    REQUIRE(form);
+    check((chat_printer){ .recipients = form }, prompt, text, "Hm. <think>\nHi.");
+    check((chat_printer){ .recipients = form, .hides = true }, prompt, text, "Hi.");
+    check((chat_printer){ .recipients = form, .has_colour = true }, prompt, text,
+          "\033[2mHm. <think>\n\033[22mHi.");
+    check((chat_printer){ .recipients = form }, prompt, " to=user<|message|>Hi.", "Hi.");
+    check((chat_printer){ .recipients = form }, prompt, "Hi.", "Hi.");
+}
+
 TEST(what_controls_a_terminal_is_left_out)
 {
     static const chat_printer p = { .is_terminal = true };

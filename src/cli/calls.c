@@ -23,7 +23,6 @@ const char *const call_marks[] = {
     "<function=",                           /* functionary 3.1, Qwen3-Coder */
     "<function name=\"",                     /* MiniCPM5 */
     "<function_calls>",                     /* OLMo 3 */
-    "<atem:function_calls>",                /* Muse Glimmer */
     "<start_function_call>",                /* FunctionGemma */
     "<use_mcp_tool>",                       /* MiroThinker */
     "<|tool_calls|>",                       /* Solar Open */

@@ -96,15 +96,16 @@ static int channel_mark_at(const chat_printer *p, const char *s, size_t n, bool 
     return NO_MARK;
 }
 
-/* Whether a part for all begins at s: HEAD; one for a tool: CALL; whether they may: NO_MARK with
- * *may. */
+/* Whether a part for all or the model itself begins at s: HEAD; one for a tool: CALL; whether they
+ * may: NO_MARK with *may. */
 static int head_at(const chat_printer *p, const char *s, size_t n, bool is_first, bool *may)
 {
     size_t n_head;
-    if (!p->recipients || p->is_thinking) return NO_MARK;
+    if (!p->recipients || (p->is_thinking && p->i_mark != NO_MARK)) return NO_MARK;
     recipient_kind k = recipient_at(p->recipients, s, n, is_first, &n_head);
     *may |= k == RECIPIENT_PERHAPS;
-    return k == RECIPIENT_ALL ? HEAD : k == RECIPIENT_TOOL && p->tools ? CALL : NO_MARK;
+    if (k == RECIPIENT_TOOL) return p->tools ? CALL : NO_MARK;
+    return k >= RECIPIENT_ALL ? HEAD : NO_MARK;
 }
 
 /* How many bytes of s a mark is found at or may begin at: *i_mark is its kind, NO_MARK when it is
@@ -131,15 +132,26 @@ static size_t find_mark(const chat_printer *p, const char *s, size_t n, int *i_m
     return n;
 }
 
+/* Thinking that no mark is shown of: it begins or ends. */
+static bool set_thinking(chat_printer *p, bool is_thinking)
+{
+    if (p->is_thinking == is_thinking) return true;
+    bool ok = is_thinking || p->hides || put(p, "\n", 1);
+    p->is_thinking = is_thinking;
+    p->i_mark = NO_MARK; /* no other mark ends it */
+    return ok && colour(p);
+}
+
 /* Marks of channels are not shown. */
 static bool pass_channel_mark(chat_printer *p, int k)
 {
-    bool was_thinking = p->is_thinking;
-    if (k > 1 || was_thinking == (k == 0)) return true;
-    bool ok = k == 0 || p->hides || put(p, "\n", 1);
-    p->is_thinking = k == 0;
-    p->i_mark = NO_MARK; /* no other mark ends it */
-    return ok && colour(p);
+    return k > 1 || set_thinking(p, k == 0);
+}
+
+/* Heads of parts are not shown either. */
+static bool pass_head(chat_printer *p, const char *s, size_t n, bool is_first, size_t *n_head)
+{
+    return set_thinking(p, recipient_at(p->recipients, s, n, is_first, n_head) == RECIPIENT_SELF);
 }
 
 /* The mark itself is shown as thinking is. */
@@ -185,7 +197,7 @@ bool chat_print(chat_printer *p, const char *text, size_t n)
         p->is_in_call = k == CALL;
         if (k == HEAD) {
             bool is_first = n_free == 0 && !p->is_under_way;
-            recipient_at(p->recipients, s + n_free, p->held.len - at, is_first, &n_free);
+            ok = pass_head(p, s + n_free, p->held.len - at, is_first, &n_free) && ok;
             at += n_free;
         }
         p->is_under_way |= n_free > 0 || k != NO_MARK;

@@ -4,8 +4,11 @@
 #include <string.h>
 
 static const recipient_form forms[] = {
-    { ">>>", 3, "", "recipient" },
-    { "\n<|from|>assistant\n<|recipient|>", 13, "<|content|>", "<|content|>" },
+    { ">>>", "", ">>>", "\n", "all", NULL, "recipient" },
+    { "<|recipient|>", "", "\n<|from|>assistant\n<|recipient|>", "\n<|content|>", "all", NULL,
+      "<|content|>" },
+    { "<|start|>assistant", " to=", "<|eom|><|start|>assistant to=", "<|message|>", "user", "self",
+      "<atem:" },
 };
 enum { N_FORMS = sizeof forms / sizeof forms[0] };
 
@@ -14,18 +17,13 @@ static bool holds(const char *s, size_t n, const char *what)
     return memmem(s, n, what, strlen(what)) != NULL;
 }
 
-static bool ends_with(const char *s, size_t n, const char *end, size_t n_end)
-{
-    return n >= n_end && memcmp(s + n - n_end, end, n_end) == 0;
-}
-
 const recipient_form *recipients_of(const char *template_text, size_t n, const char *prompt,
                                     size_t n_prompt)
 {
     for (const recipient_form *f = forms; f < forms + N_FORMS; f++) {
-        const char *end = f->mark + strlen(f->mark) - f->n_prompt;
-        if (ends_with(prompt, n_prompt, end, f->n_prompt) && holds(template_text, n, end)
-            && holds(template_text, n, f->hint))
+        size_t n_end = strlen(f->prompt);
+        if (n_prompt >= n_end && memcmp(prompt + n_prompt - n_end, f->prompt, n_end) == 0
+            && holds(template_text, n, f->prompt) && holds(template_text, n, f->hint))
             return f;
     }
     return NULL;
@@ -35,6 +33,11 @@ static bool is_name_char(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'
            || c == '-' || c == '.';
+}
+
+static bool is_name(const char *s, size_t n, const char *name)
+{
+    return n == strlen(name) && memcmp(s, name, n) == 0;
 }
 
 /* Past `what` at s[*at..n): NONE when something else is there, PERHAPS when s ends before. */
@@ -51,18 +54,18 @@ recipient_kind recipient_at(const recipient_form *f, const char *s, size_t n, bo
                             size_t *n_head)
 {
     size_t at = 0;
-    recipient_kind k = is_first ? RECIPIENT_ALL : pass(s, n, f->mark, &at);
+    recipient_kind k = pass(s, n, is_first ? f->first : f->mark, &at);
     if (k != RECIPIENT_ALL) return k;
     while (at < n && s[at] == ' ') at++;
     size_t name = at;
     while (at < n && is_name_char(s[at])) at++;
     size_t n_name = at - name;
     if (at < n && n_name == 0) return RECIPIENT_NONE;
-    k = pass(s, n, "\n", &at);
-    if (k == RECIPIENT_ALL) k = pass(s, n, f->content, &at);
+    k = pass(s, n, f->content, &at);
     if (k != RECIPIENT_ALL) return k;
     *n_head = at;
-    return n_name == 3 && memcmp(s + name, "all", 3) == 0 ? RECIPIENT_ALL : RECIPIENT_TOOL;
+    if (is_name(s + name, n_name, f->all)) return RECIPIENT_ALL;
+    return f->self && is_name(s + name, n_name, f->self) ? RECIPIENT_SELF : RECIPIENT_TOOL;
 }
 
 /* Where the part behind the one whose content begins at `at` begins; n: nowhere. */

@@ -21,9 +21,10 @@ static void check_calls(const tool_calls *calls)
 /* The same bytes as parts with recipients, in both forms. */
 static void try_parts(const char *s, size_t n, const calls_known *known)
 {
-    static const char *const prompts[] = { ">>>", "<|from|>assistant\n<|recipient|>" };
-    static const char text[] = ">>> <|recipient|> <|content|>";
-    for (int i = 0; i < 2; i++) {
+    static const char *const prompts[] = { ">>>", "<|from|>assistant\n<|recipient|>",
+                                           "<|start|>assistant" };
+    static const char text[] = ">>> <|recipient|> <|content|> <|start|>assistant <atem:";
+    for (int i = 0; i < 3; i++) {
         tool_calls calls = { 0 };
         lory_err err = { 0 };
         buf b = { 0 };
