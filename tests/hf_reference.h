@@ -35,111 +35,142 @@ enum { REF_Q_RANK = 12, REF_KV_RANK = 16, REF_NOPE = 8, REF_ROPE = 4 };
 
 typedef struct ref ref; /* the tensors of a model that is being made */
 
-/* Names of a layer have one %d, of experts a second one; NULL: there is none. */
+/* A model. Names of a layer have one %d, of experts a second one; NULL: there is none. What is 0,
+ * false or NULL is as in LLaMA. */
 typedef struct {
-    const char *config;                 /* the whole config.json, as hf_json has it */
+    const char *config;    /* the whole config.json, as hf_json has it */
+    const char *beside[2]; /* tensors of no use to the text */
+
+    /* embedding and output */
     const char *embd, *out_norm, *head; /* head NULL: tied */
     const char *positions;              /* learned; NULL: none */
     int n_unused;                       /* its first rows, of no position */
-    const char *beside[2];              /* tensors of no use to the text */
-    bool out_norm_plain; /* its weight counts as it is, whatever others do */
-    const char *attn_norm, *q, *k, *v, *o, *q_norm, *k_norm, *attn_post_norm;
-    const char *ffn_norm, *gate, *up, *down, *ffn_post_norm;
-    const char *q_a, *q_a_norm, *q_b, *kv_a, *kv_a_norm, *kv_b; /* latent attention; `o` too */
-    const char *slopes;                                         /* ALiBi's, as a tensor */
+    double embd_scale, logit_scale;     /* 0: 1 */
+    double logit_cap;                   /* 0: none */
+    bool normed_embd;                   /* without a weight */
+    bool out_norm_plain;                /* its weight counts as it is, whatever others do */
+    bool unit_columns;                  /* of the output matrix */
+    bool head_bias;
+
+    /* layers */
+    int n_loop;            /* how often all are gone through; 0: once */
+    bool loop_norm;        /* and normed as before the output in between */
+    double residual_scale; /* 0: 1 */
+    bool parallel;         /* attention and feed-forward from one norm */
+    bool transposes;       /* weights are [in, out] */
+    bool ternary;          /* the matrices are -1, 0, 1 times a scale */
+
+    /* norms */
+    const char *attn_norm, *attn_post_norm, *ffn_norm, *ffn_post_norm;
+    const char *attn_sub_norm, *ffn_sub_norm; /* before the last products */
+    ref_norm norm;
+    bool norm_bias;
+    double norm_eps;                            /* 0: 1e-5 */
+    double post_eps;                            /* of norms behind sub-layers; 0: as of others */
+    double plus, attn_post_plus, ffn_post_plus; /* what weights count more; 0: by `norm` */
+
+    /* attention */
+    const char *q, *k, *v, *o, *q_norm, *k_norm;
+    ref_qkv qkv; /* FUSED and GROUPED: the tensor is named by q */
+    ref_qk_norm qk_norm;
+    bool qkv_bias, o_bias;
+    int kv; /* heads of K and V; 0: REF_KV */
+    /* [REF_LAYER] of each layer, up to REF_HEADS_MAX; NULL: as all. No heads: no attention; none of
+     * K and V: the product `in_place`. */
+    const int *heads, *kvs;
+    const char *in_place;
+    int value_dim;      /* 0: as keys */
+    int n_sharing;      /* last layers, which read keys and values of earlier ones */
+    bool tiled;         /* heads of Q that share keys are n_kv apart */
+    bool unit_values;   /* heads of V are normed, without a weight */
+    double q_scale;     /* heads of Q and K are normed without a weight, and Q times this; 0: no */
+    double attn_scale;  /* of scores; 0: 1 / sqrt(length of a head) */
+    double value_scale; /* 0: 1 */
+    double clip, attn_cap; /* of Q, K and V; of scores; 0: none */
+    const char *sinks;     /* in layers with a window, */
+    bool sinks_everywhere; /* or in all */
+    const char *attn_gate; /* of each head's output, by sigmoid */
+    bool softplus_gate;    /* by softplus */
+    bool gates_values;     /* a gate for each value of attention's output */
+    /* latent attention; `o` too */
+    const char *q_a, *q_a_norm, *q_b, *kv_a, *kv_a_norm, *kv_b;
+
+    /* which positions a layer sees */
+    int window;             /* in layers (il + 1) % 4 != 0; 0: none */
+    bool first_full;        /* it is in layers il % 4 != 0 instead */
+    bool alternates;        /* in layers 1, 3, .. */
+    bool even_windows;      /* in layers 0, 2, .. */
+    bool chunks;            /* it is a chunk of the text */
+    int full_dim, full_rot; /* of a head in layers without one; 0: as in others */
+    bool full_k_is_v;       /* those layers have one product for keys and values */
+
+    /* positions */
+    ref_rotation rotation;
+    bool dense_rotates; /* layers without experts rotate, whatever they see */
+    bool pairs;         /* RoPE of (2i, 2i + 1), else of (i, i + n/2) */
+    bool proportional;  /* what does not rotate in full layers is the end of each half */
+    int n_rot;          /* 0: all of a head */
+    double theta;       /* 0: 10000 */
+    double local_theta; /* of layers with a window; 0: as in others */
+    double yarn_factor, yarn_original; /* YaRN of the usual ramp; 0: none */
+    double yarn_magnitude;             /* 0: 1 */
+    bool plain_windows;                /* YaRN in layers without a window only */
+    const double *factors;             /* frequencies are divided by them; NULL: by 1 */
+    double magnitude;                  /* of rotated values; 0: 1 */
+    double temp_scale, temp_offset; /* queries grow with each temp_length tokens; 0: they don't */
+    int temp_length;
+    bool temp_still; /* in layers that don't rotate only */
+    bool alibi;
+    const char *slopes; /* ALiBi's, as a tensor */
+
+    /* feed-forward */
+    const char *gate, *up, *down;
+    bool gate_up;      /* one tensor, named by gate */
+    const int *widths; /* [REF_LAYER] up to REF_FF_MAX; NULL: as all; 0: no network */
+    ref_act act;
     const char *xielu; /* behind it "alpha_n", "alpha_p", "beta", "eps" */
+    bool ffn_bias;
+    double gate_scale, down_scale;      /* 0: 1 */
+    const double *clips, *shared_clips; /* [REF_LAYER] of gates; NULL: none */
+    const double *cuts; /* [REF_LAYER] of gates, in deviations above the mean; NAN: none */
+
+    /* experts */
     const char *router, *router_bias, *exp_gate, *exp_up, *exp_down;
     const char *exp_in, *exp_out; /* all experts in one: gate and up, then down */
+    int n_dense;                  /* first layers without experts */
+    int moe_step;                 /* layers (il + 1) % moe_step == 0 have them; 0: all */
+    int n_group, n_group_used;    /* 0: one */
+    bool sigmoid, normalises;     /* how the router's scores become weights */
+    bool sparse;                  /* routing by SparseMixer */
+    bool early_router;            /* it reads the residual stream before attention */
+    bool router_bias_is_row;      /* [1, n] */
+    double router_cap;            /* of scores; 0: none */
+    double expert_scale;          /* 0: 1 */
+    bool weighs_input;            /* experts' inputs, not outputs, times the weights */
+    bool exp_transposes;          /* weights of all experts in one are [in, out] */
+    bool exp_stacked;             /* gate, up and down of all experts in one each */
+    bool exp_flat;                /* they are one matrix each, down transposed */
     const char *chunk_gate, *chunk_up, *chunk_down; /* each for two experts; counts 1/20 */
     const char *sh_gate, *sh_up, *sh_down, *sh_in;
     const char *sh_router; /* how much of the shared experts: the sigmoid of its product */
-    const char *sinks;     /* in layers with a window, */
-    bool sinks_everywhere; /* or in all */
-    const char *attn_gate; /* of each head's output */
-    const char *layer_embd, *layer_proj, *layer_proj_norm; /* of each token for each layer */
-    const char *layer_gate, *layer_out, *layer_post_norm, *layer_scale;
+    int n_shared;
     /* experts beside the dense network, whose input the router norms by itself */
     const char *router_scale, *expert_scales, *exp_norm, *dense_post_norm, *exp_post_norm;
+    const char *input_norm; /* they read the layer's input by it */
+    bool dense_beside;      /* they and the dense network, halved by the root of 2 */
+
+    /* of each token for each layer */
+    const char *layer_embd, *layer_proj, *layer_proj_norm;
+    const char *layer_gate, *layer_out, *layer_post_norm, *layer_scale;
     /* Gemma 3n's streams: of the layers, the names behind "altup." and "laurel."; of the model with
      * the number of a stream. Per-layer embeddings have REF_LAYER_VOCAB rows then. */
     const char *altup, *laurel, *streams_in, *streams_out;
-    const double *cuts; /* [REF_LAYER] of gates, in deviations above the mean; NAN: none */
-    const char *input_norm; /* experts read the layer's input by it, beside the dense network */
-    bool exp_flat;        /* gate, up, down of all experts are one matrix each, down transposed */
-    int n_dense;               /* first layers without experts */
-    int n_shared;              /* shared experts */
-    int kv;                    /* heads of K and V; 0: REF_KV */
-    /* [REF_LAYER] of each layer, up to REF_HEADS_MAX and REF_FF_MAX; NULL: as all. No heads: no
-     * attention; none of K and V: the product `in_place`; no width: no feed-forward network. */
-    const int *heads, *kvs, *widths;
-    const char *in_place;
+
     /* [REF_LAYER] layers without heads that mix tokens by another way: out [n, REF_EMBD] of h */
     const bool *recurs;
     void (*mix)(ref *r, int il, int n, double (*h)[REF_EMBD], double (*out)[REF_EMBD]);
     /* what mixes tokens beside attention: what it makes is added to attention's */
-    void (*beside_attention)(ref *r, int il, int n, double (*h)[REF_EMBD],
-                             double (*out)[REF_EMBD]);
-    int n_rot;                 /* 0: all of a head */
-    int value_dim;             /* 0: as keys */
-    int full_dim, full_rot;    /* of a head in layers without a window; 0: as in others */
-    int n_sharing;             /* last layers, which read keys and values of earlier ones */
-    int window;                /* of layers (il + 1) % 4 != 0; 0: none */
-    int moe_step;              /* layers (il + 1) % moe_step == 0 have experts; 0: all */
-    int n_group, n_group_used; /* of experts; 0: one */
-    double norm_eps; /* 0: 1e-5 */
-    double clip, attn_cap, router_cap; /* of Q, K and V; of scores; 0: none */
-    bool tiled; /* heads of Q that share keys are n_kv apart */
-    double theta, embd_scale, residual_scale, logit_scale, attn_scale, expert_scale; /* 0: usual */
-    double temp_scale, temp_offset; /* queries grow with each temp_length tokens; 0: they don't */
-    int temp_length;
-    double local_theta;             /* of layers with a window; 0: as in others */
-    double logit_cap;               /* 0: none */
-    double value_scale, gate_scale, down_scale; /* 0: 1 */
-    const double *clips, *shared_clips; /* [REF_LAYER] of gates; NULL: none */
-    double yarn_factor, yarn_original; /* YaRN of the usual ramp; 0: none */
-    double yarn_magnitude;             /* 0: 1 */
-    const double *factors;             /* frequencies are divided by them; NULL: by 1 */
-    double magnitude;                  /* of rotated values; 0: 1 */
-    ref_norm norm;
-    ref_qk_norm qk_norm;
-    ref_qkv qkv; /* FUSED and GROUPED: the tensor is named by q */
-    ref_act act;
-    ref_rotation rotation;
-    bool pairs; /* RoPE of (2i, 2i + 1), else of (i, i + n/2) */
-    bool alibi;
-    bool transposes, exp_transposes; /* weights of layers, of all experts in one, are [in, out] */
-    bool exp_stacked;                /* gate, up and down of all experts in one each */
-    bool chunks;                     /* the window is a chunk of the text */
-    bool first_full;                 /* the window is in layers il % 4 != 0 instead */
-    bool temp_still;                 /* temperature in layers that don't rotate only */
-    bool plain_windows;              /* YaRN in layers without a window only */
-    bool weighs_input;               /* experts' inputs, not outputs, times the weights */
-    bool early_router;               /* it reads the residual stream before attention */
-    bool sparse;                     /* routing by SparseMixer */
-    bool router_bias_is_row;         /* [1, n] */
-    const char *attn_sub_norm, *ffn_sub_norm; /* before the last products */
-    bool ternary;                             /* -1, 0, 1 times a scale: the matrices of layers */
-    bool unit_columns;               /* of the output matrix */
-    bool head_bias;
-    bool alternates; /* the window is in layers 1, 3, .. instead */
-    bool even_windows; /* in layers 0, 2, .. */
-    bool dense_rotates; /* layers without experts rotate, whatever they see */
-    bool softplus_gate; /* of heads; else by sigmoid */
-    bool gates_values;  /* a gate for each value of attention's output */
-    bool normed_embd;   /* without a weight */
-    double q_scale;     /* heads of Q and K are normed without a weight, and Q times this; 0: no */
-    int n_loop;         /* how often all layers are gone through; 0: once */
-    bool loop_norm;     /* and normed as before the output in between */
-    double post_eps;    /* of norms behind sub-layers; 0: as of others */
-    double plus, attn_post_plus, ffn_post_plus; /* what norms' weights count more; 0: by `norm` */
-    bool dense_beside;  /* experts and the dense network, halved by the root of 2 */
-    bool proportional; /* what does not rotate in full layers is the end of each half */
-    bool unit_values;  /* heads of V are normed, without a weight */
-    bool full_k_is_v;  /* full layers have one product for keys and values */
-    bool gate_up;    /* one tensor, named by gate */
-    bool parallel;   /* attention and feed-forward from one norm */
-    bool norm_bias, qkv_bias, o_bias, ffn_bias;
-    bool sigmoid, normalises; /* how the router's scores become weights */
+    void (*beside_attention)(ref *r, int il, int n, double (*h)[REF_EMBD], double (*out)[REF_EMBD]);
 } ref_spec;
 
 /* For `mix`: a tensor of the layer, "PATTERN" and its end; slices, rows 0: it has none. */
