@@ -295,6 +295,11 @@ TEST(calls_written_as_python_are_read)
     CHECK_STR(calls_of("[add()]"), "add({})");
     CHECK_STR(calls_of("[get_weather(city=\"the \"old\" town\", days=2)]"),
               "get_weather({\"city\":\"the \\\"old\\\" town\",\"days\":2})");
+    CHECK_STR(calls_of("[get_weather(city='{'a': ['b']}\n} // 'x'\n', days={'it's': 'a'})]"),
+              "get_weather({\"city\":\"{'a': ['b']}\\n} // 'x'\\n\",\"days\":{\"it's\":\"a\"}})");
+    CHECK_STR(calls_of("<|python_start|>I look.<|python_end|>{\"name\": \"add\", \"parameters\": "
+                       "{\"a\": 1}}{\"name\": \"add\", \"parameters\": {}}"),
+              "add({\"a\":1}) add({})");
 }
 
 #define Q "<|\"|>"

@@ -16,6 +16,7 @@ const char *const call_marks[] = {
     "<|tool_call>",                         /* Gemma 4 */
     "[TOOL_CALLS]",                         /* Mistral */
     "<|python_tag|>",                       /* Llama 3 */
+    "<|python_start|>",                     /* Llama 4 */
     "<\xEF\xBD\x9Ctool\xE2\x96\x81" "calls\xE2\x96\x81" "begin\xEF\xBD\x9C>", /* DeepSeek V3, R1 */
     "<\xEF\xBD\x9C" "DSML\xEF\xBD\x9C" "function_calls>", /* DeepSeek V3.2 */
     "<\xEF\xBD\x9C" "DSML\xEF\xBD\x9C" "tool_calls>",     /* DeepSeek V4 */

@@ -60,20 +60,21 @@ static bool put_escape(buf *out, python_text *p)
     return buf_putc(out, '\\') && buf_putc(out, c); /* as Python leaves it */
 }
 
-/* Whether the quote at p->at ends its string: not if it stands in the midst of a text, where some
- * models do not escape it. */
-static bool is_end_quote(const python_text *p)
+/* Whether the quote at p->at ends its string: not if something else comes behind it than what can,
+ * since some models do not escape quotes within. */
+static bool is_end_quote(const python_text *p, bool is_key)
 {
     size_t at = p->at + 1;
     while (at < p->n && memchr(" \t\r\n", p->s[at], 4)) at++;
-    return at == p->n || memchr(",)]}:", p->s[at], 5);
+    if (at == p->n) return true;
+    return is_key ? p->s[at] == ':' : p->s[at] == ',' || p->s[at] == p->close;
 }
 
 /* The string whose quote is at p->at. */
-static bool read_string(python_text *p, buf *out)
+static bool read_string(python_text *p, bool is_key, buf *out)
 {
     char quote = p->s[p->at++];
-    while (p->at < p->n && !(p->s[p->at] == quote && is_end_quote(p))) {
+    while (p->at < p->n && !(p->s[p->at] == quote && is_end_quote(p, is_key))) {
         char c = p->s[p->at++];
         if (c == '\\' ? !put_escape(out, p) : !buf_putc(out, c)) return false;
     }
@@ -119,7 +120,7 @@ static bool put_bare_key(python_text *p, json_writer *w)
 static bool put_string(python_text *p, json_writer *w, bool is_key)
 {
     buf text = { 0 };
-    bool ok = read_string(p, &text);
+    bool ok = read_string(p, is_key, &text);
     const char *s = text.len ? text.data : "";
     if (ok && is_key) json_put_key_bytes(w, s, text.len);
     if (ok && !is_key) json_put_bytes(w, s, text.len);
@@ -159,6 +160,8 @@ static bool put_value(python_text *p, json_writer *w, int depth);
 
 static bool put_list(python_text *p, json_writer *w, char close, int depth)
 {
+    char outer = p->close;
+    p->close = close;
     json_begin_array(w);
     while (!take(p, close)) {
         if (!put_value(p, w, depth)) return false;
@@ -168,6 +171,7 @@ static bool put_list(python_text *p, json_writer *w, char close, int depth)
         }
     }
     json_end_array(w);
+    p->close = outer;
     return true;
 }
 
@@ -183,6 +187,8 @@ static bool put_key(python_text *p, json_writer *w)
 
 static bool put_dict(python_text *p, json_writer *w, int depth)
 {
+    char outer = p->close;
+    p->close = '}';
     json_begin_object(w);
     while (!take(p, '}')) {
         if (!put_key(p, w)) return false;
@@ -193,6 +199,7 @@ static bool put_dict(python_text *p, json_writer *w, int depth)
         }
     }
     json_end_object(w);
+    p->close = outer;
     return true;
 }
 
@@ -213,6 +220,7 @@ static bool put_value(python_text *p, json_writer *w, int depth)
 bool python_arguments(python_text *p, buf *out)
 {
     json_writer w = { out, false };
+    p->close = ')';
     json_begin_object(&w);
     while (!take(p, ')')) {
         skip_blanks(p);

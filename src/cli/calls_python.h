@@ -10,6 +10,7 @@ typedef struct {
     const char *s; /* [n] */
     size_t n, at;
     bool is_gemma; /* keys of dicts are bare, and strings may be between its marks */
+    char close;    /* what ends the list or dict that is read */
 } python_text;
 
 /* Reads KEY=VALUE, ... from p->at, which is behind the parenthesis, to the one that closes it, and
