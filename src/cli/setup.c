@@ -190,9 +190,12 @@ bool cli_open_drafter(const session_opts *o, lory_session *s, cli_drafter *d, lo
                               .n_threads = o->n_threads,
                               .cache_type = (lory_cache_type)o->cache_type };
     lory_model_info info;
+    lory_memory_plan plan;
     if (!(d->m = lory_model_open(o->drafter, err))) return false;
     lory_model_get_info(d->m, &info);
     if (p.n_ctx > info.n_ctx_train) p.n_ctx = info.n_ctx_train; /* beyond it, it does not guess */
+    /* heads that q8_0 can't keep do as well in another type: no byte depends on guesses */
+    if (!lory_plan_memory(d->m, &p, &plan, err)) p.cache_type = LORY_CACHE_F16;
     return (d->s = lory_session_new(d->m, &p, err)) && lory_session_draft_by(s, d->s, err);
 }
 
