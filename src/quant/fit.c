@@ -42,7 +42,8 @@ uint16_t fit_half(float f)
     return f32_to_f16(f > max_half ? max_half : f < -max_half ? -max_half : f);
 }
 
-uint16_t fit_half_above(float f)
+/* The nearest whose magnitude is not smaller. */
+static uint16_t half_above(float f)
 {
     uint16_t h = fit_half(f);
     bool is_below = fabsf(f16_to_f32(h)) < fabsf(f);
@@ -52,7 +53,7 @@ uint16_t fit_half_above(float f)
 uint16_t fit_half_near(float f)
 {
     uint16_t h = fit_half(f);
-    return (h & 0x7fff) < 0x0400 ? fit_half_above(f) : h;
+    return (h & 0x7fff) < 0x0400 ? half_above(f) : h;
 }
 
 int fit_level(float v, int n, const int8_t *level)
@@ -141,15 +142,25 @@ static void scale_try(fit_data f, float per_step, float lo, float hi, float *sca
     *best = *scale * s.xc;
 }
 
+fit_line fit_counts(fit_data f, fit_line line, int lo, int hi)
+{
+    const float per_step = inverse(line.scale);
+    fit_line counts = { 0.0f, 0.0f };
+    counts.scale = sums_of_codes(f, per_step, line.min * per_step, (float)lo, (float)hi).cc;
+    for (int i = 0; i < f.n; i++) counts.min += f.w[i];
+    return counts;
+}
+
 /* The peak may become lo, or, of the other sign, hi. */
 float fit_scale(fit_data f, int lo, int hi)
 {
     enum { N_TRIES = 31, N_AGAIN = 2 };
     const float step = (1.2f - 0.8f) / (float)(N_TRIES - 1);
-    float peak = fit_peak(f.n, f.x), scale = peak / (float)lo, best = 0.0f;
+    const int most = lo < 0 ? lo : -hi;
+    float peak = fit_peak(f.n, f.x), scale = peak / (float)most, best = 0.0f;
     if (peak == 0.0f) return 0.0f;
     for (int sign = 1; sign >= -1; sign -= 2) {
-        float per_step = (float)(sign * lo) / peak;
+        float per_step = (float)(sign * most) / peak;
         for (int itry = 0; itry < N_TRIES; itry++)
             scale_try(f, per_step * (0.8f + step * (float)itry), (float)lo, (float)hi, &scale,
                       &best);

@@ -35,7 +35,11 @@ void fit_codes(int n, const float *x, fit_line line, int lo, int hi, int8_t *cod
 /* The squared error of the weights coded so; n % 4 == 0 here and below. */
 float fit_error(fit_data f, fit_line line, int lo, int hi);
 
-/* The scale for codes lo..hi, -lo >= hi, and no minimum; it may be negative. */
+/* By how much the squared error of the weights coded so grows with the square of what is added to
+ * the scale, to the minimum. */
+fit_line fit_counts(fit_data f, fit_line line, int lo, int hi);
+
+/* The scale for codes lo..hi and no minimum: -lo >= hi, and it may be negative; or lo is 0. */
 float fit_scale(fit_data f, int lo, int hi);
 /* The scale >= 0 and minimum for codes 0..hi. */
 fit_line fit_scale_min(fit_data f, int hi, bool min_is_positive);
@@ -50,9 +54,8 @@ float fit_peak(int n, const float *x);
 int fit_level(float v, int n, const int8_t *level);
 /* The nearest finite half float, so that no finite weight is read back as infinite. */
 uint16_t fit_half(float f);
-/* The nearest whose magnitude is not smaller: a scale that clips nothing. */
-uint16_t fit_half_above(float f);
-/* The same only for a denormal one, whose few bits could clip much; else the nearest. */
+/* The same, but of denormal ones, whose few bits could clip much, the nearest whose magnitude is
+ * not smaller. */
 uint16_t fit_half_near(float f);
 
 #endif

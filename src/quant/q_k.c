@@ -143,83 +143,129 @@ static int max_int(int a, int b)
     return a > b ? a : b;
 }
 
-/* n floats as integers lo..hi of one half float, which is returned; the peak becomes `top`. */
-static uint16_t share_scale(int n, const float *x, int top, int lo, int hi, int8_t *codes)
+/* The scales, or the minima, of the sub-blocks, and what the squared error of each counts. */
+typedef struct {
+    float x[16], count[16];
+} k_values;
+
+/* n of them as integers lo..hi of one half float, which is returned: the one with the least squared
+ * error, or the one by which the peak becomes the integer that is furthest from 0. */
+static uint16_t share_scale(int n, const k_values *v, bool by_error, int lo, int hi, int8_t *codes)
 {
-    uint16_t d = fit_half_near(fit_peak(n, x) / (float)top);
-    fit_codes(n, x, (fit_line){ f16_to_f32(d), 0.0f }, lo, hi, codes);
+    const float by_peak = fit_peak(n, v->x) / (float)(lo < 0 ? lo : hi);
+    const float shared = by_error ? fit_scale((fit_data){ n, v->x, v->count }, lo, hi) : by_peak;
+    const uint16_t d = fit_half_near(shared);
+    fit_codes(n, v->x, (fit_line){ f16_to_f32(d), 0.0f }, lo, hi, codes);
     return d;
 }
 
-/* The scale of sub-block s with the least error: the integer it was rounded to, or a neighbour; or
- * one of the other sign, where the codes or the integers reach one step further. */
-static fit_line settle_scale(fit_data f, int scale_half, int half, k_codes *k, int s)
+/* The scale of sub-block s with the least error, which is returned: the integer it was rounded to,
+ * or a neighbour; or one of the other sign, where the codes or the integers reach one step
+ * further. */
+static float settle_scale(fit_data f, int scale_half, int half, k_codes *k, int s)
 {
     const float d = f16_to_f32(k->d);
     const int scale = k->scale[s];
     float best = INFINITY;
-    fit_line best_line = { d * (float)scale, 0.0f };
     for (int i = 0; i < 6; i++) {
         int near = scale + i % 3 - 1;
         int tried = max_int(min_int(i < 3 ? near : -near, scale_half - 1), -scale_half);
-        fit_line line = { d * (float)tried, 0.0f };
-        float err = fit_error(f, line, -half, half - 1);
+        float err = fit_error(f, (fit_line){ d * (float)tried, 0.0f }, -half, half - 1);
         if (!(err < best)) continue;
-        best = err, best_line = line;
+        best = err;
         k->scale[s] = (int8_t)tried;
     }
-    return best_line;
+    return best;
+}
+
+/* The scales of all sub-blocks; returns the error. */
+static float settle_scales(fit_data f, const k_values *scales, bool by_error, int scale_half,
+                           int half, k_codes *k)
+{
+    float err = 0.0f;
+    k->d = share_scale(16, scales, by_error, -scale_half, scale_half - 1, k->scale);
+    for (int s = 0; s < 16; s++)
+        err += settle_scale(fit_part(f, 16 * s, 16), scale_half, half, k, s);
+    return err;
 }
 
 /* Sub-blocks of 16 without minima; scales and codes are symmetric: -scale_half ..
  * scale_half - 1. */
 static void code_scales(fit_data f, int scale_half, int half, k_codes *k)
 {
-    float scales[16];
-    for (int s = 0; s < 16; s++) scales[s] = fit_scale(fit_part(f, 16 * s, 16), -half, half - 1);
-    k->d = share_scale(16, scales, -scale_half, -scale_half, scale_half - 1, k->scale);
+    k_values scales;
+    k_codes other = { 0 };
     for (int s = 0; s < 16; s++) {
-        fit_line line = settle_scale(fit_part(f, 16 * s, 16), scale_half, half, k, s);
-        fit_codes(16, f.x + 16 * s, line, -half, half - 1, k->code + 16 * s);
+        const fit_data part = fit_part(f, 16 * s, 16);
+        const fit_line line = { fit_scale(part, -half, half - 1), 0.0f };
+        scales.x[s] = line.scale;
+        scales.count[s] = fit_counts(part, line, -half, half - 1).scale;
     }
+    const float err = settle_scales(f, &scales, false, scale_half, half, k);
+    if (settle_scales(f, &scales, true, scale_half, half, &other) < err) *k = other;
+    const float d = f16_to_f32(k->d);
+    for (int s = 0; s < 16; s++)
+        fit_codes(16, f.x + 16 * s, (fit_line){ d * (float)k->scale[s], 0.0f }, -half, half - 1,
+                  k->code + 16 * s);
 }
 
+/* How a format divides a super-block into sub-blocks with minima. */
+typedef struct {
+    int n;         /* weights of a sub-block */
+    int scale_max; /* scales and minima are 0..scale_max, */
+    int hi;        /* codes 0..hi */
+} k_form;
+
 /* Rounding the scale and the minimum of sub-block s each for itself misses the best pair of
- * integers: takes the one with the least error among their neighbours. */
-static fit_line settle_line(fit_data f, int scale_max, int hi, k_codes *k, int s)
+ * integers: takes the one with the least error, which is returned, among their neighbours. */
+static float settle_line(fit_data f, k_form form, k_codes *k, int s)
 {
     const float d = f16_to_f32(k->d), dmin = f16_to_f32(k->dmin);
-    const int scale = k->scale[s], min = k->min[s];
+    const int scale = k->scale[s], min = k->min[s], most = form.scale_max;
     float best = INFINITY;
-    fit_line best_line = { d * (float)scale, dmin * (float)min };
-    for (int i = max_int(scale - 1, 0); i <= min_int(scale + 1, scale_max); i++) {
-        for (int j = max_int(min - 2, 0); j <= min_int(min + 2, scale_max); j++) {
-            fit_line line = { d * (float)i, dmin * (float)j };
-            float err = fit_error(f, line, 0, hi);
+    for (int i = max_int(scale - 1, 0); i <= min_int(scale + 1, most); i++) {
+        for (int j = max_int(min - 2, 0); j <= min_int(min + 2, most); j++) {
+            float err = fit_error(f, (fit_line){ d * (float)i, dmin * (float)j }, 0, form.hi);
             if (!(err < best)) continue;
-            best = err, best_line = line;
+            best = err;
             k->scale[s] = (int8_t)i, k->min[s] = (int8_t)j;
         }
     }
-    return best_line;
+    return best;
 }
 
-/* Sub-blocks of n with minima; scales and minima 0..scale_max, codes 0..hi. */
-static void code_lines(fit_data f, int n, int scale_max, int hi, k_codes *k)
+/* The scales and minima of all sub-blocks; returns the error. */
+static float settle_lines(fit_data f, k_form form, const k_values *scales, const k_values *mins,
+                          bool by_error, k_codes *k)
 {
-    float scales[16] = { 0 }, mins[16] = { 0 };
-    int n_sub = QB_SUPER / n;
+    const int n_sub = QB_SUPER / form.n;
+    float err = 0.0f;
+    k->d = share_scale(n_sub, scales, by_error, 0, form.scale_max, k->scale);
+    k->dmin = share_scale(n_sub, mins, by_error, 0, form.scale_max, k->min);
+    for (int s = 0; s < n_sub; s++)
+        err += settle_line(fit_part(f, form.n * s, form.n), form, k, s);
+    return err;
+}
+
+/* Sub-blocks with minima. */
+static void code_lines(fit_data f, k_form form, k_codes *k)
+{
+    const int n = form.n, n_sub = QB_SUPER / n;
+    k_values scales = { 0 }, mins = { 0 };
+    k_codes other = { 0 };
     for (int s = 0; s < n_sub; s++) {
-        fit_line line = fit_scale_min(fit_part(f, n * s, n), hi, true);
-        scales[s] = line.scale;
-        mins[s] = line.min;
+        const fit_data part = fit_part(f, n * s, n);
+        const fit_line line = fit_scale_min(part, form.hi, true);
+        const fit_line counts = fit_counts(part, line, 0, form.hi);
+        scales.x[s] = line.scale, scales.count[s] = counts.scale;
+        mins.x[s] = line.min, mins.count[s] = counts.min;
     }
-    k->d = share_scale(n_sub, scales, scale_max, 0, scale_max, k->scale);
-    k->dmin = share_scale(n_sub, mins, scale_max, 0, scale_max, k->min);
-    for (int s = 0; s < n_sub; s++) {
-        fit_line line = settle_line(fit_part(f, n * s, n), scale_max, hi, k, s);
-        fit_codes(n, f.x + n * s, line, 0, hi, k->code + n * s);
-    }
+    const float err = settle_lines(f, form, &scales, &mins, false, k);
+    if (settle_lines(f, form, &scales, &mins, true, &other) < err) *k = other;
+    const float d = f16_to_f32(k->d), dmin = f16_to_f32(k->dmin);
+    for (int s = 0; s < n_sub; s++)
+        fit_codes(n, f.x + n * s, (fit_line){ d * (float)k->scale[s], dmin * (float)k->min[s] }, 0,
+                  form.hi, k->code + n * s);
 }
 
 void q2_k_write(int64_t n, const float *in, const float *importance, void *row)
@@ -227,7 +273,7 @@ void q2_k_write(int64_t n, const float *in, const float *importance, void *row)
     block_q2_k *b = row;
     k_codes k;
     for (int64_t i = 0; i < n; i += QB_SUPER, b++) {
-        code_lines(fit_data_at(QB_SUPER, in, importance, i), 16, 15, 3, &k);
+        code_lines(fit_data_at(QB_SUPER, in, importance, i), (k_form){ 16, 15, 3 }, &k);
         b->d = k.d;
         b->dmin = k.dmin;
         for (int s = 0; s < 16; s++) b->scale[s] = (uint8_t)(k.scale[s] | k.min[s] << 4);
@@ -253,7 +299,7 @@ void q4_k_write(int64_t n, const float *in, const float *importance, void *row)
     block_q4_k *b = row;
     k_codes k;
     for (int64_t i = 0; i < n; i += QB_SUPER, b++) {
-        code_lines(fit_data_at(QB_SUPER, in, importance, i), 32, 63, 15, &k);
+        code_lines(fit_data_at(QB_SUPER, in, importance, i), (k_form){ 32, 63, 15 }, &k);
         b->d = k.d;
         b->dmin = k.dmin;
         scales_8_put(k.scale, k.min, b->scale);
@@ -266,7 +312,7 @@ void q5_k_write(int64_t n, const float *in, const float *importance, void *row)
     block_q5_k *b = row;
     k_codes k;
     for (int64_t i = 0; i < n; i += QB_SUPER, b++) {
-        code_lines(fit_data_at(QB_SUPER, in, importance, i), 32, 63, 31, &k);
+        code_lines(fit_data_at(QB_SUPER, in, importance, i), (k_form){ 32, 63, 31 }, &k);
         b->d = k.d;
         b->dmin = k.dmin;
         scales_8_put(k.scale, k.min, b->scale);

@@ -154,7 +154,7 @@ void q8_0_write(int64_t n, const float *in, const float *importance, void *row)
     (void)importance;
     block_q8_0 *b = row, *end = b + n / QB_SMALL;
     for (; b < end; b++, in += QB_SMALL) {
-        b->d = fit_half_above(fabsf(fit_peak(QB_SMALL, in)) / 127.0f);
+        b->d = fit_half_near(fabsf(fit_peak(QB_SMALL, in)) / 127.0f);
         fit_codes(QB_SMALL, in, (fit_line){ f16_to_f32(b->d), 0.0f }, -127, 127, b->q);
     }
 }
