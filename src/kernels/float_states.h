@@ -22,12 +22,13 @@ INLINE void dplr_columns(const int n_vec, const dplr_args *a, int j, int n)
     for (int i = 0; i < a->n_key; i++, to += a->ld)
         for (int c = 0; c < n_vec; c++) {
             v16 t = v_mul(v_set(a->w[i]), load_part(to + 16 * c, n - 16 * c));
-            if (a->a) t = v_fma(v_set(a->b[i]), m[c], t);
+            if (a->b) t = v_fma(v_set(a->b[i]), m[c], t);
             t = v_fma(v_set(a->k[i]), v[c], t);
             store_part(to + 16 * c, n - 16 * c, t);
-            sum[c] = v_fma(t, v_set(a->q[i]), sum[c]);
+            if (a->q) sum[c] = v_fma(t, v_set(a->q[i]), sum[c]);
         }
-    for (int c = 0; c < n_vec; c++) store_part(a->y + j + 16 * c, n - 16 * c, sum[c]);
+    for (int c = 0; c < n_vec; c++)
+        store_part(a->y + j + 16 * c, n - 16 * c, a->q ? sum[c] : m[c]);
 }
 
 static void dplr(const dplr_args *a)

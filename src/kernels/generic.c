@@ -173,11 +173,11 @@ static void dplr(const dplr_args *a)
         for (int i = 0; a->a && i < a->n_key; i++) m = fmaf(s[(size_t)i * a->ld], a->a[i], m);
         for (int i = 0; i < a->n_key; i++, s += a->ld) {
             float t = a->w[i] * *s;
-            if (a->a) t = fmaf(a->b[i], m, t);
+            if (a->b) t = fmaf(a->b[i], m, t);
             *s = fmaf(a->k[i], a->v[j], t);
-            y = fmaf(*s, a->q[i], y);
+            if (a->q) y = fmaf(*s, a->q[i], y);
         }
-        a->y[j] = y;
+        a->y[j] = a->q ? y : m;
     }
 }
 

@@ -314,7 +314,8 @@ typedef struct {
  *   m_j = sum_i S_ij * a_i                             i ascending by fused multiply-add from +0
  *   S_ij = fmaf(k_i, v_j, fmaf(b_i, m_j, w_i * S_ij))
  *   y_j = sum_i S_ij * q_i                             likewise
- * a NULL: no m, and S_ij = fmaf(k_i, v_j, w_i * S_ij). */
+ * b NULL: S_ij = fmaf(k_i, v_j, w_i * S_ij), and without a there is no m.
+ * q NULL: y_j = m_j, of the state as it was. */
 typedef struct {
     int n, n_key;
     const float *w, *a, *b, *k, *q; /* [n_key] */
