@@ -13,6 +13,9 @@ extern const int family_text[FAMILY_N];
  * and give the same bits by any number of threads and tokens at a time, fused or not. */
 void family_run(const char *path, const char *arch, const double *want);
 
+/* The same of weights that are rounded: only the bits tell. */
+void family_run_rounded(const char *path, const char *arch, const double *want);
+
 /* The folder of a model is converted, and run. */
 void family_check(const ref_spec *s, const char *arch);
 

@@ -106,7 +106,7 @@ TEST(why_a_foreign_family_does_not_run_is_said)
         const char *why;
     } cases[] = {
         { { .arch = "mamba9", .key = "ssm.state_size" }, ": it has recurrent layers" },
-        { { .arch = "rwkv6", .key = "wkv.head_size" }, ": it has recurrent layers" },
+        { { .arch = "rwkv9", .key = "wkv.head_size" }, ": it has recurrent layers" },
         { { .arch = "lfm4", .key = "shortconv.l_cache" }, ": it has recurrent layers" },
         { { .arch = "bert", .key = "attention.causal", .is_false = true }, encoder },
         { { .arch = "nomic-bert", .key = "pooling_type" }, encoder },

@@ -88,6 +88,8 @@ static const hf_family families[] = {
       "qwen35moe",      rows_qwen35, rows_moe,           shape_qwen35, keys_qwen35 },
     { "KimiLinearForCausalLM",
       "kimi-linear",    rows_kimi_linear, rows_common,   shape_kimi_linear, keys_kimi_linear },
+    { "Rwkv6ForCausalLM",
+      "rwkv6",          rows_rwkv6, rows_none,           NULL, keys_rwkv6 },
     { "RWKV7ForCausalLM",
       "rwkv7",          rows_rwkv7, rows_none,           shape_rwkv7, keys_rwkv7 },
     { "BailingMoeV3ForCausalLM",

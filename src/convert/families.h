@@ -139,6 +139,7 @@ void keys_qwen3next(config *c, const hf_shape *s);
 void keys_qwen35(config *c, const hf_shape *s);
 void shape_kimi_linear(config *c, hf_shape *s);
 void keys_kimi_linear(config *c, const hf_shape *s);
+void keys_rwkv6(config *c, const hf_shape *s);
 void shape_rwkv7(config *c, hf_shape *s);
 void keys_rwkv7(config *c, const hf_shape *s);
 void keys_bailing3(config *c, const hf_shape *s);

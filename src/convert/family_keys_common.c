@@ -14,7 +14,7 @@ void family_shape(const hf_family *f, config *c, hf_shape *s)
     *s = (hf_shape){ 0 };
     s->n_layer = config_int(c, "num_hidden_layers n_layer num_layers n_layers "
                                "num_transformer_layers", CONFIG_NEEDED);
-    bool is_headless = strncmp(f->arch, "mamba", 5) == 0 || strcmp(f->arch, "rwkv7") == 0;
+    bool is_headless = strncmp(f->arch, "mamba", 5) == 0 || strncmp(f->arch, "rwkv", 4) == 0;
     bool is_gemma3 = strcmp(f->arch, "gemma3") == 0; /* larger models leave out what is usual */
     s->n_head = config_most(c, "num_attention_heads n_head n_heads num_heads num_query_heads",
                             is_gemma3 ? 8 : is_headless ? 1 : CONFIG_NEEDED);

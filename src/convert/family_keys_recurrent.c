@@ -256,7 +256,29 @@ void keys_kimi_linear(config *c, const hf_shape *s)
     keys_join(c, &linear);
 }
 
-/* ---- RWKV-7 ---------------------------------------------------------------------------------- */
+/* ---- RWKV ------------------------------------------------------------------------------------ */
+
+/* Ranks go with the width. rescale_every halves what later layers add, and the stream, so that it
+ * fits floats of 16 bits; GGUF has a key for that, but nothing needs it here. */
+void keys_rwkv6(config *c, const hf_shape *s)
+{
+    int64_t n_embd = keys_n_embd(c), is_wide = n_embd == 4096;
+    if (config_int(c, "attention_hidden_size", n_embd) != n_embd
+        || config_int(c, "head_size_divisor", 8) != 8)
+        config_wrong(c, LORY_E_UNSUPPORTED, "states of another width than the model's "
+                                            "(attention_hidden_size), or another norm of heads "
+                                            "(head_size_divisor), are not known of rwkv6");
+    config_put_int(c, "block_count", s->n_layer);
+    config_put_int(c, "context_length", 1 << 20);
+    config_put_int(c, "embedding_length", n_embd);
+    config_put_int(c, "attention.head_count", 0);
+    config_copy_num(c, "attention.layer_norm_epsilon", "layer_norm_epsilon", 1e-5);
+    config_copy_int(c, "wkv.head_size", "head_size", 64);
+    config_put_int(c, "time_mix_extra_dim", is_wide ? 64 : 32);
+    config_put_int(c, "time_decay_extra_dim", is_wide ? 128 : 64);
+    config_copy_int(c, "feed_forward_length", "intermediate_size", n_embd * 7 / 2 / 32 * 32);
+    config_copy_int(c, "vocab_size", "vocab_size", CONFIG_NEEDED);
+}
 
 void shape_rwkv7(config *c, hf_shape *s)
 {

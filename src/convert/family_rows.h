@@ -32,7 +32,7 @@ extern const hf_row rows_moe[], rows_grovemoe[], rows_qwen3vlmoe[], rows_llama4[
 extern const hf_row rows_lfm2[], rows_qwen3next[], rows_qwen35[], rows_kimi_linear[],
     rows_granite4_hybrid[], rows_granite4_moe[], rows_falcon_h1[],
     rows_nemotron_h[], rows_mamba[], rows_mamba2[], rows_jamba[],
-    rows_bamba[], rows_plamo2[], rows_rwkv7[], rows_bailing3[];
+    rows_bamba[], rows_plamo2[], rows_rwkv6[], rows_rwkv7[], rows_bailing3[];
 
 /* ---- how rows are written -------------------------------------------------------------------- */
 

@@ -204,10 +204,45 @@ const hf_row rows_nemotron_h[] = {
     ROW("lm_head", "output"),
     END };
 
+/* RWKV-6. Products of low rank lie turned. */
+#define FINCH "rwkv.blocks.%d."
+#define TURNED(a, b)                                                                               \
+    { .from = FINCH "attention." a, .to = BLK b ".weight", .change = HF_TRANSPOSE,                 \
+      .flags = HF_WHOLE_NAME }
+#define ONE_ROW(a, b) { .from = a, .to = BLK b, .change = HF_ONE_ROW, .flags = HF_WHOLE_NAME }
+
+const hf_row rows_rwkv6[] = {
+    ROW("rwkv.embeddings", "token_embd"),
+    ROW("rwkv.blocks.0.pre_ln", "token_embd_norm"),
+    ROW("rwkv.ln_out", "output_norm"),
+    ROW("head", "output"),
+    ROW(FINCH "ln1", BLK "attn_norm"),
+    ROW(FINCH "ln2", BLK "attn_norm_2"),
+    ONE_ROW(FINCH "attention.time_maa_x", "time_mix_lerp_x.weight"),
+    TURNED("time_maa_w1", "time_mix_w1"),
+    TURNED("time_maa_w2", "time_mix_w2"),
+    { .from = FINCH "attention.time_maa_%e", .to = BLK "time_mix_lerp_fused.weight",
+      .flags = HF_WHOLE_NAME, .letters = "wkvrg" },
+    ONE_ROW(FINCH "attention.time_decay", "time_mix_decay.weight"),
+    TURNED("time_decay_w1", "time_mix_decay_w1"),
+    TURNED("time_decay_w2", "time_mix_decay_w2"),
+    WHOLE(FINCH "attention.time_faaaa", BLK "time_mix_first.weight"),
+    ROW(FINCH "attention.key", BLK "time_mix_key"),
+    ROW(FINCH "attention.value", BLK "time_mix_value"),
+    ROW(FINCH "attention.receptance", BLK "time_mix_receptance"),
+    ROW(FINCH "attention.gate", BLK "time_mix_gate"),
+    ROW(FINCH "attention.output", BLK "time_mix_output"),
+    ROW(FINCH "attention.ln_x", BLK "time_mix_ln"),
+    ONE_ROW(FINCH "feed_forward.time_maa_k", "channel_mix_lerp_k.weight"),
+    ONE_ROW(FINCH "feed_forward.time_maa_r", "channel_mix_lerp_r.weight"),
+    ROW(FINCH "feed_forward.key", BLK "channel_mix_key"),
+    ROW(FINCH "feed_forward.value", BLK "channel_mix_value"),
+    ROW(FINCH "feed_forward.receptance", BLK "channel_mix_receptance"),
+    END };
+
 /* RWKV-7, as fla has it. The first layer mixes no values; what stands for the products of that in
  * all files is of no use. */
 #define RWKV LAYER "attn."
-#define ONE_ROW(a, b) { .from = a, .to = BLK b, .change = HF_ONE_ROW, .flags = HF_WHOLE_NAME }
 #define AGAIN(part, n)                                                                             \
     WHOLE("model.layers.0.attn.a_lora.lora." part, "blk.0.time_mix_a" n ".weight"),                \
     WHOLE("model.layers.0.attn.a_lora.lora." part, "blk.0.time_mix_v" n ".weight")

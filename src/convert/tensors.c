@@ -343,6 +343,7 @@ static qtype final_type(const gguf_tensor *t, const hf_output *o, qtype wanted)
         "_norm.weight",       "ffn_gate_inp.weight", "position_embd.weight",
         "_coef.weight",       "conv.weight",         "conv1d.weight",
         "time_mix_w1.weight", "time_mix_w2.weight",  "_lerp_fused.weight",
+        "decay_w1.weight",    "decay_w2.weight",     "time_mix_first.weight",
     };
     if (o->row && o->row->change == HF_MXFP4) return QT_MXFP4;
     if (t->n_dims == 1 || !gguf_str_ends(t->name, ".weight")) return QT_F32;

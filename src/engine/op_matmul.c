@@ -239,7 +239,10 @@ enum { HEAD_TOKENS = 32 }; /* of a product by heads at a time */
 size_t op_matmul_scratch_bytes(const hparams *hp)
 {
     int n = hp->kv_value_dim > hp->head_dim ? hp->kv_value_dim : hp->head_dim;
-    size_t n_group = (size_t)(hp->n_stream ? hp->n_embd : hp->is_latent ? n : 0) / QT_GROUP;
+    if (hp->n_stream) n = hp->n_embd;
+    else if (hp->rank_lerp) n = hp->rank_lerp;
+    else if (!hp->is_latent) n = 0;
+    size_t n_group = (size_t)n / QT_GROUP;
     return matmul_scratch_bytes() + HEAD_TOKENS * n_group * sizeof(act_group);
 }
 
@@ -247,6 +250,7 @@ size_t op_matmul_scratch_bytes(const hparams *hp)
 static int n_slices(const op_ctx *c, const plan_step *s)
 {
     const hparams *hp = &c->e->m->hp;
+    if (s->dst[0] == ML) return hp->n_lerp;
     return plan_has_streams(s) ? hp->n_stream - 1 : hp->layer[s->il].n_head;
 }
 

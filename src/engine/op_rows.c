@@ -139,7 +139,7 @@ void op_restart(const op_ctx *c, const plan_step *s)
     op_share(c, e->n_row, &first, &last);
     for (int it = first; it < last; it++) {
         float *dst = op_row(e, s->dst[0], it);
-        memcpy(dst, op_row(e, s->src, it), (size_t)n * sizeof *dst);
+        if (s->dst[0] != s->src) memcpy(dst, op_row(e, s->src, it), (size_t)n * sizeof *dst);
         e->kn->scale(n, e->m->hp.restart_scale, dst);
     }
 }

@@ -1,29 +1,52 @@
-/* op_rwkv.c - ops of RWKV-7 (Peng et al. 2025, arXiv:2503.14456): tokens mixed with the one before,
- * and a state of each head whose transition is a diagonal plus a product of two vectors.
+/* op_rwkv.c - ops of RWKV-6 and 7 (Peng et al. 2024 and 2025, arXiv:2404.05892 and 2503.14456):
+ * tokens mixed with the one before, and a state of each head whose transition is a diagonal, in
+ * RWKV-7 plus a product of two vectors.
  * Layer: engine.
  *
- * A layer's state has the token before as its two halves saw it, then the heads' matrices. */
+ * A layer's state has the token before as its halves saw it (n_shift), then the heads' matrices. */
 #include "base/fmath.h"
 #include "engine/op_state.h"
+
+/* y = x + w times what the token before has more, of the channels [c0, c1). */
+static void mix(const float *x, const float *more, const float *w, int c0, int c1, float *y)
+{
+    for (int i = c0; i < c1; i++) y[i] = x[i] + w[i] * more[i];
+}
 
 void op_token_mix(const op_ctx *c, const plan_step *s)
 {
     exec *e = c->e;
     const size_t n_embd = (size_t)e->m->hp.n_embd;
-    const bool is_time = s->dst[0] == XR; /* else the second half */
-    const int n_way = s->w[0]->n_rows;
     int c0, c1;
     share_channels(c, (int)n_embd, &c0, &c1);
-    const state_part part = { is_time ? 0 : n_embd, 1, n_embd, (size_t)c0, (size_t)c1 };
+    const size_t n_bytes = (size_t)(c1 - c0) * sizeof(float);
+    const state_part part = { s->dst[0] >= XK ? n_embd : 0, 1, n_embd, (size_t)c0, (size_t)c1 };
     for (int it = 0; c0 < c1 && it < e->n_row; it++) {
         float *before = begin_token(c, s, it, &part), *x = op_row(e, s->src, it);
+        int slot = s->dst[0];
         for (int i = c0; i < c1; i++) before[i] -= x[i];
-        for (int j = 0; j < n_way; j++) {
-            const float *w = (const float *)s->w[0]->data + (size_t)j * n_embd;
+        if (slot == XD) memcpy(op_row(e, slot++, it) + c0, before + c0, n_bytes);
+        for (int i = 0; i < PLAN_MAX_WEIGHTS && s->w[i]; i++)
+            for (size_t j = 0; j < (size_t)s->w[i]->n_rows; j++)
+                mix(x, before, (const float *)s->w[i]->data + j * n_embd, c0, c1,
+                    op_row(e, slot++, it));
+        memcpy(before + c0, x + c0, n_bytes);
+    }
+}
+
+void op_token_mix_by(const op_ctx *c, const plan_step *s)
+{
+    exec *e = c->e;
+    const int n_embd = e->m->hp.n_embd;
+    int c0, c1;
+    share_channels(c, n_embd, &c0, &c1);
+    for (int it = 0; it < e->n_row; it++) {
+        const float *w = s->w[0]->data, *by = op_row(e, s->src, it) + (s->dst[0] - XW) * n_embd;
+        const float *x = op_row(e, H, it), *more = op_row(e, XD, it);
+        for (int j = 0; j < s->w[0]->n_rows; j++, w += n_embd, by += n_embd) {
             float *y = op_row(e, s->dst[0] + j, it);
-            for (int i = c0; i < c1; i++) y[i] = fmaf(before[i], w[i], x[i]);
+            for (int i = c0; i < c1; i++) y[i] = x[i] + (w[i] + by[i]) * more[i];
         }
-        memcpy(before + c0, x + c0, (size_t)(c1 - c0) * sizeof *x);
     }
 }
 
@@ -69,20 +92,99 @@ void op_value_mix(const op_ctx *c, const plan_step *s)
     }
 }
 
+/* ---- heads ----------------------------------------------------------------------------------- */
+
 enum { MAX_DIM = 512 }; /* arch_rwkv.c refuses more */
-
-/* What one head needs besides its state, [n] each. */
-typedef struct {
-    float w[MAX_DIM], a[MAX_DIM], b[MAX_DIM], k[MAX_DIM];
-} head_input;
-
-/* The step's weights, which arch_rwkv.c lists behind that of the norm. */
-enum { W0 = 1, A0, KK, KA, RK };
 
 static const float *weight_of(const plan_step *s, int i, size_t at)
 {
     return (const float *)s->w[i]->data + at;
 }
+
+/* What a head's token needs besides the state: dplr's vectors, [n] each. */
+typedef struct {
+    float w[MAX_DIM], a[MAX_DIM], b[MAX_DIM], k[MAX_DIM];
+} head_input;
+
+/* What one token does to a head's state, and makes of it; the head's channels begin at `at`. */
+typedef void token_fn(exec *e, const plan_step *s, int it, size_t at, head_input *in, float *state);
+
+/* All tokens of one head, so that its state stays in a near cache. */
+static void for_heads(const op_ctx *c, const plan_step *s, token_fn *fn)
+{
+    const hparams *hp = &c->e->m->hp;
+    const size_t n = (size_t)hp->delta_key_dim, past = (size_t)hp->n_shift * (size_t)hp->n_embd;
+    head_input in;
+    int first, last;
+    op_share(c, hp->n_value_head, &first, &last);
+    for (int ih = first; ih < last; ih++) {
+        const state_part part = part_of_head(past, ih, n * n);
+        for (int it = 0; it < c->e->n_row; it++)
+            fn(c->e, s, it, (size_t)ih * n, &in, begin_token(c, s, it, &part));
+    }
+}
+
+/* ---- RWKV-6: what is forgotten depends on the token ------------------------------------------ */
+
+/* w = exp(-e^decay), which is near 1 where little is forgotten. */
+static void decay_by_token(exec *e, int it, size_t at, const float *base, float *w)
+{
+    const float *decay = op_row(e, MD, it) + at;
+    for (int i = 0; i < e->m->hp.delta_key_dim; i++)
+        w[i] = math_expf(-math_expf(decay[i] + base[i]));
+}
+
+/* The query sees the state before the token, and of the token itself what u lets through. */
+static void wkv6_token(exec *e, const plan_step *s, int it, size_t at, head_input *in, float *state)
+{
+    enum { LN, DECAY, OWN };
+    const int n = e->m->hp.delta_key_dim;
+    const float *u = weight_of(s, OWN, at), *bias = s->w[LN]->bias;
+    const float *r = op_row(e, s->src, it) + at, *k = op_row(e, MK, it) + at;
+    const float *v = op_row(e, MV, it) + at;
+    float *y = op_row(e, s->dst[0], it) + at;
+    decay_by_token(e, it, at, weight_of(s, DECAY, at), in->w);
+    for (int i = 0; i < n; i++) in->k[i] = k[i] * u[i];
+    const float through = e->kn->dot(n, in->k, r);
+    e->kn->dplr(&(dplr_args){ .n = n, .n_key = n, .w = in->w, .a = r, .k = k, .v = v,
+                              .state = state, .ld = (size_t)n, .y = y });
+    for (int i = 0; i < n; i++) y[i] += through * v[i];
+    e->kn->layer_norm(n, y, weight_of(s, LN, at), bias ? bias + at : NULL, 64e-5f, y);
+}
+
+void op_wkv6(const op_ctx *c, const plan_step *s)
+{
+    for_heads(c, s, wkv6_token);
+}
+
+/* Heads of values share those of keys in groups. */
+static void gla_token(exec *e, const plan_step *s, int it, size_t at, head_input *in, float *state)
+{
+    const hparams *hp = &e->m->hp;
+    const int n = hp->delta_key_dim;
+    const size_t n_group = (size_t)(hp->n_value_head / hp->n_key_head), size = (size_t)n;
+    const size_t at_key = at / size / n_group * size;
+    const float *r = op_row(e, s->src, it) + at, *key = op_row(e, MK, it) + at_key;
+    const float scale = 1.0f / sqrtf((float)n);
+    decay_by_token(e, it, at, weight_of(s, 0, at), in->w);
+    for (int i = 0; i < n; i++) {
+        in->a[i] = r[i] * scale;
+        in->k[i] = key[i] * (1.0f - in->w[i]);
+    }
+    e->kn->dplr(&(dplr_args){ .n = n, .n_key = n, .w = in->w, .k = in->k, .q = in->a,
+                              .v = op_row(e, MV, it) + at_key, .state = state, .ld = size,
+                              .y = op_row(e, s->dst[0], it) + at });
+}
+
+void op_gla(const op_ctx *c, const plan_step *s)
+{
+    for_heads(c, s, gla_token);
+}
+
+/* ---- RWKV-7 ---------------------------------------------------------------------------------- */
+
+/* The step's weights, which arch_rwkv.c lists behind that of the norm. */
+enum { W0 = 1, A0, KK, KA, RK };
 
 /* w = exp(-e^-1/2 sigmoid(decay)); kk, the key times its own weight, at unit length, is what is
  * taken out; how much of it, the rate, is also how much of the key is put in. */
@@ -105,41 +207,34 @@ static void prepare_head(exec *e, const plan_step *s, int it, size_t at, head_in
     }
 }
 
-/* The head's norm, what the token's own key and query let through of its value, the gate. */
+/* The head's norm, what the token's own key and query let through of its value, the gate. A layer
+ * may lack the first, and the last. */
 static void finish_head(exec *e, const plan_step *s, int it, size_t at, const head_input *in)
 {
     const int n = e->m->hp.delta_key_dim;
-    const float *w = weight_of(s, 0, at), *rk = weight_of(s, RK, at);
+    const float *w = s->w[0]->data, *rk = weight_of(s, RK, at);
     const float *r = op_row(e, s->src, it) + at, *v = op_row(e, MV, it) + at;
-    const float *gate = op_row(e, MZ, it) + at, *bias = s->w[0]->bias;
+    const float *bias = s->w[0]->bias;
     float *y = op_row(e, s->dst[0], it) + at, own[MAX_DIM];
-    e->kn->layer_norm(n, y, w, bias ? bias + at : NULL, (float)n * e->m->hp.norm_eps, y);
+    if (w)
+        e->kn->layer_norm(n, y, w + at, bias ? bias + at : NULL, (float)n * e->m->hp.norm_eps, y);
     for (int i = 0; i < n; i++) own[i] = in->k[i] * rk[i];
     const float through = e->kn->dot(n, own, r);
-    for (int i = 0; i < n; i++) y[i] = fmaf(through, v[i], y[i]) * gate[i];
+    for (int i = 0; i < n; i++) y[i] = fmaf(through, v[i], y[i]);
+    if (e->m->hp.rank_gate > 0) e->kn->mul(n, op_row(e, MZ, it) + at, y);
 }
 
-/* All tokens of one head, so that its state stays in a near cache. */
-static void wkv7_head(const op_ctx *c, const plan_step *s, int ih)
+static void wkv7_token(exec *e, const plan_step *s, int it, size_t at, head_input *in, float *state)
 {
-    exec *e = c->e;
     const int n = e->m->hp.delta_key_dim;
-    const size_t at = (size_t)ih * (size_t)n, size = (size_t)n * (size_t)n;
-    const state_part part = part_of_head(2 * (size_t)e->m->hp.n_embd, ih, size);
-    head_input in;
-    for (int it = 0; it < e->n_row; it++) {
-        float *state = begin_token(c, s, it, &part);
-        prepare_head(e, s, it, at, &in);
-        e->kn->dplr(&(dplr_args){ n, n, in.w, in.a, in.b, in.k, op_row(e, s->src, it) + at,
-                                  op_row(e, MV, it) + at, state, (size_t)n,
-                                  op_row(e, s->dst[0], it) + at });
-        finish_head(e, s, it, at, &in);
-    }
+    prepare_head(e, s, it, at, in);
+    e->kn->dplr(&(dplr_args){ n, n, in->w, in->a, in->b, in->k, op_row(e, s->src, it) + at,
+                              op_row(e, MV, it) + at, state, (size_t)n,
+                              op_row(e, s->dst[0], it) + at });
+    finish_head(e, s, it, at, in);
 }
 
 void op_wkv7(const op_ctx *c, const plan_step *s)
 {
-    int first, last;
-    op_share(c, c->e->m->hp.n_value_head, &first, &last);
-    for (int ih = first; ih < last; ih++) wkv7_head(c, s, ih);
+    for_heads(c, s, wkv7_token);
 }

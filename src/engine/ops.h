@@ -24,7 +24,8 @@ op_fn op_store, op_attend;                                                      
 op_fn op_short_conv, op_conv, op_decay, op_delta, op_norm_gate;                 /* op_recur.c */
 op_fn op_scan, op_scan_channels, op_split_inner, op_gate_norm;                  /* op_recur.c */
 op_fn op_conv_of, op_softplus, op_bias, op_kda, op_norm_sigmoid;                /* op_kda.c */
-op_fn op_token_mix, op_tanh, op_sigmoid, op_first_values, op_value_mix, op_wkv7; /* op_rwkv.c */
+op_fn op_token_mix, op_token_mix_by, op_tanh, op_sigmoid;                       /* op_rwkv.c */
+op_fn op_first_values, op_value_mix, op_wkv6, op_gla, op_wkv7;                  /* op_rwkv.c */
 op_fn op_lora, op_expert_lora;                                                  /* op_lora.c */
 op_fn op_route, op_group, op_expert_weigh, op_expert_input;                     /* op_experts.c */
 op_fn op_experts, op_expert_sum;                                                /* op_experts.c */

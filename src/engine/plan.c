@@ -72,10 +72,13 @@ static const op_row op_rows[OP_COUNT] = {
     [OP_SCAN_OF]         = { "scan_of",         BY_UNITS,   false },
     [OP_GATE_NORM]       = { "gate_norm",       BY_UNITS,   true  },
     [OP_TOKEN_MIX]       = { "token_mix",       BY_UNITS,   false },
+    [OP_TOKEN_MIX_BY]    = { "token_mix_by",    BY_UNITS,   false },
     [OP_TANH]            = { "tanh",            BY_UNITS,   true  },
     [OP_SIGMOID]         = { "sigmoid",         BY_UNITS,   true  },
     [OP_FIRST_VALUES]    = { "first_values",    BY_UNITS,   false },
     [OP_VALUE_MIX]       = { "value_mix",       BY_UNITS,   true  },
+    [OP_WKV6]            = { "wkv6",            BY_UNITS,   false },
+    [OP_GLA]             = { "gla",             BY_UNITS,   false },
     [OP_WKV7]            = { "wkv7",            BY_UNITS,   false },
     [OP_PREDICT]         = { "predict",         BY_UNITS,   true  },
     [OP_CORRECT]         = { "correct",         BY_UNITS,   true  },
@@ -98,13 +101,16 @@ static const op_row op_rows[OP_COUNT] = {
 /* Slots that ops read besides src and dst; X, which is 0, is none of them. */
 enum { MAX_ALSO = 5 };
 static const uint8_t also_reads[OP_COUNT][MAX_ALSO] = {
-    [OP_MLA_KV]     = { KVA },
-    [OP_MLA_LATENT] = { KVA },
-    [OP_DELTA]      = { MA, MB },
-    [OP_KDA]        = { MK, MV, MD, MB },
-    [OP_VALUE_MIX]  = { VF },
-    [OP_WKV7]       = { MD, MK, MV, MR, MZ },
-    [OP_STORE]      = { K, V },
+    [OP_MLA_KV]       = { KVA },
+    [OP_MLA_LATENT]   = { KVA },
+    [OP_DELTA]        = { MA, MB },
+    [OP_KDA]          = { MK, MV, MD, MB },
+    [OP_TOKEN_MIX_BY] = { H, XD },
+    [OP_VALUE_MIX]    = { VF },
+    [OP_WKV6]         = { MD, MK, MV },
+    [OP_GLA]          = { MD, MK, MV },
+    [OP_WKV7]         = { MD, MK, MV, MR, MZ },
+    [OP_STORE]        = { K, V },
 };
 
 static const char *const slot_names[SLOT_COUNT] = {
@@ -112,8 +118,8 @@ static const char *const slot_names[SLOT_COUNT] = {
     [AV] = "av", [MI] = "mi", [MO] = "mo",
     [MZ] = "mz", [MA] = "ma", [MB] = "mb", [MQ] = "mq", [MK] = "mk",
     [MV] = "mv", [MD] = "md", [MF] = "mf", [MG] = "mg", [MR] = "mr", [MRR] = "mrr", [MS] = "ms",
-    [MSR] = "msr", [VF] = "vf", [XR] = "xr", [XW] = "xw", [XK] = "xk", [XV] = "xv", [XI] = "xi",
-    [XG] = "xg", [QG] = "qg",
+    [MSR] = "msr", [VF] = "vf", [ML] = "ml", [MLR] = "mlr", [XD] = "xd", [XR] = "xr", [XW] = "xw",
+    [XK] = "xk", [XV] = "xv", [XI] = "xi", [XG] = "xg", [QG] = "qg",
     [G] = "g", [U] = "u", [F] = "f", [QA] = "qa", [KVA] = "kva", [KVN] = "kvn", [KVB] = "kvb",
     [QL] = "ql", [AL] = "al", [RT] = "rt",
     [EX] = "ex", [EG] = "eg", [EU] = "eu", [ED] = "ed", [CG] = "cg", [CU] = "cu",
@@ -481,7 +487,9 @@ static int width_of(const plan *p, const hparams *hp, int slot, int il)
     case MG: return hp->rank_gate;
     case MRR: return hp->rank_rate;
     case MSR: return hp->rank_value;
-    case XR: case XW: case XK: case XV: case XI: case XG: return hp->n_embd;
+    case ML: return hp->n_lerp * hp->n_embd;
+    case MLR: return hp->n_lerp * hp->rank_lerp;
+    case XD: case XR: case XW: case XK: case XV: case XI: case XG: return hp->n_embd;
     case MA: return hp->n_value_head;
     case MB: return (hp->is_grouped ? 2 : 1) * hp->n_value_head;
     case QG: return l->n_head * 2 * l->head_dim;

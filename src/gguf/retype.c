@@ -35,7 +35,7 @@ static const char *const precise[] = {
     "time_mix_w2.weight", "time_mix_v0.weight", "time_mix_v1.weight", "time_mix_v2.weight",
     "time_mix_a0.weight", "time_mix_a1.weight", "time_mix_a2.weight", "time_mix_g1.weight",
     "time_mix_g2.weight", "time_mix_decay_w1.weight", "time_mix_decay_w2.weight",
-    "time_mix_lerp_fused.weight",
+    "mix_lerp_",
 };
 
 bool retype_is_precise(gguf_str name)

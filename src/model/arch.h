@@ -67,7 +67,7 @@ extern const lory_arch arch_bailingmoe, arch_bailingmoe2, arch_hunyuanmoe;
 extern const lory_arch arch_minimaxm2, arch_minimaxm3;
 extern const lory_arch arch_phimoe, arch_smallthinker, arch_minicpm3, arch_apertus;
 extern const lory_arch arch_qwen3next, arch_qwen35, arch_qwen35moe; /* the gated delta rule */
-extern const lory_arch arch_rwkv7; /* no attention */
+extern const lory_arch arch_rwkv6, arch_rwkv6qwen2, arch_rwkv7, arch_arwkv7; /* no attention */
 /* Kimi Delta Attention between latent attention. */
 extern const lory_arch arch_kimi_linear, arch_bailingmoe3;
 extern const lory_arch arch_lfm2, arch_lfm2moe; /* short convolutions between attention */

@@ -77,6 +77,7 @@ typedef struct {
     float value_scale;    /* of what attention makes: ARCH.attention.value_scale */
     bool gates_by_softplus; /* OP_GATE_HEADS */
     float restart_scale;  /* of OP_RESTART */
+    int n_restart_step;   /* it scales X after layers n - 1, 2n - 1, ..; 0 = after none */
     float max_alibi_bias; /* ARCH.attention.max_alibi_bias */
     float alibi_scale;    /* multiplies the slopes */
     float temp_scale, temp_offset; /* of OP_TEMPERATURE; scale 0 = none */
@@ -126,6 +127,9 @@ typedef struct {
     /* Products of low rank, which make how much channels forget, learn, take of the first layer's
      * values, and let pass. */
     int rank_decay, rank_rate, rank_value, rank_gate;
+    int n_shift;   /* RWKV: inputs of a layer that are mixed with those of the token before */
+    int n_lerp;    /* in how many ways those of its states are */
+    int rank_lerp; /* of the product that says by how much; 0 = constants alone do */
     bool is_grouped;
     float kda_bound; /* OP_KDA: the least of a channel's logarithm, by a sigmoid; 0 = none */
     bool has_unit_steps; /* what a scan reads, B, C and time steps, is normed without weights */

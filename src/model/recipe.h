@@ -113,12 +113,21 @@ typedef enum {
                             none; the gate is in src, from gate_at on */
 
     /* recurrent layers: RWKV */
-    OP_TOKEN_MIX,        /* dst, and the slots behind it, one for each row of the weight = src
-                            plus that row times what the token before has more */
+    OP_TOKEN_MIX,        /* dst, and the slots behind it, one for each row of the weights = src
+                            plus that row times what the token before has more; of XD that itself
+                            comes first. From XK on: the layer's second half */
+    OP_TOKEN_MIX_BY,     /* dst, and the slots behind it, one for each row of the weight = H plus XD
+                            times the sum of that row and the slot's part of src */
     OP_TANH,             /* in place */
     OP_SIGMOID,          /* in place */
     OP_FIRST_VALUES,     /* dst = src, for all layers */
     OP_VALUE_MIX,        /* dst plus sigmoid(src + the weight) of what VF has more */
+    OP_WKV6,             /* dst = RWKV-6's heads over src, MD, MK, MV, normed by the weight; their
+                            decays and what the token itself counts more are the next weights;
+                            Peng et al. 2024, arXiv:2404.05892 */
+    OP_GLA,              /* dst = gated linear attention over src, MD, MK, MV; decays are the
+                            weight, and keys count as much as is forgotten; Yang et al. 2023,
+                            arXiv:2312.06635 */
     OP_WKV7,             /* dst = RWKV-7's heads over src, MD, MK, MV, MR, normed by the weight,
                             times MZ; w0, a0, k_k, k_a and r_k are the next weights; Peng et al.
                             2025, arXiv:2503.14456 */
@@ -174,6 +183,9 @@ typedef enum {
     MS,     /* [n_inner] how much of VF */
     MSR,    /* [rank_value] what MS is made of */
     VF,     /* [n_inner] values of the first layer */
+    ML,     /* [n_lerp * n_embd] by how much more XW and the slots behind it mix */
+    MLR,    /* [n_lerp * rank_lerp] what ML is made of */
+    XD,     /* [n_embd] what the token before has more than H */
     XR, XW, XK, XV, XI, XG, /* [n_embd] H mixed with that of the token before, in as many ways */
     QG,     /* [n_head * 2 * head_dim] queries and gates of AV, head by head */
     G,      /* [n_ff] gate */
@@ -232,6 +244,9 @@ typedef enum {
     W_TM_LERP, W_TM_R, W_TM_K, W_TM_V, W_TM_OUT, W_TM_LN, /* RWKV's */
     W_TM_W0, W_TM_W1, W_TM_W2, W_TM_A0, W_TM_A1, W_TM_A2, W_TM_V0, W_TM_V1, W_TM_V2, W_TM_G1,
     W_TM_G2, W_TM_KK, W_TM_KA, W_TM_RK, W_CM_LERP, W_CM_K, W_CM_V,
+    W_TM_LERP_X, W_TM_LERP_1, W_TM_LERP_2, /* RWKV-6's */
+    W_TM_LERP_W, W_TM_LERP_K, W_TM_LERP_V, W_TM_LERP_R, W_TM_LERP_G,
+    W_TM_DECAY, W_TM_DECAY_1, W_TM_DECAY_2, W_TM_FIRST, W_TM_GATE, W_CM_LERP_R, W_CM_R,
     W_ATTN_GATE, W_ATTN_GATE_ALL, W_SINKS, W_ATTN_SUB_NORM, W_ATTN_OUT, W_ATTN_OUT_NORM,
     W_ATTN_POST_NORM,
     W_FFN_NORM, W_FFN_GATE, W_FFN_UP, W_FFN_SUB_NORM, W_FFN_DOWN, W_FFN_POST_NORM, W_LAYER_OUT_NORM,
@@ -273,6 +288,8 @@ enum { /* flags of a step */
     FIRST = 1 << 17,       /* only in the first layer */
     NOT_FIRST = 1 << 18,   /* only in others */
     LOOPS = 1 << 19,       /* only in the last layer of a loop that another one follows */
+    RESTARTS = 1 << 20,    /* only in layers behind which the residual stream is scaled */
+    GATED = 1 << 21,       /* only where a gate of low rank is */
 };
 
 typedef struct {

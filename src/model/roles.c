@@ -73,8 +73,8 @@ const role_row role_table[W_COUNT] = {
     [W_SSM_G_B]        = { "ssm_g_b",             .rows = D_INNER, .k = D_RANK_GATE },
     [W_TM_LERP]        = { "time_mix_lerp_fused", .rows = D_LERPS, .k = D_EMBD, .is_f32 = true },
     [W_TM_R]           = { "time_mix_receptance", .rows = D_INNER, .k = D_EMBD },
-    [W_TM_K]           = { "time_mix_key",        .rows = D_INNER, .k = D_EMBD },
-    [W_TM_V]           = { "time_mix_value",      .rows = D_INNER, .k = D_EMBD },
+    [W_TM_K]           = { "time_mix_key",        .rows = D_KEYS, .k = D_EMBD },
+    [W_TM_V]           = { "time_mix_value",      .rows = D_KEYS, .k = D_EMBD },
     [W_TM_OUT]         = { "time_mix_output",     .rows = D_EMBD, .k = D_INNER },
     [W_TM_LN]          = { "time_mix_ln",         .rows = D_ONE, .k = D_INNER },
     [W_TM_W0]          = { "time_mix_w0",         .rows = D_ONE, .k = D_INNER },
@@ -94,6 +94,22 @@ const role_row role_table[W_COUNT] = {
     [W_CM_LERP]        = { "channel_mix_lerp_k",  .rows = D_ONE, .k = D_EMBD },
     [W_CM_K]           = { "channel_mix_key",     .rows = D_FF, .k = D_EMBD },
     [W_CM_V]           = { "channel_mix_value",   .rows = D_EMBD, .k = D_FF },
+    [W_TM_LERP_X]      = { "time_mix_lerp_x",     .rows = D_ONE, .k = D_EMBD },
+    [W_TM_LERP_1]      = { "time_mix_w1",         .rows = D_RANKS_LERP, .k = D_EMBD },
+    [W_TM_LERP_2]      = { "time_mix_w2", .rows = D_EMBD, .k = D_RANK_LERP, .slices = D_LERPS },
+    [W_TM_LERP_W]      = { "time_mix_lerp_w",     .rows = D_ONE, .k = D_EMBD },
+    [W_TM_LERP_K]      = { "time_mix_lerp_k",     .rows = D_ONE, .k = D_EMBD },
+    [W_TM_LERP_V]      = { "time_mix_lerp_v",     .rows = D_ONE, .k = D_EMBD },
+    [W_TM_LERP_R]      = { "time_mix_lerp_r",     .rows = D_ONE, .k = D_EMBD },
+    [W_TM_LERP_G]      = { "time_mix_lerp_g",     .rows = D_ONE, .k = D_EMBD },
+    [W_TM_DECAY]       = { "time_mix_decay",      .rows = D_ONE, .k = D_INNER },
+    [W_TM_DECAY_1]     = { "time_mix_decay_w1",   .rows = D_RANK_DECAY, .k = D_EMBD },
+    [W_TM_DECAY_2]     = { "time_mix_decay_w2",   .rows = D_INNER, .k = D_RANK_DECAY },
+    [W_TM_FIRST]       = { "time_mix_first", .rows = D_VALUE_HEADS, .k = D_DELTA_KEY,
+                           .is_f32 = true },
+    [W_TM_GATE]        = { "time_mix_gate",       .rows = D_INNER, .k = D_EMBD },
+    [W_CM_LERP_R]      = { "channel_mix_lerp_r",  .rows = D_ONE, .k = D_EMBD },
+    [W_CM_R]           = { "channel_mix_receptance", .rows = D_EMBD, .k = D_EMBD },
     [W_ATTN_GATE]      = { "attn_gate",           .rows = D_HEADS, .k = D_EMBD },
     [W_ATTN_GATE_ALL]  = { "attn_gate",           .rows = D_ATTN, .k = D_EMBD },
     [W_SINKS]          = { "attn_sinks",          .rows = D_ONE, .k = D_HEADS },
@@ -227,7 +243,10 @@ int64_t role_size(const hparams *hp, int il, role_dim d)
     case D_RANK_RATE: return hp->rank_rate;
     case D_RANK_VALUE: return hp->rank_value;
     case D_RANK_GATE: return hp->rank_gate;
-    case D_LERPS: return 6;
+    case D_KEYS: return (int64_t)hp->n_key_head * hp->delta_key_dim;
+    case D_LERPS: return hp->n_lerp;
+    case D_RANK_LERP: return hp->rank_lerp;
+    case D_RANKS_LERP: return (int64_t)hp->n_lerp * hp->rank_lerp;
     case D_CHUNKS: return hp->n_chunk;
     case D_FF_CHUNK: return hp->n_ff_chunk;
     }

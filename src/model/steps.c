@@ -27,6 +27,8 @@ static bool is_asked_for(const model *m, int il, uint32_t flags)
     if (flags & TURNS && !hparams_rotates(hp, il)) return false;
     if (flags & STILL && hparams_rotates(hp, il)) return false;
     if (flags & RECURS && l->n_state == 0) return false;
+    if (flags & RESTARTS && (!hp->n_restart_step || (il + 1) % hp->n_restart_step)) return false;
+    if (flags & GATED && hp->rank_gate == 0) return false;
     if (flags & FEEDS && l->n_ff == 0) return false;
     if (flags & DENSE && has_experts) return false;
     if (flags & (MOE | SHARED) && !has_experts) return false;
@@ -69,7 +71,7 @@ static bool adds_bias(lory_op op)
 {
     return op == OP_MATMUL || op == OP_LAYER_NORM || op == OP_HEAD_LAYER_NORM || op == OP_EXPERTS
            || op == OP_ROUTE || op == OP_DECAY || op == OP_SOFTPLUS || op == OP_BIAS
-           || op == OP_CONV || op == OP_SCAN || op == OP_WKV7;
+           || op == OP_CONV || op == OP_SCAN || op == OP_WKV6 || op == OP_WKV7;
 }
 
 static void add_roles(const lory_step *s, role_set *set)
@@ -132,8 +134,8 @@ static void mark_written(const lory_step *s, bool written[SLOT_COUNT])
     if (s->op == OP_MLA_KV) written[V] = true;
     if (s->op == OP_SPLIT_HEADS) written[AV] = true;
     if (s->op == OP_SPLIT_INNER) written[MV] = true;
-    for (int slot = XR; s->op == OP_TOKEN_MIX && s->dst == XR && slot <= XG; slot++)
-        written[slot] = true;
+    if (s->dst == XD) written[XR] = true;
+    for (int slot = s->dst; s->role == W_TM_LERP && slot <= XG; slot++) written[slot] = true;
 }
 
 /* The steps of one recipe must find their weights, and the slots that they read written before. */
