@@ -134,7 +134,8 @@ void lory_detok_flush(lory_detok *d, const char **text, size_t *n_bytes);
 /* ---- chat templates ---------------------------------------------------------------------- */
 
 /* The chat template of the file (tokenizer.chat_template, or with a name the one called so), [*n]
- * bytes owned by the model; NULL when it has none. */
+ * bytes owned by the model; NULL when it has none, or no more than a word that other programs know
+ * one by. */
 const char *lory_model_chat_template(const lory_model *m, const char *name, size_t *n);
 
 typedef struct {

@@ -275,6 +275,7 @@ const char *lory_model_chat_template(const lory_model *m, const char *name, size
     *n = 0;
     if (len < 0 || (size_t)len >= sizeof key || !gguf_get_str(&m->m.file, key, &s, NULL))
         return NULL;
+    if (!gguf_str_has(s, "{")) return NULL; /* no message can get into it: "rwkv-world" */
     *n = s.n;
     return s.s;
 }

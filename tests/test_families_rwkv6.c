@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "family_check.h"
 #include "gguf/convert.h"
+#include "lory.h"
 #include "made_model.h"
 #include "states_check.h"
 #include <math.h>
@@ -431,4 +432,24 @@ TEST(rwkv_6_of_a_folder_gives_the_reference_logits)
     family_run(out, "rwkv6", want);
     buf_free(&notes);
     made_free(&m);
+}
+
+/* Converters gave RWKV files the name of a template. */
+TEST(a_name_in_place_of_a_chat_template_is_none)
+{
+    char path[400];
+    size_t n;
+    gguf_writer w;
+    lory_err err;
+    snprintf(path, sizeof path, "%s", test_temp("named.gguf"));
+    REQUIRE(gguf_create(&w, path, &err), "%s", err.text);
+    gguf_put_str(&w, "general.architecture", "rwkv6");
+    gguf_put_str(&w, "tokenizer.chat_template", "rwkv-world");
+    gguf_put_str(&w, "tokenizer.chat_template.other", "{{ messages }}");
+    REQUIRE(gguf_begin_data(&w, &err) && gguf_commit(&w, &err), "%s", err.text);
+    lory_model *m = lory_model_open(path, &err);
+    REQUIRE(m, "%s", err.text);
+    CHECK(!lory_model_chat_template(m, NULL, &n) && n == 0);
+    CHECK(lory_model_chat_template(m, "other", &n) && n == 14);
+    lory_model_close(m);
 }
