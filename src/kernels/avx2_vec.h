@@ -59,6 +59,14 @@ INLINE codes i_sub32(codes a, codes b)
 {
     return _mm256_sub_epi32(a, b);
 }
+INLINE codes i_sub16(codes a, codes b)
+{
+    return _mm256_sub_epi16(a, b);
+}
+INLINE codes i_dot_16(codes a, codes b)
+{
+    return _mm256_madd_epi16(a, b);
+}
 INLINE codes i_eq8(codes a, codes b)
 {
     return _mm256_cmpeq_epi8(a, b);
@@ -86,6 +94,10 @@ INLINE codes i_shr32(codes a, int n)
 INLINE codes i_sra32(codes a, int n)
 {
     return _mm256_srai_epi32(a, n);
+}
+INLINE codes i_sra16(codes a, int n)
+{
+    return _mm256_srai_epi16(a, n);
 }
 INLINE codes i_table(codes table, codes at)
 {
@@ -235,7 +247,7 @@ INLINE __m256i net_32_bits(__m256i a, __m256i b, __m256i c, __m256i d)
  * sums. Without vpdpbusd unsigned codes have six bits at most, those of i_dot_2 five, so that what
  * is added fits 16 bits. */
 #if defined(VPDPBUSD) /* avxvnni_vec.h */
-enum { LEVEL_ZERO = 128, LEVEL_SHIFT = 0 };
+enum { LEVEL_ZERO = 128, LEVEL_SHIFT = 0, IN_PAIRS = 0 };
 
 /* sum + the products of unsigned codes and x, by fours. */
 INLINE codes i_add_dot(codes sum, codes c, codes x)
@@ -260,8 +272,12 @@ INLINE codes i_dot_levels_2(codes c, codes x, codes d, codes y)
     return i_dot_2(c, x, d, y);
 }
 #else
-enum { LEVEL_ZERO = 0, LEVEL_SHIFT = -1 };
+enum { LEVEL_ZERO = 0, LEVEL_SHIFT = -1, IN_PAIRS = 1 };
 
+INLINE codes i_add_dot(codes sum, codes c, codes x)
+{
+    return _mm256_add_epi16(sum, _mm256_maddubs_epi16(c, x));
+}
 INLINE codes i_dot(codes c, codes x)
 {
     return add_pairs(_mm256_maddubs_epi16(c, x));
@@ -287,15 +303,11 @@ INLINE codes has_bit(codes bits, codes which)
     return _mm256_cmpeq_epi8(_mm256_and_si256(bits, which), which);
 }
 
-/* ---- what gemv_rows.h and gemv_crumbs.h want besides ----------------------------------------- */
+/* ---- what gemv_rows.h wants besides ---------------------------------------------------------- */
 
 INLINE codes i_set_where(codes c, codes bits, codes which, const int add)
 {
     return _mm256_add_epi8(c, _mm256_and_si256(has_bit(bits, which), i_set8((char)add)));
-}
-INLINE codes i_upper_shr4(const uint8_t *p, const int l)
-{
-    return l ? _mm256_srli_epi16(load32(p), 4) : load32(p);
 }
 INLINE codes i_trits(codes q)
 {

@@ -1,9 +1,9 @@
 /* avx512_gemv_rare.c - AVX-512 with VNNI: one token straight from the rows of the rarer types, 16
- * at a time. The formats: gemv_rows.h.
+ * at a time. The formats: gemv_crumbs.h, gemv_rows.h.
  * Layer: kernels. */
 #include "kernels/avx512_vec.h"
 
-enum { LEVEL_ZERO = 128, LEVEL_SHIFT = 0 };
+enum { LEVEL_ZERO = 128, LEVEL_SHIFT = 0, IN_PAIRS = 0 };
 
 INLINE codes i_dot_2(codes c, codes x, codes d, codes y)
 {
@@ -45,6 +45,9 @@ INLINE codes i_add_halves(codes a, codes b)
     return _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xdd));
 }
 
+#include "kernels/gemv_crumbs.h"
 #include "kernels/gemv_rows.h"
 
-const lory_kernels kernels_avx512_gemv_rare = { .gemv = { ROW_SLOTS } };
+GEMV(tq2_0, crumb_rows, no_points)
+
+const lory_kernels kernels_avx512_gemv_rare = { .gemv = { ROW_SLOTS, [QT_TQ2_0] = gemv_tq2_0 } };

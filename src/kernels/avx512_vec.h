@@ -58,6 +58,14 @@ INLINE codes i_sub32(codes a, codes b)
 {
     return _mm512_sub_epi32(a, b);
 }
+INLINE codes i_sub16(codes a, codes b)
+{
+    return _mm512_sub_epi16(a, b);
+}
+INLINE codes i_dot_16(codes a, codes b)
+{
+    return _mm512_madd_epi16(a, b);
+}
 INLINE codes i_eq8(codes a, codes b)
 {
     return _mm512_movm_epi8(_mm512_cmpeq_epi8_mask(a, b));
@@ -85,6 +93,10 @@ INLINE codes i_shr32(codes a, int n)
 INLINE codes i_sra32(codes a, int n)
 {
     return _mm512_srai_epi32(a, (unsigned)n);
+}
+INLINE codes i_sra16(codes a, int n)
+{
+    return _mm512_srai_epi16(a, (unsigned)n);
 }
 INLINE codes i_table(codes table, codes at)
 {

@@ -12,19 +12,8 @@
 #include "kernels/gemv_small.h"
 #include "kernels/gemv_super.h"
 
-/* ---- two bits, ternary, four bits ------------------------------------------------------------ */
+/* ---- four bits, ternary ------------------------------------------------------------ */
 
-/* The 2-bit array at q. */
-INLINE void crumb_dots(const uint8_t *q, const codes x[N_VEC], codes v[N_VEC])
-{
-    UNROLL
-    for (int j = 0; j < N_VEC; j++) v[j] = i_dot(pair(i_load(q + VB * (j / 4)), 2 * (j % 4)), x[j]);
-}
-
-INLINE void tq2_0_dots(const uint8_t *b, const codes x[N_VEC], codes v[N_VEC])
-{
-    crumb_dots(b, x, v);
-}
 INLINE void iq4_xs_dots(const uint8_t *b, const codes x[N_VEC], codes v[N_VEC])
 {
     const codes level = iq4_levels(LEVEL_ZERO);
@@ -114,13 +103,6 @@ static const super_type iq4_xs = { .bytes = sizeof(block_iq4_xs),
                                    .order = NIBBLES,
                                    .dots = iq4_xs_dots,
                                    .scales = scales_iq4_xs };
-static const super_type tq2_0 = { .bytes = sizeof(block_tq2_0),
-                                  .shift = ZERO_1,
-                                  .n_sub = 1,
-                                  .fits_16 = true,
-                                  .order = CRUMBS,
-                                  .dots = tq2_0_dots,
-                                  .scales = scales_tq2_0 };
 static const super_type tq1_0 = { .bytes = sizeof(block_tq1_0),
                                   .shift = ZERO_1,
                                   .n_sub = 1,
@@ -131,9 +113,8 @@ static const super_type tq1_0 = { .bytes = sizeof(block_tq1_0),
 /* ---- the slots ------------------------------------------------------------------------------- */
 
 GEMV(iq4_xs, super_rows, no_points)
-GEMV(tq2_0, super_rows, no_points)
 GEMV(tq1_0, super_rows, no_points)
 
 /* Of the table's gemv. */
 #define ROW_SLOTS                                                                                  \
-    SMALL_SLOTS, [QT_IQ4_XS] = gemv_iq4_xs, [QT_TQ2_0] = gemv_tq2_0, [QT_TQ1_0] = gemv_tq1_0
+    SMALL_SLOTS, [QT_IQ4_XS] = gemv_iq4_xs, [QT_TQ1_0] = gemv_tq1_0

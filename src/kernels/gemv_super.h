@@ -34,12 +34,7 @@ typedef enum { IN_ORDER, CRUMBS, NIBBLES, DWORDS, BY_GROUP } code_order;
 /* The sixteenth in lane l of vector v. */
 INLINE int sixteenth_at(code_order o, int v, int l)
 {
-    const int at = LANES * (v / 4) + l; /* of a 2-bit array's 64 bytes */
-    switch (o) {
-    case CRUMBS: return 2 * (4 * (at / 2) + v % 4) + at % 2;
-    case NIBBLES: return 2 * (LANES * (v / 2) + l) + v % 2;
-    default: return LANES * v + l; /* IN_ORDER */
-    }
+    return o == NIBBLES ? 2 * (LANES * (v / 2) + l) + v % 2 : LANES * v + l;
 }
 /* Where the sum of sixteenth i is, counted in lanes; NIBBLES, BY_GROUP: of group i. */
 INLINE int lane_of(code_order o, int i)

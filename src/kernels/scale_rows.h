@@ -105,11 +105,12 @@ INLINE void scales_q2_k(uint8_t *to, size_t stride, const uint8_t *p, size_t rb)
     }
 }
 
-INLINE void scales_q3_k(uint8_t *to, size_t stride, const uint8_t *p, size_t rb)
+/* Scale j of Q3_K, 32 too great, is byte j % 4 of each dword of s[j / 4]. Returns d. */
+INLINE floats q3_k_scale_bytes(const uint8_t *p, size_t rb, codes s[4])
 {
-    codes b[4], s[4]; /* the last 14 bytes and 2 before: 12 of scales, then d */
+    codes b[4]; /* the last 14 bytes and 2 before: 12 of scales, then d */
     i_rows16(p + 94, rb, b);
-    floats d = f_low_halves(i_shr32(b[3], 16));
+    const floats d = f_low_halves(i_shr32(b[3], 16));
     UNROLL
     for (int i = 0; i < 3; i++) /* the three dwords, two bytes further on */
         b[i] = i_or(i_shr32(b[i], 16), i_shl32(b[i + 1], 16));
@@ -118,6 +119,13 @@ INLINE void scales_q3_k(uint8_t *to, size_t stride, const uint8_t *p, size_t rb)
         codes low = i < 2 ? low4(b[i]) : high4(b[i - 2]);
         s[i] = i_or(low, i_shl16(pair(b[2], 2 * i), 4));
     }
+    return d;
+}
+
+INLINE void scales_q3_k(uint8_t *to, size_t stride, const uint8_t *p, size_t rb)
+{
+    codes s[4];
+    const floats d = q3_k_scale_bytes(p, rb, s);
     UNROLL
     for (int i = 0; i < 16; i++) {
         floats f = f_sub(byte_f32(s[i / 4], i % 4), f_set(32.0f));
