@@ -416,7 +416,8 @@ typedef struct {
     int n_predict;           /* most tokens to generate; -1 = to the end, or until it is full */
     bool ignore_end;         /* go on past end-of-generation tokens (never drawn) */
     bool show_special;       /* the text of control tokens is handed on too */
-    const char *const *stop; /* [n_stop] texts that end the generation and are not handed on */
+    const char *const *stop; /* [n_stop] texts that end the generation and are not handed on, or
+                                names of control tokens that do */
     size_t n_stop;
 } lory_generate_params;
 

@@ -53,12 +53,26 @@ static bool put_token(generation *g, lory_piece piece, bool *is_over, lory_err *
     return true;
 }
 
+/* Whether the token ends the text: any does that the model ends texts with, and a control token,
+ * which has no text to be found in, if a stop text is its name. */
+static bool is_end(const generation *g, lory_token id)
+{
+    size_t n_bytes;
+    if (id < 0) return true;
+    if (!g->tok) return false;
+    if (tokenizer_is_end(g->tok, id)) return true;
+    tokenizer_piece(g->tok, id, &n_bytes);
+    for (size_t i = 0; n_bytes == 0 && i < g->p->n_stop; i++)
+        if (gguf_str_is(g->tok->v.text[id], g->p->stop[i])) return true;
+    return false;
+}
+
 bool generation_take(generation *g, lory_token id, const float *logits, size_t n_seen,
                      bool *is_over, lory_err *err)
 {
     *is_over = true;
     g->result.reason = LORY_STOP_END;
-    if (id < 0 || (g->tok && tokenizer_is_end(g->tok, id))) return true;
+    if (is_end(g, id)) return true;
     if (!put_token(g, (lory_piece){ .id = id, .text = "", .logits = logits }, is_over, err))
         return false;
     if (*is_over) return true;
