@@ -46,6 +46,7 @@ TEST(thinking_is_hidden_with_the_blanks_after_it)
     check(p, "", "<|START_THINKING|>so<|END_THINKING|>Yes", "Yes");
     check(p, "", "<|inner_prefix|>so<|inner_suffix|>Yes", "Yes");
     check(p, "<think:opensource>", "so</think:opensource>\nYes", "Yes");
+    check(p, "", "<thought>so</thought>Yes", "Yes");
 }
 
 TEST(thinking_is_dimmed_on_a_terminal_which_sees_no_escape_of_the_model)

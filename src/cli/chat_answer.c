@@ -168,7 +168,7 @@ static bool generate(answer *a, lory_err *err)
     bool has_tools = chat_has_tools(&c->tools), has_channels = chat_has_channels(t->data, t->len);
     const recipient_form *recipients =
         recipients_of(t->data, t->len, a->text.data ? a->text.data : "", a->text.len);
-    bool has_marks = has_tools || has_channels || recipients;
+    bool has_marks = has_tools || has_channels || recipients || chat_marks_are_special(c->m);
     lory_generate_params p = { .n_predict = c->o->settings.n_predict,
                                .ignore_end = c->o->ignore_eos,
                                .show_special = has_marks, /* these are */

@@ -8,7 +8,8 @@ static const char *const marks[][2] = {
     { "<think>", "</think>" },
     { "<thinking>", "</thinking>" },
     { "<reasoning>", "</reasoning>" },
-    { "[THINK]", "[/THINK]" },
+    { "<thought>", "</thought>" },                     /* EXAONE Deep */
+    { "[THINK]", "[/THINK]" },                         /* Magistral, Ministral 3 */
     { "<seed:think>", "</seed:think>" },               /* Seed-OSS */
     { "<mm:think>", "</mm:think>" },                   /* MiniMax-M3 */
     { "<think:opensource>", "</think:opensource>" },   /* Hunyuan 3 */
@@ -170,6 +171,24 @@ static bool pass_mark(chat_printer *p, const char *mark, int k)
         ok = ok && colour(p);
     }
     return ok;
+}
+
+static bool is_control_token(const lory_model *m, const char *text)
+{
+    lory_tokens ids = { 0 };
+    lory_err err;
+    size_t n_bytes = 1;
+    if (lory_tokenize(m, text, strlen(text), LORY_PARSE_SPECIAL, &ids, &err) && ids.n == 1)
+        lory_token_text(m, ids.id[0], &n_bytes);
+    lory_tokens_free(&ids);
+    return n_bytes == 0;
+}
+
+bool chat_marks_are_special(const lory_model *m)
+{
+    for (int k = 0; k < N_MARKS; k++)
+        if (is_control_token(m, marks[k][1])) return true;
+    return false;
 }
 
 void chat_print_begin(chat_printer *p, const char *prompt, size_t n)

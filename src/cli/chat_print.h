@@ -28,6 +28,9 @@ bool chat_has_channels(const char *template_text, size_t n);
 /* Appends what such an answer says to the user: its final channel, else what is no analysis. */
 void chat_put_final(const char *answer, size_t n, buf *out);
 
+/* Whether thinking ends at a control token, so that only the text of such tokens tells it apart. */
+bool chat_marks_are_special(const lory_model *m);
+
 /* The prompt ended with a mark: the answer begins inside it. */
 void chat_print_begin(chat_printer *p, const char *prompt, size_t n);
 /* False when stdout failed. After the last one `held` has the calls, if is_in_call; without them
