@@ -204,6 +204,8 @@ TEST(folders_that_lack_something_are_refused)
     hf_refused(&t, ": has PyTorch weights only (pytorch_model.bin); lory reads safetensors");
     hf_json(&t, "config.json", "[]");
     hf_refused(&t, "/config.json: is no JSON object");
+    hf_text(&t, "config.json", "version https://git-lfs.github.com/spec/v1\nsize 1\n");
+    hf_refused(&t, "/config.json: is a git-lfs pointer, not the file itself; run 'git lfs pull'");
 }
 
 TEST(a_file_that_is_there_and_cannot_be_read_is_never_left_out)

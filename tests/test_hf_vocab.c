@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "hf_folder.h"
 #include <stdlib.h>
+#include <sys/stat.h>
 
 /* ---- SentencePiece --------------------------------------------------------------------------- */
 
@@ -235,7 +236,26 @@ TEST(templates_ids_and_advice_are_carried_over)
     hf_json(&t, "generation_config.json", "{'do_sample':false,'temperature':0.6}");
     if (!hf_must_make(&t, &g)) return;
     hf_check_str(&g, "tokenizer.chat_template", "C");
-    CHECK(!gguf_find(&g, "general.sampling.temp"));
+    CHECK(!gguf_find(&g, "general.sampling.temp") && !gguf_find(&g, "tokenizer.chat_templates"));
+    gguf_close(&g);
+}
+
+TEST(templates_in_a_folder_of_their_own_are_carried_over)
+{
+    char path[600];
+    gguf g;
+    hf_test t = hf_begin_vocab("more", "");
+    snprintf(path, sizeof path, "%s/additional_chat_templates", t.path);
+    REQUIRE(mkdir(path, 0700) == 0);
+    hf_text(&t, "chat_template.jinja", "C");
+    hf_text(&t, "additional_chat_templates/tool_use.jinja", "T");
+    hf_text(&t, "additional_chat_templates/rag.jinja", "R");
+    hf_text(&t, "additional_chat_templates/README.md", "no template");
+    if (!hf_must_make(&t, &g)) return;
+    hf_check_str(&g, "tokenizer.chat_template", "C");
+    hf_check_str(&g, "tokenizer.chat_template.rag", "R");
+    hf_check_str(&g, "tokenizer.chat_template.tool_use", "T");
+    hf_check_list(&g, "tokenizer.chat_templates", "rag|tool_use");
     gguf_close(&g);
 }
 

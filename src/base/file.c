@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -419,6 +420,27 @@ bool file_exists(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, R_OK) == 0;
+}
+
+static bool ends_with(const char *s, size_t n, const char *end)
+{
+    size_t n_end = strlen(end);
+    return n >= n_end && memcmp(s + n - n_end, end, n_end) == 0;
+}
+
+bool file_list(const char *dir, const char *end, buf *names, lory_err *err)
+{
+    struct dirent **entry = NULL;
+    bool ok = true;
+    int n = scandir(dir, &entry, NULL, alphasort);
+    for (int i = 0; i < n; i++) {
+        const char *name = entry[i]->d_name;
+        size_t n_name = strlen(name);
+        if (ends_with(name, n_name, end)) ok = buf_put(names, name, n_name + 1) && ok;
+        free(entry[i]);
+    }
+    free(entry);
+    return ok || err_set(err, LORY_E_MEMORY, "%s: out of memory", dir);
 }
 
 bool file_is_named(const char *path)

@@ -65,6 +65,9 @@ const char *file_name_so_far(file_new *n, lory_err *err);
 bool file_can_create(const char *path, lory_err *err);
 
 bool file_exists(const char *path); /* a readable regular file */
+/* Appends the names in a directory that end so, ascending, each with its NUL; none when there is no
+ * such directory. */
+bool file_list(const char *dir, const char *end, buf *names, lory_err *err);
 /* Whether a read of fd finds something, or the end, or is to be tried once more, after a signal;
  * within wait_ms (-1: as long as it takes). */
 bool file_is_readable(int fd, int wait_ms);

@@ -2,6 +2,7 @@
 #include "convert/folder.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "gguf/sniff.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,6 +71,16 @@ static void replace_infinities(char *text, size_t n)
     }
 }
 
+/* A file that does not even begin like JSON may be known, as what git-lfs leaves is. */
+static bool read_json(const char *path, const buf *text, json_doc *d, lory_err *err)
+{
+    const char *s = text->data ? text->data : "";
+    if (json_read(d, s, text->len, path, err)) return true;
+    if (err->code != LORY_E_FORMAT || strchr("{[ \t\r\n", *s)) return false;
+    const char *what = sniff_format((const unsigned char *)s, text->len);
+    return what && err_set(err, LORY_E_FORMAT, "%s: is %s", path, what);
+}
+
 bool folder_json(const hf_folder *f, const char *name, json_doc *d, lory_err *err)
 {
     buf text = { 0 };
@@ -78,7 +89,7 @@ bool folder_json(const hf_folder *f, const char *name, json_doc *d, lory_err *er
     char *path = folder_file(f, name);
     bool ok = path ? folder_text(f, name, &text, err) : no_memory(f, err);
     if (ok && text.data) replace_infinities(text.data, text.len);
-    ok = ok && json_read(d, text.data ? text.data : "", text.len, path, err);
+    ok = ok && read_json(path, &text, d, err);
     if (ok && d->root->type != JSON_OBJECT)
         ok = err_set(err, LORY_E_FORMAT, "%s: is no JSON object", path);
     if (!ok) json_close(d);

@@ -1,10 +1,12 @@
 /* hf_convert.c - see hf_convert.h. */
 #include "convert/hf_convert.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "convert/hf_vocab.h"
 #include "convert/tensors.h"
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 typedef struct {
@@ -123,19 +125,57 @@ static bool put_template(work *k, const json *j, lory_err *err)
     return !j || j->type != JSON_ARRAY || put_named(k, j, err);
 }
 
+static bool put_template_file(work *k, const char *name, const char *key, lory_err *err)
+{
+    buf text = { 0 };
+    bool ok = folder_text(&k->folder, name, &text, err);
+    if (ok) gguf_put_bytes(&k->w, key, (gguf_str){ text.data ? text.data : "", text.len });
+    buf_free(&text);
+    return ok;
+}
+
+#define MORE_TEMPLATES "additional_chat_templates"
+
+/* The files of that folder, each name behind the one before. */
+static bool put_listed(work *k, const buf *files, lory_err *err)
+{
+    char path[PATH_MAX], key[PATH_MAX];
+    size_t n = 0;
+    gguf_str *names = mem_new(files->len, sizeof *names); /* more than there are */
+    bool ok = names || err_set(err, LORY_E_MEMORY, "%s: out of memory", k->folder.path);
+    for (const char *file = files->data, *end = file + files->len; ok && file < end;
+         file += strlen(file) + 1) {
+        names[n] = (gguf_str){ file, strlen(file) - strlen(".jinja") };
+        snprintf(path, sizeof path, MORE_TEMPLATES "/%s", file);
+        snprintf(key, sizeof key, "tokenizer.chat_template.%.*s", (int)names[n].n, file);
+        ok = put_template_file(k, path, key, err);
+        n++;
+    }
+    if (ok) gguf_put_strs(&k->w, "tokenizer.chat_templates", names, n);
+    mem_free(names);
+    return ok;
+}
+
+/* NAME.jinja in a folder of their own: the others beside chat_template.jinja, as transformers
+ * keeps them. */
+static bool put_more(work *k, lory_err *err)
+{
+    char path[PATH_MAX];
+    buf files = { 0 };
+    snprintf(path, sizeof path, "%s/" MORE_TEMPLATES, k->folder.path);
+    bool ok = file_list(path, ".jinja", &files, err);
+    if (ok && files.len > 0) ok = put_listed(k, &files, err);
+    buf_free(&files);
+    return ok;
+}
+
 static bool put_chat_template(work *k, lory_err *err)
 {
+    static const char file[] = "chat_template.jinja";
     json_doc d;
-    buf text = { 0 };
     bool ok = true;
-    if (folder_has(&k->folder, "chat_template.jinja")) {
-        ok = folder_text(&k->folder, "chat_template.jinja", &text, err);
-        if (ok)
-            gguf_put_bytes(&k->w, "tokenizer.chat_template",
-                           (gguf_str){ text.data ? text.data : "", text.len });
-        buf_free(&text);
-        return ok;
-    }
+    if (folder_has(&k->folder, file))
+        return put_template_file(k, file, "tokenizer.chat_template", err) && put_more(k, err);
     const json *j = json_get(k->folder.tok_config.root, "chat_template");
     if (j) return put_template(k, j, err);
     if (!folder_json(&k->folder, "chat_template.json", &d, err)) return false;
