@@ -74,6 +74,9 @@ void cli_catch_termination(void); /* once: SIGTERM is to do what SIGINT does */
 void cli_catch_interrupt(lory_session *s);
 void cli_catch_batch_interrupt(lory_batch *b); /* the same for a batch */
 bool cli_interrupted(void);
+/* Waits until fd has something to read, its end or an error, or for any signal. False when
+ * cli_interrupted: also one that comes just before the wait ends it. */
+bool cli_wait_to_read(int fd);
 /* From now on no number of SIGINTs ends the program, for one that goes on after them. */
 void cli_keep_on_interrupt(void);
 bool cli_take_interrupt(void); /* what cli_interrupted says, which then is false again */

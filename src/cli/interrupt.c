@@ -1,6 +1,7 @@
 /* interrupt.c - Ctrl-C, and mapped files that are cut short; see cli.h. The handlers do only what
  * signal handlers may; lory_session_interrupt is made for them. */
 #include "cli/cli.h"
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -70,6 +71,18 @@ bool cli_take_interrupt(void)
     bool was = n_interrupts > 0;
     n_interrupts = 0;
     return was;
+}
+
+bool cli_wait_to_read(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    sigset_t ends, before;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT), sigaddset(&ends, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &ends, &before);
+    if (!cli_interrupted()) ppoll(&p, 1, NULL, &before);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return !cli_interrupted();
 }
 
 static atomic_flag is_told = ATOMIC_FLAG_INIT;

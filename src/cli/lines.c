@@ -17,23 +17,20 @@ static bool cannot_read(const char *name, lory_err *err)
     return err_set_errno(err, LORY_E_IO, "%s: cannot read", name);
 }
 
-/* read() that goes on after signals other than the user's wish to end; -1 with *err. */
+/* read() that goes on after signals other than the user's wish to end, and where somebody wants no
+ * call to wait; -1 with *err. */
 static ssize_t read_some(int fd, const char *name, void *to, size_t n, lory_err *err)
 {
-    for (;;) {
-        if (cli_interrupted()) {
-            err_set(err, LORY_E_INTERRUPTED, "%s: interrupted", name);
-            return -1;
-        }
+    while (cli_wait_to_read(fd)) {
         ssize_t got = read(fd, to, n);
         if (got >= 0) return got;
-        if (errno == EAGAIN) { /* somebody wants no call to wait */
-            file_is_readable(fd, -1);
-        } else if (errno != EINTR) {
+        if (errno != EINTR && errno != EAGAIN) {
             cannot_read(name, err);
             return -1;
         }
     }
+    err_set(err, LORY_E_INTERRUPTED, "%s: interrupted", name);
+    return -1;
 }
 
 /* Forgets what was handed out, and of a line that is too long what was read of it. */
