@@ -63,22 +63,31 @@ static float code_e2m1(fit_data f, float scale, uint8_t *q)
 }
 
 /* The largest magnitude is 1 to 2 times a power of two: it becomes 4..8, where 6 is the largest
- * code, as the specification has it, or half of that, whichever errs less. */
+ * code, as the specification has it, or half or, where others count more, twice that, whichever
+ * errs least. */
+static void code_mxfp4(fit_data f, uint8_t *e, uint8_t *q)
+{
+    static const int steps[] = { 0, 1, -1 };
+    const float peak = fit_peak(f.n, f.x);
+    const bool is_plain = isfinite(peak) && peak != 0.0f;
+    const int exp = is_plain ? ilogbf(peak) - 2 : -127;
+    float best = INFINITY;
+    uint8_t tried[16];
+    for (int i = 0; i < 3; i++) {
+        const int held = exp + steps[i] < -127 ? -127 : exp + steps[i];
+        float err = code_e2m1(f, ldexpf(1.0f, held - 1), tried);
+        if (i > 0 && !(err < best)) continue;
+        best = err;
+        *e = (uint8_t)(held + 127);
+        memcpy(q, tried, sizeof tried);
+    }
+}
+
 void mxfp4_write(int64_t n, const float *in, const float *importance, void *row)
 {
     block_mxfp4 *b = row;
-    for (int64_t i = 0; i < n; i += QB_SMALL, b++) {
-        fit_data f = fit_data_at(QB_SMALL, in, importance, i);
-        int exp = -127;
-        float peak = fit_peak(QB_SMALL, f.x);
-        if (isfinite(peak) && peak != 0.0f) exp = ilogbf(peak) - 2;
-        exp = exp < -127 ? -127 : exp;
-        uint8_t wide[16];
-        float err = code_e2m1(f, ldexpf(1.0f, exp - 1), b->q);
-        bool is_wide = code_e2m1(f, ldexpf(1.0f, exp), wide) < err;
-        if (is_wide) memcpy(b->q, wide, sizeof wide);
-        b->e = (uint8_t)(exp + is_wide + 127);
-    }
+    for (int64_t i = 0; i < n; i += QB_SMALL, b++)
+        code_mxfp4(fit_data_at(QB_SMALL, in, importance, i), &b->e, b->q);
 }
 
 /* The code of the largest scale that is not above `scale`, which is halved. */
@@ -93,16 +102,16 @@ static int e4m3_below(float scale)
     return low;
 }
 
-/* The scales around the one that makes the peak 6, down to where it is cut to 3/4, up to where it
- * becomes 4: the one that errs least. */
+/* The scales around the one that makes the peak 6, down to where it is cut to a half, up to where
+ * it becomes 2, since levels up to there are evenly apart: the one that errs least. */
 static void code_nvfp4(fit_data f, uint8_t *scale, uint8_t *q)
 {
     float best = INFINITY, step = fabsf(fit_peak(f.n, f.x)) / 12.0f;
     uint8_t tried[8];
-    int end = e4m3_below(1.5f * step) + 1;
+    int end = e4m3_below(3.0f * step) + 1;
     *scale = 0;
     memset(q, 0, sizeof tried);
-    for (int i = e4m3_below(0.75f * step); i <= end && i <= 126; i++) {
+    for (int i = e4m3_below(0.5f * step); i <= end && i <= 126; i++) {
         float err = code_e2m1(f, scale_of(i), tried);
         if (!(err < best)) continue;
         best = err;
