@@ -7,7 +7,8 @@
  * A row is a lane. Bytes are transposed as they lie, four codes each, and the sums of products need
  * no network. Codes 1 and 3 of a byte stay two bits too high, and a sum is multiplied by its scale
  * as an integer, 256 times too great: d makes both good. d * (scale * sum) is rounded once as
- * (d * scale) * sum is, since both products in parentheses are exact.
+ * (d * scale) * sum is, since both products in parentheses are exact. What is multiplied
+ * fits 16 bits: pairs of Q3_K are 8 * 28 * 127 at most, whole sums, less 4 a code, 16 * 16 * 127.
  *
  * What those files define besides:
  *   i_add_dot                 sum + products of unsigned codes and x: of four in each dword, or,
@@ -22,8 +23,8 @@ typedef struct {
 } crumb_scales;
 
 typedef struct {
-    int bytes, q;    /* of a block; where its 2-bit array is */
-    bool has_third;  /* bits of codes: bit g of the block's byte i, that of weight 32 g + i */
+    int bytes, q;   /* of a block; where its 2-bit array is */
+    bool has_third; /* bits of codes: bit g of the block's byte i is that of weight 32 g + i */
     bool has_min;
     int n_sub;
     int shift; /* ZERO_1, ZERO_4 or NO_ZERO */
@@ -44,7 +45,7 @@ INLINE void add_fields(const crumb_type t, codes q, codes high, const int first,
     }
 }
 
-/* Byte k of each dword as the upper byte of its words that hold sums. */
+/* Byte k of each dword as the upper byte of its words that hold sums: of both, or of the lower. */
 INLINE codes scale_words(codes scales, const int k)
 {
     enum { SECOND = IN_PAIRS ? 0 : -128 }; /* less than 0: no byte */
@@ -140,12 +141,14 @@ INLINE void q2_k_crumb_scales(const uint8_t *p, size_t rb, crumb_scales *s)
     for (int i = 0; i < 4; i++) s->scale[i] = low4(b[i]), s->min[i] = high4(b[i]);
     s->d = f_low_halves(dm), s->dmin = f_low_halves(i_shr32(dm, 16));
 }
+
 INLINE void q3_k_crumb_scales(const uint8_t *p, size_t rb, crumb_scales *s)
 {
     s->d = q3_k_scale_bytes(p, rb, s->scale);
     UNROLL
     for (int i = 0; i < 4; i++) s->scale[i] = i_sub8(s->scale[i], i_set8(32));
 }
+
 INLINE void tq2_0_crumb_scales(const uint8_t *p, size_t rb, crumb_scales *s)
 {
     s->d = f_halves(p + 64, rb);
@@ -155,7 +158,7 @@ static const crumb_type q2_k = { .bytes = sizeof(block_q2_k),
                                  .q = 16,
                                  .has_min = true,
                                  .n_sub = 2,
-                                 .shift = -1,
+                                 .shift = NO_ZERO,
                                  .scales = q2_k_crumb_scales };
 static const crumb_type q3_k = { .bytes = sizeof(block_q3_k),
                                  .q = 32,
