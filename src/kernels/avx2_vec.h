@@ -244,9 +244,9 @@ INLINE __m256i net_32_bits(__m256i a, __m256i b, __m256i c, __m256i d)
 
 /* i_dot gives each dword the sum of four unsigned codes times x, i_dot_levels of codes -127 .. 127,
  * which are stored LEVEL_ZERO too great (LEVEL_SHIFT: log2(128 / that)); the others add two such
- * sums. i_add_dot adds products of unsigned codes to sums, by fours, or, where these are IN_PAIRS, by
- * twos in words. Without vpdpbusd unsigned codes have six bits at most, those of i_dot_2 five, so
- * that what is added fits 16 bits. */
+ * sums. i_add_dot adds products of unsigned codes to sums, by fours in dwords, or, where these are
+ * IN_PAIRS, by twos in words. Without vpdpbusd unsigned codes have six bits at most, those of
+ * i_dot_2 five, so that what is added fits 16 bits. */
 #if defined(VPDPBUSD) /* avxvnni_vec.h */
 enum { LEVEL_ZERO = 128, LEVEL_SHIFT = 0, IN_PAIRS = 0 };
 
