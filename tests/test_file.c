@@ -5,6 +5,7 @@
 #include "test.h"
 #include <dirent.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -258,6 +259,36 @@ TEST(file_commit_keeps_the_mode_of_what_it_replaces_and_links_to_it)
     CHECK(mode_of_new(lost) == 0640);
     CHECK(lstat(lost, &st) == 0 && S_ISREG(st.st_mode));
     CHECK(mem_live_bytes() == 0);
+}
+
+TEST(file_commit_keeps_the_owner_and_the_group_where_it_may)
+{
+    enum { OWNER = 12345, GROUP = 54321 };
+    const char *path = test_temp("out");
+    struct stat st;
+    put(path, "old");
+    if (chown(path, OWNER, GROUP) != 0) return; /* only root may */
+    REQUIRE(chmod(path, 0640) == 0);
+    CHECK(mode_of_new(path) == 0640);
+    CHECK(stat(path, &st) == 0 && st.st_uid == OWNER && st.st_gid == GROUP);
+}
+
+/* As a user whose file has a group that is not the user's: that of the new one gets no more than
+ * all get. */
+TEST(file_commit_opens_the_file_to_no_other_group)
+{
+    enum { OWNER = 12345, GROUP = 54321 };
+    const char *dir = test_temp("d"), *path = test_temp("d/out");
+    struct stat st;
+    REQUIRE(mkdir(dir, 0755) == 0);
+    put(path, "old");
+    REQUIRE(chmod(path, 0664) == 0 && chdir(dir) == 0);
+    if (chown(".", OWNER, OWNER) != 0 || chown("out", OWNER, GROUP) != 0
+        || setgroups(0, NULL) != 0 || setegid(OWNER) != 0 || seteuid(OWNER) != 0)
+        return; /* only root may */
+    CHECK(mode_of_new("out") == 0644);
+    CHECK(stat("out", &st) == 0 && st.st_uid == OWNER && st.st_gid == OWNER);
+    CHECK(seteuid(0) == 0);
 }
 
 /* How a process of its own, with the folder it is given, ends. */

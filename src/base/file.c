@@ -297,13 +297,26 @@ static int open_temp(file_new *n, lory_err *err)
     return fd;
 }
 
-/* Keeps the names: what was given, and of the file to be replaced, where that is a link. */
+/* Keeps the names: what was given, and of the file to be replaced, where that is a link that the
+ * system follows, too: in a directory that all may write to, it may not follow those of others. */
 static bool set_names(file_new *n, const char *path, lory_err *err)
 {
     char to[PATH_MAX];
+    bool leads = is_link(path) && realpath(path, to) && file_is_same(path, to);
     n->path = copy_text(path);
-    n->place = copy_text(is_link(path) && realpath(path, to) ? to : path);
+    n->place = copy_text(leads ? to : path);
     return (n->path && n->place) || err_set(err, LORY_E_MEMORY, "%s: out of memory", path);
+}
+
+/* Makes the new file as open as the one that it replaces, for the same. Where it can't have that
+ * one's group, another gets what all get. Not all file systems have owners and modes. */
+static void keep_access(int fd, const struct stat *old)
+{
+    mode_t mode = old->st_mode & 0777;
+    bool has_group = fchown(fd, old->st_uid, old->st_gid) == 0
+                     || fchown(fd, (uid_t)-1, old->st_gid) == 0;
+    if (!has_group) mode = (mode & 0707) | (mode & 07) << 3;
+    fchmod(fd, mode);
 }
 
 /* /dev/stdout and its like, which all programs go by. */
@@ -328,7 +341,7 @@ bool file_create(file_new *n, const char *path, lory_err *err)
         return err_set_errno(err, LORY_E_IO, "%s: cannot create", path);
     int fd = set_names(n, path, err) ? open_temp(n, err) : -1;
     if (fd >= 0) {
-        if (is_there) fchmod(fd, st.st_mode & 0777); /* not all file systems have modes */
+        if (is_there) keep_access(fd, &st);
         n->f = fdopen(fd, "wb");
         if (n->f) return true;
         err_set_errno(err, LORY_E_IO, "%s: cannot create", path);

@@ -42,11 +42,12 @@ bool file_read(const char *path, size_t max, buf *out, lory_err *err);
 
 /* A file that appears whole or not at all: written without a name, or where the file system has no
  * such files under a temporary one in the same directory, then synced and put in its place by
- * file_commit, with the mode of the file that it replaces, else what the umask leaves. file_abandon
- * gives it up; both close, also when they fail, and file_abandon accepts a zeroed or closed one. A
- * path that is there and is no regular file is refused. Where it is a symbolic link, the file that
- * it leads to is replaced, or the link, where it leads to none; one to an open file, such as
- * /dev/stdout, is refused. */
+ * file_commit, with the mode of the file that it replaces, and, as far as the user may give them,
+ * its owner and group; else with the mode that the umask leaves. file_abandon gives it up; both
+ * close, also when they fail, and file_abandon accepts a zeroed or closed one. A path that is there
+ * and is no regular file is refused. Where it is a symbolic link, the file that it leads to is
+ * replaced, or the link, where it leads to none; one to an open file, such as /dev/stdout, is
+ * refused. */
 typedef struct {
     FILE *f;
     char *path; /* as it was given, for messages */
