@@ -223,7 +223,8 @@ static bool holds(const char *text, size_t n, const char *what)
 static bool is_value_bare(const probe *p)
 {
     const char *value = strstr(p->made.text + answer_at(p), chat_probe.value);
-    return value && value[-1] != '\n' && value[strlen(chat_probe.value)] != '\n';
+    if (!value || value[strlen(chat_probe.value)] == '\n') return false;
+    return value == p->made.text || value[-1] != '\n';
 }
 
 /* [NAME(KEY=...)] of Llama 3.2 and 4. */
