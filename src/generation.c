@@ -1,6 +1,7 @@
 /* generation.c - see generation.h. */
 #include "generation.h"
 #include "base/err.h"
+#include <string.h>
 
 bool generation_check(const lory_generate_params *p, lory_err *err)
 {
@@ -20,8 +21,7 @@ void generation_begin(generation *g, const lory_token *history, size_t n)
 {
     g->stop = (stop_finder){ .text = g->p->stop, .n = g->p->n_stop };
     if (!g->tok) return;
-    detok_init(&g->d, g->tok, g->p->show_special ? LORY_SHOW_SPECIAL : 0,
-               generation_goes_on(g->tok, history, n));
+    detok_init(&g->d, g->tok, 0, generation_goes_on(g->tok, history, n));
     if (n > 0) detok_follow(&g->d, history[n - 1]);
 }
 
@@ -36,11 +36,21 @@ static bool hand_on(generation *g, const lory_piece *piece)
     return !g->on_piece || g->on_piece(g->user, piece);
 }
 
+/* Whether a token's text is handed on even where it is a control token. */
+static bool is_shown(const generation *g, lory_token id)
+{
+    const gguf_str name = g->tok->v.text[id];
+    for (size_t i = 0; i < g->p->n_marks; i++)
+        if (name.n > 0 && strncmp(g->p->marks[i], name.s, name.n) == 0) return true;
+    return g->p->show_special;
+}
+
 /* Hands a token's text on, as far as it can't be part of a stop text. */
 static bool put_token(generation *g, lory_piece piece, bool *is_over, lory_err *err)
 {
     const char *text = "";
     size_t n = 0;
+    if (g->tok) g->d.flags = is_shown(g, piece.id) ? LORY_SHOW_SPECIAL : 0;
     if (g->tok && !detok_put(&g->d, piece.id, &text, &n, err)) return false;
     piece.text_end = g->n_decoded + g->d.text.len;
     g->n_decoded += n;

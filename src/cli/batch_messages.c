@@ -308,7 +308,8 @@ static bool encode(batch_request *r, const batch_defaults *d, const buf *variabl
     r->has_channels = chat_has_channels(t->text, t->n);
     r->recipients = recipients_of(t->text, t->n, r->prompt_end.len ? r->prompt_end.data : "",
                                   r->prompt_end.len);
-    if (r->has_channels || r->recipients || d->has_special_marks || batch_shows_tools(r))
+    chat_show_marks(&r->generate);
+    if (r->has_channels || r->recipients || batch_shows_tools(r))
         r->generate.show_special = true; /* the marks are special */
     return ok;
 }

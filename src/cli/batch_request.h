@@ -31,7 +31,6 @@ typedef struct {
     kept *grammars;            /* of schemas that lines have */
     kept *toolsets;            /* of "tools" */
     const char *template_stop; /* ends an answer to messages; NULL: the model's own tokens do */
-    bool has_special_marks;    /* of thinking, in answers to messages */
 } batch_defaults;
 
 /* The tools of a line, of which others may be users too. */

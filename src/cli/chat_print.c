@@ -173,22 +173,10 @@ static bool pass_mark(chat_printer *p, const char *mark, int k)
     return ok;
 }
 
-static bool is_control_token(const lory_model *m, const char *text)
+void chat_show_marks(lory_generate_params *p)
 {
-    lory_tokens ids = { 0 };
-    lory_err err;
-    size_t n_bytes = 1;
-    if (lory_tokenize(m, text, strlen(text), LORY_PARSE_SPECIAL, &ids, &err) && ids.n == 1)
-        lory_token_text(m, ids.id[0], &n_bytes);
-    lory_tokens_free(&ids);
-    return n_bytes == 0;
-}
-
-bool chat_marks_are_special(const lory_model *m)
-{
-    for (int k = 0; k < N_MARKS; k++)
-        if (is_control_token(m, marks[k][1])) return true;
-    return false;
+    p->marks = &marks[0][0];
+    p->n_marks = 2 * N_MARKS;
 }
 
 void chat_print_begin(chat_printer *p, const char *prompt, size_t n)

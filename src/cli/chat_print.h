@@ -28,8 +28,8 @@ bool chat_has_channels(const char *template_text, size_t n);
 /* Appends what such an answer says to the user: its final channel, else what is no analysis. */
 void chat_put_final(const char *answer, size_t n, buf *out);
 
-/* Whether thinking ends at a control token, so that only the text of such tokens tells it apart. */
-bool chat_marks_are_special(const lory_model *m);
+/* The marks of thinking are to be seen where they are control tokens, too. */
+void chat_show_marks(lory_generate_params *p);
 
 /* The prompt ended with a mark: the answer begins inside it. */
 void chat_print_begin(chat_printer *p, const char *prompt, size_t n);

@@ -7,7 +7,6 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "cli/batch_run.h"
-#include "cli/chat_print.h"
 #include "cli/chat_templates.h"
 #include <inttypes.h>
 #include <limits.h>
@@ -164,7 +163,6 @@ static bool open_template(batch_run *r, lory_err *err)
     t->n = r->template_text.len;
     t->name = r->o->template;
     r->d.template_stop = builtin ? builtin->stop : NULL;
-    r->d.has_special_marks = chat_marks_are_special(r->m);
     r->d.tool_tmpl.text = r->o->template ? NULL : lory_model_chat_template(r->m, "tool_use", &n);
     if (r->d.tool_tmpl.text)
         r->d.tool_tmpl = (lory_template){ r->d.tool_tmpl.text, n, NULL, t->now };

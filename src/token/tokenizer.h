@@ -69,7 +69,7 @@ lory_token tokenizer_eos(const tokenizer *t);
 
 typedef struct {
     const tokenizer *t;
-    unsigned flags;   /* LORY_SHOW_SPECIAL */
+    unsigned flags;   /* LORY_SHOW_SPECIAL: of the next token */
     bool at_start;    /* tokenizer_ends_start of no token yet: a leading blank may go */
     bool holds_blank; /* a blank goes before the next token, if there is one */
     buf text;         /* what the last call handed out, then what is held back */
