@@ -1,7 +1,6 @@
 /* calls_value.c - see calls_value.h. */
 #include "cli/calls_value.h"
 #include "cli/calls_python.h"
-#include <string.h>
 
 enum { ALL_TYPES = (1 << (JSON_OBJECT + 1)) - 1, TEXT = 1 << JSON_STRING };
 
@@ -47,10 +46,7 @@ static unsigned types_of(const json *schema)
 
 const json *calls_property(const json *schema, const char *key, size_t n)
 {
-    const json *properties = json_get(schema, "properties");
-    for (const json *e = properties ? properties->first : NULL; e; e = e->next)
-        if (e->key && e->n_key == n && memcmp(e->key, key, n) == 0) return e;
-    return NULL;
+    return json_get_bytes(json_get(schema, "properties"), key, n);
 }
 
 bool calls_may_be_text(const json *schema)

@@ -138,14 +138,6 @@ bool schema_count(builder *b, const conjunct *c, const char *keyword, uint32_t *
     return true;
 }
 
-const json *schema_member(const json *of, const char *key, size_t n)
-{
-    const json *found = NULL;
-    for (const json *j = of ? of->first : NULL; j; j = j->next)
-        if (j->n_key == n && memcmp(j->key, key, n) == 0) found = j;
-    return found;
-}
-
 bool schema_is_object(builder *b, const conjunct *c, const char *keyword)
 {
     const json *j = conjunct_get(c, keyword);

@@ -67,8 +67,6 @@ bool schema_check_keywords(builder *b, const json *schema);
 bool schema_has_documents(const json *root);
 /* What a $ref stands for; NULL on failure. */
 const json *schema_resolve(builder *b, const json *ref);
-/* The member of that name, which may hold NULs; NULL when there is none. */
-const json *schema_member(const json *of, const char *key, size_t n);
 /* That the keyword, if it is there, is an object. */
 bool schema_is_object(builder *b, const conjunct *c, const char *keyword);
 /* The types that a conjunct allows. */

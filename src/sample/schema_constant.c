@@ -126,7 +126,7 @@ static bool has_required(builder *b, const conjunct *c, const json *value, bool 
         return schema_fail(b, required, LORY_E_FORMAT, "is not an array of names");
     for (const json *j = required ? required->first : NULL; j; j = j->next) {
         if (!json_get_str(j, &key, &n)) return schema_fail(b, j, LORY_E_FORMAT, "is not a name");
-        *valid = *valid && schema_member(value, key, n);
+        *valid = *valid && json_get_bytes(value, key, n);
     }
     return true;
 }
@@ -135,7 +135,7 @@ static bool has_required(builder *b, const conjunct *c, const json *value, bool 
  * there is none, what is said of the others. */
 static bool allows_member(builder *b, const conjunct *c, const json *at, bool *valid)
 {
-    const json *own = schema_member(conjunct_get(c, "properties"), at->key, at->n_key);
+    const json *own = json_get_bytes(conjunct_get(c, "properties"), at->key, at->n_key);
     const json *patterns = conjunct_get(c, "patternProperties");
     const json *others = conjunct_get(c, "additionalProperties");
     const json *uneval = conjunct_get(c, "unevaluatedProperties");

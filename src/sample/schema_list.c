@@ -286,7 +286,7 @@ static bool is_evaluated(const object *o, const conjunct *c, const property *p)
 {
     for (size_t i = 0; i < o->l->n; i++) {
         const conjunct *k = &o->l->item[i];
-        if (!schema_member(conjunct_get(k, "properties"), p->key, p->n)
+        if (!json_get_bytes(conjunct_get(k, "properties"), p->key, p->n)
             && !conjunct_get(k, "additionalProperties"))
             continue;
         int budget = MAX_APPLIED;
@@ -299,7 +299,7 @@ static bool is_evaluated(const object *o, const conjunct *c, const property *p)
 static bool add_schema_of(object *o, const conjunct *c, const property *p, conjuncts *value)
 {
     if (conjunct_get(c, "unevaluatedProperties") && !is_evaluated(o, c, p)) value->is_never = true;
-    const json *own = schema_member(conjunct_get(c, "properties"), p->key, p->n);
+    const json *own = json_get_bytes(conjunct_get(c, "properties"), p->key, p->n);
     const json *others = conjunct_get(c, "additionalProperties");
     bool matches = false;
     if (own && !conjuncts_add(o->b, value, own, 0)) return false;

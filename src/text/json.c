@@ -340,14 +340,18 @@ void json_close(json_doc *d)
 
 /* ---- access ------------------------------------------------------------------------------ */
 
-const json *json_get(const json *j, const char *key)
+const json *json_get_bytes(const json *j, const char *key, size_t n)
 {
     const json *found = NULL;
-    size_t n = strlen(key);
     if (!j || j->type != JSON_OBJECT) return NULL;
     for (const json *m = j->first; m; m = m->next)
         if (m->n_key == n && memcmp(m->key, key, n) == 0) found = m;
     return found;
+}
+
+const json *json_get(const json *j, const char *key)
+{
+    return json_get_bytes(j, key, strlen(key));
 }
 
 bool json_get_bool(const json *j, bool *value)

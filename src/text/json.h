@@ -58,6 +58,7 @@ void json_close(json_doc *d);
 /* The member of that name, the last one if it is there twice; NULL when `j` is NULL, no object or
  * has none. Linear in the members. */
 const json *json_get(const json *j, const char *key);
+const json *json_get_bytes(const json *j, const char *key, size_t n); /* names may hold NULs */
 /* Typed values: false, *value untouched, when j is NULL or of another type. */
 bool json_get_bool(const json *j, bool *value);
 bool json_get_int(const json *j, int64_t *value); /* also 1e3 and 2.0: whatever is a whole number */
