@@ -427,30 +427,27 @@ TEST(nemotron_h_with_experts_gives_the_reference_logits)
 
 /* ---- states ---------------------------------------------------------------------------------- */
 
+/* Floats of a layer. */
+enum { S_FLOATS = (S_TAPS - 1) * S_CONV + S_INNER * S_STATE };
+
 TEST(states_of_selective_scans_give_the_bits_of_texts_read_in_one_go)
 {
-    const size_t floats = (S_TAPS - 1) * S_CONV + S_INNER * S_STATE;
-    states_check(&granite4, "granitehybrid-long", states_bytes(3, floats));
+    states_check(&granite4, "granitehybrid-long", states_bytes(3, S_FLOATS));
 }
 
 TEST(states_beside_attention_give_the_bits_of_texts_read_in_one_go)
 {
-    const size_t floats = (S_TAPS - 1) * S_CONV + S_INNER * S_STATE;
-    states_check(&falcon_h1, "falcon-h1-long",
-                 states_bytes(REF_LAYER, floats));
+    states_check(&falcon_h1, "falcon-h1-long", states_bytes(REF_LAYER, S_FLOATS));
 }
 
 TEST(states_between_layers_of_experts_give_the_bits_of_texts_read_in_one_go)
 {
-    const size_t floats = (S_TAPS - 1) * S_CONV + S_INNER * S_STATE;
-    states_check(&nemotron_h_moe, "nemotron-h-long", states_bytes(2, floats));
+    states_check(&nemotron_h_moe, "nemotron-h-long", states_bytes(2, S_FLOATS));
 }
 
 TEST(states_alone_give_the_bits_of_texts_read_in_one_go)
 {
-    const size_t floats = (S_TAPS - 1) * S_CONV + S_INNER * S_STATE;
-    states_check(&mamba2_alone, "mamba2-long",
-                 states_bytes(REF_LAYER, floats));
+    states_check(&mamba2_alone, "mamba2-long", states_bytes(REF_LAYER, S_FLOATS));
 }
 
 TEST(states_of_plamo_2_give_the_bits_of_texts_read_in_one_go)
