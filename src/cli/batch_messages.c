@@ -142,16 +142,11 @@ static bool put_content(json_writer *w, const json *message, size_t i, const cha
     return true;
 }
 
-static bool has_text(const lory_template *t, const char *what)
-{
-    return memmem(t->text, t->n, what, strlen(what)) != NULL;
-}
-
 /* Developers are system to templates that know no such role; most would leave their text out. */
 static void put_role(json_writer *w, const json *role, const lory_template *t)
 {
-    if (json_str_is(role, "developer") && !has_text(t, "'developer'")
-        && !has_text(t, "\"developer\""))
+    if (json_str_is(role, "developer") && !cli_find_text(t->text, t->n, "'developer'")
+        && !cli_find_text(t->text, t->n, "\"developer\""))
         json_put_str(w, "system");
     else
         json_put_value(w, role);

@@ -236,29 +236,21 @@ bool chat_print_end(chat_printer *p)
 
 /* ---- channels ---------------------------------------------------------------------------- */
 
-static const char *find_text(const char *s, size_t n, const char *what)
-{
-    size_t n_what = strlen(what);
-    for (; n >= n_what; s++, n--)
-        if (memcmp(s, what, n_what) == 0) return s;
-    return NULL;
-}
-
 bool chat_has_channels(const char *template_text, size_t n)
 {
-    return find_text(template_text, n, "<|channel|>analysis<|message|>")
-           && find_text(template_text, n, "<|channel|>final<|message|>");
+    return cli_find_text(template_text, n, "<|channel|>analysis<|message|>")
+           && cli_find_text(template_text, n, "<|channel|>final<|message|>");
 }
 
 void chat_put_final(const char *answer, size_t n, buf *out)
 {
     const char *end = answer + n, *s = answer, *mark;
-    while ((mark = find_text(s, (size_t)(end - s), channel_marks[3])))
+    while ((mark = cli_find_text(s, (size_t)(end - s), channel_marks[3])))
         s = mark + strlen(channel_marks[3]);
     if (s == answer) { /* no final channel: what comes after the analysis, if that has ended */
-        const char *analysis = find_text(s, n, channel_marks[0]);
+        const char *analysis = cli_find_text(s, n, channel_marks[0]);
         const char *over =
-            analysis ? find_text(analysis, (size_t)(end - analysis), channel_marks[1]) : NULL;
+            analysis ? cli_find_text(analysis, (size_t)(end - analysis), channel_marks[1]) : NULL;
         s = over ? over + strlen(channel_marks[1]) : analysis ? end : s;
     }
     chat_printer p = { .has_channels = true };

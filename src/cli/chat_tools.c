@@ -2,6 +2,7 @@
 #include "cli/chat_tools.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "cli/cli.h"
 #include <string.h>
 
 /* ---- definitions ------------------------------------------------------------------------- */
@@ -211,14 +212,6 @@ static bool choose_form(probe *p, chat_tools *t, lory_err *err)
     return make(p, t, err);
 }
 
-static bool holds(const char *text, size_t n, const char *what)
-{
-    size_t n_what = strlen(what);
-    for (size_t i = 0; i + n_what <= n; i++)
-        if (memcmp(text + i, what, n_what) == 0) return true;
-    return false;
-}
-
 /* Whether the value of the call stands between its tags without a newline on either side. */
 static bool is_value_bare(const probe *p)
 {
@@ -243,8 +236,8 @@ static void choose_marks(const probe *p, chat_tools *t)
     t->is_bare = !t->is_raw && (*answer == '{' || (*answer == '[' && strchr("{ \n", answer[1]))
                                 || is_python_list(answer));
     for (int i = 0; call_marks[i]; i++)
-        if (holds(p->tmpl->text, p->tmpl->n, call_marks[i])
-            || holds(p->made.text, p->made.n, call_marks[i]))
+        if (cli_find_text(p->tmpl->text, p->tmpl->n, call_marks[i])
+            || cli_find_text(p->made.text, p->made.n, call_marks[i]))
             t->mark[t->n_mark++] = call_marks[i];
     if (t->is_raw && t->n_mark == 0)
         for (int i = 0; call_marks[i]; i++) t->mark[t->n_mark++] = call_marks[i];

@@ -135,6 +135,9 @@ void cli_tell_stdin(const char *what);
 /* Appends the whole of a file (NULL, "-": stdin), `what` of the command. */
 bool cli_read_text(const char *path, const char *what, buf *text, lory_err *err);
 
+/* Where a text begins in s[0..n); NULL: nowhere. */
+const char *cli_find_text(const char *s, size_t n, const char *text);
+
 /* The adapters of --lora FILE[:SCALE]. */
 enum { CLI_MAX_LORA = 16 };
 typedef struct {

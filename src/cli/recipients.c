@@ -1,6 +1,7 @@
 /* recipients.c - see recipients.h. */
 #include "cli/recipients.h"
 #include "base/err.h"
+#include "cli/cli.h"
 #include <string.h>
 
 static const recipient_form forms[] = {
@@ -12,18 +13,14 @@ static const recipient_form forms[] = {
 };
 enum { N_FORMS = sizeof forms / sizeof forms[0] };
 
-static bool holds(const char *s, size_t n, const char *what)
-{
-    return memmem(s, n, what, strlen(what)) != NULL;
-}
-
 const recipient_form *recipients_of(const char *template_text, size_t n, const char *prompt,
                                     size_t n_prompt)
 {
     for (const recipient_form *f = forms; f < forms + N_FORMS; f++) {
         size_t n_end = strlen(f->prompt);
         if (n_prompt >= n_end && memcmp(prompt + n_prompt - n_end, f->prompt, n_end) == 0
-            && holds(template_text, n, f->prompt) && holds(template_text, n, f->hint))
+            && cli_find_text(template_text, n, f->prompt)
+            && cli_find_text(template_text, n, f->hint))
             return f;
     }
     return NULL;

@@ -59,6 +59,12 @@ bool cli_read_text(const char *path, const char *what, buf *text, lory_err *err)
     return file_read(path ? path : "-", CLI_MAX_TEXT_BYTES, text, err);
 }
 
+const char *cli_find_text(const char *s, size_t n, const char *text)
+{
+    const size_t n_text = strlen(text);
+    return n < n_text ? NULL : memmem(s, n, text, n_text); /* s may be NULL then */
+}
+
 /* ---- adapters ---------------------------------------------------------------------------- */
 
 const opt_row lora_rows[] = {
